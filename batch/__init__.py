@@ -1,0 +1,1 @@
+"""Fitting segment models and proving the stream right."""

@@ -1,0 +1,69 @@
+"""What travels in the transactions topic: one invoice, the passing of time, or a new model.
+
+The three kinds are one tagged union, told apart by ``type``. ``Transaction`` is what a producer writes;
+``TransactionHeader`` is what the worker reads of it, so that the lines of an invoice are skipped, not decoded.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from models.segment_model import SegmentModel
+
+# No control characters: ids travel to Postgres as separated lists, and to people's terminals.
+Identifier = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?$")]
+Price = Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,4})?$")]
+Moment = Annotated[datetime, Meta(tz=True)]
+Country = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{0,64}$")]
+Kind = Literal["sale", "return"]
+
+
+class Line(Struct, frozen=True):
+    """One line of an invoice; ``price`` is per piece, ``quantity`` is what was bought or brought back."""
+
+    stock_code: str
+    description: str | None
+    quantity: int
+    price: Price
+
+
+class Transaction(Struct, frozen=True, tag_field="type", tag="transaction"):
+    """One invoice (a sale) or one credit note (a return) of one customer.
+
+    ``amount`` is the total of the lines, never negative: the kind says which way the money went.
+    """
+
+    transaction_id: Identifier
+    customer_id: Identifier
+    occurred_at: Moment
+    kind: Kind
+    amount: Amount
+    currency: str
+    country: Country
+    lines: list[Line]
+
+
+class TransactionHeader(Struct, frozen=True, tag_field="type", tag="transaction"):
+    """The part of a :class:`Transaction` that decides a segment."""
+
+    transaction_id: Identifier
+    customer_id: Identifier
+    occurred_at: Moment
+    kind: Kind
+    amount: Amount
+    currency: str
+    country: Country = ""
+
+
+class Tick(Struct, frozen=True, tag_field="type", tag="tick"):
+    """Everything up to ``at`` has been sent on this partition (a punctuated watermark)."""
+
+    at: Moment
+
+
+class ModelActivation(Struct, frozen=True, tag_field="type", tag="model"):
+    """From here on, ``model`` decides."""
+
+    model: SegmentModel

@@ -1,0 +1,183 @@
+"""A segment model: an immutable, versioned value that says which segment a point of R, F, M belongs to.
+
+The geometry is the textbook one: transform each feature (``log1p`` or nothing), standardise it, take the nearest
+centroid. Distances are summed feature by feature in a fixed order, so that a customer's segment never depends on
+which other customers are scored beside it (a matrix product would not promise that).
+"""
+
+import hashlib
+import math
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+
+from models.units import MONEY_UNITS, Floats, Ints
+
+FEATURES = ("recency", "frequency", "monetary")
+NO_SEGMENT = -1
+
+Monetary = Literal["net", "gross"]
+Transform = Literal["log1p", "identity"]
+Point = tuple[float, float, float]
+
+
+class ModelError(ValueError):
+    """A segment model that can't be used; the message says why."""
+
+
+class Segment(Struct, frozen=True):
+    """One segment: a persona, and its centre in transformed and standardised space."""
+
+    id: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    name: str
+    description: str
+    colour: Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}$")]
+    action: str
+    centroid: Point
+
+
+class SegmentModel(Struct, frozen=True, dict=True):
+    """The whole model. Build one with :func:`build`, read one with :func:`from_json`; both check it.
+
+    Parameters
+    ----------
+    version
+        A digest of everything below that decides a segment: two equal models have equal versions.
+    monetary
+        ``net`` of returns and floored at 0, or ``gross``.
+    transform
+        What is applied to every feature before it is standardised.
+    means, scales
+        Mean and standard deviation of each transformed feature, in the order recency, frequency, monetary.
+    segments
+        At least one; their order is the order of the numbers that :func:`assign` returns.
+    metadata
+        Where the model comes from (dataset, cutoff, k curve, ...). Decides nothing.
+    """
+
+    version: str
+    monetary: Monetary
+    transform: Transform
+    means: Point
+    scales: Point
+    segments: tuple[Segment, ...]
+    metadata: dict[str, Any] = {}
+
+    @cached_property
+    def centroids(self) -> Floats:
+        """Centres in standardised space, shape (k, 3)."""
+        return np.array([segment.centroid for segment in self.segments], dtype=np.float64)
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Segment number by segment id."""
+        return {segment.id: number for number, segment in enumerate(self.segments)}
+
+
+def build(
+    monetary: Monetary,
+    transform: Transform,
+    means: Point,
+    scales: Point,
+    segments: tuple[Segment, ...],
+    metadata: dict[str, Any] | None = None,
+) -> SegmentModel:
+    """A checked model whose version is the digest of its definition.
+
+    Raises
+    ------
+    ModelError
+        If the numbers can't make a model.
+    """
+    draft = SegmentModel("", monetary, transform, means, scales, segments, metadata or {})
+    model = msgspec.structs.replace(draft, version=_digest(draft))
+    _check(model)
+    return model
+
+
+def from_json(text: bytes | str) -> SegmentModel:
+    """Read a model and check it.
+
+    Raises
+    ------
+    ModelError
+        If the text is not JSON, misses a field, or holds numbers that can't make a model.
+    """
+    try:
+        model = msgspec.json.decode(text, type=SegmentModel)
+    except msgspec.MsgspecError as error:
+        raise ModelError(f"not a segment model: {error}") from error
+    _check(model)
+    return model
+
+
+def to_json(model: SegmentModel) -> bytes:
+    """The model as JSON; :func:`from_json` reads it back to an equal value."""
+    return msgspec.json.encode(model)
+
+
+def transformed(model: SegmentModel, feature: int, values: Ints | Floats) -> Floats:
+    """One feature (0 recency, 1 frequency, 2 monetary) in standardised space, element by element."""
+    raw = np.ascontiguousarray(values, dtype=np.float64)
+    shaped = np.log1p(raw) if model.transform == "log1p" else raw
+    return np.asarray((shaped - model.means[feature]) / model.scales[feature])
+
+
+def monetary_value(model: SegmentModel, gross: Ints, returned: Ints) -> Floats:
+    """M in whole currency units, from money units spent and given back.
+
+    Net of returns it is floored at 0: the logarithm of a debt means nothing.
+    """
+    units = np.maximum(gross - returned, 0) if model.monetary == "net" else gross
+    return np.asarray(units / MONEY_UNITS, dtype=np.float64)
+
+
+def assign(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Floats) -> Ints:
+    """The number of the nearest centroid for each of n customers.
+
+    Parameters
+    ----------
+    recency_days, frequency, monetary
+        Shape (n,): whole days, distinct sale invoices, currency units (see :func:`monetary_value`).
+    """
+    off_axis = off_axis_distances(model, frequency, monetary)
+    return nearest(model, transformed(model, 0, recency_days), off_axis)
+
+
+def off_axis_distances(model: SegmentModel, frequency: Ints, monetary: Floats) -> Floats:
+    """Squared distances to every centroid in the frequency-monetary plane, shape (n, k)."""
+    frequencies = transformed(model, 1, frequency)[:, None]
+    monetaries = transformed(model, 2, monetary)[:, None]
+    return np.asarray((frequencies - model.centroids[:, 1]) ** 2 + (monetaries - model.centroids[:, 2]) ** 2)
+
+
+def nearest(model: SegmentModel, recency: Floats, off_axis: Floats) -> Ints:
+    """Nearest centroid from standardised recency, shape (n,), and :func:`off_axis_distances`, shape (n, k).
+
+    A point on a border belongs to the segment with the lower number.
+    """
+    return np.asarray(((recency[:, None] - model.centroids[:, 0]) ** 2 + off_axis).argmin(axis=1), dtype=np.int64)
+
+
+def _digest(model: SegmentModel) -> str:
+    definition = (model.monetary, model.transform, model.means, model.scales, model.segments)
+    return f"k{len(model.segments)}-{hashlib.sha256(msgspec.json.encode(definition)).hexdigest()[:12]}"
+
+
+def _check(model: SegmentModel) -> None:
+    if not model.segments:
+        raise ModelError("a segment model needs at least one segment")
+    if len(model.index) != len(model.segments):
+        raise ModelError("two segments have the same id")
+    numbers = [*model.means, *model.scales, *(number for segment in model.segments for number in segment.centroid)]
+    if not all(math.isfinite(number) for number in numbers):
+        raise ModelError("means, scales and centroids must be finite numbers")
+    if min(model.scales) <= 0:
+        raise ModelError("scales must be greater than 0")
+    if len({segment.centroid for segment in model.segments}) != len(model.segments):
+        raise ModelError("two segments have the same centroid")
+    if model.version != _digest(model):
+        raise ModelError(f"version {model.version} does not match its content ({_digest(model)}): was it edited?")

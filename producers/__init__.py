@@ -1,0 +1,1 @@
+"""Writers of the transactions topic: the replay and its ticks."""

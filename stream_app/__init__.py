@@ -1,0 +1,1 @@
+"""The stream processor: a pure core and a thin shell of Faust, Kafka and Postgres around it."""
