@@ -16,7 +16,8 @@ Identifier = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
 Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?$")]
 Price = Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,4})?$")]
 Moment = Annotated[datetime, Meta(tz=True)]
-Country = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{0,64}$")]
+Country = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+UNSPECIFIED = "Unspecified"
 Kind = Literal["sale", "return"]
 
 
@@ -54,7 +55,7 @@ class TransactionHeader(Struct, frozen=True, tag_field="type", tag="transaction"
     kind: Kind
     amount: Amount
     currency: str
-    country: Country = ""
+    country: Country = UNSPECIFIED
 
 
 class Tick(Struct, frozen=True, tag_field="type", tag="tick"):

@@ -94,8 +94,7 @@ def build(
     """
     draft = SegmentModel("", monetary, transform, means, scales, segments, metadata or {})
     model = msgspec.structs.replace(draft, version=_digest(draft))
-    _check(model)
-    return model
+    return checked(model)
 
 
 def from_json(text: bytes | str) -> SegmentModel:
@@ -110,8 +109,7 @@ def from_json(text: bytes | str) -> SegmentModel:
         model = msgspec.json.decode(text, type=SegmentModel)
     except msgspec.MsgspecError as error:
         raise ModelError(f"not a segment model: {error}") from error
-    _check(model)
-    return model
+    return checked(model)
 
 
 def to_json(model: SegmentModel) -> bytes:
@@ -167,7 +165,14 @@ def _digest(model: SegmentModel) -> str:
     return f"k{len(model.segments)}-{hashlib.sha256(msgspec.json.encode(definition)).hexdigest()[:12]}"
 
 
-def _check(model: SegmentModel) -> None:
+def checked(model: SegmentModel) -> SegmentModel:
+    """The model itself.
+
+    Raises
+    ------
+    ModelError
+        If its numbers can't make a model, or its version is not theirs.
+    """
     if not model.segments:
         raise ModelError("a segment model needs at least one segment")
     if len(model.index) != len(model.segments):
@@ -181,3 +186,4 @@ def _check(model: SegmentModel) -> None:
         raise ModelError("two segments have the same centroid")
     if model.version != _digest(model):
         raise ModelError(f"version {model.version} does not match its content ({_digest(model)}): was it edited?")
+    return model

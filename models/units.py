@@ -48,12 +48,16 @@ def to_money_units(amount: Decimal) -> int:
 
 
 def from_money_units(units: int) -> Decimal:
-    """The exact amount of ``units`` ten-thousandths, with at least two decimals: 123450 is ``12.345``.
+    """The exact amount of ``units`` ten-thousandths, with at least two decimals.
 
-    >>> from_money_units(123450), from_money_units(100000)
-    (Decimal('12.345'), Decimal('10.00'))
+    >>> from_money_units(123450), from_money_units(-100000)
+    (Decimal('12.345'), Decimal('-10.00'))
     """
-    amount = Decimal(units).scaleb(-MONEY_DECIMALS)
-    while amount.as_tuple().exponent < -2 and amount.as_tuple().digits[-1] == 0:  # type: ignore[operator]
-        amount = amount.quantize(Decimal(1).scaleb(amount.as_tuple().exponent + 1))  # type: ignore[operator]
-    return amount
+    return Decimal(money_text(units))
+
+
+def money_text(units: int) -> str:
+    """The plain text of an amount, with two decimals or as many as it needs: 123450 is ``12.345``."""
+    whole, part = divmod(abs(units), MONEY_UNITS)
+    sign = "-" if units < 0 else ""
+    return f"{sign}{whole}.{f'{part:04d}'.rstrip('0').ljust(2, '0')}"

@@ -1,0 +1,124 @@
+"""Fit a segment model on profiles: transform, standardise, KMeans, and give every cluster a persona."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import silhouette_score
+from sklearn.pipeline import Pipeline
+
+from batch.pipeline import blank_pipeline
+from batch.profiles import features
+from models.personas import ARCHETYPES, name_segments
+from models.segment_model import FEATURES, Monetary, Point, SegmentModel, Transform, build
+from models.units import Floats, Ints
+
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
+# The silhouette compares everybody with everybody: a sample bounds time and memory.
+SILHOUETTE_SAMPLE = 4_000
+
+
+class FitError(ValueError):
+    """Profiles that no model can be fitted on; the message says why."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A fitted model, and what it was fitted with.
+
+    Parameters
+    ----------
+    summary
+        By segment id in the model's order: ``persona``, ``size``, and means of ``recency``, ``frequency`` and
+        ``monetary`` as they are (days, sales, currency units).
+    pipeline
+        The fitted scikit-learn pipeline; ``predict`` on columns R, F, M gives segment numbers of the model.
+    """
+
+    model: SegmentModel
+    summary: pd.DataFrame
+    pipeline: Pipeline
+
+
+def fit(
+    profiles: pd.DataFrame,
+    *,
+    k: int = 5,
+    monetary: Monetary = "net",
+    transform: Transform = "log1p",
+    seed: int = 42,
+    metadata: dict[str, Any] | None = None,
+) -> FitResult:
+    """Fit k segments on profiles as :func:`batch.profiles.profiles_as_of` counts them.
+
+    Parameters
+    ----------
+    metadata
+        JSON values about where the profiles come from; kept in the model beside what the fit itself notes.
+
+    Raises
+    ------
+    FitError
+        If k is out of range, there are too few different customers for it, or a number is missing or makes no sense.
+    """
+    table = features(profiles, monetary)
+    points = table.to_numpy()
+    _check(points, k)
+    pipeline = blank_pipeline(transform, k, seed).fit(points)
+    scaler, kmeans = pipeline[1], pipeline[2]
+    segments = name_segments(kmeans.cluster_centers_)
+    # The order of ranks replaces KMeans's own, so that pipeline and model number the segments alike.
+    kmeans.cluster_centers_ = np.array([segment.centroid for segment in segments])
+    standardised = pipeline[:-1].transform(points)
+    numbers = kmeans.predict(standardised)
+    kmeans.labels_ = numbers
+    notes = {
+        **(metadata or {}),
+        "customers": len(profiles),
+        "first_purchase_at": profiles["first_purchase_at"].min().isoformat(),
+        "last_purchase_at": profiles["last_purchase_at"].max().isoformat(),
+        "k": k,
+        "seed": seed,
+        "sizes": dict(zip((s.id for s in segments), np.bincount(numbers, minlength=k).tolist(), strict=True)),
+        "inertia": float(kmeans.inertia_),
+        "silhouette": silhouette(standardised, numbers, seed),
+        "libraries": {library: version(library) for library in LIBRARIES},
+    }
+    model = build(monetary, transform, _point(scaler.mean_), _point(scaler.scale_), segments, notes)
+    return FitResult(model, _summary(model, table, numbers), pipeline)
+
+
+def silhouette(standardised: Floats, numbers: Ints, seed: int) -> float | None:
+    """Mean silhouette of a seeded sample; None where it is not defined (a single segment, or nobody shares one)."""
+    sample = np.random.default_rng(seed).permutation(len(numbers))[:SILHOUETTE_SAMPLE]
+    if not 2 <= len(np.unique(numbers[sample])) < len(sample):
+        return None
+    return float(silhouette_score(standardised[sample], numbers[sample]))
+
+
+def _check(points: Floats, k: int) -> None:
+    if not 1 <= k <= len(ARCHETYPES):
+        raise FitError(f"k must be from 1 to {len(ARCHETYPES)}, not {k}")
+    if not np.isfinite(points).all():
+        raise FitError("profiles have missing or infinite numbers: count them with profiles_as_of")
+    if (points < 0).any():
+        raise FitError("profiles have negative numbers: is the cutoff before the last purchase?")
+    different = len(np.unique(points, axis=0))
+    if different < k:
+        raise FitError(f"{k} segments need at least {k} different customers, but there are {different}")
+
+
+def _point(values: Floats) -> Point:
+    recency, frequency, monetary = values.tolist()
+    return recency, frequency, monetary
+
+
+def _summary(model: SegmentModel, table: pd.DataFrame, numbers: Ints) -> pd.DataFrame:
+    groups = table.groupby(numbers)
+    summary = groups[list(FEATURES)].mean().reindex(range(len(model.segments)))
+    summary.insert(0, "persona", [segment.name for segment in model.segments])
+    summary.insert(1, "size", groups.size())
+    summary.index = pd.Index([segment.id for segment in model.segments], name="segment")
+    return summary

@@ -1,0 +1,68 @@
+"""Profiles from scratch: R, F and M of every customer at a moment, counted with pandas from all transactions."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from models.segment_model import FEATURES, Monetary
+from models.units import MONEY_UNITS
+
+
+def profiles_as_of(transactions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    """Count what each customer had done by ``as_of``.
+
+    Parameters
+    ----------
+    transactions
+        One row per invoice: ``transaction_id, customer_id, occurred_at, kind, amount_units``.
+    as_of
+        A moment with a time zone; transactions after it don't count.
+
+    Returns
+    -------
+    DataFrame
+        By ``customer_id``: ``recency_days`` (whole days since the last sale), ``frequency`` (distinct sales),
+        ``gross_units`` and ``returned_units`` (ten-thousandths), ``first_purchase_at``, ``last_purchase_at``.
+        Customers without a sale are absent.
+    """
+    if as_of.tzinfo is None:
+        raise ValueError(f"as_of needs a time zone: {as_of}")
+    profiles = histories(transactions[transactions["occurred_at"] <= as_of])
+    profiles = profiles[profiles["frequency"] > 0].drop(columns="last_event_at")
+    profiles.insert(0, "recency_days", (as_of - profiles["last_purchase_at"]).dt.days.astype("int64"))
+    return profiles
+
+
+def histories(transactions: pd.DataFrame) -> pd.DataFrame:
+    """What each customer has done in all these transactions, whenever that was.
+
+    Returns
+    -------
+    DataFrame
+        By ``customer_id``: ``frequency, gross_units, returned_units, first_purchase_at, last_purchase_at`` as for
+        :func:`profiles_as_of`, and ``last_event_at``. Those who never bought have frequency 0 and no purchase dates.
+    """
+    sale = transactions["kind"] == "sale"
+    sales = transactions[sale].groupby("customer_id")
+    returns = transactions[~sale].groupby("customer_id")
+    profiles = transactions.groupby("customer_id")["occurred_at"].max().to_frame("last_event_at")
+    profiles["frequency"] = sales["transaction_id"].nunique()
+    profiles["gross_units"] = sales["amount_units"].sum()
+    profiles["returned_units"] = returns["amount_units"].sum()
+    profiles["first_purchase_at"] = sales["occurred_at"].min()
+    profiles["last_purchase_at"] = sales["occurred_at"].max()
+    counts = ["frequency", "gross_units", "returned_units"]
+    profiles[counts] = profiles[counts].fillna(0).astype("int64")
+    return profiles[[*counts, "first_purchase_at", "last_purchase_at", "last_event_at"]]
+
+
+def features(profiles: pd.DataFrame, monetary: Monetary) -> pd.DataFrame:
+    """Recency, frequency and monetary value as numbers, before any transform.
+
+    M is in whole currency units: what was spent, or that ``net`` of returns but never less than 0.
+    """
+    spent = profiles["gross_units"]
+    if monetary == "net":
+        spent = (spent - profiles["returned_units"]).clip(lower=0)
+    columns = (profiles["recency_days"], profiles["frequency"], spent / MONEY_UNITS)
+    return pd.DataFrame(dict(zip(FEATURES, columns, strict=True)), dtype="float64")

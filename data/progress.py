@@ -1,0 +1,62 @@
+"""What the stream has done so far, as it stands in Postgres: for flow control, resuming, and people."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, func, select
+
+from data.tables import customers, segment_changes, stream_progress, transactions
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts over all partitions."""
+
+    transactions: int
+    duplicates: int
+    late: int
+    dead_letters: int
+    customers: int
+    changes: dict[str, int]
+
+
+def done(engine: Engine, log_id: str) -> dict[int, int]:
+    """The next offset of every partition of a log that has been claimed."""
+    query = select(stream_progress.c.partition, stream_progress.c.next_offset).where(
+        stream_progress.c.log_id == log_id
+    )
+    with engine.connect() as connection:
+        return {row.partition: row.next_offset for row in connection.execute(query)}
+
+
+def event_time(engine: Engine) -> datetime | None:
+    """The event time that every partition has reached; None before the first tick."""
+    query = select(func.min(stream_progress.c.event_time), func.bool_and(stream_progress.c.event_time.is_not(None)))
+    with engine.connect() as connection:
+        earliest, everywhere = connection.execute(query).one()
+    return earliest if everywhere else None
+
+
+def known_since(engine: Engine, moment: datetime | None) -> frozenset[tuple[str, str]]:
+    """Customer and transaction ids in the ledger from a moment of event time on; all of them for None."""
+    query = select(transactions.c.customer_id, transactions.c.transaction_id)
+    if moment is not None:
+        query = query.where(transactions.c.occurred_at >= moment)
+    with engine.connect() as connection:
+        return frozenset((row.customer_id, row.transaction_id) for row in connection.execute(query))
+
+
+def totals(engine: Engine) -> Totals:
+    """What has come of everything so far."""
+    counters = ("transactions", "duplicates", "late", "dead_letters")
+    sums = select(*(func.coalesce(func.sum(stream_progress.c[name]), 0) for name in counters))
+    in_segment = select(func.count()).select_from(customers).where(customers.c.segment.is_not(None))
+    by_cause = select(segment_changes.c.cause, func.count()).group_by(segment_changes.c.cause)
+    with engine.connect() as connection:
+        counted = [int(value) for value in connection.execute(sums).one()]
+        return Totals(
+            *counted,
+            customers=connection.execute(in_segment).scalar_one(),
+            changes={cause: count for cause, count in sorted(connection.execute(by_cause).tuples())},
+        )
+

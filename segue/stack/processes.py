@@ -1,0 +1,61 @@
+"""Child processes of the local stack: started with settings in their environment, logging to a file of their own."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+
+
+class ChildProcess:
+    """A supervised command. :meth:`start` starts it (again), :meth:`stop` ends it politely, then firmly."""
+
+    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log_file: Path) -> None:
+        self.name = name
+        self._command = command
+        self._environment = {**os.environ, **environment}
+        self.log_file = log_file
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the command in a session of its own: a Ctrl-C in the terminal is ours to pass on."""
+        with self.log_file.open("a") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running command."""
+        assert self._process is not None  # noqa: S101 - asked of started children only
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def stop(self, patience: float = 15) -> None:
+        """Ask it to end, and make it end after ``patience`` seconds."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,161 @@
+"""Publishing what a commit has made true: changes, latest segments, dead letters. Idempotent producer, in order."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+from confluent_kafka import KafkaError, Message, Producer
+
+from data.events import (
+    CONTENT_TYPE,
+    CustomerSegment,
+    CustomerSegmentUpdated,
+    SegmentChange,
+    SegmentChanged,
+    SegmentRef,
+)
+from data.partitions import PARTITIONER
+from models.units import from_micros, money_text
+from stream_app.changes import ChangeRow
+from stream_app.decode import DeadLetter
+
+_FLUSH_SECONDS = 1.0
+_EVENT_HEADERS = [("content-type", CONTENT_TYPE.encode())]
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Where things go, and where they came from."""
+
+    transactions: str
+    changes: str
+    segments: str
+    dead_letters: str
+
+
+class PublishError(RuntimeError):
+    """The broker refuses for good what we have to publish."""
+
+
+def producer_config(bootstrap_servers: str) -> dict[str, object]:
+    """An idempotent producer that never gives up on a message by itself: nothing may be lost or reordered."""
+    return {
+        "bootstrap.servers": bootstrap_servers,
+        "partitioner": PARTITIONER,
+        "enable.idempotence": True,
+        "message.timeout.ms": 0,
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        "message.max.bytes": 10_000_000,
+        "delivery.report.only.error": True,
+        "log.connection.close": False,
+    }
+
+
+class Publisher:
+    """One producer for all partitions of a worker. ``personas`` names segments by id."""
+
+    def __init__(self, bootstrap_servers: str, topics: Topics) -> None:
+        self._producer = Producer(producer_config(bootstrap_servers))
+        self._topics = topics
+        self._error: str | None = None
+
+    async def publish_changes(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
+        """Queue every change in order, and the latest state of each customer."""
+        latest: dict[str, ChangeRow] = {}
+        for row in rows:
+            await self._send(
+                self._topics.changes, row.customer_id.encode(), change_event(row, personas), _EVENT_HEADERS
+            )
+            latest[row.customer_id] = row
+        for row in latest.values():
+            await self._send(
+                self._topics.segments, row.customer_id.encode(), segment_event(row, personas), _EVENT_HEADERS
+            )
+
+    async def publish_dead_letters(self, letters: Iterable[DeadLetter], log_id: str, partition: int) -> None:
+        """Queue records that could not be applied: the original bytes, with headers saying where from and why."""
+        for letter in letters:
+            headers = [
+                ("segue-reason", letter.reason.encode()),
+                ("segue-topic", self._topics.transactions.encode()),
+                ("segue-partition", str(partition).encode()),
+                ("segue-offset", str(letter.offset).encode()),
+                ("segue-log-id", log_id.encode()),
+            ]
+            await self._send(self._topics.dead_letters, letter.key, letter.value, headers)
+
+    async def delivered(self) -> None:
+        """Wait until the broker has everything queued so far.
+
+        Raises
+        ------
+        PublishError
+            If the broker has refused a message for good.
+        """
+        while await asyncio.to_thread(self._producer.flush, _FLUSH_SECONDS):
+            self._raise_refused()
+        self._raise_refused()
+
+    async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key, on_delivery=self._on_error, headers=headers)
+            except BufferError:
+                self._raise_refused()
+                await asyncio.to_thread(self._producer.poll, 0.1)
+            else:
+                return
+
+    def _on_error(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._error = f"{message.topic()}: {error.str()}"
+
+    def _raise_refused(self) -> None:
+        if self._error is not None:
+            raise PublishError(self._error)
+
+
+def change_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:
+    """A change as subscribers read it."""
+    effective_at = from_micros(row.effective_at)
+    change = SegmentChange(
+        customer_id=row.customer_id,
+        sequence=row.sequence,
+        from_=None if row.from_segment is None else _ref(row.from_segment, personas),
+        to=_ref(row.to_segment, personas),
+        cause=row.cause,  # type: ignore[arg-type]
+        effective_at=effective_at,
+        recency_days=row.recency_days,
+        frequency=row.frequency,
+        monetary=money_text(row.monetary),
+        model_version=row.model_version,
+        transaction_id=row.transaction_id,
+    )
+    return _encode(SegmentChanged(id=_event_id(row), subject=row.customer_id, time=effective_at, data=change))
+
+
+def segment_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:
+    """The latest state of a customer as subscribers read it."""
+    since = from_micros(row.effective_at)
+    state = CustomerSegment(
+        customer_id=row.customer_id,
+        sequence=row.sequence,
+        segment=_ref(row.to_segment, personas),
+        since=since,
+        recency_days=row.recency_days,
+        frequency=row.frequency,
+        monetary=money_text(row.monetary),
+        model_version=row.model_version,
+    )
+    return _encode(CustomerSegmentUpdated(id=_event_id(row), subject=row.customer_id, time=since, data=state))
+
+
+def _event_id(row: ChangeRow) -> str:
+    return f"{row.customer_id}:{row.sequence}"
+
+
+def _ref(segment_id: str, personas: Mapping[str, str]) -> SegmentRef:
+    return SegmentRef(segment_id, personas.get(segment_id, segment_id))

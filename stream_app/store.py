@@ -1,0 +1,271 @@
+"""The unit of work: everything that one micro-batch changes, in one Postgres transaction per partition.
+
+Ledger, profiles, changes, dead letters and the partition's next offset are written together, and only if nobody else
+has moved the partition on since it was claimed: the progress row is updated by compare-and-set on epoch and offset.
+A zombie's transaction fails as a whole.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+from models.segment_model import SegmentModel, from_json, to_json
+from models.units import Ints, from_micros, to_micros
+from stream_app import statements as sql
+from stream_app.arrays import moments, register
+from stream_app.columns import LONG_AGO, Profiles, SegmentNames
+from stream_app.changes import ChangeRow
+from stream_app.decode import Batch, DeadLetter
+from stream_app.step import LedgerContent, LedgerKey, Progress, Step, Stored
+
+# Frees a stopped worker's locks: nothing here thinks for seconds between two statements.
+_SESSION = "-c idle_in_transaction_session_timeout=5s -c application_name=segue-worker"
+
+
+class FencedError(Exception):
+    """Somebody else has claimed the partition since; nothing was written."""
+
+
+class PartitionStore:
+    """One partition's connection. Not for use by two tasks at once."""
+
+    def __init__(self, connection: AsyncConnection[Any], partition: int) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor(binary=True)
+        self._partition = partition
+
+    @classmethod
+    async def connect(cls, database_url: str, partition: int) -> "PartitionStore":
+        """Open a connection of its own for a partition."""
+        connection = await AsyncConnection.connect(database_url, options=_SESSION, prepare_threshold=2)
+        register(connection)
+        return cls(connection, partition)
+
+    async def close(self) -> None:
+        """Give the connection back; an open transaction is rolled back."""
+        await self._connection.close()
+
+    async def claim(self, log_id: str, owner: str) -> Progress:
+        """Take the partition over: whoever held it before can't write any more.
+
+        A partition of a log that is new here is read from its beginning; what was learnt from earlier logs stays.
+        The first model of a partition is the champion of the moment; later ones come by the log.
+        """
+        claim = {"partition": self._partition, "log_id": log_id, "owner": owner}
+        return await self._progress(sql.CLAIM, claim)
+
+    async def progress(self, known: Progress) -> Progress:
+        """Where the partition stands by what is stored; asked after a fault, when a commit may or may not have held.
+
+        Raises
+        ------
+        FencedError
+            If somebody else has claimed it since.
+        """
+        stored = await self._progress(sql.PROGRESS, {"partition": self._partition})
+        if stored.epoch != known.epoch:
+            raise FencedError(f"partition {self._partition} was claimed by another worker")
+        return stored
+
+    async def _progress(self, query: str, parameters: dict[str, Any]) -> Progress:
+        async with self._connection.transaction():
+            cursor = self._connection.cursor(row_factory=dict_row)
+            await cursor.execute(query, parameters)
+            row = await cursor.fetchone()
+        if row is None or row["model_version"] is None:
+            raise LookupError("no champion model is registered")
+        times = {
+            name: LONG_AGO if row[name] is None else to_micros(row[name]) for name in ("event_time", "model_since")
+        }
+        return Progress(**{**row, **times})
+
+    async def model(self, version: str) -> SegmentModel:
+        """A registered model."""
+        async with self._connection.transaction():
+            row = await (await self._connection.execute(sql.MODEL, [version])).fetchone()
+        if row is None:
+            raise LookupError(f"model {version} is not registered")
+        return from_json(row[0])
+
+    async def stored(self, batch: Batch, model: SegmentModel, event_time: int) -> Stored:
+        """What is known of a batch's transactions and customers, and who decays by its newest tick."""
+        customer_ids = list(dict.fromkeys(batch.customer_id))
+        until = max(batch.until, event_time)
+        async with self._connection.pipeline():
+            known = self._connection.cursor(binary=True)
+            await known.execute(
+                sql.KNOWN, {"customer": _text(batch.customer_id), "transaction": _text(batch.transaction_id)}
+            )
+            parameters = {
+                "customer": _text(customer_ids),
+                "partition": self._partition,
+                "until": _moment(until),
+            }
+            await self._cursor.execute(sql.PROFILES, parameters)
+        ledger = {(row[0], row[1]): (row[2], row[3], row[4]) for row in await known.fetchall()}
+        row = await self._cursor.fetchone()
+        assert row is not None  # noqa: S101 - an aggregate always has a row
+        return _stored(ledger, row, model)
+
+    async def save(
+        self, batch: Batch, step: Step, changes: list[ChangeRow], progress: Progress, published_position: int
+    ) -> Progress:
+        """Write a step and its changes and move the partition on, or nothing at all.
+
+        Raises
+        ------
+        FencedError
+            If the partition is no longer ours or not where we left it.
+        """
+        after = _advanced(progress, batch, step, published_position)
+        async with self._connection.pipeline():
+            if step.applied:
+                await self._cursor.execute(sql.ADD_TRANSACTIONS, _ledger_columns(batch, step.applied))
+            if len(step.profiles):
+                await self._cursor.execute(sql.SAVE_PROFILES, _profile_columns(step, progress))
+            if changes:
+                await self._cursor.execute(sql.ADD_CHANGES, _change_columns(changes, progress))
+            for letter in step.dead_letters:
+                place = {"log_id": progress.log_id, "partition": progress.partition}
+                await self._cursor.execute(sql.ADD_DEAD_LETTER, place | asdict(letter))
+            if batch.model is not None:
+                await self._cursor.execute(sql.ADD_MODEL, [batch.model.version, to_json(batch.model).decode()])
+            await self._cursor.execute(sql.ADVANCE, _progress_columns(progress, after, step))
+        if self._cursor.rowcount != 1:
+            await self._connection.rollback()
+            raise FencedError(f"partition {self._partition} was claimed by another worker")
+        await self._connection.commit()
+        return after
+
+    async def mark_published(self, progress: Progress, position: int) -> Progress:
+        """Note that changes up to a position, and all dead letters so far, are in their topics."""
+        parameters = {
+            "partition": self._partition,
+            "epoch": progress.epoch,
+            "position": position,
+            "log_id": progress.log_id,
+            "next_offset": progress.next_offset,
+        }
+        async with self._connection.transaction():
+            await self._cursor.execute(sql.MARK_PUBLISHED, parameters)
+            await self._cursor.execute(sql.MARK_DEAD_LETTERS_PUBLISHED, parameters)
+        return replace(progress, published_position=position)
+
+    async def outdated(self, model: SegmentModel, limit: int) -> Stored:
+        """Some customers of the partition that are still under an older model."""
+        parameters = {"partition": self._partition, "model_version": model.version, "limit": limit}
+        async with self._connection.transaction():
+            await self._cursor.execute(sql.OUTDATED_PROFILES, parameters)
+            row = await self._cursor.fetchone()
+        return _stored({}, row, model)
+
+    async def unpublished_changes(self, after: int, limit: int) -> list[ChangeRow]:
+        """Changes of the partition past a position, in order."""
+        async with self._connection.transaction():
+            await self._cursor.execute(sql.OUTBOX, {"partition": self._partition, "after": after, "limit": limit})
+            return [ChangeRow(*row) for row in await self._cursor.fetchall()]
+
+    async def unpublished_dead_letters(self, log_id: str) -> list[DeadLetter]:
+        """Dead letters of the partition that are not known to be in their topic."""
+        async with self._connection.transaction():
+            await self._cursor.execute(sql.UNPUBLISHED_DEAD_LETTERS, {"partition": self._partition, "log_id": log_id})
+            return [DeadLetter(*row) for row in await self._cursor.fetchall()]
+
+
+def _stored(ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None, model: SegmentModel) -> Stored:
+    segments = SegmentNames(model)
+    if row is None or row[0] is None:
+        return Stored(ledger, Profiles.newcomers([]), segments, np.empty(0, dtype=np.int64), [])
+
+    def numbers(segment_ids: list[str | None]) -> Ints:
+        return np.array([segments.number(segment_id) for segment_id in segment_ids], dtype=np.int64)
+
+    *columns, partition, model_version = row
+    profiles = Profiles(*columns)
+    profiles = replace(profiles, segment=numbers(row[8]), next_segment=numbers(row[12]))
+    return Stored(ledger, profiles, segments, partition, model_version)
+
+
+def _text(values: Iterable[str | None]) -> str:
+    return sql.SEPARATOR.join(value or "" for value in values)
+
+
+def _advanced(progress: Progress, batch: Batch, step: Step, published_position: int) -> Progress:
+    activated = batch.model is not None
+    return replace(
+        progress,
+        next_offset=batch.next_offset,
+        event_time=step.until,
+        model_version=batch.model.version if batch.model is not None else progress.model_version,
+        model_since=step.until if activated else progress.model_since,
+        change_position=progress.change_position + len(step.changes),
+        published_position=published_position,
+    )
+
+
+def _progress_columns(before: Progress, after: Progress, step: Step) -> dict[str, Any]:
+    return {
+        **asdict(after),
+        "event_time": _moment(after.event_time),
+        "model_since": _moment(after.model_since),
+        "expected_offset": before.next_offset,
+        "transactions": len(step.applied),
+        "duplicates": step.duplicates,
+        "late": step.late,
+        "dead_letters": len(step.dead_letters),
+    }
+
+
+def _moment(micros: int) -> datetime | None:
+    return None if micros == LONG_AGO else from_micros(micros)
+
+
+def _ledger_columns(batch: Batch, applied: list[int]) -> dict[str, Any]:
+    return {
+        "customer_id": _text(batch.customer_id[i] for i in applied),
+        "transaction_id": _text(batch.transaction_id[i] for i in applied),
+        "occurred_at": moments(np.array(batch.occurred_at, dtype=np.int64)[applied]),
+        "kind": _text(batch.kind[i] for i in applied),
+        "amount": np.array(batch.amount, dtype=np.int64)[applied],
+        "country": _text(batch.country[i] for i in applied),
+    }
+
+
+def _profile_columns(step: Step, progress: Progress) -> dict[str, Any]:
+    profiles, name = step.profiles, step.segments.id
+    return {
+        "partition": progress.partition,
+        "model_version": progress.model_version,
+        "customer_id": _text(profiles.customer_id),
+        "country": _text(profiles.country),
+        "first_purchase_at": moments(profiles.first_purchase_at),
+        "last_purchase_at": moments(profiles.last_purchase_at),
+        "last_event_at": moments(profiles.last_event_at),
+        "frequency": profiles.frequency,
+        "gross": profiles.gross,
+        "returned": profiles.returned,
+        "segment": _text(map(name, profiles.segment.tolist())),
+        "segment_since": moments(profiles.segment_since),
+        "sequence": profiles.sequence,
+        "next_change_at": moments(profiles.next_change_at),
+        "next_segment": _text(map(name, profiles.next_segment.tolist())),
+    }
+
+
+def _change_columns(rows: list[ChangeRow], progress: Progress) -> dict[str, Any]:
+    columns = dict(zip(ChangeRow._fields, zip(*rows, strict=True), strict=True))
+    texts = ("customer_id", "from_segment", "to_segment", "cause", "transaction_id")
+    numbers = ("sequence", "effective_at", "recency_days", "frequency", "monetary")
+    parameters: dict[str, Any] = {name: _text(columns[name]) for name in texts}
+    parameters |= {name: np.array(columns[name], dtype=np.int64) for name in numbers}
+    parameters["effective_at"] = moments(parameters["effective_at"])
+    return parameters | {
+        "partition": progress.partition,
+        "model_version": progress.model_version,
+        "position": progress.change_position,
+    }
