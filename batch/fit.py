@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import silhouette_score
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from batch.pipeline import blank_pipeline
 from batch.profiles import features
@@ -66,7 +67,9 @@ def fit(
     table = features(profiles, monetary)
     points = table.to_numpy()
     _check(points, k)
-    pipeline = blank_pipeline(transform, k, seed).fit(points)
+    # Threads add up in any order: with one, the same profiles give the same digits, so the same version, on any cores.
+    with threadpool_limits(limits=1):
+        pipeline = blank_pipeline(transform, k, seed).fit(points)
     scaler, kmeans = pipeline[1], pipeline[2]
     segments = name_segments(kmeans.cluster_centers_)
     # The order of ranks replaces KMeans's own, so that pipeline and model number the segments alike.

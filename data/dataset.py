@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data import readers, wire
 from data.cells import MAX_NUMBER, DataError
-from models.units import MONEY_UNITS, Ints, from_money_units, from_micros
+from models.units import MONEY_UNITS, Ints, from_micros, from_money_units
 
 CURRENCY = "GBP"
 RETURN = "C"

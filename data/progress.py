@@ -1,9 +1,11 @@
 """What the stream has done so far, as it stands in Postgres: for flow control, resuming, and people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, Row, func, select
 
 from data.tables import customers, segment_changes, stream_progress, transactions
 
@@ -22,11 +24,15 @@ class Totals:
 
 def done(engine: Engine, log_id: str) -> dict[int, int]:
     """The next offset of every partition of a log that has been claimed."""
-    query = select(stream_progress.c.partition, stream_progress.c.next_offset).where(
-        stream_progress.c.log_id == log_id
-    )
+    query = select(stream_progress.c.partition, stream_progress.c.next_offset).where(stream_progress.c.log_id == log_id)
     with engine.connect() as connection:
         return {row.partition: row.next_offset for row in connection.execute(query)}
+
+
+def partitions(engine: Engine) -> Sequence[Row[Any]]:
+    """All progress rows, by partition."""
+    with engine.connect() as connection:
+        return connection.execute(select(stream_progress).order_by(stream_progress.c.partition)).all()
 
 
 def event_time(engine: Engine) -> datetime | None:
@@ -59,4 +65,3 @@ def totals(engine: Engine) -> Totals:
             customers=connection.execute(in_segment).scalar_one(),
             changes={cause: count for cause, count in sorted(connection.execute(by_cause).tuples())},
         )
-

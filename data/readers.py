@@ -64,7 +64,8 @@ def read(path: Path) -> pd.DataFrame:
     DataFrame
         ``invoice, stock_code, description, quantity`` (int64), ``occurred_at`` (UTC; times without zone are taken as
         UTC), ``price_units`` (int64, ten-thousandths), ``customer`` (missing for guests), ``country``, ``export``
-        (int: which of the exports that make up the file) and ``row`` (1-based, within its sheet, without the header).
+        (int: which of the exports that make up the file) and ``row`` (1-based,
+        without the header; an xlsx counts within each sheet).
 
     Raises
     ------
@@ -185,7 +186,7 @@ def _as_utf8(content: bytes) -> bytes:
 def _canonical(table: Table) -> pd.DataFrame:
     """Parse every distinct cell of a table once and lay the results out over its rows."""
     count = len(table.columns["invoice"].codes)
-    numbers = np.arange(1, count + 1) if table.sheet is None else _numbers_within(table.sheet.codes)
+    numbers = np.arange(1, count + 1)
     frame: dict[str, Any] = {}
     for name, (parse, dtype) in cells.PARSERS.items():
         codes, values = table.columns[name]
@@ -206,11 +207,6 @@ def _stacked_exports(micros: Ints) -> Ints:
     exports = np.cumsum(np.diff(micros, prepend=micros[:1]) < -MICROS_PER_DAY, dtype=np.int64)
     ordered = not len(exports) or exports[-1] < MAX_STACKED_EXPORTS
     return exports if ordered else np.zeros_like(exports)
-
-
-def _numbers_within(sheets: Ints) -> Ints:
-    """The 1-based number of each row within its sheet."""
-    return pd.Series(sheets).groupby(sheets).cumcount().to_numpy(np.int64) + 1
 
 
 def _first_line(error: Exception) -> str:

@@ -12,7 +12,11 @@ can come nearer as x grows, and it does so at
     x* = (c_j^2 - c_i^2 + o_j - o_i) / (2 (c_j - c_i))
 
 The smallest x* over j, taken back through the standardisation and the transform, is the border; the change becomes
-true on the first whole day past it.
+true on the first whole day past it. A segment is convex, so a customer who has left it never comes back by waiting.
+
+The closed form says where to look and the scorer has the last word: between a day on which the customer is still in
+the segment and one on which they have left lies the change, and where rounding has blurred the closed form (centroids
+that all but coincide) halving that interval finds it.
 """
 
 from typing import NamedTuple
@@ -47,17 +51,27 @@ def next_change(
         Shape (n,), as for :func:`models.segment_model.assign`.
     """
     off_axis = off_axis_distances(model, frequency, monetary)
-    # One day of room below, against rounding in the closed form; the scorer itself has the last word on the day.
-    earliest = np.maximum(_border_days(model, segment, off_axis) - 1, recency_days + 1)
-    candidates = np.minimum(earliest[:, None] + np.arange(4), HORIZON_DAYS)
-    scored = np.stack([nearest(model, transformed(model, 0, days), off_axis) for days in candidates.T], axis=1)
-    moved = (scored != segment[:, None]) & (candidates > recency_days[:, None])
-    first = moved.argmax(axis=1)
+
+    def scored(rows: Ints, days: Ints) -> Ints:
+        return nearest(model, transformed(model, 0, days), off_axis[rows])
+
     rows = np.arange(len(segment))
-    changes = moved[rows, first]
-    return NextChange(
-        np.where(changes, candidates[rows, first], NEVER), np.where(changes, scored[rows, first], NO_SEGMENT)
-    )
+    stays, leaves = np.array(recency_days), np.full(len(segment), HORIZON_DAYS)
+    border = _border_days(model, segment, off_axis)
+    for probe in (border - 1, border):
+        inside = (stays < probe) & (probe < leaves)
+        left = scored(rows, probe) != segment
+        leaves, stays = np.where(inside & left, probe, leaves), np.where(inside & ~left, probe, stays)
+    target = scored(rows, leaves)
+    changes = (target != segment) & (leaves > recency_days)
+    unsure = np.flatnonzero(changes & (leaves - stays > 1))
+    while len(unsure):
+        middle = (stays[unsure] + leaves[unsure]) // 2
+        left = scored(unsure, middle) != segment[unsure]
+        leaves[unsure[left]], stays[unsure[~left]] = middle[left], middle[~left]
+        target[unsure] = scored(unsure, leaves[unsure])
+        unsure = unsure[leaves[unsure] - stays[unsure] > 1]
+    return NextChange(np.where(changes, leaves, NEVER), np.where(changes, target, NO_SEGMENT))
 
 
 def _border_days(model: SegmentModel, segment: Ints, off_axis: Floats) -> Ints:
@@ -70,4 +84,4 @@ def _border_days(model: SegmentModel, segment: Ints, off_axis: Floats) -> Ints:
         borders = np.where(ahead > 0, (rise + off_axis_rise) / (2 * ahead), np.inf)
         border = borders.min(axis=1) * model.scales[0] + model.means[0]
         days = np.expm1(border) if model.transform == "log1p" else border
-    return np.ceil(np.clip(days, 0, HORIZON_DAYS)).astype(np.int64)
+    return np.asarray(np.ceil(np.clip(days, 0, HORIZON_DAYS)), dtype=np.int64)

@@ -1,6 +1,5 @@
 """Writing the transactions topic: transactions by key, ticks and models to every partition."""
 
-
 from datetime import datetime
 
 import msgspec
@@ -87,5 +86,3 @@ class LogWriter:
     def _raise_refused(self) -> None:
         if self._error is not None:
             raise WriteError(self._error)
-
-

@@ -10,6 +10,8 @@ import msgspec
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from data.topics import Topics
+
 STACK_FILE = "stack.json"
 
 
@@ -30,11 +32,29 @@ class Settings(BaseSettings):
     changes_topic: str = "segue.segment-changes.v1"
     segments_topic: str = "segue.customer-segments.v1"
     dead_letters_topic: str = "segue.transactions.dlq.v1"
+    partitions: int = Field(
+        4, ge=0, description="Partitions of the topics that a worker creates; 0 leaves creating them to the broker."
+    )
     consumer_group: str = "segue"
     currency: str = Field("GBP", description="The one currency that amounts are in; others are dead letters.")
     batch_size: int = Field(5_000, ge=1, description="Records in a micro-batch at most.")
     session_timeout: float = Field(6.0, gt=0, description="Seconds after which a silent worker loses its partitions.")
     dashboard_port: int = Field(8501, ge=0, le=65_535)
+
+    @property
+    def database(self) -> str:
+        """The database URL, in the clear."""
+        return self.database_url.get_secret_value()
+
+    @property
+    def topics(self) -> Topics:
+        """The names of all topics."""
+        return Topics(self.transactions_topic, self.changes_topic, self.segments_topic, self.dead_letters_topic)
+
+    @property
+    def datasets_dir(self) -> Path:
+        """Where downloaded datasets are kept."""
+        return self.state_dir / "datasets"
 
     @classmethod
     def settings_customise_sources(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import msgspec
 from confluent_kafka import KafkaError, Message, Producer
@@ -16,6 +15,7 @@ from data.events import (
     SegmentRef,
 )
 from data.partitions import PARTITIONER
+from data.topics import Topics
 from models.units import from_micros, money_text
 from stream_app.changes import ChangeRow
 from stream_app.decode import DeadLetter
@@ -23,16 +23,6 @@ from stream_app.decode import DeadLetter
 _FLUSH_SECONDS = 1.0
 _EVENT_HEADERS = [("content-type", CONTENT_TYPE.encode())]
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class Topics:
-    """Where things go, and where they came from."""
-
-    transactions: str
-    changes: str
-    segments: str
-    dead_letters: str
 
 
 class PublishError(RuntimeError):

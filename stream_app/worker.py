@@ -10,20 +10,17 @@ import faust
 import structlog
 
 from data.database import engine
-from data.log import Log
+from data.log import Log, create_topics
 from data.partitions import partition_of
 from data.registry import champion_version
+from data.topics import Topics
 from stream_app.faust_app import create_app
 from stream_app.lane import Shared
-from stream_app.publisher import Publisher, Topics
+from stream_app.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 
 _LOOK_FOR_MODEL_SECONDS = 0.5
-
-
-class WorkerError(RuntimeError):
-    """The worker can't start; the message says what to do."""
 
 
 def run_worker(
@@ -33,11 +30,20 @@ def run_worker(
     topics: Topics,
     group: str,
     log_id: str | None,
+    partitions: int,
     currency: str,
     batch_size: int,
     session_timeout: float,
 ) -> None:
-    """Process transactions until SIGINT or SIGTERM; exits the process."""
+    """Process transactions until SIGINT or SIGTERM; exits the process.
+
+    Parameters
+    ----------
+    partitions
+        Of the topics that are created where they are missing; 0 creates none.
+    """
+    if partitions:
+        create_topics(bootstrap_servers, topics.configuration, partitions)
     source = Log(bootstrap_servers, topics.transactions)
     identity = source.identity(log_id)
     source.close()

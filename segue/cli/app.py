@@ -1,8 +1,73 @@
-"""tmp"""
+"""The ``segue`` command: its subcommands, and errors as one line."""
+
 import sys
-from segue.settings import Settings
-from stream_app.worker import run_worker
-from stream_app.publisher import Topics
+
+import msgspec
+import typer
+from rich.text import Text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from batch.fit import FitError
+from data.cells import DataError
+from data.log import LogError
+from models.segment_model import ModelError
+from producers.log_writer import WriteError
+from segue import __version__
+from segue.cli import batch_commands, data_commands, stack_commands, stream_commands
+from segue.cli.console import words
+from segue.stack.stack import StackError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Watch customers move between segments.
+
+    Transactions stream through Kafka; every customer's recency, frequency and monetary value decide their segment,
+    and time alone moves them too. Start with `segue demo`.""",
+)
+stack_commands.add_to(app)
+stream_commands.add_to(app)
+batch_commands.add_to(app)
+app.add_typer(data_commands.app, name="data")
+
+_EXPECTED = (DataError, FitError, LogError, ModelError, StackError, WriteError, LookupError, FileNotFoundError)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"segue {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    pass
+
+
 def main() -> None:
-    s=Settings()
-    run_worker(bootstrap_servers=s.bootstrap_servers,database_url=s.database_url.get_secret_value(),topics=Topics(s.transactions_topic,s.changes_topic,s.segments_topic,s.dead_letters_topic),group=s.consumer_group,log_id=s.log_id,currency=s.currency,batch_size=s.batch_size,session_timeout=s.session_timeout)
+    """Run the command line; expected errors become one line and exit code 1."""
+    try:
+        app()
+    except _EXPECTED as error:
+        _complain(str(error))
+    except OperationalError as error:
+        _complain(f"can't reach Postgres ({_first_line(error.orig)}); set SEGUE_DATABASE_URL, or start `segue up`")
+    except ProgrammingError as error:
+        _complain(f"Postgres refuses ({_first_line(error.orig)}); is the schema there? Run `segue migrate`")
+    except msgspec.ValidationError as error:
+        _complain(f"unreadable message: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _complain(reason: str) -> None:
+    words.print(Text.assemble(("error: ", "bold red"), reason))
+    sys.exit(1)
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

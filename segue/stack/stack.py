@@ -3,10 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
@@ -17,7 +18,9 @@ from segue.stack.lock import StateLock
 from segue.stack.postgres import LocalPostgres
 from segue.stack.processes import ChildProcess
 
+STORED = ("postgres", "logs", "dataset.txt")
 _RESTART_SECONDS = 1.0
+_LOOK_SECONDS = 0.25
 
 
 class StackError(RuntimeError):
@@ -25,7 +28,7 @@ class StackError(RuntimeError):
 
 
 class Stack:
-    """Postgres and broker from ``with``; worker and dashboard when asked for.
+    """Postgres and broker from ``with``; worker and dashboard when asked for; :meth:`watch` keeps those alive.
 
     Everything lives in one state folder. Postgres finds its data again; the broker starts empty, as a new log.
     """
@@ -35,7 +38,8 @@ class Stack:
         self._logs = self.state_dir / "logs"
         self._lock = StateLock(self.state_dir)
         self._children: list[ChildProcess] = []
-        self._down_since: dict[str, float] = {}
+        self._stopping = Event()
+        self._watcher: Thread | None = None
 
     def __enter__(self) -> Self:
         if not self._lock.acquire():
@@ -54,6 +58,9 @@ class Stack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stopping.set()
+        if self._watcher is not None:
+            self._watcher.join()
         for child in self._children:
             child.stop()
         self._broker.stop()
@@ -68,35 +75,46 @@ class Stack:
             "bootstrap_servers": self._broker.bootstrap_servers,
             "database_url": self._postgres.url,
             "log_id": self._broker.log_id,
+            # The embedded broker makes topics by itself, with four partitions, when they are first used.
+            "partitions": "0",
         }
 
     def start_worker(self) -> ChildProcess:
-        """Start a stream worker; :meth:`supervise` starts it again if it dies."""
+        """Start a stream worker."""
         return self._start("worker", [sys.executable, "-m", "segue", "worker"])
 
     def start_dashboard(self, port: int) -> ChildProcess:
         """Start the dashboard on a loopback port."""
         return self._start("dashboard", [sys.executable, "-m", "segue", "dashboard", "--port", str(port)])
 
-    def supervise(self, say: Callable[[str], None]) -> None:
-        """Start again what has died, a second later; to be called now and then.
+    def watch(self, say: Callable[[str], None]) -> None:
+        """From now on, start again what dies, a second later.
 
-        Raises
-        ------
-        StackError
-            If the broker has died: what it held is gone, so the stack must start over as a new log.
+        A dead broker ends the stack (as Ctrl-C would): what it held is gone, so a new start must be a new log.
         """
-        if not self._broker.alive:
-            raise StackError(f"the embedded broker has died; see {self._logs / 'broker.log'}, then start again")
-        for child in self._children:
-            if child.exit_code is None:
-                continue
-            if child.name not in self._down_since:
-                say(f"the {child.name} has died (exit code {child.exit_code}), starting it again; see {child.log_file}")
-            down_since = self._down_since.setdefault(child.name, time.monotonic())
-            if time.monotonic() - down_since >= _RESTART_SECONDS:
-                child.start()
-                del self._down_since[child.name]
+        self._watcher = Thread(target=self._watch, args=(say,), daemon=True)
+        self._watcher.start()
+
+    def wait(self) -> None:
+        """Keep running until Ctrl-C."""
+        while True:
+            self._stopping.wait(3600)
+
+    def _watch(self, say: Callable[[str], None]) -> None:
+        while not self._stopping.wait(_LOOK_SECONDS):
+            if not self._broker.alive:
+                say(f"the embedded broker has died; see {self._logs / 'broker.log'}, then start again")
+                signal.raise_signal(signal.SIGINT)
+                return
+            for child in self._children:
+                if child.exit_code is not None:
+                    say(
+                        f"the {child.name} has died (exit code {child.exit_code}), starting it again; "
+                        f"see {child.log_file}"
+                    )
+                    if not self._stopping.wait(_RESTART_SECONDS):
+                        child.start()
+                        self._write_stack_file()
 
     def _start(self, name: str, command: list[str]) -> ChildProcess:
         environment = {f"SEGUE_{setting.upper()}": value for setting, value in self.settings.items()}
@@ -120,7 +138,7 @@ class Stack:
 
 
 def clear(state_dir: Path) -> None:
-    """Delete a state folder for good.
+    """Delete what a stack has stored in a state folder; downloaded datasets stay.
 
     Raises
     ------
@@ -131,7 +149,9 @@ def clear(state_dir: Path) -> None:
     if not lock.acquire():
         raise StackError(_running(state_dir))
     try:
-        shutil.rmtree(state_dir)
+        for name in STORED:
+            path = state_dir / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     finally:
         lock.release()
 

@@ -1,0 +1,23 @@
+# syntax=docker/dockerfile:1
+ARG PYTHON=3.11-slim-trixie
+
+FROM python:${PYTHON} AS wheels
+WORKDIR /src
+COPY pyproject.toml constraints.txt ./
+# The dependencies come first, by themselves: they are built again only if they change.
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+      > requirements.txt \
+    && pip wheel --no-cache-dir --wheel-dir /wheels --constraint constraints.txt --requirement requirements.txt
+COPY . .
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /segue .
+
+FROM python:${PYTHON}
+RUN useradd --create-home --uid 10001 segue
+RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
+    pip install --no-cache-dir --no-index --no-deps /wheels/*.whl
+RUN --mount=type=bind,from=wheels,source=/segue,target=/segue \
+    pip install --no-cache-dir --no-index --no-deps /segue/*.whl && pip check
+ENV PYTHONUNBUFFERED=1
+USER 10001
+WORKDIR /home/segue
+ENTRYPOINT ["segue"]

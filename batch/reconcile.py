@@ -1,0 +1,206 @@
+"""Prove the stream right: count and score everybody again from the dataset, and compare with what the stream stored.
+
+Nothing here shares code with the stream's counting, scoring or forecasting: pandas counts, scikit-learn scores, and
+the next change is found by halving an interval instead of the closed form. That interval may be halved because a
+segment of a nearest-centroid model is convex: a customer who waits leaves it once and never comes back.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from batch.pipeline import sklearn_pipeline
+from batch.profiles import features, histories
+from batch.stream_state import StreamState
+from models.decay import HORIZON_DAYS
+from models.segment_model import SegmentModel
+from models.units import MONEY_UNITS, Floats, Ints
+
+Names = NDArray[np.object_]
+
+COLUMNS = ["what", "customer_id", "field", "expected", "actual"]
+KEY = ["customer_id", "transaction_id"]
+COUNTED = ["frequency", "gross_units", "returned_units", "first_purchase_at", "last_purchase_at", "last_event_at"]
+STATE = [*COUNTED, "segment", "next_change_at", "next_segment", "model_version"]
+
+
+def reconcile(transactions: pd.DataFrame, stream: StreamState, model: SegmentModel) -> pd.DataFrame:
+    """Every way in which the stream's state differs from what the dataset says it should be.
+
+    Parameters
+    ----------
+    transactions
+        The dataset, one row per invoice: ``transaction_id, customer_id, occurred_at, kind, amount_units``. An id that
+        comes again for the same customer is a duplicate and doesn't count.
+    stream
+        What the stream has stored, at whatever point of the log it stands.
+    model
+        The model that all customers are under.
+
+    Returns
+    -------
+    DataFrame
+        ``what`` (``ledger``, ``customer`` or ``history``), ``customer_id``, ``field``, ``expected``, ``actual``; no
+        rows if the stream is right. Money is in ten-thousandths.
+    """
+    dataset = transactions.drop_duplicates(KEY)
+    event_time = _event_times(stream)
+    held = dataset.merge(stream.transactions, on=KEY, suffixes=("_expected", "_actual"))
+    counted = histories(dataset.merge(stream.transactions[KEY], on=KEY))
+    pipeline = sklearn_pipeline(model)
+    ids = np.array([segment.id for segment in model.segments], dtype=object)
+    expected = _scored(counted, event_time, model, pipeline, ids)
+    found = [
+        _not_in_ledger(dataset, stream, event_time),
+        _not_in_dataset(dataset, stream),
+        *_unequal("ledger", held, ["occurred_at", "kind", "amount_units"], held["transaction_id"] + " "),
+        *_customers(expected, stream.customers),
+        *_history(stream, model.version, pipeline, ids),
+    ]
+    return pd.concat(found, ignore_index=True)
+
+
+def _event_times(stream: StreamState) -> pd.Series:
+    """How far event time has come for each known customer."""
+    times = stream.progress.set_index("partition")["event_time"]
+    customers = stream.customers.set_index("customer_id")["partition"]
+    return times.reindex(customers).set_axis(customers.index)
+
+
+def _not_in_ledger(dataset: pd.DataFrame, stream: StreamState, event_time: pd.Series) -> pd.DataFrame:
+    # Nobody knows the partition of a customer who has never been seen: they are due when every partition is past them.
+    everywhere = stream.progress["event_time"].min(skipna=False)
+    due = event_time.reindex(dataset["customer_id"]).set_axis(dataset.index)
+    due = due.where(dataset["customer_id"].isin(event_time.index), everywhere)
+    missing = dataset[(dataset["occurred_at"] <= due) & ~_known(dataset, stream.transactions)]
+    return _differences("ledger", missing["customer_id"], missing["transaction_id"], "present", "missing")
+
+
+def _not_in_dataset(dataset: pd.DataFrame, stream: StreamState) -> pd.DataFrame:
+    unknown = stream.transactions[~_known(stream.transactions, dataset)]
+    return _differences("ledger", unknown["customer_id"], unknown["transaction_id"], "missing", "present")
+
+
+def _known(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
+    known = pd.MultiIndex.from_frame(rows[KEY]).isin(pd.MultiIndex.from_frame(others[KEY]))
+    return pd.Series(known, index=rows.index)
+
+
+def _scored(
+    counted: pd.DataFrame, event_time: pd.Series, model: SegmentModel, pipeline: Pipeline, ids: Names
+) -> pd.DataFrame:
+    """The whole expected state of each customer, as of event time or their own last transaction, if that is later."""
+    as_of = pd.concat([event_time.reindex(counted.index), counted["last_event_at"]], axis=1).max(axis=1)
+    buyers = counted[counted["frequency"] > 0].copy()
+    buyers["recency_days"] = (as_of[buyers.index] - buyers["last_purchase_at"]).dt.days
+    segment, days, target = _forecast(pipeline, features(buyers, model.monetary).to_numpy())
+    moves = days <= HORIZON_DAYS
+    buyers["segment"], buyers["next_segment"] = ids[segment], pd.Series(ids[target], buyers.index).where(moves)
+    buyers["next_change_at"] = (buyers["last_purchase_at"] + days.astype("timedelta64[D]")).where(moves)
+    return counted.join(buyers[["segment", "next_change_at", "next_segment"]]).assign(model_version=model.version)
+
+
+def _forecast(pipeline: Pipeline, points: Floats) -> tuple[Ints, Ints, Ints]:
+    """Segment now; the recency on which waiting makes another one of it, past the horizon if none does; which one."""
+    if not len(points):
+        none = np.empty(0, dtype=np.int64)
+        return none, none, none
+
+    def waited(days: Ints) -> Ints:
+        return np.asarray(pipeline.predict(np.column_stack([days, points[:, 1:]])))
+
+    segment = waited(points[:, 0].astype(np.int64))
+    stays, leaves = points[:, 0].astype(np.int64), np.full(len(points), HORIZON_DAYS + 1)
+    while (leaves - stays > 1).any():
+        middle = (stays + leaves) // 2
+        left = waited(middle) != segment
+        leaves, stays = np.where(left, middle, leaves), np.where(left, stays, middle)
+    return segment, leaves, waited(leaves)
+
+
+def _customers(expected: pd.DataFrame, actual: pd.DataFrame) -> list[pd.DataFrame]:
+    joined = expected.reset_index().merge(actual, on="customer_id", suffixes=("_expected", "_actual"))
+    missing = expected.index.difference(pd.Index(actual["customer_id"])).to_series()
+    unknown = actual["customer_id"][~actual["customer_id"].isin(expected.index)]
+    return [
+        _differences("customer", missing, "row", "present", "missing"),
+        _differences("customer", unknown, "row", "missing", "present"),
+        *_unequal("customer", joined, STATE),
+    ]
+
+
+def _history(stream: StreamState, version: str, pipeline: Pipeline, ids: Names) -> list[pd.DataFrame]:
+    """Each customer's changes form an unbroken chain that ends where the customer stands now."""
+    changes = stream.changes.sort_values(["customer_id", "sequence"])
+    of_customer = changes.groupby("customer_id")
+    chain = pd.DataFrame(
+        {
+            "customer_id": changes["customer_id"],
+            "sequence_expected": of_customer.cumcount() + 1,
+            "sequence_actual": changes["sequence"],
+            "from_segment_expected": of_customer["to_segment"].shift(),
+            "from_segment_actual": changes["from_segment"],
+        }
+    )
+    last = changes.drop_duplicates("customer_id", keep="last").set_index("customer_id")
+    last["count"] = of_customer.size()
+    last = last.reindex(stream.customers["customer_id"])
+    ends = stream.customers[["customer_id", "segment", "segment_since", "sequence"]].add_suffix("_actual")
+    ends = ends.rename(columns={"customer_id_actual": "customer_id"}).assign(
+        segment_expected=last["to_segment"].array,
+        segment_since_expected=last["effective_at"].array,
+        sequence_expected=last["count"].fillna(0).astype("int64").array,
+    )
+    orphans = changes["customer_id"][~changes["customer_id"].isin(stream.customers["customer_id"])].drop_duplicates()
+    standing_still = changes[changes["from_segment"] == changes["to_segment"]]
+    return [
+        *_unequal("history", chain, ["sequence", "from_segment"]),
+        *_unequal("history", ends, ["segment", "segment_since", "sequence"]),
+        *_unequal("history", _rescored(changes, version, pipeline, ids), ["to_segment"]),
+        _differences("history", standing_still["customer_id"], "to_segment", "another", standing_still["to_segment"]),
+        _differences("history", orphans, "row", "missing", "present"),
+    ]
+
+
+def _rescored(changes: pd.DataFrame, version: str, pipeline: Pipeline, ids: Names) -> pd.DataFrame:
+    """Where the changes under the model lead by their own R, F, M, and where they say that they lead."""
+    current = changes[changes["model_version"] == version]
+    monetary = current["monetary_units"] / MONEY_UNITS
+    points = np.column_stack([current["recency_days"], current["frequency"], monetary])
+    targets = ids[pipeline.predict(points)] if len(points) else None
+    return pd.DataFrame(
+        {
+            "customer_id": current["customer_id"],
+            "to_segment_expected": targets,
+            "to_segment_actual": current["to_segment"],
+        }
+    )
+
+
+def _unequal(
+    what: str, joined: pd.DataFrame, fields: Sequence[str], prefix: "pd.Series | str" = ""
+) -> list[pd.DataFrame]:
+    """The rows in which ``<field>_expected`` and ``<field>_actual`` differ; two missing values are equal."""
+    found = []
+    for field in fields:
+        expected, actual = joined[f"{field}_expected"], joined[f"{field}_actual"]
+        wrong = ~((expected == actual) | (expected.isna() & actual.isna()))
+        label = pd.Series(prefix + field, index=joined.index)[wrong]
+        found.append(_differences(what, joined["customer_id"][wrong], label, expected[wrong], actual[wrong]))
+    return found
+
+
+def _differences(
+    what: str,
+    customer_id: pd.Series,
+    field: pd.Series | str,
+    expected: pd.Series | str,
+    actual: pd.Series | str,
+) -> pd.DataFrame:
+    """One row per customer id given; values of any kind, None where there is none."""
+    columns = (what, customer_id, field, expected, actual)
+    frame = pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)), index=customer_id.index, dtype=object)
+    return frame.where(frame.notna(), None)

@@ -1,0 +1,29 @@
+"""The dashboard's front door: settings in, one router over the pages out.
+
+Started as ``streamlit run dashboard/app.py``.
+"""
+
+import streamlit as st
+from pydantic import ValidationError
+from sqlalchemy.exc import ArgumentError
+
+from dashboard import blocks, connection, style, trouble
+from dashboard.pages import live
+from segue.settings import Settings
+
+
+def main() -> None:
+    """Draw the page that the address asks for."""
+    st.set_page_config(page_title="Segue", page_icon=style.MARK, layout="wide")
+    style.apply()
+    try:
+        engine = connection.engine(Settings().database)
+    except (ValidationError, ArgumentError) as error:
+        st.html(blocks.trouble(trouble.bad_settings(error)))
+        return
+    pages = [st.Page(lambda: live.show(engine), title="Live", icon=":material/sensors:", url_path="live", default=True)]
+    st.logo(style.LOGO, size="large")
+    st.navigation(pages, position="top").run()
+
+
+main()

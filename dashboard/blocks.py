@@ -1,0 +1,212 @@
+"""The parts of a page that are text rather than figures: small pure functions to HTML, everything escaped."""
+
+import re
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from dashboard import style
+from dashboard.charts import cause_colour
+from dashboard.personas import Persona, Personas, look_up
+from dashboard.queries import Progress
+from dashboard.throughput import Pace
+from dashboard.trouble import Trouble
+from dashboard.words import CAUSES, Window, cause, many
+
+OUTLOOK_DAYS = 30
+
+
+def title(text: str, note: str = "") -> str:
+    """The heading of a part of the page, with a quieter line below."""
+    return f'<div class="sg-title">{escape(text)}</div>{_note(note) if note else ""}'
+
+
+def event_clock(progress: Progress, pace: Pace | None) -> str:
+    """The moment up to which every partition has been processed, and how fast it passes."""
+    now = progress.event_time
+    if now is None:
+        waiting = f"{progress.silent} of {many(progress.partitions, 'partition')} not heard from yet"
+        return f'<div class="sg-eyebrow">Event time</div><div class="sg-day">Not started</div>{_note(waiting)}'
+    notes = [f"passing {pace.event_days:,.1f} days a second" if pace and pace.event_days > 0 else "standing still"]
+    notes.append(many(progress.partitions, "partition") + _apart(progress))
+    return (
+        '<div class="sg-eyebrow">Event time (UTC)</div>'
+        f'<div class="sg-day" data-event-time="{now.isoformat()}">{style.day(now)}'
+        f'<span class="sg-time">{style.clock(now)}</span></div>' + _note(" · ".join(notes))
+    )
+
+
+def throughput(pace: Pace | None) -> str:
+    """Transactions a second, as a number."""
+    value = style.count(pace.transactions) if pace else style.NOTHING
+    return (
+        f'<div class="sg-eyebrow">Throughput</div><div class="sg-rate">{value}</div>'
+        '<div class="sg-note">transactions a second</div>'
+    )
+
+
+def totals(progress: Progress, customers: int) -> str:
+    """The counters since the beginning."""
+    alarm = "sg-alarm" if progress.dead_letters else "sg-quiet"
+    tiles = (
+        ("transactions", progress.transactions, "Invoices and credit notes processed", ""),
+        ("customers", customers, "Everybody who ever bought or returned something", ""),
+        ("changes", progress.changes, "Segment changes, first purchases included", ""),
+        ("duplicates", progress.duplicates, "Seen before: dropped, and harmless", "sg-quiet"),
+        ("late", progress.late, "Arrived after their time: counted, not dropped", "sg-quiet"),
+        ("dead letters", progress.dead_letters, "Could not be used: kept aside with the reason", alarm),
+    )
+    return f'<div class="sg-totals">{"".join(_total(*tile) for tile in tiles)}</div>'
+
+
+def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, window: Window) -> str:
+    """One card per segment: how many are in it, who came and went, and who is about to go.
+
+    Parameters
+    ----------
+    sizes, flows
+        As :func:`dashboard.queries.segment_sizes` and :func:`dashboard.queries.flows` give them.
+    """
+    by_segment = sizes.set_index("segment")
+    arrivals = flows.groupby("to_segment")["changes"].sum()
+    departures = flows.groupby("from_segment")["changes"].sum()
+    everyone = int(by_segment["customers"].drop("", errors="ignore").sum())
+    cards = ""
+    for segment in [*known, *sorted({*by_segment.index} - {*known, ""})]:
+        number, due = (int(by_segment[column].get(segment, 0)) for column in ("customers", "due"))
+        came, went = int(arrivals.get(segment, 0)), int(departures.get(segment, 0))
+        cards += _card(look_up(known, segment), number, everyone, _flow(came, went, window) + _due(due))
+    return f'<div class="sg-cards">{cards}</div>{_without_segment(int(by_segment["customers"].get("", 0)))}'
+
+
+def cause_bars(flows: pd.DataFrame, window: Window) -> str:
+    """What moved customers from one segment to another, with the share of time alone as the headline."""
+    entered = flows["from_segment"] == ""
+    entries = int(flows.loc[entered, "changes"].sum())
+    moves = flows[~entered].groupby("cause")["changes"].sum()
+    total = int(moves.sum())
+    if not total:
+        return f'<div class="sg-headline"><p>Nobody moved {escape(window.phrase)}.</p></div>{_entries(entries)}'
+    order = [code for code in CAUSES if code in moves] + sorted({*moves.index} - {*CAUSES})
+    strip = "".join(f'<i style="flex-grow:{moves[code]};background:{cause_colour(code)}"></i>' for code in order)
+    bars = "".join(_bar(code, int(moves[code]), total) for code in order)
+    return (
+        f'<div class="sg-headline"><b>{style.percent(int(moves.get("decay", 0)), total)}</b>'
+        f"<p>of {many(total, 'move')} between segments {escape(window.phrase)} took "
+        "<strong>no transaction at all</strong>. Time alone did it.</p></div>"
+        f'<div class="sg-strip">{strip}</div><div class="sg-bars">{bars}</div>{_entries(entries)}'
+    )
+
+
+def latest_changes(changes: pd.DataFrame, known: Personas) -> str:
+    """The newest changes as a table; R, F and M are what the customer looked like at that moment."""
+    rows = "".join(_change(row, known) for row in changes.to_dict("records"))
+    wide = "".join(f'<th class="sg-wide sg-right">{name}</th>' for name in ("Last bought", "Purchases", "Spent"))
+    head = f"<tr><th>Event time</th><th>Customer</th><th>Moved</th><th>Why</th>{wide}</tr>"
+    return f'<table class="sg-changes"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+
+
+def trouble(state: Trouble) -> str:
+    """A designed state instead of data."""
+    return (
+        f'<div class="sg-trouble">{style.MARK}<h2>{escape(state.title)}</h2><p>{escape(state.reason)}</p>'
+        f'<p class="sg-next">{_with_code(state.next_step)}</p></div>'
+    )
+
+
+def banner(state: Trouble) -> str:
+    """A trouble that leaves the last known numbers standing."""
+    return (
+        f'<div class="sg-banner" role="status"><b>{escape(state.title)}.</b> {escape(state.reason)} '
+        "Below is what was last known.</div>"
+    )
+
+
+def _note(text: str) -> str:
+    return f'<div class="sg-note">{escape(text)}</div>'
+
+
+def _apart(progress: Progress) -> str:
+    if progress.partitions < 2 or progress.event_time is None or progress.newest_event_time is None:
+        return ""
+    apart = progress.newest_event_time - progress.event_time
+    return f", {style.span(apart)} apart" if apart else ", all level"
+
+
+def _with_code(text: str) -> str:
+    return re.sub("`(.*?)`", r"<code>\1</code>", escape(text))
+
+
+def _total(name: str, number: int, meaning: str, mood: str) -> str:
+    return (
+        f'<div class="sg-total {mood}" title="{escape(meaning)}">'
+        f'<b data-total="{name}">{number:,}</b><span>{name}</span></div>'
+    )
+
+
+def _card(persona: Persona, number: int, everyone: int, movement: str) -> str:
+    share = 100 * number / everyone if everyone else 0
+    return (
+        f'<div class="sg-card" data-segment="{escape(persona.id)}" style="--persona:{escape(persona.colour)}">'
+        f'<div class="sg-persona" title="{escape(persona.action)}">{escape(persona.name)}</div>'
+        f'<div class="sg-size"><b>{number:,}</b><span>{style.percent(number, everyone)}</span></div>'
+        f'<div class="sg-share"><i style="width:{share:.1f}%"></i></div>'
+        f"{movement}<p>{escape(persona.description)}</p></div>"
+    )
+
+
+def _flow(came: int, went: int, window: Window) -> str:
+    arrow = "▲" if came > went else "▼" if came < went else "■"
+    meaning = f"{many(came, 'arrival')} and {many(went, 'departure')} {window.phrase}"
+    return (
+        f'<div class="sg-flow" title="{escape(meaning)}"><b>{arrow} {style.signed(came - went)}</b>'
+        f"<span>{came:,} in · {went:,} out</span></div>"
+    )
+
+
+def _due(due: int) -> str:
+    verb = "leaves" if due == 1 else "leave"
+    said = f"<b>{due:,}</b> {verb} within {OUTLOOK_DAYS} days unless they buy" if due else "Nobody is about to leave"
+    return f'<div class="sg-due">{said}</div>'
+
+
+def _without_segment(number: int) -> str:
+    if not number:
+        return ""
+    verb = "has" if number == 1 else "have"
+    return _note(f"{many(number, 'customer')} only ever returned goods and {verb} no segment.")
+
+
+def _bar(code: str, number: int, total: int) -> str:
+    words = cause(code)
+    return (
+        f'<div class="sg-bar" title="{escape(words.sentence)}"><i style="background:{cause_colour(code)}"></i>'
+        f'<span>{escape(words.phrase)}</span><b data-cause="{escape(code)}">{number:,}</b>'
+        f"<em>{style.percent(number, total)}</em></div>"
+    )
+
+
+def _entries(entries: int) -> str:
+    if not entries:
+        return ""
+    return _note(f"Besides, {many(entries, 'customer')} arrived with a first purchase.")
+
+
+def _change(row: dict[Any, Any], known: Personas) -> str:
+    before, after = (look_up(known, row[key]) for key in ("from_segment", "to_segment"))
+    recency, code = row["recency_days"], row["cause"]
+    last_bought = f"{many(recency, 'day')} before" if recency else "today"
+    details = (last_bought, f"{row['frequency']:,}", style.money(row["monetary"]))
+    return (
+        f'<tr><td class="sg-when">{style.stamp(row["effective_at"])}</td>'
+        f'<td class="sg-id">{escape(row["customer_id"])}</td>'
+        f'<td>{_dot(before)}<span class="sg-arrow">→</span>{_dot(after)}</td>'
+        f'<td><span class="sg-why" style="--cause:{cause_colour(code)}">{escape(cause(code).phrase)}</span></td>'
+        + "".join(f'<td class="sg-wide sg-right">{detail}</td>' for detail in details)
+        + "</tr>"
+    )
+
+
+def _dot(persona: Persona) -> str:
+    return f'<span class="sg-dot" style="--persona:{escape(persona.colour)}">{escape(persona.name)}</span>'

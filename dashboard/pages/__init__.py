@@ -1,0 +1,1 @@
+"""One module per page; each has a ``show`` that the router calls."""

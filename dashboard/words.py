@@ -1,0 +1,63 @@
+"""What the database says in codes, said in plain words."""
+
+from typing import NamedTuple
+
+DAY, WEEK = 1, 7
+
+
+class Cause(NamedTuple):
+    """Why a customer moved: a short phrase for a table, a sentence for the curious."""
+
+    phrase: str
+    sentence: str
+
+
+# The order is the order on the page: what takes no transaction comes first.
+CAUSES = {
+    "decay": Cause("time alone", "Nothing happened: they had not bought for long enough."),
+    "purchase": Cause("bought", "A purchase moved them."),
+    "return": Cause("returned", "Goods given back lowered what they are worth."),
+    "model": Cause("new model", "A new segment model was activated."),
+    "first_purchase": Cause("first purchase", "They became a customer."),
+}
+
+
+class Window(NamedTuple):
+    """How far back in event time the page looks; ``days`` is None for everything."""
+
+    days: int | None
+    label: str
+
+    @property
+    def phrase(self) -> str:
+        """As it reads within a sentence."""
+        return "since the beginning" if self.days is None else f"in the last {self.days} event days"
+
+    @property
+    def bin_days(self) -> int:
+        """How many days one bar of a chart over this window stands for."""
+        return DAY if self.days is not None and self.days <= 90 else WEEK
+
+
+WINDOWS = {
+    "7": Window(7, "7 days"),
+    "30": Window(30, "30 days"),
+    "90": Window(90, "90 days"),
+    "365": Window(365, "1 year"),
+    "all": Window(None, "All"),
+}
+DEFAULT_WINDOW = "30"
+
+
+def cause(code: str) -> Cause:
+    """The words for a cause; a code that this version does not know speaks for itself."""
+    return CAUSES.get(code) or Cause(code.replace("_", " "), "")
+
+
+def many(number: int, thing: str) -> str:
+    """A count with its noun.
+
+    >>> many(1, "change"), many(12_345, "change")
+    ('1 change', '12,345 changes')
+    """
+    return f"{number:,} {thing if number == 1 else thing + 's'}"

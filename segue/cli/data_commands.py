@@ -1,0 +1,72 @@
+"""``segue data``: get, describe and make datasets."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from data import dataset as datasets
+from data import synthetic
+from data.fetch import UCI_URL, fetch
+from segue.cli import options
+from segue.cli.console import doing, output, table, words
+from segue.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Get, describe and make datasets.")
+
+
+@app.command("fetch")
+def fetch_dataset(
+    source: Annotated[
+        str, typer.Option("--from", metavar="FILE_OR_URL", help="A mirror, or a file that is here already.")
+    ] = UCI_URL,
+) -> None:
+    """Download Online Retail II from UCI (45 MB), check it, and keep it for the other commands.
+
+    Chen, D. (2019), Online Retail II, doi 10.24432/C5CG6D, CC BY 4.0.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=words) as progress:
+        task = progress.add_task("downloading", total=None)
+
+        def show(received: int, total: int | None) -> None:
+            progress.update(task, completed=received, total=total)
+
+        path = fetch(source, cache_dir=Settings().datasets_dir, progress=show)
+    words.print(f"Kept as {path}")
+
+
+@app.command()
+def describe(dataset: options.OptionalDataset = None, as_json: options.AsJson = False) -> None:
+    """Say what a dataset holds, and what is set aside."""
+    from segue.datasets import choose
+
+    with doing("Loading data"):
+        chosen = choose(dataset, Settings().datasets_dir)
+    report = asdict(chosen.dataset.report)
+    if as_json:
+        output.print_json(
+            data={name: value if isinstance(value, int) else str(value) for name, value in report.items()}
+        )
+        return
+    rows = [
+        [name.replace("_", " "), f"{value:,}" if type(value) is int else str(value)] for name, value in report.items()
+    ]
+    output.print(table(chosen.why, ["what", "count"], rows))
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Argument(help="Where to write it; .csv or .parquet.")],
+    customers: Annotated[int, typer.Option(min=1, help="Known customers.")] = 2_000,
+    days: Annotated[int, typer.Option(min=1, help="Days of trade.")] = 730,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 7,
+) -> None:
+    """Make a synthetic dataset with the real one's shape: seasons, skewed customers, returns, guests."""
+    with doing("Generating"):
+        raw = synthetic.generate(customers=customers, days=days, seed=seed)
+        synthetic.write(raw, out)
+        report = datasets.clean(raw, out.name).report
+    words.print(f"{out}: {len(raw):,} lines, {report.transactions:,} transactions of {report.customers:,} customers")

@@ -1,0 +1,39 @@
+"""Arguments and options that several commands share."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from producers.pace import Speed
+
+
+def _speed(text: str) -> Speed:
+    try:
+        return Speed.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+DATASET_HELP = "A .parquet, .csv or .xlsx file of Online Retail II's layout."
+Dataset = Annotated[Path, typer.Argument(help=DATASET_HELP, exists=True, dir_okay=False)]
+OptionalDataset = Annotated[
+    Optional[Path],  # noqa: UP045 - typer reads it
+    typer.Argument(
+        help=f"{DATASET_HELP} By default the downloaded one if there is one, otherwise synthetic data.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+Pace = Annotated[
+    Speed,
+    typer.Option("--speed", parser=_speed, metavar="SPEED", help="Event time per second: 1d/s, 12h/s, 2w/s, … or max."),
+]
+Cutoff = Annotated[
+    Optional[datetime],  # noqa: UP045
+    typer.Option(formats=["%Y-%m-%d"], help="Fit on what happened before this day. By default one year in."),
+]
+StateDir = Annotated[Path, typer.Option(help="Where the local stack keeps its data.")]
+MaxLag = Annotated[int, typer.Option(min=1, help="Hold back while the worker is more than this many records behind.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -1,0 +1,129 @@
+"""``segue demo`` and ``segue up``: the local stack."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from data import registry
+from data.database import engine
+from producers.pace import Speed
+from segue import demo as demos
+from segue.cli import options
+from segue.cli.console import counted, doing, fail, output, replay_bar, words
+from segue.datasets import Chosen, choose, default_cutoff
+from segue.settings import Settings
+from segue.stack.stack import Stack, clear
+
+DatasetMark = "dataset.txt"
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the dashboard, on the loopback interface.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what is in the state folder (not downloads) first.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(demo)
+    app.command()(up)
+
+
+def demo(
+    dataset: options.OptionalDataset = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Replay everything at full speed, reconcile, print a summary and end.")
+    ] = False,
+    speed: options.Pace = Speed.parse("1d/s"),  # noqa: B008 - immutable
+    cutoff: options.Cutoff = None,
+    port: Port = 8501,
+    fresh: Fresh = False,
+    as_json: options.AsJson = False,
+    state_dir: options.StateDir = Path(".segue"),
+) -> None:
+    """See everything at work: broker, Postgres, worker and dashboard, on one dataset.
+
+    Fits a model on the first year, replays that year at full speed and the rest at --speed. Ctrl-C stops; the next
+    `segue demo` goes on where this one ended. With --once everything runs at full speed, is recomputed from the raw
+    data with pandas and scikit-learn, and the exit code is 0 only if there is no difference.
+    """
+    with doing("Loading data"):
+        chosen = choose(dataset, state_dir / "datasets")
+    words.print(f"Dataset: [bold]{chosen.why}[/] · {chosen.dataset.report.transactions:,} transactions")
+    until = default_cutoff(chosen.dataset) if cutoff is None else cutoff.replace(tzinfo=UTC)
+    if once:
+        _once(chosen, until, state_dir, as_json)
+    else:
+        _live(chosen, until, state_dir, speed, port, fresh)
+
+
+def _once(chosen: Chosen, until: datetime, state_dir: Path, as_json: bool) -> None:
+    with replay_bar("replaying") as bar:
+        summary = demos.run_once(chosen.dataset, until, state_dir, bar)
+    if as_json:
+        output.print_json(msgspec.json.encode(summary).decode())
+    else:
+        words.print(
+            f"{summary.transactions:,} transactions in {summary.seconds:.1f} s "
+            f"([bold]{summary.transactions_per_second:,}/s[/]), {summary.customers:,} customers in a segment\n"
+            f"{sum(summary.changes.values()):,} changes: {counted(summary.changes)}\n"
+            f"{summary.duplicates:,} duplicates, {summary.late:,} late, {summary.dead_letters:,} dead letters\n"
+            f"[bold]{summary.differences:,} differences[/] from a recomputation with pandas and scikit-learn"
+        )
+    raise typer.Exit(0 if summary.differences == 0 else 1)
+
+
+def _live(chosen: Chosen, until: datetime, state_dir: Path, speed: Speed, port: int, fresh: bool) -> None:
+    if fresh:
+        clear(state_dir)
+    _refuse_mixture(chosen, state_dir)
+    with Stack(state_dir) as stack:
+        (state_dir / DatasetMark).write_text(chosen.dataset.name)
+        stack.start_worker()
+        stack.start_dashboard(port)
+        stack.watch(words.print)
+        postgres = engine(Settings(state_dir=state_dir).database)
+        if registry.champion_version(postgres) is None:
+            with doing("Fitting a model"):
+                registry.register(postgres, demos.fit_before(chosen.dataset, until))
+        words.print(f"Dashboard: [bold link]http://127.0.0.1:{port}[/] · Ctrl-C stops")
+        with replay_bar("replaying") as bar:
+            finished = demos.run_live(chosen.dataset, until, stack, speed, bar)
+        if finished:
+            words.print("All of it has been replayed. The dashboard stays; Ctrl-C stops.")
+            _until_interrupted(stack)
+        words.print("Stopping …")
+
+
+def up(state_dir: options.StateDir = Path(".segue"), port: Port = 8501) -> None:
+    """Start broker, Postgres, worker and dashboard, and keep them running until Ctrl-C.
+
+    Other commands on the same state folder find them by themselves: `segue fit`, `segue replay`, `segue status`, …
+    """
+    with Stack(state_dir) as stack:
+        worker = stack.start_worker()
+        stack.start_dashboard(port)
+        stack.watch(words.print)
+        words.print(
+            f"Dashboard: [bold link]http://127.0.0.1:{port}[/]\n"
+            f"Broker: {stack.settings['bootstrap_servers']} · worker: process {worker.pid}, log in {worker.log_file}\n"
+            "Next: `segue fit DATASET`, then `segue replay DATASET`. Ctrl-C stops."
+        )
+        _until_interrupted(stack)
+        words.print("Stopping …")
+
+
+def _until_interrupted(stack: Stack) -> None:
+    try:
+        stack.wait()
+    except KeyboardInterrupt:
+        return
+
+
+def _refuse_mixture(chosen: Chosen, state_dir: Path) -> None:
+    """Two datasets in one Postgres would be one shop with the customers of both."""
+    mark = state_dir / DatasetMark
+    if mark.exists() and mark.read_text() != chosen.dataset.name:
+        fail(
+            f"{state_dir} holds a replay of {mark.read_text()}, not of {chosen.dataset.name}: "
+            "add --fresh to start over, or choose another --state-dir"
+        )

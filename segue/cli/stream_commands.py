@@ -1,0 +1,154 @@
+"""``segue replay``, ``worker``, ``dashboard``, ``migrate``, ``status`` and ``changes``."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.text import Text
+
+from data import progress, registry
+from data.database import engine, migrate
+from producers.pace import Speed
+from producers.replay import whole
+from segue import following, logs
+from segue.cli import options
+from segue.cli.console import counted, doing, output, replay_bar, table, words
+from segue.datasets import choose
+from segue.demo import MAX_LAG
+from segue.replaying import session
+from segue.settings import Settings
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(replay)
+    app.command()(status)
+    app.command()(changes)
+    app.command()(worker)
+    app.command()(dashboard)
+    app.command(name="migrate")(migrate_schema)
+
+
+def replay(
+    dataset: options.OptionalDataset = None,
+    speed: options.Pace = Speed.parse("1d/s"),  # noqa: B008 - immutable
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after what Postgres says has been done; otherwise send everything.")
+    ] = False,
+    max_lag: options.MaxLag = MAX_LAG,
+) -> None:
+    """Send a dataset's transactions into the log, paced by event time.
+
+    What has been sent before is sent again, and recognised by the worker: nothing is counted twice. With --resume only
+    what is missing is sent. Ctrl-C ends the replay cleanly; `--resume` goes on from there.
+    """
+    settings = Settings()
+    with doing("Loading data"):
+        chosen = choose(dataset, settings.datasets_dir)
+    words.print(f"Dataset: [bold]{chosen.why}[/]")
+    with session(settings, max_lag) as replaying, replay_bar(f"replaying {speed}") as bar:
+        section = whole(chosen.dataset)
+        if resume:
+            section = replaying.resumed(chosen.dataset, section)
+        sent = replaying.run(chosen.dataset, section, speed, bar)
+    words.print(f"{sent:,} transactions sent")
+
+
+def worker() -> None:
+    """Process transactions: the stream worker. Start as many as there are partitions; Ctrl-C stops one cleanly.
+
+    It waits for a model where there is none yet, and for Postgres and Kafka where they are away.
+    """
+    from stream_app.worker import run_worker
+
+    settings = Settings()
+    logs.configure()
+    run_worker(
+        bootstrap_servers=settings.bootstrap_servers,
+        database_url=settings.database,
+        topics=settings.topics,
+        group=settings.consumer_group,
+        log_id=settings.log_id,
+        partitions=settings.partitions,
+        currency=settings.currency,
+        batch_size=settings.batch_size,
+        session_timeout=settings.session_timeout,
+    )
+
+
+def dashboard(
+    port: Annotated[Optional[int], typer.Option(min=0, max=65_535, help="Port to serve on.")] = None,  # noqa: UP045
+    address: Annotated[str, typer.Option(help="Interface to serve on; only this machine by default.")] = "127.0.0.1",
+) -> None:
+    """Serve the dashboard."""
+    settings = Settings()
+    page = Path(__file__).parents[2] / "dashboard" / "app.py"
+    os.environ["SEGUE_DATABASE_URL"] = settings.database
+    os.execv(  # noqa: S606 - Streamlit takes over this process, and its signals
+        sys.executable,
+        [
+            *(sys.executable, "-m", "streamlit", "run", str(page)),
+            *("--server.port", str(settings.dashboard_port if port is None else port)),
+            *("--server.address", address),
+            *("--server.headless", "true"),
+            *("--browser.gatherUsageStats", "false"),
+        ],
+    )
+
+
+def migrate_schema() -> None:
+    """Create the tables in Postgres, or bring them up to date."""
+    migrate(Settings().database)
+    words.print("The schema is up to date.")
+
+
+def status() -> None:
+    """Show how far the stream has come: partitions, event time, counts, changes."""
+    postgres = engine(Settings().database)
+    rows = [
+        [
+            str(row.partition),
+            f"{row.next_offset:,}",
+            "—" if row.event_time is None else f"{row.event_time:%Y-%m-%d %H:%M}",
+            f"{row.transactions:,}",
+            f"{row.duplicates:,}",
+            f"{row.late:,}",
+            f"{row.dead_letters:,}",
+            f"{row.change_position - row.published_position:,}",
+            row.owner,
+        ]
+        for row in progress.partitions(postgres)
+    ]
+    columns = ["partition", "next offset", "event time", "transactions", "duplicates", "late", "dead", "unpublished"]
+    output.print(table("Progress", [*columns, "owner"], rows))
+    totals = progress.totals(postgres)
+    output.print(f"model: {registry.champion_version(postgres) or 'none yet: run `segue fit DATASET`'}")
+    output.print(f"customers in a segment: {totals.customers:,}")
+    output.print(f"changes: {sum(totals.changes.values()):,} ({counted(totals.changes)})")
+
+
+def changes(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with changes as they come.")] = False,
+    topic: Annotated[bool, typer.Option("--topic", help="Read the change topic instead of Postgres.")] = False,
+    customer: Annotated[Optional[str], typer.Option(help="Only this customer.")] = None,  # noqa: UP045
+    limit: Annotated[Optional[int], typer.Option(min=1, help="End after this many.")] = None,  # noqa: UP045
+) -> None:
+    """Print segment changes as JSON lines (CloudEvents), a partition's changes in order.
+
+    From Postgres they are complete; with --topic they are what subscribers read.
+    """
+    settings = Settings()
+    lines = following.topic(settings, follow) if topic else following.postgres(settings, follow, customer)
+    printed = 0
+    for line in lines:
+        if topic and customer is not None and following.subject(line) != customer:
+            continue
+        sys.stdout.write(line.decode() + "\n")
+        sys.stdout.flush() if follow else None
+        printed += 1
+        if printed == limit:
+            return
+    if not printed:
+        words.print(Text("no changes yet", style="dim"))

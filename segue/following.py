@@ -1,0 +1,98 @@
+"""Segment changes one after another, from Postgres or from the change topic, as the CloudEvents that subscribers get."""
+
+import time
+from collections.abc import Iterator
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from sqlalchemy import Engine, select
+
+from data import progress
+from data.database import engine
+from data.log import LogError
+from data.tables import models, segment_changes
+from models.segment_model import SegmentModel
+from models.units import to_micros, to_money_units
+from segue.settings import Settings
+from stream_app.changes import ChangeRow
+from stream_app.publisher import change_event
+
+_PAGE = 5_000
+_LOOK_SECONDS = 0.5
+
+
+class _Subject(msgspec.Struct):
+    subject: str
+
+
+def subject(event: bytes) -> str:
+    """The customer that an event is about."""
+    return msgspec.json.decode(event, type=_Subject).subject
+
+
+def postgres(settings: Settings, follow: bool, customer: str | None) -> Iterator[bytes]:
+    """Changes of every partition in order, then whatever comes."""
+    database = engine(settings.database)
+    reached: dict[int, int] = {}
+    while True:
+        personas = _personas(database)
+        found = False
+        for row in _changes_after(database, reached, customer):
+            found = True
+            reached[row[0]] = row[1].position
+            yield change_event(row[1], personas)
+        if not found:
+            if not follow:
+                return
+            time.sleep(_LOOK_SECONDS)
+
+
+def topic(settings: Settings, follow: bool) -> Iterator[bytes]:
+    """The change topic from its beginning to its present end, or on and on."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings.bootstrap_servers,
+            "group.id": "segue-changes",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "log.connection.close": False,
+        }
+    )
+    try:
+        metadata = consumer.list_topics(settings.changes_topic, timeout=10)
+    except KafkaException as error:
+        raise LogError(f"can't reach a broker at {settings.bootstrap_servers}: {error.args[0].str()}") from error
+    open_partitions = set(metadata.topics[settings.changes_topic].partitions)
+    consumer.assign([TopicPartition(settings.changes_topic, number, OFFSET_BEGINNING) for number in open_partitions])
+    while follow or open_partitions:
+        message = consumer.poll(_LOOK_SECONDS)
+        if message is None:
+            continue
+        if message.error():
+            open_partitions.discard(message.partition())
+        else:
+            yield message.value()
+    consumer.close()
+
+
+def _changes_after(database: Engine, reached: dict[int, int], customer: str | None) -> Iterator[tuple[int, ChangeRow]]:
+    columns = [segment_changes.c[name] for name in ChangeRow._fields]
+    for partition in [row.partition for row in progress.partitions(database)]:
+        query = select(*columns).where(
+            segment_changes.c.partition == partition, segment_changes.c.position > reached.get(partition, 0)
+        )
+        if customer is not None:
+            query = query.where(segment_changes.c.customer_id == customer)
+        with database.connect() as connection:
+            for row in connection.execute(query.order_by(segment_changes.c.position).limit(_PAGE)):
+                change = ChangeRow(*row)
+                yield (
+                    partition,
+                    change._replace(effective_at=to_micros(row.effective_at), monetary=to_money_units(row.monetary)),
+                )
+
+
+def _personas(database: Engine) -> dict[str, str]:
+    with database.connect() as connection:
+        specs = [msgspec.convert(spec, SegmentModel) for spec in connection.execute(select(models.c.spec)).scalars()]
+    return {segment.id: segment.name for model in specs for segment in model.segments}

@@ -1,0 +1,68 @@
+"""A replay session: everything that a replay needs from settings, put together and taken apart."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import FrameType
+
+from sqlalchemy import Engine
+
+from data import progress
+from data.database import engine
+from data.dataset import Dataset
+from data.log import Log, LogIdentity
+from models.units import to_micros
+from producers.flow import FlowControl
+from producers.log_writer import LogWriter
+from producers.pace import Speed
+from producers.replay import Progress, Replay, Section, remaining
+from segue.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open way to the log and to Postgres."""
+
+    identity: LogIdentity
+    postgres: Engine
+    writer: LogWriter
+    flow: FlowControl
+
+    def run(self, dataset: Dataset, section: Section, speed: Speed, show: Progress) -> int:
+        """Replay a section; Ctrl-C ends it after what was sent has arrived. Returns the transactions sent."""
+        replay = Replay(dataset, self.writer, self.flow, show)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            replay.stop()
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            return replay.run(section, speed)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def resumed(self, dataset: Dataset, section: Section) -> Section:
+        """What is left of a section by what Postgres says has been done."""
+        reached = progress.event_time(self.postgres)
+        known = progress.known_since(self.postgres, reached)
+        start = section.event_start if reached is None else to_micros(reached)
+        return remaining(section, dataset, start, known)
+
+
+@contextmanager
+def session(settings: Settings, max_lag: int) -> Iterator[Session]:
+    """Connect to the log and to Postgres, and close both."""
+    log = Log(settings.bootstrap_servers, settings.transactions_topic)
+    postgres = engine(settings.database)
+    try:
+        identity = log.identity(settings.log_id)
+        done = partial(progress.done, postgres, identity.log_id)
+        flow = FlowControl(partial(log.ends, identity.partitions), done, max_lag)
+        writer = LogWriter(settings.bootstrap_servers, settings.transactions_topic, identity.partitions)
+        yield Session(identity, postgres, writer, flow)
+        writer.flush(5)
+    finally:
+        log.close()
+        postgres.dispose()

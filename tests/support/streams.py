@@ -1,0 +1,74 @@
+"""Hypothesis strategies: segment models and streams, small enough to shrink and mean enough to matter."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from data.wire import ModelActivation, Tick, Transaction
+from models.segment_model import Segment, SegmentModel, build
+from tests.support.world import Message
+
+START = datetime(2010, 1, 1, tzinfo=UTC)
+
+_coordinate = st.floats(-2.5, 2.5).map(lambda number: round(number, 3))
+
+
+@st.composite
+def segment_models(draw: st.DrawFn) -> SegmentModel:
+    """A model of up to six segments on either transform."""
+    count = draw(st.integers(1, 6))
+    centroids = draw(
+        st.lists(st.tuples(_coordinate, _coordinate, _coordinate), min_size=count, max_size=count, unique=True)
+    )
+    transform = draw(st.sampled_from(["log1p", "identity"]))
+    means, scales = ((3.0, 1.0, 4.0), (1.2, 0.7, 1.5)) if transform == "log1p" else ((90.0, 3.0, 80.0), (80.0, 3.0, 90.0))
+    segments = tuple(
+        Segment(f"s{number}", f"Segment {number}", "", "#000000", "", centroid)
+        for number, centroid in enumerate(centroids)
+    )
+    return build(draw(st.sampled_from(["net", "gross"])), transform, means, scales, segments)  # type: ignore[arg-type]
+
+
+@st.composite
+def transactions(draw: st.DrawFn, number: int) -> Transaction:
+    """A transaction of one of a few customers; ids repeat now and then, moments are often the same."""
+    customer = draw(st.integers(0, 4))
+    # The content follows from the id, so that a repeated id is a duplicate and not a contradiction.
+    identity = draw(st.integers(0, number)) if draw(st.booleans()) else number
+    spread = (identity * 7919 + customer * 31) % 400
+    return Transaction(
+        transaction_id=f"T{identity}",
+        customer_id=f"C{customer}",
+        occurred_at=START + timedelta(days=spread, hours=(identity * 5) % 24),
+        kind="return" if (identity + customer) % 4 == 0 else "sale",
+        amount=f"{(identity * 37) % 300}.{identity % 10}",
+        currency="GBP",
+        country="United Kingdom",
+        lines=[],
+    )
+
+
+@st.composite
+def streams(draw: st.DrawFn, models: bool = False) -> list[Message]:
+    """Transactions in any order (so many are late), ticks that may go back, and at the end a tick past everything."""
+    messages: list[Message] = []
+    for number in range(draw(st.integers(1, 40))):
+        kind = draw(st.integers(0, 9))
+        if kind == 0:
+            messages.append(Tick(START + timedelta(days=draw(st.integers(0, 420)))))
+        elif kind == 1 and models:
+            messages.append(ModelActivation(draw(segment_models())))
+        else:
+            messages.append(draw(transactions(number)))
+    if draw(st.booleans()):
+        messages.sort(key=_moment)
+    return [*messages, Tick(START + timedelta(days=draw(st.integers(400, 1_500))))]
+
+
+def _moment(message: Message) -> datetime:
+    match message:
+        case Transaction():
+            return message.occurred_at
+        case Tick():
+            return message.at
+    return START

@@ -1,0 +1,158 @@
+"""A whole stream in memory: the real decoding and the real processor, with dictionaries where Postgres would be."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from data.partitions import partition_of
+from data.wire import ModelActivation, Tick, Transaction
+from models.segment_model import SegmentModel
+from stream_app.changes import ChangeRow, change_rows
+from stream_app.columns import LONG_AGO, PROFILE_COLUMNS, Profiles, SegmentNames
+from stream_app.decode import Batch, DeadLetter, decode
+from stream_app.step import LedgerContent, LedgerKey, Progress, Step, Stored, take_step
+
+Message = Transaction | Tick | ModelActivation
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of the log."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:
+    """The log of each partition: transactions by key, everything else to all."""
+    result: list[list[Record]] = [[] for _ in range(partitions)]
+    for message in messages:
+        value = msgspec.json.encode(message)
+        if isinstance(message, Transaction):
+            log = result[partition_of(message.customer_id, partitions)]
+            log.append(Record(len(log), message.customer_id.encode(), value))
+        else:
+            for log in result:
+                log.append(Record(len(log), None, value))
+    return result
+
+
+@dataclass
+class World:
+    """One partition's store. ``profiles`` has one row of columns for each customer, ``changes`` everything so far."""
+
+    model: SegmentModel
+    partition: int = 0
+    partitions: int = 1
+    profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ledger: dict[LedgerKey, LedgerContent] = field(default_factory=dict)
+    changes: list[ChangeRow] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    duplicates: int = 0
+    late: int = 0
+
+    def __post_init__(self) -> None:
+        self.models = {self.model.version: self.model}
+        self.progress = Progress(self.partition, "log", 0, 1, LONG_AGO, self.model.version, LONG_AGO, 0, 0)
+
+    def run(self, records: Sequence[Record], cuts: Iterable[int] = (), chunk: int = 1_000_000) -> "World":
+        """Apply a log cut into batches at some places; outdated customers are rescored ``chunk`` at a time."""
+        for start, stop in pairwise([0, *sorted(set(cuts)), len(records)]):
+            for batch in decode(records[start:stop], "GBP") if stop > start else []:
+                self.apply(batch)
+                if batch.model is not None:
+                    self._rescore_some(chunk)
+        while self._rescore_some(chunk):
+            pass
+        return self
+
+    def apply(self, batch: Batch) -> None:
+        """What the unit of work does, on dictionaries."""
+        if batch.model is not None:
+            while self._rescore_some(1_000_000):
+                pass
+        until = max(batch.until, self.progress.event_time)
+        due = [c for c, row in self.profiles.items() if row["next_change_at"] <= until]
+        touched = [c for c in dict.fromkeys(batch.customer_id) if c in self.profiles]
+        self._take(batch, list(dict.fromkeys([*touched, *due])))
+        if batch.model is not None:
+            self.models[batch.model.version] = batch.model
+            self.progress = replace(
+                self.progress, model_version=batch.model.version, model_since=self.progress.event_time
+            )
+
+    def _rescore_some(self, chunk: int) -> bool:
+        outdated = [c for c, row in self.profiles.items() if row["model_version"] != self.progress.model_version]
+        if outdated:
+            self._take(Batch(self.progress.next_offset, self.progress.next_offset), outdated[:chunk])
+        return bool(outdated)
+
+    def _take(self, batch: Batch, customers: list[str]) -> None:
+        stored = self._stored(batch, customers)
+        in_force = self.models[self.progress.model_version]
+        step = take_step(batch, stored, in_force, self.progress, partial(partition_of, partitions=self.partitions))
+        self.changes += change_rows(batch, step, self.progress)
+        self._keep(batch, step)
+
+    def _stored(self, batch: Batch, customers: list[str]) -> Stored:
+        names = SegmentNames(self.models[self.progress.model_version])
+        rows = [self.profiles[customer] for customer in customers]
+        columns: dict[str, Any] = {name: [row[name] for row in rows] for name in PROFILE_COLUMNS}
+        columns |= {name: list(map(names.number, columns[name])) for name in ("segment", "next_segment")}
+        texts = ("customer_id", "country")
+        profiles = Profiles(
+            **{name: c if name in texts else np.array(c, dtype=np.int64) for name, c in columns.items()}
+        )
+        keys = set(zip(batch.customer_id, batch.transaction_id, strict=True))
+        known = {key: self.ledger[key] for key in keys if key in self.ledger}
+        versions = [row["model_version"] for row in rows]
+        return Stored(known, profiles, names, np.full(len(rows), self.partition), versions)
+
+    def _keep(self, batch: Batch, step: Step) -> None:
+        for i in step.applied:
+            content = (batch.occurred_at[i], batch.kind[i], batch.amount[i])
+            self.ledger[(batch.customer_id[i], batch.transaction_id[i])] = content
+        for row in _rows(step.profiles):
+            row |= {name: step.segments.id(row[name]) for name in ("segment", "next_segment")}
+            self.profiles[row["customer_id"]] = row | {"model_version": self.progress.model_version}
+        self.dead_letters += step.dead_letters
+        self.duplicates += step.duplicates
+        self.late += step.late
+        self.progress = replace(
+            self.progress,
+            next_offset=batch.next_offset,
+            event_time=step.until,
+            change_position=self.progress.change_position + len(step.changes),
+        )
+
+
+def _rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
+    columns = [getattr(profiles, name) for name in PROFILE_COLUMNS]
+    for values in zip(*(c if isinstance(c, list) else c.tolist() for c in columns), strict=True):
+        yield dict(zip(PROFILE_COLUMNS, values, strict=True))
+
+
+def run(
+    model: SegmentModel, messages: Iterable[Message], partitions: int = 1, cuts: Iterable[int] = (), chunk: int = 1_000
+) -> list[World]:
+    """Run a stream over some partitions, every one of them cut at the same offsets."""
+    return [
+        World(model, number, partitions).run(records, [cut for cut in cuts if cut < len(records)], chunk)
+        for number, records in enumerate(logs(messages, partitions))
+    ]
+
+
+def outcome(worlds: Iterable[World]) -> tuple[dict[str, Any], dict[tuple[str, int], ChangeRow]]:
+    """Everything that must not depend on how a stream was run: profiles, and changes but for their outbox position."""
+    profiles: dict[str, Any] = {}
+    changes: dict[tuple[str, int], ChangeRow] = {}
+    for world in worlds:
+        profiles |= world.profiles
+        changes |= {(row.customer_id, row.sequence): row._replace(position=0) for row in world.changes}
+    return profiles, changes
