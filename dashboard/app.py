@@ -3,6 +3,8 @@
 Started as ``streamlit run dashboard/app.py``.
 """
 
+from functools import partial
+
 import streamlit as st
 from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError
@@ -15,14 +17,16 @@ from segue.settings import Settings
 def main() -> None:
     """Draw the page that the address asks for."""
     st.set_page_config(page_title="Segue", page_icon=style.MARK, layout="wide")
+    st.logo(style.LOGO, size="large")
     style.apply()
     try:
         engine = connection.engine(Settings().database)
     except (ValidationError, ArgumentError) as error:
         st.html(blocks.trouble(trouble.bad_settings(error)))
         return
-    pages = [st.Page(lambda: live.show(engine), title="Live", icon=":material/sensors:", url_path="live", default=True)]
-    st.logo(style.LOGO, size="large")
+    pages = [
+        st.Page(partial(live.show, engine), title="Live", icon=":material/sensors:", url_path="live", default=True),
+    ]
     st.navigation(pages, position="top").run()
 
 

@@ -1,6 +1,7 @@
 """The parts of a page that are text rather than figures: small pure functions to HTML, everything escaped."""
 
 import re
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -12,7 +13,7 @@ from dashboard.personas import Persona, Personas, look_up
 from dashboard.queries import Progress
 from dashboard.throughput import Pace
 from dashboard.trouble import Trouble
-from dashboard.words import CAUSES, Window, cause, many
+from dashboard.words import Window, cause, in_order, many
 
 OUTLOOK_DAYS = 30
 
@@ -20,6 +21,14 @@ OUTLOOK_DAYS = 30
 def title(text: str, note: str = "") -> str:
     """The heading of a part of the page, with a quieter line below."""
     return f'<div class="sg-title">{escape(text)}</div>{_note(note) if note else ""}'
+
+
+def legend(codes: Iterable[str], note: str) -> str:
+    """Which colour stands for which cause, after a few words on the figure."""
+    marks = "".join(
+        f'<span class="sg-mark" style="--cause:{cause_colour(c)}">{escape(cause(c).phrase)}</span>' for c in codes
+    )
+    return f'<div class="sg-note">{escape(note)} {marks}</div>'
 
 
 def event_clock(progress: Progress, pace: Pace | None) -> str:
@@ -88,7 +97,7 @@ def cause_bars(flows: pd.DataFrame, window: Window) -> str:
     total = int(moves.sum())
     if not total:
         return f'<div class="sg-headline"><p>Nobody moved {escape(window.phrase)}.</p></div>{_entries(entries)}'
-    order = [code for code in CAUSES if code in moves] + sorted({*moves.index} - {*CAUSES})
+    order = in_order(moves.index)
     strip = "".join(f'<i style="flex-grow:{moves[code]};background:{cause_colour(code)}"></i>' for code in order)
     bars = "".join(_bar(code, int(moves[code]), total) for code in order)
     return (
@@ -110,7 +119,8 @@ def latest_changes(changes: pd.DataFrame, known: Personas) -> str:
 def trouble(state: Trouble) -> str:
     """A designed state instead of data."""
     return (
-        f'<div class="sg-trouble">{style.MARK}<h2>{escape(state.title)}</h2><p>{escape(state.reason)}</p>'
+        f'<div class="sg-trouble"><img src="{style.MARK_URI}" alt=""><h2>{escape(state.title)}</h2>'
+        f"<p>{escape(state.reason)}</p>"
         f'<p class="sg-next">{_with_code(state.next_step)}</p></div>'
     )
 

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.personas import Persona, Personas, look_up
-from dashboard.words import CAUSES, cause
+from dashboard.words import cause, in_order
 
 ACCENT, ACCENT_FAINT, ACCENT_STRONG = "#6f6bdf", "rgba(111,107,223,0.08)", "rgba(111,107,223,0.62)"
 # Time alone is the story and has the accent; the other causes stay behind it.
@@ -97,7 +97,7 @@ def rhythm_bars(rhythm: pd.DataFrame, bin_days: int) -> go.Figure:
         Columns at, cause, changes.
     """
     figure = go.Figure()
-    for code in [*CAUSES, *sorted({*rhythm["cause"]} - {*CAUSES})]:
+    for code in in_order(rhythm["cause"]):
         part = rhythm[rhythm["cause"] == code]
         if part.empty:
             continue

@@ -31,7 +31,7 @@ from data.tables import customers, model_aliases, segment_changes, stream_progre
 from data.tables import models as model_specs
 from models.segment_model import SegmentModel, from_json
 
-AnySelect = Select[Any]
+AnySelect = Select[*tuple[Any, ...]]
 CHAMPION = "champion"
 # Bars of whole weeks start on a Monday where the window has no beginning of its own.
 A_MONDAY = datetime(2000, 1, 3, tzinfo=UTC)
@@ -110,7 +110,7 @@ def segment_sizes(connection: Connection, due_by: datetime | None) -> pd.DataFra
     """
     c = customers.c
     segment = _or_empty(c.segment)
-    due = func.count().filter(c.next_change_at <= due_by)
+    due = func.count().filter(c.next_change_at <= literal(due_by, c.next_change_at.type))
     query = select(segment, func.count().label("customers"), due.label("due")).group_by(segment)
     return _frame(connection, query)
 

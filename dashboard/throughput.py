@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-HISTORY = 60
+HISTORY = 45
 RECENT = timedelta(seconds=10)
 ONE_SECOND = timedelta(seconds=1)
 ONE_DAY = timedelta(days=1)

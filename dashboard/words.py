@@ -1,5 +1,6 @@
 """What the database says in codes, said in plain words."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 DAY, WEEK = 1, 7
@@ -52,6 +53,12 @@ DEFAULT_WINDOW = "30"
 def cause(code: str) -> Cause:
     """The words for a cause; a code that this version does not know speaks for itself."""
     return CAUSES.get(code) or Cause(code.replace("_", " "), "")
+
+
+def in_order(codes: Iterable[str]) -> list[str]:
+    """The distinct causes in the order of the page; those that this version does not know come last."""
+    present = {*codes}
+    return [code for code in CAUSES if code in present] + sorted(present - {*CAUSES})
 
 
 def many(number: int, thing: str) -> str:

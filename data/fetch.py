@@ -1,6 +1,7 @@
 """Fetches the dataset from its home (or from a file), proves that it is what it should be, and keeps it as Parquet."""
 
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -18,7 +19,7 @@ from data.cells import DataError
 from data.writers import write
 
 UCI_URL = "https://archive.ics.uci.edu/static/public/502/online+retail+ii.zip"
-CACHED_NAME = "online_retail_II.parquet"
+CACHE_NAME = "online_retail_II.parquet"
 
 # Called with the bytes received so far and, where the server tells, the bytes there are.
 Progress = Callable[[int, int | None], None]
@@ -26,6 +27,8 @@ Progress = Callable[[int, int | None], None]
 _ATTEMPTS = 4
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _MAX_MEMBER_BYTES = 2 << 30
+_TABLES = (".xlsx", ".csv", ".parquet")
+_SAFE_NAME = re.compile(r"[\w+-][\w.+-]{0,99}\.(zip|xlsx|csv|parquet)", re.ASCII)
 _HINT = "use --from FILE"
 
 
@@ -67,20 +70,23 @@ def fetch(
     DataError
         If the source can't be reached, is broken, or is not the dataset; the cache is then as it was.
     """
-    cached = cache_dir / CACHED_NAME
+    cached = cache_dir / CACHE_NAME
     is_remote = source.startswith(("http://", "https://"))
     if is_remote and cached.is_file():
         return cached
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".fetch-") as folder:
-        workplace = Path(folder)
-        path = _download(source, workplace, progress) if is_remote else Path(source)
-        raw = readers.read(_unzipped(path, workplace) if path.suffix.lower() == ".zip" else path)
-        if checks is not None:
-            _verify(raw, checks, path.name)
-        ready = workplace / CACHED_NAME
-        write(raw, ready)
-        os.replace(ready, cached)
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".fetch-") as folder:
+            workplace = Path(folder)
+            path = _download(source, workplace, progress) if is_remote else Path(source)
+            raw = readers.read(_unzipped(path, workplace) if path.suffix.lower() == ".zip" else path)
+            if checks is not None:
+                _verify(raw, checks, path.name)
+            ready = workplace / CACHE_NAME
+            write(raw, ready)
+            os.replace(ready, cached)
+    except OSError as error:
+        raise DataError(f"can't keep the dataset in {cache_dir}: {error}") from None
     return cached
 
 
@@ -106,7 +112,9 @@ def _verify(raw: pd.DataFrame, checks: KnownTotals, name: str) -> None:
 
 def _download(url: str, folder: Path, progress: Progress | None) -> Path:
     """The downloaded file; transient faults are tried again a few times."""
-    path = folder / (PurePosixPath(urlsplit(url).path).name or "download.zip")
+    name = PurePosixPath(urlsplit(url).path).name
+    path = folder / (name if _SAFE_NAME.fullmatch(name) else "download.zip")
+    part = path.with_name(f"{path.name}.part")
     retrying = Retrying(
         retry=retry_if_exception(_is_transient),
         stop=stop_after_attempt(_ATTEMPTS),
@@ -114,7 +122,7 @@ def _download(url: str, folder: Path, progress: Progress | None) -> Path:
         reraise=True,
     )
     try:
-        retrying(_stream, url, path.with_name(path.name + ".part"), progress)
+        retrying(_stream, url, part, progress)
     except httpx.HTTPStatusError as error:
         status = error.response
         raise DataError(f"{url} answers {status.status_code} {status.reason_phrase}; {_HINT}") from None
@@ -122,7 +130,7 @@ def _download(url: str, folder: Path, progress: Progress | None) -> Path:
         raise DataError(f"{url}: the download broke off ({error}); try again or {_HINT}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise DataError(f"can't reach {urlsplit(url).netloc} ({error}); check the network or {_HINT}") from None
-    return path.with_name(path.name + ".part").rename(path)
+    return part.rename(path)
 
 
 def _stream(url: str, part: Path, progress: Progress | None) -> None:
@@ -130,12 +138,11 @@ def _stream(url: str, part: Path, progress: Progress | None) -> None:
         response.raise_for_status()
         length = response.headers.get("Content-Length")
         total = int(length) if length is not None else None
+        # A body that ends before its Content-Length is a RemoteProtocolError of httpx.
         for block in response.iter_bytes():
             file.write(block)
             if progress is not None:
                 progress(response.num_bytes_downloaded, total)
-    if total is not None and response.num_bytes_downloaded != total:
-        raise httpx.RemoteProtocolError(f"got {response.num_bytes_downloaded:,} of {total:,} bytes")
 
 
 def _is_transient(error: BaseException) -> bool:
@@ -148,13 +155,12 @@ def _unzipped(path: Path, folder: Path) -> Path:
     """The one table in a zip, under a name of our own: the names inside an archive are not to be trusted."""
     try:
         with zipfile.ZipFile(path) as archive:
-            known = (".xlsx", ".csv", ".parquet")
-            tables = [entry for entry in archive.infolist() if entry.filename.lower().endswith(known)]
+            tables = [entry for entry in archive.infolist() if entry.filename.lower().endswith(_TABLES)]
             if len(tables) != 1:
-                raise DataError(f"{path.name}: holds {len(tables)} tables ({', '.join(known)}), not one")
+                raise DataError(f"{path.name}: holds {len(tables)} tables ({', '.join(_TABLES)}), not one")
             if tables[0].file_size > _MAX_MEMBER_BYTES:
                 raise DataError(f"{path.name}: {tables[0].filename} is too large to be the dataset")
-            extracted = folder / f"table{PurePosixPath(tables[0].filename).suffix.lower()}"
+            extracted = folder / f"{path.stem}{PurePosixPath(tables[0].filename).suffix.lower()}"
             with archive.open(tables[0]) as member, extracted.open("wb") as file:
                 shutil.copyfileobj(member, file)
             return extracted

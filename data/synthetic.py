@@ -14,6 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from data.catalogue import Catalogue, catalogue
+from data.cells import DataError
 from data.writers import write
 from models.units import MICROS_PER_DAY, Floats, Ints, to_micros
 
@@ -83,11 +84,11 @@ def generate(*, customers: int = 2_000, days: int = 730, seed: int = 7, start: d
 
     Raises
     ------
-    ValueError
+    DataError
         If there is no customer or not a week.
     """
     if customers < 1 or days < 7:
-        raise ValueError(f"a shop needs a customer and a week; got {customers} customers and {days} days")
+        raise DataError(f"a shop needs a customer and a week; got {customers} customers and {days} days")
     rng = np.random.default_rng(seed)
     first_hour = to_micros(start.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC))
     hours = first_hour + _HOUR * np.arange(days * 24 + 1)

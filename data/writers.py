@@ -17,17 +17,30 @@ def write(raw: pd.DataFrame, path: Path) -> None:
     Raises
     ------
     DataError
-        If the name ends in something else.
+        If the name ends in something else, or the file can't be written.
     """
-    if path.suffix == ".parquet":
-        table = _table(raw)
-        price = table["Price"].cast(pa.decimal128(18, MONEY_DECIMALS))
-        table = table.set_column(table.column_names.index("Price"), "Price", price)
-        pa.parquet.write_table(table.append_column("sheet", pa.array(raw["export"])), path, compression="zstd")
-    elif path.suffix == ".csv":
-        pa.csv.write_csv(_table(raw), path)
-    else:
-        raise DataError(f"{path.name}: can't write this kind of file; use .parquet or .csv")
+    try:
+        writer = _WRITERS[path.suffix.lower()]
+    except KeyError:
+        raise DataError(f"{path.name}: can't write this kind of file; use {' or '.join(_WRITERS)}") from None
+    try:
+        writer(raw, path)
+    except OSError as error:
+        raise DataError(f"can't write {path}: {error.strerror or error}") from None
+
+
+def _parquet(raw: pd.DataFrame, path: Path) -> None:
+    table = _table(raw)
+    price = table["Price"].cast(pa.decimal128(18, MONEY_DECIMALS))
+    table = table.set_column(table.column_names.index("Price"), "Price", price)
+    pa.parquet.write_table(table.append_column("sheet", pa.array(raw["export"])), path, compression="zstd")
+
+
+def _csv(raw: pd.DataFrame, path: Path) -> None:
+    pa.csv.write_csv(_table(raw), path)
+
+
+_WRITERS = {".parquet": _parquet, ".csv": _csv}
 
 
 def _table(raw: pd.DataFrame) -> pa.Table:

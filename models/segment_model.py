@@ -92,7 +92,8 @@ def build(
     ModelError
         If the numbers can't make a model.
     """
-    draft = SegmentModel("", monetary, transform, means, scales, segments, metadata or {})
+    exact = tuple(msgspec.structs.replace(segment, centroid=_plain(segment.centroid)) for segment in segments)
+    draft = SegmentModel("", monetary, transform, _plain(means), _plain(scales), exact, metadata or {})
     model = msgspec.structs.replace(draft, version=_digest(draft))
     return checked(model)
 
@@ -158,6 +159,12 @@ def nearest(model: SegmentModel, recency: Floats, off_axis: Floats) -> Ints:
     A point on a border belongs to the segment with the lower number.
     """
     return np.asarray(((recency[:, None] - model.centroids[:, 0]) ** 2 + off_axis).argmin(axis=1), dtype=np.int64)
+
+
+def _plain(point: Point) -> Point:
+    """The same point in the one way of writing it: 0 and -0.0 are 0.0, as they come back from JSON and Postgres."""
+    recency, frequency, monetary = (float(number) + 0.0 for number in point)
+    return recency, frequency, monetary
 
 
 def _digest(model: SegmentModel) -> str:

@@ -57,7 +57,8 @@ def _unpacked(data: Buffer) -> Ints:
 
 
 def _shifted(micros: Ints, shift: int) -> Ints:
-    return np.where(np.isin(micros, _INFINITIES), micros, micros + shift)
+    infinite = (micros == _INFINITIES[0]) | (micros == _INFINITIES[1])
+    return np.where(infinite, micros, micros + shift)
 
 
 class _Int8ArrayDumper(Dumper):

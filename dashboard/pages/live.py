@@ -12,7 +12,7 @@ from dashboard import blocks, charts, queries, throughput, trouble
 from dashboard.personas import Personas, personas
 from dashboard.queries import Progress
 from dashboard.throughput import HISTORY, History, Sample
-from dashboard.words import DEFAULT_WINDOW, WINDOWS, Window
+from dashboard.words import DEFAULT_WINDOW, WINDOWS, Window, in_order
 from models.segment_model import ModelError
 
 REFRESH_SECONDS = 2
@@ -146,5 +146,6 @@ def _movements(snapshot: Snapshot, window: Window) -> None:
         matrix = charts.flow_heat_map(snapshot.flows, snapshot.personas)
         st.plotly_chart(matrix, key="matrix", config=charts.CONFIG, alt="Changes from each segment to each other one")
     bars = charts.rhythm_bars(snapshot.rhythm, window.bin_days)
-    st.html(blocks.title("Changes as event time passes", f"Each bar is a {'day' if window.bin_days == 1 else 'week'}"))
+    bar = f"Each bar is a {'day' if window.bin_days == 1 else 'week'} of event time."
+    st.html(blocks.title("Changes as time passes") + blocks.legend(in_order(snapshot.rhythm["cause"]), bar))
     st.plotly_chart(bars, key="rhythm", config=charts.CONFIG, alt="Changes over event time, by cause")

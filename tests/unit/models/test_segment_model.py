@@ -1,0 +1,195 @@
+import json
+import math
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch.pipeline import sklearn_pipeline
+from models.segment_model import (
+    ModelError,
+    Segment,
+    SegmentModel,
+    Transform,
+    assign,
+    build,
+    from_json,
+    monetary_value,
+    off_axis_distances,
+    to_json,
+    transformed,
+)
+from models.units import Floats, Ints
+
+COORDINATES = st.floats(-5, 5)
+POINTS = st.tuples(COORDINATES, COORDINATES, COORDINATES)
+MEANS = {"log1p": (4.1, 1.1, 6.3), "identity": (200.0, 6.0, 2800.0)}
+SCALES = {"log1p": (1.4, 0.8, 1.5), "identity": (210.0, 13.0, 13900.0)}
+TRANSFORMS: list[Transform] = ["log1p", "identity"]
+
+
+def segments_at(*centroids: tuple[float, float, float]) -> tuple[Segment, ...]:
+    return tuple(
+        Segment(f"s{number}", f"Segment {number}", "What it is.", "#0a1b2c", "What to do.", centroid)
+        for number, centroid in enumerate(centroids)
+    )
+
+
+def random_model(transform: Transform, k: int, seed: int) -> SegmentModel:
+    centroids = np.random.default_rng(seed).normal(scale=1.3, size=(k, 3)).tolist()
+    return build("net", transform, MEANS[transform], SCALES[transform], segments_at(*map(tuple, centroids)))
+
+
+def random_profiles(count: int, seed: int) -> tuple[Ints, Ints, Floats]:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 900, count), rng.integers(1, 400, count), rng.gamma(0.4, 6_000, count).round(4)
+
+
+@st.composite
+def models(draw: st.DrawFn) -> SegmentModel:
+    centroids = draw(st.lists(POINTS, min_size=1, max_size=10, unique=True))
+    scale = st.floats(1e-3, 1e4)
+    return build(
+        draw(st.sampled_from(["net", "gross"])),
+        draw(st.sampled_from(TRANSFORMS)),
+        draw(POINTS),
+        (draw(scale), draw(scale), draw(scale)),
+        segments_at(*centroids),
+        draw(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.none(), max_size=3)),
+    )
+
+
+@given(models())
+def test_a_model_survives_the_way_to_json_and_back(model: SegmentModel) -> None:
+    assert from_json(to_json(model)) == model
+
+
+def test_the_version_is_that_of_the_definition_whatever_the_metadata_say() -> None:
+    segments = segments_at((0, 0, 0), (1, 1, 1))
+    one, same = (build("net", "log1p", (1, 2, 3), (1, 1, 1), segments, {"seed": seed}) for seed in (1, 2))
+    assert one.version == same.version
+    assert one.version.startswith("k2-")
+
+
+def test_there_is_one_way_to_write_a_number() -> None:
+    # JSON knows no difference between 0 and 0.0, and Postgres none between 0.0 and -0.0.
+    plain = build("net", "log1p", (0.0, 1.0, 2.0), (1.0, 1.0, 1.0), segments_at((0.0, 1.0, 0.0)))
+    assert build("net", "log1p", (-0.0, 1, 2), (1, 1, 1), segments_at((0, 1, -0.0))) == plain
+    text = to_json(build("net", "log1p", (-0.0, 1, 2), (1, 1, 1), segments_at((0, 1, -0.0))))
+    assert from_json(text) == from_json(text.replace(b"0.0", b"0").replace(b"1.0", b"1")) == plain
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"monetary": "gross"},
+        {"transform": "identity"},
+        {"means": (1.0, 2.0, 3.0000001)},
+        {"scales": (1.0, 1.0, 2.0)},
+        {"segments": segments_at((1, 1, 1), (0, 0, 0))},
+    ],
+)
+def test_another_definition_has_another_version(other: dict[str, Any]) -> None:
+    definition: dict[str, Any] = {
+        "monetary": "net",
+        "transform": "log1p",
+        "means": (1.0, 2.0, 3.0),
+        "scales": (1.0, 1.0, 1.0),
+        "segments": segments_at((0, 0, 0), (1, 1, 1)),
+    }
+    assert build(**definition).version != build(**{**definition, **other}).version
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"segments": ()}, "at least one segment"),
+        ({"segments": (*segments_at((0, 0, 0)), *segments_at((1, 1, 1)))}, "same id"),
+        ({"segments": segments_at((0, 0, 0), (1, 0, 0), (0, 0, 0))}, "same centroid"),
+        ({"segments": segments_at((0, math.nan, 0))}, "finite"),
+        ({"means": (0, math.inf, 0)}, "finite"),
+        ({"scales": (1, 0, 1)}, "greater than 0"),
+        ({"scales": (1, 1, -2)}, "greater than 0"),
+    ],
+)
+def test_numbers_that_make_no_model_are_refused(other: dict[str, Any], reason: str) -> None:
+    definition: dict[str, Any] = {"means": (0, 0, 0), "scales": (1, 1, 1), "segments": segments_at((0, 0, 0))}
+    with pytest.raises(ModelError, match=reason):
+        build("net", "log1p", **{**definition, **other})
+
+
+def test_text_that_is_no_model_is_refused() -> None:
+    good = json.loads(to_json(random_model("log1p", 3, seed=1)))
+    for text in (b"", b"{", b"[]", b"{}", b"null", b"\xff"):
+        with pytest.raises(ModelError, match="not a segment model"):
+            from_json(text)
+    for field in good.keys() - {"metadata"}:
+        with pytest.raises(ModelError, match="not a segment model"):
+            from_json(json.dumps({name: value for name, value in good.items() if name != field}))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("colour", "#0A1B2C"), ("colour", "red"), ("id", "At Risk"), ("id", ""), ("centroid", [0, 0])]
+)
+def test_a_segment_out_of_form_is_refused(field: str, value: Any) -> None:
+    spec = json.loads(to_json(random_model("log1p", 3, seed=1)))
+    spec["segments"][1][field] = value
+    with pytest.raises(ModelError, match="not a segment model"):
+        from_json(json.dumps(spec))
+
+
+def test_a_model_that_somebody_edited_is_refused() -> None:
+    spec = json.loads(to_json(random_model("log1p", 3, seed=1)))
+    spec["scales"][0] *= 1.01
+    with pytest.raises(ModelError, match="was it edited"):
+        from_json(json.dumps(spec))
+
+
+def test_a_field_that_is_not_known_yet_does_no_harm() -> None:
+    model = random_model("log1p", 3, seed=1)
+    assert from_json(json.dumps({**json.loads(to_json(model)), "added_later": 1})) == model
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("k", [1, 2, 5, 10])
+def test_the_scorer_agrees_with_scikit_learn(transform: Transform, k: int) -> None:
+    recency, frequency, monetary = random_profiles(20_000, seed=k)
+    model = random_model(transform, k, seed=k)
+    expected = sklearn_pipeline(model).predict(np.column_stack([recency, frequency, monetary]))
+    np.testing.assert_array_equal(assign(model, recency, frequency, monetary), expected)
+
+
+def test_a_customer_on_a_border_belongs_to_the_lower_number() -> None:
+    centroids = [(0.0, 0.0, 0.0), (8.0, 0.0, 0.0), (0.0, 4.0, 0.0)]
+    one, two = np.array([1]), np.array([2])
+    for order in ([0, 1, 2], [1, 0, 2], [2, 1, 0]):
+        model = build("net", "identity", (0, 0, 0), (1, 1, 1), segments_at(*(centroids[i] for i in order)))
+        between_0_and_1 = assign(model, np.array([4]), 0 * one, np.zeros(1))
+        between_0_and_2 = assign(model, np.array([0]), two, np.zeros(1))
+        assert between_0_and_1.tolist() == [min(order.index(0), order.index(1))]
+        assert between_0_and_2.tolist() == [min(order.index(0), order.index(2))]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 70), st.sampled_from(TRANSFORMS), st.integers(1, 10))
+def test_scoring_together_equals_scoring_alone_bit_for_bit(seed: int, count: int, transform: Transform, k: int) -> None:
+    recency, frequency, monetary = random_profiles(count, seed)
+    model = random_model(transform, k, seed)
+    together = off_axis_distances(model, frequency, monetary)
+    alone = [off_axis_distances(model, frequency[i : i + 1], monetary[i : i + 1]) for i in range(count)]
+    assert together.tobytes() == np.concatenate(alone).tobytes()
+    recencies = [transformed(model, 0, recency[i : i + 1]) for i in range(count)]
+    assert transformed(model, 0, recency).tobytes() == np.concatenate(recencies).tobytes()
+    # A view with strides, as a column of a table is.
+    strided = np.column_stack([monetary, monetary])[:, 0]
+    assert transformed(model, 2, strided).tobytes() == transformed(model, 2, monetary).tobytes()
+
+
+def test_net_money_is_floored_at_nothing_and_gross_money_ignores_returns() -> None:
+    model = random_model("log1p", 2, seed=1)
+    gross, returned = np.array([120_000, 50_000, 0]), np.array([20_001, 60_000, 10])
+    assert monetary_value(model, gross, returned).tolist() == [9.9999, 0.0, 0.0]
+    gross_model = msgspec.structs.replace(model, monetary="gross")
+    assert monetary_value(gross_model, gross, returned).tolist() == [12.0, 5.0, 0.0]
