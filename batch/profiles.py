@@ -39,21 +39,20 @@ def histories(transactions: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        By ``customer_id``: ``frequency, gross_units, returned_units, first_purchase_at, last_purchase_at`` as for
-        :func:`profiles_as_of`, and ``last_event_at``. Those who never bought have frequency 0 and no purchase dates.
+        By ``customer_id``: ``last_event_at``, then ``frequency, gross_units, returned_units, first_purchase_at,
+        last_purchase_at`` as for :func:`profiles_as_of`. Those who never bought have frequency 0 and no purchase dates.
     """
     sale = transactions["kind"] == "sale"
     sales = transactions[sale].groupby("customer_id")
     returns = transactions[~sale].groupby("customer_id")
     profiles = transactions.groupby("customer_id")["occurred_at"].max().to_frame("last_event_at")
-    profiles["frequency"] = sales["transaction_id"].nunique()
-    profiles["gross_units"] = sales["amount_units"].sum()
-    profiles["returned_units"] = returns["amount_units"].sum()
+    # Filled while they are aligned: a gap would turn whole numbers into floats.
+    profiles["frequency"] = sales["transaction_id"].nunique().reindex(profiles.index, fill_value=0)
+    profiles["gross_units"] = sales["amount_units"].sum().reindex(profiles.index, fill_value=0)
+    profiles["returned_units"] = returns["amount_units"].sum().reindex(profiles.index, fill_value=0)
     profiles["first_purchase_at"] = sales["occurred_at"].min()
     profiles["last_purchase_at"] = sales["occurred_at"].max()
-    counts = ["frequency", "gross_units", "returned_units"]
-    profiles[counts] = profiles[counts].fillna(0).astype("int64")
-    return profiles[[*counts, "first_purchase_at", "last_purchase_at", "last_event_at"]]
+    return profiles
 
 
 def features(profiles: pd.DataFrame, monetary: Monetary) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError
 
 from dashboard import blocks, connection, style, trouble
-from dashboard.pages import live
+from dashboard.views import live
 from segue.settings import Settings
 
 

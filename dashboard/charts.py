@@ -58,7 +58,7 @@ def flow_heat_map(flows: pd.DataFrame, known: Personas) -> go.Figure:
     figure = go.Figure()
     figure.add_heatmap(
         z=np.sqrt(counts),
-        customdata=[[f"{a.name} → {b.name}" for b in columns] for a in rows],
+        customdata=[[escape(f"{a.name} → {b.name}") for b in columns] for a in rows],
         text=counts,
         hovertemplate="%{customdata}: %{text:,}<extra></extra>",
         zmin=0,
@@ -99,8 +99,6 @@ def rhythm_bars(rhythm: pd.DataFrame, bin_days: int) -> go.Figure:
     figure = go.Figure()
     for code in in_order(rhythm["cause"]):
         part = rhythm[rhythm["cause"] == code]
-        if part.empty:
-            continue
         starts = pd.to_datetime(part["at"], utc=True)
         figure.add_bar(
             x=starts.dt.strftime("%Y-%m-%dT%H:%M:%S").tolist(),

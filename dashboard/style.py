@@ -15,10 +15,11 @@ _SHAPES = (
     '<circle cx="20" cy="44" r="14" fill="#9aa3b2"/><circle cx="46" cy="22" r="14" fill="#6f6bdf"/>'
     '<path d="M12 22 C 18 6, 34 4, 42 10" fill="none" stroke="#6f6bdf" stroke-width="4" stroke-linecap="round"/>'
 )
-MARK = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" width="64" height="64">{_SHAPES}</svg>'
+_SVG = 'svg xmlns="http://www.w3.org/2000/svg"'
+MARK = f'<{_SVG} viewBox="0 0 64 64" width="64" height="64">{_SHAPES}</svg>'
 LOGO = (
-    f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 64" width="200" height="64">{_SHAPES}<text x="76" y="47" font-size="42" font-weight="700" '
-    'font-family="Segoe UI, Helvetica, Arial, sans-serif" fill="#6f6bdf">segue</text></svg>'
+    f'<{_SVG} viewBox="0 0 200 64" width="200" height="64">{_SHAPES}<text x="76" y="47" font-size="42" '
+    'font-weight="700" font-family="Segoe UI, Helvetica, Arial, sans-serif" fill="#6f6bdf">segue</text></svg>'
 )
 # As an image: markup inside a page's HTML is cleaned of drawings.
 MARK_URI = f"data:image/svg+xml;base64,{b64encode(MARK.encode()).decode()}"

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
+from pydantic import ValidationError
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from models.segment_model import ModelError
 
@@ -51,10 +52,14 @@ NOTHING_STREAMED = Trouble(
 )
 
 
-def bad_settings(error: Exception) -> Trouble:
+def bad_settings(error: ValidationError | ArgumentError) -> Trouble:
     """The state in which the dashboard can't even tell where its database is."""
-    first_line = str(error).splitlines()[0]
-    return Trouble("The settings can't be used", first_line, "Correct the SEGUE_ variables and start again.")
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        reason = f"SEGUE_{'_'.join(map(str, first['loc'])).upper()}: {first['msg']}."
+    else:
+        reason = "SEGUE_DATABASE_URL is not a URL that can be read."
+    return Trouble("The settings can't be used", reason, "Correct the environment and start again.")
 
 
 def of(error: SQLAlchemyError | ModelError, url: URL) -> Trouble:

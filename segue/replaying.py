@@ -1,6 +1,7 @@
 """A replay session: everything that a replay needs from settings, put together and taken apart."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from sqlalchemy import Engine
 from data import progress
 from data.database import engine
 from data.dataset import Dataset
-from data.log import Log, LogIdentity
+from data.log import Log, LogIdentity, create_topics
 from models.units import to_micros
 from producers.flow import FlowControl
 from producers.log_writer import LogWriter
@@ -31,8 +32,10 @@ class Session:
     flow: FlowControl
 
     def run(self, dataset: Dataset, section: Section, speed: Speed, show: Progress) -> int:
-        """Replay a section; Ctrl-C ends it after what was sent has arrived. Returns the transactions sent."""
+        """Replay a section; Ctrl-C ends it cleanly. Returns how many transactions were sent."""
         replay = Replay(dataset, self.writer, self.flow, show)
+        if threading.current_thread() is not threading.main_thread():
+            return replay.run(section, speed)
 
         def stop(number: int, frame: FrameType | None) -> None:
             replay.stop()
@@ -54,6 +57,8 @@ class Session:
 @contextmanager
 def session(settings: Settings, max_lag: int) -> Iterator[Session]:
     """Connect to the log and to Postgres, and close both."""
+    if settings.partitions:
+        create_topics(settings.bootstrap_servers, settings.topics.configuration, settings.partitions)
     log = Log(settings.bootstrap_servers, settings.transactions_topic)
     postgres = engine(settings.database)
     try:

@@ -6,6 +6,7 @@ consumer's committed position comes from Postgres: being assigned a partition me
 """
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -136,6 +137,8 @@ def create_app(
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_enabled=False,
+        # Faust wants a folder for tables; there are none.
+        datadir=tempfile.mkdtemp(prefix="segue-faust-"),
         key_serializer="raw",
         value_serializer="raw",
     )

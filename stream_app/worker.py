@@ -66,7 +66,7 @@ def run_worker(
         batch_size=batch_size,
     )
     log.info("worker starting", log_id=identity.log_id, partitions=identity.partitions, owner=shared.owner)
-    faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False).execute_from_commandline()
+    faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True).execute_from_commandline()
 
 
 def _wait_for_champion(database_url: str) -> None:

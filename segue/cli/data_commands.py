@@ -61,8 +61,8 @@ def describe(dataset: options.OptionalDataset = None, as_json: options.AsJson = 
 def generate(
     out: Annotated[Path, typer.Argument(help="Where to write it; .csv or .parquet.")],
     customers: Annotated[int, typer.Option(min=1, help="Known customers.")] = 2_000,
-    days: Annotated[int, typer.Option(min=1, help="Days of trade.")] = 730,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 7,
+    days: Annotated[int, typer.Option(min=7, help="Days of trade.")] = 730,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same data.")] = 7,
 ) -> None:
     """Make a synthetic dataset with the real one's shape: seasons, skewed customers, returns, guests."""
     with doing("Generating"):

@@ -12,13 +12,14 @@ from data import progress, registry
 from data.database import engine, migrate
 from producers.pace import Speed
 from producers.replay import whole
-from segue import following, logs
+from segue import following
 from segue.cli import options
 from segue.cli.console import counted, doing, output, replay_bar, table, words
 from segue.datasets import choose
 from segue.demo import MAX_LAG
 from segue.replaying import session
 from segue.settings import Settings
+from stream_app.__main__ import main as run_worker
 
 
 def add_to(app: typer.Typer) -> None:
@@ -61,21 +62,7 @@ def worker() -> None:
 
     It waits for a model where there is none yet, and for Postgres and Kafka where they are away.
     """
-    from stream_app.worker import run_worker
-
-    settings = Settings()
-    logs.configure()
-    run_worker(
-        bootstrap_servers=settings.bootstrap_servers,
-        database_url=settings.database,
-        topics=settings.topics,
-        group=settings.consumer_group,
-        log_id=settings.log_id,
-        partitions=settings.partitions,
-        currency=settings.currency,
-        batch_size=settings.batch_size,
-        session_timeout=settings.session_timeout,
-    )
+    run_worker()
 
 
 def dashboard(

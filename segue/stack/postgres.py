@@ -1,6 +1,6 @@
 """The local Postgres server, from a pip package: no Docker, no system service, a Unix socket only."""
 
-import contextlib
+import atexit
 import logging
 import warnings
 from pathlib import Path
@@ -39,6 +39,7 @@ class LocalPostgres:
 
     def stop(self) -> None:
         """Stop it cleanly; the data stays."""
-        with contextlib.suppress(KeyError):
-            type(self._server)._instances.pop(self._server.pgdata)
+        # The package keeps a register of servers that it would hand out again, and clean up at exit.
+        atexit.unregister(self._server._cleanup)
+        type(self._server)._instances.pop(self._server.pgdata, None)
         self._server.stop()

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
@@ -19,7 +19,7 @@ from segue.stack.postgres import LocalPostgres
 from segue.stack.processes import ChildProcess
 
 STORED = ("postgres", "logs", "dataset.txt")
-_RESTART_SECONDS = 1.0
+_RESTART_SECONDS = 0.5
 _LOOK_SECONDS = 0.25
 
 
@@ -77,18 +77,20 @@ class Stack:
             "log_id": self._broker.log_id,
             # The embedded broker makes topics by itself, with four partitions, when they are first used.
             "partitions": "0",
+            # It also lets a worker that died go sooner than a real broker would.
+            "session_timeout": "3",
         }
 
-    def start_worker(self) -> ChildProcess:
-        """Start a stream worker."""
-        return self._start("worker", [sys.executable, "-m", "segue", "worker"])
+    def start_worker(self, environment: Mapping[str, str] | None = None) -> ChildProcess:
+        """Start a stream worker, with some more settings in its environment if need be."""
+        return self._start("worker", [sys.executable, "-m", "stream_app"], environment or {})
 
     def start_dashboard(self, port: int) -> ChildProcess:
         """Start the dashboard on a loopback port."""
-        return self._start("dashboard", [sys.executable, "-m", "segue", "dashboard", "--port", str(port)])
+        return self._start("dashboard", [sys.executable, "-m", "segue", "dashboard", "--port", str(port)], {})
 
     def watch(self, say: Callable[[str], None]) -> None:
-        """From now on, start again what dies, a second later.
+        """From now on, start again what dies, half a second later.
 
         A dead broker ends the stack (as Ctrl-C would): what it held is gone, so a new start must be a new log.
         """
@@ -116,9 +118,9 @@ class Stack:
                         child.start()
                         self._write_stack_file()
 
-    def _start(self, name: str, command: list[str]) -> ChildProcess:
-        environment = {f"SEGUE_{setting.upper()}": value for setting, value in self.settings.items()}
-        child = ChildProcess(name, command, environment, self._logs / f"{name}.log")
+    def _start(self, name: str, command: list[str], environment: Mapping[str, str]) -> ChildProcess:
+        settings = {f"SEGUE_{setting.upper()}": value for setting, value in self.settings.items()}
+        child = ChildProcess(name, command, {**settings, **environment}, self._logs / f"{name}.log")
         child.start()
         self._children.append(child)
         self._write_stack_file()

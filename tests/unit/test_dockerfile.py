@@ -57,3 +57,13 @@ def test_segue_runs_as_a_user_without_rights() -> None:
 def test_the_image_is_the_segue_command() -> None:
     assert LAST_STAGE.rstrip().endswith('ENTRYPOINT ["segue"]')
     assert "segue" in PROJECT["project"]["scripts"]
+
+
+def test_files_that_are_not_python_go_into_the_wheel_too() -> None:
+    needed, declared = set(), set()
+    for package in packages():
+        files = {path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+        needed |= {path for path in files if path.suffix not in {".py", ".pyc"}}
+        for pattern in PROJECT["tool"]["setuptools"]["package-data"].get(package, []):
+            declared |= set((ROOT / package).glob(pattern))
+    assert sorted(str(path.relative_to(ROOT)) for path in needed - declared) == []

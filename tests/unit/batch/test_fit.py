@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
-from batch.fit import FitError, fit
+from batch.fit import FitError, FitResult, fit
 from batch.pipeline import sklearn_pipeline
 from batch.profiles import features, profiles_as_of
 from models.personas import ARCHETYPES, RANK, is_good
@@ -18,11 +19,21 @@ from tests.support.retail import REAL, retail
 CASES: list[tuple[Transform, Monetary]] = list(product(["log1p", "identity"], ["net", "gross"]))
 
 
-@pytest.fixture(scope="module")
-def profiles() -> pd.DataFrame:
-    """Everybody as of a day after the last transaction."""
+@cache
+def everybody() -> pd.DataFrame:
+    """As of a day after the last transaction."""
     transactions = retail().transactions
     return profiles_as_of(transactions, transactions["occurred_at"].max() + timedelta(days=1))
+
+
+@cache
+def fitted(transform: Transform = "log1p", monetary: Monetary = "net") -> FitResult:
+    return fit(everybody(), transform=transform, monetary=monetary)
+
+
+@pytest.fixture
+def profiles() -> pd.DataFrame:
+    return everybody()
 
 
 def assigned(model: SegmentModel, profiles: pd.DataFrame) -> Ints:
@@ -32,8 +43,8 @@ def assigned(model: SegmentModel, profiles: pd.DataFrame) -> Ints:
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs the real dataset")
-def test_the_real_customers_fall_into_the_five_known_segments(profiles: pd.DataFrame) -> None:
-    summary = fit(profiles).summary
+def test_the_real_customers_fall_into_the_five_known_segments() -> None:
+    summary = fitted().summary
     assert dict(zip(summary["persona"], summary["size"], strict=True)) == {
         "Champions": 468,
         "Loyal": 1_309,
@@ -46,7 +57,7 @@ def test_the_real_customers_fall_into_the_five_known_segments(profiles: pd.DataF
 @pytest.mark.parametrize("k", range(2, 11))
 def test_names_fit_what_customers_do_whatever_their_number(profiles: pd.DataFrame, k: int) -> None:
     summary = fit(profiles, k=k).summary
-    good = summary.index.map(is_good)
+    good = np.array([is_good(segment) for segment in summary.index])
     assert summary.loc[good, "recency"].max() < summary.loc[~good, "recency"].min()
     assert summary.index[0] in ("whales", "superfans", "champions", "loyal")
     assert summary["frequency"].idxmax() == summary["monetary"].idxmax() == summary.index[0]
@@ -57,7 +68,7 @@ def test_names_fit_what_customers_do_whatever_their_number(profiles: pd.DataFram
 def test_scorer_fitted_pipeline_and_rebuilt_pipeline_agree_on_every_customer(
     profiles: pd.DataFrame, transform: Transform, monetary: Monetary
 ) -> None:
-    result = fit(profiles, transform=transform, monetary=monetary)
+    result = fitted(transform, monetary)
     points = features(profiles, monetary).to_numpy()
     segments = assigned(result.model, profiles)
     np.testing.assert_array_equal(segments, result.pipeline.predict(points))
@@ -68,9 +79,9 @@ def test_scorer_fitted_pipeline_and_rebuilt_pipeline_agree_on_every_customer(
 
 @pytest.mark.parametrize(("transform", "monetary"), CASES)
 def test_scorer_and_pipelines_agree_on_a_hundred_thousand_customers_at_random(
-    profiles: pd.DataFrame, transform: Transform, monetary: Monetary
+    transform: Transform, monetary: Monetary
 ) -> None:
-    result = fit(profiles, transform=transform, monetary=monetary)
+    result = fitted(transform, monetary)
     rng = np.random.default_rng(7)
     recency, frequency = rng.integers(0, 2_000, 100_000), rng.integers(1, 500, 100_000)
     gross, returned = (10_000 * rng.gamma(0.4, 8_000, (2, 100_000))).astype(np.int64)
@@ -87,7 +98,7 @@ def test_the_fit_is_kmeans_on_standardised_features(profiles: pd.DataFrame, tran
     raw = np.column_stack([profiles["recency_days"], profiles["frequency"], net]).astype(float)
     standardised = StandardScaler().fit_transform(np.log1p(raw) if transform == "log1p" else raw)
     by_hand = KMeans(5, n_init=10, random_state=42).fit(standardised)
-    model = fit(profiles, transform=transform).model
+    model = fitted(transform).model
     order = np.lexsort(by_hand.cluster_centers_.T)
     ours = model.centroids[np.lexsort(model.centroids.T)]
     np.testing.assert_allclose(ours, by_hand.cluster_centers_[order], rtol=1e-9)
@@ -95,7 +106,7 @@ def test_the_fit_is_kmeans_on_standardised_features(profiles: pd.DataFrame, tran
 
 
 def test_the_summary_says_what_each_segment_is_like(profiles: pd.DataFrame) -> None:
-    result = fit(profiles)
+    result = fitted()
     expected = features(profiles, "net").groupby(assigned(result.model, profiles)).mean()
     np.testing.assert_allclose(result.summary[["recency", "frequency", "monetary"]], expected)
     assert result.summary.index.tolist() == [segment.id for segment in result.model.segments]
@@ -104,8 +115,8 @@ def test_the_summary_says_what_each_segment_is_like(profiles: pd.DataFrame) -> N
 
 
 def test_the_same_profiles_make_the_same_version(profiles: pd.DataFrame) -> None:
-    assert fit(profiles).model == fit(profiles).model
-    assert fit(profiles).model.version != fit(profiles, monetary="gross").model.version
+    assert fit(profiles).model == fitted().model
+    assert fitted().model.version != fitted(monetary="gross").model.version
 
 
 def test_the_model_remembers_where_it_comes_from_and_survives_json(profiles: pd.DataFrame) -> None:
@@ -149,6 +160,6 @@ def test_too_few_different_customers_are_refused(profiles: pd.DataFrame) -> None
 @pytest.mark.parametrize(("column", "value"), [("recency_days", np.nan), ("frequency", np.inf), ("recency_days", -1)])
 def test_numbers_that_make_no_sense_are_refused(profiles: pd.DataFrame, column: str, value: float) -> None:
     broken = profiles.astype({column: "float64"})
-    broken.iloc[3, broken.columns.get_loc(column)] = value
+    broken.loc[broken.index[3], column] = value
     with pytest.raises(FitError, match="profiles have"):
         fit(broken)

@@ -72,6 +72,14 @@ def test_an_invoice_that_comes_twice_is_one_purchase() -> None:
     assert profiles_as_of(history, START).loc["a", "frequency"] == 2
 
 
+def test_great_amounts_keep_their_last_digits() -> None:
+    great = 2**53 + 1
+    history = table(("1", "a", START, "sale", great), ("2", "b", START, "sale", 1), ("C3", "a", START, "return", great))
+    profiles = profiles_as_of(history, START)
+    assert profiles["gross_units"].tolist() == [great, 1]
+    assert profiles["returned_units"].tolist() == [great, 0]
+
+
 def test_a_moment_without_a_time_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         profiles_as_of(table(("1", "a", START, "sale", 100)), START.replace(tzinfo=None))

@@ -113,7 +113,7 @@ class Customer:
 def a_history(seed: int) -> list[Row]:
     """Half a year of forty customers; some only bring things back."""
     rng = random.Random(seed)
-    rows = []
+    rows: list[Row] = []
     for customer in range(40):
         moment = START + timedelta(days=rng.uniform(0, 120))
         for _ in range(rng.choice([1, 2, 3, 8, 20])):

@@ -162,6 +162,15 @@ def test_the_scorer_agrees_with_scikit_learn(transform: Transform, k: int) -> No
     np.testing.assert_array_equal(assign(model, recency, frequency, monetary), expected)
 
 
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_features_are_transformed_and_standardised_to_the_last_digits(transform: Transform) -> None:
+    model = random_model(transform, 2, seed=1)
+    _, _, money = random_profiles(1_000, seed=2)
+    shape = math.log1p if transform == "log1p" else float
+    expected = [(shape(amount) - MEANS[transform][2]) / SCALES[transform][2] for amount in money.tolist()]
+    np.testing.assert_allclose(transformed(model, 2, money), expected, rtol=1e-12, atol=1e-15)
+
+
 def test_a_customer_on_a_border_belongs_to_the_lower_number() -> None:
     centroids = [(0.0, 0.0, 0.0), (8.0, 0.0, 0.0), (0.0, 4.0, 0.0)]
     one, two = np.array([1]), np.array([2])

@@ -1,0 +1,26 @@
+"""``python -m stream_app``: one worker, with settings from the environment and nothing imported that it does not need."""
+
+from segue import logs
+from segue.settings import Settings
+from stream_app.worker import run_worker
+
+
+def main() -> None:
+    """Run a worker until it is told to stop."""
+    settings = Settings()
+    logs.configure()
+    run_worker(
+        bootstrap_servers=settings.bootstrap_servers,
+        database_url=settings.database,
+        topics=settings.topics,
+        group=settings.consumer_group,
+        log_id=settings.log_id,
+        partitions=settings.partitions,
+        currency=settings.currency,
+        batch_size=settings.batch_size,
+        session_timeout=settings.session_timeout,
+    )
+
+
+if __name__ == "__main__":
+    main()

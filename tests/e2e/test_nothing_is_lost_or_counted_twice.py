@@ -1,0 +1,117 @@
+"""The operator's trust: whatever happens to a worker, and however often something is sent, the result is the same."""
+
+import os
+import random
+import signal
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from data import progress
+from data.dataset import Dataset
+from models.segment_model import SegmentModel
+from producers.replay import Section, occurred_at
+from tests.e2e.conftest import Undisturbed
+from tests.support.local import Local, applied, local, stored, wait_until
+
+KILLS = 5
+
+
+def test_a_worker_killed_at_random_moments_leaves_what_an_undisturbed_one_leaves(
+    dataset: Dataset, model: SegmentModel, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    total = len(dataset.transactions)
+    moments = sorted(random.Random(5).sample(range(1, total * 9 // 10), KILLS))
+    with local(tmp_path, model) as run:
+        replay = Thread(target=run.replay, args=(dataset,))
+        replay.start()
+        for moment in moments:
+            wait_until(lambda moment=moment: applied(run) >= moment)  # type: ignore[misc]
+            _kill(run)
+        replay.join()
+        assert stored(run.postgres) == undisturbed.rows
+        assert progress.totals(run.postgres).duplicates == 0
+        assert _without_repeats(run.topic()) == _by_customer(undisturbed.topic)
+
+
+def test_the_change_topic_has_every_change_once_and_in_order(undisturbed: Undisturbed) -> None:
+    changes = undisturbed.rows["segment_changes"]
+    events = [(event["customer_id"], event["sequence"]) for event in undisturbed.topic]
+    assert sorted(events) == sorted(changes)
+    for event in undisturbed.topic:
+        row = changes[(event["customer_id"], event["sequence"])]
+        assert event["cause"] == row["cause"]
+        assert event["to"]["id"] == row["to_segment"]
+        assert (event["from"] or {"id": None})["id"] == row["from_segment"]
+    assert _without_repeats(undisturbed.topic) == _by_customer(undisturbed.topic)
+
+
+def test_replaying_the_same_file_twice_changes_nothing(
+    dataset: Dataset, model: SegmentModel, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    with local(tmp_path, model) as run:
+        run.replay(dataset)
+        run.replay(dataset)
+        totals = progress.totals(run.postgres)
+        assert totals.transactions == totals.duplicates == len(dataset.transactions)
+        assert stored(run.postgres) == undisturbed.rows
+        assert _by_customer(run.topic()) == _by_customer(undisturbed.topic)
+
+
+def test_batches_of_7_and_of_5000_give_the_same_rows(dataset: Dataset, model: SegmentModel, tmp_path: Path) -> None:
+    moments = occurred_at(dataset)
+    first_ten_thousand = Section(0, 10_000, int(moments[0]), int(moments[9_999]))
+    results = []
+    for size in ("7", "5000"):
+        with local(tmp_path / size, model, {"SEGUE_BATCH_SIZE": size}) as run:
+            run.replay(dataset, first_ten_thousand)
+            results.append(stored(run.postgres))
+    assert len(results[0]["transactions"]) == 10_000
+    assert results[0] == results[1]
+
+
+def test_a_stack_that_starts_again_goes_on_where_the_ledger_says(
+    dataset: Dataset, model: SegmentModel, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    with local(tmp_path, model) as run:
+        replay = Thread(target=run.replay, args=(dataset,), daemon=True)
+        replay.start()
+        wait_until(lambda: applied(run) > len(dataset.transactions) // 3)
+        # The stack ends with records still on their way: the embedded broker forgets them.
+    with local(tmp_path, model) as run:
+        left = run.replaying.resumed(dataset, Section(0, len(dataset.transactions), *_span(dataset)))
+        assert left.start > 0
+        run.replay(dataset, left)
+        assert stored(run.postgres) == undisturbed.rows
+        assert progress.totals(run.postgres).duplicates == 0
+
+
+def _span(dataset: Dataset) -> tuple[int, int]:
+    moments = occurred_at(dataset)
+    return int(moments[0]), int(moments[-1])
+
+
+def _kill(run: Local) -> None:
+    """SIGKILL, and wait until another process has taken over."""
+    victim = run.worker.pid
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: all(not row.owner.endswith(f":{victim}") for row in progress.partitions(run.postgres)))
+
+
+def _by_customer(events: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    result: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        result.setdefault(event["customer_id"], []).append(event)
+    return result
+
+
+def _without_repeats(events: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """What a subscriber keeps who drops whatever is not greater than the last sequence it has seen."""
+    kept: dict[str, list[dict[str, Any]]] = {}
+    for customer, own in _by_customer(events).items():
+        kept[customer] = []
+        for event in own:
+            if event["sequence"] > len(kept[customer]):
+                assert event["sequence"] == len(kept[customer]) + 1, "a change is missing"
+                kept[customer].append(event)
+    return kept

@@ -1,0 +1,168 @@
+"""The live page in each of its states, run by Streamlit's own test harness against a real Postgres."""
+
+import re
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, make_url, text, update
+from streamlit.testing.v1 import AppTest
+
+from data.database import engine as connect
+from data.registry import register
+from data.tables import metadata, models, stream_progress
+from models.segment_model import SegmentModel
+from tests.support.stored import EVENT_TIME, Stored
+
+APP = Path(__file__).parents[3] / "dashboard" / "app.py"
+
+
+@pytest.fixture
+def page(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The dashboard on the test's database, not yet opened."""
+    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+    return AppTest.from_file(str(APP), default_timeout=30)
+
+
+def test_without_postgres_the_page_says_where_it_looked_and_keeps_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://segue:hush@127.0.0.1:1/shop")
+    page = AppTest.from_file(str(APP), default_timeout=30).run()
+    assert "Postgres is away" in _words(page)
+    assert "“shop” at 127.0.0.1:1" in _words(page)
+    assert "hush" not in _words(page)
+
+
+def test_without_tables_the_page_says_how_to_make_them(page: AppTest) -> None:
+    assert "The tables are not there yet" in _words(page.run())
+    assert "segue migrate" in _words(page)
+
+
+def test_without_a_model_the_page_says_how_to_fit_one(page: AppTest, engine: Engine) -> None:
+    metadata.create_all(engine)
+    assert "No segment model yet" in _words(page.run())
+    assert "segue fit" in _words(page)
+
+
+def test_before_anything_is_streamed_the_page_shows_the_segments_to_come(
+    page: AppTest, engine: Engine, model: SegmentModel
+) -> None:
+    metadata.create_all(engine)
+    register(engine, model)
+    words = _words(page.run())
+    assert "Nothing has been streamed yet" in words
+    assert all(segment.name in words for segment in model.segments)
+
+
+def test_a_model_that_cannot_be_read_is_named(page: AppTest, filled: Engine) -> None:
+    with filled.begin() as connection:
+        connection.execute(update(models).values(spec={"version": "broken"}))
+    assert "The champion model can't be read" in _words(page.run())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("SEGUE_DATABASE_URL", "nonsense"), ("SEGUE_BATCH_SIZE", "many"), ("SEGUE_BATCH_SIZE", "0")]
+)
+def test_settings_that_cannot_be_used_are_named(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    words = _words(page.run())
+    assert "The settings can't be used" in words
+    assert variable in words
+
+
+def test_the_numbers_on_the_page_are_those_in_postgres(page: AppTest, filled: Engine, stream: Stored) -> None:
+    html = _html(page.run())
+    assert _totals(html) == {
+        "transactions": int(stream.progress["transactions"].sum()),
+        "customers": len(stream.customers),
+        "changes": len(stream.changes),
+        "duplicates": int(stream.progress["duplicates"].sum()),
+        "late": int(stream.progress["late"].sum()),
+        "dead letters": int(stream.progress["dead_letters"].sum()),
+    }
+    assert _sizes(html) == stream.customers["segment"].value_counts().to_dict()
+    assert f'data-event-time="{EVENT_TIME.isoformat()}"' in html.replace("Z", "+00:00")
+    assert "12 customers only ever returned goods" in _words(page)
+
+
+def test_the_page_moves_when_the_stream_moves(page: AppTest, filled: Engine) -> None:
+    before = _totals(_html(page.run()))["transactions"]
+    with filled.begin() as connection:
+        later = {"transactions": stream_progress.c.transactions + 500, "event_time": EVENT_TIME + timedelta(days=9)}
+        connection.execute(update(stream_progress).values(later))
+    page.run()
+    assert _totals(_html(page))["transactions"] == before + 1_000
+    assert "Fri 24 June 2011" in _words(page)
+    assert "passing" in _words(page)
+
+
+def test_a_wider_window_shows_more_changes_and_stays_chosen(page: AppTest, filled: Engine, stream: Stored) -> None:
+    page.run()
+    narrow = _moves(_words(page))
+    page.button_group[0].set_value("all").run()
+    assert "since the beginning" in _words(page)
+    everything = int(stream.changes["from_segment"].notna().sum())
+    assert _moves(_words(page)) == everything > narrow
+    assert _moves(_words(page.run())) == everything
+
+
+def test_when_postgres_goes_away_the_last_numbers_stay_under_a_banner(
+    page: AppTest, filled: Engine, database_url: str, postgres_server: str
+) -> None:
+    known = _totals(_html(page.run()))
+    _admit_connections(postgres_server, database_url, "false")
+    page.run()
+    assert "Postgres is away" in _words(page)
+    assert _totals(_html(page)) == known
+    _admit_connections(postgres_server, database_url, "true")
+    assert "Postgres is away" not in _words(page.run())
+
+
+def test_a_hostile_name_is_shown_and_not_run(page: AppTest, filled: Engine) -> None:
+    with filled.begin() as connection:
+        connection.execute(
+            text("UPDATE segment_changes SET customer_id = '<img src=x onerror=alert(1)>' || customer_id")
+        )
+    html = _html(page.run())
+    assert "<img src=x" not in html
+    assert "<img src=x onerror=alert(1)>" in _words(page)
+
+
+def _admit_connections(server_url: str, database_url: str, allowed: str) -> None:
+    """Open or close a database; closing ends the connections that it has."""
+    name = make_url(database_url).database
+    server = connect(server_url)
+    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}"))
+        connection.execute(
+            text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
+        )
+    server.dispose()
+
+
+def _html(page: AppTest) -> str:
+    assert not page.exception
+    return "\n".join(block.value for block in page.get("html"))
+
+
+def _words(page: AppTest) -> str:
+    return unescape(re.sub(r"<[^>]*>", "", _html(page)))
+
+
+def _totals(html: str) -> dict[str, int]:
+    return {name: int(number.replace(",", "")) for name, number in re.findall(r'data-total="(.*?)">([\d,]+)<', html)}
+
+
+def _sizes(html: str) -> dict[str, int]:
+    found = re.findall(r'data-segment="(\w+)".*?sg-size"><b>([\d,]+)<', html)
+    return {segment: int(number.replace(",", "")) for segment, number in found}
+
+
+def _moves(words: str) -> int:
+    found = re.search(r"of ([\d,]+) moves? between", words)
+    assert found
+    return int(found[1].replace(",", ""))

@@ -1,0 +1,91 @@
+"""A local stack for tests: real broker, real Postgres, a real worker process, in a folder of its own."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine, select
+
+from data import progress, registry
+from data.database import engine
+from data.dataset import Dataset
+from data.tables import customers, segment_changes, transactions
+from models.segment_model import SegmentModel
+from producers.pace import Speed
+from producers.replay import Section, whole
+from segue import following
+from segue.demo import wait_for_worker
+from segue.replaying import Session, session
+from segue.settings import Settings
+from segue.stack.processes import ChildProcess
+from segue.stack.stack import Stack
+
+Rows = dict[tuple[Any, ...], dict[str, Any]]
+# Where a change stands in a partition's outbox is the one thing that batches may decide.
+_OUTBOX = {"position"}
+
+
+@dataclass
+class Local:
+    """A running stack with a model, and an open way to its log."""
+
+    stack: Stack
+    settings: Settings
+    worker: ChildProcess
+    replaying: Session
+
+    @property
+    def postgres(self) -> Engine:
+        """The stack's database."""
+        return self.replaying.postgres
+
+    def replay(self, dataset: Dataset, section: Section | None = None) -> int:
+        """Send a section, by default everything, at full speed, and wait until the worker has done it."""
+        return self.replaying.run(dataset, section or whole(dataset), Speed.parse("max"), lambda _: None)
+
+    def topic(self) -> list[dict[str, Any]]:
+        """The data of every event in the change topic, partition by partition, in order."""
+        return [msgspec.json.decode(event)["data"] for event in following.topic(self.settings, follow=False)]
+
+
+@contextmanager
+def local(state_dir: Path, model: SegmentModel, environment: dict[str, str] | None = None) -> Iterator[Local]:
+    """Start a stack with one worker that is started again whenever it dies."""
+    with Stack(state_dir) as stack:
+        settings = Settings(state_dir=state_dir)
+        postgres = engine(settings.database)
+        registry.register(postgres, model)
+        worker = stack.start_worker(environment)
+        stack.watch(lambda _: None)
+        with session(settings, max_lag=10_000) as replaying:
+            wait_for_worker(replaying)
+            yield Local(stack, settings, worker, replaying)
+
+
+def stored(postgres: Engine) -> dict[str, Rows]:
+    """Every row of profiles, ledger and changes by primary key, but for what batches may decide."""
+    result: dict[str, Rows] = {}
+    for table in (customers, transactions, segment_changes):
+        columns = [column for column in table.c if column.name not in _OUTBOX]
+        keys = [column.name for column in table.primary_key]
+        with postgres.connect() as connection:
+            rows = connection.execute(select(*columns)).mappings().all()
+        result[table.name] = {tuple(row[key] for key in keys): dict(row) for row in rows}
+    return result
+
+
+def applied(local: Local) -> int:
+    """How many transactions the worker has applied so far."""
+    return progress.totals(local.postgres).transactions
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for something to come true; fail if it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)

@@ -1,0 +1,36 @@
+"""A real Postgres for tests, and a fresh database in it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import make_url, text
+
+from data.database import engine
+from segue.stack.postgres import LocalPostgres
+
+
+@contextmanager
+def running_postgres(folder: Path) -> Iterator[str]:
+    """The URL of a server over ``folder`` while the block runs."""
+    server = LocalPostgres.start(folder)
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@contextmanager
+def new_database(server_url: str) -> Iterator[str]:
+    """The URL of an empty database with a name of its own, dropped afterwards whoever is still connected."""
+    name = f"test_{uuid4().hex}"
+    server = engine(server_url).execution_options(isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with server.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        server.dispose()
