@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import silhouette_score
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from batch.pipeline import blank_pipeline
 from batch.profiles import features

@@ -70,7 +70,7 @@ def percent(part: float, whole: float) -> str:
     ('33%', '<1%', '0%')
     """
     share = 100 * part / whole if whole else 0.0
-    return "<1%" if 0 < share < 0.5 else f"{share:.0f}%"
+    return "<1%" if 0 < share < 1 else f"{share:.0f}%"
 
 
 def day(moment: datetime) -> str:

@@ -55,13 +55,16 @@ def known_since(engine: Engine, moment: datetime | None) -> frozenset[tuple[str,
 def totals(engine: Engine) -> Totals:
     """What has come of everything so far."""
     counters = ("transactions", "duplicates", "late", "dead_letters")
-    sums = select(*(func.coalesce(func.sum(stream_progress.c[name]), 0) for name in counters))
+    sums = select(*(func.coalesce(func.sum(stream_progress.c[name]), 0).label(name) for name in counters))
     in_segment = select(func.count()).select_from(customers).where(customers.c.segment.is_not(None))
     by_cause = select(segment_changes.c.cause, func.count()).group_by(segment_changes.c.cause)
     with engine.connect() as connection:
-        counted = [int(value) for value in connection.execute(sums).one()]
+        counted = connection.execute(sums).one()
         return Totals(
-            *counted,
+            transactions=int(counted.transactions),
+            duplicates=int(counted.duplicates),
+            late=int(counted.late),
+            dead_letters=int(counted.dead_letters),
             customers=connection.execute(in_segment).scalar_one(),
-            changes={cause: count for cause, count in sorted(connection.execute(by_cause).tuples())},
+            changes=dict(sorted(tuple(row) for row in connection.execute(by_cause).tuples())),
         )

@@ -9,7 +9,9 @@ from data.partitions import PARTITIONER
 from data.wire import ModelActivation, Tick
 from models.segment_model import SegmentModel
 
-_QUEUE_BYTES = 64 * 1024
+_QUEUE_KILOBYTES = 64 * 1024
+# librdkafka's way to say: let the partitioner choose.
+_BY_KEY = -1
 
 
 class WriteError(RuntimeError):
@@ -31,7 +33,7 @@ class LogWriter:
                 "compression.type": "zstd",
                 "linger.ms": 20,
                 "batch.size": 256 * 1024,
-                "queue.buffering.max.kbytes": _QUEUE_BYTES,
+                "queue.buffering.max.kbytes": _QUEUE_KILOBYTES,
                 "message.timeout.ms": 0,
                 "delivery.report.only.error": True,
                 "log.connection.close": False,
@@ -40,7 +42,7 @@ class LogWriter:
 
     def transaction(self, key: bytes, value: bytes) -> None:
         """Append an encoded transaction to its customer's partition."""
-        self._produce(value, key=key)
+        self._produce(value, key, _BY_KEY)
 
     def tick(self, at: datetime) -> None:
         """Tell every partition that everything up to a moment has been sent."""
@@ -67,12 +69,12 @@ class LogWriter:
 
     def _broadcast(self, value: bytes) -> None:
         for partition in range(self._partitions):
-            self._produce(value, partition=partition)
+            self._produce(value, None, partition)
 
-    def _produce(self, value: bytes, **place: object) -> None:
+    def _produce(self, value: bytes, key: bytes | None, partition: int) -> None:
         while True:
             try:
-                self._producer.produce(self._topic, value, on_delivery=self._on_error, **place)
+                self._producer.produce(self._topic, value, key, partition, on_delivery=self._on_error)
             except BufferError:
                 self._producer.poll(0.05)
                 self._raise_refused()

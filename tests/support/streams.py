@@ -21,7 +21,8 @@ def segment_models(draw: st.DrawFn) -> SegmentModel:
         st.lists(st.tuples(_coordinate, _coordinate, _coordinate), min_size=count, max_size=count, unique=True)
     )
     transform = draw(st.sampled_from(["log1p", "identity"]))
-    means, scales = ((3.0, 1.0, 4.0), (1.2, 0.7, 1.5)) if transform == "log1p" else ((90.0, 3.0, 80.0), (80.0, 3.0, 90.0))
+    logarithmic, plain = ((3.0, 1.0, 4.0), (1.2, 0.7, 1.5)), ((90.0, 3.0, 80.0), (80.0, 3.0, 90.0))
+    means, scales = logarithmic if transform == "log1p" else plain
     segments = tuple(
         Segment(f"s{number}", f"Segment {number}", "", "#000000", "", centroid)
         for number, centroid in enumerate(centroids)

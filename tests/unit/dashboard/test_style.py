@@ -34,4 +34,11 @@ def test_moments_are_written_in_utc_wherever_they_come_from(moment: datetime) ->
 
 
 def test_shares_are_whole_per_cent_and_little_is_not_nothing() -> None:
-    assert [style.percent(part, 1_000) for part in (0, 4, 5, 555, 1_000)] == ["0%", "<1%", "0%", "56%", "100%"]
+    assert [style.percent(part, 1_000) for part in (0, 1, 9, 10, 556, 1_000)] == [
+        "0%",
+        "<1%",
+        "<1%",
+        "1%",
+        "56%",
+        "100%",
+    ]
