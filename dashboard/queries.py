@@ -61,7 +61,7 @@ class Progress:
 def reading(engine: Engine, timeout_ms: int = 5_000) -> Iterator[Connection]:
     """A connection that can only read, sees one moment, and gives up on a query after ``timeout_ms``."""
     with engine.connect() as plain:
-        connection = plain.execution_options(isolation_level="READ COMMITTED", postgresql_readonly=True)
+        connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         connection.execute(text(f"SET LOCAL statement_timeout = {int(timeout_ms)}"))
         yield connection
 

@@ -61,6 +61,7 @@ class Lane:
         self._model: SegmentModel
         self._personas: dict[str, str] = {}
         self._outdated = True
+        self._unmarked = False
         self._stopping = False
         self._last_begun = 0.0
         self._next_offered = 0
@@ -201,6 +202,7 @@ class Lane:
         self._progress = await self._store.save(batch, step, changes, self._progress, self._published_position)
         await self._shared.publisher.publish_changes(changes, self._personas)
         await self._shared.publisher.publish_dead_letters(step.dead_letters, self._shared.log_id, self._partition)
+        self._unmarked = self._unmarked or bool(step.dead_letters)
         self._note_queued()
         if batch.model is not None:
             await self._use_model(batch.model.version)
@@ -234,6 +236,7 @@ class Lane:
             self._queued_position = rows[-1].position
         letters = await self._store.unpublished_dead_letters(self._shared.log_id)
         await self._shared.publisher.publish_dead_letters(letters, self._shared.log_id, self._partition)
+        self._unmarked = bool(letters)
         self._note_queued()
 
     def _note_queued(self) -> None:
@@ -253,9 +256,11 @@ class Lane:
             self._published_position, self._published_offset = position, offset
 
     async def _note_published(self) -> None:
-        everything = self._published_offset == self._progress.next_offset
-        if everything and self._published_position > self._progress.published_position:
+        if self._published_offset != self._progress.next_offset:
+            return
+        if self._unmarked or self._published_position > self._progress.published_position:
             self._progress = await self._store.mark_published(self._progress, self._published_position)
+            self._unmarked = False
 
     async def _recover(self) -> None:
         """After a fault: connect again, and let the store say what has been committed."""

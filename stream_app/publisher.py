@@ -20,9 +20,9 @@ from models.units import from_micros, money_text
 from stream_app.changes import ChangeRow
 from stream_app.decode import DeadLetter
 
-_FLUSH_SECONDS = 1.0
 Headers = list[tuple[str, str | bytes | None]]
 
+_FLUSH_SECONDS = 1.0
 _EVENT_HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
 _encode = msgspec.json.Encoder().encode
 

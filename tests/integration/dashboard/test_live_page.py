@@ -5,6 +5,7 @@ from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from sqlalchemy import Engine, make_url, text, update
 from streamlit.testing.v1 import AppTest
@@ -87,6 +88,16 @@ def test_the_numbers_on_the_page_are_those_in_postgres(page: AppTest, filled: En
     assert _sizes(html) == stream.customers["segment"].value_counts().to_dict()
     assert f'data-event-time="{EVENT_TIME.isoformat()}"' in html.replace("Z", "+00:00")
     assert "12 customers only ever returned goods" in _words(page)
+
+
+def test_a_card_says_how_many_time_alone_will_move_within_thirty_days(
+    page: AppTest, filled: Engine, stream: Stored
+) -> None:
+    due = pd.to_datetime(stream.customers["next_change_at"], utc=True) <= EVENT_TIME + timedelta(days=30)
+    cards = re.findall(r'data-segment="(\w+)".*?sg-due"><b>(\d+)<', _html(page.run()))
+    assert {segment: int(number) for segment, number in cards} == due.groupby(
+        stream.customers["segment"]
+    ).sum().to_dict()
 
 
 def test_the_page_moves_when_the_stream_moves(page: AppTest, filled: Engine) -> None:
