@@ -1,5 +1,6 @@
 """The ``segue`` command: its subcommands, and errors as one line."""
 
+import signal
 import sys
 
 import msgspec
@@ -50,6 +51,8 @@ def _options(
 
 def main() -> None:
     """Run the command line; expected errors become one line and exit code 1."""
+    # A service manager's polite end is the same as Ctrl-C: everything that was started is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except _EXPECTED as error:
