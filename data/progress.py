@@ -66,5 +66,5 @@ def totals(engine: Engine) -> Totals:
             late=int(counted.late),
             dead_letters=int(counted.dead_letters),
             customers=connection.execute(in_segment).scalar_one(),
-            changes=dict(sorted(tuple(row) for row in connection.execute(by_cause).tuples())),
+            changes=dict(sorted(tuple(row) for row in connection.execute(by_cause))),
         )

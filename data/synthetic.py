@@ -102,7 +102,7 @@ def generate(*, customers: int = 2_000, days: int = 730, seed: int = 7, start: d
 def _shop_clock(hours: Ints) -> Floats:
     """Shop days that have passed at each hour; their knots make calendar time a function of shop time."""
     when = pd.DatetimeIndex(hours[:-1].astype("datetime64[us]"))
-    busy = MONTHS[when.month - 1] * WEEKDAYS[when.weekday] * HOURS[when.hour]
+    busy = MONTHS[when.month - 1] * WEEKDAYS[when.day_of_week] * HOURS[when.hour]
     return np.concatenate([[0.0], np.cumsum(busy)])
 
 

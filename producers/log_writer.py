@@ -37,6 +37,8 @@ class LogWriter:
                 "message.timeout.ms": 0,
                 "delivery.report.only.error": True,
                 "log.connection.close": False,
+                # What goes wrong shows as lag that does not fall; a line per attempt to connect helps nobody.
+                "log_level": 2,
             }
         )
 

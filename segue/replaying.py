@@ -1,7 +1,6 @@
 """A replay session: everything that a replay needs from settings, put together and taken apart."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,11 +30,13 @@ class Session:
     writer: LogWriter
     flow: FlowControl
 
+    def replay(self, dataset: Dataset, show: Progress) -> Replay:
+        """A replay of a dataset over this session."""
+        return Replay(dataset, self.writer, self.flow, show)
+
     def run(self, dataset: Dataset, section: Section, speed: Speed, show: Progress) -> int:
         """Replay a section; Ctrl-C ends it cleanly. Returns how many transactions were sent."""
-        replay = Replay(dataset, self.writer, self.flow, show)
-        if threading.current_thread() is not threading.main_thread():
-            return replay.run(section, speed)
+        replay = self.replay(dataset, show)
 
         def stop(number: int, frame: FrameType | None) -> None:
             replay.stop()

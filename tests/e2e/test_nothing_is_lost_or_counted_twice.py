@@ -10,7 +10,8 @@ from typing import Any
 from data import progress
 from data.dataset import Dataset
 from models.segment_model import SegmentModel
-from producers.replay import Section, occurred_at
+from producers.pace import Speed
+from producers.replay import Section, occurred_at, whole
 from tests.e2e.conftest import Undisturbed
 from tests.support.local import Local, applied, local, stored, wait_until
 
@@ -74,21 +75,19 @@ def test_a_stack_that_starts_again_goes_on_where_the_ledger_says(
     dataset: Dataset, model: SegmentModel, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     with local(tmp_path, model) as run:
-        replay = Thread(target=run.replay, args=(dataset,), daemon=True)
-        replay.start()
+        replay = run.replaying.replay(dataset, lambda _: None)
+        sending = Thread(target=replay.run, args=(whole(dataset), Speed.parse("max")))
+        sending.start()
         wait_until(lambda: applied(run) > len(dataset.transactions) // 3)
         # The stack ends with records still on their way: the embedded broker forgets them.
+        replay.stop()
+        sending.join()
     with local(tmp_path, model) as run:
-        left = run.replaying.resumed(dataset, Section(0, len(dataset.transactions), *_span(dataset)))
+        left = run.replaying.resumed(dataset, whole(dataset))
         assert left.start > 0
         run.replay(dataset, left)
         assert stored(run.postgres) == undisturbed.rows
         assert progress.totals(run.postgres).duplicates == 0
-
-
-def _span(dataset: Dataset) -> tuple[int, int]:
-    moments = occurred_at(dataset)
-    return int(moments[0]), int(moments[-1])
 
 
 def _kill(run: Local) -> None:

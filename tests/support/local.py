@@ -45,7 +45,7 @@ class Local:
 
     def replay(self, dataset: Dataset, section: Section | None = None) -> int:
         """Send a section, by default everything, at full speed, and wait until the worker has done it."""
-        return self.replaying.run(dataset, section or whole(dataset), Speed.parse("max"), lambda _: None)
+        return self.replaying.replay(dataset, lambda _: None).run(section or whole(dataset), Speed.parse("max"))
 
     def topic(self) -> list[dict[str, Any]]:
         """The data of every event in the change topic, partition by partition, in order."""
