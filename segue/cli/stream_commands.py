@@ -100,18 +100,20 @@ def status() -> None:
             f"{row.next_offset:,}",
             "—" if row.event_time is None else f"{row.event_time:%Y-%m-%d %H:%M}",
             f"{row.transactions:,}",
-            f"{row.duplicates:,}",
-            f"{row.late:,}",
-            f"{row.dead_letters:,}",
+            f"{row.change_position:,}",
             f"{row.change_position - row.published_position:,}",
-            row.owner,
         ]
         for row in progress.partitions(postgres)
     ]
-    columns = ["partition", "next offset", "event time", "transactions", "duplicates", "late", "dead", "unpublished"]
-    output.print(table("Progress", [*columns, "owner"], rows))
+    output.print(table("Progress", ["partition", "offset", "event time", "transactions", "changes", "to publish"], rows))
     totals = progress.totals(postgres)
+    owners = sorted({row.owner for row in progress.partitions(postgres)})
+    output.print(f"workers: {', '.join(owners) or 'none has claimed a partition yet'}")
     output.print(f"model: {registry.champion_version(postgres) or 'none yet: run `segue fit DATASET`'}")
+    output.print(
+        f"transactions: {totals.transactions:,} "
+        f"({totals.duplicates:,} duplicates, {totals.late:,} late, {totals.dead_letters:,} dead letters)"
+    )
     output.print(f"customers in a segment: {totals.customers:,}")
     output.print(f"changes: {sum(totals.changes.values()):,} ({counted(totals.changes)})")
 

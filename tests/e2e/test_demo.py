@@ -1,0 +1,82 @@
+"""The two ways to see everything at work, as a newcomer types them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from tests.support.local import wait_until
+from tests.support.retail import REAL, retail
+
+SEGUE = [sys.executable, "-m", "segue"]
+
+
+@pytest.fixture(scope="module")
+def dataset_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if REAL.exists():
+        return REAL
+    path = tmp_path_factory.mktemp("dataset") / "shop.parquet"
+    command = [*SEGUE, "data", "generate", str(path), "--customers", "1500", "--seed", "11"]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
+
+
+def test_demo_once_proves_the_whole_dataset(dataset_file: Path, tmp_path: Path) -> None:
+    command = [*SEGUE, "demo", "--once", "--json", str(dataset_file)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    report = retail().report
+    buyers = retail().transactions.query("kind == 'sale'")["customer_id"].nunique()
+    assert summary["transactions"] == report.transactions
+    assert summary["customers"] == buyers == summary["changes"]["first_purchase"]
+    assert (summary["differences"], summary["duplicates"], summary["dead_letters"]) == (0, 0, 0)
+    assert max(summary["changes"], key=summary["changes"].get) == "decay"
+    assert summary["seconds"] > 0
+    assert re.fullmatch(r"k5-[0-9a-f]{12}", summary["model_version"])
+    assert list((tmp_path / ".segue").iterdir()) == []
+    if REAL.exists():
+        assert (summary["transactions"], summary["customers"]) == (44_876, 5_881)
+
+
+def test_demo_with_nothing_downloaded_says_so_serves_the_page_and_stops_cleanly(tmp_path: Path) -> None:
+    port = 8_700 + os.getpid() % 1_000
+    demo = subprocess.Popen(
+        [*SEGUE, "demo", "--port", str(port), "--speed", "5d/s"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        wait_until(lambda: _transactions(tmp_path) > 1_000)
+        seen = _transactions(tmp_path)
+        wait_until(lambda: _transactions(tmp_path) > seen)
+        wait_until(lambda: _healthy(port))
+    finally:
+        demo.send_signal(signal.SIGINT)
+        _, words = demo.communicate(timeout=60)
+    assert demo.returncode == 0, words
+    assert "synthetic data" in words
+    assert "segue data fetch" in " ".join(words.split())
+    assert not (tmp_path / ".segue" / "stack.json").exists()
+    assert (tmp_path / ".segue" / "postgres" / "PG_VERSION").exists()
+    assert not (tmp_path / ".segue" / "postgres" / "postmaster.pid").exists()
+
+
+def _transactions(folder: Path) -> int:
+    time.sleep(0.2)
+    done = subprocess.run([*SEGUE, "status"], cwd=folder, capture_output=True, text=True, check=False)
+    found = re.search(r"transactions: ([\d,]+)", done.stdout)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def _healthy(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

@@ -1,0 +1,85 @@
+"""The command line as people meet it: help worth reading, and errors that are one line and say what to do."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer.main
+
+from segue.cli.app import app
+
+Command = tuple[str, ...]
+
+
+def _commands(group: click.Group, path: Command = ()) -> Iterator[tuple[Command, click.Command]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, (*path, name))  # type: ignore[arg-type]
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = dict(_commands(typer.main.get_command(app)))  # type: ignore[arg-type]
+
+
+def segue(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "segue", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_and_option_explains_itself(path: Command) -> None:
+    command = COMMANDS[path]
+    assert command.help
+    assert len(command.help.split()) >= 3
+    for parameter in command.params:
+        if parameter.name != "help":
+            assert getattr(parameter, "help", None), f"{' '.join(path)}: {parameter.name} has no help"
+
+
+def test_the_commands_that_people_expect_are_there() -> None:
+    expected = {"demo", "up", "fit", "replay", "worker", "dashboard", "reconcile", "changes", "status", "migrate"}
+    assert expected <= {path[0] for path in COMMANDS}
+    assert {("data", "fetch"), ("data", "describe"), ("data", "generate")} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("data", "describe", "shop.csv"), "shop.csv: row 1, column Price: 'free' is not a price"),
+        (("fit", "shop.csv"), "shop.csv: row 1"),
+        (("status",), "segue up"),
+        (("changes",), "segue up"),
+        (("data", "fetch", "--from", "missing.zip"), "missing.zip"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_an_error_is_one_line_that_says_what_to_do(arguments: Command, hint: str, tmp_path: Path) -> None:
+    (tmp_path / "shop.csv").write_text(
+        "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
+        "1,A,Thing,1,2010-01-01 10:00,free,12345,France\n"
+    )
+    done = segue(*arguments, folder=tmp_path)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 1
+    assert said.count("error: ") == 1
+    assert "Traceback" not in said
+    assert hint in said
+
+
+def test_a_speed_that_is_none_is_refused_with_examples(tmp_path: Path) -> None:
+    done = segue("replay", "--speed", "fast", folder=tmp_path)
+    assert done.returncode == 2
+    assert "1d/s" in done.stderr
+
+
+def test_a_generated_dataset_can_be_described(tmp_path: Path) -> None:
+    made = segue("data", "generate", "shop.csv", "--customers", "30", "--days", "60", folder=tmp_path)
+    assert made.returncode == 0, made.stderr
+    told = segue("data", "describe", "shop.csv", "--json", folder=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert '"transactions"' in told.stdout
