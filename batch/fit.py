@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 from sklearn.metrics import silhouette_score
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from batch.pipeline import blank_pipeline
+from batch.pipeline import Inits, Scaler, blank_pipeline, centre_and_scale
 from batch.profiles import features
+from models.alignment import align
 from models.personas import ARCHETYPES, name_segments
-from models.segment_model import FEATURES, Monetary, Point, SegmentModel, Transform, build
+from models.segment_model import FEATURES, Monetary, Point, Segment, SegmentModel, Transform, build
 from models.units import Floats, Ints
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
@@ -49,13 +51,18 @@ def fit(
     k: int = 5,
     monetary: Monetary = "net",
     transform: Transform = "log1p",
+    scaler: Scaler = "standard",
     seed: int = 42,
+    n_init: Inits = 10,
+    champion: SegmentModel | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> FitResult:
     """Fit k segments on profiles as :func:`batch.profiles.profiles_as_of` counts them.
 
     Parameters
     ----------
+    champion
+        The model whose names are kept to (:func:`models.alignment.align`), if it was fitted on the same transform.
     metadata
         JSON values about where the profiles come from; kept in the model beside what the fit itself notes.
 
@@ -69,12 +76,12 @@ def fit(
     _check(points, k)
     # Threads add up in any order: with one, the same profiles give the same digits, so the same version, on any cores.
     with threadpool_limits(limits=1):
-        pipeline = blank_pipeline(transform, k, seed).fit(points)
-    scaler, kmeans = pipeline[1], pipeline[2]
-    segments = name_segments(kmeans.cluster_centers_)
+        pipeline = blank_pipeline(transform, k, seed, scaler, n_init).fit(points)
+    kmeans, standardised = pipeline[-1], pipeline[:-1].transform(points)
+    followed = champion if champion is not None and _comparable(champion, transform) else None
+    segments = _named(kmeans.cluster_centers_, standardised, followed)
     # The order of ranks replaces KMeans's own, so that pipeline and model number the segments alike.
     kmeans.cluster_centers_ = np.array([segment.centroid for segment in segments])
-    standardised = pipeline[:-1].transform(points)
     numbers = kmeans.predict(standardised)
     kmeans.labels_ = numbers
     notes = {
@@ -83,13 +90,17 @@ def fit(
         "first_purchase_at": profiles["first_purchase_at"].min().isoformat(),
         "last_purchase_at": profiles["last_purchase_at"].max().isoformat(),
         "k": k,
+        "scaler": scaler,
         "seed": seed,
+        "n_init": n_init,
+        "named_after": None if followed is None else followed.version,
         "sizes": dict(zip((s.id for s in segments), np.bincount(numbers, minlength=k).tolist(), strict=True)),
         "inertia": float(kmeans.inertia_),
         "silhouette": silhouette(standardised, numbers, seed),
         "libraries": {library: version(library) for library in LIBRARIES},
     }
-    model = build(monetary, transform, _point(scaler.mean_), _point(scaler.scale_), segments, notes)
+    means, scales = map(_point, centre_and_scale(pipeline))
+    model = build(monetary, transform, means, scales, segments, notes)
     return FitResult(model, _summary(model, table, numbers), pipeline)
 
 
@@ -99,6 +110,20 @@ def silhouette(standardised: Floats, numbers: Ints, seed: int) -> float | None:
     if not 2 <= len(np.unique(numbers[sample])) < len(sample):
         return None
     return float(silhouette_score(standardised[sample], numbers[sample]))
+
+
+def _named(centroids: Floats, scaled: Floats, champion: SegmentModel | None) -> tuple[Segment, ...]:
+    """Segments that are named by where they stand in units of standard deviation, whatever the scaler's units are."""
+    spread = scaled.std(axis=0)
+    standing = (centroids - scaled.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    named = name_segments(standing) if champion is None else align(standing, champion)
+    centroid = dict(zip(map(_point, standing), map(_point, centroids), strict=True))
+    return tuple(replace(segment, centroid=centroid[segment.centroid]) for segment in named)
+
+
+def _comparable(champion: SegmentModel, transform: Transform) -> bool:
+    """Whether a model's centroids stand in the space in which a new fit's are named."""
+    return champion.transform == transform and champion.metadata.get("scaler", "standard") == "standard"
 
 
 def _check(points: Floats, k: int) -> None:

@@ -4,19 +4,36 @@ It shares no code with :func:`models.segment_model.assign`: the transform, the s
 centroid are scikit-learn's own. That the two agree on every customer is tested, and checked again by ``reconcile``.
 """
 
+from typing import Literal
+
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, RobustScaler, StandardScaler
 
 from models.segment_model import SegmentModel, Transform
 from models.units import Floats
 
+Scaler = Literal["standard", "robust"]
+Inits = int | Literal["auto"]
 
-def blank_pipeline(transform: Transform, k: int, seed: int) -> Pipeline:
-    """The pipeline before it is fitted: transform, standardise, cluster. Its input has columns R, F, M."""
+
+def blank_pipeline(
+    transform: Transform, k: int, seed: int, scaler: Scaler = "standard", n_init: Inits = 10
+) -> Pipeline:
+    """The pipeline before it is fitted: transform, standardise, cluster. Its input has columns R, F, M.
+
+    A ``standard`` scaler goes by mean and standard deviation, a ``robust`` one by median and interquartile range.
+    """
     shape = FunctionTransformer(np.log1p if transform == "log1p" else None, validate=False)
-    return make_pipeline(shape, StandardScaler(), KMeans(n_clusters=k, n_init=10, random_state=seed))
+    scale = StandardScaler() if scaler == "standard" else RobustScaler()
+    return make_pipeline(shape, scale, KMeans(n_clusters=k, n_init=n_init, random_state=seed))
+
+
+def centre_and_scale(pipeline: Pipeline) -> tuple[Floats, Floats]:
+    """What a fitted pipeline's scaler subtracts from each feature, and divides it by."""
+    scaler = pipeline[1]
+    return (scaler.mean_ if isinstance(scaler, StandardScaler) else scaler.center_), scaler.scale_
 
 
 def sklearn_pipeline(model: SegmentModel) -> Pipeline:

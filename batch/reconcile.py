@@ -5,7 +5,9 @@ the next change is found by halving an interval instead of the closed form. That
 segment of a nearest-centroid model is convex: a customer who waits leaves it once and never comes back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -27,7 +29,10 @@ COUNTED = ["frequency", "gross_units", "returned_units", "first_purchase_at", "l
 STATE = [*COUNTED, "segment", "next_change_at", "next_segment", "model_version"]
 
 
-def reconcile(transactions: pd.DataFrame, stream: StreamState, model: SegmentModel) -> pd.DataFrame:
+Models = Mapping[str, SegmentModel]
+
+
+def reconcile(transactions: pd.DataFrame, stream: StreamState, models: Models) -> pd.DataFrame:
     """Every way in which the stream's state differs from what the dataset says it should be.
 
     Parameters
@@ -37,28 +42,28 @@ def reconcile(transactions: pd.DataFrame, stream: StreamState, model: SegmentMod
         comes again for the same customer is a duplicate and doesn't count.
     stream
         What the stream has stored, at whatever point of the log it stands.
-    model
-        The model that all customers are under.
+    models
+        By version, those that partitions, customers and changes say they are under.
 
     Returns
     -------
     DataFrame
         ``what`` (``ledger``, ``customer`` or ``history``), ``customer_id``, ``field``, ``expected``, ``actual``; no
-        rows if the stream is right. Money is in ten-thousandths.
+        rows if the stream is right. Money is in ten-thousandths. A customer whom a newly activated model has yet to
+        rescore is right in all but the ``model_version``.
     """
     dataset = transactions.drop_duplicates(KEY)
     event_time = _event_times(stream)
     held = dataset.merge(stream.transactions, on=KEY, suffixes=("_expected", "_actual"))
     counted = histories(dataset.merge(stream.transactions[KEY], on=KEY))
-    pipeline = sklearn_pipeline(model)
-    ids = np.array([segment.id for segment in model.segments], dtype=object)
-    expected = _scored(counted, event_time, model, pipeline, ids)
+    scorers = {version: Scorer.of(model) for version, model in models.items()}
+    expected = _expected(counted, event_time, stream, scorers)
     found = [
         _not_in_ledger(dataset, stream, event_time),
         _not_in_dataset(dataset, stream),
         *_unequal("ledger", held, ["occurred_at", "kind", "amount_units"], held["transaction_id"] + " "),
         *_customers(expected, stream.customers),
-        *_history(stream, model.version, pipeline, ids),
+        *_history(stream, scorers),
     ]
     return pd.concat(found, ignore_index=True)
 
@@ -89,18 +94,55 @@ def _known(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
     return pd.Series(known, index=rows.index)
 
 
-def _scored(
-    counted: pd.DataFrame, event_time: pd.Series, model: SegmentModel, pipeline: Pipeline, ids: Names
+@dataclass(frozen=True)
+class Scorer:
+    """A model as scikit-learn's pipeline, and the segment ids that its numbers stand for."""
+
+    model: SegmentModel
+    pipeline: Pipeline
+    ids: Names
+
+    @classmethod
+    def of(cls, model: SegmentModel) -> Self:
+        """The scorer of a model."""
+        ids = np.array([segment.id for segment in model.segments], dtype=object)
+        return cls(model, sklearn_pipeline(model), ids)
+
+    def scored(self, buyers: pd.DataFrame) -> pd.DataFrame:
+        """Segment, next change and next segment of customers with their recency."""
+        segment, days, target = _forecast(self.pipeline, features(buyers, self.model.monetary).to_numpy())
+        moves = days <= HORIZON_DAYS
+        moment = buyers["last_purchase_at"] + days.astype("timedelta64[D]")
+        return pd.DataFrame(
+            {
+                "segment": self.ids[segment],
+                "next_change_at": moment.where(moves),
+                "next_segment": pd.Series(self.ids[target], buyers.index).where(moves),
+            },
+            index=buyers.index,
+        )
+
+
+def _expected(
+    counted: pd.DataFrame, event_time: pd.Series, stream: StreamState, scorers: Mapping[str, Scorer]
 ) -> pd.DataFrame:
     """The whole expected state of each customer, as of event time or their own last transaction, if that is later."""
     as_of = pd.concat([event_time.reindex(counted.index), counted["last_event_at"]], axis=1).max(axis=1)
+    in_force, own = _versions(stream, counted.index)
     buyers = counted[counted["frequency"] > 0].copy()
     buyers["recency_days"] = (as_of[buyers.index] - buyers["last_purchase_at"]).dt.days
-    segment, days, target = _forecast(pipeline, features(buyers, model.monetary).to_numpy())
-    moves = days <= HORIZON_DAYS
-    buyers["segment"], buyers["next_segment"] = ids[segment], pd.Series(ids[target], buyers.index).where(moves)
-    buyers["next_change_at"] = (buyers["last_purchase_at"] + days.astype("timedelta64[D]")).where(moves)
-    return counted.join(buyers[["segment", "next_change_at", "next_segment"]]).assign(model_version=model.version)
+    # Whoever waits to be rescored stands where the older model put them.
+    under = own.where(own.isin(list(scorers)), in_force)[buyers.index]
+    states = [scorers[version].scored(rows) for version, rows in buyers.groupby(under) if version in scorers]
+    scored = pd.concat(states) if states else pd.DataFrame(columns=["segment", "next_change_at", "next_segment"])
+    return counted.join(scored).assign(model_version=in_force)
+
+
+def _versions(stream: StreamState, customers: pd.Index) -> tuple[pd.Series, pd.Series]:
+    """The model in force where each customer belongs, and the one that they are under."""
+    stored = stream.customers.drop_duplicates("customer_id").set_index("customer_id")
+    in_force = stream.progress.set_index("partition")["model_version"].reindex(stored["partition"])
+    return in_force.set_axis(stored.index).reindex(customers), stored["model_version"].reindex(customers)
 
 
 def _forecast(pipeline: Pipeline, points: Floats) -> tuple[Ints, Ints, Ints]:
@@ -132,7 +174,7 @@ def _customers(expected: pd.DataFrame, actual: pd.DataFrame) -> list[pd.DataFram
     ]
 
 
-def _history(stream: StreamState, version: str, pipeline: Pipeline, ids: Names) -> list[pd.DataFrame]:
+def _history(stream: StreamState, scorers: Mapping[str, Scorer]) -> list[pd.DataFrame]:
     """Each customer's changes form an unbroken chain that ends where the customer stands now."""
     changes = stream.changes.sort_values(["customer_id", "sequence"])
     of_customer = changes.groupby("customer_id")
@@ -159,23 +201,24 @@ def _history(stream: StreamState, version: str, pipeline: Pipeline, ids: Names) 
     return [
         *_unequal("history", chain, ["sequence", "from_segment"]),
         *_unequal("history", ends, ["segment", "segment_since", "sequence"]),
-        *_unequal("history", _rescored(changes, version, pipeline, ids), ["to_segment"]),
+        *_unequal("history", _rescored(changes, scorers), ["to_segment"]),
         _differences("history", standing_still["customer_id"], "to_segment", "another", standing_still["to_segment"]),
         _differences("history", orphans, "row", "missing", "present"),
     ]
 
 
-def _rescored(changes: pd.DataFrame, version: str, pipeline: Pipeline, ids: Names) -> pd.DataFrame:
-    """Where the changes under the model lead by their own R, F, M, and where they say that they lead."""
-    current = changes[changes["model_version"] == version]
-    monetary = current["monetary_units"] / MONEY_UNITS
-    points = np.column_stack([current["recency_days"], current["frequency"], monetary])
-    targets = ids[pipeline.predict(points)] if len(points) else None
+def _rescored(changes: pd.DataFrame, scorers: Mapping[str, Scorer]) -> pd.DataFrame:
+    """Where changes lead by their own R, F, M under their own model, and where they say that they lead."""
+    points = np.column_stack([changes["recency_days"], changes["frequency"], changes["monetary_units"] / MONEY_UNITS])
+    targets = pd.Series("under an unknown model", changes.index, dtype=object)
+    for version, rows in changes.groupby("model_version").indices.items():
+        if scorer := scorers.get(str(version)):
+            targets.iloc[rows] = scorer.ids[scorer.pipeline.predict(points[rows])]
     return pd.DataFrame(
         {
-            "customer_id": current["customer_id"],
+            "customer_id": changes["customer_id"],
             "to_segment_expected": targets,
-            "to_segment_actual": current["to_segment"],
+            "to_segment_actual": changes["to_segment"],
         }
     )
 

@@ -29,13 +29,19 @@ class StreamState:
         ``customer_id, sequence, from_segment, to_segment, effective_at, recency_days, frequency, monetary_units,
         model_version``.
     progress
-        ``partition, event_time``.
+        ``partition, event_time``, and the ``model_version`` in force.
     """
 
     customers: pd.DataFrame
     transactions: pd.DataFrame
     changes: pd.DataFrame
     progress: pd.DataFrame
+
+    @property
+    def model_versions(self) -> set[str]:
+        """Every model that something here is under."""
+        parts = (self.customers, self.changes, self.progress)
+        return {str(version) for part in parts for version in part["model_version"].dropna().unique()}
 
 
 def read_stream_state(database_url: str) -> StreamState:
@@ -95,7 +101,8 @@ def _changes() -> Select[Any]:
 
 
 def _progress() -> Select[Any]:
-    return select(tables.stream_progress.c.partition, tables.stream_progress.c.event_time)
+    table = tables.stream_progress.c
+    return select(table.partition, table.event_time, table.model_version)
 
 
 def _units(amount: ColumnElement[Any]) -> ColumnElement[int]:

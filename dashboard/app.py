@@ -20,7 +20,7 @@ def main() -> None:
     st.logo(style.LOGO, size="large")
     style.apply()
     try:
-        engine = connection.engine(Settings().database)
+        engine = connection.engine(Settings().dashboard_database)
     except (ValidationError, ArgumentError) as error:
         st.html(blocks.trouble(trouble.bad_settings(error)))
         return

@@ -55,8 +55,9 @@ NOTHING_STREAMED = Trouble(
 def bad_settings(error: ValidationError | ArgumentError) -> Trouble:
     """The state in which the dashboard can't even tell where its database is."""
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        reason = f"SEGUE_{'_'.join(map(str, first['loc'])).upper()}: {first['msg']}."
+        first = error.errors(include_input=False)[0]
+        variable = f"SEGUE_{'_'.join(map(str, first['loc'])).upper()}: " if first["loc"] else ""
+        reason = f"{variable}{first['msg'].removeprefix('Value error, ')}."
     else:
         reason = "SEGUE_DATABASE_URL is not a URL that can be read."
     return Trouble("The settings can't be used", reason, "Correct the environment and start again.")

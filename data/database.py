@@ -4,7 +4,9 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, make_url
+
+from data import roles
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _DRIVER = "postgresql+psycopg://"
@@ -27,9 +29,23 @@ def engine(database_url: str) -> Engine:
     return create_engine(database_url, pool_pre_ping=True)
 
 
-def migrate(database_url: str) -> None:
-    """Create the schema, or bring an older one up to date; does nothing where it is current."""
+def migrate(database_url: str) -> list[roles.Role]:
+    """Create the schema, or bring an older one up to date, and give the roles their rights.
+
+    Returns the roles that are missing because we may not make any.
+    """
+    connected = engine(database_url)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["engine"] = engine(database_url)
+    config.attributes["engine"] = connected
     command.upgrade(config, "head")
+    missing = roles.grant(connected)
+    connected.dispose()
+    return missing
+
+
+def shown(database_url: str) -> str:
+    """The URL as people and logs may see it: without what is secret in it."""
+    url = make_url(database_url)
+    public = url.difference_update_query([name for name in url.query if "password" in name])
+    return public.render_as_string(hide_password=True)

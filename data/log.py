@@ -2,15 +2,23 @@
 
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from data.brokers import Brokers
+
 _TIMEOUT = 10.0
+# What brokers say that have no such request: the embedded one can neither create topics nor tell their ids.
+_UNSUPPORTED = {KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION}
 
 
 class LogError(RuntimeError):
-    """The broker or the topic is not there; the message says what to do."""
+    """The broker or the topic is not what it should be; the message says what to do."""
+
+
+class UnreachableError(LogError):
+    """No broker answers; it may do so later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +32,13 @@ class LogIdentity:
 class Log:
     """Reads a topic's metadata and ends."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+    def __init__(self, brokers: Brokers, topic: str) -> None:
         self._topic = topic
-        self._bootstrap_servers = bootstrap_servers
+        self._brokers = brokers
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **brokers.config,
                 "group.id": "segue-log-reader",
-                "log.connection.close": False,
                 "allow.auto.create.topics": True,
             }
         )
@@ -46,22 +53,19 @@ class Log:
         """
         try:
             metadata = self._consumer.list_topics(self._topic, timeout=_TIMEOUT)
+            partitions = len(metadata.topics[self._topic].partitions)
+            if not partitions:
+                raise LogError(f"the broker at {self._brokers} has no topic {self._topic}")
+            return LogIdentity(log_id or f"{metadata.cluster_id}/{self._topic_id()}", partitions)
         except KafkaException as error:
-            raise LogError(
-                f"can't reach a broker at {self._bootstrap_servers} ({error.args[0].str()}); "
-                "is one running? Set SEGUE_BOOTSTRAP_SERVERS, or start `segue up`"
-            ) from error
-        partitions = len(metadata.topics[self._topic].partitions)
-        if not partitions:
-            raise LogError(f"the broker at {self._bootstrap_servers} has no topic {self._topic}")
-        return LogIdentity(log_id or f"{metadata.cluster_id}/{self._topic_id()}", partitions)
+            raise _unreachable(self._brokers, error) from error
 
     def ends(self, partitions: int) -> list[int]:
         """The offset that the next record of each partition will get.
 
         Raises
         ------
-        LogError
+        UnreachableError
             If the broker can't be reached.
         """
         try:
@@ -70,34 +74,77 @@ class Log:
                 for partition in range(partitions)
             ]
         except KafkaException as error:
-            raise LogError(f"can't reach a broker at {self._bootstrap_servers}: {error.args[0].str()}") from error
+            raise _unreachable(self._brokers, error) from error
 
     def close(self) -> None:
         """Disconnect."""
         self._consumer.close()
 
     def _topic_id(self) -> str:
-        admin = AdminClient({"bootstrap.servers": self._bootstrap_servers})
+        admin = _admin(self._brokers)
         described = admin.describe_topics(TopicCollection([self._topic]), request_timeout=_TIMEOUT)
         try:
             return str(described[self._topic].result().topic_id)
-        except KafkaException:
-            return self._topic
+        except KafkaException as error:
+            if error.args[0].code() in _UNSUPPORTED:
+                return self._topic
+            raise
 
 
-def create_topics(bootstrap_servers: str, topics: dict[str, dict[str, str]], partitions: int) -> None:
-    """Create topics that are missing, with their configuration; a broker that can't is left to its own ways.
+def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) -> bool:
+    """Whether a partition has no records from ``start`` up to ``stop``, where there is one; asks the broker afresh."""
+    consumer = Consumer({**brokers.config, "group.id": "segue-log-reader", "auto.offset.reset": "earliest"})
+    try:
+        consumer.assign([TopicPartition(topic, partition, start)])
+        message = consumer.poll(_TIMEOUT)
+        return message is not None and message.error() is None and message.offset() == stop
+    finally:
+        consumer.close()
+
+
+def create_topics(brokers: Brokers, topics: dict[str, dict[str, str]], partitions: int) -> None:
+    """Create topics that are missing, with their configuration; those that are there stay as they are.
 
     Raises
     ------
     LogError
-        If the broker refuses.
+        If the broker refuses, or has one of them with another number of partitions.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin = _admin(brokers)
     new = [NewTopic(topic, num_partitions=partitions, config=config) for topic, config in topics.items()]
     for topic, created in admin.create_topics(new, request_timeout=_TIMEOUT).items():
         try:
             created.result()
         except KafkaException as error:
-            if error.args[0].name() not in ("TOPIC_ALREADY_EXISTS", "_UNSUPPORTED_FEATURE"):
-                raise LogError(f"can't create topic {topic}: {error.args[0].str()}") from error
+            reason = error.args[0]
+            if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                _check_partitions(admin, brokers, topic, partitions)
+            elif reason.retriable() or reason.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
+                raise _unreachable(brokers, error) from error
+            elif reason.code() not in _UNSUPPORTED:
+                raise LogError(f"can't create topic {topic}: {reason.str()}") from error
+
+
+def _check_partitions(admin: AdminClient, brokers: Brokers, topic: str, partitions: int) -> None:
+    try:
+        metadata = admin.list_topics(topic, timeout=_TIMEOUT)
+    except KafkaException as error:
+        raise _unreachable(brokers, error) from error
+    there = len(metadata.topics[topic].partitions)
+    if there and there != partitions:
+        raise LogError(
+            f"topic {topic} has {there} partitions, and SEGUE_PARTITIONS says {partitions}; all topics need the same "
+            "number, and changing it moves customers: see docs/operations.md"
+        )
+
+
+def _admin(brokers: Brokers) -> AdminClient:
+    """A client to keep in a variable: one that is collected takes its answers with it."""
+    return AdminClient(brokers.config)
+
+
+def _unreachable(brokers: Brokers, error: KafkaException) -> UnreachableError:
+    return UnreachableError(
+        f"can't reach a broker at {brokers} ({error.args[0].str()}); "
+        "is one running? Set SEGUE_BOOTSTRAP_SERVERS, or start `segue up`"
+    )

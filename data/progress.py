@@ -43,6 +43,28 @@ def event_time(engine: Engine) -> datetime | None:
     return earliest if everywhere else None
 
 
+def without_model(engine: Engine, partitions: int) -> list[int]:
+    """The partitions on which no model is in force yet, since no worker has ever claimed them."""
+    query = select(stream_progress.c.partition).where(stream_progress.c.model_version.is_not(None))
+    with engine.connect() as connection:
+        return sorted(set(range(partitions)) - set(connection.execute(query).scalars()))
+
+
+def customers_known(engine: Engine) -> int:
+    """How many customers there are, in a segment or not."""
+    with engine.connect() as connection:
+        return connection.execute(select(func.count()).select_from(customers)).scalar_one()
+
+
+def customers_outdated(engine: Engine) -> int:
+    """How many of them are still under another model than the one in force on their partition."""
+    home = stream_progress.c.partition == customers.c.partition
+    outdated = customers.c.model_version != stream_progress.c.model_version
+    query = select(func.count()).select_from(customers).join(stream_progress, home & outdated)
+    with engine.connect() as connection:
+        return connection.execute(query).scalar_one()
+
+
 def known_since(engine: Engine, moment: datetime | None) -> frozenset[tuple[str, str]]:
     """Customer and transaction ids in the ledger from a moment of event time on; all of them for None."""
     query = select(transactions.c.customer_id, transactions.c.transaction_id)

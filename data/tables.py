@@ -129,5 +129,7 @@ dead_letters = Table(
     Column("key", LargeBinary),
     Column("value", LargeBinary),
     Column("published", Boolean, nullable=False, server_default="false"),
+    # When the original bytes were last put back into the transactions topic.
+    Column("retried_at", Moment),
     Index("dead_letters_unpublished", "partition", postgresql_where="not published"),
 )

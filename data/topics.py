@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass
 
+#: Bytes of a record before compression: what our producers let through to the broker, which may still refuse it.
+LARGEST_RECORD = 100_000_000
+# After compression. More than a broker lets into the other topics by default (1 MB): a dead letter is the record and
+# its reason.
+_LARGEST_DEAD_LETTER = 16 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -20,5 +26,5 @@ class Topics:
             self.transactions: kept,
             self.changes: kept,
             self.segments: {"cleanup.policy": "compact"},
-            self.dead_letters: kept,
+            self.dead_letters: kept | {"max.message.bytes": str(_LARGEST_DEAD_LETTER)},
         }

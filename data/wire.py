@@ -7,16 +7,17 @@ The three kinds are one tagged union, told apart by ``type``. ``Transaction`` is
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from models.segment_model import SegmentModel
 
+# In Python `$` lets a line feed pass that ends a text, elsewhere it does not: `(?!\n)` makes it the end everywhere.
 # No control characters: ids travel to Postgres as separated lists, and to people's terminals.
-Identifier = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
-Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?$")]
-Price = Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,4})?$")]
+Identifier = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$(?!\n)")]
+Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?$(?!\n)")]
+Price = Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,4})?$(?!\n)")]
 Moment = Annotated[datetime, Meta(tz=True)]
-Country = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+Country = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$(?!\n)")]
 UNSPECIFIED = "Unspecified"
 Kind = Literal["sale", "return"]
 
@@ -44,6 +45,14 @@ class Transaction(Struct, frozen=True, tag_field="type", tag="transaction"):
     currency: str
     country: Country
     lines: list[Line]
+
+
+class TransactionHeaders(Struct, frozen=True, rename=lambda name: f"segue-{name.replace('_', '-')}"):
+    """Headers of the record that holds a transaction; the worker needs none."""
+
+    retry_of: Annotated[
+        str | UnsetType, Meta(description="`LOG/PARTITION/OFFSET`: the dead letter that this puts back.")
+    ] = UNSET
 
 
 class TransactionHeader(Struct, frozen=True, tag_field="type", tag="transaction"):

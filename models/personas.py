@@ -9,6 +9,7 @@ scale the few biggest spenders lie 30 standard deviations out, and would otherwi
 counts threefold: whether a customer is still there is the one thing that a name must not get wrong.
 """
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 from scipy.optimize import linear_sum_assignment
@@ -196,32 +197,47 @@ def name_segments(centroids: Floats) -> tuple[Segment, ...]:
     ModelError
         If there are more centroids than archetypes, or they are not k finite points.
     """
+    points = checked_points(centroids)
+    persona = closest(points, np.array([archetype.prototype for archetype in ARCHETYPES]))
+    return tuple(
+        msgspec.structs.replace(blank_segment(ARCHETYPES[persona[row]]), centroid=tuple(points[row].tolist()))
+        for row in np.argsort(persona)
+    )
+
+
+def checked_points(centroids: Floats) -> Floats:
+    """The centroids, if they can be named.
+
+    Raises
+    ------
+    ModelError
+        If there are more centroids than archetypes, or they are not k finite points.
+    """
     points = np.asarray(centroids, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or not len(points) or not np.isfinite(points).all():
         raise ModelError("centroids must be k rows of three finite numbers: recency, frequency, monetary value")
     if len(points) > len(ARCHETYPES):
         raise ModelError(f"{len(points)} segments, but only {len(ARCHETYPES)} personas: choose a smaller k")
-    persona = closest(points, np.array([archetype.prototype for archetype in ARCHETYPES]))
-    return tuple(_segment(ARCHETYPES[persona[row]], points[row]) for row in np.argsort(persona))
+    return points
 
 
-def closest(points: Floats, places: Floats) -> Ints:
+def closest(points: Floats, places: Floats, cost: Floats | float = 0.0) -> Ints:
     """The place, shape (m, 3), that each point, shape (k, 3), is matched to; no place is taken twice, k <= m.
 
-    The sum of weighted squared distances after ``arcsinh`` is least.
+    The sum of weighted squared distances after ``arcsinh``, and of what the places ``cost`` besides, is least.
     """
     difference = np.arcsinh(points)[:, None] - np.arcsinh(places)[None, :]
-    _, columns = linear_sum_assignment((_WEIGHTS * difference**2).sum(axis=2))
+    _, columns = linear_sum_assignment((_WEIGHTS * difference**2).sum(axis=2) + cost)
     return np.asarray(columns, dtype=np.int64)
 
 
-def _segment(archetype: Archetype, centroid: Floats) -> Segment:
-    recency, frequency, monetary = centroid.tolist()
+def blank_segment(archetype: Archetype) -> Segment:
+    """The segment of an archetype, at its prototype."""
     return Segment(
         id=archetype.id,
         name=archetype.name,
         description=archetype.description,
         colour=archetype.colour,
         action=archetype.action,
-        centroid=(recency, frequency, monetary),
+        centroid=archetype.prototype,
     )

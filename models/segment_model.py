@@ -108,7 +108,7 @@ def from_json(text: bytes | str) -> SegmentModel:
     """
     try:
         model = msgspec.json.decode(text, type=SegmentModel)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise ModelError(f"not a segment model: {error}") from error
     return checked(model)
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from data import dataset, synthetic
+import pandas as pd
+
+from data import dataset, readers, synthetic
 from data.dataset import Dataset
 from data.fetch import CACHE_NAME
 
@@ -19,15 +21,30 @@ class Chosen:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class ChosenRows:
+    """The raw rows of a dataset, its name, and how it was chosen, for people."""
+
+    raw: pd.DataFrame
+    name: str
+    why: str
+
+
 def choose(path: Path | None, datasets_dir: Path) -> Chosen:
     """Load the named dataset, else the downloaded one, else make the synthetic one."""
+    rows = choose_rows(path, datasets_dir)
+    return Chosen(dataset.clean(rows.raw, rows.name), rows.why)
+
+
+def choose_rows(path: Path | None, datasets_dir: Path) -> ChosenRows:
+    """The same, before it is cleaned."""
     if path is not None:
-        return Chosen(dataset.load(path), f"{path.name}")
+        return ChosenRows(readers.read(path), path.name, path.name)
     downloaded = datasets_dir / CACHE_NAME
     if downloaded.exists():
-        return Chosen(dataset.load(downloaded), "Online Retail II, as downloaded")
-    made = dataset.clean(synthetic.generate(seed=SYNTHETIC_SEED), "synthetic")
-    return Chosen(made, "synthetic data (nothing is downloaded; `segue data fetch` gets the real dataset)")
+        return ChosenRows(readers.read(downloaded), downloaded.name, "Online Retail II, as downloaded")
+    why = "synthetic data (nothing is downloaded; `segue data fetch` gets the real dataset)"
+    return ChosenRows(synthetic.generate(seed=SYNTHETIC_SEED), "synthetic", why)
 
 
 def default_cutoff(chosen: Dataset) -> datetime:

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from producers.pace import Speed
 from producers.replay import Progress, split, whole
 from segue.replaying import Session, session
 from segue.settings import Settings
-from segue.stack.stack import Stack
+from segue.stack.stack import BrokerKind, Stack
 
 MAX_LAG = 10_000
 
@@ -51,22 +52,31 @@ def fit_before(dataset: Dataset, cutoff: datetime) -> SegmentModel:
 
 def differences(database_url: str, dataset: Dataset) -> pd.DataFrame:
     """Where the stream and a recomputation from the raw dataset disagree."""
+    stream = read_stream_state(database_url)
     postgres = engine(database_url)
-    version = registry.champion_version(postgres)
-    if version is None:
+    if registry.champion_version(postgres) is None:
         raise LookupError("there is no model yet: run `segue fit DATASET`")
-    model = registry.load(postgres, version)
+    models = registry.load_all(postgres, stream.model_versions)
     postgres.dispose()
-    return reconcile(dataset.transactions, read_stream_state(database_url), model)
+    return reconcile(dataset.transactions, stream, models)
 
 
-def run_once(dataset: Dataset, cutoff: datetime, state_dir: Path, show: Progress) -> Summary:
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a demo runs on."""
+
+    state_dir: Path
+    broker: BrokerKind
+    workers: int
+
+
+def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: Progress) -> Summary:
     """Everything at full speed in a state folder of its own, which is gone afterwards."""
-    folder = state_dir / f"once-{time.time_ns():x}"
+    folder = setup.state_dir / f"once-{time.time_ns():x}"
     try:
-        with Stack(folder) as stack:
+        with Stack(folder, setup.broker) as stack:
             settings = Settings(state_dir=folder)
-            stack.start_worker()
+            stack.start_workers(setup.workers)
             stack.watch(lambda _: None)
             postgres = engine(settings.database)
             registry.register(postgres, fit_before(dataset, cutoff))

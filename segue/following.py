@@ -7,12 +7,11 @@ import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 from sqlalchemy import Engine, select
 
-from data import progress
+from data import progress, registry
 from data.database import engine
+from data.events import SegmentChange, SegmentChanged
 from data.log import LogError
-from data.tables import models, segment_changes
-from models.segment_model import SegmentModel
-from models.units import to_micros, to_money_units
+from data.tables import segment_changes
 from segue.settings import Settings
 from stream_app.changes import ChangeRow
 from stream_app.publisher import change_event
@@ -21,13 +20,12 @@ _PAGE = 5_000
 _LOOK_SECONDS = 0.5
 
 
-class _Subject(msgspec.Struct):
-    subject: str
+_decode = msgspec.json.Decoder(SegmentChanged).decode
 
 
-def subject(event: bytes) -> str:
-    """The customer that an event is about."""
-    return msgspec.json.decode(event, type=_Subject).subject
+def change(event: bytes) -> SegmentChange:
+    """What an event says."""
+    return _decode(event).data
 
 
 def postgres(settings: Settings, follow: bool, customer: str | None) -> Iterator[bytes]:
@@ -35,7 +33,7 @@ def postgres(settings: Settings, follow: bool, customer: str | None) -> Iterator
     database = engine(settings.database)
     reached: dict[int, int] = {}
     while True:
-        personas = _personas(database)
+        personas = registry.personas(database)
         found = False
         for row in _changes_after(database, reached, customer):
             found = True
@@ -51,17 +49,16 @@ def topic(settings: Settings, follow: bool) -> Iterator[bytes]:
     """The change topic from its beginning to its present end, or on and on."""
     consumer = Consumer(
         {
-            "bootstrap.servers": settings.bootstrap_servers,
+            **settings.brokers.config,
             "group.id": "segue-changes",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
-            "log.connection.close": False,
         }
     )
     try:
         metadata = consumer.list_topics(settings.changes_topic, timeout=10)
     except KafkaException as error:
-        raise LogError(f"can't reach a broker at {settings.bootstrap_servers}: {error.args[0].str()}") from error
+        raise LogError(f"can't reach a broker at {settings.brokers}: {error.args[0].str()}") from error
     open_partitions = set(metadata.topics[settings.changes_topic].partitions)
     consumer.assign([TopicPartition(settings.changes_topic, number, OFFSET_BEGINNING) for number in open_partitions])
     while follow or open_partitions:
@@ -85,14 +82,4 @@ def _changes_after(database: Engine, reached: dict[int, int], customer: str | No
             query = query.where(segment_changes.c.customer_id == customer)
         with database.connect() as connection:
             for row in connection.execute(query.order_by(segment_changes.c.position).limit(_PAGE)):
-                change = ChangeRow(*row)
-                yield (
-                    partition,
-                    change._replace(effective_at=to_micros(row.effective_at), monetary=to_money_units(row.monetary)),
-                )
-
-
-def _personas(database: Engine) -> dict[str, str]:
-    with database.connect() as connection:
-        specs = [msgspec.convert(spec, SegmentModel) for spec in connection.execute(select(models.c.spec)).scalars()]
-    return {segment.id: segment.name for model in specs for segment in model.segments}
+                yield partition, ChangeRow.of(row)

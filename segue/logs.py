@@ -1,23 +1,95 @@
-"""Structured logs: for people on a terminal, JSON lines elsewhere; secrets never get here."""
+"""Structured logs: for people on a terminal, JSON lines elsewhere, whoever writes them; secrets never get here."""
 
+import json
 import logging
+import re
 import sys
+import threading
+from collections.abc import Iterable
+from types import TracebackType
+from urllib.parse import quote, unquote
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_HIDDEN = "***"
+_QUIET_SECONDS = 30.0
+_LINES_REMEMBERED = 1_000
 
 
-def configure() -> None:
-    """Send structlog and the standard library's warnings to standard error."""
+def configure(secrets: Iterable[str] = ()) -> None:
+    """Send everything that is logged to standard error: our own from ``info``, other libraries' from ``warning`` on.
+
+    Parameters
+    ----------
+    secrets
+        What is replaced by asterisks wherever it appears.
+    """
     people = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer()
+    first: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Processor] = [structlog.dev.ConsoleRenderer()]
+    if not people:
+        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    last[-1] = _masked(last[-1], secrets)
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if people else [structlog.processors.format_exc_info]),
-            renderer,
-        ],
+        processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *first],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    handler.addFilter(_NotAgain())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    sys.excepthook = _crashed
+    threading.excepthook = _thread_crashed
+
+
+class _NotAgain(logging.Filter):
+    """Lets a line pass once in a while: clients that can't reach a broker say the same ten times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it has not been said lately."""
+        line = (record.name, record.getMessage())
+        again = record.created - self._last.get(line, -_QUIET_SECONDS) < _QUIET_SECONDS
+        if not again:
+            if len(self._last) > _LINES_REMEMBERED:
+                self._last.clear()
+            self._last[line] = record.created
+        return not again
+
+
+def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    structlog.get_logger().critical("crashed", exc_info=(kind, error, trace))
+
+
+def _thread_crashed(crash: threading.ExceptHookArgs) -> None:
+    thread = crash.thread.name if crash.thread is not None else None
+    trace = (crash.exc_type, crash.exc_value, crash.exc_traceback)
+    structlog.get_logger().critical("a thread crashed", thread=thread, exc_info=trace)
+
+
+def _masked(renderer: Processor, secrets: Iterable[str]) -> Processor:
+    """A renderer that hides secrets, also as JSON and URLs write them."""
+    forms = {form for secret in secrets for form in (secret, unquote(secret), quote(secret, safe=""))}
+    written = sorted({json.dumps(form)[1:-1] for form in forms} | forms, key=len, reverse=True)
+    if not written:
+        return renderer
+    pattern = re.compile("|".join(map(re.escape, written)))
+
+    def render(logger: WrappedLogger, name: str, event: EventDict) -> str:
+        return pattern.sub(_HIDDEN, str(renderer(logger, name, event)))
+
+    return render

@@ -8,11 +8,12 @@ from functools import partial
 from types import FrameType
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from data import progress
 from data.database import engine
 from data.dataset import Dataset
-from data.log import Log, LogIdentity, create_topics
+from data.log import Log, LogIdentity, UnreachableError, create_topics
 from models.units import to_micros
 from producers.flow import FlowControl
 from producers.log_writer import LogWriter
@@ -26,9 +27,14 @@ class Session:
     """An open way to the log and to Postgres."""
 
     identity: LogIdentity
+    log: Log
     postgres: Engine
     writer: LogWriter
     flow: FlowControl
+
+    def ends(self) -> list[int]:
+        """The offset that the next record of each partition will get."""
+        return self.log.ends(self.identity.partitions)
 
     def replay(self, dataset: Dataset, show: Progress) -> Replay:
         """A replay of a dataset over this session."""
@@ -59,15 +65,15 @@ class Session:
 def session(settings: Settings, max_lag: int) -> Iterator[Session]:
     """Connect to the log and to Postgres, and close both."""
     if settings.partitions:
-        create_topics(settings.bootstrap_servers, settings.topics.configuration, settings.partitions)
-    log = Log(settings.bootstrap_servers, settings.transactions_topic)
+        create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
+    log = Log(settings.brokers, settings.transactions_topic)
     postgres = engine(settings.database)
     try:
         identity = log.identity(settings.log_id)
         done = partial(progress.done, postgres, identity.log_id)
-        flow = FlowControl(partial(log.ends, identity.partitions), done, max_lag)
-        writer = LogWriter(settings.bootstrap_servers, settings.transactions_topic, identity.partitions)
-        yield Session(identity, postgres, writer, flow)
+        flow = FlowControl(partial(log.ends, identity.partitions), done, max_lag, (UnreachableError, OperationalError))
+        writer = LogWriter(settings.brokers, settings.transactions_topic, identity.partitions)
+        yield Session(identity, log, postgres, writer, flow)
         writer.flush(5)
     finally:
         log.close()

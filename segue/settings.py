@@ -1,15 +1,19 @@
 """Every setting, read from the environment (``SEGUE_...``), else from the running local stack, else a default.
 
-Only entry points read this module; everything below them takes what it needs as arguments.
+A secret may also be read from a file, which ``SEGUE_..._FILE`` names. Only entry points read this module; everything
+below them takes what it needs as arguments.
 """
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from data.brokers import Brokers, Mechanism, Protocol
 from data.topics import Topics
 
 STACK_FILE = "stack.json"
@@ -18,33 +22,89 @@ STACK_FILE = "stack.json"
 class Settings(BaseSettings):
     """What Segue needs to know about where it runs."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGUE_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="SEGUE_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
 
     state_dir: Path = Field(Path(".segue"), description="Where the local stack keeps its data.")
     bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka brokers, comma-separated.")
+    security_protocol: Protocol = Field("PLAINTEXT", description="How the way to Kafka is locked.")
+    sasl_mechanism: Mechanism = Field("SCRAM-SHA-512", description="How we say who we are, with a SASL protocol.")
+    sasl_username: str | None = Field(None, description="Who we are, with a SASL protocol.")
+    sasl_password: SecretStr | None = Field(None, description="The password that belongs to it.")
+    ssl_ca_file: Path | None = Field(
+        None, description="PEM file of the authority that vouches for the brokers; by default the system's authorities."
+    )
+    ssl_certificate_file: Path | None = Field(None, description="PEM file of our own certificate, if brokers ask.")
+    ssl_key_file: Path | None = Field(None, description="PEM file of the key that belongs to it.")
     database_url: SecretStr = Field(
         SecretStr("postgresql://segue@127.0.0.1:5432/segue"), description="Postgres, as postgresql://user@host/db."
+    )
+    dashboard_database_url: SecretStr | None = Field(
+        None, description="The same for the dashboard, with a user who can only read; by default `SEGUE_DATABASE_URL`."
+    )
+    worker_password: SecretStr | None = Field(
+        None, description="Where set, `segue migrate` makes the Postgres user `segue_worker_login` with this password."
+    )
+    dashboard_password: SecretStr | None = Field(
+        None, description="The same for the user `segue_dashboard_login`, who can only read."
     )
     log_id: str | None = Field(
         None, description="Identity of the log; by default the cluster's id and the topic's, as the broker tells them."
     )
-    transactions_topic: str = "segue.transactions.v1"
-    changes_topic: str = "segue.segment-changes.v1"
-    segments_topic: str = "segue.customer-segments.v1"
-    dead_letters_topic: str = "segue.transactions.dlq.v1"
+    transactions_topic: str = Field("segue.transactions.v1", description="Transactions, ticks and models.")
+    changes_topic: str = Field("segue.segment-changes.v1", description="Every segment change.")
+    segments_topic: str = Field("segue.customer-segments.v1", description="The latest segment of every customer.")
+    dead_letters_topic: str = Field("segue.transactions.dlq.v1", description="Records that could not be applied.")
     partitions: int = Field(
         4, ge=0, description="Partitions of the topics that a worker creates; 0 leaves creating them to the broker."
     )
-    consumer_group: str = "segue"
+    consumer_group: str = Field("segue", description="Workers of the same group share the partitions.")
     currency: str = Field("GBP", description="The one currency that amounts are in; others are dead letters.")
     batch_size: int = Field(5_000, ge=1, description="Records in a micro-batch at most.")
     session_timeout: float = Field(6.0, gt=0, description="Seconds after which a silent worker loses its partitions.")
-    dashboard_port: int = Field(8501, ge=0, le=65_535)
+    worker_id: str | None = Field(
+        None,
+        description="A name that this worker keeps when it is started again and no other one has: it gets its "
+        "partitions back at once. By default a worker is a stranger every time.",
+    )
+    dashboard_port: int = Field(8501, ge=0, le=65_535, description="Where `segue dashboard` serves.")
+    web_host: str = Field("127.0.0.1", description="Interface of a worker's health and metrics; this machine's own.")
+    web_port: int = Field(
+        6066, ge=0, le=65_535, description="Port of the same; where it is taken, the next free one. 0 serves nothing."
+    )
 
     @property
     def database(self) -> str:
         """The database URL, in the clear."""
         return self.database_url.get_secret_value()
+
+    @property
+    def dashboard_database(self) -> str:
+        """The dashboard's database URL, in the clear."""
+        return (self.dashboard_database_url or self.database_url).get_secret_value()
+
+    @property
+    def brokers(self) -> Brokers:
+        """How Kafka is reached."""
+        return Brokers(
+            self.bootstrap_servers,
+            self.security_protocol,
+            self.sasl_mechanism,
+            self.sasl_username,
+            None if self.sasl_password is None else self.sasl_password.get_secret_value(),
+            self.ssl_ca_file,
+            self.ssl_certificate_file,
+            self.ssl_key_file,
+        )
+
+    @property
+    def secrets(self) -> list[str]:
+        """Everything that no log may show, in the clear."""
+        fields = (getattr(self, name) for name in type(self).model_fields)
+        values = [value.get_secret_value() for value in fields if isinstance(value, SecretStr)]
+        secrets = [urlsplit(value).password if "://" in value else value for value in values]
+        return [secret for secret in secrets if secret]
 
     @property
     def topics(self) -> Topics:
@@ -56,6 +116,15 @@ class Settings(BaseSettings):
         """Where downloaded datasets are kept."""
         return self.state_dir / "datasets"
 
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.brokers.authenticated and not (self.sasl_username and self.sasl_password):
+            raise ValueError(f"{self.security_protocol} needs SEGUE_SASL_USERNAME and SEGUE_SASL_PASSWORD")
+        missing = [name for name in ("ssl_ca_file", "ssl_certificate_file", "ssl_key_file") if _missing(self, name)]
+        if missing:
+            raise ValueError(f"SEGUE_{missing[0].upper()} names a file that is not there")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -66,7 +135,40 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the running local stack."""
-        return init_settings, env_settings, StackSource(settings_cls)
+        return init_settings, env_settings, SecretFiles(settings_cls), StackSource(settings_cls)
+
+
+def bad_setting(error: ValidationError) -> str:
+    """The first thing that is wrong with the settings, without what they hold."""
+    first = error.errors(include_input=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    variable = f"SEGUE_{'_'.join(map(str, first['loc'])).upper()}: " if first["loc"] else ""
+    return f"{variable}{message}"
+
+
+def _missing(settings: Settings, name: str) -> bool:
+    file: Path | None = getattr(settings, name)
+    return file is not None and not file.is_file()
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Secrets in files that ``SEGUE_..._FILE`` names, as Docker and Kubernetes hand them out."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Not used: all of them are read at once."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """The content of the files, without the line end."""
+        found = {}
+        for name, field in self.settings_cls.model_fields.items():
+            variable = f"SEGUE_{name.upper()}_FILE"
+            if "SecretStr" in str(field.annotation) and (path := os.environ.get(variable)):
+                try:
+                    found[name] = Path(path).read_text().rstrip("\r\n")
+                except OSError as error:
+                    raise FileNotFoundError(f"{variable}: can't read {path} ({error.strerror})") from error
+        return found
 
 
 class StackSource(PydanticBaseSettingsSource):
@@ -80,6 +182,10 @@ class StackSource(PydanticBaseSettingsSource):
         """The settings in the stack's file; none where no stack runs."""
         state_dir = Path(self.current_state.get("state_dir", ".segue"))
         try:
-            return dict(msgspec.json.decode((state_dir / STACK_FILE).read_bytes())["settings"])
+            stack = dict(msgspec.json.decode((state_dir / STACK_FILE).read_bytes())["settings"])
         except FileNotFoundError:
             return {}
+        if "database_url" in self.current_state:
+            # Whoever names a database means it for the dashboard too.
+            stack.pop("dashboard_database_url", None)
+        return stack

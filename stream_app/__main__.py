@@ -8,9 +8,9 @@ from stream_app.worker import run_worker
 def main() -> None:
     """Run a worker until it is told to stop."""
     settings = Settings()
-    logs.configure()
+    logs.configure(settings.secrets)
     run_worker(
-        bootstrap_servers=settings.bootstrap_servers,
+        brokers=settings.brokers,
         database_url=settings.database,
         topics=settings.topics,
         group=settings.consumer_group,
@@ -19,6 +19,9 @@ def main() -> None:
         currency=settings.currency,
         batch_size=settings.batch_size,
         session_timeout=settings.session_timeout,
+        worker_id=settings.worker_id,
+        web_host=settings.web_host,
+        web_port=settings.web_port,
     )
 
 

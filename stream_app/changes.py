@@ -1,7 +1,10 @@
 """Segment changes row by row: as they are stored, and as events for the services that subscribe."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
+from sqlalchemy import Row
+
+from models.units import to_micros, to_money_units
 from stream_app.columns import NO_RECORD, Cause
 from stream_app.decode import Batch
 from stream_app.step import Progress, Step
@@ -22,6 +25,13 @@ class ChangeRow(NamedTuple):
     monetary: int
     model_version: str
     transaction_id: str | None
+
+    @classmethod
+    def of(cls, stored: Row[Any]) -> Self:
+        """A row of ``segment_changes``, with everyday types, as it was before it was stored."""
+        values = {name: getattr(stored, name) for name in cls._fields}
+        exact = {"effective_at": to_micros(stored.effective_at), "monetary": to_money_units(stored.monetary)}
+        return cls(**values | exact)
 
 
 def change_rows(batch: Batch, step: Step, progress: Progress) -> list[ChangeRow]:

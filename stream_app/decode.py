@@ -8,13 +8,15 @@ from typing import Protocol, Self
 import msgspec
 
 from data.wire import ModelActivation, Tick, TransactionHeader
-from models.segment_model import ModelError, SegmentModel, checked
+from models.segment_model import ModelError, SegmentModel, checked, to_json
 from models.units import MONEY_DECIMALS, to_micros
 from stream_app.columns import LONG_AGO
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = to_micros(EARLIEST), to_micros(LATEST)
+
+_REASON_LENGTH = 500
 
 _decoder = msgspec.json.Decoder(TransactionHeader | Tick | ModelActivation)
 
@@ -38,8 +40,10 @@ class DeadLetter:
 
     @classmethod
     def of(cls, record: LogRecord, reason: str) -> Self:
-        """A record and the reason, on one line."""
-        return cls(record.offset, " ".join(reason.split())[:500], record.key, record.value)
+        """A record and the reason, on one line; what it quotes may hold anything, and Postgres refuses some of it."""
+        line = " ".join(reason.split())[:_REASON_LENGTH]
+        printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
+        return cls(record.offset, printable, record.key, record.value)
 
 
 @dataclass(slots=True)
@@ -47,12 +51,14 @@ class Batch:
     """Records of one partition in log order, decoded; rows of the lists are transactions.
 
     ``tick`` is the newest tick before each transaction, and ``until`` the newest of all, as far as this batch knows;
-    ``LONG_AGO`` where it saw none. ``model`` is what its last record activates, if that is a model.
+    ``LONG_AGO`` where it saw none. ``model`` is what its last record activates, if that is a model. ``size`` is the
+    bytes that all its records hold.
     """
 
     first_offset: int
     next_offset: int
     until: int = LONG_AGO
+    size: int = 0
     model: SegmentModel | None = None
     record: list[LogRecord] = field(default_factory=list)
     transaction_id: list[str] = field(default_factory=list)
@@ -74,6 +80,7 @@ class Batch:
         self.tick += [max(tick, self.until) for tick in later.tick]
         self.until = max(self.until, later.until)
         self.next_offset = later.next_offset
+        self.size += later.size
         self.model = later.model
         for name in ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount"):
             getattr(self, name).extend(getattr(later, name))
@@ -89,9 +96,12 @@ def decode(records: Iterable[LogRecord], currency: str) -> list[Batch]:
             batch = Batch(record.offset, record.offset)
             batches.append(batch)
         batch.next_offset = record.offset + 1
+        batch.size += len(record.value or b"")
         try:
             _take(batch, record, currency)
-        except (msgspec.MsgspecError, ModelError, UnicodeDecodeError, ValueError) as error:
+        except RecursionError:
+            batch.dead_letters.append(DeadLetter.of(record, "the record is nested too deeply"))
+        except (msgspec.MsgspecError, ValueError) as error:
             batch.dead_letters.append(DeadLetter.of(record, str(error)))
     return batches
 
@@ -106,7 +116,7 @@ def _take(batch: Batch, record: LogRecord, currency: str) -> None:
         batch.until = max(batch.until, _moment(message.at))
     else:
         assert isinstance(message, ModelActivation)  # noqa: S101 - the union has no fourth member
-        batch.model = checked(message.model)
+        batch.model = _storable(checked(message.model))
 
 
 def _take_transaction(batch: Batch, record: LogRecord, message: TransactionHeader, currency: str) -> None:
@@ -123,6 +133,12 @@ def _take_transaction(batch: Batch, record: LogRecord, message: TransactionHeade
     batch.occurred_at.append(occurred_at)
     batch.amount.append(_money(message.amount))
     batch.tick.append(batch.until)
+
+
+def _storable(model: SegmentModel) -> SegmentModel:
+    if rb"\u0000" in to_json(model):
+        raise ModelError("the model has a text with a null character in it, which Postgres can't store")
+    return model
 
 
 def _moment(moment: datetime) -> int:

@@ -5,22 +5,27 @@ a partition as one event instead of one event a record (a hundred times fewer tr
 consumer's committed position comes from Postgres: being assigned a partition means claiming it there.
 """
 
-import asyncio
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import faust
 import structlog
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from stream_app.lane import Lane, Shared
+from data.brokers import Brokers
+from stream_app.credentials import credentials
+from stream_app.lane import Shared
+from stream_app.lanes import Lanes
+from stream_app.metrics import Reach
 
 log = structlog.get_logger(__name__)
 
-_RELEASE_SECONDS = 3.0
 _FETCH_WAIT_MILLISECONDS = 50
 
 Assign = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
@@ -74,60 +79,48 @@ class PostgresPositions(driver.Consumer):
     def _new_consumer_thread(self) -> PromptFetches:
         return PromptFetches(self, loop=self.loop, beacon=self.beacon)
 
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Claim what is assigned, and seek to where the claims say."""
-        positions = await self.assign(self.assignment())
-        for partition, offset in positions.items():
-            await self._seek(partition, offset)
-        return positions
+    def reach(self, partition: TP) -> Reach:
+        """How far the log reaches, as the broker last said; may be asked from any thread."""
+        try:
+            consumer = self._thread._ensure_consumer()
+            end, polled = consumer.highwater(partition), consumer.last_poll_timestamp(partition)
+        except (AssertionError, AttributeError, ConsumerNotStarted):
+            return Reach(None, None)
+        return Reach(end, None if polled is None else time.time() - polled / 1_000)
 
-
-class Lanes:
-    """The partitions that this worker holds, each with a task of its own."""
-
-    def __init__(self, shared: Shared) -> None:
-        self._shared = shared
-        self._lanes: dict[int, tuple[Lane, asyncio.Task[None]]] = {}
-
-    async def assign(self, partitions: set[TP]) -> Mapping[TP, int]:
-        """Claim partitions, letting go of all others; returns where to read from."""
-        await self.release()
-        lanes = {partition: Lane(self._shared, partition.partition) for partition in partitions}
-        offsets = await asyncio.gather(*(lane.claim() for lane in lanes.values()))
-        for partition, lane in lanes.items():
-            self._lanes[partition.partition] = (lane, asyncio.create_task(lane.run()))
-        return dict(zip(lanes, offsets, strict=True))
-
-    async def offer(self, partition: int, records: list[Any]) -> int | None:
-        """Pass fetched records on, as soon as their lane has room; returns an offset to read from again, if any."""
-        held = self._lanes.get(partition)
-        if held is None:
+    def fetched_to(self, partition: TP) -> int | None:
+        """The offset up to which records have been fetched, or None without a valid one."""
+        try:
+            subscription = self._thread._ensure_consumer()._subscription.subscription
+            state = subscription.assignment.state_value(partition)
+        except (AttributeError, ConsumerNotStarted):
             return None
-        lane, _ = held
-        await lane.has_room()
-        return lane.offer(records)
+        return state.position if state is not None and state.has_valid_position else None
 
-    async def release(self) -> None:
-        """Stop every lane after the batch in hand; one that can't finish it is cut off, and its transaction with it."""
-        held, self._lanes = list(self._lanes.values()), {}
-        for lane, _ in held:
-            lane.stop()
-        if held:
-            _, late = await asyncio.wait([task for _, task in held], timeout=_RELEASE_SECONDS)
-            for task in late:
-                task.cancel()
-        await asyncio.gather(*(lane.close() for lane, _ in held))
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Have what is assigned claimed; whoever claims it seeks."""
+        return await self.assign(self.assignment())
 
 
 def create_app(
-    *, bootstrap_servers: str, topic: str, group: str, shared: Shared, session_timeout: float, batch_size: int
+    *,
+    brokers: Brokers,
+    topic: str,
+    group: str,
+    shared: Shared,
+    session_timeout: float,
+    worker_id: str | None,
+    batch_size: int,
 ) -> faust.App:
     """The app, ready for a Faust worker."""
     app = faust.App(
         group,
-        broker=[f"kafka://{server}" for server in bootstrap_servers.split(",")],
+        broker=[f"kafka://{server}" for server in brokers.servers.split(",")],
+        broker_credentials=credentials(brokers),
         ConsumerScheduler=WholeLists,
         consumer_auto_offset_reset="earliest",
+        # A member with a name of its own gets its partitions back without anybody else letting go of theirs.
+        consumer_group_instance_id=worker_id,
         broker_session_timeout=session_timeout,
         broker_heartbeat_interval=session_timeout / 3,
         broker_max_poll_records=batch_size,
@@ -142,20 +135,28 @@ def create_app(
         key_serializer="raw",
         value_serializer="raw",
     )
-    lanes = Lanes(shared)
+
+    lanes = Lanes(shared, _Fetching(app))
     _take_positions_from(app, lanes.assign)
+    shared.metrics.reach = partial(_reach, app, topic)
     source = app.topic(topic, key_serializer="raw", value_serializer="raw", acks=False)
 
     @app.agent(source)
     async def apply(stream: Any) -> None:
         async for event in stream.events():
-            reread = await lanes.offer(event.message.partition, event.value)
-            if reread is not None:
-                log.warning("reading again", partition=event.message.partition, offset=reread)
-                await app.consumer.seek(event.message.tp, reread)
+            await lanes.offer(event.message.tp, event.value)
+
+    app.task(lanes.watch)
+
+    @app.on_partitions_assigned.connect  # type: ignore[arg-type]
+    async def join(_app: Any, assigned: set[TP], *_: Any, **__: Any) -> None:
+        log.info("assigned", partitions=sorted(partition.partition for partition in assigned))
+        lanes.admit()
+        shared.metrics.joined = True
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]
-    async def release(_app: Any, *_: Any, **__: Any) -> None:
+    async def release(_app: Any, revoked: set[TP], *_: Any, **__: Any) -> None:
+        log.info("revoked", partitions=sorted(partition.partition for partition in revoked))
         await lanes.release()
 
     @app.on_before_shutdown.connect  # type: ignore[arg-type]
@@ -163,6 +164,25 @@ def create_app(
         await lanes.release()
 
     return app
+
+
+class _Fetching:
+    """What lanes need of the app's consumer, which is made when the app starts."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        await self._app.consumer.seek(partition, offset)
+
+    def fetched_to(self, partition: TP) -> int | None:
+        fetched: int | None = self._app.consumer.fetched_to(partition)
+        return fetched
+
+
+def _reach(app: Any, topic: str, partition: int) -> Reach:
+    reach: Reach = app.consumer.reach(TP(topic, partition))
+    return reach
 
 
 def _take_positions_from(app: faust.App, assign: Assign) -> None:

@@ -2,22 +2,23 @@
 
 While a batch waits for Postgres, the records behind it are decoded; small ones are merged, so that batches grow under
 load. Nothing is ever skipped: when Postgres is away, or anything else goes wrong, the lane waits, asks the store how
-far it really got, and goes on from there. It ends only when another worker has claimed its partition.
+far it really got, and reads the log again from there. When another worker has claimed its partition, the lane stands
+back for long enough to be told so by the consumer group, and claims it again only if it is not.
 """
 
 import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from tenacity import AsyncRetrying, retry_if_not_exception_type, wait_exponential
 
 from models.segment_model import SegmentModel
 from stream_app.changes import change_rows
 from stream_app.decode import Batch, LogRecord, decode
+from stream_app.metrics import Metrics
 from stream_app.publisher import Publisher
 from stream_app.step import Progress, take_step
 from stream_app.store import FencedError, PartitionStore
@@ -27,42 +28,61 @@ log = structlog.get_logger(__name__)
 _IDLE_SECONDS = 0.25
 _LINGER_SECONDS = 0.05
 _CLOSE_SECONDS = 5.0
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 2.0
 _OUTBOX_ROWS = 5_000
+# Few records are large; many that are must not fill the memory.
+_BATCH_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all lanes of a worker have in common."""
+    """What all lanes of a worker have in common.
+
+    ``stand_back_seconds`` is how long a lane whose partition was claimed by another worker leaves it alone: longer than
+    it takes for the consumer group to say whose it is. ``is_gap`` says whether a partition of the log has nothing from
+    one offset up to another one.
+    """
 
     database_url: str
     log_id: str
     owner: str
     currency: str
     batch_size: int
+    stand_back_seconds: float
     publisher: Publisher
+    metrics: Metrics
     partition_of: Callable[[str], int]
+    is_gap: Callable[[int, int, int], bool]
 
 
 class Lane:
-    """One assigned partition. :meth:`claim` it, then :meth:`run` it, while records are offered."""
+    """One assigned partition: :meth:`run` it, and offer it records once it is :attr:`claimed`.
 
-    def __init__(self, shared: Shared, partition: int) -> None:
+    ``read_from`` is told the offset to read the log from, every time that it has been found out.
+    """
+
+    def __init__(self, shared: Shared, partition: int, read_from: Callable[[int], Awaitable[None]]) -> None:
         self._shared = shared
         self._partition = partition
+        self._read_from = read_from
         self._log = log.bind(partition=partition)
+        self._metrics = shared.metrics
+        self._metrics.assigned(partition)
+        self._store = PartitionStore(shared.database_url, partition)
         self._pending: deque[Batch] = deque()
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
-        self._room.set()
         self._queued = asyncio.Event()
-        self._gap: tuple[int, int] | None = None
-        self._store: PartitionStore
+        self._stopped = asyncio.Event()
+        self.claimed = asyncio.Event()
         self._progress: Progress
         self._model: SegmentModel
         self._personas: dict[str, str] = {}
         self._outdated = True
+        self._rescored_to = ""
         self._unmarked = False
-        self._stopping = False
+        self._failures = 0
         self._last_begun = 0.0
         self._next_offered = 0
         self._queued_position = 0
@@ -70,82 +90,109 @@ class Lane:
         self._published_position = 0
         self._published_offset = 0
 
-    async def claim(self) -> int:
-        """Take the partition over, and return the offset to read from."""
-        async for attempt in self._patiently("claim"):
-            with attempt:
-                self._store = await PartitionStore.connect(self._shared.database_url, self._partition)
-                self._progress = await self._store.claim(self._shared.log_id, self._shared.owner)
-                await self._use_model(self._progress.model_version)
-        self._next_offered = self._published_offset = self._queued_offset = self._progress.next_offset
-        self._queued_position = self._published_position = self._progress.published_position
-        self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
-        return self._progress.next_offset
+    @property
+    def position(self) -> int:
+        """The next offset to be offered."""
+        return self._next_offered
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do but to wait for records."""
+        return self.claimed.is_set() and not self._pending
 
     def offer(self, records: Sequence[LogRecord]) -> int | None:
-        """Take in records of the partition; returns an offset to read from again if some before them are missing.
+        """Take in records of the partition; refuses them, and returns the first one missing, if some before them are.
 
-        Offsets that are missing a second time are believed to be missing in the log itself.
+        Nothing is taken while the partition is not claimed: then nobody knows yet what comes first.
         """
-        first = records[0].offset
-        if first > self._next_offered and self._gap != (self._next_offered, first):
-            reread = self._gap is None or self._gap[0] != self._next_offered
-            if reread:
-                self._gap = (self._next_offered, first)
-            return self._next_offered if reread else None
-        if first > self._next_offered:
-            self._log.warning("offsets missing in the log", expected=self._next_offered, found=first)
+        if not self.claimed.is_set():
+            return None
+        if records[0].offset > self._next_offered:
+            return self._next_offered
         fresh = [record for record in records if record.offset >= self._next_offered]
         if fresh:
             self._next_offered = fresh[-1].offset + 1
             self._pending.extend(decode(fresh, self._shared.currency))
             self._arrived.set()
-            if sum(batch.records for batch in self._pending) > 2 * self._shared.batch_size:
+            if self._waiting > 2 * self._shared.batch_size or sum(b.size for b in self._pending) > 2 * _BATCH_BYTES:
                 self._room.clear()
         return None
+
+    def skip(self, offset: int) -> None:
+        """Expect what comes next at an offset, since the log has nothing before it."""
+        self._next_offered = offset
 
     async def has_room(self) -> None:
         """Wait until it makes sense to offer more."""
         await self._room.wait()
 
     async def run(self) -> None:
-        """Apply what is offered until stopped, or until another worker has claimed the partition."""
+        """Claim the partition, and apply what is offered until stopped."""
         acknowledging = asyncio.create_task(self._acknowledge())
         try:
-            healthy = True
             while not self._stopping:
                 try:
-                    if not healthy:
-                        await self._recover()
-                    healthy = True
+                    await self._take_up()
                     await self._republish()
                     await self._work()
                 except FencedError as error:
                     self._log.warning("fenced", reason=str(error))
-                    return
+                    self._metrics.fenced(self._partition)
+                    self.claimed.clear()
+                    await self._nap(self._shared.stand_back_seconds)
                 except Exception as error:
-                    self._log.error("will try again", error=repr(error), exc_info=healthy)
-                    healthy = False
-                    await asyncio.sleep(_IDLE_SECONDS)
+                    self._log.error("will try again", error=repr(error), exc_info=not self._failures)
+                    self._failures += 1
+                    self._metrics.failed(self._partition, error)
+                    await self._nap(min(_FIRST_WAIT_SECONDS * 2**self._failures, _LONGEST_WAIT_SECONDS))
         finally:
             acknowledging.cancel()
             self._room.set()
 
     def stop(self) -> None:
         """End :meth:`run` after the batch in hand."""
-        self._stopping = True
+        self._stopped.set()
         self._arrived.set()
 
     async def close(self) -> None:
         """Wait for the broker to have everything, note that, and let go."""
         try:
-            await asyncio.wait_for(self._shared.publisher.delivered(), _CLOSE_SECONDS)
-            self._published_position, self._published_offset = self._queued_position, self._queued_offset
-            await self._note_published()
+            if self.claimed.is_set():
+                await asyncio.wait_for(self._shared.publisher.delivered(), _CLOSE_SECONDS)
+                self._published_position, self._published_offset = self._queued_position, self._queued_offset
+                await self._note_published()
         except Exception as error:
             self._log.warning("could not note what was published; it may be published again", error=repr(error))
         finally:
+            self._metrics.released(self._partition)
             await self._store.close()
+
+    @property
+    def _waiting(self) -> int:
+        return sum(batch.records for batch in self._pending)
+
+    @property
+    def _stopping(self) -> bool:
+        return self._stopped.is_set()
+
+    async def _take_up(self) -> None:
+        """Claim the partition, or see where it stands if it is ours, and go on from there."""
+        await self._store.open()
+        if self.claimed.is_set():
+            self._progress = await self._store.progress(self._progress)
+        else:
+            self._progress = await self._store.claim(self._shared.log_id, self._shared.owner)
+            self._queued_position = self._published_position = self._progress.published_position
+            self._queued_offset = self._published_offset = self._progress.next_offset
+            self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
+        self._personas = await self._store.personas()
+        await self._use_model(self._progress.model_version)
+        self._pending.clear()
+        self._next_offered = self._progress.next_offset
+        await self._read_from(self._next_offered)
+        self.claimed.set()
+        self._room.set()
+        self._metrics.claimed(self._progress)
 
     async def _work(self) -> None:
         while not self._stopping:
@@ -169,7 +216,7 @@ class Lane:
         """Under load, let a batch grow for a moment: a transaction costs about as much as a thousand records."""
         while (
             not self._stopping
-            and sum(batch.records for batch in self._pending) < self._shared.batch_size
+            and self._waiting < self._shared.batch_size
             and (rest := self._last_begun + _LINGER_SECONDS - time.monotonic()) > 0
         ):
             self._room.set()
@@ -190,20 +237,24 @@ class Lane:
             len(self._pending) > 1
             and batch.model is None
             and batch.records + self._pending[1].records <= self._shared.batch_size
+            and batch.size + self._pending[1].size <= _BATCH_BYTES
         ):
             batch.extend(self._pending[1])
             del self._pending[1]
         return batch
 
     async def _apply(self, batch: Batch) -> None:
+        begun = time.monotonic()
         stored = await self._store.stored(batch, self._model, self._progress.event_time)
         step = take_step(batch, stored, self._model, self._progress, self._shared.partition_of)
         changes = change_rows(batch, step, self._progress)
         self._progress = await self._store.save(batch, step, changes, self._progress, self._published_position)
+        self._metrics.committed(self._progress, batch.records, step, time.monotonic() - begun)
         await self._shared.publisher.publish_changes(changes, self._personas)
         await self._shared.publisher.publish_dead_letters(step.dead_letters, self._shared.log_id, self._partition)
         self._unmarked = self._unmarked or bool(step.dead_letters)
         self._note_queued()
+        self._failures = 0
         if batch.model is not None:
             await self._use_model(batch.model.version)
 
@@ -211,7 +262,7 @@ class Lane:
         """Rescore some customers that are still under an older model; False when there are none."""
         if not self._outdated:
             return False
-        stored = await self._store.outdated(self._model, self._shared.batch_size)
+        stored = await self._store.outdated(self._model, self._shared.batch_size, self._rescored_to)
         self._outdated = len(stored.profiles) > 0
         if self._outdated:
             nothing_new = Batch(self._progress.next_offset, self._progress.next_offset)
@@ -220,7 +271,9 @@ class Lane:
             self._progress = await self._store.save(
                 nothing_new, step, changes, self._progress, self._published_position
             )
+            self._metrics.rescored(self._progress, step)
             await self._shared.publisher.publish_changes(changes, self._personas)
+            self._rescored_to = max(stored.profiles.customer_id)
             self._note_queued()
         return self._outdated
 
@@ -228,6 +281,7 @@ class Lane:
         self._model = await self._store.model(version)
         self._personas |= {segment.id: segment.name for segment in self._model.segments}
         self._outdated = True
+        self._rescored_to = ""
 
     async def _republish(self) -> None:
         """Publish what was committed but is not known to have been handed to the broker."""
@@ -250,10 +304,9 @@ class Lane:
             await self._queued.wait()
             self._queued.clear()
             position, offset = self._queued_position, self._queued_offset
-            async for attempt in self._patiently("publish"):
-                with attempt:
-                    await self._shared.publisher.delivered()
+            await self._shared.publisher.delivered()
             self._published_position, self._published_offset = position, offset
+            self._metrics.published(self._partition, position)
 
     async def _note_published(self) -> None:
         if self._published_offset != self._progress.next_offset:
@@ -262,21 +315,6 @@ class Lane:
             self._progress = await self._store.mark_published(self._progress, self._published_position)
             self._unmarked = False
 
-    async def _recover(self) -> None:
-        """After a fault: connect again, and let the store say what has been committed."""
-        await self._store.close()
-        async for attempt in self._patiently("recover"):
-            with attempt:
-                self._store = await PartitionStore.connect(self._shared.database_url, self._partition)
-                self._progress = await self._store.progress(self._progress)
-                await self._use_model(self._progress.model_version)
-
-    def _patiently(self, what: str) -> AsyncRetrying:
-        return AsyncRetrying(
-            wait=wait_exponential(0.1, max=2),
-            retry=retry_if_not_exception_type((FencedError, asyncio.CancelledError)),
-            before_sleep=lambda state: self._log.warning(
-                f"can't {what}; will try again", error=str(state.outcome and state.outcome.exception())
-            ),
-            reraise=True,
-        )
+    async def _nap(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)

@@ -1,11 +1,14 @@
 """Publishing what a commit has made true: changes, latest segments, dead letters. Idempotent producer, in order."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import msgspec
 from confluent_kafka import KafkaError, Message, Producer
+from msgspec import UNSET
 
+from data.brokers import Brokers
 from data.events import (
     CONTENT_TYPE,
     CustomerSegment,
@@ -15,15 +18,18 @@ from data.events import (
     SegmentRef,
 )
 from data.partitions import PARTITIONER
-from data.topics import Topics
+from data.topics import LARGEST_RECORD, Topics
 from models.units import from_micros, money_text
 from stream_app.changes import ChangeRow
 from stream_app.decode import DeadLetter
 
 Headers = list[tuple[str, str | bytes | None]]
 
+OnDelivery = Callable[[KafkaError | None, Message], None]
+
 _FLUSH_SECONDS = 1.0
-_EVENT_HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
+_CLIPPED_BYTES = 64 * 1024
+EVENT_HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -31,26 +37,25 @@ class PublishError(RuntimeError):
     """The broker refuses for good what we have to publish."""
 
 
-def producer_config(bootstrap_servers: str) -> dict[str, object]:
+def producer_config(brokers: Brokers) -> dict[str, object]:
     """An idempotent producer that never gives up on a message by itself: nothing may be lost or reordered."""
     return {
-        "bootstrap.servers": bootstrap_servers,
+        **brokers.config,
         "partitioner": PARTITIONER,
         "enable.idempotence": True,
         "message.timeout.ms": 0,
         "compression.type": "lz4",
         "linger.ms": 5,
-        "message.max.bytes": 10_000_000,
+        "message.max.bytes": LARGEST_RECORD,
         "delivery.report.only.error": True,
-        "log.connection.close": False,
     }
 
 
 class Publisher:
     """One producer for all partitions of a worker. ``personas`` names segments by id."""
 
-    def __init__(self, bootstrap_servers: str, topics: Topics) -> None:
-        self._producer = Producer(producer_config(bootstrap_servers))
+    def __init__(self, brokers: Brokers, topics: Topics) -> None:
+        self._producer = Producer(producer_config(brokers))
         self._topics = topics
         self._error: str | None = None
 
@@ -58,17 +63,18 @@ class Publisher:
         """Queue every change in order, and the latest state of each customer."""
         latest: dict[str, ChangeRow] = {}
         for row in rows:
-            await self._send(
-                self._topics.changes, row.customer_id.encode(), change_event(row, personas), _EVENT_HEADERS
-            )
+            await self._send(self._topics.changes, row.customer_id.encode(), change_event(row, personas), EVENT_HEADERS)
             latest[row.customer_id] = row
         for row in latest.values():
             await self._send(
-                self._topics.segments, row.customer_id.encode(), segment_event(row, personas), _EVENT_HEADERS
+                self._topics.segments, row.customer_id.encode(), segment_event(row, personas), EVENT_HEADERS
             )
 
     async def publish_dead_letters(self, letters: Iterable[DeadLetter], log_id: str, partition: int) -> None:
-        """Queue records that could not be applied: the original bytes, with headers saying where from and why."""
+        """Queue records that could not be applied: the original bytes, with headers saying where from and why.
+
+        One that the broker finds too large is published without most of its bytes; Postgres has them all.
+        """
         for letter in letters:
             headers: Headers = [
                 ("segue-reason", letter.reason.encode()),
@@ -77,7 +83,8 @@ class Publisher:
                 ("segue-offset", str(letter.offset).encode()),
                 ("segue-log-id", log_id.encode()),
             ]
-            await self._send(self._topics.dead_letters, letter.key, letter.value, headers)
+            clip = partial(self._clip, letter, headers)
+            await self._send(self._topics.dead_letters, letter.key, letter.value, headers, clip)
 
     async def delivered(self) -> None:
         """Wait until the broker has everything queued so far.
@@ -91,15 +98,33 @@ class Publisher:
             self._raise_refused()
         self._raise_refused()
 
-    async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+    async def _send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers,
+        on_delivery: OnDelivery | None = None,
+    ) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=self._on_error, headers=headers)
+                self._producer.produce(topic, value, key, on_delivery=on_delivery or self._on_error, headers=headers)
             except BufferError:
                 self._raise_refused()
                 await asyncio.to_thread(self._producer.poll, 0.1)
             else:
                 return
+
+    def _clip(self, letter: DeadLetter, headers: Headers, error: KafkaError | None, message: Message) -> None:
+        """Publish a dead letter again that was refused for its size or a neighbour's; a large one in part."""
+        if error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            key, value = letter.key and letter.key[:_CLIPPED_BYTES], letter.value
+            if value is not None and len(value) > _CLIPPED_BYTES:
+                headers = [*headers, ("segue-clipped-from", str(len(value)).encode())]
+                value = value[:_CLIPPED_BYTES]
+            self._producer.produce(self._topics.dead_letters, value, key, on_delivery=self._on_error, headers=headers)
+        else:
+            self._on_error(error, message)
 
     def _on_error(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
@@ -129,8 +154,8 @@ def change_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:
     return _encode(SegmentChanged(id=_event_id(row), subject=row.customer_id, time=effective_at, data=change))
 
 
-def segment_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:
-    """The latest state of a customer as subscribers read it."""
+def segment_event(row: ChangeRow, personas: Mapping[str, str], *, snapshot: bool = False) -> bytes:
+    """The latest state of a customer as subscribers read it; ``snapshot`` says that it is only said again."""
     since = from_micros(row.effective_at)
     state = CustomerSegment(
         customer_id=row.customer_id,
@@ -142,7 +167,10 @@ def segment_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:
         monetary=money_text(row.monetary),
         model_version=row.model_version,
     )
-    return _encode(CustomerSegmentUpdated(id=_event_id(row), subject=row.customer_id, time=since, data=state))
+    said_again = True if snapshot else UNSET
+    return _encode(
+        CustomerSegmentUpdated(id=_event_id(row), subject=row.customer_id, time=since, snapshot=said_again, data=state)
+    )
 
 
 def _event_id(row: ChangeRow) -> str:

@@ -29,6 +29,8 @@ ON CONFLICT (partition) DO UPDATE SET
 RETURNING {_PROGRESS_COLUMNS}
 """
 
+PERSONAS = "SELECT segment->>'id', segment->>'name' FROM models, jsonb_array_elements(spec->'segments') AS segment"
+
 MODEL = "SELECT spec::text FROM models WHERE version = %s"
 
 KNOWN = f"""
@@ -61,7 +63,8 @@ loaded AS (
 
 OUTDATED_PROFILES = f"""
 WITH loaded AS (
-  SELECT * FROM customers WHERE partition = %(partition)s AND model_version <> %(model_version)s
+  SELECT * FROM customers
+  WHERE partition = %(partition)s AND model_version <> %(model_version)s AND customer_id > %(after)s
   ORDER BY customer_id LIMIT %(limit)s
 )
 {_AGGREGATES} FROM loaded

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
 from models.segment_model import SegmentModel, from_json, to_json
@@ -23,8 +23,13 @@ from stream_app.columns import LONG_AGO, Profiles, SegmentNames
 from stream_app.decode import Batch, DeadLetter
 from stream_app.step import LedgerContent, LedgerKey, Progress, Step, Stored
 
-# Frees a stopped worker's locks: nothing here thinks for seconds between two statements.
-_SESSION = "-c idle_in_transaction_session_timeout=5s -c application_name=segue-worker"
+_SESSION: dict[str, Any] = {
+    # Frees a stopped worker's locks: nothing here thinks for seconds between two statements.
+    "options": "-c idle_in_transaction_session_timeout=5s -c application_name=segue-worker",
+    # A server that is gone without a word is found out.
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+}
 
 
 class FencedError(Exception):
@@ -32,23 +37,36 @@ class FencedError(Exception):
 
 
 class PartitionStore:
-    """One partition's connection. Not for use by two tasks at once."""
+    """One partition's connection, once it is open. Not for use by two tasks at once."""
 
-    def __init__(self, connection: AsyncConnection[Any], partition: int) -> None:
-        self._connection = connection
-        self._cursor = connection.cursor(binary=True)
+    _connection: AsyncConnection[Any]
+    _cursor: AsyncCursor[Any]
+
+    def __init__(self, database_url: str, partition: int) -> None:
+        self._database_url = database_url
         self._partition = partition
+        self._open = False
 
     @classmethod
     async def connect(cls, database_url: str, partition: int) -> "PartitionStore":
-        """Open a connection of its own for a partition."""
-        connection = await AsyncConnection.connect(database_url, options=_SESSION, prepare_threshold=2)
-        register(connection)
-        return cls(connection, partition)
+        """A store that is open."""
+        store = cls(database_url, partition)
+        await store.open()
+        return store
+
+    async def open(self) -> None:
+        """Connect, or connect again."""
+        await self.close()
+        self._connection = await AsyncConnection.connect(self._database_url, prepare_threshold=2, **_SESSION)
+        self._open = True
+        register(self._connection)
+        self._cursor = self._connection.cursor(binary=True)
 
     async def close(self) -> None:
-        """Give the connection back; an open transaction is rolled back."""
-        await self._connection.close()
+        """Give the connection back, if there is one; an open transaction is rolled back."""
+        if self._open:
+            self._open = False
+            await self._connection.close()
 
     async def claim(self, log_id: str, owner: str) -> Progress:
         """Take the partition over: whoever held it before can't write any more.
@@ -91,6 +109,11 @@ class PartitionStore:
         if row is None:
             raise LookupError(f"model {version} is not registered")
         return from_json(row[0])
+
+    async def personas(self) -> dict[str, str]:
+        """Names of all segments that there have ever been, by id."""
+        async with self._connection.transaction():
+            return dict(await (await self._connection.execute(sql.PERSONAS)).fetchall())
 
     async def stored(self, batch: Batch, model: SegmentModel, event_time: int) -> Stored:
         """What is known of a batch's transactions and customers, and who decays by its newest tick."""
@@ -156,9 +179,12 @@ class PartitionStore:
             await self._cursor.execute(sql.MARK_DEAD_LETTERS_PUBLISHED, parameters)
         return replace(progress, published_position=position)
 
-    async def outdated(self, model: SegmentModel, limit: int) -> Stored:
-        """Some customers of the partition that are still under an older model."""
-        parameters = {"partition": self._partition, "model_version": model.version, "limit": limit}
+    async def outdated(self, model: SegmentModel, limit: int, after: str = "") -> Stored:
+        """Some customers of the partition that are still under an older model, those next after a customer id.
+
+        Going on from id to id reads the table once for all of them; from its beginning, once for each chunk.
+        """
+        parameters = {"partition": self._partition, "model_version": model.version, "limit": limit, "after": after}
         async with self._connection.transaction():
             await self._cursor.execute(sql.OUTDATED_PROFILES, parameters)
             row = await self._cursor.fetchone()

@@ -1,31 +1,36 @@
 """One stream worker: connects everything, runs until told to stop."""
 
-import logging
 import os
 import socket
-import time
 from functools import partial
 
 import faust
 import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fixed
 
+from data.brokers import Brokers
 from data.database import engine
-from data.log import Log, create_topics
+from data.layout import check_layout
+from data.log import Log, LogIdentity, UnreachableError, create_topics, is_gap
 from data.partitions import partition_of
 from data.registry import champion_version
 from data.topics import Topics
 from stream_app.faust_app import create_app
+from stream_app.health import Health, WebServer
 from stream_app.lane import Shared
+from stream_app.metrics import Metrics
 from stream_app.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 
-_LOOK_FOR_MODEL_SECONDS = 0.5
+_LOOK_SECONDS = 0.5
 
 
 def run_worker(
     *,
-    bootstrap_servers: str,
+    brokers: Brokers,
     database_url: str,
     topics: Topics,
     group: str,
@@ -34,48 +39,91 @@ def run_worker(
     currency: str,
     batch_size: int,
     session_timeout: float,
+    worker_id: str | None,
+    web_host: str,
+    web_port: int,
 ) -> None:
     """Process transactions until SIGINT or SIGTERM; exits the process.
+
+    Waits for the broker, for Postgres and for a first model where they are not there yet.
 
     Parameters
     ----------
     partitions
         Of the topics that are created where they are missing; 0 creates none.
+    web_host, web_port
+        Where health and metrics are served from the beginning on; port 0 serves nothing.
+
+    Raises
+    ------
+    LogError
+        If the topics are not what they should be, or don't have as many partitions as what is stored was made with.
     """
-    if partitions:
-        create_topics(bootstrap_servers, topics.configuration, partitions)
-    source = Log(bootstrap_servers, topics.transactions)
-    identity = source.identity(log_id)
-    source.close()
-    _wait_for_champion(database_url)
+    metrics = Metrics()
+    health = Health(metrics)
+    if web_port:
+        WebServer(health).start(web_host, web_port)
+    identity = _patiently(UnreachableError)(_identity, brokers, topics, log_id, partitions)
+    postgres = engine(database_url)
+    _patiently(OperationalError)(check_layout, postgres, identity.partitions)
+    _patiently(OperationalError, LookupError)(_champion, postgres)
+    postgres.dispose()
     shared = Shared(
         database_url=database_url,
         log_id=identity.log_id,
         owner=f"{socket.gethostname()}:{os.getpid()}",
         currency=currency,
         batch_size=batch_size,
-        publisher=Publisher(bootstrap_servers, topics),
+        stand_back_seconds=session_timeout,
+        publisher=Publisher(brokers, topics),
+        metrics=metrics,
         partition_of=partial(partition_of, partitions=identity.partitions),
+        is_gap=partial(is_gap, brokers, topics.transactions),
     )
     app = create_app(
-        bootstrap_servers=bootstrap_servers,
+        brokers=brokers,
         topic=topics.transactions,
         group=group,
         shared=shared,
         session_timeout=session_timeout,
+        worker_id=worker_id,
         batch_size=batch_size,
     )
     log.info("worker starting", log_id=identity.log_id, partitions=identity.partitions, owner=shared.owner)
-    faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True).execute_from_commandline()
+    app.task(health.beat)
+    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    # It turns even where there is no terminal.
+    worker.spinner = None
+    worker.execute_from_commandline()
 
 
-def _wait_for_champion(database_url: str) -> None:
+def _identity(brokers: Brokers, topics: Topics, log_id: str | None, partitions: int) -> LogIdentity:
+    if partitions:
+        create_topics(brokers, topics.configuration, partitions)
+    source = Log(brokers, topics.transactions)
+    try:
+        return source.identity(log_id)
+    finally:
+        source.close()
+
+
+def _champion(postgres: Engine) -> str:
     """Nothing can be segmented before there is a model; wait for one, as a service that starts first should."""
-    postgres = engine(database_url)
-    said = False
-    while champion_version(postgres) is None:
-        if not said:
-            log.warning("waiting for a model: run `segue fit DATASET`")
-            said = True
-        time.sleep(_LOOK_FOR_MODEL_SECONDS)
-    postgres.dispose()
+    version = champion_version(postgres)
+    if version is None:
+        raise LookupError("there is no model yet: run `segue fit DATASET`")
+    return version
+
+
+def _patiently(*expected: type[Exception]) -> Retrying:
+    """Try again and again while something that comes by itself is not there; say what, the first time."""
+    return Retrying(
+        wait=wait_fixed(_LOOK_SECONDS),
+        retry=retry_if_exception_type(expected),
+        before_sleep=_say_once,
+    )
+
+
+def _say_once(state: RetryCallState) -> None:
+    if state.attempt_number == 1 and state.outcome is not None:
+        log.warning("waiting", reason=str(state.outcome.exception()).strip().splitlines()[0])

@@ -5,6 +5,7 @@ import sys
 
 import msgspec
 import typer
+from pydantic import ValidationError
 from rich.text import Text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -14,8 +15,20 @@ from data.log import LogError
 from models.segment_model import ModelError
 from producers.log_writer import WriteError
 from segue import __version__
-from segue.cli import batch_commands, data_commands, stack_commands, stream_commands
+from segue.activation import ActivationError
+from segue.cli import (
+    batch_commands,
+    data_commands,
+    dlq_commands,
+    explore_command,
+    fit_command,
+    model_commands,
+    snapshot_command,
+    stack_commands,
+    stream_commands,
+)
 from segue.cli.console import words
+from segue.settings import bad_setting
 from segue.stack.stack import StackError
 
 app = typer.Typer(
@@ -30,10 +43,25 @@ app = typer.Typer(
 )
 stack_commands.add_to(app)
 stream_commands.add_to(app)
+snapshot_command.add_to(app)
+fit_command.add_to(app)
 batch_commands.add_to(app)
+explore_command.add_to(app)
 app.add_typer(data_commands.app, name="data")
+app.add_typer(model_commands.app, name="models")
+app.add_typer(dlq_commands.app, name="dlq")
 
-_EXPECTED = (DataError, FitError, LogError, ModelError, StackError, WriteError, LookupError, FileNotFoundError)
+_EXPECTED = (
+    ActivationError,
+    DataError,
+    FitError,
+    LogError,
+    ModelError,
+    StackError,
+    WriteError,
+    LookupError,
+    FileNotFoundError,
+)
 
 
 def _version(wanted: bool) -> None:
@@ -61,6 +89,8 @@ def main() -> None:
         _complain(f"can't reach Postgres ({_first_line(error.orig)}); set SEGUE_DATABASE_URL, or start `segue up`")
     except ProgrammingError as error:
         _complain(f"Postgres refuses ({_first_line(error.orig)}); is the schema there? Run `segue migrate`")
+    except ValidationError as error:
+        _complain(bad_setting(error))
     except msgspec.ValidationError as error:
         _complain(f"unreadable message: {error}")
     except KeyboardInterrupt:
@@ -68,7 +98,7 @@ def main() -> None:
 
 
 def _complain(reason: str) -> None:
-    words.print(Text.assemble(("error: ", "bold red"), reason))
+    words.print(Text.assemble(("error: ", "bold red"), reason), soft_wrap=True)
     sys.exit(1)
 
 

@@ -19,7 +19,7 @@ output = Console(highlight=False, soft_wrap=True)
 
 def fail(reason: str) -> NoReturn:
     """End with one line that says what is wrong."""
-    words.print(Text.assemble(("error: ", "bold red"), reason))
+    words.print(Text.assemble(("error: ", "bold red"), reason), soft_wrap=True)
     raise typer.Exit(1)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from producers.pace import Speed
+from segue.stack.stack import BrokerKind
 
 
 def _speed(text: str | Speed) -> Speed:
@@ -35,6 +36,18 @@ Cutoff = Annotated[
     Optional[datetime],  # noqa: UP045
     typer.Option(formats=["%Y-%m-%d"], help="Fit on what happened before this day. By default one year in."),
 ]
+FitCutoff = Annotated[
+    Optional[datetime],  # noqa: UP045
+    typer.Option(
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+        help="Count what happened up to this moment, as of it. By default a day after the last transaction.",
+    ),
+]
+Broker = Annotated[
+    BrokerKind,
+    typer.Option(help="The broker to start: `embedded` (in memory, needs nothing) or `apache` (needs Java and Maven)."),
+]
+Workers = Annotated[int, typer.Option(min=1, help="How many workers share the partitions.")]
 StateDir = Annotated[Path, typer.Option(help="Where the local stack keeps its data.")]
 MaxLag = Annotated[int, typer.Option(min=1, help="Hold back while the worker is more than this many records behind.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

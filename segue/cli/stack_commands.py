@@ -14,6 +14,7 @@ from segue import demo as demos
 from segue.cli import options
 from segue.cli.console import counted, doing, fail, output, replay_bar, words
 from segue.datasets import Chosen, choose, default_cutoff
+from segue.demo import Setup
 from segue.settings import Settings
 from segue.stack.stack import Stack, clear
 
@@ -36,6 +37,8 @@ def demo(
     speed: options.Pace = Speed.parse("1d/s"),  # noqa: B008 - immutable
     cutoff: options.Cutoff = None,
     port: Port = 8501,
+    broker: options.Broker = "embedded",
+    workers: options.Workers = 1,
     fresh: Fresh = False,
     as_json: options.AsJson = False,
     state_dir: options.StateDir = Path(".segue"),
@@ -51,14 +54,14 @@ def demo(
     words.print(f"Dataset: [bold]{chosen.why}[/] · {chosen.dataset.report.transactions:,} transactions")
     until = default_cutoff(chosen.dataset) if cutoff is None else cutoff.replace(tzinfo=UTC)
     if once:
-        _once(chosen, until, state_dir, as_json)
+        _once(chosen, until, Setup(state_dir, broker, workers), as_json)
     else:
-        _live(chosen, until, state_dir, speed, port, fresh)
+        _live(chosen, until, Setup(state_dir, broker, workers), speed, port, fresh)
 
 
-def _once(chosen: Chosen, until: datetime, state_dir: Path, as_json: bool) -> None:
+def _once(chosen: Chosen, until: datetime, setup: Setup, as_json: bool) -> None:
     with replay_bar("replaying") as bar:
-        summary = demos.run_once(chosen.dataset, until, state_dir, bar)
+        summary = demos.run_once(chosen.dataset, until, setup, bar)
     if as_json:
         output.print_json(msgspec.json.encode(summary).decode())
     else:
@@ -72,13 +75,14 @@ def _once(chosen: Chosen, until: datetime, state_dir: Path, as_json: bool) -> No
     raise typer.Exit(0 if summary.differences == 0 else 1)
 
 
-def _live(chosen: Chosen, until: datetime, state_dir: Path, speed: Speed, port: int, fresh: bool) -> None:
+def _live(chosen: Chosen, until: datetime, setup: Setup, speed: Speed, port: int, fresh: bool) -> None:
+    state_dir = setup.state_dir
     if fresh:
         clear(state_dir)
     _refuse_mixture(chosen, state_dir)
-    with Stack(state_dir) as stack:
+    with Stack(state_dir, setup.broker) as stack:
         (state_dir / DatasetMark).write_text(chosen.dataset.name)
-        stack.start_worker()
+        stack.start_workers(setup.workers)
         stack.start_dashboard(port)
         stack.watch(words.print)
         postgres = engine(Settings(state_dir=state_dir).database)
@@ -94,13 +98,18 @@ def _live(chosen: Chosen, until: datetime, state_dir: Path, speed: Speed, port: 
         words.print("Stopping …")
 
 
-def up(state_dir: options.StateDir = Path(".segue"), port: Port = 8501) -> None:
+def up(
+    broker: options.Broker = "embedded",
+    workers: options.Workers = 1,
+    state_dir: options.StateDir = Path(".segue"),
+    port: Port = 8501,
+) -> None:
     """Start broker, Postgres, worker and dashboard, and keep them running until Ctrl-C.
 
     Other commands on the same state folder find them by themselves: `segue fit`, `segue replay`, `segue status`, …
     """
-    with Stack(state_dir) as stack:
-        worker = stack.start_worker()
+    with Stack(state_dir, broker) as stack:
+        worker, *_ = stack.start_workers(workers)
         stack.start_dashboard(port)
         stack.watch(words.print)
         words.print(

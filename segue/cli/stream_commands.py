@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+from pydantic import SecretStr
 from rich.text import Text
 
-from data import progress, registry
-from data.database import engine, migrate
+from data import progress, registry, roles
+from data.database import engine, migrate, shown
 from producers.pace import Speed
 from producers.replay import whole
-from segue import following
+from segue import filters, following
 from segue.cli import options
-from segue.cli.console import counted, doing, output, replay_bar, table, words
+from segue.cli.console import counted, doing, fail, output, replay_bar, table, words
 from segue.datasets import choose
 from segue.demo import MAX_LAG
+from segue.filters import FilterError
 from segue.replaying import session
 from segue.settings import Settings
 from stream_app.__main__ import main as run_worker
@@ -72,7 +74,8 @@ def dashboard(
     """Serve the dashboard."""
     settings = Settings()
     page = Path(__file__).parents[2] / "dashboard" / "app.py"
-    os.environ["SEGUE_DATABASE_URL"] = settings.database
+    # The page gets what it may use, and nothing else.
+    os.environ["SEGUE_DATABASE_URL"] = os.environ["SEGUE_DASHBOARD_DATABASE_URL"] = settings.dashboard_database
     os.execv(  # noqa: S606 - Streamlit takes over this process, and its signals
         sys.executable,
         [
@@ -86,14 +89,29 @@ def dashboard(
 
 
 def migrate_schema() -> None:
-    """Create the tables in Postgres, or bring them up to date."""
-    migrate(Settings().database)
+    """Create the tables in Postgres, or bring them up to date, and give worker and dashboard their rights.
+
+    Makes the roles `segue_worker` and `segue_dashboard`, and users with passwords where the settings have some.
+    """
+    settings = Settings()
+    missing = migrate(settings.database)
     words.print("The schema is up to date.")
+    for role in missing:
+        words.print(f"This user may not make roles: have `CREATE ROLE {role} NOLOGIN` run, and migrate again.")
+    passwords: dict[roles.Role, SecretStr | None] = {
+        roles.WORKER: settings.worker_password,
+        roles.DASHBOARD: settings.dashboard_password,
+    }
+    for role, password in passwords.items():
+        if password is not None and role not in missing:
+            user = roles.make_login(engine(settings.database), role, password.get_secret_value())
+            words.print(f"The user {user} may log in.")
 
 
 def status() -> None:
     """Show how far the stream has come: partitions, event time, counts, changes."""
-    postgres = engine(Settings().database)
+    settings = Settings()
+    postgres = engine(settings.database)
     rows = [
         [
             str(row.partition),
@@ -105,9 +123,13 @@ def status() -> None:
         ]
         for row in progress.partitions(postgres)
     ]
-    output.print(table("Progress", ["partition", "offset", "event time", "transactions", "changes", "to publish"], rows))
+    output.print(
+        table("Progress", ["partition", "offset", "event time", "transactions", "changes", "to publish"], rows)
+    )
     totals = progress.totals(postgres)
     owners = sorted({row.owner for row in progress.partitions(postgres)})
+    output.print(f"brokers: {settings.brokers}")
+    output.print(f"database: {shown(settings.database)}")
     output.print(f"workers: {', '.join(owners) or 'none has claimed a partition yet'}")
     output.print(f"model: {registry.champion_version(postgres) or 'none yet: run `segue fit DATASET`'}")
     output.print(
@@ -122,17 +144,28 @@ def changes(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with changes as they come.")] = False,
     topic: Annotated[bool, typer.Option("--topic", help="Read the change topic instead of Postgres.")] = False,
     customer: Annotated[Optional[str], typer.Option(help="Only this customer.")] = None,  # noqa: UP045
+    where: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FILTER", help="Only changes like this: `to = At Risk and monetary > 1000`."),
+    ] = None,
     limit: Annotated[Optional[int], typer.Option(min=1, help="End after this many.")] = None,  # noqa: UP045
 ) -> None:
     """Print segment changes as JSON lines (CloudEvents), a partition's changes in order.
 
-    From Postgres they are complete; with --topic they are what subscribers read.
+    From Postgres they are complete; with --topic they are what subscribers read. A FILTER compares customer, sequence,
+    from, to, cause, effective_at, recency_days, frequency, monetary, model_version or transaction by =, !=, >, >=, < or
+    <=, joined by and, or and brackets.
     """
+    try:
+        chosen = filters.parse(where) if where is not None else None
+    except FilterError as error:
+        fail(f"--where: {error}")
     settings = Settings()
     lines = following.topic(settings, follow) if topic else following.postgres(settings, follow, customer)
     printed = 0
     for line in lines:
-        if topic and customer is not None and following.subject(line) != customer:
+        change = following.change(line)
+        if (topic and customer is not None and change.customer_id != customer) or (chosen and not chosen(change)):
             continue
         sys.stdout.write(line.decode() + "\n")
         sys.stdout.flush() if follow else None
@@ -140,4 +173,4 @@ def changes(
         if printed == limit:
             return
     if not printed:
-        words.print(Text("no changes yet", style="dim"))
+        words.print(Text("no such changes yet" if where or customer else "no changes yet", style="dim"))

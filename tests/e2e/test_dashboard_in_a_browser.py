@@ -95,7 +95,7 @@ def test_the_page_shows_what_is_in_postgres_and_follows_it(browser: Browser, das
         _expect_counts(page, engine)
         _expect_sizes(page, engine)
         expect(page.locator(".sg-day")).to_contain_text("Wed 15 June 2011")
-        assert page.locator(".sg-changes tbody tr").count() == 12
+        expect(page.locator(".sg-changes tbody tr")).to_have_count(12, timeout=PATIENCE)
 
         page.get_by_text("1 year", exact=True).click()
         expect(page.get_by_text("in the last 365 event days").first).to_be_visible(timeout=PATIENCE)

@@ -3,15 +3,21 @@
 from functools import cache
 from pathlib import Path
 
-from data import dataset, synthetic
+import pandas as pd
+
+from data import dataset, readers, synthetic
 from data.dataset import Dataset
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "online_retail_II.parquet"
 
 
 @cache
+def rows() -> pd.DataFrame:
+    """Raw rows of two years of a shop."""
+    return readers.read(REAL) if REAL.exists() else synthetic.generate(customers=1_500, seed=11)
+
+
+@cache
 def retail() -> Dataset:
     """Two years of a shop."""
-    if REAL.exists():
-        return dataset.load(REAL)
-    return dataset.clean(synthetic.generate(customers=1_500, seed=11), "synthetic")
+    return dataset.clean(rows(), REAL.name if REAL.exists() else "synthetic")

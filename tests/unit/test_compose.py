@@ -102,12 +102,28 @@ def test_a_client_is_sent_on_to_an_address_that_it_can_reach() -> None:
     assert Settings.model_fields["bootstrap_servers"].default == f"{outside[0][0]}:{outside[0][1]}"
 
 
-def test_the_database_url_names_the_user_and_the_database_that_postgres_creates() -> None:
+def test_the_database_url_names_the_database_that_postgres_creates_and_a_user_with_the_rights_that_it_takes() -> None:
     postgres = environment("postgres")
+    users = {"worker": "segue_worker_login", "dashboard": "segue_dashboard_login"}
     for name in OURS:
         url = urlsplit(environment(name)["SEGUE_DATABASE_URL"])
         assert (url.hostname, url.port) == ("postgres", 5432)
-        assert (url.username, url.path) == (postgres["POSTGRES_USER"], f"/{postgres['POSTGRES_DB']}")
+        assert (url.username, url.path) == (users.get(name, postgres["POSTGRES_USER"]), f"/{postgres['POSTGRES_DB']}")
+
+
+def test_the_users_of_worker_and_dashboard_get_their_passwords_from_where_they_are_made() -> None:
+    made = environment("migrate")
+    for name in ("worker", "dashboard"):
+        variable = f"SEGUE_{name.upper()}_PASSWORD"
+        assert made[variable].startswith(f"${{{variable}:?")
+        assert environment(name)["PGPASSWORD"] == f"${{{variable}-}}"
+        assert made["PGPASSWORD"] == environment("postgres")["POSTGRES_PASSWORD"].split(":")[0] + "-}"
+
+
+def test_the_worker_is_checked_where_it_serves() -> None:
+    port, host = (Settings.model_fields[name].default for name in ("web_port", "web_host"))
+    assert f"http://{host}:{port}/healthz" in SERVICES["worker"]["healthcheck"]["test"][-1]
+    assert not {"SEGUE_WEB_PORT", "SEGUE_WEB_HOST"} & set(environment("worker"))
 
 
 @every_service

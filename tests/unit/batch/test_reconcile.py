@@ -174,13 +174,19 @@ def streamed(rows: list[Row], model: SegmentModel, event_times: list[datetime | 
         customers=table([customer.row for customer in customers.values()], segment="str", next_segment="str"),
         transactions=table(ledger),
         changes=table([change for customer in customers.values() for change in customer.changes], from_segment="str"),
-        progress=table([{"partition": number, "event_time": time} for number, time in enumerate(event_times)]),
+        progress=table(
+            [
+                {"partition": number, "event_time": time, "model_version": model.version}
+                for number, time in enumerate(event_times)
+            ]
+        ),
     )
 
 
 EVENT_TIMES: list[datetime | None] = [START + days * DAY for days in (200, 150, 170)]
 ROWS = a_history(seed=3)
 MODEL = model_on("log1p")
+MODELS = {MODEL.version: MODEL}
 RIGHT = streamed(ROWS, MODEL, EVENT_TIMES)
 DATASET = table(ROWS)
 
@@ -193,23 +199,23 @@ def test_a_right_stream_has_no_differences(transform: Transform, seed: int) -> N
     assert len(stream.changes) > len(stream.customers) > 30
     assert stream.customers["segment"].isna().any()
     assert 0 < stream.customers["next_change_at"].count() < len(stream.customers)
-    found = reconcile(table(rows), stream, model)
+    found = reconcile(table(rows), stream, {model.version: model})
     assert found.columns.tolist() == COLUMNS
     assert found.empty, found.to_string()
 
 
 def test_a_stream_that_has_seen_nothing_yet_is_right() -> None:
     nothing = StreamState(RIGHT.customers[:0], RIGHT.transactions[:0], RIGHT.changes[:0], RIGHT.progress[:0])
-    assert reconcile(DATASET, nothing, MODEL).empty
+    assert reconcile(DATASET, nothing, MODELS).empty
 
 
 def test_a_partition_without_a_tick_owes_nothing() -> None:
     stream = streamed(ROWS, MODEL, [EVENT_TIMES[0], None, EVENT_TIMES[2]])
-    assert reconcile(DATASET, stream, MODEL).empty
+    assert reconcile(DATASET, stream, MODELS).empty
 
 
 def test_an_invoice_that_comes_twice_counts_once() -> None:
-    assert reconcile(pd.concat([DATASET, DATASET.sample(20, random_state=1)]), RIGHT, MODEL).empty
+    assert reconcile(pd.concat([DATASET, DATASET.sample(20, random_state=1)]), RIGHT, MODELS).empty
 
 
 Break = Callable[[StreamState], StreamState]
@@ -278,14 +284,14 @@ FIRST_CHANGE = row_of(RIGHT.changes, RIGHT.changes["customer_id"] == CUSTOMERS["
     ],
 )  # fmt: skip
 def test_whatever_is_broken_is_reported_and_nothing_else(break_it: Break, expected: set[tuple[str, str]]) -> None:
-    found = reconcile(DATASET, break_it(RIGHT), MODEL)
+    found = reconcile(DATASET, break_it(RIGHT), MODELS)
     assert set(zip(found["what"], found["field"], strict=True)) == expected
     assert found["customer_id"].nunique() == 1
 
 
 def test_a_difference_says_what_should_be_there_and_what_is() -> None:
     frequency = int(CUSTOMERS["frequency"].iloc[BUYER])
-    found = reconcile(DATASET, changed("customers", BUYER, frequency=999)(RIGHT), MODEL)
+    found = reconcile(DATASET, changed("customers", BUYER, frequency=999)(RIGHT), MODELS)
     assert found.to_dict("records") == [
         {
             "what": "customer",
@@ -298,7 +304,7 @@ def test_a_difference_says_what_should_be_there_and_what_is() -> None:
 
 
 def test_a_transaction_that_the_stream_has_passed_over_is_reported() -> None:
-    found = reconcile(DATASET, lost("transactions", 0)(RIGHT), MODEL)
+    found = reconcile(DATASET, lost("transactions", 0)(RIGHT), MODELS)
     missing = found[found["what"] == "ledger"]
     assert missing[["field", "expected", "actual"]].to_numpy().tolist() == [["t0000", "present", "missing"]]
 
@@ -307,7 +313,7 @@ def test_a_customer_whom_the_stream_has_passed_over_altogether_is_reported() -> 
     somebody = CUSTOMERS["customer_id"].iloc[BUYER]
     without = {part: getattr(RIGHT, part) for part in ("customers", "transactions", "changes")}
     without = {part: frame[frame["customer_id"] != somebody] for part, frame in without.items()}
-    found = reconcile(DATASET, StreamState(**without, progress=RIGHT.progress), MODEL)
+    found = reconcile(DATASET, StreamState(**without, progress=RIGHT.progress), MODELS)
     # Whose partition nobody knows, is owed what every partition has passed.
     owed = DATASET[(DATASET["customer_id"] == somebody) & (DATASET["occurred_at"] <= min(filter(None, EVENT_TIMES)))]
     assert sorted(found["field"]) == sorted(owed["transaction_id"])
@@ -318,21 +324,21 @@ def test_a_customer_whom_the_stream_has_passed_over_altogether_is_reported() -> 
 def test_a_transaction_that_nobody_made_is_reported() -> None:
     made_up = RIGHT.transactions.tail(1).assign(transaction_id="made up")
     stream = replace(RIGHT, transactions=pd.concat([RIGHT.transactions, made_up]))
-    found = reconcile(DATASET, stream, MODEL)
+    found = reconcile(DATASET, stream, MODELS)
     assert found[["what", "field", "expected", "actual"]].to_numpy().tolist() == [
         ["ledger", "made up", "missing", "present"]
     ]
 
 
 def test_a_change_that_is_missing_in_the_middle_breaks_the_chain() -> None:
-    found = reconcile(DATASET, lost("changes", FIRST_CHANGE + 1)(RIGHT), MODEL)
+    found = reconcile(DATASET, lost("changes", FIRST_CHANGE + 1)(RIGHT), MODELS)
     assert set(found["what"]) == {"history"}
     assert {"sequence", "from_segment"} <= set(found["field"])
 
 
 def test_a_last_change_that_is_missing_leaves_the_customer_somewhere_else() -> None:
     last = FIRST_CHANGE + int(CUSTOMERS["sequence"].iloc[BUYER]) - 1
-    found = reconcile(DATASET, lost("changes", last)(RIGHT), MODEL)
+    found = reconcile(DATASET, lost("changes", last)(RIGHT), MODELS)
     assert set(zip(found["what"], found["field"], strict=True)) == {
         ("history", "segment"),
         ("history", "segment_since"),
@@ -340,21 +346,62 @@ def test_a_last_change_that_is_missing_leaves_the_customer_somewhere_else() -> N
     }
 
 
-def test_changes_under_an_earlier_model_are_not_rescored() -> None:
-    stream = changed("changes", FIRST_CHANGE, frequency=500, model_version="k5-earlier")(RIGHT)
-    assert reconcile(DATASET, stream, MODEL).empty
+EARLIER = build("net", "log1p", (3.5, 0.8, 4.5), (1.1, 0.9, 1.2), name_segments(np.array([(-1, 1, 1), (1, -1, -1)])))
+BOTH = MODELS | {EARLIER.version: EARLIER}
+
+
+def test_changes_are_scored_under_the_model_that_made_them() -> None:
+    point = {"recency_days": 5, "frequency": 3, "monetary_units": 400_000}
+    right = segment_of(EARLIER, 5, 3, 400_000)
+    (wrong,) = EARLIER.index.keys() - {right}
+    for to_segment, expected in ((right, []), (wrong, [right])):
+        earlier = {"model_version": EARLIER.version, "to_segment": to_segment, **point}
+        found = reconcile(DATASET, changed("changes", FIRST_CHANGE, **earlier)(RIGHT), BOTH)
+        assert found[found["field"] == "to_segment"]["expected"].tolist() == expected
+
+
+def test_a_change_under_a_model_that_nobody_knows_is_reported() -> None:
+    found = reconcile(DATASET, changed("changes", FIRST_CHANGE, model_version="k5-unheard-of")(RIGHT), MODELS)
+    reported = found[["what", "field", "expected"]].to_numpy().tolist()
+    assert reported == [["history", "to_segment", "under an unknown model"]]
+
+
+def test_customers_who_wait_to_be_rescored_are_right_in_all_but_the_model() -> None:
+    activated = RIGHT.progress.assign(model_version=[EARLIER.version, *RIGHT.progress["model_version"][1:]])
+    found = reconcile(DATASET, replace(RIGHT, progress=activated), BOTH)
+    assert set(zip(found["what"], found["field"], strict=True)) == {("customer", "model_version")}
+    waiting = CUSTOMERS[CUSTOMERS["partition"] == 0]
+    assert sorted(found["customer_id"]) == sorted(waiting["customer_id"])
+    assert set(found["expected"]) == {EARLIER.version}
+
+
+def test_partitions_may_be_under_different_models() -> None:
+    other = streamed(ROWS, EARLIER, EVENT_TIMES)
+
+    def mixed(part: str) -> pd.DataFrame:
+        ours, theirs = getattr(RIGHT, part), getattr(other, part)
+        return pd.concat([ours[_home(ours) != 1], theirs[_home(theirs) == 1]], ignore_index=True)
+
+    parts = {part: mixed(part) for part in ("customers", "changes", "progress")}
+    found = reconcile(DATASET, replace(RIGHT, **parts), BOTH)
+    assert found.empty, found.to_string()
+
+
+def _home(frame: pd.DataFrame) -> pd.Series:
+    return frame["partition"] if "partition" in frame else frame["customer_id"].str[1:].astype(int) % PARTITIONS
 
 
 def test_two_years_of_a_shop_are_reconciled_within_seconds() -> None:
     transactions = retail().transactions
     end = transactions["occurred_at"].max() + DAY
     model = fit(profiles_as_of(transactions, end)).model
-    progress = table([{"partition": 0, "event_time": end}])
+    models = {model.version: model}
+    progress = table([{"partition": 0, "event_time": end, "model_version": model.version}])
     empty = StreamState(CUSTOMERS[:0], RIGHT.transactions[:0], RIGHT.changes[:0], progress)
     ledger = transactions[RIGHT.transactions.columns]
     started = time.perf_counter()
-    nobody = reconcile(transactions, empty, model)
-    only_the_ledger = reconcile(transactions, replace(empty, transactions=ledger), model)
+    nobody = reconcile(transactions, empty, models)
+    only_the_ledger = reconcile(transactions, replace(empty, transactions=ledger), models)
     assert time.perf_counter() - started < 10
     assert len(nobody) == len(transactions)
     assert len(only_the_ledger) == transactions["customer_id"].nunique()

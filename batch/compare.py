@@ -1,0 +1,70 @@
+"""What another model would change: who would move, from where to where, before anything is activated."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from models.segment_model import SegmentModel, assign, monetary_value
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same customers.
+
+    Parameters
+    ----------
+    matrix
+        Number of customers by segment id under ``before`` (rows) and under ``after`` (columns), in the models' order.
+    movers
+        By ``customer_id``, those whose segment id differs: ``before``, ``after`` (segment ids), ``recency_days``,
+        ``frequency``, ``monetary`` (currency units, as ``after`` counts it), biggest spenders first.
+    """
+
+    before: SegmentModel
+    after: SegmentModel
+    matrix: pd.DataFrame
+    movers: pd.DataFrame
+
+    @property
+    def customers(self) -> int:
+        """How many there are."""
+        return int(self.matrix.to_numpy().sum())
+
+    @property
+    def share(self) -> float:
+        """Which part of them would move, from 0 to 1."""
+        return len(self.movers) / max(self.customers, 1)
+
+
+def compare(profiles: pd.DataFrame, before: SegmentModel, after: SegmentModel) -> Comparison:
+    """Score profiles as :func:`batch.profiles.profiles_as_of` counts them under two models."""
+    both = pd.DataFrame(
+        {
+            "before": segment_ids(profiles, before),
+            "after": segment_ids(profiles, after),
+            "recency_days": profiles["recency_days"],
+            "frequency": profiles["frequency"],
+            "monetary": _money(profiles, after),
+        },
+        index=profiles.index,
+    )
+    matrix = pd.crosstab(both["before"], both["after"]).reindex(
+        index=list(before.index), columns=list(after.index), fill_value=0
+    )
+    movers = both[both["before"] != both["after"]].sort_values("monetary", ascending=False, kind="stable")
+    return Comparison(before, after, matrix, movers)
+
+
+def segment_ids(profiles: pd.DataFrame, model: SegmentModel) -> pd.Series:
+    """The segment of each customer under a model."""
+    counts = (profiles[name].to_numpy() for name in ("recency_days", "frequency", "gross_units", "returned_units"))
+    recency, frequency, gross, returned = counts
+    ids = np.array([segment.id for segment in model.segments], dtype=object)
+    numbers = assign(model, recency, frequency, monetary_value(model, gross, returned))
+    return pd.Series(ids[numbers], profiles.index, dtype="str")
+
+
+def _money(profiles: pd.DataFrame, model: SegmentModel) -> pd.Series:
+    units = monetary_value(model, profiles["gross_units"].to_numpy(), profiles["returned_units"].to_numpy())
+    return pd.Series(units, profiles.index)

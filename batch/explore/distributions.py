@@ -1,0 +1,116 @@
+"""How recency, frequency and monetary value are distributed, as they are and on the scale that the model uses."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from plotly.subplots import make_subplots
+
+from batch.explore import style, words
+from batch.explore.exhibit import Exhibit
+from batch.profiles import features
+from models.segment_model import FEATURES, Monetary
+from models.units import Floats
+
+BINS = 30
+UNITS = {"recency": "days", "frequency": "orders", "monetary": "£"}
+
+
+def histograms(table: pd.DataFrame) -> pd.DataFrame:
+    """Histograms of each feature, raw and after log1p.
+
+    Returns
+    -------
+    DataFrame
+        ``feature``, ``scale`` (``raw`` or ``log1p``), ``left`` and ``right`` (the bin's edges on that scale), ``low``
+        and ``high`` (the same in the feature's own units; days and orders are whole), ``customers``, and ``density``
+        (their share by unit of the scale, so that bins of unequal width compare).
+    """
+    parts = []
+    for feature in FEATURES:
+        values = table[feature].to_numpy()
+        is_whole = feature != "monetary"
+        for scale in ("raw", "log1p"):
+            edges = (_log_edges if scale == "log1p" else _raw_edges)(values, is_whole)
+            counts = np.histogram(values, bins=edges)[0]
+            shown = np.log1p(edges) if scale == "log1p" else edges
+            inside = np.ceil(edges) if is_whole else edges
+            bins = {
+                "feature": feature,
+                "scale": scale,
+                "left": shown[:-1],
+                "right": shown[1:],
+                "low": inside[:-1],
+                "high": inside[1:] - 1 if is_whole else inside[1:],
+                "customers": counts,
+                "density": counts / len(values) / np.diff(shown),
+            }
+            parts.append(pd.DataFrame(bins))
+    return pd.concat(parts, ignore_index=True)
+
+
+def skewness(table: pd.DataFrame) -> pd.DataFrame:
+    """Skewness of each feature (rows) ``raw`` and after ``log1p`` (columns); 0 is symmetric."""
+    return pd.DataFrame({"raw": table.skew(), "log1p": table.apply(np.log1p).skew()})
+
+
+def rfm_distributions(profiles: pd.DataFrame, monetary: Monetary) -> Exhibit:
+    """Six histograms: recency, frequency and monetary value, raw and logged."""
+    table = features(profiles, monetary)
+    bins, skew = histograms(table), skewness(table)
+    middle = table.median()
+    finding = (
+        f"The middle customer last ordered {middle['recency']:.0f} days ago, has {middle['frequency']:.0f} orders and "
+        f"spent {words.pounds(middle['monetary'])}. On a log scale the skewness of frequency falls from "
+        f"{skew['raw']['frequency']:.1f} to {skew['log1p']['frequency']:.1f}, that of money from "
+        f"{skew['raw']['monetary']:.1f} to {skew['log1p']['monetary']:.1f}."
+    )
+    figure = make_subplots(
+        rows=3, cols=2, figure=style.figure(720), horizontal_spacing=0.12, vertical_spacing=0.13,
+        column_titles=["as it is", "log1p"],
+    )  # fmt: skip
+    for row, feature in enumerate(FEATURES, start=1):
+        for column, scale in enumerate(("raw", "log1p"), start=1):
+            part = bins[(bins["feature"] == feature) & (bins["scale"] == scale)]
+            figure.add_bar(row=row, col=column, **_bars(part))
+            axis = {"title": UNITS[feature], "showgrid": False, "nticks": 5} | (
+                style.log_ticks(part["high"].max()) if column == 2 else {}
+            )
+            figure.update_xaxes(row=row, col=column, **axis)
+    figure.update_yaxes(showticklabels=False, nticks=4)
+    figure.update_yaxes(title="density", col=1)
+    figure.update_layout(showlegend=False, bargap=0, margin={"t": 40})
+    what = "net of returns, but at least 0" if monetary == "net" else "before returns"
+    note = (
+        f"{words.count(len(table), 'customer')} with at least one order, as of the end of the data; money is {what}. "
+        "Skewness 0 is symmetric; where it is high, a few giants weigh more than everybody else."
+    )
+    return Exhibit("rfm", "Recency, frequency and monetary value", finding, bins, figure, note=note)
+
+
+def _raw_edges(values: Floats, is_whole: bool) -> Floats:
+    """Edges of equal bins; the last one of whole numbers ends before the next of them."""
+    return np.linspace(0.0, values.max() + 1 if is_whole else values.max() or 1.0, BINS + 1)
+
+
+def _log_edges(values: Floats, is_whole: bool) -> Floats:
+    """Edges of equal bins on a log1p scale; those of whole numbers lie halfway between two of them."""
+    if not is_whole:
+        edges = np.expm1(np.linspace(0.0, np.log1p(values.max()) or 1.0, BINS + 1))
+        # The logarithm and back may fall short of the largest by a hair, and would lose it.
+        return np.asarray(np.append(edges[:-1], max(edges[-1], values.max())))
+    equal = np.expm1(np.linspace(np.log1p(values.min()), np.log1p(values.max() + 0.5), BINS + 1))
+    # Rounded first: 1 comes back from the logarithm as a little more than 1.
+    return np.unique(np.ceil(equal.round(6)) - 0.5)
+
+
+def _bars(part: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "x": part["left"],
+        "width": part["right"] - part["left"],
+        "offset": 0,
+        "y": part["density"],
+        "customdata": part[["low", "high", "customers"]],
+        "marker": {"color": style.ACCENT, "line": {"width": 0}},
+        "hovertemplate": "%{customdata[0]:,.0f} to %{customdata[1]:,.0f}: %{customdata[2]:,} customers<extra></extra>",
+    }

@@ -1,0 +1,207 @@
+"""Findings about the quality of a raw file: what is odd, how much of it there is, and what Segue makes of it."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from batch.explore import words
+from batch.explore.exhibit import Exhibit
+from batch.profiles import histories
+from data.dataset import ADJUSTMENT, RETURN, Dataset
+from models.units import MONEY_UNITS
+
+Mask = NDArray[np.bool_]
+
+SHOWN_CODES = 15
+PRODUCT = r"\d{5}[A-Za-z]{0,3}"  # what a product's stock code looks like
+# Codes of one series differ in their last digits only: gift_0001_20, DCGS0058.
+_SERIES = re.compile(r"[_\d].*$")
+_CELLS = ["invoice", "stock_code", "description", "quantity", "occurred_at", "price_units", "customer", "country"]
+
+
+def quality(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """Count what is odd in a file.
+
+    Parameters
+    ----------
+    raw
+        The rows as :func:`data.readers.read` gives them, from which ``dataset`` was made.
+
+    Returns
+    -------
+    DataFrame
+        By ``finding``: ``count``, ``unit`` (rows, invoices or customers), ``share`` of all in that unit (of the file,
+        or of the known customers), ``treatment`` in words.
+    """
+    guest = raw["customer"].isna().to_numpy()
+    credit = raw["invoice"].str.startswith(RETURN).to_numpy()
+    repeated = is_repeated(raw)
+    duplicate = exact_duplicates(raw, repeated)
+    free = (raw["price_units"] == 0).to_numpy()
+    invoices = raw["invoice"].nunique()
+    dropped = "second copy dropped" if dataset.report.overlap_dropped else "kept, as sent"
+
+    def rows(name: str, mask: Mask, treatment: str) -> tuple[Any, ...]:
+        return name, int(mask.sum()), "rows", float(mask.mean()), treatment
+
+    def papers(name: str, mask: Mask, treatment: str) -> tuple[Any, ...]:
+        number = raw.loc[mask, "invoice"].nunique()
+        return name, number, "invoices", number / invoices, treatment
+
+    findings = [
+        ("Rows in the file", len(raw), "rows", 1.0, f"{words.count(dataset.report.lines, 'row')} kept"),
+        ("Invoices in the file", invoices, "invoices", 1.0, f"{dataset.report.transactions:,} kept"),
+        rows("Rows without a customer (guests)", guest, "set aside"),
+        papers("Invoices without a customer (guests)", guest, "set aside"),
+        rows("Rows of credit notes (invoice C…)", credit, "kept, as returns"),
+        papers("Credit notes (invoice C…)", credit, "kept, as returns"),
+        rows("Bad-debt adjustments (invoice A…)", raw["invoice"].str.startswith(ADJUSTMENT).to_numpy(), "set aside"),
+        rows("Rows that a second export repeats", repeated, dropped),
+        papers("Invoices that a second export repeats", repeated, dropped),
+        rows("Exact duplicates of a line, within an invoice", duplicate, "kept: a line can be meant twice"),
+        papers("Invoices with two timestamps", two_timestamps(raw, repeated), "the first one counts"),
+        rows("Stock codes that are no product", ~is_product(raw["stock_code"]), "kept: they are money"),
+        rows("Price 0", free, "kept where the customer is known"),
+        rows("Price 0, with a customer", free & ~guest, "kept"),
+        rows("Price below 0", (raw["price_units"] < 0).to_numpy(), "kept where the customer is known"),
+        rows("Price with more than two decimals", (raw["price_units"] % 100 != 0).to_numpy(), "kept exactly"),
+        rows("Negative quantity outside credit notes", _corrections(raw, credit), "kept where the customer is known"),
+        rows("Missing description", raw["description"].isna().to_numpy(), "kept where the customer is known"),
+        *_people(dataset),
+    ]
+    columns = ["finding", "count", "unit", "share", "treatment"]
+    return pd.DataFrame(findings, columns=columns).set_index("finding")
+
+
+def is_repeated(raw: pd.DataFrame) -> Mask:
+    """Which rows belong to an invoice that an earlier export holds already."""
+    return (raw["export"] > raw.groupby("invoice")["export"].transform("min")).to_numpy()
+
+
+def exact_duplicates(raw: pd.DataFrame, repeated: Mask) -> Mask:
+    """Which rows equal an earlier row of their invoice in every cell, within one export."""
+    return raw.duplicated(subset=_CELLS).to_numpy() & ~repeated
+
+
+def two_timestamps(raw: pd.DataFrame, repeated: Mask) -> Mask:
+    """Which rows belong to an invoice with more than one moment."""
+    once = raw[~repeated]
+    moments = once.groupby("invoice")["occurred_at"].nunique()
+    return raw["invoice"].isin(moments.index[moments > 1]).to_numpy()
+
+
+def is_product(stock_codes: pd.Series) -> Mask:
+    """Whether a stock code is five digits and perhaps a letter or two."""
+    codes, distinct = stock_codes.factorize()
+    fits: Mask = np.array([re.fullmatch(PRODUCT, code.strip()) is not None for code in distinct], dtype=np.bool_)
+    product: Mask = fits[codes]
+    return product
+
+
+def odd_stock_codes(raw: pd.DataFrame) -> pd.DataFrame:
+    """Codes that are no product, most rows first; codes of one series, and of upper and lower case, are one.
+
+    Returns
+    -------
+    DataFrame
+        By ``code``: the most frequent ``description``, ``rows``, ``with_customer`` (rows), and ``net``, the sum of
+        quantity times price in currency units. Rows that a second export repeats don't count.
+    """
+    odd = raw[~is_product(raw["stock_code"]) & ~is_repeated(raw)]
+    codes, distinct = odd["stock_code"].factorize()
+    series = (
+        pd.Series(_in_series([code.strip().upper() for code in distinct]), dtype="str").take(codes).set_axis(odd.index)
+    )
+    groups = odd.assign(code=series, units=odd["quantity"] * odd["price_units"]).groupby("code")
+    table = pd.DataFrame(
+        {
+            "description": groups["description"].agg(_most_frequent),
+            "rows": groups.size(),
+            "with_customer": groups["customer"].count(),
+            "net": groups["units"].sum() / MONEY_UNITS,
+        }
+    )
+    return table.sort_values("rows", ascending=False, kind="stable")
+
+
+def quality_table(raw: pd.DataFrame, dataset: Dataset) -> Exhibit:
+    """What is odd in the file, as a table."""
+    found = quality(raw, dataset)
+    share = found["share"]
+    finding = (
+        f"{words.percent(share['Rows without a customer (guests)'])} of the rows have no customer, "
+        f"{words.percent(share['Credit notes (invoice C…)'])} of the invoices are credit notes, and a second export "
+        f"repeats {words.percent(share['Rows that a second export repeats'])} of the rows."
+    )
+    table = pd.DataFrame(
+        {
+            "finding": found.index,
+            "count": found["count"].map("{:,}".format),
+            "of": found["unit"],
+            "share": [words.percent(part) for part in found["share"]],
+            "what Segue does": found["treatment"],
+        }
+    )
+    note = "A row may count more than once: a guest's invoice that a second export repeats is in both."
+    return Exhibit("quality", "Quality of the file", finding, found, table=table, note=note)
+
+
+def odd_codes_table(raw: pd.DataFrame) -> Exhibit:
+    """Postage, discounts, fees and the like, as a table."""
+    codes = odd_stock_codes(raw)
+    if codes.empty:
+        return Exhibit("codes", "Stock codes that are no product", "Every stock code looks like a product's.", codes)
+    finding = (
+        f"{words.count(int(codes['rows'].sum()), 'row')} are postage, manual entries, fees and the like; the most "
+        f"frequent code is {codes.index[0]} ({codes['rows'].iloc[0]:,} rows, {words.pounds(codes['net'].iloc[0])} net)."
+    )
+    shown = codes.head(SHOWN_CODES)
+    table = pd.DataFrame(
+        {
+            "code": shown.index,
+            "for example": shown["description"],
+            "rows": shown["rows"].map("{:,}".format),
+            "with customer": shown["with_customer"].map("{:,}".format),
+            "net": shown["net"].map(words.pounds),
+        }
+    )
+    hidden = len(codes) - len(shown)
+    note = f"And {words.count(hidden, 'rarer code')}." if hidden else ""
+    return Exhibit("codes", "Stock codes that are no product", finding, codes, table=table, note=note)
+
+
+def _people(dataset: Dataset) -> list[tuple[Any, ...]]:
+    past = histories(dataset.transactions)
+    countries = dataset.transactions.groupby("customer_id")["country"].nunique()
+    everybody = len(past)
+
+    def people(name: str, number: int, treatment: str) -> tuple[Any, ...]:
+        return name, number, "customers", number / everybody, treatment
+
+    poor = int((past["gross_units"] <= past["returned_units"]).sum())
+    return [
+        people("Customers who only returned", int((past["frequency"] == 0).sum()), "in no segment"),
+        people("Customers who spent nothing net of returns", poor, "money counts as 0"),
+        people("Customers in two countries or more", int((countries > 1).sum()), "kept"),
+    ]
+
+
+def _corrections(raw: pd.DataFrame, credit: Mask) -> Mask:
+    return (raw["quantity"] < 0).to_numpy() & ~credit
+
+
+def _in_series(codes: list[str]) -> list[str]:
+    """Codes of a series of two or more by their common beginning and an ellipsis."""
+    stems = [_SERIES.sub("", code) for code in codes]
+    many = {
+        stem for stem in stems if len(stem) > 2 and len({c for c, s in zip(codes, stems, strict=True) if s == stem}) > 1
+    }
+    return [f"{stem}…" if stem in many else code for code, stem in zip(codes, stems, strict=True)]
+
+
+def _most_frequent(texts: pd.Series) -> str:
+    counts = texts.value_counts()
+    return str(counts.index[0]) if len(counts) else "–"

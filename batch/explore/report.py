@@ -1,0 +1,128 @@
+"""One HTML file with everything in it: it opens from a disk, needs no network and follows the reader's colours."""
+
+import json
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from plotly.offline import get_plotlyjs
+
+from batch.explore import words
+from batch.explore.chapters import Source
+from batch.explore.exhibit import Chapter, Exhibit
+from batch.explore.style import DARK, LIGHT
+from batch.explore.tables import html_table
+from models.units import MONEY_UNITS
+
+MARK = "<!doctype html><!-- segue exploration -->"
+_HERE = Path(__file__).parent
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is such a page: one that may be replaced by the next."""
+    with path.open("rb") as file:
+        return file.read(len(MARK)) == MARK.encode()
+
+
+def page(source: Source, chapters: Sequence[Chapter]) -> str:
+    """The HTML text; equal for equal sources and chapters."""
+    figures = {
+        exhibit.id: _without_theme(exhibit)
+        for chapter in chapters
+        for exhibit in chapter.exhibits
+        if exhibit.figure is not None
+    }
+    title = f"Exploration of {source.dataset.name}"
+    anchors = [f"part-{number}" for number in range(1, len(chapters) + 1)]
+    links = "".join(
+        f'<a href="#{anchor}">{escape(chapter.title)}</a>' for anchor, chapter in zip(anchors, chapters, strict=True)
+    )
+    parts = "".join(_chapter(anchor, chapter) for anchor, chapter in zip(anchors, chapters, strict=True))
+    themes = {"light": LIGHT.to_plotly_json(), "dark": DARK.to_plotly_json()}
+    return f"""{MARK}
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>{escape(title)}</title>
+<style>{_asset("report.css")}</style>
+</head>
+<body>
+<header><h1>{escape(title)}</h1><p>{escape(_summary(source))}</p>{_totals(source)}<nav>{links}</nav></header>
+<main>{parts}</main>
+<footer><p>{escape(_colophon(source))}</p></footer>
+<script>{get_plotlyjs()}</script>
+<script type="application/json" id="themes">{_json(themes)}</script>
+<script type="application/json" id="figures">{_json(figures)}</script>
+<script>{_asset("report.js")}</script>
+</body>
+</html>
+"""
+
+
+def _asset(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _json(value: object) -> str:
+    # The one character that could end the script element.
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _without_theme(exhibit: Exhibit) -> dict[str, object]:
+    if exhibit.figure is None:
+        raise ValueError(f"{exhibit.id} has no figure")
+    spec = json.loads(exhibit.figure.to_json())
+    spec["layout"].pop("template", None)
+    return {"data": spec["data"], "layout": spec["layout"]}
+
+
+def _summary(source: Source) -> str:
+    report = source.dataset.report
+    return f"From {words.day(report.first)} to {words.day(report.last)}."
+
+
+def _totals(source: Source) -> str:
+    report, transactions = source.dataset.report, source.dataset.transactions
+    sign = (transactions["kind"] == "sale") * 2 - 1
+    net = int((transactions["amount_units"] * sign).sum()) / MONEY_UNITS
+    totals = [
+        (f"{report.rows:,}", "rows in the file"),
+        (f"{report.customers:,}", "known customers"),
+        (f"{report.sales:,}", "orders"),
+        (f"{report.returns:,}", "credit notes"),
+        (words.pounds(net), "net revenue"),
+    ]
+    cells = "".join(f"<div><b>{escape(number)}</b><span>{what}</span></div>" for number, what in totals)
+    return f'<div class="totals">{cells}</div>'
+
+
+def _colophon(source: Source) -> str:
+    return (
+        f"Made by segue explore. Segments: model {source.model.version}, fitted on {len(source.profiles):,} customers "
+        f"as of {words.day(source.dataset.report.last)}, money {source.monetary}, transform {source.transform}, "
+        f"seed {source.seed}. Apart from the quality of the file, everything is about known customers."
+    )
+
+
+def _chapter(anchor: str, chapter: Chapter) -> str:
+    exhibits = "".join(_exhibit(exhibit) for exhibit in chapter.exhibits)
+    return f'<section id="{anchor}"><h2>{escape(chapter.title)}</h2><div class="exhibits">{exhibits}</div></section>'
+
+
+def _exhibit(exhibit: Exhibit) -> str:
+    shown = ""
+    if exhibit.figure is not None:
+        label, height = escape(exhibit.title), exhibit.figure.layout.height
+        shown = (
+            f'<div class="figure" id="{exhibit.id}" role="img" aria-label="{label}" style="height:{height}px"></div>'
+        )
+    elif exhibit.table is not None:
+        colours = exhibit.data["colour"].tolist() if "colour" in exhibit.data else None
+        shown = html_table(exhibit.id, exhibit.table, colours)
+    note = f'<p class="note">{escape(exhibit.note)}</p>' if exhibit.note else ""
+    width = "wide" if exhibit.wide else "half"
+    heading = f'<h3>{escape(exhibit.title)}</h3><p class="finding">{escape(exhibit.finding)}</p>'
+    return f'<article class="{width}">{heading}{shown}{note}</article>'

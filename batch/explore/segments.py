@@ -1,0 +1,158 @@
+"""The segments that a fit finds: how they differ, how large they are, and where their customers lie."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from batch.explore import style, words
+from batch.explore.exhibit import Exhibit
+from batch.profiles import features
+from models.segment_model import FEATURES, SegmentModel, assign, transformed
+from models.units import Floats, Ints
+
+SAMPLE = 2_000
+IN_ANY_CASE = 25  # of each segment: two whales are a segment too
+AXES = {"recency": "recency (days)", "frequency": "frequency (orders)", "monetary": "money (£)"}
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """Customers with their segment.
+
+    Parameters
+    ----------
+    table
+        By customer: recency, frequency, monetary as the model sees them, and ``segment``, a number in its order.
+    """
+
+    model: SegmentModel
+    table: pd.DataFrame
+
+
+def segmented(profiles: pd.DataFrame, model: SegmentModel) -> Segmented:
+    """Assign every profile to its segment."""
+    table = features(profiles, model.monetary)
+    recency, frequency = (table[name].to_numpy().astype(np.int64) for name in FEATURES[:2])
+    return Segmented(model, table.assign(segment=assign(model, recency, frequency, table["monetary"].to_numpy())))
+
+
+def segment_profiles(found: Segmented) -> pd.DataFrame:
+    """By segment id, in the model's order.
+
+    Returns
+    -------
+    DataFrame
+        ``persona``, ``colour``, ``customers``, ``share`` of customers, ``money_share``, means of ``recency``,
+        ``frequency`` and ``monetary``, and means of the standardised features: ``z_recency`` and so on.
+    """
+    table, segments = found.table, found.model.segments
+    every = range(len(segments))
+    groups = table.groupby("segment")
+    size = groups.size().reindex(every, fill_value=0)
+    money = groups["monetary"].sum().reindex(every, fill_value=0.0)
+    frame = pd.DataFrame(
+        {
+            "persona": [segment.name for segment in segments],
+            "colour": [segment.colour for segment in segments],
+            "customers": size,
+            "share": size / len(table),
+            "money_share": money / money.sum(),
+        }
+    ).join(groups[list(FEATURES)].mean())
+    for number, feature in enumerate(FEATURES):
+        scores = pd.Series(transformed(found.model, number, table[feature].to_numpy()), index=table.index)
+        frame[f"z_{feature}"] = scores.groupby(table["segment"]).mean()
+    return frame.set_axis(pd.Index([segment.id for segment in segments], name="segment"))
+
+
+def sampled(found: Segmented, size: int, seed: int) -> pd.DataFrame:
+    """At most ``size`` customers of :attr:`Segmented.table`, drawn at random; of a small segment some in any case."""
+    drawn = found.table.iloc[np.random.default_rng(seed).permutation(len(found.table))]
+    is_later = (drawn.groupby("segment").cumcount() >= IN_ANY_CASE).to_numpy()
+    return drawn.iloc[np.argsort(is_later, kind="stable")[:size]].sort_index()
+
+
+def snake_plot(found: Segmented) -> Exhibit:
+    """How the segments differ from the average customer."""
+    frame = segment_profiles(found)
+    figure = style.figure(420)
+    for row in frame.itertuples():
+        figure.add_scatter(
+            x=["recency", "frequency", "money"],
+            y=[row.z_recency, row.z_frequency, row.z_monetary],
+            customdata=[f"{row.recency:,.0f} days", f"{row.frequency:,.1f} orders", f"£{row.monetary:,.0f}"],
+            name=row.persona,
+            mode="lines+markers",
+            line={"color": row.colour, "width": 3},
+            marker={"size": 9},
+            hovertemplate=f"{row.persona}: %{{y:+.2f}} standard deviations<br>mean %{{customdata}}<extra></extra>",
+        )
+    figure.add_hline(y=0, line={"color": style.NEUTRAL, "width": 1, "dash": "dot"})
+    figure.update_xaxes(range=[-0.2, 2.2], showgrid=True)
+    figure.update_yaxes(title="standard deviations from the average", zeroline=False)
+    rich = frame.iloc[int(frame["money_share"].argmax())]
+    finding = (
+        f"{rich['persona']} are {words.percent(rich['share'])} of the customers and bring "
+        f"{words.percent(rich['money_share'])} of the money."
+    )
+    how = "on the log scale" if found.model.transform == "log1p" else "on the raw scale"
+    note = f"Means of the standardised features, {how}. High recency means a long time since the last purchase."
+    return Exhibit("snake", "How the segments differ", finding, frame, figure, note=note)
+
+
+def segment_table(found: Segmented) -> Exhibit:
+    """The segments in numbers."""
+    frame = segment_profiles(found)
+    large = frame.iloc[int(frame["customers"].argmax())]
+    finding = f"The largest segment is {large['persona']}, with {words.count(int(large['customers']), 'customer')}."
+    table = pd.DataFrame(
+        {
+            "segment": frame["persona"],
+            "customers": frame["customers"].map("{:,}".format),
+            "share": frame["share"].map(words.percent),
+            "share of money": frame["money_share"].map(words.percent),
+            "days since last order": frame["recency"].map("{:,.0f}".format),
+            "orders each": frame["frequency"].map("{:,.1f}".format),
+            "money each": frame["monetary"].map("£{:,.0f}".format),
+        }
+    )
+    note = "Days, orders and money are means over the segment's customers."
+    return Exhibit("segments", "The segments in numbers", finding, frame, table=table, note=note)
+
+
+def cloud(found: Segmented, *, size: int = SAMPLE, seed: int = 42) -> Exhibit:
+    """Customers in recency, frequency and money, coloured by persona."""
+    sample = sampled(found, size, seed)
+    figure = style.figure(560)
+    for number, segment in enumerate(found.model.segments):
+        part = sample[sample["segment"] == number]
+        figure.add_scatter3d(
+            **dict(zip("xyz", (_scaled(part[feature].to_numpy()) for feature in FEATURES), strict=True)),
+            customdata=part[list(FEATURES)],
+            name=segment.name,
+            mode="markers",
+            marker={"size": 3, "color": segment.colour, "opacity": 0.8, "line": {"width": 0}},
+            hovertemplate=f"{segment.name}<br>%{{customdata[0]:,.0f}} days, %{{customdata[1]:,.0f}} orders, "
+            "£%{customdata[2]:,.0f}<extra></extra>",
+        )
+    axes = {
+        f"{axis}axis": {"title": {"text": AXES[feature]}} | style.log_ticks(sample[feature].max())
+        for axis, feature in zip("xyz", FEATURES, strict=True)
+    }
+    camera = {"eye": {"x": 1.4, "y": -1.5, "z": 0.7}, "center": {"x": 0, "y": 0, "z": -0.12}}
+    figure.update_layout(scene={"aspectmode": "cube", "camera": camera, **axes}, legend={"itemsizing": "constant"})
+    logs = found.table[list(FEATURES)].apply(np.log1p).corr()
+    finding = (
+        f"On a log scale, frequency and money correlate at {logs['frequency']['monetary']:.2f}, recency and frequency "
+        f"at {logs['recency']['frequency']:.2f}, recency and money at {logs['recency']['monetary']:.2f}."
+    )
+    note = (
+        f"{words.count(len(sample), 'customer')} drawn at random, {IN_ANY_CASE} of each segment (or all) in any case; "
+        "log axes. Drag to turn, scroll to zoom."
+    )
+    return Exhibit("cloud", "Customers in three dimensions", finding, sample, figure, note=note)
+
+
+def _scaled(values: Floats | Ints) -> Floats:
+    return np.asarray(np.log1p(values))

@@ -1,0 +1,32 @@
+"""Tables as HTML: numbers to the right, a persona's colour before its name."""
+
+import re
+from html import escape
+
+import pandas as pd
+
+_NUMBER = re.compile(r"[-<]?£?\d[\d,.]*( million)?%?|–")
+
+
+def html_table(name: str, table: pd.DataFrame, colours: list[str] | None = None) -> str:
+    """A table of formatted cells; ``colours`` puts a dot before the first cell of each row."""
+    right = [bool(table[column].map(_is_number).all()) for column in table.columns]
+    head = "".join(_cell("th", escape(column), number) for column, number in zip(table.columns, right, strict=True))
+    body = ""
+    for row, cells in enumerate(table.astype(str).itertuples(index=False, name=None)):
+        texts = [escape(cell) for cell in cells]
+        if colours:
+            texts[0] = f'<i class="swatch" style="background:{escape(colours[row])}"></i>{texts[0]}'
+        body += f"<tr>{''.join(_cell('td', text, number) for text, number in zip(texts, right, strict=True))}</tr>"
+    return (
+        f'<div class="scroll" tabindex="0"><table id="{name}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(tag: str, text: str, number: bool) -> str:
+    return f'<{tag} class="number">{text}</{tag}>' if number else f"<{tag}>{text}</{tag}>"
+
+
+def _is_number(cell: object) -> bool:
+    return _NUMBER.fullmatch(str(cell)) is not None

@@ -1,0 +1,47 @@
+"""How numbers are written in findings and tables."""
+
+from datetime import date, datetime
+
+import pandas as pd
+
+
+def pounds(amount: float) -> str:
+    """Money at a length that can be read aloud.
+
+    >>> pounds(12.3), pounds(-4567), pounds(1_234_567)
+    ('£12', '-£4,567', '£1.23 million')
+    """
+    sign, size = ("-" if amount <= -0.5 else ""), abs(amount)
+    return f"{sign}£{size / 1e6:.2f} million" if size >= 1e6 else f"{sign}£{size:,.0f}"
+
+
+def percent(share: float) -> str:
+    """A share of 1 in per cent: one decimal below 10 %; what can't be told is a dash.
+
+    >>> percent(0.1234), percent(0.0456), percent(0.00001), percent(0.0), percent(float("nan"))
+    ('12%', '4.6%', '<0.1%', '0%', '–')
+    """
+    if pd.isna(share):
+        return "–"
+    if 0 < share < 0.001:
+        return "<0.1%"
+    return f"{100 * share:.1f}%" if 0 < share < 0.0995 else f"{100 * share:.0f}%"
+
+
+def month(moment: pd.Timestamp | date) -> str:
+    """``November 2011``."""
+    return f"{moment:%B %Y}"
+
+
+def day(moment: datetime) -> str:
+    """``9 December 2011``."""
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number of things.
+
+    >>> count(1, "sale"), count(1200, "sale"), count(2, "country", "countries")
+    ('1 sale', '1,200 sales', '2 countries')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,79 @@
+"""How Kafka is reached: where it is, how the way there is locked, and who we are. Every client gets this one value."""
+
+import logging
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+# librdkafka would otherwise write lines of its own to standard error.
+_log = logging.getLogger("librdkafka")
+
+
+@dataclass(frozen=True, slots=True)
+class Brokers:
+    """Addresses (comma-separated) and security. Files are PEM; without ``ca_file`` the system's authorities count.
+
+    Shown as text it tells no secret.
+    """
+
+    servers: str
+    protocol: Protocol = "PLAINTEXT"
+    mechanism: Mechanism = "SCRAM-SHA-512"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether we say who we are with a name and a password."""
+        return self.protocol.startswith("SASL")
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the connection is TLS."""
+        return self.protocol.endswith("SSL")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What every confluent-kafka client is configured with, in librdkafka's terms."""
+        config: dict[str, Any] = {
+            "bootstrap.servers": self.servers,
+            "security.protocol": self.protocol,
+            "log.connection.close": False,
+            "logger": _log,
+        }
+        if self.authenticated:
+            config |= {
+                "sasl.mechanism": self.mechanism,
+                "sasl.username": self.username,
+                "sasl.password": self.password,
+            }
+        if self.encrypted:
+            files = {
+                "ssl.ca.location": self.ca_file,
+                "ssl.certificate.location": self.certificate_file,
+                "ssl.key.location": self.key_file,
+            }
+            config |= {name: str(file) for name, file in files.items() if file is not None}
+        return config
+
+    def tls(self) -> ssl.SSLContext | None:
+        """The same encryption for Python's own clients; None without any."""
+        if not self.encrypted:
+            return None
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.certificate_file is not None:
+            context.load_cert_chain(self.certificate_file, self.key_file)
+        return context
+
+    def __str__(self) -> str:
+        if self.protocol == "PLAINTEXT":
+            return self.servers
+        who = f", {self.mechanism} as {self.username}" if self.authenticated else ""
+        return f"{self.servers} ({self.protocol}{who})"

@@ -1,0 +1,43 @@
+"""Models in files: the JSON spec, which is all that Segue ever loads. Nothing here unpickles anything."""
+
+import re
+from pathlib import Path
+
+from models.segment_model import ModelError, SegmentModel, from_json
+
+# No model that a person can act on comes near this.
+_MAX_BYTES = 10_000_000
+_NOT_A_NUMBER = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
+_NOT_FINITE = "not a segment model: it holds NaN or Infinity where a finite number belongs"
+_MAGIC = (
+    (b"PK\x03\x04", "a skops or zip file"),
+    (b"\x1f\x8b", "a compressed file"),
+    (b"\x80", "a pickle"),
+    (b"\x78", "a compressed pickle"),
+)
+
+
+def read_model(path: Path) -> SegmentModel:
+    """Read a JSON spec and check all of it.
+
+    Raises
+    ------
+    ModelError
+        If the file is something else, is cut off, misses a field, or holds numbers that can't make a model. The
+        message is one line that begins with the file's name.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"{path}: can't be read ({error.strerror})") from error
+    kind = next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
+    if kind is not None:
+        raise ModelError(f"{path.name}: is {kind}; Segue loads nothing but the JSON of `segue models export`")
+    if len(content) > _MAX_BYTES:
+        raise ModelError(f"{path.name}: too large for a segment model")
+    try:
+        return from_json(content)
+    except ModelError as error:
+        reason = _NOT_FINITE if _NOT_A_NUMBER.search(content) else str(error)
+        raise ModelError(f"{path.name}: {reason}") from error

@@ -1,0 +1,179 @@
+"""Whom to win back: customers who are slipping away and have spent a lot, kept in a SQLite file as they come and go.
+
+An example of a service that subscribes to Segue. It needs confluent-kafka and nothing of Segue itself. Why it misses
+nothing and counts nothing twice is in docs/subscribing.md.
+"""
+
+import argparse
+import json
+import signal
+import sqlite3
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+SCHEMA = """
+create table if not exists choice (segment text not null, spent text not null);
+create table if not exists offsets (
+    topic text not null, partition integer not null, next_offset integer not null, primary key (topic, partition)
+);
+create table if not exists seen (customer_id text primary key, sequence integer not null);
+create table if not exists reengagement (
+    customer_id text primary key, entered_at text not null, spent text not null, sequence integer not null
+);
+"""
+
+
+class Choice(NamedTuple):
+    """Whom the list is for: customers in ``segment`` who had spent more than ``spent`` when they entered it."""
+
+    segment: str
+    spent: Decimal
+
+
+class State(NamedTuple):
+    """Where a customer stands, whichever topic says so."""
+
+    customer_id: str
+    sequence: int
+    segment: str
+    since: str
+    spent: str
+    is_snapshot: bool
+
+
+def read(event: bytes) -> State:
+    """A change or a latest state; fields that we don't know are none of our business."""
+    content: dict[str, Any] = json.loads(event)
+    data = content["data"]
+    segment, since = ("to", "effective_at") if content["type"] == "segue.segment.changed.v1" else ("segment", "since")
+    return State(
+        data["customer_id"],
+        data["sequence"],
+        data[segment]["id"],
+        data[since],
+        data["monetary"],
+        content.get("snapshot", False),
+    )
+
+
+class Store:
+    """The list, what has been seen, and how far the topics have been read: one file, so one transaction."""
+
+    def __init__(self, file: Path | str, choice: Choice) -> None:
+        self._choice = choice
+        self._sqlite = sqlite3.connect(file, isolation_level="IMMEDIATE", timeout=30)
+        self._sqlite.execute("pragma journal_mode = wal")  # whoever reads the list does not wait for us
+        self._sqlite.executescript(SCHEMA)
+        with self._sqlite:
+            if self._sqlite.execute("select 1 from choice").fetchone() is None:
+                self._sqlite.execute("insert into choice values (?, ?)", (choice.segment, str(choice.spent)))
+        segment, spent = self._sqlite.execute("select segment, spent from choice").fetchone()
+        if Choice(segment, Decimal(spent)) != choice:
+            raise SystemExit(f"{file} is a list of {segment} over {spent}; choose another file for another list")
+
+    def offsets(self) -> dict[tuple[str, int], int]:
+        """The next offset by topic and partition; empty in a new file."""
+        rows = self._sqlite.execute("select topic, partition, next_offset from offsets")
+        return {(topic, partition): offset for topic, partition, offset in rows}
+
+    def save(self, states: list[State], offsets: dict[tuple[str, int], int]) -> None:
+        """Take in what was read together with how far, or nothing of it."""
+        with self._sqlite:
+            for state in states:
+                self._take(state)
+            self._sqlite.executemany(
+                "insert into offsets values (?, ?, ?) on conflict do update set next_offset = excluded.next_offset",
+                [(*place, offset) for place, offset in offsets.items()],
+            )
+
+    def _take(self, state: State) -> None:
+        seen = self._sqlite.execute("select sequence from seen where customer_id = ?", (state.customer_id,)).fetchone()
+        known = 0 if seen is None else seen[0]
+        # What we know already is a repeat; a snapshot of what we know may mend our row.
+        if state.sequence < known or (state.sequence == known and not state.is_snapshot):
+            return
+        self._sqlite.execute("insert or replace into seen values (?, ?)", (state.customer_id, state.sequence))
+        if state.segment == self._choice.segment and Decimal(state.spent) > self._choice.spent:
+            row = (state.customer_id, state.since, state.spent, state.sequence)
+            self._sqlite.execute("insert or replace into reengagement values (?, ?, ?, ?)", row)
+        else:
+            self._sqlite.execute("delete from reengagement where customer_id = ?", (state.customer_id,))
+
+
+def beginning(consumer: Consumer, changes: str, states: str) -> dict[tuple[str, int], int]:
+    """Where a new file begins: all states from the first, changes from what is their end at this moment."""
+    places = {}
+    for topic, end in ((changes, 1), (states, 0)):
+        for partition in _partitions(consumer, topic):
+            places[topic, partition] = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[end]
+    return places
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[int]:
+    """The partitions of a topic, once it is there."""
+    while True:
+        found = consumer.list_topics(timeout=10).topics.get(topic)
+        if found is not None and found.partitions:
+            return sorted(found.partitions)
+        time.sleep(0.5)
+
+
+def subscribe(consumer: Consumer, store: Store, changes: str, states: str, batch: int) -> None:
+    """Keep the list up to date until somebody ends the process."""
+    if not store.offsets():
+        store.save([], beginning(consumer, changes, states))
+    consumer.assign([TopicPartition(*place, offset) for place, offset in store.offsets().items()])
+    stopping: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
+    signal.signal(signal.SIGINT, lambda number, frame: stopping.append(number))
+    while not stopping:
+        messages: list[Any] = [message for message in consumer.consume(batch, timeout=0.2) if not _is_trouble(message)]
+        if messages:
+            offsets = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
+            store.save([read(message.value()) for message in messages], offsets)
+
+
+def _is_trouble(message: Any) -> bool:
+    error = message.error()
+    if error is not None:
+        if error.fatal():
+            raise KafkaException(error)
+        sys.stderr.write(f"{error.str()}; going on\n")
+    return error is not None
+
+
+def main() -> None:
+    """Read the command line and subscribe."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092")
+    parser.add_argument(
+        "--file", type=Path, default=Path("reengagement.sqlite"), help="the list, and all that it needs"
+    )
+    parser.add_argument("--segment", default="at_risk", help="the segment's id; models differ in which they have")
+    parser.add_argument("--spent", type=Decimal, default=Decimal(1000), help="more than this, when they entered")
+    parser.add_argument("--changes-topic", default="segue.segment-changes.v1")
+    parser.add_argument("--segments-topic", default="segue.customer-segments.v1")
+    parser.add_argument("--batch", type=int, default=500, help="records in a transaction at most")
+    given = parser.parse_args()
+    consumer = Consumer(
+        {
+            "bootstrap.servers": given.bootstrap_servers,
+            "group.id": "reengagement",  # asked for, but not used: the offsets are in our file
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    store = Store(given.file, Choice(given.segment, given.spent))
+    try:
+        subscribe(consumer, store, given.changes_topic, given.segments_topic, given.batch)
+    finally:
+        consumer.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""``segue models``: what is registered, what another model would change, and putting one in force."""
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import msgspec
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy import Engine
+
+from batch.compare import Comparison, compare
+from batch.export import Format, write_model
+from batch.stream_profiles import standing_profiles
+from data import progress, registry
+from data.database import engine
+from data.model_files import read_model
+from models.segment_model import SegmentModel
+from segue import activation
+from segue.cli import options
+from segue.cli.console import doing, fail, output, table, words
+from segue.demo import MAX_LAG
+from segue.replaying import Session, session
+from segue.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Look at models, compare them, and put one in force.")
+
+_HELP = "A version, enough of it to tell which, `champion`, or `challenger`."
+Model = Annotated[str, typer.Argument(metavar="MODEL", help=_HELP)]
+
+
+@app.command("list")
+def list_models(as_json: options.AsJson = False) -> None:
+    """List the registered models, oldest first."""
+    entries = registry.entries(engine(Settings().database))
+    if as_json:
+        found = [_entry(entry) for entry in entries]
+        output.print_json(msgspec.json.encode(found).decode())
+        return
+    rows = [
+        [
+            entry.model.version,
+            ", ".join(entry.aliases) or "—",
+            str(entry.partitions or "—"),
+            f"{entry.model.monetary}, {entry.model.transform}",
+            f"{entry.model.metadata.get('customers', 0):,}",
+            _number(entry.model.metadata.get("silhouette")),
+            str(entry.model.metadata.get("dataset", "—")),
+            f"{entry.created_at:%Y-%m-%d %H:%M}",
+        ]
+        for entry in entries
+    ]
+    columns = ["version", "alias", "in force", "definition", "customers", "silhouette", "fitted on", "registered"]
+    output.print(table("Models", columns, rows))
+
+
+@app.command()
+def show(model: Model = registry.CHAMPION, as_json: options.AsJson = False) -> None:
+    """Show one model: its definition, its segments, and where it comes from."""
+    found = registry.find(engine(Settings().database), model)
+    if as_json:
+        output.print_json(msgspec.json.encode(found).decode())
+        return
+    sizes = found.metadata.get("sizes", {})
+    rows = [
+        [segment.name, f"{sizes.get(segment.id, 0):,}", *(f"{number:+.2f}" for number in segment.centroid)]
+        for segment in found.segments
+    ]
+    columns = ["persona", "customers", "recency", "frequency", "monetary"]
+    output.print(table(f"Model {found.version}: centres in standard deviations", columns, rows))
+    for name, value in {"monetary": found.monetary, "transform": found.transform, **found.metadata}.items():
+        if name not in ("sizes", "k_curve"):
+            output.print(f"{name.replace('_', ' ')}: {value}", markup=False)
+
+
+@app.command("compare")
+def compare_models(
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help=_HELP)] = registry.CHAMPION,
+    after: Annotated[str, typer.Argument(metavar="AFTER", help=_HELP)] = registry.CHALLENGER,
+    limit: Annotated[int, typer.Option(min=0, help="How many customers to name, the biggest spenders first.")] = 10,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result, with everybody who moves, as JSON.")
+    ] = False,
+) -> None:
+    """Say who would move if AFTER replaced BEFORE now: on the stream's customers, as of its event time."""
+    postgres = engine(Settings().database)
+    with doing("Comparing"):
+        models = registry.find(postgres, before), registry.find(postgres, after)
+        found = compare(standing_profiles(postgres), *models)
+    if as_json:
+        output.print_json(msgspec.json.encode(_comparison(found)).decode())
+    else:
+        _print_comparison(found, postgres, limit)
+
+
+@app.command()
+def activate(
+    model: Model,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until all customers are rescored.")] = False,
+) -> None:
+    """Put a model in force: from here on in the log, it decides.
+
+    The model goes into every partition as a record. Workers apply it in its place between transactions and rescore
+    their customers in chunks, while transactions go on. `segue models compare` shows beforehand who will move.
+    """
+    settings = Settings()
+    postgres = engine(settings.database)
+    chosen = registry.find(postgres, model)
+    if activation.crown_before_the_start(postgres, chosen):
+        words.print(f"No worker has started yet: they will start with {chosen.version}, the champion.")
+        return
+    with session(settings, MAX_LAG) as open_session:
+        sent = activation.activate(open_session, chosen)
+        words.print(f"{chosen.version} is in the log of all {len(sent.ends)} partitions, and the champion.")
+        if not no_wait:
+            _wait(open_session, sent)
+            words.print("All customers are rescored.")
+
+
+@app.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="The JSON of a model.", exists=True, dir_okay=False)],
+) -> None:
+    """Register a model from a file that `segue models export` wrote, after checking all of it."""
+    model = read_model(file)
+    alias = registry.register(engine(Settings().database), model)
+    words.print(f"Registered as {model.version}, the {alias}.")
+
+
+@app.command()
+def export(
+    model: Model = registry.CHAMPION,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", "-o", help="Where to write it; by default the version in this folder.", dir_okay=False),
+    ] = None,
+    form: Annotated[
+        Format,
+        typer.Option("--format", help="`json` for services, `skops` for scikit-learn; `joblib` is a pickle."),
+    ] = "json",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Write a model to a file: the JSON that services load, or a scikit-learn pipeline."""
+    found = registry.find(engine(Settings().database), model)
+    path = out or Path(f"{found.version}.{form}")
+    if path.exists() and not force:
+        fail(f"{path} exists: choose another name, or use --force")
+    if not path.absolute().parent.is_dir():
+        fail(f"{path.absolute().parent} is not a folder: make it first")
+    write_model(found, path, form)
+    words.print(f"Written to {path}")
+    if form == "joblib":
+        words.print("Whoever loads a joblib file runs what is in it: hand out the skops one.", style="yellow")
+
+
+def _wait(open_session: Session, sent: activation.Activation) -> None:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    try:
+        with Progress(*columns, console=words) as bar:
+            task = bar.add_task("waiting for a worker", total=None)
+
+            def display(state: activation.Advance) -> None:
+                what = f"{state.records:,} records before it" if state.records else "rescoring customers"
+                bar.update(task, description=what, total=state.customers, completed=state.customers - state.waiting)
+
+            activation.wait(open_session, sent, display)
+    except KeyboardInterrupt:
+        words.print("The workers go on by themselves; `segue models list` shows what is in force.")
+        raise
+
+
+def _print_comparison(found: Comparison, postgres: Engine, limit: int) -> None:
+    names = {segment.id: segment.name for model in (found.before, found.after) for segment in model.segments}
+    columns = [f"{found.before.version} ↓", *(names[column] for column in found.matrix.columns)]
+    rows = [
+        [names[str(row)], *(f"{count:,}" if count else "·" for count in counts)]
+        for row, *counts in found.matrix.itertuples()
+    ]
+    moment = progress.event_time(postgres)
+    as_of = "before the first tick" if moment is None else f"as of {moment:%Y-%m-%d %H:%M}"
+    output.print(table(f"Customers {as_of}, under {found.after.version} →", columns, rows))
+    output.print(f"{len(found.movers):,} of {found.customers:,} customers would move ({found.share:.1%}).")
+    if limit and len(found.movers):
+        people = [
+            [str(who), names[before], names[after], f"{recency:,}", f"{frequency:,}", f"£{monetary:,.2f}"]
+            for who, before, after, recency, frequency, monetary in found.movers.head(limit).itertuples()
+        ]
+        columns = ["customer", "from", "to", "days since", "orders", "spent"]
+        output.print(table("Who would move, biggest spenders first", columns, people))
+
+
+def _comparison(found: Comparison) -> dict[str, Any]:
+    return {
+        "before": found.before.version,
+        "after": found.after.version,
+        "customers": found.customers,
+        "moving": len(found.movers),
+        "share": found.share,
+        "matrix": found.matrix.to_dict("index"),
+        "movers": found.movers.reset_index().to_dict("records"),
+    }
+
+
+def _entry(entry: registry.Entry) -> dict[str, Any]:
+    model: SegmentModel = entry.model
+    return {
+        "version": model.version,
+        "aliases": entry.aliases,
+        "partitions": entry.partitions,
+        "created_at": entry.created_at,
+        "monetary": model.monetary,
+        "transform": model.transform,
+        "metadata": model.metadata,
+    }
+
+
+def _number(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else "—"

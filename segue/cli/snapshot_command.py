@@ -1,0 +1,35 @@
+"""``segue publish-snapshot``: say every customer's segment again."""
+
+import typer
+
+from data.database import engine
+from data.log import Log, create_topics
+from segue.cli.console import doing, fail, words
+from segue.settings import Settings
+from stream_app.publisher import PublishError
+from stream_app.snapshot import publish_snapshot
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="publish-snapshot")(publish)
+
+
+def publish() -> None:
+    """Publish every customer's segment again, flagged as snapshot, so that subscribers can repair themselves.
+
+    It goes to the topic of customer segments, and may run at any time, beside workers too. It also fills that topic
+    anew after a broker has lost it.
+    """
+    settings = Settings()
+    if settings.partitions:
+        create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
+    log = Log(settings.brokers, settings.segments_topic)
+    log.identity(settings.log_id)
+    log.close()
+    try:
+        with doing("Publishing"):
+            count = publish_snapshot(engine(settings.database), settings.brokers, settings.segments_topic)
+    except PublishError as error:
+        fail(f"the broker refuses a record: {error}")
+    words.print(f"{count:,} customers published to {settings.segments_topic}")

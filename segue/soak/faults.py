@@ -1,0 +1,119 @@
+"""What can go wrong with a running stack. Each fault strikes, lasts, and is over when its function returns."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import psycopg
+
+from segue.stack.apache.broker import ApacheBroker
+from segue.stack.stack import Stack
+
+Fault = Callable[[Stack, random.Random], None]
+
+_LOOK_SECONDS = 0.01
+_CUT_SECONDS = 3.0
+_CUT = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE application_name = 'segue-worker' AND (state <> 'idle' OR %s)
+"""
+
+
+def worker_killed(stack: Stack, rng: random.Random) -> None:
+    """A worker is gone at once, in whatever it was doing; its supervisor starts it again."""
+    with suppress(ProcessLookupError):
+        os.kill(rng.choice(stack.workers).pid, signal.SIGKILL)
+
+
+def worker_paused(stack: Stack, rng: random.Random) -> None:
+    """A worker stands still, but not for long enough to be given up."""
+    _pause(rng.choice(stack.workers).pid, stack.session_timeout / 2)
+
+
+def worker_becomes_a_zombie(stack: Stack, rng: random.Random) -> None:
+    """A worker stands still until others have taken its partitions over, and then goes on as if nothing were."""
+    _pause(rng.choice(stack.workers).pid, stack.session_timeout * 1.5 + rng.random() * 2)
+
+
+def broker_restarted(stack: Stack, rng: random.Random) -> None:
+    """The broker is stopped cleanly and started again."""
+    _apache(stack).stop()
+    _apache(stack).restart()
+
+
+def broker_killed(stack: Stack, rng: random.Random) -> None:
+    """The broker crashes, and is started again."""
+    _apache(stack).kill()
+    _apache(stack).restart()
+
+
+def broker_away(stack: Stack, rng: random.Random) -> None:
+    """There is no broker for longer than a session lasts."""
+    _apache(stack).kill()
+    time.sleep(stack.session_timeout * 1.5 + rng.random() * 5)
+    _apache(stack).restart()
+
+
+def postgres_restarted(stack: Stack, rng: random.Random) -> None:
+    """Postgres is stopped cleanly and started again."""
+    stack.postgres.halt("fast")
+    stack.postgres.resume()
+
+
+def postgres_killed(stack: Stack, rng: random.Random) -> None:
+    """Postgres crashes, and recovers from its write-ahead log."""
+    stack.postgres.halt("immediate")
+    stack.postgres.resume()
+
+
+def postgres_away(stack: Stack, rng: random.Random) -> None:
+    """There is no Postgres for a while."""
+    stack.postgres.halt("fast")
+    time.sleep(5 + rng.random() * 10)
+    stack.postgres.resume()
+
+
+def connections_cut(stack: Stack, rng: random.Random) -> None:
+    """Workers lose their connections to Postgres in the middle of a transaction."""
+    deadline = time.monotonic() + _CUT_SECONDS
+    with psycopg.connect(stack.postgres.url, autocommit=True) as connection:
+        while not _cut(connection, time.monotonic() > deadline):
+            time.sleep(_LOOK_SECONDS)
+
+
+FAULTS: dict[str, Fault] = {
+    fault.__name__.replace("_", " "): fault
+    for fault in (
+        worker_killed,
+        worker_paused,
+        worker_becomes_a_zombie,
+        broker_restarted,
+        broker_killed,
+        broker_away,
+        postgres_restarted,
+        postgres_killed,
+        postgres_away,
+        connections_cut,
+    )
+}
+
+
+def _pause(pid: int, seconds: float) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _cut(connection: psycopg.Connection[tuple[int]], idle_too: bool) -> bool:
+    row = connection.execute(_CUT, [idle_too]).fetchone()
+    return idle_too or (row is not None and row[0] > 0)
+
+
+def _apache(stack: Stack) -> ApacheBroker:
+    assert isinstance(stack.broker, ApacheBroker), "an embedded broker forgets everything when it is stopped"  # noqa: S101
+    return stack.broker

@@ -1,0 +1,209 @@
+"""A new model is put in force while transactions stream in: everybody is rescored, once, and nothing else moves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+
+import msgspec
+import pandas as pd
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from sqlalchemy import select
+
+from batch.compare import compare
+from batch.fit import fit
+from batch.profiles import histories, profiles_as_of
+from batch.stream_profiles import standing_profiles
+from data import progress, registry
+from data.dataset import Dataset
+from data.tables import segment_changes
+from data.wire import ModelActivation, Tick, TransactionHeader
+from models.segment_model import SegmentModel
+from models.units import to_micros
+from producers.pace import Speed
+from producers.replay import Section, occurred_at, split, whole
+from segue import activation
+from segue.datasets import default_cutoff
+from segue.demo import differences, wait_for_worker
+from segue.replaying import session
+from segue.settings import Settings
+from segue.stack.stack import Stack
+from tests.support.local import Local, applied, local, stored, wait_until
+
+Moves = dict[str, tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def challenger(dataset: Dataset) -> SegmentModel:
+    """Four segments of gross money, fitted on everything."""
+    return fit(_everybody(dataset), k=4, monetary="gross").model
+
+
+def test_activating_a_model_during_a_replay_moves_whom_compare_says_and_reconciles(
+    dataset: Dataset, model: SegmentModel, challenger: SegmentModel, tmp_path: Path
+) -> None:
+    with local(tmp_path, model, {"SEGUE_BATCH_SIZE": "500"}) as run:
+        registry.register(run.postgres, challenger)
+        first_year, second_year = split(whole(dataset), dataset, to_micros(default_cutoff(dataset)))
+        run.replay(dataset, first_year)
+        with replaying(run, dataset, second_year):
+            before = applied(run)
+            segue(run, "models", "activate", challenger.version)
+            assert progress.customers_outdated(run.postgres) == 0
+            assert before < applied(run) < len(dataset.transactions)
+        run.replay(dataset, run.replaying.resumed(dataset, second_year))
+        assert registry.champion_version(run.postgres) == challenger.version
+        assert moves(run) == expected_moves(run, dataset, model, challenger)
+        assert differences(run.settings.database, dataset).empty
+        of_stream = json.loads(segue(run, "fit", "--from-stream", "--dry-run", "--json"))
+        assert of_stream["version"] == fit(_everybody(dataset), champion=challenger).model.version
+
+
+def test_a_worker_killed_in_the_middle_of_rescoring_goes_on_with_the_rest(
+    dataset: Dataset, model: SegmentModel, challenger: SegmentModel, tmp_path: Path
+) -> None:
+    moments = occurred_at(dataset)
+    beginning = Section(0, 5_000, int(moments[0]), int(moments[4_999]))
+    results = []
+    for kill in (False, True):
+        # Small chunks, so that there is a middle.
+        with local(tmp_path / str(kill), model, {"SEGUE_BATCH_SIZE": "20"}) as run:
+            run.replay(dataset, beginning)
+            registry.register(run.postgres, challenger)
+            beforehand = compare(standing_profiles(run.postgres), model, challenger).movers
+            sent = activation.activate(run.replaying, challenger)
+            if kill:
+                _kill_in_the_middle(run)
+            activation.wait(run.replaying, sent, lambda _: None)
+            assert moves(run) == _as_moves(beforehand)
+            assert differences(run.settings.database, dataset).empty
+            results.append((stored(run.postgres), subscribed(run)))
+    assert results[0] == results[1]
+
+
+def test_before_any_worker_has_started_the_alias_is_all_there_is_to_move(
+    model: SegmentModel, challenger: SegmentModel, tmp_path: Path
+) -> None:
+    with Stack(tmp_path) as stack:
+        settings = Settings(state_dir=tmp_path)
+        with session(settings, max_lag=1_000) as open_session:
+            postgres = open_session.postgres
+            for each in (model, challenger):
+                registry.register(postgres, each)
+            with pytest.raises(activation.ActivationError, match="partition 0, 1, 2, 3 yet: start one"):
+                activation.activate(open_session, challenger)
+            assert activation.crown_before_the_start(postgres, challenger)
+            stack.start_worker()
+            wait_for_worker(open_session)
+            assert {row.model_version for row in progress.partitions(postgres)} == {challenger.version}
+            assert not activation.crown_before_the_start(postgres, model)
+            assert registry.champion_version(postgres) == challenger.version
+
+
+def _everybody(dataset: Dataset) -> pd.DataFrame:
+    return profiles_as_of(dataset.transactions, dataset.report.last + timedelta(days=1))
+
+
+def segue(run: Local, *arguments: str) -> str:
+    """What a command prints on standard output; it must succeed."""
+    command = [sys.executable, "-m", "segue", *arguments]
+    environment = os.environ | {"SEGUE_STATE_DIR": str(run.stack.state_dir)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextmanager
+def replaying(run: Local, dataset: Dataset, section: Section) -> Iterator[None]:
+    """A replay in the background, slow enough to be under way all the time; stopped at the end of the block."""
+    replay = run.replaying.replay(dataset, lambda _: None)
+    thread = Thread(target=replay.run, args=(section, Speed.parse("5d/s")))
+    thread.start()
+    try:
+        yield
+    finally:
+        replay.stop()
+        thread.join()
+
+
+def _kill_in_the_middle(run: Local) -> None:
+    """SIGKILL while some customers are under the new model and others are not."""
+    everybody = progress.customers_known(run.postgres)
+    wait_until(lambda: 0 < progress.customers_outdated(run.postgres) < everybody * 3 // 4)
+    os.kill(run.worker.pid, signal.SIGKILL)
+    assert progress.customers_outdated(run.postgres) > 0
+
+
+def moves(run: Local) -> Moves:
+    """Everybody whom a model has moved; nobody twice."""
+    change = segment_changes.c
+    query = select(change.customer_id, change.from_segment, change.to_segment).where(change.cause == "model")
+    with run.postgres.connect() as connection:
+        rows = connection.execute(query).all()
+    found = {row.customer_id: (row.from_segment, row.to_segment) for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def expected_moves(run: Local, dataset: Dataset, before: SegmentModel, after: SegmentModel) -> Moves:
+    """Whom :func:`compare` moves, on profiles counted with pandas from what lies before the model in the log."""
+    known, as_of = _before_the_model(run)
+    transactions = dataset.transactions
+    seen = transactions[transactions["transaction_id"].isin(known)]
+    profiles = histories(seen)
+    profiles = profiles[profiles["frequency"] > 0]
+    moment = pd.concat([profiles["last_event_at"], pd.Series(as_of).reindex(profiles.index)], axis=1).max(axis=1)
+    profiles["recency_days"] = (moment - profiles["last_purchase_at"]).dt.days
+    return _as_moves(compare(profiles, before, after).movers)
+
+
+def _as_moves(movers: pd.DataFrame) -> Moves:
+    return dict(zip(movers.index, zip(movers["before"], movers["after"], strict=True), strict=True))
+
+
+def _before_the_model(run: Local) -> tuple[set[str], dict[str, pd.Timestamp]]:
+    """Transactions before the model in their partition, and the newest tick before it for each of their customers."""
+    decoder = msgspec.json.Decoder(TransactionHeader | Tick | ModelActivation)
+    known: set[str] = set()
+    as_of: dict[str, pd.Timestamp] = {}
+    for partition in range(run.replaying.identity.partitions):
+        tick = pd.Timestamp.min.tz_localize("UTC")
+        own: set[str] = set()
+        for value in _records(run, partition):
+            match decoder.decode(value):
+                case TransactionHeader() as transaction:
+                    known.add(transaction.transaction_id)
+                    own.add(transaction.customer_id)
+                case Tick(at):
+                    tick = max(tick, pd.Timestamp(at))
+                case _:
+                    break
+        else:
+            raise AssertionError(f"there is no model in partition {partition}")
+        as_of |= dict.fromkeys(own, tick)
+    return known, as_of
+
+
+def _records(run: Local, partition: int) -> Iterator[bytes]:
+    topic = run.settings.transactions_topic
+    consumer = Consumer(
+        {**run.settings.brokers.config, "group.id": "test", "enable.auto.commit": False, "enable.partition.eof": True}
+    )
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
+    try:
+        while (message := consumer.poll(10)) is not None and not message.error():
+            yield message.value() or b""
+    finally:
+        consumer.close()
+
+
+def subscribed(run: Local) -> dict[tuple[str, int], dict[str, object]]:
+    """What a subscriber has who drops repeats."""
+    return {(event["customer_id"], event["sequence"]): event for event in run.topic()}

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from sqlalchemy import Engine
+
+from data import registry
+from data.database import engine, migrate
+from models.personas import name_segments
+from models.segment_model import SegmentModel, build
+
+
+def model(number: int) -> SegmentModel:
+    centroids = np.array([[1.0, -1.0, -1.0], [-1.3, 1.9, 1.5], [-0.6, 0.2, float(number)]])
+    metadata = {"customers": number, "k_curve": [{"k": 2, "silhouette": None}]}
+    return build("net", "log1p", (4.0, 1.0, 6.0), (1.0, 1.0, 1.0), name_segments(centroids), metadata)
+
+
+ONE, TWO, THREE = model(1), model(2), model(3)
+
+
+@pytest.fixture
+def postgres(database_url: str) -> Engine:
+    migrate(database_url)
+    return engine(database_url)
+
+
+def test_the_first_model_is_the_champion_and_the_newest_after_it_the_challenger(postgres: Engine) -> None:
+    assert registry.champion(postgres) is None
+    assert [registry.register(postgres, each) for each in (ONE, TWO, THREE, ONE)] == [
+        "champion",
+        "challenger",
+        "challenger",
+        "champion",
+    ]
+    assert [(entry.model, entry.aliases) for entry in registry.entries(postgres)] == [
+        (ONE, ("champion",)),
+        (TWO, ()),
+        (THREE, ("challenger",)),
+    ]
+    assert registry.champion(postgres) == ONE
+
+
+def test_a_challenger_that_is_crowned_is_the_champion_and_nothing_else(postgres: Engine) -> None:
+    for each in (ONE, TWO):
+        registry.register(postgres, each)
+    with postgres.begin() as connection:
+        registry.crown(connection, TWO.version)
+    with postgres.connect() as connection:
+        assert registry.aliases(connection) == {"champion": TWO.version}
+
+
+def test_crowning_another_model_leaves_the_challenger_alone(postgres: Engine) -> None:
+    for each in (ONE, TWO, THREE):
+        registry.register(postgres, each)
+    with postgres.begin() as connection:
+        registry.crown(connection, TWO.version)
+        assert registry.aliases(connection) == {"champion": TWO.version, "challenger": THREE.version}
+
+
+def test_a_model_that_is_registered_again_stays_what_it_was(postgres: Engine) -> None:
+    registry.register(postgres, ONE)
+    same = build(ONE.monetary, ONE.transform, ONE.means, ONE.scales, ONE.segments, {"customers": 99})
+    assert same.version == ONE.version
+    registry.register(postgres, same)
+    assert registry.load(postgres, ONE.version) == ONE
+
+
+def test_a_model_is_found_by_alias_by_version_and_by_a_part_of_it(postgres: Engine) -> None:
+    for each in (ONE, TWO):
+        registry.register(postgres, each)
+    for name in ("challenger", TWO.version, TWO.version[3:9]):
+        assert registry.find(postgres, name) == TWO
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("k3-", "k3-.* or k3-"), ("k9", "no model k9 is registered"), ("", "no model"), ("%", "no model")],
+)
+def test_a_name_that_means_no_model_or_several_is_refused(postgres: Engine, name: str, reason: str) -> None:
+    for each in (ONE, TWO):
+        registry.register(postgres, each)
+    with pytest.raises(LookupError, match=reason):
+        registry.find(postgres, name)
+
+
+def test_models_that_are_not_there_are_not_loaded(postgres: Engine) -> None:
+    registry.register(postgres, ONE)
+    assert registry.load_all(postgres, [ONE.version, "k1-unheard-of"]) == {ONE.version: ONE}
+    with pytest.raises(LookupError, match="no model k1-unheard-of is registered"):
+        registry.load(postgres, "k1-unheard-of")

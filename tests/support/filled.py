@@ -1,0 +1,43 @@
+"""A stream's tables filled at once, as a worker that has done a whole dataset would leave ledger and profiles."""
+
+from datetime import datetime
+
+import pandas as pd
+from psycopg import Connection
+from sqlalchemy import Engine
+
+from batch.profiles import histories
+from models.segment_model import SegmentModel
+
+LEDGER = ("customer_id", "transaction_id", "occurred_at", "kind", "amount", "country")
+PROFILES = ("customer_id", "first_purchase_at", "last_purchase_at", "last_event_at", "frequency", "gross", "returned")
+MONEY_UNITS = 10_000
+
+
+def fill(engine: Engine, transactions: pd.DataFrame, model: SegmentModel, event_time: datetime) -> None:
+    """Fill the tables of a registered model; segments are left out, and everybody is in partition 0."""
+    money = transactions["amount_units"].map(_money)
+    counted = histories(transactions)
+    amounts = {"gross": counted["gross_units"].map(_money), "returned": counted["returned_units"].map(_money)}
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, Connection)
+        _copy(driver, "transactions", LEDGER, transactions.assign(amount=money))
+        rest = {"partition": 0, "country": "Nowhere", "sequence": 0, "model_version": model.version}
+        _copy(driver, "customers", (*PROFILES, *rest), counted.assign(**amounts, **rest).reset_index())
+        driver.execute(
+            "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, event_time, model_version) "
+            "VALUES (0, 'log', 1, 1, 'worker', %s, %s)",
+            [event_time, model.version],
+        )
+        driver.commit()
+
+
+def _copy(driver: "Connection[tuple[object, ...]]", table: str, columns: tuple[str, ...], rows: pd.DataFrame) -> None:
+    content = rows[list(columns)].to_csv(index=False, header=False)
+    with driver.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)".encode()) as copy:
+        copy.write(content)
+
+
+def _money(units: int) -> str:
+    return f"{units // MONEY_UNITS}.{units % MONEY_UNITS:04d}"

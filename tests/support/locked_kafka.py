@@ -1,0 +1,107 @@
+"""A real Apache Kafka whose door is locked: TLS, and a name and a password to get in."""
+
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from segue.stack.apache.java import classpath, java
+from segue.stack.processes import ChildProcess
+from tests.support.local import wait_until
+from tests.support.ports import free_ports
+
+USER, PASSWORD = "segue", "open sesame"
+_STORE_PASSWORD = "changeit"
+_JVM = ["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC"]
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=INSIDE
+listeners=LOCKED://127.0.0.1:{locked},INSIDE://127.0.0.1:{inside},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=LOCKED://127.0.0.1:{locked},INSIDE://127.0.0.1:{inside}
+listener.security.protocol.map=LOCKED:SASL_SSL,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.name.locked.sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
+listener.name.locked.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.locked.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
+ssl.keystore.type=PKCS12
+ssl.keystore.location={keystore}
+ssl.keystore.password={store_password}
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+"""
+
+
+@dataclass(frozen=True)
+class LockedKafka:
+    """Where the door is, and the certificate that says it is the right one."""
+
+    bootstrap_servers: str
+    ca_file: Path
+
+
+@contextmanager
+def locked_kafka(folder: Path) -> Iterator[LockedKafka]:
+    """A broker while the block runs."""
+    locked, inside, controller = free_ports(3)
+    keystore, ca_file, properties = folder / "broker.p12", folder / "ca.pem", folder / "server.properties"
+    _make_certificate(keystore, ca_file)
+    properties.write_text(
+        _PROPERTIES.format(
+            locked=locked,
+            inside=inside,
+            controller=controller,
+            user=USER,
+            password=PASSWORD,
+            keystore=keystore,
+            store_password=_STORE_PASSWORD,
+            data=folder / "data",
+        )
+    )
+    kafka = [java(), *_JVM, "-cp", classpath(folder)]
+    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    tool = [*kafka, "kafka.tools.StorageTool", "format", "--config", str(properties), f"--cluster-id={cluster}"]
+    scram = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
+    subprocess.run([*tool, "--add-scram", scram], check=True, capture_output=True)
+    broker = ChildProcess("kafka", [*kafka, "kafka.Kafka", str(properties)], {}, folder / "kafka.log")
+    broker.start()
+    try:
+        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{inside}", "log_level": 0})
+        wait_until(lambda: broker.exit_code is not None or _answers(admin))
+        assert broker.exit_code is None, (folder / "kafka.log").read_text()[-2_000:]
+        yield LockedKafka(f"127.0.0.1:{locked}", ca_file)
+    finally:
+        broker.stop()
+
+
+def _answers(admin: AdminClient) -> bool:
+    try:
+        admin.list_topics(timeout=1)
+    except KafkaException:
+        return False
+    return True
+
+
+def _make_certificate(keystore: Path, ca_file: Path) -> None:
+    """A certificate that vouches for itself, made by the tool that comes with Java."""
+    keytool = str(Path(java()).resolve().with_name("keytool"))
+    store = ["-keystore", str(keystore), "-storepass", _STORE_PASSWORD, "-alias", "kafka"]
+    extensions = ["-ext", "san=ip:127.0.0.1", "-ext", "bc:c=ca:true", "-ext", "ku:c=digitalSignature,keyCertSign"]
+    key = ["-genkeypair", "-keyalg", "RSA", "-keysize", "2048", "-validity", "30", "-storetype", "PKCS12"]
+    subprocess.run([keytool, *key, "-dname", "CN=127.0.0.1", *extensions, *store], check=True, capture_output=True)
+    subprocess.run([keytool, "-exportcert", "-rfc", "-file", str(ca_file), *store], check=True, capture_output=True)

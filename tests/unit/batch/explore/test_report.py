@@ -1,0 +1,101 @@
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from batch.explore.chapters import CHAPTERS, Source, chapters
+from batch.explore.report import is_report, page
+from batch.fit import FitError
+from data import synthetic
+from data.dataset import clean
+from tests.support.shop import raw_rows, sale
+
+
+def source_of(raw: pd.DataFrame, name: str = "a shop", **how: int) -> Source:
+    return Source(raw, clean(raw, name), **how)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def source() -> Source:
+    return source_of(synthetic.generate(customers=300, days=400, seed=3))
+
+
+@pytest.fixture(scope="module")
+def html(source: Source) -> str:
+    return page(source, list(chapters(source)))
+
+
+def test_the_page_asks_nobody_for_anything(html: str) -> None:
+    without_plotly = re.sub(r"<script>.*?</script>", "", html, count=1, flags=re.DOTALL)
+    assert not re.findall(r"""(?:src|href)=["'](?!#|data:)""", without_plotly)
+    assert "@import" not in without_plotly
+    assert "url(" not in without_plotly
+    assert len(html) < 8_000_000
+
+
+def test_every_exhibit_is_on_the_page_with_its_sentence(source: Source, html: str) -> None:
+    exhibits = [exhibit for chapter in chapters(source) for exhibit in chapter.exhibits]
+    found = re.search(r'id="figures">(.*?)</script>', html, flags=re.DOTALL)
+    assert found is not None
+    figures = json.loads(found[1])
+    assert set(figures) == {exhibit.id for exhibit in exhibits if exhibit.figure is not None}
+    assert len({exhibit.id for exhibit in exhibits}) == len(exhibits)
+    for exhibit in exhibits:
+        assert exhibit.finding.endswith(".")
+        assert f"<h3>{exhibit.title}</h3>" in html
+        shown = exhibit.figure is not None or exhibit.table is not None
+        assert (f'id="{exhibit.id}"' in html) == shown
+    for title, _ in CHAPTERS:
+        assert f"<h2>{title}</h2>" in html
+
+
+def test_the_same_data_make_the_same_page(source: Source, html: str) -> None:
+    again = source_of(source.raw)
+    assert page(again, list(chapters(again))) == html
+
+
+def test_what_a_file_says_is_text_and_never_markup() -> None:
+    evil = "</script><img src=x onerror=alert(1)>"
+    rows = [
+        (str(n), evil[:20] + str(n % 3), evil, 1, f"2011-01-{n % 27 + 1:02} 10:00", float(n + 1), f"c{n % 9}", evil, 0)
+        for n in range(60)
+    ]
+    shop = source_of(raw_rows(*rows), name=f"{evil}.csv", wanted_k=3)
+    html = page(shop, list(chapters(shop)))
+    assert "<img" not in html
+    assert html.count("</script>") == html.count("<script")
+    figures = html.split('id="figures">')[1]
+    assert figures.index("<") == figures.index("</script>")
+
+
+@pytest.mark.parametrize("days", [7, 40])
+def test_a_small_shop_has_a_page_too(days: int) -> None:
+    shop = source_of(synthetic.generate(customers=25, days=days, seed=5), wanted_k=2)
+    assert "<h2>The segments</h2>" in page(shop, list(chapters(shop)))
+
+
+def test_a_shop_without_returns_or_odd_codes_has_a_page_too() -> None:
+    rows = [sale(str(n), f"c{n % 8}", f"2011-{n % 5 + 1:02}-10 10:00", float(n + 1)) for n in range(50)]
+    shop = source_of(raw_rows(*rows), wanted_k=4)
+    html = page(shop, list(chapters(shop)))
+    assert "Nothing came back." in html
+    assert "Every stock code looks like a product" in html
+
+
+def test_too_few_customers_are_refused_in_one_line() -> None:
+    shop = source_of(raw_rows(sale("1", "a", "2011-01-03 10:00", 5.0)))
+    with pytest.raises(FitError, match="needs at least 2 different customers, but there are 1"):
+        list(chapters(shop))
+    shop = source_of(shop.raw, wanted_k=5)
+    with pytest.raises(FitError, match="needs at least 2 different customers, but there are 1"):
+        list(chapters(shop))
+
+
+def test_only_a_report_is_recognised_as_one(tmp_path: Path, html: str) -> None:
+    report, other, empty = (tmp_path / name for name in ("report.html", "other.html", "empty.html"))
+    report.write_text(html, encoding="utf-8")
+    other.write_text("<!doctype html><html></html>", encoding="utf-8")
+    empty.touch()
+    assert [is_report(path) for path in (report, other, empty)] == [True, False, False]

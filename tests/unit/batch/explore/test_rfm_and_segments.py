@@ -1,0 +1,132 @@
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import skew as scipy_skew
+
+from batch.choose_k import KChoice
+from batch.explore.chapters import Source
+from batch.explore.distributions import histograms, rfm_distributions, skewness
+from batch.explore.k_curve import elbow, separation, silhouettes, stability
+from batch.explore.segments import cloud, sampled, segment_profiles, segment_table, segmented, snake_plot
+from batch.fit import fit
+from batch.profiles import features, profiles_as_of
+from models.personas import ARCHETYPES
+from tests.support.retail import retail, rows
+
+
+@pytest.fixture(scope="module")
+def source() -> Source:
+    return Source(rows(), retail())
+
+
+def test_every_customer_is_in_one_bin_of_each_histogram(source: Source) -> None:
+    table = features(source.profiles, "net")
+    bins = histograms(table)
+    sums = bins.groupby(["feature", "scale"])["customers"].sum()
+    assert len(sums) == 6
+    assert (sums == len(table)).all()
+    area = bins["density"] * (bins["right"] - bins["left"])
+    np.testing.assert_allclose(area.groupby([bins["feature"], bins["scale"]]).sum(), 1)
+
+
+def test_bins_of_whole_numbers_hold_the_numbers_they_say(source: Source) -> None:
+    table = features(source.profiles, "net")
+    bins = histograms(table)
+    for feature in ("recency", "frequency"):
+        for row in bins[bins["feature"] == feature].itertuples():
+            assert row.customers == table[feature].between(row.low, row.high).sum()
+
+
+def test_skewness_is_scipys(source: Source) -> None:
+    table = features(source.profiles, "net")
+    skew = skewness(table)
+    for feature in table:
+        assert skew["raw"][feature] == pytest.approx(scipy_skew(table[feature], bias=False))
+        assert skew["log1p"][feature] == pytest.approx(scipy_skew(np.log1p(table[feature]), bias=False))
+    assert f"spent £{table['monetary'].median():,.0f}" in rfm_distributions(source.profiles, "net").finding
+
+
+def test_the_curves_are_those_that_the_choice_was_made_on(source: Source) -> None:
+    for exhibit, column in (
+        (elbow, "inertia"),
+        (silhouettes, "silhouette"),
+        (separation, "davies_bouldin"),
+        (stability, "stability"),
+    ):
+        shown = exhibit(source.choice, source.k)
+        assert shown.figure is not None
+        line, ring = shown.figure.data
+        assert dict(zip(line.x, line.y, strict=True)) == source.choice.curve[column].to_dict()
+        assert (list(ring.x), list(ring.y)) == ([source.k], [source.choice.curve[column][source.k]])
+
+
+def test_findings_about_k_say_what_the_curves_say() -> None:
+    curve = pd.DataFrame(
+        {
+            "inertia": [100.0, 60.0, 30.0],
+            "silhouette": [0.4, 0.5, 0.3],
+            "davies_bouldin": [0.9, 0.8, 0.7],
+            "stability": [0.95, 0.91, 0.85],
+        },
+        index=pd.Index([2, 3, 4], name="k"),
+    )
+    choice = KChoice(4, "k = 4: because.", curve)
+    assert elbow(choice, 4).finding == "k = 4: because. Going from 3 to 4 lowers the inertia by 50%."
+    assert elbow(choice, 2).finding == "k = 4: because."
+    assert silhouettes(choice, 4).finding == "It is best at k = 3 (0.50); k = 4 has 0.30."
+    assert separation(choice, 4).finding == "It is best at k = 4 (0.70)."
+    assert stability(KChoice(4, "", curve.assign(stability=np.nan)), 4).figure is None
+
+
+def test_segment_profiles_are_what_the_fitted_pipeline_gives(source: Source) -> None:
+    result = fit(profiles_as_of(retail().transactions, retail().report.last + timedelta(microseconds=1)), k=source.k)
+    assert source.model.version == result.model.version
+    table = features(source.profiles, "net")
+    numbers = result.pipeline.predict(table.to_numpy())
+    scores = result.pipeline[:-1].transform(table.to_numpy())
+    frame = segment_profiles(source.customers)
+    for number, row in enumerate(frame.itertuples()):
+        mine = numbers == number
+        assert row.customers == mine.sum()
+        assert row.money_share == pytest.approx(table["monetary"][mine].sum() / table["monetary"].sum())
+        means = (row.recency, row.frequency, row.monetary)
+        assert means == pytest.approx(table[mine].mean().tolist())
+        assert (row.z_recency, row.z_frequency, row.z_monetary) == pytest.approx(scores[mine].mean(axis=0).tolist())
+    assert frame["share"].sum() == pytest.approx(1)
+
+
+def test_personas_have_their_own_colours_in_every_figure(source: Source) -> None:
+    colours = {archetype.name: archetype.colour for archetype in ARCHETYPES}
+    snake, points = snake_plot(source.customers).figure, cloud(source.customers).figure
+    assert snake is not None
+    assert points is not None
+    assert len(snake.data) == len(points.data) == source.k
+    for line, marks in zip(snake.data, points.data, strict=True):
+        assert line.line.color == marks.marker.color == colours[line.name]
+    table = segment_table(source.customers).table
+    assert table is not None
+    assert table["segment"].tolist() == [line.name for line in snake.data]
+
+
+def test_a_sample_is_bounded_and_the_same_for_the_same_seed(source: Source) -> None:
+    first, again = (sampled(source.customers, 100, seed=1) for _ in range(2))
+    assert len(first) == 100
+    assert first.index.is_unique
+    pd.testing.assert_frame_equal(first, again)
+    assert set(first["segment"]) == set(source.customers.table["segment"])
+    assert len(sampled(source.customers, 10**9, seed=1)) == len(source.profiles)
+
+
+def test_a_segment_of_two_is_in_the_sample() -> None:
+    giants = segmented(retail_profiles(), fit(retail_profiles(), k=5, monetary="gross", transform="identity").model)
+    sizes = giants.table["segment"].value_counts()
+    small = sizes[sizes <= 25]
+    assert len(small)
+    shown = sampled(giants, 200, seed=1)["segment"].value_counts()
+    assert shown[small.index].to_dict() == small.to_dict()
+
+
+def retail_profiles() -> pd.DataFrame:
+    return profiles_as_of(retail().transactions, retail().report.last)

@@ -1,0 +1,98 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.cluster import KMeans
+
+from batch.choose_k import KS, STABLE, KChoice, choose_k, k_curve
+from batch.fit import FitError, fit
+from models.segment_model import from_json, to_json
+from models.units import Floats
+
+
+def blobs(centres: int, spread: float, count: int = 900) -> Floats:
+    rng = np.random.default_rng(2)
+    places = np.array([(8.0 * (i % 3), 8.0 * (i // 3), 3.0 * (i % 2)) for i in range(centres)])
+    return places[rng.integers(0, centres, count)] + rng.normal(scale=spread, size=(count, 3))
+
+
+def shop(points: Floats) -> pd.DataFrame:
+    """Customers who are at these points once recency, frequency and money have been logged."""
+    raw = np.expm1(points - points.min(axis=0) + 1) if len(points) else points
+    moment = pd.Timestamp("2011-01-01", tz="UTC")
+    return pd.DataFrame(
+        {
+            "recency_days": raw[:, 0].astype("int64"),
+            "frequency": raw[:, 1].astype("int64") + 1,
+            "gross_units": (raw[:, 2] * 10_000).astype("int64"),
+            "returned_units": 0,
+            "first_purchase_at": moment,
+            "last_purchase_at": moment,
+        }
+    )
+
+
+@pytest.mark.parametrize("centres", [3, 4, 5, 6])
+def test_the_number_of_groups_that_are_really_there_is_found(centres: int) -> None:
+    choice = choose_k(shop(blobs(centres, 0.4) / 2))
+    assert choice.k == centres
+    assert choice.curve.loc[centres, "stability"] > 0.99
+    assert choice.reason.startswith(f"k = {centres}: ")
+    assert "\n" not in choice.reason
+
+
+def test_the_curve_holds_what_scikit_learn_says() -> None:
+    points = blobs(4, 2.0)
+    curve = k_curve(points, seed=42, progress=lambda k: None)
+    assert curve.index.tolist() == list(KS)
+    assert curve["inertia"].is_monotonic_decreasing
+    fitted = KMeans(4, n_init=10, random_state=42).fit(points)
+    assert curve.loc[4, "inertia"] == pytest.approx(fitted.inertia_)
+    assert curve["silhouette"].between(-1, 1).all()
+    assert (curve["davies_bouldin"] > 0).all()
+    assert curve["stability"].between(-0.5, 1).all()
+
+
+def test_a_knee_that_is_not_found_again_gives_way_to_fewer_segments() -> None:
+    # One cloud: every cut through it is as good as another.
+    choice = choose_k(shop(np.random.default_rng(1).normal(size=(600, 3))))
+    stable = choice.curve.index[choice.curve["stability"] >= STABLE]
+    assert choice.k in stable or not len(stable)
+    assert f"{choice.curve.loc[choice.k, 'stability']:.2f}" in choice.reason
+
+
+def test_the_same_customers_give_the_same_choice_and_every_k_is_announced() -> None:
+    customers, seen = shop(blobs(4, 1.0)), list[int]()
+    first, second = choose_k(customers, progress=seen.append), choose_k(customers)
+    assert seen == list(KS)
+    assert first.reason == second.reason
+    pd.testing.assert_frame_equal(first.curve, second.curve)
+
+
+def test_the_model_keeps_the_curve_and_the_reason() -> None:
+    customers = shop(blobs(4, 1.0))
+    choice = choose_k(customers)
+    model = from_json(to_json(fit(customers, k=choice.k, metadata=choice.metadata).model))
+    assert model.metadata["chosen_because"] == choice.reason
+    assert [row["k"] for row in model.metadata["k_curve"]] == list(KS)
+    assert model.metadata["k_curve"][2]["inertia"] == choice.curve.loc[4, "inertia"]
+
+
+def test_few_customers_leave_few_numbers_to_choose_from() -> None:
+    choice: KChoice = choose_k(shop(blobs(2, 0.1, count=3)))
+    assert choice.curve.index.tolist() == [2, 3]
+    assert np.isnan(choice.curve.loc[3, "davies_bouldin"])
+    assert choice.metadata["k_curve"][1]["silhouette"] is None
+
+
+def test_one_customer_is_no_choice() -> None:
+    with pytest.raises(FitError, match="at least 2 different customers, but there are 1"):
+        choose_k(shop(blobs(2, 0.1, count=1)))
+
+
+def test_a_great_many_customers_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    customers = shop(blobs(4, 0.4, count=3_000) / 2)
+    everybody = choose_k(customers)
+    monkeypatch.setattr("batch.choose_k.SAMPLE", 300)
+    sampled = choose_k(customers)
+    assert sampled.k == everybody.k == 4
+    assert sampled.curve.loc[4, "inertia"] < everybody.curve.loc[4, "inertia"]

@@ -1,0 +1,154 @@
+"""The contract's document says what the code does, and v1 only grows."""
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from data import contract
+from data.topics import Topics
+from segue.settings import Settings
+
+STALE = "is out of date: run `python -m data.contract`, and see that v1 has only grown"
+
+# What v1 was when it was published. Add what comes; never take away, never rename, never change a type.
+WRITTEN_BY_US: dict[str, dict[str, Any]] = {
+    "SegmentRef": {"id": "string", "persona": "string"},
+    "SegmentChange": {
+        "customer_id": "string",
+        "sequence": "integer",
+        "from": "SegmentRef or null",
+        "to": "SegmentRef",
+        "cause": "enum",
+        "effective_at": "string",
+        "recency_days": "integer",
+        "frequency": "integer",
+        "monetary": "string",
+        "model_version": "string",
+        "transaction_id": "string or null",
+    },
+    "CustomerSegment": {
+        "customer_id": "string",
+        "sequence": "integer",
+        "segment": "SegmentRef",
+        "since": "string",
+        "recency_days": "integer",
+        "frequency": "integer",
+        "monetary": "string",
+        "model_version": "string",
+    },
+    "SegmentChanged": {
+        "specversion": "enum",
+        "type": "enum",
+        "source": "string",
+        "id": "string",
+        "subject": "string",
+        "time": "string",
+        "datacontenttype": "enum",
+        "data": "SegmentChange",
+    },
+    "CustomerSegmentUpdated": {
+        "specversion": "enum",
+        "type": "enum",
+        "source": "string",
+        "id": "string",
+        "subject": "string",
+        "time": "string",
+        "datacontenttype": "enum",
+        "data": "CustomerSegment",
+    },
+    "EventHeaders": {"content-type": "string"},
+    "DeadLetterHeaders": {
+        "segue-reason": "string",
+        "segue-topic": "string",
+        "segue-partition": "string",
+        "segue-offset": "string",
+        "segue-log-id": "string",
+    },
+}
+# All that a producer had to write then: whoever did may go on as before.
+WRITTEN_BY_OTHERS = {
+    "Transaction": {
+        "type": "enum",
+        "transaction_id": "string",
+        "customer_id": "string",
+        "occurred_at": "string",
+        "kind": "enum",
+        "amount": "string",
+        "currency": "string",
+        "country": "string",
+        "lines": "array",
+    },
+    "Line": {"stock_code": "string", "description": "string or null", "quantity": "integer", "price": "string"},
+    "Tick": {"type": "enum", "at": "string"},
+}
+
+
+def _kind(field: dict[str, Any]) -> str:
+    if "anyOf" in field:
+        return " or ".join(_kind(each) for each in field["anyOf"])
+    if "enum" in field:
+        return "enum"
+    return field["$ref"].rpartition("/")[2] if "$ref" in field else str(field["type"])
+
+
+def _kinds(schema: dict[str, Any]) -> dict[str, str]:
+    return {name: _kind(field) for name, field in schema["properties"].items() if name in schema["required"]}
+
+
+def test_the_document_is_up_to_date() -> None:
+    assert contract.DOCUMENT.read_text() == contract.as_yaml(contract.document()), f"data/asyncapi.yaml {STALE}"
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert contract.PAGE.read_text() == contract.page(contract.document()), f"docs/contract.md {STALE}"
+
+
+@pytest.mark.parametrize("name", WRITTEN_BY_US)
+def test_what_subscribers_could_rely_on_is_still_there(name: str) -> None:
+    now = _kinds(contract.schemas()[name])
+    assert WRITTEN_BY_US[name].items() <= now.items()
+
+
+@pytest.mark.parametrize("name", WRITTEN_BY_OTHERS)
+def test_producers_need_not_write_more_than_before(name: str) -> None:
+    now = _kinds(contract.schemas()[name])
+    assert now.items() <= WRITTEN_BY_OTHERS[name].items()
+
+
+def test_every_topic_is_in_the_document_as_it_is_kept() -> None:
+    topics: Topics = Settings.model_construct().topics
+    channels = contract.document()["channels"].values()
+    kept = {each["address"]: each["bindings"]["kafka"]["topicConfiguration"]["cleanup.policy"] for each in channels}
+    assert kept == {name: [config["cleanup.policy"]] for name, config in topics.configuration.items()}
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
+    content = contract.document()
+
+    def visit(node: Any) -> None:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                assert contract.resolve(content, node)
+            for part in node.values():
+                visit(part)
+        elif isinstance(node, list):
+            for part in node:
+                visit(part)
+
+    visit(content)
+    for schema in content["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_the_examples_are_messages_of_their_schemas() -> None:
+    content = contract.document()
+    seen = 0
+    for message in content["components"]["messages"].values():
+        for example in message.get("examples", []):
+            for part in ("headers", "payload"):
+                if part in example:
+                    schema = {"components": content["components"], **message[part]}
+                    Draft202012Validator(schema, format_checker=FormatChecker()).validate(example[part])
+                    seen += 1
+    assert seen >= 6

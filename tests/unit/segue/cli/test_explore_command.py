@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from data import synthetic
+from segue.cli.app import app
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "shop.csv"
+    synthetic.write(synthetic.generate(customers=60, days=60, seed=2), path)
+    return path
+
+
+def test_it_writes_a_page_and_says_where(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    result = RUNNER.invoke(app, ["explore", str(dataset), "-o", str(out), "--k", "3"])
+    assert result.exit_code == 0, result.output
+    assert "report.html" in result.output.replace("\n", "")
+    html = out.read_text(encoding="utf-8")
+    assert "<h1>Exploration of shop.csv</h1>" in html
+    assert "model k3-" in html
+
+
+def test_it_replaces_an_earlier_report_and_nothing_else(dataset: Path, tmp_path: Path) -> None:
+    out, before = tmp_path / "report.html", dataset.read_bytes()
+    for k in ("2", "3"):
+        assert RUNNER.invoke(app, ["explore", str(dataset), "-o", str(out), "--k", k]).exit_code == 0
+    assert "model k3-" in out.read_text(encoding="utf-8")
+    result = RUNNER.invoke(app, ["explore", str(dataset), "-o", str(dataset)])
+    assert result.exit_code == 1
+    assert "is not a report" in result.output.replace("\n", "")
+    assert dataset.read_bytes() == before
+
+
+def test_a_missing_folder_is_told_before_any_work(dataset: Path, tmp_path: Path) -> None:
+    result = RUNNER.invoke(app, ["explore", str(dataset), "-o", str(tmp_path / "none" / "report.html")])
+    assert result.exit_code == 1
+    assert "is not a folder" in result.output.replace("\n", "")

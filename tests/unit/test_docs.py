@@ -1,0 +1,94 @@
+"""The documentation knows every setting, command, topic and metric; what is missing or outdated is named."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+import click
+import pytest
+import typer.main
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from segue.cli.app import app
+from segue.settings import Settings
+from stream_app.metrics import Metrics
+
+ROOT = Path(__file__).parents[2]
+PAGES = {page.name: page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+EVERYTHING = "\n".join(PAGES.values())
+
+
+def commands(group: click.Group, path: str = "segue") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path} {name}")  # type: ignore[arg-type]
+        else:
+            yield f"{path} {name}"
+
+
+def row(name: str, field: FieldInfo) -> str:
+    """A setting's row of the table in docs/settings.md."""
+    default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+    shown = "" if default is None else f"`{default}`"
+    options = next((get_args(kind) for kind in _kinds(field.annotation) if get_origin(kind) is Literal), ())
+    one_of = f" One of {', '.join(f'`{option}`' for option in options)}." if options else ""
+    secret = any(kind is SecretStr for kind in _kinds(field.annotation))
+    or_file = f" Or `SEGUE_{name.upper()}_FILE`." if secret else ""
+    return f"| `SEGUE_{name.upper()}` | {shown} | {field.description}{one_of}{or_file} |"
+
+
+def _kinds(annotation: object) -> tuple[object, ...]:
+    return (annotation,) if get_origin(annotation) is Literal else (annotation, *get_args(annotation))
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_in_the_table_as_it_is_in_the_code(name: str) -> None:
+    field = Settings.model_fields[name]
+    assert field.description, f"{name} has no description"
+    wanted = row(name, field)
+    assert wanted in PAGES["settings.md"].splitlines(), f"docs/settings.md needs this row:\n{wanted}"
+
+
+def test_the_table_has_no_setting_that_is_gone() -> None:
+    documented = re.findall(r"^\| `SEGUE_(\w+)` \|", PAGES["settings.md"], re.MULTILINE)
+    assert {name.lower() for name in documented} == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("command", list(commands(typer.main.get_command(app))))  # type: ignore[arg-type]
+def test_every_command_is_mentioned(command: str) -> None:
+    assert re.search(rf"\b{re.escape(command)}\b", EVERYTHING), f"neither README.md nor docs/ mentions `{command}`"
+
+
+def test_every_command_that_is_mentioned_exists() -> None:
+    known = set(commands(typer.main.get_command(app)))  # type: ignore[arg-type]
+    groups = {command.rsplit(" ", 1)[0] for command in known}
+    mentioned = set(re.findall(r"`(segue [a-z-]+(?: [a-z-]+)?)", EVERYTHING))
+    unknown = {words for words in mentioned if words not in known | groups and " ".join(words.split()[:2]) not in known}
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("name", ["transactions", "changes", "segments", "dead_letters"])
+def test_every_topic_is_explained(name: str) -> None:
+    topic = Settings.model_fields[f"{name}_topic"].default
+    assert f"`{topic}`" in EVERYTHING
+
+
+def test_every_metric_is_explained_with_its_type_and_no_other_is() -> None:
+    metrics = Metrics()
+    metrics.assigned(0)
+    found = {
+        f"{family.name}_total" if family.type == "counter" else family.name: family.type
+        for family in metrics.registry.collect()
+    }
+    documented = dict(re.findall(r"^\| `(\w+)`(?: by `\w+`)? \| (\w+) \|", PAGES["metrics.md"], re.MULTILINE))
+    assert documented == found
+
+
+def test_metrics_follow_the_conventions_of_prometheus() -> None:
+    for family in Metrics().registry.collect():
+        assert re.fullmatch(r"(segue|process)_[a-z_]+", family.name)
+        assert family.documentation.endswith(".")
+        # Base units, at the end of the name; `_total` is what a counter's samples end with.
+        assert not re.search(r"(_ms|_millis|_minutes|_count|_total)$", family.name)
