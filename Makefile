@@ -12,8 +12,8 @@ ARGS ?=
 help:  ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/.demo  ## See it at work; ARGS="--once --json FILE" and the like go to `segue demo`
-	@$(BIN)/segue demo $(ARGS)
+demo: $(VENV)/.demo  ## See it at work; ARGS="--once FILE" goes to `segue demo`; BROKER=apache for a real Kafka
+	@$(BIN)/segue demo $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 
 test: $(VENV)/.dev  ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)

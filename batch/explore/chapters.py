@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import pandas as pd
@@ -42,10 +43,15 @@ class Source:
     transform: Transform = "log1p"
     seed: int = 42
 
+    @property
+    def as_of(self) -> datetime:
+        """A day after the last transaction, as `segue fit` has it too."""
+        return self.dataset.report.last + timedelta(days=1)
+
     @cached_property
     def profiles(self) -> pd.DataFrame:
         """Everybody who has bought, as of the end of the data."""
-        return profiles_as_of(self.dataset.transactions, self.dataset.report.last)
+        return profiles_as_of(self.dataset.transactions, self.as_of)
 
     @cached_property
     def choice(self) -> KChoice:

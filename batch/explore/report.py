@@ -102,7 +102,7 @@ def _totals(source: Source) -> str:
 def _colophon(source: Source) -> str:
     return (
         f"Made by segue explore. Segments: model {source.model.version}, fitted on {len(source.profiles):,} customers "
-        f"as of {words.day(source.dataset.report.last)}, money {source.monetary}, transform {source.transform}, "
+        f"as of {words.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
         f"seed {source.seed}. Apart from the quality of the file, everything is about known customers."
     )
 

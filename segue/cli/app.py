@@ -24,11 +24,13 @@ from segue.cli import (
     fit_command,
     model_commands,
     snapshot_command,
+    soak_command,
     stack_commands,
     stream_commands,
 )
 from segue.cli.console import words
 from segue.settings import bad_setting
+from segue.soak.storm import SoakError
 from segue.stack.stack import StackError
 
 app = typer.Typer(
@@ -47,6 +49,7 @@ snapshot_command.add_to(app)
 fit_command.add_to(app)
 batch_commands.add_to(app)
 explore_command.add_to(app)
+soak_command.add_to(app)
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.app, name="models")
 app.add_typer(dlq_commands.app, name="dlq")
@@ -57,6 +60,7 @@ _EXPECTED = (
     FitError,
     LogError,
     ModelError,
+    SoakError,
     StackError,
     WriteError,
     LookupError,

@@ -61,10 +61,14 @@ def stored(postgres: Engine) -> dict[str, Rows]:
 
 def subscribed(events: Iterable[bytes]) -> History:
     """What comes of a change topic."""
+    return history(msgspec.json.decode(event)["data"] for event in events)
+
+
+def history(read: Iterable[dict[str, Any]]) -> History:
+    """What comes of changes as they are read."""
     changes: Events = {}
     repeats = gaps = 0
-    for event in events:
-        change = msgspec.json.decode(event)["data"]
+    for change in read:
         own = changes.setdefault(change["customer_id"], [])
         if change["sequence"] <= len(own):
             repeats += 1

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 
@@ -19,7 +20,7 @@ from data.dataset import Dataset
 from data.tables import stream_progress
 from models.segment_model import SegmentModel
 from producers.pace import Speed
-from producers.replay import Progress, ReplayState, whole
+from producers.replay import Progress, ReplayState, Section, whole
 from segue import following
 from segue.demo import differences, wait_for_worker
 from segue.replaying import Session, session
@@ -31,9 +32,11 @@ from segue.stack.stack import BrokerKind, Stack
 Say = Callable[[str], None]
 
 WORKERS = 3
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _STUCK_SECONDS = 120.0
 _LOOK_SECONDS = 0.02
-_USUAL_SECONDS = 10.0
+_TICK_SECONDS = 0.2
+_SETTLE_SECONDS = 0.2
 
 
 class SoakError(RuntimeError):
@@ -71,22 +74,18 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Gate:
-    """Lets a replay go on up to some transactions, and from then on slowly: there is something to process all along.
+    """Holds a replay at a number of transactions. Called with every state of the replay, opened from another thread."""
 
-    Called with every state of the replay; may be :meth:`opened <open>` from another thread.
-    """
-
-    def __init__(self, per_second: float) -> None:
-        self._per_second = per_second
-        self._upto, self._since = 0.0, time.monotonic()
+    def __init__(self) -> None:
+        self._upto = 0.0
 
     def open(self, upto: float) -> None:
         """Let it go on up to ``upto`` transactions."""
-        self._upto, self._since = upto, time.monotonic()
+        self._upto = upto
 
     def __call__(self, state: ReplayState) -> None:
         """Wait as long as there are too many."""
-        while state.sent >= self._upto + self._per_second * (time.monotonic() - self._since):
+        while state.sent >= self._upto:
             time.sleep(_LOOK_SECONDS)
 
 
@@ -98,9 +97,9 @@ class Running:
     settings: Settings
     replaying: Session
 
-    def replay(self, dataset: Dataset, show: Progress = lambda _: None) -> int:
-        """All of a dataset at full speed, until it has been processed."""
-        return self.replaying.replay(dataset, show).run(whole(dataset), Speed.parse("max"))
+    def replay(self, dataset: Dataset, show: Progress = lambda _: None, section: Section | None = None) -> int:
+        """A section of a dataset, by default everything, at full speed, until it has been processed."""
+        return self.replaying.replay(dataset, show).run(section or whole(dataset), Speed.parse("max"))
 
     def outcome(self) -> Outcome:
         """What is there now."""
@@ -112,6 +111,10 @@ class Running:
             return int(
                 connection.execute(select(func.coalesce(func.sum(stream_progress.c.transactions), 0))).scalar_one()
             )
+
+    def owners(self) -> int:
+        """How many workers hold partitions."""
+        return len({row.owner for row in progress.partitions(self.replaying.postgres)})
 
     def done(self) -> dict[int, int]:
         """The next offset of every partition."""
@@ -156,7 +159,7 @@ def storm(
     rng = random.Random(seed)  # noqa: S311 - a storm that can be repeated
     total = len(dataset.transactions)
     moments = sorted(rng.sample(range(1, total * 3 // 4), faults))
-    gate = Gate(total / 8 / (faults * _USUAL_SECONDS))
+    gate = Gate()
     started = time.monotonic()
     with running(folder, "apache", model, WORKERS, max_lag=max(total // 20, 100)) as run:
         replay = Thread(target=run.replay, args=(dataset, gate), daemon=True)
@@ -192,7 +195,9 @@ def storm(
 
 
 def strike(run: Running, name: str, fault: Fault, rng: random.Random) -> Strike:
-    """Let one fault happen, and wait until every partition has moved on.
+    """Let one fault happen, and wait until every partition moves on.
+
+    They are ticked, so that there is something to process in each; nothing comes of ticks of a moment long past.
 
     Raises
     ------
@@ -201,9 +206,19 @@ def strike(run: Running, name: str, fault: Fault, rng: random.Random) -> Strike:
     """
     after, began = run.applied(), time.monotonic()
     fault(run.stack, rng)
-    over = time.monotonic()
+    over = ticked = time.monotonic()
+    # What a killed worker had under way is over by then.
+    time.sleep(_SETTLE_SECONDS)
     before = run.done()
-    wait_until(lambda: all(offset > before[partition] for partition, offset in run.done().items()), f"after {name}")
+
+    def moved_on() -> bool:
+        nonlocal ticked
+        if time.monotonic() - ticked > _TICK_SECONDS:
+            ticked = time.monotonic()
+            run.replaying.writer.tick(_LONG_AGO)
+        return all(offset > before[partition] for partition, offset in run.done().items())
+
+    wait_until(moved_on, f"after {name}")
     return Strike(name, after, round(over - began, 2), round(time.monotonic() - over, 2))
 
 

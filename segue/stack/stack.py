@@ -122,6 +122,12 @@ class Stack:
         own = {"SEGUE_WORKER_ID": name, "SEGUE_DATABASE_URL": self._worker_url}
         return self._start(name, [sys.executable, "-m", "stream_app"], own | dict(environment or {}))
 
+    def dismiss(self, child: ChildProcess) -> None:
+        """Stop a process for good."""
+        self._children.remove(child)
+        child.stop()
+        self._write_stack_file()
+
     def start_dashboard(self, port: int) -> ChildProcess:
         """Start the dashboard on a loopback port."""
         command = [sys.executable, "-m", "segue", "dashboard", "--port", str(port)]

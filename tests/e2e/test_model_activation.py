@@ -74,7 +74,7 @@ def test_a_worker_killed_in_the_middle_of_rescoring_goes_on_with_the_rest(
     results = []
     for kill in (False, True):
         # Small chunks, so that there is a middle.
-        with local(tmp_path / str(kill), model, {"SEGUE_BATCH_SIZE": "20"}) as run:
+        with local(tmp_path / str(kill), model, {"SEGUE_BATCH_SIZE": "5"}) as run:
             run.replay(dataset, beginning)
             registry.register(run.postgres, challenger)
             beforehand = compare(standing_profiles(run.postgres), model, challenger).movers

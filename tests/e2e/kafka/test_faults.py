@@ -1,0 +1,77 @@
+"""The operator's trust on a real Kafka: whatever dies, stands still or goes away, the result is the same.
+
+The faults strike one after another in one long run, each in the middle of the next part of the dataset.
+"""
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from data import progress
+from data.dataset import Dataset
+from models.segment_model import SegmentModel
+from segue.soak.faults import FAULTS
+from segue.soak.outcome import Outcome
+from segue.soak.storm import Gate, running, strike, wait_until
+from tests.support.parts import Parts, assert_right_so_far, owners
+
+pytestmark = pytest.mark.kafka
+
+PARTS = len(FAULTS) + 3
+MOST_SECONDS = 30
+MOST_SECONDS_AFTER_A_KILL = 10
+
+
+@pytest.fixture(scope="module")
+def parts(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    with running(tmp_path_factory.mktemp("faults"), "apache", model, workers=3, max_lag=1_000) as run:
+        wait_until(lambda: len(owners(run)) == 3, "at the start")
+        yield Parts(run, dataset)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_stream_goes_on_by_itself_and_is_right(parts: Parts, expected: Outcome, name: str) -> None:
+    gate = Gate()
+    replay = parts.next(gate, PARTS)
+    struck = strike(parts.run, name, FAULTS[name], random.Random(1))
+    parts.finish(gate, replay)
+    print(f"{name}: lasted {struck.lasted_seconds} s, recovered {struck.recovered_seconds} s later")  # noqa: T201
+    assert struck.recovered_seconds < (MOST_SECONDS_AFTER_A_KILL if "worker" in name else MOST_SECONDS)
+    assert_right_so_far(parts, expected)
+
+
+def test_a_worker_that_stands_still_loses_its_partitions_and_writes_nothing_when_it_goes_on(
+    parts: Parts, expected: Outcome
+) -> None:
+    gate = Gate()
+    replay = parts.next(gate, PARTS)
+    victim = parts.run.stack.workers[0].pid
+    wait_until(lambda: victim in owners(parts.run), "before the worker stands still")
+    os.kill(victim, signal.SIGSTOP)
+    try:
+        wait_until(lambda: victim not in owners(parts.run), "while the worker stands still", 20)
+        taken_over = progress.partitions(parts.run.replaying.postgres)
+    finally:
+        os.kill(victim, signal.SIGCONT)
+    parts.finish(gate, replay)
+    wait_until(lambda: victim in owners(parts.run), "when the worker goes on")
+    later = progress.partitions(parts.run.replaying.postgres)
+    # It is given partitions again in time, but only by a claim of its own.
+    assert all(
+        after.epoch > before.epoch
+        for before, after in zip(taken_over, later, strict=True)
+        if after.owner.endswith(f":{victim}")
+    )
+    assert_right_so_far(parts, expected)
+
+
+def test_in_the_end_everything_is_as_without_any_fault(parts: Parts, expected: Outcome) -> None:
+    gate = Gate()
+    parts.finish(gate, parts.replay(len(parts.dataset.transactions), gate))
+    outcome = parts.run.outcome()
+    print(f"{outcome.history.repeats} repeats in the change topic")  # noqa: T201
+    assert outcome.differences(expected) == 0
+    assert progress.totals(parts.run.replaying.postgres).duplicates == 0

@@ -1,0 +1,94 @@
+"""The operator's trust in the local Apache Kafka: it keeps what it has, and says clearly where it can't run."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource
+from sqlalchemy import insert
+
+from data.database import engine
+from data.layout import check_layout
+from data.log import Log, LogError, LogIdentity, create_topics
+from data.tables import stream_progress
+from segue.settings import Settings
+from segue.stack.apache import java
+from segue.stack.apache.broker import ApacheBroker
+from segue.stack.stack import Stack, StackError
+from tests.support.local import wait_until
+
+pytestmark = pytest.mark.kafka
+
+
+def identity(settings: Settings) -> LogIdentity:
+    log = Log(settings.brokers, settings.transactions_topic)
+    try:
+        return log.identity(settings.log_id)
+    finally:
+        log.close()
+
+
+def test_a_log_is_the_same_after_a_stop_a_start_and_a_crash(tmp_path: Path) -> None:
+    found = []
+    with Stack(tmp_path, "apache"):
+        settings = Settings(state_dir=tmp_path)
+        create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
+        found.append((settings.bootstrap_servers, identity(settings)))
+    with Stack(tmp_path, "apache") as stack:
+        stack.watch(lambda _: None)
+        crash(stack)
+        found.append((settings.bootstrap_servers, identity(settings)))
+    assert len(set(found)) == 1
+    assert found[0][1].partitions == 4
+    assert "/" in found[0][1].log_id
+
+
+def test_topics_are_made_once_with_their_retention_and_another_number_of_partitions_is_refused(tmp_path: Path) -> None:
+    with Stack(tmp_path, "apache"):
+        settings = Settings(state_dir=tmp_path)
+        for _ in range(2):
+            create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
+        kept = configuration(settings, settings.transactions_topic)
+        latest = configuration(settings, settings.segments_topic)
+        assert (kept["cleanup.policy"], kept["retention.ms"]) == ("delete", "-1")
+        assert latest["cleanup.policy"] == "compact"
+        with pytest.raises(LogError, match=r"has 4 partitions, and SEGUE_PARTITIONS says 6.*docs/operations\.md"):
+            create_topics(settings.brokers, settings.topics.configuration, 6)
+        postgres = engine(settings.database)
+        with postgres.begin() as connection:
+            row = {"partition": 4, "log_id": "log", "next_offset": 1, "epoch": 1, "owner": "a worker of six partitions"}
+            connection.execute(insert(stream_progress), row)
+        with pytest.raises(LogError, match=r"made with another number.*docs/operations\.md"):
+            check_layout(postgres, 4)
+        check_layout(postgres, 6)
+        postgres.dispose()
+
+
+@pytest.mark.parametrize("lacking", ["java", "mvn"])
+def test_where_java_or_maven_is_missing_one_line_says_so(
+    lacking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = java.shutil.which
+    monkeypatch.setattr(java.shutil, "which", lambda name, **how: None if name == lacking else there(name, **how))
+    with (
+        pytest.raises(StackError, match=r"^--broker apache needs (Java 17 or newer|Maven).*install it"),
+        Stack(tmp_path, "apache"),
+    ):
+        pass
+
+
+def crash(stack: Stack) -> None:
+    """Kill the broker, and wait until it has been started again."""
+    broker = stack.broker
+    assert isinstance(broker, ApacheBroker)
+    crashed = broker.pid
+    os.kill(crashed, signal.SIGKILL)
+    wait_until(lambda: broker.pid != crashed and not broker.died)
+
+
+def configuration(settings: Settings, topic: str) -> dict[str, str]:
+    admin = AdminClient(settings.brokers.config)
+    resource = ConfigResource("topic", topic)
+    described = admin.describe_configs([resource])[resource].result()
+    return {name: entry.value for name, entry in described.items()}

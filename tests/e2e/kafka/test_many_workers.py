@@ -1,0 +1,40 @@
+"""The operator's trust: however many workers share the partitions, come and go, the result is the same."""
+
+from pathlib import Path
+
+import pytest
+
+from data import progress
+from data.dataset import Dataset
+from models.segment_model import SegmentModel
+from segue.soak.outcome import Outcome
+from segue.soak.storm import Gate, running, wait_until
+from tests.support.parts import Parts, assert_right_so_far, owners
+
+pytestmark = pytest.mark.kafka
+
+MOST = 4
+PARTS = 12
+
+
+def test_one_to_four_workers_that_come_and_go_give_the_same_result(
+    dataset: Dataset, model: SegmentModel, expected: Outcome, tmp_path: Path
+) -> None:
+    with running(tmp_path, "apache", model, workers=1, max_lag=5_000) as run:
+        parts = Parts(run, dataset)
+        for workers in range(1, MOST + 1):
+            if workers > 1:
+                run.stack.start_workers(1)
+            wait_until(lambda workers=workers: len(owners(run)) == workers, f"{workers} share the partitions")  # type: ignore[misc]
+            gate = Gate()
+            parts.finish(gate, parts.next(gate, PARTS))
+            assert_right_so_far(parts, expected)
+        for worker in run.stack.workers[1:]:
+            run.stack.dismiss(worker)
+        wait_until(lambda: len(owners(run)) == 1, "one worker takes over what the others had")
+        gate = Gate()
+        parts.finish(gate, parts.next(gate, PARTS))
+        assert_right_so_far(parts, expected)
+        assert progress.totals(run.replaying.postgres).duplicates == 0
+        # Whoever leaves says first how far it has published: nothing is published again.
+        assert run.outcome().history.repeats == 0

@@ -1,0 +1,26 @@
+"""The operator's trust: a full replay under a storm of faults of every kind comes to the same end."""
+
+from pathlib import Path
+
+import pytest
+
+from data.dataset import Dataset
+from models.segment_model import SegmentModel
+from segue.soak.outcome import Outcome
+from segue.soak.storm import storm
+
+pytestmark = pytest.mark.kafka
+
+FAULTS = 20
+
+
+def test_a_storm_changes_nothing(dataset: Dataset, model: SegmentModel, expected: Outcome, tmp_path: Path) -> None:
+    report = storm(tmp_path / "storm", dataset, model, expected, seed=4, faults=FAULTS, say=print)
+    print(report)  # noqa: T201
+    assert len(report.strikes) == FAULTS
+    assert report.transactions == len(dataset.transactions)
+    assert report.duplicates == 0
+    assert report.unlike_undisturbed == 0
+    assert report.unlike_recomputed == 0
+    killed = [strike.recovered_seconds for strike in report.strikes if strike.fault == "worker killed"]
+    assert max(killed) < 10

@@ -1,0 +1,63 @@
+"""A long run that goes through a dataset part by part, and must be right after each."""
+
+from dataclasses import dataclass
+from threading import Thread
+
+from data import progress
+from data.dataset import Dataset
+from producers.replay import Section, occurred_at
+from segue.demo import differences
+from segue.soak.outcome import Outcome, stored
+from segue.soak.storm import Gate, Running, wait_until
+
+
+@dataclass
+class Parts:
+    """A run that goes through the dataset part by part."""
+
+    run: Running
+    dataset: Dataset
+    reached: int = 0
+
+    def replay(self, stop: int, gate: Gate) -> Thread:
+        """Begin to replay on from where the last part ended; what happened at one moment stays together."""
+        moments, start = occurred_at(self.dataset), self.reached
+        stop = int(moments.searchsorted(moments[stop - 1], side="right"))
+        section = Section(start, stop, int(moments[start]), int(moments[stop - 1]))
+        self.reached = stop
+        replay = Thread(target=self.run.replay, args=(self.dataset, gate, section), daemon=True)
+        replay.start()
+        return replay
+
+    def next(self, gate: Gate, parts: int) -> Thread:
+        """Begin to replay the next of some equal parts, and come back in the middle of it."""
+        size = len(self.dataset.transactions) // parts
+        before = self.run.applied()
+        gate.open(size / 2)
+        replay = self.replay(self.reached + size, gate)
+        wait_until(lambda: self.run.applied() > before + size / 4, "in the middle of a part")
+        return replay
+
+    def finish(self, gate: Gate, replay: Thread) -> None:
+        """Let a replay come to its end."""
+        gate.open(float("inf"))
+        replay.join(60)
+        assert not replay.is_alive()
+
+
+def owners(run: Running) -> set[int]:
+    """Process ids of the workers that hold partitions."""
+    return {int(row.owner.rsplit(":", 1)[1]) for row in progress.partitions(run.replaying.postgres)}
+
+
+def assert_right_so_far(parts: Parts, expected: Outcome) -> None:
+    """What there is must be what there is without faults, and as much of it as has been sent."""
+    postgres = parts.run.replaying.postgres
+    rows, reached = stored(postgres), progress.event_time(postgres)
+    assert reached is not None
+    for table in ("transactions", "segment_changes"):
+        assert all(expected.rows[table].get(key) == row for key, row in rows[table].items()), table
+    assert len(rows["transactions"]) == parts.reached
+    due = [key for key, row in expected.rows["segment_changes"].items() if row["effective_at"] <= reached]
+    assert rows["segment_changes"].keys() >= set(due)
+    assert len(differences(parts.run.settings.database, parts.dataset)) == 0
