@@ -5,6 +5,7 @@ no Java or no Maven they are skipped, and say so.
 """
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -12,15 +13,16 @@ from segue.soak.outcome import Outcome, history
 from segue.stack.apache.java import missing
 from tests.e2e.conftest import Undisturbed
 
-MISSING = missing()
+HERE = Path(__file__).parent
 
 
-@pytest.fixture(autouse=True)
-def _needs_kafka() -> None:
-    if not os.environ.get("SEGUE_TEST_FAULTS"):
-        pytest.skip("set SEGUE_TEST_FAULTS=1 to run tests of faults")
-    if MISSING is not None:
-        pytest.skip(MISSING)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip before any fixture has started anything."""
+    reason = missing() if os.environ.get("SEGUE_TEST_FAULTS") else "set SEGUE_TEST_FAULTS=1 to run tests of faults"
+    if reason is not None:
+        for item in items:
+            if HERE in item.path.parents:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
