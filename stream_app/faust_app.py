@@ -97,6 +97,10 @@ class PostgresPositions(driver.Consumer):
             return None
         return state.position if state is not None and state.has_valid_position else None
 
+    async def _seek(self, partition: TP, offset: int) -> None:
+        # In the consumer's own thread: Faust would take records from under the hands of the fetcher, and crash it.
+        await self._thread.call_thread(self._thread.seek, partition, offset)  # type: ignore[arg-type]
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Have what is assigned claimed; whoever claims it seeks."""
         return await self.assign(self.assignment())
@@ -128,6 +132,8 @@ def create_app(
         stream_buffer_maxsize=64,
         stream_wait_empty=False,
         topic_disable_leader=True,
+        # Without standbys partitions are dealt out in turn; Faust's own assignor would leave some workers without any.
+        table_standby_replicas=0,
         topic_allow_declare=False,
         web_enabled=False,
         # Faust wants a folder for tables; there are none.

@@ -3,6 +3,8 @@
 import os
 import socket
 from functools import partial
+from threading import Timer
+from typing import Any
 
 import faust
 import structlog
@@ -25,6 +27,7 @@ from stream_app.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 
+_LEAVE_SECONDS = 12.0
 _LOOK_SECONDS = 0.5
 
 
@@ -91,10 +94,21 @@ def run_worker(
     )
     log.info("worker starting", log_id=identity.log_id, partitions=identity.partitions, owner=shared.owner)
     app.task(health.beat)
+    app.on_before_shutdown.connect(_leave_in_time)
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     # It turns even where there is no terminal.
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+def _leave_in_time(*_: Any, **__: Any) -> None:
+    """End the process if ending it takes too long: clients that can't say goodbye to a broker wait for it for minutes.
+
+    Nothing is lost by it: what was committed is in Postgres, and what was not published will be.
+    """
+    timer = Timer(_LEAVE_SECONDS, os._exit, [1])
+    timer.daemon = True
+    timer.start()
 
 
 def _identity(brokers: Brokers, topics: Topics, log_id: str | None, partitions: int) -> LogIdentity:

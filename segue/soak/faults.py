@@ -84,6 +84,17 @@ def connections_cut(stack: Stack, rng: random.Random) -> None:
             time.sleep(_LOOK_SECONDS)
 
 
+def power_cut(stack: Stack, rng: random.Random) -> None:
+    """Everything dies: the broker first, so that changes are committed that nobody could publish any more."""
+    _apache(stack).kill()
+    time.sleep(rng.random() / 2)
+    for worker in stack.workers:
+        with suppress(ProcessLookupError):
+            os.kill(worker.pid, signal.SIGKILL)
+    postgres_killed(stack, rng)
+    _apache(stack).restart()
+
+
 FAULTS: dict[str, Fault] = {
     fault.__name__.replace("_", " "): fault
     for fault in (
@@ -97,6 +108,7 @@ FAULTS: dict[str, Fault] = {
         postgres_killed,
         postgres_away,
         connections_cut,
+        power_cut,
     )
 }
 

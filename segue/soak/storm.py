@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 import msgspec
+import structlog
 from sqlalchemy import Engine, func, select
 
 from data import progress, registry
@@ -28,6 +29,8 @@ from segue.settings import Settings
 from segue.soak.faults import FAULTS, Fault
 from segue.soak.outcome import Outcome, stored, subscribed
 from segue.stack.stack import BrokerKind, Stack
+
+log = structlog.get_logger(__name__)
 
 Say = Callable[[str], None]
 
@@ -130,7 +133,7 @@ def running(folder: Path, broker: BrokerKind, model: SegmentModel, workers: int,
         registry.register(postgres, model)
         postgres.dispose()
         stack.start_workers(workers)
-        stack.watch(lambda _: None)
+        stack.watch(log.warning)
         with session(settings, max_lag) as replaying:
             wait_for_worker(replaying)
             yield Running(stack, settings, replaying)

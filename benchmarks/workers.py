@@ -1,0 +1,61 @@
+"""Throughput by number of workers: a full replay on a local Apache Kafka with 1 to 4 workers, at full speed.
+
+    python benchmarks/workers.py [DATASET] [--workers 1 2 3 4] [--broker apache]
+
+Prints a Markdown table, with the number of this machine's cores beside it. The time is that from the first transaction
+sent to the last one committed; broker, Postgres and replay share the cores with the workers.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from data.dataset import Dataset
+from models.segment_model import SegmentModel
+from segue.datasets import choose, default_cutoff
+from segue.demo import MAX_LAG, differences, fit_before
+from segue.settings import Settings
+from segue.soak.storm import running, wait_until
+from segue.stack.stack import BrokerKind
+
+
+def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, workers: int) -> tuple[float, int]:
+    """Seconds that a full replay takes, and the differences that reconciling finds afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="segue-benchmark-"))
+    try:
+        with running(folder, broker, model, workers, MAX_LAG) as run:
+            wait_until(lambda: run.owners() == workers, f"{workers} workers share the partitions")
+            started = time.perf_counter()
+            run.replay(dataset)
+            seconds = time.perf_counter() - started
+            return seconds, len(differences(run.settings.database, dataset))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", nargs="?", type=Path, help="by default the downloaded one, else synthetic data")
+    parser.add_argument("--workers", nargs="+", type=int, default=[1, 2, 3, 4])
+    parser.add_argument("--broker", choices=["embedded", "apache"], default="apache")
+    arguments = parser.parse_args()
+    chosen = choose(arguments.dataset, Settings().datasets_dir)
+    model = fit_before(chosen.dataset, default_cutoff(chosen.dataset))
+    transactions = len(chosen.dataset.transactions)
+    sys.stdout.write(
+        f"{transactions:,} transactions, 4 partitions, {arguments.broker} broker, {os.cpu_count()} cores\n\n"
+    )
+    sys.stdout.write("| workers | seconds | transactions/s | differences |\n|---:|---:|---:|---:|\n")
+    for workers in arguments.workers:
+        seconds, different = measure(chosen.dataset, model, arguments.broker, workers)
+        sys.stdout.write(f"| {workers} | {seconds:.1f} | {transactions / seconds:,.0f} | {different} |\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
