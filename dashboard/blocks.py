@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from dashboard import style
-from dashboard.charts import cause_colour
+from dashboard.charts.base import cause_colour
 from dashboard.personas import Persona, Personas, look_up
-from dashboard.queries import Progress
+from dashboard.queries.reading import Progress
 from dashboard.throughput import Pace
 from dashboard.trouble import Trouble
 from dashboard.words import Window, cause, in_order, many
@@ -75,7 +75,7 @@ def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, win
     Parameters
     ----------
     sizes, flows
-        As :func:`dashboard.queries.segment_sizes` and :func:`dashboard.queries.flows` give them.
+        As :func:`dashboard.queries.live.segment_sizes` and :func:`dashboard.queries.live.flows` give them.
     """
     by_segment = sizes.set_index("segment")
     arrivals = flows.groupby("to_segment")["changes"].sum()

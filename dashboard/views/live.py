@@ -8,9 +8,13 @@ import streamlit as st
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard import blocks, charts, queries, throughput, trouble
+from dashboard import blocks, throughput, trouble
+from dashboard.charts import base
+from dashboard.charts import live as charts
 from dashboard.personas import Personas, personas
-from dashboard.queries import Progress
+from dashboard.queries import live as queries
+from dashboard.queries import reading
+from dashboard.queries.reading import Progress
 from dashboard.throughput import HISTORY, History, Sample
 from dashboard.words import DEFAULT_WINDOW, WINDOWS, Window, in_order
 from models.segment_model import ModelError
@@ -50,11 +54,11 @@ def show(engine: Engine) -> None:
 
 def read(engine: Engine, window: Window) -> Snapshot | None:
     """Everything the page needs, in one read-only transaction; None without a champion model."""
-    with queries.reading(engine) as connection:
-        model = queries.champion(connection)
+    with reading.reading(engine) as connection:
+        model = reading.champion(connection)
         if model is None:
             return None
-        progress = queries.progress(connection)
+        progress = reading.progress(connection)
         now = progress.event_time
         since = queries.window_start(now, window.days)
         return Snapshot(
@@ -117,9 +121,7 @@ def _head(snapshot: Snapshot, samples: History) -> None:
     clock.html(blocks.event_clock(snapshot.progress, pace))
     rate.html(blocks.throughput(pace))
     rates = charts.sparkline(throughput.rates(samples), HISTORY - 1)
-    line.plotly_chart(
-        rates, key="sparkline", config=charts.CONFIG, alt="Transactions a second, the newest at the right"
-    )
+    line.plotly_chart(rates, key="sparkline", config=base.CONFIG, alt="Transactions a second, the newest at the right")
     st.html(blocks.totals(snapshot.progress, int(snapshot.sizes["customers"].sum())))
 
 
@@ -144,8 +146,8 @@ def _movements(snapshot: Snapshot, window: Window) -> None:
     with where:
         st.html(blocks.title("From where to where", "A row loses customers, a column gains them"))
         matrix = charts.flow_heat_map(snapshot.flows, snapshot.personas)
-        st.plotly_chart(matrix, key="matrix", config=charts.CONFIG, alt="Changes from each segment to each other one")
+        st.plotly_chart(matrix, key="matrix", config=base.CONFIG, alt="Changes from each segment to each other one")
     bars = charts.rhythm_bars(snapshot.rhythm, window.bin_days)
     bar = f"Each bar is a {'day' if window.bin_days == 1 else 'week'} of event time."
     st.html(blocks.title("Changes as time passes") + blocks.legend(in_order(snapshot.rhythm["cause"]), bar))
-    st.plotly_chart(bars, key="rhythm", config=charts.CONFIG, alt="Changes over event time, by cause")
+    st.plotly_chart(bars, key="rhythm", config=base.CONFIG, alt="Changes over event time, by cause")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dashboard import blocks
 from dashboard.personas import Persona, Personas
-from dashboard.queries import Progress
+from dashboard.queries.reading import Progress
 from dashboard.throughput import Pace
 from dashboard.trouble import Trouble
 from dashboard.words import WINDOWS

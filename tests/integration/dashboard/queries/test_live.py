@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event, insert, text, update
 from sqlalchemy.exc import InternalError, OperationalError
 
-from dashboard import queries
+from dashboard.queries import live as queries
+from dashboard.queries import reading
 from dashboard.views.live import read
 from dashboard.words import WINDOWS
 from data.registry import register
@@ -22,23 +23,23 @@ WINDOW_DAYS = [window.days for window in WINDOWS.values()]
 
 def test_there_is_no_champion_before_a_model_is_registered(engine: Engine, model: SegmentModel) -> None:
     metadata.create_all(engine)
-    with queries.reading(engine) as connection:
-        assert queries.champion(connection) is None
+    with reading.reading(engine) as connection:
+        assert reading.champion(connection) is None
     register(engine, model)
-    with queries.reading(engine) as connection:
-        assert queries.champion(connection) == model
+    with reading.reading(engine) as connection:
+        assert reading.champion(connection) == model
 
 
 def test_the_champion_is_the_model_that_the_alias_points_to(filled: Engine) -> None:
     with filled.begin() as connection:
         connection.execute(model_aliases.delete())
-    with queries.reading(filled) as connection:
-        assert queries.champion(connection) is None
+    with reading.reading(filled) as connection:
+        assert reading.champion(connection) is None
 
 
 def test_progress_adds_up_the_partitions(filled: Engine, stream: Stored) -> None:
-    with queries.reading(filled) as connection:
-        progress = queries.progress(connection)
+    with reading.reading(filled) as connection:
+        progress = reading.progress(connection)
     rows = stream.progress
     assert progress.partitions == PARTITIONS
     assert progress.silent == 0
@@ -48,8 +49,8 @@ def test_progress_adds_up_the_partitions(filled: Engine, stream: Stored) -> None
 
 
 def test_event_time_is_what_every_partition_has_reached(filled: Engine) -> None:
-    with queries.reading(filled) as connection:
-        progress = queries.progress(connection)
+    with reading.reading(filled) as connection:
+        progress = reading.progress(connection)
     assert progress.event_time == EVENT_TIME
     assert progress.newest_event_time == EVENT_TIME + timedelta(hours=5)
 
@@ -57,23 +58,23 @@ def test_event_time_is_what_every_partition_has_reached(filled: Engine) -> None:
 def test_there_is_no_event_time_while_a_partition_is_silent(filled: Engine) -> None:
     with filled.begin() as connection:
         connection.execute(update(stream_progress).where(stream_progress.c.partition == 1).values(event_time=None))
-    with queries.reading(filled) as connection:
-        progress = queries.progress(connection)
+    with reading.reading(filled) as connection:
+        progress = reading.progress(connection)
     assert progress.event_time is None
     assert progress.silent == 1
 
 
 def test_progress_of_nothing_is_all_zero(engine: Engine) -> None:
     metadata.create_all(engine)
-    with queries.reading(engine) as connection:
-        progress = queries.progress(connection)
+    with reading.reading(engine) as connection:
+        progress = reading.progress(connection)
     assert progress.event_time is None
     assert (progress.partitions, progress.transactions, progress.changes, progress.dead_letters) == (0, 0, 0, 0)
 
 
 def test_segment_sizes_count_customers_and_those_about_to_leave(filled: Engine, stream: Stored) -> None:
     horizon = EVENT_TIME + timedelta(days=30)
-    with queries.reading(filled) as connection:
+    with reading.reading(filled) as connection:
         sizes = queries.segment_sizes(connection, horizon).set_index("segment")
     people = stream.customers.assign(segment=stream.customers["segment"].fillna(""))
     due = pd.to_datetime(people["next_change_at"], utc=True) <= horizon
@@ -83,14 +84,14 @@ def test_segment_sizes_count_customers_and_those_about_to_leave(filled: Engine, 
 
 
 def test_nobody_is_about_to_leave_before_event_time_begins(filled: Engine) -> None:
-    with queries.reading(filled) as connection:
+    with reading.reading(filled) as connection:
         assert queries.segment_sizes(connection, None)["due"].sum() == 0
 
 
 @pytest.mark.parametrize("days", WINDOW_DAYS)
 def test_flows_count_the_changes_of_a_window(filled: Engine, stream: Stored, days: int | None) -> None:
     since = queries.window_start(EVENT_TIME, days)
-    with queries.reading(filled) as connection:
+    with reading.reading(filled) as connection:
         flows = queries.flows(connection, since)
     inside = _inside(stream, since)
     keys = zip(inside["from_segment"].fillna(""), inside["to_segment"], inside["cause"], strict=True)
@@ -104,7 +105,7 @@ def test_the_rhythm_puts_every_change_of_a_window_in_one_bin(
     filled: Engine, stream: Stored, days: int | None, bin_days: int
 ) -> None:
     since = queries.window_start(EVENT_TIME, days)
-    with queries.reading(filled) as connection:
+    with reading.reading(filled) as connection:
         rhythm = queries.rhythm(connection, since, bin_days)
     origin = since or datetime(2011, 1, 3, tzinfo=UTC)
     inside = _inside(stream, since)
@@ -126,12 +127,12 @@ def test_a_change_at_the_very_beginning_of_a_window_is_in_it(filled: Engine, mod
     with filled.begin() as connection:
         connection.execute(insert(segment_changes), [_change(model, "a", midnight)])
         connection.execute(insert(segment_changes), [_change(model, "b", midnight - timedelta(microseconds=1))])
-    with queries.reading(filled) as connection:
+    with reading.reading(filled) as connection:
         assert queries.flows(connection, midnight)["changes"].sum() == 1
 
 
 def test_the_latest_changes_come_newest_first(filled: Engine, stream: Stored) -> None:
-    with queries.reading(filled) as connection:
+    with reading.reading(filled) as connection:
         latest = queries.latest_changes(connection, 10)
     newest = stream.changes.sort_values(["effective_at", "customer_id"], ascending=[False, True]).head(10)
     for column in ("customer_id", "sequence", "to_segment", "cause", "recency_days", "frequency"):
@@ -141,22 +142,22 @@ def test_the_latest_changes_come_newest_first(filled: Engine, stream: Stored) ->
 
 
 def test_a_reading_block_cannot_write(filled: Engine) -> None:
-    with queries.reading(filled) as connection, pytest.raises(InternalError, match="read-only"):
+    with reading.reading(filled) as connection, pytest.raises(InternalError, match="read-only"):
         connection.execute(stream_progress.delete())
 
 
 def test_a_reading_block_sees_one_moment(filled: Engine) -> None:
-    with queries.reading(filled) as connection:
-        before = queries.progress(connection)
+    with reading.reading(filled) as connection:
+        before = reading.progress(connection)
         with filled.begin() as other:
             other.execute(update(stream_progress).values(transactions=10_000_000))
-        assert queries.progress(connection) == before
-    with queries.reading(filled) as connection:
-        assert queries.progress(connection).transactions == PARTITIONS * 10_000_000
+        assert reading.progress(connection) == before
+    with reading.reading(filled) as connection:
+        assert reading.progress(connection).transactions == PARTITIONS * 10_000_000
 
 
 def test_a_question_that_takes_too_long_is_given_up(engine: Engine) -> None:
-    with queries.reading(engine, timeout_ms=50) as connection, pytest.raises(OperationalError, match="timeout"):
+    with reading.reading(engine, timeout_ms=50) as connection, pytest.raises(OperationalError, match="timeout"):
         connection.execute(text("SELECT pg_sleep(20)"))
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.charts import ACCENT, cause_colour, flow_heat_map, flow_matrix, rhythm_bars, sparkline
+from dashboard.charts.base import ACCENT, cause_colour
+from dashboard.charts.live import flow_heat_map, flow_matrix, rhythm_bars, sparkline
 from dashboard.personas import Persona, Personas
 from dashboard.words import CAUSES
 

@@ -1,38 +1,25 @@
-"""The figures: pure functions from small frames to plotly, one visual language for light and dark.
-
-Colours that carry meaning are set here; fonts, grid lines and backgrounds are left to the page's theme.
-"""
+"""The live page's figures: pure functions from small frames to plotly."""
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.personas import Persona, Personas, look_up
+from dashboard.charts.base import (
+    ACCENT,
+    ACCENT_FAINT,
+    ACCENT_STRONG,
+    BARE_AXIS,
+    MS_PER_DAY,
+    cause_colour,
+    dotted,
+    plain,
+    stacked,
+)
+from dashboard.personas import Personas, look_up
 from dashboard.words import cause, in_order
-
-ACCENT, ACCENT_FAINT, ACCENT_STRONG = "#6f6bdf", "rgba(111,107,223,0.08)", "rgba(111,107,223,0.62)"
-# Time alone is the story and has the accent; the other causes stay behind it.
-CAUSE_COLOURS = {
-    "decay": ACCENT,
-    "purchase": "#9aa3b2",
-    "return": "#d98a6a",
-    "model": "#c9a94b",
-    "first_purchase": "#5bb5a2",
-}
-OTHER_CAUSE = "#b6bcc8"
-MS_PER_DAY = 86_400_000
-CLEAR = "rgba(0,0,0,0)"
-# Bare: no tool bar that hides the figure on a phone, no zoom that the next refresh would fight.
-CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
-
-
-def cause_colour(code: str) -> str:
-    """The colour of a cause, the same in every figure and table."""
-    return CAUSE_COLOURS.get(code, OTHER_CAUSE)
 
 
 def flow_matrix(flows: pd.DataFrame, known: Personas) -> pd.DataFrame:
@@ -73,19 +60,19 @@ def flow_heat_map(flows: pd.DataFrame, known: Personas) -> go.Figure:
     figure.add_scatter(x=x, y=y, text=[f"{n:,}" for n in counts[y, x]], mode="text", hoverinfo="skip", showlegend=False)
     figure.update_xaxes(
         tickvals=list(range(len(columns))),
-        ticktext=[_stacked(persona) for persona in columns],
+        ticktext=[stacked(persona) for persona in columns],
         range=[-0.5, len(columns) - 0.5],
         side="top",
         tickangle=0,
-        **_BARE_AXIS,
+        **BARE_AXIS,
     )
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
-        ticktext=[_dotted(persona) for persona in rows],
+        ticktext=[dotted(persona) for persona in rows],
         range=[len(rows) - 0.5, -0.5],
-        **_BARE_AXIS,
+        **BARE_AXIS,
     )
-    return _plain(figure, height=64 + 38 * len(rows))
+    return plain(figure, height=64 + 38 * len(rows))
 
 
 def rhythm_bars(rhythm: pd.DataFrame, bin_days: int) -> go.Figure:
@@ -112,7 +99,7 @@ def rhythm_bars(rhythm: pd.DataFrame, bin_days: int) -> go.Figure:
     figure.update_layout(barmode="stack", hovermode="x unified", showlegend=False)
     figure.update_xaxes(showgrid=False, fixedrange=True, hoverformat="%-d %b %Y", nticks=8)
     figure.update_yaxes(fixedrange=True, nticks=4, rangemode="tozero", tickformat=",d")
-    return _plain(figure, height=230)
+    return plain(figure, height=230)
 
 
 def sparkline(values: Sequence[float], length: int) -> go.Figure:
@@ -131,40 +118,4 @@ def sparkline(values: Sequence[float], length: int) -> go.Figure:
     figure.add_hline(y=0, line={"color": ACCENT_STRONG, "width": 1})
     figure.update_xaxes(visible=False, range=[0, length - 1], fixedrange=True)
     figure.update_yaxes(visible=False, range=[-0.04 * top, 1.1 * top], fixedrange=True)
-    return _plain(figure, height=70)
-
-
-_BARE_AXIS: dict[str, Any] = {
-    "showgrid": False,
-    "zeroline": False,
-    "showline": False,
-    "fixedrange": True,
-    "ticks": "",
-    "automargin": True,
-}
-
-
-def _dotted(persona: Persona) -> str:
-    return f"{_dot(persona)} {escape(persona.name)}"
-
-
-def _stacked(persona: Persona) -> str:
-    # The dot comes last: where there is no room for words, the style sheet hides all lines but this one.
-    return "<br>".join([*map(escape, persona.name.split()), _dot(persona)])
-
-
-def _dot(persona: Persona) -> str:
-    return f'<span style="color:{persona.colour}">●</span>'
-
-
-def _plain(figure: go.Figure, height: int) -> go.Figure:
-    return figure.update_layout(
-        height=height,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0, "pad": 4},
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        # The same revision on every refresh: plotly updates the figure in place.
-        uirevision="same",
-        font={"size": 13},
-        hoverlabel={"font": {"size": 13}},
-    )
+    return plain(figure, height=70)
