@@ -35,6 +35,13 @@ def partitions(engine: Engine) -> Sequence[Row[Any]]:
         return connection.execute(select(stream_progress).order_by(stream_progress.c.partition)).all()
 
 
+def unpublished(engine: Engine) -> int:
+    """How many changes are not known to be in the change topic yet."""
+    behind = stream_progress.c.change_position - stream_progress.c.published_position
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.coalesce(func.sum(behind), 0))).scalar_one())
+
+
 def event_time(engine: Engine) -> datetime | None:
     """The event time that every partition has reached; None before the first tick."""
     query = select(func.min(stream_progress.c.event_time), func.bool_and(stream_progress.c.event_time.is_not(None)))

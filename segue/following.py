@@ -13,8 +13,8 @@ from data.events import SegmentChange, SegmentChanged
 from data.log import LogError
 from data.tables import segment_changes
 from segue.settings import Settings
+from stream_app.change_events import change_event
 from stream_app.changes import ChangeRow
-from stream_app.publisher import change_event
 
 _PAGE = 5_000
 _LOOK_SECONDS = 0.5

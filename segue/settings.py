@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     currency: str = Field("GBP", description="The one currency that amounts are in; others are dead letters.")
     batch_size: int = Field(5_000, ge=1, description="Records in a micro-batch at most.")
     session_timeout: float = Field(6.0, gt=0, description="Seconds after which a silent worker loses its partitions.")
+    exactly_once: bool = Field(
+        True,
+        description="Publish changes in Kafka's transactions, none twice. Off for brokers that have none, like the "
+        "embedded one: a crash may then repeat some.",
+    )
     worker_id: str | None = Field(
         None,
         description="A name that this worker keeps when it is started again and no other one has: it gets its "

@@ -19,6 +19,7 @@ def main() -> None:
         currency=settings.currency,
         batch_size=settings.batch_size,
         session_timeout=settings.session_timeout,
+        exactly_once=settings.exactly_once,
         worker_id=settings.worker_id,
         web_host=settings.web_host,
         web_port=settings.web_port,

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 import structlog
 
 from models.segment_model import SegmentModel
-from stream_app.changes import change_rows
-from stream_app.decode import Batch, LogRecord, decode
+from stream_app.change_writer import ChangeWriter
+from stream_app.changes import ChangeRow, change_rows
+from stream_app.dead_letter_publisher import DeadLetterPublisher
+from stream_app.decode import Batch, DeadLetter, LogRecord, decode
 from stream_app.metrics import Metrics
-from stream_app.publisher import Publisher
+from stream_app.relay import Relay
 from stream_app.step import Progress, take_step
 from stream_app.store import FencedError, PartitionStore
 
@@ -30,7 +32,6 @@ _LINGER_SECONDS = 0.05
 _CLOSE_SECONDS = 5.0
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 2.0
-_OUTBOX_ROWS = 5_000
 # Few records are large; many that are must not fill the memory.
 _BATCH_BYTES = 32 * 1024 * 1024
 
@@ -50,7 +51,8 @@ class Shared:
     currency: str
     batch_size: int
     stand_back_seconds: float
-    publisher: Publisher
+    open_writer: Callable[[int], ChangeWriter]
+    dead_letters: DeadLetterPublisher
     metrics: Metrics
     partition_of: Callable[[str], int]
     is_gap: Callable[[int, int, int], bool]
@@ -73,7 +75,6 @@ class Lane:
         self._pending: deque[Batch] = deque()
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
-        self._queued = asyncio.Event()
         self._stopped = asyncio.Event()
         self.claimed = asyncio.Event()
         self._progress: Progress
@@ -85,10 +86,7 @@ class Lane:
         self._failures = 0
         self._last_begun = 0.0
         self._next_offered = 0
-        self._queued_position = 0
-        self._queued_offset = 0
-        self._published_position = 0
-        self._published_offset = 0
+        self._relay: Relay | None = None
 
     @property
     def position(self) -> int:
@@ -128,17 +126,16 @@ class Lane:
 
     async def run(self) -> None:
         """Claim the partition, and apply what is offered until stopped."""
-        acknowledging = asyncio.create_task(self._acknowledge())
         try:
             while not self._stopping:
                 try:
                     await self._take_up()
-                    await self._republish()
                     await self._work()
                 except FencedError as error:
                     self._log.warning("fenced", reason=str(error))
                     self._metrics.fenced(self._partition)
                     self.claimed.clear()
+                    await self._end_relay()
                     await self._nap(self._shared.stand_back_seconds)
                 except Exception as error:
                     self._log.error("will try again", error=repr(error), exc_info=not self._failures)
@@ -146,7 +143,6 @@ class Lane:
                     self._metrics.failed(self._partition, error)
                     await self._nap(min(_FIRST_WAIT_SECONDS * 2**self._failures, _LONGEST_WAIT_SECONDS))
         finally:
-            acknowledging.cancel()
             self._room.set()
 
     def stop(self) -> None:
@@ -157,19 +153,23 @@ class Lane:
     async def close(self) -> None:
         """Wait for the broker to have everything, note that, and let go."""
         try:
-            if self.claimed.is_set():
-                await asyncio.wait_for(self._shared.publisher.delivered(), _CLOSE_SECONDS)
-                self._published_position, self._published_offset = self._queued_position, self._queued_offset
-                await self._note_published()
+            if self.claimed.is_set() and self._relay is not None:
+                await asyncio.wait_for(self._relay.delivered(), _CLOSE_SECONDS)
+                await asyncio.wait_for(self._note_published(), _CLOSE_SECONDS)
         except Exception as error:
-            self._log.warning("could not note what was published; it may be published again", error=repr(error))
+            self._log.warning("could not note what was published", error=repr(error))
         finally:
             self._metrics.released(self._partition)
+            await self._end_relay()
             await self._store.close()
 
     @property
     def _waiting(self) -> int:
         return sum(batch.records for batch in self._pending)
+
+    @property
+    def _published(self) -> int:
+        return self._progress.published_position if self._relay is None else self._relay.published
 
     @property
     def _stopping(self) -> bool:
@@ -182,11 +182,10 @@ class Lane:
             self._progress = await self._store.progress(self._progress)
         else:
             self._progress = await self._store.claim(self._shared.log_id, self._shared.owner)
-            self._queued_position = self._published_position = self._progress.published_position
-            self._queued_offset = self._published_offset = self._progress.next_offset
             self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
-        self._personas = await self._store.personas()
+        self._personas |= await self._store.personas()
         await self._use_model(self._progress.model_version)
+        await self._publish_rest()
         self._pending.clear()
         self._next_offered = self._progress.next_offset
         await self._read_from(self._next_offered)
@@ -248,12 +247,10 @@ class Lane:
         stored = await self._store.stored(batch, self._model, self._progress.event_time)
         step = take_step(batch, stored, self._model, self._progress, self._shared.partition_of)
         changes = change_rows(batch, step, self._progress)
-        self._progress = await self._store.save(batch, step, changes, self._progress, self._published_position)
+        self._progress = await self._store.save(batch, step, changes, self._progress, self._published)
         self._metrics.committed(self._progress, batch.records, step, time.monotonic() - begun)
-        await self._shared.publisher.publish_changes(changes, self._personas)
-        await self._shared.publisher.publish_dead_letters(step.dead_letters, self._shared.log_id, self._partition)
-        self._unmarked = self._unmarked or bool(step.dead_letters)
-        self._note_queued()
+        self._offer(changes)
+        await self._publish_dead_letters(step.dead_letters)
         self._failures = 0
         if batch.model is not None:
             await self._use_model(batch.model.version)
@@ -268,13 +265,10 @@ class Lane:
             nothing_new = Batch(self._progress.next_offset, self._progress.next_offset)
             step = take_step(nothing_new, stored, self._model, self._progress, self._shared.partition_of)
             changes = change_rows(nothing_new, step, self._progress)
-            self._progress = await self._store.save(
-                nothing_new, step, changes, self._progress, self._published_position
-            )
+            self._progress = await self._store.save(nothing_new, step, changes, self._progress, self._published)
             self._metrics.rescored(self._progress, step)
-            await self._shared.publisher.publish_changes(changes, self._personas)
+            self._offer(changes)
             self._rescored_to = max(stored.profiles.customer_id)
-            self._note_queued()
         return self._outdated
 
     async def _use_model(self, version: str) -> None:
@@ -283,37 +277,35 @@ class Lane:
         self._outdated = True
         self._rescored_to = ""
 
-    async def _republish(self) -> None:
-        """Publish what was committed but is not known to have been handed to the broker."""
-        while rows := await self._store.unpublished_changes(self._queued_position, _OUTBOX_ROWS):
-            await self._shared.publisher.publish_changes(rows, self._personas)
-            self._queued_position = rows[-1].position
-        letters = await self._store.unpublished_dead_letters(self._shared.log_id)
-        await self._shared.publisher.publish_dead_letters(letters, self._shared.log_id, self._partition)
-        self._unmarked = bool(letters)
-        self._note_queued()
+    async def _publish_rest(self) -> None:
+        """Publish what was committed and may not have been published: under a new claim or after a fault."""
+        if self._relay is None:
+            shared = self._shared
+            self._relay = Relay(
+                shared.database_url, self._progress, self._personas, shared.open_writer, self._metrics.published
+            )
+        self._relay.reach(self._progress.change_position)
+        await self._publish_dead_letters(await self._store.unpublished_dead_letters(self._shared.log_id))
 
-    def _note_queued(self) -> None:
-        self._queued_position = self._progress.change_position
-        self._queued_offset = self._progress.next_offset
-        self._queued.set()
+    def _offer(self, changes: Sequence[ChangeRow]) -> None:
+        if self._relay is not None:
+            self._relay.offer(changes)
 
-    async def _acknowledge(self) -> None:
-        """Follow the broker: what was queued becomes published once it has everything."""
-        while True:
-            await self._queued.wait()
-            self._queued.clear()
-            position, offset = self._queued_position, self._queued_offset
-            await self._shared.publisher.delivered()
-            self._published_position, self._published_offset = position, offset
-            self._metrics.published(self._partition, position)
+    async def _publish_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        await self._shared.dead_letters.publish(letters, self._shared.log_id, self._partition)
+        self._unmarked = self._unmarked or bool(letters)
 
     async def _note_published(self) -> None:
-        if self._published_offset != self._progress.next_offset:
-            return
-        if self._unmarked or self._published_position > self._progress.published_position:
-            self._progress = await self._store.mark_published(self._progress, self._published_position)
+        if self._unmarked:
+            await self._shared.dead_letters.delivered()
+        if self._unmarked or self._published > self._progress.published_position:
+            self._progress = await self._store.mark_published(self._progress, self._published)
             self._unmarked = False
+
+    async def _end_relay(self) -> None:
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            await relay.close()
 
     async def _nap(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

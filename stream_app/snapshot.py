@@ -15,8 +15,9 @@ from sqlalchemy import Engine, Select, select
 from data import registry
 from data.brokers import Brokers
 from data.tables import customers, segment_changes
+from stream_app.change_events import EVENT_HEADERS, segment_event
 from stream_app.changes import ChangeRow
-from stream_app.publisher import EVENT_HEADERS, PublishError, producer_config, segment_event
+from stream_app.dead_letter_publisher import PublishError, producer_config
 
 _PAGE = 5_000
 _FLUSH_SECONDS = 1.0

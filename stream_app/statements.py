@@ -140,6 +140,12 @@ SELECT position, customer_id, sequence, from_segment, to_segment, cause,
 FROM segment_changes WHERE partition = %(partition)s AND position > %(after)s ORDER BY position LIMIT %(limit)s
 """
 
+POSITION = """
+SELECT position FROM segment_changes
+WHERE customer_id = %(customer_id)s AND sequence = %(sequence)s AND partition = %(partition)s
+  AND effective_at = %(effective_at)s AND to_segment = %(to_segment)s
+"""
+
 UNPUBLISHED_DEAD_LETTERS = """
 SELECT "offset", reason, key, value FROM dead_letters
 WHERE partition = %(partition)s AND log_id = %(log_id)s AND NOT published ORDER BY "offset"

@@ -14,6 +14,7 @@ import numpy as np
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
+from data.events import SegmentChange
 from models.segment_model import SegmentModel, from_json, to_json
 from models.units import Ints, from_micros, to_micros
 from stream_app import statements as sql
@@ -195,6 +196,19 @@ class PartitionStore:
         async with self._connection.transaction():
             await self._cursor.execute(sql.OUTBOX, {"partition": self._partition, "after": after, "limit": limit})
             return [ChangeRow(*row) for row in await self._cursor.fetchall()]
+
+    async def position(self, change: SegmentChange) -> int | None:
+        """Where a change stands in the partition's outbox; None if it is not there, or another one."""
+        parameters = {
+            "partition": self._partition,
+            "customer_id": change.customer_id,
+            "sequence": change.sequence,
+            "effective_at": change.effective_at,
+            "to_segment": change.to.id,
+        }
+        async with self._connection.transaction():
+            row = await (await self._connection.execute(sql.POSITION, parameters)).fetchone()
+        return None if row is None else int(row[0])
 
     async def unpublished_dead_letters(self, log_id: str) -> list[DeadLetter]:
         """Dead letters of the partition that are not known to be in their topic."""

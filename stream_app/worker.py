@@ -19,11 +19,12 @@ from data.log import Log, LogIdentity, UnreachableError, create_topics, is_gap
 from data.partitions import partition_of
 from data.registry import champion_version
 from data.topics import Topics
+from stream_app.change_writer import ChangeWriter
+from stream_app.dead_letter_publisher import DeadLetterPublisher
 from stream_app.faust_app import create_app
 from stream_app.health import Health, WebServer
 from stream_app.lane import Shared
 from stream_app.metrics import Metrics
-from stream_app.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +43,7 @@ def run_worker(
     currency: str,
     batch_size: int,
     session_timeout: float,
+    exactly_once: bool,
     worker_id: str | None,
     web_host: str,
     web_port: int,
@@ -54,6 +56,8 @@ def run_worker(
     ----------
     partitions
         Of the topics that are created where they are missing; 0 creates none.
+    exactly_once
+        Whether the broker has transactions to publish changes in.
     web_host, web_port
         Where health and metrics are served from the beginning on; port 0 serves nothing.
 
@@ -78,7 +82,8 @@ def run_worker(
         currency=currency,
         batch_size=batch_size,
         stand_back_seconds=session_timeout,
-        publisher=Publisher(brokers, topics),
+        open_writer=partial(ChangeWriter, brokers, topics, exactly_once),
+        dead_letters=DeadLetterPublisher(brokers, topics),
         metrics=metrics,
         partition_of=partial(partition_of, partitions=identity.partitions),
         is_gap=partial(is_gap, brokers, topics.transactions),

@@ -6,7 +6,7 @@ from data.database import engine
 from data.log import Log, create_topics
 from segue.cli.console import doing, fail, words
 from segue.settings import Settings
-from stream_app.publisher import PublishError
+from stream_app.dead_letter_publisher import PublishError
 from stream_app.snapshot import publish_snapshot
 
 

@@ -59,7 +59,7 @@ class Strike(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A storm and what came of it. All but ``repeats`` must be zero or as without faults; those a subscriber drops."""
+    """A storm and what came of it. ``repeats`` are changes that came again in the change topic."""
 
     seed: int
     transactions: int
@@ -72,8 +72,8 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was lost, and nothing counted twice."""
-        return not (self.duplicates or self.unlike_undisturbed or self.unlike_recomputed)
+        """Whether nothing was lost, counted twice or published twice."""
+        return not (self.duplicates or self.repeats or self.unlike_undisturbed or self.unlike_recomputed)
 
 
 class Gate:
@@ -105,7 +105,14 @@ class Running:
         return self.replaying.replay(dataset, show).run(section or whole(dataset), Speed.parse("max"))
 
     def outcome(self) -> Outcome:
-        """What is there now."""
+        """What is there when everything has been published.
+
+        Raises
+        ------
+        SoakError
+            If it never is.
+        """
+        wait_until(lambda: not progress.unpublished(self.replaying.postgres), "until all changes were published")
         return Outcome(stored(self.replaying.postgres), subscribed(following.topic(self.settings, follow=False)))
 
     def applied(self) -> int:

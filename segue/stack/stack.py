@@ -32,9 +32,9 @@ _LOOK_SECONDS = 0.25
 
 _OF_BROKER: dict[BrokerKind, dict[str, str]] = {
     # It makes topics by itself, with four partitions, when they are first used; and it lets a worker that died go
-    # sooner than a real broker would.
-    "embedded": {"partitions": "0", "session_timeout": "3"},
-    "apache": {"partitions": "4", "session_timeout": "6"},
+    # sooner than a real broker would. It takes transactions, but they mean nothing to it.
+    "embedded": {"partitions": "0", "session_timeout": "3", "exactly_once": "false"},
+    "apache": {"partitions": "4", "session_timeout": "6", "exactly_once": "true"},
 }
 
 

@@ -48,7 +48,8 @@ class Local:
         return self.replaying.replay(dataset, lambda _: None).run(section or whole(dataset), Speed.parse("max"))
 
     def topic(self) -> list[dict[str, Any]]:
-        """The data of every event in the change topic, partition by partition, in order."""
+        """The data of every event in the change topic once all are there, partition by partition, in order."""
+        wait_until(lambda: not progress.unpublished(self.postgres))
         return [msgspec.json.decode(event)["data"] for event in following.topic(self.settings, follow=False)]
 
 

@@ -1,36 +1,21 @@
-"""Publishing what a commit has made true: changes, latest segments, dead letters. Idempotent producer, in order."""
+"""Publishing dead letters: an idempotent producer, in order. Some may come again after a crash."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 
-import msgspec
 from confluent_kafka import KafkaError, Message, Producer
-from msgspec import UNSET
 
 from data.brokers import Brokers
-from data.events import (
-    CONTENT_TYPE,
-    CustomerSegment,
-    CustomerSegmentUpdated,
-    SegmentChange,
-    SegmentChanged,
-    SegmentRef,
-)
 from data.partitions import PARTITIONER
 from data.topics import LARGEST_RECORD, Topics
-from models.units import from_micros, money_text
-from stream_app.changes import ChangeRow
+from stream_app.change_events import Headers
 from stream_app.decode import DeadLetter
-
-Headers = list[tuple[str, str | bytes | None]]
 
 OnDelivery = Callable[[KafkaError | None, Message], None]
 
 _FLUSH_SECONDS = 1.0
 _CLIPPED_BYTES = 64 * 1024
-EVENT_HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
-_encode = msgspec.json.Encoder().encode
 
 
 class PublishError(RuntimeError):
@@ -51,26 +36,15 @@ def producer_config(brokers: Brokers) -> dict[str, object]:
     }
 
 
-class Publisher:
-    """One producer for all partitions of a worker. ``personas`` names segments by id."""
+class DeadLetterPublisher:
+    """One producer for all partitions of a worker."""
 
     def __init__(self, brokers: Brokers, topics: Topics) -> None:
         self._producer = Producer(producer_config(brokers))
         self._topics = topics
         self._error: str | None = None
 
-    async def publish_changes(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
-        """Queue every change in order, and the latest state of each customer."""
-        latest: dict[str, ChangeRow] = {}
-        for row in rows:
-            await self._send(self._topics.changes, row.customer_id.encode(), change_event(row, personas), EVENT_HEADERS)
-            latest[row.customer_id] = row
-        for row in latest.values():
-            await self._send(
-                self._topics.segments, row.customer_id.encode(), segment_event(row, personas), EVENT_HEADERS
-            )
-
-    async def publish_dead_letters(self, letters: Iterable[DeadLetter], log_id: str, partition: int) -> None:
+    async def publish(self, letters: Iterable[DeadLetter], log_id: str, partition: int) -> None:
         """Queue records that could not be applied: the original bytes, with headers saying where from and why.
 
         One that the broker finds too large is published without most of its bytes; Postgres has them all.
@@ -133,49 +107,3 @@ class Publisher:
     def _raise_refused(self) -> None:
         if self._error is not None:
             raise PublishError(self._error)
-
-
-def change_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:
-    """A change as subscribers read it."""
-    effective_at = from_micros(row.effective_at)
-    change = SegmentChange(
-        customer_id=row.customer_id,
-        sequence=row.sequence,
-        from_=None if row.from_segment is None else _ref(row.from_segment, personas),
-        to=_ref(row.to_segment, personas),
-        cause=row.cause,  # type: ignore[arg-type]
-        effective_at=effective_at,
-        recency_days=row.recency_days,
-        frequency=row.frequency,
-        monetary=money_text(row.monetary),
-        model_version=row.model_version,
-        transaction_id=row.transaction_id,
-    )
-    return _encode(SegmentChanged(id=_event_id(row), subject=row.customer_id, time=effective_at, data=change))
-
-
-def segment_event(row: ChangeRow, personas: Mapping[str, str], *, snapshot: bool = False) -> bytes:
-    """The latest state of a customer as subscribers read it; ``snapshot`` says that it is only said again."""
-    since = from_micros(row.effective_at)
-    state = CustomerSegment(
-        customer_id=row.customer_id,
-        sequence=row.sequence,
-        segment=_ref(row.to_segment, personas),
-        since=since,
-        recency_days=row.recency_days,
-        frequency=row.frequency,
-        monetary=money_text(row.monetary),
-        model_version=row.model_version,
-    )
-    said_again = True if snapshot else UNSET
-    return _encode(
-        CustomerSegmentUpdated(id=_event_id(row), subject=row.customer_id, time=since, snapshot=said_again, data=state)
-    )
-
-
-def _event_id(row: ChangeRow) -> str:
-    return f"{row.customer_id}:{row.sequence}"
-
-
-def _ref(segment_id: str, personas: Mapping[str, str]) -> SegmentRef:
-    return SegmentRef(segment_id, personas.get(segment_id, segment_id))

@@ -1,0 +1,194 @@
+"""A partition's one way into the change topic: transactions of Kafka, under an id that only one writer can hold.
+
+Whoever opens a writer shuts out everybody who had the partition before, and ends what they had under way. After that
+the end of the topic tells for certain what has been published. Changes and the customers' latest states become visible
+together, or not at all, to readers of committed records.
+
+Where a broker has no transactions, writers are idempotent, and can't shut each other out: then what a writer had under
+way when it was lost may still arrive, and come twice.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from data.brokers import Brokers
+from data.events import SegmentChange, SegmentChanged
+from data.partitions import PARTITIONER
+from data.topics import LARGEST_RECORD, Topics
+from stream_app.change_events import EVENT_HEADERS, change_event, segment_event
+from stream_app.changes import ChangeRow
+
+# A broker ends what a writer that has gone silent has under way after this long; whoever takes over does so at once.
+_TRANSACTION_MS = 30_000
+_SECONDS = 10.0
+_READ_SECONDS = 3.0
+_SLICE_SECONDS = 1.0
+_FIRST_LOOK_BACK = 64
+
+_decode = msgspec.json.Decoder(SegmentChanged).decode
+
+
+class ChangeWriter:
+    """Writes a partition's changes. Its methods block, and are for one thread at a time; no use after an error."""
+
+    def __init__(self, brokers: Brokers, topics: Topics, transactional: bool, partition: int) -> None:
+        self._brokers = brokers
+        self._topics = topics
+        self._transactional = transactional
+        self._partition = partition
+        self._producer: Producer | None = None
+        self._refused: KafkaError | None = None
+        self._closed = False
+
+    def open(self) -> None:
+        """Shut out other writers of the partition.
+
+        Raises
+        ------
+        KafkaException
+            If the broker can't be reached.
+        """
+        config = {
+            **self._brokers.config,
+            "enable.idempotence": True,
+            "message.timeout.ms": _TRANSACTION_MS,
+            "partitioner": PARTITIONER,
+            "compression.type": "lz4",
+            "linger.ms": 5,
+            "message.max.bytes": LARGEST_RECORD,
+            "delivery.report.only.error": True,
+            "on_delivery": self._on_error,
+        }
+        if self._transactional:
+            shut_out = f"{self._topics.changes}-{self._partition}"
+            config |= {"transactional.id": shut_out, "transaction.timeout.ms": _TRANSACTION_MS}
+        self._producer = Producer(config)
+        if self._transactional:
+            self._patiently(self._producer.init_transactions)
+
+    def last(self) -> SegmentChange | None:
+        """The last change in the partition of the topic; None if there is none.
+
+        Raises
+        ------
+        KafkaException
+            If the broker can't be reached.
+        msgspec.MsgspecError
+            If what is there was not written by Segue.
+        """
+        consumer = Consumer(
+            {
+                **self._brokers.config,
+                "group.id": "segue-change-writer",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                # The embedded broker makes topics when somebody asks for them.
+                "allow.auto.create.topics": True,
+                "fetch.wait.max.ms": 10,
+            }
+        )
+        try:
+            record = _last_record(consumer, self._topics.changes, self._partition)
+        finally:
+            consumer.close()
+        return None if record is None else _decode(record).data
+
+    def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
+        """Publish changes in order, and the latest state of each customer: all of it or nothing.
+
+        Raises
+        ------
+        KafkaException
+            If the broker can't be reached, or another writer has been opened; nobody knows then what was published.
+        """
+        assert self._producer is not None  # noqa: S101 - opened
+        if self._transactional:
+            self._producer.begin_transaction()
+        latest: dict[str, ChangeRow] = {}
+        for row in rows:
+            self._send(self._topics.changes, row.customer_id, change_event(row, personas))
+            latest[row.customer_id] = row
+        for row in latest.values():
+            self._send(self._topics.segments, row.customer_id, segment_event(row, personas))
+        self._patiently(self._producer.commit_transaction if self._transactional else self._flush)
+
+    def close(self) -> None:
+        """Let go, soon, whatever is under way; may be called from another thread."""
+        self._closed = True
+
+    def discard(self) -> None:
+        """Forget what was not sent, and the connection; what was under way stays invisible."""
+        if self._producer is not None:
+            self._producer.purge()
+            self._producer = None
+
+    def _send(self, topic: str, customer_id: str, event: bytes) -> None:
+        assert self._producer is not None  # noqa: S101 - opened
+        while True:
+            try:
+                self._producer.produce(topic, event, customer_id.encode(), headers=EVENT_HEADERS)
+            except BufferError:
+                self._raise_closed()
+                self._producer.poll(0.1)
+            else:
+                return
+
+    def _flush(self, seconds: float) -> None:
+        assert self._producer is not None  # noqa: S101 - opened
+        left = self._producer.flush(seconds)
+        if self._refused is not None:
+            raise KafkaException(self._refused)
+        if left:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records not delivered", retriable=True))
+
+    def _on_error(self, error: KafkaError | None, message: Message) -> None:
+        self._refused = self._refused or error
+
+    def _patiently(self, call: Callable[[float], None]) -> None:
+        """Call in slices of time, so that closing does not wait for a broker that is away."""
+        for _ in range(int(_SECONDS / _SLICE_SECONDS)):
+            self._raise_closed()
+            try:
+                call(_SLICE_SECONDS)
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+            else:
+                return
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the broker does not answer"))
+
+    def _raise_closed(self) -> None:
+        if self._closed:
+            raise KafkaException(KafkaError(KafkaError._DESTROY, "the writer was closed"))
+
+
+def _last_record(consumer: Consumer, topic: str, partition: int) -> bytes | None:
+    """The last committed record, found by looking back further and further: marks and remains take offsets, too."""
+    consumer.list_topics(topic, timeout=_READ_SECONDS)
+    low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_READ_SECONDS)
+    back = _FIRST_LOOK_BACK
+    while True:
+        start = max(low, high - back)
+        found = _last_after(consumer, TopicPartition(topic, partition, start))
+        if found is not None or start == low:
+            return found
+        back *= 8
+
+
+def _last_after(consumer: Consumer, start: TopicPartition) -> bytes | None:
+    found: bytes | None = None
+    consumer.assign([start])
+    while True:
+        message = consumer.poll(_READ_SECONDS)
+        if message is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the broker does not answer"))
+        error = message.error()
+        if error is None:
+            found = message.value()
+        elif error.code() == KafkaError._PARTITION_EOF:
+            return found
+        elif not error.retriable():
+            raise KafkaException(error)

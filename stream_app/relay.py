@@ -1,0 +1,157 @@
+"""A partition's relay: what Postgres says has changed reaches the change topic, in order and exactly once.
+
+The outbox in Postgres is the truth about what there is to publish, the end of the topic about what has been. The relay
+opens a writer, which shuts out every other one, asks the topic where it ends, and goes on from there; whatever goes
+wrong, it starts over. Usually it is handed what it publishes; what it was not handed it reads from the outbox.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from itertools import islice
+from typing import Any, TypeVar
+
+import structlog
+
+from stream_app.change_writer import ChangeWriter
+from stream_app.changes import ChangeRow
+from stream_app.step import Progress
+from stream_app.store import FencedError, PartitionStore
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_ROWS = 5_000
+_QUEUED_ROWS = 50_000
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 2.0
+
+
+class Relay:
+    """Publishes a partition's changes for as long as the claim that it was made for holds.
+
+    ``published`` is the position of the last change that is in the topic; ``personas`` names segments by id.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        claim: Progress,
+        personas: Mapping[str, str],
+        open_writer: Callable[[int], ChangeWriter],
+        on_published: Callable[[int, int], None],
+    ) -> None:
+        self._claim = claim
+        self._personas = personas
+        self._new_writer = open_writer
+        self._on_published = on_published
+        self._log = log.bind(partition=claim.partition)
+        self._store = PartitionStore(database_url, claim.partition)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"relay-{claim.partition}")
+        self._writer = open_writer(claim.partition)
+        self._queue: deque[ChangeRow] = deque()
+        self._end = claim.change_position
+        self._arrived = asyncio.Event()
+        self._moved = asyncio.Event()
+        self.published = claim.published_position
+        self._task = asyncio.create_task(self._run())
+
+    def offer(self, rows: Sequence[ChangeRow]) -> None:
+        """Hand over changes that have just been committed."""
+        if rows:
+            if len(self._queue) < _QUEUED_ROWS:
+                self._queue.extend(rows)
+            self.reach(rows[-1].position)
+
+    def reach(self, position: int) -> None:
+        """Publish everything up to a position, whether it was handed over or not."""
+        self._end = max(self._end, position)
+        self._arrived.set()
+
+    async def delivered(self) -> None:
+        """Wait until everything offered so far is in the topic; for ever, if the claim does not hold any more."""
+        end = self._end
+        while self.published < end:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def close(self) -> None:
+        """Stop, wherever it stands."""
+        self._task.cancel()
+        self._writer.close()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        await self._in_thread(self._writer.discard)
+        self._thread.shutdown(wait=False)
+        await self._store.close()
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._take_up()
+                failures = 0
+                while True:
+                    await self._publish(await self._next())
+            except FencedError as error:
+                self._log.warning("publishing is for somebody else now", reason=str(error))
+                return
+            except Exception as error:
+                self._log.warning("will publish later", error=repr(error))
+                failures += 1
+                await asyncio.sleep(min(_FIRST_WAIT_SECONDS * 2**failures, _LONGEST_WAIT_SECONDS))
+
+    async def _take_up(self) -> None:
+        """Make sure that nobody else publishes, and find out what has been."""
+        await self._in_thread(self._writer.discard)
+        async with self._reading():
+            # Whoever has lost the partition must not shut out the one who has it now.
+            await self._store.progress(self._claim)
+            self._writer = self._new_writer(self._claim.partition)
+            await self._in_thread(self._writer.open)
+            self.published = await self._published()
+        self._log.info("publishing", position=self.published)
+
+    async def _published(self) -> int:
+        last = await self._in_thread(self._writer.last)
+        if last is None:
+            return self.published
+        position = await self._store.position(last)
+        if position is None:
+            self._log.warning("the change topic ends with a change that is not in Postgres", customer=last.customer_id)
+            return self.published
+        return position
+
+    async def _next(self) -> Sequence[ChangeRow]:
+        while self.published >= self._end:
+            self._arrived.clear()
+            await self._arrived.wait()
+        while self._queue and self._queue[0].position <= self.published:
+            self._queue.popleft()
+        if self._queue and self._queue[0].position == self.published + 1:
+            return list(islice(self._queue, _ROWS))
+        async with self._reading():
+            return await self._store.unpublished_changes(self.published, _ROWS)
+
+    async def _publish(self, rows: Sequence[ChangeRow]) -> None:
+        await self._in_thread(self._writer.write, rows, self._personas)
+        self.published = rows[-1].position
+        self._on_published(self._claim.partition, self.published)
+        self._moved.set()
+
+    async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Kafka's calls block; they have a thread of their own, in which one comes after the other."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[None]:
+        """A connection of its own for a moment: the lane is in the middle of a transaction on its one."""
+        await self._store.open()
+        try:
+            yield
+        finally:
+            await self._store.close()
