@@ -1,5 +1,6 @@
 """``segue soak``: a full replay under a storm of faults, and the proof that they changed nothing."""
 
+import logging
 import time
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +34,8 @@ def soak(
     with a recomputation from the raw data. The exit code is 0 only if nothing differs; what a failed round has left
     is kept.
     """
+    # A broker that is away is what we are here for: no line for every attempt to reach it.
+    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
     folder = state_dir.resolve() / f"soak-{time.time_ns():x}"
     with doing("Loading data and fitting a model"):
         chosen = choose(dataset, state_dir / "datasets").dataset

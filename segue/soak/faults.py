@@ -16,6 +16,7 @@ Fault = Callable[[Stack, random.Random], None]
 
 _LOOK_SECONDS = 0.01
 _CUT_SECONDS = 3.0
+_MINUTE = 60.0
 _CUT = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE application_name = 'segue-worker' AND (state <> 'idle' OR %s)
@@ -57,6 +58,13 @@ def broker_away(stack: Stack, rng: random.Random) -> None:
     _apache(stack).restart()
 
 
+def broker_away_for_a_minute(stack: Stack, rng: random.Random) -> None:
+    """There is no broker for longer than transactions and most requests wait."""
+    _apache(stack).kill()
+    time.sleep(_MINUTE)
+    _apache(stack).restart()
+
+
 def postgres_restarted(stack: Stack, rng: random.Random) -> None:
     """Postgres is stopped cleanly and started again."""
     stack.postgres.halt("fast")
@@ -73,6 +81,13 @@ def postgres_away(stack: Stack, rng: random.Random) -> None:
     """There is no Postgres for a while."""
     stack.postgres.halt("fast")
     time.sleep(5 + rng.random() * 10)
+    stack.postgres.resume()
+
+
+def postgres_away_for_a_minute(stack: Stack, rng: random.Random) -> None:
+    """There is no Postgres for a minute."""
+    stack.postgres.halt("fast")
+    time.sleep(_MINUTE)
     stack.postgres.resume()
 
 
@@ -95,22 +110,25 @@ def power_cut(stack: Stack, rng: random.Random) -> None:
     _apache(stack).restart()
 
 
-FAULTS: dict[str, Fault] = {
-    fault.__name__.replace("_", " "): fault
-    for fault in (
-        worker_killed,
-        worker_paused,
-        worker_becomes_a_zombie,
-        broker_restarted,
-        broker_killed,
-        broker_away,
-        postgres_restarted,
-        postgres_killed,
-        postgres_away,
-        connections_cut,
-        power_cut,
-    )
-}
+def _named(*faults: Fault) -> dict[str, Fault]:
+    return {fault.__name__.replace("_", " "): fault for fault in faults}
+
+
+FAULTS = _named(
+    worker_killed,
+    worker_paused,
+    worker_becomes_a_zombie,
+    broker_restarted,
+    broker_killed,
+    broker_away,
+    postgres_restarted,
+    postgres_killed,
+    postgres_away,
+    connections_cut,
+    power_cut,
+)
+# Too long for a storm.
+LONG_FAULTS = _named(broker_away_for_a_minute, postgres_away_for_a_minute)
 
 
 def _pause(pid: int, seconds: float) -> None:

@@ -13,14 +13,15 @@ import pytest
 from data import progress
 from data.dataset import Dataset
 from models.segment_model import SegmentModel
-from segue.soak.faults import FAULTS
+from segue.soak.faults import FAULTS, LONG_FAULTS
 from segue.soak.outcome import Outcome
 from segue.soak.storm import Gate, running, strike, wait_until
 from tests.support.parts import Parts, assert_right_so_far, owners
 
 pytestmark = pytest.mark.kafka
 
-PARTS = len(FAULTS) + 3
+ALL = FAULTS | LONG_FAULTS
+PARTS = len(ALL) + 3
 MOST_SECONDS = 30
 MOST_SECONDS_AFTER_A_KILL = 10
 
@@ -32,11 +33,11 @@ def parts(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPa
         yield Parts(run, dataset)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", ALL)
 def test_the_stream_goes_on_by_itself_and_is_right(parts: Parts, expected: Outcome, name: str) -> None:
     gate = Gate()
     replay = parts.next(gate, PARTS)
-    struck = strike(parts.run, name, FAULTS[name], random.Random(1))
+    struck = strike(parts.run, name, ALL[name], random.Random(1))
     parts.finish(gate, replay)
     print(f"{name}: lasted {struck.lasted_seconds} s, recovered {struck.recovered_seconds} s later")  # noqa: T201
     assert struck.recovered_seconds < (MOST_SECONDS_AFTER_A_KILL if "worker" in name else MOST_SECONDS)
