@@ -15,8 +15,8 @@ help:  ## Show this help
 demo: $(VENV)/.demo  ## See it at work; ARGS="--once FILE" goes to `segue demo`; BROKER=apache for a real Kafka
 	@$(BIN)/segue demo $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 
-test: $(VENV)/.dev  ## Run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev  ## Run all tests, two files at a time
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev  ## Check style and types
 	@$(BIN)/ruff check .

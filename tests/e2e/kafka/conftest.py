@@ -1,10 +1,5 @@
-"""What tests of faults on a real Apache Kafka share.
+"""What tests on a real Apache Kafka share. Where there is no Java or no Maven they are skipped, and say so."""
 
-They take minutes and kill what they started, so they run when they are asked for: SEGUE_TEST_FAULTS=1. Where there is
-no Java or no Maven they are skipped, and say so.
-"""
-
-import os
 from pathlib import Path
 
 import pytest
@@ -18,7 +13,7 @@ HERE = Path(__file__).parent
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip before any fixture has started anything."""
-    reason = missing() if os.environ.get("SEGUE_TEST_FAULTS") else "set SEGUE_TEST_FAULTS=1 to run tests of faults"
+    reason = missing()
     if reason is not None:
         for item in items:
             if HERE in item.path.parents:
