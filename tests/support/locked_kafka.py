@@ -1,24 +1,17 @@
 """A real Apache Kafka whose door is locked: TLS, and a name and a password to get in."""
 
 import subprocess
-import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-
-from segue.stack.apache.java import classpath, java
-from segue.stack.processes import ChildProcess
-from tests.support.local import wait_until
+from segue.stack.apache.java import java
 from tests.support.ports import free_ports
+from tests.support.real_kafka import running_kafka
 
 USER, PASSWORD = "segue", "open sesame"
 _STORE_PASSWORD = "changeit"
-_JVM = ["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC"]
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -59,42 +52,21 @@ class LockedKafka:
 def locked_kafka(folder: Path) -> Iterator[LockedKafka]:
     """A broker while the block runs."""
     locked, inside, controller = free_ports(3)
-    keystore, ca_file, properties = folder / "broker.p12", folder / "ca.pem", folder / "server.properties"
+    keystore, ca_file = folder / "broker.p12", folder / "ca.pem"
     _make_certificate(keystore, ca_file)
-    properties.write_text(
-        _PROPERTIES.format(
-            locked=locked,
-            inside=inside,
-            controller=controller,
-            user=USER,
-            password=PASSWORD,
-            keystore=keystore,
-            store_password=_STORE_PASSWORD,
-            data=folder / "data",
-        )
+    properties = _PROPERTIES.format(
+        locked=locked,
+        inside=inside,
+        controller=controller,
+        user=USER,
+        password=PASSWORD,
+        keystore=keystore,
+        store_password=_STORE_PASSWORD,
+        data=folder / "data",
     )
-    kafka = [java(), *_JVM, "-cp", classpath(folder)]
-    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    tool = [*kafka, "kafka.tools.StorageTool", "format", "--config", str(properties), f"--cluster-id={cluster}"]
-    scram = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
-    subprocess.run([*tool, "--add-scram", scram], check=True, capture_output=True)
-    broker = ChildProcess("kafka", [*kafka, "kafka.Kafka", str(properties)], {}, folder / "kafka.log")
-    broker.start()
-    try:
-        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{inside}", "log_level": 0})
-        wait_until(lambda: broker.exit_code is not None or _answers(admin))
-        assert broker.exit_code is None, (folder / "kafka.log").read_text()[-2_000:]
+    scram = ("--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]")
+    with running_kafka(folder, properties, f"127.0.0.1:{inside}", *scram):
         yield LockedKafka(f"127.0.0.1:{locked}", ca_file)
-    finally:
-        broker.stop()
-
-
-def _answers(admin: AdminClient) -> bool:
-    try:
-        admin.list_topics(timeout=1)
-    except KafkaException:
-        return False
-    return True
 
 
 def _make_certificate(keystore: Path, ca_file: Path) -> None:

@@ -1,0 +1,165 @@
+"""docker-compose.yml without Docker: its services with their commands and variables, on this machine's own processes.
+
+What only Docker has is put in its place: hosts become this machine, ports free ones, the images' entrypoints
+processes, Postgres's address a socket.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from sqlalchemy import make_url, text
+
+from data import progress
+from data.database import engine
+from data.dataset import clean
+from data.synthetic import generate
+from data.writers import write
+from segue.demo import differences
+from segue.stack.processes import ChildProcess
+from tests.support.local import wait_until
+from tests.support.ports import free_ports
+from tests.support.postgres import running_postgres
+from tests.support.real_kafka import running_kafka
+
+pytestmark = pytest.mark.kafka
+
+ROOT = Path(__file__).parents[3]
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+WORKERS = 3
+ENV_FILE = {
+    "SEGUE_POSTGRES_PASSWORD": "the owner's",
+    "SEGUE_WORKER_PASSWORD": "the worker's",
+    "SEGUE_DASHBOARD_PASSWORD": "the dashboard's",
+    "SEGUE_DATASET_FILE": "shop.parquet",
+    "SEGUE_REPLAY_SPEED": "max",
+}
+_VARIABLE = re.compile(r"\$\{(\w+)(?::?-([^}]*)|:\?[^}]*)?\}")
+
+
+class Machine:
+    """This machine in the place of Docker."""
+
+    def __init__(self, folder: Path, postgres_socket: str) -> None:
+        self.folder = folder
+        inside, outside, controller, dashboard = free_ports(4)
+        self.bootstrap = f"127.0.0.1:{outside}"
+        self.dashboard = f"http://127.0.0.1:{dashboard}"
+        self._places = {
+            "kafka:19092": f"127.0.0.1:{inside}",
+            "://:19092": f"://127.0.0.1:{inside}",
+            "://:9092": f"://127.0.0.1:{outside}",
+            "127.0.0.1:9092": self.bootstrap,
+            "localhost:9093": f"127.0.0.1:{controller}",
+            "/var/lib/kafka/data": str(folder / "kafka-log"),
+            "@postgres:5432/segue": f"@/segue?host={postgres_socket}",
+            "/datasets": str(folder),
+            "8501": str(dashboard),
+            "0.0.0.0": "127.0.0.1",  # noqa: S104 - it is there to be replaced
+        }
+        self.bootstrap_inside = f"127.0.0.1:{inside}"
+
+    def put(self, words: str) -> str:
+        """A text of the compose file as it is here."""
+        words = _VARIABLE.sub(lambda match: ENV_FILE.get(match[1], match[2] or ""), words)
+        for there, here in self._places.items():
+            words = words.replace(there, here)
+        return words
+
+    def environment(self, name: str) -> dict[str, str]:
+        """All that a service is told."""
+        return {key: self.put(str(value)) for key, value in SERVICES[name]["environment"].items()}
+
+    def command(self, name: str) -> list[str]:
+        """What the image's entrypoint makes of a service's command."""
+        arguments = [self.put(word) for word in SERVICES[name]["command"]]
+        return [sys.executable, "-c", "from segue.cli import main; main()", *arguments]
+
+    def run(self, name: str) -> None:
+        """A service that runs once and ends."""
+        bare = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            self.command(name),
+            env=bare | self.environment(name),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    @contextmanager
+    def running(self, name: str, instance: int = 1) -> Iterator[ChildProcess]:
+        """A service that runs on and on."""
+        log = self.folder / f"{name}-{instance}.log"
+        extra = {"PYTHONPATH": str(ROOT), "SEGUE_STATE_DIR": str(self.folder / "no-stack")}
+        child = ChildProcess(name, self.command(name), extra | self.environment(name), log)
+        child.start()
+        try:
+            yield child
+        finally:
+            child.stop()
+
+    @contextmanager
+    def kafka(self) -> Iterator[None]:
+        """The broker; the image makes properties of its variables."""
+        told = {
+            key.removeprefix("KAFKA_").lower().replace("_", "."): value
+            for key, value in self.environment("kafka").items()
+        }
+        properties = "\n".join(f"{key}={value}" for key, value in told.items())
+        with running_kafka(self.folder, properties, self.bootstrap):
+            yield
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("compose")
+
+
+def test_the_services_of_the_compose_file_work_together_with_three_workers(shop: Path) -> None:
+    raw = generate(customers=150, days=200, seed=3)
+    write(raw, shop / ENV_FILE["SEGUE_DATASET_FILE"])
+    with running_postgres(shop / "postgres") as url, ExitStack() as services:
+        make_owner(url)
+        machine = Machine(shop, str(make_url(url).query["host"]))
+        services.enter_context(machine.kafka())
+        machine.run("migrate")
+        for number in range(WORKERS):
+            services.enter_context(machine.running("worker", number))
+        services.enter_context(machine.running("dashboard"))
+        machine.run("fit")
+        machine.run("replay")
+        owner = machine.environment("migrate")["SEGUE_DATABASE_URL"]
+        postgres = engine(owner)
+        wait_until(lambda: not progress.unpublished(postgres))
+        assert len({row.owner for row in progress.partitions(postgres)}) > 1
+        dataset = clean(raw, "shop")
+        assert progress.totals(postgres).transactions == len(dataset.transactions)
+        assert len(differences(owner, dataset)) == 0
+        wait_until(lambda: answers(f"{machine.dashboard}/_stcore/health"))
+        postgres.dispose()
+
+
+def make_owner(url: str) -> None:
+    """What the image of Postgres does at its first start."""
+    server = engine(url).execution_options(isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text("CREATE ROLE segue SUPERUSER LOGIN"))
+        connection.execute(text("CREATE DATABASE segue OWNER segue"))
+    server.dispose()
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(address, timeout=3).is_success
+    except httpx.HTTPError:
+        return False
