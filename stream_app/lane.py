@@ -1,15 +1,14 @@
 """One partition's way through the worker: records come in, are decoded at once, and applied batch by batch in order.
 
-While a batch waits for Postgres, the records behind it are decoded; small ones are merged, so that batches grow under
-load. Nothing is ever skipped: when Postgres is away, or anything else goes wrong, the lane waits, asks the store how
-far it really got, and reads the log again from there. When another worker has claimed its partition, the lane stands
-back for long enough to be told so by the consumer group, and claims it again only if it is not.
+While a batch waits for Postgres, the records behind it are decoded (``inbox.py``); while it is published, the next one
+is applied (``relay.py``). Nothing is ever skipped: when Postgres is away, or anything else goes wrong, the lane waits,
+asks the store how far it really got, and reads the log again from there. When another worker has claimed its partition,
+the lane stands back for long enough to be told so by the consumer group, and claims it again only if it is not.
 """
 
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,8 @@ from models.segment_model import SegmentModel
 from stream_app.change_writer import ChangeWriter
 from stream_app.changes import ChangeRow, change_rows
 from stream_app.dead_letter_publisher import DeadLetterPublisher
-from stream_app.decode import Batch, DeadLetter, LogRecord, decode
+from stream_app.decode import Batch, DeadLetter, LogRecord
+from stream_app.inbox import Inbox
 from stream_app.metrics import Metrics
 from stream_app.relay import Relay
 from stream_app.step import Progress, take_step
@@ -28,12 +28,9 @@ from stream_app.store import FencedError, PartitionStore
 log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS = 0.25
-_LINGER_SECONDS = 0.05
 _CLOSE_SECONDS = 5.0
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 2.0
-# Few records are large; many that are must not fill the memory.
-_BATCH_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +69,7 @@ class Lane:
         self._metrics = shared.metrics
         self._metrics.assigned(partition)
         self._store = PartitionStore(shared.database_url, partition)
-        self._pending: deque[Batch] = deque()
-        self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
+        self._inbox = Inbox(shared.currency, shared.batch_size)
         self._stopped = asyncio.Event()
         self.claimed = asyncio.Event()
         self._progress: Progress
@@ -84,45 +79,32 @@ class Lane:
         self._rescored_to = ""
         self._unmarked = False
         self._failures = 0
-        self._last_begun = 0.0
-        self._next_offered = 0
         self._relay: Relay | None = None
 
     @property
     def position(self) -> int:
         """The next offset to be offered."""
-        return self._next_offered
+        return self._inbox.position
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do but to wait for records."""
-        return self.claimed.is_set() and not self._pending
+        return self.claimed.is_set() and not self._inbox
 
     def offer(self, records: Sequence[LogRecord]) -> int | None:
         """Take in records of the partition; refuses them, and returns the first one missing, if some before them are.
 
         Nothing is taken while the partition is not claimed: then nobody knows yet what comes first.
         """
-        if not self.claimed.is_set():
-            return None
-        if records[0].offset > self._next_offered:
-            return self._next_offered
-        fresh = [record for record in records if record.offset >= self._next_offered]
-        if fresh:
-            self._next_offered = fresh[-1].offset + 1
-            self._pending.extend(decode(fresh, self._shared.currency))
-            self._arrived.set()
-            if self._waiting > 2 * self._shared.batch_size or sum(b.size for b in self._pending) > 2 * _BATCH_BYTES:
-                self._room.clear()
-        return None
+        return self._inbox.offer(records) if self.claimed.is_set() else None
 
     def skip(self, offset: int) -> None:
         """Expect what comes next at an offset, since the log has nothing before it."""
-        self._next_offered = offset
+        self._inbox.position = offset
 
     async def has_room(self) -> None:
         """Wait until it makes sense to offer more."""
-        await self._room.wait()
+        await self._inbox.has_room()
 
     async def run(self) -> None:
         """Claim the partition, and apply what is offered until stopped."""
@@ -143,12 +125,12 @@ class Lane:
                     self._metrics.failed(self._partition, error)
                     await self._nap(min(_FIRST_WAIT_SECONDS * 2**self._failures, _LONGEST_WAIT_SECONDS))
         finally:
-            self._room.set()
+            self._inbox.close()
 
     def stop(self) -> None:
         """End :meth:`run` after the batch in hand."""
         self._stopped.set()
-        self._arrived.set()
+        self._inbox.close()
 
     async def close(self) -> None:
         """Wait for the broker to have everything, note that, and let go."""
@@ -162,10 +144,6 @@ class Lane:
             self._metrics.released(self._partition)
             await self._end_relay()
             await self._store.close()
-
-    @property
-    def _waiting(self) -> int:
-        return sum(batch.records for batch in self._pending)
 
     @property
     def _published(self) -> int:
@@ -186,61 +164,26 @@ class Lane:
         self._personas |= await self._store.personas()
         await self._use_model(self._progress.model_version)
         await self._publish_rest()
-        self._pending.clear()
-        self._next_offered = self._progress.next_offset
-        await self._read_from(self._next_offered)
+        self._inbox.begin(self._progress.next_offset)
+        await self._read_from(self._progress.next_offset)
         self.claimed.set()
-        self._room.set()
+        self._inbox.open()
         self._metrics.claimed(self._progress)
 
     async def _work(self) -> None:
         while not self._stopping:
-            if not self._pending:
-                self._room.set()
-                self._arrived.clear()
-                if not await self._catch_up_with_model():
-                    await self._wait_for_records()
+            if not self._inbox:
+                caught_up = not await self._catch_up_with_model()
+                if caught_up and not await self._inbox.filled(_IDLE_SECONDS):
+                    await self._note_published()
                 continue
-            await self._linger()
-            batch = self._merged()
+            batch = await self._inbox.next()
             if batch.next_offset > self._progress.next_offset:
                 while batch.model is not None and await self._catch_up_with_model():
                     pass
                 await self._apply(batch)
-            self._pending.popleft()
-            self._room.set()
+            self._inbox.done()
             await self._catch_up_with_model()
-
-    async def _linger(self) -> None:
-        """Under load, let a batch grow for a moment: a transaction costs about as much as a thousand records."""
-        while (
-            not self._stopping
-            and self._waiting < self._shared.batch_size
-            and (rest := self._last_begun + _LINGER_SECONDS - time.monotonic()) > 0
-        ):
-            self._room.set()
-            self._arrived.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._arrived.wait(), rest)
-        self._last_begun = time.monotonic()
-
-    async def _wait_for_records(self) -> None:
-        try:
-            await asyncio.wait_for(self._arrived.wait(), _IDLE_SECONDS)
-        except TimeoutError:
-            await self._note_published()
-
-    def _merged(self) -> Batch:
-        batch = self._pending[0]
-        while (
-            len(self._pending) > 1
-            and batch.model is None
-            and batch.records + self._pending[1].records <= self._shared.batch_size
-            and batch.size + self._pending[1].size <= _BATCH_BYTES
-        ):
-            batch.extend(self._pending[1])
-            del self._pending[1]
-        return batch
 
     async def _apply(self, batch: Batch) -> None:
         begun = time.monotonic()
