@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from data.database import engine
 from data.layout import check_layout
-from data.log import Log, LogError, LogIdentity, create_topics
+from data.log import Log, LogError, LogIdentity, UnreachableError, create_topics
 from data.tables import stream_progress
 from segue.settings import Settings
 from segue.stack.apache import java
@@ -38,6 +38,7 @@ def test_a_log_is_the_same_after_a_stop_a_start_and_a_crash(tmp_path: Path) -> N
     with Stack(tmp_path, "apache") as stack:
         stack.watch(lambda _: None)
         crash(stack)
+        wait_until(lambda: is_reachable(settings))
         found.append((settings.bootstrap_servers, identity(settings)))
     assert len(set(found)) == 1
     assert found[0][1].partitions == 4
@@ -76,6 +77,14 @@ def test_where_java_or_maven_is_missing_one_line_says_so(
         Stack(tmp_path, "apache"),
     ):
         pass
+
+
+def is_reachable(settings: Settings) -> bool:
+    try:
+        identity(settings)
+    except UnreachableError:
+        return False
+    return True
 
 
 def crash(stack: Stack) -> None:
