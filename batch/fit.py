@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from msgspec import to_builtins
 from msgspec.structs import replace
 from sklearn.metrics import silhouette_score
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from batch.pipeline import Inits, Scaler, blank_pipeline, centre_and_scale
-from batch.profiles import features
+from batch.profiles import features, population
 from models.alignment import align
 from models.personas import ARCHETYPES, name_segments
+from models.reference import METADATA_KEY, take_reference
 from models.segment_model import FEATURES, Monetary, Point, Segment, SegmentModel, Transform, build
 from models.units import Floats, Ints
 
@@ -101,6 +103,9 @@ def fit(
     }
     means, scales = map(_point, centre_and_scale(pipeline))
     model = build(monetary, transform, means, scales, segments, notes)
+    # What drift will be measured against; a model's version is its definition's, whatever its metadata are.
+    reference = take_reference(model, population(table))
+    model = replace(model, metadata={**notes, METADATA_KEY: None if reference is None else to_builtins(reference)})
     return FitResult(model, _summary(model, table, numbers), pipeline)
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from models.reference import Population
 from models.segment_model import FEATURES, Monetary
 from models.units import MONEY_UNITS
 
@@ -65,3 +66,9 @@ def features(profiles: pd.DataFrame, monetary: Monetary) -> pd.DataFrame:
         spent = (spent - profiles["returned_units"]).clip(lower=0)
     columns = (profiles["recency_days"], profiles["frequency"], spent / MONEY_UNITS)
     return pd.DataFrame(dict(zip(FEATURES, columns, strict=True)), dtype="float64")
+
+
+def population(table: pd.DataFrame) -> Population:
+    """The same numbers, as :func:`features` gives them, for the mathematics of drift."""
+    recency, frequency = (table[name].to_numpy().astype("int64") for name in FEATURES[:2])
+    return Population(recency, frequency, table["monetary"].to_numpy())

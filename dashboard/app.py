@@ -3,15 +3,41 @@
 Started as ``streamlit run dashboard/app.py``.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import streamlit as st
 from pydantic import ValidationError
+from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 
 from dashboard import blocks, connection, style, trouble
-from dashboard.views import live
+from dashboard.views import customer, exploration, live, model, operations, segments, shifts, simulator, slipping
 from segue.settings import Settings
+
+
+class Entry(NamedTuple):
+    """A page in the menu: what draws it, its title, its Material symbol and its address."""
+
+    show: Callable[[Engine], None]
+    title: str
+    icon: str
+    path: str
+
+
+# In the order of the menu; the first one opens by itself.
+PAGES = (
+    Entry(live.show, "Live", "sensors", "live"),
+    Entry(slipping.show, "About to slip", "trending_down", "slipping"),
+    Entry(shifts.show, "Shifts", "sync_alt", "shifts"),
+    Entry(segments.show, "Segments", "bubble_chart", "segments"),
+    Entry(customer.show, "Customer", "person", "customer"),
+    Entry(simulator.show, "Simulator", "science", "simulator"),
+    Entry(exploration.show, "Data", "bar_chart", "data"),
+    Entry(model.show, "Model & drift", "hub", "model"),
+    Entry(operations.show, "Operations", "monitor_heart", "operations"),
+)
 
 
 def main() -> None:
@@ -25,7 +51,14 @@ def main() -> None:
         st.html(blocks.trouble(trouble.bad_settings(error)))
         return
     pages = [
-        st.Page(partial(live.show, engine), title="Live", icon=":material/sensors:", url_path="live", default=True),
+        st.Page(
+            partial(entry.show, engine),
+            title=entry.title,
+            icon=f":material/{entry.icon}:",
+            url_path=entry.path,
+            default=entry is PAGES[0],
+        )
+        for entry in PAGES
     ]
     st.navigation(pages, position="top").run()
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 
@@ -16,6 +17,40 @@ from dashboard.trouble import Trouble
 from dashboard.words import Window, cause, in_order, many
 
 OUTLOOK_DAYS = 30
+
+
+def heading(text: str, note: str, progress: Progress) -> str:
+    """The top of a page: what it is, and as of which event time."""
+    now = progress.event_time
+    moment = f"As of event time {style.stamp(now)} (UTC)" if now else "No event time yet"
+    stamp = f' data-event-time="{now.isoformat()}"' if now else ""
+    return (
+        f'<div class="sg-heading"><div class="sg-eyebrow"{stamp}>{moment}</div><h1>{escape(text)}</h1>'
+        f"<p>{escape(note)}</p></div>"
+    )
+
+
+def customer_link(customer_id: str) -> str:
+    """A customer's id, leading to their page."""
+    # Relative, so that it holds wherever the dashboard is mounted.
+    return f'<a class="sg-id" href="customer?{urlencode({"customer": customer_id})}">{escape(customer_id)}</a>'
+
+
+def segment_dot(persona: Persona) -> str:
+    """A segment's name after a dot of its colour."""
+    return f'<span class="sg-dot" style="--persona:{escape(persona.colour)}">{escape(persona.name)}</span>'
+
+
+def movement(before: Persona, after: Persona) -> str:
+    """From segment to segment."""
+    return f'{segment_dot(before)}<span class="sg-arrow">→</span>{segment_dot(after)}'
+
+
+def cause_mark(code: str) -> str:
+    """A cause on a tinted label."""
+    words = cause(code)
+    tint = f'style="--cause:{cause_colour(code)}" title="{escape(words.sentence)}"'
+    return f'<span class="sg-why" {tint}>{escape(words.phrase)}</span>'
 
 
 def title(text: str, note: str = "") -> str:
@@ -70,12 +105,12 @@ def totals(progress: Progress, customers: int) -> str:
 
 
 def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, window: Window) -> str:
-    """One card per segment: how many are in it, who came and went, and who is about to go.
+    """One card per segment: how many are in it, what they spent, who came and went, and who is about to go.
 
     Parameters
     ----------
     sizes, flows
-        As :func:`dashboard.queries.live.segment_sizes` and :func:`dashboard.queries.live.flows` give them.
+        As :func:`dashboard.queries.live.segment_sizes` and :func:`dashboard.flows.flows` give them.
     """
     by_segment = sizes.set_index("segment")
     arrivals = flows.groupby("to_segment")["changes"].sum()
@@ -84,8 +119,10 @@ def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, win
     cards = ""
     for segment in [*known, *sorted({*by_segment.index} - {*known, ""})]:
         number, due = (int(by_segment[column].get(segment, 0)) for column in ("customers", "due"))
+        spent = style.short_money(by_segment["spent"].get(segment, 0))
         came, went = int(arrivals.get(segment, 0)), int(departures.get(segment, 0))
-        cards += _card(look_up(known, segment), number, everyone, _flow(came, went, window) + _due(due))
+        movement = _flow(came, went, window) + _due(due)
+        cards += _card(look_up(known, segment), number, everyone, spent, movement)
     return f'<div class="sg-cards">{cards}</div>{_without_segment(int(by_segment["customers"].get("", 0)))}'
 
 
@@ -114,6 +151,11 @@ def latest_changes(changes: pd.DataFrame, known: Personas) -> str:
     wide = "".join(f'<th class="sg-wide sg-right">{name}</th>' for name in ("Last bought", "Purchases", "Spent"))
     head = f"<tr><th>Event time</th><th>Customer</th><th>Moved</th><th>Why</th>{wide}</tr>"
     return f'<table class="sg-changes"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+
+
+def nobody(text: str) -> str:
+    """In place of a table or figure that would be empty."""
+    return f'<div class="sg-nobody">{escape(text)}</div>'
 
 
 def trouble(state: Trouble) -> str:
@@ -155,12 +197,13 @@ def _total(name: str, number: int, meaning: str, mood: str) -> str:
     )
 
 
-def _card(persona: Persona, number: int, everyone: int, movement: str) -> str:
+def _card(persona: Persona, number: int, everyone: int, spent: str, movement: str) -> str:
     share = 100 * number / everyone if everyone else 0
     return (
         f'<div class="sg-card" data-segment="{escape(persona.id)}" style="--persona:{escape(persona.colour)}">'
         f'<div class="sg-persona" title="{escape(persona.action)}">{escape(persona.name)}</div>'
         f'<div class="sg-size"><b>{number:,}</b><span>{style.percent(number, everyone)}</span></div>'
+        f'<div class="sg-worth" title="Spent so far, net of returns"><b>{spent}</b> spent so far</div>'
         f'<div class="sg-share"><i style="width:{share:.1f}%"></i></div>'
         f"{movement}<p>{escape(persona.description)}</p></div>"
     )
@@ -210,13 +253,8 @@ def _change(row: dict[Any, Any], known: Personas) -> str:
     details = (last_bought, f"{row['frequency']:,}", style.money(row["monetary"]))
     return (
         f'<tr><td class="sg-when">{style.stamp(row["effective_at"])}</td>'
-        f'<td class="sg-id">{escape(row["customer_id"])}</td>'
-        f'<td>{_dot(before)}<span class="sg-arrow">→</span>{_dot(after)}</td>'
-        f'<td><span class="sg-why" style="--cause:{cause_colour(code)}">{escape(cause(code).phrase)}</span></td>'
+        f"<td>{customer_link(row['customer_id'])}</td>"
+        f"<td>{movement(before, after)}</td><td>{cause_mark(code)}</td>"
         + "".join(f'<td class="sg-wide sg-right">{detail}</td>' for detail in details)
         + "</tr>"
     )
-
-
-def _dot(persona: Persona) -> str:
-    return f'<span class="sg-dot" style="--persona:{escape(persona.colour)}">{escape(persona.name)}</span>'

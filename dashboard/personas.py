@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from models.personas import RANK
+from models.personas import RANK, is_good, is_slip
 from models.segment_model import SegmentModel
 
 NEUTRAL = "#8a919e"
@@ -33,3 +33,19 @@ def look_up(known: Personas, segment: str | None) -> Persona:
     if not segment:
         return NOBODY
     return known.get(segment) or Persona(segment, segment.replace("_", " ").title(), NEUTRAL, "From an earlier model.")
+
+
+def slips(model: SegmentModel) -> list[tuple[str, str]]:
+    """The pairs of segments between which a move is a slip: out of a good segment, into one of lower rank."""
+    ids = [segment.id for segment in model.segments]
+    return [(before, after) for before in ids for after in ids if is_slip(before, after)]
+
+
+def good(known: Personas) -> list[Persona]:
+    """The personas that a customer should stay in, the best first."""
+    return [persona for persona in known.values() if is_good(persona.id)]
+
+
+def is_climb(before: str, after: str) -> bool:
+    """Whether a move leads to a better segment; entering the first one is no climb."""
+    return before in RANK and after in RANK and RANK[after] < RANK[before]

@@ -45,6 +45,22 @@ def money(amount: Decimal | float | None) -> str:
     return f"{'-' if amount < 0 and rounded else ''}£{rounded:,}"
 
 
+def short_money(amount: Decimal | float) -> str:
+    """British pounds at a glance: three digits and a letter.
+
+    >>> short_money(7_859_755), short_money(-12_345), short_money(999.4), short_money(999_960)
+    ('£7.86m', '-£12.3k', '£999', '£1.00m')
+    """
+    size = abs(float(amount))
+    sign = "-" if amount < 0 and size >= 0.5 else ""
+    for unit, letter in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
+        if size >= 0.9995 * unit:
+            part = size / unit
+            decimals = 2 if part < 9.995 else 1 if part < 99.95 else 0
+            return f"{sign}£{part:.{decimals}f}{letter}"
+    return f"{sign}£{size:.0f}"
+
+
 def count(number: float) -> str:
     """A whole number with separators.
 

@@ -15,7 +15,7 @@ import msgspec
 import yaml
 from msgspec import UNSET, Struct
 
-from data.events import CustomerSegmentUpdated, DeadLetterHeaders, EventHeaders, SegmentChanged
+from data.events import CustomerSegmentUpdated, DeadLetterHeaders, DriftDetected, EventHeaders, SegmentChanged
 from data.wire import ModelActivation, Tick, Transaction, TransactionHeaders
 
 Json = dict[str, Any]
@@ -24,7 +24,7 @@ DOCUMENT = Path(__file__).with_name("asyncapi.yaml")
 PAGE = Path(__file__).parents[1] / "docs" / "contract.md"
 
 _WRITTEN_BY_OTHERS = (Transaction, TransactionHeaders, Tick, ModelActivation)
-_WRITTEN_BY_US = (SegmentChanged, CustomerSegmentUpdated, EventHeaders, DeadLetterHeaders)
+_WRITTEN_BY_US = (SegmentChanged, CustomerSegmentUpdated, DriftDetected, EventHeaders, DeadLetterHeaders)
 _SCHEMAS = "#/components/schemas/"
 
 

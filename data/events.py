@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from data.wire import Identifier
 
 SOURCE = "/segue/stream"
+DRIFT_SOURCE = "/segue/drift"
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 
 EventId = Annotated[str, Meta(description="`CUSTOMER:SEQUENCE`, the same however often the event is sent.")]
@@ -109,6 +110,43 @@ class CustomerSegmentUpdated(Struct, frozen=True, kw_only=True):
         Meta(description="There, and true, where the state is only said again, by `segue publish-snapshot`."),
     ] = UNSET
     data: CustomerSegment
+
+
+class Drift(Struct, frozen=True):
+    """What has moved away from what it was, and by how much."""
+
+    model_version: Annotated[str, Meta(min_length=1, description="The segment model that was in force.")]
+    measure: Annotated[
+        Literal["distance", "basket", "returns", "newcomers", "psi"],
+        Meta(
+            description="`distance` of customers to their segment's centre, `basket` is what a sale is worth, "
+            "`returns` and `newcomers` are shares of transactions and of sales, `psi` is a population stability index."
+        ),
+    ]
+    name: Annotated[
+        Literal["recency", "frequency", "monetary", "segments"] | None,
+        Meta(description="Whose distribution the index is of; null for other measures."),
+    ]
+    value: Annotated[float, Meta(description="What it is now.")]
+    reference: Annotated[
+        float | None, Meta(description="What it was before; null for an index, which compares itself.")
+    ]
+    threshold: Annotated[float | None, Meta(description="Where an index begins to count; null for other measures.")]
+    customers: Annotated[int, Meta(ge=0, description="How many customers the last day's value rests on.")]
+    summary: Annotated[str, Meta(description="The same in a sentence, for people.")]
+
+
+class DriftDetected(Struct, frozen=True, kw_only=True):
+    """The envelope of an alarm."""
+
+    specversion: Literal["1.0"] = "1.0"
+    type: Literal["segue.drift.detected.v1"] = "segue.drift.detected.v1"
+    source: str = DRIFT_SOURCE
+    id: Annotated[str, Meta(description="`MODEL:DAY:MEASURE`, the same however often the alarm is found or sent.")]
+    subject: Annotated[str, Meta(description="The segment model that was in force, as in the record's key.")]
+    time: Annotated[datetime, Meta(tz=True, description="The end of the day that showed it, in event time.")]
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: Drift
 
 
 class EventHeaders(Struct, frozen=True, kw_only=True, rename=lambda name: name.replace("_", "-")):

@@ -1,7 +1,8 @@
 """Models in Postgres: immutable rows by version, and aliases that point to some of them.
 
 The **champion** is the model that a partition starts with; later ones come to it by the log. The **challenger** is the
-newest model that somebody fitted and nobody has activated.
+newest model that somebody fitted and nobody has activated; where nobody did, it is the shadow that follows the
+champion (:mod:`models.challenger`). A refit after drift is **proposed**.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,10 +14,12 @@ from sqlalchemy import Connection, Engine, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from data.tables import model_aliases, models, stream_progress
+from models.challenger import ORIGIN
 from models.segment_model import SegmentModel, from_json, to_json
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+PROPOSED = "proposed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,7 @@ class Entry:
 def register(engine: Engine, model: SegmentModel) -> str:
     """Add a model; the first one becomes the champion, a later one the challenger. Returns its alias."""
     with engine.begin() as connection:
-        spec = insert(models).values(version=model.version, spec=_as_json(model))
-        connection.execute(spec.on_conflict_do_nothing())
+        _add(connection, model)
         first = insert(model_aliases).values(alias=CHAMPION, version=model.version)
         connection.execute(first.on_conflict_do_nothing())
         if aliases(connection)[CHAMPION] == model.version:
@@ -43,10 +45,26 @@ def register(engine: Engine, model: SegmentModel) -> str:
 
 
 def crown(connection: Connection, version: str) -> None:
-    """Make a registered model the champion; it is no challenger any more."""
+    """Make a registered model the champion; it is no challenger and no proposal any more."""
     _point(connection, CHAMPION, version)
-    challenger = model_aliases.c.alias == CHALLENGER
-    connection.execute(delete(model_aliases).where(challenger, model_aliases.c.version == version))
+    candidate = model_aliases.c.alias.in_([CHALLENGER, PROPOSED])
+    connection.execute(delete(model_aliases).where(candidate, model_aliases.c.version == version))
+
+
+def propose(connection: Connection, model: SegmentModel) -> None:
+    """Register a refit as what is proposed."""
+    _add(connection, model)
+    _point(connection, PROPOSED, model.version)
+
+
+def keep_shadow(connection: Connection, model: SegmentModel) -> None:
+    """Register what the shadow has become; it is the challenger, unless there is one that somebody fitted."""
+    _add(connection, model)
+    origin = models.c.spec["metadata"]["origin"].astext
+    query = select(origin).join(model_aliases, model_aliases.c.version == models.c.version)
+    standing = connection.execute(query.where(model_aliases.c.alias == CHALLENGER)).one_or_none()
+    if standing is None or standing[0] == ORIGIN:
+        _point(connection, CHALLENGER, model.version)
 
 
 def aliases(connection: Connection) -> dict[str, str]:
@@ -124,6 +142,11 @@ def entries(engine: Engine) -> list[Entry]:
         )
         for row in rows
     ]
+
+
+def _add(connection: Connection, model: SegmentModel) -> None:
+    row = insert(models).values(version=model.version, spec=_as_json(model))
+    connection.execute(row.on_conflict_do_nothing())
 
 
 def _point(connection: Connection, alias: str, version: str) -> None:

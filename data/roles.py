@@ -1,7 +1,7 @@
-"""Who may do what in Postgres. The owner of the tables migrates them; worker and dashboard get what they need.
+"""Who may do what in Postgres. The owner migrates the tables; worker, dashboard and webhooks get what they need.
 
-``segue_worker`` and ``segue_dashboard`` are group roles, which nobody can log in as: a deployment puts users into
-them. Rights are given anew after every migration, so that a new table only needs a line here.
+``segue_worker`` and the like are group roles, which nobody can log in as: a deployment puts users into them. Rights
+are given anew after every migration, so that a new table only needs a line here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,9 +12,10 @@ from psycopg import Connection, errors, sql
 from sqlalchemy import Engine
 
 AnyConnection = Connection[tuple[Any, ...]]
-Role = Literal["segue_worker", "segue_dashboard"]
+Role = Literal["segue_worker", "segue_dashboard", "segue_webhooks"]
 WORKER: Role = "segue_worker"
 DASHBOARD: Role = "segue_dashboard"
+WEBHOOKS: Role = "segue_webhooks"
 
 _READ = "SELECT"
 _APPEND = "SELECT, INSERT"
@@ -29,11 +30,20 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "model_aliases": _READ,
     "stream_progress": _WRITE,
     "dead_letters": "SELECT, INSERT, UPDATE (published)",
+    "model_reigns": _APPEND,
 }
+#: Rights by table: a process that talks to the outside world has its own two tables and nothing else.
+WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
+#: Tables that a worker has nothing to do with.
+NOT_FOR_WORKERS = ("drift_observations", "drift_alarms", "replay_control", *WEBHOOKS_RIGHTS)
 #: Rights by table: the dashboard reads everything and writes nothing.
-DASHBOARD_RIGHTS: Mapping[str, str] = dict.fromkeys(WORKER_RIGHTS, _READ)
+DASHBOARD_RIGHTS: Mapping[str, str] = dict.fromkeys([*WORKER_RIGHTS, *NOT_FOR_WORKERS], _READ)
 
-_RIGHTS: Mapping[Role, Mapping[str, str]] = {WORKER: WORKER_RIGHTS, DASHBOARD: DASHBOARD_RIGHTS}
+_RIGHTS: Mapping[Role, Mapping[str, str]] = {
+    WORKER: WORKER_RIGHTS,
+    DASHBOARD: DASHBOARD_RIGHTS,
+    WEBHOOKS: WEBHOOKS_RIGHTS,
+}
 
 
 def grant(engine: Engine) -> list[Role]:
@@ -50,11 +60,12 @@ def grant(engine: Engine) -> list[Role]:
                 missing.append(role)
                 continue
             with connection.transaction():
-                for table, privileges in rights.items():
+                for table in DASHBOARD_RIGHTS:
                     names = {"table": sql.Identifier(table), "role": sql.Identifier(role)}
                     connection.execute(sql.SQL("REVOKE ALL ON {table} FROM {role}").format(**names))
-                    given = sql.SQL(privileges)
-                    connection.execute(sql.SQL("GRANT {given} ON {table} TO {role}").format(given=given, **names))
+                    if table in rights:
+                        given = sql.SQL(rights[table])
+                        connection.execute(sql.SQL("GRANT {given} ON {table} TO {role}").format(given=given, **names))
     return missing
 
 

@@ -1,4 +1,4 @@
-"""The four topics, and how each is kept."""
+"""The five topics, and how each is kept."""
 
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ class Topics:
     changes: str
     segments: str
     dead_letters: str
+    drift: str
 
     @property
     def configuration(self) -> dict[str, dict[str, str]]:
@@ -26,5 +27,6 @@ class Topics:
             self.transactions: kept,
             self.changes: kept,
             self.segments: {"cleanup.policy": "compact"},
+            self.drift: kept,
             self.dead_letters: kept | {"max.message.bytes": str(_LARGEST_DEAD_LETTER)},
         }

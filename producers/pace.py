@@ -7,43 +7,57 @@ from dataclasses import dataclass
 from models.units import MICROS_PER_DAY
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
-_SPEED = re.compile(r"(?P<amount>\d+(\.\d+)?)(?P<unit>[smhdw])(/s)?")
+_SPEED = re.compile(r"(?P<amount>\d+(\.\d+)?)((?P<unit>[smhdw])(/s)?|x)")
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Event-time seconds per second; infinite for ``max``."""
+    """Event-time seconds per second; infinite for ``max``, none for :data:`STILL`."""
 
     factor: float
 
     @classmethod
     def parse(cls, text: str) -> "Speed":
-        """Read ``1d/s``, ``12h/s``, ``2w/s``, ``1s/s`` (real time) or ``max``.
+        """Read ``1d/s``, ``12h/s``, ``2w/s``, ``1s/s`` (real time), ``500x`` (500 times real time) or ``max``.
 
         Raises
         ------
         ValueError
             If it is none of these.
 
-        >>> Speed.parse("7d/s").factor
-        604800.0
+        >>> Speed.parse("7d/s").factor, Speed.parse("500x").factor
+        (604800.0, 500.0)
         """
         if text.strip().lower() == "max":
             return cls(math.inf)
         match = _SPEED.fullmatch(text.strip().lower())
         if match is None or float(match["amount"]) == 0:
-            raise ValueError(f"{text!r} is not a speed: write event time per second, such as 1d/s, 12h/s, or max")
-        return cls(float(match["amount"]) * _UNITS[match["unit"]])
+            raise ValueError(f"{text!r} is not a speed: write event time per second, such as 1d/s, 12h/s, 500x, or max")
+        return cls(float(match["amount"]) * _UNITS[match["unit"] or "s"])
 
     def __str__(self) -> str:
-        return "max" if math.isinf(self.factor) else f"{self.factor / 86_400:g}d/s"
+        """As people write it, in the largest unit that gives a whole number.
+
+        >>> str(Speed(604800)), str(Speed(43200)), str(Speed(500)), str(Speed(math.inf))
+        ('7d/s', '12h/s', '500x', 'max')
+        """
+        if math.isinf(self.factor):
+            return "max"
+        for unit in "dhm":
+            if self.factor and self.factor % _UNITS[unit] == 0:
+                return f"{self.factor / _UNITS[unit]:g}{unit}/s"
+        return f"{self.factor:g}x"
+
+
+#: Event time that does not pass.
+STILL = Speed(0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class EventClock:
     """Event time that runs from ``start`` (micros) at a speed, from a moment of the wall clock on (seconds)."""
 
-    start: int
+    start: float
     speed: Speed
     started: float
 
@@ -52,6 +66,18 @@ class EventClock:
         if math.isinf(self.speed.factor):
             return math.inf
         return self.start + (now - self.started) * self.speed.factor * 1e6
+
+    def due(self, moment: int, now: float) -> bool:
+        """Whether event time has come to a moment (micros); nothing is due while it stands still."""
+        return self.speed != STILL and self.reached(now) >= moment
+
+    def changed(self, speed: Speed, now: float, upcoming: int) -> "EventClock":
+        """The clock that goes on from here at another speed.
+
+        Event time does not jump: it goes on from where it is, but for what is overdue. ``upcoming`` (micros) is the
+        next moment at which something happens; what has been waiting since then is not made up for in a rush.
+        """
+        return EventClock(min(self.reached(now), upcoming), speed, now)
 
 
 def days_between(earlier: int, later: int) -> range:

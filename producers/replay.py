@@ -7,31 +7,21 @@ anybody buys. What is sent and in which order depends on the dataset alone; the 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from threading import Event
 
 import msgspec
 import numpy as np
 
 from data.dataset import Dataset
+from data.replay_control import State
 from models.units import Ints, from_micros
+from producers.control import Reins, ReplayState
 from producers.flow import FlowControl
 from producers.log_writer import LogWriter
-from producers.pace import EventClock, Speed, days_between
+from producers.pace import STILL, EventClock, Speed, days_between
 
 _LOOK_EVERY = 200
 _NAP_SECONDS = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayState:
-    """How far a replay has come, for a progress bar."""
-
-    event_time: datetime
-    sent: int
-    total: int
-    lag: int
-
 
 Progress = Callable[[ReplayState], None]
 
@@ -50,14 +40,50 @@ class Section:
     skip: frozenset[tuple[str, str]] = frozenset()
 
 
-class Replay:
-    """Sends sections of a dataset. :meth:`stop` ends it between two transactions, after what was sent has arrived."""
+class Course:
+    """Where a replay is on its way through a section. Pure: wall-clock seconds come in as arguments."""
 
-    def __init__(self, dataset: Dataset, writer: LogWriter, flow: FlowControl, progress: Progress) -> None:
+    def __init__(self, section: Section, speed: Speed, now: float) -> None:
+        self._clock = EventClock(section.event_start, speed, now)
+        self._speed = speed
+        self._total = section.stop - section.start - len(section.skip)
+        self.sent = 0
+        #: The next moment (micros) at which there is something to send.
+        self.upcoming = section.event_start
+        self.doing: State = "running"
+
+    def due(self, now: float) -> bool:
+        """Whether the next thing is to be sent."""
+        return self._clock.due(self.upcoming, now)
+
+    def steer(self, speed: Speed, paused: bool, now: float) -> bool:
+        """Go on at a speed, or pause, without a jump in event time; False if nothing has changed."""
+        if (speed, paused) == (self._speed, self.doing == "paused"):
+            return False
+        self._clock = self._clock.changed(STILL if paused else speed, now, self.upcoming)
+        self._speed, self.doing = speed, "paused" if paused else "running"
+        return True
+
+    def state(self, now: float, lag: int) -> ReplayState:
+        """How far it has come."""
+        reached = from_micros(int(min(self._clock.reached(now), self.upcoming)))
+        return ReplayState(reached, self.sent, self._total, lag, self._speed, self.doing)
+
+
+class Replay:
+    """Sends sections of a dataset. :meth:`stop` ends it between two transactions, after what was sent has arrived.
+
+    Its ``reins`` hold it back, let it go on or change its speed, also between two transactions.
+    """
+
+    def __init__(
+        self, dataset: Dataset, writer: LogWriter, flow: FlowControl, progress: Progress, reins: Reins
+    ) -> None:
         self._dataset = dataset
         self._writer = writer
         self._flow = flow
         self._progress = progress
+        self._reins = reins
         self._stopped = Event()
         self._occurred_at = occurred_at(dataset)
 
@@ -67,24 +93,38 @@ class Replay:
 
     def run(self, section: Section, speed: Speed) -> int:
         """Send a section; returns how many transactions were sent."""
-        clock = EventClock(section.event_start, speed, time.monotonic())
-        sent, ticked = 0, section.event_start
+        now = time.monotonic()
+        course = Course(section, speed, now)
+        self._reins.take(self._state(course), now)
+        ended: State = "stopped"
+        try:
+            if self._send(section, course) and self._arrive(course):
+                ended = "finished"
+        finally:
+            course.doing = ended
+            self._reins.drop(self._state(course))
+        return course.sent
+
+    def _send(self, section: Section, course: Course) -> bool:
+        """Send everything, each at its time; False when stopped meanwhile."""
+        ticked = section.event_start
         for key, value, moment in self._encoded(section):
             for midnight in days_between(ticked, moment):
-                if not self._wait_until(clock, midnight, sent, section):
-                    return sent
-                self._writer.tick(from_micros(midnight))
+                if not self._tick(course, midnight):
+                    return False
                 ticked = midnight
-            if not self._wait_until(clock, moment, sent, section):
-                return sent
+            if not self._wait_until(course, moment):
+                return False
             self._writer.transaction(key, value)
-            sent += 1
-        for midnight in [*days_between(ticked, section.event_end - 1), section.event_end]:
-            if not self._wait_until(clock, midnight, sent, section):
-                return sent
-            self._writer.tick(from_micros(midnight))
-        self._arrive(section, sent)
-        return sent
+            course.sent += 1
+        last = [*days_between(ticked, section.event_end - 1), section.event_end]
+        return all(self._tick(course, moment) for moment in last)
+
+    def _tick(self, course: Course, moment: int) -> bool:
+        if not self._wait_until(course, moment):
+            return False
+        self._writer.tick(from_micros(moment))
+        return True
 
     def _encoded(self, section: Section) -> Iterator[tuple[bytes, bytes, int]]:
         encode = msgspec.json.Encoder().encode
@@ -95,27 +135,37 @@ class Replay:
             if (transaction.customer_id, transaction.transaction_id) not in section.skip:
                 yield transaction.customer_id.encode(), encode(transaction), moment
 
-    def _wait_until(self, clock: EventClock, moment: int, sent: int, section: Section) -> bool:
+    def _wait_until(self, course: Course, moment: int) -> bool:
         """Wait for event time and for the worker; False when stopped meanwhile."""
-        if sent % _LOOK_EVERY == 0 or clock.reached(time.monotonic()) < moment:
-            self._report(moment, sent, section)
+        course.upcoming = moment
+        if course.sent % _LOOK_EVERY == 0 or not course.due(time.monotonic()):
+            self._progress(self._state(course))
             while not self._stopped.is_set():
                 self._writer.flush(0)
-                if clock.reached(time.monotonic()) >= moment and self._flow.open(len(self._writer)):
+                self._obey(course)
+                if course.due(time.monotonic()) and self._flow.open(len(self._writer)):
                     break
                 self._stopped.wait(_NAP_SECONDS)
         return not self._stopped.is_set()
 
-    def _arrive(self, section: Section, sent: int) -> None:
-        """Wait until the broker has everything and the worker has done it."""
-        while not self._stopped.is_set() and (self._writer.flush(0.1) or self._flow.lag() > 0):
-            self._report(section.event_end, sent, section)
-            self._stopped.wait(_NAP_SECONDS)
-        self._report(section.event_end, sent, section)
+    def _obey(self, course: Course) -> None:
+        now = time.monotonic()
+        if self._reins.due(now) and course.steer(*self._reins.wanted(self._state(course), now), now):
+            self._progress(self._state(course))
 
-    def _report(self, moment: int, sent: int, section: Section) -> None:
-        total = section.stop - section.start - len(section.skip)
-        self._progress(ReplayState(from_micros(moment), sent, total, self._flow.last_lag))
+    def _arrive(self, course: Course) -> bool:
+        """Wait until the broker has everything and the worker has done it; False when stopped meanwhile."""
+        course.doing = "finishing"
+        while not self._stopped.is_set() and (self._writer.flush(0.1) or self._flow.lag() > 0):
+            self._progress(self._state(course))
+            if self._reins.due(now := time.monotonic()):
+                self._reins.wanted(self._state(course), now)
+            self._stopped.wait(_NAP_SECONDS)
+        self._progress(self._state(course))
+        return not self._stopped.is_set()
+
+    def _state(self, course: Course) -> ReplayState:
+        return course.state(time.monotonic(), self._flow.last_lag)
 
 
 def occurred_at(dataset: Dataset) -> Ints:

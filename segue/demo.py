@@ -68,6 +68,7 @@ class Setup:
     state_dir: Path
     broker: BrokerKind
     workers: int
+    drift: bool = False
 
 
 def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: Progress) -> Summary:

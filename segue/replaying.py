@@ -15,6 +15,7 @@ from data.database import engine
 from data.dataset import Dataset
 from data.log import Log, LogIdentity, UnreachableError, create_topics
 from models.units import to_micros
+from producers.control import Reins
 from producers.flow import FlowControl
 from producers.log_writer import LogWriter
 from producers.pace import Speed
@@ -37,8 +38,8 @@ class Session:
         return self.log.ends(self.identity.partitions)
 
     def replay(self, dataset: Dataset, show: Progress) -> Replay:
-        """A replay of a dataset over this session."""
-        return Replay(dataset, self.writer, self.flow, show)
+        """A replay of a dataset over this session, which `segue control` reaches."""
+        return Replay(dataset, self.writer, self.flow, show, Reins(self.postgres, dataset.name))
 
     def run(self, dataset: Dataset, section: Section, speed: Speed, show: Progress) -> int:
         """Replay a section; Ctrl-C ends it cleanly. Returns how many transactions were sent."""

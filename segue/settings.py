@@ -6,7 +6,7 @@ below them takes what it needs as arguments.
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     dashboard_password: SecretStr | None = Field(
         None, description="The same for the user `segue_dashboard_login`, who can only read."
     )
+    webhooks_password: SecretStr | None = Field(
+        None, description="The same for the user `segue_webhooks_login`, who can only keep account of webhooks."
+    )
     log_id: str | None = Field(
         None, description="Identity of the log; by default the cluster's id and the topic's, as the broker tells them."
     )
@@ -56,6 +59,7 @@ class Settings(BaseSettings):
     changes_topic: str = Field("segue.segment-changes.v1", description="Every segment change.")
     segments_topic: str = Field("segue.customer-segments.v1", description="The latest segment of every customer.")
     dead_letters_topic: str = Field("segue.transactions.dlq.v1", description="Records that could not be applied.")
+    drift_topic: str = Field("segue.drift.v1", description="Alarms that the world has moved away from the model.")
     partitions: int = Field(
         4, ge=0, description="Partitions of the topics that a worker creates; 0 leaves creating them to the broker."
     )
@@ -73,7 +77,35 @@ class Settings(BaseSettings):
         description="A name that this worker keeps when it is started again and no other one has: it gets its "
         "partitions back at once. By default a worker is a stranger every time.",
     )
+    auto_refit: Literal["propose", "promote", "off"] = Field(
+        "propose",
+        description="What `segue drift watch` does when drift is raised: fit a new model and propose it, put it in "
+        "force at once, or nothing.",
+    )
     dashboard_port: int = Field(8501, ge=0, le=65_535, description="Where `segue dashboard` serves.")
+    webhook_url: SecretStr | None = Field(
+        None, description="Where `segue webhooks run` sends changes: https://... or http://... (some are secrets)."
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="What requests are signed with: `whsec_` and 24 to 64 bytes in base64. "
+        "Two, parted by a space, while you change it.",
+    )
+    webhook_where: str | None = Field(
+        None, description="Only changes like this are sent, as `segue changes --where` has it; by default all."
+    )
+    webhook_name: str = Field(
+        "webhook",
+        pattern=r"^[\w.-]{1,64}$",
+        description="Each webhook has its own progress and dead letters under its name.",
+    )
+    webhook_timeout: float = Field(15.0, gt=0, description="Seconds that the receiver has to answer.")
+    webhook_concurrency: int = Field(8, ge=1, le=200, description="Requests under way at the same time at most.")
+    webhook_attempts: int = Field(15, ge=1, description="Attempts at a change before it is given up.")
+    webhook_first_wait: float = Field(
+        1.0, gt=0, description="Seconds before the second attempt; twice as long before each later one."
+    )
+    webhook_longest_wait: float = Field(3600.0, gt=0, description="Seconds between two attempts at most.")
     web_host: str = Field("127.0.0.1", description="Interface of a worker's health and metrics; this machine's own.")
     web_port: int = Field(
         6066, ge=0, le=65_535, description="Port of the same; where it is taken, the next free one. 0 serves nothing."
@@ -114,7 +146,13 @@ class Settings(BaseSettings):
     @property
     def topics(self) -> Topics:
         """The names of all topics."""
-        return Topics(self.transactions_topic, self.changes_topic, self.segments_topic, self.dead_letters_topic)
+        return Topics(
+            transactions=self.transactions_topic,
+            changes=self.changes_topic,
+            segments=self.segments_topic,
+            dead_letters=self.dead_letters_topic,
+            drift=self.drift_topic,
+        )
 
     @property
     def datasets_dir(self) -> Path:

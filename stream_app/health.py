@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -83,10 +83,23 @@ class Health:
         return Answer(200, CONTENT_TYPE_LATEST, generate_latest(self._metrics.registry))
 
 
-class WebServer:
-    """Serves a worker's health; nothing else."""
+class Pages(Protocol):
+    """What is served, whoever's health it is."""
 
-    def __init__(self, health: Health) -> None:
+    def alive(self) -> Answer:
+        """Whether the process does anything at all."""
+
+    def ready(self) -> Answer:
+        """Whether it gets on."""
+
+    def metrics(self) -> Answer:
+        """All metrics as Prometheus reads them."""
+
+
+class WebServer:
+    """Serves a process's health; nothing else."""
+
+    def __init__(self, health: Pages) -> None:
         self._pages = {"/healthz": health.alive, "/readyz": health.ready, "/metrics": health.metrics}
 
     def start(self, host: str, port: int) -> str | None:

@@ -114,6 +114,13 @@ VALUES (%(log_id)s, %(partition)s, %(offset)s, %(reason)s, %(key)s, %(value)s)
 
 ADD_MODEL = "INSERT INTO models (version, spec) VALUES (%s, %s::jsonb) ON CONFLICT (version) DO NOTHING"
 
+# The row of a model whose time on the partition is over, as the progress row still has it.
+ADD_REIGN = """
+INSERT INTO model_reigns (partition, until, model_version, since)
+SELECT partition, %(until)s, model_version, model_since FROM stream_progress WHERE partition = %(partition)s
+ON CONFLICT DO NOTHING
+"""
+
 ADVANCE = """
 UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_time)s,
   model_version = %(model_version)s, model_since = %(model_since)s,

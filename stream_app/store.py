@@ -159,6 +159,9 @@ class PartitionStore:
                 await self._cursor.execute(sql.ADD_DEAD_LETTER, place | asdict(letter))
             if batch.model is not None:
                 await self._cursor.execute(sql.ADD_MODEL, [batch.model.version, to_json(batch.model).decode()])
+                if step.until != LONG_AGO:
+                    over = {"partition": progress.partition, "until": _moment(step.until)}
+                    await self._cursor.execute(sql.ADD_REIGN, over)
             await self._cursor.execute(sql.ADVANCE, _progress_columns(progress, after, step))
         if self._cursor.rowcount != 1:
             await self._connection.rollback()

@@ -41,6 +41,16 @@ BARE_AXIS: dict[str, Any] = {
 }
 
 
+def faded(colour: str, alpha: float = 0.4) -> str:
+    """A colour ``#rrggbb`` that lets through what lies behind it.
+
+    >>> faded("#ff8000", 0.5)
+    'rgba(255,128,0,0.5)'
+    """
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
 def dotted(persona: Persona) -> str:
     """A segment's name after a dot of its colour."""
     return f"{dot(persona)} {escape(persona.name)}"

@@ -1,78 +1,12 @@
 """The live page's figures: pure functions from small frames to plotly."""
 
 from collections.abc import Sequence
-from html import escape
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.base import (
-    ACCENT,
-    ACCENT_FAINT,
-    ACCENT_STRONG,
-    BARE_AXIS,
-    MS_PER_DAY,
-    cause_colour,
-    dotted,
-    plain,
-    stacked,
-)
-from dashboard.personas import Personas, look_up
+from dashboard.charts.base import ACCENT, ACCENT_FAINT, ACCENT_STRONG, MS_PER_DAY, cause_colour, plain
 from dashboard.words import cause, in_order
-
-
-def flow_matrix(flows: pd.DataFrame, known: Personas) -> pd.DataFrame:
-    """Changes from each row's segment to each column's, both in the personas' order; "" is the row of entries.
-
-    Parameters
-    ----------
-    flows
-        Columns from_segment, to_segment, changes (and cause, summed over).
-    """
-    table = flows.pivot_table(index="from_segment", columns="to_segment", values="changes", aggfunc="sum", fill_value=0)
-    retired = sorted(({*table.index} | {*table.columns}) - {*known, ""})
-    columns = [*known, *retired]
-    return table.reindex(index=[*columns, ""], columns=columns, fill_value=0).astype("int64")
-
-
-def flow_heat_map(flows: pd.DataFrame, known: Personas) -> go.Figure:
-    """From whom (rows) to whom (columns) customers moved, as counts on a square-root scale of the accent."""
-    matrix = flow_matrix(flows, known)
-    rows = [look_up(known, segment) for segment in matrix.index]
-    columns = [look_up(known, segment) for segment in matrix.columns]
-    counts = matrix.to_numpy()
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=np.sqrt(counts),
-        customdata=[[escape(f"{a.name} → {b.name}") for b in columns] for a in rows],
-        text=counts,
-        hovertemplate="%{customdata}: %{text:,}<extra></extra>",
-        zmin=0,
-        zmax=max(1.0, float(np.sqrt(counts.max()))),
-        colorscale=[[0, ACCENT_FAINT], [1, ACCENT_STRONG]],
-        showscale=False,
-        xgap=3,
-        ygap=3,
-    )
-    # The numbers are a trace of their own: they take the theme's text colour, which reads on every shade.
-    y, x = counts.nonzero()
-    figure.add_scatter(x=x, y=y, text=[f"{n:,}" for n in counts[y, x]], mode="text", hoverinfo="skip", showlegend=False)
-    figure.update_xaxes(
-        tickvals=list(range(len(columns))),
-        ticktext=[stacked(persona) for persona in columns],
-        range=[-0.5, len(columns) - 0.5],
-        side="top",
-        tickangle=0,
-        **BARE_AXIS,
-    )
-    figure.update_yaxes(
-        tickvals=list(range(len(rows))),
-        ticktext=[dotted(persona) for persona in rows],
-        range=[len(rows) - 0.5, -0.5],
-        **BARE_AXIS,
-    )
-    return plain(figure, height=64 + 38 * len(rows))
 
 
 def rhythm_bars(rhythm: pd.DataFrame, bin_days: int) -> go.Figure:

@@ -2,27 +2,41 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard import blocks, throughput, trouble
+from dashboard import blocks, connection, flows, throughput, today, trouble
 from dashboard.charts import base
+from dashboard.charts import flows as flow_charts
 from dashboard.charts import live as charts
 from dashboard.personas import Personas, personas
 from dashboard.queries import live as queries
 from dashboard.queries import reading
+from dashboard.queries import shifts as changes
+from dashboard.queries.history import Memory
 from dashboard.queries.reading import Progress
+from dashboard.queries.shifts import Cell
 from dashboard.throughput import HISTORY, History, Sample
-from dashboard.words import DEFAULT_WINDOW, WINDOWS, Window, in_order
+from dashboard.words import CAUSES, DEFAULT_WINDOW, WINDOWS, Window, cause, in_order
 from models.segment_model import ModelError
 
 REFRESH_SECONDS = 2
 LATEST = 12
 # Keys of the reader's session.
 WINDOW, LAST_KNOWN, SAMPLES = "live_window", "live_last_known", "live_samples"
+CAUSE, SEGMENT = "live_causes", "live_segments"
+
+
+class Choice(NamedTuple):
+    """What the reader has chosen: how far to look back, and which changes to list."""
+
+    window: Window
+    causes: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,8 +46,7 @@ class Snapshot:
     personas: Personas
     progress: Progress
     sizes: pd.DataFrame
-    flows: pd.DataFrame
-    rhythm: pd.DataFrame
+    days: pd.DataFrame
     latest: pd.DataFrame
 
     @property
@@ -52,40 +65,49 @@ def show(engine: Engine) -> None:
     live()
 
 
-def read(engine: Engine, window: Window) -> Snapshot | None:
+def read(engine: Engine, memory: Memory, choice: Choice) -> Snapshot | None:
     """Everything the page needs, in one read-only transaction; None without a champion model."""
-    with reading.reading(engine) as connection:
-        model = reading.champion(connection)
+    with reading.reading(engine) as asked:
+        model = reading.champion(asked)
         if model is None:
             return None
-        progress = reading.progress(connection)
+        progress = reading.progress(asked)
         now = progress.event_time
-        since = queries.window_start(now, window.days)
+        days = memory.read(asked, progress)
+        meant = Cell(causes=choice.causes, touched=choice.segments)
+        newest = flows.place(changes.within(days, meant), LATEST)
         return Snapshot(
             personas(model),
             progress,
-            queries.segment_sizes(connection, now and now + timedelta(days=blocks.OUTLOOK_DAYS)),
-            queries.flows(connection, since),
-            queries.rhythm(connection, since, window.bin_days),
-            queries.latest_changes(connection, LATEST),
+            queries.segment_sizes(asked, now and now + timedelta(days=blocks.OUTLOOK_DAYS)),
+            days,
+            changes.page(asked, meant, newest, LATEST),
         )
 
 
+def _choice() -> Choice:
+    chosen = st.session_state
+    window = WINDOWS[chosen.get(WINDOW, DEFAULT_WINDOW)]
+    return Choice(window, tuple(chosen.get(CAUSE, ())), tuple(chosen.get(SEGMENT, ())))
+
+
 def _refresh(engine: Engine) -> None:
-    window = WINDOWS[st.session_state.get(WINDOW, DEFAULT_WINDOW)]
+    choice = _choice()
+    memory = connection.memory(engine.url.render_as_string())
     try:
-        snapshot = read(engine, window)
+        snapshot = read(engine, memory, choice)
     except (SQLAlchemyError, ModelError) as error:
-        _draw_trouble(trouble.of(error, engine.url), window)
+        _draw_trouble(trouble.of(error, engine.url), choice.window)
         return
     if snapshot is None:
         st.html(blocks.trouble(trouble.NO_MODEL))
     elif snapshot.is_empty:
         st.html(blocks.trouble(trouble.NOTHING_STREAMED))
-        st.html(blocks.segment_cards(snapshot.sizes, snapshot.flows, snapshot.personas, window))
+        nothing = flows.flows(snapshot.days)
+        st.html(blocks.segment_cards(snapshot.sizes, nothing, snapshot.personas, choice.window))
     else:
         _remember(snapshot)
-        _draw(snapshot, window)
+        _draw(snapshot, choice.window)
 
 
 def _draw_trouble(state: trouble.Trouble, window: Window) -> None:
@@ -105,14 +127,22 @@ def _remember(snapshot: Snapshot) -> None:
 
 
 def _draw(snapshot: Snapshot, window: Window) -> None:
+    since = flows.window_start(snapshot.progress.event_time, window.days)
+    inside = flows.between(snapshot.days, since)
+    moved = flows.flows(inside)
     _head(snapshot, st.session_state[SAMPLES])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.html(blocks.title("Who is where", f"Net flow, arrivals and departures {window.phrase}"))
         _window_control()
-    st.html(blocks.segment_cards(snapshot.sizes, snapshot.flows, snapshot.personas, window))
-    _movements(snapshot, window)
+    st.html(blocks.segment_cards(snapshot.sizes, moved, snapshot.personas, window))
+    _movements(moved, snapshot.personas, window)
+    _rhythm(flows.rhythm(inside, since, window.bin_days), window)
     st.html(blocks.title("Latest changes"))
-    st.html(blocks.latest_changes(snapshot.latest, snapshot.personas))
+    _stream_filters(snapshot.personas)
+    if snapshot.latest.empty:
+        st.html(blocks.nobody("No change so far is of this kind."))
+    else:
+        st.html(blocks.latest_changes(snapshot.latest, snapshot.personas))
 
 
 def _head(snapshot: Snapshot, samples: History) -> None:
@@ -122,6 +152,7 @@ def _head(snapshot: Snapshot, samples: History) -> None:
     rate.html(blocks.throughput(pace))
     rates = charts.sparkline(throughput.rates(samples), HISTORY - 1)
     line.plotly_chart(rates, key="sparkline", config=base.CONFIG, alt="Transactions a second, the newest at the right")
+    st.html(today.sentence(snapshot.days, snapshot.progress))
     st.html(blocks.totals(snapshot.progress, int(snapshot.sizes["customers"].sum())))
 
 
@@ -138,16 +169,42 @@ def _window_control() -> None:
     )
 
 
-def _movements(snapshot: Snapshot, window: Window) -> None:
+def _movements(moved: pd.DataFrame, known: Personas, window: Window) -> None:
     why, where = st.columns([1, 1.3], gap="large")
     with why:
         st.html(blocks.title("What moves customers"))
-        st.html(blocks.cause_bars(snapshot.flows, window))
+        st.html(blocks.cause_bars(moved, window))
     with where:
-        st.html(blocks.title("From where to where", "A row loses customers, a column gains them"))
-        matrix = charts.flow_heat_map(snapshot.flows, snapshot.personas)
-        st.plotly_chart(matrix, key="matrix", config=base.CONFIG, alt="Changes from each segment to each other one")
-    bars = charts.rhythm_bars(snapshot.rhythm, window.bin_days)
+        st.html(blocks.title("From where to where", f"Customers who moved {window.phrase}, first purchases left out"))
+        streams = flow_charts.sankey(moved[moved["from_segment"] != ""], known)
+        alt = "Streams of customers from the segment they left to the one they entered"
+        st.plotly_chart(streams, key="streams", config=base.CONFIG, alt=alt)
+
+
+def _rhythm(rhythm: pd.DataFrame, window: Window) -> None:
     bar = f"Each bar is a {'day' if window.bin_days == 1 else 'week'} of event time."
-    st.html(blocks.title("Changes as time passes") + blocks.legend(in_order(snapshot.rhythm["cause"]), bar))
+    st.html(blocks.title("Changes as time passes") + blocks.legend(in_order(rhythm["cause"]), bar))
+    bars = charts.rhythm_bars(rhythm, window.bin_days)
     st.plotly_chart(bars, key="rhythm", config=base.CONFIG, alt="Changes over event time, by cause")
+
+
+def _stream_filters(known: Personas) -> None:
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.pills(
+            "Why",
+            [*CAUSES],
+            selection_mode="multi",
+            format_func=lambda code: cause(code).phrase,
+            key=CAUSE,
+            persist_state="session",
+            wrap=True,
+        )
+        st.multiselect(
+            "Left or entered",
+            [*known],
+            format_func=lambda segment: known[segment].name,
+            placeholder="Any segment",
+            key=SEGMENT,
+            persist_state="session",
+            width=340,
+        )

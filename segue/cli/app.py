@@ -12,14 +12,18 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from batch.fit import FitError
 from data.cells import DataError
 from data.log import LogError
+from data.replay_control import ReplayControlError
+from data.webhooks import TakenOverError
 from models.segment_model import ModelError
 from producers.log_writer import WriteError
 from segue import __version__
 from segue.activation import ActivationError
 from segue.cli import (
     batch_commands,
+    control_commands,
     data_commands,
     dlq_commands,
+    drift_commands,
     explore_command,
     fit_command,
     model_commands,
@@ -27,11 +31,14 @@ from segue.cli import (
     soak_command,
     stack_commands,
     stream_commands,
+    webhook_commands,
 )
 from segue.cli.console import words
 from segue.settings import bad_setting
 from segue.soak.storm import SoakError
 from segue.stack.stack import StackError
+from segue.webhooks.endpoint import WebhookError
+from stream_app.dead_letter_publisher import PublishError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,9 +57,12 @@ fit_command.add_to(app)
 batch_commands.add_to(app)
 explore_command.add_to(app)
 soak_command.add_to(app)
+app.add_typer(control_commands.app, name="control")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.app, name="models")
 app.add_typer(dlq_commands.app, name="dlq")
+app.add_typer(drift_commands.app, name="drift")
+app.add_typer(webhook_commands.app, name="webhooks")
 
 _EXPECTED = (
     ActivationError,
@@ -60,8 +70,12 @@ _EXPECTED = (
     FitError,
     LogError,
     ModelError,
+    PublishError,
+    ReplayControlError,
     SoakError,
     StackError,
+    TakenOverError,
+    WebhookError,
     WriteError,
     LookupError,
     FileNotFoundError,

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Table
 from rich.text import Text
 
-from producers.replay import ReplayState
+from producers.control import ReplayState
 
 # Words go to standard error, so that what is asked for (JSON, lists) has standard output to itself.
 words = Console(stderr=True, highlight=False)
@@ -66,6 +66,7 @@ class ReplayBar:
         """Show a state."""
         self.progress.update(
             self._task,
+            description="paused" if state.state == "paused" else f"replaying {state.speed}",
             completed=state.sent,
             total=max(state.total, 1),
             date=f"{state.event_time:%Y-%m-%d}",

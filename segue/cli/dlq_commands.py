@@ -10,16 +10,13 @@ from rich.markup import escape
 from data import dead_letters
 from data.database import engine
 from data.dead_letters import DeadLetter
+from data.readable import LONGEST, one_line, readable
 from producers.retry import retry, retry_waiting
 from segue.cli.console import fail, output, table, words
 from segue.cli.options import AsJson
 from segue.demo import MAX_LAG
 from segue.replaying import session
 from segue.settings import Settings
-
-_SHOWN_LENGTH = 8_192
-_KEY_LENGTH = 64
-_HEX_WIDTH = 16
 
 Reason = Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only those whose reason holds this text.")]  # noqa: UP045
 LogId = Annotated[Optional[str], typer.Option(metavar="ID", help="The log, where several have such a dead letter.")]  # noqa: UP045
@@ -39,7 +36,7 @@ def list_them(
     reasons = dead_letters.by_reason(postgres, reason)[:limit]
     newest = dead_letters.newest(postgres, reason, limit)
     if as_json:
-        letters = [row._asdict() | {"id": f"{row.partition}:{row.offset}", "key": _text(row.key)} for row in newest]
+        letters = [row._asdict() | {"id": f"{row.partition}:{row.offset}", "key": one_line(row.key)} for row in newest]
         content = {"reasons": [row._asdict() for row in reasons], "dead_letters": letters}
         output.print_json(msgspec.json.encode(content).decode())
         return
@@ -51,7 +48,7 @@ def list_them(
     rows = [
         [
             f"{row.partition}:{row.offset}",
-            escape(_text(row.key)),
+            escape(one_line(row.key)),
             f"{row.size or 0:,}",
             escape(row.reason),
         ]
@@ -80,10 +77,12 @@ def show(
         ("offset", str(letter.offset)),
         ("reason", letter.reason),
         ("retried", retried),
-        ("key", _text(letter.key)),
+        ("key", one_line(letter.key)),
     ):
         output.print(f"[bold]{name}[/]: {escape(text)}")
     output.print(escape(readable(letter.value)))
+    if len(letter.value or b"") > LONGEST:
+        words.print("--raw writes all of it")
 
 
 @app.command("retry")
@@ -111,44 +110,6 @@ def retry_them(
         else:
             count = retry_waiting(open_log.postgres, open_log.writer, reason)
     words.print(f"{count:,} put back; `segue status` and `segue dlq list` show what came of it")
-
-
-def readable(value: bytes | None) -> str:
-    """Bytes for people: JSON in lines, text as it is, anything else as hexadecimal; long ones are cut."""
-    if value is None:
-        return "(no value)"
-    text = _as_text(value)
-    shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text[: _SHOWN_LENGTH + 1])
-    if len(shown) <= _SHOWN_LENGTH:
-        return shown
-    return f"{shown[:_SHOWN_LENGTH]}\n… {len(value):,} bytes in all; --raw writes them"
-
-
-def _as_text(value: bytes) -> str:
-    try:
-        return msgspec.json.format(value, indent=2).decode()
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        # No text has a null byte in it.
-        return _hexadecimal(value[:_SHOWN_LENGTH]) if b"\0" in value else value.decode()
-    except UnicodeDecodeError:
-        return _hexadecimal(value[:_SHOWN_LENGTH])
-
-
-def _hexadecimal(value: bytes) -> str:
-    return "\n".join(
-        f"{start:08x}  {value[start : start + _HEX_WIDTH].hex(' '):<{3 * _HEX_WIDTH}} "
-        + "".join(chr(byte) if 32 <= byte < 127 else "." for byte in value[start : start + _HEX_WIDTH])
-        for start in range(0, len(value), _HEX_WIDTH)
-    )
-
-
-def _text(key: bytes | None) -> str:
-    if key is None:
-        return "(none)"
-    text = key[:_KEY_LENGTH].decode(errors="backslashreplace").encode("unicode_escape").decode()
-    return text if len(key) <= _KEY_LENGTH else f"{text}…"
 
 
 def _found(which: str, log_id: str | None) -> DeadLetter:

@@ -14,6 +14,7 @@ from batch.stream_profiles import standing_profiles
 from data import progress, registry
 from data.database import engine
 from data.model_files import read_model
+from models.challenger import ORIGIN
 from models.segment_model import SegmentModel
 from segue import activation
 from segue.cli import options
@@ -24,14 +25,17 @@ from segue.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Look at models, compare them, and put one in force.")
 
-_HELP = "A version, enough of it to tell which, `champion`, or `challenger`."
+_HELP = "A version, enough of it to tell which, `champion`, `challenger`, or `proposed`."
 Model = Annotated[str, typer.Argument(metavar="MODEL", help=_HELP)]
 
 
 @app.command("list")
-def list_models(as_json: options.AsJson = False) -> None:
+def list_models(
+    everything: Annotated[bool, typer.Option("--all", help="Also what the drift observer's shadow once was.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
     """List the registered models, oldest first."""
-    entries = registry.entries(engine(Settings().database))
+    entries = [entry for entry in registry.entries(engine(Settings().database)) if everything or _matters(entry)]
     if as_json:
         found = [_entry(entry) for entry in entries]
         output.print_json(msgspec.json.encode(found).decode())
@@ -68,7 +72,7 @@ def show(model: Model = registry.CHAMPION, as_json: options.AsJson = False) -> N
     columns = ["persona", "customers", "recency", "frequency", "monetary"]
     output.print(table(f"Model {found.version}: centres in standard deviations", columns, rows))
     for name, value in {"monetary": found.monetary, "transform": found.transform, **found.metadata}.items():
-        if name not in ("sizes", "k_curve"):
+        if name not in ("sizes", "k_curve", "reference"):
             output.print(f"{name.replace('_', ' ')}: {value}", markup=False)
 
 
@@ -114,6 +118,36 @@ def activate(
         if not no_wait:
             _wait(open_session, sent)
             words.print("All customers are rescored.")
+
+
+@app.command()
+def promote(
+    model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(
+            metavar="MODEL", help="By default what a refit after drift has proposed, or else the challenger."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until all customers are rescored.")] = False,
+) -> None:
+    """Put a candidate in force in the champion's place, after showing who would move.
+
+    It goes the way of `segue models activate`.
+    """
+    postgres = engine(Settings().database)
+    with postgres.connect() as connection:
+        known = registry.aliases(connection)
+    name = model or (registry.PROPOSED if registry.PROPOSED in known else registry.CHALLENGER)
+    candidate, champion = registry.find(postgres, name), registry.champion(postgres)
+    if champion is None or candidate.version == champion.version:
+        fail(f"{candidate.version} is the champion: there is nothing to promote")
+    with doing("Comparing"):
+        found = compare(standing_profiles(postgres), champion, candidate)
+    _print_comparison(found, postgres, 0)
+    if not yes:
+        typer.confirm(f"Put {candidate.version} in force?", abort=True, err=True)
+    activate(candidate.version, no_wait)
 
 
 @app.command("import")
@@ -217,6 +251,11 @@ def _entry(entry: registry.Entry) -> dict[str, Any]:
         "transform": model.transform,
         "metadata": model.metadata,
     }
+
+
+def _matters(entry: registry.Entry) -> bool:
+    """Whether people have to do with it: of the shadow's versions, the one that an alias points to."""
+    return bool(entry.aliases or entry.partitions) or entry.model.metadata.get("origin") != ORIGIN
 
 
 def _number(value: object) -> str:

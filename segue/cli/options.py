@@ -10,7 +10,8 @@ from producers.pace import Speed
 from segue.stack.stack import BrokerKind
 
 
-def _speed(text: str | Speed) -> Speed:
+def speed(text: str | Speed) -> Speed:
+    """A speed as people write it."""
     # Typer parses defaults too.
     try:
         return text if isinstance(text, Speed) else Speed.parse(text)
@@ -30,7 +31,7 @@ OptionalDataset = Annotated[
 ]
 Pace = Annotated[
     Speed,
-    typer.Option("--speed", parser=_speed, metavar="SPEED", help="Event time per second: 1d/s, 12h/s, 2w/s, … or max."),
+    typer.Option("--speed", parser=speed, metavar="SPEED", help="Event time per second: 1d/s, 12h/s, 500x, … or max."),
 ]
 Cutoff = Annotated[
     Optional[datetime],  # noqa: UP045
@@ -51,3 +52,10 @@ Workers = Annotated[int, typer.Option(min=1, help="How many workers share the pa
 StateDir = Annotated[Path, typer.Option(help="Where the local stack keeps its data.")]
 MaxLag = Annotated[int, typer.Option(min=1, help="Hold back while the worker is more than this many records behind.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Drift = Annotated[bool, typer.Option("--drift", help="Start a drift observer too: `segue drift status` shows it.")]
+Operator = Annotated[
+    bool,
+    typer.Option(
+        "--operator", help="Give the dashboard buttons that control a replay and retry dead letters: it can write then."
+    ),
+]

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 import typer
@@ -21,6 +21,11 @@ from segue.stack.stack import Stack, clear
 DatasetMark = "dataset.txt"
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the dashboard, on the loopback interface.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what is in the state folder (not downloads) first.")]
+
+
+class _Dashboard(NamedTuple):
+    port: int
+    operator: bool
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,6 +47,8 @@ def demo(
     fresh: Fresh = False,
     as_json: options.AsJson = False,
     state_dir: options.StateDir = Path(".segue"),
+    operator: options.Operator = False,
+    drift: options.Drift = False,
 ) -> None:
     """See everything at work: broker, Postgres, worker and dashboard, on one dataset.
 
@@ -56,7 +63,7 @@ def demo(
     if once:
         _once(chosen, until, Setup(state_dir, broker, workers), as_json)
     else:
-        _live(chosen, until, Setup(state_dir, broker, workers), speed, port, fresh)
+        _live(chosen, until, Setup(state_dir, broker, workers, drift), speed, _Dashboard(port, operator), fresh)
 
 
 def _once(chosen: Chosen, until: datetime, setup: Setup, as_json: bool) -> None:
@@ -75,7 +82,7 @@ def _once(chosen: Chosen, until: datetime, setup: Setup, as_json: bool) -> None:
     raise typer.Exit(0 if summary.differences == 0 else 1)
 
 
-def _live(chosen: Chosen, until: datetime, setup: Setup, speed: Speed, port: int, fresh: bool) -> None:
+def _live(chosen: Chosen, until: datetime, setup: Setup, speed: Speed, dashboard: _Dashboard, fresh: bool) -> None:
     state_dir = setup.state_dir
     if fresh:
         clear(state_dir)
@@ -83,13 +90,15 @@ def _live(chosen: Chosen, until: datetime, setup: Setup, speed: Speed, port: int
     with Stack(state_dir, setup.broker) as stack:
         (state_dir / DatasetMark).write_text(chosen.dataset.name)
         stack.start_workers(setup.workers)
-        stack.start_dashboard(port)
+        stack.start_dashboard(dashboard.port, dashboard.operator)
+        if setup.drift:
+            stack.start_drift()
         stack.watch(words.print)
         postgres = engine(Settings(state_dir=state_dir).database)
         if registry.champion_version(postgres) is None:
             with doing("Fitting a model"):
                 registry.register(postgres, demos.fit_before(chosen.dataset, until))
-        words.print(f"Dashboard: [bold link]http://127.0.0.1:{port}[/] · Ctrl-C stops")
+        words.print(f"Dashboard: [bold link]http://127.0.0.1:{dashboard.port}[/] · Ctrl-C stops")
         with replay_bar("replaying") as bar:
             finished = demos.run_live(chosen.dataset, until, stack, speed, bar)
         if finished:
@@ -103,6 +112,8 @@ def up(
     workers: options.Workers = 1,
     state_dir: options.StateDir = Path(".segue"),
     port: Port = 8501,
+    operator: options.Operator = False,
+    drift: options.Drift = False,
 ) -> None:
     """Start broker, Postgres, worker and dashboard, and keep them running until Ctrl-C.
 
@@ -110,7 +121,9 @@ def up(
     """
     with Stack(state_dir, broker) as stack:
         worker, *_ = stack.start_workers(workers)
-        stack.start_dashboard(port)
+        stack.start_dashboard(port, operator)
+        if drift:
+            stack.start_drift()
         stack.watch(words.print)
         words.print(
             f"Dashboard: [bold link]http://127.0.0.1:{port}[/]\n"

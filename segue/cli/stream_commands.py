@@ -9,12 +9,12 @@ import typer
 from pydantic import SecretStr
 from rich.text import Text
 
-from data import progress, registry, roles
+from data import progress, registry, replay_control, roles
 from data.database import engine, migrate, shown
 from producers.pace import Speed
 from producers.replay import whole
 from segue import filters, following
-from segue.cli import options
+from segue.cli import control_commands, options
 from segue.cli.console import counted, doing, fail, output, replay_bar, table, words
 from segue.datasets import choose
 from segue.demo import MAX_LAG
@@ -70,12 +70,14 @@ def worker() -> None:
 def dashboard(
     port: Annotated[Optional[int], typer.Option(min=0, max=65_535, help="Port to serve on.")] = None,  # noqa: UP045
     address: Annotated[str, typer.Option(help="Interface to serve on; only this machine by default.")] = "127.0.0.1",
+    operator: options.Operator = False,
 ) -> None:
     """Serve the dashboard."""
     settings = Settings()
     page = Path(__file__).parents[2] / "dashboard" / "app.py"
+    os.environ["SEGUE_DASHBOARD_DATABASE_URL"] = settings.dashboard_database
     # The page gets what it may use, and nothing else.
-    os.environ["SEGUE_DATABASE_URL"] = os.environ["SEGUE_DASHBOARD_DATABASE_URL"] = settings.dashboard_database
+    os.environ["SEGUE_DATABASE_URL"] = settings.database if operator else settings.dashboard_database
     os.execv(  # noqa: S606 - Streamlit takes over this process, and its signals
         sys.executable,
         [
@@ -84,14 +86,16 @@ def dashboard(
             *("--server.address", address),
             *("--server.headless", "true"),
             *("--browser.gatherUsageStats", "false"),
+            *(("--", "--operator") if operator else ()),
         ],
     )
 
 
 def migrate_schema() -> None:
-    """Create the tables in Postgres, or bring them up to date, and give worker and dashboard their rights.
+    """Create the tables in Postgres, or bring them up to date, and give each of our users their rights.
 
-    Makes the roles `segue_worker` and `segue_dashboard`, and users with passwords where the settings have some.
+    Makes the roles `segue_worker`, `segue_dashboard` and `segue_webhooks`, and users with passwords where the settings
+    have some.
     """
     settings = Settings()
     missing = migrate(settings.database)
@@ -101,6 +105,7 @@ def migrate_schema() -> None:
     passwords: dict[roles.Role, SecretStr | None] = {
         roles.WORKER: settings.worker_password,
         roles.DASHBOARD: settings.dashboard_password,
+        roles.WEBHOOKS: settings.webhooks_password,
     }
     for role, password in passwords.items():
         if password is not None and role not in missing:
@@ -109,7 +114,7 @@ def migrate_schema() -> None:
 
 
 def status() -> None:
-    """Show how far the stream has come: partitions, event time, counts, changes."""
+    """Show how far the stream has come: partitions, event time, counts, changes, the replay."""
     settings = Settings()
     postgres = engine(settings.database)
     rows = [
@@ -138,6 +143,8 @@ def status() -> None:
     )
     output.print(f"customers in a segment: {totals.customers:,}")
     output.print(f"changes: {sum(totals.changes.values()):,} ({counted(totals.changes)})")
+    replays = replay_control.replays(postgres)
+    output.print(f"replay: {control_commands.state(replays[0]) if replays else 'none yet'}", soft_wrap=True)
 
 
 def changes(

@@ -20,8 +20,9 @@ from data.database import engine
 from data.dataset import Dataset
 from data.tables import stream_progress
 from models.segment_model import SegmentModel
+from producers.control import ReplayState
 from producers.pace import Speed
-from producers.replay import Progress, ReplayState, Section, whole
+from producers.replay import Progress, Section, whole
 from segue import following
 from segue.demo import differences, wait_for_worker
 from segue.replaying import Session, session

@@ -128,10 +128,16 @@ class Stack:
         child.stop()
         self._write_stack_file()
 
-    def start_dashboard(self, port: int) -> ChildProcess:
-        """Start the dashboard on a loopback port."""
+    def start_dashboard(self, port: int, operator: bool = False) -> ChildProcess:
+        """Start the dashboard on a loopback port, with an operator's controls or with the right to read only."""
         command = [sys.executable, "-m", "segue", "dashboard", "--port", str(port)]
+        if operator:
+            return self._start("dashboard", [*command, "--operator"], {})
         return self._start("dashboard", command, {"SEGUE_DATABASE_URL": self._dashboard_url})
+
+    def start_drift(self) -> ChildProcess:
+        """Start the drift observer."""
+        return self._start("drift", [sys.executable, "-m", "segue", "drift", "watch"], {})
 
     def watch(self, say: Callable[[str], None]) -> None:
         """From now on, start again what dies, half a second later.

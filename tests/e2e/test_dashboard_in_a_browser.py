@@ -1,39 +1,18 @@
 """The dashboard as people see it: Postgres, Streamlit and a browser, all of them real."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, text, update
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from data.database import engine as connect
 from data.tables import stream_progress
+from tests.support.browser import MARKS, PATIENCE, expect_no_sideways_scrolling, launched, served, visit
 from tests.support.postgres import new_database, running_postgres
 from tests.support.stored import EVENT_TIME, a_model, a_stream, store
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-# In milliseconds: a few refreshes of the page on a busy machine.
-PATIENCE = 20_000
 COUNTS = """
 SELECT 'transactions', sum(transactions) FROM stream_progress
 UNION ALL SELECT 'customers', count(*) FROM customers
@@ -43,19 +22,14 @@ UNION ALL SELECT 'late', sum(late) FROM stream_progress
 UNION ALL SELECT 'dead letters', sum(dead_letters) FROM stream_progress
 """
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: install the package chromium"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser without a window."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +60,12 @@ def engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture
 def dashboard(database_url: str) -> Iterator[str]:
     """The address of a running dashboard."""
-    with _streamlit(database_url) as address:
+    with served(database_url) as address:
         yield address
 
 
 def test_the_page_shows_what_is_in_postgres_and_follows_it(browser: Browser, dashboard: str, engine: Engine) -> None:
-    with _visit(browser, dashboard) as page:
+    with visit(browser, dashboard) as page:
         _expect_counts(page, engine)
         _expect_sizes(page, engine)
         expect(page.locator(".sg-day")).to_contain_text("Wed 15 June 2011")
@@ -111,11 +85,10 @@ def test_the_page_shows_what_is_in_postgres_and_follows_it(browser: Browser, das
 
 def test_the_page_fits_a_phone_and_has_every_figure(browser: Browser, dashboard: str) -> None:
     for width, colours in ((400, "light"), (1280, "dark")):
-        with _visit(browser, dashboard, width, colours) as page:
+        with visit(browser, dashboard, width=width, colours=colours) as page:
             expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
             expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=PATIENCE)
-            main = page.get_by_test_id("stMain")
-            assert main.evaluate("it => it.scrollWidth - it.clientWidth") == 0
+            expect_no_sideways_scrolling(page)
 
 
 def test_the_page_outlives_postgres(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -124,58 +97,13 @@ def test_the_page_outlives_postgres(browser: Browser, tmp_path_factory: pytest.T
         engine = connect(url)
         store(engine, a_model(), a_stream(a_model()))
         engine.dispose()
-    with _streamlit(url) as address, _visit(browser, address) as page:
+    with served(url) as address, visit(browser, address) as page:
         expect(page.get_by_text("Postgres is away")).to_be_visible(timeout=PATIENCE)
         with running_postgres(folder):
             expect(page.locator("[data-total=customers]")).to_have_text("120", timeout=PATIENCE)
             expect(page.get_by_text("Postgres is away")).to_be_hidden()
         expect(page.get_by_text("Below is what was last known")).to_be_visible(timeout=PATIENCE)
         expect(page.locator("[data-total=customers]")).to_have_text("120")
-
-
-@contextmanager
-def _streamlit(database_url: str) -> Iterator[str]:
-    """Serve the dashboard as the command line does, on a free port of the loopback interface."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    flags = ("--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port))
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"), *flags]
-    environment = os.environ | {"SEGUE_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([*command, "--browser.gatherUsageStats", "false"], env=environment, cwd=ROOT) as server:
-        try:
-            address = f"http://127.0.0.1:{port}"
-            _await_health(address)
-            yield address
-        finally:
-            server.terminate()
-
-
-@retry(retry=retry_if_exception_type(httpx.HTTPError), stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)
-def _await_health(address: str) -> None:
-    httpx.get(f"{address}/_stcore/health").raise_for_status()
-
-
-@contextmanager
-def _visit(browser: Browser, address: str, width: int = 1280, colours: str = "light") -> Iterator[Page]:
-    """Open the page; when it is left, nothing may have gone wrong in it and nobody else been asked for anything."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)  # type: ignore[arg-type]
-    complaints: list[str] = []
-    strangers: list[str] = []
-
-    def note_stranger(request: Request) -> None:
-        if not request.url.startswith((address, "data:", "blob:")):
-            strangers.append(request.url)
-
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", note_stranger)
-    page.goto(address)
-    expect(page.locator(".sg-totals, .sg-trouble").first).to_be_visible(timeout=3 * PATIENCE)
-    yield page
-    page.close()
-    assert complaints == []
-    assert strangers == []
 
 
 def _expect_counts(page: Page, engine: Engine) -> None:

@@ -29,6 +29,7 @@ from data.dataset import Dataset
 from models.segment_model import SegmentModel
 from producers.replay import Section, occurred_at
 from stream_app.snapshot import publish_snapshot
+from tests.support.brokers import BOTH_BROKERS
 from tests.support.local import Local, local, wait_until
 from tests.support.topics import Stored, everything
 
@@ -50,10 +51,12 @@ def _section(dataset: Dataset, start: int, stop: int) -> Section:
     return Section(start, stop, int(moments[start]), int(moments[stop - 1]))
 
 
-@pytest.fixture(scope="module")
-def run(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+@pytest.fixture(scope="module", params=BOTH_BROKERS)
+def run(
+    request: pytest.FixtureRequest, dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Local]:
     """A stack that has replayed the first transactions, and met a few records that are not transactions."""
-    with local(tmp_path_factory.mktemp("subscribers"), model) as running:
+    with local(tmp_path_factory.mktemp("subscribers"), model, broker=request.param) as running:
         running.replaying.writer.transaction(b"12345", b'{"type": "transaction", "amount": "free"}')
         running.replaying.writer.transaction(b"12346", b"\xff\x00 not even text")
         running.replay(dataset, _section(dataset, 0, HALF))
@@ -169,7 +172,7 @@ def test_a_customers_changes_are_numbered_from_1_without_gaps_and_hang_together(
 
 
 async def _aiokafka(servers: str, topic: str, partitions: int) -> list[Any]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False, isolation_level="read_committed")
     await consumer.start()
     try:
         places = [Place(topic, number) for number in range(partitions)]
@@ -177,7 +180,7 @@ async def _aiokafka(servers: str, topic: str, partitions: int) -> list[Any]:
         await consumer.seek_to_beginning(*places)
         ends = await consumer.end_offsets(places)
         found: list[Any] = []
-        while len(found) < sum(ends.values()):
+        while [place for place in places if await consumer.position(place) < ends[place]]:
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 found += records
         return found

@@ -33,6 +33,15 @@ def fill(engine: Engine, transactions: pd.DataFrame, model: SegmentModel, event_
         driver.commit()
 
 
+def add_to_ledger(engine: Engine, transactions: pd.DataFrame) -> None:
+    """Add rows to the ledger alone."""
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, Connection)
+        _copy(driver, "transactions", LEDGER, transactions.assign(amount=transactions["amount_units"].map(_money)))
+        driver.commit()
+
+
 def _copy(driver: "Connection[tuple[object, ...]]", table: str, columns: tuple[str, ...], rows: pd.DataFrame) -> None:
     content = rows[list(columns)].to_csv(index=False, header=False)
     with driver.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)".encode()) as copy:

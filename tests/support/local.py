@@ -22,7 +22,7 @@ from segue.demo import wait_for_worker
 from segue.replaying import Session, session
 from segue.settings import Settings
 from segue.stack.processes import ChildProcess
-from segue.stack.stack import Stack
+from segue.stack.stack import BrokerKind, Stack
 
 Rows = dict[tuple[Any, ...], dict[str, Any]]
 # Where a change stands in a partition's outbox is the one thing that batches may decide.
@@ -54,9 +54,11 @@ class Local:
 
 
 @contextmanager
-def local(state_dir: Path, model: SegmentModel, environment: dict[str, str] | None = None) -> Iterator[Local]:
+def local(
+    state_dir: Path, model: SegmentModel, environment: dict[str, str] | None = None, broker: BrokerKind = "embedded"
+) -> Iterator[Local]:
     """Start a stack with one worker that is started again whenever it dies."""
-    with Stack(state_dir) as stack:
+    with Stack(state_dir, broker) as stack:
         settings = Settings(state_dir=state_dir)
         postgres = engine(settings.database)
         registry.register(postgres, model)

@@ -15,6 +15,7 @@ from models.segment_model import SegmentModel, build
 
 EVENT_TIME = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 PARTITIONS = 2
+COUNTRIES = ("United Kingdom", "United Kingdom", "United Kingdom", "Germany", "France")
 
 
 def a_model() -> SegmentModel:
@@ -92,19 +93,24 @@ def _customer(
 ) -> dict[str, Any]:
     last = moves[-1] if moves else {"to_segment": None, "effective_at": None}
     due = EVENT_TIME + timedelta(days=int(rng.integers(1, 90))) if moves and rng.random() < 0.7 else None
+    number = int(customer)
+    others = [segment.id for segment in model.segments if segment.id != last["to_segment"]]
     return {
         "customer_id": customer,
         "partition": partition,
-        "country": "United Kingdom",
+        "country": COUNTRIES[number % len(COUNTRIES)],
+        "first_purchase_at": moves[0]["effective_at"] if moves else None,
+        "last_purchase_at": EVENT_TIME - timedelta(minutes=number * 997 % 400_000) if moves else None,
         "last_event_at": EVENT_TIME,
         "frequency": len(moves),
-        "gross": 100,
-        "returned": 0,
+        "gross": (number * 37 % 2_000 + 25) / 2 if moves else 0,
+        "returned": number % 7 * 2,
         "segment": last["to_segment"],
         "segment_since": last["effective_at"],
         "sequence": len(moves),
         "model_version": model.version,
         "next_change_at": due,
+        "next_segment": None if due is None else others[number // 3 % len(others)],
     }
 
 

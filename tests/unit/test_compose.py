@@ -104,7 +104,7 @@ def test_a_client_is_sent_on_to_an_address_that_it_can_reach() -> None:
 
 def test_the_database_url_names_the_database_that_postgres_creates_and_a_user_with_the_rights_that_it_takes() -> None:
     postgres = environment("postgres")
-    users = {"worker": "segue_worker_login", "dashboard": "segue_dashboard_login"}
+    users = {name: f"segue_{name}_login" for name in ("worker", "dashboard", "webhooks")}
     for name in OURS:
         url = urlsplit(environment(name)["SEGUE_DATABASE_URL"])
         assert (url.hostname, url.port) == ("postgres", 5432)
@@ -163,7 +163,7 @@ def test_a_service_waits_only_for_what_can_happen(name: str) -> None:
         assert set(SERVICES[other].get("profiles", [])) <= set(SERVICES[name].get("profiles", []))
 
 
-@pytest.mark.parametrize("name", ["worker", "dashboard", "fit", "replay"])
+@pytest.mark.parametrize("name", ["worker", "dashboard", "webhooks", "fit", "replay"])
 def test_nothing_touches_the_schema_before_it_is_up_to_date(name: str) -> None:
     assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from segue.cli.app import app
+from segue.drift.metrics import DriftMetrics
 from segue.settings import Settings
 from stream_app.metrics import Metrics
 
@@ -69,7 +70,7 @@ def test_every_command_that_is_mentioned_exists() -> None:
     assert unknown == set()
 
 
-@pytest.mark.parametrize("name", ["transactions", "changes", "segments", "dead_letters"])
+@pytest.mark.parametrize("name", ["transactions", "changes", "segments", "dead_letters", "drift"])
 def test_every_topic_is_explained(name: str) -> None:
     topic = Settings.model_fields[f"{name}_topic"].default
     assert f"`{topic}`" in EVERYTHING
@@ -80,14 +81,15 @@ def test_every_metric_is_explained_with_its_type_and_no_other_is() -> None:
     metrics.assigned(0)
     found = {
         f"{family.name}_total" if family.type == "counter" else family.name: family.type
-        for family in metrics.registry.collect()
+        for family in (*metrics.registry.collect(), *DriftMetrics().registry.collect())
     }
-    documented = dict(re.findall(r"^\| `(\w+)`(?: by `\w+`)? \| (\w+) \|", PAGES["metrics.md"], re.MULTILINE))
+    labels = r"(?: by `\w+`(?: and `\w+`)?)?"
+    documented = dict(re.findall(rf"^\| `(\w+)`{labels} \| (\w+) \|", PAGES["metrics.md"], re.MULTILINE))
     assert documented == found
 
 
 def test_metrics_follow_the_conventions_of_prometheus() -> None:
-    for family in Metrics().registry.collect():
+    for family in (*Metrics().registry.collect(), *DriftMetrics().registry.collect()):
         assert re.fullmatch(r"(segue|process)_[a-z_]+", family.name)
         assert family.documentation.endswith(".")
         # Base units, at the end of the name; `_total` is what a counter's samples end with.

@@ -7,6 +7,8 @@ from sqlalchemy import Engine
 
 from data.database import engine as connect
 from models.segment_model import SegmentModel
+from tests.support import lived
+from tests.support.lived import Lived
 from tests.support.stored import Stored, a_model, a_stream, store
 
 
@@ -35,3 +37,11 @@ def filled(engine: Engine, model: SegmentModel, stream: Stored) -> Engine:
     """An engine on a database that holds the stream."""
     store(engine, model, stream)
     return engine
+
+
+@pytest.fixture
+def processed(engine: Engine, model: SegmentModel) -> Lived:
+    """What the processor made of a small stream, now in the database."""
+    found = lived.live(model, lived.messages())
+    lived.store(engine, model, found)
+    return found

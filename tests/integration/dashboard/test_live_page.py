@@ -121,6 +121,31 @@ def test_a_wider_window_shows_more_changes_and_stays_chosen(page: AppTest, fille
     assert _moves(_words(page.run())) == everything
 
 
+def test_the_stream_of_changes_can_be_filtered_by_cause_and_segment(
+    page: AppTest, filled: Engine, stream: Stored
+) -> None:
+    page.run()
+    page.button_group(key="live_causes").set_value(["return"])
+    page.multiselect(key="live_segments").set_value(["lost"]).run()
+    c = stream.changes
+    meant = c[(c["cause"] == "return") & ((c["from_segment"] == "lost") | (c["to_segment"] == "lost"))]
+    newest = meant.sort_values(["effective_at", "customer_id"], ascending=[False, True]).head(12)
+    assert len(newest) == 12
+    assert re.findall(r'href="customer\?customer=(\d+)"', _html(page)) == newest["customer_id"].tolist()
+    page.button_group(key="live_causes").set_value(["model"]).run()
+    assert "No change so far is of this kind" in _words(page)
+
+
+def test_one_sentence_says_what_happened_today(page: AppTest, filled: Engine, stream: Stored) -> None:
+    page.run()
+    today = stream.changes[stream.changes["effective_at"] >= EVENT_TIME.replace(hour=0, minute=0)]
+    said = re.search(r"Today, Wed 15 June 2011: (.*?)\.", _words(page))
+    assert said
+    came = int(today["from_segment"].isna().sum())
+    assert ("nobody has moved" in said[1]) == today.empty
+    assert ("bought for the first time" in said[1]) == bool(came)
+
+
 def test_when_postgres_goes_away_the_last_numbers_stay_under_a_banner(
     page: AppTest, filled: Engine, database_url: str, postgres_server: str
 ) -> None:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from data import registry
@@ -87,3 +88,26 @@ def test_models_that_are_not_there_are_not_loaded(postgres: Engine) -> None:
     assert registry.load_all(postgres, [ONE.version, "k1-unheard-of"]) == {ONE.version: ONE}
     with pytest.raises(LookupError, match="no model k1-unheard-of is registered"):
         registry.load(postgres, "k1-unheard-of")
+
+
+def test_the_shadow_is_the_challenger_unless_somebody_fitted_one(postgres: Engine) -> None:
+    shadows = [replace(each, metadata={"origin": "shadow"}) for each in (TWO, THREE)]
+    registry.register(postgres, ONE)
+    for shadow in shadows:
+        with postgres.begin() as connection:
+            registry.keep_shadow(connection, shadow)
+            assert registry.aliases(connection)["challenger"] == shadow.version
+    fitted = model(4)
+    registry.register(postgres, fitted)
+    with postgres.begin() as connection:
+        registry.keep_shadow(connection, shadows[0])
+        assert registry.aliases(connection)["challenger"] == fitted.version
+
+
+def test_a_proposal_that_is_crowned_is_no_proposal_any_more(postgres: Engine) -> None:
+    registry.register(postgres, ONE)
+    with postgres.begin() as connection:
+        registry.propose(connection, TWO)
+        assert registry.aliases(connection) == {"champion": ONE.version, "proposed": TWO.version}
+        registry.crown(connection, TWO.version)
+        assert registry.aliases(connection) == {"champion": TWO.version}

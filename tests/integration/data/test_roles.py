@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 from psycopg import Connection, connect
@@ -88,12 +89,20 @@ def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) ->
         "UPDATE dead_letters SET value = ''",
         "UPDATE dead_letters SET retried_at = now()",
         "DELETE FROM stream_progress",
+        "UPDATE replay_control SET wanted_paused = true",
         "TRUNCATE customers",
         "DROP TABLE customers",
         "CREATE TABLE mine (id int)",
         "SELECT rolpassword FROM pg_authid",
     ]
     _refused(url, statements)
+
+
+def test_webhooks_see_their_own_tables_only(as_user: Callable[[roles.Role], str]) -> None:
+    url = as_user(roles.WEBHOOKS)
+    others = [table.name for table in metadata.sorted_tables if table.name not in roles.WEBHOOKS_RIGHTS]
+    _refused(url, [f"SELECT * FROM {name}" for name in others])
+    _refused(url, [f"DELETE FROM {name}" for name in roles.WEBHOOKS_RIGHTS])
 
 
 def test_the_dashboard_can_read_every_table_and_write_none(as_user: Callable[[roles.Role], str]) -> None:
@@ -117,7 +126,8 @@ def test_the_dashboard_can_read_every_table_and_write_none(as_user: Callable[[ro
 
 
 def test_every_table_has_its_rights() -> None:
-    assert set(roles.WORKER_RIGHTS) == set(roles.DASHBOARD_RIGHTS) == set(metadata.tables)
+    assert {*roles.WORKER_RIGHTS, *roles.NOT_FOR_WORKERS} == set(roles.DASHBOARD_RIGHTS) == set(metadata.tables)
+    assert {*roles.WORKER_RIGHTS}.isdisjoint(roles.NOT_FOR_WORKERS)
 
 
 def test_rights_that_somebody_has_added_are_gone_after_the_next_migration(
@@ -132,17 +142,17 @@ def test_rights_that_somebody_has_added_are_gone_after_the_next_migration(
 
 def test_a_user_who_may_not_make_roles_is_told_which_are_missing(database_url: str) -> None:
     with connect(database_url, autocommit=True) as owner:
-        for role in ("segue_worker_login", "segue_dashboard_login", "segue_worker", "segue_dashboard"):
+        for role in [f"{name}{login}" for login in ("_login", "") for name in get_args(roles.Role)]:
             owner.execute(f"DROP OWNED BY {role}") if _exists(owner, role) else None  # type: ignore[arg-type]
         owner.execute("DROP ROLE IF EXISTS plain")
         owner.execute("CREATE ROLE plain LOGIN")
         owner.execute("GRANT ALL ON SCHEMA public TO plain")
-        renamed = [role for role in ("segue_worker", "segue_dashboard") if _exists(owner, role)]
+        renamed = [role for role in get_args(roles.Role) if _exists(owner, role)]
         for role in renamed:
             owner.execute(f"ALTER ROLE {role} RENAME TO {role}_away")  # type: ignore[arg-type]
         try:
             plain = make_url(database_url).set(username="plain").render_as_string(hide_password=False)
-            assert migrate(plain) == ["segue_worker", "segue_dashboard"]
+            assert migrate(plain) == ["segue_worker", "segue_dashboard", "segue_webhooks"]
         finally:
             for role in renamed:
                 owner.execute(f"ALTER ROLE {role}_away RENAME TO {role}")  # type: ignore[arg-type]

@@ -13,14 +13,15 @@ from sqlalchemy import func, select
 
 from data import registry
 from data.database import engine, migrate
-from data.tables import customers, segment_changes, stream_progress, transactions
-from data.wire import Tick, Transaction
+from data.tables import customers, model_reigns, segment_changes, stream_progress, transactions
+from data.wire import ModelActivation, Tick, Transaction
 from stream_app.arrays import moments, register
 from stream_app.changes import change_rows
 from stream_app.columns import LONG_AGO
 from stream_app.decode import Batch, decode
 from stream_app.step import Progress, take_step
 from stream_app.store import FencedError, PartitionStore
+from tests.support.stored import a_model
 from tests.support.world import Message, logs, run
 from tests.unit.stream_app.test_processor import model, tick, transaction
 
@@ -167,3 +168,19 @@ def test_columns_travel_to_postgres_and_back_unchanged(database_url: str) -> Non
         assert row[1].startswith("2011-05-01 12:00:00.000001")
 
     with_store(database_url, work)
+
+
+def test_an_activation_leaves_a_row_of_the_reign_that_it_ends(database: str) -> None:
+    async def work(store: PartitionStore) -> None:
+        progress = await store.claim("log", "me")
+        progress = await apply(store, progress, batch(transaction(1, 0), tick(30)))
+        progress = await apply(store, progress, batch(tick(31), ModelActivation(a_model())))
+        await apply(store, progress, batch(tick(40), ModelActivation(MODEL)))
+
+    with_store(database, work)
+    with engine(database).connect() as connection:
+        reigns = connection.execute(select(model_reigns).order_by(model_reigns.c.until)).all()
+    assert [(row.partition, row.model_version, row.since, row.until) for row in reigns] == [
+        (0, MODEL.version, None, tick(31).at),
+        (0, a_model().version, tick(31).at, tick(40).at),
+    ]

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from urllib.parse import parse_qs
 
 import pandas as pd
 
@@ -31,7 +32,7 @@ def _flows(*rows: tuple[str, str, str, int]) -> pd.DataFrame:
 
 
 def _sizes(*rows: tuple[str, int, int]) -> pd.DataFrame:
-    return pd.DataFrame([*rows], columns=["segment", "customers", "due"])
+    return pd.DataFrame([*rows], columns=["segment", "customers", "due"]).assign(spent=1_234_567)
 
 
 def _words(html: str) -> str:
@@ -73,6 +74,7 @@ def test_a_quiet_window_says_so() -> None:
 def test_a_card_shows_size_share_net_flow_and_who_is_about_to_leave() -> None:
     flows = _flows(("best", "lost", "decay", 6), ("lost", "best", "purchase", 4), ("", "best", "first_purchase", 9))
     words = _words(blocks.segment_cards(_sizes(("best", 30, 5), ("lost", 10, 0), ("", 2, 0)), flows, KNOWN, WINDOW))
+    assert "£1.23m spent so far" in " ".join(words.split())
     best, lost = words.split("alert(1)")[:2]
     assert re.search(r"Best\s+30\s+75%", best)
     assert re.search(r"▲ \+7\s+13 in · 6 out", best)
@@ -119,3 +121,18 @@ def test_a_command_in_a_next_step_is_set_as_code() -> None:
 def _changes(customer: str, cause: str = "first_purchase", segment: str = "best") -> pd.DataFrame:
     row = {"effective_at": NOW, "customer_id": customer, "from_segment": "", "to_segment": segment, "cause": cause}
     return pd.DataFrame([row | {"recency_days": 0, "frequency": 1, "monetary": 1234.5}])
+
+
+def test_a_heading_says_as_of_which_event_time() -> None:
+    words = _words(blocks.heading(NASTY, "What it is for.", _progress()))
+    assert NASTY in words
+    assert "As of event time 15 Jun 2011, 09:30 (UTC)" in words
+    assert "No event time yet" in blocks.heading("Page", "", _progress(event_time=None))
+
+
+def test_a_link_to_a_customer_survives_any_name() -> None:
+    link = blocks.customer_link("a&b c\"'<>/?#=ü")
+    address = re.search(r'href="(.*?)"', link)
+    assert address
+    assert parse_qs(address[1].removeprefix("customer?")) == {"customer": ["a&b c\"'<>/?#=ü"]}
+    assert "<>" not in link

@@ -5,12 +5,21 @@ import math
 import pytest
 
 from models.units import MICROS_PER_DAY
-from producers.pace import EventClock, Speed, days_between
+from producers.pace import STILL, EventClock, Speed, days_between
 
 
 @pytest.mark.parametrize(
     ("text", "factor"),
-    [("1d/s", 86_400), ("7d/s", 604_800), ("12h/s", 43_200), ("1s/s", 1), ("0.5d", 43_200), ("2w/s", 1_209_600)],
+    [
+        ("1d/s", 86_400),
+        ("7d/s", 604_800),
+        ("12h/s", 43_200),
+        ("1s/s", 1),
+        ("0.5d", 43_200),
+        ("2w/s", 1_209_600),
+        ("500x", 500),
+        ("1.5X", 1.5),
+    ],
 )
 def test_a_speed_is_event_time_per_second(text: str, factor: float) -> None:
     assert Speed.parse(text).factor == factor
@@ -21,10 +30,15 @@ def test_max_has_no_limit() -> None:
     assert EventClock(0, Speed.parse("max"), 5.0).reached(5.0) == math.inf
 
 
-@pytest.mark.parametrize("text", ["", "fast", "0d/s", "-1d/s", "1y/s", "1d/m"])
+@pytest.mark.parametrize("text", ["", "fast", "0d/s", "-1d/s", "1y/s", "1d/m", "0x", "x", "5x/s", "5dx"])
 def test_what_is_not_a_speed_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ValueError, match="such as 1d/s"):
         Speed.parse(text)
+
+
+@pytest.mark.parametrize("text", ["1d/s", "14d/s", "12h/s", "36h/s", "90m/s", "500x", "1.5x", "max"])
+def test_a_speed_is_written_as_it_can_be_read(text: str) -> None:
+    assert str(Speed.parse(text)) == text
 
 
 def test_event_time_runs_from_its_start_at_its_speed() -> None:
@@ -38,3 +52,32 @@ def test_every_midnight_after_the_earlier_and_up_to_the_later_moment_is_a_tick()
     assert list(days_between(0, 3 * day)) == [day, 2 * day, 3 * day]
     assert list(days_between(1, day - 1)) == []
     assert list(days_between(day, day)) == []
+
+
+def test_nothing_is_due_while_event_time_stands_still() -> None:
+    clock = EventClock(0, Speed.parse("max"), 1.0).changed(STILL, 1.0, MICROS_PER_DAY)
+    assert clock.reached(1e9) == MICROS_PER_DAY
+    assert not clock.due(MICROS_PER_DAY, 1e9)
+    assert not clock.due(0, 1e9)
+
+
+def test_event_time_goes_on_from_where_it_stood_after_a_pause() -> None:
+    day = MICROS_PER_DAY
+    running = EventClock(0, Speed.parse("1d/s"), 0.0)
+    paused = running.changed(STILL, 2.5, upcoming=10 * day)
+    assert paused.reached(2.5) == paused.reached(1_000.0) == 2.5 * day
+    again = paused.changed(Speed.parse("4d/s"), 1_000.0, upcoming=10 * day)
+    assert again.reached(1_000.0) == 2.5 * day
+    assert again.reached(1_001.0) == 6.5 * day
+
+
+def test_from_full_speed_event_time_goes_on_from_the_next_thing_to_send() -> None:
+    clock = EventClock(0, Speed.parse("max"), 0.0).changed(Speed.parse("1d/s"), 3.0, upcoming=MICROS_PER_DAY)
+    assert clock.reached(3.0) == MICROS_PER_DAY
+    assert clock.reached(4.0) == 2 * MICROS_PER_DAY
+
+
+def test_what_is_overdue_is_not_made_up_for_after_a_change() -> None:
+    behind = EventClock(0, Speed.parse("1d/s"), 0.0)
+    changed = behind.changed(Speed.parse("1h/s"), 100.0, upcoming=5 * MICROS_PER_DAY)
+    assert changed.reached(100.0) == 5 * MICROS_PER_DAY

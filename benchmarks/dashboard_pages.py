@@ -1,0 +1,123 @@
+"""How long each page of the dashboard takes to read at 100,000 customers, 1,000,000 changes and as many transactions.
+
+    python -m benchmarks.dashboard_pages [database-url]
+
+Without a URL a local Postgres is started and filled; with one, the database is taken as it is. Every page is drawn
+by Streamlit's own test harness: "first" with nothing remembered, as after a start of the dashboard, "again" as on a
+refresh. Postgres is the time of all of a page's statements, page is everything.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import streamlit as st
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Engine, event
+
+from data.database import engine, migrate
+from tests.support import big
+from tests.support.pages import a_page, html
+from tests.support.postgres import new_database, running_postgres
+from tests.support.stored import a_model
+
+TARGET_MS = 300
+# Pages as they open, and where a reader asks for the most.
+PAGES: tuple[tuple[str, dict[str, str]], ...] = (
+    ("live", {}),
+    ("slipping", {}),
+    ("slipping", {"slip_days": "1 year"}),
+    ("shifts", {}),
+    ("shifts", {"shift_period": "All"}),
+    ("shifts", {"shift_period": "All", "shift_from": "Champions", "shift_causes": "returned"}),
+    ("segments", {}),
+    ("customer", {"customer": "c4711"}),
+    ("simulator", {}),
+    ("exploration", {}),
+    ("model", {}),
+    ("operations", {}),
+)
+
+
+@dataclass
+class Cost:
+    """What one drawing of a page took, in milliseconds."""
+
+    page: float = 0.0
+    statements: list[tuple[float, str]] = field(default_factory=list)
+
+    @property
+    def postgres(self) -> float:
+        """All statements together."""
+        return sum(took for took, _ in self.statements)
+
+
+def main() -> None:
+    """Fill, draw every page twice, print the table; the exit code tells whether a refresh missed the target."""
+    if len(sys.argv) > 1:
+        missed = _report(sys.argv[1])
+    else:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            running_postgres(Path(folder) / "postgres") as server,
+            new_database(server) as url,
+        ):
+            migrate(url)
+            filled = engine(url)
+            big.fill(filled, a_model())
+            filled.dispose()
+            missed = _report(url)
+            st.cache_resource.clear()
+    sys.exit(missed > 0)
+
+
+def _report(url: str) -> int:
+    table = Table(title=f"milliseconds at {big.CUSTOMERS:,} customers and {big.CHANGES:,} changes")
+    for column in ("page", "first: Postgres", "page", "again: Postgres", "page", "slowest"):
+        table.add_column(column, justify="right" if table.columns else "left", no_wrap=True)
+    missed = 0
+    for name, query in PAGES:
+        st.cache_resource.clear()
+        drawn = a_page(name, url, **query)
+        costs = []
+        for _ in range(2):
+            with _measured() as cost:
+                html(drawn.run())
+            costs.append(cost)
+        first, again = costs
+        missed += again.postgres > TARGET_MS
+        asked = "&".join(f"{key}={value}" for key, value in query.items())
+        numbers = (first.postgres, first.page, again.postgres, again.page)
+        slowest = max(again.statements, default=(0.0, ""))
+        table.add_row(f"{name}?{asked}" if asked else name, *(f"{n:.0f}" for n in numbers), f"{slowest[0]:.0f}")
+    Console(width=140).print(table)
+    return missed
+
+
+@contextmanager
+def _measured() -> Iterator[Cost]:
+    cost, started = Cost(), time.perf_counter()
+
+    def before(*arguments: object) -> None:
+        nonlocal began
+        began = time.perf_counter()
+
+    def after(*arguments: object) -> None:
+        cost.statements.append((1_000 * (time.perf_counter() - began), str(arguments[2])))
+
+    began = started
+    event.listen(Engine, "before_cursor_execute", before)
+    event.listen(Engine, "after_cursor_execute", after)
+    yield cost
+    event.remove(Engine, "before_cursor_execute", before)
+    event.remove(Engine, "after_cursor_execute", after)
+    cost.page = 1_000 * (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()

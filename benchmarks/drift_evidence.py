@@ -1,0 +1,175 @@
+"""What drift observation finds, and what it does not: the evidence behind its settings (docs/drift.md).
+
+    python benchmarks/drift_evidence.py [online_retail_II.parquet] [--seeds 20] [--plot docs/drift.png]
+
+Synthetic shops in a steady state, without a shift, with seasons only, and with shifts that begin on day 90 of a year.
+Each shop has a model that was fitted on what came before the year, and is observed day by day, as a stream is. A real
+dataset is taken the same way: fitted on its first year, observed in its second.
+"""
+
+import argparse
+import base64
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+import pandas as pd
+import plotly.graph_objects as go
+from PIL import Image
+from plotly.subplots import make_subplots
+
+from batch.backtest import backtest
+from batch.fit import fit
+from batch.profiles import profiles_as_of
+from data.dataset import clean
+from data.readers import read
+from data.steady import Injection, moment, steady_shop
+from models.drift import WINDOW, Observed
+from models.units import from_micros, to_micros
+
+AT = 90
+CONTROLS = ("none", "seasons")
+WHAT = {
+    "none": "nothing happens",
+    "seasons": "seasons alone: busy months 2.7 times as busy as quiet ones",
+    "prices": "all prices x 1.5",
+    "returns": "return wave: 60 % of sales come back instead of 20 %",
+    "one-timers": "twice the newcomers, half of whom buy just once",
+}
+
+
+class Found(NamedTuple):
+    """One alarm of one shop."""
+
+    injection: str
+    seed: int
+    measure: str
+    day: int
+
+
+def observed(transactions: pd.DataFrame, begin: datetime) -> Iterator[Observed]:
+    """A model of what came before, and the windows after it."""
+    model = fit(profiles_as_of(transactions, begin), metadata={"cutoff": begin.isoformat()}).model
+    return backtest(model, transactions, begin)
+
+
+def alarms(injection: Injection, seed: int) -> Iterator[Found]:
+    """Everything that is raised in one shop, by day of its year."""
+    begin = to_micros(moment(0))
+    for window in observed(steady_shop(seed, injection=injection, at=AT), moment(0)):
+        for alarm in window.raised:
+            measure = f"{alarm.measure} {alarm.name}".strip()
+            yield Found(injection, seed, measure, (window.end - begin) // WINDOW)
+
+
+def table(found: list[Found], seeds: int) -> str:
+    """In how many shops what was raised, and after how many days (median, and the longest)."""
+    frame = pd.DataFrame(found, columns=Found._fields)
+    lines = [
+        "| what happens | shops with a false alarm | what is raised: shops, days after it began (longest) |",
+        "|---|---|---|",
+    ]
+    for injection in get_args(Injection):
+        rows = frame[frame["injection"] == injection]
+        shifted = rows[rows["day"] > AT] if injection not in CONTROLS else rows.iloc[:0]
+        false = rows.drop(shifted.index)["seed"].nunique()
+        first = shifted.groupby(["measure", "seed"])["day"].min() - AT
+        cells = [
+            f"{measure}: {len(days)}/{seeds}, {days.median():.0f} ({days.max()})"
+            for measure, days in sorted(first.groupby(level="measure"), key=lambda item: -len(item[1]))
+        ]
+        lines.append(f"| {WHAT[injection]} | {false}/{seeds} | {'; '.join(cells) or '—'} |")
+    return "\n".join(lines)
+
+
+def real(path: Path) -> tuple[list[Observed], str]:
+    """The second year of a dataset, under the model of its first."""
+    dataset = clean(read(path).copy(), path.name)
+    begin = dataset.report.first.replace(hour=0, minute=0) + timedelta(days=365)
+    windows = list(observed(dataset.transactions, begin))
+    lines = ["| day | measure | now | before or threshold |", "|---|---|---|---|"]
+    for window in windows:
+        for alarm in window.raised:
+            usual = alarm.threshold if alarm.reference is None else alarm.reference
+            what = f"{alarm.measure} {alarm.name}".strip()
+            lines.append(f"| {from_micros(window.end):%Y-%m-%d} | {what} | {alarm.value:.3f} | {usual:.3f} |")
+    return windows, "\n".join(lines)
+
+
+def figure(windows: list[Observed], title: str) -> go.Figure:
+    """What came in, the indices, and how well both models fit."""
+    rows = pd.DataFrame(
+        [
+            {"day": from_micros(window.end), "what": f"{each.measure} {each.name}".strip(), "value": each.value}
+            for window in windows
+            for each in window.measurements
+        ]
+    ).pivot(index="day", columns="what", values="value")
+    panels = {
+        "Share of what came in, 28-day mean": rows[["newcomers", "returns"]].rolling("28D", min_periods=7).mean(),
+        "Population stability index against training": rows.filter(like="psi ").rename(columns=lambda c: c[4:]),
+        "Mean squared distance to the nearest centre": rows.filter(like="inertia ").rename(columns=lambda c: c[8:]),
+    }
+    sheet = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.07, subplot_titles=list(panels))
+    colours = ["#0b69ef", "#f48c13", "#0da198", "#ae261d"]
+    for number, frame in enumerate(panels.values(), 1):
+        for colour, column in zip(colours, frame.columns, strict=False):
+            line = go.Scatter(x=frame.index, y=frame[column], name=column, line={"color": colour, "width": 1.8})
+            sheet.add_trace(line.update(legend="legend" if number == 1 else f"legend{number}"), row=number, col=1)
+        place = {"x": 1.01, "y": 1.0 - (number - 1) * 0.36, "xanchor": "left", "yanchor": "top"}
+        sheet.update_layout({"legend" if number == 1 else f"legend{number}": place})
+    for window in windows:
+        for alarm in window.raised:
+            row = 2 if alarm.measure == "psi" else 1
+            sheet.add_vline(
+                x=from_micros(window.end), line={"color": "#675f6a", "dash": "dot", "width": 1.2}, row=row, col=1
+            )
+    sheet.update_yaxes(range=[0, 0.8], row=2, col=1)
+    sheet.update_yaxes(tickformat=".0%", rangemode="tozero", row=1, col=1)
+    sheet.update_layout(template="plotly_white", width=1000, height=780, title=title, margin={"t": 80, "b": 40})
+    return sheet
+
+
+def draw(sheet: go.Figure, path: Path) -> None:
+    """A static picture, by the browser that the tests use."""
+    from playwright.sync_api import sync_playwright
+
+    page_html = sheet.to_html(include_plotlyjs=True, config={"staticPlot": True})
+    with sync_playwright() as playwright:
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        page = browser.new_page(viewport={"width": 1016, "height": 800})
+        page.goto("about:blank")
+        page.set_content(page_html)
+        page.wait_for_selector(".main-svg")
+        data = page.evaluate(
+            "async () => await Plotly.toImage(document.querySelector('.plotly-graph-div'), "
+            "{format: 'png', width: 1000, height: 780, scale: 1})"
+        )
+        browser.close()
+    picture = Image.open(BytesIO(base64.b64decode(data.partition(",")[2])))
+    picture.convert("RGB").quantize(48).save(path, optimize=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", nargs="?", type=Path, help="a dataset of two years")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--plot", type=Path, help="draw the real year into this PNG (needs playwright and Chromium)")
+    arguments = parser.parse_args()
+    if arguments.seeds:
+        shops = [(injection, seed) for injection in get_args(Injection) for seed in range(arguments.seeds)]
+        found = [alarm for injection, seed in shops for alarm in alarms(injection, seed)]
+        sys.stdout.write(f"{table(found, arguments.seeds)}\n\n")
+    if arguments.dataset is not None:
+        windows, text = real(arguments.dataset)
+        sys.stdout.write(f"{text}\n")
+        if arguments.plot is not None:
+            draw(figure(windows, f"{arguments.dataset.name}: fitted on year one, observed in year two"), arguments.plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""What the daily history of changes comes to: pure functions from its frame to smaller ones."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import pandas as pd
+
+# Bars of whole weeks start on a Monday where the window has no beginning of its own.
+A_MONDAY = datetime(2000, 1, 3, tzinfo=UTC)
+ONE_DAY = timedelta(days=1)
+
+
+def window_start(event_time: datetime | None, days: int | None) -> datetime | None:
+    """Midnight (UTC) at which the last ``days`` event days begin, today among them; None for no bound."""
+    if event_time is None or days is None:
+        return None
+    return midnight(event_time) - timedelta(days=days - 1)
+
+
+def midnight(moment: datetime) -> datetime:
+    """The beginning (UTC) of a moment's day."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def between(days: pd.DataFrame, since: datetime | None, until: datetime | None = None) -> pd.DataFrame:
+    """The rows from midnight ``since`` up to, and without, midnight ``until``; None is no bound."""
+    if since is not None:
+        days = days[days["day"] >= since]
+    return days if until is None else days[days["day"] < until]
+
+
+def flows(days: pd.DataFrame) -> pd.DataFrame:
+    """Summed over days: from_segment ("" on entry), to_segment, cause, changes, money."""
+    keys = ["from_segment", "to_segment", "cause"]
+    return pd.DataFrame(days.groupby(keys, as_index=False)[["changes", "money"]].sum())
+
+
+def moves(days: pd.DataFrame, pairs: Collection[tuple[str, str]], cause: str | None = None) -> int:
+    """How many changes went between one of these pairs of segments, whatever or for whatever ``cause``."""
+    return int(_between_segments(days, pairs, cause)["changes"].sum())
+
+
+def money(days: pd.DataFrame, pairs: Collection[tuple[str, str]]) -> float:
+    """What those who went between one of these pairs of segments were worth when they did, in pounds."""
+    return float(_between_segments(days, pairs, None)["money"].sum())
+
+
+class Place(NamedTuple):
+    """Where a page of changes lies: on these days (UTC midnights, in order), after ``skip`` of their newest changes."""
+
+    days: list[datetime]
+    skip: int
+
+
+def place(days: pd.DataFrame, limit: int, offset: int = 0) -> Place:
+    """The days that hold ``limit`` changes after the ``offset`` newest ones.
+
+    With it a page of a long list is found at once, however rare its changes are: no day without one is looked at.
+    """
+    newest_first = days.groupby("day")["changes"].sum().sort_index(ascending=False)
+    newest_first = newest_first[newest_first > 0]
+    until = newest_first.cumsum()
+    begin = int((until <= offset).sum())
+    end = int((until < offset + limit).sum()) + 1
+    skip = offset - (int(until.iloc[begin - 1]) if begin else 0)
+    return Place(sorted(day.to_pydatetime() for day in newest_first.index[begin:end]), skip)
+
+
+def rhythm(days: pd.DataFrame, since: datetime | None, bin_days: int) -> pd.DataFrame:
+    """Changes per bin of ``bin_days`` days, counted from ``since``, and cause, in order: at, cause, changes."""
+    origin, width = since or A_MONDAY, timedelta(days=bin_days)
+    at = origin + (days["day"] - origin) // width * width
+    return pd.DataFrame(days.assign(at=at).groupby(["at", "cause"], as_index=False)[["changes"]].sum())
+
+
+def sizes(days: pd.DataFrame) -> pd.DataFrame:
+    """Customers in each segment at the end of every day: a row for each day of the history, a column for each segment.
+
+    Whoever ever entered a segment is counted in exactly one.
+    """
+    arrived = days.pivot_table(index="day", columns="to_segment", values="changes", aggfunc="sum", fill_value=0)
+    moved = days[days["from_segment"] != ""]
+    left = moved.pivot_table(index="day", columns="from_segment", values="changes", aggfunc="sum", fill_value=0)
+    net = arrived.sub(left, fill_value=0).fillna(0)
+    if net.empty:
+        return net
+    every_day = pd.date_range(net.index.min(), net.index.max(), freq="D", name="day")
+    return net.reindex(every_day, fill_value=0).cumsum().astype("int64")
+
+
+def _between_segments(days: pd.DataFrame, pairs: Collection[tuple[str, str]], cause: str | None) -> pd.DataFrame:
+    meant = pd.MultiIndex.from_frame(days[["from_segment", "to_segment"]]).isin([*pairs])
+    return days[meant if cause is None else meant & (days["cause"] == cause).to_numpy()]

@@ -1,0 +1,69 @@
+"""One customer's past in the shape of figures: stretches of segments, and R, F and M as time passed. Pure."""
+
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from models.segment_model import SegmentModel
+from models.units import Floats
+
+ONE_DAY = pd.Timedelta(days=1)
+
+
+def stretches(changes: pd.DataFrame, until: datetime) -> pd.DataFrame:
+    """Which segment from when to when: segment, start, end; the last one goes on up to ``until``.
+
+    Parameters
+    ----------
+    changes
+        In order: to_segment, effective_at.
+    """
+    start = pd.to_datetime(changes["effective_at"], utc=True).reset_index(drop=True)
+    end = start.shift(-1)
+    if len(end):
+        end.iloc[-1] = max(pd.Timestamp(until), start.iloc[-1])
+    return pd.DataFrame({"segment": changes["to_segment"].tolist(), "start": start, "end": end})
+
+
+def recency_line(ledger: pd.DataFrame, until: datetime) -> pd.DataFrame:
+    """Days since the last purchase as a saw: at, days. It rises with time and falls to 0 at every sale."""
+    sales = pd.to_datetime(ledger.loc[ledger["kind"] == "sale", "occurred_at"], utc=True).sort_values()
+    if sales.empty:
+        return pd.DataFrame({"at": sales, "days": []})
+    ends = pd.concat([sales.iloc[1:], pd.Series([max(pd.Timestamp(until), sales.iloc[-1])])])
+    risen = (ends.to_numpy() - sales.to_numpy()) / ONE_DAY.to_numpy()
+    at = np.column_stack([sales.to_numpy(), ends.to_numpy()]).ravel()
+    days = np.column_stack([np.zeros(len(sales)), risen]).ravel()
+    return pd.DataFrame({"at": pd.to_datetime(at, utc=True), "days": days})
+
+
+def worth_steps(
+    ledger: pd.DataFrame, model: SegmentModel, frequency: int, gross: float, returned: float, until: datetime
+) -> pd.DataFrame:
+    """Purchases and money after every transaction and up to ``until``: at, frequency, monetary (pounds).
+
+    Parameters
+    ----------
+    ledger
+        Transactions in order of time, the newest among them: occurred_at, kind, amount.
+    frequency, gross, returned
+        What all of it came to in the end, so that older transactions may be missing from the ledger.
+    """
+    sold = (ledger["kind"] == "sale").to_numpy(dtype=bool)
+    amounts = ledger["amount"].to_numpy(dtype=np.float64)
+    purchases = _ending_in(sold.astype(np.float64), frequency).astype(np.int64)
+    spent, given_back = _ending_in(np.where(sold, amounts, 0), gross), _ending_in(np.where(sold, 0, amounts), returned)
+    monetary = np.maximum(spent - given_back, 0) if model.monetary == "net" else spent
+    steps = pd.DataFrame(
+        {"at": pd.to_datetime(ledger["occurred_at"], utc=True), "frequency": purchases, "monetary": monetary}
+    )
+    newest = steps.tail(1)
+    last = newest.assign(at=pd.Timestamp(until))[newest["at"] < pd.Timestamp(until)]
+    return pd.concat([steps, last], ignore_index=True)
+
+
+def _ending_in(additions: Floats, total: float) -> Floats:
+    """Running sums that end in a total."""
+    running = np.cumsum(additions)
+    return running + (total - running[-1]) if len(running) else running

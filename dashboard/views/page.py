@@ -1,0 +1,87 @@
+"""What all pages share: one reading of Postgres at one moment, and a designed state where there is nothing to draw."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashboard import blocks, trouble
+from dashboard.personas import Personas, personas
+from dashboard.queries import reading
+from dashboard.queries.reading import Progress
+from dashboard.trouble import Trouble
+from models.segment_model import ModelError, SegmentModel
+
+RETRY_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a page has to draw from: a connection that sees one moment, the champion, and how far the stream is."""
+
+    connection: Connection
+    model: SegmentModel
+    personas: Personas
+    progress: Progress
+
+
+Draw = Callable[[Moment], None]
+
+
+def show(engine: Engine, title: str, note: str, draw: Draw, refresh_seconds: float | None = None) -> None:
+    """A page: its heading, and what ``draw`` makes of this moment; or in words why there is nothing to see.
+
+    Parameters
+    ----------
+    draw
+        Is called inside one read-only transaction, only where a champion and an event time exist. What goes wrong
+        with Postgres in it ends in words too.
+    refresh_seconds
+        How often the page draws itself anew without being touched; None for never.
+    """
+
+    def drawn() -> None:
+        state = _draw(engine, title, note, draw)
+        if state is not None:
+            _wait(state)
+
+    st.fragment(drawn, run_every=refresh_seconds)()
+
+
+def number(key: str, pages: int) -> int:
+    """The page that a pagination below shows next; the first one where there are no longer so many."""
+    chosen: int = st.session_state.get(key, 1)
+    return chosen if chosen <= pages else 1
+
+
+def _draw(engine: Engine, title: str, note: str, draw: Draw) -> Trouble | None:
+    try:
+        with reading.reading(engine) as connection:
+            model = reading.champion(connection)
+            if model is None:
+                return trouble.NO_MODEL
+            progress = reading.progress(connection)
+            if progress.event_time is None:
+                return trouble.NOTHING_STREAMED
+            st.html(blocks.heading(title, note, progress))
+            draw(Moment(connection, model, personas(model), progress))
+    except (SQLAlchemyError, ModelError) as error:
+        return trouble.of(error, engine.url)
+    return None
+
+
+def _wait(state: Trouble) -> None:
+    """The trouble in words; the whole page is tried again every few seconds."""
+    said = False
+
+    @st.fragment(run_every=RETRY_SECONDS)
+    def waiting() -> None:
+        nonlocal said
+        if said:
+            st.rerun()
+        said = True
+        st.html(blocks.trouble(state))
+
+    waiting()

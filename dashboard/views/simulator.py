@@ -1,0 +1,172 @@
+"""The simulator: what a customer's numbers mean, where time would take them, and what one purchase would change."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from html import escape
+
+import streamlit as st
+from sqlalchemy import Engine, Row
+
+from dashboard import blocks, style, uploads
+from dashboard.charts import base
+from dashboard.charts import simulator as charts
+from dashboard.identifiers import LONGEST, cleaned
+from dashboard.personas import Persona
+from dashboard.queries import customer as customers
+from dashboard.queries import segments as queries
+from dashboard.queries.segments import Among
+from dashboard.simulation import Standing, Step, decay_path, path_with_purchase, score_one
+from dashboard.views import page, simulator_blocks, simulator_upload
+from dashboard.views.as_of import event_time
+from dashboard.views.page import Moment
+from models.decay import HORIZON_DAYS
+from models.segment_model import SegmentModel
+
+NOTE = "From recency, frequency and money to a segment and its future, with and without a purchase."
+# Keys of the reader's session; the first one is a name in the address too.
+CUSTOMER, STARTED_FROM = "customer", "simulator_started_from"
+RECENCY, FREQUENCY, MONETARY, AMOUNT, DATE = (
+    f"simulator_{name}" for name in ("recency", "frequency", "monetary", "amount", "date")
+)
+AT_FIRST = {RECENCY: 45, FREQUENCY: 4, MONETARY: 1_200.0, AMOUNT: 250.0}
+PENNY, CENT = Decimal("0.01"), 0.01
+FURTHEST = timedelta(days=3_650)
+WITHOUT, WITH = "If they don’t buy", "If they do"
+
+
+def show(engine: Engine) -> None:
+    """The page."""
+    page.show(engine, "Simulator", NOTE, _draw)
+
+
+def standing_of(found: Row[tuple[object, ...]], model: SegmentModel) -> Standing | None:
+    """Where a real customer stands; None if they never bought."""
+    if found.last_purchase_at is None:
+        return None
+    worth = found.gross - found.returned if model.monetary == "net" else found.gross
+    return Standing(found.last_purchase_at.astimezone(UTC), found.frequency, worth)
+
+
+def _draw(moment: Moment) -> None:
+    now = event_time(moment)
+    asked, told = st.columns([1, 2.1], gap="large")
+    with asked:
+        standing = _ask(moment, now)
+        st.html(blocks.title("What if they buy?", "A day of event time; the hour is that of now (UTC)."))
+        amount, bought_at = _ask_purchase(now)
+    with told:
+        _tell(moment, standing, now, amount, bought_at)
+    simulator_upload.draw(moment.model, moment.personas)
+
+
+def _ask(moment: Moment, now: datetime) -> Standing:
+    real = _start_from_somebody(moment, now)
+    lowest = -float(uploads.MOST_MONEY) if moment.model.monetary == "net" else 0.0
+    st.number_input("Days since their last purchase", 0, HORIZON_DAYS, step=1, key=RECENCY, persist_state="session")
+    st.number_input("Purchases", 1, uploads.MOST_PURCHASES, step=1, key=FREQUENCY, persist_state="session")
+    kind = "net of returns" if moment.model.monetary == "net" else "returns not counted"
+    st.number_input(
+        f"Spent in pounds, {kind}",
+        lowest,
+        float(uploads.MOST_MONEY),
+        step=50.0,
+        format="%.2f",
+        key=MONETARY,
+        persist_state="session",
+    )
+    return _standing(real, now)
+
+
+def _standing(real: Standing | None, now: datetime) -> Standing:
+    """What was typed in; what still is a real customer's own number counts exactly."""
+    recency, frequency = int(st.session_state[RECENCY]), int(st.session_state[FREQUENCY])
+    typed = float(st.session_state[MONETARY])
+    unmoved = real is not None and recency == real.recency_days(now)
+    unspent = real is not None and typed == float(real.monetary)
+    return Standing(
+        real.last_purchase_at if real and unmoved else now - timedelta(days=recency),
+        frequency,
+        real.monetary if real and unspent else Decimal(str(typed)).quantize(PENNY),
+    )
+
+
+def _start_from_somebody(moment: Moment, now: datetime) -> Standing | None:
+    """Fill the numbers in once from a real customer, whose id may be in the address."""
+    for key, value in AT_FIRST.items():
+        st.session_state.setdefault(key, value)
+    typed = st.text_input(
+        "Start from a customer",
+        key=CUSTOMER,
+        bind="query-params",
+        max_chars=LONGEST,
+        type="search",
+        placeholder="12347",
+    )
+    wanted = cleaned(typed)
+    found = customers.profile(moment.connection, wanted) if wanted else None
+    real = standing_of(found, moment.model) if found is not None else None
+    if wanted and real is None:
+        why = "has never bought anything" if found is not None else "is not known"
+        st.html(f'<div class="sg-banner" role="status">{escape(f"Customer {wanted} {why}.")}</div>')
+    if real is not None and st.session_state.get(STARTED_FROM) != wanted:
+        st.session_state[RECENCY] = real.recency_days(now)
+        st.session_state[FREQUENCY] = real.frequency
+        st.session_state[MONETARY] = float(real.monetary)
+    st.session_state[STARTED_FROM] = wanted
+    return real
+
+
+def _ask_purchase(now: datetime) -> tuple[Decimal, datetime]:
+    first, last = now.astimezone(UTC).date(), (now + FURTHEST).astimezone(UTC).date()
+    chosen = st.session_state.get(DATE, first + timedelta(days=30))
+    # Event time may have passed the day that was chosen.
+    st.session_state[DATE] = min(max(chosen, first), last)
+    st.number_input(
+        "For how many pounds",
+        CENT,
+        float(uploads.MOST_MONEY),
+        step=50.0,
+        format="%.2f",
+        key=AMOUNT,
+        persist_state="session",
+    )
+    st.date_input("On", min_value=first, max_value=last, key=DATE, format="YYYY-MM-DD", persist_state="session")
+    days = (st.session_state[DATE] - first).days
+    return Decimal(str(st.session_state[AMOUNT])).quantize(PENNY), now + timedelta(days=days)
+
+
+def _tell(moment: Moment, standing: Standing, now: datetime, amount: Decimal, bought_at: datetime) -> None:
+    model = moment.model
+    personas = [moment.personas[segment.id] for segment in model.segments]
+    path = decay_path(model, standing, now)
+    st.html(simulator_blocks.verdict(personas[path[0].segment], path, personas))
+    paths = {WITHOUT: path, WITH: path_with_purchase(model, standing, now, amount, bought_at)}
+    st.html(
+        blocks.title("Two futures", "The triangle is the purchase; every change comes when the stream would send it.")
+    )
+    alt = ". ".join(f"{name}: {_said(steps, personas)}" for name, steps in paths.items())
+    figure = charts.futures(paths, personas, charts.horizon(paths))
+    st.plotly_chart(figure, key="futures", config=base.CONFIG, alt=alt)
+    for column, (name, steps) in zip(st.columns(2, gap="medium"), paths.items(), strict=True):
+        column.html(simulator_blocks.steps(name, steps, personas))
+    _compare(moment, standing, now, personas)
+
+
+def _said(path: list[Step], personas: list[Persona]) -> str:
+    return ", then ".join(f"{personas[step.segment].name} from {style.stamp(step.at)}" for step in path)
+
+
+def _compare(moment: Moment, standing: Standing, now: datetime, personas: list[Persona]) -> None:
+    scored = score_one(moment.model, standing, now)
+    means = queries.means(moment.connection, Among(moment.model, now, [*moment.personas])).set_index("segment")
+    st.html(
+        blocks.title(
+            "How far every segment is",
+            "Distances to the segments’ centres in the model’s space; the nearest one decides",
+        )
+    )
+    bars, table = st.columns([1, 1.5], gap="medium", vertical_alignment="center")
+    alt = "; ".join(f"{persona.name} {value:.2f}" for persona, value in zip(personas, scored.distances[0], strict=True))
+    figure = charts.distances(personas, scored.distances[0])
+    bars.plotly_chart(figure, key="distances", config=base.CONFIG, alt=f"Distance to each segment: {alt}")
+    table.html(simulator_blocks.compared(standing, standing.recency_days(now), scored, means, personas))

@@ -1,0 +1,177 @@
+"""``segue webhooks``: send changes to an HTTP endpoint: run, status, dead, retry."""
+
+import asyncio
+from typing import Annotated, Optional
+
+import msgspec
+import typer
+from rich.markup import escape
+from sqlalchemy import Engine
+
+from data import webhooks
+from data.database import engine
+from data.log import Log, create_topics
+from segue import filters, logs
+from segue.cli.console import doing, fail, output, table, words
+from segue.cli.options import AsJson
+from segue.filters import Filter, FilterError
+from segue.settings import Settings
+from segue.webhooks.endpoint import Endpoint, Sender, client
+from segue.webhooks.reader import Reader
+from segue.webhooks.retry import retry
+from segue.webhooks.run import Webhook
+from segue.webhooks.schedule import Delivery, Policy
+
+app = typer.Typer(no_args_is_help=True, help="Send changes to an HTTP endpoint: run, status, dead, retry.")
+
+
+@app.command()
+def run(
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="When it runs for the first time: send the whole history, too.")
+    ] = False,
+) -> None:
+    """Send each chosen segment change to SEGUE_WEBHOOK_URL, as a signed CloudEvent, until Ctrl-C.
+
+    Per customer they arrive in order, at least once; repeats have the same `webhook-id`. It goes on where it ended,
+    whatever ended it. One that runs for the first time begins with what is published from then on.
+    """
+    settings = Settings()
+    endpoint, chosen = _endpoint(settings), _filter(settings)
+    logs.configure(settings.secrets)
+    if settings.partitions:
+        create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
+    log = Log(settings.brokers, settings.changes_topic)
+    identity = log.identity(settings.log_id)
+    start = [0] * identity.partitions if from_beginning else log.ends(identity.partitions)
+    log.close()
+    postgres = engine(settings.database)
+    claim = webhooks.claim(postgres, settings.webhook_name, identity.log_id, start)
+    words.print(f"Sending changes to {endpoint} as the webhook [bold]{settings.webhook_name}[/]; Ctrl-C stops.")
+
+    async def deliver() -> Webhook:
+        async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
+            sender = Sender(endpoint, http, settings.webhook_timeout)
+            webhook = Webhook(postgres, claim, chosen, _policy(settings), sender)
+            await webhook.run(Reader(settings.brokers, settings.changes_topic, webhook.read_from))
+            return webhook
+
+    done = asyncio.run(deliver())
+    words.print(f"{done.delivered:,} delivered, {done.given_up:,} given up")
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show how far each webhook has come: what it has read, what waits, and what was given up."""
+    rows = webhooks.overview(engine(Settings().database))
+    if as_json:
+        output.print_json(msgspec.json.encode([row._asdict() for row in rows]).decode())
+    elif not rows:
+        words.print("No webhook has run yet.")
+    else:
+        shown = [
+            [
+                escape(row.webhook),
+                f"{row.read:,}",
+                f"{row.waiting:,}",
+                f"{row.dead:,}",
+                f"{row.saved_at:%Y-%m-%d %H:%M}",
+            ]
+            for row in rows
+        ]
+        output.print(table("Webhooks", ["webhook", "records read", "waiting", "given up", "saved at"], shown))
+
+
+@app.command()
+def dead(
+    limit: Annotated[int, typer.Option(min=1, help="How many rows at most of each table.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Count the changes that were given up by reason, and show the newest."""
+    settings = Settings()
+    postgres = engine(settings.database)
+    reasons = webhooks.dead_by_reason(postgres, settings.webhook_name)[:limit]
+    newest = webhooks.newest_dead(postgres, settings.webhook_name, limit)
+    if as_json:
+        letters = [row._asdict() | {"event": msgspec.Raw(row.event)} for row in newest]
+        content = {"reasons": [row._asdict() for row in reasons], "dead_letters": letters}
+        output.print_json(msgspec.json.encode(content).decode())
+        return
+    if not reasons:
+        words.print(f"The webhook {settings.webhook_name} has given nothing up.")
+        return
+    counts = [[escape(row.reason), f"{row.waiting:,}", f"{row.delivered:,}"] for row in reasons]
+    output.print(table("Given up by reason", ["reason", "waiting", "delivered since"], counts))
+    rows = [
+        [
+            escape(f"{row.customer_id}:{row.sequence}"),
+            f"{row.attempts:,}",
+            f"{row.failed_at:%Y-%m-%d %H:%M}",
+            escape(row.reason),
+        ]
+        for row in newest
+    ]
+    output.print(table("The newest", ["change", "attempts", "given up at", "reason"], rows))
+
+
+@app.command("retry")
+def retry_them(
+    which: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="[CUSTOMER:SEQUENCE]...", help="As `segue webhooks dead` shows them."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that were given up.")] = False,
+) -> None:
+    """Send changes that were given up once more, each customer's in order: after the receiver has been mended.
+
+    Later changes of the same customer may have arrived before; receivers see that by `sequence`. Whatever fails again
+    stays what it was.
+    """
+    if bool(which) == everything:
+        fail("say which: changes as `segue webhooks dead` shows them, or --all")
+    settings = Settings()
+    endpoint = _endpoint(settings)
+    postgres = engine(settings.database)
+    chosen = None if everything else [_found(postgres, settings.webhook_name, each) for each in which or []]
+
+    async def deliver() -> tuple[int, int]:
+        async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
+            sender = Sender(endpoint, http, settings.webhook_timeout)
+            return await retry(postgres, settings.webhook_name, _policy(settings), sender, chosen)
+
+    with doing(f"Sending to {endpoint}"):
+        delivered, failed = asyncio.run(deliver())
+    words.print(f"{delivered:,} delivered, {failed:,} failed again")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _endpoint(settings: Settings) -> Endpoint:
+    url, secret = (
+        None if value is None else value.get_secret_value() for value in (settings.webhook_url, settings.webhook_secret)
+    )
+    return Endpoint.of(url, secret)
+
+
+def _filter(settings: Settings) -> Filter | None:
+    try:
+        return None if settings.webhook_where is None else filters.parse(settings.webhook_where)
+    except FilterError as error:
+        fail(f"SEGUE_WEBHOOK_WHERE: {error}")
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        settings.webhook_attempts,
+        settings.webhook_concurrency,
+        settings.webhook_first_wait,
+        settings.webhook_longest_wait,
+    )
+
+
+def _found(postgres: Engine, webhook: str, which: str) -> Delivery:
+    # A customer's id may hold colons; the sequence is what follows the last one.
+    customer, _, sequence = which.rpartition(":")
+    if not customer or not sequence.isdecimal():
+        fail(f"{which!r} is not a change: write CUSTOMER:SEQUENCE, as `segue webhooks dead` shows it")
+    return Delivery(0, 0, customer, int(sequence), webhooks.find_dead(postgres, webhook, customer, int(sequence)))

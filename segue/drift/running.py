@@ -1,0 +1,58 @@
+"""The observer as a process: looks about once a second, waits where Postgres or Kafka is away, ends on Ctrl-C."""
+
+import os
+import time
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from data.log import LogError
+from producers.log_writer import WriteError
+from segue.activation import ActivationError
+from segue.drift.metrics import DriftHealth, DriftMetrics
+from segue.drift.publishing import DriftPublisher
+from segue.drift.watcher import Watcher
+from stream_app.dead_letter_publisher import PublishError
+
+log = structlog.get_logger(__name__)
+
+_LOOK_SECONDS = 1.0
+# Nothing waits for an observer: with a stream at full speed on the same cores, it comes after the stream.
+_NICE = 15
+_PASSING = (OperationalError, LogError, PublishError, WriteError, ActivationError)
+
+
+class Observatory:
+    """A watcher, the topic that it writes to, and what is known about both."""
+
+    def __init__(self, engine: Engine, watcher: Watcher, publisher: DriftPublisher) -> None:
+        self._engine, self._watcher, self._publisher = engine, watcher, publisher
+        self._metrics = DriftMetrics()
+        self.health = DriftHealth(self._metrics)
+
+    def look(self) -> int:
+        """Observe what has closed, and publish what was raised; returns how many windows were new."""
+        windows = self._watcher.look()
+        published = self._publisher.publish(self._engine)
+        if windows or published:
+            log.info("observed", windows=windows, alarms_published=published)
+            self._metrics.observed(self._engine, windows)
+        return windows
+
+    def run(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Look again and again, taking what processor time others leave; a fault is waited out."""
+        os.nice(_NICE)
+        log.info("drift observer starting")
+        while True:
+            try:
+                self.look()
+            except _PASSING as error:
+                reason = str(error).strip().splitlines()[0]
+                if self.health.trouble is None:
+                    log.warning("waiting", reason=reason)
+                self.health.trouble = reason
+            else:
+                self.health.trouble = None
+            sleep(_LOOK_SECONDS)

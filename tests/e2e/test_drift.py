@@ -1,0 +1,108 @@
+"""The observer beside a running stream: killed in the middle, it finds what a backtest finds, and tells it once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jsonschema import Draft202012Validator
+from sqlalchemy import func, select
+
+from batch.backtest import backtest
+from data import contract, registry
+from data.dataset import Dataset
+from data.drift import alarm_id
+from data.events import DriftDetected
+from data.tables import drift_alarms, drift_observations, model_reigns
+from models.segment_model import SegmentModel
+from models.units import from_micros, to_micros
+from producers.replay import split, whole
+from segue.datasets import default_cutoff
+from segue.stack.processes import ChildProcess
+from tests.support.kafka import read
+from tests.support.local import Local, local, wait_until
+
+# An observer takes what processor time others leave.
+PATIENCE = 240
+
+
+def test_drift_is_observed_beside_the_worker_and_told_once(
+    dataset: Dataset, model: SegmentModel, tmp_path: Path
+) -> None:
+    expected = list(backtest(model, dataset.transactions, default_cutoff(dataset)))
+    ids = {alarm_id(model.version, window.end, alarm) for window in expected for alarm in window.raised}
+    with local(tmp_path, model) as run:
+        observer = run.stack.start_drift()
+        first_year, second_year = split(whole(dataset), dataset, to_micros(default_cutoff(dataset)))
+        run.replay(dataset, first_year)
+        half = second_year.event_start + (second_year.event_end - second_year.event_start) // 2
+        for section in split(second_year, dataset, half):
+            run.replay(dataset, section)
+            wait_until(lambda: windows(run) > 0, PATIENCE)
+            kill(observer)
+        wait_until(lambda: windows(run) == len(expected) and told(run) >= ids, PATIENCE)
+
+        found = status(run)
+        assert found["model"] == model.version
+        assert found["window_end"] == from_micros(expected[-1].end).isoformat().replace("+00:00", "Z")
+        assert {alarm["id"] for alarm in found["alarms"]} == ids
+        last = {(each.measure, each.name): each.value for each in expected[-1].measurements}
+        shown = {(each["measure"], each["name"]): each["value"] for each in found["measurements"]}
+        assert shown == last
+
+        events = [message.value() for message in read(run.settings.brokers, run.settings.drift_topic)]
+        assert sorted(msgspec.json.decode(event)["id"] for event in events) == sorted(ids)
+        document = contract.document()
+        schema = {"$ref": "#/components/schemas/DriftDetected", "components": document["components"]}
+        for event in events:
+            Draft202012Validator(schema).validate(json.loads(event))
+            assert msgspec.json.decode(event, type=DriftDetected).data.summary
+
+        candidates = {each["alias"]: each for each in found["candidates"]}
+        assert candidates["challenger"]["origin"] == "shadow"
+        assert bool(ids) == ("proposed" in candidates)
+        promoted = candidates.get("proposed", candidates["challenger"])
+        segue(run, "models", "promote", "--yes")
+        assert registry.champion_version(run.postgres) == promoted["version"]
+        with run.postgres.connect() as connection:
+            ended = connection.execute(select(model_reigns.c.partition, model_reigns.c.model_version)).all()
+        assert sorted(ended) == [(partition, model.version) for partition in range(run.replaying.identity.partitions)]
+
+
+def windows(run: Local) -> int:
+    """How many windows have been observed."""
+    query = select(func.count(drift_observations.c.window_end.distinct()))
+    with run.postgres.connect() as connection:
+        return connection.execute(query).scalar_one()
+
+
+def told(run: Local) -> set[str]:
+    """The alarms that are known to be in the topic."""
+    with run.postgres.connect() as connection:
+        return set(connection.execute(select(drift_alarms.c.id).where(drift_alarms.c.published)).scalars())
+
+
+def kill(observer: ChildProcess) -> None:
+    """The stack starts it again."""
+    pid = observer.pid
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: observer.pid != pid)
+
+
+def status(run: Local) -> Any:
+    """What people see, for programs."""
+    return json.loads(segue(run, "drift", "status", "--json"))
+
+
+def segue(run: Local, *command: str) -> str:
+    """What a command prints."""
+    environment = os.environ | {"SEGUE_STATE_DIR": str(run.settings.state_dir)}
+    done = subprocess.run(
+        [sys.executable, "-m", "segue", *command], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,0 +1,149 @@
+"""Every page of the dashboard while a replay runs, light and dark: it works, it can be read, and it moves.
+
+With SEGUE_SCREENSHOTS=FOLDER the pages are kept as pictures.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import text
+
+from data.dataset import Dataset
+from models.segment_model import SegmentModel
+from producers.pace import Speed
+from producers.replay import Section, split, whole
+from segue.drift.watcher import Watcher
+from tests.support import browser
+from tests.support.browser import DESKTOP, PATIENCE, expect_no_sideways_scrolling, launched, served, visit
+from tests.support.local import Local, local
+
+pytestmark = browser.MARKS
+
+PAGES = ("live", "slipping", "shifts", "segments", "customer", "simulator", "data", "model", "operations")
+# The share of the dataset that has been streamed when the first page is opened.
+HISTORY = 0.6
+SPEED = "6h/s"
+# What axe-core calls serious or worse is an error; the frame around the pages is Streamlit's.
+GRAVE = {"serious", "critical"}
+OURS = {"include": [["[data-testid=stMain]"]]}
+SCREENSHOTS = os.environ.get("SEGUE_SCREENSHOTS")
+
+
+@dataclass
+class Shop:
+    """A running replay, its dashboard, and a browser."""
+
+    run: Local
+    address: str
+    chromium: Browser
+    customer: str
+
+
+@pytest.fixture(scope="module")
+def shop(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    everything = whole(dataset)
+    middle = everything.event_start + int(HISTORY * (everything.event_end - everything.event_start))
+    history, future = split(everything, dataset, middle)
+    with local(tmp_path_factory.mktemp("shop"), model) as run:
+        run.replay(dataset, history)
+        Watcher(run.postgres).look()
+        with (
+            _replaying(run, dataset, future),
+            served(run.settings.dashboard_database) as address,
+            launched() as chromium,
+        ):
+            yield Shop(run, address, chromium, _somebody(run))
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_works_and_can_be_read_by_everybody(shop: Shop, path: str, colours: str) -> None:
+    with visit(shop.chromium, shop.address, _address(shop, path), DESKTOP, colours) as page:
+        _settle(page)
+        expect_no_sideways_scrolling(page)
+        _keep(page, f"{path}-{colours}")
+        found = Axe().run(page, context=OURS, options={"resultTypes": ["violations"]}).response["violations"]
+        grave = [
+            (rule["id"], node["html"][:200]) for rule in found if rule["impact"] in GRAVE for node in rule["nodes"]
+        ]
+        assert grave == []
+
+
+def test_the_menu_leads_to_every_page(shop: Shop) -> None:
+    with visit(shop.chromium, shop.address) as page:
+        links = page.get_by_test_id("stTopNavLink")
+        expect(links).to_have_count(len(PAGES), timeout=PATIENCE)
+        for number in range(len(PAGES)):
+            links.nth(number).click()
+            _settle(page)
+            expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_the_numbers_move_with_the_replay_and_are_those_in_postgres(shop: Shop) -> None:
+    with visit(shop.chromium, shop.address) as page:
+        clock = page.locator("[data-event-time]").first
+        before = clock.get_attribute("data-event-time")
+        page.wait_for_function(
+            "before => document.querySelector('[data-event-time]').dataset.eventTime > before",
+            arg=before,
+            timeout=PATIENCE,
+        )
+        shown = _number(page.locator("[data-total=transactions]").inner_text())
+        with shop.run.postgres.connect() as connection:
+            stored = connection.execute(text("SELECT sum(transactions) FROM stream_progress")).scalar_one()
+        assert 0 < shown <= stored
+        page.wait_for_function(
+            "stored => +document.querySelector('[data-total=transactions]').innerText.replaceAll(',', '') >= stored",
+            arg=int(stored),
+            timeout=PATIENCE,
+        )
+
+
+def _address(shop: Shop, path: str) -> str:
+    if path == "live":
+        # The first page has the address of the whole.
+        return ""
+    return f"{path}?customer={shop.customer}" if path in {"customer", "simulator"} else path
+
+
+def _number(shown: str) -> int:
+    return int(shown.replace(",", ""))
+
+
+def _settle(page: Page) -> None:
+    """Wait until nothing is being computed or drawn."""
+    expect(page.locator(browser.THERE).first).to_be_visible(timeout=3 * PATIENCE)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    page.wait_for_load_state("networkidle")
+
+
+def _keep(page: Page, name: str) -> None:
+    if SCREENSHOTS:
+        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
+
+
+def _somebody(run: Local) -> str:
+    """Who has moved most often."""
+    with run.postgres.connect() as connection:
+        return str(
+            connection.execute(text("SELECT customer_id FROM customers ORDER BY sequence DESC LIMIT 1")).scalar_one()
+        )
+
+
+@contextmanager
+def _replaying(run: Local, dataset: Dataset, section: Section) -> Iterator[None]:
+    replay = run.replaying.replay(dataset, lambda _: None)
+    thread = Thread(target=replay.run, args=(section, Speed.parse(SPEED)))
+    thread.start()
+    try:
+        yield
+    finally:
+        replay.stop()
+        thread.join()

@@ -1,0 +1,111 @@
+"""An operator's dashboard on a running replay, and an analyst's beside it: everything is real."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import Row
+
+from data import dead_letters, progress, replay_control
+from data.dataset import Dataset
+from models.segment_model import SegmentModel
+from producers.log_writer import LogWriter
+from producers.pace import Speed
+from producers.replay import Section, occurred_at
+from tests.support import browser
+from tests.support.browser import DESKTOP, PATIENCE, PHONE, expect_no_sideways_scrolling, launched, served, visit
+from tests.support.local import Local, local, wait_until
+
+pytestmark = browser.MARKS
+
+TRANSACTIONS = 8_000
+BAD = b'{"type":"transaction","oops":"<img src=x onerror=alert(1)>"}'
+
+
+def test_an_operator_pauses_a_replay_lets_it_go_on_and_retries_a_dead_letter(
+    dataset: Dataset, model: SegmentModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+    with local(tmp_path, model) as run, _replaying(run, dataset, "2d/s"):
+        _send(run, BAD)
+        with served(run.settings.database, "--operator") as address, launched() as chromium:
+            with visit(chromium, address, "operations") as page:
+                expect(page.get_by_text("Running", exact=True)).to_be_visible(timeout=PATIENCE)
+
+                page.get_by_role("button", name="Pause").click()
+                expect(page.get_by_text("Paused", exact=True)).to_be_visible(timeout=PATIENCE)
+                wait_until(lambda: progress.totals(run.postgres).transactions == _replay(run).sent)
+                held = _replay(run)
+                expect(page.locator("[data-replay=paused]")).to_have_attribute(
+                    "data-sent", str(held.sent), timeout=PATIENCE
+                )
+                wait_until(lambda: _replay(run).heartbeat_at > held.heartbeat_at)
+                assert (_replay(run).sent, _replay(run).event_time) == (held.sent, held.event_time)
+
+                page.get_by_role("button", name="Resume").click()
+                expect(page.get_by_text("Running", exact=True)).to_be_visible(timeout=PATIENCE)
+                wait_until(lambda: _replay(run).sent > held.sent)
+                _speed(page, "max")
+                expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=2 * PATIENCE)
+                assert _replay(run).sent == TRANSACTIONS
+
+                page.get_by_role("button", name="Retry").first.click()
+                expect(page.get_by_text("put back").first).to_be_visible(timeout=PATIENCE)
+                wait_until(lambda: progress.totals(run.postgres).dead_letters == 2)
+                assert sum(row.retried for row in dead_letters.by_reason(run.postgres, None)) == 1
+            _look_around(run, chromium)
+        assert progress.totals(run.postgres).transactions == TRANSACTIONS
+
+
+def _look_around(run: Local, chromium: Browser) -> None:
+    """Without the switch there is nothing to press; every page fits every window, light and dark."""
+    with served(run.settings.dashboard_database) as analysts:
+        with visit(chromium, analysts, "operations") as page:
+            expect(page.locator("[data-partition]")).to_have_count(4, timeout=PATIENCE)
+            expect(page.get_by_text("What it says").first).to_be_visible(timeout=PATIENCE)
+            for name in ("Pause", "Resume", "Set speed", "Retry"):
+                expect(page.get_by_role("button", name=name)).to_have_count(0)
+            page.get_by_text("What it says").first.click()
+            expect(page.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible(timeout=PATIENCE)
+        for path, figures in (("data", 7), ("model", 1), ("operations", 0)):
+            for width, colours in ((PHONE, "light"), (DESKTOP, "dark")):
+                with visit(chromium, analysts, path, width, colours) as page:
+                    expect(page.locator(".js-plotly-plot")).to_have_count(figures, timeout=2 * PATIENCE)
+                    expect_no_sideways_scrolling(page)
+
+
+@contextmanager
+def _replaying(run: Local, dataset: Dataset, speed: str) -> Iterator[None]:
+    moments = occurred_at(dataset)
+    section = Section(0, TRANSACTIONS, int(moments[0]), int(moments[TRANSACTIONS - 1]))
+    replay = run.replaying.replay(dataset, lambda _: None)
+    thread = Thread(target=replay.run, args=(section, Speed.parse(speed)))
+    thread.start()
+    try:
+        yield
+    finally:
+        replay.stop()
+        thread.join()
+
+
+def _send(run: Local, value: bytes) -> None:
+    """A record that nobody can use, as another producer might send it."""
+    identity = run.replaying.identity
+    writer = LogWriter(run.settings.brokers, run.settings.transactions_topic, identity.partitions)
+    letter = dead_letters.DeadLetter(identity.log_id, 0, 0, "", b"12345", value, None)
+    writer.put_back(letter)
+    wait_until(lambda: writer.flush(1) == 0)
+
+
+def _replay(run: Local) -> Row[Any]:
+    return replay_control.replays(run.postgres)[0]
+
+
+def _speed(page: Page, speed: str) -> None:
+    page.locator(".st-key-operations_speed input").first.click()
+    page.get_by_role("option", name=speed, exact=True).click()
+    page.get_by_role("button", name="Set speed").click()

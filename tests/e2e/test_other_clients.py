@@ -1,0 +1,147 @@
+"""The integrator's trust in docs/subscribing.md: what it says of kcat, Java and Node is what happens."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from data.dataset import Dataset
+from models.segment_model import SegmentModel
+from producers.replay import Section, occurred_at
+from segue.stack.apache.java import classpath, java
+from tests.e2e.test_webhooks import Running, environment_of
+from tests.support.brokers import APACHE, BOTH_BROKERS
+from tests.support.local import Local, local, wait_until
+from tests.support.receiver import Receiver
+
+PAGE = (Path(__file__).parents[2] / "docs" / "subscribing.md").read_text()
+PART = 800
+STEP = 200
+_LACKING = [name for name in ("kcat", "jq") if shutil.which(name) is None]
+
+needs_kcat = pytest.mark.skipif(bool(_LACKING), reason=f"there is no {' and no '.join(_LACKING)} on this machine")
+
+Changes = set[tuple[str, int]]
+
+
+def _section(dataset: Dataset, start: int, stop: int) -> Section:
+    moments = occurred_at(dataset)
+    return Section(start, stop, int(moments[start]), int(moments[stop - 1]))
+
+
+@pytest.fixture(scope="module", params=BOTH_BROKERS)
+def run(
+    request: pytest.FixtureRequest, dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Local]:
+    """A stack that has replayed the first transactions."""
+    with local(tmp_path_factory.mktemp("clients"), model, broker=request.param) as running:
+        running.replay(dataset, _section(dataset, 0, PART))
+        yield running
+
+
+def _changes(run: Local) -> Changes:
+    return {(change["customer_id"], change["sequence"]) for change in run.topic()}
+
+
+def _block(language: str, about: str) -> str:
+    """The one code block of the page in a language that holds a text."""
+    [found] = [block for block in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if about in block]
+    return str(found)
+
+
+def _kcat(run: Local, about: str) -> str:
+    [command] = [line for line in _block("sh", "kcat -C").splitlines() if about in line]
+    return command.replace("127.0.0.1:9092", run.settings.bootstrap_servers)
+
+
+class Lines:
+    """A shell command, and the lines that it has written so far."""
+
+    def __init__(self, command: str) -> None:
+        self._process = subprocess.Popen(
+            ["bash", "-c", f"exec 2>&1; {command}"], stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        self.lines: list[str] = []
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        self.lines.extend(iter(self._process.stdout.readline, ""))
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        subprocess.run(["kill", "--", f"-{self._process.pid}"], check=False, capture_output=True)
+        self._process.wait()
+
+
+@needs_kcat
+def test_kcat_reads_every_change_with_its_customer_before_it(run: Local) -> None:
+    expected = _changes(run)
+    with Lines(_kcat(run, "-f '%k %s")) as kcat:
+        wait_until(lambda: sum(line[0].isdigit() for line in kcat.lines) >= len(expected))
+    events = [line.split(" ", 1) for line in kcat.lines if line[0].isdigit()]
+    read = [(key, json.loads(event)["data"]) for key, event in events]
+    assert all(key == data["customer_id"] for key, data in read)
+    assert {(key, data["sequence"]) for key, data in read} == expected
+
+
+@needs_kcat
+def test_kcat_reads_where_everybody_stands_and_ends(run: Local) -> None:
+    latest = {change["customer_id"]: change["to"]["id"] for change in run.topic()}
+    result = subprocess.run(["bash", "-c", _kcat(run, "customer-segments")], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert dict(json.loads(line) for line in result.stdout.splitlines()) == latest
+
+
+@needs_kcat
+def test_kcat_tells_who_has_just_come_to_a_segment(run: Local, dataset: Dataset) -> None:
+    before = _changes(run)
+    segment = run.topic()[-1]["to"]["id"]
+    with Lines(_kcat(run, "-o end").replace("at_risk", segment)) as kcat:
+        # It may not have begun when the first of them come.
+        for start in range(PART, 4 * PART, STEP):
+            run.replay(dataset, _section(dataset, start, start + STEP))
+            if len(kcat.lines) > 3:
+                break
+        wait_until(lambda: len(kcat.lines) > 3)
+    told = [json.loads(line) for line in kcat.lines]
+    assert {change["to"]["id"] for change in told} == {segment}
+    assert {(change["customer_id"], change["sequence"]) for change in told} <= _changes(run) - before
+
+
+@pytest.mark.parametrize("run", [pytest.param("apache", marks=APACHE)], indirect=True)
+def test_java_reads_every_change_with_the_settings_of_the_page(run: Local, tmp_path: Path) -> None:
+    settings = tmp_path / "consumer.properties"
+    settings.write_text(
+        _block("properties", "bootstrap.servers").replace("127.0.0.1:9092", run.settings.bootstrap_servers)
+    )
+    program = Path(__file__).with_name("ReadChanges.java")
+    command = [java(), "-cp", classpath(run.stack.state_dir / "kafka"), str(program), str(settings)]
+    result = subprocess.run(
+        [*command, run.settings.changes_topic], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    lines = [line.split(" ", 2) for line in result.stdout.splitlines()]
+    read = [(key, json.loads(value)["data"]["sequence"]) for _, key, value in lines]
+    assert len(read) == len(set(read))
+    assert set(read) == _changes(run)
+
+
+def test_webhooks_send_every_change_once(run: Local, tmp_path: Path) -> None:
+    receiver = Receiver()
+    receiver.start()
+    with Running(environment_of(run, receiver, "everything"), tmp_path, "--from-beginning") as webhook:
+        expected = {f"{customer}:{sequence}" for customer, sequence in _changes(run)}
+        wait_until(lambda: len(receiver.ids()) >= len(expected))
+        assert webhook.ctrl_c() == 0
+    receiver.stop()
+    assert sorted(receiver.ids()) == sorted(expected)
+    assert receiver.broken == []

@@ -1,0 +1,87 @@
+"""An operator's hand on a running replay: it obeys, and what comes out is what an undisturbed run leaves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import Row
+from typer.testing import CliRunner
+
+from data import progress, replay_control
+from data.dataset import Dataset
+from models.segment_model import SegmentModel
+from producers.pace import Speed
+from producers.replay import whole
+from segue.cli.app import app
+from tests.e2e.conftest import Undisturbed
+from tests.support.local import Local, applied, local, stored, wait_until
+
+
+def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_one_leaves(
+    dataset: Dataset, model: SegmentModel, undisturbed: Undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+    with local(tmp_path, model) as run, _replaying(run, dataset, "20d/s"):
+        wait_until(lambda: applied(run) > 500)
+
+        assert "paused at" in _control("pause")
+        held = _replay(run)
+        # What was on its way arrives; then nothing does.
+        wait_until(lambda: applied(run) == held.sent)
+        reached = progress.event_time(run.postgres)
+        _hear_twice(run)
+        assert _replay(run).event_time == held.event_time
+        assert (_replay(run).sent, applied(run)) == (held.sent, held.sent)
+        assert progress.event_time(run.postgres) == reached
+        assert "replay: " in _status()
+        assert " paused at " in _status()
+
+        assert "running at" in _control("resume")
+        wait_until(lambda: applied(run) > held.sent)
+        # It went on from where it stood: at 20 days a second it can't be years ahead.
+        assert (_replay(run).event_time - held.event_time).days < 365
+
+        assert "40d/s" in _control("speed", "40d/s")
+        _control("pause")
+        assert "running at" in _control("resume")
+        assert "max" in _control("speed", "max")
+        wait_until(lambda: _replay(run).state == "finished", 120)
+        assert _replay(run).sent == len(dataset.transactions)
+        assert "no replay is running here" in _control("pause")
+        assert stored(run.postgres) == undisturbed.rows
+        totals = progress.totals(run.postgres)
+        assert (totals.duplicates, totals.late) == (0, 0)
+
+
+@contextmanager
+def _replaying(run: Local, dataset: Dataset, speed: str) -> Iterator[None]:
+    replay = run.replaying.replay(dataset, lambda _: None)
+    thread = Thread(target=replay.run, args=(whole(dataset), Speed.parse(speed)))
+    thread.start()
+    try:
+        yield
+    finally:
+        replay.stop()
+        thread.join()
+
+
+def _replay(run: Local) -> Row[Any]:
+    return replay_control.replays(run.postgres)[0]
+
+
+def _hear_twice(run: Local) -> None:
+    for _ in range(2):
+        heard = _replay(run).heartbeat_at
+        wait_until(lambda heard=heard: _replay(run).heartbeat_at > heard)  # type: ignore[misc]
+
+
+def _control(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["control", *arguments])
+    return result.output + str(result.exception or "")
+
+
+def _status() -> str:
+    return CliRunner().invoke(app, ["status"]).output

@@ -1,0 +1,146 @@
+"""The pages about upcoming slips and about shifts as people use them: filters, a chart that is pressed, downloads."""
+
+import csv
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import Engine, text
+
+from data.database import engine as connect
+from tests.support.browser import (
+    DESKTOP,
+    MARKS,
+    PATIENCE,
+    PHONE,
+    expect_no_sideways_scrolling,
+    launched,
+    served,
+    visit,
+)
+from tests.support.postgres import new_database, running_postgres
+from tests.support.stored import a_model, a_stream, store
+
+pytestmark = MARKS
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser without a window."""
+    with launched() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine on a database that holds a stream."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as server, new_database(server) as url:
+        connected = connect(url)
+        store(connected, a_model(), a_stream(a_model(), number=600))
+        yield connected
+        connected.dispose()
+
+
+@pytest.fixture(scope="module")
+def dashboard(engine: Engine) -> Iterator[str]:
+    """The address of a running dashboard."""
+    with served(engine.url.render_as_string(hide_password=False)) as address:
+        yield address
+
+
+def test_filters_narrow_who_slips_and_stay_in_the_address(browser: Browser, dashboard: str) -> None:
+    with visit(browser, dashboard, "slipping") as page:
+        everybody = _slips(page)
+        page.get_by_text("Champions", exact=True).first.click()
+        expect(page).to_have_url(re.compile("slip_from=Champions"), timeout=PATIENCE)
+        expect(page.locator(f"[data-slips='{everybody}']")).to_have_count(0, timeout=PATIENCE)
+        champions = _slips(page)
+        assert 0 < champions < everybody
+        address = page.url
+        page.get_by_role("link", name="Shifts").first.click()
+        expect(page.get_by_role("heading", name="Shifts")).to_be_visible(timeout=PATIENCE)
+        page.get_by_role("link", name="About to slip").first.click()
+        expect(page.locator(f"[data-slips='{champions}']")).to_be_visible(timeout=PATIENCE)
+    with visit(browser, dashboard, address.removeprefix(f"{dashboard}/")) as page:
+        expect(page.locator(f"[data-slips='{champions}']")).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_file_has_everybody_who_slips(browser: Browser, dashboard: str) -> None:
+    with visit(browser, dashboard, "slipping?slip_days=1+year") as page:
+        number = _slips(page)
+        rows = _download(page)
+    assert len(rows) == number > 25
+    assert all(row["customer_id"] and row["slips_at"] and float(row["net_spend"]) > -100 for row in rows)
+
+
+def test_the_calendar_and_the_pages_of_the_list_can_be_turned(browser: Browser, dashboard: str) -> None:
+    with visit(browser, dashboard, "slipping?slip_days=90+days") as page:
+        page.get_by_text("Calendar", exact=True).click()
+        expect(page.locator(".sg-calendar")).to_be_visible(timeout=PATIENCE)
+        days = page.locator(".sg-calendar b").all_inner_texts()
+        assert sum(map(int, days)) == _slips(page)
+        first = page.locator(".sg-slips a").first.inner_text()
+        page.get_by_role("button", name="Page 2").click()
+        expect(page.locator(".sg-slips a").first).not_to_have_text(first, timeout=PATIENCE)
+
+
+def test_a_number_that_is_pressed_shows_the_customers_behind_it(
+    browser: Browser, dashboard: str, engine: Engine
+) -> None:
+    with engine.connect() as connection:
+        before, after, expected = connection.execute(
+            text(
+                "SELECT from_segment, to_segment, count(*) FROM segment_changes WHERE from_segment IS NOT NULL"
+                " GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 1"
+            )
+        ).one()
+    names = {segment.id: segment.name for segment in a_model().segments}
+    with visit(browser, dashboard, "shifts?shift_period=All") as page:
+        number = page.locator(".st-key-shift_matrix .textpoint").get_by_text(f"{expected:,}", exact=True)
+        place = number.bounding_box(timeout=3 * PATIENCE)
+        assert place
+        page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+        expect(page.locator(f"[data-behind='{expected}']")).to_be_visible(timeout=PATIENCE)
+        row = page.locator(".sg-changes tbody tr").first
+        expect(row).to_contain_text(names[before])
+        expect(row).to_contain_text(names[after])
+        rows = _download(page)
+    assert len(rows) == expected
+    assert {(row["from_segment"], row["to_segment"]) for row in rows} == {(before, after)}
+
+
+def test_the_same_can_be_reached_by_keyboard(browser: Browser, dashboard: str) -> None:
+    with visit(browser, dashboard, "shifts?shift_period=All") as page:
+        everybody = page.locator("[data-behind]").get_attribute("data-behind", timeout=PATIENCE)
+        page.get_by_role("combobox", name="From").focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.type("Lost")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("shift_from=Lost"), timeout=PATIENCE)
+        expect(page.locator(f"[data-behind='{everybody}']")).to_have_count(0, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("path", ["slipping", "slipping?slip_shape=Calendar", "shifts", "shifts?shift_measure=Money"])
+@pytest.mark.parametrize(("width", "colours"), [(DESKTOP, "dark"), (PHONE, "light")])
+def test_the_pages_fit_a_phone_and_a_desk_and_can_be_read_by_everybody(
+    browser: Browser, dashboard: str, path: str, width: int, colours: str
+) -> None:
+    with visit(browser, dashboard, path, width, colours) as page:
+        expect(page.locator(".sg-changes tbody tr").first).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=2 * PATIENCE)
+        expect_no_sideways_scrolling(page)
+        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
+        assert found.violations_count == 0, found.generate_report()
+
+
+def _slips(page: Page) -> int:
+    return int(page.locator("[data-slips]").get_attribute("data-slips", timeout=PATIENCE) or 0)
+
+
+def _download(page: Page) -> list[dict[str, str]]:
+    with page.expect_download(timeout=PATIENCE) as download:
+        page.get_by_role("button", name="Download CSV").click()
+    with download.value.path().open(newline="") as file:
+        return [*csv.DictReader(file)]

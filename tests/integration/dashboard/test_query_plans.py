@@ -1,0 +1,104 @@
+"""How Postgres answers the pages at 100,000 customers, 1,000,000 changes and 1,000,000 transactions."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import streamlit as st
+from sqlalchemy import Engine, event
+from streamlit.testing.v1 import AppTest
+
+from data.database import engine as connect
+from data.database import migrate
+from tests.support import big
+from tests.support.pages import a_page, html
+from tests.support.postgres import new_database
+from tests.support.stored import a_model
+
+Statements = list[tuple[str, Any]]
+# What must never be read from end to end on a refresh; profiles may be, in aggregates over everybody.
+BIG = ("segment_changes", "transactions")
+ALL = {"shift_period": "All"}
+PAGES: list[tuple[str, dict[str, str]]] = [
+    ("live", {}),
+    ("slipping", {}),
+    ("slipping", {"slip_days": "1 year", "slip_order": "Worth most"}),
+    ("shifts", {}),
+    ("shifts", ALL),
+    ("shifts", ALL | {"shift_from": "Champions", "shift_to": "Lost", "shift_causes": "returned"}),
+    ("shifts", ALL | {"shift_from": "New customer"}),
+    ("segments", {}),
+    ("customer", {"customer": "c4711"}),
+    ("simulator", {}),
+    ("exploration", {}),
+    ("model", {}),
+    ("operations", {}),
+]
+
+
+@pytest.fixture(scope="module")
+def big_url(postgres_server: str) -> Iterator[str]:
+    """A database with a big stream in it."""
+    with new_database(postgres_server) as url:
+        migrate(url)
+        engine = connect(url)
+        big.fill(engine, a_model())
+        engine.dispose()
+        yield url
+        st.cache_resource.clear()
+
+
+@pytest.mark.parametrize(("name", "query"), PAGES)
+def test_a_refresh_reads_no_big_table_from_end_to_end(big_url: str, name: str, query: dict[str, str]) -> None:
+    page = a_page(name, big_url, **query)
+    _asked(page)
+    again = _asked(page)
+    assert again
+    for statement, plan in _plans(big_url, again):
+        assert not [table for table in BIG if f"Seq Scan on {table}" in plan], f"{statement}\n{plan}"
+
+
+def test_the_history_is_read_from_end_to_end_once_for_all_pages(big_url: str) -> None:
+    st.cache_resource.clear()
+    scans = []
+    for name in ("shifts", "live", "slipping", "shifts"):
+        plans = _plans(big_url, _asked(a_page(name, big_url)))
+        scans.append(sum("Seq Scan on segment_changes" in plan for _, plan in plans))
+    assert scans == [1, 0, 0, 0]
+
+
+def test_who_slips_soon_is_found_through_the_index_that_the_worker_fires_decay_with(big_url: str) -> None:
+    asked = _asked(a_page("slipping", big_url, slip_days="1 week"))
+    about_slips = [(sql, values) for sql, values in asked if "next_change_at <=" in sql]
+    assert len(about_slips) == 2
+    for _, plan in _plans(big_url, about_slips):
+        assert "customers_next_change" in plan
+
+
+def _asked(page: AppTest) -> Statements:
+    """The questions of one drawing of a page."""
+    with _noted() as asked:
+        html(page.run())
+    return [(sql, values) for sql, values in asked if sql.lstrip().startswith(("SELECT", "WITH"))]
+
+
+@contextmanager
+def _noted() -> Iterator[Statements]:
+    asked: Statements = []
+
+    def note(*arguments: Any) -> None:
+        asked.append((re.sub(r"\s+", " ", arguments[2]), arguments[3]))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+def _plans(url: str, statements: Statements) -> Iterator[tuple[str, str]]:
+    engine = connect(url)
+    with engine.connect() as connection:
+        for sql, values in statements:
+            yield sql, "\n".join(connection.exec_driver_sql(f"EXPLAIN {sql}", values).scalars())
+    engine.dispose()

@@ -1,0 +1,9 @@
+"""The brokers that a test runs on: the embedded one, and a real Apache Kafka where Java and Maven are there."""
+
+import pytest
+
+from segue.stack.apache.java import missing
+
+_REASON = missing()
+APACHE = [pytest.mark.kafka, pytest.mark.skipif(_REASON is not None, reason=_REASON or "")]
+BOTH_BROKERS = ["embedded", pytest.param("apache", marks=APACHE)]

@@ -1,0 +1,121 @@
+"""A small stream that really was processed: the processor's own rows, and the tables as a worker leaves them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Engine, insert
+
+from data.registry import register
+from data.tables import customers, metadata, segment_changes, stream_progress, transactions
+from data.wire import Tick, Transaction
+from models.decay import NEVER
+from models.segment_model import SegmentModel
+from models.units import from_micros, from_money_units, money_text
+from stream_app.columns import LONG_AGO
+from tests.support.world import World, run
+
+START, NOW = datetime(2010, 1, 4, 8, 30, tzinfo=UTC), datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
+COUNTRIES = ("United Kingdom", "United Kingdom", "France", "EIRE")
+MOMENTS = ("first_purchase_at", "last_purchase_at", "last_event_at", "segment_since", "next_change_at")
+
+
+@dataclass(frozen=True)
+class Lived:
+    """The rows of the tables, as lists of dictionaries with the tables' own columns and everyday types."""
+
+    transactions: list[dict[str, Any]]
+    customers: list[dict[str, Any]]
+    changes: list[dict[str, Any]]
+    progress: list[dict[str, Any]]
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """A table as a frame of objects."""
+        return pd.DataFrame(getattr(self, table), dtype=object)
+
+
+def messages(number: int = 60, seed: int = 5) -> list[Transaction]:
+    """Transactions of some customers in order of time; every twentieth customer only ever returns goods."""
+    rng = np.random.default_rng(seed)
+    found = []
+    minutes = int((NOW - START).total_seconds() // 60)
+    for customer in range(number):
+        size = int(1 + rng.geometric(0.18))
+        for each, minute in enumerate(np.sort(rng.integers(0, minutes, size)).tolist()):
+            back = customer % 20 == 7 or (each > 0 and rng.random() < 0.15)
+            amount = int(rng.gamma(1.1, 250) * 10_000) + 10_000
+            found.append(
+                Transaction(
+                    transaction_id=f"{'C' if back else ''}{customer:03d}{each:03d}",
+                    customer_id=str(12_300 + customer),
+                    occurred_at=START + timedelta(minutes=minute),
+                    kind="return" if back else "sale",
+                    amount=money_text(amount // (4 if back else 1)),
+                    currency="GBP",
+                    country=COUNTRIES[customer % len(COUNTRIES)],
+                    lines=[],
+                )
+            )
+    return sorted(found, key=lambda transaction: transaction.occurred_at)
+
+
+def live(model: SegmentModel, sent: list[Transaction], now: datetime = NOW, partitions: int = 2) -> Lived:
+    """Process transactions and one tick at ``now``."""
+    worlds = run(model, [*sent, Tick(now)], partitions)
+    return Lived(
+        transactions=[_transaction(each) for each in sent],
+        customers=[_customer(row, world) for world in worlds for row in world.profiles.values()],
+        changes=[_change(row, world) for world in worlds for row in world.changes],
+        progress=[_progress(world) for world in worlds],
+    )
+
+
+def store(engine: Engine, model: SegmentModel, lived: Lived) -> None:
+    """Create the tables and fill them; the model is the champion."""
+    metadata.create_all(engine)
+    register(engine, model)
+    with engine.begin() as connection:
+        for table, rows in (
+            (transactions, lived.transactions),
+            (customers, lived.customers),
+            (segment_changes, lived.changes),
+            (stream_progress, lived.progress),
+        ):
+            connection.execute(insert(table), rows)
+
+
+def _transaction(sent: Transaction) -> dict[str, Any]:
+    columns = ("transaction_id", "customer_id", "occurred_at", "kind", "amount", "country")
+    return {name: getattr(sent, name) for name in columns}
+
+
+def _customer(row: dict[str, Any], world: World) -> dict[str, Any]:
+    moments = {name: _moment(row[name]) for name in MOMENTS}
+    money = {name: from_money_units(row[name]) for name in ("gross", "returned")}
+    return row | moments | money | {"partition": world.partition}
+
+
+def _change(row: Any, world: World) -> dict[str, Any]:
+    exact = {"effective_at": from_micros(row.effective_at), "monetary": from_money_units(row.monetary)}
+    return row._asdict() | exact | {"partition": world.partition}
+
+
+def _progress(world: World) -> dict[str, Any]:
+    return {
+        "partition": world.partition,
+        "log_id": "log",
+        "next_offset": world.progress.next_offset,
+        "epoch": 1,
+        "owner": "worker",
+        "event_time": from_micros(world.progress.event_time),
+        "model_version": world.progress.model_version,
+        "change_position": world.progress.change_position,
+        "published_position": world.progress.change_position,
+        "transactions": len(world.ledger),
+    }
+
+
+def _moment(micros: int) -> datetime | None:
+    return None if micros in (NEVER, LONG_AGO) else from_micros(micros)

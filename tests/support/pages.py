@@ -1,0 +1,37 @@
+"""One page of the dashboard under Streamlit's own test harness, against a real Postgres."""
+
+import re
+from html import unescape
+
+from streamlit.testing.v1 import AppTest
+
+# What an address may say that no page may take at its word.
+HOSTILE = ("' OR 1=1 --", "%", "\x00", "\x00" * 70, "<script>alert(1)</script>", "9" * 500)
+
+
+def a_page(name: str, database_url: str, **query: str) -> AppTest:
+    """The page ``dashboard.views.<name>`` with an address's query, not yet run."""
+    page = AppTest.from_function(_show, default_timeout=30, args=(name, database_url))
+    for key, value in query.items():
+        page.query_params[key] = value
+    return page
+
+
+def html(page: AppTest) -> str:
+    """All the markup on a page that ran without an exception."""
+    assert not page.exception, page.exception
+    return "\n".join(block.value for block in page.get("html"))
+
+
+def words(page: AppTest) -> str:
+    """What a reader reads in it."""
+    return unescape(re.sub(r"<[^>]*>", "", html(page)))
+
+
+def _show(name: str, database_url: str) -> None:
+    """Is a script of its own: Streamlit runs its source."""
+    from importlib import import_module
+
+    from dashboard import connection
+
+    import_module(f"dashboard.views.{name}").show(connection.engine(database_url))

@@ -1,0 +1,37 @@
+"""What `segue dashboard` hands on to the page: the right to write only to an operator's."""
+
+import os
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from segue.cli.app import app
+
+OWNER, READER = "postgresql://owner@127.0.0.1/shop", "postgresql://reader@127.0.0.1/shop"
+
+
+class ReplacedError(Exception):
+    """The process would be another one now."""
+
+
+@pytest.mark.parametrize(("arguments", "writes_as"), [([], READER), (["--operator"], OWNER)])
+def test_only_an_operators_page_is_told_how_to_write(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], writes_as: str
+) -> None:
+    commands: list[list[str]] = []
+
+    def replace(path: str, command: list[str]) -> None:
+        assert path == sys.executable
+        commands.append(command)
+        raise ReplacedError
+
+    monkeypatch.setattr(os, "execv", replace)
+    monkeypatch.setenv("SEGUE_DATABASE_URL", OWNER)
+    monkeypatch.setenv("SEGUE_DASHBOARD_DATABASE_URL", READER)
+    result = CliRunner().invoke(app, ["dashboard", "--port", "8599", *arguments])
+    assert isinstance(result.exception, ReplacedError)
+    assert os.environ["SEGUE_DASHBOARD_DATABASE_URL"] == READER
+    assert os.environ["SEGUE_DATABASE_URL"] == writes_as
+    after = commands[0][commands[0].index("--") :] if "--" in commands[0] else []
+    assert after == (["--", "--operator"] if arguments else [])
