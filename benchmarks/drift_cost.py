@@ -4,7 +4,7 @@
 
 Prints a Markdown table and the ratio of the medians. Broker, Postgres, worker, replay and observer share the cores of
 this machine, whose number is printed: an observer with a core to itself costs less. Other work on the machine disturbs
-rates, so processor seconds during the replay stand beside them: the observer's, and those of all processes of the stack.
+rates, so processor seconds during the replay stand beside them: the observer's, and everybody's.
 """
 
 import argparse
@@ -60,9 +60,9 @@ def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, observed:
                 _wait(lambda: "drift observer starting" in watcher.log_file.read_text())
             with session(settings, MAX_LAG) as replaying:
                 wait_for_worker(replaying)
-                started, before = time.perf_counter(), _processor_seconds()
+                started, before = time.perf_counter(), _processor_seconds(folder)
                 replaying.replay(dataset, lambda _: None).run(whole(dataset), Speed.parse("max"))
-                seconds, after = time.perf_counter() - started, _processor_seconds()
+                seconds, after = time.perf_counter() - started, _processor_seconds(folder)
             used = {pid: spent - before.get(pid, 0.0) for pid, spent in after.items()}
             if watcher is not None:
                 _wait(lambda: bool(newest(postgres, model.version)))
@@ -73,19 +73,20 @@ def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, observed:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _processor_seconds() -> dict[int, float]:
+def _processor_seconds(folder: Path) -> dict[int, float]:
     """What this process and all below it have used, Postgres's included, by process."""
     found = {}
-    for process in (own := psutil.Process(), *own.children(recursive=True), *_postgres()):
+    for process in (own := psutil.Process(), *own.children(recursive=True), *_postgres(folder)):
         with contextlib.suppress(psutil.Error):
             spent = process.cpu_times()
             found[process.pid] = spent.user + spent.system
     return found
 
 
-def _postgres() -> list[psutil.Process]:
-    """Servers leave the process that starts them."""
-    return [process for process in psutil.process_iter(["name"]) if process.info["name"] == "postgres"]
+def _postgres(folder: Path) -> list[psutil.Process]:
+    """The server of a state folder, which has left the process that started it, and its own processes."""
+    servers = [each for each in psutil.process_iter(["cmdline"]) if str(folder) in " ".join(each.info["cmdline"] or [])]
+    return [process for server in servers for process in (server, *server.children(recursive=True))]
 
 
 def _wait(condition: Callable[[], bool]) -> None:

@@ -134,6 +134,7 @@ def _choice(label: str, options: dict[str, str], key: str) -> str:
         key=key,
         bind="query-params",
         label_visibility="collapsed",
+        wrap=True,
     )
 
 

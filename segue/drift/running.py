@@ -1,4 +1,4 @@
-"""The observer as a process: looks about once a second, waits where Postgres or Kafka is away, ends on Ctrl-C."""
+"""The observer as a process: looks every other second, waits where Postgres or Kafka is away, ends on Ctrl-C."""
 
 import os
 import time
@@ -18,7 +18,7 @@ from stream_app.dead_letter_publisher import PublishError
 
 log = structlog.get_logger(__name__)
 
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 2.0
 # Nothing waits for an observer: with a stream at full speed on the same cores, it comes after the stream.
 _NICE = 15
 _PASSING = (OperationalError, LogError, PublishError, WriteError, ActivationError)
