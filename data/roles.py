@@ -30,7 +30,7 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "model_aliases": _READ,
     "stream_progress": _WRITE,
     "dead_letters": "SELECT, INSERT, UPDATE (published)",
-    "model_reigns": _APPEND,
+    "model_reigns": "INSERT",
 }
 #: Rights by table: a process that talks to the outside world has its own two tables and nothing else.
 WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}

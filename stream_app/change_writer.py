@@ -78,23 +78,33 @@ class ChangeWriter:
         msgspec.MsgspecError
             If what is there was not written by Segue.
         """
-        consumer = Consumer(
+        everything = self._consumer("read_uncommitted")
+        try:
+            everything.list_topics(self._topics.changes, timeout=_READ_SECONDS)
+            place = TopicPartition(self._topics.changes, self._partition)
+            _, end = everything.get_watermark_offsets(place, timeout=_READ_SECONDS)
+        finally:
+            everything.close()
+        consumer = self._consumer("read_committed")
+        try:
+            record = _last_record(consumer, self._topics.changes, self._partition, end)
+        finally:
+            consumer.close()
+        return None if record is None else _decode(record).data
+
+    def _consumer(self, isolation: str) -> Consumer:
+        return Consumer(
             {
                 **self._brokers.config,
                 "group.id": "segue-change-writer",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
-                "isolation.level": "read_committed",
+                "isolation.level": isolation,
                 # The embedded broker makes topics when somebody asks for them.
                 "allow.auto.create.topics": True,
                 "fetch.wait.max.ms": 10,
             }
         )
-        try:
-            record = _last_record(consumer, self._topics.changes, self._partition)
-        finally:
-            consumer.close()
-        return None if record is None else _decode(record).data
 
     def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
         """Publish changes in order, and the latest state of each customer: all of it or nothing.
@@ -165,22 +175,25 @@ class ChangeWriter:
             raise KafkaException(KafkaError(KafkaError._DESTROY, "the writer was closed"))
 
 
-def _last_record(consumer: Consumer, topic: str, partition: int) -> bytes | None:
-    """The last committed record, found by looking back further and further: marks and remains take offsets, too."""
-    consumer.list_topics(topic, timeout=_READ_SECONDS)
-    low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_READ_SECONDS)
+def _last_record(consumer: Consumer, topic: str, partition: int, end: int) -> bytes | None:
+    """The last committed record before ``end``, found by looking back further and further: marks take offsets, too."""
+    place = TopicPartition(topic, partition)
+    low, high = consumer.get_watermark_offsets(place, timeout=_READ_SECONDS)
+    if high < end:
+        # The broker has not yet marked as ended what our opening has ended: nobody can say what was published.
+        raise KafkaException(KafkaError(KafkaError._IN_PROGRESS, "the partition has a transaction under way"))
     back = _FIRST_LOOK_BACK
     while True:
         start = max(low, high - back)
-        found = _last_after(consumer, TopicPartition(topic, partition, start))
+        found = _last_between(consumer, topic, partition, start, high)
         if found is not None or start == low:
             return found
         back *= 8
 
 
-def _last_after(consumer: Consumer, start: TopicPartition) -> bytes | None:
+def _last_between(consumer: Consumer, topic: str, partition: int, start: int, end: int) -> bytes | None:
     found: bytes | None = None
-    consumer.assign([start])
+    consumer.assign([TopicPartition(topic, partition, start)])
     while True:
         message = consumer.poll(_READ_SECONDS)
         if message is None:
@@ -188,7 +201,8 @@ def _last_after(consumer: Consumer, start: TopicPartition) -> bytes | None:
         error = message.error()
         if error is None:
             found = message.value()
-        elif error.code() == KafkaError._PARTITION_EOF:
+        elif error.code() != KafkaError._PARTITION_EOF:
+            if not error.retriable():
+                raise KafkaException(error)
+        elif (message.offset() or 0) >= end:
             return found
-        elif not error.retriable():
-            raise KafkaException(error)
