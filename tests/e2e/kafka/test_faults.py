@@ -18,7 +18,10 @@ from segue.soak.outcome import Outcome
 from segue.soak.storm import Gate, running, strike, wait_until
 from tests.support.parts import Parts, assert_right_so_far, owners
 
-pytestmark = pytest.mark.kafka
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.skipif("SEGUE_TEST_FAULTS" not in os.environ, reason="set SEGUE_TEST_FAULTS=1 to run tests of faults"),
+]
 
 ALL = FAULTS | LONG_FAULTS
 PARTS = len(ALL) + 3

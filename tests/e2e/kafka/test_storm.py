@@ -1,5 +1,6 @@
 """The operator's trust: a full replay under a storm of faults of every kind comes to the same end."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ from models.segment_model import SegmentModel
 from segue.soak.outcome import Outcome
 from segue.soak.storm import storm
 
-pytestmark = pytest.mark.kafka
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.skipif("SEGUE_TEST_FAULTS" not in os.environ, reason="set SEGUE_TEST_FAULTS=1 to run tests of faults"),
+]
 
 FAULTS = 20
 
