@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, func, select, text
 
 from data import progress, registry
+from data.record_writer import WriteError
 from data.tables import stream_progress
 from models.segment_model import SegmentModel
-from producers.log_writer import WriteError
 from segue.replaying import Session
 
 _FLUSH_SECONDS = 30.0

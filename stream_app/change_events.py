@@ -13,10 +13,9 @@ from data.events import (
     SegmentChanged,
     SegmentRef,
 )
+from data.record_writer import Headers
 from models.units import from_micros, money_text
 from stream_app.changes import ChangeRow
-
-Headers = list[tuple[str, str | bytes | None]]
 
 EVENT_HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
 _encode = msgspec.json.Encoder().encode

@@ -11,12 +11,12 @@ way when it was lost may still arrive, and come twice.
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from data.brokers import Brokers
 from data.events import SegmentChange, SegmentChanged
-from data.partitions import PARTITIONER
-from data.topics import LARGEST_RECORD, Topics
+from data.record_writer import Refusals, producer_config
+from data.topics import Topics
 from stream_app.change_events import EVENT_HEADERS, change_event, segment_event
 from stream_app.changes import ChangeRow
 
@@ -39,7 +39,7 @@ class ChangeWriter:
         self._transactional = transactional
         self._partition = partition
         self._producer: Producer | None = None
-        self._refused: KafkaError | None = None
+        self._refusals = Refusals()
         self._closed = False
 
     def open(self) -> None:
@@ -50,16 +50,9 @@ class ChangeWriter:
         KafkaException
             If the broker can't be reached.
         """
-        config = {
-            **self._brokers.config,
-            "enable.idempotence": True,
+        config = producer_config(self._brokers) | {
             "message.timeout.ms": _TRANSACTION_MS,
-            "partitioner": PARTITIONER,
-            "compression.type": "lz4",
-            "linger.ms": 5,
-            "message.max.bytes": LARGEST_RECORD,
-            "delivery.report.only.error": True,
-            "on_delivery": self._on_error,
+            "on_delivery": self._refusals.note,
         }
         if self._transactional:
             shut_out = f"{self._topics.changes}-{self._partition}"
@@ -113,6 +106,8 @@ class ChangeWriter:
         ------
         KafkaException
             If the broker can't be reached, or another writer has been opened; nobody knows then what was published.
+        WriteError
+            If a broker without transactions has refused a record for good.
         """
         assert self._producer is not None  # noqa: S101 - opened
         if self._transactional:
@@ -149,13 +144,9 @@ class ChangeWriter:
     def _flush(self, seconds: float) -> None:
         assert self._producer is not None  # noqa: S101 - opened
         left = self._producer.flush(seconds)
-        if self._refused is not None:
-            raise KafkaException(self._refused)
+        self._refusals.check()
         if left:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records not delivered", retriable=True))
-
-    def _on_error(self, error: KafkaError | None, message: Message) -> None:
-        self._refused = self._refused or error
 
     def _patiently(self, call: Callable[[float], None]) -> None:
         """Call in slices of time, so that closing does not wait for a broker that is away."""

@@ -7,9 +7,8 @@ from functools import partial
 from confluent_kafka import KafkaError, Message, Producer
 
 from data.brokers import Brokers
-from data.partitions import PARTITIONER
-from data.topics import LARGEST_RECORD, Topics
-from stream_app.change_events import Headers
+from data.record_writer import Headers, Refusals, producer_config
+from data.topics import Topics
 from stream_app.decode import DeadLetter
 
 OnDelivery = Callable[[KafkaError | None, Message], None]
@@ -18,31 +17,13 @@ _FLUSH_SECONDS = 1.0
 _CLIPPED_BYTES = 64 * 1024
 
 
-class PublishError(RuntimeError):
-    """The broker refuses for good what we have to publish."""
-
-
-def producer_config(brokers: Brokers) -> dict[str, object]:
-    """An idempotent producer that never gives up on a message by itself: nothing may be lost or reordered."""
-    return {
-        **brokers.config,
-        "partitioner": PARTITIONER,
-        "enable.idempotence": True,
-        "message.timeout.ms": 0,
-        "compression.type": "lz4",
-        "linger.ms": 5,
-        "message.max.bytes": LARGEST_RECORD,
-        "delivery.report.only.error": True,
-    }
-
-
 class DeadLetterPublisher:
     """One producer for all partitions of a worker."""
 
     def __init__(self, brokers: Brokers, topics: Topics) -> None:
         self._producer = Producer(producer_config(brokers))
         self._topics = topics
-        self._error: str | None = None
+        self._refusals = Refusals()
 
     async def publish(self, letters: Iterable[DeadLetter], log_id: str, partition: int) -> None:
         """Queue records that could not be applied: the original bytes, with headers saying where from and why.
@@ -65,12 +46,12 @@ class DeadLetterPublisher:
 
         Raises
         ------
-        PublishError
+        WriteError
             If the broker has refused a message for good.
         """
         while await asyncio.to_thread(self._producer.flush, _FLUSH_SECONDS):
-            self._raise_refused()
-        self._raise_refused()
+            self._refusals.check()
+        self._refusals.check()
 
     async def _send(
         self,
@@ -80,11 +61,12 @@ class DeadLetterPublisher:
         headers: Headers,
         on_delivery: OnDelivery | None = None,
     ) -> None:
+        noted = self._refusals.note
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=on_delivery or self._on_error, headers=headers)
+                self._producer.produce(topic, value, key, on_delivery=on_delivery or noted, headers=headers)
             except BufferError:
-                self._raise_refused()
+                self._refusals.check()
                 await asyncio.to_thread(self._producer.poll, 0.1)
             else:
                 return
@@ -96,14 +78,7 @@ class DeadLetterPublisher:
             if value is not None and len(value) > _CLIPPED_BYTES:
                 headers = [*headers, ("segue-clipped-from", str(len(value)).encode())]
                 value = value[:_CLIPPED_BYTES]
-            self._producer.produce(self._topics.dead_letters, value, key, on_delivery=self._on_error, headers=headers)
+            topic, noted = self._topics.dead_letters, self._refusals.note
+            self._producer.produce(topic, value, key, on_delivery=noted, headers=headers)
         else:
-            self._on_error(error, message)
-
-    def _on_error(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self._error = f"{message.topic()}: {error.str()}"
-
-    def _raise_refused(self) -> None:
-        if self._error is not None:
-            raise PublishError(self._error)
+            self._refusals.note(error, message)

@@ -9,18 +9,16 @@ worker publishes what it commits after that.
 
 from collections.abc import Iterable, Iterator
 
-from confluent_kafka import KafkaError, Message, Producer
 from sqlalchemy import Engine, Select, select
 
 from data import registry
 from data.brokers import Brokers
+from data.record_writer import RecordWriter
 from data.tables import customers, segment_changes
 from stream_app.change_events import EVENT_HEADERS, segment_event
 from stream_app.changes import ChangeRow
-from stream_app.dead_letter_publisher import PublishError, producer_config
 
 _PAGE = 5_000
-_FLUSH_SECONDS = 1.0
 
 _latest = (
     select(*(segment_changes.c[name] for name in ChangeRow._fields))
@@ -38,7 +36,7 @@ def publish_snapshot(engine: Engine, brokers: Brokers, topic: str) -> int:
 
     Raises
     ------
-    PublishError
+    WriteError
         If the broker refuses one.
     """
     writer = _Writer(engine, brokers, topic)
@@ -53,39 +51,20 @@ class _Writer:
     """A producer for snapshots, configured as the worker's is."""
 
     def __init__(self, engine: Engine, brokers: Brokers, topic: str) -> None:
-        self._producer = Producer(producer_config(brokers))
+        self._writer = RecordWriter(brokers)
         self._topic = topic
         self._personas = registry.personas(engine)
-        self._error: str | None = None
 
     def write(self, rows: Iterable[ChangeRow]) -> dict[str, int]:
         """Publish states and wait until the broker has them; returns the sequence of each customer."""
         published = {}
         for row in rows:
-            self._send(row.customer_id.encode(), segment_event(row, self._personas, snapshot=True))
+            event = segment_event(row, self._personas, snapshot=True)
+            self._writer.write(self._topic, event, row.customer_id.encode(), EVENT_HEADERS)
             published[row.customer_id] = row.sequence
-        while self._producer.flush(_FLUSH_SECONDS):
-            self._raise_refused()
-        self._raise_refused()
+        while self._writer.flush():
+            pass
         return published
-
-    def _send(self, key: bytes, value: bytes) -> None:
-        while True:
-            try:
-                self._producer.produce(self._topic, value, key, on_delivery=self._on_error, headers=EVENT_HEADERS)
-            except BufferError:
-                self._producer.poll(0.1)
-                self._raise_refused()
-            else:
-                return
-
-    def _on_error(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self._error = f"{message.topic()}: {error.str()}"
-
-    def _raise_refused(self) -> None:
-        if self._error is not None:
-            raise PublishError(self._error)
 
 
 def _everyone(engine: Engine) -> Iterator[ChangeRow]:

@@ -16,8 +16,8 @@ from dashboard.queries.reading import reading
 from dashboard.views import operations_blocks as own
 from data import replay_control
 from data.log import LogError
+from data.record_writer import WriteError
 from data.replay_control import ReplayControlError
-from producers.log_writer import WriteError
 
 REFRESH_SECONDS = 2
 PAGE = 10

@@ -12,10 +12,10 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from batch.fit import FitError
 from data.cells import DataError
 from data.log import LogError
+from data.record_writer import WriteError
 from data.replay_control import ReplayControlError
 from data.webhooks import TakenOverError
 from models.segment_model import ModelError
-from producers.log_writer import WriteError
 from segue import __version__
 from segue.activation import ActivationError
 from segue.cli import (
@@ -38,7 +38,6 @@ from segue.settings import bad_setting
 from segue.soak.storm import SoakError
 from segue.stack.stack import StackError
 from segue.webhooks.endpoint import WebhookError
-from stream_app.dead_letter_publisher import PublishError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,7 +69,6 @@ _EXPECTED = (
     FitError,
     LogError,
     ModelError,
-    PublishError,
     ReplayControlError,
     SoakError,
     StackError,

@@ -4,9 +4,9 @@ import typer
 
 from data.database import engine
 from data.log import Log, create_topics
+from data.record_writer import WriteError
 from segue.cli.console import doing, fail, words
 from segue.settings import Settings
-from stream_app.dead_letter_publisher import PublishError
 from stream_app.snapshot import publish_snapshot
 
 
@@ -30,6 +30,6 @@ def publish() -> None:
     try:
         with doing("Publishing"):
             count = publish_snapshot(engine(settings.database), settings.brokers, settings.segments_topic)
-    except PublishError as error:
+    except WriteError as error:
         fail(f"the broker refuses a record: {error}")
     words.print(f"{count:,} customers published to {settings.segments_topic}")

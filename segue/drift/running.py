@@ -9,19 +9,18 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from data.log import LogError
-from producers.log_writer import WriteError
+from data.record_writer import WriteError
 from segue.activation import ActivationError
 from segue.drift.metrics import DriftHealth, DriftMetrics
 from segue.drift.publishing import DriftPublisher
 from segue.drift.watcher import Watcher
-from stream_app.dead_letter_publisher import PublishError
 
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 2.0
 # Nothing waits for an observer: with a stream at full speed on the same cores, it comes after the stream.
 _NICE = 15
-_PASSING = (OperationalError, LogError, PublishError, WriteError, ActivationError)
+_PASSING = (OperationalError, LogError, WriteError, ActivationError)
 
 
 class Observatory:

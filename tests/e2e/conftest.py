@@ -11,7 +11,8 @@ from data.dataset import Dataset
 from models.segment_model import SegmentModel
 from segue.datasets import default_cutoff
 from segue.demo import fit_before
-from tests.support.local import Rows, local, stored
+from segue.soak.outcome import Rows, stored
+from tests.support.local import local
 from tests.support.retail import retail
 
 

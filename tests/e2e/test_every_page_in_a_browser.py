@@ -5,10 +5,8 @@ With SEGUE_SCREENSHOTS=FOLDER the pages are kept as pictures.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -17,8 +15,7 @@ from sqlalchemy import text
 
 from data.dataset import Dataset
 from models.segment_model import SegmentModel
-from producers.pace import Speed
-from producers.replay import Section, split, whole
+from producers.replay import split, whole
 from segue.drift.watcher import Watcher
 from tests.support import browser
 from tests.support.browser import DESKTOP, PATIENCE, expect_no_sideways_scrolling, launched, served, visit
@@ -55,7 +52,7 @@ def shop(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPat
         run.replay(dataset, history)
         Watcher(run.postgres).look()
         with (
-            _replaying(run, dataset, future),
+            run.in_background(dataset, future, SPEED),
             served(run.settings.dashboard_database) as address,
             launched() as chromium,
         ):
@@ -135,15 +132,3 @@ def _somebody(run: Local) -> str:
         return str(
             connection.execute(text("SELECT customer_id FROM customers ORDER BY sequence DESC LIMIT 1")).scalar_one()
         )
-
-
-@contextmanager
-def _replaying(run: Local, dataset: Dataset, section: Section) -> Iterator[None]:
-    replay = run.replaying.replay(dataset, lambda _: None)
-    thread = Thread(target=replay.run, args=(section, Speed.parse(SPEED)))
-    thread.start()
-    try:
-        yield
-    finally:
-        replay.stop()
-        thread.join()

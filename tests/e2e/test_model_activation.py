@@ -6,10 +6,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
 
 import msgspec
 import pandas as pd
@@ -27,15 +25,15 @@ from data.tables import segment_changes
 from data.wire import ModelActivation, Tick, TransactionHeader
 from models.segment_model import SegmentModel
 from models.units import to_micros
-from producers.pace import Speed
 from producers.replay import Section, occurred_at, split, whole
 from segue import activation
 from segue.datasets import default_cutoff
 from segue.demo import differences, wait_for_worker
 from segue.replaying import session
 from segue.settings import Settings
+from segue.soak.outcome import stored
 from segue.stack.stack import Stack
-from tests.support.local import Local, applied, local, stored, wait_until
+from tests.support.local import Local, applied, local, wait_until
 
 Moves = dict[str, tuple[str, str]]
 
@@ -53,7 +51,8 @@ def test_activating_a_model_during_a_replay_moves_whom_compare_says_and_reconcil
         registry.register(run.postgres, challenger)
         first_year, second_year = split(whole(dataset), dataset, to_micros(default_cutoff(dataset)))
         run.replay(dataset, first_year)
-        with replaying(run, dataset, second_year):
+        # Slow enough to be under way all the time.
+        with run.in_background(dataset, second_year, "5d/s"):
             before = applied(run)
             segue(run, "models", "activate", challenger.version)
             assert progress.customers_outdated(run.postgres) == 0
@@ -118,19 +117,6 @@ def segue(run: Local, *arguments: str) -> str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@contextmanager
-def replaying(run: Local, dataset: Dataset, section: Section) -> Iterator[None]:
-    """A replay in the background, slow enough to be under way all the time; stopped at the end of the block."""
-    replay = run.replaying.replay(dataset, lambda _: None)
-    thread = Thread(target=replay.run, args=(section, Speed.parse("5d/s")))
-    thread.start()
-    try:
-        yield
-    finally:
-        replay.stop()
-        thread.join()
 
 
 def _kill_in_the_middle(run: Local) -> None:

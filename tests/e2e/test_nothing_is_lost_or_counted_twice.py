@@ -12,8 +12,9 @@ from data.dataset import Dataset
 from models.segment_model import SegmentModel
 from producers.pace import Speed
 from producers.replay import Section, occurred_at, whole
+from segue.soak.outcome import stored
 from tests.e2e.conftest import Undisturbed
-from tests.support.local import Local, applied, local, stored, wait_until
+from tests.support.local import Local, applied, local, wait_until
 
 KILLS = 5
 

@@ -1,9 +1,6 @@
 """An operator's dashboard on a running replay, and an analyst's beside it: everything is real."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,7 +11,6 @@ from data import dead_letters, progress, replay_control
 from data.dataset import Dataset
 from models.segment_model import SegmentModel
 from producers.log_writer import LogWriter
-from producers.pace import Speed
 from producers.replay import Section, occurred_at
 from tests.support import browser
 from tests.support.browser import DESKTOP, PATIENCE, PHONE, expect_no_sideways_scrolling, launched, served, visit
@@ -30,7 +26,7 @@ def test_an_operator_pauses_a_replay_lets_it_go_on_and_retries_a_dead_letter(
     dataset: Dataset, model: SegmentModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    with local(tmp_path, model) as run, _replaying(run, dataset, "2d/s"):
+    with local(tmp_path, model) as run, run.in_background(dataset, _beginning(dataset), "2d/s"):
         _send(run, BAD)
         with served(run.settings.database, "--operator") as address, launched() as chromium:
             with visit(chromium, address, "operations") as page:
@@ -78,18 +74,9 @@ def _look_around(run: Local, chromium: Browser) -> None:
                     expect_no_sideways_scrolling(page)
 
 
-@contextmanager
-def _replaying(run: Local, dataset: Dataset, speed: str) -> Iterator[None]:
+def _beginning(dataset: Dataset) -> Section:
     moments = occurred_at(dataset)
-    section = Section(0, TRANSACTIONS, int(moments[0]), int(moments[TRANSACTIONS - 1]))
-    replay = run.replaying.replay(dataset, lambda _: None)
-    thread = Thread(target=replay.run, args=(section, Speed.parse(speed)))
-    thread.start()
-    try:
-        yield
-    finally:
-        replay.stop()
-        thread.join()
+    return Section(0, TRANSACTIONS, int(moments[0]), int(moments[TRANSACTIONS - 1]))
 
 
 def _send(run: Local, value: bytes) -> None:

@@ -1,9 +1,6 @@
 """An operator's hand on a running replay: it obeys, and what comes out is what an undisturbed run leaves."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,18 +10,18 @@ from typer.testing import CliRunner
 from data import progress, replay_control
 from data.dataset import Dataset
 from models.segment_model import SegmentModel
-from producers.pace import Speed
 from producers.replay import whole
 from segue.cli.app import app
+from segue.soak.outcome import stored
 from tests.e2e.conftest import Undisturbed
-from tests.support.local import Local, applied, local, stored, wait_until
+from tests.support.local import Local, applied, local, wait_until
 
 
 def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_one_leaves(
     dataset: Dataset, model: SegmentModel, undisturbed: Undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    with local(tmp_path, model) as run, _replaying(run, dataset, "20d/s"):
+    with local(tmp_path, model) as run, run.in_background(dataset, whole(dataset), "20d/s"):
         wait_until(lambda: applied(run) > 500)
 
         assert "paused at" in _control("pause")
@@ -54,18 +51,6 @@ def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_
         assert stored(run.postgres) == undisturbed.rows
         totals = progress.totals(run.postgres)
         assert (totals.duplicates, totals.late) == (0, 0)
-
-
-@contextmanager
-def _replaying(run: Local, dataset: Dataset, speed: str) -> Iterator[None]:
-    replay = run.replaying.replay(dataset, lambda _: None)
-    thread = Thread(target=replay.run, args=(whole(dataset), Speed.parse(speed)))
-    thread.start()
-    try:
-        yield
-    finally:
-        replay.stop()
-        thread.join()
 
 
 def _replay(run: Local) -> Row[Any]:

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from data import progress, registry
 from data.database import engine
 from data.dataset import Dataset
-from data.tables import customers, segment_changes, transactions
 from models.segment_model import SegmentModel
 from producers.pace import Speed
 from producers.replay import Section, whole
@@ -23,10 +23,6 @@ from segue.replaying import Session, session
 from segue.settings import Settings
 from segue.stack.processes import ChildProcess
 from segue.stack.stack import BrokerKind, Stack
-
-Rows = dict[tuple[Any, ...], dict[str, Any]]
-# Where a change stands in a partition's outbox is the one thing that batches may decide.
-_OUTBOX = {"position"}
 
 
 @dataclass
@@ -46,6 +42,18 @@ class Local:
     def replay(self, dataset: Dataset, section: Section | None = None) -> int:
         """Send a section, by default everything, at full speed, and wait until the worker has done it."""
         return self.replaying.replay(dataset, lambda _: None).run(section or whole(dataset), Speed.parse("max"))
+
+    @contextmanager
+    def in_background(self, dataset: Dataset, section: Section, speed: str) -> Iterator[None]:
+        """A replay that is under way; stopped at the end of the block."""
+        replay = self.replaying.replay(dataset, lambda _: None)
+        thread = Thread(target=replay.run, args=(section, Speed.parse(speed)))
+        thread.start()
+        try:
+            yield
+        finally:
+            replay.stop()
+            thread.join()
 
     def topic(self) -> list[dict[str, Any]]:
         """The data of every event in the change topic once all are there, partition by partition, in order."""
@@ -67,18 +75,6 @@ def local(
         with session(settings, max_lag=10_000) as replaying:
             wait_for_worker(replaying)
             yield Local(stack, settings, worker, replaying)
-
-
-def stored(postgres: Engine) -> dict[str, Rows]:
-    """Every row of profiles, ledger and changes by primary key, but for what batches may decide."""
-    result: dict[str, Rows] = {}
-    for table in (customers, transactions, segment_changes):
-        columns = [column for column in table.c if column.name not in _OUTBOX]
-        keys = [column.name for column in table.primary_key]
-        with postgres.connect() as connection:
-            rows = connection.execute(select(*columns)).mappings().all()
-        result[table.name] = {tuple(row[key] for key in keys): dict(row) for row in rows}
-    return result
 
 
 def applied(local: Local) -> int:
