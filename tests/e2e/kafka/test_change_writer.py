@@ -1,24 +1,23 @@
 """The one way into a partition of the change topic: whoever opens it last has it alone, and knows where it ends."""
 
+import multiprocessing
+import random
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaException
 
 from data.log import create_topics
-from data.partitions import partition_of
-from models.units import to_micros
 from segue import following
 from segue.settings import Settings
 from segue.stack.stack import BrokerKind, Stack
-from stream_app.change_writer import ChangeWriter
-from stream_app.changes import ChangeRow
+from tests.support.change_log import NOT_OPEN, PERSONAS, change, keep_writing, opened
+from tests.support.local import wait_until
 
-PARTITION = 2
-CUSTOMERS = [str(number) for number in range(12_000, 12_100) if partition_of(str(number), 4) == PARTITION]
-PERSONAS = {"best": "Best", "lost": "Lost"}
+KILLS = 12
+MOST_SECONDS_TO_LIVE = 0.8
 
 
 @pytest.fixture(params=["apache", "embedded"])
@@ -31,40 +30,13 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
         yield settings
 
 
-def writer(settings: Settings) -> ChangeWriter:
-    opened = ChangeWriter(settings.brokers, settings.topics, settings.exactly_once, PARTITION)
-    opened.open()
-    return opened
-
-
-def change(position: int) -> ChangeRow:
-    """The position-th change of a partition: customers enter one after the other, and then move on."""
-    customer, round_ = position % len(CUSTOMERS), position // len(CUSTOMERS)
-    at = to_micros(datetime(2011, 1, 1 + round_, tzinfo=UTC))
-    came_from = "best" if round_ else None
-    return ChangeRow(
-        position,
-        CUSTOMERS[customer],
-        round_ + 1,
-        came_from,
-        "lost",
-        "decay",
-        at,
-        9,
-        1,
-        15_000,
-        "m",
-        None,
-    )
-
-
 def published(settings: Settings) -> list[tuple[str, int]]:
     changes = map(following.change, following.topic(settings, follow=False))
     return [(change.customer_id, change.sequence) for change in changes]
 
 
 def test_the_end_of_the_topic_tells_what_was_published_last(settings: Settings) -> None:
-    first = writer(settings)
+    first = opened(settings)
     assert first.last() is None
     rows = [change(position) for position in range(40)]
     first.write(rows[:30], PERSONAS)
@@ -78,9 +50,9 @@ def test_the_end_of_the_topic_tells_what_was_published_last(settings: Settings) 
 def test_who_opens_the_way_later_shuts_out_who_had_it_before(settings: Settings) -> None:
     if not settings.exactly_once:
         pytest.skip("the embedded broker has no transactions")
-    before = writer(settings)
+    before = opened(settings)
     before.write([change(0)], PERSONAS)
-    after = writer(settings)
+    after = opened(settings)
     with pytest.raises(KafkaException, match="fenced"):
         before.write([change(1)], PERSONAS)
     last = after.last()
@@ -91,11 +63,31 @@ def test_who_opens_the_way_later_shuts_out_who_had_it_before(settings: Settings)
 
 
 def test_a_writer_that_is_closed_gives_up_soon_and_leaves_nothing_to_be_seen(settings: Settings) -> None:
-    closed = writer(settings)
+    closed = opened(settings)
     closed.close()
     with pytest.raises(KafkaException, match="closed"):
         closed.write([change(0)], PERSONAS)
     closed.discard()
     if settings.exactly_once:
-        assert writer(settings).last() is None
+        assert opened(settings).last() is None
         assert published(settings) == []
+
+
+def test_however_often_writers_are_killed_every_change_is_there_once_and_in_order(settings: Settings) -> None:
+    if not settings.exactly_once:
+        pytest.skip("the embedded broker has no transactions")
+    rng, spawn = random.Random(1), multiprocessing.get_context("spawn")
+    for _ in range(KILLS):
+        begins = spawn.Value("q", NOT_OPEN)
+        writing = spawn.Process(target=keep_writing, args=(settings.state_dir, begins))
+        writing.start()
+        wait_until(lambda begins=begins: begins.value != NOT_OPEN)  # type: ignore[misc]
+        # Not a wait for anything: how long it lives is what the kill is to vary.
+        time.sleep(rng.random() ** 2 * MOST_SECONDS_TO_LIVE)
+        assert writing.is_alive()
+        writing.kill()
+        writing.join()
+    opened(settings)
+    came = published(settings)
+    assert came == [(change(n).customer_id, change(n).sequence) for n in range(len(came))]
+    assert len(came) > KILLS

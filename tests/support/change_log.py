@@ -1,0 +1,50 @@
+"""A partition's changes without end, and a process of its own that publishes them until it is killed."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+
+from data.partitions import partition_of
+from models.units import to_micros
+from segue.settings import Settings
+from stream_app.change_writer import ChangeWriter
+from stream_app.changes import ChangeRow
+
+PARTITION = 2
+CUSTOMERS = [str(number) for number in range(12_000, 12_100) if partition_of(str(number), 4) == PARTITION]
+PERSONAS = {"best": "Best", "lost": "Lost"}
+NOT_OPEN = -2
+NOTHING = -1
+
+
+def change(position: int) -> ChangeRow:
+    """The position-th change of a partition: customers enter one after the other, and then move on."""
+    round_, customer = divmod(position, len(CUSTOMERS))
+    at = to_micros(datetime(2011, 1, 1, tzinfo=UTC) + timedelta(hours=round_))
+    came_from = "best" if round_ else None
+    return ChangeRow(position, CUSTOMERS[customer], round_ + 1, came_from, "lost", "decay", at, 9, 1, 15_000, "m", None)
+
+
+def opened(settings: Settings) -> ChangeWriter:
+    """A writer that has the partition to itself."""
+    writer = ChangeWriter(settings.brokers, settings.topics, settings.exactly_once, PARTITION)
+    writer.open()
+    return writer
+
+
+def reached(writer: ChangeWriter) -> int:
+    """The position of the last change in the topic; :data:`NOTHING` if there is none."""
+    last = writer.last()
+    return NOTHING if last is None else (last.sequence - 1) * len(CUSTOMERS) + CUSTOMERS.index(last.customer_id)
+
+
+def keep_writing(folder: Path, begins: "Synchronized[int]") -> None:
+    """Go on behind what is in the topic, whose position ``begins`` is told, with transactions of all sizes."""
+    writer = opened(Settings(state_dir=folder))
+    begins.value = position = reached(writer)
+    sizes = random.Random(position)
+    while True:
+        rows = [change(position + 1 + n) for n in range(sizes.choice([1, 3, 50, 700]))]
+        writer.write(rows, PERSONAS)
+        position += len(rows)
