@@ -1,33 +1,33 @@
 """A partition's one way into the change topic: transactions of Kafka, under an id that only one writer can hold.
 
-Whoever opens a writer shuts out everybody who had the partition before, and ends what they had under way. After that
-the end of the topic tells for certain what has been published. Changes and the customers' latest states become visible
-together, or not at all, to readers of committed records.
+Whoever opens a writer shuts out everybody who had the partition before, and ends what they had under way. Changes, the
+customers' latest states and a mark that says which change was the last one become visible together, or not at all. The
+mark is a consumer group's offset, which Kafka can commit in the same transaction: it tells for certain what has been
+published, whatever becomes of the records.
 
-Where a broker has no transactions, writers are idempotent, and can't shut each other out: then what a writer had under
-way when it was lost may still arrive, and come twice.
+Where a broker has no transactions, writers are idempotent, and can't shut each other out; there the end of the topic
+tells, and what a writer had under way when it was lost may still arrive, and come twice.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from data.brokers import Brokers
-from data.events import SegmentChange, SegmentChanged
 from data.record_writer import Refusals, producer_config
 from data.topics import Topics
 from stream_app.change_events import EVENT_HEADERS, change_event, segment_event
 from stream_app.changes import ChangeRow
+from stream_app.published import Published
+from stream_app.topic_end import last_record
 
 # A broker ends what a writer that has gone silent has under way after this long; whoever takes over does so at once.
 _TRANSACTION_MS = 30_000
 _SECONDS = 10.0
 _READ_SECONDS = 3.0
 _SLICE_SECONDS = 1.0
-_FIRST_LOOK_BACK = 64
-
-_decode = msgspec.json.Decoder(SegmentChanged).decode
 
 
 class ChangeWriter:
@@ -39,6 +39,7 @@ class ChangeWriter:
         self._transactional = transactional
         self._partition = partition
         self._producer: Producer | None = None
+        self._marks: Consumer | None = None
         self._refusals = Refusals()
         self._closed = False
 
@@ -54,15 +55,22 @@ class ChangeWriter:
             "message.timeout.ms": _TRANSACTION_MS,
             "on_delivery": self._refusals.note,
         }
-        if self._transactional:
-            shut_out = f"{self._topics.changes}-{self._partition}"
-            config |= {"transactional.id": shut_out, "transaction.timeout.ms": _TRANSACTION_MS}
+        if not self._transactional:
+            self._producer = Producer(config)
+            return
+        shut_out = f"{self._topics.changes}-{self._partition}"
+        config |= {"transactional.id": shut_out, "transaction.timeout.ms": _TRANSACTION_MS}
         self._producer = Producer(config)
-        if self._transactional:
-            self._patiently(self._producer.init_transactions)
+        self._patiently(self._producer.init_transactions)
+        # Never a member of the group: it only lends its offsets, and its committed ones are those that are certain.
+        group = {"group.id": f"{self._topics.changes}-published", "isolation.level": "read_committed"}
+        self._marks = Consumer({**self._brokers.config, **group, "enable.auto.commit": False})
 
-    def last(self) -> SegmentChange | None:
-        """The last change in the partition of the topic; None if there is none.
+    def last(self) -> Published | None:
+        """The change that was published last; None if that is not known.
+
+        It is not where nothing ever was, and where Kafka has forgotten the mark, as it does after a week without any
+        change (``offsets.retention.minutes``).
 
         Raises
         ------
@@ -71,33 +79,15 @@ class ChangeWriter:
         msgspec.MsgspecError
             If what is there was not written by Segue.
         """
-        everything = self._consumer("read_uncommitted")
-        try:
-            everything.list_topics(self._topics.changes, timeout=_READ_SECONDS)
-            place = TopicPartition(self._topics.changes, self._partition)
-            _, end = everything.get_watermark_offsets(place, timeout=_READ_SECONDS)
-        finally:
-            everything.close()
-        consumer = self._consumer("read_committed")
-        try:
-            record = _last_record(consumer, self._topics.changes, self._partition, end)
-        finally:
-            consumer.close()
-        return None if record is None else _decode(record).data
-
-    def _consumer(self, isolation: str) -> Consumer:
-        return Consumer(
-            {
-                **self._brokers.config,
-                "group.id": "segue-change-writer",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": isolation,
-                # The embedded broker makes topics when somebody asks for them.
-                "allow.auto.create.topics": True,
-                "fetch.wait.max.ms": 10,
-            }
-        )
+        if self._marks is None:
+            record = last_record(self._brokers, self._topics.changes, self._partition)
+            return None if record is None else Published.by_event(record)
+        (mark,) = self._marks.committed([TopicPartition(self._topics.changes, self._partition)], timeout=_READ_SECONDS)
+        if mark.error is not None:
+            raise KafkaException(mark.error)
+        if mark.offset == OFFSET_INVALID:
+            return None
+        return msgspec.json.decode(mark.metadata or "", type=Published)
 
     def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
         """Publish changes in order, and the latest state of each customer: all of it or nothing.
@@ -113,12 +103,18 @@ class ChangeWriter:
         if self._transactional:
             self._producer.begin_transaction()
         latest: dict[str, ChangeRow] = {}
+        row = None
         for row in rows:
             self._send(self._topics.changes, row.customer_id, change_event(row, personas))
             latest[row.customer_id] = row
-        for row in latest.values():
-            self._send(self._topics.segments, row.customer_id, segment_event(row, personas))
-        self._patiently(self._producer.commit_transaction if self._transactional else self._flush)
+        for state in latest.values():
+            self._send(self._topics.segments, state.customer_id, segment_event(state, personas))
+        if not self._transactional:
+            self._patiently(self._flush)
+            return
+        if row is not None:
+            self._mark(row)
+        self._patiently(self._producer.commit_transaction)
 
     def close(self) -> None:
         """Let go, soon, whatever is under way; may be called from another thread."""
@@ -129,12 +125,23 @@ class ChangeWriter:
         if self._producer is not None:
             self._producer.purge()
             self._producer = None
+        if self._marks is not None:
+            self._marks.close()
+            self._marks = None
+
+    def _mark(self, row: ChangeRow) -> None:
+        assert self._producer is not None  # noqa: S101 - opened
+        assert self._marks is not None  # noqa: S101 - transactional
+        words = msgspec.json.encode(Published.by_row(row)).decode()
+        mark = TopicPartition(self._topics.changes, self._partition, row.position, metadata=words)
+        group = self._marks.consumer_group_metadata()
+        self._patiently(partial(self._producer.send_offsets_to_transaction, [mark], group))
 
     def _send(self, topic: str, customer_id: str, event: bytes) -> None:
         assert self._producer is not None  # noqa: S101 - opened
         while True:
             try:
-                self._producer.produce(topic, event, customer_id.encode(), headers=EVENT_HEADERS)
+                self._producer.produce(topic, event, customer_id.encode(), self._partition, headers=EVENT_HEADERS)
             except BufferError:
                 self._raise_closed()
                 self._producer.poll(0.1)
@@ -164,36 +171,3 @@ class ChangeWriter:
     def _raise_closed(self) -> None:
         if self._closed:
             raise KafkaException(KafkaError(KafkaError._DESTROY, "the writer was closed"))
-
-
-def _last_record(consumer: Consumer, topic: str, partition: int, end: int) -> bytes | None:
-    """The last committed record before ``end``, found by looking back further and further: marks take offsets, too."""
-    place = TopicPartition(topic, partition)
-    low, high = consumer.get_watermark_offsets(place, timeout=_READ_SECONDS)
-    if high < end:
-        # The broker has not yet marked as ended what our opening has ended: nobody can say what was published.
-        raise KafkaException(KafkaError(KafkaError._IN_PROGRESS, "the partition has a transaction under way"))
-    back = _FIRST_LOOK_BACK
-    while True:
-        start = max(low, high - back)
-        found = _last_between(consumer, topic, partition, start, high)
-        if found is not None or start == low:
-            return found
-        back *= 8
-
-
-def _last_between(consumer: Consumer, topic: str, partition: int, start: int, end: int) -> bytes | None:
-    found: bytes | None = None
-    consumer.assign([TopicPartition(topic, partition, start)])
-    while True:
-        message = consumer.poll(_READ_SECONDS)
-        if message is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the broker does not answer"))
-        error = message.error()
-        if error is None:
-            found = message.value()
-        elif error.code() != KafkaError._PARTITION_EOF:
-            if not error.retriable():
-                raise KafkaException(error)
-        elif (message.offset() or 0) >= end:
-            return found

@@ -5,6 +5,7 @@ a partition as one event instead of one event a record (a hundred times fewer tr
 consumer's committed position comes from Postgres: being assigned a partition means claiming it there.
 """
 
+import contextlib
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 import faust
 import structlog
+from aiokafka.errors import IllegalStateError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -68,6 +70,8 @@ class PromptFetches(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MILLISECONDS
+        # What somebody else's transaction has not committed has not happened; Faust would read it all the same.
+        consumer._isolation_level = "read_committed"
         return consumer
 
 
@@ -179,7 +183,9 @@ class _Fetching:
         self._app = app
 
     async def seek(self, partition: TP, offset: int) -> None:
-        await self._app.consumer.seek(partition, offset)
+        # A partition that was taken away meanwhile has nothing to read from.
+        with contextlib.suppress(IllegalStateError):
+            await self._app.consumer.seek(partition, offset)
 
     def fetched_to(self, partition: TP) -> int | None:
         fetched: int | None = self._app.consumer.fetched_to(partition)

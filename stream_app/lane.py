@@ -49,7 +49,7 @@ class Shared:
     batch_size: int
     stand_back_seconds: float
     open_writer: Callable[[int], ChangeWriter]
-    dead_letters: DeadLetterPublisher
+    open_dead_letters: Callable[[int], DeadLetterPublisher]
     metrics: Metrics
     partition_of: Callable[[str], int]
     is_gap: Callable[[int, int, int], bool]
@@ -77,8 +77,8 @@ class Lane:
         self._personas: dict[str, str] = {}
         self._outdated = True
         self._rescored_to = ""
-        self._unmarked = False
         self._failures = 0
+        self._dead_letters = shared.open_dead_letters(partition)
         self._relay: Relay | None = None
 
     @property
@@ -98,9 +98,15 @@ class Lane:
         """
         return self._inbox.offer(records) if self.claimed.is_set() else None
 
-    def skip(self, offset: int) -> None:
-        """Expect what comes next at an offset, since the log has nothing before it."""
+    def skip(self, missing: int, offset: int) -> bool:
+        """Expect what comes next at an offset, since the log has nothing from ``missing`` on up to there.
+
+        False if something else has come to be expected meanwhile.
+        """
+        if self._inbox.position != missing:
+            return False
         self._inbox.position = offset
+        return True
 
     async def has_room(self) -> None:
         """Wait until it makes sense to offer more."""
@@ -142,6 +148,7 @@ class Lane:
             self._log.warning("could not note what was published", error=repr(error))
         finally:
             self._metrics.released(self._partition)
+            self._dead_letters.close()
             await self._end_relay()
             await self._store.close()
 
@@ -159,6 +166,8 @@ class Lane:
         if self.claimed.is_set():
             self._progress = await self._store.progress(self._progress)
         else:
+            # A relay publishes under the claim that it was made for.
+            await self._end_relay()
             self._progress = await self._store.claim(self._shared.log_id, self._shared.owner)
             self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
         self._personas |= await self._store.personas()
@@ -172,6 +181,8 @@ class Lane:
 
     async def _work(self) -> None:
         while not self._stopping:
+            if self._relay is not None and self._relay.ended:
+                raise FencedError("publishing is for somebody else now")
             if not self._inbox:
                 caught_up = not await self._catch_up_with_model()
                 if caught_up and not await self._inbox.filled(_IDLE_SECONDS):
@@ -193,7 +204,7 @@ class Lane:
         self._progress = await self._store.save(batch, step, changes, self._progress, self._published)
         self._metrics.committed(self._progress, batch.records, step, time.monotonic() - begun)
         self._offer(changes)
-        await self._publish_dead_letters(step.dead_letters)
+        self._dead_letters.publish(step.dead_letters)
         self._failures = 0
         if batch.model is not None:
             await self._use_model(batch.model.version)
@@ -228,22 +239,19 @@ class Lane:
                 shared.database_url, self._progress, self._personas, shared.open_writer, self._metrics.published
             )
         self._relay.reach(self._progress.change_position)
-        await self._publish_dead_letters(await self._store.unpublished_dead_letters(self._shared.log_id))
+        self._dead_letters.publish(await self._unpublished_dead_letters())
 
     def _offer(self, changes: Sequence[ChangeRow]) -> None:
         if self._relay is not None:
             self._relay.offer(changes)
 
-    async def _publish_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        await self._shared.dead_letters.publish(letters, self._shared.log_id, self._partition)
-        self._unmarked = self._unmarked or bool(letters)
+    async def _unpublished_dead_letters(self) -> Sequence[DeadLetter]:
+        return await self._store.unpublished_dead_letters(self._shared.log_id)
 
     async def _note_published(self) -> None:
-        if self._unmarked:
-            await self._shared.dead_letters.delivered()
-        if self._unmarked or self._published > self._progress.published_position:
-            self._progress = await self._store.mark_published(self._progress, self._published)
-            self._unmarked = False
+        letters = await self._dead_letters.delivered(self._unpublished_dead_letters)
+        if letters or self._published > self._progress.published_position:
+            self._progress = await self._store.mark_published(self._progress, self._published, letters)
 
     async def _end_relay(self) -> None:
         relay, self._relay = self._relay, None

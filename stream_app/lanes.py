@@ -82,12 +82,11 @@ class Lanes:
         if missing is None:
             return
         gap = (missing, records[0].offset)
-        if self._asked.get(partition) == gap and await asyncio.to_thread(
-            self._shared.is_gap, partition.partition, *gap
-        ):
-            log.warning("offsets missing in the log", partition=partition.partition, expected=gap[0], found=gap[1])
-            lane.skip(gap[1])
-            lane.offer(records)
+        asked_before = self._asked.get(partition) == gap
+        if asked_before and await asyncio.to_thread(self._shared.is_gap, partition.partition, *gap):
+            if lane.skip(*gap):
+                log.warning("offsets missing in the log", partition=partition.partition, expected=gap[0], found=gap[1])
+                lane.offer(records)
             return
         self._asked[partition] = gap
         await self._read_again(partition, missing)

@@ -1,7 +1,7 @@
 """A partition's relay: what Postgres says has changed reaches the change topic, in order and exactly once.
 
-The outbox in Postgres is the truth about what there is to publish, the end of the topic about what has been. The relay
-opens a writer, which shuts out every other one, asks the topic where it ends, and goes on from there; whatever goes
+The outbox in Postgres is the truth about what there is to publish, Kafka about what has been. The relay opens a
+writer, which shuts out every other one, asks it which change was published last, and goes on from there; whatever goes
 wrong, it starts over. Usually it is handed what it publishes; what it was not handed it reads from the outbox.
 """
 
@@ -61,11 +61,21 @@ class Relay:
         self._task = asyncio.create_task(self._run())
 
     def offer(self, rows: Sequence[ChangeRow]) -> None:
-        """Hand over changes that have just been committed."""
+        """Hand over changes that have just been committed.
+
+        What is queued has no holes: what does not follow, or finds no room, is left to the outbox, and so is all that
+        comes behind it as long as anything is queued.
+        """
         if rows:
-            if len(self._queue) < _QUEUED_ROWS:
+            follows = not self._queue or rows[0].position == self._queue[-1].position + 1
+            if follows and len(self._queue) < _QUEUED_ROWS:
                 self._queue.extend(rows)
             self.reach(rows[-1].position)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has given up, since the claim does not hold any more."""
+        return self._task.done()
 
     def reach(self, position: int) -> None:
         """Publish everything up to a position, whether it was handed over or not."""
@@ -113,8 +123,10 @@ class Relay:
             await self._store.progress(self._claim)
             self._writer = self._new_writer(self._claim.partition)
             await self._in_thread(self._writer.open)
-            self.published = await self._published()
-        self._log.info("publishing", position=self.published)
+            known, self.published = self.published, await self._published()
+        self._moved.set()
+        tell = self._log.error if self.published < known else self._log.info
+        tell("publishing", position=self.published, known=known)
 
     async def _published(self) -> int:
         last = await self._in_thread(self._writer.last)
@@ -122,7 +134,7 @@ class Relay:
             return self.published
         position = await self._store.position(last)
         if position is None:
-            self._log.warning("the change topic ends with a change that is not in Postgres", customer=last.customer_id)
+            self._log.warning("the change published last is not in Postgres", customer=last.customer_id)
             return self.published
         return position
 

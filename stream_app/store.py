@@ -14,7 +14,6 @@ import numpy as np
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
-from data.events import SegmentChange
 from models.segment_model import SegmentModel, from_json, to_json
 from models.units import Ints, from_micros, to_micros
 from stream_app import statements as sql
@@ -22,14 +21,19 @@ from stream_app.arrays import moments, register
 from stream_app.changes import ChangeRow
 from stream_app.columns import LONG_AGO, Profiles, SegmentNames
 from stream_app.decode import Batch, DeadLetter
+from stream_app.published import Published
 from stream_app.step import LedgerContent, LedgerKey, Progress, Step, Stored
 
 _SESSION: dict[str, Any] = {
-    # Frees a stopped worker's locks: nothing here thinks for seconds between two statements.
-    "options": "-c idle_in_transaction_session_timeout=5s -c application_name=segue-worker",
-    # A server that is gone without a word is found out.
+    # Both free a stopped worker's locks: nothing here thinks for seconds between two statements, and one that stops in
+    # the middle of sending them is not idle. The longest transactions take seconds, too.
+    "options": "-c idle_in_transaction_session_timeout=5s -c transaction_timeout=30s -c application_name=segue-worker",
+    # A server that is gone without a word is found out, also by who waits for its answer.
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
 }
 
 
@@ -169,8 +173,8 @@ class PartitionStore:
         await self._connection.commit()
         return after
 
-    async def mark_published(self, progress: Progress, position: int) -> Progress:
-        """Note that changes up to a position, and all dead letters so far, are in their topics."""
+    async def mark_published(self, progress: Progress, position: int, dead_letters: bool) -> Progress:
+        """Note that changes up to a position, and perhaps all dead letters so far, are in their topics."""
         parameters = {
             "partition": self._partition,
             "epoch": progress.epoch,
@@ -180,7 +184,8 @@ class PartitionStore:
         }
         async with self._connection.transaction():
             await self._cursor.execute(sql.MARK_PUBLISHED, parameters)
-            await self._cursor.execute(sql.MARK_DEAD_LETTERS_PUBLISHED, parameters)
+            if dead_letters:
+                await self._cursor.execute(sql.MARK_DEAD_LETTERS_PUBLISHED, parameters)
         return replace(progress, published_position=position)
 
     async def outdated(self, model: SegmentModel, limit: int, after: str = "") -> Stored:
@@ -200,14 +205,14 @@ class PartitionStore:
             await self._cursor.execute(sql.OUTBOX, {"partition": self._partition, "after": after, "limit": limit})
             return [ChangeRow(*row) for row in await self._cursor.fetchall()]
 
-    async def position(self, change: SegmentChange) -> int | None:
+    async def position(self, change: Published) -> int | None:
         """Where a change stands in the partition's outbox; None if it is not there, or another one."""
         parameters = {
             "partition": self._partition,
             "customer_id": change.customer_id,
             "sequence": change.sequence,
             "effective_at": change.effective_at,
-            "to_segment": change.to.id,
+            "to_segment": change.to_segment,
         }
         async with self._connection.transaction():
             row = await (await self._connection.execute(sql.POSITION, parameters)).fetchone()

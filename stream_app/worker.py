@@ -83,7 +83,7 @@ def run_worker(
         batch_size=batch_size,
         stand_back_seconds=session_timeout,
         open_writer=partial(ChangeWriter, brokers, topics, exactly_once),
-        dead_letters=DeadLetterPublisher(brokers, topics),
+        open_dead_letters=partial(DeadLetterPublisher, brokers, topics, identity.log_id),
         metrics=metrics,
         partition_of=partial(partition_of, partitions=identity.partitions),
         is_gap=partial(is_gap, brokers, topics.transactions),

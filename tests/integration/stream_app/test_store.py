@@ -140,7 +140,9 @@ def test_dead_letters_move_the_offset_on_in_the_same_transaction(database: str) 
         saved = await apply(store, claimed, batch(bad, Tick(datetime(2010, 1, 2, tzinfo=UTC))))
         letters = await store.unpublished_dead_letters("log")
         assert letters[0].value == msgspec.json.encode(bad)
-        await store.mark_published(saved, 0)
+        await store.mark_published(saved, 0, dead_letters=False)
+        assert len(await store.unpublished_dead_letters("log")) == 1
+        await store.mark_published(saved, 0, dead_letters=True)
         assert await store.unpublished_dead_letters("log") == []
         return saved, [letter.offset for letter in letters]
 

@@ -1,0 +1,150 @@
+"""A lane on a real Postgres, with the change topic in memory: it goes on by itself, and publishes what it commits."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import count
+
+import psycopg
+import pytest
+from sqlalchemy import func, select
+
+from data import registry
+from data.brokers import Brokers
+from data.database import engine, migrate
+from data.tables import dead_letters
+from data.topics import Topics
+from stream_app.dead_letter_publisher import DeadLetterPublisher
+from stream_app.lane import Lane, Shared
+from stream_app.metrics import Metrics
+from tests.support.change_topic import ChangeTopic
+from tests.support.world import Record, logs
+from tests.unit.stream_app.test_processor import model, tick, transaction
+
+NOBODY = Brokers("127.0.0.1:1")
+TOPICS = Topics("transactions", "changes", "segments", "dead-letters", "drift")
+RECORDS = logs([transaction(1, 0), transaction(2, 3, customer="d"), tick(30), tick(200)], 1)[0]
+LATER = logs([*(tick(1) for _ in RECORDS), transaction(3, 201, customer="e"), tick(400)], 1)[0][len(RECORDS) :]
+
+
+@pytest.fixture
+def database(database_url: str) -> str:
+    migrate(database_url)
+    registry.register(engine(database_url), model())
+    return database_url
+
+
+@asynccontextmanager
+async def running(
+    database: str, topic: ChangeTopic, read_from: Callable[[int], Awaitable[None]]
+) -> AsyncIterator[Lane]:
+    """A lane that has claimed its partition; no broker has a topic for its dead letters."""
+    shared = Shared(
+        database_url=database,
+        log_id="log",
+        owner="me",
+        currency="GBP",
+        batch_size=500,
+        stand_back_seconds=0.2,
+        open_writer=topic.writer,  # type: ignore[arg-type]
+        open_dead_letters=partial(DeadLetterPublisher, NOBODY, TOPICS, "log"),
+        metrics=Metrics(),
+        partition_of=lambda _: 0,
+        is_gap=lambda *_: False,
+    )
+    lane = Lane(shared, 0, read_from)
+    task = asyncio.create_task(lane.run())
+    await asyncio.wait_for(lane.claimed.wait(), 10)
+    yield lane
+    lane.stop()
+    await task
+    await lane.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def committed(database: str) -> tuple[int, int]:
+    """The next offset, and how many changes there are."""
+    with psycopg.connect(database) as connection:
+        row = connection.execute("SELECT next_offset, change_position FROM stream_progress").fetchone()
+        return (0, 0) if row is None else (row[0], row[1])
+
+
+async def anywhere(offset: int) -> None:
+    """The log can be read from any offset."""
+
+
+def test_a_claim_that_had_to_be_made_again_goes_on_publishing_after_a_fault_of_kafka(database: str) -> None:
+    topic, attempts = ChangeTopic(), count()
+
+    async def not_at_once(offset: int) -> None:
+        if next(attempts) == 0:
+            raise RuntimeError("no current assignment")
+
+    async def work() -> None:
+        async with running(database, topic, not_at_once) as lane:
+            lane.offer(RECORDS)
+            await until(lambda: committed(database)[0] == len(RECORDS))
+            await until(lambda: len(topic.rows) == committed(database)[1])
+            topic.fails = 1
+            lane.offer(LATER)
+            await until(lambda: committed(database)[0] == len(RECORDS + LATER))
+            await until(lambda: len(topic.rows) == committed(database)[1])
+
+    asyncio.run(work())
+    assert topic.positions == list(range(1, len(topic.rows) + 1))
+
+
+def test_a_lane_that_has_lost_its_claim_and_is_still_assigned_claims_again_and_publishes(database: str) -> None:
+    topic = ChangeTopic()
+
+    async def work() -> None:
+        async with running(database, topic, anywhere) as lane:
+            lane.offer(RECORDS)
+            await until(lambda: bool(topic.rows) and len(topic.rows) == committed(database)[1])
+            with psycopg.connect(database, autocommit=True) as connection:
+                connection.execute("UPDATE stream_progress SET epoch = epoch + 1")
+            topic.fails = 1
+            lane.offer(LATER)
+            await until(lambda: committed(database)[0] < len(RECORDS + LATER) and lane.position == len(RECORDS))
+            await until(lane.claimed.is_set)
+            lane.offer(LATER)
+            await until(lambda: committed(database)[0] == len(RECORDS + LATER))
+            await until(lambda: len(topic.rows) == committed(database)[1])
+
+    asyncio.run(work())
+    assert topic.positions == list(range(1, len(topic.rows) + 1))
+
+
+def test_a_dead_letter_topic_that_does_not_answer_holds_nothing_up_and_nothing_is_forgotten(database: str) -> None:
+    topic = ChangeTopic()
+
+    async def work() -> None:
+        async with running(database, topic, anywhere) as lane:
+            lane.offer([Record(0, b"k", b"nonsense")])
+            await until(lambda: committed(database)[0] == 1)
+            await asyncio.sleep(0.5)
+            lane.offer([Record(record.offset + 1, record.key, record.value) for record in RECORDS])
+            await until(lambda: committed(database)[0] == 1 + len(RECORDS))
+
+    asyncio.run(work())
+    with engine(database).connect() as connection:
+        kept = connection.execute(select(func.count()).where(~dead_letters.c.published)).scalar_one()
+    assert kept == 1
+
+
+def test_nothing_is_skipped_where_another_offset_has_come_to_be_expected(database: str) -> None:
+    async def work() -> None:
+        async with running(database, ChangeTopic(), anywhere) as lane:
+            assert lane.offer(RECORDS) is None
+            assert not lane.skip(0, 100)
+            assert lane.position == len(RECORDS)
+            assert lane.skip(len(RECORDS), 100)
+            assert lane.position == 100
+
+    asyncio.run(work())

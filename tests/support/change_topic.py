@@ -1,0 +1,57 @@
+"""A partition of a change topic in memory, with writers that can be slow, and that Kafka can fail."""
+
+import threading
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import KafkaError, KafkaException
+
+from stream_app.changes import ChangeRow
+from stream_app.published import Published
+
+
+class ChangeTopic:
+    """What was published so far; ``fails`` is how often writing fails from now on."""
+
+    def __init__(self) -> None:
+        self.rows: list[ChangeRow] = []
+        self.fails = 0
+        self.may_write = threading.Event()
+        self.may_write.set()
+
+    @property
+    def positions(self) -> list[int]:
+        """Where what was published stands in the outbox."""
+        return [row.position for row in self.rows]
+
+    def writer(self, partition: int) -> "InMemoryWriter":
+        """A way in."""
+        return InMemoryWriter(self)
+
+
+class InMemoryWriter:
+    """Looks like :class:`stream_app.change_writer.ChangeWriter`."""
+
+    def __init__(self, topic: ChangeTopic) -> None:
+        self._topic = topic
+
+    def open(self) -> None:
+        """There is nobody to shut out."""
+
+    def last(self) -> Published | None:
+        """The change that was published last."""
+        return Published.by_row(self._topic.rows[-1]) if self._topic.rows else None
+
+    def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
+        """Publish, once that is allowed."""
+        self._topic.may_write.wait(10)
+        if self._topic.fails:
+            self._topic.fails -= 1
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker was restarted"))
+        self._topic.rows.extend(rows)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+        self._topic.may_write.set()
+
+    def discard(self) -> None:
+        """Nothing to forget."""
