@@ -10,7 +10,6 @@ tells, and what a writer had under way when it was lost may still arrive, and co
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 
 import msgspec
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -24,7 +23,8 @@ from stream_app.published import Published
 from stream_app.topic_end import last_record
 
 # A broker ends what a writer that has gone silent has under way after this long; whoever takes over does so at once.
-_TRANSACTION_MS = 30_000
+# While there is no broker, the librdkafka call that marks takes as long, whatever it is asked for.
+_TRANSACTION_MS = 10_000
 _SECONDS = 10.0
 _READ_SECONDS = 3.0
 _SLICE_SECONDS = 1.0
@@ -134,8 +134,8 @@ class ChangeWriter:
         assert self._marks is not None  # noqa: S101 - transactional
         words = msgspec.json.encode(Published.by_row(row)).decode()
         mark = TopicPartition(self._topics.changes, self._partition, row.position, metadata=words)
-        group = self._marks.consumer_group_metadata()
-        self._patiently(partial(self._producer.send_offsets_to_transaction, [mark], group))
+        self._raise_closed()
+        self._producer.send_offsets_to_transaction([mark], self._marks.consumer_group_metadata(), _SECONDS)
 
     def _send(self, topic: str, customer_id: str, event: bytes) -> None:
         assert self._producer is not None  # noqa: S101 - opened

@@ -90,12 +90,15 @@ class Relay:
             await self._moved.wait()
 
     async def close(self) -> None:
-        """Stop, wherever it stands."""
+        """Stop, wherever it stands.
+
+        A call that waits for a broker that is away is left behind: whoever opens the next writer shuts its writer out.
+        """
         self._task.cancel()
         self._writer.close()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
-        await self._in_thread(self._writer.discard)
+        self._thread.submit(self._writer.discard)
         self._thread.shutdown(wait=False)
         await self._store.close()
 

@@ -13,7 +13,7 @@ from stream_app.step import Progress
 from tests.support.change_topic import ChangeTopic
 
 CLAIM = Progress(0, "log", 0, 1, 0, "m", 0, 0, 0)
-QUEUED = 100
+QUEUED, AT_ONCE = 100, 40
 
 
 class Outbox:
@@ -54,6 +54,7 @@ def relaying(
     outbox, topic = Outbox(), ChangeTopic()
     monkeypatch.setattr(relay, "PartitionStore", outbox)
     monkeypatch.setattr(relay, "_QUEUED_ROWS", QUEUED)
+    monkeypatch.setattr(relay, "_ROWS", AT_ONCE)
 
     async def run() -> None:
         running = Relay("", CLAIM, {}, topic.writer, lambda *_: None)  # type: ignore[arg-type]
@@ -75,7 +76,7 @@ def test_changes_that_found_no_room_are_published_before_those_that_did_later(mo
         running.offer(outbox.commit(QUEUED + 1))
         running.offer(outbox.commit(10))
         topic.may_write.set()
-        while running.published < QUEUED:
+        while running.published < AT_ONCE:
             await asyncio.sleep(0)
         running.offer(outbox.commit(10))
 
