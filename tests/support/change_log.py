@@ -1,9 +1,12 @@
 """A partition's changes without end, and a process of its own that publishes them until it is killed."""
 
+import contextlib
 import random
 from datetime import UTC, datetime, timedelta
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
+
+from confluent_kafka import KafkaException
 
 from data.partitions import partition_of
 from models.units import to_micros
@@ -40,11 +43,16 @@ def reached(writer: ChangeWriter) -> int:
 
 
 def keep_writing(folder: Path, begins: "Synchronized[int]") -> None:
-    """Go on behind what is in the topic, whose position ``begins`` is told, with transactions of all sizes."""
-    writer = opened(Settings(state_dir=folder))
-    begins.value = position = reached(writer)
-    sizes = random.Random(position)
+    """Go on behind what is in the topic, whose position ``begins`` is told, with transactions of all sizes.
+
+    After a fault of Kafka it starts over, as a relay does.
+    """
+    settings, sizes = Settings(state_dir=folder), random.Random()
     while True:
-        rows = [change(position + 1 + n) for n in range(sizes.choice([1, 3, 50, 700]))]
-        writer.write(rows, PERSONAS)
-        position += len(rows)
+        with contextlib.suppress(KafkaException):
+            writer = opened(settings)
+            begins.value = position = reached(writer)
+            while True:
+                rows = [change(position + 1 + n) for n in range(sizes.choice([1, 3, 50, 700]))]
+                writer.write(rows, PERSONAS)
+                position += len(rows)
