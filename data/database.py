@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError
 
 from data import roles
 
@@ -19,14 +18,30 @@ def engine(database_url: str) -> Engine:
     Raises
     ------
     ValueError
-        If the URL is of another database. The message leaves the URL out: it may hold a password.
+        If :func:`parsed` does.
+    """
+    return create_engine(parsed(database_url), pool_pre_ping=True)
+
+
+def parsed(database_url: str) -> URL:
+    """The parts of a ``postgresql://`` URL.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or of another database. The message leaves the URL out: it may hold a password.
     """
     for prefix in _PLAIN:
         if database_url.startswith(prefix):
             database_url = _DRIVER + database_url.removeprefix(prefix)
     if not database_url.startswith(_DRIVER):
         raise ValueError("the database URL must begin with postgresql://")
-    return create_engine(database_url, pool_pre_ping=True)
+    try:
+        return make_url(database_url)
+    except (ArgumentError, ValueError):
+        # What SQLAlchemy and Python say quotes what may be a part of the password.
+        reason = "the database URL must be postgresql://user:password@host:port/database, each percent-encoded"
+        raise ValueError(reason) from None
 
 
 def migrate(database_url: str) -> list[roles.Role]:
@@ -34,6 +49,10 @@ def migrate(database_url: str) -> list[roles.Role]:
 
     Returns the roles that are missing because we may not make any.
     """
+    # Only who migrates waits for Alembic to be imported.
+    from alembic import command
+    from alembic.config import Config
+
     connected = engine(database_url)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))

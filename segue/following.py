@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from data import progress, registry
 from data.database import engine
 from data.events import SegmentChange, SegmentChanged
-from data.log import LogError
+from data.log import UnreachableError
 from data.tables import segment_changes
 from segue.settings import Settings
 from stream_app.change_events import change_event
@@ -58,7 +58,8 @@ def topic(settings: Settings, follow: bool) -> Iterator[bytes]:
     try:
         metadata = consumer.list_topics(settings.changes_topic, timeout=10)
     except KafkaException as error:
-        raise LogError(f"can't reach a broker at {settings.brokers}: {error.args[0].str()}") from error
+        reason = f"can't reach a broker at {settings.brokers}: {error.args[0].str()}"
+        raise UnreachableError(f"{reason}; set SEGUE_BOOTSTRAP_SERVERS, or start `segue up`") from error
     open_partitions = set(metadata.topics[settings.changes_topic].partitions)
     consumer.assign([TopicPartition(settings.changes_topic, number, OFFSET_BEGINNING) for number in open_partitions])
     while follow or open_partitions:

@@ -10,10 +10,11 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from data.brokers import Brokers, Mechanism, Protocol
+from data.database import parsed
 from data.topics import Topics
 
 STACK_FILE = "stack.json"
@@ -158,6 +159,13 @@ class Settings(BaseSettings):
     def datasets_dir(self) -> Path:
         """Where downloaded datasets are kept."""
         return self.state_dir / "datasets"
+
+    @field_validator("database_url", "dashboard_database_url")
+    @classmethod
+    def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            parsed(url.get_secret_value())
+        return url
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from batch.fit import FitError
 from data.cells import DataError
-from data.log import LogError
+from data.log import LogError, UnreachableError
 from data.record_writer import WriteError
 from data.replay_control import ReplayControlError
 from data.webhooks import TakenOverError
@@ -34,8 +34,9 @@ from segue.cli import (
     webhook_commands,
 )
 from segue.cli.console import words
-from segue.settings import bad_setting
+from segue.settings import Settings, bad_setting
 from segue.soak.storm import SoakError
+from segue.stack.found import missing
 from segue.stack.stack import StackError
 from segue.webhooks.endpoint import WebhookError
 
@@ -99,10 +100,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
+    except UnreachableError as error:
+        _complain(f"{error}{_no_stack()}")
     except _EXPECTED as error:
         _complain(str(error))
     except OperationalError as error:
-        _complain(f"can't reach Postgres ({_first_line(error.orig)}); set SEGUE_DATABASE_URL, or start `segue up`")
+        reason = f"can't reach Postgres ({_first_line(error.orig)}); set SEGUE_DATABASE_URL, or start `segue up`"
+        _complain(f"{reason}{_no_stack()}")
     except ProgrammingError as error:
         _complain(f"Postgres refuses ({_first_line(error.orig)}); is the schema there? Run `segue migrate`")
     except ValidationError as error:
@@ -116,6 +120,12 @@ def main() -> None:
 def _complain(reason: str) -> None:
     words.print(Text.assemble(("error: ", "bold red"), reason), soft_wrap=True)
     sys.exit(1)
+
+
+def _no_stack() -> str:
+    """That no stack runs where commands look for one, if so: whoever is in another folder than they think sees it."""
+    reason = missing(Settings().state_dir)
+    return "" if reason is None else f" ({reason})"
 
 
 def _first_line(error: object) -> str:

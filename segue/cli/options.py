@@ -49,7 +49,7 @@ Broker = Annotated[
     typer.Option(help="The broker to start: `embedded` (in memory, needs nothing) or `apache` (needs Java and Maven)."),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="How many workers share the partitions.")]
-StateDir = Annotated[Path, typer.Option(help="Where the local stack keeps its data.")]
+StateDir = Annotated[Path, typer.Option(envvar="SEGUE_STATE_DIR", help="Where the local stack keeps its data.")]
 MaxLag = Annotated[int, typer.Option(min=1, help="Hold back while the worker is more than this many records behind.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Drift = Annotated[bool, typer.Option("--drift", help="Start a drift observer too: `segue drift status` shows it.")]

@@ -1,5 +1,6 @@
 """The command line as people meet it: help worth reading, and errors that are one line and say what to do."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,10 +26,10 @@ def _commands(group: click.Group, path: Command = ()) -> Iterator[tuple[Command,
 COMMANDS = dict(_commands(typer.main.get_command(app)))  # type: ignore[arg-type]
 
 
-def segue(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "segue", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+def segue(*arguments: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")} | variables
+    command = [sys.executable, "-m", "segue", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -69,6 +70,26 @@ def test_an_error_is_one_line_that_says_what_to_do(arguments: Command, hint: str
     assert said.count("error: ") == 1
     assert "Traceback" not in said
     assert hint in said
+
+
+def test_every_command_finds_its_state_folder_in_the_same_way() -> None:
+    options = [each for command in COMMANDS.values() for each in command.params if each.name == "state_dir"]
+    assert len(options) == 3
+    assert {option.envvar for option in options} == {"SEGUE_STATE_DIR"}
+
+
+@pytest.mark.parametrize("url", ["mysql://u:hush@h/d", "postgresql://u:hush@h:port/d", "hush"])
+def test_a_database_url_that_is_none_is_one_line_without_the_password(url: str, tmp_path: Path) -> None:
+    done = segue("status", folder=tmp_path, SEGUE_DATABASE_URL=url)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: SEGUE_DATABASE_URL: the database URL must be")
+    assert done.stderr.count("\n") == 1
+    assert "hush" not in done.stderr
+
+
+def test_who_reaches_nothing_learns_where_a_stack_was_looked_for(tmp_path: Path) -> None:
+    done = segue("status", folder=tmp_path, SEGUE_DATABASE_URL="postgresql://segue@127.0.0.1:1/segue")
+    assert f"(no stack runs in {tmp_path / '.segue'})" in done.stderr
 
 
 def test_a_speed_that_is_none_is_refused_with_examples(tmp_path: Path) -> None:
