@@ -1,12 +1,28 @@
 """What all sessions of the dashboard share: one connection pool, and what is known of the past."""
 
+from contextlib import suppress
+from threading import Thread
+from typing import NamedTuple
+
 import streamlit as st
 from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.queries.history import Memory
+from dashboard.queries.ledger_memory import LedgerMemory
+from dashboard.queries.reading import progress, reading
 from data import database
 
 CONNECT_TIMEOUT_SECONDS = 5
+#: Name of the thread that reads a long past before somebody opens the page that needs it.
+READ_AHEAD = "read-ahead"
+
+
+class Memories(NamedTuple):
+    """What all sessions remember of a database's past: its changes, and its ledger."""
+
+    history: Memory
+    ledger: LedgerMemory
 
 
 @st.cache_resource(show_spinner=False)
@@ -24,7 +40,21 @@ def engine(database_url: str) -> Engine:
     return database.engine(url.render_as_string(hide_password=False))
 
 
+def memory(engine: Engine) -> Memories:
+    """What is remembered of the database behind an engine."""
+    return _memories(engine.url.render_as_string(hide_password=False), engine)
+
+
 @st.cache_resource(show_spinner=False)
-def memory(database_url: str) -> Memory:
-    """What all sessions remember of a database's past."""
-    return Memory()
+def _memories(database_url: str, _engine: Engine) -> Memories:
+    memories = Memories(Memory(), LedgerMemory())
+    Thread(target=_read_ahead, args=(_engine, memories), name=READ_AHEAD, daemon=True).start()
+    return memories
+
+
+def _read_ahead(engine: Engine, memories: Memories) -> None:
+    """The ledger takes a second to add up at a million transactions; pages do without this where it fails."""
+    with suppress(SQLAlchemyError), reading(engine) as connection:
+        now = progress(connection)
+        if now.event_time is not None:
+            memories.ledger.read(connection, now)

@@ -1,6 +1,7 @@
 """What the data page asks: the ledger of what has been streamed, added up by month, country, basket and cohort.
 
-Only whole event days count. So the answer for an event day is always the same, and a page asks once for each.
+Only whole event days count. Months add up: those that event time has left behind are remembered
+(:mod:`dashboard.queries.ledger_memory`), so that a page asks for the open one.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     Integer,
+    and_,
     cast,
     func,
     literal,
@@ -66,21 +68,25 @@ class Ledger:
     cohorts: pd.DataFrame
 
 
-def midnight(event_time: datetime) -> datetime:
-    """The midnight (UTC) at which the event day began."""
-    return event_time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def ledger(connection: Connection, until: datetime, known: Ledger | None = None) -> Ledger | None:
+    """The ledger of the event days before a midnight; None where there is no transaction in them.
 
-
-def ledger(connection: Connection, until: datetime) -> Ledger | None:
-    """The ledger of the event days before a :func:`midnight`; None where there is no transaction in them."""
-    first = connection.scalar(select(func.min(_t.occurred_at)))
+    ``known`` is the ledger up to the start of a month, which is not read again.
+    """
+    first = connection.scalar(select(func.min(_t.occurred_at))) if known is None else known.months[0]
     if first is None or first >= until:
         return None
     months = month_starts(first, until)
-    sums, spread = revenue(connection, months, until), baskets(connection, until)
+    since, watched = months[0] if known is None else known.until, months[-COHORTS:]
+    sums, spread = revenue(connection, months, since, until), baskets(connection, since, until)
     buyers = connection.execute(select(func.count()).where(_c.first_purchase_at < until)).scalar_one()
-    watched = months[-COHORTS:]
-    return Ledger(until, months, buyers, sums, spread, watched, cohorts(connection, watched, until))
+    bought = cohorts(connection, watched, since, until)
+    if known is not None:
+        sums = pd.concat([known.revenue, sums], ignore_index=True)
+        spread = pd.concat([known.baskets, spread]).groupby("lower", as_index=False).sum()
+        bought = pd.concat([known.cohorts, bought], ignore_index=True)
+    bought = bought[(bought["cohort"] >= watched[0]) & (bought["month"] >= watched[0])]
+    return Ledger(until, months, buyers, sums, spread, watched, bought)
 
 
 def month_starts(first: datetime, until: datetime) -> list[datetime]:
@@ -91,44 +97,42 @@ def month_starts(first: datetime, until: datetime) -> list[datetime]:
     return [start for start in starts if start < until]
 
 
-def revenue(connection: Connection, months: list[datetime], until: datetime) -> pd.DataFrame:
+def revenue(connection: Connection, months: list[datetime], since: datetime, until: datetime) -> pd.DataFrame:
     """Sales and returns by month and country, in one scan of the ledger."""
     number = _month(_t.occurred_at, months)
     sale = _t.kind == "sale"
     count = func.count().filter(sale).label("sales"), func.count().filter(~sale).label("returns")
     money = func.coalesce(func.sum(_t.amount).filter(sale), 0), func.coalesce(func.sum(_t.amount).filter(~sale), 0)
     query = select(number, _t.country, *count, money[0].label("sold"), money[1].label("returned"))
-    rows = frame(connection, query.where(_t.occurred_at < until).group_by(number, _t.country))
+    rows = frame(connection, query.where(_between(since, until)).group_by(number, _t.country))
     floats = {name: rows[name].astype("float64") for name in ("sold", "returned")}
     return _with_months(rows, months, "month").assign(**floats)
 
 
-def baskets(connection: Connection, until: datetime) -> pd.DataFrame:
+def baskets(connection: Connection, since: datetime, until: datetime) -> pd.DataFrame:
     """How many sales have which value, by :data:`BASKETS`."""
     amount = cast(_t.amount, Double)
     query = select(_bin(amount, BASKETS), func.count().label("sales"), func.sum(amount).label("sold"))
-    rows = frame(connection, query.where(_t.kind == "sale", _t.occurred_at < until).group_by("bin").order_by("bin"))
+    rows = frame(connection, query.where(_t.kind == "sale", _between(since, until)).group_by("bin").order_by("bin"))
     return _with_lower(rows, BASKETS)
 
 
-def cohorts(connection: Connection, months: list[datetime], until: datetime) -> pd.DataFrame:
-    """How many of those who first bought in one of :data:`COHORTS` months at most bought in it and each later one.
+def cohorts(connection: Connection, months: list[datetime], since: datetime, until: datetime) -> pd.DataFrame:
+    """How many of those who first bought in one of ``months`` bought in each of them that begins at ``since`` or later.
 
     A customer's months are the bits of one number, which takes a third of the time that a row for each of them does.
     """
-    since = months[0]
     bit = cast(1, BigInteger).op("<<")(_month(_t.occurred_at, months) - 1)
     bought = (
         select(_t.customer_id, func.bit_or(bit).label("bits"))
-        .where(_t.kind == "sale", _t.occurred_at >= since, _t.occurred_at < until)
+        .where(_t.kind == "sale", _between(max(since, months[0]), until))
         .group_by(_t.customer_id)
         .subquery()
     )
     counts = [func.sum(bought.c.bits.op(">>")(place).op("&")(1)).label(str(place)) for place in range(len(months))]
-    query = select(_month(_c.first_purchase_at, months).label("cohort"), *counts).where(_c.first_purchase_at >= since)
-    rows = frame(
-        connection, query.join_from(bought, customers, bought.c.customer_id == _c.customer_id).group_by("cohort")
-    )
+    query = select(_month(_c.first_purchase_at, months).label("cohort"), *counts)
+    query = query.join_from(bought, customers, bought.c.customer_id == _c.customer_id)
+    rows = frame(connection, query.where(_c.first_purchase_at >= months[0]).group_by("cohort"))
     long = rows.melt("cohort", var_name="month", value_name="customers").astype("int64")
     long = long[long["customers"] > 0].assign(month=lambda each: each["month"] + 1)
     return _with_months(_with_months(long, months, "cohort"), months, "month")
@@ -147,6 +151,10 @@ def distributions(connection: Connection, model: SegmentModel, event_time: datet
         rows = frame(connection, query.group_by("bin").order_by("bin"))
         parts.append(_with_lower(rows, edges).assign(measure=name))
     return pd.concat(parts, ignore_index=True)
+
+
+def _between(since: datetime, until: datetime) -> ColumnElement[bool]:
+    return and_(_t.occurred_at >= since, _t.occurred_at < until)
 
 
 def _month(moment: ColumnElement[datetime], months: list[datetime]) -> ColumnElement[int]:

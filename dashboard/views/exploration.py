@@ -1,15 +1,14 @@
 """The data page: what has been streamed so far, as an analyst looks at it before any segment."""
 
-from datetime import datetime
 from functools import partial
 from html import escape
 from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from dashboard import blocks, style
+from dashboard import blocks, connection, style
 from dashboard.charts import base
 from dashboard.charts import exploration as charts
 from dashboard.queries import exploration as queries
@@ -20,8 +19,6 @@ from dashboard.views.page import Moment
 NOTE = "What has been streamed so far: revenue, countries, who comes back, what is returned, and how customers spread."
 MOST_COUNTRIES = 12
 REST = "data_rest"
-# A ledger that was begun anew must not look like the old one for ever.
-KEPT = "10m"
 
 
 class Measure(NamedTuple):
@@ -46,16 +43,11 @@ def show(engine: Engine) -> None:
     page.show(engine, "Data", NOTE, partial(_draw, engine))
 
 
-@st.cache_data(max_entries=8, ttl=KEPT, show_spinner="Adding up the ledger …")
-def _ledger(_connection: Connection, database: str, day: datetime) -> Ledger | None:
-    """The ledger of whole event days, for everybody who looks at the same database on the same event day."""
-    return queries.ledger(_connection, day)
-
-
 def _draw(engine: Engine, moment: Moment) -> None:
     now = moment.progress.event_time
     assert now is not None  # noqa: S101 - the page is drawn where there is an event time only
-    ledger = _ledger(moment.connection, engine.url.render_as_string(), queries.midnight(now))
+    with st.spinner("Adding up the ledger …"):
+        ledger = connection.memory(engine).ledger.read(moment.connection, moment.progress)
     if ledger is None:
         st.html('<div class="sg-note">The first event day is not over yet: this page counts whole days only.</div>')
         return

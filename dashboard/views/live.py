@@ -93,7 +93,7 @@ def _choice() -> Choice:
 
 def _refresh(engine: Engine) -> None:
     choice = _choice()
-    memory = connection.memory(engine.url.render_as_string())
+    memory = connection.memory(engine).history
     try:
         snapshot = read(engine, memory, choice)
     except (SQLAlchemyError, ModelError) as error:

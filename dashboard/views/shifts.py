@@ -37,7 +37,7 @@ def show(engine: Engine) -> None:
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
-    history = connection.memory(engine.url.render_as_string()).read(moment.connection, moment.progress)
+    history = connection.memory(engine).history.read(moment.connection, moment.progress)
     if history.empty:
         st.html(blocks.nobody("Nobody has entered a segment yet."))
         return

@@ -61,7 +61,7 @@ def _lately(engine: Engine, moment: Moment, slips: Slips, horizon: int) -> str:
     since = flows.window_start(slips.now, horizon)
     if since is None or slips.worth or slips.countries:
         return ""
-    history = connection.memory(engine.url.render_as_string()).read(moment.connection, moment.progress)
+    history = connection.memory(engine).history.read(moment.connection, moment.progress)
     number = flows.moves(flows.between(history, since), slips.pairs, "decay")
     return f"Time alone made {many(number, 'such move')} in the last {many(horizon, 'event day')}."
 

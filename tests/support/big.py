@@ -46,6 +46,7 @@ SELECT 'c' || customer, 't' || step, CAST(:now AS timestamptz) - random() * CAST
     CASE WHEN step % 6 = 0 THEN 'return' ELSE 'sale' END, (1 + random() * 500)::numeric(18, 4),
     (ARRAY['United Kingdom', 'United Kingdom', 'United Kingdom', 'Germany', 'France', 'EIRE'])[1 + customer % 6]
 FROM generate_series(1, :transactions / :customers) step, generate_series(1, :customers) customer
+ORDER BY 3
 """
 _PROGRESS = """
 INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, event_time, model_version, change_position,

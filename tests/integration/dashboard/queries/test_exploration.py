@@ -12,6 +12,7 @@ from batch.explore.cohorts import retention as retention_of
 from batch.explore.revenue import by_country as country_oracle
 from batch.profiles import profiles_as_of
 from dashboard.charts import exploration as charts
+from dashboard.flows import midnight
 from dashboard.queries import exploration as queries
 from dashboard.queries.exploration import Ledger
 from dashboard.queries.reading import reading
@@ -49,7 +50,7 @@ def shop(engine: Engine, model: SegmentModel, streamed: pd.DataFrame) -> Engine:
 @pytest.fixture
 def ledger(shop: Engine) -> Ledger:
     with reading(shop) as connection:
-        found = queries.ledger(connection, queries.midnight(EVENT_TIME))
+        found = queries.ledger(connection, midnight(EVENT_TIME))
     assert found is not None
     return found
 
@@ -87,7 +88,7 @@ def test_who_comes_back_is_what_the_report_says(ledger: Ledger, before: pd.DataF
 def test_cohorts_before_the_watched_months_are_left_out(shop: Engine, before: pd.DataFrame) -> None:
     watched = queries.month_starts(datetime(2010, 10, 5, tzinfo=UTC), UNTIL)
     with reading(shop) as connection:
-        found = queries.cohorts(connection, watched, UNTIL)
+        found = queries.cohorts(connection, watched, watched[0], UNTIL)
     active = active_by_cohort(before).tz_localize("UTC").loc["2010-10":]
     ours = charts.retention(found, watched)
     pd.testing.assert_series_equal(ours[1], retention_of(active)[1], check_names=False, check_freq=False)
@@ -122,8 +123,8 @@ def test_customers_spread_as_their_profiles_do(shop: Engine, model: SegmentModel
 def test_before_the_first_day_is_over_there_is_no_ledger(shop: Engine, before: pd.DataFrame) -> None:
     first = before["occurred_at"].min()
     with reading(shop) as connection:
-        assert queries.ledger(connection, queries.midnight(first)) is None
-        assert queries.ledger(connection, queries.midnight(first + pd.Timedelta(days=1))) is not None
+        assert queries.ledger(connection, midnight(first)) is None
+        assert queries.ledger(connection, midnight(first + pd.Timedelta(days=1))) is not None
 
 
 def test_without_a_transaction_there_is_no_ledger(engine: Engine) -> None:
