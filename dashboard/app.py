@@ -55,12 +55,16 @@ def main() -> None:
             partial(entry.show, engine),
             title=entry.title,
             icon=f":material/{entry.icon}:",
-            url_path=entry.path,
+            url_path=entry.path if entry is not PAGES[0] else "home",
             default=entry is PAGES[0],
         )
         for entry in PAGES
     ]
-    st.navigation(pages, position="top").run()
+    # The first page has the root for its address, whatever its path; who asks for it by its name gets there, too.
+    by_name = st.Page(
+        partial(st.switch_page, pages[0]), title=PAGES[0].title, url_path=PAGES[0].path, visibility="hidden"
+    )
+    st.navigation([*pages, by_name], position="top").run()
 
 
 main()

@@ -104,9 +104,6 @@ def test_the_numbers_move_with_the_replay_and_are_those_in_postgres(shop: Shop) 
 
 
 def _address(shop: Shop, path: str) -> str:
-    if path == "live":
-        # The first page has the address of the whole.
-        return ""
     return f"{path}?customer={shop.customer}" if path in {"customer", "simulator"} else path
 
 
