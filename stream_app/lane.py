@@ -21,7 +21,7 @@ from stream_app.dead_letter_publisher import DeadLetterPublisher
 from stream_app.decode import Batch, DeadLetter, LogRecord
 from stream_app.inbox import Inbox
 from stream_app.metrics import Metrics
-from stream_app.relay import Relay
+from stream_app.relay import LastEvent, Relay
 from stream_app.step import Progress, take_step
 from stream_app.store import FencedError, PartitionStore
 
@@ -49,6 +49,7 @@ class Shared:
     batch_size: int
     stand_back_seconds: float
     open_writer: Callable[[int], ChangeWriter]
+    last_event: LastEvent
     open_dead_letters: Callable[[int], DeadLetterPublisher]
     metrics: Metrics
     partition_of: Callable[[str], int]
@@ -236,7 +237,12 @@ class Lane:
         if self._relay is None:
             shared = self._shared
             self._relay = Relay(
-                shared.database_url, self._progress, self._personas, shared.open_writer, self._metrics.published
+                shared.database_url,
+                self._progress,
+                self._personas,
+                shared.open_writer,
+                shared.last_event,
+                self._metrics.published,
             )
         self._relay.reach(self._progress.change_position)
         self._dead_letters.publish(await self._unpublished_dead_letters())

@@ -1,21 +1,23 @@
 """A partition's relay: what Postgres says has changed reaches the change topic, in order and exactly once.
 
-The outbox in Postgres is the truth about what there is to publish, Kafka about what has been. The relay opens a
-writer, which shuts out every other one, asks it which change was published last, and goes on from there; whatever goes
+The outbox in Postgres is the truth about what there is to publish, the change topic about what has been. The relay
+opens a writer, which shuts out every other one, looks where the topic ends, and goes on from there; whatever goes
 wrong, it starts over. Usually it is handed what it publishes; what it was not handed it reads from the outbox.
 """
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
+import msgspec
 import structlog
 
+from data.events import SegmentChanged
 from stream_app.change_writer import ChangeWriter
 from stream_app.changes import ChangeRow
 from stream_app.step import Progress
@@ -24,6 +26,10 @@ from stream_app.store import FencedError, PartitionStore
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+#: The last change in a partition of the change topic, as it was published; None if there is none.
+LastEvent = Callable[[int], Awaitable[bytes | None]]
+
+_decode = msgspec.json.Decoder(SegmentChanged).decode
 
 _ROWS = 5_000
 _QUEUED_ROWS = 50_000
@@ -34,7 +40,8 @@ _LONGEST_WAIT_SECONDS = 2.0
 class Relay:
     """Publishes a partition's changes for as long as the claim that it was made for holds.
 
-    ``published`` is the position of the last change that is in the topic; ``personas`` names segments by id.
+    ``published`` is the position of the last change that is in the topic; ``personas`` names segments by id;
+    ``last_event`` looks where the topic ends.
     """
 
     def __init__(
@@ -43,11 +50,13 @@ class Relay:
         claim: Progress,
         personas: Mapping[str, str],
         open_writer: Callable[[int], ChangeWriter],
+        last_event: LastEvent,
         on_published: Callable[[int, int], None],
     ) -> None:
         self._claim = claim
         self._personas = personas
         self._new_writer = open_writer
+        self._last_event = last_event
         self._on_published = on_published
         self._log = log.bind(partition=claim.partition)
         self._store = PartitionStore(database_url, claim.partition)
@@ -132,12 +141,13 @@ class Relay:
         tell("publishing", position=self.published, known=known)
 
     async def _published(self) -> int:
-        last = await self._in_thread(self._writer.last)
-        if last is None:
+        event = await self._last_event(self._claim.partition)
+        if event is None:
             return self.published
+        last = _decode(event).data
         position = await self._store.position(last)
         if position is None:
-            self._log.warning("the change published last is not in Postgres", customer=last.customer_id)
+            self._log.warning("the change topic ends with a change that is not in Postgres", customer=last.customer_id)
             return self.published
         return position
 

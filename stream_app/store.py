@@ -14,6 +14,7 @@ import numpy as np
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
+from data.events import SegmentChange
 from models.segment_model import SegmentModel, from_json, to_json
 from models.units import Ints, from_micros, to_micros
 from stream_app import statements as sql
@@ -21,7 +22,6 @@ from stream_app.arrays import moments, register
 from stream_app.changes import ChangeRow
 from stream_app.columns import LONG_AGO, Profiles, SegmentNames
 from stream_app.decode import Batch, DeadLetter
-from stream_app.published import Published
 from stream_app.step import LedgerContent, LedgerKey, Progress, Step, Stored
 
 _SESSION: dict[str, Any] = {
@@ -205,14 +205,14 @@ class PartitionStore:
             await self._cursor.execute(sql.OUTBOX, {"partition": self._partition, "after": after, "limit": limit})
             return [ChangeRow(*row) for row in await self._cursor.fetchall()]
 
-    async def position(self, change: Published) -> int | None:
+    async def position(self, change: SegmentChange) -> int | None:
         """Where a change stands in the partition's outbox; None if it is not there, or another one."""
         parameters = {
             "partition": self._partition,
             "customer_id": change.customer_id,
             "sequence": change.sequence,
             "effective_at": change.effective_at,
-            "to_segment": change.to_segment,
+            "to_segment": change.to.id,
         }
         async with self._connection.transaction():
             row = await (await self._connection.execute(sql.POSITION, parameters)).fetchone()

@@ -1,63 +1,160 @@
-"""The last change in a partition of the change topic: where publishing has come to on a broker without transactions.
+"""Where publishing has come to: the last committed record of a partition, as the log itself tells.
 
-Where there are transactions nothing of the kind is needed, and it would not do: whether the records at the end of a
-partition count depends on how a transaction ended, and readers have been seen to take an aborted one for committed.
+Kafka writes into the log how a transaction ended: a mark behind its records. Reading everything, marks and all, and
+looking for them leaves nothing to anybody else's judgement. A consumer of committed records is told by the broker which
+ones were aborted, and in a storm one was seen to take an aborted record for the last one.
 """
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import LeaderNotAvailableError, for_code
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.record.control_record import COMMIT_MARKER, ControlRecord
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
 
 from data.brokers import Brokers
 
-_SECONDS = 3.0
+_REQUEST_MS = 5_000
+_WAIT_MS = 100
+_BYTES = 1024 * 1024
 _FIRST_LOOK_BACK = 64
+_EVERYTHING = 0
+_EARLIEST, _LATEST = -2, -1
 
 
-def last_record(brokers: Brokers, topic: str, partition: int) -> bytes | None:
-    """The value of the last record of a partition; None if there is none.
+class UndecidedError(RuntimeError):
+    """The log does not say yet how a transaction ended that is in it."""
+
+
+class Record(Protocol):
+    """A record of a batch."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Batch(Protocol):
+    """Records that a producer sent together, or a mark that the broker wrote."""
+
+    producer_id: int
+    is_transactional: bool
+    is_control_batch: bool
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records."""
+
+
+class Committed:
+    """The last committed record of the batches that were added, in the order of the log."""
+
+    def __init__(self) -> None:
+        self._last: tuple[int, bytes | None] = (-1, None)
+        self._undecided: dict[int, tuple[int, bytes | None]] = {}
+
+    def add(self, batch: Batch) -> None:
+        """The next batch."""
+        *_, last = batch
+        if batch.is_control_batch:
+            found = self._undecided.pop(batch.producer_id, None)
+            if found is not None and ControlRecord.parse(last.key or b"") == COMMIT_MARKER:
+                self._last = max(self._last, found, key=lambda each: each[0])
+        elif batch.is_transactional:
+            self._undecided[batch.producer_id] = (last.offset, last.value)
+        else:
+            self._last = (last.offset, last.value)
+
+    def last(self) -> bytes | None:
+        """Its value; None if there is none.
+
+        Raises
+        ------
+        UndecidedError
+            If a transaction has no end yet.
+        """
+        if self._undecided:
+            raise UndecidedError("a transaction is under way in the change topic")
+        return self._last[1]
+
+
+async def last_committed(brokers: Brokers, topic: str, partition: int) -> bytes | None:
+    """The value of the last committed record of a partition; None if there is none.
 
     Raises
     ------
-    KafkaException
+    UndecidedError
+        If a transaction has no end yet.
+    aiokafka.errors.KafkaError
         If the broker can't be reached.
     """
-    consumer = Consumer(
-        {
-            **brokers.config,
-            "group.id": "segue-change-writer",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            # The embedded broker makes topics when somebody asks for them.
-            "allow.auto.create.topics": True,
-            "fetch.wait.max.ms": 10,
-        }
+    client = AIOKafkaClient(
+        bootstrap_servers=brokers.servers.split(","),
+        client_id="segue-topic-end",
+        request_timeout_ms=_REQUEST_MS,
+        security_protocol=brokers.protocol,
+        ssl_context=brokers.tls(),
+        sasl_mechanism=brokers.mechanism,
+        sasl_plain_username=brokers.username,
+        sasl_plain_password=brokers.password,
     )
     try:
-        consumer.list_topics(topic, timeout=_SECONDS)
-        place = TopicPartition(topic, partition)
-        low, high = consumer.get_watermark_offsets(place, timeout=_SECONDS)
+        await client.bootstrap()
+        await client.set_topics([topic])
+        return await _Partition(client, topic, partition).last_committed()
+    finally:
+        await client.close()
+
+
+class _Partition:
+    """Reads a partition from its leader."""
+
+    def __init__(self, client: AIOKafkaClient, topic: str, partition: int) -> None:
+        self._client, self._topic, self._partition = client, topic, partition
+
+    async def last_committed(self) -> bytes | None:
+        """Look back further and further; marks take offsets, too."""
+        low, high = await self._reach(_EARLIEST), await self._reach(_LATEST)
         back = _FIRST_LOOK_BACK
         while True:
             start = max(low, high - back)
-            found = _last_between(consumer, topic, partition, start, high)
+            found = await self._between(start, high)
             if found is not None or start == low:
                 return found
             back *= 8
-    finally:
-        consumer.close()
 
+    async def _between(self, start: int, end: int) -> bytes | None:
+        committed, position = Committed(), start
+        while position < end:
+            for batch in await self._batches(position):
+                if batch.base_offset < end:
+                    committed.add(batch)
+                position = max(position, batch.next_offset)
+        return committed.last()
 
-def _last_between(consumer: Consumer, topic: str, partition: int, start: int, end: int) -> bytes | None:
-    found: bytes | None = None
-    consumer.assign([TopicPartition(topic, partition, start)])
-    while True:
-        message = consumer.poll(_SECONDS)
-        if message is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the broker does not answer"))
-        error = message.error()
-        if error is None:
-            found = message.value()
-        elif error.code() != KafkaError._PARTITION_EOF:
-            if not error.retriable():
-                raise KafkaException(error)
-        elif (message.offset() or 0) >= end:
-            return found
+    async def _batches(self, offset: int) -> list[Any]:
+        asked = [(self._topic, [(self._partition, offset, _BYTES)])]
+        answer = await self._send(FetchRequest(_WAIT_MS, 1, _BYTES, _EVERYTHING, asked))
+        ((_, ((_, error, *_, data),)),) = answer.topics
+        if error:
+            raise for_code(error)(f"reading {self._topic}-{self._partition}")
+        records, batches = MemoryRecords(data), []
+        while records.has_next():
+            batches.append(records.next_batch())
+        return batches
+
+    async def _reach(self, which: int) -> int:
+        answer = await self._send(OffsetRequest(-1, _EVERYTHING, [(self._topic, [(self._partition, which)])]))
+        ((_, ((_, error, _, offset),)),) = answer.topics
+        if error:
+            raise for_code(error)(f"the ends of {self._topic}-{self._partition}")
+        return int(offset)
+
+    async def _send(self, request: Any) -> Any:
+        leader = self._client.cluster.leader_for_partition(TopicPartition(self._topic, self._partition))
+        if leader is None or leader == -1:
+            raise LeaderNotAvailableError(f"{self._topic}-{self._partition}")
+        return await self._client.send(leader, request)

@@ -25,6 +25,7 @@ from stream_app.faust_app import create_app
 from stream_app.health import Health, WebServer
 from stream_app.lane import Shared
 from stream_app.metrics import Metrics
+from stream_app.topic_end import last_committed
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,7 @@ def run_worker(
         batch_size=batch_size,
         stand_back_seconds=session_timeout,
         open_writer=partial(ChangeWriter, brokers, topics, exactly_once),
+        last_event=partial(last_committed, brokers, topics.changes),
         open_dead_letters=partial(DeadLetterPublisher, brokers, topics, identity.log_id),
         metrics=metrics,
         partition_of=partial(partition_of, partitions=identity.partitions),

@@ -1,18 +1,23 @@
 """A partition's changes without end, and a process of its own that publishes them until it is killed."""
 
+import asyncio
 import contextlib
 import random
 from datetime import UTC, datetime, timedelta
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
+from data.events import SegmentChange
 from data.partitions import partition_of
 from models.units import to_micros
+from segue import following
 from segue.settings import Settings
 from stream_app.change_writer import ChangeWriter
 from stream_app.changes import ChangeRow
+from stream_app.topic_end import last_committed
 
 PARTITION = 2
 CUSTOMERS = [str(number) for number in range(12_000, 12_100) if partition_of(str(number), 4) == PARTITION]
@@ -36,10 +41,16 @@ def opened(settings: Settings) -> ChangeWriter:
     return writer
 
 
-def reached(writer: ChangeWriter) -> int:
+def last(settings: Settings) -> SegmentChange | None:
+    """The last change in the topic."""
+    event = asyncio.run(last_committed(settings.brokers, settings.changes_topic, PARTITION))
+    return None if event is None else following.change(event)
+
+
+def reached(settings: Settings) -> int:
     """The position of the last change in the topic; :data:`NOTHING` if there is none."""
-    last = writer.last()
-    return NOTHING if last is None else (last.sequence - 1) * len(CUSTOMERS) + CUSTOMERS.index(last.customer_id)
+    found = last(settings)
+    return NOTHING if found is None else (found.sequence - 1) * len(CUSTOMERS) + CUSTOMERS.index(found.customer_id)
 
 
 def keep_writing(folder: Path, begins: "Synchronized[int]") -> None:
@@ -49,9 +60,9 @@ def keep_writing(folder: Path, begins: "Synchronized[int]") -> None:
     """
     settings, sizes = Settings(state_dir=folder), random.Random()
     while True:
-        with contextlib.suppress(KafkaException):
+        with contextlib.suppress(KafkaException, KafkaError):
             writer = opened(settings)
-            begins.value = position = reached(writer)
+            begins.value = position = reached(settings)
             while True:
                 rows = [change(position + 1 + n) for n in range(sizes.choice([1, 3, 50, 700]))]
                 writer.write(rows, PERSONAS)

@@ -48,6 +48,7 @@ async def running(
         batch_size=500,
         stand_back_seconds=0.2,
         open_writer=topic.writer,  # type: ignore[arg-type]
+        last_event=topic.last_event,
         open_dead_letters=partial(DeadLetterPublisher, NOBODY, TOPICS, "log"),
         metrics=Metrics(),
         partition_of=lambda _: 0,

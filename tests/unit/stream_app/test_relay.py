@@ -57,7 +57,7 @@ def relaying(
     monkeypatch.setattr(relay, "_ROWS", AT_ONCE)
 
     async def run() -> None:
-        running = Relay("", CLAIM, {}, topic.writer, lambda *_: None)  # type: ignore[arg-type]
+        running = Relay("", CLAIM, {}, topic.writer, topic.last_event, lambda *_: None)  # type: ignore[arg-type]
         await work(outbox, topic, running)
         await asyncio.wait_for(running.delivered(), 10)
         await running.close()
