@@ -1,5 +1,6 @@
 """The log as the broker tells it: which log this is, how many partitions it has, and how far it reaches."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -102,7 +103,7 @@ def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) 
         consumer.close()
 
 
-def create_topics(brokers: Brokers, topics: dict[str, dict[str, str]], partitions: int) -> None:
+def create_topics(brokers: Brokers, topics: Mapping[str, Mapping[str, str]], partitions: int) -> None:
     """Create topics that are missing, with their configuration; those that are there stay as they are.
 
     Raises
@@ -118,24 +119,34 @@ def create_topics(brokers: Brokers, topics: dict[str, dict[str, str]], partition
         except KafkaException as error:
             reason = error.args[0]
             if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                _check_partitions(admin, brokers, topic, partitions)
-            elif reason.retriable() or reason.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
+                continue
+            if reason.retriable() or reason.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
                 raise _unreachable(brokers, error) from error
-            elif reason.code() not in _UNSUPPORTED:
+            if reason.code() not in _UNSUPPORTED:
                 raise LogError(f"can't create topic {topic}: {reason.str()}") from error
+    check_partitions(brokers, topics, partitions)
 
 
-def _check_partitions(admin: AdminClient, brokers: Brokers, topic: str, partitions: int) -> None:
+def check_partitions(brokers: Brokers, topics: Iterable[str], partitions: int) -> None:
+    """Make sure that a customer is in the same partition of each of some topics; those that are not there don't count.
+
+    Raises
+    ------
+    LogError
+        If one has another number, or the broker can't be reached.
+    """
     try:
-        metadata = admin.list_topics(topic, timeout=_TIMEOUT)
+        admin = _admin(brokers)
+        known = admin.list_topics(timeout=_TIMEOUT).topics
     except KafkaException as error:
         raise _unreachable(brokers, error) from error
-    there = len(metadata.topics[topic].partitions)
-    if there and there != partitions:
-        raise LogError(
-            f"topic {topic} has {there} partitions, and SEGUE_PARTITIONS says {partitions}; all topics need the same "
-            "number, and changing it moves customers: see docs/operations.md"
-        )
+    for topic in topics:
+        there = len(known[topic].partitions) if topic in known else 0
+        if there and there != partitions:
+            raise LogError(
+                f"topic {topic} has {there} partitions and should have {partitions}: all topics need the same number, "
+                "and changing it moves customers: see docs/operations.md"
+            )
 
 
 def _admin(brokers: Brokers) -> AdminClient:

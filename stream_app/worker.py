@@ -15,7 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fix
 from data.brokers import Brokers
 from data.database import engine
 from data.layout import check_layout
-from data.log import Log, LogIdentity, UnreachableError, create_topics, is_gap
+from data.log import Log, LogIdentity, UnreachableError, check_partitions, create_topics, is_gap
 from data.partitions import partition_of
 from data.registry import champion_version
 from data.topics import Topics
@@ -123,9 +123,11 @@ def _identity(brokers: Brokers, topics: Topics, log_id: str | None, partitions: 
         create_topics(brokers, topics.configuration, partitions)
     source = Log(brokers, topics.transactions)
     try:
-        return source.identity(log_id)
+        identity = source.identity(log_id)
     finally:
         source.close()
+    check_partitions(brokers, topics.configuration, identity.partitions)
+    return identity
 
 
 def _champion(postgres: Engine) -> str:

@@ -54,7 +54,7 @@ def test_topics_are_made_once_with_their_retention_and_another_number_of_partiti
         latest = configuration(settings, settings.segments_topic)
         assert (kept["cleanup.policy"], kept["retention.ms"]) == ("delete", "-1")
         assert latest["cleanup.policy"] == "compact"
-        with pytest.raises(LogError, match=r"has 4 partitions, and SEGUE_PARTITIONS says 6.*docs/operations\.md"):
+        with pytest.raises(LogError, match=r"has 4 partitions and should have 6: .*docs/operations\.md"):
             create_topics(settings.brokers, settings.topics.configuration, 6)
         postgres = engine(settings.database)
         with postgres.begin() as connection:
