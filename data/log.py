@@ -103,7 +103,7 @@ def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) 
         consumer.close()
 
 
-def create_topics(brokers: Brokers, topics: Mapping[str, Mapping[str, str]], partitions: int) -> None:
+def create_topics(brokers: Brokers, topics: Mapping[str, dict[str, str]], partitions: int) -> None:
     """Create topics that are missing, with their configuration; those that are there stay as they are.
 
     Raises
