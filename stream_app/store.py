@@ -5,9 +5,7 @@ has moved the partition on since it was claimed: the progress row is updated by 
 A zombie's transaction fails as a whole.
 """
 
-from collections.abc import Iterable
 from dataclasses import asdict, replace
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -16,9 +14,10 @@ from psycopg.rows import dict_row
 
 from data.events import SegmentChange
 from models.segment_model import SegmentModel, from_json, to_json
-from models.units import Ints, from_micros, to_micros
+from models.units import Ints, to_micros
+from stream_app import sql_values
 from stream_app import statements as sql
-from stream_app.arrays import moments, register
+from stream_app.arrays import register
 from stream_app.changes import ChangeRow
 from stream_app.columns import LONG_AGO, Profiles, SegmentNames
 from stream_app.decode import Batch, DeadLetter
@@ -127,12 +126,16 @@ class PartitionStore:
         async with self._connection.pipeline():
             known = self._connection.cursor(binary=True)
             await known.execute(
-                sql.KNOWN, {"customer": _text(batch.customer_id), "transaction": _text(batch.transaction_id)}
+                sql.KNOWN,
+                {
+                    "customer": sql_values.text(batch.customer_id),
+                    "transaction": sql_values.text(batch.transaction_id),
+                },
             )
             parameters = {
-                "customer": _text(customer_ids),
+                "customer": sql_values.text(customer_ids),
                 "partition": self._partition,
-                "until": _moment(until),
+                "until": sql_values.moment(until),
             }
             await self._cursor.execute(sql.PROFILES, parameters)
         ledger = {(row[0], row[1]): (row[2], row[3], row[4]) for row in await known.fetchall()}
@@ -153,20 +156,20 @@ class PartitionStore:
         after = _advanced(progress, batch, step, published_position)
         async with self._connection.pipeline():
             if step.applied:
-                await self._cursor.execute(sql.ADD_TRANSACTIONS, _ledger_columns(batch, step.applied))
+                await self._cursor.execute(sql.ADD_TRANSACTIONS, sql_values.ledger(batch, step.applied))
             if len(step.profiles):
-                await self._cursor.execute(sql.SAVE_PROFILES, _profile_columns(step, progress))
+                await self._cursor.execute(sql.SAVE_PROFILES, sql_values.profiles(step, progress))
             if changes:
-                await self._cursor.execute(sql.ADD_CHANGES, _change_columns(changes, progress))
+                await self._cursor.execute(sql.ADD_CHANGES, sql_values.changes(changes, progress))
             for letter in step.dead_letters:
                 place = {"log_id": progress.log_id, "partition": progress.partition}
                 await self._cursor.execute(sql.ADD_DEAD_LETTER, place | asdict(letter))
             if batch.model is not None:
                 await self._cursor.execute(sql.ADD_MODEL, [batch.model.version, to_json(batch.model).decode()])
                 if step.until != LONG_AGO:
-                    over = {"partition": progress.partition, "until": _moment(step.until)}
+                    over = {"partition": progress.partition, "until": sql_values.moment(step.until)}
                     await self._cursor.execute(sql.ADD_REIGN, over)
-            await self._cursor.execute(sql.ADVANCE, _progress_columns(progress, after, step))
+            await self._cursor.execute(sql.ADVANCE, sql_values.progress(progress, after, step))
         if self._cursor.rowcount != 1:
             await self._connection.rollback()
             raise FencedError(f"partition {self._partition} was claimed by another worker")
@@ -239,10 +242,6 @@ def _stored(ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None,
     return Stored(ledger, profiles, segments, partition, model_version)
 
 
-def _text(values: Iterable[str | None]) -> str:
-    return sql.SEPARATOR.join(value or "" for value in values)
-
-
 def _advanced(progress: Progress, batch: Batch, step: Step, published_position: int) -> Progress:
     activated = batch.model is not None
     return replace(
@@ -254,66 +253,3 @@ def _advanced(progress: Progress, batch: Batch, step: Step, published_position: 
         change_position=progress.change_position + len(step.changes),
         published_position=published_position,
     )
-
-
-def _progress_columns(before: Progress, after: Progress, step: Step) -> dict[str, Any]:
-    return {
-        **asdict(after),
-        "event_time": _moment(after.event_time),
-        "model_since": _moment(after.model_since),
-        "expected_offset": before.next_offset,
-        "transactions": len(step.applied),
-        "duplicates": step.duplicates,
-        "late": step.late,
-        "dead_letters": len(step.dead_letters),
-    }
-
-
-def _moment(micros: int) -> datetime | None:
-    return None if micros == LONG_AGO else from_micros(micros)
-
-
-def _ledger_columns(batch: Batch, applied: list[int]) -> dict[str, Any]:
-    return {
-        "customer_id": _text(batch.customer_id[i] for i in applied),
-        "transaction_id": _text(batch.transaction_id[i] for i in applied),
-        "occurred_at": moments(np.array(batch.occurred_at, dtype=np.int64)[applied]),
-        "kind": _text(batch.kind[i] for i in applied),
-        "amount": np.array(batch.amount, dtype=np.int64)[applied],
-        "country": _text(batch.country[i] for i in applied),
-    }
-
-
-def _profile_columns(step: Step, progress: Progress) -> dict[str, Any]:
-    profiles, name = step.profiles, step.segments.id
-    return {
-        "partition": progress.partition,
-        "model_version": progress.model_version,
-        "customer_id": _text(profiles.customer_id),
-        "country": _text(profiles.country),
-        "first_purchase_at": moments(profiles.first_purchase_at),
-        "last_purchase_at": moments(profiles.last_purchase_at),
-        "last_event_at": moments(profiles.last_event_at),
-        "frequency": profiles.frequency,
-        "gross": profiles.gross,
-        "returned": profiles.returned,
-        "segment": _text(map(name, profiles.segment.tolist())),
-        "segment_since": moments(profiles.segment_since),
-        "sequence": profiles.sequence,
-        "next_change_at": moments(profiles.next_change_at),
-        "next_segment": _text(map(name, profiles.next_segment.tolist())),
-    }
-
-
-def _change_columns(rows: list[ChangeRow], progress: Progress) -> dict[str, Any]:
-    columns = dict(zip(ChangeRow._fields, zip(*rows, strict=True), strict=True))
-    texts = ("customer_id", "from_segment", "to_segment", "cause", "transaction_id")
-    numbers = ("sequence", "effective_at", "recency_days", "frequency", "monetary")
-    parameters: dict[str, Any] = {name: _text(columns[name]) for name in texts}
-    parameters |= {name: np.array(columns[name], dtype=np.int64) for name in numbers}
-    parameters["effective_at"] = moments(parameters["effective_at"])
-    return parameters | {
-        "partition": progress.partition,
-        "model_version": progress.model_version,
-        "position": progress.change_position,
-    }
