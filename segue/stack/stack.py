@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,11 +24,11 @@ from segue.stack.broker import EmbeddedBroker
 from segue.stack.lock import StateLock
 from segue.stack.postgres import LocalPostgres
 from segue.stack.processes import ChildProcess
+from segue.stack.restarts import Restart
 
 BrokerKind = Literal["embedded", "apache"]
 
 STORED = ("postgres", "kafka", "logs", "dataset.txt")
-_RESTART_SECONDS = 0.5
 _LOOK_SECONDS = 0.25
 
 _OF_BROKER: dict[BrokerKind, dict[str, str]] = {
@@ -46,18 +47,20 @@ class Stack:
     """Postgres and broker from ``with``; workers and dashboard when asked for; :meth:`watch` keeps those alive.
 
     Everything lives in one state folder. Postgres finds its data again, and so does Apache Kafka; the embedded broker
-    starts empty, as a new log.
+    starts empty, as a new log. Kafka is set up on ``port``, if that is free.
     """
 
     broker: EmbeddedBroker | ApacheBroker
     postgres: LocalPostgres
 
-    def __init__(self, state_dir: Path, broker: BrokerKind = "embedded") -> None:
+    def __init__(self, state_dir: Path, broker: BrokerKind = "embedded", port: int | None = None) -> None:
         self.state_dir = state_dir.resolve()
         self._kind = broker
+        self._port = port
         self._logs = self.state_dir / "logs"
         self._lock = StateLock(self.state_dir)
         self._children: list[ChildProcess] = []
+        self._restarts: dict[str, Restart] = {}
         self._stopping = Event()
         self._watcher: Thread | None = None
 
@@ -140,7 +143,7 @@ class Stack:
         return self._start("drift", [sys.executable, "-m", "segue", "drift", "watch"], {})
 
     def watch(self, say: Callable[[str], None]) -> None:
-        """From now on, start again what dies, half a second later.
+        """From now on, start again what dies: half a second later, or later if it has died again and again.
 
         A dead embedded broker ends the stack (as Ctrl-C would): what it held is gone, so a new start must be a new log.
         """
@@ -170,7 +173,7 @@ class Stack:
     def _start_broker(self) -> EmbeddedBroker | ApacheBroker:
         if self._kind == "embedded":
             return EmbeddedBroker.start(self._logs / "broker.log")
-        return ApacheBroker.start(self.state_dir / "kafka", self._logs / "kafka.log")
+        return ApacheBroker.start(self.state_dir / "kafka", self._logs / "kafka.log", self._port)
 
     def _watch(self, say: Callable[[str], None]) -> None:
         while not self._stopping.wait(_LOOK_SECONDS):
@@ -178,14 +181,19 @@ class Stack:
                 signal.raise_signal(signal.SIGINT)
                 return
             for child in self._children:
-                if child.exit_code is not None:
-                    say(
-                        f"the {child.name} has died (exit code {child.exit_code}), starting it again; "
-                        f"see {child.log_file}"
-                    )
-                    if not self._stopping.wait(_RESTART_SECONDS):
-                        child.start()
-                        self._write_stack_file()
+                self._look_after(child, say)
+
+    def _look_after(self, child: ChildProcess, say: Callable[[str], None]) -> None:
+        """Start a child again that has died, once it is time to."""
+        restart, now = self._restarts[child.name], time.monotonic()
+        if child.exit_code is None:
+            return
+        if restart.died(now):
+            say(f"the {child.name} has died (exit code {child.exit_code}), starting it again; see {child.log_file}")
+        elif restart.due(now):
+            child.start()
+            restart.started(now)
+            self._write_stack_file()
 
     def _revived(self, say: Callable[[str], None]) -> bool:
         """Start a dead broker again, if it has kept what it held."""
@@ -204,6 +212,7 @@ class Stack:
         settings = {f"SEGUE_{setting.upper()}": value for setting, value in self.settings.items()}
         child = ChildProcess(name, command, {**settings, **environment}, self._logs / f"{name}.log")
         child.start()
+        self._restarts[name] = Restart(time.monotonic())
         self._children.append(child)
         self._write_stack_file()
         return child

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 import uuid
@@ -14,6 +13,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from segue.stack.apache.java import classpath, java
+from segue.stack.ports import free_ports, is_free
 from segue.stack.processes import ChildProcess
 
 _LOG_CONFIGURATION = Path(__file__).with_name("log4j2.xml")
@@ -43,8 +43,8 @@ class ApacheBroker:
         self.bootstrap_servers = ""
 
     @classmethod
-    def start(cls, folder: Path, log_file: Path) -> Self:
-        """Set a broker up at the first time, start it, and wait until it answers.
+    def start(cls, folder: Path, log_file: Path, port: int | None = None) -> Self:
+        """Set a broker up at the first time, on ``port`` if that is free, start it, and wait until it answers.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class ApacheBroker:
         """
         folder.mkdir(parents=True, exist_ok=True)
         broker = cls(folder, log_file, [java(), *_JVM, "-cp", classpath(folder)])
-        broker._configure()
+        broker._configure(port)
         broker._format()
         broker.restart()
         return broker
@@ -105,11 +105,13 @@ class ApacheBroker:
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.stop()
 
-    def _configure(self) -> None:
+    def _configure(self, port: int | None) -> None:
         """Write the properties, with the ports that it had before if they are free."""
         ports = _ports(self._properties)
-        if not ports or not all(map(_is_free, ports)):
-            ports = _free_ports(2)
+        if not ports and port is not None:
+            ports = [port, *free_ports(1)]
+        if not ports or not all(map(is_free, ports)):
+            ports = free_ports(2)
         client, controller = ports
         self.bootstrap_servers = f"127.0.0.1:{client}"
         self._properties.write_text(_PROPERTIES.format(client=client, controller=controller, data=self._data))
@@ -130,26 +132,6 @@ def _ports(properties: Path) -> list[int]:
         return []
     listeners = dict(line.split("=", 1) for line in properties.read_text().splitlines() if "=" in line)["listeners"]
     return [int(listener.rsplit(":", 1)[1]) for listener in listeners.split(",")]
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 # One node: nothing is replicated. Topics are made by who knows how many partitions they need; internal ones are small.
