@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
+from batch.choices import Format
 from batch.pipeline import sklearn_pipeline
 from models.segment_model import SegmentModel, to_json
-
-Format = Literal["json", "skops", "joblib"]
 
 
 def write_model(model: SegmentModel, path: Path, form: Format) -> None:

@@ -12,7 +12,8 @@ from sklearn.metrics import silhouette_score
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from batch.pipeline import Inits, Scaler, blank_pipeline, centre_and_scale
+from batch.choices import Scaler
+from batch.pipeline import Inits, blank_pipeline, centre_and_scale
 from batch.profiles import features, population
 from models.alignment import align
 from models.personas import ARCHETYPES, name_segments

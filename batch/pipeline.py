@@ -11,10 +11,10 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, RobustScaler, StandardScaler
 
+from batch.choices import Scaler
 from models.segment_model import SegmentModel, Transform
 from models.units import Floats
 
-Scaler = Literal["standard", "robust"]
 Inits = int | Literal["auto"]
 
 

@@ -1,14 +1,14 @@
 """Ways to fit that have a name: Segue's own, and the textbook's."""
 
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
-from batch.pipeline import Inits, Scaler
+from batch.choices import PresetName, Scaler
+from batch.pipeline import Inits
 from models.segment_model import Monetary, Transform
 
-PresetName = Literal["segue", "classic"]
 DAY = timedelta(days=1)
 
 

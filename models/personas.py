@@ -12,7 +12,6 @@ counts threefold: whether a customer is still there is the one thing that a name
 import msgspec
 import numpy as np
 from msgspec import Struct
-from scipy.optimize import linear_sum_assignment
 
 from models.segment_model import ModelError, Point, Segment
 from models.units import Floats, Ints
@@ -226,6 +225,9 @@ def closest(points: Floats, places: Floats, cost: Floats | float = 0.0) -> Ints:
 
     The sum of weighted squared distances after ``arcsinh``, and of what the places ``cost`` besides, is least.
     """
+    # scipy takes long to import: only what fits a model pays for it.
+    from scipy.optimize import linear_sum_assignment
+
     difference = np.arcsinh(points)[:, None] - np.arcsinh(places)[None, :]
     _, columns = linear_sum_assignment((_WEIGHTS * difference**2).sum(axis=2) + cost)
     return np.asarray(columns, dtype=np.int64)

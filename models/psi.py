@@ -13,7 +13,6 @@ stability index, J. Risk Model Validation 14(4)). What a fair sample may show by
 """
 
 import numpy as np
-from scipy.stats import chi2
 
 from models.units import Floats, Ints
 
@@ -51,6 +50,9 @@ def allowance(bins: int, reference: int, now: int) -> float:
     """What the index of two samples of one distribution exceeds once in a thousand times; infinite for empty ones."""
     if not reference or not now:
         return float("inf")
+    # scipy.stats takes long to import: only what observes drift pays for it.
+    from scipy.stats import chi2
+
     return float(chi2.isf(_CHANCE, bins - 1)) * (1 / reference + 1 / now) if bins > 1 else 0.0
 
 
