@@ -15,11 +15,13 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from data.events import SegmentChange, SegmentRef
+from data.events import Cause, SegmentChange, SegmentRef
 
 Filter = Callable[[SegmentChange], bool]
+
+CAUSES: tuple[str, ...] = get_args(get_args(Cause)[0])
 
 _NONE = "none"
 _DEEPEST = 50
@@ -64,6 +66,19 @@ def parse(text: str) -> Filter:
     return _Parser(text).whole()
 
 
+def segments(text: str) -> frozenset[str]:
+    """The names of segments that a filter compares with, as they are written.
+
+    Raises
+    ------
+    FilterError
+        If it isn't one.
+    """
+    parser = _Parser(text)
+    parser.whole()
+    return frozenset(parser.segments)
+
+
 class _Parser:
     """Recursive descent, one method for each line of the grammar."""
 
@@ -71,6 +86,7 @@ class _Parser:
         self._text = text
         self._place = 0
         self._depth = 0
+        self.segments: set[str] = set()
 
     def whole(self) -> Filter:
         chosen = self._any()
@@ -109,6 +125,8 @@ class _Parser:
         self._place = found.end()
         value = next(found[group] for group in ("double", "single", "bare") if found[group] is not None)
         is_null = found["bare"] is not None and value.lower() == _NONE
+        if found["field"].lower() in ("from", "to") and not is_null:
+            self.segments.add(value)
         return _comparison(found["field"].lower(), found["operator"], None if is_null else value)
 
     def _taken(self, word: str) -> bool:
@@ -156,6 +174,12 @@ class _SegmentName(str):
     __hash__ = str.__hash__
 
 
+def _cause(text: str) -> str:
+    if text.lower() not in CAUSES:
+        raise ValueError(f"one of {', '.join(CAUSES)}")
+    return text.lower()
+
+
 def _number(text: str) -> Decimal:
     if not _NUMBER.fullmatch(text):
         raise ValueError("a number")
@@ -178,7 +202,7 @@ _FIELDS = {
     "sequence": _Field(lambda change: Decimal(change.sequence), _number, ordered=True),
     "from": _Field(lambda change: change.from_, _SegmentName, ordered=False),
     "to": _Field(lambda change: change.to, _SegmentName, ordered=False),
-    "cause": _Field(lambda change: change.cause, str.lower, ordered=False),
+    "cause": _Field(lambda change: change.cause, _cause, ordered=False),
     "effective_at": _Field(lambda change: change.effective_at, _moment, ordered=True),
     "recency_days": _Field(lambda change: Decimal(change.recency_days), _number, ordered=True),
     "frequency": _Field(lambda change: Decimal(change.frequency), _number, ordered=True),

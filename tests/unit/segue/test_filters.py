@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from data.events import SegmentChange, SegmentRef
 from segue.cli.app import app
-from segue.filters import FilterError, parse
+from segue.filters import FilterError, parse, segments
 
 SLIPPING = SegmentChange(
     customer_id="12346",
@@ -179,3 +179,18 @@ def test_brackets_and_or_mean_what_logic_says(expression: Expression) -> None:
 def test_and_binds_tighter_than_or(rows: list[list[Any]]) -> None:
     text = " or ".join(" and ".join(part for part, _ in row) for row in rows)
     assert parse(text)(SLIPPING) is any(all(truth for _, truth in row) for row in rows)
+
+
+@pytest.mark.parametrize("value", ["Decay", "FIRST_PURCHASE", "model"])
+def test_a_cause_is_one_of_five_whatever_the_case(value: str) -> None:
+    parse(f"cause = {value}")
+
+
+def test_another_cause_is_refused_and_the_five_are_named() -> None:
+    with pytest.raises(FilterError, match="one of first_purchase, purchase, return, decay, model, not `decai`"):
+        parse("cause != decai")
+
+
+def test_the_segments_of_a_filter_are_those_it_compares_with() -> None:
+    text = "(to = At Risk or FROM != 'Lost') and from != none and cause = decay"
+    assert segments(text) == {"At Risk", "Lost"}
