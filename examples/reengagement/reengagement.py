@@ -10,7 +10,9 @@ import signal
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ create table if not exists choice (segment text not null, spent text not null);
 create table if not exists offsets (
     topic text not null, partition integer not null, next_offset integer not null, primary key (topic, partition)
 );
+create table if not exists segments (segment text primary key);
 create table if not exists seen (customer_id text primary key, sequence integer not null);
 create table if not exists reengagement (
     customer_id text primary key, entered_at text not null, spent text not null, sequence integer not null
@@ -81,11 +84,20 @@ class Store:
         rows = self._sqlite.execute("select topic, partition, next_offset from offsets")
         return {(topic, partition): offset for topic, partition, offset in rows}
 
+    def never_met(self) -> str | None:
+        """What may be wrong with our segment, if it has never occurred and others have."""
+        met = sorted(segment for (segment,) in self._sqlite.execute("select segment from segments"))
+        if not met or self._choice.segment in met:
+            return None
+        return f"nobody has come to {self._choice.segment} so far, only to {', '.join(met)}: is that the segment's id?"
+
     def save(self, states: list[State], offsets: dict[tuple[str, int], int]) -> None:
         """Take in what was read together with how far, or nothing of it."""
         with self._sqlite:
             for state in states:
                 self._take(state)
+            met = {(state.segment,) for state in states}
+            self._sqlite.executemany("insert or ignore into segments values (?)", sorted(met))
             self._sqlite.executemany(
                 "insert into offsets values (?, ?, ?) on conflict do update set next_offset = excluded.next_offset",
                 [(*place, offset) for place, offset in offsets.items()],
@@ -110,17 +122,31 @@ def beginning(consumer: Consumer, changes: str, states: str) -> dict[tuple[str, 
     places = {}
     for topic, end in ((changes, 1), (states, 0)):
         for partition in _partitions(consumer, topic):
-            places[topic, partition] = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[end]
+            place = TopicPartition(topic, partition)
+            places[topic, partition] = _answer(partial(consumer.get_watermark_offsets, place, timeout=2))[end]
     return places
 
 
 def _partitions(consumer: Consumer, topic: str) -> list[int]:
     """The partitions of a topic, once it is there."""
     while True:
-        found = consumer.list_topics(timeout=10).topics.get(topic)
+        found = _answer(partial(consumer.list_topics, timeout=2)).topics.get(topic)
         if found is not None and found.partitions:
             return sorted(found.partitions)
         time.sleep(0.5)
+
+
+def _answer(ask: Callable[[], Any]) -> Any:
+    """What a broker says to a question, once there is one."""
+    told = False
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if not told:
+                sys.stderr.write(f"no broker answers ({error.args[0].str()}); waiting for one\n")
+            told = True
+            time.sleep(0.5)
 
 
 def subscribe(consumer: Consumer, store: Store, changes: str, states: str, batch: int) -> None:
@@ -131,8 +157,12 @@ def subscribe(consumer: Consumer, store: Store, changes: str, states: str, batch
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
     signal.signal(signal.SIGINT, lambda number, frame: stopping.append(number))
+    warned = False
     while not stopping:
         messages: list[Any] = [message for message in consumer.consume(batch, timeout=0.2) if not _is_trouble(message)]
+        if not messages and not warned and (doubt := store.never_met()):
+            warned = True
+            sys.stderr.write(f"{doubt}\n")
         if messages:
             offsets = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
             store.save([read(message.value()) for message in messages], offsets)
@@ -166,11 +196,14 @@ def main() -> None:
             "group.id": "reengagement",  # asked for, but not used: the offsets are in our file
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
+            "log_level": 2,  # a broker that is away comes back; a line for every attempt to reach it helps nobody
         }
     )
     store = Store(given.file, Choice(given.segment, given.spent))
     try:
         subscribe(consumer, store, given.changes_topic, given.segments_topic, given.batch)
+    except KeyboardInterrupt:
+        sys.exit(130)
     finally:
         consumer.close()
 

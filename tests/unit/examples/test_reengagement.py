@@ -133,3 +133,13 @@ def test_a_file_is_not_taken_for_another_list(tmp_path: Path) -> None:
     service.Store(tmp_path / "list.sqlite", CHOICE)
     with pytest.raises(SystemExit, match="is a list of at_risk over 1000"):
         service.Store(tmp_path / "list.sqlite", CHOICE._replace(segment="lost"))
+
+
+def test_a_segment_that_nobody_comes_to_is_doubted_and_the_others_are_named(tmp_path: Path) -> None:
+    store = service.Store(tmp_path / "list.sqlite", CHOICE)
+    assert store.never_met() is None
+    store.save([service.read(state("C1", 1, ("lost", "5.00"))), service.read(state("C2", 1, ("loyal", "5.00")))], {})
+    assert "at_risk so far, only to lost, loyal" in store.never_met()
+    assert service.Store(tmp_path / "list.sqlite", CHOICE).never_met() == store.never_met()
+    store.save([service.read(change("C1", 2, ("at_risk", "5.00")))], {})
+    assert store.never_met() is None
