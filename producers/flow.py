@@ -8,6 +8,8 @@ import math
 import time
 from collections.abc import Callable
 
+#: How many records a worker may be behind unless somebody says otherwise.
+MAX_LAG = 10_000
 _LOOK_SECONDS = 0.05
 
 

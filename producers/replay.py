@@ -39,6 +39,11 @@ class Section:
     event_end: int
     skip: frozenset[tuple[str, str]] = frozenset()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to send, not even a tick."""
+        return self.stop - self.start == len(self.skip) and self.event_start >= self.event_end
+
 
 class Course:
     """Where a replay is on its way through a section. Pure: wall-clock seconds come in as arguments."""
@@ -90,6 +95,11 @@ class Replay:
     def stop(self) -> None:
         """End :meth:`run` soon; may be called from a signal handler."""
         self._stopped.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether :meth:`stop` has been called."""
+        return self._stopped.is_set()
 
     def run(self, section: Section, speed: Speed) -> int:
         """Send a section; returns how many transactions were sent."""
@@ -150,7 +160,10 @@ class Replay:
 
     def _obey(self, course: Course) -> None:
         now = time.monotonic()
-        if self._reins.due(now) and course.steer(*self._reins.wanted(self._state(course), now), now):
+        if self._reins.due(now):
+            # Otherwise nobody would look at the lag until the next transaction is due.
+            self._flow.open(len(self._writer))
+            course.steer(*self._reins.wanted(self._state(course), now), now)
             self._progress(self._state(course))
 
     def _arrive(self, course: Course) -> bool:

@@ -19,13 +19,12 @@ from data.database import engine
 from data.dataset import Dataset
 from models.segment_model import SegmentModel
 from models.units import to_micros
+from producers.flow import MAX_LAG as MAX_LAG
 from producers.pace import Speed
 from producers.replay import Progress, split, whole
 from segue.replaying import Session, session
 from segue.settings import Settings
 from segue.stack.stack import BrokerKind, Stack
-
-MAX_LAG = 10_000
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -99,8 +98,7 @@ def run_live(dataset: Dataset, cutoff: datetime, stack: Stack, speed: Speed, sho
         left = replaying.resumed(dataset, whole(dataset))
         past, future = split(left, dataset, to_micros(cutoff))
         for section, pace in ((past, Speed.parse("max")), (future, speed)):
-            wanted = section.stop - section.start - len(section.skip)
-            if section.event_start < section.event_end and replaying.run(dataset, section, pace, show) < wanted:
+            if section.event_start < section.event_end and replaying.run(dataset, section, pace, show).stopped:
                 return False
         return True
 

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from data import progress
+from data import progress, replay_control
 from data.database import engine
 from data.dataset import Dataset
 from data.log import Log, LogIdentity, UnreachableError, create_topics
@@ -21,6 +22,13 @@ from producers.log_writer import LogWriter
 from producers.pace import Speed
 from producers.replay import Progress, Replay, Section, remaining
 from segue.settings import Settings
+
+
+class Done(NamedTuple):
+    """How many transactions a replay has sent, and whether somebody stopped it."""
+
+    sent: int
+    stopped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,8 @@ class Session:
         """A replay of a dataset over this session, which `segue control` reaches."""
         return Replay(dataset, self.writer, self.flow, show, Reins(self.postgres, dataset.name))
 
-    def run(self, dataset: Dataset, section: Section, speed: Speed, show: Progress) -> int:
-        """Replay a section; Ctrl-C ends it cleanly. Returns how many transactions were sent."""
+    def run(self, dataset: Dataset, section: Section, speed: Speed, show: Progress) -> Done:
+        """Replay a section; Ctrl-C ends it cleanly."""
         replay = self.replay(dataset, show)
 
         def stop(number: int, frame: FrameType | None) -> None:
@@ -50,7 +58,7 @@ class Session:
 
         before = signal.signal(signal.SIGINT, stop)
         try:
-            return replay.run(section, speed)
+            return Done(replay.run(section, speed), replay.stopped)
         finally:
             signal.signal(signal.SIGINT, before)
 
@@ -60,6 +68,12 @@ class Session:
         known = progress.known_since(self.postgres, reached)
         start = section.event_start if reached is None else to_micros(reached)
         return remaining(section, dataset, start, known)
+
+
+def others(postgres: Engine, dataset: str) -> list[str]:
+    """The datasets that were replayed into this Postgres, unless this one was: two would be one shop of both."""
+    held = {row.dataset for row in replay_control.replays(postgres)}
+    return [] if dataset in held else sorted(held)
 
 
 @contextmanager

@@ -1,5 +1,14 @@
 """The command line."""
 
-from segue.cli.app import main
+import sys
 
-__all__ = ["main"]
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        # Not at the top: a Ctrl-C while everything is being imported is a Ctrl-C like any other.
+        from segue.cli.app import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -9,15 +9,12 @@ from pydantic import ValidationError
 from rich.text import Text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from batch.fit import FitError
 from data.cells import DataError
 from data.log import LogError, UnreachableError
-from data.record_writer import WriteError
 from data.replay_control import ReplayControlError
 from data.webhooks import TakenOverError
 from models.segment_model import ModelError
 from segue import __version__
-from segue.activation import ActivationError
 from segue.cli import (
     batch_commands,
     control_commands,
@@ -27,18 +24,18 @@ from segue.cli import (
     explore_command,
     fit_command,
     model_commands,
+    replay_command,
     snapshot_command,
     soak_command,
     stack_commands,
+    status_command,
     stream_commands,
     webhook_commands,
 )
 from segue.cli.console import words
 from segue.settings import Settings, bad_setting
-from segue.soak.storm import SoakError
 from segue.stack.found import missing
 from segue.stack.stack import StackError
-from segue.webhooks.endpoint import WebhookError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,6 +48,8 @@ app = typer.Typer(
     and time alone moves them too. Start with `segue demo`.""",
 )
 stack_commands.add_to(app)
+replay_command.add_to(app)
+status_command.add_to(app)
 stream_commands.add_to(app)
 snapshot_command.add_to(app)
 fit_command.add_to(app)
@@ -65,20 +64,29 @@ app.add_typer(drift_commands.app, name="drift")
 app.add_typer(webhook_commands.app, name="webhooks")
 
 _EXPECTED = (
-    ActivationError,
     DataError,
-    FitError,
     LogError,
     ModelError,
     ReplayControlError,
-    SoakError,
     StackError,
     TakenOverError,
-    WebhookError,
-    WriteError,
     LookupError,
     FileNotFoundError,
 )
+# Where they come from takes long to import; who has not imported it can't have raised one.
+_EXPECTED_OF = {
+    "batch.fit": "FitError",
+    "data.record_writer": "WriteError",
+    "segue.activation": "ActivationError",
+    "segue.soak.storm": "SoakError",
+    "segue.webhooks.endpoint": "WebhookError",
+}
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """The errors that are told in one line."""
+    raised = [getattr(sys.modules[module], name) for module, name in _EXPECTED_OF.items() if module in sys.modules]
+    return (*_EXPECTED, *raised)
 
 
 def _version(wanted: bool) -> None:
@@ -102,7 +110,7 @@ def main() -> None:
         app()
     except UnreachableError as error:
         _complain(f"{error}{_no_stack()}")
-    except _EXPECTED as error:
+    except _expected() as error:
         _complain(str(error))
     except OperationalError as error:
         reason = f"can't reach Postgres ({_first_line(error.orig)}); set SEGUE_DATABASE_URL, or start `segue up`"
@@ -113,8 +121,6 @@ def main() -> None:
         _complain(bad_setting(error))
     except msgspec.ValidationError as error:
         _complain(f"unreadable message: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _complain(reason: str) -> None:

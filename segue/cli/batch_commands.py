@@ -4,8 +4,6 @@ import typer
 
 from segue.cli import options
 from segue.cli.console import doing, output, table, words
-from segue.datasets import choose
-from segue.demo import differences
 from segue.settings import Settings
 
 _SHOWN = 20
@@ -21,6 +19,9 @@ def reconcile(dataset: options.OptionalDataset = None, as_json: options.AsJson =
 
     The exit code is 0 only if there is no difference.
     """
+    from segue.datasets import choose
+    from segue.demo import differences
+
     settings = Settings()
     with doing("Recomputing"):
         chosen = choose(dataset, settings.datasets_dir)

@@ -1,4 +1,4 @@
-"""What people see: one console for words, one line for an error, one style of progress bar."""
+"""What people see: one console for words, one line for an error, a spinner for what takes a moment."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -6,11 +6,8 @@ from typing import NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
-
-from producers.control import ReplayState
 
 # Words go to standard error, so that what is asked for (JSON, lists) has standard output to itself.
 words = Console(stderr=True, highlight=False)
@@ -39,51 +36,10 @@ def counted(changes: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {cause.replace('_', ' ')}" for cause, count in ordered) or "none"
 
 
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:,.0f}/s", style="green")
-
-
-class ReplayBar:
-    """Event date, transactions sent, rate and lag of a replay; call it with every state."""
-
-    def __init__(self, title: str) -> None:
-        self.progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TextColumn("[bold]{task.fields[date]}"),
-            BarColumn(),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
-            _Rate(),
-            TextColumn("lag {task.fields[lag]:,}"),
-            TimeElapsedColumn(),
-            console=words,
-            speed_estimate_period=3,
-        )
-        self._task = self.progress.add_task(title, total=1, date="", lag=0)
-
-    def __call__(self, state: ReplayState) -> None:
-        """Show a state."""
-        self.progress.update(
-            self._task,
-            description="paused" if state.state == "paused" else f"replaying {state.speed}",
-            completed=state.sent,
-            total=max(state.total, 1),
-            date=f"{state.event_time:%Y-%m-%d}",
-            lag=state.lag,
-        )
-
-
-@contextmanager
-def replay_bar(title: str) -> Iterator[ReplayBar]:
-    """A progress bar while a replay runs."""
-    bar = ReplayBar(title)
-    with bar.progress:
-        yield bar
-
-
 @contextmanager
 def doing(what: str) -> Iterator[None]:
-    """A spinner for things that take a moment."""
+    """A spinner for things that take a moment; a line where nothing can spin."""
+    if not words.is_terminal:
+        words.print(f"{what} …")
     with words.status(f"{what} …"):
         yield

@@ -35,7 +35,8 @@ def resume() -> None:
     _tell(postgres, replay_control.resume(postgres))
 
 
-@app.command()
+# What begins with a minus is no option here, but a speed that is none.
+@app.command(context_settings={"ignore_unknown_options": True})
 def speed(
     pace: Annotated[
         Speed,

@@ -2,16 +2,13 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from data import dataset as datasets
-from data import synthetic
-from data.fetch import UCI_URL, fetch
 from segue.cli import options
-from segue.cli.console import doing, output, table, words
+from segue.cli.console import doing, fail, output, table, words
 from segue.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Get, describe and make datasets.")
@@ -20,21 +17,29 @@ app = typer.Typer(no_args_is_help=True, help="Get, describe and make datasets.")
 @app.command("fetch")
 def fetch_dataset(
     source: Annotated[
-        str, typer.Option("--from", metavar="FILE_OR_URL", help="A mirror, or a file that is here already.")
-    ] = UCI_URL,
+        Optional[str],  # noqa: UP045 - typer reads it
+        typer.Option("--from", metavar="FILE_OR_URL", help="A mirror, or a file that is here already."),
+    ] = None,
 ) -> None:
     """Download Online Retail II from UCI (45 MB), check it, and keep it for the other commands.
 
     Chen, D. (2019), Online Retail II, doi 10.24432/C5CG6D, CC BY 4.0.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=words) as progress:
-        task = progress.add_task("downloading", total=None)
+    from data.fetch import UCI_URL, fetch
 
-        def show(received: int, total: int | None) -> None:
-            progress.update(task, completed=received, total=total)
+    source, folder = source or UCI_URL, Settings().datasets_dir
+    if "://" not in source:
+        with doing(f"Checking {source}"):
+            path = fetch(source, cache_dir=folder)
+    else:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=words) as progress:
+            task = progress.add_task("downloading", total=None)
 
-        path = fetch(source, cache_dir=Settings().datasets_dir, progress=show)
+            def show(received: int, total: int | None) -> None:
+                progress.update(task, completed=received, total=total)
+
+            path = fetch(source, cache_dir=folder, progress=show)
     words.print(f"Kept as {path}")
 
 
@@ -63,8 +68,14 @@ def generate(
     customers: Annotated[int, typer.Option(min=1, help="Known customers.")] = 2_000,
     days: Annotated[int, typer.Option(min=7, help="Days of trade.")] = 730,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same data.")] = 7,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
     """Make a synthetic dataset with the real one's shape: seasons, skewed customers, returns, guests."""
+    from data import dataset as datasets
+    from data import synthetic
+
+    if out.exists() and not force:
+        fail(f"{out} exists: choose another name, or use --force")
     with doing("Generating"):
         raw = synthetic.generate(customers=customers, days=days, seed=seed)
         synthetic.write(raw, out)

@@ -11,11 +11,10 @@ from data import dead_letters
 from data.database import engine
 from data.dead_letters import DeadLetter
 from data.readable import LONGEST, one_line, readable
+from producers.flow import MAX_LAG
 from producers.retry import retry, retry_waiting
 from segue.cli.console import fail, output, table, words
 from segue.cli.options import AsJson
-from segue.demo import MAX_LAG
-from segue.replaying import session
 from segue.settings import Settings
 
 Reason = Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only those whose reason holds this text.")]  # noqa: UP045
@@ -41,7 +40,12 @@ def list_them(
         output.print_json(msgspec.json.encode(content).decode())
         return
     if not reasons:
-        words.print("There are no dead letters.")
+        any_at_all = reason is not None and dead_letters.by_reason(postgres, None)
+        words.print(
+            "No dead letter has such a reason; `segue dlq list` shows those that there are."
+            if any_at_all
+            else "There are no dead letters."
+        )
         return
     counts = [[escape(row.reason), f"{row.waiting:,}", f"{row.retried:,}"] for row in reasons]
     output.print(table("Dead letters by reason", ["reason", "waiting", "retried"], counts))
@@ -102,6 +106,8 @@ def retry_them(
     """
     if sum((bool(which), everything, reason is not None)) != 1:
         fail("say which: ids as `segue dlq list` shows them, or --reason TEXT, or --all")
+    from segue.replaying import session
+
     settings = Settings()
     chosen = [_found(each, log_id) for each in which or []]
     with session(settings, MAX_LAG) as open_log:

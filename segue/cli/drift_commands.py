@@ -1,29 +1,23 @@
 """``segue drift``: watch for the world moving away from the model, and see what has been found."""
 
-from typing import Annotated, Any, Literal, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
 import msgspec
 import typer
 from rich.text import Text
 from sqlalchemy import Engine, Row
 
-from batch.compare import compare
-from batch.stream_profiles import standing_profiles
 from data import drift, registry
 from data.database import engine
-from data.log import create_topics
-from models.segment_model import SegmentModel
-from segue import activation, logs
+from producers.flow import MAX_LAG
+from segue import logs
 from segue.cli import options
 from segue.cli.console import doing, output, table, words
-from segue.demo import MAX_LAG
 from segue.drift.events import summary
-from segue.drift.publishing import DriftPublisher
-from segue.drift.running import Observatory
-from segue.drift.watcher import Watcher
-from segue.replaying import session
 from segue.settings import Settings
-from stream_app.health import WebServer
+
+if TYPE_CHECKING:
+    from models.segment_model import SegmentModel
 
 app = typer.Typer(no_args_is_help=True, help="See whether the world has moved away from the model.")
 
@@ -43,6 +37,14 @@ def watch(
     One of these is enough; a second one waits. What it finds is in Postgres (`segue drift status`), in metrics, and on
     the drift topic. It may be stopped and started at any time: what it has missed, it catches up with.
     """
+    from data.log import create_topics
+    from segue.activation import activate
+    from segue.drift.publishing import DriftPublisher
+    from segue.drift.running import Observatory
+    from segue.drift.watcher import Watcher
+    from segue.replaying import session
+    from stream_app.health import WebServer
+
     settings = Settings()
     logs.configure(settings.secrets)
     postgres = engine(settings.database)
@@ -50,9 +52,9 @@ def watch(
         create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
     wanted = auto_refit or settings.auto_refit
 
-    def promote(model: SegmentModel) -> None:
+    def promote(model: "SegmentModel") -> None:
         with session(settings, MAX_LAG) as open_session:
-            activation.activate(open_session, model)
+            activate(open_session, model)
 
     watcher = Watcher(postgres, refits=wanted != "off", promote=promote if wanted == "promote" else None)
     observatory = Observatory(postgres, watcher, DriftPublisher(settings.brokers, settings.drift_topic))
@@ -98,7 +100,7 @@ def status(as_json: options.AsJson = False) -> None:
         )
 
 
-def _measurements(champion: SegmentModel, rows: list[Row[Any]] | Any) -> Any:
+def _measurements(champion: "SegmentModel", rows: list[Row[Any]] | Any) -> Any:
     personas = {segment.id: segment.name for segment in champion.segments}
     cells = [
         [
@@ -112,7 +114,7 @@ def _measurements(champion: SegmentModel, rows: list[Row[Any]] | Any) -> Any:
         ]
         for row in rows
     ]
-    columns = ["measure", "of", "now", "before", "counts from", "customers", ""]
+    columns = ["measure", "of", "now", "before", "counts from", "customers", "alarm"]
     return table(f"{champion.version}, the day that ended {rows[0].window_end:%Y-%m-%d}", columns, cells)
 
 
@@ -125,8 +127,11 @@ def _print_alarms(alarms: Any) -> None:
         output.print(Text.assemble((f"  {alarm.window_end:%Y-%m-%d} ", "bold"), summary(alarm)))
 
 
-def _candidate(postgres: Engine, champion: SegmentModel, alias: str) -> dict[str, Any] | None:
+def _candidate(postgres: Engine, champion: "SegmentModel", alias: str) -> dict[str, Any] | None:
     """A model that could be put in force, and who would move."""
+    from batch.compare import compare
+    from batch.stream_profiles import standing_profiles
+
     with postgres.connect() as connection:
         version = registry.aliases(connection).get(alias)
     if version is None:
@@ -148,7 +153,7 @@ def _plain(row: Row[Any]) -> dict[str, Any]:
     return {name: value for name, value in row._mapping.items() if name != "published"}
 
 
-def _why(champion: SegmentModel) -> str:
+def _why(champion: "SegmentModel") -> str:
     cutoff = champion.metadata.get("cutoff")
     if cutoff is None:
         return "start `segue drift watch`"

@@ -1,20 +1,19 @@
 """``segue explore``: what is in a dataset, as one page to read."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from batch.explore.chapters import CHAPTERS, Source, chapters
-from batch.explore.exhibit import Chapter
-from batch.explore.report import is_report, page
-from data.dataset import clean
 from models.segment_model import Monetary, Transform
 from segue.cli import options
 from segue.cli.console import doing, fail, words
-from segue.datasets import choose_rows
 from segue.settings import Settings
+
+if TYPE_CHECKING:
+    from batch.explore.chapters import Source
+    from batch.explore.exhibit import Chapter
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,6 +41,11 @@ def explore(
 
     It is one HTML file that needs no network. An earlier report is replaced; any other file only with `--force`.
     """
+    from batch.explore.chapters import Source
+    from batch.explore.report import page
+    from data.dataset import clean
+    from segue.datasets import choose_rows
+
     _check(out, force)
     with doing("Loading data"):
         chosen = choose_rows(dataset, Settings().datasets_dir)
@@ -53,14 +57,18 @@ def explore(
 
 
 def _check(out: Path, force: bool) -> None:
+    from batch.explore.report import is_report
+
     if not out.absolute().parent.is_dir():
         fail(f"{out.absolute().parent} is not a folder: make it first")
     if out.exists() and not force and not is_report(out):
         fail(f"{out} exists and is not a report: choose another name, or use --force")
 
 
-def _computed(source: Source) -> list[Chapter]:
+def _computed(source: "Source") -> "list[Chapter]":
     """All chapters, with a progress bar."""
+    from batch.explore.chapters import CHAPTERS, chapters
+
     done: list[Chapter] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=words, transient=True) as progress:

@@ -1,27 +1,28 @@
 """``segue models``: what is registered, what another model would change, and putting one in force."""
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 
-from batch.compare import Comparison, compare
-from batch.export import Format, write_model
-from batch.stream_profiles import standing_profiles
+from batch.choices import Format
 from data import progress, registry
 from data.database import engine
 from data.model_files import read_model
 from models.challenger import ORIGIN
 from models.segment_model import SegmentModel
-from segue import activation
+from producers.flow import MAX_LAG
 from segue.cli import options
 from segue.cli.console import doing, fail, output, table, words
-from segue.demo import MAX_LAG
-from segue.replaying import Session, session
 from segue.settings import Settings
+
+if TYPE_CHECKING:
+    from batch.compare import Comparison
+    from segue.activation import Activation, Advance
+    from segue.replaying import Session
 
 app = typer.Typer(no_args_is_help=True, help="Look at models, compare them, and put one in force.")
 
@@ -53,7 +54,10 @@ def list_models(
         ]
         for entry in entries
     ]
-    columns = ["version", "alias", "in force", "definition", "customers", "silhouette", "fitted on", "registered"]
+    columns = [
+        *("version", "alias", "partitions under it", "definition"),
+        *("customers", "silhouette", "fitted on", "registered"),
+    ]
     output.print(table("Models", columns, rows))
 
 
@@ -86,6 +90,9 @@ def compare_models(
     ] = False,
 ) -> None:
     """Say who would move if AFTER replaced BEFORE now: on the stream's customers, as of its event time."""
+    from batch.compare import compare
+    from batch.stream_profiles import standing_profiles
+
     postgres = engine(Settings().database)
     with doing("Comparing"):
         models = registry.find(postgres, before), registry.find(postgres, after)
@@ -106,6 +113,9 @@ def activate(
     The model goes into every partition as a record. Workers apply it in its place between transactions and rescore
     their customers in chunks, while transactions go on. `segue models compare` shows beforehand who will move.
     """
+    from segue import activation
+    from segue.replaying import session
+
     settings = Settings()
     postgres = engine(settings.database)
     chosen = registry.find(postgres, model)
@@ -135,6 +145,9 @@ def promote(
 
     It goes the way of `segue models activate`.
     """
+    from batch.compare import compare
+    from batch.stream_profiles import standing_profiles
+
     postgres = engine(Settings().database)
     with postgres.connect() as connection:
         known = registry.aliases(connection)
@@ -156,8 +169,14 @@ def import_model(
 ) -> None:
     """Register a model from a file that `segue models export` wrote, after checking all of it."""
     model = read_model(file)
-    alias = registry.register(engine(Settings().database), model)
-    words.print(f"Registered as {model.version}, the {alias}.")
+    postgres = engine(Settings().database)
+    known = model.version in registry.load_all(postgres, [model.version])
+    alias = registry.register(postgres, model)
+    words.print(
+        f"{model.version} was registered already; it is the {alias}."
+        if known
+        else f"Registered as {model.version}, the {alias}."
+    )
 
 
 @app.command()
@@ -174,6 +193,8 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
     """Write a model to a file: the JSON that services load, or a scikit-learn pipeline."""
+    from batch.export import write_model
+
     found = registry.find(engine(Settings().database), model)
     path = out or Path(f"{found.version}.{form}")
     if path.exists() and not force:
@@ -186,7 +207,9 @@ def export(
         words.print("Whoever loads a joblib file runs what is in it: hand out the skops one.", style="yellow")
 
 
-def _wait(open_session: Session, sent: activation.Activation) -> None:
+def _wait(open_session: "Session", sent: "Activation") -> None:
+    from segue.activation import wait
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -198,17 +221,17 @@ def _wait(open_session: Session, sent: activation.Activation) -> None:
         with Progress(*columns, console=words) as bar:
             task = bar.add_task("waiting for a worker", total=None)
 
-            def display(state: activation.Advance) -> None:
+            def display(state: "Advance") -> None:
                 what = f"{state.records:,} records before it" if state.records else "rescoring customers"
                 bar.update(task, description=what, total=state.customers, completed=state.customers - state.waiting)
 
-            activation.wait(open_session, sent, display)
+            wait(open_session, sent, display)
     except KeyboardInterrupt:
         words.print("The workers go on by themselves; `segue models list` shows what is in force.")
         raise
 
 
-def _print_comparison(found: Comparison, postgres: Engine, limit: int) -> None:
+def _print_comparison(found: "Comparison", postgres: Engine, limit: int) -> None:
     names = {segment.id: segment.name for model in (found.before, found.after) for segment in model.segments}
     columns = [f"{found.before.version} ↓", *(names[column] for column in found.matrix.columns)]
     rows = [
@@ -228,7 +251,7 @@ def _print_comparison(found: Comparison, postgres: Engine, limit: int) -> None:
         output.print(table("Who would move, biggest spenders first", columns, people))
 
 
-def _comparison(found: Comparison) -> dict[str, Any]:
+def _comparison(found: "Comparison") -> dict[str, Any]:
     return {
         "before": found.before.version,
         "after": found.after.version,

@@ -1,12 +1,13 @@
 """Arguments and options that several commands share."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from producers.pace import Speed
+from segue.cli.console import fail, words
 from segue.stack.stack import BrokerKind
 
 
@@ -18,6 +19,20 @@ def speed(text: str | Speed) -> Speed:
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
+
+def check_cutoff(cutoff: datetime, last: datetime) -> None:
+    """Refuse a cutoff so long after the last transaction that everybody has left; warn of any after it."""
+    after = cutoff - last
+    if after > _NONSENSE:
+        fail(f"the cutoff {cutoff:%Y-%m-%d} is {after.days:,} days after the last transaction; choose an earlier one")
+    if after > _A_DAY:
+        words.print(
+            f"The cutoff {cutoff:%Y-%m-%d} is after the last transaction, of {last:%Y-%m-%d}: nobody buys in between.",
+            style="yellow",
+        )
+
+
+_A_DAY, _NONSENSE = timedelta(days=1), timedelta(days=365)
 
 DATASET_HELP = "A .parquet, .csv or .xlsx file of Online Retail II's layout."
 Dataset = Annotated[Path, typer.Argument(help=DATASET_HELP, exists=True, dir_okay=False)]

@@ -7,7 +7,6 @@ from data.log import Log, create_topics
 from data.record_writer import WriteError
 from segue.cli.console import doing, fail, words
 from segue.settings import Settings
-from stream_app.snapshot import publish_snapshot
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,6 +20,8 @@ def publish() -> None:
     It goes to the topic of customer segments, and may run at any time, beside workers too. It also fills that topic
     anew after a broker has lost it.
     """
+    from stream_app.snapshot import publish_snapshot
+
     settings = Settings()
     if settings.partitions:
         create_topics(settings.brokers, settings.topics.configuration, settings.partitions)

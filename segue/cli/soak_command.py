@@ -3,16 +3,16 @@
 import logging
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from segue.cli import options
 from segue.cli.console import doing, output, table, words
-from segue.datasets import choose, default_cutoff
-from segue.demo import fit_before
-from segue.soak.storm import Report, storm, undisturbed
+
+if TYPE_CHECKING:
+    from segue.soak.storm import Report
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,6 +34,10 @@ def soak(
     with a recomputation from the raw data. The exit code is 0 only if nothing differs; what a failed round has left
     is kept.
     """
+    from segue.datasets import choose, default_cutoff
+    from segue.demo import fit_before
+    from segue.soak.storm import storm, undisturbed
+
     # A broker that is away is what we are here for: no line for every attempt to reach it.
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
     folder = state_dir.resolve() / f"soak-{time.time_ns():x}"
@@ -42,7 +46,7 @@ def soak(
         model = fit_before(chosen, default_cutoff(chosen))
     with doing("Replaying without faults"):
         expected = undisturbed(folder / "undisturbed", chosen, model)
-    until, reports = time.monotonic() + minutes * 60, list[Report]()
+    until, reports = time.monotonic() + minutes * 60, list["Report"]()
     while not reports or (reports[-1].clean and time.monotonic() < until):
         round_seed = seed + len(reports)
         words.print(f"[bold]storm {round_seed}[/]")
@@ -58,7 +62,7 @@ def soak(
     folder.rmdir()
 
 
-def _show(report: Report, as_json: bool) -> None:
+def _show(report: "Report", as_json: bool) -> None:
     if as_json:
         output.print_json(msgspec.json.encode(report).decode())
         return

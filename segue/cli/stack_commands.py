@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
 import msgspec
 import typer
@@ -10,15 +10,20 @@ import typer
 from data import registry
 from data.database import engine
 from producers.pace import Speed
-from segue import demo as demos
 from segue.cli import options
-from segue.cli.console import counted, doing, fail, output, replay_bar, words
-from segue.datasets import Chosen, choose, default_cutoff
-from segue.demo import Setup
+from segue.cli.console import counted, doing, fail, output, words
+from segue.cli.replay_display import replay_bar
 from segue.settings import Settings
-from segue.stack.stack import Stack, clear
+from segue.stack.ports import is_free
+from segue.stack.stack import BrokerKind, Stack, clear
+
+if TYPE_CHECKING:
+    from segue.datasets import Chosen
+    from segue.demo import Setup
 
 DatasetMark = "dataset.txt"
+# Where clients look for Kafka when nobody tells them.
+_KAFKA_PORT = 9092
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the dashboard, on the loopback interface.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what is in the state folder (not downloads) first.")]
 
@@ -56,17 +61,25 @@ def demo(
     `segue demo` goes on where this one ended. With --once everything runs at full speed, is recomputed from the raw
     data with pandas and scikit-learn, and the exit code is 0 only if there is no difference.
     """
+    from segue.datasets import choose, default_cutoff
+    from segue.demo import Setup
+
+    if not once:
+        _refuse_taken(port)
     with doing("Loading data"):
         chosen = choose(dataset, state_dir / "datasets")
     words.print(f"Dataset: [bold]{chosen.why}[/] · {chosen.dataset.report.transactions:,} transactions")
     until = default_cutoff(chosen.dataset) if cutoff is None else cutoff.replace(tzinfo=UTC)
+    options.check_cutoff(until, chosen.dataset.report.last)
     if once:
         _once(chosen, until, Setup(state_dir, broker, workers), as_json)
     else:
         _live(chosen, until, Setup(state_dir, broker, workers, drift), speed, _Dashboard(port, operator), fresh)
 
 
-def _once(chosen: Chosen, until: datetime, setup: Setup, as_json: bool) -> None:
+def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> None:
+    from segue import demo as demos
+
     with replay_bar("replaying") as bar:
         summary = demos.run_once(chosen.dataset, until, setup, bar)
     if as_json:
@@ -82,19 +95,24 @@ def _once(chosen: Chosen, until: datetime, setup: Setup, as_json: bool) -> None:
     raise typer.Exit(0 if summary.differences == 0 else 1)
 
 
-def _live(chosen: Chosen, until: datetime, setup: Setup, speed: Speed, dashboard: _Dashboard, fresh: bool) -> None:
+def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashboard: _Dashboard, fresh: bool) -> None:
+    from segue import demo as demos
+    from segue.replaying import others
+
     state_dir = setup.state_dir
     if fresh:
         clear(state_dir)
     _refuse_mixture(chosen, state_dir)
-    with Stack(state_dir, setup.broker) as stack:
+    with _stack(state_dir, setup.broker) as stack:
+        postgres = engine(Settings(state_dir=state_dir).database)
+        for held in others(postgres, chosen.dataset.name):
+            _refuse(held, chosen, state_dir)
         (state_dir / DatasetMark).write_text(chosen.dataset.name)
         stack.start_workers(setup.workers)
         stack.start_dashboard(dashboard.port, dashboard.operator)
         if setup.drift:
             stack.start_drift()
         stack.watch(words.print)
-        postgres = engine(Settings(state_dir=state_dir).database)
         if registry.champion_version(postgres) is None:
             with doing("Fitting a model"):
                 registry.register(postgres, demos.fit_before(chosen.dataset, until))
@@ -119,7 +137,8 @@ def up(
 
     Other commands on the same state folder find them by themselves: `segue fit`, `segue replay`, `segue status`, …
     """
-    with Stack(state_dir, broker) as stack:
+    _refuse_taken(port)
+    with _stack(state_dir, broker) as stack:
         worker, *_ = stack.start_workers(workers)
         stack.start_dashboard(port, operator)
         if drift:
@@ -141,11 +160,26 @@ def _until_interrupted(stack: Stack) -> None:
         return
 
 
-def _refuse_mixture(chosen: Chosen, state_dir: Path) -> None:
+def _refuse_mixture(chosen: "Chosen", state_dir: Path) -> None:
     """Two datasets in one Postgres would be one shop with the customers of both."""
     mark = state_dir / DatasetMark
     if mark.exists() and mark.read_text() != chosen.dataset.name:
-        fail(
-            f"{state_dir} holds a replay of {mark.read_text()}, not of {chosen.dataset.name}: "
-            "add --fresh to start over, or choose another --state-dir"
-        )
+        _refuse(mark.read_text(), chosen, state_dir)
+
+
+def _refuse(held: str, chosen: "Chosen", state_dir: Path) -> NoReturn:
+    fail(
+        f"{state_dir} holds a replay of {held}, not of {chosen.dataset.name}: "
+        "add --fresh to start over, or choose another --state-dir"
+    )
+
+
+def _refuse_taken(port: int) -> None:
+    """Otherwise the dashboard would be started again and again, for ever."""
+    if not is_free(port):
+        fail(f"port {port} is taken; choose another --port")
+
+
+def _stack(state_dir: Path, broker: BrokerKind) -> Stack:
+    words.print(f"Starting Postgres and {'Apache Kafka' if broker == 'apache' else 'the embedded broker'} …")
+    return Stack(state_dir, broker, _KAFKA_PORT)

@@ -1,4 +1,4 @@
-"""``segue replay``, ``worker``, ``dashboard``, ``migrate``, ``status`` and ``changes``."""
+"""``segue worker``, ``dashboard``, ``migrate`` and ``changes``."""
 
 import os
 import sys
@@ -9,54 +9,20 @@ import typer
 from pydantic import SecretStr
 from rich.text import Text
 
-from data import progress, registry, replay_control, roles
-from data.database import engine, migrate, shown
-from producers.pace import Speed
-from producers.replay import whole
-from segue import filters, following
-from segue.cli import control_commands, options
-from segue.cli.console import counted, doing, fail, output, replay_bar, table, words
-from segue.datasets import choose
-from segue.demo import MAX_LAG
-from segue.filters import FilterError
-from segue.replaying import session
+from data import roles
+from data.database import engine, migrate
+from segue.cli import options
+from segue.cli.choosing import wanted
+from segue.cli.console import words
 from segue.settings import Settings
-from stream_app.__main__ import main as run_worker
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(replay)
-    app.command()(status)
     app.command()(changes)
     app.command()(worker)
     app.command()(dashboard)
     app.command(name="migrate")(migrate_schema)
-
-
-def replay(
-    dataset: options.OptionalDataset = None,
-    speed: options.Pace = Speed.parse("1d/s"),  # noqa: B008 - immutable
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on after what Postgres says has been done; otherwise send everything.")
-    ] = False,
-    max_lag: options.MaxLag = MAX_LAG,
-) -> None:
-    """Send a dataset's transactions into the log, paced by event time.
-
-    What has been sent before is sent again, and recognised by the worker: nothing is counted twice. With --resume only
-    what is missing is sent. Ctrl-C ends the replay cleanly; `--resume` goes on from there.
-    """
-    settings = Settings()
-    with doing("Loading data"):
-        chosen = choose(dataset, settings.datasets_dir)
-    words.print(f"Dataset: [bold]{chosen.why}[/]")
-    with session(settings, max_lag) as replaying, replay_bar(f"replaying {speed}") as bar:
-        section = whole(chosen.dataset)
-        if resume:
-            section = replaying.resumed(chosen.dataset, section)
-        sent = replaying.run(chosen.dataset, section, speed, bar)
-    words.print(f"{sent:,} transactions sent")
 
 
 def worker() -> None:
@@ -64,7 +30,9 @@ def worker() -> None:
 
     It waits for a model where there is none yet, and for Postgres and Kafka where they are away.
     """
-    run_worker()
+    from stream_app.__main__ import main
+
+    main()
 
 
 def dashboard(
@@ -113,40 +81,6 @@ def migrate_schema() -> None:
             words.print(f"The user {user} may log in.")
 
 
-def status() -> None:
-    """Show how far the stream has come: partitions, event time, counts, changes, the replay."""
-    settings = Settings()
-    postgres = engine(settings.database)
-    rows = [
-        [
-            str(row.partition),
-            f"{row.next_offset:,}",
-            "—" if row.event_time is None else f"{row.event_time:%Y-%m-%d %H:%M}",
-            f"{row.transactions:,}",
-            f"{row.change_position:,}",
-            f"{row.change_position - row.published_position:,}",
-        ]
-        for row in progress.partitions(postgres)
-    ]
-    output.print(
-        table("Progress", ["partition", "offset", "event time", "transactions", "changes", "to publish"], rows)
-    )
-    totals = progress.totals(postgres)
-    owners = sorted({row.owner for row in progress.partitions(postgres)})
-    output.print(f"brokers: {settings.brokers}")
-    output.print(f"database: {shown(settings.database)}")
-    output.print(f"workers: {', '.join(owners) or 'none has claimed a partition yet'}")
-    output.print(f"model: {registry.champion_version(postgres) or 'none yet: run `segue fit DATASET`'}")
-    output.print(
-        f"transactions: {totals.transactions:,} "
-        f"({totals.duplicates:,} duplicates, {totals.late:,} late, {totals.dead_letters:,} dead letters)"
-    )
-    output.print(f"customers in a segment: {totals.customers:,}")
-    output.print(f"changes: {sum(totals.changes.values()):,} ({counted(totals.changes)})")
-    replays = replay_control.replays(postgres)
-    output.print(f"replay: {control_commands.state(replays[0]) if replays else 'none yet'}", soft_wrap=True)
-
-
 def changes(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with changes as they come.")] = False,
     topic: Annotated[bool, typer.Option("--topic", help="Read the change topic instead of Postgres.")] = False,
@@ -163,11 +97,10 @@ def changes(
     from, to, cause, effective_at, recency_days, frequency, monetary, model_version or transaction by =, !=, >, >=, < or
     <=, joined by and, or and brackets.
     """
-    try:
-        chosen = filters.parse(where) if where is not None else None
-    except FilterError as error:
-        fail(f"--where: {error}")
+    from segue import following
+
     settings = Settings()
+    chosen = wanted(where, "--where", settings)
     lines = following.topic(settings, follow) if topic else following.postgres(settings, follow, customer)
     printed = 0
     for line in lines:

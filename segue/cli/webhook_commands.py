@@ -1,7 +1,7 @@
 """``segue webhooks``: send changes to an HTTP endpoint: run, status, dead, retry."""
 
 import asyncio
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import msgspec
 import typer
@@ -10,17 +10,16 @@ from sqlalchemy import Engine
 
 from data import webhooks
 from data.database import engine
-from data.log import Log, create_topics
-from segue import filters, logs
+from segue import logs
+from segue.cli.choosing import wanted
 from segue.cli.console import doing, fail, output, table, words
 from segue.cli.options import AsJson
-from segue.filters import Filter, FilterError
 from segue.settings import Settings
-from segue.webhooks.endpoint import Endpoint, Sender, client
-from segue.webhooks.reader import Reader
-from segue.webhooks.retry import retry
-from segue.webhooks.run import Webhook
-from segue.webhooks.schedule import Delivery, Policy
+
+if TYPE_CHECKING:
+    from segue.webhooks.endpoint import Endpoint
+    from segue.webhooks.run import Webhook
+    from segue.webhooks.schedule import Delivery, Policy
 
 app = typer.Typer(no_args_is_help=True, help="Send changes to an HTTP endpoint: run, status, dead, retry.")
 
@@ -36,8 +35,13 @@ def run(
     Per customer they arrive in order, at least once; repeats have the same `webhook-id`. It goes on where it ended,
     whatever ended it. One that runs for the first time begins with what is published from then on.
     """
+    from data.log import Log, create_topics
+    from segue.webhooks.endpoint import Sender, client
+    from segue.webhooks.reader import Reader
+    from segue.webhooks.run import Webhook
+
     settings = Settings()
-    endpoint, chosen = _endpoint(settings), _filter(settings)
+    endpoint, chosen = _endpoint(settings), wanted(settings.webhook_where, "SEGUE_WEBHOOK_WHERE", settings)
     logs.configure(settings.secrets)
     if settings.partitions:
         create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
@@ -49,7 +53,7 @@ def run(
     claim = webhooks.claim(postgres, settings.webhook_name, identity.log_id, start)
     words.print(f"Sending changes to {endpoint} as the webhook [bold]{settings.webhook_name}[/]; Ctrl-C stops.")
 
-    async def deliver() -> Webhook:
+    async def deliver() -> "Webhook":
         async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
             sender = Sender(endpoint, http, settings.webhook_timeout)
             webhook = Webhook(postgres, claim, chosen, _policy(settings), sender)
@@ -127,6 +131,9 @@ def retry_them(
     Later changes of the same customer may have arrived before; receivers see that by `sequence`. Whatever fails again
     stays what it was.
     """
+    from segue.webhooks.endpoint import Sender, client
+    from segue.webhooks.retry import retry
+
     if bool(which) == everything:
         fail("say which: changes as `segue webhooks dead` shows them, or --all")
     settings = Settings()
@@ -143,24 +150,24 @@ def retry_them(
         delivered, failed = asyncio.run(deliver())
     words.print(f"{delivered:,} delivered, {failed:,} failed again")
     if failed:
+        for row in webhooks.dead_by_reason(postgres, settings.webhook_name):
+            if row.waiting:
+                words.print(f"{row.waiting:,} wait: {row.reason}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
 
 
-def _endpoint(settings: Settings) -> Endpoint:
+def _endpoint(settings: Settings) -> "Endpoint":
+    from segue.webhooks.endpoint import Endpoint
+
     url, secret = (
         None if value is None else value.get_secret_value() for value in (settings.webhook_url, settings.webhook_secret)
     )
     return Endpoint.of(url, secret)
 
 
-def _filter(settings: Settings) -> Filter | None:
-    try:
-        return None if settings.webhook_where is None else filters.parse(settings.webhook_where)
-    except FilterError as error:
-        fail(f"SEGUE_WEBHOOK_WHERE: {error}")
+def _policy(settings: Settings) -> "Policy":
+    from segue.webhooks.schedule import Policy
 
-
-def _policy(settings: Settings) -> Policy:
     return Policy(
         settings.webhook_attempts,
         settings.webhook_concurrency,
@@ -169,7 +176,9 @@ def _policy(settings: Settings) -> Policy:
     )
 
 
-def _found(postgres: Engine, webhook: str, which: str) -> Delivery:
+def _found(postgres: Engine, webhook: str, which: str) -> "Delivery":
+    from segue.webhooks.schedule import Delivery
+
     # A customer's id may hold colons; the sequence is what follows the last one.
     customer, _, sequence = which.rpartition(":")
     if not customer or not sequence.isdecimal():

@@ -122,7 +122,9 @@ def test_a_pickle_is_not_even_looked_into(segue: Segue, tmp_path: Path) -> None:
 def test_a_model_goes_out_as_a_file_and_comes_back_the_same(segue: Segue, tmp_path: Path, database_url: str) -> None:
     model = random_model("identity", 4, seed=2)
     write_model(model, tmp_path / "model.json", "json")
-    assert "champion" in segue("models", "import", str(tmp_path / "model.json")).stderr
+    assert "Registered as" in segue("models", "import", str(tmp_path / "model.json")).stderr
+    again = segue("models", "import", str(tmp_path / "model.json")).stderr
+    assert f"{model.version} was registered already; it is the champion." in " ".join(again.split())
     assert segue("models", "export", "-o", str(tmp_path / "again.json")).returncode == 0
     assert from_json((tmp_path / "again.json").read_bytes()) == model
     refused = segue("models", "export", "-o", str(tmp_path / "again.json"))

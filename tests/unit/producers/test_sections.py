@@ -32,3 +32,13 @@ def test_what_remains_skips_what_is_known_and_nothing_else() -> None:
     assert left.start <= 1_000
     ahead = data.transactions.iloc[left.start : 1_010]
     assert left.skip == known & frozenset(zip(ahead["customer_id"], ahead["transaction_id"], strict=True))
+
+
+def test_nothing_is_left_of_what_has_been_done_to_its_last_tick() -> None:
+    data = retail()
+    everything = whole(data)
+    ids = data.transactions[["customer_id", "transaction_id"]]
+    known = frozenset(zip(ids["customer_id"], ids["transaction_id"], strict=True))
+    assert not everything.is_empty
+    assert not remaining(everything, data, everything.event_end - 1, known).is_empty
+    assert remaining(everything, data, everything.event_end, known).is_empty

@@ -1,6 +1,7 @@
 """The command line as people meet it: help worth reading, and errors that are one line and say what to do."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -96,6 +97,41 @@ def test_a_speed_that_is_none_is_refused_with_examples(tmp_path: Path) -> None:
     done = segue("replay", "--speed", "fast", folder=tmp_path)
     assert done.returncode == 2
     assert "1d/s" in done.stderr
+
+
+def test_a_speed_that_begins_with_a_minus_is_no_option(tmp_path: Path) -> None:
+    done = segue("control", "speed", "-1x", folder=tmp_path)
+    assert done.returncode == 2
+    assert "'-1x' is not a speed" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_taken_port_is_refused_before_anything_starts(command: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        done = segue(command, "--port", str(port), folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == f"error: port {port} is taken; choose another --port\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_overwritten_only_by_force(tmp_path: Path) -> None:
+    shop = tmp_path / "shop.csv"
+    shop.write_text("mine")
+    size = ("--customers", "5", "--days", "10")
+    refused = segue("data", "generate", "shop.csv", *size, folder=tmp_path)
+    assert refused.returncode == 1
+    assert "shop.csv exists: choose another name, or use --force" in refused.stderr
+    assert shop.read_text() == "mine"
+    assert segue("data", "generate", "shop.csv", *size, "--force", folder=tmp_path).returncode == 0
+    assert shop.read_text() != "mine"
+
+
+def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
+    heavy = {"faust", "pandas", "river", "scipy", "sklearn", "httpx", "alembic"}
+    program = "import sys, segue.cli.app; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert heavy & set(done.stdout.split()) == set()
 
 
 def test_a_generated_dataset_can_be_described(tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""What ``segue fit`` does: profiles from a file or the stream, a choice of k, and the segments as a table."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from batch.choices import PresetName
+from batch.choose_k import KS, KChoice, choose_k
+from batch.fit import FitResult
+from batch.presets import Preset, classic_profiles
+from batch.profiles import profiles_as_of
+from batch.stream_profiles import read_profiles
+from data import registry
+from data.database import engine
+from data.dataset import clean
+from models.segment_model import SegmentModel, to_json
+from segue.cli.console import fail, output, table, words
+from segue.cli.options import check_cutoff
+from segue.datasets import choose_rows
+from segue.settings import Settings
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Profiles to fit on, and where they come from."""
+
+    profiles: pd.DataFrame
+    metadata: dict[str, Any]
+
+
+def from_dataset(settings: Settings, path: Path | None, cutoff: datetime | None, preset: PresetName) -> Source:
+    """Profiles of a dataset."""
+    rows = choose_rows(path, settings.datasets_dir)
+    if preset == "classic":
+        if cutoff is not None:
+            fail("--preset classic counts everything, as of a day after the last sale: leave out --cutoff")
+        profiles, moment = classic_profiles(rows.raw)
+    else:
+        dataset = clean(rows.raw, rows.name)
+        moment = dataset.report.last + DAY if cutoff is None else cutoff.replace(tzinfo=UTC)
+        check_cutoff(moment, dataset.report.last)
+        profiles = profiles_as_of(dataset.transactions, moment)
+    return Source(profiles, {"dataset": rows.name, "cutoff": moment.isoformat()})
+
+
+def from_stream(settings: Settings, path: Path | None, cutoff: datetime | None, preset: PresetName) -> Source:
+    """Profiles of the customers in Postgres."""
+    if path is not None:
+        fail("give a dataset or --from-stream, not both")
+    if preset == "classic":
+        fail("--preset classic needs the raw rows of a dataset: leave out --from-stream")
+    found = read_profiles(engine(settings.database), None if cutoff is None else cutoff.replace(tzinfo=UTC))
+    check_cutoff(found.as_of, found.event_time)
+    metadata = {
+        "dataset": "the stream",
+        "cutoff": found.as_of.isoformat(),
+        "event_time": found.event_time.isoformat(),
+    }
+    return Source(found.profiles, metadata)
+
+
+def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:
+    """Choose k, with a progress bar."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=words, transient=True) as progress:
+        task = progress.add_task("choosing k", total=len(KS))
+        return choose_k(
+            profiles,
+            monetary=preset.monetary,
+            transform=preset.transform,
+            scaler=preset.scaler,
+            seed=preset.seed,
+            progress=lambda k: progress.update(task, description=f"looked at k = {k}", advance=1),
+        )
+
+
+def champion_to_follow(settings: Settings) -> SegmentModel | None:
+    """The champion whose names are kept; a look at segments needs no Postgres."""
+    try:
+        return registry.champion(engine(settings.database))
+    except (OperationalError, ProgrammingError):
+        words.print("There is no Postgres to ask for a champion: the segments are named afresh.", style="dim")
+        return None
+
+
+def show(result: FitResult, choice: KChoice | None, as_json: bool) -> None:
+    """Print what a fit has found."""
+    if choice is not None:
+        words.print(_curve(choice)) if as_json else output.print(_curve(choice))
+        words.print(choice.reason)
+    if as_json:
+        output.print_json(to_json(result.model).decode())
+    else:
+        output.print(_summary(result))
+
+
+def _curve(choice: KChoice) -> Table:
+    rows = [
+        [f"{k}{' ←' if k == choice.k else ''}", f"{inertia:,.0f}", *(f"{number:.3f}" for number in numbers)]
+        for k, inertia, *numbers in choice.curve.itertuples()
+    ]
+    return table("How many segments", ["k", "inertia", "silhouette", "Davies-Bouldin", "stability"], rows)
+
+
+def _summary(result: FitResult) -> Table:
+    rows = [
+        [persona, f"{size:,}", f"{recency:,.1f}", f"{frequency:,.1f}", f"£{monetary:,.2f}"]
+        for persona, size, recency, frequency, monetary in result.summary.itertuples(index=False)
+    ]
+    return table(f"Model {result.model.version}", ["persona", "customers", "days since", "orders", "spent"], rows)

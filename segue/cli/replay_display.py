@@ -1,0 +1,103 @@
+"""What people see of a running replay: a bar in a terminal, a line every few seconds anywhere else."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from producers.control import ReplayState
+from segue.cli.console import words
+
+Show = Callable[[ReplayState], None]
+
+_LINE_SECONDS = 5.0
+_PATIENCE_SECONDS = 10.0
+
+
+@contextmanager
+def replay_bar(title: str) -> Iterator[Show]:
+    """Something to call with every state while a replay runs."""
+    if not words.is_terminal:
+        yield ReplayLines(partial(words.print, soft_wrap=True))
+        return
+    bar = ReplayBar(title)
+    with bar.progress:
+        yield bar
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:,.0f}/s", style="green")
+
+
+class ReplayBar:
+    """Event date, transactions sent, rate and lag of a replay; call it with every state."""
+
+    def __init__(self, title: str) -> None:
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TextColumn("[bold]{task.fields[date]}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            _Rate(),
+            TextColumn("lag {task.fields[lag]:,}"),
+            TimeElapsedColumn(),
+            console=words,
+            speed_estimate_period=3,
+        )
+        self._task = self.progress.add_task(title, total=1, date="", lag=0)
+
+    def __call__(self, state: ReplayState) -> None:
+        """Show a state."""
+        self.progress.update(
+            self._task,
+            description=_doing(state),
+            completed=state.sent,
+            total=max(state.total, 1),
+            date=f"{state.event_time:%Y-%m-%d}",
+            lag=state.lag,
+        )
+
+
+class ReplayLines:
+    """The same as a line every few seconds, for logs; call it with every state."""
+
+    def __init__(self, say: Callable[[str], None], now: Callable[[], float] = time.monotonic) -> None:
+        self._say = say
+        self._now = now
+        self._next = 0.0
+
+    def __call__(self, state: ReplayState) -> None:
+        """Show a state, if it is time to."""
+        if self._now() >= self._next:
+            self._next = self._now() + _LINE_SECONDS
+            when = f"{state.event_time:%Y-%m-%d %H:%M}"
+            self._say(f"{_doing(state)}: {when}, {state.sent:,} of {state.total:,} sent, lag {state.lag:,}")
+
+
+class Standstill:
+    """Says once that the lag has not fallen for a while, until it falls again; call it with every state."""
+
+    def __init__(self, say: Callable[[], None], now: Callable[[], float] = time.monotonic) -> None:
+        self._say = say
+        self._now = now
+        self._lag = 0
+        self._since = now()
+        self._said = False
+
+    def __call__(self, state: ReplayState) -> None:
+        """Look at a state."""
+        if state.lag == 0 or state.lag < self._lag:
+            self._since, self._said = self._now(), False
+        elif not self._said and self._now() - self._since >= _PATIENCE_SECONDS:
+            self._said = True
+            self._say()
+        self._lag = state.lag
+
+
+def _doing(state: ReplayState) -> str:
+    return "paused" if state.state == "paused" else f"replaying {state.speed}"
