@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from sqlalchemy import Engine
 
 from batch.choices import Format
-from data import progress, registry
+from data import registry
 from data.database import engine
 from data.model_files import read_model
 from models.challenger import ORIGIN
@@ -20,7 +19,6 @@ from segue.cli.console import doing, fail, output, table, words
 from segue.settings import Settings
 
 if TYPE_CHECKING:
-    from batch.compare import Comparison
     from segue.activation import Activation, Advance
     from segue.replaying import Session
 
@@ -92,15 +90,16 @@ def compare_models(
     """Say who would move if AFTER replaced BEFORE now: on the stream's customers, as of its event time."""
     from batch.compare import compare
     from batch.stream_profiles import standing_profiles
+    from segue.cli import comparison
 
     postgres = engine(Settings().database)
     with doing("Comparing"):
         models = registry.find(postgres, before), registry.find(postgres, after)
         found = compare(standing_profiles(postgres), *models)
     if as_json:
-        output.print_json(msgspec.json.encode(_comparison(found)).decode())
+        output.print_json(msgspec.json.encode(comparison.as_json(found)).decode())
     else:
-        _print_comparison(found, postgres, limit)
+        comparison.show(found, postgres, limit)
 
 
 @app.command()
@@ -147,6 +146,7 @@ def promote(
     """
     from batch.compare import compare
     from batch.stream_profiles import standing_profiles
+    from segue.cli import comparison
 
     postgres = engine(Settings().database)
     with postgres.connect() as connection:
@@ -157,7 +157,7 @@ def promote(
         fail(f"{candidate.version} is the champion: there is nothing to promote")
     with doing("Comparing"):
         found = compare(standing_profiles(postgres), champion, candidate)
-    _print_comparison(found, postgres, 0)
+    comparison.show(found, postgres, 0)
     if not yes:
         typer.confirm(f"Put {candidate.version} in force?", abort=True, err=True)
     activate(candidate.version, no_wait)
@@ -229,38 +229,6 @@ def _wait(open_session: "Session", sent: "Activation") -> None:
     except KeyboardInterrupt:
         words.print("The workers go on by themselves; `segue models list` shows what is in force.")
         raise
-
-
-def _print_comparison(found: "Comparison", postgres: Engine, limit: int) -> None:
-    names = {segment.id: segment.name for model in (found.before, found.after) for segment in model.segments}
-    columns = [f"{found.before.version} ↓", *(names[column] for column in found.matrix.columns)]
-    rows = [
-        [names[str(row)], *(f"{count:,}" if count else "·" for count in counts)]
-        for row, *counts in found.matrix.itertuples()
-    ]
-    moment = progress.event_time(postgres)
-    as_of = "before the first tick" if moment is None else f"as of {moment:%Y-%m-%d %H:%M}"
-    output.print(table(f"Customers {as_of}, under {found.after.version} →", columns, rows))
-    output.print(f"{len(found.movers):,} of {found.customers:,} customers would move ({found.share:.1%}).")
-    if limit and len(found.movers):
-        people = [
-            [str(who), names[before], names[after], f"{recency:,}", f"{frequency:,}", f"£{monetary:,.2f}"]
-            for who, before, after, recency, frequency, monetary in found.movers.head(limit).itertuples()
-        ]
-        columns = ["customer", "from", "to", "days since", "orders", "spent"]
-        output.print(table("Who would move, biggest spenders first", columns, people))
-
-
-def _comparison(found: "Comparison") -> dict[str, Any]:
-    return {
-        "before": found.before.version,
-        "after": found.after.version,
-        "customers": found.customers,
-        "moving": len(found.movers),
-        "share": found.share,
-        "matrix": found.matrix.to_dict("index"),
-        "movers": found.movers.reset_index().to_dict("records"),
-    }
 
 
 def _entry(entry: registry.Entry) -> dict[str, Any]:
