@@ -72,8 +72,7 @@ def event_clock(progress: Progress, pace: Pace | None) -> str:
     if now is None:
         waiting = f"{progress.silent} of {many(progress.partitions, 'partition')} not heard from yet"
         return f'<div class="sg-eyebrow">Event time</div><div class="sg-day">Not started</div>{_note(waiting)}'
-    notes = [f"passing {pace.event_days:,.1f} days a second" if pace and pace.event_days > 0 else "standing still"]
-    notes.append(many(progress.partitions, "partition") + _apart(progress))
+    notes = [*_passing(pace), many(progress.partitions, "partition") + _apart(progress)]
     return (
         '<div class="sg-eyebrow">Event time (UTC)</div>'
         f'<div class="sg-day" data-event-time="{now.isoformat()}">{style.day(now)}'
@@ -173,6 +172,12 @@ def banner(state: Trouble) -> str:
         f'<div class="sg-banner" role="status"><b>{escape(state.title)}.</b> {escape(state.reason)} '
         "Below is what was last known.</div>"
     )
+
+
+def _passing(pace: Pace | None) -> list[str]:
+    if pace is None or pace.event_days is None:
+        return []
+    return [f"passing {pace.event_days:,.1f} days a second" if pace.event_days > 0 else "standing still"]
 
 
 def _note(text: str) -> str:

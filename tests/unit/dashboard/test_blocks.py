@@ -48,7 +48,8 @@ def test_the_clock_tells_event_time_and_how_fast_it_passes() -> None:
 
 def test_a_clock_that_does_not_move_stands_still() -> None:
     assert "standing still" in _words(blocks.event_clock(_progress(), Pace(0.0, 0.0)))
-    assert "standing still" in _words(blocks.event_clock(_progress(), None))
+    for unknown in (None, Pace(0.0, None)):
+        assert "standing still" not in _words(blocks.event_clock(_progress(), unknown))
 
 
 def test_without_event_time_the_clock_says_who_is_missing() -> None:

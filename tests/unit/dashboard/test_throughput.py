@@ -32,6 +32,31 @@ def test_the_pace_is_what_came_in_the_last_ten_seconds() -> None:
     assert now.event_days == pytest.approx(0.5)
 
 
+def _ticking(seconds: list[float], ticks: float | None) -> History:
+    """Samples at these moments of a stream that ticks a day so often; None for never."""
+    history = None
+    for second in seconds:
+        days = 0 if ticks is None else second // ticks
+        sample = Sample(START + timedelta(seconds=second), 0, DAY_ONE + timedelta(days=days))
+        history = remember(history, sample)
+    assert history is not None
+    return history
+
+
+def test_event_time_of_a_slow_replay_passes_between_two_ticks_too() -> None:
+    now = pace(_ticking([2.0 * n for n in range(21)], ticks=25.0))
+    assert now is not None
+    assert now.event_days == pytest.approx(1 / 30)
+
+
+def test_event_time_stands_still_only_after_it_has_been_looked_at_for_a_while() -> None:
+    soon, later = pace(_ticking([0.0, 2.0], ticks=None)), pace(_ticking([0.0, 5.0, 10.0], ticks=None))
+    assert soon is not None
+    assert soon.event_days is None
+    assert later is not None
+    assert later.event_days == 0.0
+
+
 def test_a_page_that_slept_still_measures_between_its_last_two_samples() -> None:
     now = pace(_history(0, 600, every=60))
     assert now is not None
