@@ -17,8 +17,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, davies_bouldin_score
 from threadpoolctl import threadpool_limits
 
-from batch.fit import FitError, silhouette
 from batch.choices import Scaler
+from batch.fit import FitError, silhouette
 from batch.pipeline import blank_pipeline
 from batch.profiles import features
 from models.segment_model import Monetary, Transform

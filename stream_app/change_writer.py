@@ -76,6 +76,25 @@ class ChangeWriter:
             self._send(self._topics.segments, row.customer_id, segment_event(row, personas))
         self._patiently(self._producer.commit_transaction if self._transactional else self._flush)
 
+    def settle(self, key: bytes | None, value: bytes | None) -> None:
+        """End what nobody else will: a transaction of an earlier writer whose end never came into the log.
+
+        A broker that crashes after a commit was decided may forget, when it starts again, to write its marks; readers
+        of committed records would wait there for ever. A transaction that is begun and aborted ends it, too, since
+        both are of one producer to the broker, and what was in it is published again. ``key`` and ``value`` are what
+        is in the new one. The marks come a moment after this returns.
+
+        Raises
+        ------
+        KafkaException
+            If the broker can't be reached, or another writer has been opened.
+        """
+        assert self._producer is not None  # noqa: S101 - opened
+        self._producer.begin_transaction()
+        self._producer.produce(self._topics.changes, value, key, self._partition, headers=EVENT_HEADERS)
+        self._patiently(self._flush)
+        self._patiently(self._producer.abort_transaction)
+
     def close(self) -> None:
         """Let go, soon, whatever is under way; may be called from another thread."""
         self._closed = True

@@ -22,6 +22,7 @@ from stream_app.change_writer import ChangeWriter
 from stream_app.changes import ChangeRow
 from stream_app.step import Progress
 from stream_app.store import FencedError, PartitionStore
+from stream_app.topic_end import UndecidedError
 
 log = structlog.get_logger(__name__)
 
@@ -135,7 +136,12 @@ class Relay:
             await self._store.progress(self._claim)
             self._writer = self._new_writer(self._claim.partition)
             await self._in_thread(self._writer.open)
-            known, self.published = self.published, await self._published()
+            try:
+                known, self.published = self.published, await self._published()
+            except UndecidedError as error:
+                # Nothing of ours is under way after the opening: this will not end by itself.
+                await self._in_thread(self._writer.settle, error.key, error.value)
+                raise
         self._moved.set()
         tell = self._log.error if self.published < known else self._log.info
         tell("publishing", position=self.published, known=known)

@@ -27,7 +27,11 @@ _EARLIEST, _LATEST = -2, -1
 
 
 class UndecidedError(RuntimeError):
-    """The log does not say yet how a transaction ended that is in it."""
+    """The log does not say how a transaction ended that is in it; ``key`` and ``value`` are its last record's."""
+
+    def __init__(self, key: bytes | None, value: bytes | None) -> None:
+        super().__init__("a transaction in the change topic has no end")
+        self.key, self.value = key, value
 
 
 class Record(Protocol):
@@ -53,8 +57,8 @@ class Committed:
     """The last committed record of the batches that were added, in the order of the log."""
 
     def __init__(self) -> None:
-        self._last: tuple[int, bytes | None] = (-1, None)
-        self._undecided: dict[int, tuple[int, bytes | None]] = {}
+        self._last: Record | None = None
+        self._undecided: dict[int, Record] = {}
 
     def add(self, batch: Batch) -> None:
         """The next batch."""
@@ -62,11 +66,11 @@ class Committed:
         if batch.is_control_batch:
             found = self._undecided.pop(batch.producer_id, None)
             if found is not None and ControlRecord.parse(last.key or b"") == COMMIT_MARKER:
-                self._last = max(self._last, found, key=lambda each: each[0])
+                self._last = found if self._last is None or self._last.offset < found.offset else self._last
         elif batch.is_transactional:
-            self._undecided[batch.producer_id] = (last.offset, last.value)
+            self._undecided[batch.producer_id] = last
         else:
-            self._last = (last.offset, last.value)
+            self._last = last
 
     def last(self) -> bytes | None:
         """Its value; None if there is none.
@@ -76,9 +80,9 @@ class Committed:
         UndecidedError
             If a transaction has no end yet.
         """
-        if self._undecided:
-            raise UndecidedError("a transaction is under way in the change topic")
-        return self._last[1]
+        for record in self._undecided.values():
+            raise UndecidedError(record.key, record.value)
+        return None if self._last is None else self._last.value
 
 
 async def last_committed(brokers: Brokers, topic: str, partition: int) -> bytes | None:

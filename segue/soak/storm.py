@@ -133,9 +133,11 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, broker: BrokerKind, model: SegmentModel, workers: int, max_lag: int) -> Iterator[Running]:
-    """Start a stack of workers that are started again whenever they die."""
-    with Stack(folder, broker) as stack:
+def running(
+    folder: Path, broker: BrokerKind, model: SegmentModel, workers: int, max_lag: int, nodes: int = 1
+) -> Iterator[Running]:
+    """Start a stack of workers that are started again whenever they die, on so many brokers."""
+    with Stack(folder, broker, nodes=nodes) as stack:
         settings = Settings(state_dir=folder)
         postgres: Engine = engine(settings.database)
         registry.register(postgres, model)

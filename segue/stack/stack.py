@@ -53,10 +53,13 @@ class Stack:
     broker: EmbeddedBroker | ApacheBroker
     postgres: LocalPostgres
 
-    def __init__(self, state_dir: Path, broker: BrokerKind = "embedded", port: int | None = None) -> None:
+    def __init__(
+        self, state_dir: Path, broker: BrokerKind = "embedded", port: int | None = None, nodes: int = 1
+    ) -> None:
         self.state_dir = state_dir.resolve()
         self._kind = broker
         self._port = port
+        self._nodes = nodes
         self._logs = self.state_dir / "logs"
         self._lock = StateLock(self.state_dir)
         self._children: list[ChildProcess] = []
@@ -173,7 +176,7 @@ class Stack:
     def _start_broker(self) -> EmbeddedBroker | ApacheBroker:
         if self._kind == "embedded":
             return EmbeddedBroker.start(self._logs / "broker.log")
-        return ApacheBroker.start(self.state_dir / "kafka", self._logs / "kafka.log", self._port)
+        return ApacheBroker.start(self.state_dir / "kafka", self._logs / "kafka.log", self._port, self._nodes)
 
     def _watch(self, say: Callable[[str], None]) -> None:
         while not self._stopping.wait(_LOOK_SECONDS):

@@ -7,14 +7,19 @@ from confluent_kafka import KafkaError, KafkaException
 
 from stream_app.change_events import change_event
 from stream_app.changes import ChangeRow
+from stream_app.topic_end import UndecidedError
 
 
 class ChangeTopic:
-    """What was published so far; ``fails`` is how often writing fails from now on."""
+    """What was published so far; ``fails`` is how often writing fails from now on.
+
+    ``hanging`` are changes of a transaction without an end.
+    """
 
     def __init__(self) -> None:
         self.rows: list[ChangeRow] = []
         self.fails = 0
+        self.hanging: list[ChangeRow] = []
         self.may_write = threading.Event()
         self.may_write.set()
 
@@ -25,6 +30,8 @@ class ChangeTopic:
 
     async def last_event(self, partition: int) -> bytes | None:
         """The change that was published last."""
+        if self.hanging:
+            raise UndecidedError(b"key", change_event(self.hanging[-1], {}))
         return change_event(self.rows[-1], {}) if self.rows else None
 
     def writer(self, partition: int) -> "InMemoryWriter":
@@ -48,6 +55,10 @@ class InMemoryWriter:
             self._topic.fails -= 1
             raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker was restarted"))
         self._topic.rows.extend(rows)
+
+    def settle(self, key: bytes | None, value: bytes | None) -> None:
+        """What hangs is aborted."""
+        self._topic.hanging.clear()
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -74,6 +74,19 @@ def test_a_writer_that_is_closed_gives_up_soon_and_leaves_nothing_to_be_seen(set
         assert published(settings) == []
 
 
+def test_ending_what_has_no_end_leaves_nothing_to_be_seen(settings: Settings) -> None:
+    if not settings.exactly_once:
+        pytest.skip("the embedded broker has no transactions")
+    writing = opened(settings)
+    writing.write([change(0)], PERSONAS)
+    writing.settle(b"key", b"nothing that anybody should read")
+    opened(settings)
+    found = last(settings)
+    assert found is not None
+    assert found.customer_id == change(0).customer_id
+    assert published(settings) == [(change(0).customer_id, 1)]
+
+
 def test_however_often_writers_are_killed_every_change_is_there_once_and_in_order(settings: Settings) -> None:
     if not settings.exactly_once:
         pytest.skip("the embedded broker has no transactions")

@@ -108,3 +108,17 @@ def test_after_a_fault_publishing_goes_on_behind_what_is_in_the_topic(monkeypatc
 
     outbox, topic = relaying(monkeypatch, work)
     assert topic.positions == everything(outbox)
+
+
+def test_a_transaction_that_has_no_end_is_ended_and_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(outbox: Outbox, topic: ChangeTopic, running: Relay) -> None:
+        running.offer(outbox.commit(10))
+        await running.delivered()
+        rows = outbox.commit(10)
+        topic.hanging += rows
+        topic.fails = 1
+        running.offer(rows)
+
+    outbox, topic = relaying(monkeypatch, work)
+    assert topic.positions == everything(outbox)
+    assert not topic.hanging

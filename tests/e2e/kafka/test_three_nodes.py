@@ -1,0 +1,42 @@
+"""The operator's trust on a Kafka of three nodes: one of them may die at any time, and nobody has to do anything."""
+
+from pathlib import Path
+
+import pytest
+
+from data import progress
+from data.dataset import Dataset
+from models.segment_model import SegmentModel
+from segue.soak.outcome import Outcome
+from segue.soak.storm import Gate, running
+from segue.stack.apache.broker import ApacheBroker
+from segue.stack.stack import Stack, StackError
+from tests.support.local import wait_until
+from tests.support.parts import Parts, assert_right_so_far
+
+pytestmark = pytest.mark.kafka
+
+NODES = 3
+PARTS = 8
+
+
+@pytest.mark.timeout(900)
+def test_each_of_three_nodes_dies_in_turn_and_the_result_is_the_same(
+    dataset: Dataset, model: SegmentModel, expected: Outcome, tmp_path: Path
+) -> None:
+    with running(tmp_path, "apache", model, workers=2, max_lag=2_000, nodes=NODES) as run:
+        broker = run.stack.broker
+        assert isinstance(broker, ApacheBroker)
+        parts = Parts(run, dataset)
+        for number in range(NODES):
+            gate = Gate()
+            replay = parts.next(gate, PARTS)
+            broker.kill_one(number)
+            parts.finish(gate, replay)
+            assert_right_so_far(parts, expected)
+            # The next one may die when there are three again.
+            wait_until(lambda: not broker.died and broker.complete)
+        assert run.outcome().history.repeats == 0
+        assert progress.totals(run.replaying.postgres).duplicates == 0
+    with pytest.raises(StackError, match=r"holds a Kafka of 3 nodes: .*--nodes 3"), Stack(tmp_path, "apache"):
+        pass
