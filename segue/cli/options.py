@@ -63,6 +63,9 @@ Broker = Annotated[
     BrokerKind,
     typer.Option(help="The broker to start: `embedded` (in memory, needs nothing) or `apache` (needs Java and Maven)."),
 ]
+Nodes = Annotated[
+    int, typer.Option(min=1, max=3, help="Nodes of Apache Kafka: with 3, one may die at any time. Chosen once.")
+]
 Workers = Annotated[int, typer.Option(min=1, help="How many workers share the partitions.")]
 StateDir = Annotated[Path, typer.Option(envvar="SEGUE_STATE_DIR", help="Where the local stack keeps its data.")]
 MaxLag = Annotated[int, typer.Option(min=1, help="Hold back while the worker is more than this many records behind.")]

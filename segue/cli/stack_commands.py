@@ -127,6 +127,7 @@ def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashb
 
 def up(
     broker: options.Broker = "embedded",
+    nodes: options.Nodes = 1,
     workers: options.Workers = 1,
     state_dir: options.StateDir = Path(".segue"),
     port: Port = 8501,
@@ -138,7 +139,9 @@ def up(
     Other commands on the same state folder find them by themselves: `segue fit`, `segue replay`, `segue status`, …
     """
     _refuse_taken(port)
-    with _stack(state_dir, broker) as stack:
+    if nodes > 1 and broker != "apache":
+        fail("--nodes is for --broker apache")
+    with _stack(state_dir, broker, nodes) as stack:
         worker, *_ = stack.start_workers(workers)
         stack.start_dashboard(port, operator)
         if drift:
@@ -180,6 +183,6 @@ def _refuse_taken(port: int) -> None:
         fail(f"port {port} is taken; choose another --port")
 
 
-def _stack(state_dir: Path, broker: BrokerKind) -> Stack:
+def _stack(state_dir: Path, broker: BrokerKind, nodes: int = 1) -> Stack:
     words.print(f"Starting Postgres and {'Apache Kafka' if broker == 'apache' else 'the embedded broker'} …")
-    return Stack(state_dir, broker, _KAFKA_PORT)
+    return Stack(state_dir, broker, _KAFKA_PORT, nodes)
