@@ -7,12 +7,15 @@ import pandas as pd
 
 from batch.profiles import histories
 from batch.windows import WindowFold, window_floor
+from models.change import DELTA
 from models.drift import PRIMING_WINDOWS, WINDOW, DriftObserver, Observed
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
 
 
-def backtest(model: SegmentModel, transactions: pd.DataFrame, begin: datetime) -> Iterator[Observed]:
+def backtest(
+    model: SegmentModel, transactions: pd.DataFrame, begin: datetime, delta: float = DELTA
+) -> Iterator[Observed]:
     """Observe every whole window that ends after a moment, as the observer of a stream does.
 
     Parameters
@@ -21,6 +24,8 @@ def backtest(model: SegmentModel, transactions: pd.DataFrame, begin: datetime) -
         Also those before ``begin``: ``transaction_id, customer_id, occurred_at, kind, amount_units``.
     begin
         Where the model's training ends.
+    delta
+        ADWIN's, if it is to be another one.
     """
     start = window_floor(to_micros(begin)) - PRIMING_WINDOWS * WINDOW
     until = window_floor(to_micros(transactions["occurred_at"].max().to_pydatetime()))
@@ -29,7 +34,7 @@ def backtest(model: SegmentModel, transactions: pd.DataFrame, begin: datetime) -
     before = transactions["occurred_at"] < from_micros(start)
     during = ~before & (transactions["occurred_at"] < from_micros(until))
     fold = WindowFold(model, histories(transactions[before]), start)
-    observer = DriftObserver(model, to_micros(begin))
+    observer = DriftObserver(model, to_micros(begin), delta)
     for window in fold.windows(transactions[during], until):
         observed = observer.observe(window)
         if observed is not None:

@@ -1,6 +1,6 @@
 """What drift observation finds, and what it does not: the evidence behind its settings (docs/drift.md).
 
-    python benchmarks/drift_evidence.py [online_retail_II.parquet] [--seeds 20] [--plot docs/drift.png]
+    python benchmarks/drift_evidence.py [online_retail_II.parquet] [--seeds 20] [--delta 1e-5] [--plot docs/drift.png]
 
 Synthetic shops in a steady state, without a shift, with seasons only, and with shifts that begin on day 90 of a year.
 Each shop has a model that was fitted on what came before the year, and is observed day by day, as a stream is. A real
@@ -27,6 +27,7 @@ from batch.profiles import profiles_as_of
 from data.dataset import clean
 from data.readers import read
 from data.steady import Injection, moment, steady_shop
+from models.change import DELTA
 from models.drift import WINDOW, Observed
 from models.units import from_micros, to_micros
 
@@ -50,16 +51,16 @@ class Found(NamedTuple):
     day: int
 
 
-def observed(transactions: pd.DataFrame, begin: datetime) -> Iterator[Observed]:
+def observed(transactions: pd.DataFrame, begin: datetime, delta: float) -> Iterator[Observed]:
     """A model of what came before, and the windows after it."""
     model = fit(profiles_as_of(transactions, begin), metadata={"cutoff": begin.isoformat()}).model
-    return backtest(model, transactions, begin)
+    return backtest(model, transactions, begin, delta)
 
 
-def alarms(injection: Injection, seed: int) -> Iterator[Found]:
+def alarms(injection: Injection, seed: int, delta: float) -> Iterator[Found]:
     """Everything that is raised in one shop, by day of its year."""
     begin = to_micros(moment(0))
-    for window in observed(steady_shop(seed, injection=injection, at=AT), moment(0)):
+    for window in observed(steady_shop(seed, injection=injection, at=AT), moment(0), delta):
         for alarm in window.raised:
             measure = f"{alarm.measure} {alarm.name}".strip()
             yield Found(injection, seed, measure, (window.end - begin) // WINDOW)
@@ -81,15 +82,19 @@ def table(found: list[Found], seeds: int) -> str:
             f"{measure}: {len(days)}/{seeds}, {days.median():.0f} ({days.max()})"
             for measure, days in sorted(first.groupby(level="measure"), key=lambda item: -len(item[1]))
         ]
-        lines.append(f"| {WHAT[injection]} | {false}/{seeds} | {'; '.join(cells) or '—'} |")
+        wrong = rows.drop(shifted.index).groupby("measure")["seed"].nunique()
+        which = ", ".join(f"{measure} {number}" for measure, number in wrong.items())
+        lines.append(
+            f"| {WHAT[injection]} | {false}/{seeds}{f' ({which})' if which else ''} | {'; '.join(cells) or '—'} |"
+        )
     return "\n".join(lines)
 
 
-def real(path: Path) -> tuple[list[Observed], str]:
+def real(path: Path, delta: float) -> tuple[list[Observed], str]:
     """The second year of a dataset, under the model of its first."""
     dataset = clean(read(path).copy(), path.name)
     begin = dataset.report.first.replace(hour=0, minute=0) + timedelta(days=365)
-    windows = list(observed(dataset.transactions, begin))
+    windows = list(observed(dataset.transactions, begin, delta))
     lines = ["| day | measure | now | before or threshold |", "|---|---|---|---|"]
     for window in windows:
         for alarm in window.raised:
@@ -158,14 +163,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", nargs="?", type=Path, help="a dataset of two years")
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--delta", type=float, default=DELTA, help="ADWIN's")
     parser.add_argument("--plot", type=Path, help="draw the real year into this PNG (needs playwright and Chromium)")
     arguments = parser.parse_args()
     if arguments.seeds:
         shops = [(injection, seed) for injection in get_args(Injection) for seed in range(arguments.seeds)]
-        found = [alarm for injection, seed in shops for alarm in alarms(injection, seed)]
+        found = [alarm for injection, seed in shops for alarm in alarms(injection, seed, arguments.delta)]
         sys.stdout.write(f"{table(found, arguments.seeds)}\n\n")
     if arguments.dataset is not None:
-        windows, text = real(arguments.dataset)
+        windows, text = real(arguments.dataset, arguments.delta)
         sys.stdout.write(f"{text}\n")
         if arguments.plot is not None:
             draw(figure(windows, f"{arguments.dataset.name}: fitted on year one, observed in year two"), arguments.plot)

@@ -20,7 +20,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from models.challenger import Challenger
-from models.change import ChangeDetector
+from models.change import DELTA, ChangeDetector
 from models.psi import allowance, counts, psi
 from models.reference import (
     FEWEST,
@@ -110,10 +110,10 @@ class DriftObserver:
         it came into force.
     """
 
-    def __init__(self, model: SegmentModel, begin: int) -> None:
+    def __init__(self, model: SegmentModel, begin: int, delta: float = DELTA) -> None:
         self._model, self._begin = model, begin
         self._reference = reference_of(model)
-        self._detectors = {measure: ChangeDetector() for measure in INCOMING}
+        self._detectors = {measure: ChangeDetector(delta) for measure in INCOMING}
         self._persisted: dict[str, int] = {}
         self._challenger = Challenger(model)
         self._windows = 0
