@@ -141,9 +141,9 @@ class Stack:
             return self._start("dashboard", [*command, "--operator"], {})
         return self._start("dashboard", command, {"SEGUE_DATABASE_URL": self._dashboard_url})
 
-    def start_drift(self) -> ChildProcess:
+    def start_drift(self, *arguments: str) -> ChildProcess:
         """Start the drift observer."""
-        return self._start("drift", [sys.executable, "-m", "segue", "drift", "watch"], {})
+        return self._start("drift", [sys.executable, "-m", "segue", "drift", "watch", *arguments], {})
 
     def watch(self, say: Callable[[str], None]) -> None:
         """From now on, start again what dies: half a second later, or later if it has died again and again.

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import func, select
 
 from batch.backtest import backtest
-from data import contract, registry
+from data import contract, progress, registry
 from data.dataset import Dataset
 from data.drift import alarm_id
 from data.events import DriftDetected
@@ -22,6 +22,7 @@ from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
 from producers.replay import split, whole
 from segue.datasets import default_cutoff
+from segue.demo import differences
 from segue.stack.processes import ChildProcess
 from tests.support.kafka import read
 from tests.support.local import Local, local, wait_until
@@ -71,6 +72,25 @@ def test_drift_is_observed_beside_the_worker_and_told_once(
         with run.postgres.connect() as connection:
             ended = connection.execute(select(model_reigns.c.partition, model_reigns.c.model_version)).all()
         assert sorted(ended) == [(partition, model.version) for partition in range(run.replaying.identity.partitions)]
+
+
+def test_where_that_is_wanted_a_refit_is_put_in_force_while_the_stream_runs(
+    dataset: Dataset, model: SegmentModel, tmp_path: Path
+) -> None:
+    with local(tmp_path, model) as run:
+        run.stack.start_drift("--auto-refit", "promote")
+        first_year, second_year = split(whole(dataset), dataset, to_micros(default_cutoff(dataset)))
+        run.replay(dataset, first_year)
+        half = second_year.event_start + (second_year.event_end - second_year.event_start) // 2
+        before, after = split(second_year, dataset, half)
+        run.replay(dataset, before)
+        wait_until(lambda: registry.champion_version(run.postgres) != model.version, PATIENCE)
+        run.replay(dataset, after)
+        wait_until(lambda: progress.customers_outdated(run.postgres) == 0, PATIENCE)
+        assert len(differences(run.settings.database, dataset)) == 0
+        champion = registry.champion_version(run.postgres)
+        found = {each["version"]: each for each in json.loads(segue(run, "models", "list", "--all", "--json"))}
+        assert found[champion]["origin"] == "refit"
 
 
 def windows(run: Local) -> int:

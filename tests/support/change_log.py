@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from data.events import SegmentChange
 from data.partitions import partition_of
@@ -17,7 +18,7 @@ from segue import following
 from segue.settings import Settings
 from stream_app.change_writer import ChangeWriter
 from stream_app.changes import ChangeRow
-from stream_app.topic_end import last_committed
+from stream_app.topic_end import UndecidedError, last_committed
 
 PARTITION = 2
 CUSTOMERS = [str(number) for number in range(12_000, 12_100) if partition_of(str(number), 4) == PARTITION]
@@ -34,6 +35,16 @@ def change(position: int) -> ChangeRow:
     return ChangeRow(position, CUSTOMERS[customer], round_ + 1, came_from, "lost", "decay", at, 9, 1, 15_000, "m", None)
 
 
+# As a relay does: a broker that has just been started needs a while until it is all there.
+_patiently = retry(
+    retry=retry_if_exception_type((KafkaException, KafkaError, UndecidedError)),
+    stop=stop_after_delay(60),
+    wait=wait_fixed(0.1),
+    reraise=True,
+)
+
+
+@_patiently
 def opened(settings: Settings) -> ChangeWriter:
     """A writer that has the partition to itself."""
     writer = ChangeWriter(settings.brokers, settings.topics, settings.exactly_once, PARTITION)
@@ -41,6 +52,7 @@ def opened(settings: Settings) -> ChangeWriter:
     return writer
 
 
+@_patiently
 def last(settings: Settings) -> SegmentChange | None:
     """The last change in the topic."""
     event = asyncio.run(last_committed(settings.brokers, settings.changes_topic, PARTITION))
