@@ -59,7 +59,7 @@ async def _everything(url: str) -> None:
         await store.outdated(await store.model(progress.model_version), 10)
         assert await store.unpublished_changes(0, 10)
         assert await store.unpublished_dead_letters("log")
-        progress = await store.mark_published(progress, progress.change_position)
+        progress = await store.mark_published(progress, progress.change_position, dead_letters=True)
         assert await store.progress(progress) == replace(progress)
     finally:
         await store.close()
