@@ -90,7 +90,7 @@ def test_where_that_is_wanted_a_refit_is_put_in_force_while_the_stream_runs(
         assert len(differences(run.settings.database, dataset)) == 0
         champion = registry.champion_version(run.postgres)
         found = {each["version"]: each for each in json.loads(segue(run, "models", "list", "--all", "--json"))}
-        assert found[champion]["origin"] == "refit"
+        assert found[champion]["metadata"]["origin"] == "refit"
 
 
 def windows(run: Local) -> int:
