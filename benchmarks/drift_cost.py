@@ -2,9 +2,9 @@
 
     python benchmarks/drift_cost.py [DATASET] [--rounds 3] [--broker embedded]
 
-Prints a Markdown table and the ratio of the medians. Broker, Postgres, worker, replay and observer share the cores of
-this machine, whose number is printed: an observer with a core to itself costs less. Other work on the machine disturbs
-rates, so processor seconds during the replay stand beside them: the observer's, and everybody's.
+Prints a Markdown table and the ratio, of the medians and round by round. Broker, Postgres, worker, replay and observer
+share the cores of this machine, whose number is printed: an observer with a core to itself costs less. Other work on the
+machine disturbs rates, so processor seconds during the replay stand beside them: the observer's, and everybody's.
 """
 
 import argparse
@@ -120,7 +120,13 @@ def main() -> None:
         )
         sys.stdout.flush()
     rates = [statistics.median(cost.rate for cost in costs[observed]) for observed in (False, True)]
-    sys.stdout.write(f"\nwith / without, medians: {rates[1] / rates[0]:.3f}\n")
+    ratios = [after.rate / before.rate for before, after in zip(costs[False], costs[True], strict=True)]
+    shares = [cost.observer / cost.stack for cost in costs[True]]
+    sys.stdout.write(
+        f"\nwith / without: {rates[1] / rates[0]:.3f} of the medians, {statistics.median(ratios):.3f} round by round\n"
+        f"the observer's part of all processor time: {statistics.median(shares):.3f} the median, "
+        f"{max(shares):.3f} the most\n"
+    )
 
 
 if __name__ == "__main__":
