@@ -3,8 +3,8 @@
     python benchmarks/drift_cost.py [DATASET] [--rounds 3] [--broker embedded]
 
 Prints a Markdown table and the ratio, of the medians and round by round. Broker, Postgres, worker, replay and observer
-share the cores of this machine, whose number is printed: an observer with a core to itself costs less. Other work on the
-machine disturbs rates, so processor seconds during the replay stand beside them: the observer's, and everybody's.
+share the cores of this machine, whose number is printed: an observer with a core to itself costs less. Other work on
+the machine disturbs rates, so processor seconds during the replay stand beside them: the observer's, and everybody's.
 """
 
 import argparse

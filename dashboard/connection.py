@@ -1,7 +1,7 @@
 """What all sessions of the dashboard share: one connection pool, and what is known of the past."""
 
 from contextlib import suppress
-from threading import Thread
+from threading import Timer
 from typing import NamedTuple
 
 import streamlit as st
@@ -16,6 +16,7 @@ from data import database
 CONNECT_TIMEOUT_SECONDS = 5
 #: Name of the thread that reads a long past before somebody opens the page that needs it.
 READ_AHEAD = "read-ahead"
+READ_AHEAD_SECONDS = 3.0
 
 
 class Memories(NamedTuple):
@@ -48,7 +49,10 @@ def memory(engine: Engine) -> Memories:
 @st.cache_resource(show_spinner=False)
 def _memories(database_url: str, _engine: Engine) -> Memories:
     memories = Memories(Memory(), LedgerMemory())
-    Thread(target=_read_ahead, args=(_engine, memories), name=READ_AHEAD, daemon=True).start()
+    # Not at once: whoever opens the first page waits for another read.
+    ahead = Timer(READ_AHEAD_SECONDS, _read_ahead, (_engine, memories))
+    ahead.name, ahead.daemon = READ_AHEAD, True
+    ahead.start()
     return memories
 
 
