@@ -137,11 +137,11 @@ def test_the_services_of_the_compose_file_work_together_with_three_workers(shop:
             services.enter_context(machine.running("worker", number))
         services.enter_context(machine.running("dashboard"))
         machine.run("fit")
-        machine.run("replay")
         owner = machine.environment("migrate")["SEGUE_DATABASE_URL"]
         postgres = engine(owner)
+        wait_until(lambda: len({row.owner for row in progress.partitions(postgres)}) == WORKERS)
+        machine.run("replay")
         wait_until(lambda: not progress.unpublished(postgres))
-        assert len({row.owner for row in progress.partitions(postgres)}) > 1
         dataset = clean(raw, "shop")
         assert progress.totals(postgres).transactions == len(dataset.transactions)
         assert len(differences(owner, dataset)) == 0
