@@ -4,12 +4,10 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import BigInteger, Connection, Select, func, select
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, Select, func, select
 
-from batch.stream_state import MOMENT
+from data.frames import MOMENT, frame, money_units
 from data.tables import transactions
-from models.units import MONEY_UNITS
 
 _ledger = transactions.c
 
@@ -24,8 +22,8 @@ def history_before(connection: Connection, moment: datetime) -> pd.DataFrame:
         select(
             _ledger.customer_id,
             func.count().filter(sale).label("frequency"),
-            _units(func.coalesce(func.sum(_ledger.amount).filter(sale), 0)).label("gross_units"),
-            _units(func.coalesce(func.sum(_ledger.amount).filter(~sale), 0)).label("returned_units"),
+            money_units(func.coalesce(func.sum(_ledger.amount).filter(sale), 0)).label("gross_units"),
+            money_units(func.coalesce(func.sum(_ledger.amount).filter(~sale), 0)).label("returned_units"),
             func.max(_ledger.occurred_at).filter(sale).label("last_purchase_at"),
         )
         .where(_ledger.occurred_at < moment)
@@ -39,7 +37,9 @@ def history_before(connection: Connection, moment: datetime) -> pd.DataFrame:
 def transactions_between(connection: Connection, start: datetime, stop: datetime) -> pd.DataFrame:
     """Transactions from a moment up to, but not at, another one, in an order that does not depend on the stream."""
     query = (
-        select(_ledger.customer_id, _ledger.occurred_at, _ledger.kind, _units(_ledger.amount).label("amount_units"))
+        select(
+            _ledger.customer_id, _ledger.occurred_at, _ledger.kind, money_units(_ledger.amount).label("amount_units")
+        )
         .where(_ledger.occurred_at >= start, _ledger.occurred_at < stop)
         .order_by(_ledger.occurred_at, _ledger.customer_id, _ledger.transaction_id)
     )
@@ -53,10 +53,6 @@ def first_moment(connection: Connection) -> datetime | None:
 
 
 def _frame(connection: Connection, query: Select[Any], moment: str) -> pd.DataFrame:
-    frame = pd.read_sql_query(query, connection)
-    frame[moment] = pd.to_datetime(frame[moment], utc=True).astype(MOMENT)
-    return frame
-
-
-def _units(amount: ColumnElement[Any]) -> ColumnElement[int]:
-    return (amount * MONEY_UNITS).cast(BigInteger)
+    rows = frame(connection, query)
+    rows[moment] = pd.to_datetime(rows[moment], utc=True).astype(MOMENT)
+    return rows

@@ -9,12 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import BigInteger, Connection, Engine, Select, func, select
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, Engine, Select, func, select
 
-from batch.stream_state import MOMENT
+from data.frames import MOMENT, frame, money_units
 from data.tables import customers, stream_progress, transactions
-from models.units import MONEY_UNITS
 
 DAY = timedelta(days=1)
 
@@ -83,11 +81,11 @@ def _profiles(connection: Connection, as_of: datetime, until: datetime) -> pd.Da
 
 
 def _frame(connection: Connection, query: Select[Any], *moments: str) -> pd.DataFrame:
-    frame = pd.read_sql_query(query, connection, index_col="customer_id").sort_index()
-    frame.index = frame.index.astype("str")
+    rows = frame(connection, query).set_index("customer_id").sort_index()
+    rows.index = rows.index.astype("str")
     for name in ("first_purchase_at", "last_purchase_at", *moments):
-        frame[name] = pd.to_datetime(frame[name], utc=True).astype(MOMENT)
-    return frame.astype(dict.fromkeys(("frequency", "gross_units", "returned_units"), "int64"))
+        rows[name] = pd.to_datetime(rows[name], utc=True).astype(MOMENT)
+    return rows.astype(dict.fromkeys(("frequency", "gross_units", "returned_units"), "int64"))
 
 
 def _with_recency(frame: pd.DataFrame, as_of: "datetime | pd.Series") -> pd.DataFrame:
@@ -100,8 +98,8 @@ def _at_rest() -> Select[Any]:
     return select(
         table.customer_id,
         table.frequency,
-        _units(table.gross).label("gross_units"),
-        _units(table.returned).label("returned_units"),
+        money_units(table.gross).label("gross_units"),
+        money_units(table.returned).label("returned_units"),
         table.first_purchase_at,
         table.last_purchase_at,
     ).where(table.frequency > 0)
@@ -116,8 +114,8 @@ def _counted(until: datetime) -> Select[Any]:
         select(
             table.customer_id,
             sales.label("frequency"),
-            _units(func.coalesce(func.sum(table.amount).filter(sale), nothing)).label("gross_units"),
-            _units(func.coalesce(func.sum(table.amount).filter(~sale), nothing)).label("returned_units"),
+            money_units(func.coalesce(func.sum(table.amount).filter(sale), nothing)).label("gross_units"),
+            money_units(func.coalesce(func.sum(table.amount).filter(~sale), nothing)).label("returned_units"),
             func.min(table.occurred_at).filter(sale).label("first_purchase_at"),
             func.max(table.occurred_at).filter(sale).label("last_purchase_at"),
         )
@@ -125,8 +123,3 @@ def _counted(until: datetime) -> Select[Any]:
         .group_by(table.customer_id)
         .having(sales > nothing)
     )
-
-
-def _units(amount: ColumnElement[Any]) -> ColumnElement[int]:
-    """NUMERIC to whole units, in the database's own exact arithmetic."""
-    return (amount * MONEY_UNITS).cast(BigInteger)

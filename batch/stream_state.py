@@ -4,14 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import BigInteger, Connection, DateTime, Integer, Select, select
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, DateTime, Integer, Select, select
 
 from data import tables
 from data.database import engine
-from models.units import MONEY_UNITS
-
-MOMENT = pd.DatetimeTZDtype("us", "UTC")
+from data.frames import MOMENT, frame, money_units
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,8 @@ def _customers() -> Select[Any]:
         table.last_purchase_at,
         table.last_event_at,
         table.frequency,
-        _units(table.gross).label("gross_units"),
-        _units(table.returned).label("returned_units"),
+        money_units(table.gross).label("gross_units"),
+        money_units(table.returned).label("returned_units"),
         table.segment,
         table.segment_since,
         table.sequence,
@@ -81,7 +78,7 @@ def _customers() -> Select[Any]:
 
 def _transactions() -> Select[Any]:
     table = tables.transactions.c
-    amount = _units(table.amount).label("amount_units")
+    amount = money_units(table.amount).label("amount_units")
     return select(table.customer_id, table.transaction_id, table.occurred_at, table.kind, amount)
 
 
@@ -95,7 +92,7 @@ def _changes() -> Select[Any]:
         table.effective_at,
         table.recency_days,
         table.frequency,
-        _units(table.monetary).label("monetary_units"),
+        money_units(table.monetary).label("monetary_units"),
         table.model_version,
     )
 
@@ -105,17 +102,12 @@ def _progress() -> Select[Any]:
     return select(table.partition, table.event_time, table.model_version)
 
 
-def _units(amount: ColumnElement[Any]) -> ColumnElement[int]:
-    """NUMERIC to whole units, in the database's own exact arithmetic."""
-    return (amount * MONEY_UNITS).cast(BigInteger)
-
-
 def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
     """The rows with dtypes that don't depend on them: an empty or all-null column is still what it is."""
-    frame = pd.read_sql_query(query, connection)
+    rows = frame(connection, query)
     for column in query.selected_columns:
         if isinstance(column.type, DateTime):
-            frame[column.name] = pd.to_datetime(frame[column.name], utc=True).astype(MOMENT)
+            rows[column.name] = pd.to_datetime(rows[column.name], utc=True).astype(MOMENT)
         else:
-            frame[column.name] = frame[column.name].astype("int64" if isinstance(column.type, Integer) else "str")
-    return frame
+            rows[column.name] = rows[column.name].astype("int64" if isinstance(column.type, Integer) else "str")
+    return rows

@@ -11,8 +11,9 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Float, Row, cast, func, select
 
 from dashboard.identifiers import begins_with
-from dashboard.queries.reading import frame, or_empty
+from dashboard.queries.reading import or_empty
 from dashboard.queries.rfm import monetary, recency_days
+from data.frames import frame
 from data.tables import customers, segment_changes, transactions
 from models.segment_model import SegmentModel
 

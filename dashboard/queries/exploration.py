@@ -23,8 +23,8 @@ from sqlalchemy import (
     select,
 )
 
-from dashboard.queries.reading import frame
 from dashboard.queries.rfm import monetary, recency_days
+from data.frames import frame
 from data.tables import customers, transactions
 from models.segment_model import SegmentModel
 

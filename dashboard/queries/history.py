@@ -12,7 +12,8 @@ import pandas as pd
 from sqlalchemy import Connection, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import INTERVAL
 
-from dashboard.queries.reading import Progress, frame, or_empty
+from dashboard.queries.reading import Progress, or_empty
+from data.frames import frame
 from data.tables import segment_changes
 
 A_MIDNIGHT = datetime(2000, 1, 1, tzinfo=UTC)

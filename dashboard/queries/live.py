@@ -5,7 +5,8 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import Connection, func, literal, select
 
-from dashboard.queries.reading import frame, or_empty
+from dashboard.queries.reading import or_empty
+from data.frames import frame
 from data.tables import customers
 
 

@@ -7,9 +7,9 @@ import msgspec
 import pandas as pd
 from sqlalchemy import BigInteger, Connection, cast, func, select
 
-from dashboard.queries.reading import frame
 from dashboard.queries.rfm import recency_days
 from data import registry
+from data.frames import frame
 from data.tables import customers, drift_alarms, drift_observations, models, stream_progress
 from models.segment_model import ModelError, SegmentModel, from_json
 from models.units import MONEY_UNITS

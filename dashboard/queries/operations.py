@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Row, func, select
 
-from dashboard.queries.reading import CHAMPION, Progress, frame, progress
+from dashboard.queries.reading import CHAMPION, Progress, progress
 from data import registry, replay_control
+from data.frames import frame
 from data.readable import LONGEST
 from data.tables import dead_letters, stream_progress
 

@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
-import pandas as pd
-from sqlalchemy import Column, Connection, Engine, Label, Select, case, func, literal_column, select, text
+from sqlalchemy import Column, Connection, Engine, Label, case, func, literal_column, select, text
 
 from data.tables import model_aliases, stream_progress
 from data.tables import models as model_specs
 from models.segment_model import SegmentModel, from_json
 
-AnySelect = Select[*tuple[Any, ...]]
 CHAMPION = "champion"
 
 
@@ -84,9 +81,3 @@ def progress(connection: Connection) -> Progress:
 def or_empty(column: Column[str]) -> Label[str]:
     """The column with "" where it is null."""
     return func.coalesce(column, literal_column("''")).label(column.name)
-
-
-def frame(connection: Connection, query: AnySelect) -> pd.DataFrame:
-    """The answer to a query, with its own column names."""
-    result = connection.execute(query)
-    return pd.DataFrame(result.all(), columns=list(result.keys()))

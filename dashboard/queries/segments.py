@@ -14,8 +14,8 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Float, Integer, cast, func, select
 
 from dashboard.identifiers import begins_with
-from dashboard.queries.reading import AnySelect, frame
 from dashboard.queries.rfm import monetary, recency_days
+from data.frames import AnySelect, frame
 from data.tables import customers
 from models.segment_model import SegmentModel
 

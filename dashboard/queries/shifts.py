@@ -8,7 +8,8 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
 
 from dashboard.flows import ONE_DAY, Place, between
-from dashboard.queries.reading import AnySelect, frame, or_empty
+from dashboard.queries.reading import or_empty
+from data.frames import AnySelect, frame
 from data.tables import segment_changes
 
 ENTRY = ""

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 
 from dashboard.flows import midnight
 from dashboard.queries.history import A_MIDNIGHT
-from dashboard.queries.reading import AnySelect, frame
+from data.frames import AnySelect, frame
 from data.tables import customers
 
 Pair = tuple[str, str]

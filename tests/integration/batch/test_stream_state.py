@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import insert, text
 
 from batch.reconcile import reconcile
-from batch.stream_state import MOMENT, read_stream_state
+from batch.stream_state import read_stream_state
 from data import tables
 from data.database import engine, migrate
+from data.frames import MOMENT
 from models.personas import name_segments
 from models.segment_model import build
 
