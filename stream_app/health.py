@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from threading import Thread
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import msgspec
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from stream_app.metrics import Metrics
 
@@ -36,6 +36,16 @@ class Answer(NamedTuple):
     content_type: str
     body: bytes
 
+    @classmethod
+    def json(cls, status: int, **content: object) -> Self:
+        """A JSON object."""
+        return cls(status, "application/json", msgspec.json.encode(content) + b"\n")
+
+    @classmethod
+    def metrics(cls, registry: CollectorRegistry) -> Self:
+        """All metrics of a registry as Prometheus reads them."""
+        return cls(200, CONTENT_TYPE_LATEST, generate_latest(registry))
+
 
 class Health:
     """What is known about a worker's health. :meth:`beat` runs on the event loop; everything else on other threads."""
@@ -53,7 +63,7 @@ class Health:
     def alive(self) -> Answer:
         """Whether the process does anything at all; it does while it waits for others to start."""
         hung = self._beaten_at is not None and time.monotonic() - self._beaten_at > HUNG_SECONDS
-        return _json(503 if hung else 200, {"alive": not hung})
+        return Answer.json(503 if hung else 200, alive=not hung)
 
     def ready(self) -> Answer:
         """Whether all partitions of this worker get on; a worker without any is ready to take over."""
@@ -76,11 +86,11 @@ class Health:
                 reasons.append(f"partition {partition} is {lag} behind and has committed nothing for {age:.0f} s")
             elif min(age, age if fetch_age is None else fetch_age) > STUCK_SECONDS:
                 reasons.append(f"partition {partition} has heard nothing from the broker")
-        return _json(503 if reasons else 200, {"ready": not reasons, "reasons": reasons, "partitions": partitions})
+        return Answer.json(503 if reasons else 200, ready=not reasons, reasons=reasons, partitions=partitions)
 
     def metrics(self) -> Answer:
         """All metrics as Prometheus reads them."""
-        return Answer(200, CONTENT_TYPE_LATEST, generate_latest(self._metrics.registry))
+        return Answer.metrics(self._metrics.registry)
 
 
 class Pages(Protocol):
@@ -139,7 +149,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not worth a line."""
-
-
-def _json(status: int, content: Mapping[str, Any]) -> Answer:
-    return Answer(status, "application/json", msgspec.json.encode(content) + b"\n")

@@ -37,8 +37,10 @@ def run(
     """
     from data.log import Log, create_topics
     from segue.webhooks.endpoint import Sender, client
+    from segue.webhooks.health import WebhookHealth
     from segue.webhooks.reader import Reader
     from segue.webhooks.run import Webhook
+    from stream_app.health import WebServer
 
     settings = Settings()
     endpoint, chosen = _endpoint(settings), wanted(settings.webhook_where, "SEGUE_WEBHOOK_WHERE", settings)
@@ -57,6 +59,8 @@ def run(
         async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
             sender = Sender(endpoint, http, settings.webhook_timeout)
             webhook = Webhook(postgres, claim, chosen, _policy(settings), sender)
+            if settings.web_port:
+                WebServer(WebhookHealth(webhook)).start(settings.web_host, settings.web_port)
             await webhook.run(Reader(settings.brokers, settings.changes_topic, webhook.read_from))
             return webhook
 

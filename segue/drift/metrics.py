@@ -1,7 +1,6 @@
 """What the observer tells about drift, for Prometheus; every metric is explained in docs/metrics.md."""
 
-import msgspec
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from sqlalchemy import Engine
 
 from data import drift, registry
@@ -52,16 +51,12 @@ class DriftHealth:
 
     def alive(self) -> Answer:
         """It answers, so it is."""
-        return _json(200, trouble=None)
+        return Answer.json(200, trouble=None)
 
     def ready(self) -> Answer:
         """Whether its last look came to an end."""
-        return _json(200 if self.trouble is None else 503, trouble=self.trouble)
+        return Answer.json(200 if self.trouble is None else 503, trouble=self.trouble)
 
     def metrics(self) -> Answer:
         """All metrics as Prometheus reads them."""
-        return Answer(200, CONTENT_TYPE_LATEST, generate_latest(self._metrics.registry))
-
-
-def _json(status: int, **content: object) -> Answer:
-    return Answer(status, "application/json", msgspec.json.encode(content) + b"\n")
+        return Answer.metrics(self._metrics.registry)

@@ -27,6 +27,11 @@ class Dispatcher:
         self._attempts: set[asyncio.Task[None]] = set()
         self._chance = random.Random()  # noqa: S311 - only to spread attempts
 
+    @property
+    def receiver_is_down(self) -> bool:
+        """Whether the receiver is taken to be down."""
+        return self._schedule.is_down
+
     def add(self, delivery: Delivery) -> None:
         """Have a change delivered."""
         self._schedule.add(delivery, time.monotonic())

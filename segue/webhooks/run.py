@@ -61,6 +61,21 @@ class Webhook:
         """Where reading begins, by partition."""
         return {partition: position.read_from for partition, position in self._positions.items()}
 
+    @property
+    def waiting(self) -> int:
+        """Chosen changes that have been read and neither arrived nor been given up."""
+        return self._not_done - self._unsaved
+
+    @property
+    def receiver_is_down(self) -> bool:
+        """Whether the receiver is taken to be down."""
+        return self._dispatcher.receiver_is_down
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether progress can't be saved."""
+        return self._trouble
+
     async def run(self, reader: Reader) -> None:
         """Deliver until SIGINT or SIGTERM; what is under way then is waited for, and saved. Closes the reader.
 
@@ -75,7 +90,7 @@ class Webhook:
         with ThreadPoolExecutor(1) as thread, _signals(stop.set):
             try:
                 await _first_of(stop.wait(), self._read(reader, thread), self._dispatcher.run(), self._keep_saving())
-                log.info("stopping", waiting=self._not_done - self._unsaved)
+                log.info("stopping", waiting=self.waiting)
                 await self._dispatcher.finish()
                 await self._save()
             finally:

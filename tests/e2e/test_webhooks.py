@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Self
 
+import httpx
 import pytest
 from click.testing import Result
 from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
@@ -285,6 +286,24 @@ def test_what_was_given_up_can_be_seen_and_sent_again_once_the_receiver_is_mende
     assert _dead(run, "mended") == {}
     assert sorted(receiver.ids()) == sorted(chosen)
     assert "there is no dead letter nobody:1" in str(_segue(environment, "retry", "nobody:1").exception)
+
+
+def test_whether_changes_arrive_can_be_asked_over_http(run: Local, receiver: Receiver, tmp_path: Path) -> None:
+    mended = Event()
+    receiver.answer = lambda event, _: Answer(200 if mended.is_set() else 503)
+    [port] = free_ports(1)
+    environment = environment_of(run, receiver, "asked", webhook_attempts=10_000, web_port=port)
+    address = f"http://127.0.0.1:{port}"
+    published = len(run.topic())
+    with Running(environment, tmp_path, "--from-beginning") as webhook:
+        wait_until(lambda: "seems to be down" in webhook.said())
+        assert httpx.get(f"{address}/readyz").status_code == 503
+        assert httpx.get(f"{address}/healthz").status_code == 200
+        assert "segue_webhook_receiver_down 1.0" in httpx.get(f"{address}/metrics").text
+        mended.set()
+        wait_until(lambda: f"segue_webhook_delivered_total {published}.0" in httpx.get(f"{address}/metrics").text, 120)
+        assert httpx.get(f"{address}/readyz").json() == {"ready": True, "reasons": [], "waiting": 0}
+        assert webhook.ctrl_c() == 0
 
 
 def test_redirects_are_not_followed(run: Local, receiver: Receiver, tmp_path: Path) -> None:

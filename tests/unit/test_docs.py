@@ -14,7 +14,9 @@ from pydantic.fields import FieldInfo
 from segue.cli.app import app
 from segue.drift.metrics import DriftMetrics
 from segue.settings import Settings
+from segue.webhooks.health import WebhookHealth
 from stream_app.metrics import Metrics
+from tests.unit.segue.webhooks.test_health import Webhook
 
 ROOT = Path(__file__).parents[2]
 PAGES = {page.name: page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
@@ -79,9 +81,10 @@ def test_every_topic_is_explained(name: str) -> None:
 def test_every_metric_is_explained_with_its_type_and_no_other_is() -> None:
     metrics = Metrics()
     metrics.assigned(0)
+    webhook = WebhookHealth(Webhook())
     found = {
         f"{family.name}_total" if family.type == "counter" else family.name: family.type
-        for family in (*metrics.registry.collect(), *DriftMetrics().registry.collect())
+        for family in (*metrics.registry.collect(), *DriftMetrics().registry.collect(), *webhook.collect())
     }
     labels = r"(?: by `\w+`(?: and `\w+`)?)?"
     documented = dict(re.findall(rf"^\| `(\w+)`{labels} \| (\w+) \|", PAGES["metrics.md"], re.MULTILINE))
