@@ -1,4 +1,4 @@
-"""Who may do what in Postgres. The owner migrates the tables; worker, dashboard and webhooks get what they need.
+"""Who may do what in Postgres. The owner migrates the tables; each of the services gets what it needs.
 
 ``segue_worker`` and the like are group roles, which nobody can log in as: a deployment puts users into them. Rights
 are given anew after every migration, so that a new table only needs a line here.
@@ -12,10 +12,11 @@ from psycopg import Connection, errors, sql
 from sqlalchemy import Engine
 
 AnyConnection = Connection[tuple[Any, ...]]
-Role = Literal["segue_worker", "segue_dashboard", "segue_webhooks"]
+Role = Literal["segue_worker", "segue_dashboard", "segue_webhooks", "segue_drift"]
 WORKER: Role = "segue_worker"
 DASHBOARD: Role = "segue_dashboard"
 WEBHOOKS: Role = "segue_webhooks"
+DRIFT: Role = "segue_drift"
 
 _READ = "SELECT"
 _APPEND = "SELECT, INSERT"
@@ -34,6 +35,18 @@ WORKER_RIGHTS: Mapping[str, str] = {
 }
 #: Rights by table: a process that talks to the outside world has its own two tables and nothing else.
 WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
+#: Rights by table: the observer reads what workers have committed, keeps what it finds, and registers models.
+DRIFT_RIGHTS: Mapping[str, str] = {
+    "customers": _READ,
+    "transactions": _READ,
+    "stream_progress": _READ,
+    "model_reigns": _READ,
+    "models": _APPEND,
+    # Putting a model in force, where it is told to, ends what the model was before: a proposal.
+    "model_aliases": "SELECT, INSERT, UPDATE, DELETE",
+    "drift_observations": _APPEND,
+    "drift_alarms": "SELECT, INSERT, UPDATE (published)",
+}
 #: Tables that a worker has nothing to do with.
 NOT_FOR_WORKERS = ("drift_observations", "drift_alarms", "replay_control", *WEBHOOKS_RIGHTS)
 #: Rights by table: the dashboard reads everything and writes nothing.
@@ -43,6 +56,7 @@ _RIGHTS: Mapping[Role, Mapping[str, str]] = {
     WORKER: WORKER_RIGHTS,
     DASHBOARD: DASHBOARD_RIGHTS,
     WEBHOOKS: WEBHOOKS_RIGHTS,
+    DRIFT: DRIFT_RIGHTS,
 }
 
 

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     webhooks_password: SecretStr | None = Field(
         None, description="The same for the user `segue_webhooks_login`, who can only keep account of webhooks."
     )
+    drift_password: SecretStr | None = Field(
+        None, description="The same for the user `segue_drift_login`, who can only observe and register models."
+    )
     log_id: str | None = Field(
         None, description="Identity of the log; by default the cluster's id and the topic's, as the broker tells them."
     )

@@ -62,8 +62,8 @@ def dashboard(
 def migrate_schema() -> None:
     """Create the tables in Postgres, or bring them up to date, and give each of our users their rights.
 
-    Makes the roles `segue_worker`, `segue_dashboard` and `segue_webhooks`, and users with passwords where the settings
-    have some.
+    Makes the roles `segue_worker`, `segue_dashboard`, `segue_webhooks` and `segue_drift`, and users with passwords
+    where the settings have some.
     """
     settings = Settings()
     missing = migrate(settings.database)
@@ -74,6 +74,7 @@ def migrate_schema() -> None:
         roles.WORKER: settings.worker_password,
         roles.DASHBOARD: settings.dashboard_password,
         roles.WEBHOOKS: settings.webhooks_password,
+        roles.DRIFT: settings.drift_password,
     }
     for role, password in passwords.items():
         if password is not None and role not in missing:

@@ -77,6 +77,7 @@ class Stack:
                 migrate(self.postgres.url)
                 self._worker_url = self._login(roles.WORKER)
                 self._dashboard_url = self._login(roles.DASHBOARD)
+                self._drift_url = self._login(roles.DRIFT)
                 self.broker = self._start_broker()
         except RuntimeError as error:
             raise StackError(str(error)) from error
@@ -143,7 +144,8 @@ class Stack:
 
     def start_drift(self, *arguments: str) -> ChildProcess:
         """Start the drift observer."""
-        return self._start("drift", [sys.executable, "-m", "segue", "drift", "watch", *arguments], {})
+        command = [sys.executable, "-m", "segue", "drift", "watch", *arguments]
+        return self._start("drift", command, {"SEGUE_DATABASE_URL": self._drift_url})
 
     def watch(self, say: Callable[[str], None]) -> None:
         """From now on, start again what dies: half a second later, or later if it has died again and again.

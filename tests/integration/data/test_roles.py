@@ -1,7 +1,7 @@
-"""The worker can do what it must, the dashboard can look, and neither can do anything else."""
+"""Worker and observer can do what they must, the dashboard can look, and none can do anything else."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import get_args
@@ -10,23 +10,35 @@ import pytest
 from psycopg import Connection, connect
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import make_url, text
+from sqlalchemy.exc import ProgrammingError
 from typer.testing import CliRunner
 
-from data import registry, roles
+from batch.stream_profiles import standing_profiles
+from data import drift, registry, roles
 from data.database import engine, migrate
+from data.steady import moment
 from data.tables import metadata
 from data.wire import ModelActivation, Transaction
+from models.segment_model import SegmentModel
 from segue.cli.app import app
+from segue.drift.watcher import Watcher
 from stream_app.changes import change_rows
 from stream_app.decode import decode
 from stream_app.step import take_step
 from stream_app.store import PartitionStore
+from tests.support.filled import fill
+from tests.support.steady import model_of, shop
 from tests.support.stored import a_model
 from tests.support.world import logs
 from tests.unit.stream_app.test_processor import model, tick, transaction
 
 MODEL = model()
-EVERY_RIGHT = [(table, right.strip()) for table, rights in roles.WORKER_RIGHTS.items() for right in rights.split(",")]
+OBSERVED = model_of("returns")
+
+
+def every(rights: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Each right by itself, with its table."""
+    return [(table, right.strip()) for table, given in rights.items() for right in given.split(",")]
 
 
 @pytest.fixture
@@ -68,7 +80,7 @@ async def _everything(url: str) -> None:
 def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
     url = as_user(roles.WORKER)
     with connect(database_url, autocommit=True) as owner:
-        for table, right in EVERY_RIGHT:
+        for table, right in every(roles.WORKER_RIGHTS):
             owner.execute(f"REVOKE {right} ON {table} FROM segue_worker")  # type: ignore[arg-type]
             with pytest.raises(InsufficientPrivilege):
                 _live(url)
@@ -96,6 +108,33 @@ def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) ->
         "SELECT rolpassword FROM pg_authid",
     ]
     _refused(url, statements)
+
+
+def test_the_observer_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
+    url = as_user(roles.DRIFT)
+    owner = engine(database_url)
+    rows, reached = shop("returns"), moment(80)
+    registry.register(owner, OBSERVED)
+    fill(owner, rows[rows["occurred_at"] < reached].assign(country="Nowhere"), OBSERVED, reached)
+    with connect(database_url, autocommit=True) as postgres:
+        for table, right in every(roles.DRIFT_RIGHTS):
+            postgres.execute(f"REVOKE {right} ON {table} FROM segue_drift")  # type: ignore[arg-type]
+            with pytest.raises(InsufficientPrivilege):
+                _observe(url)
+            postgres.execute(f"GRANT {right} ON {table} TO segue_drift")  # type: ignore[arg-type]
+            postgres.execute("TRUNCATE drift_observations, drift_alarms, model_aliases")
+        _observe(url)
+    owner.dispose()
+
+
+def test_the_observer_can_do_nothing_else(as_user: Callable[[roles.Role], str]) -> None:
+    url = as_user(roles.DRIFT)
+    others = [table.name for table in metadata.sorted_tables if table.name not in roles.DRIFT_RIGHTS]
+    read_only = [name for name, rights in roles.DRIFT_RIGHTS.items() if rights == "SELECT"]
+    _refused(url, [f"SELECT * FROM {name}" for name in others])
+    _refused(url, [f"INSERT INTO {name} DEFAULT VALUES" for name in read_only])
+    _refused(url, [f"DELETE FROM {name}" for name in roles.DRIFT_RIGHTS if name != "model_aliases"])
+    _refused(url, ["UPDATE models SET spec = '{}'", "UPDATE drift_alarms SET value = 0", "SET ROLE segue_worker"])
 
 
 def test_webhooks_see_their_own_tables_only(as_user: Callable[[roles.Role], str]) -> None:
@@ -152,7 +191,7 @@ def test_a_user_who_may_not_make_roles_is_told_which_are_missing(database_url: s
             owner.execute(f"ALTER ROLE {role} RENAME TO {role}_away")  # type: ignore[arg-type]
         try:
             plain = make_url(database_url).set(username="plain").render_as_string(hide_password=False)
-            assert migrate(plain) == ["segue_worker", "segue_dashboard", "segue_webhooks"]
+            assert migrate(plain) == list(get_args(roles.Role))
         finally:
             for role in renamed:
                 owner.execute(f"ALTER ROLE {role}_away RENAME TO {role}")  # type: ignore[arg-type]
@@ -195,6 +234,25 @@ def _live(url: str) -> None:
         await _everything(url)
 
     asyncio.run(life())
+
+
+def _observe(url: str) -> None:
+    """What an observer does in its life: look, raise, tell, refit, put the new model in force, compare."""
+    observer = engine(url)
+
+    def promote(model: SegmentModel) -> None:
+        with observer.begin() as connection:
+            registry.crown(connection, model.version)
+
+    try:
+        assert Watcher(observer, promote=promote).look() == 80
+        drift.mark_published(observer, [alarm.id for alarm in drift.unpublished(observer)])
+        assert len(standing_profiles(observer))
+        assert registry.champion_version(observer) != OBSERVED.version
+    except ProgrammingError as error:
+        raise error.orig or error from None
+    finally:
+        observer.dispose()
 
 
 def _forget(owner: Connection[tuple[object, ...]]) -> None:
