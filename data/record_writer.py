@@ -44,7 +44,11 @@ class Refusals:
     def note(self, error: KafkaError | None, message: Message) -> None:
         """A delivery report."""
         if error is not None:
-            self._error = f"{message.topic()}: {error.str()}"
+            self.add(message.topic() or "?", error)
+
+    def add(self, topic: str, error: KafkaError) -> None:
+        """A record of a topic has been refused."""
+        self._error = f"{topic}: {error.str()}"
 
     def check(self) -> None:
         """Go on, if nothing has been refused.

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import structlog
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from data.brokers import Brokers
 from data.record_writer import Headers, Refusals, WriteError, producer_config
@@ -52,10 +52,7 @@ class DeadLetterPublisher:
                 ("segue-offset", str(letter.offset).encode()),
                 ("segue-log-id", self._log_id.encode()),
             ]
-            try:
-                self._produce(letter.key, letter.value, headers, partial(self._clip, letter, headers))
-            except BufferError:
-                self._hand_over_later()
+            self._produce(letter.key, letter.value, headers, partial(self._clip, letter, headers))
 
     async def delivered(self, unpublished: Callable[[], Awaitable[Sequence[DeadLetter]]]) -> bool:
         """Whether all dead letters are in their topic that were not when this was asked last. Takes a moment at most.
@@ -94,22 +91,36 @@ class DeadLetterPublisher:
         key: bytes | None,
         value: bytes | None,
         headers: Headers,
-        on_delivery: Callable[[KafkaError | None, Message], None],
+        on_delivery: Callable[[KafkaError | None], None],
     ) -> None:
+        """Queue a record; whatever is wrong with it, or with the topic, is found out without an exception."""
         if self._producer is None:
             self._producer = Producer(producer_config(self._brokers))
-        self._producer.produce(self._topics.dead_letters, value, key, on_delivery=on_delivery, headers=headers)
+        try:
+            self._producer.produce(
+                self._topics.dead_letters,
+                value,
+                key,
+                on_delivery=lambda error, _: on_delivery(error),
+                headers=headers,
+            )
+        except BufferError:
+            self._hand_over_later()
+        except KafkaException as error:
+            # Some refusals are the client's own, and come at once.
+            on_delivery(error.args[0])
 
-    def _clip(self, letter: DeadLetter, headers: Headers, error: KafkaError | None, message: Message) -> None:
+    def _clip(self, letter: DeadLetter, headers: Headers, error: KafkaError | None) -> None:
         """Publish a dead letter again that was refused for its size or a neighbour's; a large one in part."""
         if error is None or error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
-            self._refusals.note(error, message)
+            self._note(error)
             return
         key, value = letter.key and letter.key[:_CLIPPED_BYTES], letter.value
         if value is not None and len(value) > _CLIPPED_BYTES:
             headers = [*headers, ("segue-clipped-from", str(len(value)).encode())]
             value = value[:_CLIPPED_BYTES]
-        try:
-            self._produce(key, value, headers, self._refusals.note)
-        except BufferError:
-            self._refusals.note(error, message)
+        self._produce(key, value, headers, self._note)
+
+    def _note(self, error: KafkaError | None) -> None:
+        if error is not None:
+            self._refusals.add(self._topics.dead_letters, error)

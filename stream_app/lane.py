@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from models.segment_model import SegmentModel
+from stream_app.backoff import wait_seconds
 from stream_app.change_writer import ChangeWriter
 from stream_app.changes import ChangeRow, change_rows
 from stream_app.dead_letter_publisher import DeadLetterPublisher
@@ -29,8 +30,6 @@ log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS = 0.25
 _CLOSE_SECONDS = 5.0
-_FIRST_WAIT_SECONDS = 0.1
-_LONGEST_WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +117,12 @@ class Lane:
         try:
             while not self._stopping:
                 try:
-                    await self._take_up()
-                    await self._work()
-                except FencedError as error:
-                    self._log.warning("fenced", reason=str(error))
-                    self._metrics.fenced(self._partition)
-                    self.claimed.clear()
-                    await self._end_relay()
-                    await self._nap(self._shared.stand_back_seconds)
+                    await self._go_on()
                 except Exception as error:
                     self._log.error("will try again", error=repr(error), exc_info=not self._failures)
                     self._failures += 1
                     self._metrics.failed(self._partition, error)
-                    await self._nap(min(_FIRST_WAIT_SECONDS * 2**self._failures, _LONGEST_WAIT_SECONDS))
+                    await self._nap(wait_seconds(self._failures))
         finally:
             self._inbox.close()
 
@@ -152,6 +144,18 @@ class Lane:
             self._dead_letters.close()
             await self._end_relay()
             await self._store.close()
+
+    async def _go_on(self) -> None:
+        """Take the partition up and work on it until stopped, or until somebody else has it."""
+        try:
+            await self._take_up()
+            await self._work()
+        except FencedError as error:
+            self._log.warning("fenced", reason=str(error))
+            self._metrics.fenced(self._partition)
+            self.claimed.clear()
+            await self._end_relay()
+            await self._nap(self._shared.stand_back_seconds)
 
     @property
     def _published(self) -> int:

@@ -6,7 +6,6 @@ wrong, it starts over. Usually it is handed what it publishes; what it was not h
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import msgspec
 import structlog
 
 from data.events import SegmentChanged
+from stream_app.backoff import wait_seconds
 from stream_app.change_writer import ChangeWriter
 from stream_app.changes import ChangeRow
 from stream_app.step import Progress
@@ -34,8 +34,6 @@ _decode = msgspec.json.Decoder(SegmentChanged).decode
 
 _ROWS = 5_000
 _QUEUED_ROWS = 50_000
-_FIRST_WAIT_SECONDS = 0.1
-_LONGEST_WAIT_SECONDS = 2.0
 
 
 class Relay:
@@ -106,8 +104,7 @@ class Relay:
         """
         self._task.cancel()
         self._writer.close()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait([self._task])
         self._thread.submit(self._writer.discard)
         self._thread.shutdown(wait=False)
         await self._store.close()
@@ -126,7 +123,7 @@ class Relay:
             except Exception as error:
                 self._log.warning("will publish later", error=repr(error))
                 failures += 1
-                await asyncio.sleep(min(_FIRST_WAIT_SECONDS * 2**failures, _LONGEST_WAIT_SECONDS))
+                await asyncio.sleep(wait_seconds(failures))
 
     async def _take_up(self) -> None:
         """Make sure that nobody else publishes, and find out what has been."""

@@ -11,7 +11,7 @@ from stream_app.topic_end import UndecidedError
 
 
 class ChangeTopic:
-    """What was published so far; ``fails`` is how often writing fails from now on.
+    """What was published so far; ``fails`` is how often writing fails from now on, ``takes_no_writer`` opening.
 
     ``hanging`` are changes of a transaction without an end.
     """
@@ -19,6 +19,7 @@ class ChangeTopic:
     def __init__(self) -> None:
         self.rows: list[ChangeRow] = []
         self.fails = 0
+        self.takes_no_writer = 0
         self.hanging: list[ChangeRow] = []
         self.may_write = threading.Event()
         self.may_write.set()
@@ -47,6 +48,9 @@ class InMemoryWriter:
 
     def open(self) -> None:
         """There is nobody to shut out."""
+        if self._topic.takes_no_writer:
+            self._topic.takes_no_writer -= 1
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker is away"))
 
     def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
         """Publish, once that is allowed."""

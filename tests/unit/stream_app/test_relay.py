@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stream_app import relay
+from stream_app import backoff, relay
 from stream_app.changes import ChangeRow
 from stream_app.relay import Relay
 from stream_app.step import Progress
@@ -108,6 +108,19 @@ def test_after_a_fault_publishing_goes_on_behind_what_is_in_the_topic(monkeypatc
 
     outbox, topic = relaying(monkeypatch, work)
     assert topic.positions == everything(outbox)
+
+
+def test_an_outage_of_any_length_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "_LONGEST_SECONDS", 0.0)
+
+    async def work(outbox: Outbox, topic: ChangeTopic, running: Relay) -> None:
+        topic.takes_no_writer = 1_500
+        topic.fails = 1
+        running.offer(outbox.commit(10))
+
+    outbox, topic = relaying(monkeypatch, work)
+    assert topic.positions == everything(outbox)
+    assert topic.takes_no_writer == 0
 
 
 def test_a_transaction_that_has_no_end_is_ended_and_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
