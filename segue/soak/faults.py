@@ -31,12 +31,12 @@ def worker_killed(stack: Stack, rng: random.Random) -> None:
 
 def worker_paused(stack: Stack, rng: random.Random) -> None:
     """A worker stands still, but not for long enough to be given up."""
-    _pause(rng.choice(stack.workers).pid, stack.session_timeout / 2)
+    _pause(_running(stack, rng), stack.session_timeout / 2)
 
 
 def worker_becomes_a_zombie(stack: Stack, rng: random.Random) -> None:
     """A worker stands still until others have taken its partitions over, and then goes on as if nothing were."""
-    _pause(rng.choice(stack.workers).pid, stack.session_timeout * 1.5 + rng.random() * 2)
+    _pause(_running(stack, rng), stack.session_timeout * 1.5 + rng.random() * 2)
 
 
 def broker_restarted(stack: Stack, rng: random.Random) -> None:
@@ -131,12 +131,20 @@ FAULTS = _named(
 LONG_FAULTS = _named(broker_away_for_a_minute, postgres_away_for_a_minute)
 
 
+def _running(stack: Stack, rng: random.Random) -> int:
+    """A worker that has not just died of an earlier fault."""
+    alive = [worker for worker in stack.workers if worker.exit_code is None]
+    return rng.choice(alive or stack.workers).pid
+
+
 def _pause(pid: int, seconds: float) -> None:
-    os.kill(pid, signal.SIGSTOP)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
     try:
         time.sleep(seconds)
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def _cut(connection: psycopg.Connection[tuple[int]], idle_too: bool) -> bool:

@@ -7,7 +7,7 @@ from data import progress
 from data.dataset import Dataset
 from producers.replay import Section, occurred_at
 from segue.demo import differences
-from segue.soak.outcome import Outcome, stored
+from segue.soak.outcome import Outcome
 from segue.soak.storm import Gate, Running, wait_until
 
 
@@ -51,13 +51,16 @@ def owners(run: Running) -> set[int]:
 
 
 def assert_right_so_far(parts: Parts, expected: Outcome) -> None:
-    """What there is must be what there is without faults, and as much of it as has been sent."""
-    postgres = parts.run.replaying.postgres
-    rows, reached = stored(postgres), progress.event_time(postgres)
+    """What there is must be what there is without faults, as much of it as has been sent, and once in the topic."""
+    outcome, reached = parts.run.outcome(), progress.event_time(parts.run.replaying.postgres)
+    rows, history = outcome.rows, outcome.history
     assert reached is not None
     for table in ("transactions", "segment_changes"):
         assert all(expected.rows[table].get(key) == row for key, row in rows[table].items()), table
     assert len(rows["transactions"]) == parts.reached
     due = [key for key, row in expected.rows["segment_changes"].items() if row["effective_at"] <= reached]
     assert rows["segment_changes"].keys() >= set(due)
+    published = {(customer, change["sequence"]) for customer, own in history.changes.items() for change in own}
+    assert published == rows["segment_changes"].keys()
+    assert (history.repeats, history.gaps) == (0, 0)
     assert len(differences(parts.run.settings.database, parts.dataset)) == 0

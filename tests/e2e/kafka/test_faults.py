@@ -8,6 +8,7 @@ import random
 import signal
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from data import progress
@@ -16,6 +17,7 @@ from models.segment_model import SegmentModel
 from segue.soak.faults import FAULTS, LONG_FAULTS
 from segue.soak.outcome import Outcome
 from segue.soak.storm import Gate, running, strike, wait_until
+from segue.stack.stack import Stack
 from tests.support.parts import Parts, assert_right_so_far, owners
 
 pytestmark = [
@@ -24,7 +26,7 @@ pytestmark = [
 ]
 
 ALL = FAULTS | LONG_FAULTS
-PARTS = len(ALL) + 3
+PARTS = len(ALL) + 5
 MOST_SECONDS = 30
 MOST_SECONDS_AFTER_A_KILL = 10
 
@@ -70,6 +72,49 @@ def test_a_worker_that_stands_still_loses_its_partitions_and_writes_nothing_when
         if after.owner.endswith(f":{victim}")
     )
     assert_right_so_far(parts, expected)
+
+
+def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(parts: Parts, expected: Outcome) -> None:
+    stack = parts.run.stack
+    stranger = stack.start_worker({"SEGUE_WORKER_ID": ""})
+    wait_until(lambda: stranger.pid in owners(parts.run), "until it has a partition")
+
+    def die(stack: Stack, rng: random.Random) -> None:
+        os.kill(stranger.pid, signal.SIGKILL)
+        stack.dismiss(stranger)
+
+    gate = Gate()
+    replay = parts.next(gate, PARTS)
+    struck = strike(parts.run, "stranger killed", die, random.Random(1))
+    parts.finish(gate, replay)
+    print(f"dead for good: recovered {struck.recovered_seconds} s later")  # noqa: T201
+    assert struck.recovered_seconds < MOST_SECONDS_AFTER_A_KILL
+    assert stranger.pid not in owners(parts.run)
+    assert_right_so_far(parts, expected)
+
+
+def test_connections_cut_in_the_middle_of_transactions_leave_nothing_half_done(parts: Parts, expected: Outcome) -> None:
+    gate, size = Gate(), len(parts.dataset.transactions) // PARTS
+    with psycopg.connect(parts.run.settings.database) as holding:
+        holding.execute("LOCK TABLE segment_changes IN SHARE MODE")
+        gate.open(float("inf"))
+        replay = parts.replay(parts.reached + size, gate)
+        wait_until(lambda: _cut_those_who_wait(parts.run.settings.database) > 0, "until a worker waits to write")
+        holding.rollback()
+    parts.finish(gate, replay)
+    assert_right_so_far(parts, expected)
+
+
+def _cut_those_who_wait(database: str) -> int:
+    """Cut the connections of workers that are in the middle of a transaction and wait for a lock."""
+    query = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE application_name = 'segue-worker' AND wait_event_type = 'Lock' AND xact_start IS NOT NULL"
+    )
+    with psycopg.connect(database, autocommit=True) as connection:
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def test_in_the_end_everything_is_as_without_any_fault(parts: Parts, expected: Outcome) -> None:
