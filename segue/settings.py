@@ -7,7 +7,7 @@ below them takes what it needs as arguments.
 import os
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -18,6 +18,13 @@ from data.database import parsed
 from data.topics import Topics
 
 STACK_FILE = "stack.json"
+
+
+def _passwords(url: str) -> list[str]:
+    """What is secret in a database's URL: libpq takes passwords among the parameters, too."""
+    parts = urlsplit(url)
+    parameters = [value for name, value in parse_qsl(parts.query) if "password" in name]
+    return [secret for secret in (parts.password, *parameters) if secret]
 
 
 class Settings(BaseSettings):
@@ -142,10 +149,13 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> list[str]:
         """Everything that no log may show, in the clear."""
-        fields = (getattr(self, name) for name in type(self).model_fields)
-        values = [value.get_secret_value() for value in fields if isinstance(value, SecretStr)]
-        secrets = [urlsplit(value).password if "://" in value else value for value in values]
-        return [secret for secret in secrets if secret]
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        values = {name: value.get_secret_value() for name, value in fields.items() if isinstance(value, SecretStr)}
+        return [
+            secret
+            for name, value in values.items()
+            for secret in (_passwords(value) if name.endswith("database_url") else value.split())
+        ]
 
     @property
     def topics(self) -> Topics:

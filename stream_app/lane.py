@@ -37,8 +37,9 @@ class Shared:
     """What all lanes of a worker have in common.
 
     ``stand_back_seconds`` is how long a lane whose partition was claimed by another worker leaves it alone: longer than
-    it takes for the consumer group to say whose it is. ``is_gap`` says whether a partition of the log has nothing from
-    one offset up to another one.
+    it takes for the consumer group to say whose it is. ``partitions`` is how many the log had when the worker started;
+    a later one is left alone, since customers would have moved into it. ``is_gap`` says whether a partition of the log
+    has nothing from one offset up to another one.
     """
 
     database_url: str
@@ -51,6 +52,7 @@ class Shared:
     last_event: LastEvent
     open_dead_letters: Callable[[int], DeadLetterPublisher]
     metrics: Metrics
+    partitions: int
     partition_of: Callable[[str], int]
     is_gap: Callable[[int, int, int], bool]
 
@@ -114,6 +116,10 @@ class Lane:
 
     async def run(self) -> None:
         """Claim the partition, and apply what is offered until stopped."""
+        if self._partition >= self._shared.partitions:
+            self._log.error("not claimed: partitions were added to the log, see docs/operations.md")
+            await self._stopped.wait()
+            return
         try:
             while not self._stopping:
                 try:

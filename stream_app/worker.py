@@ -87,6 +87,7 @@ def run_worker(
         last_event=partial(last_committed, brokers, topics.changes),
         open_dead_letters=partial(DeadLetterPublisher, brokers, topics, identity.log_id),
         metrics=metrics,
+        partitions=identity.partitions,
         partition_of=partial(partition_of, partitions=identity.partitions),
         is_gap=partial(is_gap, brokers, topics.transactions),
     )

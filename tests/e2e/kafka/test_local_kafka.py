@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,15 @@ from sqlalchemy import insert
 from data.database import engine
 from data.layout import check_layout
 from data.log import Log, LogError, LogIdentity, UnreachableError, create_topics
-from data.tables import stream_progress
+from data.partitions import partition_of
+from data.tables import customers, stream_progress
 from segue.settings import Settings
 from segue.stack.apache import java
 from segue.stack.apache.broker import ApacheBroker
 from segue.stack.stack import Stack, StackError
+from tests.support.kafka import read, write
 from tests.support.local import wait_until
+from tests.support.poison import Sent
 
 pytestmark = pytest.mark.kafka
 
@@ -35,11 +39,15 @@ def test_a_log_is_the_same_after_a_stop_a_start_and_a_crash(tmp_path: Path) -> N
         settings = Settings(state_dir=tmp_path)
         create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
         found.append((settings.bootstrap_servers, identity(settings)))
+        write(settings.brokers, settings.transactions_topic, [Sent(0, b"k", b"before the stop", "dead")])
     with Stack(tmp_path, "apache") as stack:
         stack.watch(lambda _: None)
+        write(settings.brokers, settings.transactions_topic, [Sent(0, b"k", b"before the crash", "dead")])
         crash(stack)
         wait_until(lambda: is_reachable(settings))
         found.append((settings.bootstrap_servers, identity(settings)))
+        kept = [message.value() for message in read(settings.brokers, settings.transactions_topic)]
+    assert kept == [b"before the stop", b"before the crash"]
     assert len(set(found)) == 1
     assert found[0][1].partitions == 4
     assert "/" in found[0][1].log_id
@@ -63,6 +71,16 @@ def test_topics_are_made_once_with_their_retention_and_another_number_of_partiti
         with pytest.raises(LogError, match=r"made with another number.*docs/operations\.md"):
             check_layout(postgres, 4)
         check_layout(postgres, 6)
+        moved = next(name for name in map(str, range(12_346, 13_000)) if partition_of(name, 4) != partition_of(name, 6))
+        customer = {
+            **{"customer_id": moved, "partition": partition_of(moved, 4), "country": "France", "model_version": "m"},
+            **{"last_event_at": datetime(2011, 1, 1, tzinfo=UTC), "frequency": 0, "gross": 0, "returned": 0},
+            "sequence": 0,
+        }
+        with postgres.begin() as connection:
+            connection.execute(insert(customers), customer)
+        with pytest.raises(LogError, match=r"made with another number: customers would move"):
+            check_layout(postgres, 6)
         postgres.dispose()
 
 

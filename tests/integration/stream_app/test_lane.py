@@ -16,6 +16,7 @@ from data.database import engine, migrate
 from data.tables import dead_letters
 from data.topics import Topics
 from stream_app.dead_letter_publisher import DeadLetterPublisher
+from stream_app.health import Health
 from stream_app.lane import Lane, Shared
 from stream_app.metrics import Metrics
 from tests.support.change_topic import ChangeTopic
@@ -35,12 +36,9 @@ def database(database_url: str) -> str:
     return database_url
 
 
-@asynccontextmanager
-async def running(
-    database: str, topic: ChangeTopic, read_from: Callable[[int], Awaitable[None]]
-) -> AsyncIterator[Lane]:
-    """A lane that has claimed its partition; no broker has a topic for its dead letters."""
-    shared = Shared(
+def shared_by(database: str, topic: ChangeTopic) -> Shared:
+    """What lanes of a log of one partition share; no broker has a topic for their dead letters."""
+    return Shared(
         database_url=database,
         log_id="log",
         owner="me",
@@ -51,10 +49,18 @@ async def running(
         last_event=topic.last_event,
         open_dead_letters=partial(DeadLetterPublisher, NOBODY, TOPICS, "log"),
         metrics=Metrics(),
+        partitions=1,
         partition_of=lambda _: 0,
         is_gap=lambda *_: False,
     )
-    lane = Lane(shared, 0, read_from)
+
+
+@asynccontextmanager
+async def running(
+    database: str, topic: ChangeTopic, read_from: Callable[[int], Awaitable[None]]
+) -> AsyncIterator[Lane]:
+    """A lane that has claimed its partition."""
+    lane = Lane(shared_by(database, topic), 0, read_from)
     task = asyncio.create_task(lane.run())
     await asyncio.wait_for(lane.claimed.wait(), 10)
     yield lane
@@ -149,3 +155,21 @@ def test_nothing_is_skipped_where_another_offset_has_come_to_be_expected(databas
             assert lane.position == 100
 
     asyncio.run(work())
+
+
+def test_a_partition_that_was_added_since_the_worker_started_is_left_alone(database: str) -> None:
+    async def work() -> None:
+        shared = shared_by(database, ChangeTopic())
+        lane = Lane(shared, 1, anywhere)
+        task = asyncio.create_task(lane.run())
+        await asyncio.sleep(0.5)
+        assert not lane.claimed.is_set()
+        assert lane.offer(RECORDS) is None
+        assert "partition 1 has not been claimed" in Health(shared.metrics).ready().body.decode()
+        lane.stop()
+        await task
+        await lane.close()
+
+    asyncio.run(work())
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM stream_progress").fetchone() == (0,)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from data.database import shown
 from segue.settings import STACK_FILE, Settings, bad_setting
 
 
@@ -94,6 +95,23 @@ def test_settings_shown_as_text_tell_no_secret(sasl: None, monkeypatch: pytest.M
         assert "hush" not in text
         assert "quiet" not in text
     assert sorted(settings.secrets) == ["hush", "quiet"]
+
+
+def test_whatever_is_secret_is_known_to_be(sasl: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_SASL_PASSWORD", "odd://one")
+    monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://db/segue?user=segue&password=quiet&sslpassword=key")
+    monkeypatch.setenv("SEGUE_WEBHOOK_URL", "https://hooks.example/T0/secret")
+    monkeypatch.setenv("SEGUE_WEBHOOK_SECRET", "whsec_new whsec_old")
+    known = {"odd://one", "quiet", "key", "https://hooks.example/T0/secret", "whsec_new", "whsec_old"}
+    assert set(Settings().secrets) == known
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://segue:quiet@db/segue", "postgresql://db/segue?user=segue&password=quiet&sslpassword=quiet"]
+)
+def test_a_database_is_shown_without_its_password(url: str) -> None:
+    assert "quiet" not in shown(url)
+    assert "db/segue" in shown(url)
 
 
 def test_the_dashboard_reads_as_its_own_user_unless_somebody_names_another_database(

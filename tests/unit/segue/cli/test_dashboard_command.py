@@ -33,5 +33,6 @@ def test_only_an_operators_page_is_told_how_to_write(
     assert isinstance(result.exception, ReplacedError)
     assert os.environ["SEGUE_DASHBOARD_DATABASE_URL"] == READER
     assert os.environ["SEGUE_DATABASE_URL"] == writes_as
+    assert commands[0][commands[0].index("--server.address") + 1] == "127.0.0.1"
     after = commands[0][commands[0].index("--") :] if "--" in commands[0] else []
     assert after == (["--", "--operator"] if arguments else [])
