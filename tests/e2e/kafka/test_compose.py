@@ -83,12 +83,15 @@ class Machine:
         arguments = [self.put(word) for word in SERVICES[name]["command"]]
         return [sys.executable, "-c", "from segue.cli import main; main()", *arguments]
 
+    @property
+    def _bare(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(ROOT)}
+
     def run(self, name: str) -> None:
         """A service that runs once and ends."""
-        bare = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             self.command(name),
-            env=bare | self.environment(name),
+            env=self._bare | self.environment(name),
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -100,8 +103,9 @@ class Machine:
     def running(self, name: str, instance: int = 1) -> Iterator[ChildProcess]:
         """A service that runs on and on."""
         log = self.folder / f"{name}-{instance}.log"
-        extra = {"PYTHONPATH": str(ROOT), "SEGUE_STATE_DIR": str(self.folder / "no-stack")}
-        child = ChildProcess(name, self.command(name), extra | self.environment(name), log)
+        told = self._bare | {"SEGUE_STATE_DIR": str(self.folder / "no-stack")} | self.environment(name)
+        alone = ["env", "-i", *(f"{key}={value}" for key, value in told.items())]
+        child = ChildProcess(name, [*alone, *self.command(name)], {}, log)
         child.start()
         try:
             yield child

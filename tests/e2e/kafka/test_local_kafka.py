@@ -1,7 +1,10 @@
 """The operator's trust in the local Apache Kafka: it keeps what it has, and says clearly where it can't run."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +16,9 @@ from data.database import engine
 from data.layout import check_layout
 from data.log import Log, LogError, LogIdentity, UnreachableError, create_topics
 from data.partitions import partition_of
+from data.synthetic import generate
 from data.tables import customers, stream_progress
+from data.writers import write as write_dataset
 from segue.settings import Settings
 from segue.stack.apache import java
 from segue.stack.apache.broker import ApacheBroker
@@ -82,6 +87,16 @@ def test_topics_are_made_once_with_their_retention_and_another_number_of_partiti
         with pytest.raises(LogError, match=r"made with another number: customers would move"):
             check_layout(postgres, 6)
         postgres.dispose()
+
+
+def test_the_demo_runs_on_a_real_kafka_as_somebody_types_it(tmp_path: Path) -> None:
+    write_dataset(generate(customers=200, days=450, seed=5), tmp_path / "shop.parquet")
+    command = [sys.executable, "-m", "segue", "demo", "--once", "--json", "--broker", "apache", "shop.parquet"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["transactions"] > 200
+    assert (summary["differences"], summary["duplicates"], summary["dead_letters"]) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("lacking", ["java", "mvn"])
