@@ -69,7 +69,7 @@ def test_a_worker_killed_in_the_middle_of_rescoring_goes_on_with_the_rest(
     dataset: Dataset, model: SegmentModel, challenger: SegmentModel, tmp_path: Path
 ) -> None:
     moments = occurred_at(dataset)
-    beginning = Section(0, 5_000, int(moments[0]), int(moments[4_999]))
+    beginning = Section(0, 2_500, int(moments[0]), int(moments[2_499]))
     results = []
     for kill in (False, True):
         # Small chunks, so that there is a middle.

@@ -65,12 +65,12 @@ def reached(settings: Settings) -> int:
     return NOTHING if found is None else (found.sequence - 1) * len(CUSTOMERS) + CUSTOMERS.index(found.customer_id)
 
 
-def keep_writing(folder: Path, begins: "Synchronized[int]") -> None:
+def keep_writing(folder: Path, changes: str, segments: str, begins: "Synchronized[int]") -> None:
     """Go on behind what is in the topic, whose position ``begins`` is told, with transactions of all sizes.
 
     After a fault of Kafka it starts over, as a relay does.
     """
-    settings, sizes = Settings(state_dir=folder), random.Random()
+    settings, sizes = Settings(state_dir=folder, changes_topic=changes, segments_topic=segments), random.Random()
     while True:
         with contextlib.suppress(KafkaException, KafkaError):
             writer = opened(settings)

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from confluent_kafka import KafkaException
@@ -20,14 +21,23 @@ KILLS = 12
 MOST_SECONDS_TO_LIVE = 0.8
 
 
-@pytest.fixture(params=["apache", "embedded"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+@pytest.fixture(scope="module", params=["apache", "embedded"])
+def state_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Of a stack that the tests share."""
     broker: BrokerKind = request.param
-    with Stack(tmp_path, broker):
-        settings = Settings(state_dir=tmp_path)
-        if settings.partitions:
-            create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
-        yield settings
+    folder = tmp_path_factory.mktemp(broker)
+    with Stack(folder, broker):
+        yield folder
+
+
+@pytest.fixture
+def settings(state_dir: Path) -> Settings:
+    """With a change topic that nobody else has."""
+    own = uuid4().hex
+    settings = Settings(state_dir=state_dir, changes_topic=f"changes-{own}", segments_topic=f"segments-{own}")
+    if settings.partitions:
+        create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
+    return settings
 
 
 def published(settings: Settings) -> list[tuple[str, int]]:
@@ -93,7 +103,8 @@ def test_however_often_writers_are_killed_every_change_is_there_once_and_in_orde
     rng, spawn = random.Random(1), multiprocessing.get_context("spawn")
     for _ in range(KILLS):
         begins = spawn.Value("q", NOT_OPEN)
-        writing = spawn.Process(target=keep_writing, args=(settings.state_dir, begins))
+        where = settings.state_dir, settings.changes_topic, settings.segments_topic
+        writing = spawn.Process(target=keep_writing, args=(*where, begins), daemon=True)
         writing.start()
         wait_until(lambda begins=begins: begins.value != NOT_OPEN)  # type: ignore[misc]
         # Not a wait for anything: how long it lives is what the kill is to vary.
