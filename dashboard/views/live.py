@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard import blocks, connection, flows, throughput, today, trouble
@@ -21,7 +21,9 @@ from dashboard.queries.history import Memory
 from dashboard.queries.reading import Progress
 from dashboard.queries.shifts import Cell
 from dashboard.throughput import HISTORY, History, Sample
+from dashboard.views import replay_blocks
 from dashboard.words import CAUSES, DEFAULT_WINDOW, WINDOWS, Window, cause, in_order
+from data import replay_control
 from models.segment_model import ModelError
 
 REFRESH_SECONDS = 2
@@ -48,6 +50,7 @@ class Snapshot:
     sizes: pd.DataFrame
     days: pd.DataFrame
     latest: pd.DataFrame
+    replay: Row[Any] | None
 
     @property
     def is_empty(self) -> bool:
@@ -82,6 +85,7 @@ def read(engine: Engine, memory: Memory, choice: Choice) -> Snapshot | None:
             queries.segment_sizes(asked, now and now + timedelta(days=blocks.OUTLOOK_DAYS)),
             days,
             changes.page(asked, meant, newest, LATEST),
+            replay_control.last(asked),
         )
 
 
@@ -148,7 +152,7 @@ def _draw(snapshot: Snapshot, window: Window) -> None:
 def _head(snapshot: Snapshot, samples: History) -> None:
     pace = throughput.pace(samples)
     clock, rate, line = st.columns([3.2, 1, 1.2], vertical_alignment="bottom")
-    clock.html(blocks.event_clock(snapshot.progress, pace))
+    clock.html(blocks.event_clock(snapshot.progress, pace) + replay_blocks.line(snapshot.replay))
     rate.html(blocks.throughput(pace))
     rates = charts.sparkline(throughput.rates(samples), HISTORY - 1)
     line.plotly_chart(rates, key="sparkline", config=base.CONFIG, alt="Transactions a second, the newest at the right")

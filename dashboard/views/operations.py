@@ -14,6 +14,7 @@ from dashboard.queries import operations as queries
 from dashboard.queries.operations import Letter, Standing
 from dashboard.queries.reading import reading
 from dashboard.views import operations_blocks as own
+from dashboard.views import replay_blocks
 from data import replay_control
 from data.log import LogError
 from data.record_writer import WriteError
@@ -60,7 +61,7 @@ def _standing(standing: Standing) -> None:
     st.html(blocks.heading("Operations", NOTE, standing.progress))
     st.html(own.totals(standing))
     st.html(blocks.title("Replay"))
-    st.html(own.replay(standing.replay))
+    st.html(replay_blocks.replay(standing.replay))
     if operating.present():
         _controls(standing)
     st.html(blocks.title("Partitions", "A partition's offset and event time are what Postgres has, committed."))

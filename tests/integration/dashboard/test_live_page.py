@@ -1,6 +1,7 @@
 """The live page in each of its states, run by Streamlit's own test harness against a real Postgres."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
@@ -8,8 +9,10 @@ import pytest
 from sqlalchemy import Engine, make_url, text, update
 from streamlit.testing.v1 import AppTest
 
+from data import replay_control
 from data.database import engine as connect
 from data.registry import register
+from data.replay_control import Report
 from data.tables import metadata, models, stream_progress
 from models.segment_model import SegmentModel
 from tests.support.pages import a_page, html, words
@@ -125,6 +128,24 @@ def test_one_sentence_says_what_happened_today(page: AppTest, filled: Engine, st
     came = int(today["from_segment"].isna().sum())
     assert ("nobody has moved" in said[1]) == today.empty
     assert ("bought for the first time" in said[1]) == bool(came)
+
+
+def test_beside_the_clock_stands_whether_a_replay_runs_and_how_far_the_worker_is_behind(
+    page: AppTest, filled: Engine
+) -> None:
+    assert "No replay has run here" in words(page.run())
+    report = Report("running", EVENT_TIME, 250, 1_000, 40, 86_400.0)
+    replay_control.begin(filled, "shop.csv", report)
+    assert "Replay Running at 1d/s · worker 40 records behind" in words(page.run())
+    replay_control.exchange(filled, "shop.csv", replace(report, state="paused", lag=0))
+    assert "Replay Paused the worker keeps up" in words(page.run())
+    replay_control.exchange(filled, "shop.csv", replace(report, state="finished", lag=0))
+    assert "Replay Finished" in words(page.run())
+    replay_control.exchange(filled, "shop.csv", report)
+    with filled.begin() as connection:
+        connection.execute(text("UPDATE replay_control SET heartbeat_at = now() - interval '1 hour'"))
+    assert "Replay Gone without a word" in words(page.run())
+    assert "records behind" not in words(page)
 
 
 def test_when_postgres_goes_away_the_last_numbers_stay_under_a_banner(
