@@ -20,7 +20,7 @@ from data.log import LogError
 from data.record_writer import WriteError
 from data.replay_control import ReplayControlError
 
-REFRESH_SECONDS = 2
+REFRESH_SECONDS, LETTERS_SECONDS = 2, 5
 PAGE = 10
 MOST_PAGES = 10_000
 SPEEDS = ("1h/s", "12h/s", "1d/s", "7d/s", "30d/s", "max")
@@ -32,9 +32,9 @@ LAST_KNOWN, REASON, PAGE_NUMBER, SPEED = "operations_last", "operations_reason",
 
 
 def show(engine: Engine) -> None:
-    """The page; its upper part draws itself anew every two seconds, the dead letters when they are asked for."""
+    """The page; its upper part draws itself anew every two seconds, the dead letters every five."""
     st.fragment(lambda: _upper(engine), run_every=REFRESH_SECONDS)()
-    st.fragment(lambda: _dead_letters(engine))()
+    st.fragment(lambda: _dead_letters(engine), run_every=LETTERS_SECONDS)()
 
 
 def _upper(engine: Engine) -> None:
@@ -117,8 +117,9 @@ def _dead_letters(engine: Engine) -> None:
             st.html(blocks.title("Dead letters", "Records that could not be used, with their original bytes."))
             reason, page = _choice(counts)
             letters = queries.letters(connection, reason, page * PAGE, PAGE)
-    except SQLAlchemyError:
-        # The upper part says so, and this one is drawn again on the next visit.
+    except SQLAlchemyError as error:
+        # The upper part says at length what to do.
+        st.html(blocks.title("Dead letters", f"{trouble.of(error, engine.url).title}; they come back by themselves."))
         return
     for item in letters:
         _letter(item)
@@ -136,12 +137,13 @@ def _choice(counts: dict[str, int]) -> tuple[str | None, int]:
                 f"Any reason ({everything:,})" if each is None else f"{own.clipped(each, 120)} ({counts[each]:,})"
             ),
             key=REASON,
+            persist_state="session",
         )
         number = everything if reason is None else counts[reason]
         pages = min(max(-(-number // PAGE), 1), MOST_PAGES)
         if st.session_state.get(PAGE_NUMBER, 1) > pages:
             st.session_state[PAGE_NUMBER] = 1
-        page = st.number_input(f"Page of {pages:,}", 1, pages, key=PAGE_NUMBER, width=160)
+        page = st.number_input(f"Page of {pages:,}", 1, pages, key=PAGE_NUMBER, persist_state="session", width=160)
     return reason, int(page) - 1
 
 
