@@ -21,11 +21,12 @@ from dashboard.queries.history import Memory
 from dashboard.queries.reading import Progress
 from dashboard.queries.shifts import Cell
 from dashboard.throughput import HISTORY, History, Sample
-from dashboard.views import replay_blocks
+from dashboard.views import page, replay_blocks
 from dashboard.words import CAUSES, DEFAULT_WINDOW, WINDOWS, Window, cause, in_order
 from data import replay_control
 from models.segment_model import ModelError
 
+NOTE = "What event time it is, who is where, and what moved them."
 REFRESH_SECONDS = 2
 LATEST = 12
 # Keys of the reader's session.
@@ -98,15 +99,19 @@ def _choice() -> Choice:
 def _refresh(engine: Engine) -> None:
     choice = _choice()
     memory = connection.memory(engine).history
+    # Nothing takes its place, so that what is below it stays where it is from one refresh to the next.
+    opening = page.opening("Live", NOTE) or st.empty()
     try:
         snapshot = read(engine, memory, choice)
     except (SQLAlchemyError, ModelError) as error:
+        opening.empty()
         _draw_trouble(trouble.of(error, engine.url), choice.window)
         return
+    opening.empty()
     if snapshot is None:
         st.html(blocks.trouble(trouble.NO_MODEL))
     elif snapshot.is_empty:
-        st.html(blocks.trouble(trouble.NOTHING_STREAMED))
+        st.html(blocks.trouble(trouble.SEGMENTS_TO_COME))
         nothing = flows.flows(snapshot.days)
         st.html(blocks.segment_cards(snapshot.sizes, nothing, snapshot.personas, choice.window))
     else:

@@ -14,7 +14,7 @@ from dashboard.queries import operations as queries
 from dashboard.queries.operations import Letter, Standing
 from dashboard.queries.reading import reading
 from dashboard.views import operations_blocks as own
-from dashboard.views import replay_blocks
+from dashboard.views import page, replay_blocks
 from data import replay_control
 from data.log import LogError
 from data.record_writer import WriteError
@@ -38,12 +38,15 @@ def show(engine: Engine) -> None:
 
 
 def _upper(engine: Engine) -> None:
+    opening = page.opening("Operations", NOTE) or st.empty()
     try:
         with reading(engine) as connection:
             standing = queries.standing(connection)
     except SQLAlchemyError as error:
+        opening.empty()
         _trouble(trouble.of(error, engine.url))
         return
+    opening.empty()
     st.session_state[LAST_KNOWN] = standing
     _standing(standing)
 
@@ -115,8 +118,8 @@ def _dead_letters(engine: Engine) -> None:
                 st.html(blocks.title("Dead letters", "None: every record could be used."))
                 return
             st.html(blocks.title("Dead letters", "Records that could not be used, with their original bytes."))
-            reason, page = _choice(counts)
-            letters = queries.letters(connection, reason, page * PAGE, PAGE)
+            reason, number = _choice(counts)
+            letters = queries.letters(connection, reason, number * PAGE, PAGE)
     except SQLAlchemyError as error:
         # The upper part says at length what to do.
         st.html(blocks.title("Dead letters", f"{trouble.of(error, engine.url).title}; they come back by themselves."))

@@ -22,6 +22,14 @@ def test_who_is_about_to_slip_is_what_people_see_first(page: AppTest) -> None:
     assert "Who leaves a good segment and when" in words(page.run())
 
 
+@pytest.mark.usefixtures("filled")
+def test_a_page_says_that_it_is_being_read_only_until_it_has_been_seen(page: AppTest) -> None:
+    opened = AppTest.from_function(_open)
+    assert "Reading" in words(opened.run())
+    assert words(opened.run()) == ""
+    assert "Reading" not in words(page.run())
+
+
 @pytest.mark.parametrize(
     ("variable", "value"), [("SEGUE_DATABASE_URL", "nonsense"), ("SEGUE_BATCH_SIZE", "many"), ("SEGUE_BATCH_SIZE", "0")]
 )
@@ -32,3 +40,9 @@ def test_settings_that_cannot_be_used_are_named(
     said = words(page.run())
     assert "The settings can't be used" in said
     assert variable in said
+
+
+def _open() -> None:
+    from dashboard.views import page
+
+    page.opening("Data", "What has been streamed.")

@@ -36,10 +36,14 @@ def test_before_anything_is_streamed_a_page_says_how_to_begin(
     assert "Nothing has been streamed yet" in words(a_page(name, database_url).run())
 
 
-def test_while_a_partition_is_silent_there_is_nothing_to_see(name: str, database_url: str, filled: Engine) -> None:
+def test_while_a_partition_is_silent_a_page_says_for_how_many_it_waits(
+    name: str, database_url: str, filled: Engine
+) -> None:
     with filled.begin() as connection:
         connection.execute(update(stream_progress).where(stream_progress.c.partition == 1).values(event_time=None))
-    assert "Nothing has been streamed yet" in words(a_page(name, database_url).run())
+    said = words(a_page(name, database_url).run())
+    assert "1 of 2 partitions not heard from yet" in said
+    assert "Nothing has been streamed yet" not in said
 
 
 def test_a_model_that_cannot_be_read_is_named(name: str, database_url: str, filled: Engine) -> None:
