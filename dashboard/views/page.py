@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 
 import streamlit as st
 from sqlalchemy import Connection, Engine
@@ -51,6 +52,12 @@ def show(engine: Engine, title: str, note: str, draw: Draw, refresh_seconds: flo
             _wait(state)
 
     st.fragment(drawn, run_every=refresh_seconds)()
+
+
+def say_if(text: str) -> None:
+    """A quiet line where there is something to say."""
+    if text:
+        st.html(f'<div class="sg-note">{escape(text)}</div>')
 
 
 def opening(title: str, note: str) -> DeltaGenerator | None:

@@ -158,6 +158,7 @@ def _people(engine: Engine, moment: Moment, among: Among, everyone: int) -> None
             on_click="ignore",
             key="people_csv",
         )
+        page.say_if(downloads.left_out(found))
     number = min(st.session_state.get(PAGE, 1), pages)
     st.html(
         segments_blocks.people(
