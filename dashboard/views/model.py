@@ -1,5 +1,6 @@
 """The model page: what decides the segments, what another model would change, and whether the world has moved."""
 
+from datetime import datetime
 from functools import partial
 
 import pandas as pd
@@ -163,9 +164,15 @@ def _drift(moment: Moment) -> None:
         st.html(own.nothing("Drift has not been observed yet", reason, "segue drift watch"))
     else:
         _measures(seen, moment.personas)
+        _what_is_left_out(seen, queries.observed_since(moment.connection, moment.model.version))
     if not raised.empty:
         st.html(blocks.title("Alarms", "The newest first, of all models."))
         st.html(own.alarms(raised, moment.personas))
+
+
+def _what_is_left_out(seen: pd.DataFrame, since: datetime | None) -> None:
+    if since is not None and since < seen["window_end"].min():
+        page.say_if(f"The last {queries.OBSERVED_DAYS:,} event days; it has been observed since {style.stamp(since)}.")
 
 
 def _measures(seen: pd.DataFrame, known: Personas) -> None:
