@@ -43,6 +43,22 @@ def test_every_persona_has_its_size_its_numbers_and_its_advice(
     assert len(page.get("plotly_chart")) == 4
 
 
+def test_in_a_running_stream_numbers_of_a_few_seconds_ago_say_so(
+    page: AppTest, engine: Engine, processed: Lived
+) -> None:
+    sizes = _sizes(page.run())
+    assert "a few seconds ago" not in words(page)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE stream_progress SET event_time = event_time + interval '3 days'"))
+        gone = connection.execute(text("UPDATE customers SET segment = NULL WHERE segment = 'lost'")).rowcount
+    said = words(page.run())
+    assert "As of event time 18 Jun 2011, 09:30 (UTC)" in said
+    assert "Cards and hills are as of event time 15 Jun 2011, 09:30, a few seconds ago" in said
+    assert _sizes(page) == sizes
+    assert gone == sizes["lost"]
+    assert f'data-found="{sum(sizes.values()) - gone}"' in html(page)
+
+
 def test_choosing_personas_leaves_the_others_out_everywhere(page: AppTest, processed: Lived) -> None:
     page.run()
     page.button_group[0].set_value(["lost"]).run()
