@@ -29,7 +29,7 @@ from models.segment_model import ModelError
 NOTE = "What event time it is, who is where, and what moved them."
 REFRESH_SECONDS = 2
 LATEST = 12
-# Keys of the reader's session.
+# Keys of the reader's session; those of the controls are names in the address too.
 WINDOW, LAST_KNOWN, SAMPLES = "live_window", "live_last_known", "live_samples"
 CAUSE, SEGMENT = "live_causes", "live_segments"
 
@@ -117,6 +117,9 @@ def _refresh(engine: Engine) -> None:
     else:
         _remember(snapshot)
         _draw(snapshot, choice.window)
+        if _choice() != choice:
+            # An address speaks through the controls, which are drawn after what they decide.
+            st.rerun()
 
 
 def _draw_trouble(state: trouble.Trouble, window: Window) -> None:
@@ -173,7 +176,7 @@ def _window_control() -> None:
         default=DEFAULT_WINDOW,
         required=True,
         key=WINDOW,
-        persist_state="session",
+        bind="query-params",
         label_visibility="collapsed",
     )
 
@@ -205,7 +208,7 @@ def _stream_filters(known: Personas) -> None:
             selection_mode="multi",
             format_func=lambda code: cause(code).phrase,
             key=CAUSE,
-            persist_state="session",
+            bind="query-params",
             wrap=True,
         )
         st.multiselect(
@@ -214,6 +217,6 @@ def _stream_filters(known: Personas) -> None:
             format_func=lambda segment: known[segment].name,
             placeholder="Any segment",
             key=SEGMENT,
-            persist_state="session",
+            bind="query-params",
             width=340,
         )

@@ -116,6 +116,7 @@ def _choose(label: str, key: str, found: dict[str, Version], usual: str) -> str:
         index=options.index(usual) if usual in options else 0,
         format_func=lambda v: f"{v} ({', '.join(found[v].aliases)})" if found[v].aliases else v,
         key=key,
+        persist_state="session",
     )
 
 

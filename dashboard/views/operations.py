@@ -88,6 +88,7 @@ def _controls(standing: Standing) -> None:
             SPEEDS,
             index=SPEEDS.index("1d/s"),
             key=SPEED,
+            persist_state="session",
             width=220,
             disabled=not running,
         )

@@ -55,7 +55,7 @@ def partitions(frame: pd.DataFrame, champion: str | None) -> str:
 def letter(item: Letter) -> str:
     """A dead letter: where it lay, why it could not be used, and its bytes as harmless text."""
     at = item.retried_at
-    retried = "" if at is None else f'<span class="sg-lamp sg-done">put back {style.stamp(at)}</span>'
+    retried = "" if at is None else f'<span class="sg-lamp sg-done">put back {style.stamp(at)} (wall clock)</span>'
     facts = f"key {one_line(item.key)} · {many(item.size, 'byte')} · log {item.log_id}"
     return (
         f'<div class="sg-letter" data-letter="{escape(item.id)}"><div class="sg-letter-head">'

@@ -78,7 +78,7 @@ def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
                 max_value=now.date(),
                 format="DD/MM/YYYY",
                 key=DATES,
-                persist_state="session",
+                bind="query-params",
                 width=260,
             )
             period = periods.custom(dates, first, now)

@@ -120,6 +120,15 @@ def test_the_stream_of_changes_can_be_filtered_by_cause_and_segment(
     assert "No change so far is of this kind" in words(page)
 
 
+def test_an_address_chooses_the_window_and_the_changes(database_url: str, filled: Engine, stream: Stored) -> None:
+    page = a_page("live", database_url, live_window="All", live_causes="returned", live_segments="Lost").run()
+    assert _moves(words(page)) == int(stream.changes["from_segment"].notna().sum())
+    c = stream.changes
+    meant = c[(c["cause"] == "return") & ((c["from_segment"] == "lost") | (c["to_segment"] == "lost"))]
+    newest = meant.sort_values(["effective_at", "customer_id"], ascending=[False, True]).head(12)
+    assert re.findall(r'href="customer\?customer=(\d+)"', html(page)) == newest["customer_id"].tolist()
+
+
 def test_one_sentence_says_what_happened_today(page: AppTest, filled: Engine, stream: Stored) -> None:
     page.run()
     today = stream.changes[stream.changes["effective_at"] >= EVENT_TIME.replace(hour=0, minute=0)]

@@ -156,6 +156,13 @@ def test_dead_letters_are_shown_page_by_page_and_by_reason(page: AppTest, filled
     assert page.number_input(key="operations_page").value == 1
 
 
+def test_when_a_letter_was_put_back_is_told_by_the_wall_clock(page: AppTest, filled: Engine) -> None:
+    _set_aside(filled, 1)
+    with filled.begin() as connection:
+        connection.execute(text("UPDATE dead_letters SET retried_at = '2026-06-01T12:00:00Z'"))
+    assert "put back 1 Jun 2026, 12:00 (wall clock)" in words(page.run())
+
+
 def test_hostile_bytes_are_shown_and_not_run(page: AppTest, filled: Engine) -> None:
     with filled.begin() as connection:
         place = {"log_id": HOSTILE, "partition": 0, "offset": 7}
