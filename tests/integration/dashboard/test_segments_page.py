@@ -6,8 +6,6 @@ import pytest
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
-from data.registry import register
-from data.tables import metadata
 from models.segment_model import SegmentModel
 from tests.support.lived import Lived
 from tests.support.pages import HOSTILE, a_page, html, words
@@ -17,19 +15,6 @@ from tests.support.pages import HOSTILE, a_page, html, words
 def page(database_url: str) -> AppTest:
     """The page, not yet opened."""
     return a_page("segments", database_url)
-
-
-def test_without_postgres_tables_a_model_or_a_stream_the_page_says_so(
-    page: AppTest, engine: Engine, model: SegmentModel
-) -> None:
-    away = a_page("segments", "postgresql://segue:hush@127.0.0.1:1/shop").run()
-    assert "Postgres is away" in words(away)
-    assert "hush" not in words(away)
-    assert "The tables are not there yet" in words(page.run())
-    metadata.create_all(engine)
-    assert "No segment model yet" in words(page.run())
-    register(engine, model)
-    assert "Nothing has been streamed yet" in words(page.run())
 
 
 def test_every_persona_has_its_size_its_numbers_and_its_advice(

@@ -10,8 +10,7 @@ from sqlalchemy import Engine, update
 from streamlit.testing.v1 import AppTest
 
 from dashboard import style, uploads
-from data.registry import register
-from data.tables import customers, metadata, stream_progress
+from data.tables import customers, stream_progress
 from models.segment_model import SegmentModel
 from tests.support.lived import NOW, Lived
 from tests.support.pages import HOSTILE, a_page, html, words
@@ -23,19 +22,6 @@ HEADER = ",".join(uploads.COLUMNS)
 def page(database_url: str) -> AppTest:
     """The page, not yet opened."""
     return a_page("simulator", database_url)
-
-
-def test_without_postgres_tables_a_model_or_a_stream_the_page_says_so(
-    page: AppTest, engine: Engine, model: SegmentModel
-) -> None:
-    away = a_page("simulator", "postgresql://segue:hush@127.0.0.1:1/shop").run()
-    assert "Postgres is away" in words(away)
-    assert "hush" not in words(away)
-    assert "The tables are not there yet" in words(page.run())
-    metadata.create_all(engine)
-    assert "No segment model yet" in words(page.run())
-    register(engine, model)
-    assert "Nothing has been streamed yet" in words(page.run())
 
 
 def test_a_real_customer_stands_and_moves_as_the_stream_says(
