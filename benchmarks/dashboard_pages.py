@@ -3,9 +3,10 @@
     python -m benchmarks.dashboard_pages [database-url]
 
 Without a URL a local Postgres is started and filled; with one, the database is taken as it is. Every page is drawn
-by Streamlit's own test harness: "first" with nothing remembered, as after a start of the dashboard, "again" as on a
-refresh or a new event day. Postgres is the time of all of a page's statements, page is everything; what is read ahead
-in the background meanwhile is not in it, but shares the processor.
+by Streamlit's own test harness: "first" with nothing remembered, as after a start of the dashboard, "again" a moment
+later, when an hour of event time has passed; in a database that was given, which is not written to, none has. Postgres
+is the time of all of a page's statements, page is everything; what is read ahead in the background meanwhile is not in
+it, but shares the processor.
 """
 
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 import streamlit as st
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 
 from dashboard.connection import READ_AHEAD
 from data.database import engine, migrate
@@ -63,7 +64,7 @@ class Cost:
 def main() -> None:
     """Fill, draw every page twice, print the table; the exit code tells whether a refresh missed the target."""
     if len(sys.argv) > 1:
-        missed = _report(sys.argv[1])
+        missed = _report(sys.argv[1], None)
     else:
         with (
             tempfile.TemporaryDirectory() as folder,
@@ -73,13 +74,13 @@ def main() -> None:
             migrate(url)
             filled = engine(url)
             big.fill(filled, a_model())
+            missed = _report(url, filled)
             filled.dispose()
-            missed = _report(url)
             st.cache_resource.clear()
     sys.exit(missed > 0)
 
 
-def _report(url: str) -> int:
+def _report(url: str, filled: Engine | None) -> int:
     table = Table(title=f"milliseconds at {big.CUSTOMERS:,} customers and {big.CHANGES:,} changes")
     for column in ("page", "first: Postgres", "page", "again: Postgres", "page", "slowest"):
         table.add_column(column, justify="right" if table.columns else "left", no_wrap=True)
@@ -92,6 +93,8 @@ def _report(url: str) -> int:
             with _measured() as cost:
                 html(drawn.run())
             costs.append(cost)
+            if filled is not None:
+                _stream_on(filled)
         first, again = costs
         missed += again.postgres > TARGET_MS
         asked = "&".join(f"{key}={value}" for key, value in query.items())
@@ -100,6 +103,12 @@ def _report(url: str) -> int:
         table.add_row(f"{name}?{asked}" if asked else name, *(f"{n:.0f}" for n in numbers), f"{slowest[0]:.0f}")
     Console(width=140).print(table)
     return missed
+
+
+def _stream_on(filled: Engine) -> None:
+    with filled.begin() as connection:
+        connection.execute(text("UPDATE stream_progress SET event_time = event_time + interval '1 hour'"))
+        connection.execute(text("UPDATE stream_progress SET transactions = transactions + 5"))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import streamlit as st
 from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
+from streamlit.navigation.page import Page
 
 from dashboard import blocks, connection, style, trouble
 from dashboard.views import customer, exploration, live, model, operations, segments, shifts, simulator, slipping
@@ -26,10 +27,10 @@ class Entry(NamedTuple):
     path: str
 
 
-# In the order of the menu; the first one opens by itself.
+# In the order of the menu; the first one opens by itself: it says what to do, the next one what happens.
 PAGES = (
-    Entry(live.show, "Live", "sensors", "live"),
     Entry(slipping.show, "About to slip", "trending_down", "slipping"),
+    Entry(live.show, "Live", "sensors", "live"),
     Entry(shifts.show, "Shifts", "sync_alt", "shifts"),
     Entry(segments.show, "Segments", "bubble_chart", "segments"),
     Entry(customer.show, "Customer", "person", "customer"),
@@ -61,10 +62,14 @@ def main() -> None:
         for entry in PAGES
     ]
     # The first page has the root for its address, whatever its path; who asks for it by its name gets there, too.
-    by_name = st.Page(
-        partial(st.switch_page, pages[0]), title=PAGES[0].title, url_path=PAGES[0].path, visibility="hidden"
-    )
+    by_name = st.Page(partial(_go_to, pages[0]), title=PAGES[0].title, url_path=PAGES[0].path, visibility="hidden")
     st.navigation([*pages, by_name], position="top").run()
+
+
+def _go_to(first: Page) -> None:
+    """The first page, with what its reader has chosen in a link."""
+    chosen = {name: st.query_params.get_all(name) for name in st.query_params}
+    st.switch_page(first, query_params=chosen)
 
 
 main()

@@ -30,6 +30,14 @@ def heading(text: str, note: str, progress: Progress) -> str:
     )
 
 
+def opening(text: str, note: str) -> str:
+    """The top of a page that is being read for the first time."""
+    return (
+        f'<div class="sg-opening"><div class="sg-eyebrow" role="status">Reading …</div>'
+        f"<h1>{escape(text)}</h1><p>{escape(note)}</p></div>"
+    )
+
+
 def customer_link(customer_id: str) -> str:
     """A customer's id, leading to their page."""
     # Relative, so that it holds wherever the dashboard is mounted.

@@ -17,6 +17,11 @@ def of(frame: pd.DataFrame) -> bytes:
     return frame.apply(_harmless).to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ").encode()
 
 
+def left_out(rows: int) -> str:
+    """What stands beside the button where a file can't have all ``rows``; empty where it has."""
+    return f"The file has the first {MOST_ROWS:,} of {rows:,}." if rows > MOST_ROWS else ""
+
+
 def later(engine: Engine, ask: Callable[[Connection], pd.DataFrame]) -> Callable[[], bytes]:
     """What a download button takes: the answer is fetched when somebody presses it, not before.
 

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
+from dashboard.words import many
 from models.segment_model import ModelError
 
 
@@ -47,9 +48,24 @@ NO_MODEL = Trouble(
 )
 NOTHING_STREAMED = Trouble(
     "Nothing has been streamed yet",
-    "The model is ready and these are its segments. No transaction has arrived.",
+    "The model is ready. No transaction has arrived.",
     "Run `segue worker` and `segue replay`; the first customers appear here within seconds.",
 )
+#: The same above the segments themselves.
+SEGMENTS_TO_COME = NOTHING_STREAMED._replace(
+    reason="The model is ready and these are its segments. No transaction has arrived."
+)
+
+
+def no_event_time(silent: int, partitions: int) -> Trouble:
+    """The state of a stream that nobody can date: as long as a partition is silent, event time is unknown."""
+    if silent == partitions:
+        return NOTHING_STREAMED
+    return Trouble(
+        "Waiting for all partitions",
+        f"{silent} of {many(partitions, 'partition')} not heard from yet: how far event time is, is not known.",
+        "Nothing to do while a replay or a worker has just begun. Operations says which partitions they are.",
+    )
 
 
 def bad_settings(error: ValidationError | ArgumentError) -> Trouble:

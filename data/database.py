@@ -1,8 +1,9 @@
 """Connecting to Postgres, and bringing its schema up to date."""
 
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from data import roles
@@ -13,14 +14,16 @@ _PLAIN = ("postgresql://", "postgres://")
 
 
 def engine(database_url: str) -> Engine:
-    """An engine over psycopg 3 for a plain ``postgresql://`` URL.
+    """An engine over psycopg 3 for a plain ``postgresql://`` URL; whatever the server's own zone, its sessions are UTC.
 
     Raises
     ------
     ValueError
         If :func:`parsed` does.
     """
-    return create_engine(parsed(database_url), pool_pre_ping=True)
+    made = create_engine(parsed(database_url), pool_pre_ping=True)
+    event.listen(made, "connect", _in_utc)
+    return made
 
 
 def parsed(database_url: str) -> URL:
@@ -68,3 +71,10 @@ def shown(database_url: str) -> str:
     url = make_url(database_url)
     public = url.difference_update_query([name for name in url.query if "password" in name])
     return public.render_as_string(hide_password=True)
+
+
+def _in_utc(connection: Any, _: object) -> None:
+    """Moments come in the session's zone, and a database or a role may have another one."""
+    # Not among the options of the URL, which may have its own, and which not every connection pooler takes.
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.commit()

@@ -72,6 +72,11 @@ def known(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(select(replay_control, silent).order_by(_c.heartbeat_at.desc())).all()
 
 
+def last(connection: Connection) -> Row[Any] | None:
+    """The replay that was heard of last, if there ever was one."""
+    return next(iter(known(connection)), None)
+
+
 def alive(replay: Row[Any]) -> bool:
     """Whether one of the :func:`replays` is at work, and has said so lately."""
     return replay.state in ALIVE and replay.silent <= SILENCE

@@ -1,7 +1,7 @@
 """What the model page asks: registered models, the customers that they score, and what drift observation has seen."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import pandas as pd
@@ -17,7 +17,8 @@ from models.units import MONEY_UNITS
 MOST_VERSIONS = 50
 #: Customers that a comparison scores at most; with fewer everybody counts.
 SAMPLE = 20_000
-MOST_OBSERVATIONS = 5_000
+#: Days before the newest observation that are shown: a handful of numbers each.
+OBSERVED_DAYS = 1_000
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,26 @@ def profiles(connection: Connection, event_time: datetime, limit: int = SAMPLE) 
 
 
 def observations(connection: Connection, version: str) -> pd.DataFrame:
-    """What was observed of a model, in order of event time.
+    """What was observed of a model in the last :data:`OBSERVED_DAYS`, in order of event time.
 
     window_end, measure, name, value, reference, threshold, customers, alarm.
     """
     o = drift_observations.c
     columns = (o.window_end, o.measure, o.name, o.value, o.reference, o.threshold, o.customers, o.alarm)
-    newest = select(*columns).where(o.model_version == version).order_by(o.window_end.desc()).limit(MOST_OBSERVATIONS)
+    last = select(func.max(o.window_end)).where(o.model_version == version).scalar_subquery()
+    shown = o.window_end > last - timedelta(days=OBSERVED_DAYS)
+    newest = select(*columns).where(o.model_version == version, shown)
     rows = frame(connection, newest)
     return rows.assign(window_end=pd.to_datetime(rows["window_end"], utc=True)).sort_values(
         ["window_end", "measure", "name"], ignore_index=True
     )
+
+
+def observed_since(connection: Connection, version: str) -> datetime | None:
+    """When a model was first observed; None if it never was."""
+    o = drift_observations.c
+    first: datetime | None = connection.scalar(select(func.min(o.window_end)).where(o.model_version == version))
+    return first
 
 
 def alarms(connection: Connection, limit: int) -> pd.DataFrame:

@@ -48,9 +48,8 @@ class Letter:
 
 def standing(connection: Connection) -> Standing:
     """How everything stands: a handful of rows."""
-    replay = next(iter(replay_control.known(connection)), None)
     model = registry.aliases(connection).get(CHAMPION)
-    return Standing(progress(connection), partitions(connection), replay, model)
+    return Standing(progress(connection), partitions(connection), replay_control.last(connection), model)
 
 
 def partitions(connection: Connection) -> pd.DataFrame:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard import blocks, connection, flows, throughput, today, trouble
@@ -21,12 +21,15 @@ from dashboard.queries.history import Memory
 from dashboard.queries.reading import Progress
 from dashboard.queries.shifts import Cell
 from dashboard.throughput import HISTORY, History, Sample
+from dashboard.views import page, replay_blocks
 from dashboard.words import CAUSES, DEFAULT_WINDOW, WINDOWS, Window, cause, in_order
+from data import replay_control
 from models.segment_model import ModelError
 
+NOTE = "What event time it is, who is where, and what moved them."
 REFRESH_SECONDS = 2
 LATEST = 12
-# Keys of the reader's session.
+# Keys of the reader's session; those of the controls are names in the address too.
 WINDOW, LAST_KNOWN, SAMPLES = "live_window", "live_last_known", "live_samples"
 CAUSE, SEGMENT = "live_causes", "live_segments"
 
@@ -48,6 +51,7 @@ class Snapshot:
     sizes: pd.DataFrame
     days: pd.DataFrame
     latest: pd.DataFrame
+    replay: Row[Any] | None
 
     @property
     def is_empty(self) -> bool:
@@ -82,6 +86,7 @@ def read(engine: Engine, memory: Memory, choice: Choice) -> Snapshot | None:
             queries.segment_sizes(asked, now and now + timedelta(days=blocks.OUTLOOK_DAYS)),
             days,
             changes.page(asked, meant, newest, LATEST),
+            replay_control.last(asked),
         )
 
 
@@ -94,20 +99,27 @@ def _choice() -> Choice:
 def _refresh(engine: Engine) -> None:
     choice = _choice()
     memory = connection.memory(engine).history
+    # Nothing takes its place, so that what is below it stays where it is from one refresh to the next.
+    opening = page.opening("Live", NOTE) or st.empty()
     try:
         snapshot = read(engine, memory, choice)
     except (SQLAlchemyError, ModelError) as error:
+        opening.empty()
         _draw_trouble(trouble.of(error, engine.url), choice.window)
         return
+    opening.empty()
     if snapshot is None:
         st.html(blocks.trouble(trouble.NO_MODEL))
     elif snapshot.is_empty:
-        st.html(blocks.trouble(trouble.NOTHING_STREAMED))
+        st.html(blocks.trouble(trouble.SEGMENTS_TO_COME))
         nothing = flows.flows(snapshot.days)
         st.html(blocks.segment_cards(snapshot.sizes, nothing, snapshot.personas, choice.window))
     else:
         _remember(snapshot)
         _draw(snapshot, choice.window)
+        if _choice() != choice:
+            # An address speaks through the controls, which are drawn after what they decide.
+            st.rerun()
 
 
 def _draw_trouble(state: trouble.Trouble, window: Window) -> None:
@@ -148,7 +160,7 @@ def _draw(snapshot: Snapshot, window: Window) -> None:
 def _head(snapshot: Snapshot, samples: History) -> None:
     pace = throughput.pace(samples)
     clock, rate, line = st.columns([3.2, 1, 1.2], vertical_alignment="bottom")
-    clock.html(blocks.event_clock(snapshot.progress, pace))
+    clock.html(blocks.event_clock(snapshot.progress, pace) + replay_blocks.line(snapshot.replay))
     rate.html(blocks.throughput(pace))
     rates = charts.sparkline(throughput.rates(samples), HISTORY - 1)
     line.plotly_chart(rates, key="sparkline", config=base.CONFIG, alt="Transactions a second, the newest at the right")
@@ -164,7 +176,7 @@ def _window_control() -> None:
         default=DEFAULT_WINDOW,
         required=True,
         key=WINDOW,
-        persist_state="session",
+        bind="query-params",
         label_visibility="collapsed",
     )
 
@@ -196,7 +208,7 @@ def _stream_filters(known: Personas) -> None:
             selection_mode="multi",
             format_func=lambda code: cause(code).phrase,
             key=CAUSE,
-            persist_state="session",
+            bind="query-params",
             wrap=True,
         )
         st.multiselect(
@@ -205,6 +217,6 @@ def _stream_filters(known: Personas) -> None:
             format_func=lambda segment: known[segment].name,
             placeholder="Any segment",
             key=SEGMENT,
-            persist_state="session",
+            bind="query-params",
             width=340,
         )

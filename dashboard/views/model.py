@@ -1,5 +1,6 @@
 """The model page: what decides the segments, what another model would change, and whether the world has moved."""
 
+from datetime import datetime
 from functools import partial
 
 import pandas as pd
@@ -115,6 +116,7 @@ def _choose(label: str, key: str, found: dict[str, Version], usual: str) -> str:
         index=options.index(usual) if usual in options else 0,
         format_func=lambda v: f"{v} ({', '.join(found[v].aliases)})" if found[v].aliases else v,
         key=key,
+        persist_state="session",
     )
 
 
@@ -163,9 +165,15 @@ def _drift(moment: Moment) -> None:
         st.html(own.nothing("Drift has not been observed yet", reason, "segue drift watch"))
     else:
         _measures(seen, moment.personas)
+        _what_is_left_out(seen, queries.observed_since(moment.connection, moment.model.version))
     if not raised.empty:
         st.html(blocks.title("Alarms", "The newest first, of all models."))
         st.html(own.alarms(raised, moment.personas))
+
+
+def _what_is_left_out(seen: pd.DataFrame, since: datetime | None) -> None:
+    if since is not None and since < seen["window_end"].min():
+        page.say_if(f"The last {queries.OBSERVED_DAYS:,} event days; it has been observed since {style.stamp(since)}.")
 
 
 def _measures(seen: pd.DataFrame, known: Personas) -> None:

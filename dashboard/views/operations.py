@@ -14,12 +14,13 @@ from dashboard.queries import operations as queries
 from dashboard.queries.operations import Letter, Standing
 from dashboard.queries.reading import reading
 from dashboard.views import operations_blocks as own
+from dashboard.views import page, replay_blocks
 from data import replay_control
 from data.log import LogError
 from data.record_writer import WriteError
 from data.replay_control import ReplayControlError
 
-REFRESH_SECONDS = 2
+REFRESH_SECONDS, LETTERS_SECONDS = 2, 5
 PAGE = 10
 MOST_PAGES = 10_000
 SPEEDS = ("1h/s", "12h/s", "1d/s", "7d/s", "30d/s", "max")
@@ -31,18 +32,21 @@ LAST_KNOWN, REASON, PAGE_NUMBER, SPEED = "operations_last", "operations_reason",
 
 
 def show(engine: Engine) -> None:
-    """The page; its upper part draws itself anew every two seconds, the dead letters when they are asked for."""
+    """The page; its upper part draws itself anew every two seconds, the dead letters every five."""
     st.fragment(lambda: _upper(engine), run_every=REFRESH_SECONDS)()
-    st.fragment(lambda: _dead_letters(engine))()
+    st.fragment(lambda: _dead_letters(engine), run_every=LETTERS_SECONDS)()
 
 
 def _upper(engine: Engine) -> None:
+    opening = page.opening("Operations", NOTE) or st.empty()
     try:
         with reading(engine) as connection:
             standing = queries.standing(connection)
     except SQLAlchemyError as error:
+        opening.empty()
         _trouble(trouble.of(error, engine.url))
         return
+    opening.empty()
     st.session_state[LAST_KNOWN] = standing
     _standing(standing)
 
@@ -60,7 +64,7 @@ def _standing(standing: Standing) -> None:
     st.html(blocks.heading("Operations", NOTE, standing.progress))
     st.html(own.totals(standing))
     st.html(blocks.title("Replay"))
-    st.html(own.replay(standing.replay))
+    st.html(replay_blocks.replay(standing.replay))
     if operating.present():
         _controls(standing)
     st.html(blocks.title("Partitions", "A partition's offset and event time are what Postgres has, committed."))
@@ -84,6 +88,7 @@ def _controls(standing: Standing) -> None:
             SPEEDS,
             index=SPEEDS.index("1d/s"),
             key=SPEED,
+            persist_state="session",
             width=220,
             disabled=not running,
         )
@@ -114,10 +119,11 @@ def _dead_letters(engine: Engine) -> None:
                 st.html(blocks.title("Dead letters", "None: every record could be used."))
                 return
             st.html(blocks.title("Dead letters", "Records that could not be used, with their original bytes."))
-            reason, page = _choice(counts)
-            letters = queries.letters(connection, reason, page * PAGE, PAGE)
-    except SQLAlchemyError:
-        # The upper part says so, and this one is drawn again on the next visit.
+            reason, number = _choice(counts)
+            letters = queries.letters(connection, reason, number * PAGE, PAGE)
+    except SQLAlchemyError as error:
+        # The upper part says at length what to do.
+        st.html(blocks.title("Dead letters", f"{trouble.of(error, engine.url).title}; they come back by themselves."))
         return
     for item in letters:
         _letter(item)
@@ -135,12 +141,13 @@ def _choice(counts: dict[str, int]) -> tuple[str | None, int]:
                 f"Any reason ({everything:,})" if each is None else f"{own.clipped(each, 120)} ({counts[each]:,})"
             ),
             key=REASON,
+            persist_state="session",
         )
         number = everything if reason is None else counts[reason]
         pages = min(max(-(-number // PAGE), 1), MOST_PAGES)
         if st.session_state.get(PAGE_NUMBER, 1) > pages:
             st.session_state[PAGE_NUMBER] = 1
-        page = st.number_input(f"Page of {pages:,}", 1, pages, key=PAGE_NUMBER, width=160)
+        page = st.number_input(f"Page of {pages:,}", 1, pages, key=PAGE_NUMBER, persist_state="session", width=160)
     return reason, int(page) - 1
 
 

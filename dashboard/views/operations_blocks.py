@@ -4,23 +4,14 @@ from html import escape
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Row
 
 from dashboard import style
 from dashboard.queries.operations import Letter, Standing
+from dashboard.views.replay_blocks import age
 from dashboard.words import many
-from data import replay_control
 from data.readable import one_line, readable
-from producers.pace import Speed
 
 SLOW_COMMIT_SECONDS = 15
-STATES = {
-    "running": ("Running", "good"),
-    "paused": ("Paused", "held"),
-    "finishing": ("Waiting for the worker to finish", "good"),
-    "finished": ("Finished", "done"),
-    "stopped": ("Stopped", "done"),
-}
 # What a phone has no room for is wide.
 COLUMNS = {
     "Event time": "",
@@ -30,8 +21,6 @@ COLUMNS = {
     "Epoch": " sg-wide",
     "Last commit": "",
 }
-NO_REPLAY = "No replay has ever run on this database: start one with <code>segue replay</code>."
-SILENT = ("Gone without a word", "bad")
 
 
 def totals(standing: Standing) -> str:
@@ -54,27 +43,6 @@ def totals(standing: Standing) -> str:
     return f'<div class="sg-totals">{cells}</div>'
 
 
-def replay(row: Row[Any] | None) -> str:
-    """The replay that was heard of last: what it does, how far it is, how fast."""
-    if row is None:
-        return f'<div class="sg-note">{NO_REPLAY}</div>'
-    silent = row.state in replay_control.ALIVE and not replay_control.alive(row)
-    name, mood = SILENT if silent else STATES.get(row.state, (row.state, "done"))
-    share = 100 * row.sent / row.total if row.total else 100
-    behind = f" · worker {many(row.lag, 'record')} behind" if row.lag and not silent else ""
-    waiting = "" if replay_control.obeys(row) or silent else " · told, about to obey"
-    return (
-        f'<div class="sg-replay" data-replay="{escape(row.state)}" data-sent="{row.sent}">'
-        f'<div class="sg-replay-head"><span class="sg-lamp sg-{mood}">{escape(name)}</span>'
-        f"<b>{escape(row.dataset)}</b></div>"
-        f'<div class="sg-share"><i style="width:{share:.1f}%"></i></div>'
-        f'<div class="sg-replay-facts"><span>{row.sent:,} of {row.total:,} transactions sent</span>'
-        f"<span>event time {style.stamp(row.event_time)}</span>"
-        f"<span>speed {escape(str(Speed(row.speed)))}{behind}{waiting}</span>"
-        f"<span>heard {age(float(row.silent))} ago</span></div></div>"
-    )
-
-
 def partitions(frame: pd.DataFrame, champion: str | None) -> str:
     """One line per partition: where it is, who has it, when it last committed."""
     head = "<th>Partition</th><th>Worker</th>" + "".join(
@@ -87,7 +55,7 @@ def partitions(frame: pd.DataFrame, champion: str | None) -> str:
 def letter(item: Letter) -> str:
     """A dead letter: where it lay, why it could not be used, and its bytes as harmless text."""
     at = item.retried_at
-    retried = "" if at is None else f'<span class="sg-lamp sg-done">put back {style.stamp(at)}</span>'
+    retried = "" if at is None else f'<span class="sg-lamp sg-done">put back {style.stamp(at)} (wall clock)</span>'
     facts = f"key {one_line(item.key)} · {many(item.size, 'byte')} · log {item.log_id}"
     return (
         f'<div class="sg-letter" data-letter="{escape(item.id)}"><div class="sg-letter-head">'
@@ -95,19 +63,6 @@ def letter(item: Letter) -> str:
         f'<div class="sg-note">{escape(facts)}</div>'
         f"<details><summary>What it says</summary><pre>{escape(readable(item.value, item.size))}</pre></details></div>"
     )
-
-
-def age(seconds: float) -> str:
-    """How long something took or is ago, in its largest unit.
-
-    >>> age(0.4), age(59), age(3600), age(200_000)
-    ('0 s', '59 s', '60 min', '2 days')
-    """
-    if seconds < 120:
-        return f"{max(seconds, 0):.0f} s"
-    if seconds < 7_200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3_600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
 
 
 def clipped(text: str, length: int) -> str:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 
 import streamlit as st
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import blocks, trouble
 from dashboard.personas import Personas, personas
@@ -15,6 +17,8 @@ from dashboard.trouble import Trouble
 from models.segment_model import ModelError, SegmentModel
 
 RETRY_SECONDS = 5
+# Key of the reader's session: the pages that they have seen.
+SEEN = "pages_seen"
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,24 @@ def show(engine: Engine, title: str, note: str, draw: Draw, refresh_seconds: flo
     st.fragment(drawn, run_every=refresh_seconds)()
 
 
+def say_if(text: str) -> None:
+    """A quiet line where there is something to say."""
+    if text:
+        st.html(f'<div class="sg-note">{escape(text)}</div>')
+
+
+def opening(title: str, note: str) -> DeltaGenerator | None:
+    """A heading that says that the page is being read, until its reader puts something else in its place.
+
+    Only where somebody sees the page for the first time: None afterwards, when it is quick, and would flicker.
+    """
+    seen: set[str] = st.session_state.setdefault(SEEN, set())
+    if title in seen:
+        return None
+    seen.add(title)
+    return st.html(blocks.opening(title, note))
+
+
 def number(key: str, pages: int) -> int:
     """The page that a pagination below shows next; the first one where there are no longer so many."""
     chosen: int = st.session_state.get(key, 1)
@@ -57,19 +79,30 @@ def number(key: str, pages: int) -> int:
 
 
 def _draw(engine: Engine, title: str, note: str, draw: Draw) -> Trouble | None:
+    place = opening(title, note)
     try:
         with reading.reading(engine) as connection:
-            model = reading.champion(connection)
-            if model is None:
-                return trouble.NO_MODEL
-            progress = reading.progress(connection)
-            if progress.event_time is None:
-                return trouble.NOTHING_STREAMED
-            st.html(blocks.heading(title, note, progress))
-            draw(Moment(connection, model, personas(model), progress))
+            found = _moment(connection)
+            if isinstance(found, Moment):
+                heading = blocks.heading(title, note, found.progress)
+                place = st.html(heading) if place is None else place.html(heading)
+                draw(found)
+                return None
     except (SQLAlchemyError, ModelError) as error:
-        return trouble.of(error, engine.url)
-    return None
+        found = trouble.of(error, engine.url)
+    if place is not None:
+        place.empty()
+    return found
+
+
+def _moment(connection: Connection) -> Moment | Trouble:
+    model = reading.champion(connection)
+    if model is None:
+        return trouble.NO_MODEL
+    progress = reading.progress(connection)
+    if progress.event_time is None:
+        return trouble.no_event_time(progress.silent, progress.partitions)
+    return Moment(connection, model, personas(model), progress)
 
 
 def _wait(state: Trouble) -> None:

@@ -1,13 +1,13 @@
 """The segment explorer: how the segments differ, who is in them, and what to do about each."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
-from dashboard import blocks, downloads
+from dashboard import blocks, downloads, style
 from dashboard.charts import base
 from dashboard.charts import segments as charts
 from dashboard.distributions import PER_DECADE, binned, summary
@@ -16,6 +16,7 @@ from dashboard.personas import Personas
 from dashboard.queries import segments as queries
 from dashboard.queries.reading import Progress
 from dashboard.queries.segments import Among, Search, Sort
+from dashboard.recent import Recent
 from dashboard.views import page, segments_blocks
 from dashboard.views.as_of import event_time
 from dashboard.views.page import Moment
@@ -76,25 +77,33 @@ def read(connection: Connection, among: Among) -> Shape:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _remembered(position: tuple[str, Progress], _connection: Connection, _among: Among) -> Shape:
-    """What was read where the stream stands: a reader who turns pages or sorts asks for it again and again."""
-    return read(_connection, _among)
+def _recent(whose: str) -> Recent[Shape]:
+    """What was read last, of a database and a model: a reader who turns pages or sorts asks for it again and again."""
+    return Recent()
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
     chosen, now = _personas_control(moment.personas), event_time(moment)
-    standstill = replace(moment.progress, measured_at=now)
-    position = (engine.url.render_as_string() + moment.model.version, standstill)
-    everybody = _remembered(position, moment.connection, Among(moment.model, now, [*moment.personas]))
-    shape, among = everybody.of(chosen), Among(moment.model, now, chosen)
+    everybody = Among(moment.model, now, [*moment.personas])
+    recent = _recent(engine.url.render_as_string() + moment.model.version)
+    answer = recent.read(moment.progress, partial(read, moment.connection, everybody))
+    shape, among = answer.value.of(chosen), Among(moment.model, now, chosen)
     if not shape.customers:
         st.html(blocks.nobody("Nobody is in these segments at this moment. Choose others above."))
         return
     known = {segment: persona for segment, persona in moment.personas.items() if segment in chosen}
-    st.html(segments_blocks.cards(shape.summary, known, everybody.customers))
+    fresh = answer.stands(moment.progress)
+    page.say_if("" if fresh else _as_of(answer.progress))
+    st.html(segments_blocks.cards(shape.summary, known, answer.value.customers))
     _hills(shape, known)
-    _cloud(queries.sample(moment.connection, among, SAMPLE), known, shape.customers)
-    _people(engine, moment, among, shape.customers)
+    everyone = shape.customers if fresh else queries.count(moment.connection, among, Search())
+    _cloud(queries.sample(moment.connection, among, SAMPLE), known, everyone)
+    _people(engine, moment, among, everyone)
+
+
+def _as_of(progress: Progress) -> str:
+    assert progress.event_time is not None  # noqa: S101 - page.show says so
+    return f"Cards and hills are as of event time {style.stamp(progress.event_time)}, a few seconds ago."
 
 
 def _personas_control(known: Personas) -> list[str]:
@@ -158,6 +167,7 @@ def _people(engine: Engine, moment: Moment, among: Among, everyone: int) -> None
             on_click="ignore",
             key="people_csv",
         )
+        page.say_if(downloads.left_out(found))
     number = min(st.session_state.get(PAGE, 1), pages)
     st.html(
         segments_blocks.people(

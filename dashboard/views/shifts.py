@@ -78,7 +78,7 @@ def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
                 max_value=now.date(),
                 format="DD/MM/YYYY",
                 key=DATES,
-                persist_state="session",
+                bind="query-params",
                 width=260,
             )
             period = periods.custom(dates, first, now)
@@ -148,8 +148,9 @@ def _who(engine: Engine, days: pd.DataFrame, period: Period, causes: list[str], 
             key="shift_csv",
             on_click="ignore",
         )
-    those = queries.within(days, cell)
-    number = int(those["changes"].sum())
+        those = queries.within(days, cell)
+        number = int(those["changes"].sum())
+        page.say_if(downloads.left_out(number))
     if not number:
         st.html(blocks.nobody("Nobody went that way in this period."))
         return

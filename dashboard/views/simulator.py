@@ -24,7 +24,7 @@ from models.segment_model import SegmentModel
 
 NOTE = "From recency, frequency and money to a segment and its future, with and without a purchase."
 # Keys of the reader's session; the first one is a name in the address too.
-CUSTOMER, STARTED_FROM = "customer", "simulator_started_from"
+CUSTOMER, FILLED_IN = "customer", "simulator_filled_in"
 RECENCY, FREQUENCY, MONETARY, AMOUNT, DATE = (
     f"simulator_{name}" for name in ("recency", "frequency", "monetary", "amount", "date")
 )
@@ -48,10 +48,9 @@ def standing_of(found: Row[tuple[object, ...]], model: SegmentModel) -> Standing
 
 
 def _draw(moment: Moment) -> None:
-    now = event_time(moment)
     asked, told = st.columns([1, 2.1], gap="large")
     with asked:
-        standing = _ask(moment, now)
+        standing, now = _ask(moment)
         st.html(blocks.title("What if they buy?", "A day of event time; the hour is that of now (UTC)."))
         amount, bought_at = _ask_purchase(now)
     with told:
@@ -59,8 +58,14 @@ def _draw(moment: Moment) -> None:
     simulator_upload.draw(moment.model, moment.personas)
 
 
-def _ask(moment: Moment, now: datetime) -> Standing:
-    real = _start_from_somebody(moment, now)
+def _ask(moment: Moment) -> tuple[Standing, datetime]:
+    """Where they stand, and as of when: event time, or a real customer's own last event, if that is later."""
+    found = _somebody(moment)
+    real = standing_of(found, moment.model) if found is not None else None
+    now = event_time(moment)
+    if found is not None:
+        now = max(now, found.last_event_at.astimezone(UTC))
+    _fill_in(real, now)
     lowest = -float(uploads.MOST_MONEY) if moment.model.monetary == "net" else 0.0
     st.number_input("Days since their last purchase", 0, HORIZON_DAYS, step=1, key=RECENCY, persist_state="session")
     st.number_input("Purchases", 1, uploads.MOST_PURCHASES, step=1, key=FREQUENCY, persist_state="session")
@@ -74,7 +79,7 @@ def _ask(moment: Moment, now: datetime) -> Standing:
         key=MONETARY,
         persist_state="session",
     )
-    return _standing(real, now)
+    return _standing(real, now), now
 
 
 def _standing(real: Standing | None, now: datetime) -> Standing:
@@ -90,10 +95,8 @@ def _standing(real: Standing | None, now: datetime) -> Standing:
     )
 
 
-def _start_from_somebody(moment: Moment, now: datetime) -> Standing | None:
-    """Fill the numbers in once from a real customer, whose id may be in the address."""
-    for key, value in AT_FIRST.items():
-        st.session_state.setdefault(key, value)
+def _somebody(moment: Moment) -> Row[tuple[object, ...]] | None:
+    """The real customer to start from, whose id may be in the address; None without one who ever bought."""
     typed = st.text_input(
         "Start from a customer",
         key=CUSTOMER,
@@ -103,17 +106,32 @@ def _start_from_somebody(moment: Moment, now: datetime) -> Standing | None:
         placeholder="12347",
     )
     wanted = cleaned(typed)
-    found = customers.profile(moment.connection, wanted) if wanted else None
-    real = standing_of(found, moment.model) if found is not None else None
-    if wanted and real is None:
-        why = "has never bought anything" if found is not None else "is not known"
-        st.html(f'<div class="sg-banner" role="status">{escape(f"Customer {wanted} {why}.")}</div>')
-    if real is not None and st.session_state.get(STARTED_FROM) != wanted:
-        st.session_state[RECENCY] = real.recency_days(now)
-        st.session_state[FREQUENCY] = real.frequency
-        st.session_state[MONETARY] = float(real.monetary)
-    st.session_state[STARTED_FROM] = wanted
-    return real
+    if not wanted:
+        return None
+    found = customers.profile(moment.connection, wanted)
+    if found is not None and found.last_purchase_at is not None:
+        return found
+    why = "has never bought anything" if found is not None else "is not known"
+    st.html(f'<div class="sg-banner" role="status">{escape(f"Customer {wanted} {why}.")}</div>')
+    return None
+
+
+def _fill_in(real: Standing | None, now: datetime) -> None:
+    """Keep a real customer's numbers in the boxes; one that the reader has typed over stays theirs.
+
+    The numbers move while somebody looks: event time goes on, and they buy.
+    """
+    for key, value in AT_FIRST.items():
+        st.session_state.setdefault(key, value)
+    whose = cleaned(st.session_state[CUSTOMER])
+    before_of, before = st.session_state.get(FILLED_IN, ("", {}))
+    own: dict[str, float] = {}
+    if real is not None:
+        own = {RECENCY: real.recency_days(now), FREQUENCY: real.frequency, MONETARY: float(real.monetary)}
+    for key, value in own.items():
+        if whose != before_of or st.session_state[key] == before.get(key):
+            st.session_state[key] = value
+    st.session_state[FILLED_IN] = whose, own
 
 
 def _ask_purchase(now: datetime) -> tuple[Decimal, datetime]:
@@ -158,7 +176,8 @@ def _said(path: list[Step], personas: list[Persona]) -> str:
 
 def _compare(moment: Moment, standing: Standing, now: datetime, personas: list[Persona]) -> None:
     scored = score_one(moment.model, standing, now)
-    means = queries.means(moment.connection, Among(moment.model, now, [*moment.personas])).set_index("segment")
+    everybody = Among(moment.model, event_time(moment), [*moment.personas])
+    means = queries.means(moment.connection, everybody).set_index("segment")
     st.html(
         blocks.title(
             "How far every segment is",

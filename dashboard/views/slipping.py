@@ -147,6 +147,7 @@ def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> Non
         st.download_button(
             "Download CSV", downloads.later(engine, ask), name, "text/csv", key="slip_csv", on_click="ignore"
         )
+        page.say_if(downloads.left_out(number))
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
     at = page.number(PAGE, pages)
     found = queries.page(moment.connection, slips, order, PAGE_SIZE, (at - 1) * PAGE_SIZE)

@@ -65,7 +65,7 @@ def dashboard(database_url: str) -> Iterator[str]:
 
 
 def test_the_page_shows_what_is_in_postgres_and_follows_it(browser: Browser, dashboard: str, engine: Engine) -> None:
-    with visit(browser, dashboard) as page:
+    with visit(browser, dashboard, "live") as page:
         _expect_counts(page, engine)
         _expect_sizes(page, engine)
         expect(page.locator(".sg-day")).to_contain_text("Wed 15 June 2011")
@@ -85,7 +85,7 @@ def test_the_page_shows_what_is_in_postgres_and_follows_it(browser: Browser, das
 
 def test_the_page_fits_a_phone_and_has_every_figure(browser: Browser, dashboard: str) -> None:
     for width, colours in ((400, "light"), (1280, "dark")):
-        with visit(browser, dashboard, width=width, colours=colours) as page:
+        with visit(browser, dashboard, "live", width, colours) as page:
             expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
             expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=PATIENCE)
             expect_no_sideways_scrolling(page)
@@ -97,7 +97,7 @@ def test_the_page_outlives_postgres(browser: Browser, tmp_path_factory: pytest.T
         engine = connect(url)
         store(engine, a_model(), a_stream(a_model()))
         engine.dispose()
-    with served(url) as address, visit(browser, address) as page:
+    with served(url) as address, visit(browser, address, "live") as page:
         expect(page.get_by_text("Postgres is away")).to_be_visible(timeout=PATIENCE)
         with running_postgres(folder):
             expect(page.locator("[data-total=customers]")).to_have_text("120", timeout=PATIENCE)

@@ -84,7 +84,7 @@ def test_the_menu_leads_to_every_page(shop: Shop) -> None:
 
 
 def test_the_numbers_move_with_the_replay_and_are_those_in_postgres(shop: Shop) -> None:
-    with visit(shop.chromium, shop.address) as page:
+    with visit(shop.chromium, shop.address, "live") as page:
         clock = page.locator("[data-event-time]").first
         before = clock.get_attribute("data-event-time")
         page.wait_for_function(

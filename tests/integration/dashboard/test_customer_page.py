@@ -8,8 +8,6 @@ from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
 from dashboard import style
-from data.registry import register
-from data.tables import metadata
 from models.segment_model import SegmentModel
 from tests.support.lived import NOW, Lived
 from tests.support.pages import HOSTILE, a_page, html, words
@@ -21,19 +19,6 @@ SOMEBODY = "12303"
 def page(database_url: str) -> AppTest:
     """The page with somebody in its address, not yet opened."""
     return a_page("customer", database_url, customer=SOMEBODY)
-
-
-def test_without_postgres_tables_a_model_or_a_stream_the_page_says_so(
-    page: AppTest, engine: Engine, model: SegmentModel
-) -> None:
-    away = a_page("customer", "postgresql://segue:hush@127.0.0.1:1/shop", customer=SOMEBODY).run()
-    assert "Postgres is away" in words(away)
-    assert "hush" not in words(away)
-    assert "The tables are not there yet" in words(page.run())
-    metadata.create_all(engine)
-    assert "No segment model yet" in words(page.run())
-    register(engine, model)
-    assert "Nothing has been streamed yet" in words(page.run())
 
 
 def test_the_address_says_whose_life_is_told(page: AppTest, processed: Lived) -> None:

@@ -153,6 +153,22 @@ def test_drift_is_shown_with_its_alarms(page: AppTest, filled: Engine, model: Se
     assert 'data-alarm="psi"' in html(page)
 
 
+def test_drift_goes_back_two_years_and_more_and_says_what_is_left_out(
+    page: AppTest, filled: Engine, model: SegmentModel
+) -> None:
+    names = [str(number) for number in range(20)]
+    with filled.begin() as connection:
+        for days in (1_200, 730):
+            end = EVENT_TIME - timedelta(days=days)
+            same = {"model_version": model.version, "measure": "psi", "value": 0.1, "customers": 50, "alarm": False}
+            connection.execute(insert(drift_observations), [same | {"window_end": end, "name": name} for name in names])
+    _observe(filled, model)
+    with filled.connect() as connection:
+        seen = queries.observations(connection, model.version)
+    assert seen["window_end"].min() == EVENT_TIME - timedelta(days=730)
+    assert "The last 1,000 event days; it has been observed since 2 Mar 2008" in words(page.run())
+
+
 def _observe(engine: Engine, model: SegmentModel) -> None:
     ends = [EVENT_TIME.replace(hour=0, minute=0) - timedelta(days=ago) for ago in (3, 2, 1)]
     rows = [

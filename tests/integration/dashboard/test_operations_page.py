@@ -156,6 +156,13 @@ def test_dead_letters_are_shown_page_by_page_and_by_reason(page: AppTest, filled
     assert page.number_input(key="operations_page").value == 1
 
 
+def test_when_a_letter_was_put_back_is_told_by_the_wall_clock(page: AppTest, filled: Engine) -> None:
+    _set_aside(filled, 1)
+    with filled.begin() as connection:
+        connection.execute(text("UPDATE dead_letters SET retried_at = '2026-06-01T12:00:00Z'"))
+    assert "put back 1 Jun 2026, 12:00 (wall clock)" in words(page.run())
+
+
 def test_hostile_bytes_are_shown_and_not_run(page: AppTest, filled: Engine) -> None:
     with filled.begin() as connection:
         place = {"log_id": HOSTILE, "partition": 0, "offset": 7}
@@ -182,6 +189,22 @@ def test_when_postgres_goes_away_the_last_numbers_stay_under_a_banner(page: AppT
     said = words(page.run())
     assert "Below is what was last known" in said
     assert re.findall(r'data-total=".*?">[\d,]+<', known) == re.findall(r'data-total=".*?">[\d,]+<', html(page))
+
+
+def test_the_dead_letters_come_back_with_postgres_as_they_were_chosen(page: AppTest, filled: Engine) -> None:
+    _set_aside(filled, 12, "bad money")
+    _set_aside(filled, 15, "no customer", partition=1)
+    page.run().selectbox(key="operations_reason").set_value("no customer").run()
+    page.number_input(key="operations_page").set_value(2).run()
+    known = _letters(page)
+    assert len(known) == 5
+    with filled.begin() as connection:
+        connection.execute(text("ALTER TABLE dead_letters RENAME TO elsewhere"))
+    assert "they come back by themselves" in words(page.run())
+    assert _letters(page) == []
+    with filled.begin() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO dead_letters"))
+    assert _letters(page.run()) == known
 
 
 def test_no_dead_letter_is_lost_between_two_reasons(page: AppTest, filled: Engine) -> None:

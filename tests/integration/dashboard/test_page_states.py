@@ -8,26 +8,33 @@ from data.tables import metadata, models, stream_progress
 from models.segment_model import SegmentModel
 from tests.support.pages import a_page, html, words
 
-PAGES = ["slipping", "shifts"]
+# All that are drawn at an event time; Live and Operations have states of their own.
+PAGES = ["slipping", "shifts", "segments", "customer", "simulator", "exploration", "model"]
+# Without them no page has everything that it reads.
+TABLES = ("customers", "segment_changes", "transactions")
 
-pytestmark = pytest.mark.parametrize("name", PAGES)
+every_page = pytest.mark.parametrize("name", PAGES)
 
 
+@every_page
 def test_without_postgres_a_page_says_where_it_looked_and_keeps_the_password(name: str) -> None:
     page = a_page(name, "postgresql://segue:hush@127.0.0.1:1/shop").run()
     assert "Postgres is away" in words(page)
     assert "hush" not in html(page)
 
 
+@every_page
 def test_without_tables_a_page_says_how_to_make_them(name: str, database_url: str) -> None:
     assert "segue migrate" in words(a_page(name, database_url).run())
 
 
+@every_page
 def test_without_a_model_a_page_says_how_to_fit_one(name: str, database_url: str, engine: Engine) -> None:
     metadata.create_all(engine)
     assert "No segment model yet" in words(a_page(name, database_url).run())
 
 
+@every_page
 def test_before_anything_is_streamed_a_page_says_how_to_begin(
     name: str, database_url: str, engine: Engine, model: SegmentModel
 ) -> None:
@@ -36,30 +43,36 @@ def test_before_anything_is_streamed_a_page_says_how_to_begin(
     assert "Nothing has been streamed yet" in words(a_page(name, database_url).run())
 
 
-def test_while_a_partition_is_silent_there_is_nothing_to_see(name: str, database_url: str, filled: Engine) -> None:
+@every_page
+def test_while_a_partition_is_silent_a_page_says_for_how_many_it_waits(
+    name: str, database_url: str, filled: Engine
+) -> None:
     with filled.begin() as connection:
         connection.execute(update(stream_progress).where(stream_progress.c.partition == 1).values(event_time=None))
-    assert "Nothing has been streamed yet" in words(a_page(name, database_url).run())
+    said = words(a_page(name, database_url).run())
+    assert "1 of 2 partitions not heard from yet" in said
+    assert "Nothing has been streamed yet" not in said
 
 
+@every_page
 def test_a_model_that_cannot_be_read_is_named(name: str, database_url: str, filled: Engine) -> None:
     with filled.begin() as connection:
         connection.execute(update(models).values(spec={"version": "broken"}))
     assert "The champion model can't be read" in words(a_page(name, database_url).run())
 
 
+@every_page
 def test_a_page_comes_back_with_postgres(name: str, database_url: str, filled: Engine) -> None:
     page = a_page(name, database_url)
-    with filled.begin() as connection:
-        connection.execute(text("ALTER TABLE customers RENAME TO elsewhere"))
-        connection.execute(text("ALTER TABLE segment_changes RENAME TO elsewhere_too"))
+    _rename(filled, "{0}", "{0}_elsewhere")
     assert "The tables are not there yet" in words(page.run())
-    with filled.begin() as connection:
-        connection.execute(text("ALTER TABLE elsewhere RENAME TO customers"))
-        connection.execute(text("ALTER TABLE elsewhere_too RENAME TO segment_changes"))
-    assert "The tables are not there yet" not in words(page.run())
+    _rename(filled, "{0}_elsewhere", "{0}")
+    said = words(page.run())
+    assert "The tables are not there yet" not in said
+    assert "As of event time 15 Jun 2011, 09:30 (UTC)" in said
 
 
+@pytest.mark.parametrize("name", ["slipping", "shifts"])
 def test_a_hostile_name_is_shown_and_not_run(name: str, database_url: str, filled: Engine) -> None:
     with filled.begin() as connection:
         connection.execute(text("UPDATE customers SET customer_id = '<img src=x onerror=alert(1)>' || customer_id"))
@@ -69,3 +82,9 @@ def test_a_hostile_name_is_shown_and_not_run(name: str, database_url: str, fille
     page = a_page(name, database_url).run()
     assert "<img src=x" not in html(page)
     assert "<img src=x onerror=alert(1)>" in words(page)
+
+
+def _rename(engine: Engine, before: str, after: str) -> None:
+    with engine.begin() as connection:
+        for table in TABLES:
+            connection.execute(text(f"ALTER TABLE {before.format(table)} RENAME TO {after.format(table)}"))

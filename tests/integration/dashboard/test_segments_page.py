@@ -6,8 +6,6 @@ import pytest
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
-from data.registry import register
-from data.tables import metadata
 from models.segment_model import SegmentModel
 from tests.support.lived import Lived
 from tests.support.pages import HOSTILE, a_page, html, words
@@ -19,19 +17,6 @@ def page(database_url: str) -> AppTest:
     return a_page("segments", database_url)
 
 
-def test_without_postgres_tables_a_model_or_a_stream_the_page_says_so(
-    page: AppTest, engine: Engine, model: SegmentModel
-) -> None:
-    away = a_page("segments", "postgresql://segue:hush@127.0.0.1:1/shop").run()
-    assert "Postgres is away" in words(away)
-    assert "hush" not in words(away)
-    assert "The tables are not there yet" in words(page.run())
-    metadata.create_all(engine)
-    assert "No segment model yet" in words(page.run())
-    register(engine, model)
-    assert "Nothing has been streamed yet" in words(page.run())
-
-
 def test_every_persona_has_its_size_its_numbers_and_its_advice(
     page: AppTest, processed: Lived, model: SegmentModel
 ) -> None:
@@ -41,6 +26,22 @@ def test_every_persona_has_its_size_its_numbers_and_its_advice(
     assert "As of event time 15 Jun 2011, 09:30 (UTC)" in said
     assert "Recency is as of event time" in said
     assert len(page.get("plotly_chart")) == 4
+
+
+def test_in_a_running_stream_numbers_of_a_few_seconds_ago_say_so(
+    page: AppTest, engine: Engine, processed: Lived
+) -> None:
+    sizes = _sizes(page.run())
+    assert "a few seconds ago" not in words(page)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE stream_progress SET event_time = event_time + interval '3 days'"))
+        gone = connection.execute(text("UPDATE customers SET segment = NULL WHERE segment = 'lost'")).rowcount
+    said = words(page.run())
+    assert "As of event time 18 Jun 2011, 09:30 (UTC)" in said
+    assert "Cards and hills are as of event time 15 Jun 2011, 09:30, a few seconds ago" in said
+    assert _sizes(page) == sizes
+    assert gone == sizes["lost"]
+    assert f'data-found="{sum(sizes.values()) - gone}"' in html(page)
 
 
 def test_choosing_personas_leaves_the_others_out_everywhere(page: AppTest, processed: Lived) -> None:

@@ -40,6 +40,13 @@ def test_two_dates_make_a_period_of_their_own(page: AppTest, stream: Stored) -> 
     assert _tiles(page) == _expected(inside)
 
 
+def test_two_dates_stand_in_the_address(database_url: str, filled: Engine, stream: Stored) -> None:
+    page = a_page("shifts", database_url, shift_period="Dates")
+    page.query_params["shift_dates"] = ["2011-01-01", "2011-03-31"]
+    inside = stream.changes[stream.changes["effective_at"].between("2011-01-01", "2011-04-01", inclusive="left")]
+    assert _tiles(page.run()) == _expected(inside)
+
+
 def test_a_cause_leaves_the_others_out(page: AppTest, stream: Stored) -> None:
     page.button_group(key="shift_period").set_value("all")
     page.button_group(key="shift_causes").set_value(["return", "purchase"]).run()

@@ -1,17 +1,16 @@
 """The simulator in each of its states, run by Streamlit's own test harness against a real Postgres."""
 
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from streamlit.testing.v1 import AppTest
 
 from dashboard import style, uploads
-from data.registry import register
-from data.tables import metadata
+from data.tables import customers, stream_progress
 from models.segment_model import SegmentModel
 from tests.support.lived import NOW, Lived
 from tests.support.pages import HOSTILE, a_page, html, words
@@ -23,19 +22,6 @@ HEADER = ",".join(uploads.COLUMNS)
 def page(database_url: str) -> AppTest:
     """The page, not yet opened."""
     return a_page("simulator", database_url)
-
-
-def test_without_postgres_tables_a_model_or_a_stream_the_page_says_so(
-    page: AppTest, engine: Engine, model: SegmentModel
-) -> None:
-    away = a_page("simulator", "postgresql://segue:hush@127.0.0.1:1/shop").run()
-    assert "Postgres is away" in words(away)
-    assert "hush" not in words(away)
-    assert "The tables are not there yet" in words(page.run())
-    metadata.create_all(engine)
-    assert "No segment model yet" in words(page.run())
-    register(engine, model)
-    assert "Nothing has been streamed yet" in words(page.run())
 
 
 def test_a_real_customer_stands_and_moves_as_the_stream_says(
@@ -61,6 +47,41 @@ def test_numbers_typed_over_a_real_customer_stay_until_another_is_chosen(databas
     page.text_input[0].set_value("12304").run()
     other = next(row for row in processed.customers if row["customer_id"] == "12304")
     assert page.number_input[0].value == (NOW - other["last_purchase_at"]).days
+
+
+def test_a_real_customer_stays_one_while_event_time_goes_on(
+    database_url: str, engine: Engine, processed: Lived
+) -> None:
+    later = NOW + timedelta(days=2)
+    row = next(each for each in processed.customers if each["next_change_at"] and each["next_change_at"] > later)
+    outlook = f"from {style.stamp(row['next_change_at'])}"
+    page = a_page("simulator", database_url, customer=row["customer_id"]).run()
+    _at_event_time(engine, later)
+    page.run()
+    assert page.number_input[0].value == (NOW - row["last_purchase_at"]).days + 2
+    assert outlook in words(page)
+    page.number_input[0].set_value(700).run()
+    _at_event_time(engine, NOW + timedelta(days=4))
+    assert page.run().number_input[0].value == 700
+
+
+def test_a_purchase_while_somebody_looks_counts_at_once(database_url: str, engine: Engine, processed: Lived) -> None:
+    page = a_page("simulator", database_url, customer="12303").run()
+    just_now = NOW + timedelta(minutes=30)
+    with engine.begin() as connection:
+        bought = {"last_purchase_at": just_now, "last_event_at": just_now, "frequency": 77}
+        connection.execute(update(customers).where(customers.c.customer_id == "12303").values(bought))
+    assert [box.value for box in page.run().number_input[:2]] == [0, 77]
+
+
+def test_whoever_bought_since_the_last_tick_stands_at_their_own_last_event(
+    database_url: str, engine: Engine, processed: Lived
+) -> None:
+    row = next(each for each in processed.customers if each["segment"])
+    _at_event_time(engine, row["last_event_at"] - timedelta(hours=5))
+    page = a_page("simulator", database_url, customer=row["customer_id"]).run()
+    assert page.number_input[0].value == (row["last_event_at"] - row["last_purchase_at"]).days
+    assert f'data-verdict="{row["segment"]}"' in html(page)
 
 
 def test_a_customer_who_is_not_known_or_never_bought_is_named(page: AppTest, processed: Lived) -> None:
@@ -135,6 +156,11 @@ def test_what_an_address_says_is_taken_as_text(database_url: str, processed: Liv
         page = a_page("simulator", database_url, customer=hostile).run()
         assert "<script" not in html(page)
         assert "data-verdict" in html(page)
+
+
+def _at_event_time(engine: Engine, moment: datetime) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(stream_progress).values(event_time=moment))
 
 
 def _as_a_file(processed: Lived) -> tuple[list[dict[str, Any]], bytes]:

@@ -66,6 +66,10 @@ def test_time_alone_is_measured_against_moves_between_segments_not_first_purchas
     assert "90 customers arrived with a first purchase" in words
 
 
+def test_a_page_that_is_being_read_says_so_under_its_own_name() -> None:
+    assert "Reading … Data" in " ".join(_words(blocks.opening("Data", "What has been streamed.")).split())
+
+
 def test_a_quiet_window_says_so() -> None:
     words = _words(blocks.cause_bars(_flows(("", "best", "first_purchase", 1)), WINDOW))
     assert "Nobody moved in the last 30 event days" in words

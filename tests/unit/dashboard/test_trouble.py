@@ -44,3 +44,8 @@ def test_a_socket_folder_is_an_address_too() -> None:
         make_url("postgresql://postgres@/shop?host=/run/postgres"),
     )
     assert "“shop” at /run/postgres" in state.reason
+
+
+def test_one_silent_partition_is_not_an_empty_stream() -> None:
+    assert trouble.no_event_time(2, 2) == trouble.NOTHING_STREAMED
+    assert "1 of 2 partitions not heard from yet" in trouble.no_event_time(1, 2).reason

@@ -1,0 +1,22 @@
+"""The files of the pages' lists, which may not have everybody."""
+
+import pytest
+
+from dashboard import downloads
+from tests.support.pages import a_page, words
+
+pytestmark = [
+    pytest.mark.usefixtures("filled"),
+    pytest.mark.parametrize("name", ["slipping", "shifts", "segments"]),
+]
+
+
+def test_a_file_that_has_everybody_needs_no_words(name: str, database_url: str) -> None:
+    assert "The file has" not in words(a_page(name, database_url).run())
+
+
+def test_a_list_that_is_longer_than_its_file_says_so(
+    name: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "MOST_ROWS", 3)
+    assert "The file has the first 3 of " in words(a_page(name, database_url).run())
