@@ -144,7 +144,13 @@ class DriftDetected(Struct, frozen=True, kw_only=True):
     specversion: Literal["1.0"] = "1.0"
     type: Literal["segue.drift.detected.v1"] = "segue.drift.detected.v1"
     source: str = DRIFT_SOURCE
-    id: Annotated[str, Meta(description="`MODEL:DAY:MEASURE`, the same however often the alarm is found or sent.")]
+    id: Annotated[
+        str,
+        Meta(
+            description="`MODEL:DAY:MEASURE`, and `:NAME` where there is one; the same however often the alarm is "
+            "found or sent."
+        ),
+    ]
     subject: Annotated[str, Meta(description="The segment model that was in force, as in the record's key.")]
     time: Annotated[datetime, Meta(tz=True, description="The end of the day that showed it, in event time.")]
     datacontenttype: Literal["application/json"] = "application/json"

@@ -1,14 +1,22 @@
 """The contract's document says what the code does, and v1 only grows."""
 
+import json
 from typing import Any
 
+import msgspec
 import pytest
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker, ValidationError
 
 from data import contract
 from data.topics import Topics
+from data.wire import ModelActivation
 from segue.settings import Settings
+from stream_app.decode import decode
+from tests.support.stored import a_model
+from tests.support.world import Record
 
+#: AsyncAPI 3.0 builds upon Draft 07; most tools of today read the latest.
+DRAFTS = (Draft7Validator, Draft202012Validator)
 STALE = "is out of date: run `python -m data.contract`, and see that v1 has only grown"
 
 # What v1 was when it was published. Add what comes; never take away, never rename, never change a type.
@@ -158,7 +166,8 @@ def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
 
     visit(content)
     for schema in content["components"]["schemas"].values():
-        Draft202012Validator.check_schema(schema)
+        for draft in DRAFTS:
+            draft.check_schema(schema)
 
 
 def test_the_examples_are_messages_of_their_schemas() -> None:
@@ -168,7 +177,27 @@ def test_the_examples_are_messages_of_their_schemas() -> None:
         for example in message.get("examples", []):
             for part in ("headers", "payload"):
                 if part in example:
-                    schema = {"components": content["components"], **message[part]}
-                    Draft202012Validator(schema, format_checker=FormatChecker()).validate(example[part])
+                    _validate(example[part], content, message[part])
                     seen += 1
-    assert seen >= 6
+    assert seen >= 7
+
+
+def test_a_model_as_the_registry_writes_it_is_what_the_contract_says() -> None:
+    content = contract.document()
+    record = json.loads(msgspec.json.encode(ModelActivation(a_model())))
+    _validate(record, content, content["components"]["messages"]["model"]["payload"])
+    record["model"]["means"].append(1.0)
+    with pytest.raises(ValidationError, match="too long"):
+        _validate(record, content, content["components"]["messages"]["model"]["payload"])
+
+
+def test_the_model_of_the_example_is_one_that_a_worker_takes() -> None:
+    [example] = contract.document()["components"]["messages"]["model"]["examples"]
+    [batch] = decode([Record(0, None, json.dumps(example["payload"]).encode())], "GBP")
+    assert batch.model is not None
+    assert batch.model.version == example["payload"]["model"]["version"]
+
+
+def _validate(value: Any, content: dict[str, Any], schema: dict[str, Any]) -> None:
+    for draft in DRAFTS:
+        draft({"components": content["components"], **schema}, format_checker=FormatChecker()).validate(value)
