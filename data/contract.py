@@ -32,6 +32,7 @@ def schemas() -> dict[str, Json]:
     """The JSON Schemas of all types on the wire, by name."""
     types = [*_WRITTEN_BY_OTHERS, *_WRITTEN_BY_US]
     _, components = msgspec.json.schema_components(types, ref_template=_SCHEMAS + "{name}")
+    components = {name: _as_draft_7(schema) for name, schema in components.items()}
     for schema in components.values():
         schema["description"] = _plain(schema["description"])
     for ours in _WRITTEN_BY_US:
@@ -115,10 +116,9 @@ def _type_name(field: Json) -> str:
         return ", ".join(f"`{json.dumps(value)}`" for value in field["enum"])
     if "$ref" in field:
         return str(field["$ref"]).removeprefix(_SCHEMAS)
-    if "prefixItems" in field:
-        return f"{len(field['prefixItems'])} {_type_name(field['prefixItems'][0])}s"
     if field["type"] == "array":
-        return f"array of {_type_name(field['items'])}"
+        item, least = _type_name(field["items"]), field.get("minItems")
+        return f"array of {item}" if least is None or least != field.get("maxItems") else f"{least} {item}s"
     if "pattern" in field:
         return f"{field['type']}, `{field['pattern']}`"
     return f"{field['type']}, {field['format']}" if "format" in field else str(field["type"])
@@ -129,6 +129,21 @@ def _references(field: Json) -> Iterator[str]:
         yield field["$ref"]
     for part in [*field.get("anyOf", []), *([field["items"]] if isinstance(field.get("items"), dict) else [])]:
         yield from _references(part)
+
+
+def _as_draft_7(node: Any) -> Any:
+    """The same in the JSON Schema that AsyncAPI 3.0 builds upon: it knows no ``prefixItems``, so points are arrays."""
+    if isinstance(node, list):
+        return [_as_draft_7(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {name: _as_draft_7(part) for name, part in node.items() if name != "prefixItems"}
+    if "prefixItems" in node:
+        first, *others = node["prefixItems"]
+        if any(item != first for item in others):
+            raise ValueError("Draft 07 and later ones have no common way to describe a tuple of different things")
+        plain["items"] = first
+    return plain
 
 
 def _always_there(ours: type[Struct]) -> list[str]:

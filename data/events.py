@@ -11,7 +11,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from data.wire import Identifier
 
-SOURCE = "/segue/stream"
+# A state has the id of the change that led to it. What is told apart by source and id, as CloudEvents are, needs two.
+CHANGES_SOURCE = "/segue/stream"
+STATES_SOURCE = "/segue/customers"
 DRIFT_SOURCE = "/segue/drift"
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 
@@ -87,7 +89,7 @@ class SegmentChanged(Struct, frozen=True, kw_only=True):
 
     specversion: Literal["1.0"] = "1.0"
     type: Literal["segue.segment.changed.v1"] = "segue.segment.changed.v1"
-    source: str = SOURCE
+    source: str = CHANGES_SOURCE
     id: EventId
     subject: Subject
     time: Time
@@ -100,7 +102,7 @@ class CustomerSegmentUpdated(Struct, frozen=True, kw_only=True):
 
     specversion: Literal["1.0"] = "1.0"
     type: Literal["segue.customer.segment.v1"] = "segue.customer.segment.v1"
-    source: str = SOURCE
+    source: str = STATES_SOURCE
     id: EventId
     subject: Subject
     time: Time
@@ -142,7 +144,13 @@ class DriftDetected(Struct, frozen=True, kw_only=True):
     specversion: Literal["1.0"] = "1.0"
     type: Literal["segue.drift.detected.v1"] = "segue.drift.detected.v1"
     source: str = DRIFT_SOURCE
-    id: Annotated[str, Meta(description="`MODEL:DAY:MEASURE`, the same however often the alarm is found or sent.")]
+    id: Annotated[
+        str,
+        Meta(
+            description="`MODEL:DAY:MEASURE`, and `:NAME` where there is one; the same however often the alarm is "
+            "found or sent."
+        ),
+    ]
     subject: Annotated[str, Meta(description="The segment model that was in force, as in the record's key.")]
     time: Annotated[datetime, Meta(tz=True, description="The end of the day that showed it, in event time.")]
     datacontenttype: Literal["application/json"] = "application/json"

@@ -144,20 +144,25 @@ def dead_before(
 
 
 def find_dead(engine: Engine, webhook: str, customer_id: str, sequence: int) -> bytes:
-    """The event of one that was given up.
+    """The event of one that was given up and has not arrived since.
 
     Raises
     ------
     LookupError
         If there is none.
     """
-    query = select(_d.event).where(_d.webhook == webhook, _d.customer_id == customer_id, _d.sequence == sequence)
+    same = (_d.webhook == webhook, _d.customer_id == customer_id, _d.sequence == sequence)
     with engine.connect() as connection:
-        event: bytes | None = connection.execute(query).scalar_one_or_none()
-    if event is None:
+        found = connection.execute(select(_d.event, _d.delivered_at).where(*same)).one_or_none()
+    if found is None:
         raise LookupError(
             f"there is no dead letter {customer_id}:{sequence}; `segue webhooks dead` shows what there is"
         )
+    if found.delivered_at is not None:
+        raise LookupError(
+            f"{customer_id}:{sequence} has arrived at {found.delivered_at:%Y-%m-%d %H:%M}; nothing is left to send"
+        )
+    event: bytes = found.event
     return event
 
 
@@ -168,7 +173,7 @@ def now(engine: Engine) -> datetime:
 
 
 def overview(engine: Engine) -> Sequence[Any]:
-    """Every webhook that has run: webhook, read (records), waiting, dead, saved_at."""
+    """Every webhook that has run: webhook, read (up to where: a sum of offsets), waiting, dead, saved_at."""
     dead = (
         select(func.count())
         .where(_d.webhook == _p.webhook, _d.delivered_at.is_(None))

@@ -3,13 +3,11 @@
 import time
 from collections.abc import Iterator
 
-import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 from sqlalchemy import Engine, select
 
 from data import progress, registry
 from data.database import engine
-from data.events import SegmentChange, SegmentChanged
 from data.log import UnreachableError
 from data.tables import segment_changes
 from segue.settings import Settings
@@ -18,14 +16,6 @@ from stream_app.changes import ChangeRow
 
 _PAGE = 5_000
 _LOOK_SECONDS = 0.5
-
-
-_decode = msgspec.json.Decoder(SegmentChanged).decode
-
-
-def change(event: bytes) -> SegmentChange:
-    """What an event says."""
-    return _decode(event).data
 
 
 def postgres(settings: Settings, follow: bool, customer: str | None) -> Iterator[bytes]:

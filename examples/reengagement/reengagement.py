@@ -49,11 +49,17 @@ class State(NamedTuple):
     is_snapshot: bool
 
 
-def read(event: bytes) -> State:
-    """A change or a latest state; fields that we don't know are none of our business."""
+#: By type of event: which field holds the segment, and which one since when.
+FIELDS = {"segue.segment.changed.v1": ("to", "effective_at"), "segue.customer.segment.v1": ("segment", "since")}
+
+
+def read(event: bytes) -> State | None:
+    """A change or a latest state; fields and types of events that we don't know are none of our business."""
     content: dict[str, Any] = json.loads(event)
+    if content["type"] not in FIELDS:
+        return None
+    segment, since = FIELDS[content["type"]]
     data = content["data"]
-    segment, since = ("to", "effective_at") if content["type"] == "segue.segment.changed.v1" else ("segment", "since")
     return State(
         data["customer_id"],
         data["sequence"],
@@ -165,7 +171,7 @@ def subscribe(consumer: Consumer, store: Store, changes: str, states: str, batch
             sys.stderr.write(f"{doubt}\n")
         if messages:
             offsets = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
-            store.save([read(message.value()) for message in messages], offsets)
+            store.save([state for message in messages if (state := read(message.value()))], offsets)
 
 
 def _is_trouble(message: Any) -> bool:

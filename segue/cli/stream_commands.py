@@ -98,6 +98,7 @@ def changes(
     from, to, cause, effective_at, recency_days, frequency, monetary, model_version or transaction by =, !=, >, >=, < or
     <=, joined by and, or and brackets.
     """
+    from data import tolerant
     from segue import following
 
     settings = Settings()
@@ -105,8 +106,8 @@ def changes(
     lines = following.topic(settings, follow) if topic else following.postgres(settings, follow, customer)
     printed = 0
     for line in lines:
-        change = following.change(line)
-        if (topic and customer is not None and change.customer_id != customer) or (chosen and not chosen(change)):
+        change = tolerant.change(line)
+        if change is None or (topic and customer not in (None, change.customer_id)) or (chosen and not chosen(change)):
             continue
         sys.stdout.write(line.decode() + "\n")
         sys.stdout.flush() if follow else None

@@ -70,7 +70,10 @@ def run(
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Show how far each webhook has come: what it has read, what waits, and what was given up."""
+    """Show how far each webhook has come: up to where it has read, what waits, and what was given up.
+
+    Where it has read up to is a sum of offsets: it grows as the webhook reads, and counts nothing.
+    """
     rows = webhooks.overview(engine(Settings().database))
     if as_json:
         output.print_json(msgspec.json.encode([row._asdict() for row in rows]).decode())
@@ -87,7 +90,7 @@ def status(as_json: AsJson = False) -> None:
             ]
             for row in rows
         ]
-        output.print(table("Webhooks", ["webhook", "records read", "waiting", "given up", "saved at"], shown))
+        output.print(table("Webhooks", ["webhook", "read up to", "waiting", "given up", "saved at"], shown))
 
 
 @app.command()

@@ -42,7 +42,7 @@ async def _page(
             dead.append(DeadLetter(*who, delivery.event, settled.dead, settled.attempts))
 
     # Somebody waits for the result: one who is down is not waited for, unless they say when to come again.
-    once = replace(policy, attempts=1, first_wait=0.0, longest_wait=0.0)
+    once = replace(policy, attempts=1, first_wait=0.0, longest_wait=0.0, sits_out=False)
     dispatcher = Dispatcher(once, send, settle)
     for delivery in sorted(page, key=lambda delivery: (delivery.customer_id, delivery.sequence)):
         dispatcher.add(delivery)

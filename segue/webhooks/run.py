@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from data.events import SegmentChanged
+from data import tolerant
 from data.webhooks import Claim, DeadLetter, save
 from segue.filters import Filter
 from segue.webhooks.dispatch import Dispatcher, Send
@@ -33,8 +33,6 @@ _READ_SECONDS = 0.2
 _SAVE_SECONDS = 0.5
 
 T = TypeVar("T")
-
-_decode = msgspec.json.Decoder(SegmentChanged).decode
 
 
 class Webhook:
@@ -106,7 +104,7 @@ class Webhook:
 
     def _take(self, record: Record) -> None:
         try:
-            change = _decode(record.event).data
+            change = tolerant.change(record.event)
         except msgspec.MsgspecError as error:
             log.warning(
                 "not a change; passed over", partition=record.partition, offset=record.offset, reason=str(error)

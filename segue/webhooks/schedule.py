@@ -7,8 +7,9 @@ Four rules, in this order:
 2. No more than ``concurrency`` are under way at the same time.
 3. A receiver that says when to come again is left alone until then, and the attempt does not count.
 4. When more than ``concurrency`` attempts in a row have failed, whomever they were for, the receiver is taken to be
-   down: from then on it gets one attempt at a time, with growing pauses, until one succeeds. Since those who have
-   waited longest come first, an outage costs nobody more than a few attempts.
+   down: from then on it gets one attempt at a time, with growing pauses, until one succeeds. Those failures do not
+   count, however long an outage lasts: it is no change's fault. One that always fails while others arrive is still
+   given up, since every success ends the suspicion.
 
 A change that fails its last attempt, or is refused for good, is given up, and the customer's next one has its turn.
 """
@@ -43,6 +44,8 @@ class Policy:
     concurrency: int
     first_wait: float
     longest_wait: float
+    #: Whether an outage is waited for. If it is not, what fails meanwhile counts like any other failure.
+    sits_out: bool = True
 
     def wait(self, failures: int, jitter: float) -> float:
         """Seconds to wait after so many failures: twice as long each time, and half of it by chance.
@@ -148,6 +151,9 @@ class Schedule:
         if self.is_down:
             pause = self._policy.wait(self._failures - self._policy.concurrency, jitter)
             self._closed_until = max(self._closed_until, now + min(pause, LONGEST_PAUSE))
+        if isinstance(outcome, Failed) and self.is_down and self._policy.sits_out:
+            self._next(customer, self._closed_until)
+            return None
         if isinstance(outcome, Refused) or attempts >= self._policy.attempts:
             return self._settle(customer, attempts, outcome.reason, now)
         self._attempts[customer] = attempts

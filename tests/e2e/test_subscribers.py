@@ -140,22 +140,25 @@ def test_dead_letters_are_the_original_bytes_with_the_headers_of_the_contract(ru
 
 
 def test_the_sdk_of_cloudevents_reads_every_event(run: Local) -> None:
-    for topic, kind in (
-        (run.settings.changes_topic, "segue.segment.changed.v1"),
-        (run.settings.segments_topic, "segue.customer.segment.v1"),
+    seen = []
+    for topic, kind, source in (
+        (run.settings.changes_topic, "segue.segment.changed.v1", "/segue/stream"),
+        (run.settings.segments_topic, "segue.customer.segment.v1", "/segue/customers"),
     ):
         ids = []
         for record in _records(run, topic):
             event = from_structured_event(KafkaMessage(record.headers, record.key, record.value or b""))
             data = event.get_data()
             assert isinstance(data, dict)
-            assert (event.get_specversion(), event.get_type(), event.get_source()) == ("1.0", kind, "/segue/stream")
+            assert (event.get_specversion(), event.get_type(), event.get_source()) == ("1.0", kind, source)
             assert event.get_subject() == data["customer_id"]
             assert event.get_id() == f"{data['customer_id']}:{data['sequence']}"
             moment = data.get("effective_at") or data["since"]
             assert event.get_time() == datetime.fromisoformat(moment)
             ids.append(event.get_id())
-        assert len(ids) == len(set(ids)) > 1_000
+        assert len(ids) > 1_000
+        seen += [(source, each) for each in ids]
+    assert len(seen) == len(set(seen)), "source and id tell every event from every other"
 
 
 def test_a_customers_changes_are_numbered_from_1_without_gaps_and_hang_together(run: Local) -> None:

@@ -11,10 +11,10 @@ from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from data import tolerant
 from data.events import SegmentChange
 from data.partitions import partition_of
 from models.units import to_micros
-from segue import following
 from segue.settings import Settings
 from stream_app.change_writer import ChangeWriter
 from stream_app.changes import ChangeRow
@@ -56,7 +56,7 @@ def opened(settings: Settings) -> ChangeWriter:
 def last(settings: Settings) -> SegmentChange | None:
     """The last change in the topic."""
     event = asyncio.run(last_committed(settings.brokers, settings.changes_topic, PARTITION))
-    return None if event is None else following.change(event)
+    return None if event is None else tolerant.change(event)
 
 
 def reached(settings: Settings) -> int:

@@ -62,6 +62,13 @@ def test_what_is_given_up_again_is_there_once_with_the_last_reason(postgres: Eng
     assert (row.customer_id, row.sequence, row.reason, row.attempts) == ("c:1", 3, "410 Gone", 2)
 
 
+def test_what_has_arrived_after_all_is_not_found_to_be_sent_again(postgres: Engine) -> None:
+    webhooks.set_aside(postgres, "crm", [LETTER])
+    webhooks.mark_delivered(postgres, "crm", [("c:1", 3)])
+    with pytest.raises(LookupError, match=r"c:1:3 has arrived at .*; nothing is left to send"):
+        webhooks.find_dead(postgres, "crm", "c:1", 3)
+
+
 def test_dead_letters_are_paged_in_order_and_end_with_those_that_were_there(postgres: Engine) -> None:
     letters = [LETTER._replace(customer_id=customer, sequence=number) for customer in "ba" for number in (10, 2)]
     webhooks.set_aside(postgres, "crm", letters)

@@ -119,6 +119,10 @@ def test_a_snapshot_mends_a_row_that_somebody_has_spoilt_and_nothing_else_does(t
     assert listed(file) == intact
 
 
+def test_events_of_other_types_are_none_of_its_business() -> None:
+    assert service.read(b'{"type": "segue.customer.merged.v1", "data": {"into": "C1"}}') is None
+
+
 def test_what_was_read_and_how_far_are_saved_together_or_not_at_all(tmp_path: Path) -> None:
     store = service.Store(tmp_path / "list.sqlite", CHOICE)
     store.save([], {("changes", 0): 7})

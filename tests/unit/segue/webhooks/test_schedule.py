@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import replace
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -10,6 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from segue.webhooks.schedule import LONGEST_PAUSE, Accepted, Delivery, Failed, Outcome, Policy, Refused, Schedule
 
 POLICY = Policy(attempts=3, concurrency=2, first_wait=1.0, longest_wait=8.0)
+#: As the settings are when nobody sets them.
+BY_DEFAULT = Policy(attempts=15, concurrency=8, first_wait=1.0, longest_wait=3600.0)
+WEEKEND = 60 * 3600.0
 YES, NO, NEVER = Accepted(), Failed("500"), Refused("400")
 
 
@@ -130,6 +134,60 @@ def test_an_outage_spreads_over_everyone_who_waits() -> None:
     assert set(tried.values()) == {1}
 
 
+@pytest.mark.parametrize("customers", [1, 20])
+def test_a_weekend_without_the_receiver_gives_up_nothing_however_few_wait(customers: int) -> None:
+    names = [f"{number:02}" for number in range(customers)]
+    line = schedule(*((name, 1) for name in names), policy=BY_DEFAULT)
+    while (now := line.next_start()) is not None and now < WEEKEND:
+        for delivery in line.start(max(now, 0.0)):
+            assert line.finish(delivery, NO, max(now, 0.0), 1.0) is None
+    arrived = []
+    now = line.next_start() or 0.0
+    assert now < WEEKEND + LONGEST_PAUSE, "that it is back is seen soon"
+    while (at := line.next_start()) is not None:
+        now = max(now, at)
+        for delivery in line.start(now):
+            settled = line.finish(delivery, YES, now, 1.0)
+            assert settled is not None
+            assert settled.dead is None
+            arrived.append(delivery.customer_id)
+    assert sorted(arrived) == names
+
+
+@pytest.mark.parametrize("seconds_between_others", [1.0, 600.0, 7_200.0])
+def test_one_change_that_always_fails_while_others_arrive_is_given_up_after_its_attempts(
+    seconds_between_others: float,
+) -> None:
+    line = schedule(("bad", 1), policy=BY_DEFAULT)
+    others, failures, given_up = 0, 0, None
+    while given_up is None:
+        at = line.next_start()
+        if at is None or at > others * seconds_between_others:
+            now = others * seconds_between_others
+            others += 1
+            line.add(change("good", others), now)
+            continue
+        now = at
+        for delivery in line.start(now):
+            bad = delivery.customer_id == "bad"
+            failures += bad
+            if bad:
+                given_up = line.finish(delivery, NO, now, 1.0)
+            else:
+                assert line.finish(delivery, YES, now, 1.0) == (1, None)
+    assert given_up == (BY_DEFAULT.attempts, "500")
+    assert failures >= BY_DEFAULT.attempts
+
+
+def test_who_does_not_sit_an_outage_out_gives_up_in_it_too() -> None:
+    customers = [(name, 1) for name in "abcdefgh"]
+    line = schedule(*customers, policy=replace(POLICY, attempts=1, first_wait=0.0, longest_wait=0.0, sits_out=False))
+    given_up = []
+    while (now := line.next_start()) is not None:
+        given_up += [line.finish(delivery, NO, max(now, 0.0), 1.0) for delivery in line.start(max(now, 0.0))]
+    assert given_up == [(1, "500")] * len(customers)
+
+
 class Receiver(RuleBasedStateMachine):
     """Any arrivals, any answers, any passing of time, against a plain account of what has to hold."""
 
@@ -142,6 +200,7 @@ class Receiver(RuleBasedStateMachine):
         self.attempts: dict[tuple[str, int], int] = defaultdict(int)
         self.under_way: list[Delivery] = []
         self.not_before: dict[str, float] = {}
+        self.failures_in_a_row = 0
 
     @rule(customer=st.sampled_from("abcd"))
     def add(self, customer: str) -> None:
@@ -173,9 +232,14 @@ class Receiver(RuleBasedStateMachine):
         delivery = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
         who = delivery.customer_id, delivery.sequence
         told_to_wait = isinstance(outcome, Failed) and outcome.after is not None
-        self.attempts[who] += not told_to_wait
+        if not told_to_wait:
+            self.failures_in_a_row = 0 if outcome == YES else self.failures_in_a_row + 1
+        is_down = self.failures_in_a_row > POLICY.concurrency
+        counts = not told_to_wait and not (outcome == NO and is_down)
+        self.attempts[who] += counts
         settled = self.schedule.finish(delivery, outcome, self.now, jitter)
-        ends = not told_to_wait and (outcome != NO or self.attempts[who] == POLICY.attempts)
+        assert self.schedule.is_down == is_down
+        ends = counts and (outcome != NO or self.attempts[who] == POLICY.attempts)
         assert (settled is not None) == ends
         if settled is None:
             least = outcome.after if isinstance(outcome, Failed) and outcome.after else POLICY.first_wait / 2
