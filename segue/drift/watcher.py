@@ -14,6 +14,7 @@ from itertools import islice
 
 import structlog
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from batch.fit import FitError
 from batch.ledger import first_moment, history_before, transactions_between
@@ -62,7 +63,7 @@ class Watcher:
             try:
                 return self._look(connection)
             finally:
-                connection.execute(_UNLOCK)
+                _unlock(connection)
 
     def _look(self, connection: Connection) -> int:
         reached = drift.reached(connection)
@@ -183,6 +184,17 @@ class _ReignFold:
                 observed = self._observer.observe(window)
                 if observed is not None:
                     yield observed
+
+
+def _unlock(connection: Connection) -> None:
+    """Let others look; what went wrong before is told, not that a session which has died can't be unlocked.
+
+    A session that may still hold the lock is closed, which frees it: the pool would keep it, and nobody look again.
+    """
+    try:
+        connection.execute(_UNLOCK)
+    except SQLAlchemyError:
+        connection.invalidate()
 
 
 def _begin(connection: Connection, reign: Reign, model: SegmentModel) -> int | None:

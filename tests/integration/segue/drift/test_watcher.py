@@ -9,13 +9,12 @@ from sqlalchemy import Engine, select, text
 
 from batch.backtest import backtest
 from data import drift, registry
-from data.database import engine, migrate
 from data.steady import Injection, moment
 from data.tables import drift_alarms, drift_observations, model_aliases
 from models.units import from_micros
 from segue.drift.watcher import Watcher
 from tests.support.postgres import new_database
-from tests.support.steady import go_on, model_of, shop
+from tests.support.steady import go_on, model_of, shop, stream
 
 DAY = timedelta(days=1)
 END = moment(110)
@@ -26,43 +25,17 @@ Rows = list[dict[str, Any]]
 @pytest.fixture
 def postgres(database_url: str) -> Iterator[Engine]:
     """A stream that has come as far as the model's training."""
-    yield from _stream(database_url)
-
-
-def _stream(url: str) -> Iterator[Engine]:
-    migrate(url)
-    postgres = engine(url)
-    registry.register(postgres, model_of(INJECTION))
-    with postgres.begin() as connection:
-        for partition in range(2):
-            connection.execute(
-                text(
-                    "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, model_version) "
-                    "VALUES (:partition, 'log', 1, 1, 'worker', :version)"
-                ),
-                {"partition": partition, "version": model_of(INJECTION).version},
-            )
-        # The newest customer is newer than any moment that is asked for: profiles are counted from the ledger.
-        connection.execute(
-            text(
-                "INSERT INTO customers (customer_id, partition, country, last_event_at, frequency, gross, returned, "
-                "sequence, model_version) VALUES ('newest', 0, 'Nowhere', :end, 0, 0, 0, 0, :version)"
-            ),
-            {"end": END + DAY, "version": model_of(INJECTION).version},
-        )
-    go_on(postgres, shop(INJECTION), None, moment(0))
-    yield postgres
-    postgres.dispose()
+    with stream(database_url, INJECTION, END) as postgres:
+        yield postgres
 
 
 @pytest.fixture(scope="module")
 def expected(postgres_server: str) -> Iterator[dict[str, Rows]]:
     """What one look at the whole stream finds."""
-    with new_database(postgres_server) as url:
-        for stream in _stream(url):
-            go_on(stream, shop(INJECTION), moment(0), END)
-            assert Watcher(stream).look() == 110
-            yield found(stream)
+    with new_database(postgres_server) as url, stream(url, INJECTION, END) as postgres:
+        go_on(postgres, shop(INJECTION), moment(0), END)
+        assert Watcher(postgres).look() == 110
+        yield found(postgres)
 
 
 def found(postgres: Engine) -> dict[str, Rows]:
