@@ -11,16 +11,20 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from batch.ledger import transactions_between
+from data import drift, registry
 from data.brokers import Brokers
 from data.steady import moment
+from models.drift import Measurement, Observed
+from models.units import to_micros
 from segue.drift import watcher as watching
 from segue.drift.publishing import DriftPublisher
 from segue.drift.running import Observatory
 from segue.drift.watcher import Watcher
-from tests.support.steady import go_on, shop, stream
+from tests.support.steady import go_on, model_of, shop, stream
 
 # What is injected begins later, so nothing is raised, and no broker asked.
 END = moment(30)
+GAUGES = {"segue_drift_value", "segue_drift_threshold", "segue_drift_alarm", "segue_drift_window_end_seconds"}
 
 
 @pytest.fixture
@@ -94,6 +98,49 @@ def test_a_session_that_can_not_be_unlocked_is_not_kept(postgres: Engine, monkey
     with postgres.connect() as connection:
         held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7368807")
         assert connection.execute(held).scalar_one() == 0
+
+
+def test_a_new_process_shows_what_is_known_before_another_day_closes(postgres: Engine) -> None:
+    before, after = observatory(postgres), observatory(postgres)
+    assert before.look() == 30
+    assert after.look() == 0
+    known = {sample: value for sample, value in shown(before).items() if sample[0] in GAUGES}
+    assert {name for name, _ in known} == GAUGES
+    assert known.items() <= shown(after).items()
+
+
+def test_another_champion_is_shown_instead_of_the_last_one_at_once(postgres: Engine) -> None:
+    observer = observatory(postgres)
+    observer.look()
+    other = model_of("none")
+    registry.register(postgres, other)
+    observed = Observed(to_micros(END), [Measurement("returns", "", 0.5, 1)], [], None)
+    with postgres.begin() as connection:
+        registry.crown(connection, other.version)
+        drift.save(connection, other.version, [observed])
+    assert observer.look() == 0
+    values = {what: value for (name, what), value in shown(observer).items() if name == "segue_drift_value"}
+    assert values == {"returns": 0.5}
+
+
+def test_windows_that_a_failed_look_has_kept_are_shown_by_the_next(
+    postgres: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observer = observatory(postgres)
+
+    def look(watcher: Watcher) -> int:
+        with monkeypatch.context() as patch:
+            patch.setattr(Watcher, "look", real)
+            watcher.look()
+        raise OperationalError("", {}, Exception("gone"))
+
+    real = Watcher.look
+    with monkeypatch.context() as patch:
+        patch.setattr(Watcher, "look", look)
+        with pytest.raises(OperationalError):
+            observer.look()
+    assert observer.look() == 0
+    assert shown(observer)["segue_drift_window_end_seconds", ""] == END.timestamp()
 
 
 def shown(observer: Observatory) -> dict[tuple[str, str], float]:
