@@ -1,5 +1,6 @@
 """What the observer finds depends on what was committed, not on when it looked, how often it died, or who else did."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -165,6 +166,22 @@ def test_a_proposal_is_put_in_force_where_that_is_wanted(postgres: Engine) -> No
     Watcher(postgres, promote=lambda model: promoted.append(model.version)).look()
     with postgres.connect() as connection:
         assert promoted[-1] == registry.aliases(connection)["proposed"]
+
+
+@pytest.mark.parametrize(("trained", "again"), [(30, True), (40, False)])
+def test_a_refit_that_is_in_force_is_given_28_days_before_the_next(postgres: Engine, trained: int, again: bool) -> None:
+    """A return wave on day 40 is raised about day 65 by either."""
+    metadata = {"origin": "refit", "cutoff": moment(trained).isoformat()}
+    with postgres.begin() as connection:
+        connection.execute(
+            text("UPDATE models SET spec = jsonb_set(spec, '{metadata}', spec->'metadata' || CAST(:more AS jsonb))"),
+            {"more": json.dumps(metadata)},
+        )
+    go_on(postgres, shop(INJECTION), moment(0), END)
+    Watcher(postgres).look()
+    assert len(found(postgres)["drift_alarms"]) == 1
+    with postgres.connect() as connection:
+        assert ("proposed" in registry.aliases(connection)) == again
 
 
 def test_a_challenger_that_somebody_fitted_keeps_its_alias(postgres: Engine) -> None:
