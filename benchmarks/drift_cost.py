@@ -1,10 +1,13 @@
-"""What drift observation costs: full replays at full speed, in turn without and with an observer beside the worker.
+"""What drift observation costs: full replays, in turn without and with an observer beside the worker.
 
-    python benchmarks/drift_cost.py [DATASET] [--rounds 3] [--broker embedded]
+    python benchmarks/drift_cost.py [DATASET] [--rounds 3] [--speed max] [--broker embedded]
 
-Prints a Markdown table and the ratio, of the medians and round by round. Broker, Postgres, worker, replay and observer
-share the cores of this machine, whose number is printed: an observer with a core to itself costs less. Other work on
-the machine disturbs rates, so processor seconds during the replay stand beside them: the observer's, and everybody's.
+Prints a Markdown table of all runs, then medians and ratios round by round. Broker, Postgres, worker, replay and
+observer share the cores of this machine, whose number is printed: an observer with a core to itself costs less.
+
+An observer has less priority and looks every other second, so at full speed much of its work is still to be done when
+the last transaction is committed. Rates are therefore those until the last commit, and processor seconds are counted
+until the observer has kept its last window. A ``--speed`` at which it keeps up shows both at once.
 """
 
 import argparse
@@ -20,12 +23,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+from sqlalchemy import Engine, func, select
 
-from data import registry
+from batch.windows import window_floor
+from data import registry, roles
 from data.database import engine
 from data.dataset import Dataset
 from data.drift import newest
+from data.tables import drift_observations
 from models.segment_model import SegmentModel
+from models.units import from_micros, to_micros
 from producers.pace import Speed
 from producers.replay import whole
 from segue.datasets import choose, default_cutoff
@@ -38,15 +45,23 @@ _WAIT_SECONDS = 120
 
 
 class Cost(NamedTuple):
-    """Transactions per second of a full replay, and processor seconds meanwhile."""
+    """Of one run: the rate until the last commit, and processor seconds, those of sessions in Postgres included.
+
+    ``windows`` had been observed at the last commit, of ``all_windows``; ``lag`` is the worker's in records, the median
+    of the replay's looks at it; ``stack`` is everybody's seconds until the observer is done, if there is one.
+    """
 
     rate: float
+    lag: float
+    windows: int
+    all_windows: int
+    worker: float
     observer: float
     stack: float
 
 
-def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, observed: bool) -> Cost:
-    """Replay everything, from the first transaction sent to the last one committed."""
+def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, speed: Speed, observed: bool) -> Cost:
+    """Replay everything, until the last commit, and then until the last window."""
     folder = Path(tempfile.mkdtemp(prefix="segue-drift-cost-"))
     try:
         with Stack(folder, broker) as stack:
@@ -58,29 +73,58 @@ def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, observed:
             if watcher is not None:
                 # Imports are paid for before the clock starts, as those of a process that runs for weeks are.
                 _wait(lambda: "drift observer starting" in watcher.log_file.read_text())
+            lags: list[int] = []
             with session(settings, MAX_LAG) as replaying:
                 wait_for_worker(replaying)
                 started, before = time.perf_counter(), _processor_seconds(folder)
-                replaying.replay(dataset, lambda _: None).run(whole(dataset), Speed.parse("max"))
-                seconds, after = time.perf_counter() - started, _processor_seconds(folder)
-            used = {pid: spent - before.get(pid, 0.0) for pid, spent in after.items()}
+                replaying.replay(dataset, lambda state: lags.append(state.lag)).run(whole(dataset), speed)
+                seconds = time.perf_counter() - started
+            windows = _windows(postgres)
             if watcher is not None:
-                _wait(lambda: bool(newest(postgres, model.version)))
+                last = from_micros(window_floor(to_micros(dataset.report.last)))
+                _wait(lambda: any(row.window_end == last for row in newest(postgres, model.version)))
+            used = _used(before, _processor_seconds(folder))
+            (worker,) = stack.workers
+            cost = Cost(
+                rate=len(dataset.transactions) / seconds,
+                lag=statistics.median(lags),
+                windows=windows,
+                all_windows=_windows(postgres),
+                worker=_of(used, worker.pid, roles.WORKER),
+                observer=0.0 if watcher is None else _of(used, watcher.pid, roles.DRIFT),
+                stack=sum(used.values()),
+            )
             postgres.dispose()
-            observer = 0.0 if watcher is None else used[watcher.pid]
-            return Cost(len(dataset.transactions) / seconds, observer, sum(used.values()))
+            return cost
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _processor_seconds(folder: Path) -> dict[int, float]:
-    """What this process and all below it have used, Postgres's included, by process."""
+def _windows(postgres: Engine) -> int:
+    with postgres.connect() as connection:
+        return connection.execute(select(func.count(drift_observations.c.window_end.distinct()))).scalar_one()
+
+
+def _processor_seconds(folder: Path) -> dict[tuple[int, str], float]:
+    """What this process and all below it have used, Postgres's included, by process and its command."""
     found = {}
     for process in (own := psutil.Process(), *own.children(recursive=True), *_postgres(folder)):
         with contextlib.suppress(psutil.Error):
             spent = process.cpu_times()
-            found[process.pid] = spent.user + spent.system
+            found[process.pid, " ".join(process.cmdline())] = spent.user + spent.system
     return found
+
+
+def _used(before: dict[tuple[int, str], float], after: dict[tuple[int, str], float]) -> dict[tuple[int, str], float]:
+    """By process alone: a session of Postgres changes its command as it goes."""
+    earlier = {pid: spent for (pid, _), spent in before.items()}
+    return {(pid, command): spent - earlier.get(pid, 0.0) for (pid, command), spent in after.items()}
+
+
+def _of(used: dict[tuple[int, str], float], pid: int, role: roles.Role) -> float:
+    """A process and its sessions, which Postgres names after their user."""
+    sessions = f"postgres: {role}_login "
+    return sum(spent for (number, command), spent in used.items() if number == pid or command.startswith(sessions))
 
 
 def _postgres(folder: Path) -> list[psutil.Process]:
@@ -97,36 +141,54 @@ def _wait(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def row(number: int, observed: bool, cost: Cost) -> str:
+    """One run, as a line of the table."""
+    windows = f"{cost.windows} of {cost.all_windows}" if observed else "—"
+    return (
+        f"| {number} | {'with' if observed else 'without'} | {cost.rate:,.0f}/s | {cost.lag:,.0f} | {windows} | "
+        f"{cost.worker:.2f} | {cost.observer:.2f} | {cost.stack:.2f} |"
+    )
+
+
+def summary(without: list[Cost], with_observer: list[Cost]) -> str:
+    """Medians, and what each round says by itself."""
+    lines = []
+    for name in ("rate", "lag", "worker", "stack"):
+        before, after = ([getattr(cost, name) for cost in costs] for costs in (without, with_observer))
+        ratios = [late / early for early, late in zip(before, after, strict=True) if early]
+        by_round = f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})" if ratios else "—"
+        lines.append(
+            f"{name}: {statistics.median(before):,.2f} without, {statistics.median(after):,.2f} with; "
+            f"with / without round by round: {by_round}"
+        )
+    shares = [cost.observer / cost.stack for cost in with_observer]
+    lines.append(f"the observer's part of all processor time: {statistics.median(shares):.3f} ({max(shares):.3f})")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", nargs="?", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--speed", type=Speed.parse, default=Speed.parse("max"), help="max, or such as 36d/s")
     parser.add_argument("--broker", choices=["embedded", "apache"], default="embedded")
     arguments = parser.parse_args()
     dataset = choose(arguments.dataset, Path(".segue/datasets")).dataset
     model = fit_before(dataset, default_cutoff(dataset))
     costs: dict[bool, list[Cost]] = {False: [], True: []}
     sys.stdout.write(
-        f"{os.cpu_count()} cores\n\n| round | without | with | observer's processor s | all |\n|---|---|---|---|---|\n"
+        f"{os.cpu_count()} cores, speed {arguments.speed}; processor seconds of each and of all\n\n"
+        "| round | observer | rate | lag | windows at the last commit | worker | observer | all |\n"
+        "|---|---|---|---|---|---|---|---|\n"
     )
     for number in range(arguments.rounds):
         # Who comes first takes turns: a machine gets warmer, or busier.
         for observed in (False, True) if number % 2 == 0 else (True, False):
-            costs[observed].append(measure(dataset, model, arguments.broker, observed))
-        without, with_observer = costs[False][-1], costs[True][-1]
-        sys.stdout.write(
-            f"| {number + 1} | {without.rate:,.0f}/s | {with_observer.rate:,.0f}/s | {with_observer.observer:.2f} | "
-            f"{with_observer.stack:.2f} |\n"
-        )
-        sys.stdout.flush()
-    rates = [statistics.median(cost.rate for cost in costs[observed]) for observed in (False, True)]
-    ratios = [after.rate / before.rate for before, after in zip(costs[False], costs[True], strict=True)]
-    shares = [cost.observer / cost.stack for cost in costs[True]]
-    sys.stdout.write(
-        f"\nwith / without: {rates[1] / rates[0]:.3f} of the medians, {statistics.median(ratios):.3f} round by round\n"
-        f"the observer's part of all processor time: {statistics.median(shares):.3f} the median, "
-        f"{max(shares):.3f} the most\n"
-    )
+            cost = measure(dataset, model, arguments.broker, arguments.speed, observed)
+            costs[observed].append(cost)
+            sys.stdout.write(f"{row(number + 1, observed, cost)}\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"\n{summary(costs[False], costs[True])}\n")
 
 
 if __name__ == "__main__":

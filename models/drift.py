@@ -178,13 +178,17 @@ class DriftObserver:
         return self._challenger.model(cutoff=from_micros(window.end).isoformat())
 
     def _compared(self, challenger: SegmentModel, base: Population) -> Iterator[Measurement]:
-        """How far the two models agree on everybody, and how well each fits them as they are now."""
+        """How far the two models agree on everybody, and how well each fits everybody and those who buy these days."""
         if not len(base):
             return
         before = None if self._reference is None else self._reference.inertia
         yield Measurement("agreement", "", agreement(self._model, challenger, base), len(base))
         yield Measurement("inertia", "champion", inertia(self._model, base), len(base), before)
         yield Measurement("inertia", "challenger", inertia(challenger, base), len(base))
+        recent = base.recent
+        if len(recent) >= FEWEST:
+            for name, model in (("champion", self._model), ("challenger", challenger)):
+                yield Measurement("inertia_recent", name, inertia(model, recent), len(recent))
 
 
 def agreement(one: SegmentModel, other: SegmentModel, population: Population) -> float:

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from sqlalchemy import Engine
 
-from data import drift, registry
+from data import drift
 from stream_app.health import Answer
 
 
@@ -22,10 +22,9 @@ class DriftMetrics:
         self._windows = Counter("segue_drift_windows", "Windows observed.", registry=self.registry)
         ProcessCollector(registry=self.registry)
 
-    def observed(self, engine: Engine, windows: int) -> None:
-        """Some more windows have been observed."""
+    def observed(self, engine: Engine, version: str | None, windows: int) -> None:
+        """Some more windows have been observed, or another model, ``version``, is the champion."""
         self._windows.inc(windows)
-        version = registry.champion_version(engine)
         measurements = [] if version is None else drift.newest(engine, version)
         for gauge in (self._value, self._threshold, self._active, self._raised):
             gauge.clear()

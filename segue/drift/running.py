@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from data import registry
 from data.log import LogError
 from data.record_writer import WriteError
 from segue.activation import ActivationError
@@ -29,15 +30,21 @@ class Observatory:
     def __init__(self, engine: Engine, watcher: Watcher, publisher: DriftPublisher) -> None:
         self._engine, self._watcher, self._publisher = engine, watcher, publisher
         self._metrics = DriftMetrics()
+        self._shown: str | None = None
         self.health = DriftHealth(self._metrics)
 
     def look(self) -> int:
         """Observe what has closed, and publish what was raised; returns how many windows were new."""
+        # What a look that fails has kept isn't known, so the next one shows everything again.
+        shown, self._shown = self._shown, None
         windows = self._watcher.look()
+        champion = registry.champion_version(self._engine)
+        if windows or champion != shown:
+            self._metrics.observed(self._engine, champion, windows)
+        self._shown = champion
         published = self._publisher.publish(self._engine)
         if windows or published:
             log.info("observed", windows=windows, alarms_published=published)
-            self._metrics.observed(self._engine, windows)
         return windows
 
     def run(self, sleep: Callable[[float], None] = time.sleep) -> None:

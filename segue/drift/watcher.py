@@ -14,6 +14,7 @@ from itertools import islice
 
 import structlog
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from batch.fit import FitError
 from batch.ledger import first_moment, history_before, transactions_between
@@ -23,7 +24,7 @@ from data.drift import Reign
 from models.drift import PRIMING_WINDOWS, WINDOW, DriftObserver, Observed
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
-from segue.drift.refit import refit
+from segue.drift.refit import ORIGIN, refit
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,7 @@ class Watcher:
             try:
                 return self._look(connection)
             finally:
-                connection.execute(_UNLOCK)
+                _unlock(connection)
 
     def _look(self, connection: Connection) -> int:
         reached = drift.reached(connection)
@@ -143,7 +144,7 @@ class _ReignFold:
         self.model = model
         self._reign, self._fold, self._seen = reign, fold, seen
         self._observer = DriftObserver(model, begin)
-        self._refit_from = begin
+        self._refit_from = _refit_from(model, begin)
         self.superseded = False
 
     @classmethod
@@ -185,6 +186,17 @@ class _ReignFold:
                     yield observed
 
 
+def _unlock(connection: Connection) -> None:
+    """Let others look; what went wrong before is told, not that a session which has died can't be unlocked.
+
+    A session that may still hold the lock is closed, which frees it: the pool would keep it, and nobody look again.
+    """
+    try:
+        connection.execute(_UNLOCK)
+    except SQLAlchemyError:
+        connection.invalidate()
+
+
 def _begin(connection: Connection, reign: Reign, model: SegmentModel) -> int | None:
     """Where windows begin to count: where the training ends, or where the model came into force, if that is later.
 
@@ -195,6 +207,13 @@ def _begin(connection: Connection, reign: Reign, model: SegmentModel) -> int | N
         return to_micros(max(moments))
     first = first_moment(connection)
     return None if first is None else window_floor(to_micros(first)) + PRIMING_WINDOWS * WINDOW
+
+
+def _refit_from(model: SegmentModel, begin: int) -> int:
+    """A refit that has been put in force is given as long as one that has only been proposed."""
+    cutoff = _cutoff(model)
+    refitted = model.metadata.get("origin") == ORIGIN
+    return max(begin, to_micros(cutoff) + REFIT_PAUSE) if refitted and cutoff is not None else begin
 
 
 def _cutoff(model: SegmentModel) -> datetime | None:

@@ -1,6 +1,8 @@
 """A small shop in a steady state, its model, and its stream as far as some day."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import cache
 
 import pandas as pd
@@ -8,6 +10,8 @@ from sqlalchemy import Engine, text
 
 from batch.fit import fit
 from batch.profiles import profiles_as_of
+from data import registry
+from data.database import engine, migrate
 from data.steady import Injection, moment, steady_shop
 from models.segment_model import SegmentModel
 from tests.support.filled import add_to_ledger
@@ -24,6 +28,35 @@ def model_of(injection: Injection = "none") -> SegmentModel:
     """Fitted on what came before the first day."""
     metadata = {"cutoff": moment(0).isoformat()}
     return fit(profiles_as_of(shop(injection), moment(0)), metadata=metadata).model
+
+
+@contextmanager
+def stream(url: str, injection: Injection, end: datetime) -> Iterator[Engine]:
+    """A stream over an empty database that has come as far as the model's training, and is going to some day."""
+    migrate(url)
+    postgres = engine(url)
+    version = model_of(injection).version
+    registry.register(postgres, model_of(injection))
+    with postgres.begin() as connection:
+        for partition in range(2):
+            connection.execute(
+                text(
+                    "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, model_version) "
+                    "VALUES (:partition, 'log', 1, 1, 'worker', :version)"
+                ),
+                {"partition": partition, "version": version},
+            )
+        # The newest customer is newer than any moment that is asked for: profiles are counted from the ledger.
+        connection.execute(
+            text(
+                "INSERT INTO customers (customer_id, partition, country, last_event_at, frequency, gross, returned, "
+                "sequence, model_version) VALUES ('newest', 0, 'Nowhere', :end, 0, 0, 0, 0, :version)"
+            ),
+            {"end": end + timedelta(days=1), "version": version},
+        )
+    go_on(postgres, shop(injection), None, moment(0))
+    yield postgres
+    postgres.dispose()
 
 
 def go_on(postgres: Engine, transactions: pd.DataFrame, start: datetime | None, stop: datetime) -> None:

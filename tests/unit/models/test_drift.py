@@ -10,7 +10,7 @@ from batch.compare import segment_ids
 from batch.profiles import profiles_as_of
 from data.steady import Injection, moment
 from models.drift import PERSISTENCE, SNAPSHOT_WINDOWS, Measurement, Observed
-from models.reference import METADATA_KEY
+from models.reference import METADATA_KEY, RECENT_DAYS
 from models.segment_model import checked
 from models.units import from_micros, to_micros
 from tests.support.steady import model_of, shop
@@ -61,6 +61,17 @@ def test_shares_are_those_of_everybody_scored_at_the_end_of_the_window() -> None
     assert sum(shares.values()) == pytest.approx(1)
 
 
+def test_both_models_are_measured_on_recent_customers_too() -> None:
+    window = observed("none")[49]
+    profiles = profiles_as_of(shop(), from_micros(window.end - 1))
+    days = (from_micros(window.end) - profiles["last_purchase_at"]).dt.days
+    recent = [each for each in window.measurements if each.measure == "inertia_recent"]
+    assert [each.name for each in recent] == ["champion", "challenger"]
+    assert {each.customers for each in recent} == {int((days < RECENT_DAYS).sum())}
+    everybody = {each.name: each.value for each in window.measurements if each.measure == "inertia"}
+    assert all(0 < each.value != everybody[each.name] for each in recent)
+
+
 def test_a_model_without_a_reference_is_compared_with_the_first_window() -> None:
     bare = replace(model_of(), metadata={k: v for k, v in model_of().metadata.items() if k != METADATA_KEY})
     first, *_, last = backtest(bare, shop(), moment(0))
@@ -95,7 +106,7 @@ def test_a_day_on_which_the_shop_is_closed_says_nothing_about_what_came_in() -> 
     closed = rows[(rows["occurred_at"] < moment(10)) | (rows["occurred_at"] >= moment(13))]
     windows = list(backtest(model_of(), closed, moment(0)))
     measures = {each.measure for each in windows[11].measurements}
-    assert measures == {"psi", "share", "agreement", "inertia"}
+    assert measures == {"psi", "share", "agreement", "inertia", "inertia_recent"}
     assert np.diff([window.end for window in windows]).tolist() == [86_400_000_000] * (len(windows) - 1)
 
 

@@ -76,7 +76,7 @@ def test_the_list_leaves_out_what_the_shadow_once_was(observed: Engine) -> None:
 
 def test_the_metrics_are_those_of_the_newest_day(observed: Engine) -> None:
     metrics = DriftMetrics()
-    metrics.observed(observed, 80)
+    metrics.observed(observed, CHAMPION.version, 80)
     page = DriftHealth(metrics).metrics().body.decode()
     found = json.loads(segue("drift", "status", "--json").stdout)
     for each in found["measurements"]:

@@ -1,5 +1,6 @@
 """What the observer finds depends on what was committed, not on when it looked, how often it died, or who else did."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,13 +10,12 @@ from sqlalchemy import Engine, select, text
 
 from batch.backtest import backtest
 from data import drift, registry
-from data.database import engine, migrate
 from data.steady import Injection, moment
 from data.tables import drift_alarms, drift_observations, model_aliases
 from models.units import from_micros
 from segue.drift.watcher import Watcher
 from tests.support.postgres import new_database
-from tests.support.steady import go_on, model_of, shop
+from tests.support.steady import go_on, model_of, shop, stream
 
 DAY = timedelta(days=1)
 END = moment(110)
@@ -26,43 +26,17 @@ Rows = list[dict[str, Any]]
 @pytest.fixture
 def postgres(database_url: str) -> Iterator[Engine]:
     """A stream that has come as far as the model's training."""
-    yield from _stream(database_url)
-
-
-def _stream(url: str) -> Iterator[Engine]:
-    migrate(url)
-    postgres = engine(url)
-    registry.register(postgres, model_of(INJECTION))
-    with postgres.begin() as connection:
-        for partition in range(2):
-            connection.execute(
-                text(
-                    "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, model_version) "
-                    "VALUES (:partition, 'log', 1, 1, 'worker', :version)"
-                ),
-                {"partition": partition, "version": model_of(INJECTION).version},
-            )
-        # The newest customer is newer than any moment that is asked for: profiles are counted from the ledger.
-        connection.execute(
-            text(
-                "INSERT INTO customers (customer_id, partition, country, last_event_at, frequency, gross, returned, "
-                "sequence, model_version) VALUES ('newest', 0, 'Nowhere', :end, 0, 0, 0, 0, :version)"
-            ),
-            {"end": END + DAY, "version": model_of(INJECTION).version},
-        )
-    go_on(postgres, shop(INJECTION), None, moment(0))
-    yield postgres
-    postgres.dispose()
+    with stream(database_url, INJECTION, END) as postgres:
+        yield postgres
 
 
 @pytest.fixture(scope="module")
 def expected(postgres_server: str) -> Iterator[dict[str, Rows]]:
     """What one look at the whole stream finds."""
-    with new_database(postgres_server) as url:
-        for stream in _stream(url):
-            go_on(stream, shop(INJECTION), moment(0), END)
-            assert Watcher(stream).look() == 110
-            yield found(stream)
+    with new_database(postgres_server) as url, stream(url, INJECTION, END) as postgres:
+        go_on(postgres, shop(INJECTION), moment(0), END)
+        assert Watcher(postgres).look() == 110
+        yield found(postgres)
 
 
 def found(postgres: Engine) -> dict[str, Rows]:
@@ -192,6 +166,22 @@ def test_a_proposal_is_put_in_force_where_that_is_wanted(postgres: Engine) -> No
     Watcher(postgres, promote=lambda model: promoted.append(model.version)).look()
     with postgres.connect() as connection:
         assert promoted[-1] == registry.aliases(connection)["proposed"]
+
+
+@pytest.mark.parametrize(("trained", "again"), [(30, True), (40, False)])
+def test_a_refit_that_is_in_force_is_given_28_days_before_the_next(postgres: Engine, trained: int, again: bool) -> None:
+    """A return wave on day 40 is raised about day 65 by either."""
+    metadata = {"origin": "refit", "cutoff": moment(trained).isoformat()}
+    with postgres.begin() as connection:
+        connection.execute(
+            text("UPDATE models SET spec = jsonb_set(spec, '{metadata}', spec->'metadata' || CAST(:more AS jsonb))"),
+            {"more": json.dumps(metadata)},
+        )
+    go_on(postgres, shop(INJECTION), moment(0), END)
+    Watcher(postgres).look()
+    assert len(found(postgres)["drift_alarms"]) == 1
+    with postgres.connect() as connection:
+        assert ("proposed" in registry.aliases(connection)) == again
 
 
 def test_a_challenger_that_somebody_fitted_keeps_its_alias(postgres: Engine) -> None:
