@@ -66,15 +66,15 @@ class Picture(NamedTuple):
 # Heights end where a part of the page does; those that stand side by side in the README are alike.
 STILL = (
     Picture("slipping", ".sg-slips", height=1180),
-    Picture("shifts", "[data-behind]", height=1165),
+    Picture("shifts", "[data-behind]", height=1085),
     Picture("segments", "[data-found]", height=1060),
     Picture("customer", "[data-customer]", "customer?customer={customer}", ".sg-who", "dark", 1060),
     Picture("simulator", "[data-verdict]", "simulator?customer={customer}", height=1100),
     Picture("data", "[data-country]", colours="dark", height=1100),
     Picture("model", "[data-movers]", begins=".sg-title:text-is('Drift')", height=750),
 )
-LIVE = Picture("live", "[data-total=transactions]", height=1165, seconds=30)
-OPERATIONS = Picture("operations", "[data-letter]", height=750, seconds=4)
+LIVE = Picture("live", "[data-total=transactions]", height=1085, seconds=30)
+OPERATIONS = Picture("operations", "[data-letter]", begins=".sg-title:text-is('Replay')", height=750, seconds=4)
 
 
 def main() -> None:
