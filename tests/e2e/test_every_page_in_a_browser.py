@@ -3,27 +3,81 @@
 With SEGUE_SCREENSHOTS=FOLDER the pages are kept as pictures.
 """
 
+import csv
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import text
+from sqlalchemy import Connection, Row, text
 
+from data import progress, replay_control
 from data.dataset import Dataset
+from models.personas import ARCHETYPES
 from models.segment_model import SegmentModel
 from producers.replay import split, whole
 from segue.drift.watcher import Watcher
 from tests.support import browser
 from tests.support.browser import DESKTOP, PATIENCE, expect_no_sideways_scrolling, launched, served, visit
-from tests.support.local import Local, local
+from tests.support.local import Local, applied, local, wait_until
 
 pytestmark = browser.MARKS
 
-PAGES = ("live", "slipping", "shifts", "segments", "customer", "simulator", "data", "model", "operations")
+
+class Face(NamedTuple):
+    """What a page looks like when it works: its title, and what only real data puts there; ``figures`` are drawn."""
+
+    title: str
+    proof: str
+    figures: bool = True
+
+    @property
+    def heading(self) -> str:
+        """What this page alone is headed by; the live one's is its clock."""
+        return f"h1:text-is('{self.title}')" if self.title != "Live" else ".sg-day[data-event-time]"
+
+
+PAGES = {
+    "live": Face("Live", "[data-total=transactions]:not(:text-is('0'))"),
+    "slipping": Face("About to slip", "[data-slips]:not([data-slips='0'])"),
+    "shifts": Face("Shifts", "[data-behind]:not([data-behind='0'])"),
+    "segments": Face("Segments", "[data-found]:not([data-found='0'])"),
+    "customer": Face("Customer", "[data-customer] [data-segment]:not([data-segment=''])"),
+    "simulator": Face("Simulator", "[data-verdict]"),
+    "data": Face("Data", "[data-country]"),
+    "model": Face("Model & drift", "[data-movers]"),
+    "operations": Face("Operations", "[data-partition]", figures=False),
+}
+# What a page has instead of data, or above data that may be old.
+TROUBLE = ".sg-trouble, .sg-banner"
+
+# The pages' numbers once more, asked in other words than theirs.
+SLIPS = """
+SELECT segment, customer_id, gross - returned AS net_spend FROM customers
+WHERE segment = ANY(:good) AND next_change_at < :until
+AND array_position(CAST(:ranks AS text[]), segment) < array_position(CAST(:ranks AS text[]), next_segment)
+"""
+CHANGES = "SELECT customer_id, sequence FROM segment_changes WHERE cause = 'decay' AND effective_at >= :since"
+PEOPLE = """
+SELECT customer_id, segment, frequency, greatest(gross - returned, 0) AS monetary,
+CAST(floor(extract(epoch FROM greatest(last_event_at, :now) - last_purchase_at) / 86400) AS integer) AS recency
+FROM customers WHERE segment <> :without AND customer_id LIKE :prefix
+"""
+LIFE = "SELECT effective_at FROM segment_changes WHERE customer_id = :customer ORDER BY sequence DESC"
+LEDGER = """
+SELECT coalesce(country, '') AS country, count(*) FILTER (WHERE kind = 'sale') AS sales,
+count(*) FILTER (WHERE kind = 'return') AS returns, sum(CASE kind WHEN 'sale' THEN amount ELSE -amount END) AS net
+FROM transactions WHERE occurred_at < :midnight GROUP BY ROLLUP (country) ORDER BY net DESC
+"""
+SIZES = "SELECT segment, count(*) FROM customers WHERE segment IS NOT NULL GROUP BY segment"
 # The share of the dataset that has been streamed when the first page is opened.
 HISTORY = 0.6
 SPEED = "6h/s"
@@ -41,6 +95,8 @@ class Shop:
     address: str
     chromium: Browser
     customer: str
+    # Transactions that had been streamed before the replay began.
+    history: int
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +105,51 @@ def shop(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPat
     middle = everything.event_start + int(HISTORY * (everything.event_end - everything.event_start))
     history, future = split(everything, dataset, middle)
     with local(tmp_path_factory.mktemp("shop"), model) as run:
-        run.replay(dataset, history)
+        before = run.replay(dataset, history)
         Watcher(run.postgres).look()
         with (
             run.in_background(dataset, future, SPEED),
             served(run.settings.dashboard_database) as address,
             launched() as chromium,
         ):
-            yield Shop(run, address, chromium, _somebody(run))
+            yield Shop(run, address, chromium, _somebody(run), before)
+
+
+@dataclass
+class Standstill:
+    """What Postgres has while the replay is paused and all that it sent has been processed."""
+
+    connection: Connection
+    replay: Row[Any]
+    now: datetime
+
+    @property
+    def midnight(self) -> datetime:
+        """The beginning of the event day."""
+        return self.now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def ask(self, query: str, **values: Any) -> list[Row[Any]]:
+        """The rows that a query gives."""
+        return [*self.connection.execute(text(query), values)]
+
+
+@pytest.fixture
+def standstill(shop: Shop) -> Iterator[Standstill]:
+    postgres = shop.run.postgres
+    replay_control.pause(postgres)
+    try:
+        wait_until(lambda: _replay(shop).state == "paused")
+        heard = _replay(shop).heartbeat_at
+        # The lag that it tells is that of the moment before it said so.
+        wait_until(lambda: _replay(shop).heartbeat_at > heard and not _replay(shop).lag)
+        wait_until(lambda: applied(shop.run) == shop.history + _replay(shop).sent)
+        now = progress.event_time(postgres)
+        assert now
+        with postgres.connect() as connection:
+            yield Standstill(connection, _replay(shop), now.astimezone(UTC))
+        assert _replay(shop).state == "paused"
+    finally:
+        replay_control.resume(postgres)
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
@@ -64,6 +157,7 @@ def shop(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPat
 def test_a_page_works_and_can_be_read_by_everybody(shop: Shop, path: str, colours: str) -> None:
     with visit(shop.chromium, shop.address, _address(shop, path), DESKTOP, colours) as page:
         _settle(page)
+        _expect_real_data(page, PAGES[path])
         expect_no_sideways_scrolling(page)
         _keep(page, f"{path}-{colours}")
         found = Axe().run(page, context=OURS, options={"resultTypes": ["violations"]}).response["violations"]
@@ -77,9 +171,10 @@ def test_the_menu_leads_to_every_page(shop: Shop) -> None:
     with visit(shop.chromium, shop.address) as page:
         links = page.get_by_test_id("stTopNavLink")
         expect(links).to_have_count(len(PAGES), timeout=PATIENCE)
-        for number in range(len(PAGES)):
-            links.nth(number).click()
-            _settle(page)
+        # The one that is open at first has to be left before it can be come to.
+        for face in [*PAGES.values(), *PAGES.values()][1 : len(PAGES) + 1]:
+            links.filter(has_text=re.compile(f"{re.escape(face.title)}$")).click()
+            _expect_only(page, face)
             expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -103,6 +198,142 @@ def test_the_numbers_move_with_the_replay_and_are_those_in_postgres(shop: Shop) 
         )
 
 
+def test_the_live_page_counts_the_moves_of_a_week_as_postgres_has_them(shop: Shop, standstill: Standstill) -> None:
+    week = standstill.ask(CHANGES, since=standstill.midnight - timedelta(days=6))
+    with visit(shop.chromium, shop.address, "live") as page:
+        page.get_by_text("7 days", exact=True).click()
+        expect(page.locator("[data-cause=decay]")).to_have_text(f"{len(week):,}", timeout=PATIENCE)
+        expect(page.locator("[data-event-time]").first).to_have_attribute(
+            "data-event-time", standstill.now.isoformat(), timeout=PATIENCE
+        )
+        shown = page.locator("[data-total=transactions]")
+        expect(shown).to_have_text(f"{shop.history + standstill.replay.sent:,}", timeout=PATIENCE)
+
+
+def test_those_who_slip_out_of_one_segment_are_those_in_postgres_and_in_the_file(
+    shop: Shop, standstill: Standstill
+) -> None:
+    slips = standstill.ask(
+        SLIPS,
+        good=[archetype.id for archetype in ARCHETYPES if archetype.good],
+        ranks=[archetype.id for archetype in ARCHETYPES],
+        until=standstill.midnight + timedelta(days=30),
+    )
+    segment, number = Counter(row.segment for row in slips).most_common(1)[0]
+    expected = {row.customer_id: row.net_spend for row in slips if row.segment == segment}
+    assert 0 < number < len(slips)
+    with visit(shop.chromium, shop.address, "slipping") as page:
+        expect(page.locator(f"[data-slips='{len(slips)}']")).to_be_visible(timeout=PATIENCE)
+        page.get_by_role("button", name=_name(segment), exact=True).click()
+        expect(page.locator(f"[data-slips='{number}']")).to_be_visible(timeout=PATIENCE)
+        expect(page.locator("[data-worth]")).to_have_attribute("data-worth", f"{sum(expected.values()):.0f}")
+        rows = _download(page)
+    assert {row["customer_id"]: Decimal(row["net_spend"]) for row in rows} == expected
+    assert len(rows) == number
+
+
+def test_the_shifts_that_time_made_are_those_in_postgres_and_in_the_file(shop: Shop, standstill: Standstill) -> None:
+    changes = standstill.ask(CHANGES, since=standstill.midnight - timedelta(days=29))
+    with visit(shop.chromium, shop.address, "shifts") as page:
+        page.get_by_role("button", name="time alone", exact=True).click()
+        expect(page.locator(f"[data-behind='{len(changes)}']")).to_be_visible(timeout=PATIENCE)
+        expect(page.locator("[data-total='moves between segments']")).to_have_text(f"{len(changes):,}")
+        rows = _download(page)
+    assert sorted((row["customer_id"], int(row["sequence"])) for row in rows) == sorted(map(tuple, changes))
+
+
+def test_a_search_among_some_segments_finds_whom_postgres_has_and_so_does_the_file(
+    shop: Shop, standstill: Standstill
+) -> None:
+    without = standstill.ask(f"{SIZES} ORDER BY 2 DESC")[0].segment
+    prefix = shop.customer[:2]
+    people = standstill.ask(PEOPLE, now=standstill.now, without=without, prefix=f"{prefix}%")
+    with visit(shop.chromium, shop.address, "segments") as page:
+        page.get_by_role("button", name=_name(without), exact=True).click()
+        expect(page.locator(f".sg-card[data-segment={without}]")).to_have_count(0, timeout=PATIENCE)
+        page.get_by_label("Customer number begins with").fill(prefix)
+        expect(page.locator(f"[data-found='{len(people)}']")).to_be_visible(timeout=PATIENCE)
+        rows = _download(page)
+    shown = [
+        (row["customer_id"], row["segment"], int(row["frequency"]), Decimal(row["monetary"]), int(row["recency"]))
+        for row in rows
+    ]
+    assert sorted(shown) == sorted(map(tuple, people))
+
+
+def test_a_customer_who_is_looked_up_has_the_life_that_postgres_has(shop: Shop, standstill: Standstill) -> None:
+    changes = standstill.ask(LIFE, customer=shop.customer)
+    purchases = standstill.ask(
+        "SELECT count(*) FROM transactions WHERE kind = 'sale' AND customer_id = :customer", customer=shop.customer
+    )[0].count
+    with visit(shop.chromium, shop.address, "customer") as page:
+        _type(page, "Customer number", shop.customer)
+        shown = page.locator(".sg-total", has=page.get_by_text("purchases", exact=True)).locator("b")
+        expect(shown).to_have_text(f"{purchases:,}", timeout=PATIENCE)
+        moments = page.locator(".sg-past time")
+        expect(moments).to_have_count(len(changes), timeout=PATIENCE)
+        written = moments.evaluate_all("all => all.map(it => it.dateTime)")
+    assert [datetime.fromisoformat(moment) for moment in written] == [row.effective_at for row in changes]
+
+
+def test_the_simulator_starts_where_postgres_has_a_customer_and_agrees_on_the_day_of_the_next_change(
+    shop: Shop, standstill: Standstill
+) -> None:
+    who = standstill.ask("SELECT * FROM customers WHERE next_segment <> '' ORDER BY next_change_at, customer_id")[0]
+    days = (who.next_change_at - who.last_purchase_at).days
+    with visit(shop.chromium, shop.address, "simulator") as page:
+        _type(page, "Start from a customer", who.customer_id)
+        expect(page.get_by_label("Purchases", exact=True)).to_have_value(str(who.frequency), timeout=PATIENCE)
+        for silent, segment in ((days - 1, who.segment), (days, who.next_segment)):
+            _type(page, "Days since their last purchase", str(silent))
+            expect(page.locator(f"[data-verdict='{segment}']")).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_ledger_adds_up_to_what_postgres_has_with_and_without_the_biggest_country(
+    shop: Shop, standstill: Standstill
+) -> None:
+    everything, biggest, second, *_ = standstill.ask(LEDGER, midnight=standstill.midnight)
+    with visit(shop.chromium, shop.address, "data") as page:
+        first = page.locator("tr[data-country]").first
+        expect(first).to_have_attribute("data-country", biggest.country, timeout=PATIENCE)
+        expect(page.locator("[data-total='sales']")).to_have_text(f"{everything.sales:,}")
+        expect(page.locator("[data-total='credit notes']")).to_have_text(f"{everything.returns:,}")
+        expect(page.locator("[data-total='net revenue']")).to_have_text(_pounds(everything.net))
+        page.get_by_text(f"Without {biggest.country}", exact=True).click()
+        expect(first).to_have_attribute("data-country", second.country, timeout=PATIENCE)
+        expect(first.locator("b")).to_have_text(_pounds(second.net))
+
+
+def test_the_model_has_the_sizes_that_postgres_has_and_any_version_can_be_compared(
+    shop: Shop, standstill: Standstill
+) -> None:
+    buyers = standstill.ask("SELECT count(*) FROM customers WHERE frequency > 0")[0].count
+    champion = standstill.ask("SELECT version FROM model_aliases WHERE alias = 'champion'")[0].version
+    other = standstill.ask("SELECT version FROM models WHERE version <> :champion", champion=champion)[0].version
+    with visit(shop.chromium, shop.address, "model") as page:
+        for segment, size in standstill.ask(SIZES):
+            cells = page.locator(f"tr[data-segment={segment}] td")
+            expect(cells.nth(4)).to_have_text(f"{size:,}", timeout=PATIENCE)
+        page.get_by_role("combobox", name="To").click()
+        page.get_by_role("option", name=other).click()
+        expect(page.get_by_text(f"segue models activate {other}")).to_be_visible(timeout=PATIENCE)
+        expect(page.locator("[data-compared]")).to_have_attribute("data-compared", str(buyers), timeout=PATIENCE)
+
+
+def test_operations_shows_the_replay_that_is_paused_and_each_partition_as_postgres_has_it(
+    shop: Shop, standstill: Standstill
+) -> None:
+    with visit(shop.chromium, shop.address, "operations") as page:
+        paused = page.locator(f"[data-replay=paused][data-sent='{standstill.replay.sent}']")
+        expect(paused).to_be_visible(timeout=PATIENCE)
+        for partition, offset, number in standstill.ask(
+            "SELECT partition, next_offset, transactions FROM stream_progress"
+        ):
+            cells = page.locator(f"tr[data-partition='{partition}'] td")
+            expect(cells.nth(3)).to_have_text(f"{offset:,}")
+            expect(cells.nth(4)).to_have_text(f"{number:,}")
+
+
 def _address(shop: Shop, path: str) -> str:
     return f"{path}?customer={shop.customer}" if path in {"customer", "simulator"} else path
 
@@ -111,11 +342,52 @@ def _number(shown: str) -> int:
     return int(shown.replace(",", ""))
 
 
+def _pounds(amount: Decimal) -> str:
+    return f"£{amount.quantize(Decimal(1), ROUND_HALF_UP):,}"
+
+
+def _name(segment: str) -> str:
+    return next(archetype.name for archetype in ARCHETYPES if archetype.id == segment)
+
+
+def _replay(shop: Shop) -> Row[Any]:
+    return replay_control.replays(shop.run.postgres)[0]
+
+
+def _type(page: Page, label: str, value: str) -> None:
+    box = page.get_by_label(label, exact=True)
+    box.fill(value, timeout=PATIENCE)
+    box.press("Enter")
+
+
+def _download(page: Page) -> list[dict[str, str]]:
+    with page.expect_download(timeout=PATIENCE) as download:
+        page.get_by_role("button", name="Download CSV").click()
+    with download.value.path().open(newline="") as file:
+        return [*csv.DictReader(file)]
+
+
 def _settle(page: Page) -> None:
     """Wait until nothing is being computed or drawn."""
     expect(page.locator(browser.THERE).first).to_be_visible(timeout=3 * PATIENCE)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
     page.wait_for_load_state("networkidle")
+
+
+def _expect_real_data(page: Page, face: Face) -> None:
+    expect(page.locator(face.heading)).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(face.proof).first).to_be_visible(timeout=PATIENCE)
+    if face.figures:
+        expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(TROUBLE)).to_have_count(0)
+
+
+def _expect_only(page: Page, face: Face) -> None:
+    """This page has come, and no other is left."""
+    expect(page.locator(face.heading)).to_be_visible(timeout=PATIENCE)
+    for other in PAGES.values():
+        if other is not face:
+            expect(page.locator(other.heading)).to_have_count(0, timeout=PATIENCE)
 
 
 def _keep(page: Page, name: str) -> None:
