@@ -1,4 +1,4 @@
-"""The observer as a process: looks every other second, waits where Postgres or Kafka is away, ends on Ctrl-C."""
+"""The observer as a process: looks every other second or more rarely, waits where Postgres or Kafka is away, ends on Ctrl-C."""
 
 import os
 import time
@@ -19,9 +19,18 @@ from segue.drift.watcher import Watcher
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 2.0
+# A look takes processor time from the workers, and its queries do, which know nothing of niceness: it rests nine times
+# as long as it looked, so that it takes a tenth of one processor, but not for so long that it seems to be gone.
+_REST = 9.0
+_LONGEST_REST_SECONDS = 30.0
 # Nothing waits for an observer: with a stream at full speed on the same cores, it comes after the stream.
 _NICE = 15
 _PASSING = (OperationalError, LogError, WriteError, ActivationError)
+
+
+def rest_seconds(looked: float) -> float:
+    """How long to rest after a look of so many seconds."""
+    return min(max(_LOOK_SECONDS, _REST * looked), _LONGEST_REST_SECONDS)
 
 
 class Observatory:
@@ -52,6 +61,7 @@ class Observatory:
         os.nice(_NICE)
         log.info("drift observer starting")
         while True:
+            began = time.monotonic()
             try:
                 self.look()
             except _PASSING as error:
@@ -61,4 +71,4 @@ class Observatory:
                 self.health.trouble = reason
             else:
                 self.health.trouble = None
-            sleep(_LOOK_SECONDS)
+            sleep(rest_seconds(time.monotonic() - began))

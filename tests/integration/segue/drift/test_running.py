@@ -18,7 +18,7 @@ from models.drift import Measurement, Observed
 from models.units import to_micros
 from segue.drift import watcher as watching
 from segue.drift.publishing import DriftPublisher
-from segue.drift.running import Observatory
+from segue.drift.running import Observatory, rest_seconds
 from segue.drift.watcher import Watcher
 from tests.support.steady import go_on, model_of, shop, stream
 
@@ -151,3 +151,8 @@ def shown(observer: Observatory) -> dict[tuple[str, str], float]:
         for family in families
         for sample in family.samples
     }
+
+
+@pytest.mark.parametrize(("looked", "rests"), [(0.0, 2.0), (0.1, 2.0), (1.0, 9.0), (100.0, 30.0)])
+def test_a_long_look_is_followed_by_a_longer_rest_within_bounds(looked: float, rests: float) -> None:
+    assert rest_seconds(looked) == rests
