@@ -1,4 +1,4 @@
-"""The observer as a process: looks every other second or more rarely, waits where Postgres or Kafka is away, ends on Ctrl-C."""
+"""The observer as a process: looks every two seconds or less often, waits where others are away, ends on Ctrl-C."""
 
 import os
 import time
