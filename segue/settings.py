@@ -21,7 +21,7 @@ STACK_FILE = "stack.json"
 
 
 def _passwords(url: str) -> list[str]:
-    """What is secret in a database's URL: libpq takes passwords among the parameters, too."""
+    """The passwords in a URL: libpq takes them among the parameters, too."""
     parts = urlsplit(url)
     parameters = [value for name, value in parse_qsl(parts.query) if "password" in name]
     return [secret for secret in (parts.password, *parameters) if secret]
@@ -151,11 +151,10 @@ class Settings(BaseSettings):
         """Everything that no log may show, in the clear."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         values = {name: value.get_secret_value() for name, value in fields.items() if isinstance(value, SecretStr)}
-        return [
-            secret
-            for name, value in values.items()
-            for secret in (_passwords(value) if name.endswith("database_url") else value.split())
-        ]
+        # All but a database's URL is secret as a whole; the webhook's secret may be two.
+        whole = [value for name, value in values.items() if not name.endswith("database_url")]
+        within = [part for name, value in values.items() if name.endswith("_url") for part in _passwords(value)]
+        return [*whole, *within, *values.get("webhook_secret", "").split()]
 
     @property
     def topics(self) -> Topics:

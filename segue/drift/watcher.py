@@ -2,7 +2,8 @@
 
 A window is looked at once every partition has passed its end, so nothing depends on batches, workers or speed; and all
 that decides an alarm is worked out from the ledger anew whenever this process starts, so nothing depends on crashes
-either: what is there already stays as it is. Workers never notice; they only share a Postgres with it.
+either: what is there already stays as it is. Workers share Postgres and the processor with it, and
+nothing else.
 
 Transactions that come after the tick which promised that all had come are the exception: a window that has been
 looked at is not looked at again.

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import get_args
 
 import pytest
@@ -79,14 +80,8 @@ async def _everything(url: str) -> None:
 
 def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
     url = as_user(roles.WORKER)
-    with connect(database_url, autocommit=True) as owner:
-        for table, right in every(roles.WORKER_RIGHTS):
-            owner.execute(f"REVOKE {right} ON {table} FROM segue_worker")  # type: ignore[arg-type]
-            with pytest.raises(InsufficientPrivilege):
-                _live(url)
-            owner.execute(f"GRANT {right} ON {table} TO segue_worker")  # type: ignore[arg-type]
-            _forget(owner)
-        _live(url)
+    tables = "customers, transactions, segment_changes, stream_progress, dead_letters"
+    _needs_each(database_url, roles.WORKER, roles.WORKER_RIGHTS, partial(_live, url), tables)
 
 
 def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) -> None:
@@ -116,14 +111,8 @@ def test_the_observer_needs_every_right_that_it_has(as_user: Callable[[roles.Rol
     rows, reached = shop("returns"), moment(80)
     registry.register(owner, OBSERVED)
     fill(owner, rows[rows["occurred_at"] < reached].assign(country="Nowhere"), OBSERVED, reached)
-    with connect(database_url, autocommit=True) as postgres:
-        for table, right in every(roles.DRIFT_RIGHTS):
-            postgres.execute(f"REVOKE {right} ON {table} FROM segue_drift")  # type: ignore[arg-type]
-            with pytest.raises(InsufficientPrivilege):
-                _observe(url)
-            postgres.execute(f"GRANT {right} ON {table} TO segue_drift")  # type: ignore[arg-type]
-            postgres.execute("TRUNCATE drift_observations, drift_alarms, model_aliases")
-        _observe(url)
+    tables = "drift_observations, drift_alarms, model_aliases"
+    _needs_each(database_url, roles.DRIFT, roles.DRIFT_RIGHTS, partial(_observe, url), tables)
     owner.dispose()
 
 
@@ -255,8 +244,18 @@ def _observe(url: str) -> None:
         observer.dispose()
 
 
-def _forget(owner: Connection[tuple[object, ...]]) -> None:
-    owner.execute("TRUNCATE customers, transactions, segment_changes, stream_progress, dead_letters")
+def _needs_each(
+    database_url: str, role: roles.Role, rights: Mapping[str, str], live: Callable[[], None], tables: str
+) -> None:
+    """A life fails without any one of a role's rights, and not with all; ``tables`` are emptied in between."""
+    with connect(database_url, autocommit=True) as owner:
+        for table, right in every(rights):
+            owner.execute(f"REVOKE {right} ON {table} FROM {role}")  # type: ignore[arg-type]
+            with pytest.raises(InsufficientPrivilege):
+                live()
+            owner.execute(f"GRANT {right} ON {table} TO {role}")  # type: ignore[arg-type]
+            owner.execute(f"TRUNCATE {tables}")  # type: ignore[arg-type]
+        live()
 
 
 def _refused(url: str, statements: list[str]) -> None:

@@ -100,9 +100,10 @@ def test_settings_shown_as_text_tell_no_secret(sasl: None, monkeypatch: pytest.M
 def test_whatever_is_secret_is_known_to_be(sasl: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_SASL_PASSWORD", "odd://one")
     monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://db/segue?user=segue&password=quiet&sslpassword=key")
-    monkeypatch.setenv("SEGUE_WEBHOOK_URL", "https://hooks.example/T0/secret")
+    monkeypatch.setenv("SEGUE_WEBHOOK_URL", "https://us:pw@hooks.example/T0/secret")
     monkeypatch.setenv("SEGUE_WEBHOOK_SECRET", "whsec_new whsec_old")
-    known = {"odd://one", "quiet", "key", "https://hooks.example/T0/secret", "whsec_new", "whsec_old"}
+    url = "https://us:pw@hooks.example/T0/secret"
+    known = {"odd://one", "quiet", "key", url, "pw", "whsec_new whsec_old", "whsec_new", "whsec_old"}
     assert set(Settings().secrets) == known
 
 
