@@ -26,7 +26,7 @@ from models.segment_model import SegmentModel
 from producers.replay import split, whole
 from segue.drift.watcher import Watcher
 from tests.support import browser
-from tests.support.browser import DESKTOP, PATIENCE, expect_no_sideways_scrolling, launched, served, visit
+from tests.support.browser import DESKTOP, PATIENCE, choose, expect_no_sideways_scrolling, launched, served, visit
 from tests.support.local import Local, applied, local, wait_until
 
 pytestmark = browser.MARKS
@@ -314,8 +314,7 @@ def test_the_model_has_the_sizes_that_postgres_has_and_any_version_can_be_compar
         for segment, size in standstill.ask(SIZES):
             cells = page.locator(f"tr[data-segment={segment}] td")
             expect(cells.nth(4)).to_have_text(f"{size:,}", timeout=PATIENCE)
-        page.get_by_role("combobox", name="To").click()
-        page.get_by_role("option", name=other).click()
+        choose(page, page.get_by_role("combobox", name="To"), other)
         expect(page.get_by_text(f"segue models activate {other}")).to_be_visible(timeout=PATIENCE)
         expect(page.locator("[data-compared]")).to_have_attribute("data-compared", str(buyers), timeout=PATIENCE)
 

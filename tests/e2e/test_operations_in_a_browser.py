@@ -13,7 +13,16 @@ from models.segment_model import SegmentModel
 from producers.log_writer import LogWriter
 from producers.replay import Section, occurred_at
 from tests.support import browser
-from tests.support.browser import DESKTOP, PATIENCE, PHONE, expect_no_sideways_scrolling, launched, served, visit
+from tests.support.browser import (
+    DESKTOP,
+    PATIENCE,
+    PHONE,
+    choose,
+    expect_no_sideways_scrolling,
+    launched,
+    served,
+    visit,
+)
 from tests.support.local import Local, local, wait_until
 
 pytestmark = browser.MARKS
@@ -93,6 +102,5 @@ def _replay(run: Local) -> Row[Any]:
 
 
 def _speed(page: Page, speed: str) -> None:
-    page.locator(".st-key-operations_speed input").first.click()
-    page.get_by_role("option", name=speed, exact=True).click()
+    choose(page, page.locator(".st-key-operations_speed input").first, speed)
     page.get_by_role("button", name="Set speed").click()

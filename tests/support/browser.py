@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, expect, sync_playwright
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +27,8 @@ FLAGS = (
 )
 # In milliseconds: a few refreshes of the page on a busy machine.
 PATIENCE = 20_000
+# An open list has its options at once.
+LIST_PATIENCE = 3_000
 DESKTOP, PHONE = 1280, 390
 # A page is there when its heading, its counters or a state without data is.
 THERE = ".sg-heading, .sg-totals, .sg-trouble"
@@ -99,6 +101,17 @@ def visit(
     assert complaints == [], complaints
     assert strangers == [], strangers
     assert exceptions == 0
+
+
+@retry(retry=retry_if_exception_type(Error), stop=stop_after_delay(PATIENCE / 1000), reraise=True)
+def choose(page: Page, box: Locator, option: str) -> None:
+    """Choose from a list, which is opened again where it closed because a page still being drawn moved under it."""
+    box.click()
+    try:
+        page.get_by_role("option", name=option).click(timeout=LIST_PATIENCE)
+    except Error:
+        page.keyboard.press("Escape")
+        raise
 
 
 def expect_no_sideways_scrolling(page: Page) -> None:
