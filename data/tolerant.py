@@ -1,7 +1,7 @@
 """A change as subscribers should read it: v1 may grow while they run, and that must cost nobody a change.
 
-Causes may come, and so may other types of events in the same topic. What we write is decoded strictly by
-:class:`data.events.SegmentChanged`; what we read as one subscriber among others comes through here.
+Causes may come, and so may other types of events in the same topic. :class:`data.events.SegmentChanged` is
+what we write; what we read comes through here, since a newer worker may have written it.
 """
 
 from typing import get_args, get_type_hints

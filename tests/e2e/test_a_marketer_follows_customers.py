@@ -10,11 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 from data.database import engine as connect
 from tests.support import lived
 from tests.support.browser import (
-    DESKTOP,
     MARKS,
     PATIENCE,
-    PHONE,
-    expect_no_sideways_scrolling,
     launched,
     served,
     visit,
@@ -131,14 +128,6 @@ def test_a_file_goes_up_and_comes_back_segmented(
         found = _download(page, "Download the segments", tmp_path)
     assert found["segment"].tolist()[:-1] == [row["segment"] for row in people]
     assert found["customer_id"].tolist() == [*(row["customer_id"] for row in people), "'=1+1"]
-
-
-def test_every_page_fits_a_phone_and_a_desk_in_light_and_dark(browser: Browser, dashboard: str) -> None:
-    for path in ("segments", f"customer?customer={SOMEBODY}", f"simulator?customer={SOMEBODY}"):
-        for width, colours in ((PHONE, "dark"), (DESKTOP, "light")):
-            with visit(browser, dashboard, path, width, colours) as page:
-                expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
-                expect_no_sideways_scrolling(page)
 
 
 def _type(page: Page, label: str, value: str) -> None:

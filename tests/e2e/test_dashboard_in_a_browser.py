@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text, update
 
 from data.database import engine as connect
 from data.tables import stream_progress
-from tests.support.browser import MARKS, PATIENCE, expect_no_sideways_scrolling, launched, served, visit
+from tests.support.browser import MARKS, PATIENCE, PHONE, expect_no_sideways_scrolling, launched, served, visit
 from tests.support.postgres import new_database, running_postgres
 from tests.support.stored import EVENT_TIME, a_model, a_stream, store
 
@@ -84,11 +84,10 @@ def test_the_page_shows_what_is_in_postgres_and_follows_it(browser: Browser, das
 
 
 def test_the_page_fits_a_phone_and_has_every_figure(browser: Browser, dashboard: str) -> None:
-    for width, colours in ((400, "light"), (1280, "dark")):
-        with visit(browser, dashboard, "live", width, colours) as page:
-            expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
-            expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=PATIENCE)
-            expect_no_sideways_scrolling(page)
+    with visit(browser, dashboard, "live", PHONE, "dark") as page:
+        expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
+        expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=PATIENCE)
+        expect_no_sideways_scrolling(page)
 
 
 def test_the_page_outlives_postgres(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:

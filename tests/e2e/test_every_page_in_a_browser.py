@@ -26,7 +26,16 @@ from models.segment_model import SegmentModel
 from producers.replay import split, whole
 from segue.drift.watcher import Watcher
 from tests.support import browser
-from tests.support.browser import DESKTOP, PATIENCE, choose, expect_no_sideways_scrolling, launched, served, visit
+from tests.support.browser import (
+    DESKTOP,
+    PATIENCE,
+    choose,
+    expect_no_sideways_scrolling,
+    expect_to_fit_a_phone,
+    launched,
+    served,
+    visit,
+)
 from tests.support.local import Local, applied, local, wait_until
 
 pytestmark = browser.MARKS
@@ -165,6 +174,7 @@ def test_a_page_works_and_can_be_read_by_everybody(shop: Shop, path: str, colour
             (rule["id"], node["html"][:200]) for rule in found if rule["impact"] in GRAVE for node in rule["nodes"]
         ]
         assert grave == []
+        expect_to_fit_a_phone(page)
 
 
 def test_the_menu_leads_to_every_page(shop: Shop) -> None:

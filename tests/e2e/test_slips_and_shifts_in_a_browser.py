@@ -11,7 +11,6 @@ from sqlalchemy import Engine, text
 
 from data.database import engine as connect
 from tests.support.browser import (
-    DESKTOP,
     MARKS,
     PATIENCE,
     PHONE,
@@ -123,11 +122,10 @@ def test_the_same_can_be_reached_by_keyboard(browser: Browser, dashboard: str) -
 
 
 @pytest.mark.parametrize("path", ["slipping", "slipping?slip_shape=Calendar", "shifts", "shifts?shift_measure=Money"])
-@pytest.mark.parametrize(("width", "colours"), [(DESKTOP, "dark"), (PHONE, "light")])
-def test_the_pages_fit_a_phone_and_a_desk_and_can_be_read_by_everybody(
-    browser: Browser, dashboard: str, path: str, width: int, colours: str
+def test_both_shapes_of_the_pages_fit_a_phone_and_can_be_read_by_everybody(
+    browser: Browser, dashboard: str, path: str
 ) -> None:
-    with visit(browser, dashboard, path, width, colours) as page:
+    with visit(browser, dashboard, path, PHONE) as page:
         expect(page.locator(".sg-changes tbody tr").first).to_be_visible(timeout=PATIENCE)
         expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=2 * PATIENCE)
         expect_no_sideways_scrolling(page)

@@ -30,6 +30,7 @@ PATIENCE = 20_000
 # An open list has its options at once.
 LIST_PATIENCE = 3_000
 DESKTOP, PHONE = 1280, 390
+HEIGHT = 900
 # A page is there when its heading, its counters or a state without data is.
 THERE = ".sg-heading, .sg-totals, .sg-trouble"
 
@@ -77,7 +78,7 @@ def visit(
     browser: Browser, address: str, path: str = "", width: int = DESKTOP, colours: str = "light"
 ) -> Iterator[Page]:
     """Open a page; when it is left, nothing may have gone wrong in it and nobody else been asked for anything."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)  # type: ignore[arg-type]
+    page = browser.new_page(viewport={"width": width, "height": HEIGHT}, color_scheme=colours)  # type: ignore[arg-type]
     complaints: list[str] = []
     strangers: list[str] = []
 
@@ -115,9 +116,15 @@ def choose(page: Page, box: Locator, option: str) -> None:
 
 
 def expect_no_sideways_scrolling(page: Page) -> None:
-    """The page fits the window's width."""
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("it => it.scrollWidth - it.clientWidth") == 0
+    """The page fits the window's width, once it is drawn."""
+    fits = "() => (it => it.scrollWidth === it.clientWidth)(document.querySelector('[data-testid=stMain]'))"
+    page.wait_for_function(fits, timeout=PATIENCE)
+
+
+def expect_to_fit_a_phone(page: Page) -> None:
+    """The page fits a phone's width, too."""
+    page.set_viewport_size({"width": PHONE, "height": HEIGHT})
+    expect_no_sideways_scrolling(page)
 
 
 @retry(retry=retry_if_exception_type(httpx.HTTPError), stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)

@@ -99,6 +99,17 @@ def test_changes_whose_commit_was_in_doubt_are_published_too(monkeypatch: pytest
     assert topic.positions == everything(outbox)
 
 
+def test_what_a_newer_worker_published_with_a_cause_of_its_own_is_gone_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(outbox: Outbox, topic: ChangeTopic, running: Relay) -> None:
+        running.offer([row._replace(cause="merger") for row in outbox.commit(10)])
+        await running.delivered()
+        topic.fails = 1
+        running.offer(outbox.commit(10))
+
+    outbox, topic = relaying(monkeypatch, work)
+    assert topic.positions == everything(outbox)
+
+
 def test_after_a_fault_publishing_goes_on_behind_what_is_in_the_topic(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(outbox: Outbox, topic: ChangeTopic, running: Relay) -> None:
         running.offer(outbox.commit(10))
