@@ -16,6 +16,8 @@ from segue.stack.apache.node import Node
 _LOG_CONFIGURATION = Path(__file__).with_name("log4j2.xml")
 _JVM = [
     *("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true"),
+    # A local broker starts often and lives beside workers on few cores: what the second compiler costs never pays off.
+    "-XX:TieredStopAtLevel=1",
     f"-Dlog4j2.configurationFile={_LOG_CONFIGURATION}",
 ]
 _START_SECONDS = 60.0
