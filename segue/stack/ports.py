@@ -1,8 +1,14 @@
-"""Ports on the loopback interface: whether one is free, and some that are."""
+"""Ports on the loopback interface: whether one is free, and some that are and stay so."""
 
+import secrets
 import socket
+from contextlib import ExitStack
 
 LOOPBACK = "127.0.0.1"
+# Below those that systems give to outgoing connections (Linux from 32,768, macOS from 49,152): one of these could take
+# a server's port before it has started, or while it is being started again.
+_FIRST, _LAST = 15_000, 32_000
+_TRIES = 1_000
 
 
 def is_free(port: int) -> bool:
@@ -17,11 +23,23 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Some ports that are free now."""
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind((LOOPBACK, 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Some ports that are free now, and that no outgoing connection will take.
+
+    Raises
+    ------
+    RuntimeError
+        If there are none.
+    """
+    ports: list[int] = []
+    with ExitStack() as held:
+        for _ in range(_TRIES):
+            if len(ports) == count:
+                return ports
+            port = _FIRST + secrets.randbelow(_LAST - _FIRST)
+            probe = held.enter_context(socket.socket())
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            ports.append(port)
+    raise RuntimeError(f"no free port between {_FIRST} and {_LAST} on {LOOPBACK}")

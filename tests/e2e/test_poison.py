@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from data import progress
 from data.tables import dead_letters, transactions
 from segue.cli.app import app
+from segue.stack.ports import free_ports
 from tests.support.brokers import BOTH_BROKERS
 from tests.support.kafka import Place, read, write
 from tests.support.local import Local, applied, local, wait_until
 from tests.support.poison import Poisoner, Sent
-from tests.support.ports import free_ports
 from tests.support.stored import a_model
 
 PARTITIONS = 4

@@ -26,8 +26,8 @@ from data.dataset import Dataset
 from models.segment_model import SegmentModel
 from producers.replay import Section, occurred_at
 from segue.cli.app import app
+from segue.stack.ports import free_ports
 from tests.support.local import Local, local, wait_until
-from tests.support.ports import free_ports
 from tests.support.receiver import SECRET, Answer, Receiver
 
 PART = 1_000

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, expect, sync_playwright
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from segue.stack.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -57,9 +58,7 @@ def served(database_url: str, *arguments: str) -> Iterator[str]:
 
     ``arguments`` go to the dashboard's own script.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     flags = ("--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port))
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"), *flags]
     command += ["--browser.gatherUsageStats", "false", *(["--", *arguments] if arguments else [])]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segue.stack.apache.java import java
-from tests.support.ports import free_ports
+from segue.stack.ports import free_ports
 from tests.support.real_kafka import running_kafka
 
 USER, PASSWORD = "segue", "open sesame"

@@ -24,9 +24,9 @@ from data.dataset import clean
 from data.synthetic import generate
 from data.writers import write
 from segue.demo import differences
+from segue.stack.ports import free_ports
 from segue.stack.processes import ChildProcess
 from tests.support.local import wait_until
-from tests.support.ports import free_ports
 from tests.support.postgres import running_postgres
 from tests.support.real_kafka import running_kafka
 

@@ -1,8 +1,13 @@
 """Whether a port is free, asked of the machine."""
 
 import socket
+from pathlib import Path
+
+import pytest
 
 from segue.stack.ports import free_ports, is_free
+
+OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def test_a_port_that_somebody_listens_on_is_not_free() -> None:
@@ -15,3 +20,9 @@ def test_free_ports_are_free_and_differ() -> None:
     assert len(set(ports)) == 3
     assert all(map(is_free, ports))
     assert is_free(0)
+
+
+@pytest.mark.skipif(not OUTGOING.exists(), reason="Linux says here which ports outgoing connections get")
+def test_no_outgoing_connection_can_take_a_free_port_before_its_server_has_started() -> None:
+    first, last = map(int, OUTGOING.read_text().split())
+    assert not {*free_ports(200)} & {*range(first, last + 1)}
