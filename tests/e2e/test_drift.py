@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from producers.replay import split, whole
 from segue.datasets import default_cutoff
 from segue.demo import differences
 from segue.stack.processes import ChildProcess
+from tests.support.commands import segue
 from tests.support.kafka import read
 from tests.support.local import Local, local, wait_until
 
@@ -67,7 +66,7 @@ def test_drift_is_observed_beside_the_worker_and_told_once(
         assert candidates["challenger"]["origin"] == "shadow"
         assert bool(ids) == ("proposed" in candidates)
         promoted = candidates.get("proposed", candidates["challenger"])
-        segue(run, "models", "promote", "--yes")
+        segue(run.stack.state_dir, "models", "promote", "--yes")
         assert registry.champion_version(run.postgres) == promoted["version"]
         with run.postgres.connect() as connection:
             ended = connection.execute(select(model_reigns.c.partition, model_reigns.c.model_version)).all()
@@ -89,7 +88,10 @@ def test_where_that_is_wanted_a_refit_is_put_in_force_while_the_stream_runs(
         wait_until(lambda: progress.customers_outdated(run.postgres) == 0, PATIENCE)
         assert len(differences(run.settings.database, dataset)) == 0
         champion = registry.champion_version(run.postgres)
-        found = {each["version"]: each for each in json.loads(segue(run, "models", "list", "--all", "--json"))}
+        found = {
+            each["version"]: each
+            for each in json.loads(segue(run.stack.state_dir, "models", "list", "--all", "--json"))
+        }
         assert found[champion]["metadata"]["origin"] == "refit"
 
 
@@ -115,14 +117,4 @@ def kill(observer: ChildProcess) -> None:
 
 def status(run: Local) -> Any:
     """What people see, for programs."""
-    return json.loads(segue(run, "drift", "status", "--json"))
-
-
-def segue(run: Local, *command: str) -> str:
-    """What a command prints."""
-    environment = os.environ | {"SEGUE_STATE_DIR": str(run.settings.state_dir)}
-    done = subprocess.run(
-        [sys.executable, "-m", "segue", *command], env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return json.loads(segue(run.stack.state_dir, "drift", "status", "--json"))

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +31,7 @@ from segue.replaying import session
 from segue.settings import Settings
 from segue.soak.outcome import stored
 from segue.stack.stack import Stack
+from tests.support.commands import segue
 from tests.support.local import Local, applied, local, wait_until
 
 Moves = dict[str, tuple[str, str]]
@@ -54,14 +53,14 @@ def test_activating_a_model_during_a_replay_moves_whom_compare_says_and_reconcil
         # Slow enough to be under way all the time.
         with run.in_background(dataset, second_year, "5d/s"):
             before = applied(run)
-            segue(run, "models", "activate", challenger.version)
+            segue(run.stack.state_dir, "models", "activate", challenger.version)
             assert progress.customers_outdated(run.postgres) == 0
             assert before < applied(run) < len(dataset.transactions)
         run.replay(dataset, run.replaying.resumed(dataset, second_year))
         assert registry.champion_version(run.postgres) == challenger.version
         assert moves(run) == expected_moves(run, dataset, model, challenger)
         assert differences(run.settings.database, dataset).empty
-        of_stream = json.loads(segue(run, "fit", "--from-stream", "--dry-run", "--json"))
+        of_stream = json.loads(segue(run.stack.state_dir, "fit", "--from-stream", "--dry-run", "--json"))
         assert of_stream["version"] == fit(_everybody(dataset), champion=challenger).model.version
 
 
@@ -108,15 +107,6 @@ def test_before_any_worker_has_started_the_alias_is_all_there_is_to_move(
 
 def _everybody(dataset: Dataset) -> pd.DataFrame:
     return profiles_as_of(dataset.transactions, dataset.report.last + timedelta(days=1))
-
-
-def segue(run: Local, *arguments: str) -> str:
-    """What a command prints on standard output; it must succeed."""
-    command = [sys.executable, "-m", "segue", *arguments]
-    environment = os.environ | {"SEGUE_STATE_DIR": str(run.stack.state_dir)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def _kill_in_the_middle(run: Local) -> None:

@@ -1,0 +1,72 @@
+"""The documented way to more partitions: everything is built anew beside the old, and subscribers see nothing twice."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from data import progress
+from data.database import engine
+from data.partitions import partition_of
+from segue import following
+from segue.settings import Settings
+from segue.stack.stack import Stack
+from tests.support.commands import segue
+from tests.support.local import wait_until
+
+pytestmark = pytest.mark.kafka
+
+MORE = 6
+# As docs/operations.md has it: names of their own for everything that is built beside the old.
+ANEW = {
+    "SEGUE_TRANSACTIONS_TOPIC": "segue.transactions.six",
+    "SEGUE_CHANGES_TOPIC": "segue.segment-changes.six",
+    "SEGUE_SEGMENTS_TOPIC": "segue.customer-segments.six",
+    "SEGUE_DEAD_LETTERS_TOPIC": "segue.transactions.dlq.six",
+    "SEGUE_DRIFT_TOPIC": "segue.drift.six",
+    "SEGUE_CONSUMER_GROUP": "segue-six",
+    "SEGUE_PARTITIONS": str(MORE),
+}
+History = dict[str, list[dict[str, Any]]]
+
+
+def test_what_is_built_anew_over_more_partitions_has_the_same_changes_with_the_same_ids(tmp_path: Path) -> None:
+    shop = tmp_path / "shop.csv"
+    with Stack(tmp_path, "apache") as stack:
+        segue(tmp_path, "data", "generate", str(shop), "--customers", "200", "--days", "400")
+        before = built(stack, shop, {})
+        after = built(stack, shop, ANEW | {"SEGUE_DATABASE_URL": new_database(stack)})
+    assert len(before) > 100
+    assert after == before
+    assert any(partition_of(customer, 4) != partition_of(customer, MORE) for customer in before)
+
+
+def built(stack: Stack, shop: Path, environment: dict[str, str]) -> History:
+    """The documented steps; every customer's changes, as subscribers read them."""
+    folder = stack.state_dir
+    segue(folder, "migrate", environment=environment)
+    segue(folder, "fit", str(shop), environment=environment)
+    stack.start_worker(environment)
+    segue(folder, "replay", str(shop), "--speed", "max", environment=environment)
+    segue(folder, "reconcile", str(shop), environment=environment)
+    names = {name.removeprefix("SEGUE_").lower(): value for name, value in environment.items()}
+    settings = Settings(state_dir=folder, **names)  # type: ignore[arg-type]
+    postgres = engine(settings.database)
+    wait_until(lambda: not progress.unpublished(postgres))
+    assert len(progress.partitions(postgres)) == settings.partitions
+    postgres.dispose()
+    changes: History = defaultdict(list)
+    for event in map(json.loads, following.topic(settings, follow=False)):
+        changes[event["subject"]].append({"id": event["id"], **event["data"]})
+    return changes
+
+
+def new_database(stack: Stack) -> str:
+    """The owner's URL of one more database."""
+    with psycopg.connect(stack.settings["database_url"], autocommit=True) as connection:
+        connection.execute("CREATE DATABASE six")
+    return make_url(stack.settings["database_url"]).set(database="six").render_as_string(hide_password=False)
