@@ -1,0 +1,45 @@
+"""How fast a dataset is read and its replay encoded: neither may hold a worker up.
+
+    python -m benchmarks.replay_source [FILE]
+
+Without a file a synthetic shop of two years is read. The targets are those of Online Retail II on an idle machine.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from data import synthetic
+from data.dataset import Dataset, clean, load
+
+READ_SECONDS, ENCODED_PER_SECOND = 2.5, 30_000
+
+
+def main() -> None:
+    """Run it."""
+    began = time.perf_counter()
+    dataset = load(Path(sys.argv[1])) if len(sys.argv) > 1 else clean(synthetic.generate(), "synthetic")
+    read = time.perf_counter()
+    _encode(dataset)
+    encoded = time.perf_counter()
+    count = len(dataset.transactions)
+    table = Table(title=f"{dataset.name}: {count:,} transactions")
+    for column in ("step", "measured", "target"):
+        table.add_column(column, justify="right" if table.columns else "left")
+    table.add_row("read and clean", f"{read - began:.1f} s", f"{READ_SECONDS} s")
+    table.add_row("encode", f"{count / (encoded - read):,.0f}/s", f"{ENCODED_PER_SECOND:,}/s")
+    Console().print(table)
+
+
+def _encode(dataset: Dataset) -> None:
+    encode = msgspec.json.Encoder().encode
+    for transaction in dataset.wire_transactions():
+        encode(transaction)
+
+
+if __name__ == "__main__":
+    main()
