@@ -9,14 +9,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pandas as pd
-from sqlalchemy import Connection, cast, func, literal, select
-from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy import Connection, func, select
 
-from dashboard.queries.reading import Progress, or_empty
+from dashboard.queries.reading import Progress, event_day, or_empty
 from data.frames import frame
 from data.tables import segment_changes
 
-A_MIDNIGHT = datetime(2000, 1, 1, tzinfo=UTC)
 # Said once, so that days without a change have the types of all others.
 TYPES = {"from_segment": "str", "to_segment": "str", "cause": "str", "changes": "int64", "money": "float64"}
 
@@ -27,7 +25,7 @@ def daily(connection: Connection, since: datetime | None) -> pd.DataFrame:
     Columns day, from_segment, to_segment, cause, changes, and money: the sum of the monetary values of those who moved.
     """
     c = segment_changes.c
-    day = func.date_bin(cast(literal("1 day"), INTERVAL), c.effective_at, A_MIDNIGHT).label("day")
+    day = event_day(c.effective_at).label("day")
     keys = (day, or_empty(c.from_segment), c.to_segment, c.cause)
     measures = (func.count().label("changes"), func.sum(c.monetary).label("money"))
     query = select(*keys, *measures).group_by(*keys)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, Connection, Engine, Label, case, func, literal_column, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Label, case, func, literal_column, select, text
 
 from data.tables import model_aliases, stream_progress
 from data.tables import models as model_specs
@@ -46,6 +46,8 @@ def reading(engine: Engine, timeout_ms: int = 5_000) -> Iterator[Connection]:
         connection.execute(text(f"SET LOCAL statement_timeout = {int(timeout_ms)}"))
         # A page's questions take tens of milliseconds: compiling them first would take longer than answering them.
         connection.execute(text("SET LOCAL jit = off"))
+        # The median of all customers is sorted in memory.
+        connection.execute(text("SET LOCAL work_mem = '16MB'"))
         yield connection
 
 
@@ -76,6 +78,12 @@ def progress(connection: Connection) -> Progress:
     )
     row = connection.execute(query).one()
     return Progress(*row[:5], *map(int, row[5:]))
+
+
+def event_day(moment: Column[datetime]) -> ColumnElement[datetime]:
+    """The midnight (UTC) that a moment's event day begins with; literally as the statistics of the table have it."""
+    origin: ColumnElement[datetime] = literal_column("timestamptz '2000-01-01 00:00:00+00'")
+    return func.date_bin(literal_column("interval '1 day'"), moment, origin)
 
 
 def or_empty(column: Column[str]) -> Label[str]:

@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Label, cast, func, literal, select, tuple_
-from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy import ColumnElement, Connection, Label, func, literal, select, tuple_
 
 from dashboard.flows import midnight
-from dashboard.queries.history import A_MIDNIGHT
+from dashboard.queries.reading import event_day
 from data.frames import AnySelect, frame
 from data.tables import customers
 
@@ -55,7 +54,7 @@ def _order(order: str, now: datetime) -> ColumnElement[Any]:
 
 def calendar(connection: Connection, slips: Slips) -> pd.DataFrame:
     """Slips per event day (UTC) and pair of segments: day, from_segment, to_segment, customers, worth."""
-    day = func.date_bin(cast(literal("1 day"), INTERVAL), _c.next_change_at, A_MIDNIGHT).label("day")
+    day = event_day(_c.next_change_at).label("day")
     keys = (day, _from(), _to())
     measures = (func.count().label("customers"), func.sum(NET).label("worth"))
     days = frame(connection, _those(select(*keys, *measures), slips).group_by(*keys).order_by(day))

@@ -71,6 +71,12 @@ def test_the_history_is_read_from_end_to_end_once_for_all_pages(big_url: str) ->
     assert scans == [1, 0, 0, 0]
 
 
+def test_the_history_is_added_up_on_all_processors(big_url: str) -> None:
+    st.cache_resource.clear()
+    plans = [plan for _, plan in _plans(big_url, _asked(a_page("shifts", big_url))) if "on segment_changes" in plan]
+    assert "Parallel Seq Scan on segment_changes" in plans[0], plans[0]
+
+
 def test_who_slips_soon_is_found_through_the_index_that_the_worker_fires_decay_with(big_url: str) -> None:
     asked = _asked(a_page("slipping", big_url, slip_days="1 week"))
     about_slips = [(sql, values) for sql, values in asked if "next_change_at <=" in sql]
