@@ -43,8 +43,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize(("width", "colours"), [(1280, "light"), (400, "dark")])
 def test_every_figure_is_drawn_and_the_page_fits(browser: Browser, report: Path, width: int, colours: str) -> None:
     with _open(browser, report, width, colours) as page:
         expect(page.locator("body")).to_have_attribute("data-drawn", colours)
