@@ -23,6 +23,11 @@ from segue.webhooks.schedule import Accepted, Delivery, Failed, Outcome, Refused
 _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
 #: Answers that may be different another time; so may any from 500 on.
+# What stands before a receiver, or one that has too much to do, says these of itself and of no change.
+_AWAY = {
+    *(httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS),
+    *(httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT),
+}
 _AGAIN = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.CONFLICT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS}
 _LONGEST_REST = 24 * 3600.0
 _SHORTEST_REST = 1.0
@@ -97,9 +102,9 @@ class Sender:
                 finally:
                     await response.aclose()
         except (TimeoutError, httpx.TimeoutException):
-            return Failed(f"no answer within {self._timeout:g} s")
+            return Failed(f"no answer within {self._timeout:g} s", away=True)
         except httpx.HTTPError as error:
-            return Failed(f"{_words(type(error).__name__)}{f' ({error})' if str(error) else ''}")
+            return Failed(f"{_words(type(error).__name__)}{f' ({error})' if str(error) else ''}", away=True)
         return meaning(response.status_code, response.headers, body, now)
 
 
@@ -114,7 +119,7 @@ def meaning(status: int, headers: Mapping[str, str], body: str, now: datetime) -
     if told:
         reason += f": {told[:_TOLD_LENGTH]}{'…' if len(told) > _TOLD_LENGTH else ''}"
     if status in _AGAIN or httpx.codes.is_server_error(status):
-        return Failed(reason, _rest(headers.get("retry-after"), now))
+        return Failed(reason, _rest(headers.get("retry-after"), now), away=status in _AWAY)
     return Refused(reason)
 
 

@@ -7,9 +7,9 @@ Four rules, in this order:
 2. No more than ``concurrency`` are under way at the same time.
 3. A receiver that says when to come again is left alone until then, and the attempt does not count.
 4. When more than ``concurrency`` attempts in a row have failed, whomever they were for, the receiver is taken to be
-   down: from then on it gets one attempt at a time, with growing pauses, until one succeeds. Those failures do not
-   count, however long an outage lasts: it is no change's fault. One that always fails while others arrive is still
-   given up, since every success ends the suspicion.
+   down: from then on it gets one attempt at a time, with growing pauses, until one succeeds. Where nobody answers
+   meanwhile, failures do not count, however long that lasts: it is no change's fault. One that the receiver itself
+   fails at counts always: else a few such changes, with no others beside them, would look like an outage for ever.
 
 A change that fails its last attempt, or is refused for good, is given up, and the customer's next one has its turn.
 """
@@ -64,10 +64,15 @@ class Accepted(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """It may work another time; ``after`` is how many seconds the receiver wants to be left alone, if it says so."""
+    """It may work another time.
+
+    ``after`` is how many seconds the receiver wants to be left alone, if it says so. ``away`` is whether it is the
+    receiver that was not there, rather than the change that it failed at.
+    """
 
     reason: str
     after: float | None = None
+    away: bool = False
 
 
 class Refused(NamedTuple):
@@ -151,7 +156,7 @@ class Schedule:
         if self.is_down:
             pause = self._policy.wait(self._failures - self._policy.concurrency, jitter)
             self._closed_until = max(self._closed_until, now + min(pause, LONGEST_PAUSE))
-        if isinstance(outcome, Failed) and self.is_down and self._policy.sits_out:
+        if isinstance(outcome, Failed) and outcome.away and self.is_down and self._policy.sits_out:
             self._next(customer, self._closed_until)
             return None
         if isinstance(outcome, Refused) or attempts >= self._policy.attempts:

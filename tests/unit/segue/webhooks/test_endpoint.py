@@ -91,7 +91,10 @@ def test_a_success_is_taken(status: int) -> None:
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 599])
 def test_what_may_work_another_time_is_tried_again(status: int) -> None:
-    assert isinstance(meaning(status, {}, "", NOW), Failed)
+    outcome = meaning(status, {}, "", NOW)
+    assert isinstance(outcome, Failed)
+    # The others say that it is there, and has failed at this change.
+    assert outcome.away == (status not in {409, 500, 599})
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422])
@@ -126,6 +129,7 @@ def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) ->
     for status in (429, 503):
         outcome = meaning(status, {"retry-after": header}, "", NOW)
         assert isinstance(outcome, Failed)
+        assert outcome.away
         assert outcome.after == seconds
 
 

@@ -15,6 +15,7 @@ POLICY = Policy(attempts=3, concurrency=2, first_wait=1.0, longest_wait=8.0)
 BY_DEFAULT = Policy(attempts=15, concurrency=8, first_wait=1.0, longest_wait=3600.0)
 WEEKEND = 60 * 3600.0
 YES, NO, NEVER = Accepted(), Failed("500"), Refused("400")
+AWAY = Failed("no connection", away=True)
 
 
 def change(customer: str, sequence: int) -> Delivery:
@@ -110,7 +111,7 @@ def test_one_who_is_down_gets_one_attempt_at_a_time_with_growing_pauses_until_on
         going = line.start(now)
         assert len(going) == 1 or not line.is_down
         for delivery in going:
-            line.finish(delivery, NO, now, 1.0)
+            line.finish(delivery, AWAY, now, 1.0)
     assert line.is_down
     assert gaps[:8] == [0, 0, 2, 4, 8, 16, 32, 60]
     assert set(gaps[8:]) == {LONGEST_PAUSE}
@@ -130,7 +131,7 @@ def test_an_outage_spreads_over_everyone_who_waits() -> None:
         assert now is not None
         for delivery in line.start(max(now, 0.0)):
             tried[delivery.customer_id] += 1
-            assert line.finish(delivery, NO, now, 1.0) is None
+            assert line.finish(delivery, AWAY, now, 1.0) is None
     assert set(tried.values()) == {1}
 
 
@@ -140,7 +141,7 @@ def test_a_weekend_without_the_receiver_gives_up_nothing_however_few_wait(custom
     line = schedule(*((name, 1) for name in names), policy=BY_DEFAULT)
     while (now := line.next_start()) is not None and now < WEEKEND:
         for delivery in line.start(max(now, 0.0)):
-            assert line.finish(delivery, NO, max(now, 0.0), 1.0) is None
+            assert line.finish(delivery, AWAY, max(now, 0.0), 1.0) is None
     arrived = []
     now = line.next_start() or 0.0
     assert now < WEEKEND + LONGEST_PAUSE, "that it is back is seen soon"
@@ -152,6 +153,18 @@ def test_a_weekend_without_the_receiver_gives_up_nothing_however_few_wait(custom
             assert settled.dead is None
             arrived.append(delivery.customer_id)
     assert sorted(arrived) == names
+
+
+@pytest.mark.parametrize("customers", [1, 20])
+def test_changes_that_the_receiver_always_fails_at_are_given_up_though_nothing_else_arrives(customers: int) -> None:
+    names = [f"{number:02}" for number in range(customers)]
+    line = schedule(*((name, 1) for name in names), policy=BY_DEFAULT)
+    given_up = []
+    while (now := line.next_start()) is not None:
+        for delivery in line.start(max(now, 0.0)):
+            settled = line.finish(delivery, NO, max(now, 0.0), 1.0)
+            given_up += [] if settled is None else [settled]
+    assert given_up == [(BY_DEFAULT.attempts, "500")] * customers
 
 
 @pytest.mark.parametrize("seconds_between_others", [1.0, 600.0, 7_200.0])
