@@ -2,7 +2,8 @@
 
     python -m benchmarks.replay_source [FILE]
 
-Without a file a synthetic shop of two years is read. The targets are those of Online Retail II on an idle machine.
+Without a file the downloaded dataset is read if there is one, otherwise synthetic data. The targets are those of Online
+Retail II on an idle machine.
 """
 
 import sys
@@ -13,8 +14,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from data import synthetic
-from data.dataset import Dataset, clean, load
+from data.dataset import Dataset
+from segue.datasets import choose
+from segue.settings import Settings
 
 READ_SECONDS, ENCODED_PER_SECOND = 2.5, 30_000
 
@@ -22,7 +24,7 @@ READ_SECONDS, ENCODED_PER_SECOND = 2.5, 30_000
 def main() -> None:
     """Run it."""
     began = time.perf_counter()
-    dataset = load(Path(sys.argv[1])) if len(sys.argv) > 1 else clean(synthetic.generate(), "synthetic")
+    dataset = choose(Path(sys.argv[1]) if len(sys.argv) > 1 else None, Settings().datasets_dir).dataset
     read = time.perf_counter()
     _encode(dataset)
     encoded = time.perf_counter()

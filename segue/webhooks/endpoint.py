@@ -22,13 +22,13 @@ from segue.webhooks.schedule import Accepted, Delivery, Failed, Outcome, Refused
 
 _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
-#: Answers that may be different another time; so may any from 500 on.
 # What stands before a receiver, or one that has too much to do, says these of itself and of no change.
 _AWAY = {
     *(httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS),
     *(httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT),
 }
-_AGAIN = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.CONFLICT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS}
+#: Answers that may be different another time; so may any from 500 on.
+_AGAIN = {*_AWAY, httpx.codes.CONFLICT}
 _LONGEST_REST = 24 * 3600.0
 _SHORTEST_REST = 1.0
 # Of an answer's body: so much is read, so much is told.

@@ -4,11 +4,10 @@ import io
 import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import socket
 
 import openpyxl
 import pandas as pd
@@ -17,6 +16,7 @@ import pytest
 from data import dataset, readers, synthetic
 from data.cells import DataError
 from data.fetch import CACHE_NAME, ONLINE_RETAIL_II, fetch, totals
+from segue.stack.ports import free_ports
 from tests.support.retail import REAL
 
 RAW = synthetic.generate(customers=40, days=500, seed=5)
@@ -108,12 +108,6 @@ def xlsx() -> bytes:
     return buffer.getvalue()
 
 
-def closed_port() -> int:
-    with closing(socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 def assert_same(path: Path) -> None:
     fetched, made = dataset.load(path), dataset.clean(RAW, path.name)
     pd.testing.assert_frame_equal(fetched.lines, made.lines)
@@ -181,7 +175,7 @@ def test_a_download_that_keeps_breaking_off_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_host_that_is_away_is_named_with_the_way_out(tmp_path: Path) -> None:
-    port = closed_port()
+    [port] = free_ports(1)
     message = refusal(f"http://127.0.0.1:{port}{PATH}", tmp_path)
     assert message.startswith(f"can't reach 127.0.0.1:{port} (")
     assert message.endswith("check the network or use --from FILE")
