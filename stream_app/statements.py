@@ -16,6 +16,13 @@ _PROGRESS_COLUMNS = """partition, log_id, next_offset, epoch, event_time, model_
 
 PROGRESS = f"SELECT {_PROGRESS_COLUMNS} FROM stream_progress WHERE partition = %(partition)s"
 
+# Connections of one partition have one name. Those of other users can't be ended, nor is it seen what they are called.
+END_PREDECESSORS = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user
+  AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
+"""
+
 CLAIM = f"""
 WITH champion AS (SELECT version FROM model_aliases WHERE alias = 'champion')
 INSERT INTO stream_progress AS progress (partition, log_id, next_offset, epoch, owner, model_version)

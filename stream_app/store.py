@@ -23,10 +23,13 @@ from stream_app.columns import LONG_AGO, Profiles, SegmentNames
 from stream_app.decode import Batch, DeadLetter
 from stream_app.step import LedgerContent, LedgerKey, Progress, Step, Stored
 
+#: How connections of workers to Postgres begin their name; the number of the partition that they are for follows.
+APPLICATION = "segue-worker"
+
 _SESSION: dict[str, Any] = {
-    # Both free a stopped worker's locks: nothing here thinks for seconds between two statements, and one that stops in
-    # the middle of sending them is not idle. The longest transactions take seconds, too.
-    "options": "-c idle_in_transaction_session_timeout=5s -c transaction_timeout=30s -c application_name=segue-worker",
+    # For a worker that stands still and whose partition nobody takes over, who would end its transaction at once. (No
+    # timeout of idle transactions would: the flush that psycopg sends after a pipeline's end disarms it.)
+    "options": "-c transaction_timeout=2min",
     # A server that is gone without a word is found out, also by who waits for its answer.
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,
@@ -61,7 +64,10 @@ class PartitionStore:
     async def open(self) -> None:
         """Connect, or connect again."""
         await self.close()
-        self._connection = await AsyncConnection.connect(self._database_url, prepare_threshold=2, **_SESSION)
+        name = f"{APPLICATION} {self._partition}"
+        self._connection = await AsyncConnection.connect(
+            self._database_url, prepare_threshold=2, application_name=name, **_SESSION
+        )
         self._open = True
         register(self._connection)
         self._cursor = self._connection.cursor(binary=True)
@@ -75,9 +81,12 @@ class PartitionStore:
     async def claim(self, log_id: str, owner: str) -> Progress:
         """Take the partition over: whoever held it before can't write any more.
 
+        Its connections are ended, so that nobody waits for the locks of a worker that stands still in a transaction.
         A partition of a log that is new here is read from its beginning; what was learnt from earlier logs stays.
         The first model of a partition is the champion of the moment; later ones come by the log.
         """
+        async with self._connection.transaction():
+            await self._connection.execute(sql.END_PREDECESSORS)
         claim = {"partition": self._partition, "log_id": log_id, "owner": owner}
         return await self._progress(sql.CLAIM, claim)
 

@@ -11,6 +11,7 @@ import psycopg
 
 from segue.stack.apache.broker import ApacheBroker
 from segue.stack.stack import Stack
+from stream_app.store import APPLICATION
 
 Fault = Callable[[Stack, random.Random], None]
 
@@ -19,7 +20,7 @@ _CUT_SECONDS = 3.0
 _MINUTE = 60.0
 _CUT = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-WHERE application_name = 'segue-worker' AND (state <> 'idle' OR %s)
+WHERE application_name ^@ %s AND (state <> 'idle' OR %s)
 """
 
 
@@ -148,7 +149,7 @@ def _pause(pid: int, seconds: float) -> None:
 
 
 def _cut(connection: psycopg.Connection[tuple[int]], idle_too: bool) -> bool:
-    row = connection.execute(_CUT, [idle_too]).fetchone()
+    row = connection.execute(_CUT, [APPLICATION, idle_too]).fetchone()
     return idle_too or (row is not None and row[0] > 0)
 
 

@@ -170,7 +170,7 @@ def test_every_dead_letter_can_be_shown_whatever_it_holds(poisoned: Poisoned, mo
 
 
 def test_the_worker_has_no_more_rights_than_it_needs(poisoned: Poisoned) -> None:
-    query = text("SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name = 'segue-worker'")
+    query = text("SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name ^@ 'segue-worker'")
     with poisoned.run.postgres.connect() as connection:
         assert connection.execute(query).scalars().all() == ["segue_worker_login"]
 

@@ -45,9 +45,18 @@ class Parts:
         assert not replay.is_alive()
 
 
+def owner(run: Running, partition: int) -> int:
+    """Process id of the worker that holds a partition."""
+    return _owners(run)[partition]
+
+
 def owners(run: Running) -> set[int]:
     """Process ids of the workers that hold partitions."""
-    return {int(row.owner.rsplit(":", 1)[1]) for row in progress.partitions(run.replaying.postgres)}
+    return set(_owners(run).values())
+
+
+def _owners(run: Running) -> dict[int, int]:
+    return {row.partition: int(row.owner.rsplit(":", 1)[1]) for row in progress.partitions(run.replaying.postgres)}
 
 
 def assert_right_so_far(parts: Parts, expected: Outcome) -> None:

@@ -7,6 +7,8 @@ import os
 import random
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
 
 import psycopg
 import pytest
@@ -18,7 +20,7 @@ from segue.soak.faults import FAULTS, LONG_FAULTS
 from segue.soak.outcome import Outcome
 from segue.soak.storm import Gate, running, strike, wait_until
 from segue.stack.stack import Stack
-from tests.support.parts import Parts, assert_right_so_far, owners
+from tests.support.parts import Parts, assert_right_so_far, owner, owners
 
 pytestmark = [
     pytest.mark.kafka,
@@ -49,14 +51,12 @@ def test_the_stream_goes_on_by_itself_and_is_right(parts: Parts, expected: Outco
     assert_right_so_far(parts, expected)
 
 
-def test_a_worker_that_stands_still_loses_its_partitions_and_writes_nothing_when_it_goes_on(
+def test_a_worker_that_stands_still_in_a_transaction_loses_its_partitions_and_writes_nothing_when_it_goes_on(
     parts: Parts, expected: Outcome
 ) -> None:
-    gate = Gate()
-    replay = parts.next(gate, PARTS)
-    victim = parts.run.stack.workers[0].pid
-    wait_until(lambda: victim in owners(parts.run), "before the worker stands still")
-    os.kill(victim, signal.SIGSTOP)
+    with _waiting_to_write(parts) as (gate, replay, waiting):
+        victim = owner(parts.run, min(waiting))
+        os.kill(victim, signal.SIGSTOP)
     try:
         wait_until(lambda: victim not in owners(parts.run), "while the worker stands still", 20)
         taken_over = progress.partitions(parts.run.replaying.postgres)
@@ -94,27 +94,32 @@ def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(pa
 
 
 def test_connections_cut_in_the_middle_of_transactions_leave_nothing_half_done(parts: Parts, expected: Outcome) -> None:
-    gate, size = Gate(), len(parts.dataset.transactions) // PARTS
-    with psycopg.connect(parts.run.settings.database) as holding:
-        holding.execute("LOCK TABLE segment_changes IN SHARE MODE")
-        gate.open(float("inf"))
-        replay = parts.replay(parts.reached + size, gate)
-        wait_until(lambda: _cut_those_who_wait(parts.run.settings.database) > 0, "until a worker waits to write")
-        holding.rollback()
+    with _waiting_to_write(parts) as (gate, replay, waiting), psycopg.connect(parts.run.settings.database) as cutting:
+        cutting.execute("SELECT pg_terminate_backend(unnest(%s::int[]))", [list(waiting.values())])
     parts.finish(gate, replay)
     assert_right_so_far(parts, expected)
 
 
-def _cut_those_who_wait(database: str) -> int:
-    """Cut the connections of workers that are in the middle of a transaction and wait for a lock."""
+@contextmanager
+def _waiting_to_write(parts: Parts) -> Iterator[tuple[Gate, Thread, dict[int, int]]]:
+    """The next part under way, and some partitions' workers in the middle of a transaction until this ends.
+
+    Partitions come with the server's processes that work for them.
+    """
+    gate, size = Gate(), len(parts.dataset.transactions) // PARTS
     query = (
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-        "WHERE application_name = 'segue-worker' AND wait_event_type = 'Lock' AND xact_start IS NOT NULL"
+        "SELECT split_part(application_name, ' ', 2)::int, pid FROM pg_stat_activity "
+        "WHERE application_name ^@ 'segue-worker' AND wait_event_type = 'Lock' AND xact_start IS NOT NULL"
     )
-    with psycopg.connect(database, autocommit=True) as connection:
-        row = connection.execute(query).fetchone()
-    assert row is not None
-    return int(row[0])
+    database = parts.run.settings.database
+    with psycopg.connect(database) as holding, psycopg.connect(database, autocommit=True) as watching:
+        looking = watching.cursor()
+        holding.execute("LOCK TABLE segment_changes IN SHARE MODE")
+        gate.open(float("inf"))
+        replay = parts.replay(parts.reached + size, gate)
+        wait_until(lambda: looking.execute(query).rowcount > 0, "until a worker waits to write")
+        yield gate, replay, dict(looking.fetchall())
+        holding.rollback()
 
 
 def test_in_the_end_everything_is_as_without_any_fault(parts: Parts, expected: Outcome) -> None:

@@ -4,17 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 import pytest
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from sqlalchemy import func, select
 
 from data import registry
 from data.database import engine, migrate
 from data.tables import customers, model_reigns, segment_changes, stream_progress, transactions
 from data.wire import ModelActivation, Tick, Transaction
+from stream_app import statements
 from stream_app.arrays import moments, register
 from stream_app.changes import change_rows
 from stream_app.columns import LONG_AGO
@@ -92,6 +94,9 @@ def test_a_zombie_writes_nothing(database: str) -> None:
         other = await PartitionStore.connect(database, 0)
         await other.claim("log", "successor")
         await other.close()
+        with pytest.raises(OperationalError):
+            await apply(store, mine, batch(transaction(1, 0)))
+        await store.open()
         with pytest.raises(FencedError):
             await apply(store, mine, batch(transaction(1, 0)))
         with pytest.raises(FencedError):
@@ -99,6 +104,38 @@ def test_a_zombie_writes_nothing(database: str) -> None:
 
     with_store(database, work)
     assert set(counts(database).values()) == {0}
+
+
+@pytest.mark.parametrize("last", [statements.ADVANCE, "COMMIT"], ids=["halfway", "before its commit"])
+def test_a_worker_that_stands_still_in_a_transaction_does_not_hold_its_successor_up(
+    database: str, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    standing = asyncio.Event()
+    execute = AsyncCursor.execute
+
+    async def stand_still(*_: object) -> None:
+        standing.set()
+        await asyncio.Event().wait()
+
+    async def up_to_the_last(cursor: AsyncCursor[Any], query: Any, *arguments: Any) -> AsyncCursor[Any]:
+        if query == last:
+            await stand_still()
+        return await execute(cursor, query, *arguments)
+
+    async def work(store: PartitionStore) -> None:
+        mine, successor = await store.claim("log", "me"), await PartitionStore.connect(database, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(AsyncCursor, "execute", up_to_the_last)
+            patch.setattr(AsyncConnection, "commit", stand_still)
+            standing_still = asyncio.create_task(apply(store, mine, batch(transaction(1, 0))))
+            await standing.wait()
+        async with asyncio.timeout(5):
+            await apply(successor, await successor.claim("log", "successor"), batch(transaction(1, 0)))
+        standing_still.cancel()
+        await successor.close()
+
+    with_store(database, work)
+    assert counts(database) == {"customers": 1, "transactions": 1, "segment_changes": 1}
 
 
 def test_a_batch_that_does_not_follow_the_last_one_writes_nothing(database: str) -> None:
