@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from data.brokers import Brokers
+
+log = structlog.get_logger(__name__)
 
 _TIMEOUT = 10.0
 # What brokers say that have no such request: the embedded one can neither create topics nor tell their ids.
@@ -93,12 +96,27 @@ class Log:
 
 
 def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) -> bool:
-    """Whether a partition has no records from ``start`` up to ``stop``, where there is one; asks the broker afresh."""
-    consumer = Consumer({**brokers.config, "group.id": "segue-log-reader", "auto.offset.reset": "earliest"})
+    """Whether a partition has no records from ``start`` up to ``stop``; asks the broker afresh.
+
+    Marks of transactions are none, nor is what was given up with one; what may yet be committed is. False if the broker
+    does not answer.
+    """
+    own = {"group.id": "segue-log-reader", "auto.offset.reset": "earliest", "enable.partition.eof": True}
+    consumer = Consumer({**brokers.config, **own})
     try:
-        consumer.assign([TopicPartition(topic, partition, start)])
+        place = TopicPartition(topic, partition, start)
+        consumer.assign([place])
         message = consumer.poll(_TIMEOUT)
-        return message is not None and message.error() is None and message.offset() == stop
+        offset = None if message is None else message.offset()
+        if message is None or offset is None:
+            return False
+        error = message.error()
+        found = offset >= stop and (error is None or error.code() == KafkaError._PARTITION_EOF)
+        if found and (begins := consumer.get_watermark_offsets(place, timeout=_TIMEOUT)[0]) > start:
+            log.error("records were deleted before they were read", partition=partition, start=start, stop=begins)
+        return found
+    except KafkaException:
+        return False
     finally:
         consumer.close()
 

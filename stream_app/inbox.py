@@ -57,6 +57,12 @@ class Inbox:
                 self._room.clear()
         return None
 
+    def skip(self, offset: int) -> None:
+        """Expect what comes at an offset next, since there is nothing before it."""
+        self._batches.append(Batch(self.position, offset))
+        self.position = offset
+        self._arrived.set()
+
     async def has_room(self) -> None:
         """Wait until it makes sense to offer more."""
         await self._room.wait()

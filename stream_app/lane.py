@@ -73,6 +73,7 @@ class Lane:
         self._store = PartitionStore(shared.database_url, partition)
         self._inbox = Inbox(shared.currency, shared.batch_size)
         self._stopped = asyncio.Event()
+        self._holds = False
         self.claimed = asyncio.Event()
         self._progress: Progress
         self._model: SegmentModel
@@ -107,7 +108,7 @@ class Lane:
         """
         if self._inbox.position != missing:
             return False
-        self._inbox.position = offset
+        self._inbox.skip(offset)
         return True
 
     async def has_room(self) -> None:
@@ -159,6 +160,7 @@ class Lane:
         except FencedError as error:
             self._log.warning("fenced", reason=str(error))
             self._metrics.fenced(self._partition)
+            self._holds = False
             self.claimed.clear()
             await self._end_relay()
             await self._nap(self._shared.stand_back_seconds)
@@ -174,12 +176,12 @@ class Lane:
     async def _take_up(self) -> None:
         """Claim the partition, or see where it stands if it is ours, and go on from there."""
         await self._store.open()
-        if self.claimed.is_set():
+        if self._holds:
             self._progress = await self._store.progress(self._progress)
         else:
-            # A relay publishes under the claim that it was made for.
-            await self._end_relay()
             self._progress = await self._store.claim(self._shared.log_id, self._shared.owner)
+            # What goes wrong from here on is no reason to claim it again, away from who may have done so since.
+            self._holds = True
             self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
         self._personas |= await self._store.personas()
         await self._use_model(self._progress.model_version)

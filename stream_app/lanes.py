@@ -83,9 +83,8 @@ class Lanes:
             return
         gap = (missing, records[0].offset)
         asked_before = self._asked.get(partition) == gap
-        if asked_before and await asyncio.to_thread(self._shared.is_gap, partition.partition, *gap):
+        if asked_before and await self._is_gap(partition, gap):
             if lane.skip(*gap):
-                log.warning("offsets missing in the log", partition=partition.partition, expected=gap[0], found=gap[1])
                 lane.offer(records)
             return
         self._asked[partition] = gap
@@ -95,6 +94,7 @@ class Lanes:
         """Look for ever whether what has been fetched arrives; where it does not, ask for it more and more rarely.
 
         What never arrives may not be there: transactions leave marks in the log that are fetched and not delivered.
+        Nobody would come behind the last ones to show that, and the partition would seem to be behind for ever.
         """
         waits: dict[TP, tuple[tuple[int, int], int]] = {}
         while True:
@@ -107,7 +107,14 @@ class Lanes:
                 if partition in waits and waits[partition][0] == standing:
                     looks = waits[partition][1] + 1
                 waits[partition] = (standing, looks)
-                if looks and looks & (looks - 1) == 0:
+                if not looks or looks & (looks - 1):
+                    continue
+                gap = await self._is_gap(partition, standing)
+                if self._lanes.get(partition, (None,))[0] is not lane:
+                    continue
+                if gap:
+                    lane.skip(*standing)
+                else:
                     await self._read_again(partition, lane.position)
 
     async def release(self) -> None:
@@ -122,6 +129,13 @@ class Lanes:
             for task in late:
                 task.cancel()
         await asyncio.gather(*(lane.close() for lane, _ in held))
+
+    async def _is_gap(self, partition: TP, gap: tuple[int, int]) -> bool:
+        """Whether the log has nothing from one offset up to another one."""
+        nothing = await asyncio.to_thread(self._shared.is_gap, partition.partition, *gap)
+        if nothing:
+            log.info("no records", partition=partition.partition, start=gap[0], stop=gap[1])
+        return nothing
 
     async def _read_again(self, partition: TP, offset: int) -> None:
         log.warning("reading again", partition=partition.partition, offset=offset)

@@ -16,7 +16,7 @@ _PROGRESS_COLUMNS = """partition, log_id, next_offset, epoch, event_time, model_
 
 PROGRESS = f"SELECT {_PROGRESS_COLUMNS} FROM stream_progress WHERE partition = %(partition)s"
 
-# Connections of one partition have one name. Those of other users can't be ended, nor is it seen what they are called.
+# Connections of one partition have one name; those of other users can't be ended.
 END_PREDECESSORS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = current_user

@@ -1,0 +1,88 @@
+"""A shop that writes in transactions of Kafka: what it committed counts, and nothing of them stays behind."""
+
+from collections.abc import Iterator
+
+import httpx
+import msgspec
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from sqlalchemy import select
+from structlog.testing import capture_logs
+
+from data import progress
+from data.log import Log, create_topics, is_gap
+from data.tables import transactions
+from data.wire import Transaction
+from segue.stack.ports import free_ports
+from tests.support.local import Local, local, wait_until
+from tests.support.stored import a_model
+from tests.unit.stream_app.test_processor import transaction
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return free_ports(1)[0]
+
+
+@pytest.fixture(scope="module")
+def run(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    with local(tmp_path_factory.mktemp("shop"), a_model(), {"SEGUE_WEB_PORT": str(port)}, "apache") as run:
+        yield run
+
+
+def test_what_was_committed_counts_and_the_marks_behind_it_are_no_lag(run: Local, port: int) -> None:
+    shop = a_producer(run)
+    for number, kept in enumerate([True, False, True, True, False, False]):
+        shop.begin_transaction()
+        send(shop, run, [transaction(number, number, customer=customer) for customer in "abcdef"])
+        if kept:
+            shop.commit_transaction()
+        else:
+            shop.flush()
+            shop.abort_transaction()
+    # Aborting does not wait for the marks to be written; who begins anew under that name does.
+    a_producer(run)
+    source = Log(run.settings.brokers, run.settings.transactions_topic)
+    ends = dict(enumerate(source.ends(run.settings.partitions)))
+    source.close()
+    wait_until(lambda: progress.done(run.postgres, run.replaying.identity.log_id) == ends)
+    with run.postgres.connect() as connection:
+        stored = connection.execute(select(transactions.c.transaction_id, transactions.c.customer_id)).all()
+    assert sorted(stored) == sorted((f"T{number}", customer) for number in (0, 2, 3) for customer in "abcdef")
+    wait_until(lambda: readiness(port) == (True, [0, 0, 0, 0]))
+
+
+def test_records_that_are_there_are_no_gap_and_deleted_ones_are_one_that_is_told(run: Local) -> None:
+    brokers, place = run.settings.brokers, TopicPartition("deleted", 0, 3)
+    create_topics(brokers, {place.topic: {}}, 1)
+    producer = Producer(brokers.config)
+    for value in (b"0", b"1", b"2", b"3"):
+        producer.produce(place.topic, value)
+    producer.flush()
+    assert not is_gap(brokers, place.topic, 0, 0, 3)
+    assert is_gap(brokers, place.topic, 0, 4, 4)
+    admin = AdminClient(brokers.config)
+    [deleted] = admin.delete_records([place]).values()
+    deleted.result()
+    with capture_logs() as said:
+        assert is_gap(brokers, place.topic, 0, 0, 3)
+    assert [(line["log_level"], line["start"], line["stop"]) for line in said] == [("error", 0, 3)]
+
+
+def a_producer(run: Local) -> Producer:
+    shop = Producer({**run.settings.brokers.config, "transactional.id": "shop", "partitioner": "murmur2_random"})
+    shop.init_transactions()
+    return shop
+
+
+def readiness(port: int) -> tuple[bool, list[int]]:
+    ready = httpx.get(f"http://127.0.0.1:{port}/readyz").json()
+    return ready["ready"], [standing["lag_records"] for standing in ready["partitions"].values()]
+
+
+def send(producer: Producer, run: Local, messages: list[Transaction]) -> None:
+    for message in messages:
+        producer.produce(run.settings.transactions_topic, msgspec.json.encode(message), message.customer_id)
