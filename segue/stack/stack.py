@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Literal, Self
 
@@ -65,6 +65,7 @@ class Stack:
         self._children: list[ChildProcess] = []
         self._restarts: dict[str, Restart] = {}
         self._stopping = Event()
+        self._writing = Lock()
         self._watcher: Thread | None = None
 
     def __enter__(self) -> Self:
@@ -185,7 +186,7 @@ class Stack:
             if self.broker.died and not self._revived(say):
                 signal.raise_signal(signal.SIGINT)
                 return
-            for child in self._children:
+            for child in list(self._children):
                 self._look_after(child, say)
 
     def _look_after(self, child: ChildProcess, say: Callable[[str], None]) -> None:
@@ -230,9 +231,11 @@ class Stack:
             "processes": {child.name: child.pid for child in self._children},
         }
         draft = self.state_dir / f"{STACK_FILE}.part"
-        draft.write_text(json.dumps(content, indent=2))
-        draft.chmod(0o600)
-        draft.replace(self.state_dir / STACK_FILE)
+        # Whoever watches writes it, too.
+        with self._writing:
+            draft.write_text(json.dumps(content, indent=2))
+            draft.chmod(0o600)
+            draft.replace(self.state_dir / STACK_FILE)
 
 
 def clear(state_dir: Path) -> None:

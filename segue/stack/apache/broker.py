@@ -20,7 +20,7 @@ _JVM = [
     "-XX:TieredStopAtLevel=1",
     f"-Dlog4j2.configurationFile={_LOG_CONFIGURATION}",
 ]
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
 
