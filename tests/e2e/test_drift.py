@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from jsonschema import Draft202012Validator
 from sqlalchemy import func, select
 
@@ -27,9 +28,10 @@ from tests.support.kafka import read
 from tests.support.local import Local, local, wait_until
 
 # An observer takes what processor time others leave.
-PATIENCE = 240
+PATIENCE = 500
 
 
+@pytest.mark.timeout(1_500)
 def test_drift_is_observed_beside_the_worker_and_told_once(
     dataset: Dataset, model: SegmentModel, tmp_path: Path
 ) -> None:

@@ -115,6 +115,7 @@ def test_transactions_go_in_and_changes_come_out(
         assert worker.exit_code is None, log_file.read_text()
         wait_for_worker(replaying)
         replaying.run(shop, whole(shop), Speed.parse("max"), lambda _: None)
+        wait_until(lambda: not progress.unpublished(replaying.postgres))
         totals = progress.totals(replaying.postgres)
     assert totals.transactions == len(shop.transactions)
     changes = [msgspec.json.decode(event)["data"]["cause"] for event in following.topic(settings, follow=False)]

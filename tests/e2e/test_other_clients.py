@@ -72,7 +72,8 @@ class Lines:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        self.lines.extend(iter(self._process.stdout.readline, ""))
+        # What is killed in the middle of a line leaves half of one.
+        self.lines.extend(line for line in iter(self._process.stdout.readline, "") if line.endswith("\n"))
 
     def __enter__(self) -> "Lines":
         return self

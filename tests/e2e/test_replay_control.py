@@ -24,7 +24,7 @@ def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_
     with local(tmp_path, model) as run, run.in_background(dataset, whole(dataset), "20d/s"):
         wait_until(lambda: applied(run) > 500)
 
-        assert "paused at" in _control("pause")
+        assert "paused at" in _control(run, "pause")
         held = _replay(run)
         # What was on its way arrives; then nothing does.
         wait_until(lambda: applied(run) == held.sent)
@@ -36,18 +36,18 @@ def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_
         assert "replay: " in _status()
         assert " paused at " in _status()
 
-        assert "running at" in _control("resume")
+        assert "running at" in _control(run, "resume")
         wait_until(lambda: applied(run) > held.sent)
         # It went on from where it stood: at 20 days a second it can't be years ahead.
         assert (_replay(run).event_time - held.event_time).days < 365
 
-        assert "40d/s" in _control("speed", "40d/s")
-        _control("pause")
-        assert "running at" in _control("resume")
-        assert "max" in _control("speed", "max")
+        assert "40d/s" in _control(run, "speed", "40d/s")
+        _control(run, "pause")
+        assert "running at" in _control(run, "resume")
+        assert "max" in _control(run, "speed", "max")
         wait_until(lambda: _replay(run).state == "finished", 120)
         assert _replay(run).sent == len(dataset.transactions)
-        assert "no replay is running here" in _control("pause")
+        assert "no replay is running here" in _control(run, "pause")
         assert stored(run.postgres) == undisturbed.rows
         totals = progress.totals(run.postgres)
         assert (totals.duplicates, totals.late) == (0, 0)
@@ -63,9 +63,11 @@ def _hear_twice(run: Local) -> None:
         wait_until(lambda heard=heard: _replay(run).heartbeat_at > heard)  # type: ignore[misc]
 
 
-def _control(*arguments: str) -> str:
+def _control(run: Local, *arguments: str) -> str:
+    """What a command says, and how the replay is once it has obeyed, which may be after the command's patience."""
     result = CliRunner().invoke(app, ["control", *arguments])
-    return result.output + str(result.exception or "")
+    wait_until(lambda: replay_control.obeys(_replay(run)))
+    return result.output + str(result.exception or "") + _status()
 
 
 def _status() -> str:

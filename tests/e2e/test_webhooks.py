@@ -164,7 +164,7 @@ def _troubled(event: dict[str, Any], attempt: int) -> Answer:
 def test_through_errors_timeouts_refused_connections_and_kills_nothing_is_lost_and_every_customer_is_in_order(
     run: Local, dataset: Dataset, receiver: Receiver, tmp_path: Path
 ) -> None:
-    receiver.answer, receiver.patience = _troubled, 0.8 * TIMEOUT
+    receiver.answer, receiver.patience = _troubled, 0.4 * TIMEOUT
     environment = environment_of(
         run, receiver, "storm", webhook_where="cause = decay or monetary > 100", webhook_timeout=TIMEOUT
     )

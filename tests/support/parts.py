@@ -41,7 +41,7 @@ class Parts:
     def finish(self, gate: Gate, replay: Thread) -> None:
         """Let a replay come to its end."""
         gate.open(float("inf"))
-        replay.join(60)
+        replay.join(180)
         assert not replay.is_alive()
 
 

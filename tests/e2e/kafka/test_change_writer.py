@@ -70,6 +70,9 @@ def test_who_opens_the_way_later_shuts_out_who_had_it_before(settings: Settings)
     assert found is not None
     assert found.customer_id == change(0).customer_id
     after.write([change(1)], PERSONAS)
+    found = last(settings)
+    assert found is not None
+    assert found.customer_id == change(1).customer_id
     assert published(settings) == [(change(n).customer_id, 1) for n in range(2)]
 
 

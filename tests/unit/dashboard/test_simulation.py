@@ -40,7 +40,7 @@ def standings(draw: st.DrawFn) -> Standing:
 
 
 @given(models(), standings())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_waiting_moves_somebody_on_the_days_on_which_scikit_learn_says_so(model: SegmentModel, who: Standing) -> None:
     days = np.arange(who.recency_days(NOW), who.recency_days(NOW) + 1_200)
     points = np.column_stack([days, np.full(len(days), who.frequency), np.full(len(days), float(who.monetary))])
@@ -54,7 +54,7 @@ def test_waiting_moves_somebody_on_the_days_on_which_scikit_learn_says_so(model:
 
 
 @given(models(), standings(), MONEY, st.integers(0, 800))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_simulated_purchase_does_what_the_stream_does(
     model: SegmentModel, who: Standing, amount: Decimal, days: int
 ) -> None:
@@ -110,7 +110,7 @@ def test_somebody_in_the_last_segment_never_moves_by_time_alone() -> None:
 
 
 @given(models(), standings(), MONEY, st.integers(0, 400))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_before_the_purchase_both_futures_are_one(
     model: SegmentModel, who: Standing, amount: Decimal, days: int
 ) -> None:

@@ -121,7 +121,7 @@ def test_the_total_may_be_nothing_either_way() -> None:
 
 
 @given(st.permutations(range(8)), st.data())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_what_becomes_of_an_invoice_does_not_depend_on_the_order_of_others(
     order: list[int], draw: st.DataObject
 ) -> None:

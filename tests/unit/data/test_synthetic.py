@@ -59,7 +59,7 @@ def test_only_known_kinds_of_file_are_written_and_a_folder_that_is_not_there_is_
 
 
 @given(st.integers(1, 12), st.integers(7, 800), st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_shop_of_any_size_is_clean_and_has_every_customer(customers: int, days: int, seed: int) -> None:
     source = synthetic.generate(customers=customers, days=days, seed=seed)
     report = dataset.clean(source, "synthetic").report

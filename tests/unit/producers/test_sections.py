@@ -9,7 +9,7 @@ from tests.support.retail import retail
 
 
 @given(st.integers(-5, 760))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_split_is_a_partition_of_transactions_and_of_event_time(days: int) -> None:
     everything = whole(retail())
     at = everything.event_start + days * MICROS_PER_DAY

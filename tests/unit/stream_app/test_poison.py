@@ -48,7 +48,7 @@ def values(draw: st.DrawFn) -> bytes | None:
 @given(st.lists(st.tuples(keys, values()), max_size=20))
 @example([(b"c", msgspec.json.encode(FIELDS | {"currency": "\x00\ud7ff"}))])
 @example([(b"c", msgspec.json.encode(FIELDS)[:-1] + b',"more":' + b"[" * 50_000 + b"]" * 50_000 + b"}")])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_a_record_holds_it_is_taken_or_set_aside_with_a_reason_that_can_be_stored(
     contents: list[tuple[bytes | None, bytes | None]],
 ) -> None:
@@ -111,7 +111,7 @@ def extreme_models(draw: st.DrawFn) -> SegmentModel:
 
 
 @given(streams(models=True), st.lists(extreme_models(), max_size=2), segment_models())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_model_and_no_moment_make_the_processor_raise(
     messages: list[Message], absurd: list[SegmentModel], first: SegmentModel
 ) -> None:

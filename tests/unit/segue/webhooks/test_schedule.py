@@ -289,4 +289,4 @@ class Receiver(RuleBasedStateMachine):
 
 
 TestAnyReceiver = Receiver.TestCase
-TestAnyReceiver.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestAnyReceiver.settings = settings(max_examples=200, stateful_step_count=40)
