@@ -238,9 +238,7 @@ def test_those_who_slip_out_of_one_segment_are_those_in_postgres_and_in_the_file
         expect(page.locator(f"[data-slips='{number}']")).to_be_visible(timeout=PATIENCE)
         expect(page.locator("[data-worth]")).to_have_attribute("data-worth", f"{sum(expected.values()):.0f}")
         # The button stands before the table: when nobody else is in this, that is the new one.
-        expect(page.locator(".sg-slips tbody tr").filter(has_not_text=_name(segment))).to_have_count(
-            0, timeout=PATIENCE
-        )
+        expect(page.locator(".sg-slips tbody tr").filter(has_not_text=_name(segment))).to_have_count(0)
         rows = _download(page)
     assert {row["customer_id"]: Decimal(row["net_spend"]) for row in rows} == expected
     assert len(rows) == number

@@ -102,8 +102,7 @@ def test_the_worker_never_stumbled(poisoned: Poisoned) -> None:
     assert poisoned.run.worker.pid == poisoned.worker
     log = poisoned.run.worker.log_file.read_text()
     assert "will try again" not in log
-    # A busy machine may take long enough to hand a large record over for the lane to ask for it once more.
-    assert log.count("reading again") < 3
+    assert "reading again" not in log
     assert all(json.loads(line)["event"] for line in log.splitlines())
 
 
