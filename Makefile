@@ -22,6 +22,7 @@ lint: $(VENV)/.dev  ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
 
 install: $(VENV)/.demo  ## Only set up the virtual environment
 

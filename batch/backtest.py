@@ -6,9 +6,9 @@ from datetime import datetime
 import pandas as pd
 
 from batch.profiles import histories
-from batch.windows import WindowFold, window_floor
-from models.change import DELTA
-from models.drift import PRIMING_WINDOWS, WINDOW, DriftObserver, Observed
+from models.drift.mean_change import DELTA
+from models.drift.observation import PRIMING_WINDOWS, WINDOW, DriftObserver, Observed
+from models.drift.windows import WindowFold, window_floor
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
 

@@ -16,8 +16,8 @@ from batch.choices import Scaler
 from batch.pipeline import Inits, blank_pipeline, centre_and_scale
 from batch.profiles import features, population
 from models.alignment import align
+from models.drift.reference import METADATA_KEY, take_reference
 from models.personas import ARCHETYPES, name_segments
-from models.reference import METADATA_KEY, take_reference
 from models.segment_model import FEATURES, Monetary, Point, Segment, SegmentModel, Transform, build
 from models.units import Floats, Ints
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from models.reference import Population
+from models.drift.reference import Population
 from models.segment_model import FEATURES, Monetary
 from models.units import MONEY_UNITS
 

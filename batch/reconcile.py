@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from batch.pipeline import sklearn_pipeline
 from batch.profiles import features, histories
-from batch.stream_state import StreamState
+from data.postgres.stream_state import StreamState
 from models.decay import HORIZON_DAYS
 from models.segment_model import SegmentModel
 from models.units import MONEY_UNITS, Floats, Ints

@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine, event, text
 
-from dashboard.connection import READ_AHEAD
-from data.database import engine, migrate
+from dashboard.shared.connection import READ_AHEAD
+from data.postgres.database import engine, migrate
 from tests.support import big
 from tests.support.pages import a_page, html
 from tests.support.postgres import new_database, running_postgres

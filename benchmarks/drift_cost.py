@@ -25,21 +25,21 @@ from typing import NamedTuple
 import psutil
 from sqlalchemy import Engine, func, select
 
-from batch.windows import window_floor
-from data import registry, roles
-from data.database import engine
-from data.dataset import Dataset
-from data.drift import newest
-from data.tables import drift_observations
+from data.datasets.dataset import Dataset
+from data.datasets.selection import choose, default_cutoff
+from data.postgres import model_registry, roles
+from data.postgres.database import engine
+from data.postgres.drift import newest
+from data.postgres.tables import drift_observations
+from models.drift.windows import window_floor
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
 from producers.pace import Speed
 from producers.replay import whole
-from segue.datasets import choose, default_cutoff
-from segue.demo import MAX_LAG, fit_before, wait_for_worker
-from segue.replaying import session
-from segue.settings import Settings
-from segue.stack.stack import BrokerKind, Stack
+from producers.replay_session import session
+from runtime.settings import Settings
+from segue.local.demo import MAX_LAG, fit_before, wait_for_worker
+from segue.local.stack import BrokerKind, Stack
 
 _WAIT_SECONDS = 120
 
@@ -67,7 +67,7 @@ def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, speed: Sp
         with Stack(folder, broker) as stack:
             settings = Settings(state_dir=folder)
             postgres = engine(settings.database)
-            registry.register(postgres, model)
+            model_registry.register(postgres, model)
             stack.start_workers(1)
             watcher = stack.start_drift() if observed else None
             if watcher is not None:

@@ -24,11 +24,11 @@ from plotly.subplots import make_subplots
 from batch.backtest import backtest
 from batch.fit import fit
 from batch.profiles import profiles_as_of
-from data.dataset import clean
-from data.readers import read
-from data.steady import Injection, moment, steady_shop
-from models.change import DELTA
-from models.drift import WINDOW, Observed
+from data.datasets.dataset import clean
+from data.datasets.readers import read
+from data.datasets.steady import Injection, moment, steady_shop
+from models.drift.mean_change import DELTA
+from models.drift.observation import WINDOW, Observed
 from models.units import from_micros, to_micros
 
 AT = 90

@@ -14,9 +14,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from data.dataset import Dataset
-from segue.datasets import choose
-from segue.settings import Settings
+from data.datasets.dataset import Dataset
+from data.datasets.selection import choose
+from runtime.settings import Settings
 
 READ_SECONDS, ENCODED_PER_SECOND = 2.5, 30_000
 

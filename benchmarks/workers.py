@@ -14,13 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.datasets.selection import choose, default_cutoff
 from models.segment_model import SegmentModel
-from segue.datasets import choose, default_cutoff
-from segue.demo import MAX_LAG, differences, fit_before
-from segue.settings import Settings
-from segue.soak.storm import running, wait_until
-from segue.stack.stack import BrokerKind
+from runtime.settings import Settings
+from segue.local.demo import MAX_LAG, differences, fit_before
+from segue.local.soak.storm import running, wait_until
+from segue.local.stack import BrokerKind
 
 
 def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, workers: int) -> tuple[float, int]:

@@ -13,9 +13,17 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 from streamlit.navigation.page import Page
 
-from dashboard import blocks, connection, style, trouble
-from dashboard.views import customer, exploration, live, model, operations, segments, shifts, simulator, slipping
-from segue.settings import Settings
+from dashboard.pages.customer import page as customer
+from dashboard.pages.exploration import page as exploration
+from dashboard.pages.live import page as live
+from dashboard.pages.model import page as model
+from dashboard.pages.operations import page as operations
+from dashboard.pages.segments import page as segments
+from dashboard.pages.shifts import page as shifts
+from dashboard.pages.simulator import page as simulator
+from dashboard.pages.slipping import page as slipping
+from dashboard.shared import connection, elements, style, trouble
+from runtime.settings import Settings
 
 
 class Entry(NamedTuple):
@@ -49,7 +57,7 @@ def main() -> None:
     try:
         engine = connection.engine(Settings().dashboard_database)
     except (ValidationError, ArgumentError) as error:
-        st.html(blocks.trouble(trouble.bad_settings(error)))
+        st.html(elements.trouble(trouble.bad_settings(error)))
         return
     pages = [
         st.Page(

@@ -19,16 +19,17 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
 
-from data import dataset as datasets
-from data import progress, readers
-from data.dead_letters import DeadLetter
+from data.datasets import dataset as datasets
+from data.datasets import readers
+from data.datasets.selection import default_cutoff
+from data.postgres import progress
+from data.postgres.dead_letters import DeadLetter
 from models.personas import ARCHETYPES
 from models.units import Floats, Ints, to_micros
 from producers.log_writer import LogWriter
 from producers.replay import split, whole
-from segue.datasets import default_cutoff
-from segue.demo import fit_before
-from segue.drift.watcher import Watcher
+from segue.local.demo import fit_before
+from services.drift.watcher import Watcher
 from tests.support.browser import DESKTOP, PATIENCE, launched, served, visit
 from tests.support.local import Local, local, wait_until
 from tests.support.retail import REAL

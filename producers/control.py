@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from data import replay_control
-from data.replay_control import Report, State
+from data.postgres import replay_control
+from data.postgres.replay_control import Report, State
 from producers.pace import Speed
 
 LOOK_SECONDS = 0.5

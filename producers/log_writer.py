@@ -4,11 +4,11 @@ from datetime import datetime
 
 import msgspec
 
-from data.brokers import Brokers
-from data.dead_letters import DeadLetter
-from data.record_writer import BY_KEY, Headers, RecordWriter
-from data.wire import ModelActivation, Tick
+from data.contract.wire import ModelActivation, Tick
+from data.kafka.record_writer import BY_KEY, Headers, RecordWriter
+from data.postgres.dead_letters import DeadLetter
 from models.segment_model import SegmentModel
+from runtime.brokers import Brokers
 
 _QUEUE_KILOBYTES = 64 * 1024
 

@@ -12,11 +12,11 @@ from threading import Event
 import msgspec
 import numpy as np
 
-from data.dataset import Dataset
-from data.replay_control import State
+from data.datasets.dataset import Dataset
+from data.postgres.replay_control import State
 from models.units import Ints, from_micros
 from producers.control import Reins, ReplayState
-from producers.flow import FlowControl
+from producers.flow_control import FlowControl
 from producers.log_writer import LogWriter
 from producers.pace import STILL, EventClock, Speed, days_between
 

@@ -1,7 +1,7 @@
 """``python -m stream_app``: one worker, settings from the environment, nothing imported that it does not need."""
 
-from segue import logs
-from segue.settings import Settings
+from runtime import logs
+from runtime.settings import Settings
 from stream_app.worker import run_worker
 
 

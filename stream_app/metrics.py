@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from stream_app.columns import LONG_AGO, Cause
-from stream_app.step import Progress, Step
+from stream_app.core.columns import LONG_AGO, Cause
+from stream_app.core.step import Progress, Step
 
 # When each counter was made is of no use: all of them are as old as the process, which has a metric of its own.
 disable_created_metrics()  # type: ignore[no-untyped-call]

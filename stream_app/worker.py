@@ -12,20 +12,21 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fixed
 
-from data.brokers import Brokers
-from data.database import engine
-from data.layout import check_layout
-from data.log import Log, LogIdentity, UnreachableError, check_partitions, create_topics, is_gap
-from data.partitions import partition_of
-from data.registry import champion_version
-from data.topics import Topics
-from stream_app.change_writer import ChangeWriter
-from stream_app.dead_letter_publisher import DeadLetterPublisher
-from stream_app.faust_app import create_app
-from stream_app.health import Health, WebServer
-from stream_app.lane import Shared
+from data.kafka.log import Log, LogIdentity, UnreachableError, check_partitions, create_topics, is_gap
+from data.kafka.partitioner import partition_of
+from data.postgres.database import engine
+from data.postgres.model_registry import champion_version
+from runtime.brokers import Brokers
+from runtime.health import WebServer
+from runtime.topics import Topics
+from stream_app.health import Health
 from stream_app.metrics import Metrics
-from stream_app.topic_end import last_committed
+from stream_app.outbox.change_writer import ChangeWriter
+from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
+from stream_app.outbox.topic_end import last_committed
+from stream_app.partitions.faust_app import create_app
+from stream_app.partitions.layout import check_layout
+from stream_app.partitions.lifecycle import Shared
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from batch.explore import style, words
 from batch.explore.exhibit import Exhibit
 from batch.explore.months import all_months, cut_months, month_of
 from batch.explore.revenue import by_month
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
 
 LINE_EDGES = (1, 2, 4, 8, 16, 32, 64, 128)

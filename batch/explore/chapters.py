@@ -18,7 +18,7 @@ from batch.explore.revenue import orders_by_weekday_and_hour, revenue_by_country
 from batch.explore.segments import Segmented, cloud, segment_table, segmented, snake_plot
 from batch.fit import fit
 from batch.profiles import profiles_as_of
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
 from models.segment_model import Monetary, SegmentModel, Transform
 
 
@@ -29,7 +29,7 @@ class Source:
     Parameters
     ----------
     raw
-        Rows as :func:`data.readers.read` gives them.
+        Rows as :func:`data.datasets.readers.read` gives them.
     dataset
         The transactions made of them.
     wanted_k

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from batch.explore import words
 from batch.explore.exhibit import Exhibit
 from batch.profiles import histories
-from data.dataset import ADJUSTMENT, RETURN, Dataset
+from data.datasets.dataset import ADJUSTMENT, RETURN, Dataset
 from models.units import MONEY_UNITS
 
 Mask = NDArray[np.bool_]
@@ -28,7 +28,7 @@ def quality(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     Parameters
     ----------
     raw
-        The rows as :func:`data.readers.read` gives them, from which ``dataset`` was made.
+        The rows as :func:`data.datasets.readers.read` gives them, from which ``dataset`` was made.
 
     Returns
     -------

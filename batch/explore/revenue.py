@@ -8,7 +8,7 @@ import pandas as pd
 from batch.explore import style, words
 from batch.explore.exhibit import Exhibit
 from batch.explore.months import all_months, cut_months, month_of
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
 
 SHOWN_COUNTRIES = 20

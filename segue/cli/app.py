@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from rich.text import Text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from data.cells import DataError
-from data.log import LogError, UnreachableError
-from data.replay_control import ReplayControlError
-from data.webhooks import TakenOverError
+from data.datasets.cells import DataError
+from data.kafka.log import LogError, UnreachableError
+from data.postgres.replay_control import ReplayControlError
+from data.postgres.webhooks import TakenOverError
 from models.segment_model import ModelError
+from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
     batch_commands,
@@ -33,9 +34,8 @@ from segue.cli import (
     webhook_commands,
 )
 from segue.cli.console import words
-from segue.settings import Settings, bad_setting
-from segue.stack.found import missing
-from segue.stack.stack import StackError
+from segue.local.found import missing
+from segue.local.stack import StackError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -76,10 +76,10 @@ _EXPECTED = (
 # Where they come from takes long to import; who has not imported it can't have raised one.
 _EXPECTED_OF = {
     "batch.fit": "FitError",
-    "data.record_writer": "WriteError",
-    "segue.activation": "ActivationError",
-    "segue.soak.storm": "SoakError",
-    "segue.webhooks.endpoint": "WebhookError",
+    "data.kafka.record_writer": "WriteError",
+    "producers.model_activation": "ActivationError",
+    "segue.local.soak.storm": "SoakError",
+    "services.webhooks.endpoint": "WebhookError",
 }
 
 

@@ -2,9 +2,9 @@
 
 import typer
 
+from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import doing, output, table, words
-from segue.settings import Settings
 
 _SHOWN = 20
 
@@ -19,8 +19,8 @@ def reconcile(dataset: options.OptionalDataset = None, as_json: options.AsJson =
 
     The exit code is 0 only if there is no difference.
     """
-    from segue.datasets import choose
-    from segue.demo import differences
+    from data.datasets.selection import choose
+    from segue.local.demo import differences
 
     settings = Settings()
     with doing("Recomputing"):

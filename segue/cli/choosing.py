@@ -3,12 +3,12 @@
 from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
 
-from data import registry
-from data.database import engine
-from segue import filters
+from data.postgres import model_registry
+from data.postgres.database import engine
+from runtime.settings import Settings
 from segue.cli.console import fail, words
-from segue.filters import Filter, FilterError
-from segue.settings import Settings
+from services import filters
+from services.filters import Filter, FilterError
 
 
 def wanted(text: str | None, where: str, settings: Settings) -> Filter | None:
@@ -28,7 +28,7 @@ def wanted(text: str | None, where: str, settings: Settings) -> Filter | None:
 def _warn_of_unknown(named: frozenset[str], where: str, settings: Settings) -> None:
     """Only warn: a model to come may have such a segment, and whoever reads the topic may have no Postgres."""
     try:
-        personas = registry.personas(engine(settings.database))
+        personas = model_registry.personas(engine(settings.database))
     except DBAPIError:
         return
     known = {name.casefold() for segment in personas.items() for name in segment}

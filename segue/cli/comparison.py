@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from batch.compare import Comparison
-from data import progress
+from data.postgres import progress
+from models.compare import Comparison
 from segue.cli.console import output, table
 
 

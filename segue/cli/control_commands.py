@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Engine, Row
 
-from data import replay_control
-from data.database import engine
+from data.postgres import replay_control
+from data.postgres.database import engine
 from producers.pace import Speed
+from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import words
-from segue.settings import Settings
 
 _PATIENCE_SECONDS = 3.0
 _NAP_SECONDS = 0.1

@@ -7,9 +7,9 @@ from typing import Annotated, Optional
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import doing, fail, output, table, words
-from segue.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Get, describe and make datasets.")
 
@@ -25,7 +25,7 @@ def fetch_dataset(
 
     Chen, D. (2019), Online Retail II, doi 10.24432/C5CG6D, CC BY 4.0.
     """
-    from data.fetch import UCI_URL, fetch
+    from data.datasets.fetch import UCI_URL, fetch
 
     source, folder = source or UCI_URL, Settings().datasets_dir
     if "://" not in source:
@@ -46,7 +46,7 @@ def fetch_dataset(
 @app.command()
 def describe(dataset: options.OptionalDataset = None, as_json: options.AsJson = False) -> None:
     """Say what a dataset holds, and what is set aside."""
-    from segue.datasets import choose
+    from data.datasets.selection import choose
 
     with doing("Loading data"):
         chosen = choose(dataset, Settings().datasets_dir)
@@ -71,8 +71,8 @@ def generate(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
     """Make a synthetic dataset with the real one's shape: seasons, skewed customers, returns, guests."""
-    from data import dataset as datasets
-    from data import synthetic
+    from data.datasets import dataset as datasets
+    from data.datasets import synthetic
 
     if out.exists() and not force:
         fail(f"{out} exists: choose another name, or use --force")

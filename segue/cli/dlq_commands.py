@@ -7,15 +7,15 @@ import msgspec
 import typer
 from rich.markup import escape
 
-from data import dead_letters
-from data.database import engine
-from data.dead_letters import DeadLetter
-from data.readable import LONGEST, one_line, readable
-from producers.flow import MAX_LAG
-from producers.retry import retry, retry_waiting
+from data.postgres import dead_letters
+from data.postgres.database import engine
+from data.postgres.dead_letters import DeadLetter
+from producers.flow_control import MAX_LAG
+from producers.requeue import retry, retry_waiting
+from runtime.readable import LONGEST, one_line, readable
+from runtime.settings import Settings
 from segue.cli.console import fail, output, table, words
 from segue.cli.options import AsJson
-from segue.settings import Settings
 
 Reason = Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only those whose reason holds this text.")]  # noqa: UP045
 LogId = Annotated[Optional[str], typer.Option(metavar="ID", help="The log, where several have such a dead letter.")]  # noqa: UP045
@@ -106,7 +106,7 @@ def retry_them(
     """
     if sum((bool(which), everything, reason is not None)) != 1:
         fail("say which: ids as `segue dlq list` shows them, or --reason TEXT, or --all")
-    from segue.replaying import session
+    from producers.replay_session import session
 
     settings = Settings()
     chosen = [_found(each, log_id) for each in which or []]

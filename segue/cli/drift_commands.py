@@ -7,14 +7,14 @@ import typer
 from rich.text import Text
 from sqlalchemy import Engine, Row
 
-from data import drift, registry
-from data.database import engine
-from producers.flow import MAX_LAG
-from segue import logs
+from data.postgres import drift, model_registry
+from data.postgres.database import engine
+from producers.flow_control import MAX_LAG
+from runtime import logs
+from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import doing, output, table, words
-from segue.drift.events import summary
-from segue.settings import Settings
+from services.drift.events import summary
 
 if TYPE_CHECKING:
     from models.segment_model import SegmentModel
@@ -37,13 +37,13 @@ def watch(
     One of these is enough; a second one waits. What it finds is in Postgres (`segue drift status`), in metrics, and on
     the drift topic. It may be stopped and started at any time: what it has missed, it catches up with.
     """
-    from data.log import create_topics
-    from segue.activation import activate
-    from segue.drift.publishing import DriftPublisher
-    from segue.drift.running import Observatory
-    from segue.drift.watcher import Watcher
-    from segue.replaying import session
-    from stream_app.health import WebServer
+    from data.kafka.log import create_topics
+    from producers.model_activation import activate
+    from producers.replay_session import session
+    from runtime.health import WebServer
+    from services.drift.publishing import DriftPublisher
+    from services.drift.running import Observatory
+    from services.drift.watcher import Watcher
 
     settings = Settings()
     logs.configure(settings.secrets)
@@ -70,12 +70,14 @@ def watch(
 def status(as_json: options.AsJson = False) -> None:
     """Show the newest day, every alarm, and how the challenger compares."""
     postgres = engine(Settings().database)
-    champion = registry.champion(postgres)
+    champion = model_registry.champion(postgres)
     if champion is None:
         raise LookupError("there is no model yet: run `segue fit DATASET`")
     newest, alarms = drift.newest(postgres, champion.version), drift.alarms(postgres, champion.version)
     with doing("Comparing"):
-        candidates = [_candidate(postgres, champion, alias) for alias in (registry.CHALLENGER, registry.PROPOSED)]
+        candidates = [
+            _candidate(postgres, champion, alias) for alias in (model_registry.CHALLENGER, model_registry.PROPOSED)
+        ]
     found = [candidate for candidate in candidates if candidate is not None]
     if as_json:
         content = {
@@ -129,14 +131,14 @@ def _print_alarms(alarms: Any) -> None:
 
 def _candidate(postgres: Engine, champion: "SegmentModel", alias: str) -> dict[str, Any] | None:
     """A model that could be put in force, and who would move."""
-    from batch.compare import compare
-    from batch.stream_profiles import standing_profiles
+    from data.postgres.stream_profiles import standing_profiles
+    from models.compare import compare
 
     with postgres.connect() as connection:
-        version = registry.aliases(connection).get(alias)
+        version = model_registry.aliases(connection).get(alias)
     if version is None:
         return None
-    model = registry.load(postgres, version)
+    model = model_registry.load(postgres, version)
     compared = compare(standing_profiles(postgres), champion, model)
     return {
         "alias": alias,

@@ -7,9 +7,9 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from models.segment_model import Monetary, Transform
+from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import doing, fail, words
-from segue.settings import Settings
 
 if TYPE_CHECKING:
     from batch.explore.chapters import Source
@@ -43,8 +43,8 @@ def explore(
     """
     from batch.explore.chapters import Source
     from batch.explore.report import page
-    from data.dataset import clean
-    from segue.datasets import choose_rows
+    from data.datasets.dataset import clean
+    from data.datasets.selection import choose_rows
 
     _check(out, force)
     with doing("Loading data"):

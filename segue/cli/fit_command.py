@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal, Optional
 import typer
 
 from batch.choices import PresetName, Scaler
-from data import registry
-from data.database import engine
+from data.postgres import model_registry
+from data.postgres.database import engine
 from models.segment_model import Monetary, Transform
+from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import doing, words
-from segue.settings import Settings
 
 
 def _k(text: "str | int") -> "int | Literal['auto']":
@@ -82,10 +82,10 @@ def fit_model(
         result = fit(source.profiles, **chosen._asdict(), champion=champion, metadata=metadata)
     fitting.show(result, choice, as_json)
     if not dry_run:
-        alias = registry.register(engine(settings.database), result.model)
+        alias = model_registry.register(engine(settings.database), result.model)
         hint = (
             ""
-            if alias == registry.CHAMPION
+            if alias == model_registry.CHAMPION
             else "; see `segue models compare`, then `segue models activate challenger`"
         )
         words.print(f"Registered as {result.model.version}, the {alias}{hint}.")

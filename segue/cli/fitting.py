@@ -15,15 +15,15 @@ from batch.choose_k import KS, KChoice, choose_k
 from batch.fit import FitResult
 from batch.presets import Preset, classic_profiles
 from batch.profiles import profiles_as_of
-from batch.stream_profiles import read_profiles
-from data import registry
-from data.database import engine
-from data.dataset import clean
+from data.datasets.dataset import clean
+from data.datasets.selection import choose_rows
+from data.postgres import model_registry
+from data.postgres.database import engine
+from data.postgres.stream_profiles import read_profiles
 from models.segment_model import SegmentModel, to_json
+from runtime.settings import Settings
 from segue.cli.console import fail, output, table, words
 from segue.cli.options import check_cutoff
-from segue.datasets import choose_rows
-from segue.settings import Settings
 
 DAY = timedelta(days=1)
 
@@ -90,7 +90,7 @@ def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:
 def champion_to_follow(settings: Settings) -> SegmentModel | None:
     """The champion whose names are kept; a look at segments needs no Postgres."""
     try:
-        return registry.champion(engine(settings.database))
+        return model_registry.champion(engine(settings.database))
     except (OperationalError, ProgrammingError):
         words.print("There is no Postgres to ask for a champion: the segments are named afresh.", style="dim")
         return None

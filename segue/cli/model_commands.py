@@ -8,19 +8,19 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from batch.choices import Format
-from data import registry
-from data.database import engine
-from data.model_files import read_model
-from models.challenger import ORIGIN
+from batch.model_files import read_model
+from data.postgres import model_registry
+from data.postgres.database import engine
+from models.drift.challenger import ORIGIN
 from models.segment_model import SegmentModel
-from producers.flow import MAX_LAG
+from producers.flow_control import MAX_LAG
+from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import doing, fail, output, table, words
-from segue.settings import Settings
 
 if TYPE_CHECKING:
-    from segue.activation import Activation, Advance
-    from segue.replaying import Session
+    from producers.model_activation import Activation, Advance
+    from producers.replay_session import Session
 
 app = typer.Typer(no_args_is_help=True, help="Look at models, compare them, and put one in force.")
 
@@ -34,7 +34,7 @@ def list_models(
     as_json: options.AsJson = False,
 ) -> None:
     """List the registered models, oldest first."""
-    entries = [entry for entry in registry.entries(engine(Settings().database)) if everything or _matters(entry)]
+    entries = [entry for entry in model_registry.entries(engine(Settings().database)) if everything or _matters(entry)]
     if as_json:
         found = [_entry(entry) for entry in entries]
         output.print_json(msgspec.json.encode(found).decode())
@@ -60,9 +60,9 @@ def list_models(
 
 
 @app.command()
-def show(model: Model = registry.CHAMPION, as_json: options.AsJson = False) -> None:
+def show(model: Model = model_registry.CHAMPION, as_json: options.AsJson = False) -> None:
     """Show one model: its definition, its segments, and where it comes from."""
-    found = registry.find(engine(Settings().database), model)
+    found = model_registry.find(engine(Settings().database), model)
     if as_json:
         output.print_json(msgspec.json.encode(found).decode())
         return
@@ -80,21 +80,21 @@ def show(model: Model = registry.CHAMPION, as_json: options.AsJson = False) -> N
 
 @app.command("compare")
 def compare_models(
-    before: Annotated[str, typer.Argument(metavar="BEFORE", help=_HELP)] = registry.CHAMPION,
-    after: Annotated[str, typer.Argument(metavar="AFTER", help=_HELP)] = registry.CHALLENGER,
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help=_HELP)] = model_registry.CHAMPION,
+    after: Annotated[str, typer.Argument(metavar="AFTER", help=_HELP)] = model_registry.CHALLENGER,
     limit: Annotated[int, typer.Option(min=0, help="How many customers to name, the biggest spenders first.")] = 10,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result, with everybody who moves, as JSON.")
     ] = False,
 ) -> None:
     """Say who would move if AFTER replaced BEFORE now: on the stream's customers, as of its event time."""
-    from batch.compare import compare
-    from batch.stream_profiles import standing_profiles
+    from data.postgres.stream_profiles import standing_profiles
+    from models.compare import compare
     from segue.cli import comparison
 
     postgres = engine(Settings().database)
     with doing("Comparing"):
-        models = registry.find(postgres, before), registry.find(postgres, after)
+        models = model_registry.find(postgres, before), model_registry.find(postgres, after)
         found = compare(standing_profiles(postgres), *models)
     if as_json:
         output.print_json(msgspec.json.encode(comparison.as_json(found)).decode())
@@ -112,17 +112,17 @@ def activate(
     The model goes into every partition as a record. Workers apply it in its place between transactions and rescore
     their customers in chunks, while transactions go on. `segue models compare` shows beforehand who will move.
     """
-    from segue import activation
-    from segue.replaying import session
+    from producers import model_activation
+    from producers.replay_session import session
 
     settings = Settings()
     postgres = engine(settings.database)
-    chosen = registry.find(postgres, model)
-    if activation.crown_before_the_start(postgres, chosen):
+    chosen = model_registry.find(postgres, model)
+    if model_activation.crown_before_the_start(postgres, chosen):
         words.print(f"No worker has started yet: they will start with {chosen.version}, the champion.")
         return
     with session(settings, MAX_LAG) as open_session:
-        sent = activation.activate(open_session, chosen)
+        sent = model_activation.activate(open_session, chosen)
         words.print(f"{chosen.version} is in the log of all {len(sent.ends)} partitions, and the champion.")
         if not no_wait:
             _wait(open_session, sent)
@@ -144,15 +144,15 @@ def promote(
 
     It goes the way of `segue models activate`.
     """
-    from batch.compare import compare
-    from batch.stream_profiles import standing_profiles
+    from data.postgres.stream_profiles import standing_profiles
+    from models.compare import compare
     from segue.cli import comparison
 
     postgres = engine(Settings().database)
     with postgres.connect() as connection:
-        known = registry.aliases(connection)
-    name = model or (registry.PROPOSED if registry.PROPOSED in known else registry.CHALLENGER)
-    candidate, champion = registry.find(postgres, name), registry.champion(postgres)
+        known = model_registry.aliases(connection)
+    name = model or (model_registry.PROPOSED if model_registry.PROPOSED in known else model_registry.CHALLENGER)
+    candidate, champion = model_registry.find(postgres, name), model_registry.champion(postgres)
     if champion is None or candidate.version == champion.version:
         fail(f"{candidate.version} is the champion: there is nothing to promote")
     with doing("Comparing"):
@@ -170,8 +170,8 @@ def import_model(
     """Register a model from a file that `segue models export` wrote, after checking all of it."""
     model = read_model(file)
     postgres = engine(Settings().database)
-    known = model.version in registry.load_all(postgres, [model.version])
-    alias = registry.register(postgres, model)
+    known = model.version in model_registry.load_all(postgres, [model.version])
+    alias = model_registry.register(postgres, model)
     words.print(
         f"{model.version} was registered already; it is the {alias}."
         if known
@@ -181,7 +181,7 @@ def import_model(
 
 @app.command()
 def export(
-    model: Model = registry.CHAMPION,
+    model: Model = model_registry.CHAMPION,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--out", "-o", help="Where to write it; by default the version in this folder.", dir_okay=False),
@@ -195,7 +195,7 @@ def export(
     """Write a model to a file: the JSON that services load, or a scikit-learn pipeline."""
     from batch.export import write_model
 
-    found = registry.find(engine(Settings().database), model)
+    found = model_registry.find(engine(Settings().database), model)
     path = out or Path(f"{found.version}.{form}")
     if path.exists() and not force:
         fail(f"{path} exists: choose another name, or use --force")
@@ -208,7 +208,7 @@ def export(
 
 
 def _wait(open_session: "Session", sent: "Activation") -> None:
-    from segue.activation import wait
+    from producers.model_activation import wait
 
     columns = (
         SpinnerColumn(),
@@ -231,7 +231,7 @@ def _wait(open_session: "Session", sent: "Activation") -> None:
         raise
 
 
-def _entry(entry: registry.Entry) -> dict[str, Any]:
+def _entry(entry: model_registry.Entry) -> dict[str, Any]:
     model: SegmentModel = entry.model
     return {
         "version": model.version,
@@ -244,7 +244,7 @@ def _entry(entry: registry.Entry) -> dict[str, Any]:
     }
 
 
-def _matters(entry: registry.Entry) -> bool:
+def _matters(entry: model_registry.Entry) -> bool:
     """Whether people have to do with it: of the shadow's versions, the one that an alias points to."""
     return bool(entry.aliases or entry.partitions) or entry.model.metadata.get("origin") != ORIGIN
 

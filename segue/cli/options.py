@@ -8,7 +8,7 @@ import typer
 
 from producers.pace import Speed
 from segue.cli.console import fail, words
-from segue.stack.stack import BrokerKind
+from segue.local.stack import BrokerKind
 
 
 def speed(text: str | Speed) -> Speed:

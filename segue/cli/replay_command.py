@@ -6,19 +6,19 @@ import typer
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from data import registry
+from data.postgres import model_registry
 from producers.control import ReplayState
-from producers.flow import MAX_LAG
+from producers.flow_control import MAX_LAG
 from producers.pace import Speed
+from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import doing, fail, words
 from segue.cli.replay_display import Standstill, replay_bar
-from segue.settings import Settings
 
 if TYPE_CHECKING:
-    from data.dataset import Dataset
+    from data.datasets.dataset import Dataset
     from producers.replay import Section
-    from segue.replaying import Session
+    from producers.replay_session import Session
 
 _NO_MODEL = "The workers wait for a model: run `segue fit DATASET`."
 
@@ -44,9 +44,9 @@ def replay(
     What has been sent before is sent again, and recognised by the worker: nothing is counted twice. With --resume only
     what is missing is sent. Ctrl-C ends the replay cleanly; `--resume` goes on from there.
     """
+    from data.datasets.selection import choose
     from producers.replay import whole
-    from segue.datasets import choose
-    from segue.replaying import others, session
+    from producers.replay_session import others, session
 
     settings = Settings()
     with doing("Loading data"):
@@ -68,7 +68,7 @@ def replay(
 
 
 def _run(replaying: "Session", dataset: "Dataset", section: "Section", speed: Speed) -> None:
-    if registry.champion_version(replaying.postgres) is None:
+    if model_registry.champion_version(replaying.postgres) is None:
         words.print(_NO_MODEL, style="yellow")
     standstill = Standstill(lambda: words.print(_why_it_waits(replaying.postgres), style="yellow"))
     with replay_bar(f"replaying {speed}") as bar:
@@ -87,7 +87,7 @@ def _run(replaying: "Session", dataset: "Dataset", section: "Section", speed: Sp
 def _why_it_waits(postgres: Engine) -> str:
     """What may be missing when no worker takes what has been sent."""
     try:
-        without_model = registry.champion_version(postgres) is None
+        without_model = model_registry.champion_version(postgres) is None
     except DBAPIError:
         return "Postgres does not answer: the replay waits for it."
     return _NO_MODEL if without_model else "The lag does not fall: is a worker running? Start `segue worker`."

@@ -2,11 +2,11 @@
 
 import typer
 
-from data.database import engine
-from data.log import Log, create_topics
-from data.record_writer import WriteError
+from data.kafka.log import Log, create_topics
+from data.kafka.record_writer import WriteError
+from data.postgres.database import engine
+from runtime.settings import Settings
 from segue.cli.console import doing, fail, words
-from segue.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,7 +20,7 @@ def publish() -> None:
     It goes to the topic of customer segments, and may run at any time, beside workers too. It also fills that topic
     anew after a broker has lost it.
     """
-    from stream_app.snapshot import publish_snapshot
+    from stream_app.outbox.snapshot import publish_snapshot
 
     settings = Settings()
     if settings.partitions:

@@ -12,7 +12,7 @@ from segue.cli import options
 from segue.cli.console import doing, output, table, words
 
 if TYPE_CHECKING:
-    from segue.soak.storm import Report
+    from segue.local.soak.storm import Report
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,9 +34,9 @@ def soak(
     with a recomputation from the raw data. The exit code is 0 only if nothing differs; what a failed round has left
     is kept.
     """
-    from segue.datasets import choose, default_cutoff
-    from segue.demo import fit_before
-    from segue.soak.storm import storm, undisturbed
+    from data.datasets.selection import choose, default_cutoff
+    from segue.local.demo import fit_before
+    from segue.local.soak.storm import storm, undisturbed
 
     # A broker that is away is what we are here for: no line for every attempt to reach it.
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 import msgspec
 import typer
 
-from data import registry
-from data.database import engine
+from data.postgres import model_registry
+from data.postgres.database import engine
 from producers.pace import Speed
+from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import counted, doing, fail, output, words
 from segue.cli.replay_display import replay_bar
-from segue.settings import Settings
-from segue.stack.ports import is_free
-from segue.stack.stack import BrokerKind, Stack, clear
+from segue.local.ports import is_free
+from segue.local.stack import BrokerKind, Stack, clear
 
 if TYPE_CHECKING:
-    from segue.datasets import Chosen
-    from segue.demo import Setup
+    from data.datasets.selection import Chosen
+    from segue.local.demo import Setup
 
 DatasetMark = "dataset.txt"
 # Where clients look for Kafka when nobody tells them.
@@ -61,8 +61,8 @@ def demo(
     `segue demo` goes on where this one ended. With --once everything runs at full speed, is recomputed from the raw
     data with pandas and scikit-learn, and the exit code is 0 only if there is no difference.
     """
-    from segue.datasets import choose, default_cutoff
-    from segue.demo import Setup
+    from data.datasets.selection import choose, default_cutoff
+    from segue.local.demo import Setup
 
     if not once:
         _refuse_taken(port)
@@ -78,7 +78,7 @@ def demo(
 
 
 def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> None:
-    from segue import demo as demos
+    from segue.local import demo as demos
 
     with replay_bar("replaying") as bar:
         summary = demos.run_once(chosen.dataset, until, setup, bar)
@@ -96,8 +96,8 @@ def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> N
 
 
 def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashboard: _Dashboard, fresh: bool) -> None:
-    from segue import demo as demos
-    from segue.replaying import others
+    from producers.replay_session import others
+    from segue.local import demo as demos
 
     state_dir = setup.state_dir
     if fresh:
@@ -113,9 +113,9 @@ def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashb
         if setup.drift:
             stack.start_drift()
         stack.watch(words.print)
-        if registry.champion_version(postgres) is None:
+        if model_registry.champion_version(postgres) is None:
             with doing("Fitting a model"):
-                registry.register(postgres, demos.fit_before(chosen.dataset, until))
+                model_registry.register(postgres, demos.fit_before(chosen.dataset, until))
         words.print(f"Dashboard: [bold link]http://127.0.0.1:{dashboard.port}[/] · Ctrl-C stops")
         with replay_bar("replaying") as bar:
             finished = demos.run_live(chosen.dataset, until, stack, speed, bar)

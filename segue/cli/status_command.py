@@ -5,12 +5,13 @@ from typing import Any
 import msgspec
 import typer
 
-from data import progress, registry, replay_control
-from data.database import engine, shown
+from data.postgres import model_registry, progress, replay_control
+from data.postgres.database import engine
+from runtime.postgres_url import shown
+from runtime.settings import Settings
 from segue.cli import control_commands, options
 from segue.cli.console import counted, fail, output, table
-from segue.settings import Settings
-from segue.stack.found import left_by, missing
+from segue.local.found import left_by, missing
 
 
 def add_to(app: typer.Typer) -> None:
@@ -55,7 +56,7 @@ def _found(settings: Settings) -> dict[str, Any]:
         "brokers": settings.bootstrap_servers,
         "database": shown(settings.database),
         "workers": sorted({row.owner for row in rows}),
-        "model": registry.champion_version(postgres),
+        "model": model_registry.champion_version(postgres),
         "transactions": totals.transactions,
         "duplicates": totals.duplicates,
         "late": totals.late,

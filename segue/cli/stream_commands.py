@@ -9,12 +9,12 @@ import typer
 from pydantic import SecretStr
 from rich.text import Text
 
-from data import roles
-from data.database import engine, migrate
+from data.postgres import roles
+from data.postgres.database import engine, migrate
+from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.choosing import wanted
 from segue.cli.console import words
-from segue.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -98,15 +98,15 @@ def changes(
     from, to, cause, effective_at, recency_days, frequency, monetary, model_version or transaction by =, !=, >, >=, < or
     <=, joined by and, or and brackets.
     """
-    from data import tolerant
-    from segue import following
+    from data.contract import tolerant_reader
+    from services import change_stream
 
     settings = Settings()
     chosen = wanted(where, "--where", settings)
-    lines = following.topic(settings, follow) if topic else following.postgres(settings, follow, customer)
+    lines = change_stream.topic(settings, follow) if topic else change_stream.postgres(settings, follow, customer)
     printed = 0
     for line in lines:
-        change = tolerant.change(line)
+        change = tolerant_reader.change(line)
         if change is None or (topic and customer not in (None, change.customer_id)) or (chosen and not chosen(change)):
             continue
         sys.stdout.write(line.decode() + "\n")

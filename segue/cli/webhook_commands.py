@@ -8,18 +8,18 @@ import typer
 from rich.markup import escape
 from sqlalchemy import Engine
 
-from data import webhooks
-from data.database import engine
-from segue import logs
+from data.postgres import webhooks
+from data.postgres.database import engine
+from runtime import logs
+from runtime.settings import Settings
 from segue.cli.choosing import wanted
 from segue.cli.console import doing, fail, output, table, words
 from segue.cli.options import AsJson
-from segue.settings import Settings
 
 if TYPE_CHECKING:
-    from segue.webhooks.endpoint import Endpoint
-    from segue.webhooks.run import Webhook
-    from segue.webhooks.schedule import Delivery, Policy
+    from services.webhooks.endpoint import Endpoint
+    from services.webhooks.run import Webhook
+    from services.webhooks.schedule import Delivery, Policy
 
 app = typer.Typer(no_args_is_help=True, help="Send changes to an HTTP endpoint: run, status, dead, retry.")
 
@@ -35,12 +35,12 @@ def run(
     Per customer they arrive in order, at least once; repeats have the same `webhook-id`. It goes on where it ended,
     whatever ended it. One that runs for the first time begins with what is published from then on.
     """
-    from data.log import Log, create_topics
-    from segue.webhooks.endpoint import Sender, client
-    from segue.webhooks.health import WebhookHealth
-    from segue.webhooks.reader import Reader
-    from segue.webhooks.run import Webhook
-    from stream_app.health import WebServer
+    from data.kafka.log import Log, create_topics
+    from runtime.health import WebServer
+    from services.webhooks.endpoint import Sender, client
+    from services.webhooks.health import WebhookHealth
+    from services.webhooks.reader import Reader
+    from services.webhooks.run import Webhook
 
     settings = Settings()
     endpoint, chosen = _endpoint(settings), wanted(settings.webhook_where, "SEGUE_WEBHOOK_WHERE", settings)
@@ -138,8 +138,8 @@ def retry_them(
     Later changes of the same customer may have arrived before; receivers see that by `sequence`. Whatever fails again
     stays what it was.
     """
-    from segue.webhooks.endpoint import Sender, client
-    from segue.webhooks.retry import retry
+    from services.webhooks.endpoint import Sender, client
+    from services.webhooks.retry import retry
 
     if bool(which) == everything:
         fail("say which: changes as `segue webhooks dead` shows them, or --all")
@@ -164,7 +164,7 @@ def retry_them(
 
 
 def _endpoint(settings: Settings) -> "Endpoint":
-    from segue.webhooks.endpoint import Endpoint
+    from services.webhooks.endpoint import Endpoint
 
     url, secret = (
         None if value is None else value.get_secret_value() for value in (settings.webhook_url, settings.webhook_secret)
@@ -173,7 +173,7 @@ def _endpoint(settings: Settings) -> "Endpoint":
 
 
 def _policy(settings: Settings) -> "Policy":
-    from segue.webhooks.schedule import Policy
+    from services.webhooks.schedule import Policy
 
     return Policy(
         settings.webhook_attempts,
@@ -184,7 +184,7 @@ def _policy(settings: Settings) -> "Policy":
 
 
 def _found(postgres: Engine, webhook: str, which: str) -> "Delivery":
-    from segue.webhooks.schedule import Delivery
+    from services.webhooks.schedule import Delivery
 
     # A customer's id may hold colons; the sequence is what follows the last one.
     customer, _, sequence = which.rpartition(":")

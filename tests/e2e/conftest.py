@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.datasets.selection import default_cutoff
 from models.segment_model import SegmentModel
-from segue.datasets import default_cutoff
-from segue.demo import fit_before
-from segue.soak.outcome import Rows, stored
+from segue.local.demo import fit_before
+from segue.local.soak.outcome import Rows, stored
 from tests.support.local import local
 from tests.support.retail import retail
 

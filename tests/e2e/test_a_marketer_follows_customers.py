@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from data.database import engine as connect
+from data.postgres.database import engine as connect
 from tests.support import lived
 from tests.support.browser import (
     MARKS,

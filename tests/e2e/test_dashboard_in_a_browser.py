@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, text, update
 
-from data.database import engine as connect
-from data.tables import stream_progress
+from data.postgres.database import engine as connect
+from data.postgres.tables import stream_progress
 from tests.support.browser import MARKS, PATIENCE, PHONE, expect_no_sideways_scrolling, launched, served, visit
 from tests.support.postgres import new_database, running_postgres
 from tests.support.stored import EVENT_TIME, a_model, a_stream, store

@@ -12,17 +12,18 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import func, select
 
 from batch.backtest import backtest
-from data import contract, progress, registry
-from data.dataset import Dataset
-from data.drift import alarm_id
-from data.events import DriftDetected
-from data.tables import drift_alarms, drift_observations, model_reigns
+from data.contract import asyncapi
+from data.contract.events import DriftDetected
+from data.datasets.dataset import Dataset
+from data.datasets.selection import default_cutoff
+from data.postgres import model_registry, progress
+from data.postgres.drift import alarm_id
+from data.postgres.tables import drift_alarms, drift_observations, model_reigns
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
 from producers.replay import split, whole
-from segue.datasets import default_cutoff
-from segue.demo import differences
-from segue.stack.processes import ChildProcess
+from segue.local.demo import differences
+from segue.local.processes import ChildProcess
 from tests.support.commands import segue
 from tests.support.kafka import read
 from tests.support.local import Local, local, wait_until
@@ -58,7 +59,7 @@ def test_drift_is_observed_beside_the_worker_and_told_once(
 
         events = [message.value() for message in read(run.settings.brokers, run.settings.drift_topic)]
         assert sorted(msgspec.json.decode(event)["id"] for event in events) == sorted(ids)
-        document = contract.document()
+        document = asyncapi.document()
         schema = {"$ref": "#/components/schemas/DriftDetected", "components": document["components"]}
         for event in events:
             Draft202012Validator(schema).validate(json.loads(event))
@@ -69,7 +70,7 @@ def test_drift_is_observed_beside_the_worker_and_told_once(
         assert bool(ids) == ("proposed" in candidates)
         promoted = candidates.get("proposed", candidates["challenger"])
         segue(run.stack.state_dir, "models", "promote", "--yes")
-        assert registry.champion_version(run.postgres) == promoted["version"]
+        assert model_registry.champion_version(run.postgres) == promoted["version"]
         with run.postgres.connect() as connection:
             ended = connection.execute(select(model_reigns.c.partition, model_reigns.c.model_version)).all()
         assert sorted(ended) == [(partition, model.version) for partition in range(run.replaying.identity.partitions)]
@@ -85,11 +86,11 @@ def test_where_that_is_wanted_a_refit_is_put_in_force_while_the_stream_runs(
         half = second_year.event_start + (second_year.event_end - second_year.event_start) // 2
         before, after = split(second_year, dataset, half)
         run.replay(dataset, before)
-        wait_until(lambda: registry.champion_version(run.postgres) != model.version, PATIENCE)
+        wait_until(lambda: model_registry.champion_version(run.postgres) != model.version, PATIENCE)
         run.replay(dataset, after)
         wait_until(lambda: progress.customers_outdated(run.postgres) == 0, PATIENCE)
         assert len(differences(run.settings.database, dataset)) == 0
-        champion = registry.champion_version(run.postgres)
+        champion = model_registry.champion_version(run.postgres)
         found = {
             each["version"]: each
             for each in json.loads(segue(run.stack.state_dir, "models", "list", "--all", "--json"))

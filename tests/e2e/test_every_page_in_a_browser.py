@@ -19,12 +19,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Connection, Row, text
 
-from data import progress, replay_control
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.postgres import progress, replay_control
 from models.personas import ARCHETYPES
 from models.segment_model import SegmentModel
 from producers.replay import split, whole
-from segue.drift.watcher import Watcher
+from services.drift.watcher import Watcher
 from tests.support import browser
 from tests.support.browser import (
     DESKTOP,

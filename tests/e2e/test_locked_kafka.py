@@ -12,18 +12,19 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 from sqlalchemy import Engine, select
 
-from data import dataset, progress, registry, synthetic
-from data.database import engine, migrate
-from data.log import Log, UnreachableError
-from data.tables import dead_letters
+from data.datasets import dataset, synthetic
+from data.kafka.log import Log, UnreachableError
+from data.postgres import model_registry, progress
+from data.postgres.database import engine, migrate
+from data.postgres.tables import dead_letters
 from producers.pace import Speed
 from producers.replay import whole
-from segue import following
-from segue.demo import wait_for_worker
-from segue.replaying import session
-from segue.settings import Settings
-from segue.stack.apache.java import missing
-from segue.stack.processes import ChildProcess
+from producers.replay_session import session
+from runtime.settings import Settings
+from segue.local.apache.java import missing
+from segue.local.demo import wait_for_worker
+from segue.local.processes import ChildProcess
+from services import change_stream
 from tests.support.kafka import read, write
 from tests.support.local import wait_until
 from tests.support.locked_kafka import PASSWORD, USER, LockedKafka, locked_kafka
@@ -53,7 +54,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def database_url(postgres: str) -> Iterator[str]:
     with new_database(postgres) as url:
         migrate(url)
-        registry.register(engine(url), a_model())
+        model_registry.register(engine(url), a_model())
         yield url
 
 
@@ -118,7 +119,7 @@ def test_transactions_go_in_and_changes_come_out(
         wait_until(lambda: not progress.unpublished(replaying.postgres))
         totals = progress.totals(replaying.postgres)
     assert totals.transactions == len(shop.transactions)
-    changes = [msgspec.json.decode(event)["data"]["cause"] for event in following.topic(settings, follow=False)]
+    changes = [msgspec.json.decode(event)["data"]["cause"] for event in change_stream.topic(settings, follow=False)]
     assert {cause: changes.count(cause) for cause in set(changes)} == totals.changes
     assert PASSWORD not in log_file.read_text()
 
@@ -126,7 +127,7 @@ def test_transactions_go_in_and_changes_come_out(
 def test_a_wrong_password_and_a_stranger_s_certificate_are_told_in_one_line(
     kafka: LockedKafka, database_url: str, password: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.log._TIMEOUT", 3.0)
+    monkeypatch.setattr("data.kafka.log._TIMEOUT", 3.0)
     variables = environment(kafka, database_url, "nobody", "PLAIN", password)
     brokers = settings_of(variables, monkeypatch, tmp_path).brokers
     for wrong in (replace(brokers, password="guessed"), replace(brokers, ca_file=None)):

@@ -13,24 +13,24 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from sqlalchemy import select
 
-from batch.compare import compare
 from batch.fit import fit
 from batch.profiles import histories, profiles_as_of
-from batch.stream_profiles import standing_profiles
-from data import progress, registry
-from data.dataset import Dataset
-from data.tables import segment_changes
-from data.wire import ModelActivation, Tick, TransactionHeader
+from data.contract.wire import ModelActivation, Tick, TransactionHeader
+from data.datasets.dataset import Dataset
+from data.datasets.selection import default_cutoff
+from data.postgres import model_registry, progress
+from data.postgres.stream_profiles import standing_profiles
+from data.postgres.tables import segment_changes
+from models.compare import compare
 from models.segment_model import SegmentModel
 from models.units import to_micros
+from producers import model_activation
 from producers.replay import Section, occurred_at, split, whole
-from segue import activation
-from segue.datasets import default_cutoff
-from segue.demo import differences, wait_for_worker
-from segue.replaying import session
-from segue.settings import Settings
-from segue.soak.outcome import stored
-from segue.stack.stack import Stack
+from producers.replay_session import session
+from runtime.settings import Settings
+from segue.local.demo import differences, wait_for_worker
+from segue.local.soak.outcome import stored
+from segue.local.stack import Stack
 from tests.support.commands import segue
 from tests.support.local import Local, applied, local, wait_until
 
@@ -47,7 +47,7 @@ def test_activating_a_model_during_a_replay_moves_whom_compare_says_and_reconcil
     dataset: Dataset, model: SegmentModel, challenger: SegmentModel, tmp_path: Path
 ) -> None:
     with local(tmp_path, model, {"SEGUE_BATCH_SIZE": "500"}) as run:
-        registry.register(run.postgres, challenger)
+        model_registry.register(run.postgres, challenger)
         first_year, second_year = split(whole(dataset), dataset, to_micros(default_cutoff(dataset)))
         run.replay(dataset, first_year)
         # Slow enough to be under way all the time.
@@ -57,7 +57,7 @@ def test_activating_a_model_during_a_replay_moves_whom_compare_says_and_reconcil
             assert progress.customers_outdated(run.postgres) == 0
             assert before < applied(run) < len(dataset.transactions)
         run.replay(dataset, run.replaying.resumed(dataset, second_year))
-        assert registry.champion_version(run.postgres) == challenger.version
+        assert model_registry.champion_version(run.postgres) == challenger.version
         assert moves(run) == expected_moves(run, dataset, model, challenger)
         assert differences(run.settings.database, dataset).empty
         of_stream = json.loads(segue(run.stack.state_dir, "fit", "--from-stream", "--dry-run", "--json"))
@@ -74,12 +74,12 @@ def test_a_worker_killed_in_the_middle_of_rescoring_goes_on_with_the_rest(
         # Small chunks, so that there is a middle.
         with local(tmp_path / str(kill), model, {"SEGUE_BATCH_SIZE": "5"}) as run:
             run.replay(dataset, beginning)
-            registry.register(run.postgres, challenger)
+            model_registry.register(run.postgres, challenger)
             beforehand = compare(standing_profiles(run.postgres), model, challenger).movers
-            sent = activation.activate(run.replaying, challenger)
+            sent = model_activation.activate(run.replaying, challenger)
             if kill:
                 _kill_in_the_middle(run)
-            activation.wait(run.replaying, sent, lambda _: None)
+            model_activation.wait(run.replaying, sent, lambda _: None)
             assert moves(run) == _as_moves(beforehand)
             assert differences(run.settings.database, dataset).empty
             results.append((stored(run.postgres), subscribed(run)))
@@ -94,15 +94,15 @@ def test_before_any_worker_has_started_the_alias_is_all_there_is_to_move(
         with session(settings, max_lag=1_000) as open_session:
             postgres = open_session.postgres
             for each in (model, challenger):
-                registry.register(postgres, each)
-            with pytest.raises(activation.ActivationError, match="partition 0, 1, 2, 3 yet: start one"):
-                activation.activate(open_session, challenger)
-            assert activation.crown_before_the_start(postgres, challenger)
+                model_registry.register(postgres, each)
+            with pytest.raises(model_activation.ActivationError, match="partition 0, 1, 2, 3 yet: start one"):
+                model_activation.activate(open_session, challenger)
+            assert model_activation.crown_before_the_start(postgres, challenger)
             stack.start_worker()
             wait_for_worker(open_session)
             assert {row.model_version for row in progress.partitions(postgres)} == {challenger.version}
-            assert not activation.crown_before_the_start(postgres, model)
-            assert registry.champion_version(postgres) == challenger.version
+            assert not model_activation.crown_before_the_start(postgres, model)
+            assert model_registry.champion_version(postgres) == challenger.version
 
 
 def _everybody(dataset: Dataset) -> pd.DataFrame:

@@ -7,12 +7,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from data import progress
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.postgres import progress
 from models.segment_model import SegmentModel
 from producers.pace import Speed
 from producers.replay import Section, occurred_at, whole
-from segue.soak.outcome import stored
+from segue.local.soak.outcome import stored
 from tests.e2e.conftest import Undisturbed
 from tests.support.local import Local, applied, local, wait_until
 

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Row
 
-from data import dead_letters, progress, replay_control
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.postgres import dead_letters, progress, replay_control
 from models.segment_model import SegmentModel
 from producers.log_writer import LogWriter
 from producers.replay import Section, occurred_at

@@ -10,10 +10,10 @@ from threading import Thread
 
 import pytest
 
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel
 from producers.replay import Section, occurred_at
-from segue.stack.apache.java import classpath, java
+from segue.local.apache.java import classpath, java
 from tests.e2e.test_webhooks import Running, environment_of
 from tests.support.brokers import APACHE, BOTH_BROKERS
 from tests.support.local import Local, local, wait_until

@@ -12,10 +12,10 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from sqlalchemy import select, text
 from typer.testing import CliRunner
 
-from data import progress
-from data.tables import dead_letters, transactions
+from data.postgres import progress
+from data.postgres.tables import dead_letters, transactions
 from segue.cli.app import app
-from segue.stack.ports import free_ports
+from segue.local.ports import free_ports
 from tests.support.brokers import BOTH_BROKERS
 from tests.support.kafka import Place, read, write
 from tests.support.local import Local, applied, local, wait_until

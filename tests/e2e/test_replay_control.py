@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import Row
 from typer.testing import CliRunner
 
-from data import progress, replay_control
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.postgres import progress, replay_control
 from models.segment_model import SegmentModel
 from producers.replay import whole
 from segue.cli.app import app
-from segue.soak.outcome import stored
+from segue.local.soak.outcome import stored
 from tests.e2e.conftest import Undisturbed
 from tests.support.local import Local, applied, local, wait_until
 

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 from sqlalchemy import Engine, text
 
-from data.database import engine as connect
+from data.postgres.database import engine as connect
 from tests.support.browser import (
     MARKS,
     PATIENCE,

@@ -24,11 +24,12 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_structured_event
 from jsonschema import Draft202012Validator, FormatChecker
 from sqlalchemy import text
 
-from data import contract, progress
-from data.dataset import Dataset
+from data.contract import asyncapi
+from data.datasets.dataset import Dataset
+from data.postgres import progress
 from models.segment_model import SegmentModel
 from producers.replay import Section, occurred_at
-from stream_app.snapshot import publish_snapshot
+from stream_app.outbox.snapshot import publish_snapshot
 from tests.support.brokers import BOTH_BROKERS
 from tests.support.local import Local, local, wait_until
 from tests.support.topics import Stored, everything
@@ -86,7 +87,7 @@ def _segue(run: Local, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def _checkers(channel: str) -> tuple[list[Draft202012Validator], Draft202012Validator | None]:
     """What checks the values and the headers in a topic: documented fields and no others."""
-    content = contract.document()
+    content = asyncapi.document()
     for schema in content["components"]["schemas"].values():
         schema["additionalProperties"] = schema["title"] == "SegmentModel"
     formats = FormatChecker(formats=())
@@ -95,7 +96,7 @@ def _checkers(channel: str) -> tuple[list[Draft202012Validator], Draft202012Vali
     def checker(reference: dict[str, Any]) -> Draft202012Validator:
         return Draft202012Validator({"components": content["components"], **reference}, format_checker=formats)
 
-    messages = [contract.resolve(content, each) for each in content["channels"][channel]["messages"].values()]
+    messages = [asyncapi.resolve(content, each) for each in content["channels"][channel]["messages"].values()]
     headers = messages[0].get("headers")
     return [checker(message["payload"]) for message in messages], headers and checker(headers)
 
@@ -109,7 +110,7 @@ def _is_moment(value: object) -> bool:
 )
 def test_every_message_of_a_replay_is_as_the_contract_says(run: Local, channel: str, at_least: int) -> None:
     values, headers = _checkers(channel)
-    address = contract.document()["channels"][channel]["address"]
+    address = asyncapi.document()["channels"][channel]["address"]
     garbage = {record.value for record in _records(run, run.settings.dead_letters_topic)}
     records = [record for record in _records(run, address) if record.value not in garbage]
     assert len(records) >= at_least

@@ -20,13 +20,13 @@ from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from data import roles
-from data.database import engine
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.postgres import roles
+from data.postgres.database import engine
 from models.segment_model import SegmentModel
 from producers.replay import Section, occurred_at
 from segue.cli.app import app
-from segue.stack.ports import free_ports
+from segue.local.ports import free_ports
 from tests.support.local import Local, local, wait_until
 from tests.support.receiver import SECRET, Answer, Receiver
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, text
 
-from data.registry import register
+from data.postgres.model_registry import register
 from models.segment_model import SegmentModel
 from tests.support.stored import EVENT_TIME
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from segue.stack.apache.java import missing
+from segue.local.apache.java import missing
 
 _REASON = missing()
 APACHE = [pytest.mark.kafka, pytest.mark.skipif(_REASON is not None, reason=_REASON or "")]

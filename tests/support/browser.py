@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, expect, sync_playwright
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from segue.stack.ports import free_ports
+from segue.local.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")

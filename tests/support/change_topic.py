@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException
 
-from stream_app.change_events import change_event
-from stream_app.changes import ChangeRow
-from stream_app.topic_end import UndecidedError
+from data.contract.change_events import change_event
+from data.contract.change_row import ChangeRow
+from stream_app.outbox.topic_end import UndecidedError
 
 
 class ChangeTopic:
@@ -41,7 +41,7 @@ class ChangeTopic:
 
 
 class InMemoryWriter:
-    """Looks like :class:`stream_app.change_writer.ChangeWriter`."""
+    """Looks like :class:`stream_app.outbox.change_writer.ChangeWriter`."""
 
     def __init__(self, topic: ChangeTopic) -> None:
         self._topic = topic

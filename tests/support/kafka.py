@@ -5,8 +5,8 @@ from functools import partial
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 
-from data.brokers import Brokers
-from data.topics import LARGEST_RECORD
+from runtime.brokers import Brokers
+from runtime.topics import LARGEST_RECORD
 from tests.support.poison import Sent
 
 Place = tuple[int, int]

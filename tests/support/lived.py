@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, insert
 
-from data.registry import register
-from data.tables import customers, metadata, segment_changes, stream_progress, transactions
-from data.wire import Tick, Transaction
+from data.contract.wire import Tick, Transaction
+from data.postgres.model_registry import register
+from data.postgres.tables import customers, metadata, segment_changes, stream_progress, transactions
 from models.decay import NEVER
 from models.segment_model import SegmentModel
 from models.units import from_micros, from_money_units, money_text
-from stream_app.columns import LONG_AGO
+from stream_app.core.columns import LONG_AGO
 from tests.support.world import World, run
 
 START, NOW = datetime(2010, 1, 4, 8, 30, tzinfo=UTC), datetime(2011, 6, 15, 9, 30, tzinfo=UTC)

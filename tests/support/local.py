@@ -11,18 +11,18 @@ from typing import Any
 import msgspec
 from sqlalchemy import Engine
 
-from data import progress, registry
-from data.database import engine
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.postgres import model_registry, progress
+from data.postgres.database import engine
 from models.segment_model import SegmentModel
 from producers.pace import Speed
 from producers.replay import Section, whole
-from segue import following
-from segue.demo import wait_for_worker
-from segue.replaying import Session, session
-from segue.settings import Settings
-from segue.stack.processes import ChildProcess
-from segue.stack.stack import BrokerKind, Stack
+from producers.replay_session import Session, session
+from runtime.settings import Settings
+from segue.local.demo import wait_for_worker
+from segue.local.processes import ChildProcess
+from segue.local.stack import BrokerKind, Stack
+from services import change_stream
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Local:
     def topic(self) -> list[dict[str, Any]]:
         """The data of every event in the change topic once all are there, partition by partition, in order."""
         wait_until(lambda: not progress.unpublished(self.postgres))
-        return [msgspec.json.decode(event)["data"] for event in following.topic(self.settings, follow=False)]
+        return [msgspec.json.decode(event)["data"] for event in change_stream.topic(self.settings, follow=False)]
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def local(
     with Stack(state_dir, broker) as stack:
         settings = Settings(state_dir=state_dir)
         postgres = engine(settings.database)
-        registry.register(postgres, model)
+        model_registry.register(postgres, model)
         worker = stack.start_worker(environment)
         stack.watch(lambda _: None)
         with session(settings, max_lag=10_000) as replaying:

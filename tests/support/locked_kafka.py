@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from segue.stack.apache.java import java
-from segue.stack.ports import free_ports
+from segue.local.apache.java import java
+from segue.local.ports import free_ports
 from tests.support.real_kafka import running_kafka
 
 USER, PASSWORD = "segue", "open sesame"

@@ -10,7 +10,7 @@ HOSTILE = ("' OR 1=1 --", "%", "\x00", "\x00" * 70, "<script>alert(1)</script>",
 
 
 def a_page(name: str, database_url: str, **query: str) -> AppTest:
-    """The page ``dashboard.views.<name>`` with an address's query, not yet run."""
+    """The page ``dashboard.pages.<name>`` with an address's query, not yet run."""
     page = AppTest.from_function(_show, default_timeout=30, args=(name, database_url))
     for key, value in query.items():
         page.query_params[key] = value
@@ -32,6 +32,6 @@ def _show(name: str, database_url: str) -> None:
     """Is a script of its own: Streamlit runs its source."""
     from importlib import import_module
 
-    from dashboard import connection
+    from dashboard.shared import connection
 
-    import_module(f"dashboard.views.{name}").show(connection.engine(database_url))
+    import_module(f"dashboard.pages.{name}").show(connection.engine(database_url))

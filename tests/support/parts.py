@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from threading import Thread
 
-from data import progress
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.postgres import progress
 from producers.replay import Section, occurred_at
-from segue.demo import differences
-from segue.soak.outcome import Outcome
-from segue.soak.storm import Gate, Running, wait_until
+from segue.local.demo import differences
+from segue.local.soak.outcome import Outcome
+from segue.local.soak.storm import Gate, Running, wait_until
 
 
 @dataclass

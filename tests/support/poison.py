@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from data.partitions import partition_of
-from data.wire import ModelActivation, Tick
+from data.contract.wire import ModelActivation, Tick
+from data.kafka.partitioner import partition_of
 from tests.support.stored import a_model
 
 Fate = Literal["applied", "duplicate", "dead", "tick"]

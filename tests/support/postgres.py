@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from sqlalchemy import make_url, text
 
-from data.database import engine
-from segue.stack.postgres import LocalPostgres
+from data.postgres.database import engine
+from segue.local.postgres import LocalPostgres
 
 
 @contextmanager

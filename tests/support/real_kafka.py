@@ -10,8 +10,8 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from segue.stack.apache.java import classpath, java
-from segue.stack.processes import ChildProcess
+from segue.local.apache.java import classpath, java
+from segue.local.processes import ChildProcess
 from tests.support.local import wait_until
 
 _JVM = ["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC"]

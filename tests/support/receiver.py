@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from standardwebhooks import Webhook
 
-from segue.stack.ports import free_ports
+from segue.local.ports import free_ports
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data import dataset, readers, synthetic
-from data.dataset import Dataset
+from data.datasets import dataset, readers, synthetic
+from data.datasets.dataset import Dataset
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "online_retail_II.parquet"
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from data.dataset import Dataset, clean
+from data.datasets.dataset import Dataset, clean
 
 Row = tuple[str, str, str | None, int, str, float, str | None, str, int]
 COLUMNS = ["invoice", "stock_code", "description", "quantity", "occurred_at", "price", "customer", "country", "export"]

@@ -10,9 +10,9 @@ from sqlalchemy import Engine, text
 
 from batch.fit import fit
 from batch.profiles import profiles_as_of
-from data import registry
-from data.database import engine, migrate
-from data.steady import Injection, moment, steady_shop
+from data.datasets.steady import Injection, moment, steady_shop
+from data.postgres import model_registry
+from data.postgres.database import engine, migrate
 from models.segment_model import SegmentModel
 from tests.support.filled import add_to_ledger
 
@@ -36,7 +36,7 @@ def stream(url: str, injection: Injection, end: datetime) -> Iterator[Engine]:
     migrate(url)
     postgres = engine(url)
     version = model_of(injection).version
-    registry.register(postgres, model_of(injection))
+    model_registry.register(postgres, model_of(injection))
     with postgres.begin() as connection:
         for partition in range(2):
             connection.execute(

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, insert
 
-from data.registry import register
-from data.tables import customers, metadata, segment_changes, stream_progress
+from data.postgres.model_registry import register
+from data.postgres.tables import customers, metadata, segment_changes, stream_progress
 from models.personas import name_segments
 from models.segment_model import SegmentModel, build
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from data.wire import ModelActivation, Tick, Transaction
+from data.contract.wire import ModelActivation, Tick, Transaction
 from models.segment_model import Segment, SegmentModel, build
 from tests.support.world import Message
 

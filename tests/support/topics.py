@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from data.brokers import Brokers
+from runtime.brokers import Brokers
 
 
 class Stored(NamedTuple):

@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from data.partitions import partition_of
-from data.wire import ModelActivation, Tick, Transaction
+from data.contract.change_row import ChangeRow
+from data.contract.wire import ModelActivation, Tick, Transaction
+from data.kafka.partitioner import partition_of
 from models.segment_model import SegmentModel
-from stream_app.changes import ChangeRow, change_rows
-from stream_app.columns import LONG_AGO, PROFILE_COLUMNS, Profiles, SegmentNames
-from stream_app.decode import Batch, DeadLetter, decode
-from stream_app.step import LedgerContent, LedgerKey, Progress, Step, Stored, take_step
+from stream_app.core.change_rows import change_rows
+from stream_app.core.columns import LONG_AGO, PROFILE_COLUMNS, Profiles, SegmentNames
+from stream_app.core.decode import Batch, DeadLetter, decode
+from stream_app.core.step import LedgerContent, LedgerKey, Progress, Step, Stored, take_step
 
 Message = Transaction | Tick | ModelActivation
 

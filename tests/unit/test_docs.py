@@ -11,12 +11,12 @@ import typer.main
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from runtime.settings import Settings
 from segue.cli.app import app
-from segue.drift.metrics import DriftMetrics
-from segue.settings import Settings
-from segue.webhooks.health import WebhookHealth
+from services.drift.metrics import DriftMetrics
+from services.webhooks.health import WebhookHealth
 from stream_app.metrics import Metrics
-from tests.unit.segue.webhooks.test_health import Webhook
+from tests.unit.services.webhooks.test_health import Webhook
 
 ROOT = Path(__file__).parents[2]
 PAGES = {page.name: page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}

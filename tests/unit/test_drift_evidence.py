@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.drift_evidence import AT, CONTROLS, WHAT, alarms
-from data.steady import Injection
-from models.change import DELTA
+from data.datasets.steady import Injection
+from models.drift.mean_change import DELTA
 
 ROOT = Path(__file__).parents[2]
 EVIDENCE = (ROOT / "docs" / "drift.md").read_text()

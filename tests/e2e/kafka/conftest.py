@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from segue.soak.outcome import Outcome, history
-from segue.stack.apache.java import missing
+from segue.local.apache.java import missing
+from segue.local.soak.outcome import Outcome, history
 from tests.e2e.conftest import Undisturbed
 
 HERE = Path(__file__).parent

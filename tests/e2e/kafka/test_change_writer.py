@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import KafkaException
 
-from data import tolerant
-from data.log import create_topics
-from segue import following
-from segue.settings import Settings
-from segue.stack.stack import BrokerKind, Stack
+from data.contract import tolerant_reader
+from data.kafka.log import create_topics
+from runtime.settings import Settings
+from segue.local.stack import BrokerKind, Stack
+from services import change_stream
 from tests.support.change_log import NOT_OPEN, PERSONAS, change, keep_writing, last, opened
 from tests.support.local import wait_until
 
@@ -42,7 +42,7 @@ def settings(state_dir: Path) -> Settings:
 
 
 def published(settings: Settings) -> list[tuple[str, int]]:
-    changes = map(tolerant.change, following.topic(settings, follow=False))
+    changes = map(tolerant_reader.change, change_stream.topic(settings, follow=False))
     return [(change.customer_id, change.sequence) for change in changes if change]
 
 

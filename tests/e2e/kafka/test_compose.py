@@ -18,14 +18,14 @@ import pytest
 import yaml
 from sqlalchemy import make_url, text
 
-from data import progress
-from data.database import engine
-from data.dataset import clean
-from data.synthetic import generate
-from data.writers import write
-from segue.demo import differences
-from segue.stack.ports import free_ports
-from segue.stack.processes import ChildProcess
+from data.datasets.dataset import clean
+from data.datasets.synthetic import generate
+from data.datasets.writers import write
+from data.postgres import progress
+from data.postgres.database import engine
+from segue.local.demo import differences
+from segue.local.ports import free_ports
+from segue.local.processes import ChildProcess
 from tests.support.local import wait_until
 from tests.support.postgres import running_postgres
 from tests.support.real_kafka import running_kafka

@@ -13,13 +13,13 @@ from threading import Thread
 import psycopg
 import pytest
 
-from data import progress
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.postgres import progress
 from models.segment_model import SegmentModel
-from segue.soak.faults import FAULTS, LONG_FAULTS
-from segue.soak.outcome import Outcome
-from segue.soak.storm import Gate, running, strike, wait_until
-from segue.stack.stack import Stack
+from segue.local.soak.faults import FAULTS, LONG_FAULTS
+from segue.local.soak.outcome import Outcome
+from segue.local.soak.storm import Gate, running, strike, wait_until
+from segue.local.stack import Stack
 from tests.support.parts import Parts, assert_right_so_far, owner, owners
 
 pytestmark = [

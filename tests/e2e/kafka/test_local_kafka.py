@@ -12,17 +12,17 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
 from sqlalchemy import insert
 
-from data.database import engine
-from data.layout import check_layout
-from data.log import Log, LogError, LogIdentity, UnreachableError, create_topics
-from data.partitions import partition_of
-from data.synthetic import generate
-from data.tables import customers, stream_progress
-from data.writers import write as write_dataset
-from segue.settings import Settings
-from segue.stack.apache import java
-from segue.stack.apache.broker import ApacheBroker
-from segue.stack.stack import Stack, StackError
+from data.datasets.synthetic import generate
+from data.datasets.writers import write as write_dataset
+from data.kafka.log import Log, LogError, LogIdentity, UnreachableError, create_topics
+from data.kafka.partitioner import partition_of
+from data.postgres.database import engine
+from data.postgres.tables import customers, stream_progress
+from runtime.settings import Settings
+from segue.local.apache import java
+from segue.local.apache.broker import ApacheBroker
+from segue.local.stack import Stack, StackError
+from stream_app.partitions.layout import check_layout
 from tests.support.kafka import read, write
 from tests.support.local import wait_until
 from tests.support.poison import Sent

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from data import progress
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.postgres import progress
 from models.segment_model import SegmentModel
-from segue.soak.outcome import Outcome
-from segue.soak.storm import Gate, running, wait_until
+from segue.local.soak.outcome import Outcome
+from segue.local.soak.storm import Gate, running, wait_until
 from tests.support.parts import Parts, assert_right_so_far, owners
 
 pytestmark = pytest.mark.kafka

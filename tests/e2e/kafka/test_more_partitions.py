@@ -9,12 +9,12 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from data import progress
-from data.database import engine
-from data.partitions import partition_of
-from segue import following
-from segue.settings import Settings
-from segue.stack.stack import Stack
+from data.kafka.partitioner import partition_of
+from data.postgres import progress
+from data.postgres.database import engine
+from runtime.settings import Settings
+from segue.local.stack import Stack
+from services import change_stream
 from tests.support.commands import segue
 from tests.support.local import wait_until
 
@@ -27,7 +27,7 @@ ANEW = {
     "SEGUE_CHANGES_TOPIC": "segue.segment-changes.six",
     "SEGUE_SEGMENTS_TOPIC": "segue.customer-segments.six",
     "SEGUE_DEAD_LETTERS_TOPIC": "segue.transactions.dlq.six",
-    "SEGUE_DRIFT_TOPIC": "segue.drift.six",
+    "SEGUE_DRIFT_TOPIC": "services.drift.six",
     "SEGUE_CONSUMER_GROUP": "segue-six",
     "SEGUE_PARTITIONS": str(MORE),
 }
@@ -60,7 +60,7 @@ def built(stack: Stack, shop: Path, environment: dict[str, str]) -> History:
     assert len(progress.partitions(postgres)) == settings.partitions
     postgres.dispose()
     changes: History = defaultdict(list)
-    for event in map(json.loads, following.topic(settings, follow=False)):
+    for event in map(json.loads, change_stream.topic(settings, follow=False)):
         changes[event["subject"]].append({"id": event["id"], **event["data"]})
     return changes
 

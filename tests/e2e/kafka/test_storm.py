@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel
-from segue.soak.outcome import Outcome
-from segue.soak.storm import storm
+from segue.local.soak.outcome import Outcome
+from segue.local.soak.storm import storm
 
 pytestmark = [
     pytest.mark.kafka,

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from data import progress
-from data.dataset import Dataset
+from data.datasets.dataset import Dataset
+from data.postgres import progress
 from models.segment_model import SegmentModel
-from segue.soak.outcome import Outcome
-from segue.soak.storm import Gate, running
-from segue.stack.apache.broker import ApacheBroker
-from segue.stack.stack import Stack, StackError
+from segue.local.apache.broker import ApacheBroker
+from segue.local.soak.outcome import Outcome
+from segue.local.soak.storm import Gate, running
+from segue.local.stack import Stack, StackError
 from tests.support.local import wait_until
 from tests.support.parts import Parts, assert_right_so_far
 

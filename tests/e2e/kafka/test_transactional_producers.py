@@ -10,14 +10,14 @@ from confluent_kafka.admin import AdminClient
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from data import progress
-from data.log import Log, create_topics, is_gap
-from data.tables import transactions
-from data.wire import Transaction
-from segue.stack.ports import free_ports
+from data.contract.wire import Transaction
+from data.kafka.log import Log, create_topics, is_gap
+from data.postgres import progress
+from data.postgres.tables import transactions
+from segue.local.ports import free_ports
 from tests.support.local import Local, local, wait_until
 from tests.support.stored import a_model
-from tests.unit.stream_app.test_processor import transaction
+from tests.unit.stream_app.core.test_transition import transaction
 
 pytestmark = pytest.mark.kafka
 

@@ -5,7 +5,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from data import synthetic
+from data.datasets import synthetic
 
 ROOT = Path(__file__).parents[3]
 NOTEBOOK = ROOT / "batch" / "exploratory_analysis.ipynb"

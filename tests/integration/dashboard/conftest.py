@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from data.database import engine as connect
+from data.postgres.database import engine as connect
 from models.segment_model import SegmentModel
 from tests.support import lived
 from tests.support.lived import Lived

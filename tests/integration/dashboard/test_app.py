@@ -43,6 +43,6 @@ def test_settings_that_cannot_be_used_are_named(
 
 
 def _open() -> None:
-    from dashboard.views import page
+    from dashboard.shared import page
 
     page.opening("Data", "What has been streamed.")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard import downloads
+from dashboard.shared import downloads
 from tests.support.pages import a_page, words
 
 pytestmark = [

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import Engine, text, update
 
-from data.registry import register
-from data.tables import metadata, models, stream_progress
+from data.postgres.model_registry import register
+from data.postgres.tables import metadata, models, stream_progress
 from models.segment_model import SegmentModel
 from tests.support.pages import a_page, html, words
 

@@ -11,9 +11,9 @@ import streamlit as st
 from sqlalchemy import Engine, event
 from streamlit.testing.v1 import AppTest
 
-from dashboard.connection import READ_AHEAD
-from data.database import engine as connect
-from data.database import migrate
+from dashboard.shared.connection import READ_AHEAD
+from data.postgres.database import engine as connect
+from data.postgres.database import migrate
 from tests.support import big
 from tests.support.pages import a_page, html
 from tests.support.postgres import new_database

@@ -6,8 +6,8 @@ import pytest
 import skops.io
 
 from batch.export import Format, write_model
+from batch.model_files import read_model
 from batch.pipeline import sklearn_pipeline
-from data.model_files import read_model
 from models.segment_model import SegmentModel, Transform
 from tests.unit.models.test_segment_model import random_model, random_profiles
 

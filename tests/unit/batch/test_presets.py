@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from batch.fit import FitResult, fit
 from batch.presets import PRESETS, classic_profiles
-from data import readers, synthetic
+from data.datasets import readers, synthetic
 from tests.support.retail import REAL
 
 

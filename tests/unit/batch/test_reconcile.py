@@ -14,8 +14,8 @@ import pytest
 from batch.fit import fit
 from batch.profiles import profiles_as_of
 from batch.reconcile import COLUMNS, reconcile
-from batch.stream_state import StreamState
-from data.frames import MOMENT
+from data.postgres.frames import MOMENT
+from data.postgres.stream_state import StreamState
 from models.personas import name_segments
 from models.segment_model import SegmentModel, Transform, build
 from tests.support.retail import retail

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from batch.compare import segment_ids
 from batch.fit import fit
 from batch.profiles import features, profiles_as_of
+from models.compare import segment_ids
 from models.personas import is_good
 from models.segment_model import SegmentModel
 from tests.support.retail import REAL, retail

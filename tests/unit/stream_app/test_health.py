@@ -8,11 +8,12 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from runtime.health import WebServer
 from stream_app import health as healths
-from stream_app.columns import LONG_AGO
-from stream_app.health import STUCK_SECONDS, Health, WebServer
+from stream_app.core.columns import LONG_AGO
+from stream_app.core.step import Progress
+from stream_app.health import STUCK_SECONDS, Health
 from stream_app.metrics import Metrics, Reach
-from stream_app.step import Progress
 
 PROGRESS = Progress(0, "log", 10, 1, LONG_AGO, "model", LONG_AGO, 7, 5)
 

@@ -8,8 +8,8 @@ import pytest
 from batch.explore.chapters import CHAPTERS, Source, chapters
 from batch.explore.report import is_report, page
 from batch.fit import FitError
-from data import synthetic
-from data.dataset import clean
+from data.datasets import synthetic
+from data.datasets.dataset import clean
 from tests.support.shop import raw_rows, sale
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from data import synthetic
+from data.datasets import synthetic
 from segue.cli.app import app
 
 RUNNER = CliRunner()

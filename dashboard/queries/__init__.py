@@ -1,1 +1,0 @@
-"""Every question the dashboard asks of Postgres: read-only, bounded, parameterised; one file per page."""

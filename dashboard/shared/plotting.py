@@ -1,0 +1,81 @@
+"""The figures: pure functions from small frames to plotly, one visual language for light and dark.
+
+Colours that carry meaning are set here; fonts, grid lines and backgrounds are left to the page's theme.
+"""
+
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboard.shared.personas import Persona
+
+ACCENT, ACCENT_FAINT, ACCENT_STRONG = "#6f6bdf", "rgba(111,107,223,0.08)", "rgba(111,107,223,0.62)"
+# Time alone is the story and has the accent; the other causes stay behind it.
+CAUSE_COLOURS = {
+    "decay": ACCENT,
+    "purchase": "#9aa3b2",
+    "return": "#d98a6a",
+    "model": "#c9a94b",
+    "first_purchase": "#5bb5a2",
+}
+OTHER_CAUSE = "#b6bcc8"
+MS_PER_DAY = 86_400_000
+CLEAR = "rgba(0,0,0,0)"
+# Bare: no tool bar that hides the figure on a phone, no zoom that the next refresh would fight.
+CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+
+
+def cause_colour(code: str) -> str:
+    """The colour of a cause, the same in every figure and table."""
+    return CAUSE_COLOURS.get(code, OTHER_CAUSE)
+
+
+BARE_AXIS: dict[str, Any] = {
+    "showgrid": False,
+    "zeroline": False,
+    "showline": False,
+    "fixedrange": True,
+    "ticks": "",
+    "automargin": True,
+}
+
+
+def faded(colour: str, alpha: float = 0.4) -> str:
+    """A colour ``#rrggbb`` that lets through what lies behind it.
+
+    >>> faded("#ff8000", 0.5)
+    'rgba(255,128,0,0.5)'
+    """
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def dotted(persona: Persona) -> str:
+    """A segment's name after a dot of its colour."""
+    return f"{dot(persona)} {escape(persona.name)}"
+
+
+def stacked(persona: Persona) -> str:
+    """A segment's name in short lines, with its dot."""
+    # The dot comes last: where there is no room for words, the style sheet hides all lines but this one.
+    return "<br>".join([*map(escape, persona.name.split()), dot(persona)])
+
+
+def dot(persona: Persona) -> str:
+    """A dot of a segment's colour."""
+    return f'<span style="color:{persona.colour}">●</span>'
+
+
+def plain(figure: go.Figure, height: int) -> go.Figure:
+    """The figure with the page's own background and type, which keeps its state from one refresh to the next."""
+    return figure.update_layout(
+        height=height,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0, "pad": 4},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        # The same revision on every refresh: plotly updates the figure in place.
+        uirevision="same",
+        font={"size": 13},
+        hoverlabel={"font": {"size": 13}},
+    )

@@ -1,0 +1,22 @@
+"""Recency, frequency and monetary value in SQL, as the model sees them."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Integer, cast, func, literal
+
+from data.postgres.tables import customers
+from models.segment_model import SegmentModel
+
+
+def recency_days(event_time: datetime) -> ColumnElement[int]:
+    """Whole days since the last purchase, as of event time or the customer's own last event, if that is later."""
+    c = customers.c
+    as_of = func.greatest(c.last_event_at, literal(event_time, c.last_event_at.type))
+    # The difference of two moments comes in days and a rest; the days alone are the whole ones.
+    return cast(func.extract("day", as_of - c.last_purchase_at), Integer)
+
+
+def monetary(model: SegmentModel) -> ColumnElement[object]:
+    """Pounds spent: net of returns and floored at 0, or gross, as the model counts."""
+    c = customers.c
+    return func.greatest(c.gross - c.returned, 0) if model.monetary == "net" else c.gross

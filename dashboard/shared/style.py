@@ -1,0 +1,119 @@
+"""The shared look: the style sheet, the mark, and how numbers, money and moments are written."""
+
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.shared.words import many
+
+STYLE_SHEET = Path(__file__).with_name("style.css")
+# Two segments and somebody on the way between them.
+_SHAPES = (
+    '<circle cx="20" cy="44" r="14" fill="#9aa3b2"/><circle cx="46" cy="22" r="14" fill="#6f6bdf"/>'
+    '<path d="M12 22 C 18 6, 34 4, 42 10" fill="none" stroke="#6f6bdf" stroke-width="4" stroke-linecap="round"/>'
+)
+_SVG = 'svg xmlns="http://www.w3.org/2000/svg"'
+MARK = f'<{_SVG} viewBox="0 0 64 64" width="64" height="64">{_SHAPES}</svg>'
+LOGO = (
+    f'<{_SVG} viewBox="0 0 200 64" width="200" height="64">{_SHAPES}<text x="76" y="47" font-size="42" '
+    'font-weight="700" font-family="Segoe UI, Helvetica, Arial, sans-serif" fill="#6f6bdf">segue</text></svg>'
+)
+# As an image: markup inside a page's HTML is cleaned of drawings.
+MARK_URI = f"data:image/svg+xml;base64,{b64encode(MARK.encode()).decode()}"
+NOTHING = "–"
+
+
+def apply() -> None:
+    """Put the style sheet on the page."""
+    st.html(STYLE_SHEET)
+
+
+def money(amount: Decimal | float | None) -> str:
+    """British pounds: pence up to 1,000, whole pounds beyond.
+
+    >>> money(Decimal("12.345")), money(Decimal("-1234.5")), money(None)
+    ('£12.35', '-£1,235', '–')
+    """
+    if amount is None:
+        return NOTHING
+    size = abs(Decimal(amount))
+    pence = Decimal("0.01") if size < 1000 else Decimal(1)
+    rounded = size.quantize(pence, rounding=ROUND_HALF_UP)
+    return f"{'-' if amount < 0 and rounded else ''}£{rounded:,}"
+
+
+def short_money(amount: Decimal | float) -> str:
+    """British pounds at a glance: three digits and a letter.
+
+    >>> short_money(7_859_755), short_money(-12_345), short_money(999.4), short_money(999_960)
+    ('£7.86m', '-£12.3k', '£999', '£1.00m')
+    """
+    size = abs(float(amount))
+    sign = "-" if amount < 0 and size >= 0.5 else ""
+    for unit, letter in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
+        if size >= 0.9995 * unit:
+            part = size / unit
+            decimals = 2 if part < 9.995 else 1 if part < 99.95 else 0
+            return f"{sign}£{part:.{decimals}f}{letter}"
+    return f"{sign}£{size:.0f}"
+
+
+def count(number: float) -> str:
+    """A whole number with separators.
+
+    >>> count(1234567)
+    '1,234,567'
+    """
+    return f"{number:,.0f}"
+
+
+def signed(number: int) -> str:
+    """A difference with its sign.
+
+    >>> signed(12), signed(-1200), signed(0)
+    ('+12', '−1,200', '±0')
+    """
+    return f"{'+' if number > 0 else '−' if number < 0 else '±'}{abs(number):,}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share in whole per cent; tiny but not nothing is "<1%".
+
+    >>> percent(1, 3), percent(1, 1000), percent(0, 0)
+    ('33%', '<1%', '0%')
+    """
+    share = 100 * part / whole if whole else 0.0
+    return "<1%" if 0 < share < 1 else f"{share:.0f}%"
+
+
+def day(moment: datetime) -> str:
+    """The date of a moment, in UTC: ``Fri 9 December 2011``."""
+    moment = moment.astimezone(UTC)
+    return f"{moment:%a} {moment.day} {moment:%B %Y}"
+
+
+def clock(moment: datetime) -> str:
+    """The time of day of a moment, in UTC: ``12:50``."""
+    return f"{moment.astimezone(UTC):%H:%M}"
+
+
+def stamp(moment: datetime) -> str:
+    """A moment in short, in UTC: ``9 Dec 2011, 12:50``."""
+    moment = moment.astimezone(UTC)
+    return f"{moment.day} {moment:%b %Y, %H:%M}"
+
+
+def span(duration: timedelta) -> str:
+    """A length of time in its largest unit.
+
+    >>> span(timedelta(hours=30)), span(timedelta(minutes=1)), span(timedelta())
+    ('1 day', '1 minute', '0 minutes')
+    """
+    minutes = int(duration.total_seconds() // 60)
+    for size, unit in ((1440, "day"), (60, "hour")):
+        if minutes >= size:
+            return many(minutes // size, unit)
+    return many(minutes, "minute")

@@ -1,0 +1,1 @@
+"""What travels over Kafka: wire types, events and the documents made from them."""

@@ -1,0 +1,255 @@
+"""The transactions of a retail dataset: clean, in event-time order, ready to be replayed or fitted on.
+
+A raw file has one row per line of an invoice. Here an invoice is one transaction; rows without a customer and
+bad-debt adjustments are set aside, and an invoice that a second export repeats is dropped. All of it is counted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from data.contract import wire
+from data.datasets import readers
+from data.datasets.cells import MAX_NUMBER, DataError
+from models.units import MONEY_UNITS, Ints, from_micros, from_money_units
+
+CURRENCY = "GBP"
+RETURN = "C"
+ADJUSTMENT = "A"
+
+LINE_COLUMNS = [
+    "transaction_id",
+    "customer_id",
+    "occurred_at",
+    "stock_code",
+    "description",
+    "quantity",
+    "price_units",
+    "country",
+]
+
+_CHUNK = 2_000
+_MAX_UNITS = MAX_NUMBER * MONEY_UNITS
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a file held and what was made of it.
+
+    ``guest_*``, ``adjustment_rows`` and ``overlap_*`` describe the file as it is: a guest's invoice that a second
+    export repeats counts in both. ``lines`` and below describe what is left.
+    """
+
+    rows: int
+    exports: int
+    guest_rows: int
+    guest_invoices: int
+    adjustment_rows: int
+    overlap_rows: int
+    overlap_invoices: int
+    overlap_dropped: bool
+    lines: int
+    transactions: int
+    sales: int
+    returns: int
+    customers: int
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Clean transactions in event-time order; ties are in order of transaction id.
+
+    Parameters
+    ----------
+    name
+        Where they come from, for people.
+    lines
+        One row per line, an invoice's lines together: ``transaction_id, customer_id, occurred_at, stock_code,
+        description, quantity, price_units, country``.
+    transactions
+        One row per invoice: ``transaction_id, customer_id, occurred_at`` (its first moment), ``kind`` (``sale`` or
+        ``return``), ``amount_units`` (ten-thousandths, never negative), ``country``, and where its lines are:
+        ``first_line, line_count``.
+    report
+        What was kept and what was set aside.
+    """
+
+    name: str
+    lines: pd.DataFrame
+    transactions: pd.DataFrame
+    report: Report
+
+    def wire_transactions(self, start: int = 0, stop: int | None = None) -> Iterator[wire.Transaction]:
+        """Transactions number ``start`` to ``stop`` as they travel in the transactions topic."""
+        positions = range(len(self.transactions))[start:stop]
+        for begin in range(positions.start, positions.stop, _CHUNK):
+            yield from _wire_chunk(self, begin, min(begin + _CHUNK, positions.stop))
+
+
+def load(path: Path, *, drop_overlap: bool = True) -> Dataset:
+    """Read and clean one raw file; see :func:`data.datasets.readers.read` and :func:`clean`."""
+    return clean(readers.read(path), Path(path).name, drop_overlap=drop_overlap)
+
+
+def clean(raw: pd.DataFrame, name: str, *, drop_overlap: bool = True) -> Dataset:
+    """Make transactions of raw rows.
+
+    Parameters
+    ----------
+    raw
+        Rows in the columns of :func:`data.datasets.readers.read`.
+    drop_overlap
+        Keep an invoice that several exports hold from the first one only. Otherwise it is several transactions with
+        the same id, as a replay of everything that was ever sent would have them.
+
+    Raises
+    ------
+    DataError
+        If nothing is left, or an invoice makes no sense: two customers, a total that contradicts its kind.
+    """
+    guest = raw["customer"].isna().to_numpy()
+    adjustment = raw["invoice"].str.startswith(ADJUSTMENT).to_numpy()
+    invoice, _ = raw["invoice"].factorize()
+    repeated = _after_first_export(invoice, raw["export"].to_numpy())
+    kept = ~guest & ~adjustment
+    if drop_overlap:
+        kept &= ~repeated
+    if not kept.any():
+        raise DataError(f"{name}: no transaction of a known customer in {len(raw):,} rows")
+    one_each = pd.MultiIndex.from_arrays([invoice[kept], raw["export"].to_numpy()[kept]])
+    lines, transactions = _fold(raw[kept], one_each.factorize()[0], name)
+    returns = int((transactions["kind"] == "return").sum())
+    report = Report(
+        rows=len(raw),
+        exports=raw["export"].nunique(),
+        guest_rows=int(guest.sum()),
+        guest_invoices=raw.loc[guest, "invoice"].nunique(),
+        adjustment_rows=int(adjustment.sum()),
+        overlap_rows=int(repeated.sum()),
+        overlap_invoices=raw.loc[repeated, "invoice"].nunique(),
+        overlap_dropped=drop_overlap,
+        lines=len(lines),
+        transactions=len(transactions),
+        sales=len(transactions) - returns,
+        returns=returns,
+        customers=transactions["customer_id"].nunique(),
+        first=transactions["occurred_at"].iloc[0].to_pydatetime(),
+        last=transactions["occurred_at"].iloc[-1].to_pydatetime(),
+    )
+    return Dataset(name, lines, transactions, report)
+
+
+def _after_first_export(invoice: Ints, export: Ints) -> NDArray[np.bool_]:
+    """Which rows belong to an invoice that an earlier export already holds."""
+    first = np.full(invoice.max(initial=-1) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, invoice, export)
+    return export > first[invoice]
+
+
+def _fold(rows: pd.DataFrame, group: Ints, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Lines and transactions of rows; rows of the same ``group`` (numbered in order of appearance) are one invoice."""
+    rows = rows.rename(columns={"invoice": "transaction_id", "customer": "customer_id"}).reset_index(drop=True)
+    count = group.max() + 1
+    head = rows.loc[~pd.Series(group).duplicated()].reset_index(drop=True)
+    _refuse_two_customers(rows, head, group, name)
+    first = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(first, group, rows["occurred_at"].astype("int64").to_numpy())
+    kind = np.where(head["transaction_id"].str.startswith(RETURN), "return", "sale")
+    transactions = pd.DataFrame(
+        {
+            "transaction_id": head["transaction_id"],
+            "customer_id": head["customer_id"],
+            "occurred_at": pd.to_datetime(first, unit="us", utc=True).as_unit("us"),
+            "kind": pd.array(kind, dtype="str"),
+            "amount_units": _amounts(rows, head, group, kind, name),
+            "country": head["country"],
+            "line_count": np.bincount(group),
+        }
+    ).sort_values(["occurred_at", "transaction_id"], kind="stable")
+    rank = np.empty(count, dtype=np.int64)
+    rank[transactions.index] = np.arange(count)
+    transactions = transactions.reset_index(drop=True)
+    transactions.insert(6, "first_line", transactions["line_count"].cumsum() - transactions["line_count"])
+    position = rank[group]
+    order = np.argsort(position, kind="stable")
+    lines = rows[LINE_COLUMNS].take(order).reset_index(drop=True)
+    lines["occurred_at"] = transactions["occurred_at"].take(position[order]).array
+    return lines, transactions
+
+
+def _amounts(rows: pd.DataFrame, head: pd.DataFrame, group: Ints, kind: NDArray[np.str_], name: str) -> Ints:
+    """The absolute total of each invoice; its sign must be the one that its kind promises."""
+    quantity, price = rows["quantity"].to_numpy(), rows["price_units"].to_numpy()
+    totals = np.zeros(len(head), dtype=np.int64)
+    np.add.at(totals, group, quantity * price)
+    # Integers wrap around silently, floats don't: they tell whether the exact totals can be trusted.
+    size = np.bincount(group, weights=np.abs(quantity.astype(np.float64) * price))
+    for wrong, reason in (
+        (size >= _MAX_UNITS, "is too large an amount"),
+        ((kind == "sale") & (totals < 0), "is less than nothing for a sale"),
+        ((kind == "return") & (totals > 0), "is more than nothing for a return"),
+    ):
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            total = f"a total of {from_money_units(int(totals[at]))} " if size[at] < _MAX_UNITS else "its total "
+            raise DataError(f"{name}: invoice {head['transaction_id'].iloc[at]}: {total}{reason}")
+    return np.abs(totals)
+
+
+def _refuse_two_customers(rows: pd.DataFrame, head: pd.DataFrame, group: Ints, name: str) -> None:
+    customer, names = rows["customer_id"].factorize()
+    first = customer[~pd.Series(group).duplicated().to_numpy()]
+    mixed = customer != first[group]
+    if mixed.any():
+        at = int(np.argmax(mixed))
+        both = f"{names[first[group[at]]]} and {names[customer[at]]}"
+        raise DataError(f"{name}: invoice {rows['transaction_id'].iloc[at]} has two customers, {both}")
+
+
+def _wire_chunk(dataset: Dataset, start: int, stop: int) -> Iterator[wire.Transaction]:
+    chunk = dataset.transactions.iloc[start:stop]
+    begins = chunk["first_line"] - chunk["first_line"].iloc[0]
+    ends = begins + chunk["line_count"]
+    lines = _wire_lines(dataset.lines.iloc[chunk["first_line"].iloc[0] :][: ends.iloc[-1]])
+    columns = zip(
+        chunk["transaction_id"].tolist(),
+        chunk["customer_id"].tolist(),
+        map(from_micros, chunk["occurred_at"].astype("int64").to_numpy().tolist()),
+        chunk["kind"].tolist(),
+        map(_money, chunk["amount_units"].tolist()),
+        chunk["country"].tolist(),
+        begins.tolist(),
+        ends.tolist(),
+        strict=True,
+    )
+    for transaction_id, customer_id, occurred_at, kind, amount, country, begin, end in columns:
+        yield wire.Transaction(
+            transaction_id, customer_id, occurred_at, kind, amount, CURRENCY, country, lines[begin:end]
+        )
+
+
+def _wire_lines(lines: pd.DataFrame) -> list[wire.Line]:
+    return list(
+        map(
+            wire.Line,
+            lines["stock_code"].tolist(),
+            pa.Array.from_pandas(lines["description"]).to_pylist(),
+            lines["quantity"].tolist(),
+            map(_money, lines["price_units"].tolist()),
+        )
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _money(units: int) -> str:
+    """An amount as plain decimal text; a shop has few distinct prices."""
+    return f"{from_money_units(units):f}"

@@ -1,0 +1,1 @@
+"""Clients of Kafka: the log, writing records, placing a key."""

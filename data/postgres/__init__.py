@@ -1,0 +1,1 @@
+"""Postgres: tables, migrations, roles, and one module per question."""

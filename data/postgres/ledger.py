@@ -1,0 +1,58 @@
+"""The ledger in Postgres, as :class:`models.drift.windows.WindowFold` reads it: what came before, then step by step."""
+
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Select, func, select
+
+from data.postgres.frames import MOMENT, frame, money_units
+from data.postgres.tables import transactions
+
+_ledger = transactions.c
+
+
+def history_before(connection: Connection, moment: datetime) -> pd.DataFrame:
+    """What each customer had done before a moment, counted by Postgres; those who had only returned things too.
+
+    By ``customer_id``, in order: ``frequency, gross_units, returned_units, last_purchase_at``.
+    """
+    sale = _ledger.kind == "sale"
+    query = (
+        select(
+            _ledger.customer_id,
+            func.count().filter(sale).label("frequency"),
+            money_units(func.coalesce(func.sum(_ledger.amount).filter(sale), 0)).label("gross_units"),
+            money_units(func.coalesce(func.sum(_ledger.amount).filter(~sale), 0)).label("returned_units"),
+            func.max(_ledger.occurred_at).filter(sale).label("last_purchase_at"),
+        )
+        .where(_ledger.occurred_at < moment)
+        .group_by(_ledger.customer_id)
+        .order_by(_ledger.customer_id)
+    )
+    frame = _frame(connection, query, "last_purchase_at").set_index("customer_id")
+    return frame.astype(dict.fromkeys(("frequency", "gross_units", "returned_units"), "int64"))
+
+
+def transactions_between(connection: Connection, start: datetime, stop: datetime) -> pd.DataFrame:
+    """Transactions from a moment up to, but not at, another one, in an order that does not depend on the stream."""
+    query = (
+        select(
+            _ledger.customer_id, _ledger.occurred_at, _ledger.kind, money_units(_ledger.amount).label("amount_units")
+        )
+        .where(_ledger.occurred_at >= start, _ledger.occurred_at < stop)
+        .order_by(_ledger.occurred_at, _ledger.customer_id, _ledger.transaction_id)
+    )
+    return _frame(connection, query, "occurred_at").astype({"amount_units": "int64"})
+
+
+def first_moment(connection: Connection) -> datetime | None:
+    """When the first transaction happened."""
+    first: datetime | None = connection.execute(select(func.min(_ledger.occurred_at))).scalar_one()
+    return first
+
+
+def _frame(connection: Connection, query: Select[Any], moment: str) -> pd.DataFrame:
+    rows = frame(connection, query)
+    rows[moment] = pd.to_datetime(rows[moment], utc=True).astype(MOMENT)
+    return rows

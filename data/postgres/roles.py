@@ -1,0 +1,121 @@
+"""Who may do what in Postgres. The owner migrates the tables; each of the services gets what it needs.
+
+``segue_worker`` and the like are group roles, which nobody can log in as: a deployment puts users into them. Rights
+are given anew after every migration, so that a new table only needs a line here.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from psycopg import Connection, errors, sql
+from sqlalchemy import Engine
+
+AnyConnection = Connection[tuple[Any, ...]]
+Role = Literal["segue_worker", "segue_dashboard", "segue_webhooks", "segue_drift"]
+WORKER: Role = "segue_worker"
+DASHBOARD: Role = "segue_dashboard"
+WEBHOOKS: Role = "segue_webhooks"
+DRIFT: Role = "segue_drift"
+
+_READ = "SELECT"
+_APPEND = "SELECT, INSERT"
+_WRITE = "SELECT, INSERT, UPDATE"
+
+#: Rights by table: what the statements of :mod:`stream_app.storage.statements` need, and no more.
+WORKER_RIGHTS: Mapping[str, str] = {
+    "customers": _WRITE,
+    "transactions": _APPEND,
+    "segment_changes": _APPEND,
+    "models": _APPEND,
+    "model_aliases": _READ,
+    "stream_progress": _WRITE,
+    "dead_letters": "SELECT, INSERT, UPDATE (published)",
+    "model_reigns": "INSERT",
+}
+#: Rights by table: a process that talks to the outside world has its own two tables and nothing else.
+WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
+#: Rights by table: the observer reads what workers have committed, keeps what it finds, and registers models.
+DRIFT_RIGHTS: Mapping[str, str] = {
+    "customers": _READ,
+    "transactions": _READ,
+    "stream_progress": _READ,
+    "model_reigns": _READ,
+    "models": _APPEND,
+    # Putting a model in force, where it is told to, ends what the model was before: a proposal.
+    "model_aliases": "SELECT, INSERT, UPDATE, DELETE",
+    "drift_observations": _APPEND,
+    "drift_alarms": "SELECT, INSERT, UPDATE (published)",
+}
+#: Tables that a worker has nothing to do with.
+NOT_FOR_WORKERS = ("drift_observations", "drift_alarms", "replay_control", *WEBHOOKS_RIGHTS)
+#: Rights by table: the dashboard reads everything and writes nothing.
+DASHBOARD_RIGHTS: Mapping[str, str] = dict.fromkeys([*WORKER_RIGHTS, *NOT_FOR_WORKERS], _READ)
+
+_RIGHTS: Mapping[Role, Mapping[str, str]] = {
+    WORKER: WORKER_RIGHTS,
+    DASHBOARD: DASHBOARD_RIGHTS,
+    WEBHOOKS: WEBHOOKS_RIGHTS,
+    DRIFT: DRIFT_RIGHTS,
+}
+
+
+def grant(engine: Engine) -> list[Role]:
+    """Make the roles where they are missing, and give them exactly their rights.
+
+    Returns the roles that are missing and that we have no right to make.
+    """
+    missing: list[Role] = []
+    with _driver(engine) as connection:
+        for role, rights in _RIGHTS.items():
+            try:
+                _make(connection, role)
+            except errors.InsufficientPrivilege:
+                missing.append(role)
+                continue
+            with connection.transaction():
+                for table in DASHBOARD_RIGHTS:
+                    names = {"table": sql.Identifier(table), "role": sql.Identifier(role)}
+                    connection.execute(sql.SQL("REVOKE ALL ON {table} FROM {role}").format(**names))
+                    if table in rights:
+                        given = sql.SQL(rights[table])
+                        connection.execute(sql.SQL("GRANT {given} ON {table} TO {role}").format(given=given, **names))
+    return missing
+
+
+def make_login(engine: Engine, role: Role, password: str | None) -> str:
+    """Make the user ``..._login``, who has the rights of a role; one who is there gets the password. Returns the name.
+
+    Without a password only a connection that Postgres trusts gets in. The password itself never leaves this process.
+    """
+    user = f"{role}_login"
+    with _driver(engine) as connection:
+        _make(connection, user)
+        secret: sql.Composable = sql.NULL
+        if password is not None:
+            verifier = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256")
+            secret = sql.Literal(verifier.decode())
+        names = {"user": sql.Identifier(user), "role": sql.Identifier(role), "secret": secret}
+        with connection.transaction():
+            connection.execute(sql.SQL("ALTER ROLE {user} LOGIN PASSWORD {secret}").format(**names))
+            connection.execute(sql.SQL("GRANT {role} TO {user}").format(**names))
+    return user
+
+
+@contextmanager
+def _driver(engine: Engine) -> Iterator[AnyConnection]:
+    """The driver's own connection, for what SQLAlchemy has no words for."""
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, Connection)  # noqa: S101 - there is one driver
+        yield driver
+
+
+def _make(connection: AnyConnection, role: str) -> None:
+    """Roles belong to the whole server: another database's migration may make the same one at this moment."""
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+        return
+    try:
+        connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+    except (errors.DuplicateObject, errors.UniqueViolation):
+        return

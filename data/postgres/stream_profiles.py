@@ -1,0 +1,125 @@
+"""Profiles from Postgres: what the stream knows of every customer, as of a moment of event time.
+
+The profiles at rest are the customers of now. As of an earlier moment they are counted again from the ledger, by
+Postgres; either way they are those that :func:`batch.profiles.profiles_as_of` counts from the same transactions.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, Select, func, select
+
+from data.postgres.frames import MOMENT, frame, money_units
+from data.postgres.tables import customers, stream_progress, transactions
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class StreamProfiles:
+    """Profiles as of a moment, and the event time up to which transactions count in them."""
+
+    profiles: pd.DataFrame
+    as_of: datetime
+    event_time: datetime
+
+
+def read_profiles(engine: Engine, as_of: datetime | None = None) -> StreamProfiles:
+    """Profiles of the stream's customers, all from one consistent picture of the tables.
+
+    Parameters
+    ----------
+    as_of
+        The moment; by default one day after the last transaction up to the event time that every partition has
+        reached. Transactions after that event time don't count yet.
+
+    Raises
+    ------
+    LookupError
+        If the stream has not come as far as that.
+    """
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        reached = _event_time(connection)
+        last = connection.execute(
+            select(func.max(transactions.c.occurred_at)).where(transactions.c.occurred_at <= reached)
+        ).scalar_one()
+        if last is None:
+            raise LookupError("the stream has no transactions yet: run `segue replay DATASET`")
+        moment = last + DAY if as_of is None else as_of
+        if moment > reached + DAY:
+            raise LookupError(f"the stream has only come to {reached:%Y-%m-%d %H:%M}, not to {moment:%Y-%m-%d %H:%M}")
+        return StreamProfiles(_profiles(connection, moment, min(reached, moment)), moment, reached)
+
+
+def standing_profiles(engine: Engine) -> pd.DataFrame:
+    """Profiles of all customers as a model that was activated now would find them.
+
+    That is as of the event time of their partition, or of their own last transaction, if that is later.
+    """
+    progress = stream_progress.c.event_time.label("event_time")
+    home = stream_progress.c.partition == customers.c.partition
+    query = _at_rest().add_columns(customers.c.last_event_at, progress).outerjoin_from(customers, stream_progress, home)
+    with engine.connect() as connection:
+        frame = _frame(connection, query, "last_event_at", "event_time")
+    return _with_recency(frame, pd.concat([frame.pop("event_time"), frame.pop("last_event_at")], axis=1).max(axis=1))
+
+
+def _event_time(connection: Connection) -> datetime:
+    progress = stream_progress.c.event_time
+    earliest, everywhere = connection.execute(select(func.min(progress), func.bool_and(progress.is_not(None)))).one()
+    if not everywhere or not isinstance(earliest, datetime):
+        raise LookupError("the stream has not reached any event time yet: run `segue replay DATASET`")
+    return earliest
+
+
+def _profiles(connection: Connection, as_of: datetime, until: datetime) -> pd.DataFrame:
+    newest = connection.execute(select(func.max(customers.c.last_event_at))).scalar_one()
+    frame = _frame(connection, _at_rest() if newest <= until else _counted(until))
+    return _with_recency(frame, as_of)
+
+
+def _frame(connection: Connection, query: Select[Any], *moments: str) -> pd.DataFrame:
+    rows = frame(connection, query).set_index("customer_id").sort_index()
+    rows.index = rows.index.astype("str")
+    for name in ("first_purchase_at", "last_purchase_at", *moments):
+        rows[name] = pd.to_datetime(rows[name], utc=True).astype(MOMENT)
+    return rows.astype(dict.fromkeys(("frequency", "gross_units", "returned_units"), "int64"))
+
+
+def _with_recency(frame: pd.DataFrame, as_of: "datetime | pd.Series") -> pd.DataFrame:
+    frame.insert(0, "recency_days", (as_of - frame["last_purchase_at"]).dt.days.astype("int64"))
+    return frame
+
+
+def _at_rest() -> Select[Any]:
+    table = customers.c
+    return select(
+        table.customer_id,
+        table.frequency,
+        money_units(table.gross).label("gross_units"),
+        money_units(table.returned).label("returned_units"),
+        table.first_purchase_at,
+        table.last_purchase_at,
+    ).where(table.frequency > 0)
+
+
+def _counted(until: datetime) -> Select[Any]:
+    table = transactions.c
+    sale = table.kind == "sale"
+    sales = func.count().filter(sale)
+    nothing = 0
+    return (
+        select(
+            table.customer_id,
+            sales.label("frequency"),
+            money_units(func.coalesce(func.sum(table.amount).filter(sale), nothing)).label("gross_units"),
+            money_units(func.coalesce(func.sum(table.amount).filter(~sale), nothing)).label("returned_units"),
+            func.min(table.occurred_at).filter(sale).label("first_purchase_at"),
+            func.max(table.occurred_at).filter(sale).label("last_purchase_at"),
+        )
+        .where(table.occurred_at <= until)
+        .group_by(table.customer_id)
+        .having(sales > nothing)
+    )

@@ -1,0 +1,205 @@
+"""What webhooks keep in Postgres: how far each has come, and the changes that its receiver would not take."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine, Row, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from data.postgres.tables import webhook_dead_letters, webhook_progress
+
+_p = webhook_progress.c
+_d = webhook_dead_letters.c
+
+
+class TakenOverError(RuntimeError):
+    """Another process has started to deliver for the same webhook."""
+
+
+class Reached(NamedTuple):
+    """Of one partition: the offset up to which it has been read, and those before it that wait for their delivery."""
+
+    next_offset: int
+    waiting: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to save a webhook's progress, as long as nobody claims it after us."""
+
+    webhook: str
+    epoch: int
+    reached: Mapping[int, Reached]
+
+
+class DeadLetter(NamedTuple):
+    """A change that was given up: the event word for word, why, and after how many attempts."""
+
+    customer_id: str
+    sequence: int
+    event: bytes
+    reason: str
+    attempts: int
+
+
+def claim(engine: Engine, webhook: str, log_id: str, start: Sequence[int]) -> Claim:
+    """Take over a webhook's progress.
+
+    Parameters
+    ----------
+    log_id
+        Identity of the change topic. What was reached in another one means nothing: this is read from its beginning.
+    start
+        By partition: where a webhook begins that has never run.
+    """
+    query = select(webhook_progress).where(_p.webhook == webhook).with_for_update()
+    with engine.begin() as connection:
+        # Two that start for the first time at the same moment have no row yet to wait for.
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"webhook {webhook}"))))
+        stored = {row.partition: row for row in connection.execute(query)}
+        epoch = 1 + max((row.epoch for row in stored.values()), default=0)
+        reached = {}
+        for partition, beginning in enumerate(start):
+            row = stored.get(partition)
+            if row is not None and row.log_id == log_id:
+                reached[partition] = Reached(row.next_offset, frozenset(row.waiting))
+            else:
+                reached[partition] = Reached(0 if stored else beginning, frozenset())
+        rows = [
+            {"webhook": webhook, "partition": partition, "log_id": log_id, "epoch": epoch, **_columns(at)}
+            for partition, at in reached.items()
+        ]
+        new = insert(webhook_progress)
+        changed = {name: new.excluded[name] for name in ("log_id", "epoch", "next_offset", "waiting")}
+        connection.execute(new.on_conflict_do_update(index_elements=[_p.webhook, _p.partition], set_=changed), rows)
+    return Claim(webhook, epoch, reached)
+
+
+def save(engine: Engine, claim: Claim, reached: Mapping[int, Reached], dead: Iterable[DeadLetter]) -> None:
+    """Store what has been reached together with what was given up, or nothing of it.
+
+    Raises
+    ------
+    TakenOverError
+        If somebody else has claimed the webhook.
+    """
+    ours = (_p.webhook == claim.webhook, _p.epoch == claim.epoch, _p.partition == bindparam("of_partition"))
+    move = update(webhook_progress).where(*ours).values(saved_at=func.now())
+    with engine.begin() as connection:
+        for partition, at in reached.items():
+            done = connection.execute(move.values(_columns(at)), {"of_partition": partition})
+            if done.rowcount != 1:
+                raise TakenOverError(
+                    f"another process delivers for the webhook {claim.webhook!r} now; "
+                    "a second webhook needs a SEGUE_WEBHOOK_NAME of its own"
+                )
+        _set_aside(connection, claim.webhook, dead)
+
+
+def set_aside(engine: Engine, webhook: str, dead: Iterable[DeadLetter]) -> None:
+    """Store changes that were given up (again)."""
+    with engine.begin() as connection:
+        _set_aside(connection, webhook, dead)
+
+
+def mark_delivered(engine: Engine, webhook: str, events: Iterable[tuple[str, int]]) -> None:
+    """Note that changes, by customer and sequence, have arrived after all."""
+    same = (_d.webhook == webhook, _d.customer_id == bindparam("of"), _d.sequence == bindparam("number"))
+    places = [{"of": customer, "number": sequence} for customer, sequence in events]
+    if places:
+        with engine.begin() as connection:
+            connection.execute(update(webhook_dead_letters).where(*same).values(delivered_at=func.now()), places)
+
+
+def dead_by_reason(engine: Engine, webhook: str) -> Sequence[Row[Any]]:
+    """Reasons, the most frequent first: reason, waiting, delivered."""
+    waiting = func.count().filter(_d.delivered_at.is_(None)).label("waiting")
+    query = select(_d.reason, waiting, func.count(_d.delivered_at).label("delivered")).where(_d.webhook == webhook)
+    with engine.connect() as connection:
+        return connection.execute(query.group_by(_d.reason).order_by(func.count().desc(), _d.reason)).all()
+
+
+def newest_dead(engine: Engine, webhook: str, limit: int) -> Sequence[Row[Any]]:
+    """The last changes that were given up and have not arrived since."""
+    query = select(webhook_dead_letters).where(_d.webhook == webhook, _d.delivered_at.is_(None))
+    with engine.connect() as connection:
+        return connection.execute(query.order_by(_d.failed_at.desc(), _d.customer_id, _d.sequence).limit(limit)).all()
+
+
+def dead_before(
+    engine: Engine, webhook: str, moment: datetime, after: tuple[str, int], limit: int
+) -> list[tuple[str, int, bytes]]:
+    """Customer, sequence and event of those given up before a moment and behind a place, in order of both."""
+    query = select(_d.customer_id, _d.sequence, _d.event).where(
+        _d.webhook == webhook,
+        _d.delivered_at.is_(None),
+        _d.failed_at < moment,
+        func.row(_d.customer_id, _d.sequence) > func.row(*after),
+    )
+    with engine.connect() as connection:
+        ordered = query.order_by(_d.customer_id, _d.sequence).limit(limit)
+        return [(row.customer_id, row.sequence, row.event) for row in connection.execute(ordered)]
+
+
+def find_dead(engine: Engine, webhook: str, customer_id: str, sequence: int) -> bytes:
+    """The event of one that was given up and has not arrived since.
+
+    Raises
+    ------
+    LookupError
+        If there is none.
+    """
+    same = (_d.webhook == webhook, _d.customer_id == customer_id, _d.sequence == sequence)
+    with engine.connect() as connection:
+        found = connection.execute(select(_d.event, _d.delivered_at).where(*same)).one_or_none()
+    if found is None:
+        raise LookupError(
+            f"there is no dead letter {customer_id}:{sequence}; `segue webhooks dead` shows what there is"
+        )
+    if found.delivered_at is not None:
+        raise LookupError(
+            f"{customer_id}:{sequence} has arrived at {found.delivered_at:%Y-%m-%d %H:%M}; nothing is left to send"
+        )
+    event: bytes = found.event
+    return event
+
+
+def now(engine: Engine) -> datetime:
+    """The time by Postgres's clock, by which letters are stamped."""
+    with engine.connect() as connection:
+        return connection.execute(select(func.now())).scalar_one()
+
+
+def overview(engine: Engine) -> Sequence[Any]:
+    """Every webhook that has run: webhook, read (up to where: a sum of offsets), waiting, dead, saved_at."""
+    dead = (
+        select(func.count())
+        .where(_d.webhook == _p.webhook, _d.delivered_at.is_(None))
+        .correlate(webhook_progress)
+        .scalar_subquery()
+    )
+    query = select(
+        _p.webhook,
+        func.sum(_p.next_offset).label("read"),
+        func.sum(func.cardinality(_p.waiting)).label("waiting"),
+        dead.label("dead"),
+        func.max(_p.saved_at).label("saved_at"),
+    )
+    with engine.connect() as connection:
+        return connection.execute(query.group_by(_p.webhook).order_by(_p.webhook)).all()
+
+
+def _columns(reached: Reached) -> dict[str, Any]:
+    return {"next_offset": reached.next_offset, "waiting": sorted(reached.waiting)}
+
+
+def _set_aside(connection: Any, webhook: str, dead: Iterable[DeadLetter]) -> None:
+    rows = [{"webhook": webhook, **letter._asdict()} for letter in dead]
+    if rows:
+        new = insert(webhook_dead_letters)
+        again: dict[str, Any] = {name: new.excluded[name] for name in ("event", "reason", "attempts")}
+        again |= {"failed_at": func.now(), "delivered_at": None}
+        same = [_d.webhook, _d.customer_id, _d.sequence]
+        connection.execute(new.on_conflict_do_update(index_elements=same, set_=again), rows)

@@ -1,0 +1,99 @@
+"""The ledger, day by day: everybody's R, F and M as of the end of each window of event time, and what came in.
+
+A fold in event time over transactions in order: each window only costs what happened in it, and one look at everybody.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.drift.observation import QUIET_DAYS, WINDOW, Window
+from models.drift.reference import Population
+from models.segment_model import SegmentModel, monetary_value
+from models.units import MICROS_PER_DAY, MONEY_UNITS, Ints
+
+_LONG_AGO = np.iinfo(np.int64).min // 2
+
+
+def window_floor(micros: int) -> int:
+    """The end of the last window that ends at a moment or before it; windows are days of UTC."""
+    return micros // WINDOW * WINDOW
+
+
+class WindowFold:
+    """Everybody's state at the end of the last window. Windows are as ``model`` counts money.
+
+    Parameters
+    ----------
+    history
+        What had happened before the first window: by ``customer_id``, ``frequency``, ``gross_units``,
+        ``returned_units`` and ``last_purchase_at`` (missing for those who have not bought).
+    start
+        Microseconds: where the first window begins.
+    """
+
+    def __init__(self, model: SegmentModel, history: pd.DataFrame, start: int) -> None:
+        self._model = model
+        self._row = {customer: row for row, customer in enumerate(history.index)}
+        self._frequency = history["frequency"].to_numpy(np.int64, copy=True)
+        self._gross = history["gross_units"].to_numpy(np.int64, copy=True)
+        self._returned = history["returned_units"].to_numpy(np.int64, copy=True)
+        last = history["last_purchase_at"]
+        self._last = np.where(last.isna(), _LONG_AGO, _micros(last.fillna(pd.Timestamp(0, tz="UTC"))))
+        self.reached = start
+
+    def windows(self, transactions: pd.DataFrame, until: int) -> Iterator[Window]:
+        """Go on to a moment, window by window.
+
+        Parameters
+        ----------
+        transactions
+            Everything that happened from ``reached`` up to, but not at, ``until``, in order of time: ``customer_id,
+            occurred_at, kind, amount_units``.
+        until
+            Microseconds: where a window ends.
+        """
+        customer = self._rows(transactions["customer_id"])
+        moment = _micros(transactions["occurred_at"])
+        is_sale = (transactions["kind"] == "sale").to_numpy()
+        amount = transactions["amount_units"].to_numpy(np.int64)
+        ends = np.arange(self.reached, until, WINDOW) + WINDOW
+        cuts = np.searchsorted(moment, ends, side="left").tolist()
+        for end, start, stop in zip(ends.tolist(), [0, *cuts], cuts, strict=False):
+            part = slice(start, stop)
+            yield self._window(end, customer[part], moment[part], is_sale[part], amount[part])
+            self.reached = end
+
+    def _window(self, end: int, customer: Ints, moment: Ints, is_sale: NDArray[np.bool_], amount: Ints) -> Window:
+        buyers = customer[is_sale]
+        newcomers = len(np.unique(buyers[self._frequency[buyers] == 0]))
+        quiet = self._last < end - WINDOW - QUIET_DAYS * MICROS_PER_DAY
+        np.add.at(self._frequency, buyers, 1)
+        np.add.at(self._gross, buyers, amount[is_sale])
+        np.add.at(self._returned, customer[~is_sale], amount[~is_sale])
+        np.maximum.at(self._last, buyers, moment[is_sale])
+        known = np.flatnonzero(self._frequency)
+        base = Population(
+            recency=(end - self._last[known]) // MICROS_PER_DAY,
+            frequency=self._frequency[known],
+            monetary=monetary_value(self._model, self._gross[known], self._returned[known]),
+        )
+        fresh = np.flatnonzero(np.isin(known, customer[quiet[customer]]))
+        sales = amount[is_sale] / MONEY_UNITS
+        return Window(end, base, fresh, sales, int((~is_sale).sum()), newcomers)
+
+    def _rows(self, customer_ids: pd.Series) -> Ints:
+        """The row of each customer; those who are new get one."""
+        codes, distinct = pd.factorize(customer_ids)
+        known = len(self._row)
+        rows = np.array([self._row.setdefault(customer, len(self._row)) for customer in distinct], dtype=np.int64)
+        more = len(self._row) - known
+        for name, blank in (("_frequency", 0), ("_gross", 0), ("_returned", 0), ("_last", _LONG_AGO)):
+            setattr(self, name, np.append(getattr(self, name), np.full(more, blank, dtype=np.int64)))
+        return np.asarray(rows[codes], dtype=np.int64)
+
+
+def _micros(moments: pd.Series) -> Ints:
+    return np.asarray(moments.dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64))

@@ -1,0 +1,96 @@
+"""One node of a local Apache Kafka, broker and controller in one (KRaft), on the loopback interface only."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from segue.local.ports import free_ports, is_free
+from segue.local.processes import ChildProcess
+
+_FORMATTED = "meta.properties"
+
+
+class Node:
+    """One broker process over a folder of its own: on the ports that it had before if they are free.
+
+    At the first time ``port`` is for clients, if that is free.
+    """
+
+    def __init__(self, number: int, folder: Path, log_file: Path, kafka: list[str], port: int | None = None) -> None:
+        self._number = number
+        self._data = folder / "data"
+        self._properties = folder / "server.properties"
+        self._kafka = kafka
+        self.process = ChildProcess(f"kafka-{number}", [*kafka, "kafka.Kafka", str(self._properties)], {}, log_file)
+        folder.mkdir(parents=True, exist_ok=True)
+        ports = _ports(self._properties)
+        if not ports and port is not None:
+            ports = [port, *free_ports(1)]
+        if not ports or not all(map(is_free, ports)):
+            ports = free_ports(2)
+        self.client, self.controller = ports
+
+    @property
+    def voter(self) -> str:
+        """How the others know it."""
+        return f"{self._number}@127.0.0.1:{self.controller}"
+
+    def set_up(self, voters: str, nodes: int, cluster: str) -> None:
+        """Write its properties, and format its storage at the first time."""
+        self._properties.write_text(
+            _PROPERTIES.format(
+                number=self._number,
+                voters=voters,
+                client=self.client,
+                controller=self.controller,
+                data=self._data,
+                replicas=nodes,
+                in_sync=min(nodes, 2),
+            )
+        )
+        if (self._data / _FORMATTED).exists():
+            return
+        tool = [*self._kafka, "kafka.tools.StorageTool", "format", "--config", str(self._properties)]
+        formatted = subprocess.run([*tool, f"--cluster-id={cluster}"], capture_output=True, text=True, check=False)
+        if formatted.returncode:
+            reason = (formatted.stderr or formatted.stdout).strip().splitlines()[-1:]
+            raise RuntimeError(f"can't format Kafka's storage in {self._data}: {''.join(reason)}")
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.stop()
+
+
+def _ports(properties: Path) -> list[int]:
+    if not properties.exists():
+        return []
+    listeners = dict(line.split("=", 1) for line in properties.read_text().splitlines() if "=" in line)["listeners"]
+    return [int(listener.rsplit(":", 1)[1]) for listener in listeners.split(",")]
+
+
+# Every node has everything. Topics are made by who knows how many partitions they need; internal ones are small.
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id={number}
+controller.quorum.voters={voters}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=CLIENT
+listeners=CLIENT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENT://127.0.0.1:{client}
+listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+# After a crash the controller lets the broker in again when the session of its former life is over.
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+"""

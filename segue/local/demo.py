@@ -1,0 +1,128 @@
+"""The demo: stack, model, replay and proof in one go."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from batch.fit import fit
+from batch.profiles import profiles_as_of
+from batch.reconcile import reconcile
+from data.datasets.dataset import Dataset
+from data.postgres import model_registry, progress
+from data.postgres.database import engine
+from data.postgres.stream_state import read_stream_state
+from models.segment_model import SegmentModel
+from models.units import to_micros
+from producers.flow_control import MAX_LAG as MAX_LAG
+from producers.pace import Speed
+from producers.replay import Progress, split, whole
+from producers.replay_session import Session, session
+from runtime.settings import Settings
+from segue.local.stack import BrokerKind, Stack
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What a demo did and proved."""
+
+    dataset: str
+    model_version: str
+    transactions: int
+    duplicates: int
+    late: int
+    dead_letters: int
+    customers: int
+    changes: dict[str, int]
+    differences: int
+    seconds: float
+    transactions_per_second: int
+
+
+def fit_before(dataset: Dataset, cutoff: datetime) -> SegmentModel:
+    """The model that the history before a moment gives."""
+    profiles = profiles_as_of(dataset.transactions, cutoff)
+    return fit(profiles, metadata={"dataset": dataset.name, "cutoff": cutoff.isoformat()}).model
+
+
+def differences(database_url: str, dataset: Dataset) -> pd.DataFrame:
+    """Where the stream and a recomputation from the raw dataset disagree."""
+    stream = read_stream_state(database_url)
+    postgres = engine(database_url)
+    if model_registry.champion_version(postgres) is None:
+        raise LookupError("there is no model yet: run `segue fit DATASET`")
+    models = model_registry.load_all(postgres, stream.model_versions)
+    postgres.dispose()
+    return reconcile(dataset.transactions, stream, models)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a demo runs on."""
+
+    state_dir: Path
+    broker: BrokerKind
+    workers: int
+    drift: bool = False
+
+
+def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: Progress) -> Summary:
+    """Everything at full speed in a state folder of its own, which is gone afterwards."""
+    folder = setup.state_dir / f"once-{time.time_ns():x}"
+    try:
+        with Stack(folder, setup.broker) as stack:
+            settings = Settings(state_dir=folder)
+            stack.start_workers(setup.workers)
+            stack.watch(lambda _: None)
+            postgres = engine(settings.database)
+            model_registry.register(postgres, fit_before(dataset, cutoff))
+            with session(settings, MAX_LAG) as replaying:
+                wait_for_worker(replaying)
+                started = time.perf_counter()
+                replaying.run(dataset, whole(dataset), Speed.parse("max"), show)
+                seconds = time.perf_counter() - started
+            return _summary(settings, dataset, seconds)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_live(dataset: Dataset, cutoff: datetime, stack: Stack, speed: Speed, show: Progress) -> bool:
+    """Catch up to the cutoff at full speed and go on at a pace worth watching; True when all of it has been sent."""
+    settings = Settings(state_dir=stack.state_dir)
+    with session(settings, MAX_LAG) as replaying:
+        wait_for_worker(replaying)
+        left = replaying.resumed(dataset, whole(dataset))
+        past, future = split(left, dataset, to_micros(cutoff))
+        for section, pace in ((past, Speed.parse("max")), (future, speed)):
+            if section.event_start < section.event_end and replaying.run(dataset, section, pace, show).stopped:
+                return False
+        return True
+
+
+def wait_for_worker(replaying: Session) -> None:
+    """Wait until every partition of the log has been claimed."""
+    log_id, partitions = replaying.identity.log_id, replaying.identity.partitions
+    while len(progress.done(replaying.postgres, log_id)) < partitions:
+        time.sleep(0.05)
+
+
+def _summary(settings: Settings, dataset: Dataset, seconds: float) -> Summary:
+    postgres = engine(settings.database)
+    totals = progress.totals(postgres)
+    version = model_registry.champion_version(postgres)
+    counts: dict[str, Any] = {name: getattr(totals, name) for name in ("duplicates", "late", "dead_letters")}
+    return Summary(
+        dataset=dataset.name,
+        model_version=version or "",
+        transactions=totals.transactions,
+        **counts,
+        customers=totals.customers,
+        changes=totals.changes,
+        differences=len(differences(settings.database, dataset)),
+        seconds=round(seconds, 3),
+        transactions_per_second=round(totals.transactions / seconds),
+    )

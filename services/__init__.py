@@ -1,0 +1,1 @@
+"""Processes beside the workers, and what they share."""

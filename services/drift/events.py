@@ -1,0 +1,45 @@
+"""Alarms as subscribers read them."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row
+
+from data.contract.events import Drift, DriftDetected
+
+_encode = msgspec.json.Encoder().encode
+
+
+def event(alarm: Row[Any]) -> bytes:
+    """A row of ``drift_alarms`` as a CloudEvent."""
+    drift = Drift(
+        model_version=alarm.model_version,
+        measure=alarm.measure,
+        name=alarm.name or None,
+        value=alarm.value,
+        reference=alarm.reference,
+        threshold=alarm.threshold,
+        customers=alarm.customers,
+        summary=summary(alarm),
+    )
+    return _encode(DriftDetected(id=alarm.id, subject=alarm.model_version, time=alarm.window_end, data=drift))
+
+
+def summary(alarm: Row[Any]) -> str:
+    """What has moved, and by how much, in a sentence."""
+    now, before = alarm.value, alarm.reference
+    match alarm.measure:
+        case "distance":
+            return f"Customers are {now:.2f} standard deviations from their segment's centre, {before:.2f} before."
+        case "basket":
+            by = f" ({now / before - 1:+.0%})" if before else ""
+            return f"A typical sale is worth {now:,.2f}, {before:,.2f} before{by}."
+        case "returns":
+            return f"{100 * now:.1f} % of transactions are returns, {100 * before:.1f} % before."
+        case "newcomers":
+            return f"{100 * now:.1f} % of sales are first purchases, {100 * before:.1f} % before."
+    who = "all customers over the segments" if alarm.name == "segments" else f"recent customers by {alarm.name}"
+    return (
+        f"The distribution of {who} is not what the model was fitted on: "
+        f"index {now:.2f}, where {alarm.threshold:.2f} begins to count."
+    )

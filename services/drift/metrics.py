@@ -1,0 +1,61 @@
+"""What the observer tells about drift, for Prometheus; every metric is explained in docs/metrics.md."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from sqlalchemy import Engine
+
+from data.postgres import drift
+from runtime.health import Answer
+
+
+class DriftMetrics:
+    """The newest window, as it is in Postgres. Read by another thread than the one that writes."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._value = self._gauge("segue_drift_value", "A measure in the newest window.", "measure", "name")
+        self._threshold = self._gauge("segue_drift_threshold", "Where a measure begins to count.", "measure", "name")
+        self._active = self._gauge("segue_drift_alarm", "1 where a measure is in alarm.", "measure", "name")
+        self._raised = self._gauge("segue_drift_alarms", "Alarms raised for the model in force.", "measure")
+        self._window_end = Gauge(
+            "segue_drift_window_end_seconds", "End of the newest window, in event time.", registry=self.registry
+        )
+        self._windows = Counter("segue_drift_windows", "Windows observed.", registry=self.registry)
+        ProcessCollector(registry=self.registry)
+
+    def observed(self, engine: Engine, version: str | None, windows: int) -> None:
+        """Some more windows have been observed, or another model, ``version``, is the champion."""
+        self._windows.inc(windows)
+        measurements = [] if version is None else drift.newest(engine, version)
+        for gauge in (self._value, self._threshold, self._active, self._raised):
+            gauge.clear()
+        for row in measurements:
+            self._value.labels(row.measure, row.name).set(row.value)
+            self._active.labels(row.measure, row.name).set(row.alarm)
+            if row.threshold is not None:
+                self._threshold.labels(row.measure, row.name).set(row.threshold)
+            self._window_end.set(row.window_end.timestamp())
+        for alarm in [] if version is None else drift.alarms(engine, version):
+            self._raised.labels(alarm.measure).inc()
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+
+class DriftHealth:
+    """Whether the observer gets on, and its metrics."""
+
+    def __init__(self, metrics: DriftMetrics) -> None:
+        self._metrics = metrics
+        self.trouble: str | None = None
+
+    def alive(self) -> Answer:
+        """It answers, so it is."""
+        return Answer.json(200, trouble=None)
+
+    def ready(self) -> Answer:
+        """Whether its last look came to an end."""
+        return Answer.json(200 if self.trouble is None else 503, trouble=self.trouble)
+
+    def metrics(self) -> Answer:
+        """All metrics as Prometheus reads them."""
+        return Answer.metrics(self._metrics.registry)

@@ -1,0 +1,54 @@
+"""Sending changes that were given up once more, by the same rules: one attempt each, each customer's in order."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Engine
+
+from data.postgres import webhooks
+from data.postgres.webhooks import DeadLetter
+from services.webhooks.dispatch import Dispatcher, Send
+from services.webhooks.schedule import Delivery, Policy, Settled
+
+PAGE = 200
+
+
+async def retry(
+    postgres: Engine, webhook: str, policy: Policy, send: Send, chosen: Sequence[Delivery] | None
+) -> tuple[int, int]:
+    """Send the chosen ones, or all that were given up so far; returns how many arrived and how many did not."""
+    if chosen is not None:
+        return await _page(postgres, webhook, policy, send, chosen)
+    delivered = failed = 0
+    moment, after = webhooks.now(postgres), ("", 0)
+    while page := webhooks.dead_before(postgres, webhook, moment, after, PAGE):
+        after = page[-1][:2]
+        done = await _page(postgres, webhook, policy, send, [Delivery(0, 0, *letter) for letter in page])
+        delivered, failed = delivered + done[0], failed + done[1]
+    return delivered, failed
+
+
+async def _page(
+    postgres: Engine, webhook: str, policy: Policy, send: Send, page: Sequence[Delivery]
+) -> tuple[int, int]:
+    arrived: list[tuple[str, int]] = []
+    dead: list[DeadLetter] = []
+
+    def settle(delivery: Delivery, settled: Settled) -> None:
+        who = delivery.customer_id, delivery.sequence
+        if settled.dead is None:
+            arrived.append(who)
+        else:
+            dead.append(DeadLetter(*who, delivery.event, settled.dead, settled.attempts))
+
+    # Somebody waits for the result: one who is down is not waited for, unless they say when to come again.
+    once = replace(policy, attempts=1, first_wait=0.0, longest_wait=0.0, sits_out=False)
+    dispatcher = Dispatcher(once, send, settle)
+    for delivery in sorted(page, key=lambda delivery: (delivery.customer_id, delivery.sequence)):
+        dispatcher.add(delivery)
+    try:
+        await dispatcher.run_dry()
+    finally:
+        webhooks.mark_delivered(postgres, webhook, arrived)
+        webhooks.set_aside(postgres, webhook, dead)
+    return len(arrived), len(dead)

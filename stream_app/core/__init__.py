@@ -1,0 +1,1 @@
+"""The pure core: decode records, drop duplicates, apply them, and number the changes."""

@@ -1,0 +1,1 @@
+"""From the outbox in Postgres to the topics."""

@@ -1,0 +1,92 @@
+"""Saying every customer's latest state again, so that subscribers who have lost something can repair themselves.
+
+The worker may publish at the same time, and a compacted topic keeps the *last* record of a customer: an older state
+that lands after a newer one would stay there for good. So once the broker has everything, the customers that were just
+published are looked at again, and those who have moved meanwhile are published once more, until nobody has. Then the
+last record of each is right: a change that we have not seen was committed after our record was in the topic, and the
+worker publishes what it commits after that.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import Engine, Select, select
+
+from data.contract.change_events import EVENT_HEADERS, segment_event
+from data.contract.change_row import ChangeRow
+from data.kafka.record_writer import RecordWriter
+from data.postgres import model_registry
+from data.postgres.tables import customers, segment_changes
+from runtime.brokers import Brokers
+
+_PAGE = 5_000
+
+_latest = (
+    select(*(segment_changes.c[name] for name in ChangeRow._fields))
+    .join(
+        customers,
+        (customers.c.customer_id == segment_changes.c.customer_id)
+        & (customers.c.sequence == segment_changes.c.sequence),
+    )
+    .order_by(segment_changes.c.customer_id)
+)
+
+
+def publish_snapshot(engine: Engine, brokers: Brokers, topic: str) -> int:
+    """Publish the latest state of all customers who are in a segment; returns how many they are.
+
+    Raises
+    ------
+    WriteError
+        If the broker refuses one.
+    """
+    writer = _Writer(engine, brokers, topic)
+    published = writer.write(_everyone(engine))
+    count = len(published)
+    while published:
+        published = writer.write(_of(engine, _moved(engine, published)))
+    return count
+
+
+class _Writer:
+    """A producer for snapshots, configured as the worker's is."""
+
+    def __init__(self, engine: Engine, brokers: Brokers, topic: str) -> None:
+        self._writer = RecordWriter(brokers)
+        self._topic = topic
+        self._personas = model_registry.personas(engine)
+
+    def write(self, rows: Iterable[ChangeRow]) -> dict[str, int]:
+        """Publish states and wait until the broker has them; returns the sequence of each customer."""
+        published = {}
+        for row in rows:
+            event = segment_event(row, self._personas, snapshot=True)
+            self._writer.write(self._topic, event, row.customer_id.encode(), EVENT_HEADERS)
+            published[row.customer_id] = row.sequence
+        while self._writer.flush():
+            pass
+        return published
+
+
+def _everyone(engine: Engine) -> Iterator[ChangeRow]:
+    return _rows(engine, _latest)
+
+
+def _of(engine: Engine, customer_ids: list[str]) -> Iterator[ChangeRow]:
+    for start in range(0, len(customer_ids), _PAGE):
+        page = customer_ids[start : start + _PAGE]
+        yield from _rows(engine, _latest.where(customers.c.customer_id.in_(page)))
+
+
+def _rows(engine: Engine, query: Select[ChangeRow]) -> Iterator[ChangeRow]:
+    with engine.connect().execution_options(yield_per=_PAGE) as connection:
+        for row in connection.execute(query):
+            yield ChangeRow.of(row)
+
+
+def _moved(engine: Engine, published: dict[str, int]) -> list[str]:
+    """Customers who have a greater sequence than what was published of them."""
+    query = select(customers.c.customer_id, customers.c.sequence)
+    with engine.connect().execution_options(yield_per=_PAGE) as connection:
+        return [
+            customer for customer, sequence in connection.execute(query) if sequence > published.get(customer, sequence)
+        ]

@@ -1,0 +1,1 @@
+"""The life of an assigned partition: assignment, buffering, applying batch by batch."""

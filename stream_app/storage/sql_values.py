@@ -1,0 +1,89 @@
+"""What the unit of work's statements are given: columns of a batch and a step as arrays, one parameter each."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from data.contract.change_row import ChangeRow
+from models.units import from_micros
+from stream_app.core.columns import LONG_AGO
+from stream_app.core.decode import Batch
+from stream_app.core.step import Progress, Step
+from stream_app.storage import statements as sql
+from stream_app.storage.arrays import moments
+
+
+def text(values: Iterable[str | None]) -> str:
+    """Texts in one, where a null is an empty one; no id holds the separator."""
+    return sql.SEPARATOR.join(value or "" for value in values)
+
+
+def progress(before: Progress, after: Progress, step: Step) -> dict[str, Any]:
+    """For :data:`stream_app.storage.statements.ADVANCE`."""
+    return {
+        **asdict(after),
+        "event_time": moment(after.event_time),
+        "model_since": moment(after.model_since),
+        "expected_offset": before.next_offset,
+        "transactions": len(step.applied),
+        "duplicates": step.duplicates,
+        "late": step.late,
+        "dead_letters": len(step.dead_letters),
+    }
+
+
+def moment(micros: int) -> datetime | None:
+    """Null before the first tick."""
+    return None if micros == LONG_AGO else from_micros(micros)
+
+
+def ledger(batch: Batch, applied: list[int]) -> dict[str, Any]:
+    """For :data:`statements.ADD_TRANSACTIONS`: those of a batch that were applied, by their place in it."""
+    return {
+        "customer_id": text(batch.customer_id[i] for i in applied),
+        "transaction_id": text(batch.transaction_id[i] for i in applied),
+        "occurred_at": moments(np.array(batch.occurred_at, dtype=np.int64)[applied]),
+        "kind": text(batch.kind[i] for i in applied),
+        "amount": np.array(batch.amount, dtype=np.int64)[applied],
+        "country": text(batch.country[i] for i in applied),
+    }
+
+
+def profiles(step: Step, progress: Progress) -> dict[str, Any]:
+    """For :data:`stream_app.storage.statements.SAVE_PROFILES`."""
+    profiles, name = step.profiles, step.segments.id
+    return {
+        "partition": progress.partition,
+        "model_version": progress.model_version,
+        "customer_id": text(profiles.customer_id),
+        "country": text(profiles.country),
+        "first_purchase_at": moments(profiles.first_purchase_at),
+        "last_purchase_at": moments(profiles.last_purchase_at),
+        "last_event_at": moments(profiles.last_event_at),
+        "frequency": profiles.frequency,
+        "gross": profiles.gross,
+        "returned": profiles.returned,
+        "segment": text(map(name, profiles.segment.tolist())),
+        "segment_since": moments(profiles.segment_since),
+        "sequence": profiles.sequence,
+        "next_change_at": moments(profiles.next_change_at),
+        "next_segment": text(map(name, profiles.next_segment.tolist())),
+    }
+
+
+def changes(rows: list[ChangeRow], progress: Progress) -> dict[str, Any]:
+    """For :data:`stream_app.storage.statements.ADD_CHANGES`; positions go on from where the partition stands."""
+    columns = dict(zip(ChangeRow._fields, zip(*rows, strict=True), strict=True))
+    texts = ("customer_id", "from_segment", "to_segment", "cause", "transaction_id")
+    numbers = ("sequence", "effective_at", "recency_days", "frequency", "monetary")
+    parameters: dict[str, Any] = {name: text(columns[name]) for name in texts}
+    parameters |= {name: np.array(columns[name], dtype=np.int64) for name in numbers}
+    parameters["effective_at"] = moments(parameters["effective_at"])
+    return parameters | {
+        "partition": progress.partition,
+        "model_version": progress.model_version,
+        "position": progress.change_position,
+    }

@@ -1,0 +1,166 @@
+"""The SQL of the unit of work. Columns travel as arrays: one parameter per column, one row per aggregate.
+
+Text columns are joined with the unit separator, which no id may contain. Money travels in ten-thousandths, moments
+that are missing as infinity (see :mod:`stream_app.storage.arrays`).
+"""
+
+SEPARATOR = "\x1f"
+
+
+def _texts(name: str) -> str:
+    return f"string_to_array(%({name})s::text, E'\\x1f')"
+
+
+_PROGRESS_COLUMNS = """partition, log_id, next_offset, epoch, event_time, model_version, model_since,
+  change_position, published_position"""
+
+PROGRESS = f"SELECT {_PROGRESS_COLUMNS} FROM stream_progress WHERE partition = %(partition)s"
+
+# Connections of one partition have one name; those of other users can't be ended.
+END_PREDECESSORS = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user
+  AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
+"""
+
+CLAIM = f"""
+WITH champion AS (SELECT version FROM model_aliases WHERE alias = 'champion')
+INSERT INTO stream_progress AS progress (partition, log_id, next_offset, epoch, owner, model_version)
+VALUES (%(partition)s, %(log_id)s, 0, 1, %(owner)s, (SELECT version FROM champion))
+ON CONFLICT (partition) DO UPDATE SET
+  next_offset = CASE WHEN progress.log_id = excluded.log_id THEN progress.next_offset ELSE 0 END,
+  log_id = excluded.log_id,
+  epoch = progress.epoch + 1,
+  owner = excluded.owner,
+  model_version = coalesce(progress.model_version, excluded.model_version)
+RETURNING {_PROGRESS_COLUMNS}
+"""
+
+PERSONAS = "SELECT segment->>'id', segment->>'name' FROM models, jsonb_array_elements(spec->'segments') AS segment"
+
+MODEL = "SELECT spec::text FROM models WHERE version = %s"
+
+KNOWN = f"""
+SELECT customer_id, transaction_id, (extract(epoch FROM occurred_at) * 1000000)::int8, kind, (amount * 10000)::int8
+FROM unnest({_texts("customer")}, {_texts("transaction")}) AS batch (customer_id, transaction_id)
+JOIN transactions USING (customer_id, transaction_id)
+"""
+
+_AGGREGATES = """
+SELECT array_agg(customer_id), array_agg(country),
+  array_agg(coalesce(first_purchase_at, 'infinity')), array_agg(coalesce(last_purchase_at, '-infinity')),
+  array_agg(last_event_at), array_agg(frequency::int8),
+  array_agg((gross * 10000)::int8), array_agg((returned * 10000)::int8),
+  array_agg(segment), array_agg(coalesce(segment_since, 'infinity')), array_agg(sequence::int8),
+  array_agg(coalesce(next_change_at, 'infinity')), array_agg(next_segment),
+  array_agg(partition::int8), array_agg(model_version)
+"""
+
+PROFILES = f"""
+WITH touched AS MATERIALIZED (SELECT {_texts("customer")} AS ids),
+loaded AS (
+  SELECT customers.* FROM touched, unnest(touched.ids) AS id JOIN customers ON customer_id = id
+  UNION ALL
+  SELECT customers.* FROM customers
+  WHERE partition = %(partition)s AND next_change_at <= %(until)s
+    AND customer_id <> ALL (coalesce((SELECT ids FROM touched), '{{}}'))
+)
+{_AGGREGATES} FROM loaded
+"""
+
+OUTDATED_PROFILES = f"""
+WITH loaded AS (
+  SELECT * FROM customers
+  WHERE partition = %(partition)s AND model_version <> %(model_version)s AND customer_id > %(after)s
+  ORDER BY customer_id LIMIT %(limit)s
+)
+{_AGGREGATES} FROM loaded
+"""
+
+ADD_TRANSACTIONS = f"""
+INSERT INTO transactions (customer_id, transaction_id, occurred_at, kind, amount, country)
+SELECT customer_id, transaction_id, occurred_at, kind, amount * 0.0001, country
+FROM unnest({_texts("customer_id")}, {_texts("transaction_id")}, %(occurred_at)s, {_texts("kind")}, %(amount)s,
+  {_texts("country")}) AS batch (customer_id, transaction_id, occurred_at, kind, amount, country)
+"""
+
+SAVE_PROFILES = f"""
+INSERT INTO customers (customer_id, partition, country, first_purchase_at, last_purchase_at, last_event_at, frequency,
+  gross, returned, segment, segment_since, sequence, model_version, next_change_at, next_segment)
+SELECT customer_id, %(partition)s, country, nullif(first_purchase_at, 'infinity'),
+  nullif(last_purchase_at, '-infinity'), last_event_at, frequency, gross * 0.0001, returned * 0.0001,
+  nullif(segment, ''), nullif(segment_since, 'infinity'), sequence, %(model_version)s,
+  nullif(next_change_at, 'infinity'), nullif(next_segment, '')
+FROM unnest({_texts("customer_id")}, {_texts("country")}, %(first_purchase_at)s, %(last_purchase_at)s,
+  %(last_event_at)s, %(frequency)s, %(gross)s, %(returned)s, {_texts("segment")}, %(segment_since)s, %(sequence)s,
+  %(next_change_at)s, {_texts("next_segment")})
+AS batch (customer_id, country, first_purchase_at, last_purchase_at, last_event_at, frequency, gross, returned,
+  segment, segment_since, sequence, next_change_at, next_segment)
+ON CONFLICT (customer_id) DO UPDATE SET country = excluded.country, first_purchase_at = excluded.first_purchase_at,
+  last_purchase_at = excluded.last_purchase_at, last_event_at = excluded.last_event_at,
+  frequency = excluded.frequency, gross = excluded.gross, returned = excluded.returned, segment = excluded.segment,
+  segment_since = excluded.segment_since, sequence = excluded.sequence, model_version = excluded.model_version,
+  next_change_at = excluded.next_change_at, next_segment = excluded.next_segment
+"""
+
+ADD_CHANGES = f"""
+INSERT INTO segment_changes (customer_id, sequence, partition, position, from_segment, to_segment, cause, effective_at,
+  recency_days, frequency, monetary, model_version, transaction_id)
+SELECT customer_id, sequence, %(partition)s, %(position)s + ordinality, nullif(from_segment, ''), to_segment, cause,
+  effective_at, recency_days, frequency, monetary * 0.0001, %(model_version)s, nullif(transaction_id, '')
+FROM unnest({_texts("customer_id")}, %(sequence)s, {_texts("from_segment")}, {_texts("to_segment")}, {_texts("cause")},
+  %(effective_at)s, %(recency_days)s, %(frequency)s, %(monetary)s, {_texts("transaction_id")}) WITH ORDINALITY
+AS batch (customer_id, sequence, from_segment, to_segment, cause, effective_at, recency_days, frequency, monetary,
+  transaction_id, ordinality)
+"""
+
+ADD_DEAD_LETTER = """
+INSERT INTO dead_letters (log_id, partition, "offset", reason, key, value)
+VALUES (%(log_id)s, %(partition)s, %(offset)s, %(reason)s, %(key)s, %(value)s)
+"""
+
+ADD_MODEL = "INSERT INTO models (version, spec) VALUES (%s, %s::jsonb) ON CONFLICT (version) DO NOTHING"
+
+# The row of a model whose time on the partition is over, as the progress row still has it.
+ADD_REIGN = """
+INSERT INTO model_reigns (partition, until, model_version, since)
+SELECT partition, %(until)s, model_version, model_since FROM stream_progress WHERE partition = %(partition)s
+ON CONFLICT DO NOTHING
+"""
+
+ADVANCE = """
+UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_time)s,
+  model_version = %(model_version)s, model_since = %(model_since)s,
+  change_position = %(change_position)s, published_position = %(published_position)s,
+  transactions = transactions + %(transactions)s, duplicates = duplicates + %(duplicates)s,
+  late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, committed_at = now()
+WHERE partition = %(partition)s AND log_id = %(log_id)s AND epoch = %(epoch)s AND next_offset = %(expected_offset)s
+"""
+
+MARK_PUBLISHED = """
+UPDATE stream_progress SET published_position = greatest(published_position, %(position)s)
+WHERE partition = %(partition)s AND epoch = %(epoch)s
+"""
+
+MARK_DEAD_LETTERS_PUBLISHED = """
+UPDATE dead_letters SET published = true
+WHERE partition = %(partition)s AND log_id = %(log_id)s AND "offset" < %(next_offset)s AND NOT published
+"""
+
+OUTBOX = """
+SELECT position, customer_id, sequence, from_segment, to_segment, cause,
+  (extract(epoch FROM effective_at) * 1000000)::int8, recency_days, frequency, (monetary * 10000)::int8,
+  model_version, transaction_id
+FROM segment_changes WHERE partition = %(partition)s AND position > %(after)s ORDER BY position LIMIT %(limit)s
+"""
+
+POSITION = """
+SELECT position FROM segment_changes
+WHERE customer_id = %(customer_id)s AND sequence = %(sequence)s AND partition = %(partition)s
+  AND effective_at = %(effective_at)s AND to_segment = %(to_segment)s
+"""
+
+UNPUBLISHED_DEAD_LETTERS = """
+SELECT "offset", reason, key, value FROM dead_letters
+WHERE partition = %(partition)s AND log_id = %(log_id)s AND NOT published ORDER BY "offset"
+"""

@@ -1,0 +1,56 @@
+"""Dead letters as operators ask for them."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, insert
+
+from data.postgres import dead_letters
+from data.postgres.database import engine, migrate
+from data.postgres.tables import dead_letters as table
+
+ROWS = [
+    ("old", 0, 7, "the currency is EUR", b"C1", b"{}"),
+    ("new", 0, 7, "the record has no value", None, None),
+    ("new", 1, 3, "the currency is EUR", b"C2", b"{}"),
+    ("new", 1, 2, "100% wrong", b"C2", b"\x00\xff"),
+]
+
+
+@pytest.fixture
+def postgres(database_url: str) -> Iterator[Engine]:
+    migrate(database_url)
+    connected = engine(database_url)
+    names = ("log_id", "partition", "offset", "reason", "key", "value")
+    with connected.begin() as connection:
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in ROWS])
+    yield connected
+    connected.dispose()
+
+
+def test_one_is_found_by_its_place(postgres: Engine) -> None:
+    letter = dead_letters.find(postgres, 1, 2, None)
+    assert (letter.log_id, letter.key, letter.value, letter.id) == ("new", b"C2", b"\x00\xff", "1:2")
+
+
+def test_a_place_that_several_logs_have_needs_the_log(postgres: Engine) -> None:
+    with pytest.raises(LookupError, match="--log-id, one of "):
+        dead_letters.find(postgres, 0, 7, None)
+    assert dead_letters.find(postgres, 0, 7, "new").value is None
+    with pytest.raises(LookupError, match="there is no dead letter 5:5"):
+        dead_letters.find(postgres, 5, 5, None)
+
+
+def test_they_are_counted_by_reason_and_a_retry_is_seen(postgres: Engine) -> None:
+    assert tuple(dead_letters.by_reason(postgres, None)[0]) == ("the currency is EUR", 2, 0)
+    dead_letters.mark_retried(postgres, [dead_letters.find(postgres, 1, 3, None)])
+    assert [tuple(row) for row in dead_letters.by_reason(postgres, "CURRENCY")] == [("the currency is EUR", 1, 1)]
+    assert dead_letters.find(postgres, 1, 3, None).retried_at is not None
+    assert [letter.log_id for letter in dead_letters.waiting(postgres, "currency", 10)] == ["old"]
+
+
+def test_those_that_wait_come_in_log_order_and_a_percent_sign_is_just_that(postgres: Engine) -> None:
+    places = [(each.log_id, each.id) for each in dead_letters.waiting(postgres, None, 10)]
+    assert places == [("new", "0:7"), ("new", "1:2"), ("new", "1:3"), ("old", "0:7")]
+    assert [each.id for each in dead_letters.waiting(postgres, "%", 10)] == ["1:2"]
+    assert [row.size for row in dead_letters.newest(postgres, "no value", 10)] == [None]

@@ -1,0 +1,269 @@
+"""Worker and observer can do what they must, the dashboard can look, and none can do anything else."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import get_args
+
+import pytest
+from psycopg import Connection, connect
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import ProgrammingError
+from typer.testing import CliRunner
+
+from data.contract.wire import ModelActivation, Transaction
+from data.datasets.steady import moment
+from data.postgres import drift, model_registry, roles
+from data.postgres.database import engine, migrate
+from data.postgres.stream_profiles import standing_profiles
+from data.postgres.tables import metadata
+from models.segment_model import SegmentModel
+from segue.cli.app import app
+from services.drift.watcher import Watcher
+from stream_app.core.change_rows import change_rows
+from stream_app.core.decode import decode
+from stream_app.core.step import take_step
+from stream_app.storage.unit_of_work import PartitionStore
+from tests.support.filled import fill
+from tests.support.steady import model_of, shop
+from tests.support.stored import a_model
+from tests.support.world import logs
+from tests.unit.stream_app.core.test_transition import model, tick, transaction
+
+MODEL = model()
+OBSERVED = model_of("returns")
+
+
+def every(rights: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Each right by itself, with its table."""
+    return [(table, right.strip()) for table, given in rights.items() for right in given.split(",")]
+
+
+@pytest.fixture
+def as_user(database_url: str) -> Iterator[Callable[[roles.Role], str]]:
+    """The database's URL for a user with a role's rights."""
+    migrate(database_url)
+    owner = engine(database_url)
+    model_registry.register(owner, MODEL)
+
+    def url(role: roles.Role) -> str:
+        user = roles.make_login(owner, role, None)
+        return make_url(database_url).set(username=user).render_as_string(hide_password=False)
+
+    yield url
+    owner.dispose()
+
+
+async def _everything(url: str) -> None:
+    """What a worker does in its life: claim, apply, set aside, activate a model, rescore, publish, recover."""
+    store = await PartitionStore.connect(url, 0)
+    try:
+        progress = await store.claim("log", "me")
+        bad = Transaction("T9", "c", datetime(2010, 1, 1, tzinfo=UTC), "sale", "1", "EUR", "France", [])
+        messages = [transaction(1, 0), transaction(2, 3, "return", "2.5"), bad, tick(30), ModelActivation(a_model())]
+        in_force = await store.model(progress.model_version)
+        for batch in decode(logs(messages, 1)[0], "GBP"):
+            stored = await store.stored(batch, in_force, progress.event_time)
+            step = take_step(batch, stored, in_force, progress, lambda _: 0)
+            progress = await store.save(batch, step, change_rows(batch, step, progress), progress, 0)
+        await store.outdated(await store.model(progress.model_version), 10)
+        assert await store.unpublished_changes(0, 10)
+        assert await store.unpublished_dead_letters("log")
+        progress = await store.mark_published(progress, progress.change_position, dead_letters=True)
+        assert await store.progress(progress) == replace(progress)
+    finally:
+        await store.close()
+
+
+def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
+    url = as_user(roles.WORKER)
+    tables = "customers, transactions, segment_changes, stream_progress, dead_letters"
+    _needs_each(database_url, roles.WORKER, roles.WORKER_RIGHTS, partial(_live, url), tables)
+
+
+def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) -> None:
+    url = as_user(roles.WORKER)
+    statements = [
+        "DELETE FROM transactions",
+        "UPDATE transactions SET amount = 0",
+        "DELETE FROM segment_changes",
+        "UPDATE segment_changes SET cause = 'model'",
+        "UPDATE models SET spec = '{}'",
+        "INSERT INTO model_aliases VALUES ('champion', 'x')",
+        "UPDATE dead_letters SET value = ''",
+        "UPDATE dead_letters SET retried_at = now()",
+        "DELETE FROM stream_progress",
+        "UPDATE replay_control SET wanted_paused = true",
+        "TRUNCATE customers",
+        "DROP TABLE customers",
+        "CREATE TABLE mine (id int)",
+        "SELECT rolpassword FROM pg_authid",
+    ]
+    _refused(url, statements)
+
+
+def test_the_observer_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
+    url = as_user(roles.DRIFT)
+    owner = engine(database_url)
+    rows, reached = shop("returns"), moment(80)
+    model_registry.register(owner, OBSERVED)
+    fill(owner, rows[rows["occurred_at"] < reached].assign(country="Nowhere"), OBSERVED, reached)
+    tables = "drift_observations, drift_alarms, model_aliases"
+    _needs_each(database_url, roles.DRIFT, roles.DRIFT_RIGHTS, partial(_observe, url), tables)
+    owner.dispose()
+
+
+def test_the_observer_can_do_nothing_else(as_user: Callable[[roles.Role], str]) -> None:
+    url = as_user(roles.DRIFT)
+    others = [table.name for table in metadata.sorted_tables if table.name not in roles.DRIFT_RIGHTS]
+    read_only = [name for name, rights in roles.DRIFT_RIGHTS.items() if rights == "SELECT"]
+    _refused(url, [f"SELECT * FROM {name}" for name in others])
+    _refused(url, [f"INSERT INTO {name} DEFAULT VALUES" for name in read_only])
+    _refused(url, [f"DELETE FROM {name}" for name in roles.DRIFT_RIGHTS if name != "model_aliases"])
+    _refused(url, ["UPDATE models SET spec = '{}'", "UPDATE drift_alarms SET value = 0", "SET ROLE segue_worker"])
+
+
+def test_webhooks_see_their_own_tables_only(as_user: Callable[[roles.Role], str]) -> None:
+    url = as_user(roles.WEBHOOKS)
+    others = [table.name for table in metadata.sorted_tables if table.name not in roles.WEBHOOKS_RIGHTS]
+    _refused(url, [f"SELECT * FROM {name}" for name in others])
+    _refused(url, [f"DELETE FROM {name}" for name in roles.WEBHOOKS_RIGHTS])
+
+
+def test_the_dashboard_can_read_every_table_and_write_none(as_user: Callable[[roles.Role], str]) -> None:
+    url = as_user(roles.DASHBOARD)
+    reader = engine(url)
+    with reader.connect() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.select()).all()
+    reader.dispose()
+    statements = ["CREATE TABLE mine (id int)", "CREATE ROLE friend", "SET ROLE segue_worker"]
+    for table in metadata.sorted_tables:
+        column = next(iter(table.columns)).name
+        statements += [
+            f"INSERT INTO {table.name} DEFAULT VALUES",
+            f'UPDATE {table.name} SET "{column}" = NULL',
+            f"DELETE FROM {table.name}",
+            f"TRUNCATE {table.name}",
+            f"DROP TABLE {table.name}",
+        ]
+    _refused(url, statements)
+
+
+def test_every_table_has_its_rights() -> None:
+    assert {*roles.WORKER_RIGHTS, *roles.NOT_FOR_WORKERS} == set(roles.DASHBOARD_RIGHTS) == set(metadata.tables)
+    assert {*roles.WORKER_RIGHTS}.isdisjoint(roles.NOT_FOR_WORKERS)
+
+
+def test_rights_that_somebody_has_added_are_gone_after_the_next_migration(
+    as_user: Callable[[roles.Role], str], database_url: str
+) -> None:
+    url = as_user(roles.DASHBOARD)
+    with connect(database_url, autocommit=True) as owner:
+        owner.execute("GRANT ALL ON customers TO segue_dashboard")
+    assert migrate(database_url) == []
+    _refused(url, ["DELETE FROM customers"])
+
+
+def test_a_user_who_may_not_make_roles_is_told_which_are_missing(database_url: str) -> None:
+    with connect(database_url, autocommit=True) as owner:
+        for role in [f"{name}{login}" for login in ("_login", "") for name in get_args(roles.Role)]:
+            owner.execute(f"DROP OWNED BY {role}") if _exists(owner, role) else None  # type: ignore[arg-type]
+        owner.execute("DROP ROLE IF EXISTS plain")
+        owner.execute("CREATE ROLE plain LOGIN")
+        owner.execute("GRANT ALL ON SCHEMA public TO plain")
+        renamed = [role for role in get_args(roles.Role) if _exists(owner, role)]
+        for role in renamed:
+            owner.execute(f"ALTER ROLE {role} RENAME TO {role}_away")  # type: ignore[arg-type]
+        try:
+            plain = make_url(database_url).set(username="plain").render_as_string(hide_password=False)
+            assert migrate(plain) == list(get_args(roles.Role))
+        finally:
+            for role in renamed:
+                owner.execute(f"ALTER ROLE {role}_away RENAME TO {role}")  # type: ignore[arg-type]
+
+
+def test_segue_migrate_makes_the_users_whose_passwords_it_is_given(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+    monkeypatch.setenv("SEGUE_DASHBOARD_PASSWORD", "hush")
+    result = CliRunner().invoke(app, ["migrate"], catch_exceptions=False)
+    assert "The user segue_dashboard_login may log in" in result.output
+    assert "segue_worker_login" not in result.output
+    assert "hush" not in result.output
+    url = make_url(database_url).set(username="segue_dashboard_login").render_as_string(hide_password=False)
+    _refused(url, ["DELETE FROM customers"])
+
+
+def test_a_password_is_kept_as_a_verifier_only(database_url: str) -> None:
+    migrate(database_url)
+    owner = engine(database_url)
+    roles.make_login(owner, roles.WORKER, "o'hush%")
+    query = text("SELECT rolpassword FROM pg_authid WHERE rolname = 'segue_worker_login'")
+    with owner.connect() as connection:
+        kept = connection.execute(query).scalar_one()
+    owner.dispose()
+    assert kept.startswith("SCRAM-SHA-256$")
+    assert "hush" not in kept
+
+
+def _live(url: str) -> None:
+    async def life() -> None:
+        worker = engine(url)
+        try:
+            model_registry.champion_version(worker)
+        except Exception as error:
+            raise getattr(error, "orig", error) from None
+        finally:
+            worker.dispose()
+        await _everything(url)
+
+    asyncio.run(life())
+
+
+def _observe(url: str) -> None:
+    """What an observer does in its life: look, raise, tell, refit, put the new model in force, compare."""
+    observer = engine(url)
+
+    def promote(model: SegmentModel) -> None:
+        with observer.begin() as connection:
+            model_registry.crown(connection, model.version)
+
+    try:
+        assert Watcher(observer, promote=promote).look() == 80
+        drift.mark_published(observer, [alarm.id for alarm in drift.unpublished(observer)])
+        assert len(standing_profiles(observer))
+        assert model_registry.champion_version(observer) != OBSERVED.version
+    except ProgrammingError as error:
+        raise error.orig or error from None
+    finally:
+        observer.dispose()
+
+
+def _needs_each(
+    database_url: str, role: roles.Role, rights: Mapping[str, str], live: Callable[[], None], tables: str
+) -> None:
+    """A life fails without any one of a role's rights, and not with all; ``tables`` are emptied in between."""
+    with connect(database_url, autocommit=True) as owner:
+        for table, right in every(rights):
+            owner.execute(f"REVOKE {right} ON {table} FROM {role}")  # type: ignore[arg-type]
+            with pytest.raises(InsufficientPrivilege):
+                live()
+            owner.execute(f"GRANT {right} ON {table} TO {role}")  # type: ignore[arg-type]
+            owner.execute(f"TRUNCATE {tables}")  # type: ignore[arg-type]
+        live()
+
+
+def _refused(url: str, statements: list[str]) -> None:
+    with connect(url, autocommit=True) as connection:
+        for statement in statements:
+            with pytest.raises(InsufficientPrivilege):
+                connection.execute(statement)  # type: ignore[arg-type]
+
+
+def _exists(owner: Connection[tuple[object, ...]], role: str) -> bool:
+    return owner.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None

@@ -1,0 +1,125 @@
+"""Profiles from Postgres are those that pandas counts from the file, as of now and of any earlier moment."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine, text
+
+from batch.fit import fit
+from batch.profiles import profiles_as_of
+from data.datasets.dataset import Dataset
+from data.postgres import model_registry
+from data.postgres.database import engine, migrate
+from data.postgres.stream_profiles import read_profiles, standing_profiles
+from tests.support.filled import fill
+from tests.support.postgres import new_database
+from tests.support.retail import retail
+from tests.support.stored import a_model
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return retail()
+
+
+@pytest.fixture(scope="module")
+def stream(dataset: Dataset, postgres_server: str) -> Iterator[Engine]:
+    """A stream that has seen all of the dataset; the last tick is the last transaction's moment."""
+    with new_database(postgres_server) as url:
+        migrate(url)
+        postgres = engine(url)
+        model_registry.register(postgres, a_model())
+        fill(postgres, dataset.transactions, a_model(), dataset.report.last)
+        yield postgres
+        postgres.dispose()
+
+
+@pytest.fixture
+def empty(database_url: str) -> Engine:
+    migrate(database_url)
+    return engine(database_url)
+
+
+def test_by_default_both_are_as_of_a_day_after_the_last_transaction(stream: Engine, dataset: Dataset) -> None:
+    found = read_profiles(stream)
+    assert found.as_of == dataset.report.last + DAY
+    assert found.event_time == dataset.report.last
+    pd.testing.assert_frame_equal(found.profiles, profiles_as_of(dataset.transactions, found.as_of))
+
+
+def test_the_same_customers_make_the_same_model_whether_they_come_from_a_file_or_from_postgres(
+    stream: Engine, dataset: Dataset
+) -> None:
+    found = read_profiles(stream)
+    of_file = fit(profiles_as_of(dataset.transactions, found.as_of)).model
+    assert fit(found.profiles).model == of_file
+
+
+@pytest.mark.parametrize("days_ago", [0, 1, 200, 500])
+def test_profiles_of_an_earlier_moment_are_counted_from_the_ledger(
+    stream: Engine, dataset: Dataset, days_ago: int
+) -> None:
+    moment = dataset.report.last - days_ago * DAY
+    found = read_profiles(stream, moment)
+    assert found.as_of == moment
+    pd.testing.assert_frame_equal(found.profiles, profiles_as_of(dataset.transactions, moment))
+
+
+def test_profiles_at_rest_and_profiles_from_the_ledger_are_the_same(stream: Engine, dataset: Dataset) -> None:
+    at_rest = read_profiles(stream, dataset.report.last).profiles
+    with stream.begin() as connection:
+        # Somebody who is ahead of event time makes the profiles at rest useless for that moment.
+        connection.execute(
+            text(
+                "INSERT INTO customers (customer_id, partition, country, last_event_at, frequency, gross, returned, "
+                "sequence, model_version) VALUES ('ahead', 0, '', :moment, 0, 0, 0, 0, '')"
+            ),
+            {"moment": dataset.report.last + DAY},
+        )
+    try:
+        pd.testing.assert_frame_equal(read_profiles(stream, dataset.report.last).profiles, at_rest)
+    finally:
+        with stream.begin() as connection:
+            connection.execute(text("DELETE FROM customers WHERE customer_id = 'ahead'"))
+
+
+def test_customers_stand_as_of_event_time_or_of_what_they_did_since(stream: Engine, dataset: Dataset) -> None:
+    standing = standing_profiles(stream)
+    pd.testing.assert_frame_equal(standing, profiles_as_of(dataset.transactions, dataset.report.last))
+    behind = dataset.report.last - 30 * DAY
+    with stream.begin() as connection:
+        connection.execute(text("UPDATE stream_progress SET event_time = :moment"), {"moment": behind})
+    try:
+        before = standing_profiles(stream)
+    finally:
+        with stream.begin() as connection:
+            connection.execute(text("UPDATE stream_progress SET event_time = :moment"), {"moment": dataset.report.last})
+    recent = before["last_purchase_at"] > pd.Timestamp(behind)
+    assert recent.any()
+    assert (before.loc[recent, "recency_days"] <= standing.loc[recent, "recency_days"]).all()
+    assert (before["recency_days"] >= 0).all()
+
+
+def test_a_moment_that_the_stream_has_not_reached_is_refused(stream: Engine, dataset: Dataset) -> None:
+    with pytest.raises(LookupError, match="the stream has only come to"):
+        read_profiles(stream, dataset.report.last + 2 * DAY)
+
+
+def test_a_stream_without_event_time_or_transactions_says_so(empty: Engine) -> None:
+    with pytest.raises(LookupError, match="has not reached any event time yet"):
+        read_profiles(empty)
+    model_registry.register(empty, a_model())
+    with empty.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, event_time) "
+                "VALUES (0, '', 0, 0, '', :moment)"
+            ),
+            {"moment": datetime(2011, 1, 1, tzinfo=UTC)},
+        )
+    with pytest.raises(LookupError, match="no transactions yet"):
+        read_profiles(empty)

@@ -1,0 +1,88 @@
+"""What webhooks keep in Postgres: one process at a time, one log at a time, and nothing half."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from data.postgres import webhooks
+from data.postgres.database import engine, migrate
+from data.postgres.webhooks import DeadLetter, Reached, TakenOverError
+
+NOBODY: frozenset[int] = frozenset()
+LETTER = DeadLetter("c:1", 3, b"{}", "400 Bad Request", 1)
+
+
+@pytest.fixture
+def postgres(database_url: str) -> Iterator[Engine]:
+    migrate(database_url)
+    made = engine(database_url)
+    yield made
+    made.dispose()
+
+
+def test_the_first_claim_begins_where_it_is_told_and_later_ones_where_it_ended(postgres: Engine) -> None:
+    first = webhooks.claim(postgres, "crm", "log", [10, 20])
+    assert first.reached == {0: Reached(10, NOBODY), 1: Reached(20, NOBODY)}
+    webhooks.save(postgres, first, {1: Reached(25, frozenset({21, 23}))}, [])
+    again = webhooks.claim(postgres, "crm", "log", [99, 99])
+    assert again.reached == {0: Reached(10, NOBODY), 1: Reached(25, frozenset({21, 23}))}
+
+
+def test_another_log_is_read_from_its_beginning(postgres: Engine) -> None:
+    webhooks.claim(postgres, "crm", "log", [10])
+    assert webhooks.claim(postgres, "crm", "another log", [5]).reached == {0: Reached(0, NOBODY)}
+
+
+def test_webhooks_have_nothing_to_do_with_each_other(postgres: Engine) -> None:
+    first = webhooks.claim(postgres, "crm", "log", [10])
+    second = webhooks.claim(postgres, "shop", "log", [20])
+    webhooks.save(postgres, first, {0: Reached(11, NOBODY)}, [LETTER])
+    webhooks.save(postgres, second, {0: Reached(21, NOBODY)}, [])
+    overview = [(row.webhook, row.read, row.waiting, row.dead) for row in webhooks.overview(postgres)]
+    assert overview == [("crm", 11, 0, 1), ("shop", 21, 0, 0)]
+
+
+def test_whoever_was_taken_over_from_saves_nothing_at_all(postgres: Engine) -> None:
+    earlier = webhooks.claim(postgres, "crm", "log", [10])
+    later = webhooks.claim(postgres, "crm", "log", [10])
+    with pytest.raises(TakenOverError, match="another process delivers for the webhook 'crm'"):
+        webhooks.save(postgres, earlier, {0: Reached(11, NOBODY)}, [LETTER])
+    assert webhooks.newest_dead(postgres, "crm", 9) == []
+    webhooks.save(postgres, later, {0: Reached(12, NOBODY)}, [])
+    assert webhooks.claim(postgres, "crm", "log", [10]).reached == {0: Reached(12, NOBODY)}
+
+
+def test_what_is_given_up_again_is_there_once_with_the_last_reason(postgres: Engine) -> None:
+    webhooks.set_aside(postgres, "crm", [LETTER])
+    webhooks.mark_delivered(postgres, "crm", [("c:1", 3)])
+    assert [tuple(row) for row in webhooks.dead_by_reason(postgres, "crm")] == [("400 Bad Request", 0, 1)]
+    webhooks.set_aside(postgres, "crm", [LETTER._replace(reason="410 Gone", attempts=2)])
+    [row] = webhooks.newest_dead(postgres, "crm", 9)
+    assert (row.customer_id, row.sequence, row.reason, row.attempts) == ("c:1", 3, "410 Gone", 2)
+
+
+def test_what_has_arrived_after_all_is_not_found_to_be_sent_again(postgres: Engine) -> None:
+    webhooks.set_aside(postgres, "crm", [LETTER])
+    webhooks.mark_delivered(postgres, "crm", [("c:1", 3)])
+    with pytest.raises(LookupError, match=r"c:1:3 has arrived at .*; nothing is left to send"):
+        webhooks.find_dead(postgres, "crm", "c:1", 3)
+
+
+def test_dead_letters_are_paged_in_order_and_end_with_those_that_were_there(postgres: Engine) -> None:
+    letters = [LETTER._replace(customer_id=customer, sequence=number) for customer in "ba" for number in (10, 2)]
+    webhooks.set_aside(postgres, "crm", letters)
+    moment = webhooks.now(postgres)
+    webhooks.set_aside(postgres, "crm", [LETTER._replace(customer_id="late")])
+    found, after = [], ("", 0)
+    while page := webhooks.dead_before(postgres, "crm", moment, after, 3):
+        found += [letter[:2] for letter in page]
+        after = found[-1]
+    assert found == [("a", 2), ("a", 10), ("b", 2), ("b", 10)]
+
+
+def test_a_dead_letter_that_is_not_there_is_said_to_be_none(postgres: Engine) -> None:
+    webhooks.set_aside(postgres, "crm", [LETTER])
+    assert webhooks.find_dead(postgres, "crm", "c:1", 3) == b"{}"
+    with pytest.raises(LookupError, match="there is no dead letter c:1:4"):
+        webhooks.find_dead(postgres, "crm", "c:1", 4)

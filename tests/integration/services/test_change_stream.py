@@ -1,0 +1,97 @@
+"""``segue status``, ``changes --where`` and what a replay refuses, on a Postgres that has something in it."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, insert
+from typer.testing import CliRunner
+
+from data.postgres import model_registry, replay_control
+from data.postgres.database import engine as connect
+from data.postgres.database import migrate
+from data.postgres.replay_control import Report
+from data.postgres.tables import dead_letters
+from producers.replay_session import others
+from runtime.settings import STACK_FILE
+from segue.cli.app import app
+from tests.support.filled import fill
+from tests.support.retail import retail
+from tests.support.stored import a_model
+
+REPORT = Report("stopped", datetime(2010, 3, 1, tzinfo=UTC), 100, 1_000, 7, 86_400.0)
+GONE = 2**22 + 1  # greater than any process id on Linux
+
+
+@pytest.fixture
+def postgres(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    migrate(database_url)
+    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+    return connect(database_url)
+
+
+def test_status_tells_programs_what_it_tells_people(postgres: Engine) -> None:
+    model_registry.register(postgres, a_model())
+    fill(postgres, retail().transactions.head(300), a_model(), retail().report.first)
+    replay_control.begin(postgres, "shop.csv", REPORT)
+    told = CliRunner().invoke(app, ["status"]).stdout
+    found = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    for line in (
+        f"brokers: {found['brokers']}",
+        f"model: {found['model']}",
+        f"transactions: {found['transactions']:,} (",
+        f"customers in a segment: {found['customers']:,}",
+        f"changes: {sum(found['changes'].values()):,}",
+        f"replay: {found['replay']}",
+    ):
+        assert line in told
+    assert found["brokers"] == "127.0.0.1:9092"
+    assert found["replay"].startswith("shop.csv stopped at 2010-03-01 00:00")
+    assert found["partitions"]
+
+
+def test_status_of_a_stack_that_was_killed_says_that_it_is_gone(
+    postgres: Engine, database_url: str, tmp_path: Path
+) -> None:
+    left = {"pid": os.getpid(), "settings": {"database_url": database_url}}
+    (tmp_path / STACK_FILE).write_text(json.dumps(left))
+    assert CliRunner().invoke(app, ["status"]).exit_code == 0
+    (tmp_path / STACK_FILE).write_text(json.dumps(left | {"pid": GONE}))
+    result = CliRunner().invoke(app, ["status"])
+    assert result.exit_code == 1
+    assert f"is gone (process {GONE}): start it again with `segue up`" in " ".join(result.output.split())
+
+
+def test_a_postgres_takes_one_dataset_unless_somebody_mixes_them(postgres: Engine) -> None:
+    assert others(postgres, "shop.csv") == []
+    replay_control.begin(postgres, "shop.csv", REPORT)
+    assert others(postgres, "shop.csv") == []
+    assert others(postgres, "other.csv") == ["shop.csv"]
+    replay_control.begin(postgres, "other.csv", REPORT)
+    assert others(postgres, "other.csv") == []
+
+
+def test_a_filter_with_a_segment_that_no_model_has_is_remarked_on(postgres: Engine) -> None:
+    model = a_model()
+    model_registry.register(postgres, model)
+    known = model.segments[0]
+    for name in (known.id, known.name.upper()):
+        quiet = CliRunner().invoke(app, ["changes", "--where", f"to = '{name}' or from = none"])
+        assert "no model has" not in quiet.output
+    result = CliRunner().invoke(app, ["changes", "--where", "to = At Rissk and cause = decay"])
+    said = " ".join(result.output.split())
+    assert result.exit_code == 0
+    assert "--where: no model has a segment At Rissk; there are " in said
+    assert known.name in said
+
+
+def test_dead_letters_of_another_reason_are_not_said_to_be_none(postgres: Engine) -> None:
+    assert "There are no dead letters." in CliRunner().invoke(app, ["dlq", "list", "--reason", "x"]).output
+    letter = {"log_id": "log", "partition": 0, "offset": 7, "reason": "the currency is EUR", "key": b"C1"}
+    with postgres.begin() as connection:
+        connection.execute(insert(dead_letters), [letter])
+    said = CliRunner().invoke(app, ["dlq", "list", "--reason", "x"]).output
+    assert "No dead letter has such a reason" in said

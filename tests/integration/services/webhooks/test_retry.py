@@ -1,0 +1,28 @@
+"""``segue webhooks retry`` says why what it sends again does not arrive."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from data.postgres import webhooks
+from data.postgres.database import engine, migrate
+from data.postgres.webhooks import DeadLetter
+from segue.cli.app import app
+
+
+def test_what_fails_again_is_told_with_its_reason(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(database_url)
+    webhooks.set_aside(engine(database_url), "webhook", [DeadLetter("C1", 1, b"{}", "gone", 1)])
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+    monkeypatch.setenv("SEGUE_WEBHOOK_URL", "http://127.0.0.1:1/")
+    monkeypatch.setenv("SEGUE_WEBHOOK_SECRET", "whsec_" + "A" * 32)
+    result = CliRunner().invoke(app, ["webhooks", "retry", "--all"])
+    assert result.exit_code == 1
+    told = result.output.strip().splitlines()
+    assert "0 delivered, 1 failed again" in told[-2]
+    assert told[-1].startswith("1 wait: ")
+    assert "gone" not in told[-1]

@@ -1,0 +1,225 @@
+"""The unit of work on a real Postgres: all or nothing, and never by a worker that has lost its partition."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+import pytest
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
+from sqlalchemy import func, select
+
+from data.contract.wire import ModelActivation, Tick, Transaction
+from data.postgres import model_registry
+from data.postgres.database import engine, migrate
+from data.postgres.tables import customers, model_reigns, segment_changes, stream_progress, transactions
+from stream_app.core.change_rows import change_rows
+from stream_app.core.columns import LONG_AGO
+from stream_app.core.decode import Batch, decode
+from stream_app.core.step import Progress, take_step
+from stream_app.storage import statements
+from stream_app.storage.arrays import moments, register
+from stream_app.storage.unit_of_work import FencedError, PartitionStore
+from tests.support.stored import a_model
+from tests.support.world import Message, logs, run
+from tests.unit.stream_app.core.test_transition import model, tick, transaction
+
+T = TypeVar("T")
+MODEL = model()
+
+
+@pytest.fixture
+def database(database_url: str) -> str:
+    migrate(database_url)
+    model_registry.register(engine(database_url), MODEL)
+    return database_url
+
+
+def with_store(database: str, work: Callable[[PartitionStore], Awaitable[T]]) -> T:
+    async def connected() -> T:
+        store = await PartitionStore.connect(database, 0)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(connected())
+
+
+def batch(*messages: Message) -> Batch:
+    (result,) = decode(logs(messages, 1)[0], "GBP")
+    return result
+
+
+async def apply(store: PartitionStore, progress: Progress, work: Batch) -> Progress:
+    stored = await store.stored(work, MODEL, progress.event_time)
+    step = take_step(work, stored, MODEL, progress, lambda _: 0)
+    return await store.save(work, step, change_rows(work, step, progress), progress, 0)
+
+
+def counts(database: str) -> dict[str, int]:
+    with engine(database).connect() as connection:
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (customers, transactions, segment_changes)
+        }
+
+
+def test_what_is_stored_is_what_the_pure_processor_says(database: str) -> None:
+    messages = [transaction(1, 0), transaction(2, 3, "return", "2.5"), transaction(3, 2, customer="d"), tick(30)]
+
+    async def work(store: PartitionStore) -> None:
+        await apply(store, await store.claim("log", "me"), batch(*messages))
+
+    with_store(database, work)
+    (world,) = run(MODEL, messages)
+    with engine(database).connect() as connection:
+        rows = connection.execute(select(segment_changes).order_by(segment_changes.c.position)).all()
+        found = {row.customer_id: row for row in connection.execute(select(customers))}
+    assert [(r.customer_id, r.sequence, r.from_segment, r.to_segment, r.cause, r.transaction_id) for r in rows] == [
+        (r.customer_id, r.sequence, r.from_segment, r.to_segment, r.cause, r.transaction_id) for r in world.changes
+    ]
+    assert [row.position for row in rows] == [1, 2, 3, 4]
+    assert found["c"].segment == world.profiles["c"]["segment"] == "away"
+    assert found["c"].next_segment == "lost"
+    assert (found["c"].gross, found["c"].returned) == (10, 2.5)
+
+
+def test_a_zombie_writes_nothing(database: str) -> None:
+    async def work(store: PartitionStore) -> None:
+        mine = await store.claim("log", "zombie")
+        other = await PartitionStore.connect(database, 0)
+        await other.claim("log", "successor")
+        await other.close()
+        with pytest.raises(OperationalError):
+            await apply(store, mine, batch(transaction(1, 0)))
+        await store.open()
+        with pytest.raises(FencedError):
+            await apply(store, mine, batch(transaction(1, 0)))
+        with pytest.raises(FencedError):
+            await store.progress(mine)
+
+    with_store(database, work)
+    assert set(counts(database).values()) == {0}
+
+
+@pytest.mark.parametrize("last", [statements.ADVANCE, "COMMIT"], ids=["halfway", "before its commit"])
+def test_a_worker_that_stands_still_in_a_transaction_does_not_hold_its_successor_up(
+    database: str, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    standing = asyncio.Event()
+    execute = AsyncCursor.execute
+
+    async def stand_still(*_: object) -> None:
+        standing.set()
+        await asyncio.Event().wait()
+
+    async def up_to_the_last(cursor: AsyncCursor[Any], query: Any, *arguments: Any) -> AsyncCursor[Any]:
+        if query == last:
+            await stand_still()
+        return await execute(cursor, query, *arguments)
+
+    async def work(store: PartitionStore) -> None:
+        mine, successor = await store.claim("log", "me"), await PartitionStore.connect(database, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(AsyncCursor, "execute", up_to_the_last)
+            patch.setattr(AsyncConnection, "commit", stand_still)
+            standing_still = asyncio.create_task(apply(store, mine, batch(transaction(1, 0))))
+            await standing.wait()
+        async with asyncio.timeout(5):
+            await apply(successor, await successor.claim("log", "successor"), batch(transaction(1, 0)))
+        standing_still.cancel()
+        await successor.close()
+
+    with_store(database, work)
+    assert counts(database) == {"customers": 1, "transactions": 1, "segment_changes": 1}
+
+
+def test_a_batch_that_does_not_follow_the_last_one_writes_nothing(database: str) -> None:
+    async def work(store: PartitionStore) -> None:
+        mine = await store.claim("log", "me")
+        with pytest.raises(FencedError):
+            await apply(store, replace(mine, next_offset=3), batch(transaction(1, 0)))
+
+    with_store(database, work)
+    assert set(counts(database).values()) == {0}
+
+
+def test_a_new_log_is_read_from_its_beginning_and_keeps_what_was_learnt(database: str) -> None:
+    async def work(store: PartitionStore) -> tuple[Progress, Progress, Progress]:
+        first = await apply(store, await store.claim("log", "me"), batch(transaction(1, 0), tick(30)))
+        return first, await store.claim("log", "me again"), await store.claim("another log", "me again")
+
+    saved, same, other = with_store(database, work)
+    assert (same.next_offset, other.next_offset) == (saved.next_offset, 0)
+    assert same.event_time == other.event_time == saved.event_time
+    assert saved.epoch < same.epoch < other.epoch
+    assert other.change_position == 2
+
+
+def test_a_claim_without_any_model_says_so(database_url: str) -> None:
+    migrate(database_url)
+
+    async def work(store: PartitionStore) -> None:
+        with pytest.raises(LookupError, match="champion"):
+            await store.claim("log", "me")
+
+    with_store(database_url, work)
+
+
+def test_dead_letters_move_the_offset_on_in_the_same_transaction(database: str) -> None:
+    async def work(store: PartitionStore) -> tuple[Progress, list[int]]:
+        bad = Transaction("T1", "c", datetime(2010, 1, 1, tzinfo=UTC), "sale", "1", "EUR", "France", [])
+        claimed = await store.claim("log", "me")
+        saved = await apply(store, claimed, batch(bad, Tick(datetime(2010, 1, 2, tzinfo=UTC))))
+        letters = await store.unpublished_dead_letters("log")
+        assert letters[0].value == msgspec.json.encode(bad)
+        await store.mark_published(saved, 0, dead_letters=False)
+        assert len(await store.unpublished_dead_letters("log")) == 1
+        await store.mark_published(saved, 0, dead_letters=True)
+        assert await store.unpublished_dead_letters("log") == []
+        return saved, [letter.offset for letter in letters]
+
+    saved, offsets = with_store(database, work)
+    assert (saved.next_offset, offsets) == (2, [0])
+    with engine(database).connect() as connection:
+        assert connection.execute(select(stream_progress.c.dead_letters)).scalar_one() == 1
+
+
+def test_columns_travel_to_postgres_and_back_unchanged(database_url: str) -> None:
+    numbers = np.array([0, 1, -1, 2**53 + 1, np.iinfo(np.int64).max, np.iinfo(np.int64).min], dtype=np.int64)
+    times = np.array([LONG_AGO, 0, 1, 1_304_251_200_000_001, -1, np.iinfo(np.int64).max], dtype=np.int64)
+
+    async def work(store: PartitionStore) -> None:
+        connection = store._connection
+        register(connection)
+        for column in (numbers, numbers[:0]):
+            row = await (await connection.cursor(binary=True).execute("SELECT %s::int8[]", [column])).fetchone()
+            assert row is not None
+            np.testing.assert_array_equal(row[0], column)
+        query = "SELECT t, t[4]::text FROM (SELECT %s::timestamptz[] AS t) AS sent"
+        row = await (await connection.cursor(binary=True).execute(query, [moments(times)])).fetchone()
+        assert row is not None
+        np.testing.assert_array_equal(row[0], times)
+        assert row[1].startswith("2011-05-01 12:00:00.000001")
+
+    with_store(database_url, work)
+
+
+def test_an_activation_leaves_a_row_of_the_reign_that_it_ends(database: str) -> None:
+    async def work(store: PartitionStore) -> None:
+        progress = await store.claim("log", "me")
+        progress = await apply(store, progress, batch(transaction(1, 0), tick(30)))
+        progress = await apply(store, progress, batch(tick(31), ModelActivation(a_model())))
+        await apply(store, progress, batch(tick(40), ModelActivation(MODEL)))
+
+    with_store(database, work)
+    with engine(database).connect() as connection:
+        reigns = connection.execute(select(model_reigns).order_by(model_reigns.c.until)).all()
+    assert [(row.partition, row.model_version, row.since, row.until) for row in reigns] == [
+        (0, MODEL.version, None, tick(31).at),
+        (0, a_model().version, tick(31).at, tick(40).at),
+    ]

@@ -1,0 +1,52 @@
+"""What happened today, in one sentence."""
+
+import re
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from dashboard.pages.live import today
+from dashboard.shared.reading import Progress
+
+NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
+COLUMNS = ["day", "from_segment", "to_segment", "cause", "changes", "money"]
+
+
+def test_the_sentence_counts_slips_climbs_and_first_purchases_of_today_only() -> None:
+    said = _said(
+        (15, "champions", "lost", "decay", 2, 2_000.0),
+        (15, "champions", "lost", "return", 1, 400.0),
+        (15, "lost", "champions", "purchase", 1, 10.0),
+        (15, "", "champions", "first_purchase", 3, 9.0),
+        (14, "champions", "lost", "decay", 50, 9.0),
+    )
+    assert said == (
+        "Today, Wed 15 June 2011: 3 customers (worth £2.40k so far) slipped out of a good segment, "
+        "1 customer climbed to a better one and 3 customers bought for the first time."
+    )
+
+
+def test_what_did_not_happen_is_left_out() -> None:
+    assert _said((15, "", "champions", "first_purchase", 1, 9.0)) == (
+        "Today, Wed 15 June 2011: 1 customer bought for the first time."
+    )
+
+
+def test_a_quiet_day_is_a_sentence_too() -> None:
+    assert _said((14, "", "champions", "first_purchase", 1, 9.0)) == "Today, Wed 15 June 2011: nobody has moved."
+    assert _said() == "Today, Wed 15 June 2011: nobody has moved."
+
+
+def test_before_event_time_begins_there_is_no_today() -> None:
+    assert today.sentence(pd.DataFrame([], columns=COLUMNS), _progress(None)) == ""
+
+
+def _said(*rows: tuple[int, str, str, str, int, float]) -> str:
+    days = pd.DataFrame([(datetime(2011, 6, day, tzinfo=UTC), *rest) for day, *rest in rows], columns=COLUMNS)
+    html = today.sentence(days, _progress(NOW))
+    assert 'href="slipping"' in html
+    return re.sub(r"<[^>]*>", "", html).removesuffix(" Who is next?")
+
+
+def _progress(event_time: datetime | None) -> Progress:
+    return Progress(NOW, 1, 0, event_time, event_time, 1, 1, 0, 0, 0)

@@ -1,0 +1,55 @@
+"""What the daily history comes to."""
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.shared import flows
+from dashboard.shared.words import WINDOWS
+
+NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
+FIRST = datetime(2011, 1, 1, tzinfo=UTC)
+COLUMNS = ["day", "from_segment", "to_segment", "cause", "changes", "money"]
+
+_history = st.lists(
+    st.tuples(st.integers(0, 30), st.sampled_from(["", "a", "b"]), st.sampled_from(["c", "d"]), st.integers(1, 9)),
+    min_size=1,
+    max_size=30,
+).map(
+    lambda rows: pd.DataFrame(
+        [(FIRST + timedelta(days=day), before, after, "decay", n, 10.0 * n) for day, before, after, n in rows],
+        columns=COLUMNS,
+    )
+)
+
+
+def test_a_window_begins_at_midnight_and_has_today_in_it() -> None:
+    assert flows.window_start(NOW, 1) == datetime(2011, 6, 15, tzinfo=UTC)
+    assert flows.window_start(NOW, 30) == datetime(2011, 5, 17, tzinfo=UTC)
+    assert flows.window_start(NOW, None) is None
+    assert flows.window_start(None, 30) is None
+    assert flows.window_start(NOW, WINDOWS["30"].days) == flows.midnight(NOW) - timedelta(days=29)
+
+
+@given(_history, st.integers(1, 12), st.integers(0, 60))
+def test_a_page_lies_where_counting_from_the_newest_change_finds_it(
+    history: pd.DataFrame, limit: int, offset: int
+) -> None:
+    newest_first = sorted(history["day"].repeat(history["changes"]), reverse=True)
+    wanted = newest_first[offset : offset + limit]
+    place = flows.place(history, limit, offset)
+    assert place.days == sorted({*wanted})
+    if wanted:
+        on_these_days = [day for day in newest_first if day in place.days]
+        assert on_these_days[place.skip : place.skip + limit] == wanted
+
+
+@given(_history)
+def test_money_and_moves_between_all_pairs_are_all_there_is(history: pd.DataFrame) -> None:
+    pairs = {*zip(history["from_segment"], history["to_segment"], strict=True)}
+    assert flows.moves(history, pairs) == history["changes"].sum()
+    assert flows.money(history, pairs) == history["money"].sum()
+    assert flows.moves(history, pairs, "purchase") == 0
+    assert flows.moves(history, []) == 0

@@ -1,0 +1,27 @@
+"""Ids as they are typed."""
+
+import doctest
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.shared import identifiers
+from dashboard.shared.identifiers import LONGEST, cleaned
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(identifiers) == (0, 1)
+
+
+@given(st.text(max_size=200))
+def test_whatever_is_typed_postgres_can_take_it(typed: str) -> None:
+    found = cleaned(typed)
+    assert len(found) <= LONGEST
+    assert found == found.strip()
+    assert all(character.isprintable() for character in found)
+    found.encode()
+
+
+@given(st.integers(0, 10**9).map(str))
+def test_a_number_is_left_as_it_is(number: str) -> None:
+    assert cleaned(f"  {number}\n") == number

@@ -1,0 +1,44 @@
+"""How numbers, money and moments are written."""
+
+import doctest
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+
+from dashboard.shared import style, words
+
+NOON = datetime(2011, 12, 9, 12, 50, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("module", [style, words])
+def test_the_examples_in_the_docstrings_hold(module: object) -> None:
+    result = doctest.testmod(module)  # type: ignore[arg-type]
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [("0", "£0.00"), ("999.994", "£999.99"), ("1234567.8", "£1,234,568"), ("-0.004", "£0.00"), ("-5", "-£5.00")],
+)
+def test_money_is_in_pounds(amount: str, written: str) -> None:
+    assert style.money(Decimal(amount)) == written
+
+
+@pytest.mark.parametrize("moment", [NOON, NOON.astimezone(timezone(timedelta(hours=9)))])
+def test_moments_are_written_in_utc_wherever_they_come_from(moment: datetime) -> None:
+    assert style.day(moment) == "Fri 9 December 2011"
+    assert style.clock(moment) == "12:50"
+    assert style.stamp(moment) == "9 Dec 2011, 12:50"
+
+
+def test_shares_are_whole_per_cent_and_little_is_not_nothing() -> None:
+    assert [style.percent(part, 1_000) for part in (0, 1, 9, 10, 556, 1_000)] == [
+        "0%",
+        "<1%",
+        "<1%",
+        "1%",
+        "56%",
+        "100%",
+    ]

@@ -1,0 +1,257 @@
+"""The contract's document says what the code does, and v1 only grows."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker, ValidationError
+
+from data.contract import asyncapi
+from data.contract.wire import ModelActivation
+from runtime.settings import Settings
+from runtime.topics import Topics
+from stream_app.core.decode import decode
+from tests.support.stored import a_model
+from tests.support.world import Record
+
+#: AsyncAPI 3.0 builds upon Draft 07; most tools of today read the latest.
+DRAFTS = (Draft7Validator, Draft202012Validator)
+STALE = "is out of date: run `python -m data.contract.asyncapi`, and see that v1 has only grown"
+
+# What v1 was when it was published. Add what comes; never take away, never rename, never change a type.
+# ` | ` parts what a field may be, ` = ` says what it always is, and a field that ends in `?` need not be there.
+WRITTEN_BY_US: dict[str, dict[str, str]] = {
+    "SegmentRef": {"id": "string", "persona": "string"},
+    "SegmentChange": {
+        "customer_id": "string",
+        "sequence": "integer",
+        "from": "SegmentRef | null",
+        "to": "SegmentRef",
+        "cause": '"first_purchase" | "purchase" | "return" | "decay" | "model"',
+        "effective_at": "date-time",
+        "recency_days": "integer",
+        "frequency": "integer",
+        "monetary": "string",
+        "model_version": "string",
+        "transaction_id": "string | null",
+    },
+    "CustomerSegment": {
+        "customer_id": "string",
+        "sequence": "integer",
+        "segment": "SegmentRef",
+        "since": "date-time",
+        "recency_days": "integer",
+        "frequency": "integer",
+        "monetary": "string",
+        "model_version": "string",
+    },
+    "SegmentChanged": {
+        "specversion": '"1.0"',
+        "type": '"segue.segment.changed.v1"',
+        "source": "string = /segue/stream",
+        "id": "string",
+        "subject": "string",
+        "time": "date-time",
+        "datacontenttype": '"application/json"',
+        "data": "SegmentChange",
+    },
+    "CustomerSegmentUpdated": {
+        "specversion": '"1.0"',
+        "type": '"segue.customer.segment.v1"',
+        "source": "string = /segue/customers",
+        "id": "string",
+        "subject": "string",
+        "time": "date-time",
+        "datacontenttype": '"application/json"',
+        "snapshot?": "boolean",
+        "data": "CustomerSegment",
+    },
+    "Drift": {
+        "model_version": "string",
+        "measure": '"distance" | "basket" | "returns" | "newcomers" | "psi"',
+        "name": '"recency" | "frequency" | "monetary" | "segments" | null',
+        "value": "number",
+        "reference": "number | null",
+        "threshold": "number | null",
+        "customers": "integer",
+        "summary": "string",
+    },
+    "DriftDetected": {
+        "specversion": '"1.0"',
+        "type": '"services.drift.detected.v1"',
+        "source": "string = /segue/drift",
+        "id": "string",
+        "subject": "string",
+        "time": "date-time",
+        "datacontenttype": '"application/json"',
+        "data": "Drift",
+    },
+    "EventHeaders": {"content-type": "string = application/cloudevents+json; charset=UTF-8"},
+    "DeadLetterHeaders": {
+        "segue-reason": "string",
+        "segue-topic": "string",
+        "segue-partition": "string",
+        "segue-offset": "string",
+        "segue-log-id": "string",
+        "segue-clipped-from?": "string",
+    },
+}
+#: What may be one thing more by and by: the contract says so. Everything else stays exactly what it was.
+MAY_BECOME_MORE = {("SegmentChange", "cause")}
+# All that a producer had to write or could write then: whoever did may go on as before.
+WRITTEN_BY_OTHERS = {
+    "Transaction": {
+        "type": '"transaction"',
+        "transaction_id": "string",
+        "customer_id": "string",
+        "occurred_at": "date-time",
+        "kind": '"sale" | "return"',
+        "amount": "string",
+        "currency": "string",
+        "country": "string",
+        "lines": "array of Line",
+    },
+    "Line": {"stock_code": "string", "description": "string | null", "quantity": "integer", "price": "string"},
+    "TransactionHeaders": {"segue-retry-of?": "string"},
+    "Tick": {"type": '"tick"', "at": "date-time"},
+    "ModelActivation": {"type": '"model"', "model": "SegmentModel"},
+    "SegmentModel": {
+        "version": "string",
+        "monetary": '"net" | "gross"',
+        "transform": '"log1p" | "identity"',
+        "means": "3 of number",
+        "scales": "3 of number",
+        "segments": "array of Segment",
+        "metadata?": "object",
+    },
+    "Segment": {
+        "id": "string",
+        "name": "string",
+        "description": "string",
+        "colour": "string",
+        "action": "string",
+        "centroid": "3 of number",
+    },
+}
+
+
+def _may_be(field: dict[str, Any]) -> set[str]:
+    """Everything that a field may be, in the words of the tables."""
+    if "anyOf" in field:
+        return set().union(*map(_may_be, field["anyOf"]))
+    if "enum" in field:
+        return {json.dumps(value) for value in field["enum"]}
+    if "$ref" in field:
+        return {field["$ref"].rpartition("/")[2]}
+    if field["type"] == "array":
+        count = field["minItems"] if field.get("minItems") == field.get("maxItems") is not None else "array"
+        return {f"{count} of {each}" for each in _may_be(field["items"])}
+    always = f" = {field['default']}" if isinstance(field.get("default"), str) else ""
+    return {field.get("format", field["type"]) + always}
+
+
+def _fields(schema: dict[str, Any]) -> dict[str, set[str]]:
+    return {name: _may_be(field) for name, field in schema["properties"].items()}
+
+
+def _then(table: dict[str, str]) -> dict[str, set[str]]:
+    return {name.removesuffix("?"): set(kinds.split(" | ")) for name, kinds in table.items()}
+
+
+def _always(table: dict[str, str]) -> set[str]:
+    return {name for name in table if not name.endswith("?")}
+
+
+def test_the_document_is_up_to_date() -> None:
+    assert asyncapi.DOCUMENT.read_text() == asyncapi.as_yaml(asyncapi.document()), (
+        f"data/contract/asyncapi.yaml {STALE}"
+    )
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert asyncapi.PAGE.read_text() == asyncapi.page(asyncapi.document()), f"docs/contract.md {STALE}"
+
+
+@pytest.mark.parametrize("name", WRITTEN_BY_US)
+def test_what_subscribers_could_rely_on_is_still_there(name: str) -> None:
+    schema, table = asyncapi.schemas()[name], WRITTEN_BY_US[name]
+    now = _fields(schema)
+    assert _always(table) <= set(schema["required"])
+    for field, kinds in _then(table).items():
+        assert field in now, field
+        more = now[field] - kinds if (name, field) in MAY_BECOME_MORE else set()
+        assert now[field] == kinds | more, field
+
+
+@pytest.mark.parametrize("name", WRITTEN_BY_OTHERS)
+def test_whatever_producers_wrote_before_is_still_taken(name: str) -> None:
+    schema, table = asyncapi.schemas()[name], WRITTEN_BY_OTHERS[name]
+    now = _fields(schema)
+    assert set(schema["required"]) <= _always(table), "producers need not write more than before"
+    for field, kinds in _then(table).items():
+        assert field in now, field
+        assert kinds <= now[field], field
+
+
+def test_every_type_on_the_wire_is_watched() -> None:
+    assert set(asyncapi.schemas()) == {*WRITTEN_BY_US, *WRITTEN_BY_OTHERS}
+
+
+def test_every_topic_is_in_the_document_as_it_is_kept() -> None:
+    topics: Topics = Settings.model_construct().topics
+    channels = asyncapi.document()["channels"].values()
+    kept = {each["address"]: each["bindings"]["kafka"]["topicConfiguration"]["cleanup.policy"] for each in channels}
+    assert kept == {name: [config["cleanup.policy"]] for name, config in topics.configuration.items()}
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
+    content = asyncapi.document()
+
+    def visit(node: Any) -> None:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                assert asyncapi.resolve(content, node)
+            for part in node.values():
+                visit(part)
+        elif isinstance(node, list):
+            for part in node:
+                visit(part)
+
+    visit(content)
+    for schema in content["components"]["schemas"].values():
+        for draft in DRAFTS:
+            draft.check_schema(schema)
+
+
+def test_the_examples_are_messages_of_their_schemas() -> None:
+    content = asyncapi.document()
+    seen = 0
+    for message in content["components"]["messages"].values():
+        for example in message.get("examples", []):
+            for part in ("headers", "payload"):
+                if part in example:
+                    _validate(example[part], content, message[part])
+                    seen += 1
+    assert seen >= 7
+
+
+def test_a_model_as_the_registry_writes_it_is_what_the_contract_says() -> None:
+    content = asyncapi.document()
+    record = json.loads(msgspec.json.encode(ModelActivation(a_model())))
+    _validate(record, content, content["components"]["messages"]["model"]["payload"])
+    record["model"]["means"].append(1.0)
+    with pytest.raises(ValidationError, match="too long"):
+        _validate(record, content, content["components"]["messages"]["model"]["payload"])
+
+
+def test_the_model_of_the_example_is_one_that_a_worker_takes() -> None:
+    [example] = asyncapi.document()["components"]["messages"]["model"]["examples"]
+    [batch] = decode([Record(0, None, json.dumps(example["payload"]).encode())], "GBP")
+    assert batch.model is not None
+    assert batch.model.version == example["payload"]["model"]["version"]
+
+
+def _validate(value: Any, content: dict[str, Any], schema: dict[str, Any]) -> None:
+    for draft in DRAFTS:
+        draft({"components": content["components"], **schema}, format_checker=FormatChecker()).validate(value)

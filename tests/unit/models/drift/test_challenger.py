@@ -1,0 +1,66 @@
+"""The shadow starts as the champion, follows the customers, and is a model like any other."""
+
+import numpy as np
+import pytest
+
+from models.drift.challenger import ORIGIN, Challenger
+from models.drift.observation import agreement, inertia
+from models.drift.reference import Population, standardised
+from models.personas import name_segments
+from models.segment_model import SegmentModel, build, from_json, to_json
+
+CENTROIDS = np.array([[-1.2, 1.5, 1.3], [-0.6, -0.3, -0.2], [1.0, -0.8, -0.9]])
+MEANS, SCALES = (4.0, 1.0, 6.0), (1.3, 0.8, 1.4)
+CHAMPION = build("net", "log1p", MEANS, SCALES, name_segments(CENTROIDS))
+MOMENT = "2011-01-01T00:00:00+00:00"
+
+
+def customers(seed: int, shift: float = 0.0, count: int = 600) -> Population:
+    """Around the champion's centroids, with money moved by some standard deviations."""
+    rng = np.random.default_rng(seed)
+    points = CENTROIDS[rng.integers(0, 3, count)] + rng.normal(0, 0.3, (count, 3)) + [0, 0, shift]
+    raw = np.expm1(np.maximum(points * SCALES + MEANS, 0.0))
+    return Population(raw[:, 0].round().astype(int), np.maximum(raw[:, 1].round(), 1).astype(int), raw[:, 2])
+
+
+def learnt(shift: float = 0.0, windows: int = 300) -> SegmentModel:
+    challenger = Challenger(CHAMPION)
+    for window in range(windows):
+        challenger.learn(customers(window, shift, 200), seed=window)
+    return challenger.model(MOMENT)
+
+
+def test_it_starts_as_the_champion() -> None:
+    assert Challenger(CHAMPION).model(MOMENT).version == CHAMPION.version
+
+
+def test_a_snapshot_is_a_valid_model_in_the_champions_space() -> None:
+    model = learnt(0.5)
+    assert from_json(to_json(model)) == model
+    assert model.version != CHAMPION.version
+    assert (model.means, model.scales, model.transform, model.monetary) == (MEANS, SCALES, "log1p", "net")
+    assert {segment.id for segment in model.segments} == {segment.id for segment in CHAMPION.segments}
+    assert model.metadata["origin"] == ORIGIN
+    assert model.metadata["champion"] == CHAMPION.version
+
+
+def test_it_follows_customers_who_have_moved_and_fits_them_better() -> None:
+    model, now = learnt(0.5), customers(9_999, 0.5)
+    assert inertia(model, now) < 0.9 * inertia(CHAMPION, now)
+    moved = model.centroids[:, 2].mean() - CHAMPION.centroids[:, 2].mean()
+    assert moved == pytest.approx(0.5, abs=0.15)
+
+
+def test_where_nobody_has_moved_it_agrees_with_the_champion() -> None:
+    assert agreement(CHAMPION, learnt(), customers(9_999)) > 0.97
+
+
+def test_the_same_customers_make_the_same_model() -> None:
+    assert learnt(0.2, 50) == learnt(0.2, 50)
+
+
+def test_inertia_is_the_mean_squared_distance_of_the_textbook() -> None:
+    people = customers(1)
+    points = standardised(CHAMPION, people)
+    squared = ((points[:, None] - CHAMPION.centroids[None]) ** 2).sum(axis=2).min(axis=1)
+    assert inertia(CHAMPION, people) == pytest.approx(squared.mean())

@@ -1,0 +1,52 @@
+"""A dead letter is shown so that people can read it, whatever it holds."""
+
+import json
+
+import pytest
+
+from runtime.readable import LONGEST, one_line, readable
+
+
+def test_json_is_shown_in_lines() -> None:
+    assert readable(b'{"a":[1,2],"b":"x"}').splitlines()[0] == "{"
+    assert json.loads(readable(b'{"a":[1,2],"b":"x"}')) == {"a": [1, 2], "b": "x"}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "(no value)"),
+        (b"", ""),
+        (b'{"a":', '{"a":'),
+        ("café".encode(), "café"),
+        (b"one\ntwo\x1b[31m\x07", "one\ntwo\\x1b[31m\\x07"),
+    ],
+)
+def test_text_is_shown_as_it_is_but_for_what_would_upset_a_terminal(value: bytes | None, shown: str) -> None:
+    assert readable(value) == shown
+
+
+def test_bytes_are_shown_as_hexadecimal() -> None:
+    assert readable(b"\xff\x00segue" + b"\x01" * 10) == (
+        "00000000  ff 00 73 65 67 75 65 01 01 01 01 01 01 01 01 01  ..segue.........\n"
+        "00000010  01                                               ."
+    )
+
+
+@pytest.mark.parametrize("byte", [b"x", b"\xff", b"\x00", b"\x07", b"[", b'"'])
+def test_a_long_one_is_cut_and_says_so(byte: bytes) -> None:
+    value = byte * 2_000_000
+    assert len(readable(value)) < 10_000
+    assert readable(value).endswith(f"… {len(value):,} bytes in all")
+
+
+def test_the_beginning_of_a_long_one_says_how_long_it_is() -> None:
+    assert readable(b"x" * (LONGEST + 1), size=2_000_000).endswith("… 2,000,000 bytes in all")
+    assert readable(b"short", size=5) == "short"
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"), [(None, "(none)"), (b"1234", "1234"), (b"a\nb", "a\\nb"), (b"x" * 65, "x" * 64 + "…")]
+)
+def test_a_key_is_one_short_line(key: bytes | None, shown: str) -> None:
+    assert one_line(key) == shown

@@ -1,0 +1,131 @@
+"""Settings: where they come from, which wins, and what is wrong with them, without ever giving a secret away."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from runtime.postgres_url import shown
+from runtime.settings import STACK_FILE, Settings, bad_setting
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        for variable in (f"SEGUE_{name.upper()}", f"SEGUE_{name.upper()}_FILE"):
+            monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+
+
+@pytest.fixture
+def sasl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("SEGUE_SASL_USERNAME", "segue")
+    monkeypatch.setenv("SEGUE_SASL_PASSWORD", "hush")
+
+
+def test_security_reaches_both_client_libraries(sasl: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from stream_app.partitions.credentials import credentials
+
+    monkeypatch.setenv("SEGUE_SASL_MECHANISM", "SCRAM-SHA-256")
+    brokers = Settings().brokers
+    assert {name: brokers.config[name] for name in brokers.config if "sasl" in name or "security" in name} == {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-256",
+        "sasl.username": "segue",
+        "sasl.password": "hush",
+    }
+    faust = credentials(brokers)
+    assert faust is not None
+    assert (faust.protocol.value, faust.mechanism.value) == ("SASL_SSL", "SCRAM-SHA-256")  # type: ignore[attr-defined]
+    assert (faust.username, faust.password) == ("segue", "hush")  # type: ignore[attr-defined]
+    assert faust.ssl_context.check_hostname  # type: ignore[attr-defined]
+
+
+def test_without_security_there_is_none() -> None:
+    from stream_app.partitions.credentials import credentials
+
+    brokers = Settings().brokers
+    assert credentials(brokers) is None
+    assert brokers.config["security.protocol"] == "PLAINTEXT"
+    assert not [name for name in brokers.config if name.startswith(("sasl", "ssl"))]
+
+
+def test_a_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql://segue:hush@db/segue\n")
+    monkeypatch.setenv("SEGUE_DATABASE_URL_FILE", str(file))
+    assert Settings().database == "postgresql://segue:hush@db/segue"
+    monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://other@db/segue")
+    assert Settings().database == "postgresql://other@db/segue"
+
+
+def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_SASL_PASSWORD_FILE", "/nowhere/password")
+    with pytest.raises(FileNotFoundError, match="SEGUE_SASL_PASSWORD_FILE: can't read /nowhere/password"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"SASL_PASSWORD": ""}, "SASL_SSL needs SEGUE_SASL_USERNAME and SEGUE_SASL_PASSWORD"),
+        ({"SASL_MECHANISM": "GSSAPI"}, "SEGUE_SASL_MECHANISM: Input should be 'PLAIN'"),
+        ({"SECURITY_PROTOCOL": "TLS"}, "SEGUE_SECURITY_PROTOCOL: Input should be 'PLAINTEXT'"),
+        ({"SSL_CA_FILE": "/nowhere/ca.pem"}, "SEGUE_SSL_CA_FILE names a file that is not there"),
+        ({"BATCH_SIZE": "hush"}, "SEGUE_BATCH_SIZE: "),
+    ],
+)
+def test_what_is_wrong_is_one_line_without_what_the_settings_hold(
+    variables: dict[str, str], reason: str, sasl: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"SEGUE_{name}", value)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert bad_setting(caught.value).startswith(reason)
+    assert "hush" not in bad_setting(caught.value) + str(caught.value)
+
+
+def test_settings_shown_as_text_tell_no_secret(sasl: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://segue:quiet@db/segue")
+    settings = Settings()
+    for text in (repr(settings), str(settings.brokers), repr(settings.brokers), settings.model_dump_json()):
+        assert "hush" not in text
+        assert "quiet" not in text
+    assert sorted(settings.secrets) == ["hush", "quiet"]
+
+
+def test_whatever_is_secret_is_known_to_be(sasl: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_SASL_PASSWORD", "odd://one")
+    monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://db/segue?user=segue&password=quiet&sslpassword=key")
+    monkeypatch.setenv("SEGUE_WEBHOOK_URL", "https://us:pw@hooks.example/T0/secret")
+    monkeypatch.setenv("SEGUE_WEBHOOK_SECRET", "whsec_new whsec_old")
+    url = "https://us:pw@hooks.example/T0/secret"
+    known = {"odd://one", "quiet", "key", url, "pw", "whsec_new whsec_old", "whsec_new", "whsec_old"}
+    assert set(Settings().secrets) == known
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://segue:quiet@db/segue", "postgresql://db/segue?user=segue&password=quiet&sslpassword=quiet"]
+)
+def test_a_database_is_shown_without_its_password(url: str) -> None:
+    assert "quiet" not in shown(url)
+    assert "db/segue" in shown(url)
+
+
+def test_the_dashboard_reads_as_its_own_user_unless_somebody_names_another_database(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stack = {"database_url": "postgresql://owner@/x", "dashboard_database_url": "postgresql://reader@/x"}
+    (tmp_path / STACK_FILE).write_text(json.dumps({"settings": stack}))
+    assert Settings().dashboard_database == "postgresql://reader@/x"
+    monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://owner@/y")
+    assert Settings().dashboard_database == "postgresql://owner@/y"
+    monkeypatch.setenv("SEGUE_DASHBOARD_DATABASE_URL", "postgresql://reader@/y")
+    assert Settings().dashboard_database == "postgresql://reader@/y"
+
+
+def test_nothing_is_served_beyond_this_machine_unless_somebody_says_so() -> None:
+    assert Settings().web_host == "127.0.0.1"

@@ -1,0 +1,48 @@
+"""A webhook takes what v1 may grow by, and passes over only what is no change."""
+
+import json
+from typing import Any, cast
+
+from sqlalchemy import Engine
+
+from data.contract import asyncapi
+from data.postgres.webhooks import Claim, Reached
+from services.filters import parse
+from services.webhooks.reader import Record
+from services.webhooks.run import Webhook
+from services.webhooks.schedule import Accepted, Delivery, Outcome, Policy
+
+EXAMPLE = asyncapi.document()["components"]["messages"]["segmentChanged"]["examples"][0]
+
+
+def event(**more: Any) -> bytes:
+    """The change of the contract, with some fields of its data set to something else."""
+    payload = EXAMPLE["payload"]
+    return json.dumps(payload | {"data": payload["data"] | more}).encode()
+
+
+async def accept(delivery: Delivery, now: object) -> Outcome:
+    return Accepted()
+
+
+def taken(*events: bytes, where: str | None = None) -> Webhook:
+    """A webhook that has read these and delivered nothing yet."""
+    claim = Claim("webhook", 1, {0: Reached(0, frozenset())})
+    chosen = None if where is None else parse(where)
+    webhook = Webhook(cast(Engine, None), claim, chosen, Policy(15, 8, 1.0, 60.0), accept)
+    for offset, each in enumerate(events):
+        webhook._take(Record(0, offset, each))
+    return webhook
+
+
+def test_a_change_with_a_cause_or_field_that_came_later_is_delivered() -> None:
+    assert taken(event(cause="merger")).waiting == 1
+    assert taken(event(cause="merger", household="H1"), where="to = At Risk").waiting == 1
+    assert taken(event(cause="merger"), where="cause = decay").waiting == 0
+
+
+def test_events_of_other_types_and_what_is_no_event_are_passed_over() -> None:
+    other = json.dumps({"type": "segue.customer.merged.v1", "data": {"into": "12346"}}).encode()
+    webhook = taken(other, b"", b"\xff", b"{}", event(sequence=0), event())
+    assert webhook.waiting == 1
+    assert webhook.read_from == {0: 6}

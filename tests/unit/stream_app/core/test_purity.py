@@ -1,0 +1,73 @@
+"""The result is a function of the log: nothing about how it is run may show in profiles or changes."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.contract.wire import Transaction
+from models.segment_model import SegmentModel
+from tests.support.streams import segment_models, streams
+from tests.support.world import Message, outcome, run
+
+_cuts = st.sets(st.integers(1, 40))
+
+
+@given(segment_models(), streams(models=True), _cuts, _cuts)
+@settings(max_examples=150)
+def test_batch_boundaries_change_nothing(
+    model: SegmentModel, messages: list[Message], cuts: set[int], other_cuts: set[int]
+) -> None:
+    assert outcome(run(model, messages, cuts=cuts)) == outcome(run(model, messages, cuts=other_cuts))
+
+
+@given(segment_models(), streams(models=True), st.integers(2, 5), _cuts)
+@settings(max_examples=150)
+def test_the_number_of_partitions_changes_nothing(
+    model: SegmentModel, messages: list[Message], partitions: int, cuts: set[int]
+) -> None:
+    assert outcome(run(model, messages)) == outcome(run(model, messages, partitions=partitions, cuts=cuts))
+
+
+@given(segment_models(), streams(), _cuts, st.data())
+@settings(max_examples=150)
+def test_sending_transactions_again_changes_nothing(
+    model: SegmentModel, messages: list[Message], cuts: set[int], data: st.DataObject
+) -> None:
+    repeats = data.draw(st.lists(st.sampled_from([m for m in messages if isinstance(m, Transaction)] or [None])))
+    again = [*messages, *(m for m in repeats if m is not None), *messages]
+    once, twice = run(model, messages), run(model, again, cuts=cuts)
+    assert outcome(once) == outcome(twice)
+    sent = sum(isinstance(message, Transaction) for message in again)
+    assert len(twice[0].ledger) + twice[0].duplicates == sent
+
+
+@given(segment_models(), streams(models=True), st.integers(1, 3), st.integers(1, 3))
+@settings(max_examples=100)
+def test_the_size_of_rescoring_chunks_changes_nothing(
+    model: SegmentModel, messages: list[Message], chunk: int, other: int
+) -> None:
+    assert outcome(run(model, messages, chunk=chunk)) == outcome(run(model, messages, cuts=[3, 9], chunk=other))
+
+
+@given(segment_models(), streams(models=True))
+@settings(max_examples=100)
+def test_a_customer_depends_on_nobody_else(model: SegmentModel, messages: list[Message]) -> None:
+    profiles, changes = outcome(run(model, messages))
+    for customer in profiles:
+        alone = [m for m in messages if not isinstance(m, Transaction) or m.customer_id == customer]
+        own_profiles, own_changes = outcome(run(model, alone))
+        assert own_profiles == {customer: profiles[customer]}
+        assert own_changes == {key: row for key, row in changes.items() if key[0] == customer}
+
+
+@given(segment_models(), streams(models=True))
+@settings(max_examples=100)
+def test_every_history_is_a_chain_without_gaps(model: SegmentModel, messages: list[Message]) -> None:
+    profiles, changes = outcome(run(model, messages))
+    for customer, profile in profiles.items():
+        history = [row for _, row in sorted(changes.items()) if row.customer_id == customer]
+        assert [row.sequence for row in history] == list(range(1, profile["sequence"] + 1))
+        assert [row.from_segment for row in history] == [None, *(row.to_segment for row in history)][: len(history)]
+        assert (history[-1].to_segment if history else None) == profile["segment"]
+        assert all(row.from_segment != row.to_segment for row in history)
+        moments = [row.effective_at for row in history]
+        assert moments == sorted(moments)

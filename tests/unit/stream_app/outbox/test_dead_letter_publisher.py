@@ -1,0 +1,67 @@
+"""Whatever the dead-letter topic or the client says of a dead letter, it holds nobody up, and none is forgotten."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from runtime.brokers import Brokers
+from runtime.topics import Topics
+from stream_app.core.decode import DeadLetter
+from stream_app.outbox import dead_letter_publisher
+from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
+
+TOPICS = Topics("transactions", "changes", "segments", "dead-letters", "drift")
+LETTER = DeadLetter(offset=7, reason="not JSON", key=b"k", value=b"x" * 200_000)
+
+
+class Client:
+    """A producer that refuses at once, as librdkafka does with what is its own to refuse."""
+
+    def __init__(self, refusal: Callable[[bytes], KafkaError | None]) -> None:
+        self.taken: list[bytes] = []
+        self._refusal = refusal
+
+    def produce(self, topic: str, value: bytes, key: bytes, **_: Any) -> None:
+        error = self._refusal(value)
+        if error is not None:
+            raise KafkaException(error)
+        self.taken.append(value)
+
+    def flush(self, seconds: float) -> int:
+        return 0
+
+    def purge(self) -> None: ...
+
+
+def publisher(monkeypatch: pytest.MonkeyPatch, client: Client) -> DeadLetterPublisher:
+    monkeypatch.setattr(dead_letter_publisher, "Producer", lambda config: client)
+    monkeypatch.setattr(dead_letter_publisher, "_WAIT_SECONDS", 0.0)
+    return DeadLetterPublisher(Brokers("127.0.0.1:1"), TOPICS, "log", 0)
+
+
+async def unpublished() -> Sequence[DeadLetter]:
+    return [LETTER]
+
+
+def test_one_that_the_client_itself_finds_too_large_is_published_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client(lambda value: KafkaError(KafkaError.MSG_SIZE_TOO_LARGE) if len(value) > 100_000 else None)
+    letters = publisher(monkeypatch, client)
+    letters.publish([LETTER])
+    assert [len(value) for value in client.taken] == [64 * 1024]
+    assert asyncio.run(letters.delivered(unpublished))
+
+
+def test_those_of_a_topic_that_is_not_there_are_published_once_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = False
+    client = Client(lambda value: None if there else KafkaError(KafkaError._UNKNOWN_TOPIC))
+    letters = publisher(monkeypatch, client)
+    letters.publish([LETTER])
+    assert not asyncio.run(letters.delivered(unpublished))
+    letters.publish([LETTER])
+    assert not asyncio.run(letters.delivered(unpublished))
+    there = True
+    assert asyncio.run(letters.delivered(unpublished))
+    assert client.taken == [LETTER.value]
