@@ -32,7 +32,7 @@ class ReplayState:
     state: State
 
 
-class Reins:
+class ReplayControls:
     """Tells Postgres how far the replay of a dataset is, and passes on what is wanted of it there.
 
     Wall-clock moments come in as arguments, in seconds.

@@ -6,7 +6,7 @@ import msgspec
 
 from data.contract.wire import ModelActivation, Tick
 from data.kafka.record_writer import BY_KEY, Headers, RecordWriter
-from data.postgres.dead_letters import DeadLetter
+from data.postgres.dead_letters import StoredDeadLetter
 from models.segment_model import SegmentModel
 from runtime.brokers import Brokers
 
@@ -43,7 +43,7 @@ class LogWriter:
         """Put a model in force on every partition, from this point of the log on."""
         self._broadcast(msgspec.json.encode(ModelActivation(model)))
 
-    def put_back(self, letter: DeadLetter) -> None:
+    def put_back(self, letter: StoredDeadLetter) -> None:
         """Append a dead letter's original bytes: to its customer's partition, or where it was if it has no key."""
         partition = letter.partition if letter.key is None else BY_KEY
         place = f"{letter.log_id}/{letter.partition}/{letter.offset}"

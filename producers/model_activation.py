@@ -41,14 +41,14 @@ class Advance:
     customers: int
 
 
-def crown_before_the_start(postgres: Engine, model: SegmentModel) -> bool:
+def make_champion_before_start(postgres: Engine, model: SegmentModel) -> bool:
     """Make a registered model the one that workers start with, if none has ever claimed a partition."""
     with postgres.begin() as connection:
         # A worker that claims its first partition at this moment waits, and starts with this model.
         connection.execute(text("LOCK TABLE stream_progress IN SHARE ROW EXCLUSIVE MODE"))
         begun = connection.execute(select(func.count()).select_from(stream_progress)).scalar_one()
         if not begun:
-            model_registry.crown(connection, model.version)
+            model_registry.make_champion(connection, model.version)
     return not begun
 
 
@@ -75,7 +75,7 @@ def activate(session: Session, model: SegmentModel) -> Activation:
         raise WriteError("the broker does not answer; the model may be in some partitions only: activate it again")
     ends = session.ends()
     with session.postgres.begin() as connection:
-        model_registry.crown(connection, model.version)
+        model_registry.make_champion(connection, model.version)
     return Activation(ends)
 
 

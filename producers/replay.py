@@ -15,7 +15,7 @@ import numpy as np
 from data.datasets.dataset import Dataset
 from data.postgres.replay_control import State
 from models.units import Ints, from_micros
-from producers.control import Reins, ReplayState
+from producers.control import ReplayControls, ReplayState
 from producers.flow_control import FlowControl
 from producers.log_writer import LogWriter
 from producers.pace import STILL, EventClock, Speed, days_between
@@ -23,7 +23,7 @@ from producers.pace import STILL, EventClock, Speed, days_between
 _LOOK_EVERY = 200
 _NAP_SECONDS = 0.02
 
-Progress = Callable[[ReplayState], None]
+ShowProgress = Callable[[ReplayState], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Replay:
     """
 
     def __init__(
-        self, dataset: Dataset, writer: LogWriter, flow: FlowControl, progress: Progress, reins: Reins
+        self, dataset: Dataset, writer: LogWriter, flow: FlowControl, progress: ShowProgress, reins: ReplayControls
     ) -> None:
         self._dataset = dataset
         self._writer = writer

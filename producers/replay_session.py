@@ -16,11 +16,11 @@ from data.kafka.log import Log, LogIdentity, UnreachableError, create_topics
 from data.postgres import progress, replay_control
 from data.postgres.database import engine
 from models.units import to_micros
-from producers.control import Reins
+from producers.control import ReplayControls
 from producers.flow_control import FlowControl
 from producers.log_writer import LogWriter
 from producers.pace import Speed
-from producers.replay import Progress, Replay, Section, remaining
+from producers.replay import Replay, Section, ShowProgress, remaining
 from runtime.settings import Settings
 
 
@@ -45,11 +45,11 @@ class Session:
         """The offset that the next record of each partition will get."""
         return self.log.ends(self.identity.partitions)
 
-    def replay(self, dataset: Dataset, show: Progress) -> Replay:
+    def replay(self, dataset: Dataset, show: ShowProgress) -> Replay:
         """A replay of a dataset over this session, which `segue control` reaches."""
-        return Replay(dataset, self.writer, self.flow, show, Reins(self.postgres, dataset.name))
+        return Replay(dataset, self.writer, self.flow, show, ReplayControls(self.postgres, dataset.name))
 
-    def run(self, dataset: Dataset, section: Section, speed: Speed, show: Progress) -> Done:
+    def run(self, dataset: Dataset, section: Section, speed: Speed, show: ShowProgress) -> Done:
         """Replay a section; Ctrl-C ends it cleanly."""
         replay = self.replay(dataset, show)
 

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from sqlalchemy import Engine
 
 from data.postgres import dead_letters
-from data.postgres.dead_letters import DeadLetter
+from data.postgres.dead_letters import StoredDeadLetter
 from producers.log_writer import LogWriter
 
 PAGE = 200
 
 
-def retry(engine: Engine, writer: LogWriter, letters: Iterable[DeadLetter]) -> int:
+def retry(engine: Engine, writer: LogWriter, letters: Iterable[StoredDeadLetter]) -> int:
     """Write dead letters back, wait for the broker to have them, and mark them; returns how many."""
     chosen = list(letters)
     for letter in chosen:

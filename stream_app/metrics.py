@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO, Cause
-from stream_app.core.step import Progress, Step
 
 # When each counter was made is of no use: all of them are as old as the process, which has a metric of its own.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -24,7 +24,7 @@ _RECORDS = (1, 10, 50, 100, 500, 1_000, 2_000, 5_000, 10_000)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Reach(NamedTuple):
+class LogEnd(NamedTuple):
     """What the consumer knows of a partition of the log: its end, and the seconds since the broker last said so."""
 
     end: int | None
@@ -32,7 +32,7 @@ class Reach(NamedTuple):
 
 
 @dataclass(slots=True)
-class Standing:
+class PartitionStatus:
     """Where a partition of this worker stands. ``committed_at`` is monotonic seconds; a claim counts as a commit."""
 
     claimed: bool = False
@@ -54,10 +54,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.partitions: dict[int, Standing] = {}
+        self.partitions: dict[int, PartitionStatus] = {}
         self.joined = False
         #: Asks the consumer; set once there is one.
-        self.reach: Callable[[int], Reach] = lambda _: Reach(None, None)
+        self.reach: Callable[[int], LogEnd] = lambda _: LogEnd(None, None)
         self._records = self._counter("segue_records", "Log records whose effect has been committed.")
         self._transactions = self._counter("segue_transactions", "Transactions applied.")
         self._changes = self._counter("segue_segment_changes", "Segment changes, by cause.", "cause")
@@ -81,15 +81,15 @@ class Metrics:
 
     def assigned(self, partition: int) -> None:
         """A partition is ours, and has yet to be claimed."""
-        self.partitions[partition] = Standing()
+        self.partitions[partition] = PartitionStatus()
 
-    def claimed(self, progress: Progress) -> None:
+    def claimed(self, progress: PartitionProgress) -> None:
         """A partition has been claimed, or taken up again after a fault."""
-        standing = self.partitions.setdefault(progress.partition, Standing())
+        standing = self.partitions.setdefault(progress.partition, PartitionStatus())
         standing.claimed, standing.trouble = True, None
         self._stand(standing, progress)
 
-    def committed(self, progress: Progress, records: int, step: Step, seconds: float) -> None:
+    def committed(self, progress: PartitionProgress, records: int, step: AppliedBatch, seconds: float) -> None:
         """A micro-batch has been committed."""
         self._records.inc(records)
         self._transactions.inc(len(step.applied))
@@ -100,7 +100,7 @@ class Metrics:
         self._batch_seconds.observe(seconds)
         self.rescored(progress, step)
 
-    def rescored(self, progress: Progress, step: Step) -> None:
+    def rescored(self, progress: PartitionProgress, step: AppliedBatch) -> None:
         """Changes have been committed, of a micro-batch or of customers under a new model."""
         for counter, count in zip(self._causes, np.bincount(step.changes.cause, minlength=len(Cause)), strict=True):
             counter.inc(int(count))
@@ -129,7 +129,7 @@ class Metrics:
         """A partition is no longer ours."""
         self.partitions.pop(partition, None)
 
-    def _stand(self, standing: Standing, progress: Progress) -> None:
+    def _stand(self, standing: PartitionStatus, progress: PartitionProgress) -> None:
         standing.next_offset = progress.next_offset
         standing.event_time = progress.event_time
         standing.change_position = progress.change_position
@@ -166,7 +166,7 @@ class _Gauges(Collector):
                     gauges[name].add_metric([str(partition)], value)
         yield from gauges.values()
 
-    def _values(self, partition: int, standing: Standing) -> dict[str, float | None]:
+    def _values(self, partition: int, standing: PartitionStatus) -> dict[str, float | None]:
         end, age = self._metrics.reach(partition)
         ticked = standing.event_time != LONG_AGO
         return {

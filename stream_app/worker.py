@@ -26,7 +26,7 @@ from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
 from stream_app.outbox.topic_end import last_committed
 from stream_app.partitions.faust_app import create_app
 from stream_app.partitions.layout import check_layout
-from stream_app.partitions.lifecycle import Shared
+from stream_app.partitions.lifecycle import WorkerContext
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +77,7 @@ def run_worker(
     _patiently(OperationalError)(check_layout, postgres, identity.partitions)
     _patiently(OperationalError, LookupError)(_champion, postgres)
     postgres.dispose()
-    shared = Shared(
+    shared = WorkerContext(
         database_url=database_url,
         log_id=identity.log_id,
         owner=f"{socket.gethostname()}:{os.getpid()}",

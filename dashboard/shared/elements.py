@@ -11,7 +11,7 @@ import pandas as pd
 from dashboard.shared import style
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
-from dashboard.shared.reading import Progress
+from dashboard.shared.reading import StreamProgress
 from dashboard.shared.throughput import Pace
 from dashboard.shared.trouble import Trouble
 from dashboard.shared.words import Window, cause, in_order, many
@@ -19,7 +19,7 @@ from dashboard.shared.words import Window, cause, in_order, many
 OUTLOOK_DAYS = 30
 
 
-def heading(text: str, note: str, progress: Progress) -> str:
+def heading(text: str, note: str, progress: StreamProgress) -> str:
     """The top of a page: what it is, and as of which event time."""
     now = progress.event_time
     moment = f"As of event time {style.stamp(now)} (UTC)" if now else "No event time yet"
@@ -74,7 +74,7 @@ def legend(codes: Iterable[str], note: str) -> str:
     return f'<div class="sg-note">{escape(note)} {marks}</div>'
 
 
-def event_clock(progress: Progress, pace: Pace | None) -> str:
+def event_clock(progress: StreamProgress, pace: Pace | None) -> str:
     """The moment up to which every partition has been processed, and how fast it passes."""
     now = progress.event_time
     if now is None:
@@ -97,7 +97,7 @@ def throughput(pace: Pace | None) -> str:
     )
 
 
-def totals(progress: Progress, customers: int) -> str:
+def totals(progress: StreamProgress, customers: int) -> str:
     """The counters since the beginning."""
     alarm = "sg-alarm" if progress.dead_letters else "sg-quiet"
     tiles = (
@@ -192,7 +192,7 @@ def _note(text: str) -> str:
     return f'<div class="sg-note">{escape(text)}</div>'
 
 
-def _apart(progress: Progress) -> str:
+def _apart(progress: StreamProgress) -> str:
     if progress.partitions < 2 or progress.event_time is None or progress.newest_event_time is None:
         return ""
     apart = progress.newest_event_time - progress.event_time

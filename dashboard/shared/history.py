@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 from sqlalchemy import Connection, func, select
 
-from dashboard.shared.reading import Progress, event_day, or_empty
+from dashboard.shared.reading import StreamProgress, event_day, or_empty
 from data.postgres.frames import frame
 from data.postgres.tables import segment_changes
 
@@ -50,7 +50,7 @@ class Memory:
     def __init__(self) -> None:
         self._closed = _Closed(None, None)
 
-    def read(self, connection: Connection, progress: Progress) -> pd.DataFrame:
+    def read(self, connection: Connection, progress: StreamProgress) -> pd.DataFrame:
         """The history up to this moment, as :func:`daily` gives it.
 
         ``progress`` must belong to the same moment as the connection.
@@ -66,7 +66,7 @@ class Memory:
         return days
 
 
-def _close(days: pd.DataFrame, progress: Progress) -> _Closed:
+def _close(days: pd.DataFrame, progress: StreamProgress) -> _Closed:
     if progress.event_time is None:
         return _Closed(None, None)
     today = progress.event_time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

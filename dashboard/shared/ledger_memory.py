@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from dashboard.shared import ledger
 from dashboard.shared.flows import midnight
 from dashboard.shared.ledger import Ledger
-from dashboard.shared.reading import Progress
+from dashboard.shared.reading import StreamProgress
 
 
 class _Closed(NamedTuple):
@@ -28,7 +28,7 @@ class LedgerMemory:
         self._closed: _Closed | None = None
         self._lock = Lock()
 
-    def read(self, connection: Connection, progress: Progress) -> Ledger | None:
+    def read(self, connection: Connection, progress: StreamProgress) -> Ledger | None:
         """The ledger of the event days before today's; None where there is no transaction in them.
 
         ``progress`` must belong to the same moment as the connection, and have an event time. Who comes while somebody
@@ -44,7 +44,7 @@ class LedgerMemory:
             self._closed = None if known is None else _Closed(known, progress.transactions, progress.late)
         return ledger.ledger(connection, today, known) if known is None or known.until < today else known
 
-    def _valid(self, progress: Progress) -> Ledger | None:
+    def _valid(self, progress: StreamProgress) -> Ledger | None:
         closed = self._closed
         if closed is None or progress.transactions < closed.transactions or progress.late != closed.late:
             return None

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.shared import elements, reading, trouble
 from dashboard.shared.personas import Personas, personas
-from dashboard.shared.reading import Progress
+from dashboard.shared.reading import StreamProgress
 from dashboard.shared.trouble import Trouble
 from models.segment_model import ModelError, SegmentModel
 
@@ -27,7 +27,7 @@ class Moment:
     connection: Connection
     model: SegmentModel
     personas: Personas
-    progress: Progress
+    progress: StreamProgress
 
 
 Draw = Callable[[Moment], None]

@@ -19,7 +19,7 @@ CHAMPION = "champion"
 
 
 @dataclass(frozen=True)
-class Progress:
+class StreamProgress:
     """How far the stream is, over all partitions; counts are since the beginning.
 
     ``event_time`` is the slowest partition's: everything up to it has been processed. It is None as long as there
@@ -64,7 +64,7 @@ def champion(connection: Connection) -> SegmentModel | None:
     return None if spec is None else from_json(msgspec.json.encode(spec))
 
 
-def progress(connection: Connection) -> Progress:
+def progress(connection: Connection) -> StreamProgress:
     """The stream's position and counters: a handful of rows, one per partition."""
     p = stream_progress.c
     counters = (p.transactions, p.change_position, p.duplicates, p.late, p.dead_letters)
@@ -77,7 +77,7 @@ def progress(connection: Connection) -> Progress:
         *(func.coalesce(func.sum(counter), 0) for counter in counters),
     )
     row = connection.execute(query).one()
-    return Progress(*row[:5], *map(int, row[5:]))
+    return StreamProgress(*row[:5], *map(int, row[5:]))
 
 
 def event_day(moment: Column[datetime]) -> ColumnElement[datetime]:

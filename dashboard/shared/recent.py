@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Generic, NamedTuple, TypeVar
 
-from dashboard.shared.reading import Progress
+from dashboard.shared.reading import StreamProgress
 
 HOLDS = timedelta(seconds=15)
 T = TypeVar("T")
@@ -15,13 +15,13 @@ class Answer(NamedTuple, Generic[T]):
     """What was answered, and where the stream stood then."""
 
     value: T
-    progress: Progress
+    progress: StreamProgress
 
-    def stands(self, now: Progress) -> bool:
+    def stands(self, now: StreamProgress) -> bool:
         """Whether the stream has not moved since."""
         return replace(self.progress, measured_at=now.measured_at) == now
 
-    def holds(self, now: Progress) -> bool:
+    def holds(self, now: StreamProgress) -> bool:
         """Whether it may be shown: the stream has not moved, or only for some seconds, and not back to a beginning."""
         before = self.progress
         if self.stands(now):
@@ -38,7 +38,7 @@ class Recent(Generic[T]):
     def __init__(self) -> None:
         self._last: Answer[T] | None = None
 
-    def read(self, now: Progress, ask: Callable[[], T]) -> Answer[T]:
+    def read(self, now: StreamProgress, ask: Callable[[], T]) -> Answer[T]:
         """The last answer as long as it holds, otherwise a new one."""
         known = self._last
         if known is None or not known.holds(now):

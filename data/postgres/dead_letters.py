@@ -13,7 +13,7 @@ _c = dead_letters.c
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class StoredDeadLetter:
     """A record as it came, where from, why it could not be applied, and when it was last put back."""
 
     log_id: str
@@ -54,7 +54,7 @@ def newest(engine: Engine, reason: str | None, limit: int) -> Sequence[Row[Any]]
         return connection.execute(ordered).all()
 
 
-def find(engine: Engine, partition: int, offset: int, log_id: str | None) -> DeadLetter:
+def find(engine: Engine, partition: int, offset: int, log_id: str | None) -> StoredDeadLetter:
     """The dead letter at a place of a log.
 
     Raises
@@ -66,7 +66,7 @@ def find(engine: Engine, partition: int, offset: int, log_id: str | None) -> Dea
     if log_id is not None:
         query = query.where(_c.log_id == log_id)
     with engine.connect() as connection:
-        found = [DeadLetter(*row) for row in connection.execute(query)]
+        found = [StoredDeadLetter(*row) for row in connection.execute(query)]
     if not found:
         raise LookupError(f"there is no dead letter {partition}:{offset}; `segue dlq list` shows what there is")
     if len(found) > 1:
@@ -75,15 +75,15 @@ def find(engine: Engine, partition: int, offset: int, log_id: str | None) -> Dea
     return found[0]
 
 
-def waiting(engine: Engine, reason: str | None, limit: int) -> list[DeadLetter]:
+def waiting(engine: Engine, reason: str | None, limit: int) -> list[StoredDeadLetter]:
     """The first dead letters that nobody has retried yet and whose reason holds a text, in log order."""
     query = _about(_whole(), reason).where(_c.retried_at.is_(None))
     with engine.connect() as connection:
         ordered = query.order_by(_c.log_id, _c.partition, _c.offset).limit(limit)
-        return [DeadLetter(*row) for row in connection.execute(ordered)]
+        return [StoredDeadLetter(*row) for row in connection.execute(ordered)]
 
 
-def mark_retried(engine: Engine, letters: Iterable[DeadLetter]) -> None:
+def mark_retried(engine: Engine, letters: Iterable[StoredDeadLetter]) -> None:
     """Note that they are in the transactions topic again."""
     same = (
         _c.log_id == bindparam("of_log"),

@@ -15,7 +15,7 @@ from models.units import from_micros
 _observations, _alarms = drift_observations.c, drift_alarms.c
 
 
-class Reign(NamedTuple):
+class ModelPeriod(NamedTuple):
     """A stretch of event time during which one model was in force everywhere.
 
     ``since`` is None for the model that the stream began with, ``until`` for the one that is in force.
@@ -26,7 +26,7 @@ class Reign(NamedTuple):
     until: datetime | None
 
 
-class Stint(NamedTuple):
+class PartitionModelPeriod(NamedTuple):
     """The same on one partition."""
 
     partition: int
@@ -35,15 +35,15 @@ class Stint(NamedTuple):
     until: datetime | None
 
 
-def reigns(connection: Connection) -> list[Reign]:
+def reigns(connection: Connection) -> list[ModelPeriod]:
     """All reigns so far, in order of time."""
     now, past = stream_progress.c, model_reigns.c
     current = select(now.partition, now.model_version, now.model_since, null()).where(now.model_version.is_not(None))
     over = select(past.partition, past.model_version, past.since, past.until)
-    return common(Stint(*row) for row in connection.execute(over.union_all(current)))
+    return common(PartitionModelPeriod(*row) for row in connection.execute(over.union_all(current)))
 
 
-def common(stints: Iterable[Stint]) -> list[Reign]:
+def common(stints: Iterable[PartitionModelPeriod]) -> list[ModelPeriod]:
     """The stretches of event time during which all partitions had the same model, in order of time.
 
     A model comes to each partition at a time of its own; activating the one that is in force begins nothing new.
@@ -51,18 +51,18 @@ def common(stints: Iterable[Stint]) -> list[Reign]:
     known = list(stints)
     partitions = {stint.partition for stint in known}
     borders = sorted({border for stint in known for border in (stint.since, stint.until) if border is not None})
-    found: list[Reign] = []
+    found: list[ModelPeriod] = []
     for since, until in pairwise([None, *borders, None]):
         versions = [stint.model_version for stint in known if _covers(stint, since, until)]
         if len(versions) != len(partitions) or len(set(versions)) != 1:
             continue
         if found and found[-1].until == since and found[-1].model_version == versions[0]:
             since = found.pop().since
-        found.append(Reign(versions[0], since, until))
+        found.append(ModelPeriod(versions[0], since, until))
     return found
 
 
-def _covers(stint: Stint, since: datetime | None, until: datetime | None) -> bool:
+def _covers(stint: PartitionModelPeriod, since: datetime | None, until: datetime | None) -> bool:
     begins = stint.since is None or (since is not None and stint.since <= since)
     ends = stint.until is None or (until is not None and until <= stint.until)
     return begins and ends
@@ -75,7 +75,7 @@ def reached(connection: Connection) -> datetime | None:
     return slowest if everywhere else None
 
 
-def newest_window(connection: Connection, reign: Reign) -> datetime | None:
+def newest_window(connection: Connection, reign: ModelPeriod) -> datetime | None:
     """The end of the newest window of a reign that has been observed."""
     query = select(func.max(_observations.window_end)).where(_observations.model_version == reign.model_version)
     if reign.since is not None:

@@ -44,7 +44,7 @@ def register(engine: Engine, model: SegmentModel) -> str:
         return CHALLENGER
 
 
-def crown(connection: Connection, version: str) -> None:
+def make_champion(connection: Connection, version: str) -> None:
     """Make a registered model the champion; it is no challenger and no proposal any more."""
     _point(connection, CHAMPION, version)
     candidate = model_aliases.c.alias.in_([CHALLENGER, PROPOSED])
@@ -57,7 +57,7 @@ def propose(connection: Connection, model: SegmentModel) -> None:
     _point(connection, PROPOSED, model.version)
 
 
-def keep_shadow(connection: Connection, model: SegmentModel) -> None:
+def register_shadow(connection: Connection, model: SegmentModel) -> None:
     """Register what the shadow has become; it is the challenger, unless there is one that somebody fitted."""
     _add(connection, model)
     origin = models.c.spec["metadata"]["origin"].astext

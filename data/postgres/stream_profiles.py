@@ -53,7 +53,7 @@ def read_profiles(engine: Engine, as_of: datetime | None = None) -> StreamProfil
         return StreamProfiles(_profiles(connection, moment, min(reached, moment)), moment, reached)
 
 
-def standing_profiles(engine: Engine) -> pd.DataFrame:
+def current_profiles(engine: Engine) -> pd.DataFrame:
     """Profiles of all customers as a model that was activated now would find them.
 
     That is as of the event time of their partition, or of their own last transaction, if that is later.

@@ -18,7 +18,7 @@ class TakenOverError(RuntimeError):
     """Another process has started to deliver for the same webhook."""
 
 
-class Reached(NamedTuple):
+class SavedOffset(NamedTuple):
     """Of one partition: the offset up to which it has been read, and those before it that wait for their delivery."""
 
     next_offset: int
@@ -31,10 +31,10 @@ class Claim:
 
     webhook: str
     epoch: int
-    reached: Mapping[int, Reached]
+    reached: Mapping[int, SavedOffset]
 
 
-class DeadLetter(NamedTuple):
+class UndeliveredChange(NamedTuple):
     """A change that was given up: the event word for word, why, and after how many attempts."""
 
     customer_id: str
@@ -64,9 +64,9 @@ def claim(engine: Engine, webhook: str, log_id: str, start: Sequence[int]) -> Cl
         for partition, beginning in enumerate(start):
             row = stored.get(partition)
             if row is not None and row.log_id == log_id:
-                reached[partition] = Reached(row.next_offset, frozenset(row.waiting))
+                reached[partition] = SavedOffset(row.next_offset, frozenset(row.waiting))
             else:
-                reached[partition] = Reached(0 if stored else beginning, frozenset())
+                reached[partition] = SavedOffset(0 if stored else beginning, frozenset())
         rows = [
             {"webhook": webhook, "partition": partition, "log_id": log_id, "epoch": epoch, **_columns(at)}
             for partition, at in reached.items()
@@ -77,7 +77,7 @@ def claim(engine: Engine, webhook: str, log_id: str, start: Sequence[int]) -> Cl
     return Claim(webhook, epoch, reached)
 
 
-def save(engine: Engine, claim: Claim, reached: Mapping[int, Reached], dead: Iterable[DeadLetter]) -> None:
+def save(engine: Engine, claim: Claim, reached: Mapping[int, SavedOffset], dead: Iterable[UndeliveredChange]) -> None:
     """Store what has been reached together with what was given up, or nothing of it.
 
     Raises
@@ -98,7 +98,7 @@ def save(engine: Engine, claim: Claim, reached: Mapping[int, Reached], dead: Ite
         _set_aside(connection, claim.webhook, dead)
 
 
-def set_aside(engine: Engine, webhook: str, dead: Iterable[DeadLetter]) -> None:
+def set_aside(engine: Engine, webhook: str, dead: Iterable[UndeliveredChange]) -> None:
     """Store changes that were given up (again)."""
     with engine.begin() as connection:
         _set_aside(connection, webhook, dead)
@@ -191,11 +191,11 @@ def overview(engine: Engine) -> Sequence[Any]:
         return connection.execute(query.group_by(_p.webhook).order_by(_p.webhook)).all()
 
 
-def _columns(reached: Reached) -> dict[str, Any]:
+def _columns(reached: SavedOffset) -> dict[str, Any]:
     return {"next_offset": reached.next_offset, "waiting": sorted(reached.waiting)}
 
 
-def _set_aside(connection: Any, webhook: str, dead: Iterable[DeadLetter]) -> None:
+def _set_aside(connection: Any, webhook: str, dead: Iterable[UndeliveredChange]) -> None:
     rows = [{"webhook": webhook, **letter._asdict()} for letter in dead]
     if rows:
         new = insert(webhook_dead_letters)

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from data.postgres import dead_letters
 from data.postgres.database import engine
-from data.postgres.dead_letters import DeadLetter
+from data.postgres.dead_letters import StoredDeadLetter
 from producers.flow_control import MAX_LAG
 from producers.requeue import retry, retry_waiting
 from runtime.readable import LONGEST, one_line, readable
@@ -118,7 +118,7 @@ def retry_them(
     words.print(f"{count:,} put back; `segue status` and `segue dlq list` show what came of it")
 
 
-def _found(which: str, log_id: str | None) -> DeadLetter:
+def _found(which: str, log_id: str | None) -> StoredDeadLetter:
     partition, _, offset = which.partition(":")
     if not (partition.isdecimal() and offset.isdecimal()):
         fail(f"{which!r} is not a dead letter's id: write PARTITION:OFFSET, as `segue dlq list` shows it")

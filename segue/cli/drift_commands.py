@@ -131,7 +131,7 @@ def _print_alarms(alarms: Any) -> None:
 
 def _candidate(postgres: Engine, champion: "SegmentModel", alias: str) -> dict[str, Any] | None:
     """A model that could be put in force, and who would move."""
-    from data.postgres.stream_profiles import standing_profiles
+    from data.postgres.stream_profiles import current_profiles
     from models.compare import compare
 
     with postgres.connect() as connection:
@@ -139,7 +139,7 @@ def _candidate(postgres: Engine, champion: "SegmentModel", alias: str) -> dict[s
     if version is None:
         return None
     model = model_registry.load(postgres, version)
-    compared = compare(standing_profiles(postgres), champion, model)
+    compared = compare(current_profiles(postgres), champion, model)
     return {
         "alias": alias,
         "version": version,

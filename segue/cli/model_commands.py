@@ -88,14 +88,14 @@ def compare_models(
     ] = False,
 ) -> None:
     """Say who would move if AFTER replaced BEFORE now: on the stream's customers, as of its event time."""
-    from data.postgres.stream_profiles import standing_profiles
+    from data.postgres.stream_profiles import current_profiles
     from models.compare import compare
     from segue.cli import comparison
 
     postgres = engine(Settings().database)
     with doing("Comparing"):
         models = model_registry.find(postgres, before), model_registry.find(postgres, after)
-        found = compare(standing_profiles(postgres), *models)
+        found = compare(current_profiles(postgres), *models)
     if as_json:
         output.print_json(msgspec.json.encode(comparison.as_json(found)).decode())
     else:
@@ -118,7 +118,7 @@ def activate(
     settings = Settings()
     postgres = engine(settings.database)
     chosen = model_registry.find(postgres, model)
-    if model_activation.crown_before_the_start(postgres, chosen):
+    if model_activation.make_champion_before_start(postgres, chosen):
         words.print(f"No worker has started yet: they will start with {chosen.version}, the champion.")
         return
     with session(settings, MAX_LAG) as open_session:
@@ -144,7 +144,7 @@ def promote(
 
     It goes the way of `segue models activate`.
     """
-    from data.postgres.stream_profiles import standing_profiles
+    from data.postgres.stream_profiles import current_profiles
     from models.compare import compare
     from segue.cli import comparison
 
@@ -156,7 +156,7 @@ def promote(
     if champion is None or candidate.version == champion.version:
         fail(f"{candidate.version} is the champion: there is nothing to promote")
     with doing("Comparing"):
-        found = compare(standing_profiles(postgres), champion, candidate)
+        found = compare(current_profiles(postgres), champion, candidate)
     comparison.show(found, postgres, 0)
     if not yes:
         typer.confirm(f"Put {candidate.version} in force?", abort=True, err=True)

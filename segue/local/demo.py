@@ -21,7 +21,7 @@ from models.segment_model import SegmentModel
 from models.units import to_micros
 from producers.flow_control import MAX_LAG as MAX_LAG
 from producers.pace import Speed
-from producers.replay import Progress, split, whole
+from producers.replay import ShowProgress, split, whole
 from producers.replay_session import Session, session
 from runtime.settings import Settings
 from segue.local.stack import BrokerKind, Stack
@@ -70,7 +70,7 @@ class Setup:
     drift: bool = False
 
 
-def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: Progress) -> Summary:
+def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgress) -> Summary:
     """Everything at full speed in a state folder of its own, which is gone afterwards."""
     folder = setup.state_dir / f"once-{time.time_ns():x}"
     try:
@@ -90,7 +90,7 @@ def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: Progress) -
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_live(dataset: Dataset, cutoff: datetime, stack: Stack, speed: Speed, show: Progress) -> bool:
+def run_live(dataset: Dataset, cutoff: datetime, stack: Stack, speed: Speed, show: ShowProgress) -> bool:
     """Catch up to the cutoff at full speed and go on at a pace worth watching; True when all of it has been sent."""
     settings = Settings(state_dir=stack.state_dir)
     with session(settings, MAX_LAG) as replaying:

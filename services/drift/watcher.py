@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.fit import FitError
 from data.postgres import drift, model_registry
-from data.postgres.drift import Reign
+from data.postgres.drift import ModelPeriod
 from data.postgres.ledger import first_moment, history_before, transactions_between
 from models.drift.observation import PRIMING_WINDOWS, WINDOW, DriftObserver, Observed
 from models.drift.windows import WindowFold, window_floor
@@ -53,7 +53,7 @@ class Watcher:
         self._engine = engine
         self._refits, self._promote = refits, promote
         self._fold: _ReignFold | None = None
-        self._over: set[Reign] = set()
+        self._over: set[ModelPeriod] = set()
 
     def look(self) -> int:
         """Observe every window that has closed since; returns how many were new."""
@@ -86,7 +86,7 @@ class Watcher:
         self._fold = fold
         return new
 
-    def _begun(self, connection: Connection, reign: Reign, limit: int) -> "_ReignFold | None":
+    def _begun(self, connection: Connection, reign: ModelPeriod, limit: int) -> "_ReignFold | None":
         """A reign from its beginning on, if any window of it has closed and has not been kept."""
         seen = drift.newest_window(connection, reign)
         if seen is not None and to_micros(seen) >= limit:
@@ -106,7 +106,7 @@ class Watcher:
             with self._engine.begin() as writing:
                 for observed in fresh:
                     if observed.challenger is not None:
-                        model_registry.keep_shadow(writing, observed.challenger)
+                        model_registry.register_shadow(writing, observed.challenger)
                 drift.save(writing, fold.model.version, fresh)
             for observed in fresh:
                 for measurement in observed.raised:
@@ -141,7 +141,7 @@ class Watcher:
 class _ReignFold:
     """A reign's observer, and how far it has come; it is superseded once another model has been put in force."""
 
-    def __init__(self, reign: Reign, model: SegmentModel, begin: int, fold: WindowFold, seen: int) -> None:
+    def __init__(self, reign: ModelPeriod, model: SegmentModel, begin: int, fold: WindowFold, seen: int) -> None:
         self.model = model
         self._reign, self._fold, self._seen = reign, fold, seen
         self._observer = DriftObserver(model, begin)
@@ -150,7 +150,7 @@ class _ReignFold:
 
     @classmethod
     def begun(
-        cls, engine: Engine, connection: Connection, reign: Reign, seen: datetime | None, limit: int
+        cls, engine: Engine, connection: Connection, reign: ModelPeriod, seen: datetime | None, limit: int
     ) -> "_ReignFold | None":
         """From where its windows begin to count; ``seen`` is the end of the last one that has been kept."""
         model = model_registry.load(engine, reign.model_version)
@@ -161,7 +161,7 @@ class _ReignFold:
         fold = WindowFold(model, history_before(connection, from_micros(start)), start)
         return cls(reign, model, begin, fold, begin if seen is None else to_micros(seen))
 
-    def goes_on_in(self, reign: Reign) -> bool:
+    def goes_on_in(self, reign: ModelPeriod) -> bool:
         """Whether this is that reign's, which may have ended meanwhile."""
         return self._reign[:2] == reign[:2]
 
@@ -198,7 +198,7 @@ def _unlock(connection: Connection) -> None:
         connection.invalidate()
 
 
-def _begin(connection: Connection, reign: Reign, model: SegmentModel) -> int | None:
+def _begin(connection: Connection, reign: ModelPeriod, model: SegmentModel) -> int | None:
     """Where windows begin to count: where the training ends, or where the model came into force, if that is later.
 
     A model that does not say what it was fitted on is compared with what comes first.

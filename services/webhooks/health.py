@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from runtime.health import Answer
 
 
-class Standing(Protocol):
+class WebhookStatus(Protocol):
     """What a running webhook has done, and what keeps it from doing more. Read by another thread than its own."""
 
     delivered: int
@@ -31,7 +31,7 @@ class Standing(Protocol):
 class WebhookHealth:
     """Whether a webhook gets on, and its metrics, worked out when a page is read."""
 
-    def __init__(self, webhook: Standing) -> None:
+    def __init__(self, webhook: WebhookStatus) -> None:
         self._webhook = webhook
         self._registry = CollectorRegistry()
         self._registry.register(self)

@@ -4,13 +4,13 @@ Deliveries end in another order than that of the log, so one offset can't say it
 restart delivers those, and nothing that has already arrived.
 """
 
-from data.postgres.webhooks import Reached
+from data.postgres.webhooks import SavedOffset
 
 
 class Position:
     """Where reading and deliveries of a partition stand."""
 
-    def __init__(self, reached: Reached) -> None:
+    def __init__(self, reached: SavedOffset) -> None:
         self._next_offset = reached.next_offset
         self._waiting = set(reached.waiting)
         #: Of those that waited when we started, the ones that have yet to be read again.
@@ -24,9 +24,9 @@ class Position:
         return min(self._to_read_again, default=self._next_offset)
 
     @property
-    def reached(self) -> Reached:
+    def reached(self) -> SavedOffset:
         """What to store."""
-        return Reached(self._next_offset, frozenset(self._waiting))
+        return SavedOffset(self._next_offset, frozenset(self._waiting))
 
     def take(self, offset: int, chosen: bool) -> bool:
         """Take note of a record that has been read; whether it is to be delivered."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import Engine
 
 from data.postgres import webhooks
-from data.postgres.webhooks import DeadLetter
+from data.postgres.webhooks import UndeliveredChange
 from services.webhooks.dispatch import Dispatcher, Send
 from services.webhooks.schedule import Delivery, Policy, Settled
 
@@ -32,14 +32,14 @@ async def _page(
     postgres: Engine, webhook: str, policy: Policy, send: Send, page: Sequence[Delivery]
 ) -> tuple[int, int]:
     arrived: list[tuple[str, int]] = []
-    dead: list[DeadLetter] = []
+    dead: list[UndeliveredChange] = []
 
     def settle(delivery: Delivery, settled: Settled) -> None:
         who = delivery.customer_id, delivery.sequence
         if settled.dead is None:
             arrived.append(who)
         else:
-            dead.append(DeadLetter(*who, delivery.event, settled.dead, settled.attempts))
+            dead.append(UndeliveredChange(*who, delivery.event, settled.dead, settled.attempts))
 
     # Somebody waits for the result: one who is down is not waited for, unless they say when to come again.
     once = replace(policy, attempts=1, first_wait=0.0, longest_wait=0.0, sits_out=False)

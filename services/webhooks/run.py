@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from data.contract import tolerant_reader
-from data.postgres.webhooks import Claim, DeadLetter, save
+from data.postgres.webhooks import Claim, UndeliveredChange, save
 from services.filters import Filter
 from services.webhooks.dispatch import Dispatcher, Send
 from services.webhooks.positions import Position
@@ -45,7 +45,7 @@ class Webhook:
         self._positions = {partition: Position(reached) for partition, reached in claim.reached.items()}
         self._saved = dict(claim.reached)
         self._dispatcher = Dispatcher(policy, send, self._settle)
-        self._dead: list[DeadLetter] = []
+        self._dead: list[UndeliveredChange] = []
         self._not_done = 0
         self._unsaved = 0
         self._room = asyncio.Event()
@@ -127,7 +127,7 @@ class Webhook:
             return
         self.given_up += 1
         who = delivery.customer_id, delivery.sequence
-        self._dead.append(DeadLetter(*who, delivery.event, settled.dead, settled.attempts))
+        self._dead.append(UndeliveredChange(*who, delivery.event, settled.dead, settled.attempts))
         log.warning("given up", change="{}:{}".format(*who), reason=settled.dead, attempts=settled.attempts)
 
     async def _keep_saving(self) -> None:

@@ -1,12 +1,12 @@
 """Segment changes row by row: as they are stored, and as events for the services that subscribe."""
 
 from data.contract.change_row import ChangeRow
+from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import NO_RECORD, Cause
-from stream_app.core.decode import Batch
-from stream_app.core.step import Progress, Step
+from stream_app.core.decode import MicroBatch
 
 
-def change_rows(batch: Batch, step: Step, progress: Progress) -> list[ChangeRow]:
+def change_rows(batch: MicroBatch, step: AppliedBatch, progress: PartitionProgress) -> list[ChangeRow]:
     """The changes of a step, numbered on from where the partition stands."""
     changes, name = step.changes, step.segments.id
     causes = {cause.value: cause.word for cause in Cause}

@@ -47,7 +47,7 @@ class DeadLetter:
 
 
 @dataclass(slots=True)
-class Batch:
+class MicroBatch:
     """Records of one partition in log order, decoded; rows of the lists are transactions.
 
     ``tick`` is the newest tick before each transaction, and ``until`` the newest of all, as far as this batch knows;
@@ -75,7 +75,7 @@ class Batch:
         """How far the batch reaches along the log."""
         return self.next_offset - self.first_offset
 
-    def extend(self, later: "Batch") -> None:
+    def extend(self, later: "MicroBatch") -> None:
         """Take in the batch that follows this one in the log."""
         self.tick += [max(tick, self.until) for tick in later.tick]
         self.until = max(self.until, later.until)
@@ -87,13 +87,13 @@ class Batch:
         self.dead_letters += later.dead_letters
 
 
-def decode(records: Iterable[LogRecord], currency: str) -> list[Batch]:
+def decode(records: Iterable[LogRecord], currency: str) -> list[MicroBatch]:
     """Batches of consecutive records; a model ends a batch, since what follows it is decided by that model."""
-    batches: list[Batch] = []
-    batch: Batch | None = None
+    batches: list[MicroBatch] = []
+    batch: MicroBatch | None = None
     for record in records:
         if batch is None or batch.model is not None:
-            batch = Batch(record.offset, record.offset)
+            batch = MicroBatch(record.offset, record.offset)
             batches.append(batch)
         batch.next_offset = record.offset + 1
         batch.size += len(record.value or b"")
@@ -106,7 +106,7 @@ def decode(records: Iterable[LogRecord], currency: str) -> list[Batch]:
     return batches
 
 
-def _take(batch: Batch, record: LogRecord, currency: str) -> None:
+def _take(batch: MicroBatch, record: LogRecord, currency: str) -> None:
     if record.value is None:
         raise ValueError("the record has no value")
     message = _decoder.decode(record.value)
@@ -119,7 +119,7 @@ def _take(batch: Batch, record: LogRecord, currency: str) -> None:
         batch.model = _storable(checked(message.model))
 
 
-def _take_transaction(batch: Batch, record: LogRecord, message: TransactionHeader, currency: str) -> None:
+def _take_transaction(batch: MicroBatch, record: LogRecord, message: TransactionHeader, currency: str) -> None:
     if message.currency != currency:
         raise ValueError(f"the currency is {message.currency[:8]}, not {currency}: amounts can't be added up")
     if record.key != message.customer_id.encode():

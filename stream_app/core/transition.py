@@ -16,7 +16,7 @@ from models.units import MICROS_PER_DAY, Ints
 from stream_app.core.columns import LONG_AGO, NO_RECORD, Cause, Changes, Outcome, Profiles, Records
 
 
-def fold(model: SegmentModel, before: Profiles, records: Records, until: int) -> Outcome:
+def apply_records(model: SegmentModel, before: Profiles, records: Records, until: int) -> Outcome:
     """Apply records in log order, then the decay that is due by ``until``.
 
     Parameters
@@ -41,7 +41,7 @@ def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
     Decay that was due by then under the old model has fired already: the tick before the activation saw to it.
     """
     as_of = np.maximum(before.last_event_at, since)
-    standing = _Standing(before.last_purchase_at, before.frequency, before.gross, before.returned, as_of)
+    standing = _RfmState(before.last_purchase_at, before.frequency, before.gross, before.returned, as_of)
     path = _Path.scored(model, standing, np.arange(len(before)))
     moved = np.flatnonzero(path.segment != before.segment)
     changes = Changes(
@@ -68,7 +68,7 @@ def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _RfmState:
     """What n scored states rest on; ``as_of`` is the moment of each."""
 
     last_purchase_at: Ints
@@ -79,7 +79,7 @@ class _Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class _States(_Standing):
+class _States(_RfmState):
     """Every customer's states in order.
 
     ``stored`` marks the first of each customer, the one that was loaded, and ``last`` has each customer's last row;
@@ -145,7 +145,7 @@ class _Path:
     next_segment: Ints
 
     @classmethod
-    def scored(cls, model: SegmentModel, states: "_Standing", rows: Ints) -> "_Path":
+    def scored(cls, model: SegmentModel, states: "_RfmState", rows: Ints) -> "_Path":
         """Score some rows at their moment; those without a purchase have no segment and go nowhere."""
         count = len(states.as_of)
         path = cls(np.full(count, NO_SEGMENT), np.full(count, NEVER), np.full(count, NO_SEGMENT))
@@ -156,7 +156,7 @@ class _Path:
         path.look_ahead(model, states, buyers, days)
         return path
 
-    def look_ahead(self, model: SegmentModel, states: "_Standing", rows: Ints, days: Ints) -> None:
+    def look_ahead(self, model: SegmentModel, states: "_RfmState", rows: Ints, days: Ints) -> None:
         """Find the next change of some rows, which stand at a recency of ``days``."""
         monetary = monetary_value(model, states.gross[rows], states.returned[rows])
         coming = next_change(model, self.segment[rows], days, states.frequency[rows], monetary)

@@ -18,7 +18,7 @@ import structlog
 from data.contract import tolerant_reader
 from data.contract.change_row import ChangeRow
 from runtime.backoff import wait_seconds
-from stream_app.core.step import Progress
+from stream_app.core.apply import PartitionProgress
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.topic_end import UndecidedError
 from stream_app.storage.unit_of_work import FencedError, PartitionStore
@@ -43,7 +43,7 @@ class Relay:
     def __init__(
         self,
         database_url: str,
-        claim: Progress,
+        claim: PartitionProgress,
         personas: Mapping[str, str],
         open_writer: Callable[[int], ChangeWriter],
         last_event: LastEvent,

@@ -13,7 +13,7 @@ import structlog
 from faust.types import TP
 
 from stream_app.core.decode import LogRecord
-from stream_app.partitions.lifecycle import Lane, Shared
+from stream_app.partitions.lifecycle import PartitionTask, WorkerContext
 
 log = structlog.get_logger(__name__)
 
@@ -32,16 +32,16 @@ class Fetching(Protocol):
         """The offset up to which a partition has been read; None if nobody knows."""
 
 
-class Lanes:
+class PartitionAssignment:
     """The partitions that this worker holds, each with a task of its own.
 
     Nothing is claimed between losing one assignment and getting the next: Faust may well ask for positions then.
     """
 
-    def __init__(self, shared: Shared, fetching: Fetching) -> None:
+    def __init__(self, shared: WorkerContext, fetching: Fetching) -> None:
         self._shared = shared
         self._fetching = fetching
-        self._lanes: dict[TP, tuple[Lane, asyncio.Task[None]]] = {}
+        self._lanes: dict[TP, tuple[PartitionTask, asyncio.Task[None]]] = {}
         self._assigned = False
         self._asked: dict[TP, tuple[int, int]] = {}
 
@@ -58,7 +58,7 @@ class Lanes:
         if not self._assigned:
             return {}
         for partition in partitions - self._lanes.keys():
-            lane = Lane(self._shared, partition.partition, partial(self._fetching.seek, partition))
+            lane = PartitionTask(self._shared, partition.partition, partial(self._fetching.seek, partition))
             self._lanes[partition] = (lane, asyncio.create_task(lane.run()))
         held = {partition: self._lanes[partition][0] for partition in partitions}
         claiming = [asyncio.create_task(lane.claimed.wait()) for lane in held.values()]

@@ -6,20 +6,20 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from stream_app.core.decode import Batch, LogRecord, decode
+from stream_app.core.decode import LogRecord, MicroBatch, decode
 
 _LINGER_SECONDS = 0.05
 # Few records are large; many that are must not fill the memory.
 _BATCH_BYTES = 32 * 1024 * 1024
 
 
-class Inbox:
+class RecordBuffer:
     """Batches of at most ``batch_size`` records, in the order of the log; ``position`` is the offset expected next."""
 
     def __init__(self, currency: str, batch_size: int) -> None:
         self._currency = currency
         self._batch_size = batch_size
-        self._batches: deque[Batch] = deque()
+        self._batches: deque[MicroBatch] = deque()
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._closed = False
@@ -59,7 +59,7 @@ class Inbox:
 
     def skip(self, offset: int) -> None:
         """Expect what comes at an offset next, since there is nothing before it."""
-        self._batches.append(Batch(self.position, offset))
+        self._batches.append(MicroBatch(self.position, offset))
         self.position = offset
         self._arrived.set()
 
@@ -73,7 +73,7 @@ class Inbox:
             await self._arrival(seconds)
         return bool(self._batches)
 
-    async def next(self) -> Batch:
+    async def next(self) -> MicroBatch:
         """The next batch, which stays the next one until it is :meth:`done`.
 
         Under load it grows for a moment: a transaction costs about as much as a thousand records.
@@ -103,7 +103,7 @@ class Inbox:
     def _records(self) -> int:
         return sum(batch.records for batch in self._batches)
 
-    def _merged(self) -> Batch:
+    def _merged(self) -> MicroBatch:
         batch = self._batches[0]
         while (
             len(self._batches) > 1

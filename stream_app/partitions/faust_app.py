@@ -21,10 +21,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from runtime.brokers import Brokers
-from stream_app.metrics import Reach
-from stream_app.partitions.assignment import Lanes
+from stream_app.metrics import LogEnd
+from stream_app.partitions.assignment import PartitionAssignment
 from stream_app.partitions.credentials import credentials
-from stream_app.partitions.lifecycle import Shared
+from stream_app.partitions.lifecycle import WorkerContext
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ _FETCH_WAIT_MILLISECONDS = 50
 Assign = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 
 
-class WholeLists:
+class FetchedListScheduler:
     """A scheduling strategy: one pseudo-record per partition, whose value is the list of all its fetched records."""
 
     def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
@@ -60,7 +60,7 @@ def _as_one(fetched: list[Any]) -> Any:
     )
 
 
-class PromptFetches(driver.AIOKafkaConsumerThread):
+class PromptConsumerThread(driver.AIOKafkaConsumerThread):
     """A consumer thread that does not let a quiet partition hold up busy ones.
 
     aiokafka has one fetch request at a time under way to a broker; one that asks for quiet partitions alone is
@@ -75,22 +75,22 @@ class PromptFetches(driver.AIOKafkaConsumerThread):
         return consumer
 
 
-class PostgresPositions(driver.Consumer):
+class PostgresOffsetConsumer(driver.Consumer):
     """A consumer that takes its positions from where its partitions are claimed."""
 
     assign: Assign
 
-    def _new_consumer_thread(self) -> PromptFetches:
-        return PromptFetches(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> PromptConsumerThread:
+        return PromptConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    def reach(self, partition: TP) -> Reach:
+    def reach(self, partition: TP) -> LogEnd:
         """How far the log reaches, as the broker last said; may be asked from any thread."""
         try:
             consumer = self._thread._ensure_consumer()
             end, polled = consumer.highwater(partition), consumer.last_poll_timestamp(partition)
         except (AssertionError, AttributeError, ConsumerNotStarted):
-            return Reach(None, None)
-        return Reach(end, None if polled is None else time.time() - polled / 1_000)
+            return LogEnd(None, None)
+        return LogEnd(end, None if polled is None else time.time() - polled / 1_000)
 
     def fetched_to(self, partition: TP) -> int | None:
         """The offset up to which records have been fetched, or None without a valid one."""
@@ -115,7 +115,7 @@ def create_app(
     brokers: Brokers,
     topic: str,
     group: str,
-    shared: Shared,
+    shared: WorkerContext,
     session_timeout: float,
     worker_id: str | None,
     batch_size: int,
@@ -125,7 +125,7 @@ def create_app(
         group,
         broker=[f"kafka://{server}" for server in brokers.servers.split(",")],
         broker_credentials=credentials(brokers),
-        ConsumerScheduler=WholeLists,
+        ConsumerScheduler=FetchedListScheduler,
         consumer_auto_offset_reset="earliest",
         # A member with a name of its own gets its partitions back without anybody else letting go of theirs.
         consumer_group_instance_id=worker_id,
@@ -146,7 +146,7 @@ def create_app(
         value_serializer="raw",
     )
 
-    lanes = Lanes(shared, _Fetching(app))
+    lanes = PartitionAssignment(shared, _Fetching(app))
     _take_positions_from(app, lanes.assign)
     shared.metrics.reach = partial(_reach, app, topic)
     source = app.topic(topic, key_serializer="raw", value_serializer="raw", acks=False)
@@ -192,12 +192,12 @@ class _Fetching:
         return fetched
 
 
-def _reach(app: Any, topic: str, partition: int) -> Reach:
-    reach: Reach = app.consumer.reach(TP(topic, partition))
+def _reach(app: Any, topic: str, partition: int) -> LogEnd:
+    reach: LogEnd = app.consumer.reach(TP(topic, partition))
     return reach
 
 
 def _take_positions_from(app: faust.App, assign: Assign) -> None:
-    consumer = type("SegueConsumer", (PostgresPositions,), {"assign": staticmethod(assign)})
+    consumer = type("SegueConsumer", (PostgresOffsetConsumer,), {"assign": staticmethod(assign)})
     transport = type("SegueTransport", (driver.Transport,), {"Consumer": consumer})
     app.transport = transport(app.conf.broker_consumer, app)

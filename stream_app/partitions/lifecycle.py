@@ -17,14 +17,14 @@ import structlog
 from data.contract.change_row import ChangeRow
 from models.segment_model import SegmentModel
 from runtime.backoff import wait_seconds
+from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
-from stream_app.core.decode import Batch, DeadLetter, LogRecord
-from stream_app.core.step import Progress, take_step
+from stream_app.core.decode import DeadLetter, LogRecord, MicroBatch
 from stream_app.metrics import Metrics
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
 from stream_app.outbox.relay import LastEvent, Relay
-from stream_app.partitions.buffer import Inbox
+from stream_app.partitions.buffer import RecordBuffer
 from stream_app.storage.unit_of_work import FencedError, PartitionStore
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ _CLOSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class WorkerContext:
     """What all lanes of a worker have in common.
 
     ``stand_back_seconds`` is how long a lane whose partition was claimed by another worker leaves it alone: longer than
@@ -58,13 +58,13 @@ class Shared:
     is_gap: Callable[[int, int, int], bool]
 
 
-class Lane:
+class PartitionTask:
     """One assigned partition: :meth:`run` it, and offer it records once it is :attr:`claimed`.
 
     ``read_from`` is told the offset to read the log from, every time that it has been found out.
     """
 
-    def __init__(self, shared: Shared, partition: int, read_from: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(self, shared: WorkerContext, partition: int, read_from: Callable[[int], Awaitable[None]]) -> None:
         self._shared = shared
         self._partition = partition
         self._read_from = read_from
@@ -72,11 +72,11 @@ class Lane:
         self._metrics = shared.metrics
         self._metrics.assigned(partition)
         self._store = PartitionStore(shared.database_url, partition)
-        self._inbox = Inbox(shared.currency, shared.batch_size)
+        self._inbox = RecordBuffer(shared.currency, shared.batch_size)
         self._stopped = asyncio.Event()
         self._holds = False
         self.claimed = asyncio.Event()
-        self._progress: Progress
+        self._progress: PartitionProgress
         self._model: SegmentModel
         self._personas: dict[str, str] = {}
         self._outdated = True
@@ -210,10 +210,10 @@ class Lane:
             self._inbox.done()
             await self._catch_up_with_model()
 
-    async def _apply(self, batch: Batch) -> None:
+    async def _apply(self, batch: MicroBatch) -> None:
         begun = time.monotonic()
         stored = await self._store.stored(batch, self._model, self._progress.event_time)
-        step = take_step(batch, stored, self._model, self._progress, self._shared.partition_of)
+        step = apply_batch(batch, stored, self._model, self._progress, self._shared.partition_of)
         changes = change_rows(batch, step, self._progress)
         self._progress = await self._store.save(batch, step, changes, self._progress, self._published)
         self._metrics.committed(self._progress, batch.records, step, time.monotonic() - begun)
@@ -230,8 +230,8 @@ class Lane:
         stored = await self._store.outdated(self._model, self._shared.batch_size, self._rescored_to)
         self._outdated = len(stored.profiles) > 0
         if self._outdated:
-            nothing_new = Batch(self._progress.next_offset, self._progress.next_offset)
-            step = take_step(nothing_new, stored, self._model, self._progress, self._shared.partition_of)
+            nothing_new = MicroBatch(self._progress.next_offset, self._progress.next_offset)
+            step = apply_batch(nothing_new, stored, self._model, self._progress, self._shared.partition_of)
             changes = change_rows(nothing_new, step, self._progress)
             self._progress = await self._store.save(nothing_new, step, changes, self._progress, self._published)
             self._metrics.rescored(self._progress, step)

@@ -9,9 +9,9 @@ import numpy as np
 
 from data.contract.change_row import ChangeRow
 from models.units import from_micros
+from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO
-from stream_app.core.decode import Batch
-from stream_app.core.step import Progress, Step
+from stream_app.core.decode import MicroBatch
 from stream_app.storage import statements as sql
 from stream_app.storage.arrays import moments
 
@@ -21,7 +21,7 @@ def text(values: Iterable[str | None]) -> str:
     return sql.SEPARATOR.join(value or "" for value in values)
 
 
-def progress(before: Progress, after: Progress, step: Step) -> dict[str, Any]:
+def progress(before: PartitionProgress, after: PartitionProgress, step: AppliedBatch) -> dict[str, Any]:
     """For :data:`stream_app.storage.statements.ADVANCE`."""
     return {
         **asdict(after),
@@ -40,7 +40,7 @@ def moment(micros: int) -> datetime | None:
     return None if micros == LONG_AGO else from_micros(micros)
 
 
-def ledger(batch: Batch, applied: list[int]) -> dict[str, Any]:
+def ledger(batch: MicroBatch, applied: list[int]) -> dict[str, Any]:
     """For :data:`statements.ADD_TRANSACTIONS`: those of a batch that were applied, by their place in it."""
     return {
         "customer_id": text(batch.customer_id[i] for i in applied),
@@ -52,7 +52,7 @@ def ledger(batch: Batch, applied: list[int]) -> dict[str, Any]:
     }
 
 
-def profiles(step: Step, progress: Progress) -> dict[str, Any]:
+def profiles(step: AppliedBatch, progress: PartitionProgress) -> dict[str, Any]:
     """For :data:`stream_app.storage.statements.SAVE_PROFILES`."""
     profiles, name = step.profiles, step.segments.id
     return {
@@ -74,7 +74,7 @@ def profiles(step: Step, progress: Progress) -> dict[str, Any]:
     }
 
 
-def changes(rows: list[ChangeRow], progress: Progress) -> dict[str, Any]:
+def changes(rows: list[ChangeRow], progress: PartitionProgress) -> dict[str, Any]:
     """For :data:`stream_app.storage.statements.ADD_CHANGES`; positions go on from where the partition stands."""
     columns = dict(zip(ChangeRow._fields, zip(*rows, strict=True), strict=True))
     texts = ("customer_id", "from_segment", "to_segment", "cause", "transaction_id")

@@ -16,9 +16,9 @@ from data.contract.change_row import ChangeRow
 from data.contract.events import SegmentChange
 from models.segment_model import SegmentModel, from_json, to_json
 from models.units import Ints, to_micros
+from stream_app.core.apply import AppliedBatch, LedgerContent, LedgerKey, PartitionProgress, StoredState
 from stream_app.core.columns import LONG_AGO, Profiles, SegmentNames
-from stream_app.core.decode import Batch, DeadLetter
-from stream_app.core.step import LedgerContent, LedgerKey, Progress, Step, Stored
+from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.storage import sql_values
 from stream_app.storage import statements as sql
 from stream_app.storage.arrays import register
@@ -78,7 +78,7 @@ class PartitionStore:
             self._open = False
             await self._connection.close()
 
-    async def claim(self, log_id: str, owner: str) -> Progress:
+    async def claim(self, log_id: str, owner: str) -> PartitionProgress:
         """Take the partition over: whoever held it before can't write any more.
 
         Its connections are ended, so that nobody waits for the locks of a worker that stands still in a transaction.
@@ -90,7 +90,7 @@ class PartitionStore:
         claim = {"partition": self._partition, "log_id": log_id, "owner": owner}
         return await self._progress(sql.CLAIM, claim)
 
-    async def progress(self, known: Progress) -> Progress:
+    async def progress(self, known: PartitionProgress) -> PartitionProgress:
         """Where the partition stands by what is stored; asked after a fault, when a commit may or may not have held.
 
         Raises
@@ -103,7 +103,7 @@ class PartitionStore:
             raise FencedError(f"partition {self._partition} was claimed by another worker")
         return stored
 
-    async def _progress(self, query: str, parameters: dict[str, Any]) -> Progress:
+    async def _progress(self, query: str, parameters: dict[str, Any]) -> PartitionProgress:
         async with self._connection.transaction():
             cursor = self._connection.cursor(row_factory=dict_row)
             await cursor.execute(query, parameters)
@@ -113,7 +113,7 @@ class PartitionStore:
         times = {
             name: LONG_AGO if row[name] is None else to_micros(row[name]) for name in ("event_time", "model_since")
         }
-        return Progress(**{**row, **times})
+        return PartitionProgress(**{**row, **times})
 
     async def model(self, version: str) -> SegmentModel:
         """A registered model."""
@@ -128,7 +128,7 @@ class PartitionStore:
         async with self._connection.transaction():
             return dict(await (await self._connection.execute(sql.PERSONAS)).fetchall())
 
-    async def stored(self, batch: Batch, model: SegmentModel, event_time: int) -> Stored:
+    async def stored(self, batch: MicroBatch, model: SegmentModel, event_time: int) -> StoredState:
         """What is known of a batch's transactions and customers, and who decays by its newest tick."""
         customer_ids = list(dict.fromkeys(batch.customer_id))
         until = max(batch.until, event_time)
@@ -153,8 +153,13 @@ class PartitionStore:
         return _stored(ledger, row, model)
 
     async def save(
-        self, batch: Batch, step: Step, changes: list[ChangeRow], progress: Progress, published_position: int
-    ) -> Progress:
+        self,
+        batch: MicroBatch,
+        step: AppliedBatch,
+        changes: list[ChangeRow],
+        progress: PartitionProgress,
+        published_position: int,
+    ) -> PartitionProgress:
         """Write a step and its changes and move the partition on, or nothing at all.
 
         Raises
@@ -185,7 +190,7 @@ class PartitionStore:
         await self._connection.commit()
         return after
 
-    async def mark_published(self, progress: Progress, position: int, dead_letters: bool) -> Progress:
+    async def mark_published(self, progress: PartitionProgress, position: int, dead_letters: bool) -> PartitionProgress:
         """Note that changes up to a position, and perhaps all dead letters so far, are in their topics."""
         parameters = {
             "partition": self._partition,
@@ -200,7 +205,7 @@ class PartitionStore:
                 await self._cursor.execute(sql.MARK_DEAD_LETTERS_PUBLISHED, parameters)
         return replace(progress, published_position=position)
 
-    async def outdated(self, model: SegmentModel, limit: int, after: str = "") -> Stored:
+    async def outdated(self, model: SegmentModel, limit: int, after: str = "") -> StoredState:
         """Some customers of the partition that are still under an older model, those next after a customer id.
 
         Going on from id to id reads the table once for all of them; from its beginning, once for each chunk.
@@ -237,10 +242,10 @@ class PartitionStore:
             return [DeadLetter(*row) for row in await self._cursor.fetchall()]
 
 
-def _stored(ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None, model: SegmentModel) -> Stored:
+def _stored(ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None, model: SegmentModel) -> StoredState:
     segments = SegmentNames(model)
     if row is None or row[0] is None:
-        return Stored(ledger, Profiles.newcomers([]), segments, np.empty(0, dtype=np.int64), [])
+        return StoredState(ledger, Profiles.newcomers([]), segments, np.empty(0, dtype=np.int64), [])
 
     def numbers(segment_ids: list[str | None]) -> Ints:
         return np.array([segments.number(segment_id) for segment_id in segment_ids], dtype=np.int64)
@@ -248,10 +253,12 @@ def _stored(ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None,
     *columns, partition, model_version = row
     profiles = Profiles(*columns)
     profiles = replace(profiles, segment=numbers(row[8]), next_segment=numbers(row[12]))
-    return Stored(ledger, profiles, segments, partition, model_version)
+    return StoredState(ledger, profiles, segments, partition, model_version)
 
 
-def _advanced(progress: Progress, batch: Batch, step: Step, published_position: int) -> Progress:
+def _advanced(
+    progress: PartitionProgress, batch: MicroBatch, step: AppliedBatch, published_position: int
+) -> PartitionProgress:
     activated = batch.model is not None
     return replace(
         progress,

@@ -19,7 +19,7 @@ from data.contract.wire import ModelActivation, Tick, TransactionHeader
 from data.datasets.dataset import Dataset
 from data.datasets.selection import default_cutoff
 from data.postgres import model_registry, progress
-from data.postgres.stream_profiles import standing_profiles
+from data.postgres.stream_profiles import current_profiles
 from data.postgres.tables import segment_changes
 from models.compare import compare
 from models.segment_model import SegmentModel
@@ -75,7 +75,7 @@ def test_a_worker_killed_in_the_middle_of_rescoring_goes_on_with_the_rest(
         with local(tmp_path / str(kill), model, {"SEGUE_BATCH_SIZE": "5"}) as run:
             run.replay(dataset, beginning)
             model_registry.register(run.postgres, challenger)
-            beforehand = compare(standing_profiles(run.postgres), model, challenger).movers
+            beforehand = compare(current_profiles(run.postgres), model, challenger).movers
             sent = model_activation.activate(run.replaying, challenger)
             if kill:
                 _kill_in_the_middle(run)
@@ -97,11 +97,11 @@ def test_before_any_worker_has_started_the_alias_is_all_there_is_to_move(
                 model_registry.register(postgres, each)
             with pytest.raises(model_activation.ActivationError, match="partition 0, 1, 2, 3 yet: start one"):
                 model_activation.activate(open_session, challenger)
-            assert model_activation.crown_before_the_start(postgres, challenger)
+            assert model_activation.make_champion_before_start(postgres, challenger)
             stack.start_worker()
             wait_for_worker(open_session)
             assert {row.model_version for row in progress.partitions(postgres)} == {challenger.version}
-            assert not model_activation.crown_before_the_start(postgres, model)
+            assert not model_activation.make_champion_before_start(postgres, model)
             assert model_registry.champion_version(postgres) == challenger.version
 
 

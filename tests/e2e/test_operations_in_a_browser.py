@@ -92,7 +92,7 @@ def _send(run: Local, value: bytes) -> None:
     """A record that nobody can use, as another producer might send it."""
     identity = run.replaying.identity
     writer = LogWriter(run.settings.brokers, run.settings.transactions_topic, identity.partitions)
-    letter = dead_letters.DeadLetter(identity.log_id, 0, 0, "", b"12345", value, None)
+    letter = dead_letters.StoredDeadLetter(identity.log_id, 0, 0, "", b"12345", value, None)
     writer.put_back(letter)
     wait_until(lambda: writer.flush(1) == 0)
 

@@ -13,10 +13,10 @@ from data.contract.change_row import ChangeRow
 from data.contract.wire import ModelActivation, Tick, Transaction
 from data.kafka.partitioner import partition_of
 from models.segment_model import SegmentModel
+from stream_app.core.apply import AppliedBatch, LedgerContent, LedgerKey, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO, PROFILE_COLUMNS, Profiles, SegmentNames
-from stream_app.core.decode import Batch, DeadLetter, decode
-from stream_app.core.step import LedgerContent, LedgerKey, Progress, Step, Stored, take_step
+from stream_app.core.decode import DeadLetter, MicroBatch, decode
 
 Message = Transaction | Tick | ModelActivation
 
@@ -60,7 +60,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.models = {self.model.version: self.model}
-        self.progress = Progress(self.partition, "log", 0, 1, LONG_AGO, self.model.version, LONG_AGO, 0, 0)
+        self.progress = PartitionProgress(self.partition, "log", 0, 1, LONG_AGO, self.model.version, LONG_AGO, 0, 0)
 
     def run(self, records: Sequence[Record], cuts: Iterable[int] = (), chunk: int = 1_000_000) -> "World":
         """Apply a log cut into batches at some places; outdated customers are rescored ``chunk`` at a time."""
@@ -73,7 +73,7 @@ class World:
             pass
         return self
 
-    def apply(self, batch: Batch) -> None:
+    def apply(self, batch: MicroBatch) -> None:
         """What the unit of work does, on dictionaries."""
         if batch.model is not None:
             while self._rescore_some(1_000_000):
@@ -91,17 +91,17 @@ class World:
     def _rescore_some(self, chunk: int) -> bool:
         outdated = [c for c, row in self.profiles.items() if row["model_version"] != self.progress.model_version]
         if outdated:
-            self._take(Batch(self.progress.next_offset, self.progress.next_offset), outdated[:chunk])
+            self._take(MicroBatch(self.progress.next_offset, self.progress.next_offset), outdated[:chunk])
         return bool(outdated)
 
-    def _take(self, batch: Batch, customers: list[str]) -> None:
+    def _take(self, batch: MicroBatch, customers: list[str]) -> None:
         stored = self._stored(batch, customers)
         in_force = self.models[self.progress.model_version]
-        step = take_step(batch, stored, in_force, self.progress, partial(partition_of, partitions=self.partitions))
+        step = apply_batch(batch, stored, in_force, self.progress, partial(partition_of, partitions=self.partitions))
         self.changes += change_rows(batch, step, self.progress)
         self._keep(batch, step)
 
-    def _stored(self, batch: Batch, customers: list[str]) -> Stored:
+    def _stored(self, batch: MicroBatch, customers: list[str]) -> StoredState:
         names = SegmentNames(self.models[self.progress.model_version])
         rows = [self.profiles[customer] for customer in customers]
         columns: dict[str, Any] = {name: [row[name] for row in rows] for name in PROFILE_COLUMNS}
@@ -113,9 +113,9 @@ class World:
         keys = set(zip(batch.customer_id, batch.transaction_id, strict=True))
         known = {key: self.ledger[key] for key in keys if key in self.ledger}
         versions = [row["model_version"] for row in rows]
-        return Stored(known, profiles, names, np.full(len(rows), self.partition), versions)
+        return StoredState(known, profiles, names, np.full(len(rows), self.partition), versions)
 
-    def _keep(self, batch: Batch, step: Step) -> None:
+    def _keep(self, batch: MicroBatch, step: AppliedBatch) -> None:
         for i in step.applied:
             content = (batch.occurred_at[i], batch.kind[i], batch.amount[i])
             self.ledger[(batch.customer_id[i], batch.transaction_id[i])] = content

@@ -17,7 +17,7 @@ from dashboard.pages.shifts.queries import Cell
 from dashboard.shared import connection, elements, flows, page, plotting, reading, replay_markup, throughput, trouble
 from dashboard.shared.history import Memory
 from dashboard.shared.personas import Personas, personas
-from dashboard.shared.reading import Progress
+from dashboard.shared.reading import StreamProgress
 from dashboard.shared.throughput import HISTORY, History, Sample
 from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, Window, cause, in_order
 from data.postgres import replay_control
@@ -44,7 +44,7 @@ class Snapshot:
     """All that the page shows, read at one moment."""
 
     personas: Personas
-    progress: Progress
+    progress: StreamProgress
     sizes: pd.DataFrame
     days: pd.DataFrame
     latest: pd.DataFrame

@@ -7,14 +7,14 @@ import pandas as pd
 from dashboard.shared import flows, style
 from dashboard.shared.flows import midnight
 from dashboard.shared.personas import is_climb
-from dashboard.shared.reading import Progress
+from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import many
 from models.personas import is_slip
 
 ONWARDS = '<a href="slipping">Who is next?</a>'
 
 
-def sentence(days: pd.DataFrame, progress: Progress) -> str:
+def sentence(days: pd.DataFrame, progress: StreamProgress) -> str:
     """How many slipped, climbed and came on the event day that is now, and what those who slipped are worth.
 
     Parameters

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from dashboard.shared import connection
 from data.postgres import dead_letters, replay_control
-from data.postgres.dead_letters import DeadLetter
+from data.postgres.dead_letters import StoredDeadLetter
 from producers.pace import Speed
 from producers.replay_session import session
 from producers.requeue import retry
@@ -63,7 +63,7 @@ def put_back(log_id: str, partition: int, offset: int) -> str:
         If it is not there any more, or Kafka can't be reached or refuses it.
     """
     with session(Settings(), _MAX_LAG) as open_log:
-        letter: DeadLetter = dead_letters.find(open_log.postgres, partition, offset, log_id)
+        letter: StoredDeadLetter = dead_letters.find(open_log.postgres, partition, offset, log_id)
         retry(open_log.postgres, open_log.writer, [letter])
     return f"{letter.id} is in the transactions topic again"
 

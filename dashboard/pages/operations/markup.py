@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.pages.operations.queries import Letter, Standing
+from dashboard.pages.operations.queries import Letter, StreamStatus
 from dashboard.shared import style
 from dashboard.shared.replay_markup import age
 from dashboard.shared.words import many
@@ -23,7 +23,7 @@ COLUMNS = {
 }
 
 
-def totals(standing: Standing) -> str:
+def totals(standing: StreamStatus) -> str:
     """The counters that an operator watches; what needs attention stands out."""
     progress, partitions = standing.progress, standing.partitions
     to_publish = int(partitions["to_publish"].sum())

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.pages.operations import actions, queries
 from dashboard.pages.operations import markup as own
-from dashboard.pages.operations.queries import Letter, Standing
+from dashboard.pages.operations.queries import Letter, StreamStatus
 from dashboard.shared import elements, page, replay_markup, trouble
 from dashboard.shared.reading import reading
 from data.kafka.log import LogError
@@ -51,7 +51,7 @@ def _upper(engine: Engine) -> None:
 
 
 def _trouble(state: trouble.Trouble) -> None:
-    known: Standing | None = st.session_state.get(LAST_KNOWN)
+    known: StreamStatus | None = st.session_state.get(LAST_KNOWN)
     if known is None:
         st.html(elements.trouble(state))
     else:
@@ -59,7 +59,7 @@ def _trouble(state: trouble.Trouble) -> None:
         _standing(known)
 
 
-def _standing(standing: Standing) -> None:
+def _standing(standing: StreamStatus) -> None:
     st.html(elements.heading("Operations", NOTE, standing.progress))
     st.html(own.totals(standing))
     st.html(elements.title("Replay"))
@@ -73,7 +73,7 @@ def _standing(standing: Standing) -> None:
         st.html(own.partitions(standing.partitions, standing.model))
 
 
-def _controls(standing: Standing) -> None:
+def _controls(standing: StreamStatus) -> None:
     row = standing.replay
     running = row is not None and replay_control.alive(row) and row.state in replay_control.CONTROLLABLE
     paused = running and row is not None and row.wanted_paused

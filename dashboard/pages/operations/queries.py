@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Row, func, select
 
-from dashboard.shared.reading import CHAMPION, Progress, progress
+from dashboard.shared.reading import CHAMPION, StreamProgress, progress
 from data.postgres import model_registry, replay_control
 from data.postgres.frames import frame
 from data.postgres.tables import dead_letters, stream_progress
@@ -18,10 +18,10 @@ MOST_REASONS = 50
 
 
 @dataclass(frozen=True)
-class Standing:
+class StreamStatus:
     """The stream as its operator sees it, at one moment; ``model`` is the champion's version."""
 
-    progress: Progress
+    progress: StreamProgress
     partitions: pd.DataFrame
     replay: Row[Any] | None
     model: str | None
@@ -46,10 +46,10 @@ class Letter:
         return f"{self.partition}:{self.offset}"
 
 
-def standing(connection: Connection) -> Standing:
+def standing(connection: Connection) -> StreamStatus:
     """How everything stands: a handful of rows."""
     model = model_registry.aliases(connection).get(CHAMPION)
-    return Standing(progress(connection), partitions(connection), replay_control.last(connection), model)
+    return StreamStatus(progress(connection), partitions(connection), replay_control.last(connection), model)
 
 
 def partitions(connection: Connection) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from dashboard.shared.distributions import PER_DECADE, binned, summary
 from dashboard.shared.identifiers import cleaned
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas
-from dashboard.shared.reading import Progress
+from dashboard.shared.reading import StreamProgress
 from dashboard.shared.recent import Recent
 from dashboard.shared.words import many
 
@@ -99,7 +99,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
     _people(engine, moment, among, everyone)
 
 
-def _as_of(progress: Progress) -> str:
+def _as_of(progress: StreamProgress) -> str:
     assert progress.event_time is not None  # noqa: S101 - page.show says so
     return f"Cards and hills are as of event time {style.stamp(progress.event_time)}, a few seconds ago."
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.pages.simulator.simulation import Scored, Standing, Step
+from dashboard.pages.simulator.simulation import Profile, Scored, Step
 from dashboard.shared import elements, style
 from dashboard.shared.personas import Persona
 from dashboard.shared.words import many
@@ -40,9 +40,7 @@ def steps(title: str, path: list[Step], personas: list[Persona]) -> str:
     return f'<div class="sg-eyebrow">{escape(title)}</div>{table}'
 
 
-def compared(
-    standing: Standing, recency_days: int, scored: Scored, means: pd.DataFrame, personas: list[Persona]
-) -> str:
+def compared(standing: Profile, recency_days: int, scored: Scored, means: pd.DataFrame, personas: list[Persona]) -> str:
     """This customer beside the mean customer of every segment.
 
     Parameters

@@ -12,7 +12,7 @@ from dashboard.pages.segments import queries
 from dashboard.pages.segments.queries import Among
 from dashboard.pages.simulator import figures as charts
 from dashboard.pages.simulator import markup, upload_form, uploads
-from dashboard.pages.simulator.simulation import Standing, Step, decay_path, path_with_purchase, score_one
+from dashboard.pages.simulator.simulation import Profile, Step, decay_path, path_with_purchase, score_one
 from dashboard.shared import elements, page, plotting, style
 from dashboard.shared.as_of import event_time
 from dashboard.shared.identifiers import LONGEST, cleaned
@@ -38,12 +38,12 @@ def show(engine: Engine) -> None:
     page.show(engine, "Simulator", NOTE, _draw)
 
 
-def standing_of(found: Row[tuple[object, ...]], model: SegmentModel) -> Standing | None:
+def standing_of(found: Row[tuple[object, ...]], model: SegmentModel) -> Profile | None:
     """Where a real customer stands; None if they never bought."""
     if found.last_purchase_at is None:
         return None
     worth = found.gross - found.returned if model.monetary == "net" else found.gross
-    return Standing(found.last_purchase_at.astimezone(UTC), found.frequency, worth)
+    return Profile(found.last_purchase_at.astimezone(UTC), found.frequency, worth)
 
 
 def _draw(moment: Moment) -> None:
@@ -57,7 +57,7 @@ def _draw(moment: Moment) -> None:
     upload_form.draw(moment.model, moment.personas)
 
 
-def _ask(moment: Moment) -> tuple[Standing, datetime]:
+def _ask(moment: Moment) -> tuple[Profile, datetime]:
     """Where they stand, and as of when: event time, or a real customer's own last event, if that is later."""
     found = _somebody(moment)
     real = standing_of(found, moment.model) if found is not None else None
@@ -81,13 +81,13 @@ def _ask(moment: Moment) -> tuple[Standing, datetime]:
     return _standing(real, now), now
 
 
-def _standing(real: Standing | None, now: datetime) -> Standing:
+def _standing(real: Profile | None, now: datetime) -> Profile:
     """What was typed in; what still is a real customer's own number counts exactly."""
     recency, frequency = int(st.session_state[RECENCY]), int(st.session_state[FREQUENCY])
     typed = float(st.session_state[MONETARY])
     unmoved = real is not None and recency == real.recency_days(now)
     unspent = real is not None and typed == float(real.monetary)
-    return Standing(
+    return Profile(
         real.last_purchase_at if real and unmoved else now - timedelta(days=recency),
         frequency,
         real.monetary if real and unspent else Decimal(str(typed)).quantize(PENNY),
@@ -115,7 +115,7 @@ def _somebody(moment: Moment) -> Row[tuple[object, ...]] | None:
     return None
 
 
-def _fill_in(real: Standing | None, now: datetime) -> None:
+def _fill_in(real: Profile | None, now: datetime) -> None:
     """Keep a real customer's numbers in the boxes; one that the reader has typed over stays theirs.
 
     The numbers move while somebody looks: event time goes on, and they buy.
@@ -152,7 +152,7 @@ def _ask_purchase(now: datetime) -> tuple[Decimal, datetime]:
     return Decimal(str(st.session_state[AMOUNT])).quantize(PENNY), now + timedelta(days=days)
 
 
-def _tell(moment: Moment, standing: Standing, now: datetime, amount: Decimal, bought_at: datetime) -> None:
+def _tell(moment: Moment, standing: Profile, now: datetime, amount: Decimal, bought_at: datetime) -> None:
     model = moment.model
     personas = [moment.personas[segment.id] for segment in model.segments]
     path = decay_path(model, standing, now)
@@ -173,7 +173,7 @@ def _said(path: list[Step], personas: list[Persona]) -> str:
     return ", then ".join(f"{personas[step.segment].name} from {style.stamp(step.at)}" for step in path)
 
 
-def _compare(moment: Moment, standing: Standing, now: datetime, personas: list[Persona]) -> None:
+def _compare(moment: Moment, standing: Profile, now: datetime, personas: list[Persona]) -> None:
     scored = score_one(moment.model, standing, now)
     everybody = Among(moment.model, event_time(moment), [*moment.personas])
     means = queries.means(moment.connection, everybody).set_index("segment")

@@ -18,7 +18,7 @@ from models.units import Floats, Ints
 DECAY, PURCHASE = "decay", "purchase"
 
 
-class Standing(NamedTuple):
+class Profile(NamedTuple):
     """What a segment rests on: when they last bought, how often, and what they are worth in pounds.
 
     ``monetary`` may be below 0 where the model counts net of returns; it is scored as 0.
@@ -39,7 +39,7 @@ class Step(NamedTuple):
     at: datetime
     segment: int
     cause: str
-    standing: Standing
+    standing: Profile
 
 
 class Scored(NamedTuple):
@@ -71,7 +71,7 @@ def score(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Fl
     return Scored(segment, distances, np.where(never, NEVER, coming.recency_days - recency_days), coming.segment)
 
 
-def score_one(model: SegmentModel, standing: Standing, at: datetime) -> Scored:
+def score_one(model: SegmentModel, standing: Profile, at: datetime) -> Scored:
     """Score one customer at a moment."""
     return score(
         model,
@@ -81,7 +81,7 @@ def score_one(model: SegmentModel, standing: Standing, at: datetime) -> Scored:
     )
 
 
-def decay_path(model: SegmentModel, standing: Standing, start: datetime) -> list[Step]:
+def decay_path(model: SegmentModel, standing: Profile, start: datetime) -> list[Step]:
     """Where they stand at ``start``, and every later change if they never buy again.
 
     A segment that is left by waiting is never entered again, so there are fewer changes than segments.
@@ -90,14 +90,14 @@ def decay_path(model: SegmentModel, standing: Standing, start: datetime) -> list
 
 
 def path_with_purchase(
-    model: SegmentModel, standing: Standing, start: datetime, amount: Decimal, bought_at: datetime
+    model: SegmentModel, standing: Profile, start: datetime, amount: Decimal, bought_at: datetime
 ) -> list[Step]:
     """The same with one purchase at ``bought_at``, not before ``start``: a step of its own even if it moves nobody.
 
     What decay is due by the moment of the purchase comes first, as in the stream.
     """
     before = [step for step in decay_path(model, standing, start) if step.at <= bought_at]
-    after = Standing(bought_at, standing.frequency + 1, standing.monetary + amount)
+    after = Profile(bought_at, standing.frequency + 1, standing.monetary + amount)
     entered = Step(bought_at, _segment(model, after, bought_at), PURCHASE, after)
     return [*before, entered, *_decays(model, after, bought_at)]
 
@@ -107,11 +107,11 @@ def segment_at(path: list[Step], at: datetime) -> int:
     return [step.segment for step in path if step.at <= at][-1]
 
 
-def _segment(model: SegmentModel, standing: Standing, at: datetime) -> int:
+def _segment(model: SegmentModel, standing: Profile, at: datetime) -> int:
     return int(score_one(model, standing, at).segment[0])
 
 
-def _decays(model: SegmentModel, standing: Standing, start: datetime) -> Iterator[Step]:
+def _decays(model: SegmentModel, standing: Profile, start: datetime) -> Iterator[Step]:
     at = start
     while True:
         scored = score_one(model, standing, at)

@@ -22,7 +22,7 @@ from data.postgres.tables import stream_progress
 from models.segment_model import SegmentModel
 from producers.control import ReplayState
 from producers.pace import Speed
-from producers.replay import Progress, Section, whole
+from producers.replay import Section, ShowProgress, whole
 from producers.replay_session import Session, session
 from runtime.settings import Settings
 from segue.local.demo import differences, wait_for_worker
@@ -101,7 +101,7 @@ class Running:
     settings: Settings
     replaying: Session
 
-    def replay(self, dataset: Dataset, show: Progress = lambda _: None, section: Section | None = None) -> int:
+    def replay(self, dataset: Dataset, show: ShowProgress = lambda _: None, section: Section | None = None) -> int:
         """A section of a dataset, by default everything, at full speed, until it has been processed."""
         return self.replaying.replay(dataset, show).run(section or whole(dataset), Speed.parse("max"))
 

@@ -10,12 +10,12 @@ import pytest
 
 from runtime.health import WebServer
 from stream_app import health as healths
+from stream_app.core.apply import PartitionProgress
 from stream_app.core.columns import LONG_AGO
-from stream_app.core.step import Progress
 from stream_app.health import STUCK_SECONDS, Health
-from stream_app.metrics import Metrics, Reach
+from stream_app.metrics import LogEnd, Metrics
 
-PROGRESS = Progress(0, "log", 10, 1, LONG_AGO, "model", LONG_AGO, 7, 5)
+PROGRESS = PartitionProgress(0, "log", 10, 1, LONG_AGO, "model", LONG_AGO, 7, 5)
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def metrics() -> Metrics:
     """Of a worker that holds one partition and has read all of it."""
     metrics = Metrics()
     metrics.joined = True
-    metrics.reach = lambda _: Reach(10, 0.0)
+    metrics.reach = lambda _: LogEnd(10, 0.0)
     metrics.assigned(0)
     metrics.claimed(PROGRESS)
     return metrics
@@ -67,7 +67,7 @@ def test_a_partition_has_to_be_claimed(metrics: Metrics) -> None:
 
 
 def test_being_behind_is_fine_as_long_as_something_is_committed(metrics: Metrics) -> None:
-    metrics.reach = lambda _: Reach(1_000, 0.0)
+    metrics.reach = lambda _: LogEnd(1_000, 0.0)
     waited(metrics, STUCK_SECONDS - 1)
     assert not reasons(metrics)
     waited(metrics, 2)
@@ -82,14 +82,14 @@ def test_a_fault_shows_until_it_has_passed(metrics: Metrics) -> None:
 
 
 def test_a_broker_that_says_nothing_shows(metrics: Metrics) -> None:
-    metrics.reach = lambda _: Reach(10, STUCK_SECONDS + 1)
+    metrics.reach = lambda _: LogEnd(10, STUCK_SECONDS + 1)
     assert not reasons(metrics)
     waited(metrics, STUCK_SECONDS + 1)
     assert "partition 0 has heard nothing from the broker" in reasons(metrics)
 
 
 def test_lag_and_backlog_are_gauges_of_now(metrics: Metrics) -> None:
-    metrics.reach = lambda _: Reach(25, 0.5)
+    metrics.reach = lambda _: LogEnd(25, 0.5)
     assert value(metrics, "segue_partition_lag_records") == 15
     assert value(metrics, "segue_unpublished_changes") == 2
     assert value(metrics, "segue_fetch_age_seconds") == 0.5

@@ -14,7 +14,7 @@ from dashboard.shared import ledger
 from dashboard.shared.flows import midnight
 from dashboard.shared.ledger import Ledger
 from dashboard.shared.ledger_memory import LedgerMemory
-from dashboard.shared.reading import Progress, progress, reading
+from dashboard.shared.reading import StreamProgress, progress, reading
 from data.postgres.model_registry import register
 from data.postgres.tables import metadata, transactions
 from models.segment_model import SegmentModel
@@ -34,21 +34,21 @@ def shop(engine: Engine, model: SegmentModel) -> Engine:
     return engine
 
 
-def at(engine: Engine, days_before: float) -> Progress:
+def at(engine: Engine, days_before: float) -> StreamProgress:
     """The stream's progress as it was some days before."""
     with reading(engine) as connection:
         now = progress(connection)
     return replace(now, event_time=EVENT_TIME - timedelta(days=days_before), transactions=100)
 
 
-def remembered(engine: Engine, memory: LedgerMemory, now: Progress) -> Ledger:
+def remembered(engine: Engine, memory: LedgerMemory, now: StreamProgress) -> Ledger:
     with reading(engine) as connection:
         found = memory.read(connection, now)
     assert found is not None
     return found
 
 
-def assert_read(engine: Engine, found: Ledger, now: Progress) -> None:
+def assert_read(engine: Engine, found: Ledger, now: StreamProgress) -> None:
     """The same as if everything had been read at this moment."""
     assert now.event_time is not None
     with reading(engine) as connection:

@@ -44,7 +44,7 @@ def test_a_challenger_that_is_crowned_is_the_champion_and_nothing_else(postgres:
     for each in (ONE, TWO):
         model_registry.register(postgres, each)
     with postgres.begin() as connection:
-        model_registry.crown(connection, TWO.version)
+        model_registry.make_champion(connection, TWO.version)
     with postgres.connect() as connection:
         assert model_registry.aliases(connection) == {"champion": TWO.version}
 
@@ -53,7 +53,7 @@ def test_crowning_another_model_leaves_the_challenger_alone(postgres: Engine) ->
     for each in (ONE, TWO, THREE):
         model_registry.register(postgres, each)
     with postgres.begin() as connection:
-        model_registry.crown(connection, TWO.version)
+        model_registry.make_champion(connection, TWO.version)
         assert model_registry.aliases(connection) == {"champion": TWO.version, "challenger": THREE.version}
 
 
@@ -95,12 +95,12 @@ def test_the_shadow_is_the_challenger_unless_somebody_fitted_one(postgres: Engin
     model_registry.register(postgres, ONE)
     for shadow in shadows:
         with postgres.begin() as connection:
-            model_registry.keep_shadow(connection, shadow)
+            model_registry.register_shadow(connection, shadow)
             assert model_registry.aliases(connection)["challenger"] == shadow.version
     fitted = model(4)
     model_registry.register(postgres, fitted)
     with postgres.begin() as connection:
-        model_registry.keep_shadow(connection, shadows[0])
+        model_registry.register_shadow(connection, shadows[0])
         assert model_registry.aliases(connection)["challenger"] == fitted.version
 
 
@@ -109,5 +109,5 @@ def test_a_proposal_that_is_crowned_is_no_proposal_any_more(postgres: Engine) ->
     with postgres.begin() as connection:
         model_registry.propose(connection, TWO)
         assert model_registry.aliases(connection) == {"champion": ONE.version, "proposed": TWO.version}
-        model_registry.crown(connection, TWO.version)
+        model_registry.make_champion(connection, TWO.version)
         assert model_registry.aliases(connection) == {"champion": TWO.version}

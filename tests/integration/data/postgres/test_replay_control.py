@@ -15,7 +15,7 @@ from data.postgres import replay_control
 from data.postgres.database import engine as connect
 from data.postgres.database import migrate
 from data.postgres.replay_control import ReplayControlError, Report, Wanted
-from producers.control import Reins, ReplayState
+from producers.control import ReplayControls, ReplayState
 from producers.pace import Speed
 
 REPORT = Report("running", datetime(2010, 3, 1, tzinfo=UTC), 100, 1_000, 7, 86_400.0)
@@ -95,7 +95,7 @@ def test_a_replay_without_a_word_for_seconds_is_not_running(engine: Engine) -> N
 
 
 def test_reins_pass_on_what_is_wanted_and_go_back_to_the_first_speed(engine: Engine) -> None:
-    reins = Reins(engine, "shop")
+    reins = ReplayControls(engine, "shop")
     reins.take(STATE, now=0.0)
     assert not reins.due(0.4)
     assert reins.due(0.6)
@@ -113,7 +113,7 @@ def test_reins_pass_on_what_is_wanted_and_go_back_to_the_first_speed(engine: Eng
 @pytest.mark.parametrize("state", ["running", "paused"])
 def test_reins_hold_as_they_are_while_postgres_is_away(state: replay_control.State) -> None:
     away = connect("postgresql://segue@127.0.0.1:1/segue")
-    reins = Reins(away, "shop")
+    reins = ReplayControls(away, "shop")
     now = replace(STATE, state=state)
     reins.take(now, 0.0)
     assert reins.wanted(now, 1.0) == (now.speed, state == "paused")

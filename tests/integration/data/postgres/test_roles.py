@@ -18,14 +18,14 @@ from data.contract.wire import ModelActivation, Transaction
 from data.datasets.steady import moment
 from data.postgres import drift, model_registry, roles
 from data.postgres.database import engine, migrate
-from data.postgres.stream_profiles import standing_profiles
+from data.postgres.stream_profiles import current_profiles
 from data.postgres.tables import metadata
 from models.segment_model import SegmentModel
 from segue.cli.app import app
 from services.drift.watcher import Watcher
+from stream_app.core.apply import apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
-from stream_app.core.step import take_step
 from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.filled import fill
 from tests.support.steady import model_of, shop
@@ -67,7 +67,7 @@ async def _everything(url: str) -> None:
         in_force = await store.model(progress.model_version)
         for batch in decode(logs(messages, 1)[0], "GBP"):
             stored = await store.stored(batch, in_force, progress.event_time)
-            step = take_step(batch, stored, in_force, progress, lambda _: 0)
+            step = apply_batch(batch, stored, in_force, progress, lambda _: 0)
             progress = await store.save(batch, step, change_rows(batch, step, progress), progress, 0)
         await store.outdated(await store.model(progress.model_version), 10)
         assert await store.unpublished_changes(0, 10)
@@ -231,12 +231,12 @@ def _observe(url: str) -> None:
 
     def promote(model: SegmentModel) -> None:
         with observer.begin() as connection:
-            model_registry.crown(connection, model.version)
+            model_registry.make_champion(connection, model.version)
 
     try:
         assert Watcher(observer, promote=promote).look() == 80
         drift.mark_published(observer, [alarm.id for alarm in drift.unpublished(observer)])
-        assert len(standing_profiles(observer))
+        assert len(current_profiles(observer))
         assert model_registry.champion_version(observer) != OBSERVED.version
     except ProgrammingError as error:
         raise error.orig or error from None

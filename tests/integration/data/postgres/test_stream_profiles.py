@@ -12,7 +12,7 @@ from batch.profiles import profiles_as_of
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
-from data.postgres.stream_profiles import read_profiles, standing_profiles
+from data.postgres.stream_profiles import current_profiles, read_profiles
 from tests.support.filled import fill
 from tests.support.postgres import new_database
 from tests.support.retail import retail
@@ -88,13 +88,13 @@ def test_profiles_at_rest_and_profiles_from_the_ledger_are_the_same(stream: Engi
 
 
 def test_customers_stand_as_of_event_time_or_of_what_they_did_since(stream: Engine, dataset: Dataset) -> None:
-    standing = standing_profiles(stream)
+    standing = current_profiles(stream)
     pd.testing.assert_frame_equal(standing, profiles_as_of(dataset.transactions, dataset.report.last))
     behind = dataset.report.last - 30 * DAY
     with stream.begin() as connection:
         connection.execute(text("UPDATE stream_progress SET event_time = :moment"), {"moment": behind})
     try:
-        before = standing_profiles(stream)
+        before = current_profiles(stream)
     finally:
         with stream.begin() as connection:
             connection.execute(text("UPDATE stream_progress SET event_time = :moment"), {"moment": dataset.report.last})

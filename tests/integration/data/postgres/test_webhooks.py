@@ -7,10 +7,10 @@ from sqlalchemy import Engine
 
 from data.postgres import webhooks
 from data.postgres.database import engine, migrate
-from data.postgres.webhooks import DeadLetter, Reached, TakenOverError
+from data.postgres.webhooks import SavedOffset, TakenOverError, UndeliveredChange
 
 NOBODY: frozenset[int] = frozenset()
-LETTER = DeadLetter("c:1", 3, b"{}", "400 Bad Request", 1)
+LETTER = UndeliveredChange("c:1", 3, b"{}", "400 Bad Request", 1)
 
 
 @pytest.fixture
@@ -23,22 +23,22 @@ def postgres(database_url: str) -> Iterator[Engine]:
 
 def test_the_first_claim_begins_where_it_is_told_and_later_ones_where_it_ended(postgres: Engine) -> None:
     first = webhooks.claim(postgres, "crm", "log", [10, 20])
-    assert first.reached == {0: Reached(10, NOBODY), 1: Reached(20, NOBODY)}
-    webhooks.save(postgres, first, {1: Reached(25, frozenset({21, 23}))}, [])
+    assert first.reached == {0: SavedOffset(10, NOBODY), 1: SavedOffset(20, NOBODY)}
+    webhooks.save(postgres, first, {1: SavedOffset(25, frozenset({21, 23}))}, [])
     again = webhooks.claim(postgres, "crm", "log", [99, 99])
-    assert again.reached == {0: Reached(10, NOBODY), 1: Reached(25, frozenset({21, 23}))}
+    assert again.reached == {0: SavedOffset(10, NOBODY), 1: SavedOffset(25, frozenset({21, 23}))}
 
 
 def test_another_log_is_read_from_its_beginning(postgres: Engine) -> None:
     webhooks.claim(postgres, "crm", "log", [10])
-    assert webhooks.claim(postgres, "crm", "another log", [5]).reached == {0: Reached(0, NOBODY)}
+    assert webhooks.claim(postgres, "crm", "another log", [5]).reached == {0: SavedOffset(0, NOBODY)}
 
 
 def test_webhooks_have_nothing_to_do_with_each_other(postgres: Engine) -> None:
     first = webhooks.claim(postgres, "crm", "log", [10])
     second = webhooks.claim(postgres, "shop", "log", [20])
-    webhooks.save(postgres, first, {0: Reached(11, NOBODY)}, [LETTER])
-    webhooks.save(postgres, second, {0: Reached(21, NOBODY)}, [])
+    webhooks.save(postgres, first, {0: SavedOffset(11, NOBODY)}, [LETTER])
+    webhooks.save(postgres, second, {0: SavedOffset(21, NOBODY)}, [])
     overview = [(row.webhook, row.read, row.waiting, row.dead) for row in webhooks.overview(postgres)]
     assert overview == [("crm", 11, 0, 1), ("shop", 21, 0, 0)]
 
@@ -47,10 +47,10 @@ def test_whoever_was_taken_over_from_saves_nothing_at_all(postgres: Engine) -> N
     earlier = webhooks.claim(postgres, "crm", "log", [10])
     later = webhooks.claim(postgres, "crm", "log", [10])
     with pytest.raises(TakenOverError, match="another process delivers for the webhook 'crm'"):
-        webhooks.save(postgres, earlier, {0: Reached(11, NOBODY)}, [LETTER])
+        webhooks.save(postgres, earlier, {0: SavedOffset(11, NOBODY)}, [LETTER])
     assert webhooks.newest_dead(postgres, "crm", 9) == []
-    webhooks.save(postgres, later, {0: Reached(12, NOBODY)}, [])
-    assert webhooks.claim(postgres, "crm", "log", [10]).reached == {0: Reached(12, NOBODY)}
+    webhooks.save(postgres, later, {0: SavedOffset(12, NOBODY)}, [])
+    assert webhooks.claim(postgres, "crm", "log", [10]).reached == {0: SavedOffset(12, NOBODY)}
 
 
 def test_what_is_given_up_again_is_there_once_with_the_last_reason(postgres: Engine) -> None:

@@ -116,7 +116,7 @@ def test_another_champion_is_shown_instead_of_the_last_one_at_once(postgres: Eng
     model_registry.register(postgres, other)
     observed = Observed(to_micros(END), [Measurement("returns", "", 0.5, 1)], [], None)
     with postgres.begin() as connection:
-        model_registry.crown(connection, other.version)
+        model_registry.make_champion(connection, other.version)
         drift.save(connection, other.version, [observed])
     assert observer.look() == 0
     values = {what: value for (name, what), value in shown(observer).items() if name == "segue_drift_value"}

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from data.postgres import webhooks
 from data.postgres.database import engine, migrate
-from data.postgres.webhooks import DeadLetter
+from data.postgres.webhooks import UndeliveredChange
 from segue.cli.app import app
 
 
@@ -15,7 +15,7 @@ def test_what_fails_again_is_told_with_its_reason(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrate(database_url)
-    webhooks.set_aside(engine(database_url), "webhook", [DeadLetter("C1", 1, b"{}", "gone", 1)])
+    webhooks.set_aside(engine(database_url), "webhook", [UndeliveredChange("C1", 1, b"{}", "gone", 1)])
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
     monkeypatch.setenv("SEGUE_WEBHOOK_URL", "http://127.0.0.1:1/")

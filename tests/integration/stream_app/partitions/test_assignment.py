@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from faust.types import TP
 
-from stream_app.partitions.assignment import Lanes
+from stream_app.partitions.assignment import PartitionAssignment
 from tests.integration.stream_app.partitions.test_lifecycle import RECORDS, committed, database, shared_by, until
 from tests.support.change_topic import ChangeTopic
 
@@ -35,7 +35,7 @@ def watching(database: str, is_gap: Callable[[int, int, int], bool], enough: Cal
     fetched = Fetched(END)
 
     async def work() -> None:
-        lanes = Lanes(replace(shared_by(database, ChangeTopic()), is_gap=is_gap), fetched)
+        lanes = PartitionAssignment(replace(shared_by(database, ChangeTopic()), is_gap=is_gap), fetched)
         lanes.admit()
         await lanes.assign({HELD})
         await lanes.offer(HELD, RECORDS)

@@ -18,7 +18,7 @@ from runtime.topics import Topics
 from stream_app.health import Health
 from stream_app.metrics import Metrics
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
-from stream_app.partitions.lifecycle import Lane, Shared
+from stream_app.partitions.lifecycle import PartitionTask, WorkerContext
 from tests.support.change_topic import ChangeTopic
 from tests.support.world import Record, logs
 from tests.unit.stream_app.core.test_transition import model, tick, transaction
@@ -36,9 +36,9 @@ def database(database_url: str) -> str:
     return database_url
 
 
-def shared_by(database: str, topic: ChangeTopic) -> Shared:
+def shared_by(database: str, topic: ChangeTopic) -> WorkerContext:
     """What lanes of a log of one partition share; no broker has a topic for their dead letters."""
-    return Shared(
+    return WorkerContext(
         database_url=database,
         log_id="log",
         owner="me",
@@ -58,9 +58,9 @@ def shared_by(database: str, topic: ChangeTopic) -> Shared:
 @asynccontextmanager
 async def running(
     database: str, topic: ChangeTopic, read_from: Callable[[int], Awaitable[None]]
-) -> AsyncIterator[Lane]:
+) -> AsyncIterator[PartitionTask]:
     """A lane that has claimed its partition."""
-    lane = Lane(shared_by(database, topic), 0, read_from)
+    lane = PartitionTask(shared_by(database, topic), 0, read_from)
     task = asyncio.create_task(lane.run())
     await asyncio.wait_for(lane.claimed.wait(), 10)
     yield lane
@@ -162,7 +162,7 @@ def test_nothing_is_skipped_where_another_offset_has_come_to_be_expected(databas
 def test_a_partition_that_was_added_since_the_worker_started_is_left_alone(database: str) -> None:
     async def work() -> None:
         shared = shared_by(database, ChangeTopic())
-        lane = Lane(shared, 1, anywhere)
+        lane = PartitionTask(shared, 1, anywhere)
         task = asyncio.create_task(lane.run())
         await asyncio.sleep(0.5)
         assert not lane.claimed.is_set()

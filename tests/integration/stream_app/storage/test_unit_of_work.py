@@ -16,10 +16,10 @@ from data.contract.wire import ModelActivation, Tick, Transaction
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from data.postgres.tables import customers, model_reigns, segment_changes, stream_progress, transactions
+from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO
-from stream_app.core.decode import Batch, decode
-from stream_app.core.step import Progress, take_step
+from stream_app.core.decode import MicroBatch, decode
 from stream_app.storage import statements
 from stream_app.storage.arrays import moments, register
 from stream_app.storage.unit_of_work import FencedError, PartitionStore
@@ -49,14 +49,14 @@ def with_store(database: str, work: Callable[[PartitionStore], Awaitable[T]]) ->
     return asyncio.run(connected())
 
 
-def batch(*messages: Message) -> Batch:
+def batch(*messages: Message) -> MicroBatch:
     (result,) = decode(logs(messages, 1)[0], "GBP")
     return result
 
 
-async def apply(store: PartitionStore, progress: Progress, work: Batch) -> Progress:
+async def apply(store: PartitionStore, progress: PartitionProgress, work: MicroBatch) -> PartitionProgress:
     stored = await store.stored(work, MODEL, progress.event_time)
-    step = take_step(work, stored, MODEL, progress, lambda _: 0)
+    step = apply_batch(work, stored, MODEL, progress, lambda _: 0)
     return await store.save(work, step, change_rows(work, step, progress), progress, 0)
 
 
@@ -149,7 +149,7 @@ def test_a_batch_that_does_not_follow_the_last_one_writes_nothing(database: str)
 
 
 def test_a_new_log_is_read_from_its_beginning_and_keeps_what_was_learnt(database: str) -> None:
-    async def work(store: PartitionStore) -> tuple[Progress, Progress, Progress]:
+    async def work(store: PartitionStore) -> tuple[PartitionProgress, PartitionProgress, PartitionProgress]:
         first = await apply(store, await store.claim("log", "me"), batch(transaction(1, 0), tick(30)))
         return first, await store.claim("log", "me again"), await store.claim("another log", "me again")
 
@@ -171,7 +171,7 @@ def test_a_claim_without_any_model_says_so(database_url: str) -> None:
 
 
 def test_dead_letters_move_the_offset_on_in_the_same_transaction(database: str) -> None:
-    async def work(store: PartitionStore) -> tuple[Progress, list[int]]:
+    async def work(store: PartitionStore) -> tuple[PartitionProgress, list[int]]:
         bad = Transaction("T1", "c", datetime(2010, 1, 1, tzinfo=UTC), "sale", "1", "EUR", "France", [])
         claimed = await store.claim("log", "me")
         saved = await apply(store, claimed, batch(bad, Tick(datetime(2010, 1, 2, tzinfo=UTC))))

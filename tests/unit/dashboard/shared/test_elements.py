@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboard.shared import elements
 from dashboard.shared.personas import Persona, Personas
-from dashboard.shared.reading import Progress
+from dashboard.shared.reading import StreamProgress
 from dashboard.shared.throughput import Pace
 from dashboard.shared.trouble import Trouble
 from dashboard.shared.words import WINDOWS
@@ -23,8 +23,8 @@ NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 WINDOW = WINDOWS["30"]
 
 
-def _progress(event_time: datetime | None = NOW, newest: datetime | None = NOW, silent: int = 0) -> Progress:
-    return Progress(NOW, 4, silent, event_time, newest, 1_000, 200, 3, 2, 1)
+def _progress(event_time: datetime | None = NOW, newest: datetime | None = NOW, silent: int = 0) -> StreamProgress:
+    return StreamProgress(NOW, 4, silent, event_time, newest, 1_000, 200, 3, 2, 1)
 
 
 def _flows(*rows: tuple[str, str, str, int]) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def test_a_segment_of_an_earlier_model_keeps_its_card_while_somebody_is_in_it() 
 
 def test_dead_letters_raise_an_alarm_and_their_absence_does_not() -> None:
     assert "sg-alarm" in elements.totals(_progress(), 5)
-    none = Progress(NOW, 4, 0, NOW, NOW, 1_000, 200, 3, 2, 0)
+    none = StreamProgress(NOW, 4, 0, NOW, NOW, 1_000, 200, 3, 2, 0)
     assert "sg-alarm" not in elements.totals(none, 5)
 
 

@@ -6,15 +6,15 @@ from itertools import count
 
 import pytest
 
-from dashboard.shared.reading import Progress
+from dashboard.shared.reading import StreamProgress
 from dashboard.shared.recent import HOLDS, Recent
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
-THEN = Progress(NOW, 2, 0, datetime(2011, 6, 15, tzinfo=UTC), datetime(2011, 6, 15, tzinfo=UTC), 100, 10, 0, 0, 0)
+THEN = StreamProgress(NOW, 2, 0, datetime(2011, 6, 15, tzinfo=UTC), datetime(2011, 6, 15, tzinfo=UTC), 100, 10, 0, 0, 0)
 ON = replace(THEN, event_time=datetime(2011, 6, 20, tzinfo=UTC), transactions=900)
 
 
-def _later(progress: Progress, seconds: float) -> Progress:
+def _later(progress: StreamProgress, seconds: float) -> StreamProgress:
     return replace(progress, measured_at=NOW + timedelta(seconds=seconds))
 
 
@@ -29,7 +29,9 @@ def _later(progress: Progress, seconds: float) -> Progress:
     ],
     ids=["a stream at rest", "a moment ago", "too long ago", "begun anew", "no event time"],
 )
-def test_an_answer_holds_while_the_stream_rests_and_for_some_seconds_while_it_runs(now: Progress, asked: int) -> None:
+def test_an_answer_holds_while_the_stream_rests_and_for_some_seconds_while_it_runs(
+    now: StreamProgress, asked: int
+) -> None:
     recent, numbers = Recent[int](), count(1)
     recent.read(THEN, lambda: next(numbers))
     assert recent.read(now, lambda: next(numbers)).value == asked

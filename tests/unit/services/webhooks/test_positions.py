@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.postgres.webhooks import Reached
+from data.postgres.webhooks import SavedOffset
 from services.webhooks.positions import Position
 
 NOBODY_WAITS: frozenset[int] = frozenset()
@@ -17,34 +17,34 @@ def read(position: Position, until: int, chosen: Callable[[int], bool] = lambda 
 
 
 def test_what_has_been_read_and_not_settled_waits() -> None:
-    position = Position(Reached(10, NOBODY_WAITS))
+    position = Position(SavedOffset(10, NOBODY_WAITS))
     assert read(position, 14, lambda offset: offset != 12) == [10, 11, 13]
     position.settle(11)
-    assert position.reached == Reached(14, frozenset({10, 13}))
+    assert position.reached == SavedOffset(14, frozenset({10, 13}))
 
 
 def test_a_restart_reads_from_the_first_that_waits_and_delivers_only_those_that_do() -> None:
-    position = Position(Reached(14, frozenset({10, 13})))
+    position = Position(SavedOffset(14, frozenset({10, 13})))
     assert position.read_from == 10
     # The filter may be another one by now; what was chosen stays chosen.
     assert read(position, 16, lambda offset: offset == 15) == [10, 13, 15]
-    assert position.reached == Reached(16, frozenset({10, 13, 15}))
+    assert position.reached == SavedOffset(16, frozenset({10, 13, 15}))
     assert position.lost == 0
 
 
 def test_what_the_topic_no_longer_has_is_counted_and_not_waited_for() -> None:
-    position = Position(Reached(14, frozenset({10, 13})))
+    position = Position(SavedOffset(14, frozenset({10, 13})))
     assert position.take(20, True)
     assert position.lost == 2
-    assert position.reached == Reached(21, frozenset({20}))
+    assert position.reached == SavedOffset(21, frozenset({20}))
 
 
 def test_offsets_that_are_no_records_are_no_loss() -> None:
     """A topic that is written in transactions has markers between its records."""
-    position = Position(Reached(10, NOBODY_WAITS))
+    position = Position(SavedOffset(10, NOBODY_WAITS))
     assert position.take(11, True)
     assert position.take(14, False) is False
-    assert position.reached == Reached(15, frozenset({11}))
+    assert position.reached == SavedOffset(15, frozenset({11}))
     assert position.lost == 0
 
 
@@ -57,7 +57,7 @@ def test_whenever_it_is_stopped_everything_chosen_is_delivered_and_what_was_sett
     records: list[tuple[bool, bool]], stop: int, saved: int
 ) -> None:
     stop, saved = min(stop, len(records)), min(saved, stop, len(records))
-    before = Position(Reached(0, NOBODY_WAITS))
+    before = Position(SavedOffset(0, NOBODY_WAITS))
     reached, settled = before.reached, set()
     for offset, (chosen, arrives) in enumerate(records[:stop]):
         if before.take(offset, chosen) and arrives:

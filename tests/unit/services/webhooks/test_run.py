@@ -6,7 +6,7 @@ from typing import Any, cast
 from sqlalchemy import Engine
 
 from data.contract import asyncapi
-from data.postgres.webhooks import Claim, Reached
+from data.postgres.webhooks import Claim, SavedOffset
 from services.filters import parse
 from services.webhooks.reader import Record
 from services.webhooks.run import Webhook
@@ -27,7 +27,7 @@ async def accept(delivery: Delivery, now: object) -> Outcome:
 
 def taken(*events: bytes, where: str | None = None) -> Webhook:
     """A webhook that has read these and delivered nothing yet."""
-    claim = Claim("webhook", 1, {0: Reached(0, frozenset())})
+    claim = Claim("webhook", 1, {0: SavedOffset(0, frozenset())})
     chosen = None if where is None else parse(where)
     webhook = Webhook(cast(Engine, None), claim, chosen, Policy(15, 8, 1.0, 60.0), accept)
     for offset, each in enumerate(events):

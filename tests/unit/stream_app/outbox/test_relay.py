@@ -8,12 +8,12 @@ import pytest
 
 from data.contract.change_row import ChangeRow
 from runtime import backoff
-from stream_app.core.step import Progress
+from stream_app.core.apply import PartitionProgress
 from stream_app.outbox import relay
 from stream_app.outbox.relay import Relay
 from tests.support.change_topic import ChangeTopic
 
-CLAIM = Progress(0, "log", 0, 1, 0, "m", 0, 0, 0)
+CLAIM = PartitionProgress(0, "log", 0, 1, 0, "m", 0, 0, 0)
 QUEUED, AT_ONCE = 100, 40
 
 
@@ -38,7 +38,7 @@ class Outbox:
     async def open(self) -> None: ...
     async def close(self) -> None: ...
 
-    async def progress(self, claim: Progress) -> Progress:
+    async def progress(self, claim: PartitionProgress) -> PartitionProgress:
         return claim
 
     async def position(self, last: Any) -> int | None:

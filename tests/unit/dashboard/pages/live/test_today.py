@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from dashboard.pages.live import today
-from dashboard.shared.reading import Progress
+from dashboard.shared.reading import StreamProgress
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 COLUMNS = ["day", "from_segment", "to_segment", "cause", "changes", "money"]
@@ -48,5 +48,5 @@ def _said(*rows: tuple[int, str, str, str, int, float]) -> str:
     return re.sub(r"<[^>]*>", "", html).removesuffix(" Who is next?")
 
 
-def _progress(event_time: datetime | None) -> Progress:
-    return Progress(NOW, 1, 0, event_time, event_time, 1, 1, 0, 0, 0)
+def _progress(event_time: datetime | None) -> StreamProgress:
+    return StreamProgress(NOW, 1, 0, event_time, event_time, 1, 1, 0, 0, 0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dashboard.pages.simulator.figures import distances, futures, horizon
-from dashboard.pages.simulator.simulation import Standing, Step, decay_path, path_with_purchase
+from dashboard.pages.simulator.simulation import Profile, Step, decay_path, path_with_purchase
 from dashboard.shared.personas import Persona, personas
 from dashboard.shared.plotting import MS_PER_DAY
 from tests.support.stored import a_model
@@ -15,7 +15,7 @@ from tests.support.stored import a_model
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 MODEL = a_model()
 PERSONAS = [personas(MODEL)[segment.id] for segment in MODEL.segments]
-WHO = Standing(NOW - timedelta(days=3), 12, Decimal(2_500))
+WHO = Profile(NOW - timedelta(days=3), 12, Decimal(2_500))
 
 
 def _paths() -> dict[str, list[Step]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batch.pipeline import sklearn_pipeline
 from dashboard.pages.simulator.simulation import (
-    Standing,
+    Profile,
     Step,
     decay_path,
     path_with_purchase,
@@ -43,13 +43,13 @@ def models(draw: st.DrawFn) -> SegmentModel:
 
 
 @st.composite
-def standings(draw: st.DrawFn) -> Standing:
-    return Standing(NOW - timedelta(seconds=draw(SECONDS)), draw(st.integers(1, 80)), draw(MONEY))
+def standings(draw: st.DrawFn) -> Profile:
+    return Profile(NOW - timedelta(seconds=draw(SECONDS)), draw(st.integers(1, 80)), draw(MONEY))
 
 
 @given(models(), standings())
 @settings(max_examples=40)
-def test_waiting_moves_somebody_on_the_days_on_which_scikit_learn_says_so(model: SegmentModel, who: Standing) -> None:
+def test_waiting_moves_somebody_on_the_days_on_which_scikit_learn_says_so(model: SegmentModel, who: Profile) -> None:
     days = np.arange(who.recency_days(NOW), who.recency_days(NOW) + 1_200)
     points = np.column_stack([days, np.full(len(days), who.frequency), np.full(len(days), float(who.monetary))])
     daily = sklearn_pipeline(model).predict(points)
@@ -64,7 +64,7 @@ def test_waiting_moves_somebody_on_the_days_on_which_scikit_learn_says_so(model:
 @given(models(), standings(), MONEY, st.integers(0, 800))
 @settings(max_examples=100)
 def test_a_simulated_purchase_does_what_the_stream_does(
-    model: SegmentModel, who: Standing, amount: Decimal, days: int
+    model: SegmentModel, who: Profile, amount: Decimal, days: int
 ) -> None:
     bought_at, end = NOW + timedelta(days=days), NOW + timedelta(days=2_500)
     # The stream gets the customer by as many invoices; all of them at once, so that nothing happens in between.
@@ -81,7 +81,7 @@ def test_a_simulated_purchase_does_what_the_stream_does(
 
 
 @given(models(), standings())
-def test_the_segment_is_the_nearest_and_the_shared_scorer_says_so(model: SegmentModel, who: Standing) -> None:
+def test_the_segment_is_the_nearest_and_the_shared_scorer_says_so(model: SegmentModel, who: Profile) -> None:
     scored = score_one(model, who, NOW)
     days = np.array([who.recency_days(NOW)])
     shared = assign(model, days, np.array([who.frequency]), np.array([float(who.monetary)]))
@@ -100,7 +100,7 @@ def test_distances_are_those_of_the_model_space() -> None:
 
 @given(models(), standings(), st.integers(1, 10_000))
 def test_a_debt_counts_as_nothing_until_purchases_have_paid_it_off(
-    model: SegmentModel, who: Standing, debt: int
+    model: SegmentModel, who: Profile, debt: int
 ) -> None:
     poor = who._replace(monetary=Decimal(-debt))
     nothing = score_one(model, who._replace(monetary=Decimal(0)), NOW)
@@ -111,7 +111,7 @@ def test_a_debt_counts_as_nothing_until_purchases_have_paid_it_off(
 
 def test_somebody_in_the_last_segment_never_moves_by_time_alone() -> None:
     model = a_model()
-    path = decay_path(model, Standing(NOW - timedelta(days=2_000), 1, Decimal(5)), NOW)
+    path = decay_path(model, Profile(NOW - timedelta(days=2_000), 1, Decimal(5)), NOW)
     assert [model.segments[step.segment].id for step in path] == ["lost"]
     scored = score_one(model, path[0].standing, NOW)
     assert (scored.change_in_days[0], scored.next_segment[0]) == (NEVER, -1)
@@ -120,7 +120,7 @@ def test_somebody_in_the_last_segment_never_moves_by_time_alone() -> None:
 @given(models(), standings(), MONEY, st.integers(0, 400))
 @settings(max_examples=30)
 def test_before_the_purchase_both_futures_are_one(
-    model: SegmentModel, who: Standing, amount: Decimal, days: int
+    model: SegmentModel, who: Profile, amount: Decimal, days: int
 ) -> None:
     bought_at = NOW + timedelta(days=days)
     without, bought = decay_path(model, who, NOW), path_with_purchase(model, who, NOW, amount, bought_at)
@@ -139,7 +139,7 @@ def _changes(model: SegmentModel, path: list[Step], end: datetime) -> list[tuple
     ]
 
 
-def _part(who: Standing, number: int) -> Decimal:
+def _part(who: Profile, number: int) -> Decimal:
     return who.monetary if number == 0 else Decimal("0.00")
 
 

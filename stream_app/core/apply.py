@@ -8,15 +8,15 @@ import numpy as np
 from models.segment_model import SegmentModel
 from models.units import Ints
 from stream_app.core.columns import Changes, Outcome, Profiles, Records, SegmentNames
-from stream_app.core.decode import Batch, DeadLetter
-from stream_app.core.transition import fold, rescore
+from stream_app.core.decode import DeadLetter, MicroBatch
+from stream_app.core.transition import apply_records, rescore
 
 LedgerKey = tuple[str, str]
 LedgerContent = tuple[int, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class PartitionProgress:
     """Where a partition stands: the next offset of which log, event time, the model in force and since when.
 
     Times are microseconds, ``LONG_AGO`` before the first tick. ``change_position`` numbers the partition's changes,
@@ -35,7 +35,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredState:
     """What the ledger and the profiles hold of a batch.
 
     ``ledger`` has the content (occurred_at, kind, amount) of the batch's transactions that are known already, by
@@ -51,7 +51,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AppliedBatch:
     """What one batch adds. ``applied`` are the rows of the batch that count, ``changes.record`` indexes them."""
 
     applied: list[int]
@@ -64,9 +64,13 @@ class Step:
     until: int
 
 
-def take_step(
-    batch: Batch, stored: Stored, model: SegmentModel, progress: Progress, partition_of: Callable[[str], int]
-) -> Step:
+def apply_batch(
+    batch: MicroBatch,
+    stored: StoredState,
+    model: SegmentModel,
+    progress: PartitionProgress,
+    partition_of: Callable[[str], int],
+) -> AppliedBatch:
     """Apply a batch to what is stored.
 
     Parameters
@@ -88,14 +92,14 @@ def take_step(
     upgraded = _upgraded(model, before, np.array(outdated, dtype=np.int64), progress.model_since)
     until = max(batch.until, progress.event_time)
     records = _records(batch, applied, rows, progress.event_time)
-    folded = fold(model, upgraded.profiles, records, until)
+    folded = apply_records(model, upgraded.profiles, records, until)
     changes = upgraded.changes.joined(folded.changes)
 
     touched = np.zeros(len(before), dtype=bool)
     for moved in (records.customer, changes.customer, outdated):
         touched[moved] = True
     dirty = np.flatnonzero(touched)
-    return Step(
+    return AppliedBatch(
         applied=applied,
         profiles=folded.profiles.taken(dirty),
         changes=replace(changes, customer=np.searchsorted(dirty, changes.customer)),
@@ -108,7 +112,7 @@ def take_step(
 
 
 def _admitted(
-    batch: Batch, stored: Stored, partition: int, partition_of: Callable[[str], int]
+    batch: MicroBatch, stored: StoredState, partition: int, partition_of: Callable[[str], int]
 ) -> tuple[list[int], list[DeadLetter], int]:
     """Rows of the batch that count, records that contradict what is known, and how many were known already."""
     homes = dict(zip(stored.profiles.customer_id, stored.partition.tolist(), strict=True))
@@ -150,7 +154,7 @@ def _upgraded(model: SegmentModel, before: Profiles, outdated: Ints, since: int)
     return Outcome(replace(before, **columns), replace(outcome.changes, customer=outdated[outcome.changes.customer]))
 
 
-def _records(batch: Batch, applied: list[int], rows: dict[str, int], event_time: int) -> Records:
+def _records(batch: MicroBatch, applied: list[int], rows: dict[str, int], event_time: int) -> Records:
     if not applied:
         return Records.none()
 
