@@ -1,0 +1,106 @@
+"""The pages about the code name files and functions that exist."""
+
+import ast
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ARCHITECTURE = ROOT / "ARCHITECTURE.md"
+PAGES = [
+    ARCHITECTURE,
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs" / "mechanisms").glob("*.md")),
+    *sorted((ROOT / "docs" / "decisions").glob("*.md")),
+]
+IDS = [str(page.relative_to(ROOT)) for page in PAGES]
+LONGEST = 150
+# A path in lower case; a placeholder is written in upper case: `dashboard/pages/NAME/page.py`.
+_FILE = re.compile(r"`([a-z0-9_./-]+\.(?:py|yaml|yml|toml|css|md))`")
+# A name with a call's brackets is a function of ours; the names of libraries are written without them.
+_CALL = re.compile(r"`([A-Za-z_]\w*(?:\.\w+)?)\(\)`")
+_ITEM = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=\|)")
+
+
+@cache
+def tracked() -> frozenset[str]:
+    """The paths of all files in the repository."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return frozenset(listed.splitlines())
+
+
+def resolved(name: str) -> str | None:
+    """The path of a file that a page names: from the root, or by its name alone if no other file has that name."""
+    if name in tracked() or (ROOT / name).is_file():
+        return name
+    found = [path for path in tracked() if "/" not in name and path.endswith(f"/{name}")]
+    return found[0] if len(found) == 1 else None
+
+
+@cache
+def defined(path: str) -> frozenset[str]:
+    """What a module defines: functions, classes, and methods with and without their class."""
+    if not path.endswith(".py"):
+        return frozenset()
+    names = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            names |= {
+                f"{node.name}.{method.name}"
+                for method in node.body
+                if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
+    return frozenset(names)
+
+
+def unknown(text: str) -> list[str]:
+    """The files in a text that do not exist, and the functions that no file beside them defines.
+
+    A function belongs to the files of its own paragraph, list item or table row; where that names none, to those of
+    the whole text.
+    """
+    missing = [name for name in _FILE.findall(text) if resolved(name) is None]
+    everywhere = _FILE.findall(text)
+    for item in _ITEM.split(text):
+        names = {name for file in _FILE.findall(item) or everywhere if (path := resolved(file)) for name in defined(path)}
+        missing += [f"{call}()" for call in _CALL.findall(item) if call not in names]
+    return missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_the_files_and_functions_that_a_page_names_exist(page: Path) -> None:
+    assert unknown(page.read_text()) == []
+
+
+def test_a_file_or_a_function_that_does_not_exist_is_found() -> None:
+    text = "1. `assign()` in `models/segment_model.py`\n2. `assign()` in `models/decay.py`\n3. `models/gone.py`"
+    assert unknown(text) == ["models/gone.py", "assign()"]
+
+
+def test_a_method_is_looked_up_in_its_class() -> None:
+    text = "`Relay.offer()` and `Relay.nothing()` in `stream_app/outbox/relay.py`"
+    assert unknown(text) == ["Relay.nothing()"]
+
+
+def test_the_trace_of_a_transaction_ends_where_a_segment_is_decided() -> None:
+    first, *_ = re.findall(r"(?:^\d+\. .+\n(?: {3}.+\n)*)+", ARCHITECTURE.read_text(), re.MULTILINE)
+    steps = re.findall(r"^\d+\. .+(?:\n {3}.+)*", first, re.MULTILINE)
+    assert len(steps) == 10
+    assert all(_FILE.search(step) and _CALL.search(step) for step in steps)
+    assert "`models/segment_model.py`" in steps[-1]
+    assert "`nearest()`" in steps[-1]
+
+
+def test_the_page_is_short() -> None:
+    assert len(ARCHITECTURE.read_text().splitlines()) < LONGEST
+
+
+def test_every_top_level_package_has_a_room() -> None:
+    packages = {path.split("/")[0] for path in tracked() if path.endswith("/__init__.py") and path.count("/") == 1}
+    text = ARCHITECTURE.read_text()
+    assert {package for package in packages - {"tests"} if f"{package}/" not in text} == set()
