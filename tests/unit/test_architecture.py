@@ -32,12 +32,11 @@ def tracked() -> frozenset[str]:
     return frozenset(listed.splitlines())
 
 
-def resolved(name: str) -> str | None:
-    """The path of a file that a page names: from the root, or by its name alone if no other file has that name."""
+def resolved(name: str) -> list[str]:
+    """The files that a page means: one by its path from the root, or all that have a bare name."""
     if name in tracked() or (ROOT / name).is_file():
-        return name
-    found = [path for path in tracked() if "/" not in name and path.endswith(f"/{name}")]
-    return found[0] if len(found) == 1 else None
+        return [name]
+    return [path for path in sorted(tracked()) if "/" not in name and path.endswith(f"/{name}")]
 
 
 @cache
@@ -64,10 +63,11 @@ def unknown(text: str) -> list[str]:
     A function belongs to the files of its own paragraph, list item or table row; where that names none, to those of
     the whole text.
     """
-    missing = [name for name in _FILE.findall(text) if resolved(name) is None]
+    missing = [name for name in _FILE.findall(text) if not resolved(name)]
     everywhere = _FILE.findall(text)
     for item in _ITEM.split(text):
-        names = {name for file in _FILE.findall(item) or everywhere if (path := resolved(file)) for name in defined(path)}
+        files = [path for name in _FILE.findall(item) or everywhere for path in resolved(name)]
+        names = {name for path in files for name in defined(path)}
         missing += [f"{call}()" for call in _CALL.findall(item) if call not in names]
     return missing
 

@@ -22,9 +22,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 FILES = sorted({*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("*.md")})
 # What a reader finds documentation in, by path.
-PAGES = {
-    str(page.relative_to(ROOT)): page.read_text() for page in FILES if page == ROOT / "README.md" or DOCS in page.parents
-}
+READ = [ROOT / "README.md", *(page for page in FILES if DOCS in page.parents)]
+PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in READ}
 EVERYTHING = "\n".join(PAGES.values())
 
 LONGEST_README = 130
