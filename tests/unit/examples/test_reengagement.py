@@ -143,7 +143,7 @@ def test_a_segment_that_nobody_comes_to_is_doubted_and_the_others_are_named(tmp_
     store = service.Store(tmp_path / "list.sqlite", CHOICE)
     assert store.never_met() is None
     store.save([service.read(state("C1", 1, ("lost", "5.00"))), service.read(state("C2", 1, ("loyal", "5.00")))], {})
-    assert "at_risk so far, only to lost, loyal" in store.never_met()
+    assert "at_risk so far, only lost, loyal" in store.never_met()
     assert service.Store(tmp_path / "list.sqlite", CHOICE).never_met() == store.never_met()
     store.save([service.read(change("C1", 2, ("at_risk", "5.00")))], {})
     assert store.never_met() is None
