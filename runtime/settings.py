@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     changes_topic: str = Field("segue.segment-changes.v1", description="Every segment change.")
     segments_topic: str = Field("segue.customer-segments.v1", description="The latest segment of every customer.")
     dead_letters_topic: str = Field("segue.transactions.dlq.v1", description="Records that could not be applied.")
-    drift_topic: str = Field("services.drift.v1", description="Alarms that the world has moved away from the model.")
+    drift_topic: str = Field("segue.drift.v1", description="Alarms that the world has moved away from the model.")
     partitions: int = Field(
         4, ge=0, description="Partitions of the topics that a worker creates; 0 leaves creating them to the broker."
     )

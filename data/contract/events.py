@@ -143,7 +143,7 @@ class DriftDetected(Struct, frozen=True, kw_only=True):
     """The envelope of an alarm."""
 
     specversion: Literal["1.0"] = "1.0"
-    type: Literal["services.drift.detected.v1"] = "services.drift.detected.v1"
+    type: Literal["segue.drift.detected.v1"] = "segue.drift.detected.v1"
     source: str = DRIFT_SOURCE
     id: Annotated[
         str,

@@ -79,7 +79,7 @@ WRITTEN_BY_US: dict[str, dict[str, str]] = {
     },
     "DriftDetected": {
         "specversion": '"1.0"',
-        "type": '"services.drift.detected.v1"',
+        "type": '"segue.drift.detected.v1"',
         "source": "string = /segue/drift",
         "id": "string",
         "subject": "string",
