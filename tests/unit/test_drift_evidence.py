@@ -40,6 +40,6 @@ def test_a_price_rise_is_found_as_soon_as_the_table_says_and_nothing_before() ->
     assert AT < found[0].day <= AT + int(longest[2])
 
 
-def test_the_evidence_is_on_one_page_and_complete() -> None:
+def test_the_evidence_has_a_row_for_every_shift_and_the_readme_has_no_other_numbers() -> None:
     assert len(rows(EVIDENCE)) == len(WHAT)
-    assert rows((ROOT / "README.md").read_text()) == []
+    assert set(rows((ROOT / "README.md").read_text())) <= set(rows(EVIDENCE))
