@@ -22,6 +22,9 @@ LONGEST = 150
 _FILE = re.compile(r"`([a-z0-9_./-]+\.(?:py|yaml|yml|toml|css|md))`")
 # A name with a call's brackets is a function of ours; the names of libraries are written without them.
 _CALL = re.compile(r"`([A-Za-z_]\w*(?:\.\w+)?)\(\)`")
+# A name with its file behind it in brackets, and a member of a class.
+_PLACED = re.compile(r"`([A-Za-z_][\w.]*)(?:\(\))?` \(`([a-z0-9_./-]+\.py)`")
+_MEMBER = re.compile(r"`([A-Z]\w+)\.(\w+)`")
 _ITEM = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=\|)")
 
 
@@ -41,20 +44,24 @@ def resolved(name: str) -> list[str]:
 
 @cache
 def defined(path: str) -> frozenset[str]:
-    """What a module defines: functions, classes, and methods with and without their class."""
+    """What a module defines: functions, classes, constants, and members of classes with and without their class."""
     if not path.endswith(".py"):
         return frozenset()
-    names = set()
-    for node in ast.walk(ast.parse((ROOT / path).read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
+    module = ast.parse((ROOT / path).read_text())
+    names = {name for node in module.body for name in bound(node)}
+    for node in ast.walk(module):
         if isinstance(node, ast.ClassDef):
-            names |= {
-                f"{node.name}.{method.name}"
-                for method in node.body
-                if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
-            }
+            members = {name for member in node.body for name in bound(member)}
+            names |= {node.name, *members, *(f"{node.name}.{name}" for name in members)}
     return frozenset(names)
+
+
+def bound(node: ast.stmt) -> list[str]:
+    """The names that a statement of a module or a class gives a meaning to."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def unknown(text: str) -> list[str]:
@@ -63,8 +70,15 @@ def unknown(text: str) -> list[str]:
     A function belongs to the files of its own paragraph, list item or table row; where that names none, to those of
     the whole text.
     """
-    missing = [name for name in _FILE.findall(text) if not resolved(name)]
     everywhere = _FILE.findall(text)
+    missing = [name for name in everywhere if not resolved(name)]
+    for name, file in _PLACED.findall(text):
+        if not any(name in defined(path) for path in resolved(file)):
+            missing.append(f"{name} in {file}")
+    of_page = {name for file in everywhere for path in resolved(file) for name in defined(path)}
+    for owner, member in _MEMBER.findall(text):
+        if owner in of_page and f"{owner}.{member}" not in of_page:
+            missing.append(f"{owner}.{member}")
     for item in _ITEM.split(text):
         files = [path for name in _FILE.findall(item) or everywhere for path in resolved(name)]
         names = {name for path in files for name in defined(path)}
@@ -82,9 +96,14 @@ def test_a_file_or_a_function_that_does_not_exist_is_found() -> None:
     assert unknown(text) == ["models/gone.py", "assign()"]
 
 
+def test_a_name_is_looked_up_in_the_file_behind_it() -> None:
+    text = "`nearest` (`models/segment_model.py`) and `next_change` (`models/segment_model.py`)"
+    assert unknown(text) == ["next_change in models/segment_model.py"]
+
+
 def test_a_method_is_looked_up_in_its_class() -> None:
-    text = "`Relay.offer()` and `Relay.nothing()` in `stream_app/outbox/relay.py`"
-    assert unknown(text) == ["Relay.nothing()"]
+    text = "`Relay.offer()`, `Relay.close`, `Relay.gone` and `Relay.nothing()` in `stream_app/outbox/relay.py`"
+    assert unknown(text) == ["Relay.gone", "Relay.nothing()"]
 
 
 def test_the_trace_of_a_transaction_ends_where_a_segment_is_decided() -> None:
