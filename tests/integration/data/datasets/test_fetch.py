@@ -16,6 +16,7 @@ import pytest
 from data.datasets import dataset, readers, synthetic
 from data.datasets.cells import DataError
 from data.datasets.fetch import CACHE_NAME, ONLINE_RETAIL_II, fetch, totals
+from runtime.errors import Hint
 from segue.local.ports import free_ports
 from tests.support.retail import REAL
 
@@ -121,11 +122,16 @@ def files(folder: Path) -> list[str]:
 
 def refusal(source: str, cache_dir: Path) -> str:
     """The one line with which a source is refused; nothing is left in the cache."""
+    return str(refused(source, cache_dir))
+
+
+def refused(source: str, cache_dir: Path) -> DataError:
+    """The error with which a source is refused: one line, and nothing is left in the cache."""
     with pytest.raises(DataError) as error:
         fetch(source, cache_dir=cache_dir, checks=TOTALS)
     assert files(cache_dir) == []
     assert "\n" not in str(error.value)
-    return str(error.value)
+    return error.value
 
 
 def test_a_zipped_workbook_is_downloaded_checked_and_kept_as_one_parquet_file(tmp_path: Path, xlsx: bytes) -> None:
@@ -168,17 +174,17 @@ def test_a_redirect_is_followed_and_a_server_need_not_tell_the_length(tmp_path: 
 
 def test_a_download_that_keeps_breaking_off_is_refused(tmp_path: Path) -> None:
     with serving(Answer(body=b"PK" * 50, length=1_000)) as host:
-        message = refusal(host.url, tmp_path)
-    assert message.startswith(f"{host.url}: the download broke off (")
-    assert message.endswith("try again or use --from FILE")
+        error = refused(host.url, tmp_path)
+    assert str(error).startswith(f"{host.url}: the download broke off (")
+    assert error.hint is Hint.USE_A_FILE
     assert 2 <= len(host.requests) <= 5
 
 
-def test_a_host_that_is_away_is_named_with_the_way_out(tmp_path: Path) -> None:
+def test_an_unreachable_host_is_named_with_a_hint(tmp_path: Path) -> None:
     [port] = free_ports(1)
-    message = refusal(f"http://127.0.0.1:{port}{PATH}", tmp_path)
-    assert message.startswith(f"can't reach 127.0.0.1:{port} (")
-    assert message.endswith("check the network or use --from FILE")
+    error = refused(f"http://127.0.0.1:{port}{PATH}", tmp_path)
+    assert str(error).startswith(f"can't reach 127.0.0.1:{port} (")
+    assert error.hint is Hint.USE_A_FILE
 
 
 @pytest.mark.parametrize(("status", "requests"), [(404, 1), (503, 4)])

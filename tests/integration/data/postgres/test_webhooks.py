@@ -23,15 +23,15 @@ def postgres(database_url: str) -> Iterator[Engine]:
 
 def test_the_first_claim_begins_where_it_is_told_and_later_ones_where_it_ended(postgres: Engine) -> None:
     first = webhooks.claim(postgres, "crm", "log", [10, 20])
-    assert first.reached == {0: SavedOffset(10, NOBODY), 1: SavedOffset(20, NOBODY)}
+    assert first.offsets == {0: SavedOffset(10, NOBODY), 1: SavedOffset(20, NOBODY)}
     webhooks.save(postgres, first, {1: SavedOffset(25, frozenset({21, 23}))}, [])
     again = webhooks.claim(postgres, "crm", "log", [99, 99])
-    assert again.reached == {0: SavedOffset(10, NOBODY), 1: SavedOffset(25, frozenset({21, 23}))}
+    assert again.offsets == {0: SavedOffset(10, NOBODY), 1: SavedOffset(25, frozenset({21, 23}))}
 
 
 def test_another_log_is_read_from_its_beginning(postgres: Engine) -> None:
     webhooks.claim(postgres, "crm", "log", [10])
-    assert webhooks.claim(postgres, "crm", "another log", [5]).reached == {0: SavedOffset(0, NOBODY)}
+    assert webhooks.claim(postgres, "crm", "another log", [5]).offsets == {0: SavedOffset(0, NOBODY)}
 
 
 def test_webhooks_have_nothing_to_do_with_each_other(postgres: Engine) -> None:
@@ -50,7 +50,7 @@ def test_whoever_was_taken_over_from_saves_nothing_at_all(postgres: Engine) -> N
         webhooks.save(postgres, earlier, {0: SavedOffset(11, NOBODY)}, [LETTER])
     assert webhooks.newest_dead(postgres, "crm", 9) == []
     webhooks.save(postgres, later, {0: SavedOffset(12, NOBODY)}, [])
-    assert webhooks.claim(postgres, "crm", "log", [10]).reached == {0: SavedOffset(12, NOBODY)}
+    assert webhooks.claim(postgres, "crm", "log", [10]).offsets == {0: SavedOffset(12, NOBODY)}
 
 
 def test_what_is_given_up_again_is_there_once_with_the_last_reason(postgres: Engine) -> None:
@@ -65,7 +65,7 @@ def test_what_is_given_up_again_is_there_once_with_the_last_reason(postgres: Eng
 def test_what_has_arrived_after_all_is_not_found_to_be_sent_again(postgres: Engine) -> None:
     webhooks.set_aside(postgres, "crm", [LETTER])
     webhooks.mark_delivered(postgres, "crm", [("c:1", 3)])
-    with pytest.raises(LookupError, match=r"c:1:3 has arrived at .*; nothing is left to send"):
+    with pytest.raises(LookupError, match=r"c:1:3 was delivered at .*; nothing is left to send"):
         webhooks.find_dead(postgres, "crm", "c:1", 3)
 
 

@@ -100,8 +100,8 @@ def test_the_country_of_a_transaction_is_that_of_its_first_line() -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([("1",), ("7", -1, 15_000)], "shop: invoice 7: a total of -1.50 is less than nothing for a sale"),
-        ([("1",), ("C7", 1, 15_000)], "shop: invoice C7: a total of 1.50 is more than nothing for a return"),
+        ([("1",), ("7", -1, 15_000)], "shop: invoice 7: a total of -1.50 is negative for a sale"),
+        ([("1",), ("C7", 1, 15_000)], "shop: invoice C7: a total of 1.50 is positive for a return"),
         ([("1",), ("7",), ("7", 1, 1, 0, "999")], "shop: invoice 7 has two customers, 13085 and 999"),
         ([("1",), ("7", 10**6, 10**7)], "shop: invoice 7: its total is too large an amount"),
         # 2**72 wraps around to nothing in 64 bits.

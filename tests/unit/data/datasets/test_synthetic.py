@@ -71,7 +71,7 @@ def test_a_shop_of_any_size_is_clean_and_has_every_customer(customers: int, days
 
 @pytest.mark.parametrize(("customers", "days"), [(0, 730), (10, 6)])
 def test_a_shop_needs_a_customer_and_a_week(customers: int, days: int) -> None:
-    with pytest.raises(DataError, match="a shop needs a customer and a week"):
+    with pytest.raises(DataError, match="a shop needs at least 1 customer and 7 days"):
         synthetic.generate(customers=customers, days=days)
 
 
