@@ -87,7 +87,7 @@ def test_profiles_at_rest_and_profiles_from_the_ledger_are_the_same(stream: Engi
             connection.execute(text("DELETE FROM customers WHERE customer_id = 'ahead'"))
 
 
-def test_customers_stand_as_of_event_time_or_of_what_they_did_since(stream: Engine, dataset: Dataset) -> None:
+def test_current_profiles_are_as_of_the_later_of_watermark_and_last_event(stream: Engine, dataset: Dataset) -> None:
     standing = current_profiles(stream)
     pd.testing.assert_frame_equal(standing, profiles_as_of(dataset.transactions, dataset.report.last))
     behind = dataset.report.last - 30 * DAY
@@ -105,11 +105,11 @@ def test_customers_stand_as_of_event_time_or_of_what_they_did_since(stream: Engi
 
 
 def test_a_moment_that_the_stream_has_not_reached_is_refused(stream: Engine, dataset: Dataset) -> None:
-    with pytest.raises(LookupError, match="the stream has only come to"):
+    with pytest.raises(LookupError, match="the stream has only reached"):
         read_profiles(stream, dataset.report.last + 2 * DAY)
 
 
-def test_a_stream_without_event_time_or_transactions_says_so(empty: Engine) -> None:
+def test_a_stream_without_a_watermark_or_transactions_is_an_error(empty: Engine) -> None:
     with pytest.raises(LookupError, match="has not reached any event time yet"):
         read_profiles(empty)
     model_registry.register(empty, a_model())
