@@ -7,20 +7,17 @@ adjustments are left out, and so is an invoice that a later export repeats. All 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from data.contract import wire
-from data.datasets import readers
+from data.datasets import encoding, readers
 from data.datasets.cells import MAX_NUMBER, DataError
-from models.units import MONEY_UNITS, Ints, from_micros, from_money_units
+from models.units import MONEY_UNITS, Ints, from_money_units
 
-CURRENCY = "GBP"
 RETURN = "C"
 ADJUSTMENT = "A"
 
@@ -92,7 +89,8 @@ class Dataset:
         """Transactions number ``start`` up to ``stop`` as values of the transactions topic."""
         numbers = range(len(self.transactions))[start:stop]
         for begin in range(numbers.start, numbers.stop, _CHUNK):
-            yield from _wire_chunk(self, begin, min(begin + _CHUNK, numbers.stop))
+            chunk = self.transactions.iloc[begin : min(begin + _CHUNK, numbers.stop)]
+            yield from encoding.wire_transactions(chunk, self.lines)
 
 
 def load(path: Path, *, drop_overlap: bool = True) -> Dataset:
@@ -213,43 +211,3 @@ def _refuse_two_customers(rows: pd.DataFrame, head: pd.DataFrame, group: Ints, n
         at = int(np.argmax(mixed))
         both = f"{names[first[group[at]]]} and {names[customer[at]]}"
         raise DataError(f"{name}: invoice {rows['transaction_id'].iloc[at]} has two customers, {both}")
-
-
-def _wire_chunk(dataset: Dataset, start: int, stop: int) -> Iterator[wire.Transaction]:
-    chunk = dataset.transactions.iloc[start:stop]
-    begins = chunk["first_line"] - chunk["first_line"].iloc[0]
-    ends = begins + chunk["line_count"]
-    lines = _wire_lines(dataset.lines.iloc[chunk["first_line"].iloc[0] :][: ends.iloc[-1]])
-    columns = zip(
-        chunk["transaction_id"].tolist(),
-        chunk["customer_id"].tolist(),
-        map(from_micros, chunk["occurred_at"].astype("int64").to_numpy().tolist()),
-        chunk["kind"].tolist(),
-        map(_money, chunk["amount_units"].tolist()),
-        chunk["country"].tolist(),
-        begins.tolist(),
-        ends.tolist(),
-        strict=True,
-    )
-    for transaction_id, customer_id, occurred_at, kind, amount, country, begin, end in columns:
-        yield wire.Transaction(
-            transaction_id, customer_id, occurred_at, kind, amount, CURRENCY, country, lines[begin:end]
-        )
-
-
-def _wire_lines(lines: pd.DataFrame) -> list[wire.Line]:
-    return list(
-        map(
-            wire.Line,
-            lines["stock_code"].tolist(),
-            pa.Array.from_pandas(lines["description"]).to_pylist(),
-            lines["quantity"].tolist(),
-            map(_money, lines["price_units"].tolist()),
-        )
-    )
-
-
-@lru_cache(maxsize=65_536)
-def _money(units: int) -> str:
-    """An amount as plain decimal text; cached, because a shop has few distinct prices."""
-    return f"{from_money_units(units):f}"
