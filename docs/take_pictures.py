@@ -173,7 +173,7 @@ def _send_what_nobody_can_use(run: Local) -> None:
     identity = run.replaying.identity
     writer = LogWriter(run.settings.brokers, run.settings.transactions_topic, identity.partitions)
     for value in BAD:
-        writer.put_back(StoredDeadLetter(identity.log_id, 0, 0, "", b"17841", value, None))
+        writer.requeue(StoredDeadLetter(identity.log_id, 0, 0, "", b"17841", value, None))
     wait_until(lambda: writer.flush(1) == 0 and progress.totals(run.postgres).dead_letters == len(BAD))
 
 

@@ -3,12 +3,11 @@
 import time
 from collections.abc import Iterator
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 from sqlalchemy import Engine, select
 
 from data.contract.change_events import change_event
 from data.contract.change_row import ChangeRow
-from data.kafka.log import UnreachableError
+from data.kafka.read_to_end import read_topic
 from data.postgres import model_registry, progress
 from data.postgres.database import engine
 from data.postgres.tables import segment_changes
@@ -37,30 +36,8 @@ def postgres(settings: Settings, follow: bool, customer: str | None) -> Iterator
 
 def topic(settings: Settings, follow: bool) -> Iterator[bytes]:
     """The change topic from its beginning to its present end, or on and on."""
-    consumer = Consumer(
-        {
-            **settings.brokers.config,
-            "group.id": "segue-changes",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-        }
-    )
-    try:
-        metadata = consumer.list_topics(settings.changes_topic, timeout=10)
-    except KafkaException as error:
-        reason = f"can't reach a broker at {settings.brokers}: {error.args[0].str()}"
-        raise UnreachableError(f"{reason}; set SEGUE_BOOTSTRAP_SERVERS, or start `segue up`") from error
-    open_partitions = set(metadata.topics[settings.changes_topic].partitions)
-    consumer.assign([TopicPartition(settings.changes_topic, number, OFFSET_BEGINNING) for number in open_partitions])
-    while follow or open_partitions:
-        message = consumer.poll(_LOOK_SECONDS)
-        if message is None:
-            continue
-        if message.error():
-            open_partitions.discard(message.partition())
-        else:
-            yield message.value() or b""
-    consumer.close()
+    for message in read_topic(settings.brokers, settings.changes_topic, "segue-changes", follow=follow):
+        yield message.value() or b""
 
 
 def _changes_after(database: Engine, reached: dict[int, int], customer: str | None) -> Iterator[tuple[int, ChangeRow]]:

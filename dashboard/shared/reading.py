@@ -8,14 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Label, case, func, literal_column, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Label, func, literal_column, select, text
 
-from data.postgres.tables import model_aliases, stream_progress
-from data.postgres.tables import models as model_specs
-from models.segment_model import SegmentModel, from_json
-
-CHAMPION = "champion"
+from data.postgres import model_registry
+from data.postgres.progress import WATERMARK
+from data.postgres.tables import stream_progress
+from models.segment_model import SegmentModel
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,7 @@ def champion(connection: Connection) -> SegmentModel | None:
     ModelError
         If its specification can't be read.
     """
-    query = select(model_specs.c.spec).join(model_aliases).where(model_aliases.c.alias == CHAMPION)
-    spec = connection.scalar(query)
-    return None if spec is None else from_json(msgspec.json.encode(spec))
+    return model_registry.read_champion(connection)
 
 
 def progress(connection: Connection) -> StreamProgress:
@@ -72,7 +68,7 @@ def progress(connection: Connection) -> StreamProgress:
         func.now(),
         func.count(),
         func.count() - func.count(p.event_time),
-        case((func.bool_and(p.event_time.is_not(None)), func.min(p.event_time))),
+        WATERMARK,
         func.max(p.event_time),
         *(func.coalesce(func.sum(counter), 0) for counter in counters),
     )

@@ -27,7 +27,7 @@ def replay(row: Row[Any] | None) -> str:
         return f'<div class="sg-note">{NO_REPLAY}</div>'
     share = 100 * row.sent / row.total if row.total else 100
     behind = f" · {_behind(row)}" if row.lag and not _silent(row) else ""
-    waiting = "" if replay_control.obeys(row) or _silent(row) else " · told, about to obey"
+    waiting = "" if replay_control.has_applied_request(row) or _silent(row) else " · told, about to obey"
     return (
         f'<div class="sg-replay" data-replay="{escape(row.state)}" data-sent="{row.sent}">'
         f'<div class="sg-replay-head">{_lamp(row)}<b>{escape(row.dataset)}</b></div>'

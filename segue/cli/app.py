@@ -9,11 +9,9 @@ from pydantic import ValidationError
 from rich.text import Text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from data.datasets.cells import DataError
-from data.kafka.log import LogError, UnreachableError
-from data.postgres.replay_control import ReplayControlError
-from data.postgres.webhooks import TakenOverError
+from data.kafka.log import UnreachableError
 from models.segment_model import ModelError
+from runtime.errors import Hint, SegueError
 from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
@@ -34,6 +32,7 @@ from segue.cli import (
     webhook_commands,
 )
 from segue.cli.console import words
+from segue.cli.errors import one_line, with_hint
 from segue.local.found import missing
 from segue.local.stack import StackError
 
@@ -64,20 +63,15 @@ app.add_typer(drift_commands.app, name="drift")
 app.add_typer(webhook_commands.app, name="webhooks")
 
 _EXPECTED = (
-    DataError,
-    LogError,
+    SegueError,
     ModelError,
-    ReplayControlError,
     StackError,
-    TakenOverError,
     LookupError,
     FileNotFoundError,
 )
 # Where they come from takes long to import; who has not imported it can't have raised one.
 _EXPECTED_OF = {
     "batch.fit": "FitError",
-    "data.kafka.record_writer": "WriteError",
-    "producers.model_activation": "ActivationError",
     "segue.local.soak.storm": "SoakError",
     "services.webhooks.endpoint": "WebhookError",
 }
@@ -109,14 +103,14 @@ def main() -> None:
     try:
         app()
     except UnreachableError as error:
-        _complain(f"{error}{_no_stack()}")
+        _complain(f"{one_line(error)}{_no_stack()}")
     except _expected() as error:
-        _complain(str(error))
+        _complain(one_line(error))
     except OperationalError as error:
-        reason = f"can't reach Postgres ({_first_line(error.orig)}); set SEGUE_DATABASE_URL, or start `segue up`"
-        _complain(f"{reason}{_no_stack()}")
+        reason = f"can't reach Postgres ({_first_line(error.orig)})"
+        _complain(f"{with_hint(reason, Hint.START_POSTGRES)}{_no_stack()}")
     except ProgrammingError as error:
-        _complain(f"Postgres refuses ({_first_line(error.orig)}); is the schema there? Run `segue migrate`")
+        _complain(with_hint(f"Postgres refuses ({_first_line(error.orig)})", Hint.MIGRATE))
     except ValidationError as error:
         _complain(bad_setting(error))
     except msgspec.ValidationError as error:

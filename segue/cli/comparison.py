@@ -17,7 +17,7 @@ def show(found: Comparison, postgres: Engine, limit: int) -> None:
         [names[str(row)], *(f"{count:,}" if count else "·" for count in counts)]
         for row, *counts in found.matrix.itertuples()
     ]
-    moment = progress.event_time(postgres)
+    moment = progress.current_watermark(postgres)
     as_of = "before the first tick" if moment is None else f"as of {moment:%Y-%m-%d %H:%M}"
     output.print(table(f"Customers {as_of}, under {found.after.version} →", columns, rows))
     output.print(f"{len(found.movers):,} of {found.customers:,} customers would move ({found.share:.1%}).")

@@ -64,7 +64,7 @@ def _tell(postgres: Engine, datasets: list[str]) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         rows = [row for row in replay_control.replays(postgres) if row.dataset in datasets]
-        late = [row for row in rows if not replay_control.obeys(row)]
+        late = [row for row in rows if not replay_control.has_applied_request(row)]
         if not late or time.monotonic() > deadline:
             break
         time.sleep(_NAP_SECONDS)

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import doing, fail, output, table, words
+from segue.cli.errors import described
 
 app = typer.Typer(no_args_is_help=True, help="Get, describe and make datasets.")
 
@@ -59,7 +60,7 @@ def describe(dataset: options.OptionalDataset = None, as_json: options.AsJson = 
     rows = [
         [name.replace("_", " "), f"{value:,}" if type(value) is int else str(value)] for name, value in report.items()
     ]
-    output.print(table(chosen.why, ["what", "count"], rows))
+    output.print(table(described(chosen.why, chosen.hint), ["what", "count"], rows))
 
 
 @app.command()

@@ -10,7 +10,6 @@ from rich.markup import escape
 from data.postgres import dead_letters
 from data.postgres.database import engine
 from data.postgres.dead_letters import StoredDeadLetter
-from producers.flow_control import MAX_LAG
 from producers.requeue import retry, retry_waiting
 from runtime.readable import LONGEST, one_line, readable
 from runtime.settings import Settings
@@ -106,11 +105,11 @@ def retry_them(
     """
     if sum((bool(which), everything, reason is not None)) != 1:
         fail("say which: ids as `segue dlq list` shows them, or --reason TEXT, or --all")
-    from producers.replay_session import session
+    from producers.log_session import session
 
     settings = Settings()
     chosen = [_found(each, log_id) for each in which or []]
-    with session(settings, MAX_LAG) as open_log:
+    with session(settings) as open_log:
         if chosen:
             count = retry(open_log.postgres, open_log.writer, chosen)
         else:

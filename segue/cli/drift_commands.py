@@ -9,7 +9,6 @@ from sqlalchemy import Engine, Row
 
 from data.postgres import drift, model_registry
 from data.postgres.database import engine
-from producers.flow_control import MAX_LAG
 from runtime import logs
 from runtime.settings import Settings
 from segue.cli import options
@@ -38,8 +37,8 @@ def watch(
     the drift topic. It may be stopped and started at any time: what it has missed, it catches up with.
     """
     from data.kafka.log import create_topics
+    from producers.log_session import session
     from producers.model_activation import activate
-    from producers.replay_session import session
     from runtime.health import WebServer
     from services.drift.publishing import DriftPublisher
     from services.drift.running import Observatory
@@ -53,7 +52,7 @@ def watch(
     wanted = auto_refit or settings.auto_refit
 
     def promote(model: "SegmentModel") -> None:
-        with session(settings, MAX_LAG) as open_session:
+        with session(settings) as open_session:
             activate(open_session, model)
 
     watcher = Watcher(postgres, refits=wanted != "off", promote=promote if wanted == "promote" else None)

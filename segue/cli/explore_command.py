@@ -10,6 +10,7 @@ from models.segment_model import Monetary, Transform
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import doing, fail, words
+from segue.cli.errors import described
 
 if TYPE_CHECKING:
     from batch.explore.chapters import Source
@@ -50,7 +51,7 @@ def explore(
     with doing("Loading data"):
         chosen = choose_rows(dataset, Settings().datasets_dir)
         cleaned = clean(chosen.raw, chosen.name)
-    words.print(f"Exploring {chosen.why}")
+    words.print(f"Exploring {described(chosen.why, chosen.hint)}")
     source = Source(chosen.raw, cleaned, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
     out.write_text(page(source, _computed(source)), encoding="utf-8")
     words.print(f"The report is {out.resolve()} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.")

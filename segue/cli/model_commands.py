@@ -13,14 +13,13 @@ from data.postgres import model_registry
 from data.postgres.database import engine
 from models.drift.challenger import ORIGIN
 from models.segment_model import SegmentModel
-from producers.flow_control import MAX_LAG
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import doing, fail, output, table, words
 
 if TYPE_CHECKING:
-    from producers.model_activation import Activation, Advance
-    from producers.replay_session import Session
+    from producers.log_session import LogSession
+    from producers.model_activation import Activation, ActivationProgress
 
 app = typer.Typer(no_args_is_help=True, help="Look at models, compare them, and put one in force.")
 
@@ -113,7 +112,7 @@ def activate(
     their customers in chunks, while transactions go on. `segue models compare` shows beforehand who will move.
     """
     from producers import model_activation
-    from producers.replay_session import session
+    from producers.log_session import session
 
     settings = Settings()
     postgres = engine(settings.database)
@@ -121,7 +120,7 @@ def activate(
     if model_activation.make_champion_before_start(postgres, chosen):
         words.print(f"No worker has started yet: they will start with {chosen.version}, the champion.")
         return
-    with session(settings, MAX_LAG) as open_session:
+    with session(settings) as open_session:
         sent = model_activation.activate(open_session, chosen)
         words.print(f"{chosen.version} is in the log of all {len(sent.ends)} partitions, and the champion.")
         if not no_wait:
@@ -207,7 +206,7 @@ def export(
         words.print("Whoever loads a joblib file runs what is in it: hand out the skops one.", style="yellow")
 
 
-def _wait(open_session: "Session", sent: "Activation") -> None:
+def _wait(open_session: "LogSession", sent: "Activation") -> None:
     from producers.model_activation import wait
 
     columns = (
@@ -221,7 +220,7 @@ def _wait(open_session: "Session", sent: "Activation") -> None:
         with Progress(*columns, console=words) as bar:
             task = bar.add_task("waiting for a worker", total=None)
 
-            def display(state: "Advance") -> None:
+            def display(state: "ActivationProgress") -> None:
                 what = f"{state.records:,} records before it" if state.records else "rescoring customers"
                 bar.update(task, description=what, total=state.customers, completed=state.customers - state.waiting)
 

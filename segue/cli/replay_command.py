@@ -13,12 +13,13 @@ from producers.pace import Speed
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import doing, fail, words
+from segue.cli.errors import described
 from segue.cli.replay_display import Standstill, replay_bar
 
 if TYPE_CHECKING:
     from data.datasets.dataset import Dataset
     from producers.replay import Section
-    from producers.replay_session import Session
+    from producers.replay_session import ReplaySession
 
 _NO_MODEL = "The workers wait for a model: run `segue fit DATASET`."
 
@@ -46,14 +47,14 @@ def replay(
     """
     from data.datasets.selection import choose
     from producers.replay import whole
-    from producers.replay_session import others, session
+    from producers.replay_session import other_datasets, session
 
     settings = Settings()
     with doing("Loading data"):
         chosen = choose(dataset, settings.datasets_dir)
-    words.print(f"Dataset: [bold]{chosen.why}[/]")
+    words.print(f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/]")
     with session(settings, max_lag) as replaying:
-        if not mix and (held := others(replaying.postgres, chosen.dataset.name)):
+        if not mix and (held := other_datasets(replaying.postgres, chosen.dataset.name)):
             fail(
                 f"the stream holds a replay of {', '.join(held)}, not of {chosen.dataset.name}: "
                 "add --mix to send it all the same, or name another Postgres"
@@ -67,7 +68,7 @@ def replay(
         _run(replaying, chosen.dataset, section, speed)
 
 
-def _run(replaying: "Session", dataset: "Dataset", section: "Section", speed: Speed) -> None:
+def _run(replaying: "ReplaySession", dataset: "Dataset", section: "Section", speed: Speed) -> None:
     if model_registry.champion_version(replaying.postgres) is None:
         words.print(_NO_MODEL, style="yellow")
     standstill = Standstill(lambda: words.print(_why_it_waits(replaying.postgres), style="yellow"))

@@ -13,6 +13,7 @@ from producers.pace import Speed
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import counted, doing, fail, output, words
+from segue.cli.errors import described
 from segue.cli.replay_display import replay_bar
 from segue.local.ports import is_free
 from segue.local.stack import BrokerKind, Stack, clear
@@ -68,7 +69,9 @@ def demo(
         _refuse_taken(port)
     with doing("Loading data"):
         chosen = choose(dataset, state_dir / "datasets")
-    words.print(f"Dataset: [bold]{chosen.why}[/] · {chosen.dataset.report.transactions:,} transactions")
+    words.print(
+        f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/] · {chosen.dataset.report.transactions:,} transactions"
+    )
     until = default_cutoff(chosen.dataset) if cutoff is None else cutoff.replace(tzinfo=UTC)
     options.check_cutoff(until, chosen.dataset.report.last)
     if once:
@@ -96,7 +99,7 @@ def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> N
 
 
 def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashboard: _Dashboard, fresh: bool) -> None:
-    from producers.replay_session import others
+    from producers.replay_session import other_datasets
     from segue.local import demo as demos
 
     state_dir = setup.state_dir
@@ -105,7 +108,7 @@ def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashb
     _refuse_mixture(chosen, state_dir)
     with _stack(state_dir, setup.broker) as stack:
         postgres = engine(Settings(state_dir=state_dir).database)
-        for held in others(postgres, chosen.dataset.name):
+        for held in other_datasets(postgres, chosen.dataset.name):
             _refuse(held, chosen, state_dir)
         (state_dir / DatasetMark).write_text(chosen.dataset.name)
         stack.start_workers(setup.workers)

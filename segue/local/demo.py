@@ -22,7 +22,7 @@ from models.units import to_micros
 from producers.flow_control import MAX_LAG as MAX_LAG
 from producers.pace import Speed
 from producers.replay import ShowProgress, split, whole
-from producers.replay_session import Session, session
+from producers.replay_session import ReplaySession, session
 from runtime.settings import Settings
 from segue.local.stack import BrokerKind, Stack
 
@@ -103,10 +103,10 @@ def run_live(dataset: Dataset, cutoff: datetime, stack: Stack, speed: Speed, sho
         return True
 
 
-def wait_for_worker(replaying: Session) -> None:
+def wait_for_worker(replaying: ReplaySession) -> None:
     """Wait until every partition of the log has been claimed."""
     log_id, partitions = replaying.identity.log_id, replaying.identity.partitions
-    while len(progress.done(replaying.postgres, log_id)) < partitions:
+    while len(progress.next_offsets(replaying.postgres, log_id)) < partitions:
         time.sleep(0.05)
 
 

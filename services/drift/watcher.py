@@ -21,6 +21,7 @@ from batch.fit import FitError
 from data.postgres import drift, model_registry
 from data.postgres.drift import ModelPeriod
 from data.postgres.ledger import first_moment, history_before, transactions_between
+from data.postgres.progress import watermark
 from models.drift.observation import PRIMING_WINDOWS, WINDOW, DriftObserver, Observed
 from models.drift.windows import WindowFold, window_floor
 from models.segment_model import SegmentModel
@@ -67,13 +68,13 @@ class Watcher:
                 _unlock(connection)
 
     def _look(self, connection: Connection) -> int:
-        reached = drift.reached(connection)
+        reached = watermark(connection)
         if reached is None:
             return 0
         # Whatever goes wrong from here on, the next look begins anew.
         fold, self._fold = self._fold, None
         new = 0
-        for reign in drift.reigns(connection):
+        for reign in drift.model_periods(connection):
             if reign in self._over:
                 continue
             limit = window_floor(to_micros(min(reached, reign.until or reached)))

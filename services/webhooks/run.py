@@ -42,8 +42,8 @@ class Webhook:
         self._postgres = postgres
         self._claim = claim
         self._chosen = chosen
-        self._positions = {partition: Position(reached) for partition, reached in claim.reached.items()}
-        self._saved = dict(claim.reached)
+        self._positions = {partition: Position(reached) for partition, reached in claim.offsets.items()}
+        self._saved = dict(claim.offsets)
         self._dispatcher = Dispatcher(policy, send, self._settle)
         self._dead: list[UndeliveredChange] = []
         self._not_done = 0

@@ -152,7 +152,7 @@ def standstill(shop: Shop) -> Iterator[Standstill]:
         # The lag that it tells is that of the moment before it said so.
         wait_until(lambda: _replay(shop).heartbeat_at > heard and not _replay(shop).lag)
         wait_until(lambda: applied(shop.run) == shop.history + _replay(shop).sent)
-        now = progress.event_time(postgres)
+        now = progress.current_watermark(postgres)
         assert now
         with postgres.connect() as connection:
             yield Standstill(connection, _replay(shop), now.astimezone(UTC))

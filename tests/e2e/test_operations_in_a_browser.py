@@ -93,7 +93,7 @@ def _send(run: Local, value: bytes) -> None:
     identity = run.replaying.identity
     writer = LogWriter(run.settings.brokers, run.settings.transactions_topic, identity.partitions)
     letter = dead_letters.StoredDeadLetter(identity.log_id, 0, 0, "", b"12345", value, None)
-    writer.put_back(letter)
+    writer.requeue(letter)
     wait_until(lambda: writer.flush(1) == 0)
 
 

@@ -61,7 +61,7 @@ def _owners(run: Running) -> dict[int, int]:
 
 def assert_right_so_far(parts: Parts, expected: Outcome) -> None:
     """What there is must be what there is without faults, as much of it as has been sent, and once in the topic."""
-    outcome, reached = parts.run.outcome(), progress.event_time(parts.run.replaying.postgres)
+    outcome, reached = parts.run.outcome(), progress.current_watermark(parts.run.replaying.postgres)
     rows, history = outcome.rows, outcome.history
     assert reached is not None
     for table in ("transactions", "segment_changes"):

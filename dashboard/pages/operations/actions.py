@@ -12,14 +12,12 @@ from sqlalchemy import Engine
 from dashboard.shared import connection
 from data.postgres import dead_letters, replay_control
 from data.postgres.dead_letters import StoredDeadLetter
+from producers.log_session import session
 from producers.pace import Speed
-from producers.replay_session import session
 from producers.requeue import retry
 from runtime.settings import Settings
 
 FLAG = "--operator"
-# Of the way to the log: nothing is held back by the worker's lag for a handful of records.
-_MAX_LAG = 10_000
 
 
 def present() -> bool:
@@ -62,7 +60,7 @@ def put_back(log_id: str, partition: int, offset: int) -> str:
     LookupError, LogError, WriteError
         If it is not there any more, or Kafka can't be reached or refuses it.
     """
-    with session(Settings(), _MAX_LAG) as open_log:
+    with session(Settings()) as open_log:
         letter: StoredDeadLetter = dead_letters.find(open_log.postgres, partition, offset, log_id)
         retry(open_log.postgres, open_log.writer, [letter])
     return f"{letter.id} is in the transactions topic again"

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Row, func, select
 
-from dashboard.shared.reading import CHAMPION, StreamProgress, progress
+from dashboard.shared.reading import StreamProgress, progress
+from data.postgres import dead_letters as stored
 from data.postgres import model_registry, replay_control
 from data.postgres.frames import frame
 from data.postgres.tables import dead_letters, stream_progress
@@ -48,7 +49,7 @@ class Letter:
 
 def standing(connection: Connection) -> StreamStatus:
     """How everything stands: a handful of rows."""
-    model = model_registry.aliases(connection).get(CHAMPION)
+    model = model_registry.aliases(connection).get(model_registry.CHAMPION)
     return StreamStatus(progress(connection), partitions(connection), replay_control.last(connection), model)
 
 
@@ -68,11 +69,7 @@ def partitions(connection: Connection) -> pd.DataFrame:
 
 def reasons(connection: Connection) -> pd.DataFrame:
     """Why records were set aside, the most frequent reason first: reason, waiting, retried."""
-    c = dead_letters.c
-    waiting = func.count().filter(c.retried_at.is_(None)).label("waiting")
-    query = select(c.reason, waiting, func.count(c.retried_at).label("retried"))
-    ordered = query.group_by(c.reason).order_by(func.count().desc(), c.reason).limit(MOST_REASONS)
-    return frame(connection, ordered)
+    return frame(connection, stored.reasons().limit(MOST_REASONS))
 
 
 def letters(connection: Connection, reason: str | None, start: int, limit: int) -> Sequence[Letter]:

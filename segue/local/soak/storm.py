@@ -23,7 +23,7 @@ from models.segment_model import SegmentModel
 from producers.control import ReplayState
 from producers.pace import Speed
 from producers.replay import Section, ShowProgress, whole
-from producers.replay_session import Session, session
+from producers.replay_session import ReplaySession, session
 from runtime.settings import Settings
 from segue.local.demo import differences, wait_for_worker
 from segue.local.soak.faults import FAULTS, Fault
@@ -99,7 +99,7 @@ class Running:
 
     stack: Stack
     settings: Settings
-    replaying: Session
+    replaying: ReplaySession
 
     def replay(self, dataset: Dataset, show: ShowProgress = lambda _: None, section: Section | None = None) -> int:
         """A section of a dataset, by default everything, at full speed, until it has been processed."""
@@ -129,7 +129,7 @@ class Running:
 
     def done(self) -> dict[int, int]:
         """The next offset of every partition."""
-        return progress.done(self.replaying.postgres, self.replaying.identity.log_id)
+        return progress.next_offsets(self.replaying.postgres, self.replaying.identity.log_id)
 
 
 @contextmanager

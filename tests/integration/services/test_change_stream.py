@@ -12,16 +12,16 @@ from typer.testing import CliRunner
 from data.postgres import model_registry, replay_control
 from data.postgres.database import engine as connect
 from data.postgres.database import migrate
-from data.postgres.replay_control import Report
+from data.postgres.replay_control import Heartbeat
 from data.postgres.tables import dead_letters
-from producers.replay_session import others
+from producers.replay_session import other_datasets
 from runtime.settings import STACK_FILE
 from segue.cli.app import app
 from tests.support.filled import fill
 from tests.support.retail import retail
 from tests.support.stored import a_model
 
-REPORT = Report("stopped", datetime(2010, 3, 1, tzinfo=UTC), 100, 1_000, 7, 86_400.0)
+REPORT = Heartbeat("stopped", datetime(2010, 3, 1, tzinfo=UTC), 100, 1_000, 7, 86_400.0)
 GONE = 2**22 + 1  # greater than any process id on Linux
 
 
@@ -66,12 +66,12 @@ def test_status_of_a_stack_that_was_killed_says_that_it_is_gone(
 
 
 def test_a_postgres_takes_one_dataset_unless_somebody_mixes_them(postgres: Engine) -> None:
-    assert others(postgres, "shop.csv") == []
+    assert other_datasets(postgres, "shop.csv") == []
     replay_control.begin(postgres, "shop.csv", REPORT)
-    assert others(postgres, "shop.csv") == []
-    assert others(postgres, "other.csv") == ["shop.csv"]
+    assert other_datasets(postgres, "shop.csv") == []
+    assert other_datasets(postgres, "other.csv") == ["shop.csv"]
     replay_control.begin(postgres, "other.csv", REPORT)
-    assert others(postgres, "other.csv") == []
+    assert other_datasets(postgres, "other.csv") == []
 
 
 def test_a_filter_with_a_segment_that_no_model_has_is_remarked_on(postgres: Engine) -> None:

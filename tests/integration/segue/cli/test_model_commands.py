@@ -150,7 +150,7 @@ def test_the_list_says_which_is_which(segue: Segue, database_url: str) -> None:
         (models[1].version, ["challenger"]),
     ]
     assert all(model.version in segue("models", "list").stdout for model in models)
-    assert "is registered: see `segue models list`" in segue("models", "show", "k7").stderr
+    assert "is registered; see `segue models list`" in segue("models", "show", "k7").stderr
 
 
 def test_comparing_says_who_would_move(segue: Segue, database_url: str) -> None:

@@ -1,57 +1,57 @@
-"""Which model was in force everywhere, and when, from what each partition knows."""
+"""Model periods of the whole stream, computed from the periods of each partition."""
 
 from datetime import UTC, datetime
 
-from data.postgres.drift import ModelPeriod, PartitionModelPeriod, common
+from data.postgres.drift import ModelPeriod, PartitionModelPeriod, common_periods
 
 
 def at(day: int) -> datetime:
     return datetime(2011, 1, day, tzinfo=UTC)
 
 
-def test_one_model_has_always_been_in_force() -> None:
-    assert common([PartitionModelPeriod(0, "a", None, None), PartitionModelPeriod(1, "a", None, None)]) == [
+def test_a_model_that_has_always_been_active_has_one_period() -> None:
+    assert common_periods([PartitionModelPeriod(0, "a", None, None), PartitionModelPeriod(1, "a", None, None)]) == [
         ModelPeriod("a", None, None)
     ]
 
 
-def test_a_reign_ends_where_the_first_partition_leaves_it_and_begins_where_the_last_one_arrives() -> None:
-    stints = [
+def test_a_period_lasts_from_the_last_partition_to_activate_to_the_first_one_to_replace() -> None:
+    periods = [
         PartitionModelPeriod(0, "a", None, at(5)),
         PartitionModelPeriod(1, "a", None, at(7)),
         PartitionModelPeriod(0, "b", at(5), None),
         PartitionModelPeriod(1, "b", at(7), None),
     ]
-    assert common(stints) == [ModelPeriod("a", None, at(5)), ModelPeriod("b", at(7), None)]
+    assert common_periods(periods) == [ModelPeriod("a", None, at(5)), ModelPeriod("b", at(7), None)]
 
 
-def test_activating_what_is_in_force_begins_nothing_new() -> None:
-    stints = [
+def test_activating_the_active_model_begins_no_new_period() -> None:
+    periods = [
         PartitionModelPeriod(0, "a", None, at(5)),
         PartitionModelPeriod(0, "a", at(5), at(9)),
         PartitionModelPeriod(0, "b", at(9), None),
     ]
-    assert common(stints) == [ModelPeriod("a", None, at(9)), ModelPeriod("b", at(9), None)]
+    assert common_periods(periods) == [ModelPeriod("a", None, at(9)), ModelPeriod("b", at(9), None)]
 
 
-def test_a_model_may_reign_twice() -> None:
-    stints = [
+def test_a_model_may_have_two_periods() -> None:
+    periods = [
         PartitionModelPeriod(0, "a", None, at(5)),
         PartitionModelPeriod(0, "b", at(5), at(9)),
         PartitionModelPeriod(0, "a", at(9), None),
     ]
-    assert [reign.model_version for reign in common(stints)] == ["a", "b", "a"]
+    assert [period.model_version for period in common_periods(periods)] == ["a", "b", "a"]
 
 
-def test_a_model_that_was_in_force_for_no_time_at_all_did_not_reign() -> None:
-    stints = [
+def test_a_model_that_is_replaced_at_once_has_no_period() -> None:
+    periods = [
         PartitionModelPeriod(0, "a", None, at(5)),
         PartitionModelPeriod(0, "b", at(5), at(5)),
         PartitionModelPeriod(0, "c", at(5), None),
     ]
-    assert [reign.model_version for reign in common(stints)] == ["a", "c"]
+    assert [period.model_version for period in common_periods(periods)] == ["a", "c"]
 
 
-def test_where_partitions_disagree_nobody_reigns() -> None:
-    assert common([PartitionModelPeriod(0, "a", None, None), PartitionModelPeriod(1, "b", None, None)]) == []
-    assert common([]) == []
+def test_while_partitions_have_different_models_there_is_no_period() -> None:
+    assert common_periods([PartitionModelPeriod(0, "a", None, None), PartitionModelPeriod(1, "b", None, None)]) == []
+    assert common_periods([]) == []

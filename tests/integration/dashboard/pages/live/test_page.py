@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from data.postgres import replay_control
 from data.postgres.database import engine as connect
 from data.postgres.model_registry import register
-from data.postgres.replay_control import Report
+from data.postgres.replay_control import Heartbeat
 from data.postgres.tables import metadata, models, stream_progress
 from models.segment_model import SegmentModel
 from tests.support.pages import a_page, html, words
@@ -143,14 +143,14 @@ def test_beside_the_clock_stands_whether_a_replay_runs_and_how_far_the_worker_is
     page: AppTest, filled: Engine
 ) -> None:
     assert "No replay has run here" in words(page.run())
-    report = Report("running", EVENT_TIME, 250, 1_000, 40, 86_400.0)
+    report = Heartbeat("running", EVENT_TIME, 250, 1_000, 40, 86_400.0)
     replay_control.begin(filled, "shop.csv", report)
     assert "Replay Running at 1d/s · worker 40 records behind" in words(page.run())
-    replay_control.exchange(filled, "shop.csv", replace(report, state="paused", lag=0))
+    replay_control.heartbeat(filled, "shop.csv", replace(report, state="paused", lag=0))
     assert "Replay Paused the worker keeps up" in words(page.run())
-    replay_control.exchange(filled, "shop.csv", replace(report, state="finished", lag=0))
+    replay_control.heartbeat(filled, "shop.csv", replace(report, state="finished", lag=0))
     assert "Replay Finished" in words(page.run())
-    replay_control.exchange(filled, "shop.csv", report)
+    replay_control.heartbeat(filled, "shop.csv", report)
     with filled.begin() as connection:
         connection.execute(text("UPDATE replay_control SET heartbeat_at = now() - interval '1 hour'"))
     assert "Replay Gone without a word" in words(page.run())

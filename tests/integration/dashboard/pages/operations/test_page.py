@@ -10,12 +10,12 @@ from sqlalchemy import Engine, delete, insert, text
 from streamlit.testing.v1 import AppTest
 
 from data.postgres import replay_control
-from data.postgres.replay_control import Report, Wanted
+from data.postgres.replay_control import Heartbeat, ReplayRequest
 from data.postgres.tables import dead_letters, metadata, stream_progress
 from tests.support.pages import a_page, html, words
 from tests.support.stored import PARTITIONS, Stored
 
-REPORT = Report("running", datetime(2011, 3, 1, 12, 0, tzinfo=UTC), 250, 1_000, 40, 86_400.0)
+REPORT = Heartbeat("running", datetime(2011, 3, 1, 12, 0, tzinfo=UTC), 250, 1_000, 40, 86_400.0)
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -90,7 +90,7 @@ def test_it_shows_how_far_the_replay_is(page: AppTest, replaying: Engine) -> Non
     assert "shop.csv" in said
     assert "250 of 1,000 transactions sent" in said
     assert "speed 1d/s · worker 40 records behind" in said
-    replay_control.exchange(replaying, "shop.csv", replace(REPORT, state="paused", sent=300))
+    replay_control.heartbeat(replaying, "shop.csv", replace(REPORT, state="paused", sent=300))
     said = words(page.run())
     assert "Paused" in said
     assert "300 of 1,000" in said
@@ -115,10 +115,10 @@ def test_an_operator_pauses_resumes_and_sets_the_speed(page: AppTest, replaying:
     page.run().button(key="operations_do_pause").click().run()
     assert page.toast[0].value == "shop.csv pauses"
     assert "told, about to obey" in words(page)
-    assert replay_control.exchange(replaying, "shop.csv", replace(REPORT, state="paused")) == Wanted(True, None)
+    assert replay_control.heartbeat(replaying, "shop.csv", replace(REPORT, state="paused")) == ReplayRequest(True, None)
     page.run().button(key="operations_do_play_arrow").click().run()
     page.selectbox(key="operations_speed").set_value("7d/s").run().button(key="operations_do_speed").click().run()
-    assert replay_control.exchange(replaying, "shop.csv", REPORT) == Wanted(False, 604_800.0)
+    assert replay_control.heartbeat(replaying, "shop.csv", REPORT) == ReplayRequest(False, 604_800.0)
 
 
 @pytest.mark.usefixtures("as_operator")
@@ -130,7 +130,7 @@ def test_where_no_replay_runs_the_buttons_are_dead(page: AppTest, filled: Engine
 @pytest.mark.usefixtures("as_operator")
 def test_a_replay_that_ends_before_the_click_is_said_to_be_gone(page: AppTest, replaying: Engine) -> None:
     page.run()
-    replay_control.exchange(replaying, "shop.csv", replace(REPORT, state="finished"))
+    replay_control.heartbeat(replaying, "shop.csv", replace(REPORT, state="finished"))
     page.button(key="operations_do_pause").click().run()
     assert "Not done: no replay is running here" in page.toast[0].value
 
