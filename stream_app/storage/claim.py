@@ -3,6 +3,7 @@
 A claim raises the partition's fencing epoch. A former owner can no longer write, since every commit compares the epoch.
 """
 
+from datetime import datetime
 from typing import Any, Self
 
 from psycopg import AsyncConnection, AsyncCursor
@@ -87,6 +88,10 @@ class ClaimStore:
             row = await cursor.fetchone()
         if row is None or row["model_version"] is None:
             raise LookupError("no champion model is registered")
-        moments = {"watermark": row.pop("event_time"), "model_since": row.pop("model_since")}
-        micros = {name: LONG_AGO if moment is None else to_micros(moment) for name, moment in moments.items()}
-        return PartitionProgress(**row, **micros)
+        row["watermark"] = _micros(row.pop("event_time"))
+        row["model_since"] = _micros(row["model_since"])
+        return PartitionProgress(**row)
+
+
+def _micros(moment: datetime | None) -> int:
+    return LONG_AGO if moment is None else to_micros(moment)
