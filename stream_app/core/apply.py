@@ -125,7 +125,7 @@ def _with_new_customers(batch: MicroBatch, applied: list[int], stored: Profiles)
 
 
 def _rescore_rows(model: SegmentModel, before: Profiles, rows: Ints, since: int) -> Outcome:
-    """All customers, those of some rows rescored with the model."""
+    """Rescoring, step 5: all customers, those of some rows rescored with the model."""
     if not len(rows):
         return Outcome(before, Changes.empty())
     outcome = rescore(model, before.select(rows), since)

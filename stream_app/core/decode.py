@@ -94,7 +94,10 @@ class MicroBatch:
 
 
 def decode(records: Iterable[LogRecord], currency: str) -> list[MicroBatch]:
-    """Batches of consecutive records; a model ends its batch, since it decides the segments of all later records."""
+    """Batches of consecutive records.
+
+    A model ends its batch, since it decides the segments of all later records (rescoring, step 1).
+    """
     batches: list[MicroBatch] = []
     batch: MicroBatch | None = None
     for record in records:
@@ -119,6 +122,7 @@ def _add(batch: MicroBatch, record: LogRecord, currency: str) -> None:
     if type(message) is TransactionHeader:
         _add_transaction(batch, record, message, currency)
     elif type(message) is Tick:
+        # Ticks, step 2.
         batch.watermark = max(batch.watermark, _moment(message.at))
     else:
         assert isinstance(message, ModelActivation)  # noqa: S101 - the union has no fourth member

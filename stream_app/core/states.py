@@ -45,7 +45,7 @@ class States(RfmState):
 
 
 def unfold(before: Profiles, records: Records, watermark: int) -> States:
-    """The states of every customer, from the stored one to the one after the customer's last record."""
+    """The states of every customer, from the stored one to the one after the last record (ticks, step 4)."""
     counts = np.bincount(records.customer, minlength=len(before))
     customer = np.repeat(np.arange(len(before)), counts + 1)
     first = np.arange(len(before)) + np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)

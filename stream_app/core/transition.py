@@ -96,7 +96,7 @@ class _Assignment:
         return assignment
 
     def find_next_change(self, model: SegmentModel, states: RfmState, rows: Ints, days: Ints) -> None:
-        """Compute the next change of some rows, whose recency is ``days``."""
+        """Ticks, step 6: compute the next change of some rows, whose recency is ``days``."""
         monetary = monetary_value(model, states.gross[rows], states.returned[rows])
         change = next_change(model, self.segment[rows], days, states.frequency[rows], monetary)
         never = change.recency_days == NEVER
@@ -126,7 +126,10 @@ def _assign_states(model: SegmentModel, before: Profiles, states: States) -> _As
 
 
 def _fire_decay(model: SegmentModel, states: States, assignment: _Assignment) -> list[_Moves]:
-    """Move each state from change to change until it ends; returns all changes, those that records cause first."""
+    """Ticks, step 5: move each state from change to change until it ends.
+
+    Returns all changes, those that records cause first.
+    """
     entered = assignment.segment.copy()
     rounds = []
     due = np.flatnonzero(assignment.next_change_at <= states.ends_at)

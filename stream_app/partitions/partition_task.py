@@ -173,7 +173,7 @@ class PartitionTask:
             # Step 1 of the unit of work.
             batch = await self._buffer.next_batch()
             if batch.next_offset > self._progress.next_offset:
-                # Every customer is rescored with the old model before a new one becomes active.
+                # Rescoring, step 2: every customer is rescored with the old model before a new one becomes active.
                 while batch.model is not None and await self._rescore_chunk():
                     pass
                 await self._apply(batch)
@@ -191,6 +191,7 @@ class PartitionTask:
         self._publisher.offer_dead_letters(result.dead_letters)
         self._failures = 0
         if batch.model is not None:
+            # Rescoring, step 4.
             await self._use_model(batch.model.version)
 
     async def _commit(self, batch: MicroBatch, stored: StoredState) -> AppliedBatch:
@@ -206,7 +207,7 @@ class PartitionTask:
         return result
 
     async def _rescore_chunk(self) -> bool:
-        """Rescore some customers that are under an older model; returns False when there are none."""
+        """Rescoring, step 6: rescore some customers under an older model; returns False when there are none."""
         if not self._rescoring:
             return False
         stored = await self._store.load_outdated(self._model, self._config.batch_size, self._rescored_up_to)

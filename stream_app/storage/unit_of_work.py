@@ -57,7 +57,7 @@ class PartitionStore(Outbox):
             return dict(await (await self._connection.execute(sql.PERSONAS)).fetchall())
 
     async def load(self, batch: MicroBatch, model: SegmentModel, watermark: int) -> StoredState:
-        """Step 2: the known transactions of a batch, its customers, and the customers whose decay is due.
+        """Step 2: the known transactions of a batch, its customers, and (ticks, step 3) those whose decay is due.
 
         ``watermark`` is the partition's watermark before the batch.
         """
@@ -110,6 +110,7 @@ class PartitionStore(Outbox):
                 source = {"log_id": progress.log_id, "partition": progress.partition}
                 await self._cursor.execute(sql.ADD_DEAD_LETTER, source | asdict(letter))
             if batch.model is not None:
+                # Rescoring, step 3.
                 await self._cursor.execute(sql.ADD_MODEL, [batch.model.version, to_json(batch.model).decode()])
                 if result.watermark != LONG_AGO:
                     period = {"partition": progress.partition, "until": sql_values.moment(result.watermark)}
