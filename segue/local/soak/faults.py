@@ -11,7 +11,7 @@ import psycopg
 
 from segue.local.apache.broker import ApacheBroker
 from segue.local.stack import Stack
-from stream_app.storage.unit_of_work import APPLICATION
+from stream_app.storage.connection import APPLICATION
 
 Fault = Callable[[Stack, random.Random], None]
 

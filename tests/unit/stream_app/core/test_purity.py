@@ -1,4 +1,4 @@
-"""The result is a function of the log: nothing about how it is run may show in profiles or changes."""
+"""The result is a function of the log: profiles and changes do not depend on how the log is processed."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,7 +50,7 @@ def test_the_size_of_rescoring_chunks_changes_nothing(
 
 @given(segment_models(), streams(models=True))
 @settings(max_examples=100)
-def test_a_customer_depends_on_nobody_else(model: SegmentModel, messages: list[Message]) -> None:
+def test_a_customer_does_not_depend_on_other_customers(model: SegmentModel, messages: list[Message]) -> None:
     profiles, changes = outcome(run(model, messages))
     for customer in profiles:
         alone = [m for m in messages if not isinstance(m, Transaction) or m.customer_id == customer]
@@ -61,7 +61,7 @@ def test_a_customer_depends_on_nobody_else(model: SegmentModel, messages: list[M
 
 @given(segment_models(), streams(models=True))
 @settings(max_examples=100)
-def test_every_history_is_a_chain_without_gaps(model: SegmentModel, messages: list[Message]) -> None:
+def test_the_changes_of_a_customer_form_a_chain_without_gaps(model: SegmentModel, messages: list[Message]) -> None:
     profiles, changes = outcome(run(model, messages))
     for customer, profile in profiles.items():
         history = [row for _, row in sorted(changes.items()) if row.customer_id == customer]

@@ -1,4 +1,4 @@
-"""Contradictions: records that are well-formed, but not what is known."""
+"""Duplicates and contradictions: well-formed records that are known already, or contradict what is known."""
 
 from datetime import UTC, datetime
 
@@ -29,7 +29,7 @@ def test_a_known_id_with_other_content_is_a_dead_letter_and_changes_nothing() ->
         assert (world.duplicates, world.profiles["c"]["gross"]) == (1, 100_000)
 
 
-def test_the_same_amount_in_other_words_is_a_duplicate() -> None:
+def test_the_same_amount_in_another_format_is_a_duplicate() -> None:
     world = World(model()).run(records(sale("10.00"), sale("10")))
     assert (world.duplicates, world.dead_letters) == (1, [])
 
