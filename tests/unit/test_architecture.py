@@ -18,7 +18,7 @@ PAGES = [
 ]
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 LONGEST = 150
-# A path in lower case; a placeholder is written in upper case: `dashboard/pages/NAME/page.py`.
+# A path in lower case; a placeholder is written in upper case: `dashboard/NAME/page.py`.
 _FILE = re.compile(r"`([a-z0-9_./-]+\.(?:py|yaml|yml|toml|css|md))`")
 # A name with a call's brackets is a function of ours; the names of libraries are written without them.
 _CALL = re.compile(r"`([A-Za-z_]\w*(?:\.\w+)?)\(\)`")
