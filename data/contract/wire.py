@@ -34,7 +34,7 @@ class Line(Struct, frozen=True):
 class Transaction(Struct, frozen=True, tag_field="type", tag="transaction"):
     """One invoice (a sale) or one credit note (a return) of one customer.
 
-    ``amount`` is the total of the lines. It is never negative: ``kind`` tells a sale from a return.
+    ``amount`` is the total of the lines. It is never negative: ``kind`` distinguishes a sale from a return.
     """
 
     transaction_id: Identifier
