@@ -38,9 +38,17 @@ class HangingTransactionError(RuntimeError):
 class Record(Protocol):
     """A record of a batch."""
 
-    offset: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def offset(self) -> int:
+        """The offset in its partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The key; that of a transaction marker says whether it is a commit."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The value."""
 
 
 class Batch(Protocol):
