@@ -33,11 +33,11 @@ class LogRecord(Protocol):
 
     @property
     def key(self) -> bytes | None:
-        """The customer id of a transaction, in UTF-8."""
+        """The key, if the record has one."""
 
     @property
     def value(self) -> bytes | None:
-        """The JSON of the record."""
+        """The value, if the record has one."""
 
 
 @dataclass(frozen=True, slots=True)
