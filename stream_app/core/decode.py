@@ -27,9 +27,17 @@ _decoder = msgspec.json.Decoder(TransactionHeader | Tick | ModelActivation)
 class LogRecord(Protocol):
     """A record as the Kafka client returns it."""
 
-    offset: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def offset(self) -> int:
+        """The offset in its partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The key, if the record has one."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The value, if the record has one."""
 
 
 @dataclass(frozen=True, slots=True)

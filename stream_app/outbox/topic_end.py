@@ -17,6 +17,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from runtime.brokers import Brokers
+from stream_app.core.decode import LogRecord
 
 _REQUEST_MS = 5_000
 _WAIT_MS = 100
@@ -35,14 +36,6 @@ class HangingTransactionError(RuntimeError):
         self.key, self.value = key, value
 
 
-class Record(Protocol):
-    """A record of a batch."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-
-
 class Batch(Protocol):
     """Records that a producer sent together, or a transaction marker that the broker wrote."""
 
@@ -50,7 +43,7 @@ class Batch(Protocol):
     is_transactional: bool
     is_control_batch: bool
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[LogRecord]:
         """The records."""
 
 
@@ -58,8 +51,8 @@ class LastCommitted:
     """Finds the last committed record among batches that are added in the order of the log."""
 
     def __init__(self) -> None:
-        self._last: Record | None = None
-        self._open: dict[int, Record] = {}
+        self._last: LogRecord | None = None
+        self._open: dict[int, LogRecord] = {}
 
     def add(self, batch: Batch) -> None:
         """Add the next batch."""

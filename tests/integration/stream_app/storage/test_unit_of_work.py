@@ -70,7 +70,8 @@ def counts(database: str) -> dict[str, int]:
 
 
 def test_the_stored_rows_are_those_of_the_pure_core(database: str) -> None:
-    messages = [transaction(1, 0), transaction(2, 3, "return", "2.5"), transaction(3, 2, customer="d"), tick(30)]
+    first, second = transaction(1, 0), transaction(2, 3, "return", "2.5")
+    messages: list[Message] = [first, second, transaction(3, 2, customer="d"), tick(30)]
 
     async def work(store: PartitionStore) -> None:
         await apply(store, await store.claim("log", "me"), batch(*messages))
