@@ -5,7 +5,7 @@ from datetime import datetime
 import pandas as pd
 
 from models.drift.reference import Population
-from models.segment_model import FEATURES, Monetary
+from models.segment_model import FEATURES, Monetary, net_or_gross
 from models.units import MONEY_UNITS
 
 
@@ -59,12 +59,14 @@ def histories(transactions: pd.DataFrame) -> pd.DataFrame:
 def features(profiles: pd.DataFrame, monetary: Monetary) -> pd.DataFrame:
     """Recency, frequency and monetary value as numbers, before any transform.
 
-    M is in whole currency units: what was spent, or that ``net`` of returns but never less than 0.
+    Returns
+    -------
+    DataFrame
+        By ``customer_id``: ``recency`` in days, ``frequency`` in sales, ``monetary`` in currency units, all float64.
     """
-    spent = profiles["gross_units"]
-    if monetary == "net":
-        spent = (spent - profiles["returned_units"]).clip(lower=0)
-    columns = (profiles["recency_days"], profiles["frequency"], spent / MONEY_UNITS)
+    gross, returned = (profiles[name].to_numpy() for name in ("gross_units", "returned_units"))
+    units = pd.Series(net_or_gross(monetary, gross, returned), profiles.index)
+    columns = (profiles["recency_days"], profiles["frequency"], units / MONEY_UNITS)
     return pd.DataFrame(dict(zip(FEATURES, columns, strict=True)), dtype="float64")
 
 

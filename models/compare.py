@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from models.segment_model import SegmentModel, assign, monetary_value
+from models.units import Floats
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def compare(profiles: pd.DataFrame, before: SegmentModel, after: SegmentModel) -
             "after": segment_ids(profiles, after),
             "recency_days": profiles["recency_days"],
             "frequency": profiles["frequency"],
-            "monetary": _money(profiles, after),
+            "monetary": _monetary_values(profiles, after),
         },
         index=profiles.index,
     )
@@ -58,13 +59,11 @@ def compare(profiles: pd.DataFrame, before: SegmentModel, after: SegmentModel) -
 
 def segment_ids(profiles: pd.DataFrame, model: SegmentModel) -> pd.Series:
     """The segment of each customer under a model."""
-    counts = (profiles[name].to_numpy() for name in ("recency_days", "frequency", "gross_units", "returned_units"))
-    recency, frequency, gross, returned = counts
+    recency, frequency = (profiles[name].to_numpy() for name in ("recency_days", "frequency"))
     ids = np.array([segment.id for segment in model.segments], dtype=object)
-    numbers = assign(model, recency, frequency, monetary_value(model, gross, returned))
+    numbers = assign(model, recency, frequency, _monetary_values(profiles, model))
     return pd.Series(ids[numbers], profiles.index, dtype="str")
 
 
-def _money(profiles: pd.DataFrame, model: SegmentModel) -> pd.Series:
-    units = monetary_value(model, profiles["gross_units"].to_numpy(), profiles["returned_units"].to_numpy())
-    return pd.Series(units, profiles.index)
+def _monetary_values(profiles: pd.DataFrame, model: SegmentModel) -> Floats:
+    return monetary_value(model, profiles["gross_units"].to_numpy(), profiles["returned_units"].to_numpy())

@@ -7,8 +7,9 @@ which other customers are scored beside it (a matrix product would not promise t
 
 import hashlib
 import math
+from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -22,6 +23,7 @@ NO_SEGMENT = -1
 Monetary = Literal["net", "gross"]
 Transform = Literal["log1p", "identity"]
 Point = tuple[float, float, float]
+_Amount = TypeVar("_Amount", Ints, Floats, Decimal)
 
 
 class ModelError(ValueError):
@@ -125,13 +127,27 @@ def transformed(model: SegmentModel, feature: int, values: Ints | Floats) -> Flo
     return np.asarray((shaped - model.means[feature]) / model.scales[feature])
 
 
-def monetary_value(model: SegmentModel, gross: Ints, returned: Ints) -> Floats:
-    """M in whole currency units, from money units spent and given back.
+def net_or_gross(monetary: Monetary, gross: _Amount, returned: _Amount) -> _Amount:
+    """The amount that counts as M, in the unit of the arguments: the only place in Python that has this rule.
 
-    Net of returns it is floored at 0: the logarithm of a debt means nothing.
+    Net of returns the amount is floored at 0, because the logarithm of a debt is undefined. Dashboard queries have the
+    same rule in SQL (:func:`dashboard.shared.rfm.monetary`).
+
+    >>> net_or_gross("net", np.array([120, 50]), np.array([20, 60])).tolist()
+    [100, 0]
+    >>> net_or_gross("gross", np.array([120, 50]), np.array([20, 60])).tolist()
+    [120, 50]
     """
-    units = np.maximum(gross - returned, 0) if model.monetary == "net" else gross
-    return np.asarray(units / MONEY_UNITS, dtype=np.float64)
+    if monetary == "gross":
+        return gross
+    difference: Any = gross - returned
+    net: _Amount = np.maximum(difference, 0)
+    return net
+
+
+def monetary_value(model: SegmentModel, gross: Ints, returned: Ints) -> Floats:
+    """M in currency units, shape (n,), from gross and returned money units (:mod:`models.units`)."""
+    return np.asarray(net_or_gross(model.monetary, gross, returned) / MONEY_UNITS, dtype=np.float64)
 
 
 def assign(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Floats) -> Ints:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.personas import ARCHETYPES, RANK, closest, is_good, is_slip, name_segments
+from models.personas import ARCHETYPES, RANK, is_good, is_slip, match, name_segments
 from models.segment_model import ModelError, build, from_json, to_json
 from models.units import Floats
 
@@ -112,7 +112,7 @@ def test_the_match_is_the_best_of_all(seed: int, spread: float) -> None:
         gaps = np.arcsinh(points) - np.arcsinh(places[list(choice)])
         return float((gaps**2 @ [3, 1, 1]).sum())
 
-    assert tuple(closest(points, places)) == min(permutations(range(5), 3), key=cost)
+    assert tuple(match(points, places)) == min(permutations(range(5), 3), key=cost)
 
 
 @pytest.mark.parametrize(
