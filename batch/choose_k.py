@@ -72,7 +72,7 @@ def choose_k(
     points = _sample(features(profiles, monetary).to_numpy(), seed)
     scaled = blank_pipeline(transform, 1, seed, scaler)[:-1].fit_transform(points)
     curve = k_curve(scaled, seed, progress)
-    return _chosen(curve)
+    return chosen(curve)
 
 
 def k_curve(scaled: Floats, seed: int, progress: Callable[[int], None]) -> pd.DataFrame:
@@ -111,7 +111,7 @@ def _agreements(scaled: Floats, fitted: KMeans, seed: int) -> Iterator[float]:
         yield float(adjusted_rand_score(fitted.labels_, refitted.predict(scaled)))
 
 
-def _chosen(curve: pd.DataFrame) -> KChoice:
+def chosen(curve: pd.DataFrame) -> KChoice:
     stable = curve.index[curve["stability"] >= STABLE]
     knee = _knee(curve["inertia"])
     if not len(stable):

@@ -27,8 +27,8 @@ from batch.profiles import profiles_as_of
 from data.datasets.dataset import clean
 from data.datasets.readers import read
 from data.datasets.steady import Injection, moment, steady_shop
-from models.drift.mean_change import DELTA
-from models.drift.observation import WINDOW, Observed
+from models.drift.adwin import DELTA
+from models.drift.observation import WINDOW, Observation
 from models.units import from_micros, to_micros
 
 AT = 90
@@ -51,7 +51,7 @@ class Found(NamedTuple):
     day: int
 
 
-def observed(transactions: pd.DataFrame, begin: datetime, delta: float) -> Iterator[Observed]:
+def observed(transactions: pd.DataFrame, begin: datetime, delta: float) -> Iterator[Observation]:
     """A model of what came before, and the windows after it."""
     model = fit(profiles_as_of(transactions, begin), metadata={"cutoff": begin.isoformat()}).model
     return backtest(model, transactions, begin, delta)
@@ -90,7 +90,7 @@ def table(found: list[Found], seeds: int) -> str:
     return "\n".join(lines)
 
 
-def real(path: Path, delta: float) -> tuple[list[Observed], str]:
+def real(path: Path, delta: float) -> tuple[list[Observation], str]:
     """The second year of a dataset, under the model of its first."""
     dataset = clean(read(path).copy(), path.name)
     begin = dataset.report.first.replace(hour=0, minute=0) + timedelta(days=365)
@@ -104,7 +104,7 @@ def real(path: Path, delta: float) -> tuple[list[Observed], str]:
     return windows, "\n".join(lines)
 
 
-def figure(windows: list[Observed], title: str) -> go.Figure:
+def figure(windows: list[Observation], title: str) -> go.Figure:
     """What came in, the indices, and how well both models fit."""
     rows = pd.DataFrame(
         [

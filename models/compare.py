@@ -1,4 +1,4 @@
-"""What another model would change: who would move, from where to where, before anything is activated."""
+"""What activating another model would change: which customers would move, and between which segments."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,9 @@ class Comparison:
     matrix
         Number of customers by segment id under ``before`` (rows) and under ``after`` (columns), in the models' order.
     movers
-        By ``customer_id``, those whose segment id differs: ``before``, ``after`` (segment ids), ``recency_days``,
-        ``frequency``, ``monetary`` (currency units, as ``after`` counts it), biggest spenders first.
+        By ``customer_id``, the customers whose segment id differs: ``before``, ``after`` (segment ids),
+        ``recency_days``, ``frequency``, ``monetary`` (currency units, net or gross as in ``after``), highest monetary
+        value first.
     """
 
     before: SegmentModel
@@ -29,17 +30,17 @@ class Comparison:
 
     @property
     def customers(self) -> int:
-        """How many there are."""
+        """Number of customers that were scored."""
         return int(self.matrix.to_numpy().sum())
 
     @property
     def share(self) -> float:
-        """Which part of them would move, from 0 to 1."""
+        """Share of customers that would move, from 0 to 1."""
         return len(self.movers) / max(self.customers, 1)
 
 
 def compare(profiles: pd.DataFrame, before: SegmentModel, after: SegmentModel) -> Comparison:
-    """Score profiles as :func:`batch.profiles.profiles_as_of` counts them under two models."""
+    """Score profiles, as :func:`batch.profiles.profiles_as_of` returns them, under two models."""
     both = pd.DataFrame(
         {
             "before": segment_ids(profiles, before),
@@ -58,7 +59,7 @@ def compare(profiles: pd.DataFrame, before: SegmentModel, after: SegmentModel) -
 
 
 def segment_ids(profiles: pd.DataFrame, model: SegmentModel) -> pd.Series:
-    """The segment of each customer under a model."""
+    """Segment id of each customer under a model, by ``customer_id``."""
     recency, frequency = (profiles[name].to_numpy() for name in ("recency_days", "frequency"))
     ids = np.array([segment.id for segment in model.segments], dtype=object)
     numbers = assign(model, recency, frequency, _monetary_values(profiles, model))
