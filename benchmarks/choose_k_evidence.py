@@ -29,7 +29,8 @@ from models.units import Floats
 THRESHOLDS = (0.6, 0.7, 0.8, 0.9, 0.95)
 DEFINITIONS: tuple[tuple[Monetary, Transform], ...] = (("net", "log1p"), ("gross", "log1p"), ("gross", "identity"))
 SEEDS = range(5)
-DISTANCES = (3.0, 4.0, 6.0)
+EFFORTS = ((4, rule.SAMPLE), (rule.BOOTSTRAPS, rule.SAMPLE), (16, rule.SAMPLE), (8, 3_000), (8, 1_000))
+DISTANCES = (2.0, 2.5, 3.0, 4.0)
 KNOWN_KS = (3, 4, 5, 6)
 DRAWS = 10
 POINTS = 1_500
@@ -67,13 +68,7 @@ def effort_table(profiles: pd.DataFrame) -> str:
     """The chosen k and its stability by seed, for other numbers of bootstraps and sample sizes."""
     lines = ["| bootstraps | customers sampled | k by seed | stability of the chosen k, lowest and highest |"]
     lines.append("|---|---|---|---|")
-    for bootstraps, sample in (
-        (4, rule.SAMPLE),
-        (rule.BOOTSTRAPS, rule.SAMPLE),
-        (16, rule.SAMPLE),
-        (8, 3_000),
-        (8, 1_000),
-    ):
+    for bootstraps, sample in EFFORTS:
         with constants(BOOTSTRAPS=bootstraps, SAMPLE=sample):
             choices = [rule.choose_k(profiles, seed=seed) for seed in SEEDS]
         found = [choice.curve["stability"][choice.k] for choice in choices]

@@ -6,7 +6,8 @@ FILE is a dataset of two years such as Online Retail II. The tables are in docs/
 
 - Weights: names on fits with 3 to 7 segments, with each feature's weight at half and at one and a half times its value.
 - Prototypes: names on the same fits, with random noise on all coordinates of all prototypes.
-- Unused personas: monthly refits in the dataset's second year, each aligned with the one before it.
+- Unused personas: monthly refits in the dataset's second year, each aligned with the one before it; and by how much the
+  recency of each of five segments must grow until alignment gives the segment another name.
 """
 
 import argparse
@@ -25,13 +26,14 @@ from data.datasets.readers import read
 from models.alignment import UNUSED_COST, align
 from models.compare import segment_ids
 from models.personas import ARCHETYPES, WEIGHTS, match, name_segments
-from models.segment_model import FEATURES, SegmentModel, build
+from models.segment_model import FEATURES, Segment, SegmentModel, build
 from models.units import Floats
 
 KS = range(3, 8)
 FACTORS = (0.5, 1.5)
 NOISES = (0.05, 0.1, 0.2, 0.3)
 COSTS = (0.0, 0.25, 0.5, UNUSED_COST, 1.0, 1.5, 3.0)
+MOST_GROWTH = 3.0
 PROTOTYPES: Floats = np.array([archetype.prototype for archetype in ARCHETYPES])
 
 
@@ -93,10 +95,13 @@ def refits(dataset: Dataset, k: int) -> Iterator[tuple[SegmentModel, SegmentMode
         before = after
 
 
-def cost_table(dataset: Dataset) -> str:
-    """By cost: how many of a refit's names are new, and the share of customers whose name does not change."""
-    lines = ["| cost of an unused persona | new names in 12 refits, k = 4, 5, 6, 7 | customers with the same name |"]
-    lines.append("|---|---|---|")
+def cost_table(dataset: Dataset, model: SegmentModel) -> str:
+    """By cost: new names in refits, customers whose name stays, and the shift of recency that renames a segment."""
+    lines = [
+        "| cost of an unused persona | new names in 12 refits, k = 4, 5, 6, 7 | customers with the same name | "
+        f"growth of recency that renames {', '.join(names(model))} |",
+        "|---|---|---|---|",
+    ]
     runs = {k: list(refits(dataset, k)) for k in (4, 5, 6, 7)}
     for cost in (None, *COSTS):
         new, same = [], []
@@ -105,8 +110,24 @@ def cost_table(dataset: Dataset) -> str:
             new.append(str(sum(number for number, _ in found)))
             same += [share for _, share in found]
         label = "named afresh, not aligned" if cost is None else f"{cost:g}"
-        lines.append(f"| {label} | {', '.join(new)} | {np.mean(same):.1%} |")
+        growth = ", ".join(_renaming_growth(model, segment, cost) for segment in range(len(model.segments)))
+        lines.append(f"| {label} | {', '.join(new)} | {np.mean(same):.1%} | {growth} |")
     return "\n".join(lines)
+
+
+def _named(centroids: Floats, champion: SegmentModel, cost: float | None) -> tuple[Segment, ...]:
+    return name_segments(centroids) if cost is None else align(centroids, champion, cost)
+
+
+def _renaming_growth(model: SegmentModel, segment: int, cost: float | None) -> str:
+    """The least growth of one segment's recency, in standard deviations, after which it has another name."""
+    for growth in np.arange(0.05, MOST_GROWTH, 0.05):
+        centroids = model.centroids.copy()
+        centroids[segment, 0] += growth
+        found = {named.centroid: named.id for named in _named(centroids, model, cost)}
+        if found[tuple(centroids[segment].tolist())] != model.segments[segment].id:
+            return f"{growth:.2f}"
+    return f"> {MOST_GROWTH:g}"
 
 
 def _chain(
@@ -115,7 +136,7 @@ def _chain(
     """Every refit aligned with the one before it, which has been aligned itself."""
     champion = months[0][0]
     for _, refit, profiles in months:
-        segments = name_segments(refit.centroids) if cost is None else align(refit.centroids, champion, cost)
+        segments = _named(refit.centroids, champion, cost)
         named = build(refit.monetary, refit.transform, refit.means, refit.scales, segments)
         same = (segment_ids(profiles, champion) == segment_ids(profiles, named)).mean()
         yield len(named.index.keys() - champion.index.keys()), float(same)
@@ -131,7 +152,7 @@ def main() -> None:
     dataset = clean(read(arguments.file).copy(), arguments.file.name)
     profiles = profiles_as_of(dataset.transactions, dataset.report.last + timedelta(days=1))
     models = [fit(profiles, k=k).model for k in KS]
-    tables = (weight_table(models), noise_table(models, arguments.seeds), cost_table(dataset))
+    tables = (weight_table(models), noise_table(models, arguments.seeds), cost_table(dataset, models[KS.index(5)]))
     sys.stdout.write("\n\n".join(tables) + "\n")
 
 
