@@ -76,7 +76,7 @@ def _event_times(stream: StreamState) -> pd.Series:
 
 
 def _not_in_ledger(dataset: pd.DataFrame, stream: StreamState, event_time: pd.Series) -> pd.DataFrame:
-    # The partition of an unknown customer is unknown too: their transactions are due once all partitions have passed them.
+    # The partition of an unknown customer is unknown: a transaction is due once all partitions have passed it.
     everywhere = stream.progress["event_time"].min(skipna=False)
     due = event_time.reindex(dataset["customer_id"]).set_axis(dataset.index)
     due = due.where(dataset["customer_id"].isin(event_time.index), everywhere)

@@ -23,7 +23,7 @@ def orders_by_lines(transactions: pd.DataFrame) -> pd.DataFrame:
 
 
 def orders_by_value(transactions: pd.DataFrame) -> pd.DataFrame:
-    """Sales by amount, in bins of equal width after log1p: ``low`` to ``high`` in currency units, ``orders``, ``share``."""
+    """Sales by amount, in bins of equal width after log1p: ``low`` to ``high`` (currency), ``orders``, ``share``."""
     money = np.log1p(_sales(transactions)["amount_units"].to_numpy() / MONEY_UNITS)
     counts, edges = np.histogram(money, bins=np.linspace(0.0, money.max(initial=0.0) or 1.0, MONEY_BINS + 1))
     own = np.expm1(edges)

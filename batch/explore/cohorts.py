@@ -75,9 +75,9 @@ def _summary(active: pd.DataFrame, cut: set[pd.Timestamp]) -> str:
     soon, later = average_retention(active, 1, cut), average_retention(active, 12, cut)
     if pd.isna(soon):
         return "The data is too short to measure how many new customers return."
-    summary = f"Of all new customers, {words.percent(soon)} order again in the month after their first order"
+    month_after = f"Of all new customers, {words.percent(soon)} order again in the month after their first order"
     year_on = "" if pd.isna(later) else f", and {words.percent(later)} order in the twelfth month after it"
-    return f"{summary}{year_on}."
+    return f"{month_after}{year_on}."
 
 
 def _note(active: pd.DataFrame, cut: set[pd.Timestamp]) -> str:

@@ -19,7 +19,7 @@ def elbow(choice: KChoice, k: int) -> Finding:
 
 def silhouettes(choice: KChoice, k: int) -> Finding:
     """Mean silhouette over k."""
-    note = "Mean over a bounded sample: 1 is well separated, 0 is no structure. Small k often score best but say least."
+    note = "Mean over a bounded sample: 1 is well separated, 0 is no structure. It often favours very few segments."
     return _best("silhouette", "Silhouette", choice.curve["silhouette"], k, note)
 
 
@@ -32,7 +32,7 @@ def separation(choice: KChoice, k: int) -> Finding:
 def stability(choice: KChoice, k: int) -> Finding:
     """Stability over k: agreement of fits on bootstrap samples."""
     note = (
-        "Adjusted Rand index of fits on bootstrap samples against the fit on all customers: 1 is identical, 0 is chance. "
+        "Adjusted Rand index of fits on bootstrap samples against the fit on all: 1 is identical, 0 is chance. "
         f"Segments count as stable from {STABLE} on."
     )
     return _best("stability", "Stability", choice.curve["stability"], k, note)

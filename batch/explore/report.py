@@ -101,8 +101,8 @@ def _totals(source: Source) -> str:
 
 def _colophon(source: Source) -> str:
     return (
-        f"Created by segue explore. Segments: model {source.model.version}, fitted on {len(source.profiles):,} customers "
-        f"as of {words.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
+        f"Created by segue explore. Segments: model {source.model.version}, fitted on {len(source.profiles):,} "
+        f"customers as of {words.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
         f"seed {source.seed}. All chapters except data quality are about known customers only."
     )
 

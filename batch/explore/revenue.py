@@ -39,7 +39,7 @@ def by_country(transactions: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_weekday_and_hour(transactions: pd.DataFrame) -> pd.DataFrame:
-    """Sales by weekday (rows, 0 is Monday) and hour of the day (columns, from the first to the last hour with sales)."""
+    """Sales by weekday (rows, 0 is Monday) and hour of the day (columns, first to last hour with sales)."""
     moments = transactions.loc[transactions["kind"] == "sale", "occurred_at"].dt
     counts = pd.crosstab(moments.day_of_week, moments.hour)
     hours = counts.columns.to_numpy()

@@ -148,8 +148,8 @@ def cloud(found: Segmented, *, size: int = SAMPLE, seed: int = 42) -> Finding:
         f"at {logs['recency']['frequency']:.2f}, recency and money at {logs['recency']['monetary']:.2f}."
     )
     note = (
-        f"{words.count(len(sample), 'customer')} drawn at random, with at least {MIN_PER_SEGMENT} of each segment (or all); "
-        "log axes. Drag to rotate, scroll to zoom."
+        f"{words.count(len(sample), 'customer')} drawn at random, at least {MIN_PER_SEGMENT} of each segment (or all); "
+        "log axes.  Drag to rotate, scroll to zoom."
     )
     return Finding("cloud", "Customers in three dimensions", summary, sample, figure, note=note)
 
