@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, Row, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from data.postgres.tables import drift_alarms, drift_observations, model_reigns, stream_progress
-from models.drift.observation import Measurement, Observed
+from models.drift.observation import Measurement, Observation
 from models.units import from_micros
 
 _observations, _alarms = drift_observations.c, drift_alarms.c
@@ -79,7 +79,7 @@ def newest_window(connection: Connection, period: ModelPeriod) -> datetime | Non
     return newest
 
 
-def save(connection: Connection, model_version: str, observed: Iterable[Observed]) -> None:
+def save(connection: Connection, model_version: str, observed: Iterable[Observation]) -> None:
     """Store windows and their alarms. Rows that exist already stay unchanged."""
     windows = list(observed)
     for table, rows in (
@@ -125,7 +125,7 @@ def alarms(engine: Engine, model_version: str) -> Sequence[Row[Any]]:
         return connection.execute(query.order_by(_alarms.window_end.desc(), _alarms.id)).all()
 
 
-def _row(model_version: str, window: Observed, measurement: Measurement) -> dict[str, Any]:
+def _row(model_version: str, window: Observation, measurement: Measurement) -> dict[str, Any]:
     return {
         "model_version": model_version,
         "window_end": from_micros(window.end),
@@ -139,7 +139,7 @@ def _row(model_version: str, window: Observed, measurement: Measurement) -> dict
     }
 
 
-def _alarm(model_version: str, window: Observed, measurement: Measurement) -> dict[str, Any]:
+def _alarm(model_version: str, window: Observation, measurement: Measurement) -> dict[str, Any]:
     row = _row(model_version, window, measurement)
     del row["alarm"]
     return row | {"id": alarm_id(model_version, window.end, measurement)}

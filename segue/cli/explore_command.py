@@ -14,7 +14,7 @@ from segue.cli.errors import described
 
 if TYPE_CHECKING:
     from batch.explore.chapters import Source
-    from batch.explore.exhibit import Chapter
+    from batch.explore.finding import Chapter
 
 
 def add_to(app: typer.Typer) -> None:

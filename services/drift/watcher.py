@@ -22,7 +22,7 @@ from data.postgres import drift, model_registry
 from data.postgres.drift import ModelPeriod
 from data.postgres.ledger import first_moment, history_before, transactions_between
 from data.postgres.progress import watermark
-from models.drift.observation import PRIMING_WINDOWS, WINDOW, DriftObserver, Observed
+from models.drift.observation import PRIMING_WINDOWS, WINDOW, DriftObserver, Observation
 from models.drift.windows import WindowFold, window_floor
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
@@ -115,7 +115,7 @@ class Watcher:
             new += len(fresh)
         return new
 
-    def _refit(self, champion: SegmentModel, observed: Observed) -> bool:
+    def _refit(self, champion: SegmentModel, observed: Observation) -> bool:
         """Propose a new model; whether it has been put in force.
 
         It comes before the alarm is kept: after a crash in between, both happen again, and come to the same.
@@ -166,18 +166,18 @@ class _ReignFold:
         """Whether this is that reign's, which may have ended meanwhile."""
         return self._reign[:2] == reign[:2]
 
-    def is_new(self, observed: Observed) -> bool:
+    def is_new(self, observed: Observation) -> bool:
         """Whether a window has not been kept before."""
         return observed.end > self._seen
 
-    def may_refit(self, observed: Observed) -> bool:
+    def may_refit(self, observed: Observation) -> bool:
         """Whether drift that is raised now leads to a refit; then the next one has to wait."""
         if observed.end < self._refit_from or self.superseded:
             return False
         self._refit_from = observed.end + REFIT_PAUSE
         return True
 
-    def windows(self, connection: Connection, limit: int) -> Iterator[Observed]:
+    def windows(self, connection: Connection, limit: int) -> Iterator[Observation]:
         """Observe every window up to a moment."""
         while self._fold.reached < limit:
             stop = min(limit, self._fold.reached + _CHUNK_WINDOWS * WINDOW)

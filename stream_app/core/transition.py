@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from models.decay import NEVER, next_change
-from models.segment_model import NO_SEGMENT, SegmentModel, assign, monetary_value
+from models.segment_model import NO_SEGMENT, SegmentModel, assign, monetary_value, net_or_gross
 from models.units import MICROS_PER_DAY, Ints
 from stream_app.core.columns import NO_RECORD, Cause, Changes, Outcome, Profiles, Records
 from stream_app.core.states import RfmState, States, rank_within, unfold
@@ -58,7 +58,7 @@ def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
         effective_at=as_of[moved],
         recency_days=_days_between(before.last_purchase_at[moved], as_of[moved]),
         frequency=before.frequency[moved],
-        monetary=_money(model, before.gross, before.returned)[moved],
+        monetary=net_or_gross(model.monetary, before.gross, before.returned)[moved],
         record=np.full(len(moved), NO_RECORD),
     )
     after = replace(
@@ -175,7 +175,7 @@ def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: lis
         effective_at=moment,
         recency_days=_days_between(states.last_purchase_at[state], moment),
         frequency=states.frequency[state],
-        monetary=_money(model, states.gross[state], states.returned[state]),
+        monetary=net_or_gross(model.monetary, states.gross[state], states.returned[state]),
         record=np.where(cause == Cause.DECAY.value, NO_RECORD, states.record[state]),
     )
 
@@ -200,10 +200,6 @@ def _last_states(before: Profiles, states: States, assignment: _Assignment, chan
         next_change_at=assignment.next_change_at[last],
         next_segment=assignment.next_segment[last],
     )
-
-
-def _money(model: SegmentModel, gross: Ints, returned: Ints) -> Ints:
-    return gross if model.monetary == "gross" else np.maximum(gross - returned, 0)
 
 
 def _days_between(earlier: Ints, later: Ints) -> Ints:

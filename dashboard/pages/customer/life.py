@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from models.segment_model import SegmentModel
+from models.segment_model import SegmentModel, net_or_gross
 from models.units import Floats
 
 ONE_DAY = pd.Timedelta(days=1)
@@ -54,7 +54,7 @@ def worth_steps(
     amounts = ledger["amount"].to_numpy(dtype=np.float64)
     purchases = _ending_in(sold.astype(np.float64), frequency).astype(np.int64)
     spent, given_back = _ending_in(np.where(sold, amounts, 0), gross), _ending_in(np.where(sold, 0, amounts), returned)
-    monetary = np.maximum(spent - given_back, 0) if model.monetary == "net" else spent
+    monetary = net_or_gross(model.monetary, spent, given_back)
     steps = pd.DataFrame(
         {"at": pd.to_datetime(ledger["occurred_at"], utc=True), "frequency": purchases, "monetary": monetary}
     )

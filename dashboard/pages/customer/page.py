@@ -18,7 +18,7 @@ from dashboard.shared.identifiers import LONGEST, cleaned
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import look_up
 from dashboard.shared.words import many
-from models.segment_model import SegmentModel
+from models.segment_model import SegmentModel, net_or_gross
 
 NOTE = "Everything one customer did, the segments they went through, and where time will take them."
 # The key is the name in the address.
@@ -62,7 +62,7 @@ def read(connection: Connection, model: SegmentModel, event_time: datetime, cust
 def portrait_of(found: Row[tuple[object, ...]], model: SegmentModel, event_time: datetime) -> Portrait:
     """A stored profile as of event time, with R and M as the model sees them."""
     bought = found.last_purchase_at
-    spent = max(found.gross - found.returned, 0) if model.monetary == "net" else found.gross
+    spent = net_or_gross(model.monetary, found.gross, found.returned)
     return Portrait(
         customer_id=found.customer_id,
         country=found.country,

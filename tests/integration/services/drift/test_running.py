@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from data.datasets.steady import moment
 from data.postgres import drift, model_registry
 from data.postgres.ledger import transactions_between
-from models.drift.observation import Measurement, Observed
+from models.drift.observation import Measurement, Observation
 from models.units import to_micros
 from runtime.brokers import Brokers
 from services.drift import watcher as watching
@@ -114,7 +114,7 @@ def test_another_champion_is_shown_instead_of_the_last_one_at_once(postgres: Eng
     observer.look()
     other = model_of("none")
     model_registry.register(postgres, other)
-    observed = Observed(to_micros(END), [Measurement("returns", "", 0.5, 1)], [], None)
+    observed = Observation(to_micros(END), [Measurement("returns", "", 0.5, 1)], [], None)
     with postgres.begin() as connection:
         model_registry.make_champion(connection, other.version)
         drift.save(connection, other.version, [observed])
