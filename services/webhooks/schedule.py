@@ -20,9 +20,10 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import NamedTuple
 
+from runtime.backoff import doubled
+
 #: Seconds between attempts at a receiver that is down, at most: it should not take long to see that it is back.
 LONGEST_PAUSE = 60.0
-_MOST_DOUBLINGS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,7 @@ class Policy:
         jitter
             Chance, from 0 to 1.
         """
-        longest = self.first_wait * 2.0 ** min(failures - 1, _MOST_DOUBLINGS)
-        return min(longest, self.longest_wait) * (1 + jitter) / 2
+        return doubled(self.first_wait, self.longest_wait, failures - 1) * (1 + jitter) / 2
 
 
 class Accepted(NamedTuple):
