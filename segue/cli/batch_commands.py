@@ -19,8 +19,8 @@ def reconcile(dataset: options.OptionalDataset = None, as_json: options.AsJson =
 
     The exit code is 0 only if there is no difference.
     """
+    from batch.reconcile_stream import differences
     from data.datasets.selection import choose
-    from segue.local.demo import differences
 
     settings = Settings()
     with doing("Recomputing"):

@@ -34,8 +34,8 @@ def soak(
     with a recomputation from the raw data. The exit code is 0 only if nothing differs; what a failed round has left
     is kept.
     """
+    from batch.fit_dataset import fit_before
     from data.datasets.selection import choose, default_cutoff
-    from segue.local.demo import fit_before
     from segue.local.soak.storm import storm, undisturbed
 
     # A broker that is away is what we are here for: no line for every attempt to reach it.

@@ -96,6 +96,7 @@ def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> N
 
 
 def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashboard: _Dashboard, fresh: bool) -> None:
+    from batch.fit_dataset import fit_before
     from producers.replay_session import others
     from segue.local import demo as demos
 
@@ -115,7 +116,7 @@ def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashb
         stack.watch(words.print)
         if model_registry.champion_version(postgres) is None:
             with doing("Fitting a model"):
-                model_registry.register(postgres, demos.fit_before(chosen.dataset, until))
+                model_registry.register(postgres, fit_before(chosen.dataset, until))
         words.print(f"Dashboard: [bold link]http://127.0.0.1:{dashboard.port}[/] · Ctrl-C stops")
         with replay_bar("replaying") as bar:
             finished = demos.run_live(chosen.dataset, until, stack, speed, bar)

@@ -8,18 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pandas as pd
 
-from batch.fit import fit
-from batch.profiles import profiles_as_of
-from batch.reconcile import reconcile
+from batch.fit_dataset import fit_before
+from batch.reconcile_stream import differences
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry, progress
 from data.postgres.database import engine
-from data.postgres.stream_state import read_stream_state
-from models.segment_model import SegmentModel
 from models.units import to_micros
-from producers.flow_control import MAX_LAG as MAX_LAG
+from producers.flow_control import MAX_LAG
 from producers.pace import Speed
 from producers.replay import ShowProgress, split, whole
 from producers.replay_session import Session, session
@@ -41,23 +37,6 @@ class Summary(msgspec.Struct, frozen=True):
     differences: int
     seconds: float
     transactions_per_second: int
-
-
-def fit_before(dataset: Dataset, cutoff: datetime) -> SegmentModel:
-    """The model that the history before a moment gives."""
-    profiles = profiles_as_of(dataset.transactions, cutoff)
-    return fit(profiles, metadata={"dataset": dataset.name, "cutoff": cutoff.isoformat()}).model
-
-
-def differences(database_url: str, dataset: Dataset) -> pd.DataFrame:
-    """Where the stream and a recomputation from the raw dataset disagree."""
-    stream = read_stream_state(database_url)
-    postgres = engine(database_url)
-    if model_registry.champion_version(postgres) is None:
-        raise LookupError("there is no model yet: run `segue fit DATASET`")
-    models = model_registry.load_all(postgres, stream.model_versions)
-    postgres.dispose()
-    return reconcile(dataset.transactions, stream, models)
 
 
 @dataclass(frozen=True, slots=True)

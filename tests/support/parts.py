@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from threading import Thread
 
+from batch.reconcile_stream import differences
 from data.datasets.dataset import Dataset
 from data.postgres import progress
 from producers.replay import Section, occurred_at
-from segue.local.demo import differences
 from segue.local.soak.outcome import Outcome
 from segue.local.soak.storm import Gate, Running, wait_until
 

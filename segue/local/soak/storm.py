@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from sqlalchemy import Engine, func, select
 
+from batch.reconcile_stream import differences
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry, progress
 from data.postgres.database import engine
@@ -25,7 +26,7 @@ from producers.pace import Speed
 from producers.replay import Section, ShowProgress, whole
 from producers.replay_session import Session, session
 from runtime.settings import Settings
-from segue.local.demo import differences, wait_for_worker
+from segue.local.demo import wait_for_worker
 from segue.local.soak.faults import FAULTS, Fault
 from segue.local.soak.outcome import Outcome, stored, subscribed
 from segue.local.stack import BrokerKind, Stack
