@@ -4,19 +4,16 @@ A secret may also be read from a file, which ``SEGUE_..._FILE`` names. Only entr
 below them takes what it needs as arguments.
 """
 
-import os
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-import msgspec
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runtime.brokers import Brokers, Mechanism, Protocol
 from runtime.postgres_url import parsed, passwords
+from runtime.settings_sources import SecretFiles, StackSource
 from runtime.topics import Topics
-
-STACK_FILE = "stack.json"
 
 
 class Settings(BaseSettings):
@@ -204,43 +201,3 @@ def bad_setting(error: ValidationError) -> str:
 def _missing(settings: Settings, name: str) -> bool:
     file: Path | None = getattr(settings, name)
     return file is not None and not file.is_file()
-
-
-class SecretFiles(PydanticBaseSettingsSource):
-    """Secrets in files that ``SEGUE_..._FILE`` names, as Docker and Kubernetes hand them out."""
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """Not used: all of them are read at once."""
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """The content of the files, without the line end."""
-        found = {}
-        for name, field in self.settings_cls.model_fields.items():
-            variable = f"SEGUE_{name.upper()}_FILE"
-            if "SecretStr" in str(field.annotation) and (path := os.environ.get(variable)):
-                try:
-                    found[name] = Path(path).read_text().rstrip("\r\n")
-                except OSError as error:
-                    raise FileNotFoundError(f"{variable}: can't read {path} ({error.strerror})") from error
-        return found
-
-
-class StackSource(PydanticBaseSettingsSource):
-    """The connection details that a running local stack leaves in its state folder."""
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """Not used: the whole file is read at once."""
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """The settings in the stack's file; none where no stack runs."""
-        state_dir = Path(self.current_state.get("state_dir", ".segue"))
-        try:
-            stack = dict(msgspec.json.decode((state_dir / STACK_FILE).read_bytes())["settings"])
-        except FileNotFoundError:
-            return {}
-        if "database_url" in self.current_state:
-            # Whoever names a database means it for the dashboard too.
-            stack.pop("dashboard_database_url", None)
-        return stack

@@ -78,7 +78,7 @@ _EXPECTED_OF = {
     "batch.fit": "FitError",
     "data.kafka.record_writer": "WriteError",
     "producers.model_activation": "ActivationError",
-    "segue.local.soak.storm": "SoakError",
+    "segue.local.soak.run": "SoakError",
     "services.webhooks.endpoint": "WebhookError",
 }
 

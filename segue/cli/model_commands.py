@@ -1,21 +1,18 @@
 """``segue models``: what is registered, what another model would change, and putting one in force."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from batch.choices import Format
-from batch.model_files import read_model
 from data.postgres import model_registry
 from data.postgres.database import engine
 from models.drift.challenger import ORIGIN
 from models.segment_model import SegmentModel
 from producers.flow_control import MAX_LAG
 from runtime.settings import Settings
-from segue.cli import options
+from segue.cli import model_file_commands, options
 from segue.cli.console import doing, fail, output, table, words
 
 if TYPE_CHECKING:
@@ -23,9 +20,6 @@ if TYPE_CHECKING:
     from producers.replay_session import Session
 
 app = typer.Typer(no_args_is_help=True, help="Look at models, compare them, and put one in force.")
-
-_HELP = "A version, enough of it to tell which, `champion`, `challenger`, or `proposed`."
-Model = Annotated[str, typer.Argument(metavar="MODEL", help=_HELP)]
 
 
 @app.command("list")
@@ -60,7 +54,7 @@ def list_models(
 
 
 @app.command()
-def show(model: Model = model_registry.CHAMPION, as_json: options.AsJson = False) -> None:
+def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson = False) -> None:
     """Show one model: its definition, its segments, and where it comes from."""
     found = model_registry.find(engine(Settings().database), model)
     if as_json:
@@ -80,8 +74,8 @@ def show(model: Model = model_registry.CHAMPION, as_json: options.AsJson = False
 
 @app.command("compare")
 def compare_models(
-    before: Annotated[str, typer.Argument(metavar="BEFORE", help=_HELP)] = model_registry.CHAMPION,
-    after: Annotated[str, typer.Argument(metavar="AFTER", help=_HELP)] = model_registry.CHALLENGER,
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help=options.MODEL_HELP)] = model_registry.CHAMPION,
+    after: Annotated[str, typer.Argument(metavar="AFTER", help=options.MODEL_HELP)] = model_registry.CHALLENGER,
     limit: Annotated[int, typer.Option(min=0, help="How many customers to name, the biggest spenders first.")] = 10,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result, with everybody who moves, as JSON.")
@@ -104,7 +98,7 @@ def compare_models(
 
 @app.command()
 def activate(
-    model: Model,
+    model: options.Model,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until all customers are rescored.")] = False,
 ) -> None:
     """Put a model in force: from here on in the log, it decides.
@@ -163,50 +157,6 @@ def promote(
     activate(candidate.version, no_wait)
 
 
-@app.command("import")
-def import_model(
-    file: Annotated[Path, typer.Argument(help="The JSON of a model.", exists=True, dir_okay=False)],
-) -> None:
-    """Register a model from a file that `segue models export` wrote, after checking all of it."""
-    model = read_model(file)
-    postgres = engine(Settings().database)
-    known = model.version in model_registry.load_all(postgres, [model.version])
-    alias = model_registry.register(postgres, model)
-    words.print(
-        f"{model.version} was registered already; it is the {alias}."
-        if known
-        else f"Registered as {model.version}, the {alias}."
-    )
-
-
-@app.command()
-def export(
-    model: Model = model_registry.CHAMPION,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--out", "-o", help="Where to write it; by default the version in this folder.", dir_okay=False),
-    ] = None,
-    form: Annotated[
-        Format,
-        typer.Option("--format", help="`json` for services, `skops` for scikit-learn; `joblib` is a pickle."),
-    ] = "json",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
-) -> None:
-    """Write a model to a file: the JSON that services load, or a scikit-learn pipeline."""
-    from batch.export import write_model
-
-    found = model_registry.find(engine(Settings().database), model)
-    path = out or Path(f"{found.version}.{form}")
-    if path.exists() and not force:
-        fail(f"{path} exists: choose another name, or use --force")
-    if not path.absolute().parent.is_dir():
-        fail(f"{path.absolute().parent} is not a folder: make it first")
-    write_model(found, path, form)
-    words.print(f"Written to {path}")
-    if form == "joblib":
-        words.print("Whoever loads a joblib file runs what is in it: hand out the skops one.", style="yellow")
-
-
 def _wait(open_session: "Session", sent: "Activation") -> None:
     from producers.model_activation import wait
 
@@ -251,3 +201,6 @@ def _matters(entry: model_registry.Entry) -> bool:
 
 def _number(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else "—"
+
+
+model_file_commands.add_to(app)

@@ -36,7 +36,8 @@ def soak(
     """
     from batch.fit_dataset import fit_before
     from data.datasets.selection import choose, default_cutoff
-    from segue.local.soak.storm import storm, undisturbed
+    from segue.local.soak.run import undisturbed
+    from segue.local.soak.storm import storm
 
     # A broker that is away is what we are here for: no line for every attempt to reach it.
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)

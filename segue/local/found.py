@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from runtime.settings import STACK_FILE
+from runtime.settings_sources import STACK_FILE
 
 
 def left_by(state_dir: Path) -> dict[str, Any]:

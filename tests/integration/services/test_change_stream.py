@@ -15,7 +15,7 @@ from data.postgres.database import migrate
 from data.postgres.replay_control import Report
 from data.postgres.tables import dead_letters
 from producers.replay_session import others
-from runtime.settings import STACK_FILE
+from runtime.settings_sources import STACK_FILE
 from segue.cli.app import app
 from tests.support.filled import fill
 from tests.support.retail import retail

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from runtime.postgres_url import shown
-from runtime.settings import STACK_FILE, Settings, bad_setting
+from runtime.settings import Settings, bad_setting
+from runtime.settings_sources import STACK_FILE
 
 
 @pytest.fixture(autouse=True)

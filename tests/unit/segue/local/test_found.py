@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runtime.settings import STACK_FILE
+from runtime.settings_sources import STACK_FILE
 from segue.local.found import missing
 
 
