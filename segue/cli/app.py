@@ -34,6 +34,7 @@ from segue.cli import (
     webhook_commands,
 )
 from segue.cli.console import words
+from segue.cli.extras import missing_extra
 from segue.local.found import missing
 from segue.local.stack import StackError
 
@@ -108,6 +109,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
+    except ModuleNotFoundError as error:
+        _complain(missing_extra(error))
     except UnreachableError as error:
         _complain(f"{error}{_no_stack()}")
     except _expected() as error:

@@ -77,5 +77,5 @@ Operator = Annotated[
         "--operator", help="Give the dashboard buttons that control a replay and retry dead letters: it can write then."
     ),
 ]
-MODEL_HELP = "A version, or enough of its beginning to identify it, or `champion`, `challenger` or `proposed`."
+MODEL_HELP = "A version, a part of it that no other version contains, `champion`, `challenger` or `proposed`."
 Model = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]

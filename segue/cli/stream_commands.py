@@ -15,6 +15,7 @@ from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.choosing import wanted
 from segue.cli.console import words
+from segue.cli.extras import require
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,6 +42,7 @@ def dashboard(
     operator: options.Operator = False,
 ) -> None:
     """Serve the dashboard."""
+    require("streamlit")
     settings = Settings()
     page = Path(__file__).parents[2] / "dashboard" / "app.py"
     os.environ["SEGUE_DASHBOARD_DATABASE_URL"] = settings.dashboard_database
