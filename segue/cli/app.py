@@ -33,9 +33,9 @@ from segue.cli import (
     stream_commands,
     webhook_commands,
 )
-from segue.cli.console import words
+from segue.cli.console import messages
 from segue.cli.extras import missing_extra
-from segue.local.found import missing
+from segue.local.running_stack import not_running_reason
 from segue.local.stack import StackError
 
 app = typer.Typer(
@@ -45,8 +45,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Watch customers move between segments.
 
-    Transactions stream through Kafka; every customer's recency, frequency and monetary value decide their segment,
-    and time alone moves them too. Start with `segue demo`.""",
+    Transactions stream through Kafka. Each customer's recency, frequency and monetary value decide the segment; the
+    passing of time alone can change it, too. Start with `segue demo`.""",
 )
 stack_commands.add_to(app)
 replay_command.add_to(app)
@@ -74,7 +74,7 @@ _EXPECTED = (
     LookupError,
     FileNotFoundError,
 )
-# Where they come from takes long to import; who has not imported it can't have raised one.
+# Importing these modules is slow. An error can only come from a module that has been imported.
 _EXPECTED_OF = {
     "batch.fit": "FitError",
     "data.kafka.record_writer": "WriteError",
@@ -85,7 +85,7 @@ _EXPECTED_OF = {
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """The errors that are told in one line."""
+    """Return the errors that are reported as one line."""
     raised = [getattr(sys.modules[module], name) for module, name in _EXPECTED_OF.items() if module in sys.modules]
     return (*_EXPECTED, *raised)
 
@@ -105,7 +105,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; expected errors become one line and exit code 1."""
-    # A service manager's polite end is the same as Ctrl-C: everything that was started is stopped.
+    # SIGTERM, as service managers send it, means the same as Ctrl-C: stop every child process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
@@ -127,13 +127,13 @@ def main() -> None:
 
 
 def _complain(reason: str) -> None:
-    words.print(Text.assemble(("error: ", "bold red"), reason), soft_wrap=True)
+    messages.print(Text.assemble(("error: ", "bold red"), reason), soft_wrap=True)
     sys.exit(1)
 
 
 def _no_stack() -> str:
-    """That no stack runs where commands look for one, if so: whoever is in another folder than they think sees it."""
-    reason = missing(Settings().state_dir)
+    """Return a note that no stack is running in the state folder: the current folder may be the wrong one."""
+    reason = not_running_reason(Settings().state_dir)
     return "" if reason is None else f" ({reason})"
 
 

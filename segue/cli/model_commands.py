@@ -1,4 +1,4 @@
-"""``segue models``: what is registered, what another model would change, and putting one in force."""
+"""``segue models``: list, show, compare and activate models."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -13,22 +13,23 @@ from models.segment_model import SegmentModel
 from producers.flow_control import MAX_LAG
 from runtime.settings import Settings
 from segue.cli import model_file_commands, options
-from segue.cli.console import doing, fail, output, table, words
+from segue.cli.console import fail, messages, output, spinner, table
 
 if TYPE_CHECKING:
     from producers.model_activation import Activation, Advance
     from producers.replay_session import Session
 
-app = typer.Typer(no_args_is_help=True, help="Look at models, compare them, and put one in force.")
+app = typer.Typer(no_args_is_help=True, help="List, compare, activate, import and export models.")
 
 
 @app.command("list")
 def list_models(
-    everything: Annotated[bool, typer.Option("--all", help="Also what the drift observer's shadow once was.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include the drift observer's old challengers.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """List the registered models, oldest first."""
-    entries = [entry for entry in model_registry.entries(engine(Settings().database)) if everything or _matters(entry)]
+    registered = model_registry.entries(engine(Settings().database))
+    entries = [entry for entry in registered if everything or _is_listed(entry)]
     if as_json:
         found = [_entry(entry) for entry in entries]
         output.print_json(msgspec.json.encode(found).decode())
@@ -47,7 +48,7 @@ def list_models(
         for entry in entries
     ]
     columns = [
-        *("version", "alias", "partitions under it", "definition"),
+        *("version", "alias", "partitions", "definition"),
         *("customers", "silhouette", "fitted on", "registered"),
     ]
     output.print(table("Models", columns, rows))
@@ -55,7 +56,7 @@ def list_models(
 
 @app.command()
 def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson = False) -> None:
-    """Show one model: its definition, its segments, and where it comes from."""
+    """Show one model: its definition, its segments and its metadata."""
     found = model_registry.find(engine(Settings().database), model)
     if as_json:
         output.print_json(msgspec.json.encode(found).decode())
@@ -76,18 +77,18 @@ def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson
 def compare_models(
     before: Annotated[str, typer.Argument(metavar="BEFORE", help=options.MODEL_HELP)] = model_registry.CHAMPION,
     after: Annotated[str, typer.Argument(metavar="AFTER", help=options.MODEL_HELP)] = model_registry.CHALLENGER,
-    limit: Annotated[int, typer.Option(min=0, help="How many customers to name, the biggest spenders first.")] = 10,
+    limit: Annotated[int, typer.Option(min=0, help="Number of customers to name, the biggest spenders first.")] = 10,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result, with everybody who moves, as JSON.")
+        bool, typer.Option("--json", help="Print the result as JSON, with every customer who would move.")
     ] = False,
 ) -> None:
-    """Say who would move if AFTER replaced BEFORE now: on the stream's customers, as of its event time."""
+    """Show which customers would move if AFTER replaced BEFORE now, as of the stream's event time."""
     from data.postgres.stream_profiles import current_profiles
     from models.compare import compare
     from segue.cli import comparison
 
     postgres = engine(Settings().database)
-    with doing("Comparing"):
+    with spinner("Comparing"):
         models = model_registry.find(postgres, before), model_registry.find(postgres, after)
         found = compare(current_profiles(postgres), *models)
     if as_json:
@@ -99,12 +100,12 @@ def compare_models(
 @app.command()
 def activate(
     model: options.Model,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until all customers are rescored.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until all customers are rescored.")] = False,
 ) -> None:
-    """Put a model in force: from here on in the log, it decides.
+    """Activate a model: it decides every segment from this point of the log on.
 
-    The model goes into every partition as a record. Workers apply it in its place between transactions and rescore
-    their customers in chunks, while transactions go on. `segue models compare` shows beforehand who will move.
+    The model is written to every partition as a record. Workers apply it in order with the transactions, and rescore
+    their customers in chunks while transactions continue. `segue models compare` shows beforehand who will move.
     """
     from producers import model_activation
     from producers.replay_session import session
@@ -113,14 +114,14 @@ def activate(
     postgres = engine(settings.database)
     chosen = model_registry.find(postgres, model)
     if model_activation.make_champion_before_start(postgres, chosen):
-        words.print(f"No worker has started yet: they will start with {chosen.version}, the champion.")
+        messages.print(f"No worker has started yet: {chosen.version} is the champion that workers will start with.")
         return
     with session(settings, MAX_LAG) as open_session:
         sent = model_activation.activate(open_session, chosen)
-        words.print(f"{chosen.version} is in the log of all {len(sent.ends)} partitions, and the champion.")
+        messages.print(f"{chosen.version} is in all {len(sent.ends)} partitions of the log, and is the champion.")
         if not no_wait:
             _wait(open_session, sent)
-            words.print("All customers are rescored.")
+            messages.print("All customers are rescored.")
 
 
 @app.command()
@@ -128,15 +129,15 @@ def promote(
     model: Annotated[
         Optional[str],  # noqa: UP045
         typer.Argument(
-            metavar="MODEL", help="By default what a refit after drift has proposed, or else the challenger."
+            metavar="MODEL", help="By default the model that a refit after drift has proposed, else the challenger."
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until all customers are rescored.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until all customers are rescored.")] = False,
 ) -> None:
-    """Put a candidate in force in the champion's place, after showing who would move.
+    """Replace the champion by a candidate, after showing who would move and asking for confirmation.
 
-    It goes the way of `segue models activate`.
+    The candidate is activated as by `segue models activate`.
     """
     from data.postgres.stream_profiles import current_profiles
     from models.compare import compare
@@ -149,11 +150,11 @@ def promote(
     candidate, champion = model_registry.find(postgres, name), model_registry.champion(postgres)
     if champion is None or candidate.version == champion.version:
         fail(f"{candidate.version} is the champion: there is nothing to promote")
-    with doing("Comparing"):
+    with spinner("Comparing"):
         found = compare(current_profiles(postgres), champion, candidate)
     comparison.show(found, postgres, 0)
     if not yes:
-        typer.confirm(f"Put {candidate.version} in force?", abort=True, err=True)
+        typer.confirm(f"Activate {candidate.version}?", abort=True, err=True)
     activate(candidate.version, no_wait)
 
 
@@ -168,7 +169,7 @@ def _wait(open_session: "Session", sent: "Activation") -> None:
         TimeElapsedColumn(),
     )
     try:
-        with Progress(*columns, console=words) as bar:
+        with Progress(*columns, console=messages) as bar:
             task = bar.add_task("waiting for a worker", total=None)
 
             def display(state: "Advance") -> None:
@@ -177,7 +178,7 @@ def _wait(open_session: "Session", sent: "Activation") -> None:
 
             wait(open_session, sent, display)
     except KeyboardInterrupt:
-        words.print("The workers go on by themselves; `segue models list` shows what is in force.")
+        messages.print("The workers continue without this command; `segue models list` shows the active models.")
         raise
 
 
@@ -194,8 +195,8 @@ def _entry(entry: model_registry.Entry) -> dict[str, Any]:
     }
 
 
-def _matters(entry: model_registry.Entry) -> bool:
-    """Whether people have to do with it: of the shadow's versions, the one that an alias points to."""
+def _is_listed(entry: model_registry.Entry) -> bool:
+    """Return whether to list a model: of the drift observer's challengers, only the one with an alias."""
     return bool(entry.aliases or entry.partitions) or entry.model.metadata.get("origin") != ORIGIN
 
 

@@ -11,7 +11,7 @@ from data.postgres import model_registry
 from data.postgres.database import engine
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import fail, words
+from segue.cli.console import fail, messages
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,14 +21,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 def import_model(
-    file: Annotated[Path, typer.Argument(help="The JSON of a model.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="A model as JSON.", exists=True, dir_okay=False)],
 ) -> None:
-    """Register a model from a file that `segue models export` wrote, after checking all of it."""
+    """Check a file that `segue models export` has written, and register its model."""
     model = read_model(file)
     postgres = engine(Settings().database)
     known = model.version in model_registry.load_all(postgres, [model.version])
     alias = model_registry.register(postgres, model)
-    words.print(
+    messages.print(
         f"{model.version} was registered already; it is the {alias}."
         if known
         else f"Registered as {model.version}, the {alias}."
@@ -39,15 +39,20 @@ def export(
     model: options.Model = model_registry.CHAMPION,
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--out", "-o", help="Where to write it; by default the version in this folder.", dir_okay=False),
+        typer.Option(
+            "--out",
+            "-o",
+            help="File to write. By default the version, in the current folder.",
+            dir_okay=False,
+        ),
     ] = None,
     form: Annotated[
         Format,
-        typer.Option("--format", help="`json` for services, `skops` for scikit-learn; `joblib` is a pickle."),
+        typer.Option("--format", help="`json` for services, `skops` for scikit-learn, `joblib` as a pickle."),
     ] = "json",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a model to a file: the JSON that services load, or a scikit-learn pipeline."""
+    """Write a model to a file: as JSON, which services load, or as a scikit-learn pipeline."""
     from batch.export import write_model
 
     found = model_registry.find(engine(Settings().database), model)
@@ -55,8 +60,8 @@ def export(
     if path.exists() and not force:
         fail(f"{path} exists: choose another name, or use --force")
     if not path.absolute().parent.is_dir():
-        fail(f"{path.absolute().parent} is not a folder: make it first")
+        fail(f"{path.absolute().parent} is not a folder: create it first")
     write_model(found, path, form)
-    words.print(f"Written to {path}")
+    messages.print(f"Written to {path}")
     if form == "joblib":
-        words.print("Whoever loads a joblib file runs what is in it: hand out the skops one.", style="yellow")
+        messages.print("Loading a joblib file executes code from it: share the skops file instead.", style="yellow")

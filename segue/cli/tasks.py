@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Task(NamedTuple):
-    """A goal in a reader's words, and the commands that reach it, without backquotes."""
+    """A goal as a user would put it, and the commands that reach it, without backquotes."""
 
     goal: str
     commands: tuple[str, ...]

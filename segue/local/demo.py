@@ -1,4 +1,4 @@
-"""The demo: stack, model, replay and proof in one go."""
+"""The demo: a stack, a model, a replay and a comparison with the raw data."""
 
 import shutil
 import time
@@ -24,7 +24,7 @@ from segue.local.stack import BrokerKind, Stack
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What a demo did and proved."""
+    """The result of a demo; ``differences`` counts the rows that the comparison with the raw data found."""
 
     dataset: str
     model_version: str
@@ -41,7 +41,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a demo runs on."""
+    """Which stack a demo runs on."""
 
     state_dir: Path
     broker: BrokerKind
@@ -50,7 +50,7 @@ class Setup:
 
 
 def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgress) -> Summary:
-    """Everything at full speed in a state folder of its own, which is gone afterwards."""
+    """Replay everything at full speed in a temporary state folder, and compare the result with the raw data."""
     folder = setup.state_dir / f"once-{time.time_ns():x}"
     try:
         with Stack(folder, setup.broker) as stack:
@@ -70,12 +70,12 @@ def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgres
 
 
 def run_live(dataset: Dataset, cutoff: datetime, stack: Stack, speed: Speed, show: ShowProgress) -> bool:
-    """Catch up to the cutoff at full speed and go on at a pace worth watching; True when all of it has been sent."""
+    """Replay up to the cutoff at full speed, then at ``speed``; return whether everything has been sent."""
     settings = Settings(state_dir=stack.state_dir)
     with session(settings, MAX_LAG) as replaying:
         wait_for_worker(replaying)
-        left = replaying.resumed(dataset, whole(dataset))
-        past, future = split(left, dataset, to_micros(cutoff))
+        remaining = replaying.resumed(dataset, whole(dataset))
+        past, future = split(remaining, dataset, to_micros(cutoff))
         for section, pace in ((past, Speed.parse("max")), (future, speed)):
             if section.event_start < section.event_end and replaying.run(dataset, section, pace, show).stopped:
                 return False

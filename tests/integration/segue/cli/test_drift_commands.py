@@ -14,7 +14,7 @@ from data.postgres.database import engine, migrate
 from segue.cli.app import app
 from segue.cli.console import output
 from services.drift.metrics import DriftHealth, DriftMetrics
-from services.drift.watcher import Watcher
+from services.drift.observer import StreamObserver
 from tests.support.filled import fill
 from tests.support.steady import model_of, shop
 
@@ -38,7 +38,7 @@ def observed(postgres: Engine) -> Engine:
     """A stream with a return wave, and an observer that has looked at it."""
     rows = shop("returns")
     fill(postgres, rows[rows["occurred_at"] < REACHED].assign(country="Nowhere"), CHAMPION, REACHED)
-    assert Watcher(postgres).look() == 80
+    assert StreamObserver(postgres).observe() == 80
     return postgres
 
 
@@ -102,7 +102,7 @@ def test_promoting_shows_who_would_move_and_asks(observed: Engine) -> None:
     done = segue("models", "promote", typed="n\n")
     assert done.exit_code == 1
     assert "customers would move" in done.stdout
-    assert f"Put {proposed} in force?" in done.output
+    assert f"Activate {proposed}?" in done.output
     assert model_registry.champion_version(observed) == CHAMPION.version
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.webhooks.endpoint import Endpoint, WebhookError, meaning
+from services.webhooks.endpoint import Endpoint, WebhookError, outcome_of
 from services.webhooks.schedule import Accepted, Delivery, Failed, Refused
 
 URL = "https://shop.example/segue?token=hush"
@@ -86,25 +86,25 @@ def test_shown_as_text_an_endpoint_tells_neither_path_nor_keys() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_a_success_is_taken(status: int) -> None:
-    assert meaning(status, {}, "", NOW) == Accepted()
+    assert outcome_of(status, {}, "", NOW) == Accepted()
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 599])
 def test_what_may_work_another_time_is_tried_again(status: int) -> None:
-    outcome = meaning(status, {}, "", NOW)
+    outcome = outcome_of(status, {}, "", NOW)
     assert isinstance(outcome, Failed)
     # The others say that it is there, and has failed at this change.
-    assert outcome.away == (status not in {409, 500, 599})
+    assert outcome.unavailable == (status not in {409, 500, 599})
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422])
 def test_what_will_never_work_is_not(status: int) -> None:
-    assert isinstance(meaning(status, {}, "", NOW), Refused)
+    assert isinstance(outcome_of(status, {}, "", NOW), Refused)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_refused_and_says_what_to_do(status: int) -> None:
-    outcome = meaning(status, {"location": "http://169.254.169.254/"}, "", NOW)
+    outcome = outcome_of(status, {"location": "http://169.254.169.254/"}, "", NOW)
     assert isinstance(outcome, Refused)
     assert "SEGUE_WEBHOOK_URL must be where it leads" in outcome.reason
 
@@ -127,14 +127,14 @@ def test_a_redirect_is_refused_and_says_what_to_do(status: int) -> None:
 )
 def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
     for status in (429, 503):
-        outcome = meaning(status, {"retry-after": header}, "", NOW)
+        outcome = outcome_of(status, {"retry-after": header}, "", NOW)
         assert isinstance(outcome, Failed)
-        assert outcome.away
+        assert outcome.unavailable
         assert outcome.after == seconds
 
 
 def test_the_reason_tells_what_the_receiver_said_on_one_short_line() -> None:
-    outcome = meaning(422, {}, "no such\n  customer " + "x" * 1_000, NOW)
+    outcome = outcome_of(422, {}, "no such\n  customer " + "x" * 1_000, NOW)
     assert isinstance(outcome, Refused)
     assert outcome.reason.startswith("422 Unprocessable Entity: no such customer xxx")
     assert len(outcome.reason) < 300

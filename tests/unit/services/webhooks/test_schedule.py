@@ -15,7 +15,7 @@ POLICY = Policy(attempts=3, concurrency=2, first_wait=1.0, longest_wait=8.0)
 BY_DEFAULT = Policy(attempts=15, concurrency=8, first_wait=1.0, longest_wait=3600.0)
 WEEKEND = 60 * 3600.0
 YES, NO, NEVER = Accepted(), Failed("500"), Refused("400")
-AWAY = Failed("no connection", away=True)
+AWAY = Failed("no connection", unavailable=True)
 
 
 def change(customer: str, sequence: int) -> Delivery:
@@ -194,7 +194,9 @@ def test_one_change_that_always_fails_while_others_arrive_is_given_up_after_its_
 
 def test_who_does_not_sit_an_outage_out_gives_up_in_it_too() -> None:
     customers = [(name, 1) for name in "abcdefgh"]
-    line = schedule(*customers, policy=replace(POLICY, attempts=1, first_wait=0.0, longest_wait=0.0, sits_out=False))
+    line = schedule(
+        *customers, policy=replace(POLICY, attempts=1, first_wait=0.0, longest_wait=0.0, waits_out_outages=False)
+    )
     given_up = []
     while (now := line.next_start()) is not None:
         given_up += [line.finish(delivery, NO, max(now, 0.0), 1.0) for delivery in line.start(max(now, 0.0))]
@@ -211,7 +213,7 @@ class Receiver(RuleBasedStateMachine):
         self.added: dict[str, list[int]] = defaultdict(list)
         self.settled: dict[str, list[int]] = defaultdict(list)
         self.attempts: dict[tuple[str, int], int] = defaultdict(int)
-        self.under_way: list[Delivery] = []
+        self.running: list[Delivery] = []
         self.not_before: dict[str, float] = {}
         self.failures_in_a_row = 0
 
@@ -233,16 +235,16 @@ class Receiver(RuleBasedStateMachine):
             customer = delivery.customer_id
             assert delivery.sequence == len(self.settled[customer]) + 1, "in order, and none left out"
             assert self.now >= self.not_before.get(customer, 0.0)
-        self.under_way += going
+        self.running += going
 
-    @precondition(lambda self: self.under_way)
+    @precondition(lambda self: self.running)
     @rule(
         data=st.data(),
         outcome=st.sampled_from([YES, YES, YES, NO, NO, NEVER]) | st.builds(Failed, st.just("429"), st.floats(1, 50)),
         jitter=st.floats(0, 1),
     )
     def finish(self, data: st.DataObject, outcome: Outcome, jitter: float) -> None:
-        delivery = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
+        delivery = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
         who = delivery.customer_id, delivery.sequence
         told_to_wait = isinstance(outcome, Failed) and outcome.after is not None
         if not told_to_wait:
@@ -264,20 +266,20 @@ class Receiver(RuleBasedStateMachine):
 
     @invariant()
     def no_more_at_a_time_than_allowed(self) -> None:
-        assert len(self.under_way) == self.schedule.under_way <= POLICY.concurrency
-        customers = [delivery.customer_id for delivery in self.under_way]
+        assert len(self.running) == self.schedule.running <= POLICY.concurrency
+        customers = [delivery.customer_id for delivery in self.running]
         assert len(set(customers)) == len(customers)
 
     @invariant()
     def it_is_empty_when_everything_is_settled_and_goes_on_otherwise(self) -> None:
         left = sum(map(len, self.added.values())) - sum(map(len, self.settled.values()))
         assert bool(self.schedule) == bool(left)
-        if left and not self.under_way:
+        if left and not self.running:
             assert self.schedule.next_start() is not None
 
     def teardown(self) -> None:
         """Whatever has happened: once the receiver answers, everything arrives."""
-        for delivery in self.under_way:
+        for delivery in self.running:
             self.schedule.finish(delivery, YES, self.now, 0.0)
             self.settled[delivery.customer_id].append(delivery.sequence)
         while (at := self.schedule.next_start()) is not None:

@@ -16,10 +16,10 @@ from data.postgres.ledger import transactions_between
 from models.drift.observation import Measurement, Observed
 from models.units import to_micros
 from runtime.brokers import Brokers
-from services.drift import watcher as watching
+from services.drift import observer as watching
+from services.drift.observer import StreamObserver
 from services.drift.publishing import DriftPublisher
-from services.drift.running import Observatory, rest_seconds
-from services.drift.watcher import Watcher
+from services.drift.service import DriftService, rest_seconds
 from tests.support.steady import go_on, model_of, shop, stream
 
 # What is injected begins later, so nothing is raised, and no broker asked.
@@ -37,7 +37,7 @@ def postgres(database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def dying(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Postgres ends the session of the first look while it reads."""
+    """Postgres ends the session of the first observation while it reads."""
     sessions: list[int] = []
 
     def read(connection: Connection, start: datetime, stop: datetime) -> pd.DataFrame:
@@ -51,11 +51,11 @@ def dying(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "transactions_between", read)
 
 
-def observatory(postgres: Engine) -> Observatory:
-    return Observatory(postgres, Watcher(postgres), DriftPublisher(Brokers("nowhere:9092"), "drift"))
+def service(postgres: Engine) -> DriftService:
+    return DriftService(postgres, StreamObserver(postgres), DriftPublisher(Brokers("nowhere:9092"), "drift"))
 
 
-def run(observatory: Observatory, looks: int, between: Callable[[int], None]) -> None:
+def run(service: DriftService, looks: int, between: Callable[[int], None]) -> None:
     """As a process does it, for so many looks; ``between`` is called after each."""
     number = 0
 
@@ -67,23 +67,23 @@ def run(observatory: Observatory, looks: int, between: Callable[[int], None]) ->
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        observatory.run(sleep)
+        service.run(sleep)
 
 
 @pytest.mark.usefixtures("dying")
 def test_a_postgres_that_goes_away_during_a_look_is_told_as_such_and_the_next_look_finds_everything(
     postgres: Engine,
 ) -> None:
-    watcher = Watcher(postgres)
+    observer = StreamObserver(postgres)
     with pytest.raises(OperationalError):
-        watcher.look()
-    assert watcher.look() == 30
+        observer.observe()
+    assert observer.observe() == 30
 
 
 @pytest.mark.usefixtures("dying")
 def test_the_observer_waits_until_postgres_is_back(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "nice", lambda by: by)
-    observer = observatory(postgres)
+    observer = service(postgres)
     troubles: list[str | None] = []
     run(observer, 2, lambda _: troubles.append(observer.health.trouble))
     assert troubles[0] is not None
@@ -94,31 +94,31 @@ def test_the_observer_waits_until_postgres_is_back(postgres: Engine, monkeypatch
 def test_a_session_that_can_not_be_unlocked_is_not_kept(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(watching, "_UNLOCK", text("SELECT no_such_function()"))
-        assert Watcher(postgres).look() == 30
+        assert StreamObserver(postgres).observe() == 30
     with postgres.connect() as connection:
         held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7368807")
         assert connection.execute(held).scalar_one() == 0
 
 
 def test_a_new_process_shows_what_is_known_before_another_day_closes(postgres: Engine) -> None:
-    before, after = observatory(postgres), observatory(postgres)
-    assert before.look() == 30
-    assert after.look() == 0
+    before, after = service(postgres), service(postgres)
+    assert before.observe() == 30
+    assert after.observe() == 0
     known = {sample: value for sample, value in shown(before).items() if sample[0] in GAUGES}
     assert {name for name, _ in known} == GAUGES
     assert known.items() <= shown(after).items()
 
 
 def test_another_champion_is_shown_instead_of_the_last_one_at_once(postgres: Engine) -> None:
-    observer = observatory(postgres)
-    observer.look()
+    observer = service(postgres)
+    observer.observe()
     other = model_of("none")
     model_registry.register(postgres, other)
     observed = Observed(to_micros(END), [Measurement("returns", "", 0.5, 1)], [], None)
     with postgres.begin() as connection:
         model_registry.make_champion(connection, other.version)
         drift.save(connection, other.version, [observed])
-    assert observer.look() == 0
+    assert observer.observe() == 0
     values = {what: value for (name, what), value in shown(observer).items() if name == "segue_drift_value"}
     assert values == {"returns": 0.5}
 
@@ -126,24 +126,24 @@ def test_another_champion_is_shown_instead_of_the_last_one_at_once(postgres: Eng
 def test_windows_that_a_failed_look_has_kept_are_shown_by_the_next(
     postgres: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    observer = observatory(postgres)
+    observer = service(postgres)
 
-    def look(watcher: Watcher) -> int:
+    def observe(observer: StreamObserver) -> int:
         with monkeypatch.context() as patch:
-            patch.setattr(Watcher, "look", real)
-            watcher.look()
+            patch.setattr(StreamObserver, "observe", real)
+            observer.observe()
         raise OperationalError("", {}, Exception("gone"))
 
-    real = Watcher.look
+    real = StreamObserver.observe
     with monkeypatch.context() as patch:
-        patch.setattr(Watcher, "look", look)
+        patch.setattr(StreamObserver, "observe", observe)
         with pytest.raises(OperationalError):
-            observer.look()
-    assert observer.look() == 0
+            observer.observe()
+    assert observer.observe() == 0
     assert shown(observer)["segue_drift_window_end_seconds", ""] == END.timestamp()
 
 
-def shown(observer: Observatory) -> dict[tuple[str, str], float]:
+def shown(observer: DriftService) -> dict[tuple[str, str], float]:
     """The page of metrics, by the name of the sample and of what is measured."""
     families = text_string_to_metric_families(observer.health.metrics().body.decode())
     return {
