@@ -74,7 +74,7 @@ def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatc
         ({"SASL_PASSWORD": ""}, "SASL_SSL needs SEGUE_SASL_USERNAME and SEGUE_SASL_PASSWORD"),
         ({"SASL_MECHANISM": "GSSAPI"}, "SEGUE_SASL_MECHANISM: Input should be 'PLAIN'"),
         ({"SECURITY_PROTOCOL": "TLS"}, "SEGUE_SECURITY_PROTOCOL: Input should be 'PLAINTEXT'"),
-        ({"SSL_CA_FILE": "/nowhere/ca.pem"}, "SEGUE_SSL_CA_FILE names a file that is not there"),
+        ({"SSL_CA_FILE": "/nowhere/ca.pem"}, "SEGUE_SSL_CA_FILE names a file that does not exist"),
         ({"BATCH_SIZE": "hush"}, "SEGUE_BATCH_SIZE: "),
     ],
 )

@@ -110,7 +110,7 @@ def test_a_persona_that_begins_like_a_keyword_needs_no_quotes() -> None:
         ("to = Lost) or", "expected `and`, `or` or the end, not `) or`"),
         ("to = 'Lost' 'Found'", "not `to = 'Lost' 'Found'`"),
         ("__import__('os')", "expected a comparison"),
-        ("(" * 60 + "to = Lost", "more than 50 brackets"),
+        ("(" * 60 + "to = Lost", "more than 50 nested brackets"),
     ],
 )
 def test_what_is_not_a_filter_is_refused_on_one_line(text: str, said: str) -> None:

@@ -63,7 +63,7 @@ def test_an_id_goes_into_a_header_whatever_is_in_it() -> None:
         ("shop.example/segue", SECRET, "must begin with https:// or http://"),
         ("https://", SECRET, "name a host"),
         ("https://shop.example:port/", SECRET, "is not a URL"),
-        ("https://me:hush@shop.example/", SECRET, "holds a user"),
+        ("https://me:hush@shop.example/", SECRET, "contains a user"),
         (URL, "hush", "must be whsec_"),
         (URL, "whsec_hush!", "must be whsec_"),
         (URL, "whsec_" + base64.b64encode(bytes(23)).decode(), "24 to 64 bytes"),

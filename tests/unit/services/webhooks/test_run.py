@@ -31,7 +31,7 @@ def taken(*events: bytes, where: str | None = None) -> Webhook:
     chosen = None if where is None else parse(where)
     webhook = Webhook(cast(Engine, None), claim, chosen, Policy(15, 8, 1.0, 60.0), accept)
     for offset, each in enumerate(events):
-        webhook._take(Record(0, offset, each))
+        webhook._add(Record(0, offset, each))
     return webhook
 
 
