@@ -1,4 +1,4 @@
-"""The observer outlives what it depends on, and tells what it knows as long as it runs."""
+"""The drift service waits out faults, and keeps its metrics up to date."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -22,14 +22,14 @@ from services.drift.publishing import DriftPublisher
 from services.drift.service import DriftService, rest_seconds
 from tests.support.steady import go_on, model_of, shop, stream
 
-# What is injected begins later, so nothing is raised, and no broker asked.
+# The injected drift begins later, so there is no alarm and no need for a broker.
 END = moment(30)
 GAUGES = {"segue_drift_value", "segue_drift_threshold", "segue_drift_alarm", "segue_drift_window_end_seconds"}
 
 
 @pytest.fixture
 def postgres(database_url: str) -> Iterator[Engine]:
-    """A stream of which thirty days have not been observed yet."""
+    """A stream with thirty days that have not been observed yet."""
     with stream(database_url, "returns", END) as postgres:
         go_on(postgres, shop("returns"), moment(0), END)
         yield postgres
@@ -55,15 +55,15 @@ def service(postgres: Engine) -> DriftService:
     return DriftService(postgres, StreamObserver(postgres), DriftPublisher(Brokers("nowhere:9092"), "drift"))
 
 
-def run(service: DriftService, looks: int, between: Callable[[int], None]) -> None:
-    """As a process does it, for so many looks; ``between`` is called after each."""
+def run(service: DriftService, runs: int, between: Callable[[int], None]) -> None:
+    """Run the service for so many observations; ``between`` is called after each."""
     number = 0
 
     def sleep(seconds: float) -> None:
         nonlocal number
         number += 1
         between(number)
-        if number == looks:
+        if number == runs:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -71,7 +71,7 @@ def run(service: DriftService, looks: int, between: Callable[[int], None]) -> No
 
 
 @pytest.mark.usefixtures("dying")
-def test_a_postgres_that_goes_away_during_a_look_is_told_as_such_and_the_next_look_finds_everything(
+def test_a_connection_lost_while_observing_is_reported_and_the_next_run_finds_everything(
     postgres: Engine,
 ) -> None:
     observer = StreamObserver(postgres)
@@ -81,7 +81,7 @@ def test_a_postgres_that_goes_away_during_a_look_is_told_as_such_and_the_next_lo
 
 
 @pytest.mark.usefixtures("dying")
-def test_the_observer_waits_until_postgres_is_back(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_waits_until_postgres_is_back(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "nice", lambda by: by)
     observer = service(postgres)
     troubles: list[str | None] = []
@@ -91,7 +91,9 @@ def test_the_observer_waits_until_postgres_is_back(postgres: Engine, monkeypatch
     assert shown(observer)["segue_drift_windows_total", ""] == 30
 
 
-def test_a_session_that_can_not_be_unlocked_is_not_kept(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_can_not_release_the_lock_is_closed(
+    postgres: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(watching, "_UNLOCK", text("SELECT no_such_function()"))
         assert StreamObserver(postgres).observe() == 30
@@ -100,7 +102,7 @@ def test_a_session_that_can_not_be_unlocked_is_not_kept(postgres: Engine, monkey
         assert connection.execute(held).scalar_one() == 0
 
 
-def test_a_new_process_shows_what_is_known_before_another_day_closes(postgres: Engine) -> None:
+def test_a_new_process_shows_stored_results_before_another_day_closes(postgres: Engine) -> None:
     before, after = service(postgres), service(postgres)
     assert before.observe() == 30
     assert after.observe() == 0
@@ -109,7 +111,7 @@ def test_a_new_process_shows_what_is_known_before_another_day_closes(postgres: E
     assert known.items() <= shown(after).items()
 
 
-def test_another_champion_is_shown_instead_of_the_last_one_at_once(postgres: Engine) -> None:
+def test_a_new_champion_replaces_the_last_one_in_the_metrics_at_once(postgres: Engine) -> None:
     observer = service(postgres)
     observer.observe()
     other = model_of("none")
@@ -123,7 +125,7 @@ def test_another_champion_is_shown_instead_of_the_last_one_at_once(postgres: Eng
     assert values == {"returns": 0.5}
 
 
-def test_windows_that_a_failed_look_has_kept_are_shown_by_the_next(
+def test_windows_that_a_failed_run_has_stored_are_shown_by_the_next(
     postgres: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     observer = service(postgres)
@@ -144,7 +146,7 @@ def test_windows_that_a_failed_look_has_kept_are_shown_by_the_next(
 
 
 def shown(observer: DriftService) -> dict[tuple[str, str], float]:
-    """The page of metrics, by the name of the sample and of what is measured."""
+    """Return the page of metrics by sample name and measure."""
     families = text_string_to_metric_families(observer.health.metrics().body.decode())
     return {
         (sample.name, sample.labels.get("measure", "") + sample.labels.get("name", "")): sample.value
@@ -153,6 +155,6 @@ def shown(observer: DriftService) -> dict[tuple[str, str], float]:
     }
 
 
-@pytest.mark.parametrize(("looked", "rests"), [(0.0, 2.0), (0.1, 2.0), (1.0, 9.0), (100.0, 30.0)])
-def test_a_long_look_is_followed_by_a_longer_rest_within_bounds(looked: float, rests: float) -> None:
-    assert rest_seconds(looked) == rests
+@pytest.mark.parametrize(("busy", "rests"), [(0.0, 2.0), (0.1, 2.0), (1.0, 9.0), (100.0, 30.0)])
+def test_a_long_run_is_followed_by_a_longer_rest_within_bounds(busy: float, rests: float) -> None:
+    assert rest_seconds(busy) == rests

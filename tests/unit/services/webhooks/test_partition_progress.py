@@ -1,4 +1,4 @@
-"""A webhook's place in a partition: a restart delivers what had not arrived, and nothing else."""
+"""A restarted webhook delivers exactly the changes of a partition that were not delivered."""
 
 from collections.abc import Callable
 
@@ -12,18 +12,18 @@ NOBODY_WAITS: frozenset[int] = frozenset()
 
 
 def read(progress: PartitionProgress, until: int, chosen: Callable[[int], bool] = lambda offset: True) -> list[int]:
-    """Read on to an offset; returns what is to be delivered."""
+    """Read up to an offset, and return the offsets to deliver."""
     return [offset for offset in range(progress.read_from, until) if progress.record(offset, chosen(offset))]
 
 
-def test_what_has_been_read_and_not_settled_waits() -> None:
+def test_an_offset_waits_from_reading_to_finishing() -> None:
     progress = PartitionProgress(SavedOffset(10, NOBODY_WAITS))
     assert read(progress, 14, lambda offset: offset != 12) == [10, 11, 13]
     progress.finish(11)
     assert progress.saved == SavedOffset(14, frozenset({10, 13}))
 
 
-def test_a_restart_reads_from_the_first_that_waits_and_delivers_only_those_that_do() -> None:
+def test_a_restart_reads_from_the_first_waiting_offset_and_delivers_only_waiting_ones() -> None:
     progress = PartitionProgress(SavedOffset(14, frozenset({10, 13})))
     assert progress.read_from == 10
     # The filter may be another one by now; what was chosen stays chosen.
@@ -32,15 +32,15 @@ def test_a_restart_reads_from_the_first_that_waits_and_delivers_only_those_that_
     assert progress.lost == 0
 
 
-def test_what_the_topic_no_longer_has_is_counted_and_not_waited_for() -> None:
+def test_waiting_offsets_that_the_topic_has_lost_are_counted_and_forgotten() -> None:
     progress = PartitionProgress(SavedOffset(14, frozenset({10, 13})))
     assert progress.record(20, True)
     assert progress.lost == 2
     assert progress.saved == SavedOffset(21, frozenset({20}))
 
 
-def test_offsets_that_are_no_records_are_no_loss() -> None:
-    """A topic that is written in transactions has markers between its records."""
+def test_offsets_without_a_record_are_not_counted_as_lost() -> None:
+    """A topic that is written in Kafka transactions has transaction markers between its records."""
     progress = PartitionProgress(SavedOffset(10, NOBODY_WAITS))
     assert progress.record(11, True)
     assert progress.record(14, False) is False
@@ -53,7 +53,7 @@ def test_offsets_that_are_no_records_are_no_loss() -> None:
     st.integers(0, 60),
     st.integers(0, 60),
 )
-def test_whenever_it_is_stopped_everything_chosen_is_delivered_and_what_was_settled_is_not_delivered_again(
+def test_after_any_restart_everything_is_delivered_and_nothing_finished_is_delivered_again(
     records: list[tuple[bool, bool]], stop: int, saved: int
 ) -> None:
     stop, saved = min(stop, len(records)), min(saved, stop, len(records))
