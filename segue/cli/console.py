@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -43,3 +44,15 @@ def spinner(what: str) -> Iterator[None]:
         messages.print(f"{what} …")
     with messages.status(f"{what} …"):
         yield
+
+
+def progress_bar(transient: bool) -> Progress:
+    """Return a progress bar that counts completed steps; a ``transient`` one disappears at its end."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=messages, transient=transient)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -22,7 +21,7 @@ from data.postgres.database import engine
 from data.postgres.stream_profiles import read_profiles
 from models.segment_model import SegmentModel, to_json
 from runtime.settings import Settings
-from segue.cli.console import fail, messages, output, table
+from segue.cli.console import fail, messages, output, progress_bar, table
 from segue.cli.options import check_cutoff
 
 DAY = timedelta(days=1)
@@ -68,14 +67,7 @@ def from_stream(settings: Settings, path: Path | None, cutoff: datetime | None, 
 
 def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:
     """Choose k, with a progress bar."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=messages, transient=True) as progress:
+    with progress_bar(transient=True) as progress:
         task = progress.add_task("choosing k", total=len(KS))
         return choose_k(
             profiles,

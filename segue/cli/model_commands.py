@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from data.postgres import model_registry
 from data.postgres.database import engine
@@ -13,7 +12,7 @@ from models.segment_model import SegmentModel
 from producers.flow_control import MAX_LAG
 from runtime.settings import Settings
 from segue.cli import model_file_commands, options
-from segue.cli.console import fail, messages, output, spinner, table
+from segue.cli.console import fail, messages, output, progress_bar, spinner, table
 
 if TYPE_CHECKING:
     from producers.model_activation import Activation, Advance
@@ -161,15 +160,8 @@ def promote(
 def _wait(open_session: "Session", sent: "Activation") -> None:
     from producers.model_activation import wait
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     try:
-        with Progress(*columns, console=messages) as bar:
+        with progress_bar(transient=False) as bar:
             task = bar.add_task("waiting for a worker", total=None)
 
             def display(state: "Advance") -> None:

@@ -4,27 +4,16 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
-import typer.main
 
-from segue.cli.app import app
+from segue.cli.reference import commands
 
 Command = tuple[str, ...]
 
 
-def _commands(group: click.Group, path: Command = ()) -> Iterator[tuple[Command, click.Command]]:
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from _commands(command, (*path, name))  # type: ignore[arg-type]
-        else:
-            yield (*path, name), command
-
-
-COMMANDS = dict(_commands(typer.main.get_command(app)))  # type: ignore[arg-type]
+COMMANDS = {tuple(path.split()[1:]): command for path, command in commands()}
 
 
 def segue(*arguments: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
