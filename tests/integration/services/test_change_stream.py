@@ -82,7 +82,7 @@ def test_a_filter_with_an_unknown_segment_causes_a_warning(postgres: Engine) -> 
     result = CliRunner().invoke(app, ["changes", "--where", "to = At Rissk and cause = decay"])
     said = " ".join(result.output.split())
     assert result.exit_code == 0
-    assert "--where: no model has a segment At Rissk; there are " in said
+    assert "--where: no model has a segment At Rissk; the segments are " in said
     assert known.name in said
 
 
