@@ -25,6 +25,7 @@ from typing import NamedTuple
 import psutil
 from sqlalchemy import Engine, func, select
 
+from batch.fit_dataset import fit_before
 from data.datasets.dataset import Dataset
 from data.datasets.selection import choose, default_cutoff
 from data.postgres import model_registry, roles
@@ -34,11 +35,12 @@ from data.postgres.tables import drift_observations
 from models.drift.windows import window_floor
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
+from producers.flow_control import MAX_LAG
 from producers.pace import Speed
 from producers.replay import whole
 from producers.replay_session import session
 from runtime.settings import Settings
-from segue.local.demo import MAX_LAG, fit_before, wait_for_worker
+from segue.local.demo import wait_for_worker
 from segue.local.stack import BrokerKind, Stack
 
 _WAIT_SECONDS = 120

@@ -14,11 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from batch.fit_dataset import fit_before
+from batch.reconcile_stream import differences
 from data.datasets.dataset import Dataset
 from data.datasets.selection import choose, default_cutoff
 from models.segment_model import SegmentModel
+from producers.flow_control import MAX_LAG
 from runtime.settings import Settings
-from segue.local.demo import MAX_LAG, differences, fit_before
 from segue.local.soak.storm import running, wait_until
 from segue.local.stack import BrokerKind
 

@@ -19,6 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
 
+from batch.fit_dataset import fit_before
 from data.datasets import dataset as datasets
 from data.datasets import readers
 from data.datasets.selection import default_cutoff
@@ -28,7 +29,6 @@ from models.personas import ARCHETYPES
 from models.units import Floats, Ints, to_micros
 from producers.log_writer import LogWriter
 from producers.replay import split, whole
-from segue.local.demo import fit_before
 from services.drift.watcher import Watcher
 from tests.support.browser import DESKTOP, PATIENCE, launched, served, visit
 from tests.support.local import Local, local, wait_until

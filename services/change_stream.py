@@ -1,4 +1,4 @@
-"""Segment changes one after another, from Postgres or the change topic, as the CloudEvents that subscribers get."""
+"""Streams of segment changes, from Postgres or from the change topic, as CloudEvents."""
 
 import time
 from collections.abc import Iterator
@@ -14,37 +14,37 @@ from data.postgres.tables import segment_changes
 from runtime.settings import Settings
 
 _PAGE = 5_000
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 def postgres(settings: Settings, follow: bool, customer: str | None) -> Iterator[bytes]:
-    """Changes of every partition in order, then whatever comes."""
+    """Yield the changes of every partition in order; with ``follow``, wait for more."""
     database = engine(settings.database)
-    reached: dict[int, int] = {}
+    positions: dict[int, int] = {}
     while True:
         personas = model_registry.personas(database)
         found = False
-        for row in _changes_after(database, reached, customer):
+        for row in _changes_after(database, positions, customer):
             found = True
-            reached[row[0]] = row[1].position
+            positions[row[0]] = row[1].position
             yield change_event(row[1], personas)
         if not found:
             if not follow:
                 return
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
 
 def topic(settings: Settings, follow: bool) -> Iterator[bytes]:
-    """The change topic from its beginning to its present end, or on and on."""
+    """Yield the change topic from its beginning to its current end; with ``follow``, wait for more."""
     for message in read_topic(settings.brokers, settings.changes_topic, "segue-changes", follow=follow):
         yield message.value() or b""
 
 
-def _changes_after(database: Engine, reached: dict[int, int], customer: str | None) -> Iterator[tuple[int, ChangeRow]]:
+def _changes_after(database: Engine, read: dict[int, int], customer: str | None) -> Iterator[tuple[int, ChangeRow]]:
     columns = [segment_changes.c[name] for name in ChangeRow._fields]
     for partition in [row.partition for row in progress.partitions(database)]:
         query = select(*columns).where(
-            segment_changes.c.partition == partition, segment_changes.c.position > reached.get(partition, 0)
+            segment_changes.c.partition == partition, segment_changes.c.position > read.get(partition, 0)
         )
         if customer is not None:
             query = query.where(segment_changes.c.customer_id == customer)

@@ -24,7 +24,7 @@ from data.postgres import progress, replay_control
 from models.personas import ARCHETYPES
 from models.segment_model import SegmentModel
 from producers.replay import split, whole
-from services.drift.watcher import Watcher
+from services.drift.observer import StreamObserver
 from tests.support import browser
 from tests.support.browser import (
     DESKTOP,
@@ -115,7 +115,7 @@ def shop(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPat
     history, future = split(everything, dataset, middle)
     with local(tmp_path_factory.mktemp("shop"), model) as run:
         before = run.replay(dataset, history)
-        Watcher(run.postgres).look()
+        StreamObserver(run.postgres).observe()
         with (
             run.in_background(dataset, future, SPEED),
             served(run.settings.dashboard_database) as address,

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from batch.fit import fit
 from batch.profiles import histories, profiles_as_of
+from batch.reconcile_stream import differences
 from data.contract.wire import ModelActivation, Tick, TransactionHeader
 from data.datasets.dataset import Dataset
 from data.datasets.selection import default_cutoff
@@ -28,7 +29,7 @@ from producers import model_activation
 from producers.replay import Section, occurred_at, split, whole
 from producers.replay_session import session
 from runtime.settings import Settings
-from segue.local.demo import differences, wait_for_worker
+from segue.local.demo import wait_for_worker
 from segue.local.soak.outcome import stored
 from segue.local.stack import Stack
 from tests.support.commands import segue

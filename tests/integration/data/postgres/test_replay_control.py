@@ -136,7 +136,7 @@ def test_the_command_reports_a_replay_that_does_not_apply_the_request(engine: En
     _last_heartbeat_before(engine, -60)
     done = _segue(database_url, "speed", "500x")
     assert done.returncode == 0, done.stderr
-    assert "shop running at 2010-03-01 00:00, 100 of 1,000 sent, 1d/s (told, and" in done.stderr
+    assert "shop running at 2010-03-01 00:00, 100 of 1,000 sent, 1d/s (asked, and" in done.stderr
     assert replay_control.replays(engine)[0].wanted_speed == 500.0
 
 

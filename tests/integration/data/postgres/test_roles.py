@@ -22,7 +22,7 @@ from data.postgres.stream_profiles import current_profiles
 from data.postgres.tables import metadata
 from models.segment_model import SegmentModel
 from segue.cli.app import app
-from services.drift.watcher import Watcher
+from services.drift.observer import StreamObserver
 from stream_app.core.apply import apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
@@ -232,7 +232,7 @@ def _observe(url: str) -> None:
             model_registry.make_champion(connection, model.version)
 
     try:
-        assert Watcher(observer, promote=promote).look() == 80
+        assert StreamObserver(observer, promote=promote).observe() == 80
         drift.mark_published(observer, [alarm.id for alarm in drift.unpublished(observer)])
         assert len(current_profiles(observer))
         assert model_registry.champion_version(observer) != OBSERVED.version

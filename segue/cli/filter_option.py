@@ -1,4 +1,4 @@
-"""``--where`` and SEGUE_WEBHOOK_WHERE: a filter from what somebody wrote, and a warning where it can't match."""
+"""``--where`` and SEGUE_WEBHOOK_WHERE: parses a filter, and warns if it can't match."""
 
 from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
@@ -6,13 +6,13 @@ from sqlalchemy.exc import DBAPIError
 from data.postgres import model_registry
 from data.postgres.database import engine
 from runtime.settings import Settings
-from segue.cli.console import fail, words
+from segue.cli.console import fail, messages
 from services import filters
 from services.filters import Filter, FilterError
 
 
-def wanted(text: str | None, where: str, settings: Settings) -> Filter | None:
-    """The filter that ``where`` holds; none where it holds nothing."""
+def parse_filter(text: str | None, where: str, settings: Settings) -> Filter | None:
+    """Return the filter that ``text`` describes, or None without text; an error names ``where`` the text comes from."""
     if text is None:
         return None
     try:
@@ -26,7 +26,10 @@ def wanted(text: str | None, where: str, settings: Settings) -> Filter | None:
 
 
 def _warn_of_unknown(named: frozenset[str], where: str, settings: Settings) -> None:
-    """Only warn: a model to come may have such a segment, and whoever reads the topic may have no Postgres."""
+    """Warn of segments that no model has: only a warning, because a later model may have them.
+
+    Reading the topic needs no Postgres: without a connection there is no check.
+    """
     try:
         personas = model_registry.personas(engine(settings.database))
     except DBAPIError:
@@ -34,8 +37,8 @@ def _warn_of_unknown(named: frozenset[str], where: str, settings: Settings) -> N
     known = {name.casefold() for segment in personas.items() for name in segment}
     unknown = sorted(name for name in named if name.casefold() not in known)
     if personas and unknown:
-        words.print(
+        messages.print(
             f"{where}: no model has a segment {escape(', '.join(unknown))}; "
-            f"there are {escape(', '.join(sorted(personas.values())))}",
+            f"the segments are {escape(', '.join(sorted(personas.values())))}",
             style="yellow",
         )

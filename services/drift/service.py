@@ -1,4 +1,4 @@
-"""The observer as a process: looks every two seconds or less often, waits where others are away, ends on Ctrl-C."""
+"""The drift observer as a process: it observes every two seconds or less often, and waits out faults."""
 
 import os
 import time
@@ -13,40 +13,40 @@ from data.kafka.record_writer import WriteError
 from data.postgres import model_registry
 from producers.model_activation import ActivationError
 from services.drift.metrics import DriftHealth, DriftMetrics
+from services.drift.observer import StreamObserver
 from services.drift.publishing import DriftPublisher
-from services.drift.watcher import Watcher
 
 log = structlog.get_logger(__name__)
 
-_LOOK_SECONDS = 2.0
-# A look takes processor time from the workers, and its queries do, which know nothing of niceness: it rests nine times
-# as long as it looked, so that it takes a tenth of one processor, but not for so long that it seems to be gone.
-_REST = 9.0
+_INTERVAL_SECONDS = 2.0
+# The queries compete with the workers for CPU time, whatever this process's niceness is. Resting nine times as long as
+# observing bounds the load to a tenth of one CPU; the longest rest keeps the metrics fresh.
+_REST_FACTOR = 9.0
 _LONGEST_REST_SECONDS = 30.0
-# Nothing waits for an observer: with a stream at full speed on the same cores, it comes after the stream.
+# Nothing waits for the observer: on busy CPUs the workers come first.
 _NICE = 15
-_PASSING = (OperationalError, LogError, WriteError, ActivationError)
+_TRANSIENT = (OperationalError, LogError, WriteError, ActivationError)
 
 
-def rest_seconds(looked: float) -> float:
-    """How long to rest after a look of so many seconds."""
-    return min(max(_LOOK_SECONDS, _REST * looked), _LONGEST_REST_SECONDS)
+def rest_seconds(busy: float) -> float:
+    """Return the seconds to rest after observing for ``busy`` seconds."""
+    return min(max(_INTERVAL_SECONDS, _REST_FACTOR * busy), _LONGEST_REST_SECONDS)
 
 
-class Observatory:
-    """A watcher, the topic that it writes to, and what is known about both."""
+class DriftService:
+    """Observes the stream, publishes alarms to the drift topic, and keeps metrics and health up to date."""
 
-    def __init__(self, engine: Engine, watcher: Watcher, publisher: DriftPublisher) -> None:
-        self._engine, self._watcher, self._publisher = engine, watcher, publisher
+    def __init__(self, engine: Engine, observer: StreamObserver, publisher: DriftPublisher) -> None:
+        self._engine, self._observer, self._publisher = engine, observer, publisher
         self._metrics = DriftMetrics()
         self._shown: str | None = None
         self.health = DriftHealth(self._metrics)
 
-    def look(self) -> int:
-        """Observe what has closed, and publish what was raised; returns how many windows were new."""
-        # What a look that fails has kept isn't known, so the next one shows everything again.
+    def observe(self) -> int:
+        """Observe all closed windows, publish new alarms, and return the number of new windows."""
+        # After a failure it is unknown what was stored, so the next run updates all metrics.
         shown, self._shown = self._shown, None
-        windows = self._watcher.look()
+        windows = self._observer.observe()
         champion = model_registry.champion_version(self._engine)
         if windows or champion != shown:
             self._metrics.observed(self._engine, champion, windows)
@@ -57,14 +57,14 @@ class Observatory:
         return windows
 
     def run(self, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Look again and again, taking what processor time others leave; a fault is waited out."""
+        """Observe again and again at low CPU priority; wait out transient faults."""
         os.nice(_NICE)
         log.info("drift observer starting")
         while True:
             began = time.monotonic()
             try:
-                self.look()
-            except _PASSING as error:
+                self.observe()
+            except _TRANSIENT as error:
                 reason = str(error).strip().splitlines()[0]
                 if self.health.trouble is None:
                     log.warning("waiting", reason=reason)

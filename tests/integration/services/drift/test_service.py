@@ -1,4 +1,4 @@
-"""The observer outlives what it depends on, and tells what it knows as long as it runs."""
+"""The drift service waits out faults, and keeps its metrics up to date."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -16,20 +16,20 @@ from data.postgres.ledger import transactions_between
 from models.drift.observation import Measurement, Observation
 from models.units import to_micros
 from runtime.brokers import Brokers
-from services.drift import watcher as watching
+from services.drift import observer as watching
+from services.drift.observer import StreamObserver
 from services.drift.publishing import DriftPublisher
-from services.drift.running import Observatory, rest_seconds
-from services.drift.watcher import Watcher
+from services.drift.service import DriftService, rest_seconds
 from tests.support.steady import go_on, model_of, shop, stream
 
-# What is injected begins later, so nothing is raised, and no broker asked.
+# The injected drift begins later, so there is no alarm and no need for a broker.
 END = moment(30)
 GAUGES = {"segue_drift_value", "segue_drift_threshold", "segue_drift_alarm", "segue_drift_window_end_seconds"}
 
 
 @pytest.fixture
 def postgres(database_url: str) -> Iterator[Engine]:
-    """A stream of which thirty days have not been observed yet."""
+    """A stream with thirty days that have not been observed yet."""
     with stream(database_url, "returns", END) as postgres:
         go_on(postgres, shop("returns"), moment(0), END)
         yield postgres
@@ -37,7 +37,7 @@ def postgres(database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def dying(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Postgres ends the session of the first look while it reads."""
+    """Postgres ends the session of the first observation while it reads."""
     sessions: list[int] = []
 
     def read(connection: Connection, start: datetime, stop: datetime) -> pd.DataFrame:
@@ -51,39 +51,39 @@ def dying(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "transactions_between", read)
 
 
-def observatory(postgres: Engine) -> Observatory:
-    return Observatory(postgres, Watcher(postgres), DriftPublisher(Brokers("nowhere:9092"), "drift"))
+def service(postgres: Engine) -> DriftService:
+    return DriftService(postgres, StreamObserver(postgres), DriftPublisher(Brokers("nowhere:9092"), "drift"))
 
 
-def run(observatory: Observatory, looks: int, between: Callable[[int], None]) -> None:
-    """As a process does it, for so many looks; ``between`` is called after each."""
+def run(service: DriftService, runs: int, between: Callable[[int], None]) -> None:
+    """Run the service for so many observations; ``between`` is called after each."""
     number = 0
 
     def sleep(seconds: float) -> None:
         nonlocal number
         number += 1
         between(number)
-        if number == looks:
+        if number == runs:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        observatory.run(sleep)
+        service.run(sleep)
 
 
 @pytest.mark.usefixtures("dying")
-def test_a_postgres_that_goes_away_during_a_look_is_told_as_such_and_the_next_look_finds_everything(
+def test_a_connection_lost_while_observing_is_reported_and_the_next_run_finds_everything(
     postgres: Engine,
 ) -> None:
-    watcher = Watcher(postgres)
+    observer = StreamObserver(postgres)
     with pytest.raises(OperationalError):
-        watcher.look()
-    assert watcher.look() == 30
+        observer.observe()
+    assert observer.observe() == 30
 
 
 @pytest.mark.usefixtures("dying")
-def test_the_observer_waits_until_postgres_is_back(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_waits_until_postgres_is_back(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "nice", lambda by: by)
-    observer = observatory(postgres)
+    observer = service(postgres)
     troubles: list[str | None] = []
     run(observer, 2, lambda _: troubles.append(observer.health.trouble))
     assert troubles[0] is not None
@@ -91,60 +91,62 @@ def test_the_observer_waits_until_postgres_is_back(postgres: Engine, monkeypatch
     assert shown(observer)["segue_drift_windows_total", ""] == 30
 
 
-def test_a_session_that_can_not_be_unlocked_is_not_kept(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_can_not_release_the_lock_is_closed(
+    postgres: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(watching, "_UNLOCK", text("SELECT no_such_function()"))
-        assert Watcher(postgres).look() == 30
+        assert StreamObserver(postgres).observe() == 30
     with postgres.connect() as connection:
         held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7368807")
         assert connection.execute(held).scalar_one() == 0
 
 
-def test_a_new_process_shows_what_is_known_before_another_day_closes(postgres: Engine) -> None:
-    before, after = observatory(postgres), observatory(postgres)
-    assert before.look() == 30
-    assert after.look() == 0
+def test_a_new_process_shows_stored_results_before_another_day_closes(postgres: Engine) -> None:
+    before, after = service(postgres), service(postgres)
+    assert before.observe() == 30
+    assert after.observe() == 0
     known = {sample: value for sample, value in shown(before).items() if sample[0] in GAUGES}
     assert {name for name, _ in known} == GAUGES
     assert known.items() <= shown(after).items()
 
 
-def test_another_champion_is_shown_instead_of_the_last_one_at_once(postgres: Engine) -> None:
-    observer = observatory(postgres)
-    observer.look()
+def test_a_new_champion_replaces_the_last_one_in_the_metrics_at_once(postgres: Engine) -> None:
+    observer = service(postgres)
+    observer.observe()
     other = model_of("none")
     model_registry.register(postgres, other)
     observed = Observation(to_micros(END), [Measurement("returns", "", 0.5, 1)], [], None)
     with postgres.begin() as connection:
         model_registry.make_champion(connection, other.version)
         drift.save(connection, other.version, [observed])
-    assert observer.look() == 0
+    assert observer.observe() == 0
     values = {what: value for (name, what), value in shown(observer).items() if name == "segue_drift_value"}
     assert values == {"returns": 0.5}
 
 
-def test_windows_that_a_failed_look_has_kept_are_shown_by_the_next(
+def test_windows_that_a_failed_run_has_stored_are_shown_by_the_next(
     postgres: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    observer = observatory(postgres)
+    observer = service(postgres)
 
-    def look(watcher: Watcher) -> int:
+    def observe(observer: StreamObserver) -> int:
         with monkeypatch.context() as patch:
-            patch.setattr(Watcher, "look", real)
-            watcher.look()
+            patch.setattr(StreamObserver, "observe", real)
+            observer.observe()
         raise OperationalError("", {}, Exception("gone"))
 
-    real = Watcher.look
+    real = StreamObserver.observe
     with monkeypatch.context() as patch:
-        patch.setattr(Watcher, "look", look)
+        patch.setattr(StreamObserver, "observe", observe)
         with pytest.raises(OperationalError):
-            observer.look()
-    assert observer.look() == 0
+            observer.observe()
+    assert observer.observe() == 0
     assert shown(observer)["segue_drift_window_end_seconds", ""] == END.timestamp()
 
 
-def shown(observer: Observatory) -> dict[tuple[str, str], float]:
-    """The page of metrics, by the name of the sample and of what is measured."""
+def shown(observer: DriftService) -> dict[tuple[str, str], float]:
+    """Return the page of metrics by sample name and measure."""
     families = text_string_to_metric_families(observer.health.metrics().body.decode())
     return {
         (sample.name, sample.labels.get("measure", "") + sample.labels.get("name", "")): sample.value
@@ -153,6 +155,6 @@ def shown(observer: Observatory) -> dict[tuple[str, str], float]:
     }
 
 
-@pytest.mark.parametrize(("looked", "rests"), [(0.0, 2.0), (0.1, 2.0), (1.0, 9.0), (100.0, 30.0)])
-def test_a_long_look_is_followed_by_a_longer_rest_within_bounds(looked: float, rests: float) -> None:
-    assert rest_seconds(looked) == rests
+@pytest.mark.parametrize(("busy", "rests"), [(0.0, 2.0), (0.1, 2.0), (1.0, 9.0), (100.0, 30.0)])
+def test_a_long_run_is_followed_by_a_longer_rest_within_bounds(busy: float, rests: float) -> None:
+    assert rest_seconds(busy) == rests

@@ -1,12 +1,10 @@
-"""The observer: reads what workers have committed, window by window of event time, and keeps what it finds.
+"""Observes what the workers have committed, window by window of event time, and stores measurements and alarms.
 
-A window is looked at once every partition has passed its end, so nothing depends on batches, workers or speed; and all
-that decides an alarm is worked out from the ledger anew whenever this process starts, so nothing depends on crashes
-either: what is there already stays as it is. Workers share Postgres and the processor with it, and
-nothing else.
+A window is observed when the watermark of every partition has passed its end. So the result does not depend on batches,
+workers or speed. It does not depend on crashes either: on a start, everything that decides an alarm is recomputed from
+the ledger, and results that are stored already are kept.
 
-Transactions that come after the tick which promised that all had come are the exception: a window that has been
-looked at is not looked at again.
+The exception are transactions that arrive after the tick that promised completeness: a window is observed only once.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,10 +16,9 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.fit import FitError
-from data.postgres import drift, model_registry
+from data.postgres import drift, model_registry, progress
 from data.postgres.drift import ModelPeriod
 from data.postgres.ledger import first_moment, history_before, transactions_between
-from data.postgres.progress import watermark
 from models.drift.observation import PRIMING_WINDOWS, WINDOW, DriftObserver, Observation
 from models.drift.windows import WindowFold, window_floor
 from models.segment_model import SegmentModel
@@ -30,71 +27,71 @@ from services.drift.refit import ORIGIN, refit
 
 log = structlog.get_logger(__name__)
 
-# One observer at a time: Postgres holds the lock for as long as the look takes, or the connection lives.
+# One observer at a time: Postgres holds the lock until it is released or the connection ends.
 _LOCK, _UNLOCK = text("SELECT pg_try_advisory_lock(7368807)"), text("SELECT pg_advisory_unlock(7368807)")
 _CHUNK_WINDOWS = 28
-#: After a refit, its effect is waited for: so many windows go by without another one.
+#: Time after a refit in which no other refit happens, in microseconds of event time: the first one needs time to act.
 REFIT_PAUSE = 28 * WINDOW
 
 Promote = Callable[[SegmentModel], None]
 
 
-class Watcher:
+class StreamObserver:
     """Observes the stream of one database.
 
     Parameters
     ----------
     refits
-        Whether drift leads to a new model that is proposed.
+        Whether drift leads to a new model as a proposal.
     promote
-        Puts such a model in force; None leaves that to people.
+        Activates such a model; with None a person has to decide.
     """
 
     def __init__(self, engine: Engine, *, refits: bool = True, promote: Promote | None = None) -> None:
         self._engine = engine
         self._refits, self._promote = refits, promote
-        self._fold: _ReignFold | None = None
-        self._over: set[ModelPeriod] = set()
+        self._fold: ModelPeriodFold | None = None
+        self._finished: set[ModelPeriod] = set()
 
-    def look(self) -> int:
-        """Observe every window that has closed since; returns how many were new."""
-        # Each statement is a transaction: one that stayed open would keep Postgres from tidying up after the workers.
+    def observe(self) -> int:
+        """Observe all windows that have closed since the last call, and return the number of new ones."""
+        # Autocommit: a transaction that stayed open would keep Postgres from vacuuming rows that the workers update.
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             if not connection.execute(_LOCK).scalar_one():
                 return 0
             try:
-                return self._look(connection)
+                return self._observe(connection)
             finally:
                 _unlock(connection)
 
-    def _look(self, connection: Connection) -> int:
-        reached = watermark(connection)
-        if reached is None:
+    def _observe(self, connection: Connection) -> int:
+        watermark = progress.watermark(connection)
+        if watermark is None:
             return 0
-        # Whatever goes wrong from here on, the next look begins anew.
+        # If anything fails from here on, the next call starts again from the ledger.
         fold, self._fold = self._fold, None
         new = 0
-        for reign in drift.model_periods(connection):
-            if reign in self._over:
+        for period in drift.model_periods(connection):
+            if period in self._finished:
                 continue
-            limit = window_floor(to_micros(min(reached, reign.until or reached)))
-            if fold is None or not fold.goes_on_in(reign):
-                fold = self._begun(connection, reign, limit)
+            limit = window_floor(to_micros(min(watermark, period.until or watermark)))
+            if fold is None or not fold.continues(period):
+                fold = self._start(connection, period, limit)
             if fold is not None:
-                new += self._go_on(fold, connection, limit, current=reign.until is None)
-            if reign.until is not None and reached >= reign.until:
-                self._over.add(reign)
+                new += self._advance(fold, connection, limit, current=period.until is None)
+            if period.until is not None and watermark >= period.until:
+                self._finished.add(period)
         self._fold = fold
         return new
 
-    def _begun(self, connection: Connection, reign: ModelPeriod, limit: int) -> "_ReignFold | None":
-        """A reign from its beginning on, if any window of it has closed and has not been kept."""
-        seen = drift.newest_window(connection, reign)
+    def _start(self, connection: Connection, period: ModelPeriod, limit: int) -> "ModelPeriodFold | None":
+        """Return a fold from the beginning of a model period; None if all its closed windows are stored."""
+        seen = drift.newest_window(connection, period)
         if seen is not None and to_micros(seen) >= limit:
             return None
-        return _ReignFold.begun(self._engine, connection, reign, seen, limit)
+        return ModelPeriodFold.start(self._engine, connection, period, seen, limit)
 
-    def _go_on(self, fold: "_ReignFold", connection: Connection, limit: int, current: bool) -> int:
+    def _advance(self, fold: "ModelPeriodFold", connection: Connection, limit: int, current: bool) -> int:
         new = 0
         windows = fold.windows(connection, limit)
         while chunk := list(islice(windows, _CHUNK_WINDOWS)):
@@ -116,9 +113,9 @@ class Watcher:
         return new
 
     def _refit(self, champion: SegmentModel, observed: Observation) -> bool:
-        """Propose a new model; whether it has been put in force.
+        """Fit a model and propose it; return whether it was activated.
 
-        It comes before the alarm is kept: after a crash in between, both happen again, and come to the same.
+        The proposal precedes the alarm's commit: after a crash in between both are repeated, with the same result.
         """
         if not self._refits:
             return False
@@ -126,7 +123,7 @@ class Watcher:
         try:
             model = refit(self._engine, champion, from_micros(observed.end), because)
         except FitError as error:
-            log.warning("no refit", reason=str(error))
+            log.warning("refit impossible", reason=str(error))
             return False
         if model.version == champion.version:
             return False
@@ -139,46 +136,46 @@ class Watcher:
         return True
 
 
-class _ReignFold:
-    """A reign's observer, and how far it has come; it is superseded once another model has been put in force."""
+class ModelPeriodFold:
+    """The observation of one model period up to a window; ``superseded`` once another model has been activated."""
 
-    def __init__(self, reign: ModelPeriod, model: SegmentModel, begin: int, fold: WindowFold, seen: int) -> None:
+    def __init__(self, period: ModelPeriod, model: SegmentModel, begin: int, fold: WindowFold, seen: int) -> None:
         self.model = model
-        self._reign, self._fold, self._seen = reign, fold, seen
+        self._period, self._fold, self._seen = period, fold, seen
         self._observer = DriftObserver(model, begin)
         self._refit_from = _refit_from(model, begin)
         self.superseded = False
 
     @classmethod
-    def begun(
-        cls, engine: Engine, connection: Connection, reign: ModelPeriod, seen: datetime | None, limit: int
-    ) -> "_ReignFold | None":
-        """From where its windows begin to count; ``seen`` is the end of the last one that has been kept."""
-        model = model_registry.load(engine, reign.model_version)
-        begin = _begin(connection, reign, model)
+    def start(
+        cls, engine: Engine, connection: Connection, period: ModelPeriod, seen: datetime | None, limit: int
+    ) -> "ModelPeriodFold | None":
+        """Start at the first window; None before it has closed. ``seen`` is the end of the last stored window."""
+        model = model_registry.load(engine, period.model_version)
+        begin = _begin(connection, period, model)
         if begin is None or limit <= begin:
             return None
         start = window_floor(begin) - PRIMING_WINDOWS * WINDOW
         fold = WindowFold(model, history_before(connection, from_micros(start)), start)
-        return cls(reign, model, begin, fold, begin if seen is None else to_micros(seen))
+        return cls(period, model, begin, fold, begin if seen is None else to_micros(seen))
 
-    def goes_on_in(self, reign: ModelPeriod) -> bool:
-        """Whether this is that reign's, which may have ended meanwhile."""
-        return self._reign[:2] == reign[:2]
+    def continues(self, period: ModelPeriod) -> bool:
+        """Return whether this fold belongs to the period, which may have ended meanwhile."""
+        return self._period[:2] == period[:2]
 
     def is_new(self, observed: Observation) -> bool:
-        """Whether a window has not been kept before."""
+        """Return whether a window has not been stored before."""
         return observed.end > self._seen
 
     def may_refit(self, observed: Observation) -> bool:
-        """Whether drift that is raised now leads to a refit; then the next one has to wait."""
+        """Return whether drift in this window leads to a refit; if so, the next refit has to wait."""
         if observed.end < self._refit_from or self.superseded:
             return False
         self._refit_from = observed.end + REFIT_PAUSE
         return True
 
     def windows(self, connection: Connection, limit: int) -> Iterator[Observation]:
-        """Observe every window up to a moment."""
+        """Observe every window up to ``limit``, in microseconds of event time."""
         while self._fold.reached < limit:
             stop = min(limit, self._fold.reached + _CHUNK_WINDOWS * WINDOW)
             rows = transactions_between(connection, from_micros(self._fold.reached), from_micros(stop))
@@ -189,9 +186,9 @@ class _ReignFold:
 
 
 def _unlock(connection: Connection) -> None:
-    """Let others look; what went wrong before is told, not that a session which has died can't be unlocked.
+    """Release the lock. An error here would hide the original one, so it is not raised.
 
-    A session that may still hold the lock is closed, which frees it: the pool would keep it, and nobody look again.
+    A connection that can't release the lock is closed, which does: back in the pool it would hold the lock for ever.
     """
     try:
         connection.execute(_UNLOCK)
@@ -199,12 +196,12 @@ def _unlock(connection: Connection) -> None:
         connection.invalidate()
 
 
-def _begin(connection: Connection, reign: ModelPeriod, model: SegmentModel) -> int | None:
-    """Where windows begin to count: where the training ends, or where the model came into force, if that is later.
+def _begin(connection: Connection, period: ModelPeriod, model: SegmentModel) -> int | None:
+    """Return where observation begins: at the end of the training data or at the activation, whichever is later.
 
-    A model that does not say what it was fitted on is compared with what comes first.
+    A model without a cutoff is compared with the first windows of the stream.
     """
-    moments = [moment for moment in (reign.since, _cutoff(model)) if moment is not None]
+    moments = [moment for moment in (period.since, _cutoff(model)) if moment is not None]
     if moments:
         return to_micros(max(moments))
     first = first_moment(connection)
@@ -212,7 +209,7 @@ def _begin(connection: Connection, reign: ModelPeriod, model: SegmentModel) -> i
 
 
 def _refit_from(model: SegmentModel, begin: int) -> int:
-    """A refit that has been put in force is given as long as one that has only been proposed."""
+    """Return from when on a refit is allowed: an activated refit gets the same pause as a proposed one."""
     cutoff = _cutoff(model)
     refitted = model.metadata.get("origin") == ORIGIN
     return max(begin, to_micros(cutoff) + REFIT_PAUSE) if refitted and cutoff is not None else begin

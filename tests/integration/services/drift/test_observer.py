@@ -1,4 +1,4 @@
-"""What the observer finds depends on what was committed, not on when it looked, how often it died, or who else did."""
+"""The observer's results depend on what was committed, not on when it runs, how often it dies, or other observers."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from data.datasets.steady import Injection, moment
 from data.postgres import drift, model_registry
 from data.postgres.tables import drift_alarms, drift_observations, model_aliases
 from models.units import from_micros
-from services.drift.watcher import Watcher
+from services.drift.observer import StreamObserver
 from tests.support.postgres import new_database
 from tests.support.steady import go_on, model_of, shop, stream
 
@@ -25,22 +25,22 @@ Rows = list[dict[str, Any]]
 
 @pytest.fixture
 def postgres(database_url: str) -> Iterator[Engine]:
-    """A stream that has come as far as the model's training."""
+    """A stream whose watermark is the end of the model's training."""
     with stream(database_url, INJECTION, END) as postgres:
         yield postgres
 
 
 @pytest.fixture(scope="module")
 def expected(postgres_server: str) -> Iterator[dict[str, Rows]]:
-    """What one look at the whole stream finds."""
+    """Return what observing the whole stream once finds."""
     with new_database(postgres_server) as url, stream(url, INJECTION, END) as postgres:
         go_on(postgres, shop(INJECTION), moment(0), END)
-        assert Watcher(postgres).look() == 110
+        assert StreamObserver(postgres).observe() == 110
         yield found(postgres)
 
 
 def found(postgres: Engine) -> dict[str, Rows]:
-    """Everything that an observer has written, but for when that was."""
+    """Return everything that an observer has written, except the times of writing."""
     with postgres.connect() as connection:
         tables = {
             table.name: connection.execute(select(table)).mappings().all()
@@ -51,7 +51,7 @@ def found(postgres: Engine) -> dict[str, Rows]:
 
 
 def step_by_step(postgres: Engine, days: int) -> Iterator[datetime]:
-    """The stream goes on by so many days and a few hours at a time."""
+    """Advance the stream by so many days and a few hours at a time."""
     reached = moment(0)
     while reached < END:
         stop = min(reached + days * DAY + timedelta(hours=5), END)
@@ -72,19 +72,19 @@ def test_it_finds_what_a_backtest_of_the_same_transactions_finds(expected: dict[
 
 
 @pytest.mark.parametrize("days", [2, 9, 61])
-def test_looking_often_or_seldom_makes_no_difference(postgres: Engine, expected: dict[str, Rows], days: int) -> None:
-    watcher = Watcher(postgres)
-    assert sum(watcher.look() for _ in step_by_step(postgres, days)) == 110
+def test_observing_often_or_seldom_makes_no_difference(postgres: Engine, expected: dict[str, Rows], days: int) -> None:
+    observer = StreamObserver(postgres)
+    assert sum(observer.observe() for _ in step_by_step(postgres, days)) == 110
     assert found(postgres) == expected
 
 
-def test_starting_again_makes_no_difference(postgres: Engine, expected: dict[str, Rows]) -> None:
-    assert sum(Watcher(postgres).look() for _ in step_by_step(postgres, 23)) == 110
-    assert Watcher(postgres).look() == 0
+def test_restarting_makes_no_difference(postgres: Engine, expected: dict[str, Rows]) -> None:
+    assert sum(StreamObserver(postgres).observe() for _ in step_by_step(postgres, 23)) == 110
+    assert StreamObserver(postgres).observe() == 0
     assert found(postgres) == expected
 
 
-def test_dying_before_anything_is_kept_makes_no_difference(
+def test_dying_before_anything_is_stored_makes_no_difference(
     postgres: Engine, expected: dict[str, Rows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save, calls = drift.save, 0
@@ -98,14 +98,14 @@ def test_dying_before_anything_is_kept_makes_no_difference(
 
     monkeypatch.setattr(drift, "save", dying)
     go_on(postgres, shop(INJECTION), moment(0), END)
-    watcher, deaths = Watcher(postgres), 0
+    observer, deaths = StreamObserver(postgres), 0
     while True:
         try:
-            watcher.look()
+            observer.observe()
         except KeyboardInterrupt:
             deaths += 1
-            # Half of them are the same process that tries again.
-            watcher = Watcher(postgres) if deaths % 2 else watcher
+            # Every second attempt is made by the same process.
+            observer = StreamObserver(postgres) if deaths % 2 else observer
         else:
             break
     assert deaths >= 2
@@ -113,21 +113,21 @@ def test_dying_before_anything_is_kept_makes_no_difference(
 
 
 def test_two_observers_take_turns(postgres: Engine, expected: dict[str, Rows]) -> None:
-    watchers = Watcher(postgres), Watcher(postgres)
+    observers = StreamObserver(postgres), StreamObserver(postgres)
     for number, _ in enumerate(step_by_step(postgres, 31)):
-        watchers[number % 2].look()
-    for watcher in watchers:
-        watcher.look()
+        observers[number % 2].observe()
+    for observer in observers:
+        observer.observe()
     assert found(postgres) == expected
 
 
-def test_while_somebody_looks_another_one_waits(postgres: Engine) -> None:
+def test_a_second_observer_waits_while_the_first_observes(postgres: Engine) -> None:
     go_on(postgres, shop(INJECTION), moment(0), END)
     with postgres.connect() as other:
         assert other.execute(text("SELECT pg_try_advisory_lock(7368807)")).scalar_one()
-        assert Watcher(postgres).look() == 0
+        assert StreamObserver(postgres).observe() == 0
         other.execute(text("SELECT pg_advisory_unlock(7368807)"))
-    assert Watcher(postgres).look() == 110
+    assert StreamObserver(postgres).observe() == 110
 
 
 def test_a_window_waits_for_the_slowest_partition(postgres: Engine) -> None:
@@ -135,13 +135,13 @@ def test_a_window_waits_for_the_slowest_partition(postgres: Engine) -> None:
     with postgres.begin() as connection:
         slow = {"at": moment(20) + timedelta(hours=23)}
         connection.execute(text("UPDATE stream_progress SET event_time = :at WHERE partition = 1"), slow)
-    assert Watcher(postgres).look() == 20
+    assert StreamObserver(postgres).observe() == 20
     with postgres.begin() as connection:
         connection.execute(text("UPDATE stream_progress SET event_time = NULL WHERE partition = 1"))
-    assert Watcher(postgres).look() == 0
+    assert StreamObserver(postgres).observe() == 0
 
 
-def test_what_is_raised_leads_to_one_proposal_in_the_champions_words(expected: dict[str, Rows]) -> None:
+def test_drift_leads_to_one_proposal_with_the_champions_names(expected: dict[str, Rows]) -> None:
     pointing = {row["alias"]: row["version"] for row in expected["model_aliases"]}
     specs = {row["version"]: row["spec"] for row in expected["models"]}
     assert pointing["champion"] == model_of(INJECTION).version
@@ -154,23 +154,23 @@ def test_what_is_raised_leads_to_one_proposal_in_the_champions_words(expected: d
 
 def test_with_refits_off_nothing_is_proposed(postgres: Engine, expected: dict[str, Rows]) -> None:
     go_on(postgres, shop(INJECTION), moment(0), END)
-    Watcher(postgres, refits=False).look()
+    StreamObserver(postgres, refits=False).observe()
     assert found(postgres)["drift_alarms"] == expected["drift_alarms"]
     with postgres.connect() as connection:
         assert "proposed" not in model_registry.aliases(connection)
 
 
-def test_a_proposal_is_put_in_force_where_that_is_wanted(postgres: Engine) -> None:
+def test_a_proposal_is_activated_if_promotion_is_on(postgres: Engine) -> None:
     promoted: list[str] = []
     go_on(postgres, shop(INJECTION), moment(0), END)
-    Watcher(postgres, promote=lambda model: promoted.append(model.version)).look()
+    StreamObserver(postgres, promote=lambda model: promoted.append(model.version)).observe()
     with postgres.connect() as connection:
         assert promoted[-1] == model_registry.aliases(connection)["proposed"]
 
 
 @pytest.mark.parametrize(("trained", "again"), [(30, True), (40, False)])
-def test_a_refit_that_is_in_force_is_given_28_days_before_the_next(postgres: Engine, trained: int, again: bool) -> None:
-    """A return wave on day 40 is raised about day 65 by either."""
+def test_28_days_pass_between_an_active_refit_and_the_next_one(postgres: Engine, trained: int, again: bool) -> None:
+    """Both models raise the return wave of day 40 about day 65."""
     metadata = {"origin": "refit", "cutoff": moment(trained).isoformat()}
     with postgres.begin() as connection:
         connection.execute(
@@ -178,23 +178,23 @@ def test_a_refit_that_is_in_force_is_given_28_days_before_the_next(postgres: Eng
             {"more": json.dumps(metadata)},
         )
     go_on(postgres, shop(INJECTION), moment(0), END)
-    Watcher(postgres).look()
+    StreamObserver(postgres).observe()
     assert len(found(postgres)["drift_alarms"]) == 1
     with postgres.connect() as connection:
         assert ("proposed" in model_registry.aliases(connection)) == again
 
 
-def test_a_challenger_that_somebody_fitted_keeps_its_alias(postgres: Engine) -> None:
+def test_a_challenger_fitted_by_hand_keeps_its_alias(postgres: Engine) -> None:
     fitted = model_of("none")
     assert model_registry.register(postgres, fitted) == "challenger"
     go_on(postgres, shop(INJECTION), moment(0), moment(60))
-    Watcher(postgres).look()
+    StreamObserver(postgres).observe()
     with postgres.connect() as connection:
         assert model_registry.aliases(connection)["challenger"] == fitted.version
 
 
-def test_each_model_is_looked_at_while_it_was_in_force_however_late(postgres: Engine) -> None:
-    """One comes into force on day 70, at another hour in each partition, long before anybody looks."""
+def test_each_model_is_observed_for_its_own_period_however_late(postgres: Engine) -> None:
+    """One becomes active on day 70, at another hour in each partition, long before it is observed."""
     first, second = model_of(INJECTION), model_of("none")
     model_registry.register(postgres, second)
     go_on(postgres, shop(INJECTION), moment(0), moment(100))
@@ -216,17 +216,17 @@ def test_each_model_is_looked_at_while_it_was_in_force_however_late(postgres: En
                 ),
                 at | {"version": second.version},
             )
-    assert Watcher(postgres).look() == 70 + 29
+    assert StreamObserver(postgres).observe() == 70 + 29
     windows: dict[str, set[datetime]] = {}
     for row in found(postgres)["drift_observations"]:
         windows.setdefault(row["model_version"], set()).add(row["window_end"])
-    # The day on which they were not of one mind is nobody's.
+    # The day on which partitions had different models belongs to neither model.
     assert windows == {
         first.version: {moment(day) for day in range(1, 71)},
         second.version: {moment(day) for day in range(72, 101)},
     }
 
 
-def test_before_the_training_has_ended_there_is_nothing_to_see(postgres: Engine) -> None:
-    assert Watcher(postgres).look() == 0
+def test_nothing_is_observed_before_the_end_of_the_training(postgres: Engine) -> None:
+    assert StreamObserver(postgres).observe() == 0
     assert found(postgres)["drift_observations"] == []
