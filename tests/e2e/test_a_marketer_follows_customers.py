@@ -87,7 +87,7 @@ def test_a_customer_is_searched_and_a_neighbour_followed_into_the_simulator(brow
         followed = neighbour.inner_text()
         neighbour.click()
         expect(page.locator(f"[data-customer='{followed}']")).to_be_visible(timeout=PATIENCE)
-        segment = page.locator(".sg-standing b").get_attribute("data-segment")
+        segment = page.locator(".sg-since b").get_attribute("data-segment")
         page.get_by_role("link", name="Open the simulator").click()
         expect(page.locator(f"[data-verdict='{segment}']")).to_be_visible(timeout=PATIENCE)
         assert page.url.endswith(f"simulator?customer={followed}")

@@ -1,4 +1,4 @@
-"""One customer's life as a figure: what they did, and R, F and M, over the segments they were in."""
+"""The customer page's figure: transactions, recency, purchases and spend over time, above the customer's segments."""
 
 from datetime import datetime, timedelta
 from html import escape
@@ -15,39 +15,39 @@ from dashboard.shared.plotting import ACCENT, cause_colour, plain
 SALE, RETURN = ACCENT, cause_colour("return")
 LINE, GRID = "#7d8593", "rgba(138,145,158,0.22)"
 MOST_BANDS = 300
-# Figures get bands in UTC without an offset: a browser would move them to its own time.
+# UTC without an offset: a browser would convert a moment with one to its own time zone.
 ISO = "%Y-%m-%dT%H:%M:%S"
-ROWS = ("Bought and returned", "Days since last purchase", "Purchases", "Spent")
+ROWS = ("Sales and returns", "Days since last purchase", "Purchases", "Spend")
 HEIGHTS = (0.37, 0.21, 0.21, 0.21)
 
 
 class Outlook(NamedTuple):
-    """What time alone brings: the segment after the present one, from ``at`` on."""
+    """The next segment if only time passes, from ``at`` on."""
 
     at: datetime
     segment: str
 
 
-class Life(NamedTuple):
-    """All that the figure shows; see :mod:`dashboard.pages.customer.life` for the frames."""
+class Timeline(NamedTuple):
+    """All that the figure shows; for the frames see :mod:`dashboard.pages.customer.life` for the frames."""
 
     ledger: pd.DataFrame
-    stretches: pd.DataFrame
+    stays: pd.DataFrame
     recency: pd.DataFrame
-    worth: pd.DataFrame
+    spend: pd.DataFrame
     now: datetime
     outlook: Outlook | None
 
 
-def life(told: Life, known: Personas) -> go.Figure:
+def timeline(shown: Timeline, known: Personas) -> go.Figure:
     """Transactions as marks (sales up, returns down), then R, F and M; coloured bands are the segments."""
     figure = make_subplots(rows=4, cols=1, shared_xaxes=True, vertical_spacing=0.065, row_heights=HEIGHTS)
-    _marks(figure, told.ledger)
-    _line(figure, 2, told.recency["at"], told.recency["days"], "linear", "%{y:,.0f} days since last purchase")
-    _line(figure, 3, told.worth["at"], told.worth["frequency"], "hv", "%{y:,} purchases")
-    _line(figure, 4, told.worth["at"], told.worth["monetary"], "hv", "£%{y:,.2f} spent")
-    start, end = _span(told)
-    _bands(figure, told, known, end)
+    _marks(figure, shown.ledger)
+    _line(figure, 2, shown.recency["at"], shown.recency["days"], "linear", "%{y:,.0f} days since last purchase")
+    _line(figure, 3, shown.spend["at"], shown.spend["frequency"], "hv", "%{y:,} purchases")
+    _line(figure, 4, shown.spend["at"], shown.spend["monetary"], "hv", "£%{y:,.2f} spend")
+    start, end = _span(shown)
+    _bands(figure, shown, known, end)
     for row, title in enumerate(ROWS, start=1):
         figure.add_annotation(
             text=title,
@@ -109,7 +109,7 @@ def _marks(figure: go.Figure, ledger: pd.DataFrame) -> None:
 
 
 def _amount_axis(figure: go.Figure, ledger: pd.DataFrame) -> None:
-    # A square root: a customer's small orders stay visible beside their greatest.
+    # A square-root scale keeps small orders visible beside the largest.
     amounts = ledger["amount"].to_numpy(dtype=np.float64)
     down = (ledger["kind"] == "return").to_numpy(dtype=bool)
     ticks = {0.0: "£0"}
@@ -141,8 +141,8 @@ def _line(figure: go.Figure, row: int, at: "pd.Series[Any]", values: "pd.Series[
     )
 
 
-def _bands(figure: go.Figure, told: Life, known: Personas, end: datetime) -> None:
-    # One shape behind all four rows, not one in each of them.
+def _bands(figure: go.Figure, shown: Timeline, known: Personas, end: datetime) -> None:
+    # One shape spans all four rows.
     def band(persona: Persona, start: datetime, stop: datetime, opacity: float) -> dict[str, Any]:
         fill = {"fillcolor": persona.colour, "opacity": opacity, "line": {"width": 0}, "layer": "below"}
         return {
@@ -158,13 +158,13 @@ def _bands(figure: go.Figure, told: Life, known: Personas, end: datetime) -> Non
 
     shapes = [
         band(look_up(known, row["segment"]), row["start"], row["end"], 0.24)
-        for row in told.stretches.tail(MOST_BANDS).to_dict("records")
+        for row in shown.stays.tail(MOST_BANDS).to_dict("records")
     ]
-    if told.outlook is not None and told.now < end:
-        present = look_up(known, told.stretches["segment"].iloc[-1]) if len(told.stretches) else None
-        turn = min(told.outlook.at, end)
-        shapes += [band(present, told.now, turn, 0.1)] if present else []
-        shapes += [band(look_up(known, told.outlook.segment), turn, end, 0.1)] if turn < end else []
+    if shown.outlook is not None and shown.now < end:
+        present = look_up(known, shown.stays["segment"].iloc[-1]) if len(shown.stays) else None
+        turn = min(shown.outlook.at, end)
+        shapes += [band(present, shown.now, turn, 0.1)] if present else []
+        shapes += [band(look_up(known, shown.outlook.segment), turn, end, 0.1)] if turn < end else []
     line = {"color": LINE, "width": 1.2, "dash": "dot"}
     shapes.append(
         {
@@ -173,22 +173,22 @@ def _bands(figure: go.Figure, told: Life, known: Personas, end: datetime) -> Non
             "yref": "paper",
             "y0": 0,
             "y1": 1,
-            "x0": _iso(told.now),
-            "x1": _iso(told.now),
+            "x0": _iso(shown.now),
+            "x1": _iso(shown.now),
             "line": line,
         }
     )
     figure.update_layout(shapes=shapes)
 
 
-def _span(told: Life) -> tuple[datetime, datetime]:
-    """From before the first event to after now: far enough for the next change, if it is not far."""
-    known = [*told.ledger["occurred_at"].head(1), *told.stretches["start"].head(1), told.now]
+def _span(shown: Timeline) -> tuple[datetime, datetime]:
+    """From before the first event to after now; the next change is included if it is near."""
+    known = [*shown.ledger["occurred_at"].head(1), *shown.stays["start"].head(1), shown.now]
     first = min(pd.Timestamp(moment).to_pydatetime() for moment in known)
-    length = max(told.now - first, timedelta(days=14))
-    end = told.now + 0.03 * length
-    if told.outlook is not None and told.outlook.at < told.now + 0.35 * length:
-        end = told.outlook.at + 0.06 * length
+    length = max(shown.now - first, timedelta(days=14))
+    end = shown.now + 0.03 * length
+    if shown.outlook is not None and shown.outlook.at < shown.now + 0.35 * length:
+        end = shown.outlook.at + 0.06 * length
     return first - 0.03 * length, end
 
 

@@ -1,4 +1,4 @@
-"""One customer's past in the shape of figures: stretches of segments, and R, F and M as time passed. Pure."""
+"""One customer's past as frames for figures: stays in segments, and R, F and M over time. Pure."""
 
 from datetime import datetime
 
@@ -11,13 +11,13 @@ from models.units import Floats
 ONE_DAY = pd.Timedelta(days=1)
 
 
-def stretches(changes: pd.DataFrame, until: datetime) -> pd.DataFrame:
-    """Which segment from when to when: segment, start, end; the last one goes on up to ``until``.
+def stays(changes: pd.DataFrame, until: datetime) -> pd.DataFrame:
+    """The customer's stays in segments, in order: segment, start, end; the last one ends at ``until``.
 
     Parameters
     ----------
     changes
-        In order: to_segment, effective_at.
+        Columns to_segment and effective_at, in order.
     """
     start = pd.to_datetime(changes["effective_at"], utc=True).reset_index(drop=True)
     end = start.shift(-1)
@@ -27,7 +27,7 @@ def stretches(changes: pd.DataFrame, until: datetime) -> pd.DataFrame:
 
 
 def recency_line(ledger: pd.DataFrame, until: datetime) -> pd.DataFrame:
-    """Days since the last purchase as a saw: at, days. It rises with time and falls to 0 at every sale."""
+    """Days since the last purchase: at, days. They rise with time and fall to 0 at every sale."""
     sales = pd.to_datetime(ledger.loc[ledger["kind"] == "sale", "occurred_at"], utc=True).sort_values()
     if sales.empty:
         return pd.DataFrame({"at": sales, "days": []})
@@ -38,7 +38,7 @@ def recency_line(ledger: pd.DataFrame, until: datetime) -> pd.DataFrame:
     return pd.DataFrame({"at": pd.to_datetime(at, utc=True), "days": days})
 
 
-def worth_steps(
+def spend_steps(
     ledger: pd.DataFrame, model: SegmentModel, frequency: int, gross: float, returned: float, until: datetime
 ) -> pd.DataFrame:
     """Purchases and money after every transaction and up to ``until``: at, frequency, monetary (pounds).
@@ -46,15 +46,15 @@ def worth_steps(
     Parameters
     ----------
     ledger
-        Transactions in order of time, the newest among them: occurred_at, kind, amount.
+        The newest transactions in order of time: occurred_at, kind, amount.
     frequency, gross, returned
-        What all of it came to in the end, so that older transactions may be missing from the ledger.
+        Totals over all transactions; older ones may be missing from ``ledger``.
     """
     sold = (ledger["kind"] == "sale").to_numpy(dtype=bool)
     amounts = ledger["amount"].to_numpy(dtype=np.float64)
     purchases = _ending_in(sold.astype(np.float64), frequency).astype(np.int64)
-    spent, given_back = _ending_in(np.where(sold, amounts, 0), gross), _ending_in(np.where(sold, 0, amounts), returned)
-    monetary = np.maximum(spent - given_back, 0) if model.monetary == "net" else spent
+    spent, refunded = _ending_in(np.where(sold, amounts, 0), gross), _ending_in(np.where(sold, 0, amounts), returned)
+    monetary = np.maximum(spent - refunded, 0) if model.monetary == "net" else spent
     steps = pd.DataFrame(
         {"at": pd.to_datetime(ledger["occurred_at"], utc=True), "frequency": purchases, "monetary": monetary}
     )
@@ -64,6 +64,6 @@ def worth_steps(
 
 
 def _ending_in(additions: Floats, total: float) -> Floats:
-    """Running sums that end in a total."""
+    """Running sums, shifted so that the last one is ``total``."""
     running = np.cumsum(additions)
     return running + (total - running[-1]) if len(running) else running

@@ -1,4 +1,4 @@
-"""One customer's life: what they bought, how time and purchases moved them, what comes next, and who is like them."""
+"""The customer page: one customer's transactions and changes, the next change, and similar customers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,21 +7,20 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine, Row
 
-from dashboard.pages.customer import figures as charts
-from dashboard.pages.customer import life, markup, queries
-from dashboard.pages.customer.figures import Life, Outlook
+from dashboard.pages.customer import figures, life, markup, queries
+from dashboard.pages.customer.figures import Outlook, Timeline
 from dashboard.pages.customer.markup import Portrait
-from dashboard.pages.customer.queries import Place
+from dashboard.pages.customer.queries import RfmPoint
 from dashboard.shared import elements, page, plotting
-from dashboard.shared.as_of import event_time
 from dashboard.shared.identifiers import LONGEST, cleaned
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import look_up
+from dashboard.shared.profiles import net_or_gross, profile
 from dashboard.shared.words import many
 from models.segment_model import SegmentModel
 
-NOTE = "Everything one customer did, the segments they went through, and where time will take them."
-# The key is the name in the address.
+SUBTITLE = "One customer's transactions, the segments they were in, and their next change."
+# The key is the URL parameter.
 CUSTOMER = "customer"
 SUGGESTED, NEIGHBOURS = 8, 6
 
@@ -31,38 +30,37 @@ class Biography:
     """One customer, as of event time."""
 
     portrait: Portrait
-    life: Life
+    timeline: Timeline
     changes: pd.DataFrame
     neighbours: pd.DataFrame
 
 
 def show(engine: Engine) -> None:
-    """The page."""
-    page.show(engine, "Customer", NOTE, _draw)
+    """Draw the page."""
+    page.show(engine, "Customer", SUBTITLE, _draw)
 
 
 def read(connection: Connection, model: SegmentModel, event_time: datetime, customer_id: str) -> Biography | None:
     """Everything about one customer; None if there is no such customer."""
-    found = queries.profile(connection, customer_id)
+    found = profile(connection, customer_id)
     if found is None:
         return None
     who = portrait_of(found, model, event_time)
     changes, ledger = queries.changes(connection, customer_id), queries.ledger(connection, customer_id)
     now = max(event_time, found.last_event_at)
     totals = (found.frequency, float(found.gross), float(found.returned))
-    worth = life.worth_steps(ledger, model, *totals, now)
-    story = Life(ledger, life.stretches(changes, now), life.recency_line(ledger, now), worth, now, _outlook(who))
+    spend = life.spend_steps(ledger, model, *totals, now)
+    timeline = Timeline(ledger, life.stays(changes, now), life.recency_line(ledger, now), spend, now, _outlook(who))
     nearest = pd.DataFrame()
     if who.segment is not None and who.recency_days is not None:
-        place = Place(who.recency_days, who.frequency, who.monetary)
-        nearest = queries.neighbours(connection, model, event_time, customer_id, place, NEIGHBOURS)
-    return Biography(who, story, changes, nearest)
+        point = RfmPoint(who.recency_days, who.frequency, who.monetary)
+        nearest = queries.neighbours(connection, model, event_time, customer_id, point, NEIGHBOURS)
+    return Biography(who, timeline, changes, nearest)
 
 
 def portrait_of(found: Row[tuple[object, ...]], model: SegmentModel, event_time: datetime) -> Portrait:
     """A stored profile as of event time, with R and M as the model sees them."""
     bought = found.last_purchase_at
-    spent = max(found.gross - found.returned, 0) if model.monetary == "net" else found.gross
     return Portrait(
         customer_id=found.customer_id,
         country=found.country,
@@ -70,7 +68,7 @@ def portrait_of(found: Row[tuple[object, ...]], model: SegmentModel, event_time:
         since=found.segment_since,
         recency_days=(max(event_time, found.last_event_at) - bought).days if bought else None,
         frequency=found.frequency,
-        monetary=float(spent),
+        monetary=max(float(net_or_gross(found, model)), 0.0),
         first_purchase_at=found.first_purchase_at,
         next_change_at=found.next_change_at,
         next_segment=found.next_segment,
@@ -91,37 +89,36 @@ def _draw(moment: Moment) -> None:
     if not wanted:
         st.html(markup.welcome(queries.moved_last(moment.connection, SUGGESTED)))
         return
-    told = read(moment.connection, moment.model, event_time(moment), wanted)
-    if told is None:
+    biography = read(moment.connection, moment.model, moment.event_time, wanted)
+    if biography is None:
         st.html(markup.unknown(wanted, queries.suggestions(moment.connection, wanted, SUGGESTED)))
         return
-    _tell(told, moment)
+    _draw_customer(biography, moment)
 
 
-def _tell(told: Biography, moment: Moment) -> None:
-    known, who = moment.personas, told.portrait
-    st.html(markup.portrait(who, known, told.life.now))
+def _draw_customer(biography: Biography, moment: Moment) -> None:
+    known, who = moment.personas, biography.portrait
+    timeline = biography.timeline
+    st.html(markup.portrait(who, known, timeline.now))
     if who.segment is not None:
         st.html(markup.advice(who, known))
         st.html(markup.simulator_link(who.customer_id))
-    seen = [*told.life.stretches["segment"], *([who.next_segment] if who.next_segment else [])]
-    colours = markup.personas_seen(seen, known)
-    note = '<div class="sg-note">Triangles up are sales, triangles down returns. The dotted line is now, in event time.'
-    st.html(elements.title("Their life") + f"{note} {colours}</div>")
+    seen = [*timeline.stays["segment"], *([who.next_segment] if who.next_segment else [])]
+    colours = markup.persona_legend(seen, known)
+    note = "Triangles that point up are sales, down returns. The dotted line is the current event time."
+    st.html(elements.title("History") + f'<div class="sg-note">{note} {colours}</div>')
     alt = (
-        f"Customer {who.customer_id}: {many(len(told.life.ledger), 'transaction')} and "
-        f"{many(len(told.changes), 'segment change')}, now {look_up(known, who.segment).name}"
+        f"Customer {who.customer_id}: {many(len(timeline.ledger), 'transaction')} and "
+        f"{many(len(biography.changes), 'segment change')}, now {look_up(known, who.segment).name}"
     )
-    st.plotly_chart(charts.life(told.life, known), key="life", config=plotting.CONFIG, alt=alt)
+    st.plotly_chart(figures.timeline(timeline, known), key="life", config=plotting.CONFIG, alt=alt)
     past, like = st.columns([1.7, 1], gap="large")
     with past:
-        st.html(
-            elements.title("How they moved", "The exact moment at which each change became true, in event time (UTC)")
-        )
-        st.html(markup.past(told.changes, known))
+        st.html(elements.title("Segment changes", "With the exact event time (UTC) at which each change became true"))
+        st.html(markup.past(biography.changes, known))
     with like:
-        st.html(elements.title("Who is like them", "The nearest in the model's space of R, F and M"))
-        st.html(markup.neighbours(told.neighbours, known))
+        st.html(elements.title("Similar customers", "The nearest ones in the model's space of R, F and M"))
+        st.html(markup.neighbours(biography.neighbours, known))
 
 
 def _outlook(who: Portrait) -> Outlook | None:

@@ -1,14 +1,14 @@
-"""What the customer page asks: one customer's profile, ledger and history by their primary keys, and who is like them.
+"""The customer page's queries: one customer's ledger and changes by primary key, and similar customers.
 
-Only :func:`neighbours` looks at other customers, in one scan of the profiles without an index: distances in the
-model's space are sums over three columns, and R moves with event time.
+Only :func:`neighbours` reads other customers, in one scan of the profiles without an index: distances in the model's
+space are sums over three columns, and R changes with event time.
 """
 
 from datetime import datetime
 from typing import NamedTuple
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Float, Row, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Float, cast, func, select
 
 from dashboard.shared.identifiers import begins_with
 from dashboard.shared.reading import or_empty
@@ -20,21 +20,16 @@ from models.segment_model import SegmentModel
 MOST_ROWS = 3_000
 
 
-class Place(NamedTuple):
-    """Where somebody is: R, F and M as the model sees them."""
+class RfmPoint(NamedTuple):
+    """R, F and M as the model sees them, in days, purchases and pounds."""
 
     recency_days: int
     frequency: int
     monetary: float
 
 
-def profile(connection: Connection, customer_id: str) -> Row[tuple[object, ...]] | None:
-    """A customer's profile, with all columns of the table; None if there is no such customer."""
-    return connection.execute(select(customers).where(customers.c.customer_id == customer_id)).one_or_none()
-
-
 def ledger(connection: Connection, customer_id: str) -> pd.DataFrame:
-    """Their newest transactions, the oldest first: transaction_id, occurred_at, kind, amount, country."""
+    """The customer's newest transactions, the oldest first: transaction_id, occurred_at, kind, amount, country."""
     t = transactions.c
     columns = (t.transaction_id, t.occurred_at, t.kind, t.amount, t.country)
     newest = select(*columns).where(t.customer_id == customer_id)
@@ -43,7 +38,7 @@ def ledger(connection: Connection, customer_id: str) -> pd.DataFrame:
 
 
 def changes(connection: Connection, customer_id: str) -> pd.DataFrame:
-    """Their newest segment changes, the oldest first.
+    """The customer's newest segment changes, the oldest first.
 
     Columns: sequence, from_segment and transaction_id (empty where there is none), to_segment, cause, effective_at,
     recency_days, frequency, monetary.
@@ -60,7 +55,7 @@ def changes(connection: Connection, customer_id: str) -> pd.DataFrame:
 
 
 def suggestions(connection: Connection, typed: str, limit: int) -> list[str]:
-    """Ids that begin as ``typed`` does: with all of it or, if there are none, with as much of it as any id does."""
+    """Ids that begin with ``typed`` or, if there are none, with the longest beginning of it that any id has."""
     c = customers.c.customer_id
     for length in range(len(typed), -1, -1):
         prefix = typed[:length]
@@ -79,15 +74,15 @@ def moved_last(connection: Connection, limit: int) -> list[str]:
 
 
 def neighbours(
-    connection: Connection, model: SegmentModel, event_time: datetime, customer_id: str, place: Place, limit: int
+    connection: Connection, model: SegmentModel, event_time: datetime, customer_id: str, point: RfmPoint, limit: int
 ) -> pd.DataFrame:
-    """The customers nearest to a place in the model's standardised space, the nearest first, one customer left out.
+    """The customers nearest to a point in the model's standardised space, the nearest first, without ``customer_id``.
 
     Columns: customer_id, segment, country, recency, frequency, monetary, distance.
     """
     c = customers.c
     rfm = (recency_days(event_time).label("recency"), c.frequency, monetary(model).label("monetary"))
-    squares = (_square(model, feature, column, place[feature]) for feature, column in enumerate(rfm))
+    squares = (_square(model, feature, column, point[feature]) for feature, column in enumerate(rfm))
     distance = func.sqrt(sum(squares, start=cast(0.0, Float))).label("distance")
     query = select(c.customer_id, c.segment, c.country, *rfm, distance)
     others = query.where(c.segment.is_not(None), c.customer_id != customer_id)

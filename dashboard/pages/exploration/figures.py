@@ -1,4 +1,4 @@
-"""The data page's figures: revenue, returns, cohorts and distributions as pure functions from small frames."""
+"""The data page's figures: revenue, returns, cohorts and distributions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ MONTH = "%b %Y"
 
 
 def monthly(revenue: pd.DataFrame, months: Sequence[datetime]) -> pd.DataFrame:
-    """Sums by month, in order and without a gap: sales, returns, sold, returned."""
+    """Sums by month, in order and without gaps: sales, returns, sold, returned."""
     sums = revenue.groupby("month")[["sales", "returns", "sold", "returned"]].sum()
     return sums.reindex(pd.DatetimeIndex(pd.to_datetime(list(months), utc=True)), fill_value=0)
 
@@ -28,9 +28,9 @@ def by_country(revenue: pd.DataFrame) -> pd.DataFrame:
 
 
 def retention(cohorts: pd.DataFrame, months: Sequence[datetime]) -> pd.DataFrame:
-    """The share (0 to 1) of each cohort (row: month) that bought so many months later (column: 0, 1, ...).
+    """The share (0 to 1) of each cohort (row: month) that bought a number of months later (column: 0, 1, ...).
 
-    Column 0 is 1 for everybody; what lies in the future is missing.
+    Column 0 is always 1; months in the future are missing.
     """
     starts = pd.DatetimeIndex(pd.to_datetime(list(months), utc=True))
     number = {start: place for place, start in enumerate(starts)}
@@ -44,7 +44,7 @@ def retention(cohorts: pd.DataFrame, months: Sequence[datetime]) -> pd.DataFrame
 
 
 def revenue_bars(months: pd.DataFrame) -> go.Figure:
-    """What was sold (up) and what came back (down) month by month."""
+    """Sales (up) and returns (down) by month, in pounds."""
     figure = go.Figure()
     labels = [f"{month:{MONTH}}" for month in months.index]
     figure.add_bar(
@@ -68,12 +68,12 @@ def revenue_bars(months: pd.DataFrame) -> go.Figure:
 
 
 def returns_lines(months: pd.DataFrame) -> go.Figure:
-    """Which part of the money sold came back, and how many credit notes there are to a hundred sales, by month."""
+    """Returns as a share of the money sold, and credit notes per hundred sales, by month."""
     figure = go.Figure()
     labels = [f"{month:{MONTH}}" for month in months.index]
     for part, whole, colour, words in (
         ("returned", "sold", RETURNED, "of the money sold"),
-        ("returns", "sales", "#9aa3b2", "credit notes to 100 sales"),
+        ("returns", "sales", "#9aa3b2", "credit notes per 100 sales"),
     ):
         share = 100 * months[part] / months[whole].replace(0, np.nan)
         unit = "%" if part == "returned" else ""
@@ -92,7 +92,7 @@ def returns_lines(months: pd.DataFrame) -> go.Figure:
 
 
 def retention_map(rates: pd.DataFrame, sizes: pd.Series) -> go.Figure:
-    """How many of each month's newcomers bought again, by months since; the first month itself is left out."""
+    """The share of each month's new customers who bought again, by months since; without the first month itself."""
     shown = rates.drop(columns=0).dropna(how="all").dropna(how="all", axis=1)
     percent = 100 * shown.to_numpy()
     rows = [f"{month:{MONTH}} · {sizes[month]:,.0f}" for month in shown.index]
@@ -104,13 +104,13 @@ def retention_map(rates: pd.DataFrame, sizes: pd.Series) -> go.Figure:
         customdata=np.rint(shown.mul(sizes.loc[shown.index], axis=0).to_numpy()),
         colorscale=[[0, ACCENT_FAINT], [1, ACCENT]],
         zmin=0,
-        # The first cohort holds the customers that the shop already had, and would set the scale alone.
+        # The first cohort contains the customers that the shop already had; it would dominate the scale.
         zmax=max(1.0, float(np.nanmax(percent[1:]))) if len(percent) > 1 else None,
         showscale=False,
         hoverongaps=False,
         xgap=2,
         ygap=2,
-        hovertemplate="First bought in %{y}: %{z:.0f}% (%{customdata:,}) bought again %{x} months on<extra></extra>",
+        hovertemplate="First bought in %{y}: %{z:.0f}% (%{customdata:,}) bought again %{x} months later<extra></extra>",
     )
     y, x = np.nonzero(~np.isnan(percent))
     figure.add_scatter(
@@ -128,23 +128,23 @@ def retention_map(rates: pd.DataFrame, sizes: pd.Series) -> go.Figure:
 
 
 def histogram(bars: pd.DataFrame, edges: Sequence[float], unit: str, marked: Sequence[float]) -> go.Figure:
-    """Counts by the bars that ``edges`` (their lower bounds, ascending) make, with those below the first one.
+    """Counts in bars with the lower bounds ``edges`` (ascending), and in one bar below the first bound.
 
     Parameters
     ----------
     bars
         Columns lower (0 for below the first edge), and sales or customers.
     marked
-        The edges that stand at the axis.
+        The edges that are labelled on the axis.
     """
     (name,) = [column for column in bars.columns if column in ("sales", "customers")]
     counts = bars.groupby("lower")[name].sum().reindex([0.0, *edges], fill_value=0).to_numpy()
-    first, behind = _between(counts)
+    first, end = _between(counts)
     figure = go.Figure()
     figure.add_bar(
-        x=list(range(first, behind)),
-        y=counts[first:behind],
-        customdata=ranges(edges, unit)[first:behind],
+        x=list(range(first, end)),
+        y=counts[first:end],
+        customdata=ranges(edges, unit)[first:end],
         marker={"color": ACCENT_STRONG, "line": {"width": 0}},
         hovertemplate="%{customdata}: %{y:,} " + name + "<extra></extra>",
     )
@@ -154,17 +154,17 @@ def histogram(bars: pd.DataFrame, edges: Sequence[float], unit: str, marked: Seq
         showgrid=False,
         fixedrange=True,
         tickangle=0,
-        # A mark stands where its bar begins.
+        # A label is where its bar begins.
         tickvals=[places[number] - 0.5 for number in marked],
         ticktext=[amount(number, unit) for number in marked],
-        range=[first - 0.6, behind - 0.4],
+        range=[first - 0.6, end - 0.4],
     )
     figure.update_yaxes(fixedrange=True, nticks=4, rangemode="tozero", tickformat=",d")
     return plain(figure, height=220)
 
 
 def ranges(edges: Sequence[float], unit: str) -> list[str]:
-    """What the bars of a histogram stand for, in words.
+    """The ranges of a histogram's bars, in words.
 
     >>> ranges([10.0, 20.0], "£")
     ['under £10', '£10–20', '£20+']
@@ -179,7 +179,7 @@ def ranges(edges: Sequence[float], unit: str) -> list[str]:
 
 
 def amount(value: float, unit: str) -> str:
-    """An edge in words.
+    """An edge as text.
 
     >>> amount(1.5, "£"), amount(2_000.0, "£"), amount(30.0, "")
     ('£1.50', '£2,000', '30')
@@ -187,8 +187,8 @@ def amount(value: float, unit: str) -> str:
     return unit + (style.count(value) if value == int(value) else f"{value:,.2f}")
 
 
-def middle(bars: pd.DataFrame, edges: Sequence[float]) -> tuple[float, float]:
-    """The bounds of the bar in which the median sale lies; the upper one is infinite for the last."""
+def median_bar(bars: pd.DataFrame, edges: Sequence[float]) -> tuple[float, float]:
+    """The bounds of the bar with the median sale; the upper bound of the last bar is infinite."""
     counts = bars.groupby("lower")["sales"].sum().reindex([0.0, *edges], fill_value=0).cumsum()
     place = int(np.searchsorted(counts.to_numpy(), counts.iloc[-1] / 2))
     bounds = [0.0, *edges, float("inf")]
@@ -196,6 +196,6 @@ def middle(bars: pd.DataFrame, edges: Sequence[float]) -> tuple[float, float]:
 
 
 def _between(counts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[int, int]:
-    """From the first bar that is not empty to behind the last one."""
+    """The numbers of the first bar that is not empty, and of the one after the last."""
     filled = np.flatnonzero(counts)
     return (int(filled[0]), int(filled[-1]) + 1) if filled.size else (0, len(counts))

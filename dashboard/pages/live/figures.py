@@ -37,7 +37,7 @@ def rhythm_bars(rhythm: pd.DataFrame, bin_days: int) -> go.Figure:
 
 
 def sparkline(values: Sequence[float], length: int) -> go.Figure:
-    """The last values as a line without axes, the newest at the right; room is kept for ``length`` of them."""
+    """The last values as a line without axes, the newest at the right, in a figure that is ``length`` values wide."""
     figure = go.Figure()
     figure.add_scatter(
         x=list(range(length - len(values), length)),
@@ -46,7 +46,7 @@ def sparkline(values: Sequence[float], length: int) -> go.Figure:
         line={"color": ACCENT, "width": 2},
         fill="tozeroy",
         fillcolor=ACCENT_FAINT,
-        hovertemplate="%{y:,.0f} a second<extra></extra>",
+        hovertemplate="%{y:,.0f} per second<extra></extra>",
     )
     top = max([1.0, *values])
     figure.add_hline(y=0, line={"color": ACCENT_STRONG, "width": 1})

@@ -1,4 +1,4 @@
-"""The live page: what event time it is, who is where, what moved them, and how fast the stream runs."""
+"""The live page: the current event time, the segments' sizes, the moves between them, and the throughput."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,30 +9,27 @@ import streamlit as st
 from sqlalchemy import Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.pages.live import figures as charts
-from dashboard.pages.live import queries, today
-from dashboard.pages.shifts import figures as flow_charts
-from dashboard.pages.shifts import queries as changes
-from dashboard.pages.shifts.queries import Cell
-from dashboard.shared import connection, elements, flows, page, plotting, reading, replay_markup, throughput, trouble
-from dashboard.shared.history import Memory
+from dashboard.pages.live import figures, markup, queries, throughput, today
+from dashboard.pages.live.throughput import HISTORY, Sample, Samples
+from dashboard.shared import changes, elements, flows, history, page, plotting, reading, replay_markup, trouble
+from dashboard.shared.changes import ChangeFilter
+from dashboard.shared.flow_figures import sankey
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.throughput import HISTORY, History, Sample
 from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, Window, cause, in_order
 from data.postgres import replay_control
 from models.segment_model import ModelError
 
-NOTE = "What event time it is, who is where, and what moved them."
+SUBTITLE = "The current event time, the size of each segment, and why customers moved."
 REFRESH_SECONDS = 2
 LATEST = 12
-# Keys of the reader's session; those of the controls are names in the address too.
+# Keys of the session state; those of the controls are URL parameters, too.
 WINDOW, LAST_KNOWN, SAMPLES = "live_window", "live_last_known", "live_samples"
 CAUSE, SEGMENT = "live_causes", "live_segments"
 
 
 class Choice(NamedTuple):
-    """What the reader has chosen: how far to look back, and which changes to list."""
+    """What the reader has chosen: the time window, and which changes to list."""
 
     window: Window
     causes: tuple[str, ...] = ()
@@ -40,7 +37,7 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class LiveData:
     """All that the page shows, read at one moment."""
 
     personas: Personas
@@ -57,33 +54,33 @@ class Snapshot:
 
 
 def show(engine: Engine) -> None:
-    """The page; it draws itself anew every two seconds and keeps what the reader has chosen."""
+    """Draw the page; it refreshes every two seconds and keeps the reader's choices."""
 
     @st.fragment(run_every=REFRESH_SECONDS)
-    def live() -> None:
+    def drawn() -> None:
         _refresh(engine)
 
-    live()
+    drawn()
 
 
-def read(engine: Engine, memory: Memory, choice: Choice) -> Snapshot | None:
-    """Everything the page needs, in one read-only transaction; None without a champion model."""
-    with reading.reading(engine) as asked:
-        model = reading.champion(asked)
+def read(engine: Engine, choice: Choice) -> LiveData | None:
+    """Everything that the page needs, in one read-only database transaction; None without a champion model."""
+    with reading.reading(engine) as connection:
+        model = reading.champion(connection)
         if model is None:
             return None
-        progress = reading.progress(asked)
+        progress = reading.progress(connection)
         now = progress.event_time
-        days = memory.read(asked, progress)
-        meant = Cell(causes=choice.causes, touched=choice.segments)
-        newest = flows.place(changes.within(days, meant), LATEST)
-        return Snapshot(
+        days = history.read(connection, progress)
+        wanted = ChangeFilter(causes=choice.causes, touched=choice.segments)
+        newest = flows.locate(changes.within(days, wanted), LATEST)
+        return LiveData(
             personas(model),
             progress,
-            queries.segment_sizes(asked, now and now + timedelta(days=elements.OUTLOOK_DAYS)),
+            queries.segment_sizes(connection, now and now + timedelta(days=markup.OUTLOOK_DAYS)),
             days,
-            changes.page(asked, meant, newest, LATEST),
-            replay_control.last(asked),
+            changes.page(connection, wanted, newest, LATEST),
+            replay_control.last(connection),
         )
 
 
@@ -95,32 +92,31 @@ def _choice() -> Choice:
 
 def _refresh(engine: Engine) -> None:
     choice = _choice()
-    memory = connection.memory(engine).history
-    # Nothing takes its place, so that what is below it stays where it is from one refresh to the next.
-    opening = page.opening("Live", NOTE) or st.empty()
+    # An empty element in its place, so that the elements below keep their places from one refresh to the next.
+    opening = page.opening("Live", SUBTITLE) or st.empty()
     try:
-        snapshot = read(engine, memory, choice)
+        live = read(engine, choice)
     except (SQLAlchemyError, ModelError) as error:
         opening.empty()
-        _draw_trouble(trouble.of(error, engine.url), choice.window)
+        _draw_trouble(trouble.from_error(error, engine.url), choice.window)
         return
     opening.empty()
-    if snapshot is None:
+    if live is None:
         st.html(elements.trouble(trouble.NO_MODEL))
-    elif snapshot.is_empty:
-        st.html(elements.trouble(trouble.SEGMENTS_TO_COME))
-        nothing = flows.flows(snapshot.days)
-        st.html(elements.segment_cards(snapshot.sizes, nothing, snapshot.personas, choice.window))
+    elif live.is_empty:
+        st.html(elements.trouble(trouble.SEGMENTS_WITHOUT_CUSTOMERS))
+        no_flows = flows.flows(live.days)
+        st.html(markup.segment_cards(live.sizes, no_flows, live.personas, choice.window))
     else:
-        _remember(snapshot)
-        _draw(snapshot, choice.window)
+        _remember(live)
+        _draw(live, choice.window)
         if _choice() != choice:
-            # An address speaks through the controls, which are drawn after what they decide.
+            # The URL sets the controls, which are drawn after the data was read.
             st.rerun()
 
 
 def _draw_trouble(state: trouble.Trouble, window: Window) -> None:
-    last_known: Snapshot | None = st.session_state.get(LAST_KNOWN)
+    last_known: LiveData | None = st.session_state.get(LAST_KNOWN)
     if last_known is None:
         st.html(elements.trouble(state))
     else:
@@ -128,43 +124,43 @@ def _draw_trouble(state: trouble.Trouble, window: Window) -> None:
         _draw(last_known, window)
 
 
-def _remember(snapshot: Snapshot) -> None:
-    now = snapshot.progress
+def _remember(live: LiveData) -> None:
+    now = live.progress
     sample = Sample(now.measured_at, now.transactions, now.event_time)
     st.session_state[SAMPLES] = throughput.remember(st.session_state.get(SAMPLES), sample)
-    st.session_state[LAST_KNOWN] = snapshot
+    st.session_state[LAST_KNOWN] = live
 
 
-def _draw(snapshot: Snapshot, window: Window) -> None:
-    since = flows.window_start(snapshot.progress.event_time, window.days)
-    inside = flows.between(snapshot.days, since)
+def _draw(live: LiveData, window: Window) -> None:
+    since = flows.window_start(live.progress.event_time, window.days)
+    inside = flows.between(live.days, since)
     moved = flows.flows(inside)
-    _head(snapshot, st.session_state[SAMPLES])
+    _head(live, st.session_state[SAMPLES])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.html(elements.title("Who is where", f"Net flow, arrivals and departures {window.phrase}"))
+        st.html(elements.title("Segments", f"Net change, arrivals and departures {window.phrase}"))
         _window_control()
-    st.html(elements.segment_cards(snapshot.sizes, moved, snapshot.personas, window))
-    _movements(moved, snapshot.personas, window)
+    st.html(markup.segment_cards(live.sizes, moved, live.personas, window))
+    _movements(moved, live.personas, window)
     _rhythm(flows.rhythm(inside, since, window.bin_days), window)
     st.html(elements.title("Latest changes"))
-    _stream_filters(snapshot.personas)
-    if snapshot.latest.empty:
-        st.html(elements.nobody("No change so far is of this kind."))
+    _stream_filters(live.personas)
+    if live.latest.empty:
+        st.html(elements.empty("No change matches these filters yet."))
     else:
-        st.html(elements.latest_changes(snapshot.latest, snapshot.personas))
+        st.html(elements.change_table(live.latest, live.personas))
 
 
-def _head(snapshot: Snapshot, samples: History) -> None:
+def _head(live: LiveData, samples: Samples) -> None:
     pace = throughput.pace(samples)
     clock, rate, line = st.columns([3.2, 1, 1.2], vertical_alignment="bottom")
-    clock.html(elements.event_clock(snapshot.progress, pace) + replay_markup.line(snapshot.replay))
-    rate.html(elements.throughput(pace))
-    rates = charts.sparkline(throughput.rates(samples), HISTORY - 1)
+    clock.html(markup.event_clock(live.progress, pace) + replay_markup.line(live.replay))
+    rate.html(markup.throughput(pace))
+    rates = figures.sparkline(throughput.rates(samples), HISTORY - 1)
     line.plotly_chart(
-        rates, key="sparkline", config=plotting.CONFIG, alt="Transactions a second, the newest at the right"
+        rates, key="sparkline", config=plotting.CONFIG, alt="Transactions per second, the newest at the right"
     )
-    st.html(today.sentence(snapshot.days, snapshot.progress))
-    st.html(elements.totals(snapshot.progress, int(snapshot.sizes["customers"].sum())))
+    st.html(today.sentence(live.days, live.progress))
+    st.html(markup.totals(live.progress, int(live.sizes["customers"].sum())))
 
 
 def _window_control() -> None:
@@ -183,19 +179,19 @@ def _window_control() -> None:
 def _movements(moved: pd.DataFrame, known: Personas, window: Window) -> None:
     why, where = st.columns([1, 1.3], gap="large")
     with why:
-        st.html(elements.title("What moves customers"))
-        st.html(elements.cause_bars(moved, window))
+        st.html(elements.title("Why customers move"))
+        st.html(markup.cause_bars(moved, window))
     with where:
-        st.html(elements.title("From where to where", f"Customers who moved {window.phrase}, first purchases left out"))
-        streams = flow_charts.sankey(moved[moved["from_segment"] != ""], known)
+        st.html(elements.title("Moves between segments", f"Customers who moved {window.phrase}; no first purchases"))
+        streams = sankey(moved[moved["from_segment"] != ""], known)
         alt = "Streams of customers from the segment they left to the one they entered"
         st.plotly_chart(streams, key="streams", config=plotting.CONFIG, alt=alt)
 
 
 def _rhythm(rhythm: pd.DataFrame, window: Window) -> None:
-    bar = f"Each bar is a {'day' if window.bin_days == 1 else 'week'} of event time."
-    st.html(elements.title("Changes as time passes") + elements.legend(in_order(rhythm["cause"]), bar))
-    bars = charts.rhythm_bars(rhythm, window.bin_days)
+    bar = f"Each bar is one {'day' if window.bin_days == 1 else 'week'} of event time."
+    st.html(elements.title("Changes over time") + elements.cause_legend(in_order(rhythm["cause"]), bar))
+    bars = figures.rhythm_bars(rhythm, window.bin_days)
     st.plotly_chart(bars, key="rhythm", config=plotting.CONFIG, alt="Changes over event time, by cause")
 
 

@@ -1,4 +1,4 @@
-"""What the live page asks besides the history: who is where."""
+"""The live page's own query: the size of each segment."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from data.postgres.tables import customers
 
 
 def segment_sizes(connection: Connection, due_by: datetime | None) -> pd.DataFrame:
-    """Customers per segment, what they spent net of returns, and how many time alone moves by ``due_by``.
+    """Customers per segment, their spend net of returns, and how many of them time alone moves by ``due_by``.
 
     Columns segment, customers, spent, due. The segment is empty for those who only ever returned goods.
     """

@@ -1,4 +1,4 @@
-"""What happened today, in one sentence."""
+"""One sentence about the moves of the current event day."""
 
 from html import escape
 
@@ -11,16 +11,16 @@ from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import many
 from models.personas import is_slip
 
-ONWARDS = '<a href="slipping">Who is next?</a>'
+LINK_TO_SLIPS = '<a href="slipping">Who is about to slip?</a>'
 
 
 def sentence(days: pd.DataFrame, progress: StreamProgress) -> str:
-    """How many slipped, climbed and came on the event day that is now, and what those who slipped are worth.
+    """Today's slips, climbs and first purchases, and the spend of those who slipped.
 
     Parameters
     ----------
     days
-        The daily history, as :func:`dashboard.shared.history.daily` gives it.
+        The daily history, as :func:`dashboard.shared.history.daily` returns it.
     """
     now = progress.event_time
     if now is None:
@@ -28,16 +28,18 @@ def sentence(days: pd.DataFrame, progress: StreamProgress) -> str:
     today = days[days["day"] == midnight(now)]
     pairs = {*zip(today["from_segment"], today["to_segment"], strict=True)}
     slips = {pair for pair in pairs if is_slip(pair[0] or None, pair[1])}
-    worth = f" (worth {style.short_money(flows.money(today, slips))} so far)"
+    spend = f" (spend so far: {style.short_money(flows.money(today, slips))})"
     parts = [
-        _part(flows.moves(today, slips), f"{worth} slipped out of a good segment"),
+        _part(flows.moves(today, slips), f"{spend} slipped out of a good segment"),
         _part(flows.moves(today, {pair for pair in pairs if is_climb(*pair)}), " climbed to a better one"),
         _part(flows.moves(today, {pair for pair in pairs if not pair[0]}), " bought for the first time"),
     ]
-    said = [part for part in parts if part]
-    text = " and ".join(part for part in (", ".join(said[:-1]), said[-1]) if part) if said else "nobody has moved"
-    return f'<div class="sg-today"><b>Today, {escape(style.day(now))}:</b> {text}. {ONWARDS}</div>'
+    shown = [part for part in parts if part]
+    text = (
+        " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part) if shown else "no customer has moved"
+    )
+    return f'<div class="sg-today"><b>Today, {escape(style.day(now))}:</b> {text}. {LINK_TO_SLIPS}</div>'
 
 
-def _part(number: int, did: str) -> str:
-    return f"{many(number, 'customer')}{did}" if number else ""
+def _part(number: int, action: str) -> str:
+    return f"{many(number, 'customer')}{action}" if number else ""

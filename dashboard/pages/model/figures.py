@@ -1,4 +1,4 @@
-"""The model page's figures: centres in original units, the choice of k, comparisons and drift over time."""
+"""The model page's figures: centres in original units, the choice of k, a comparison, and drift over time."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -24,8 +24,8 @@ from models.units import Floats
 
 GREY = "#9aa3b2"
 ALARM = "#d0662c"
-FEATURES = ("Recency<br>(days)", "Frequency<br>(purchases)", "Money<br>(£)")
-# Round numbers that may stand at an axis of the parallel plot.
+FEATURES = ("Recency<br>(days)", "Frequency<br>(purchases)", "Spend<br>(£)")
+# Round numbers for the axes of the parallel plot.
 _MARKS = (
     (0, 3, 7, 14, 30, 60, 120, 240, 480, 960),
     (1, 2, 3, 5, 10, 20, 50, 100, 200, 500),
@@ -41,7 +41,7 @@ def centres(model: SegmentModel) -> Floats:
 
 
 def parallel(model: SegmentModel, known: Personas) -> go.Figure:
-    """Every segment's centre as a line over three axes in original units; low recency is at the top, as it is good."""
+    """Every segment's centre as a line over three axes in original units; low recency is good, so it is at the top."""
     sign = np.array([-1, 1, 1])
     heights = model.centroids * sign
     low, high = float(heights.min()) - _MARGIN, float(heights.max()) + _MARGIN
@@ -53,14 +53,14 @@ def parallel(model: SegmentModel, known: Personas) -> go.Figure:
     for number, segment in enumerate(model.segments):
         persona = look_up(known, segment.id)
         recency, frequency, monetary = original[number]
-        said = f"{recency:,.0f} days · {frequency:,.1f} purchases · £{monetary:,.0f}"
+        text = f"{recency:,.0f} days · {frequency:,.1f} purchases · £{monetary:,.0f}"
         figure.add_scatter(
             x=[0, 1, 2],
             y=heights[number],
             mode="lines+markers",
             line={"color": persona.colour, "width": 3, "shape": "spline", "smoothing": 0.5},
             marker={"size": 10},
-            hovertemplate=f"{escape(persona.name)}: {said}<extra></extra>",
+            hovertemplate=f"{escape(persona.name)}: {text}<extra></extra>",
         )
     figure.update_layout(showlegend=False)
     figure.update_xaxes(tickvals=[0, 1, 2], ticktext=FEATURES, range=[-0.25, 2.25], side="top", **BARE_AXIS)
@@ -69,7 +69,7 @@ def parallel(model: SegmentModel, known: Personas) -> go.Figure:
 
 
 def k_curve(curve: Sequence[Mapping[str, Any]], chosen: int) -> go.Figure:
-    """Inertia (line, left) and silhouette (bars, right) of each k; the one that was chosen has the accent."""
+    """Inertia (line, left) and silhouette (bars, right) of each k; the chosen one has the accent colour."""
     ks = [row["k"] for row in curve]
     figure = go.Figure()
     figure.add_bar(
@@ -109,7 +109,7 @@ def k_curve(curve: Sequence[Mapping[str, Any]], chosen: int) -> go.Figure:
 
 
 def moves_map(matrix: pd.DataFrame, before: Personas, after: Personas) -> go.Figure:
-    """Customers by segment under one model (rows) and another (columns); who stays is pale."""
+    """Customers by segment under one model (rows) and another (columns); cells of customers who stay are pale."""
     rows = [look_up(before, segment) for segment in matrix.index]
     columns = [look_up(after, segment) for segment in matrix.columns]
     counts = matrix.to_numpy()
@@ -118,7 +118,7 @@ def moves_map(matrix: pd.DataFrame, before: Personas, after: Personas) -> go.Fig
     figure.add_heatmap(
         z=np.sqrt(moved),
         text=counts,
-        customdata=[[_said(a, b) for b in columns] for a in rows],
+        customdata=[[_cell_name(a, b) for b in columns] for a in rows],
         hovertemplate="%{customdata}: %{text:,}<extra></extra>",
         zmin=0,
         zmax=max(1.0, float(np.sqrt(moved.max(initial=0)))),
@@ -151,11 +151,11 @@ def drift_lines(
     Parameters
     ----------
     rows
-        Of :func:`dashboard.pages.model.queries.observations`, of one measure.
+        Of one measure, as :func:`dashboard.pages.model.queries.observations` returns them.
     form
-        How a value is written, as d3 has it, such as ``.2f`` or ``.0%``.
+        The format of a value in d3's notation, such as ``.2f`` or ``.0%``.
     ceiling
-        Where the figure ends even if values go beyond.
+        The upper end of the figure, even if values exceed it.
     """
     figure = go.Figure()
     for name in [each for each in names if each in set(rows["name"])]:
@@ -212,12 +212,12 @@ def _axis(figure: go.Figure, model: SegmentModel, place: int, low: float, high: 
             y=height,
             text=text,
             showarrow=False,
-            # At the right end of the figure there is room on the left only.
+            # At the right end of the figure the labels fit only on the left.
             xanchor="right" if place == 2 else "left",
             xshift=-9 if place == 2 else 9,
             font={"size": 11, "color": GREY},
         )
 
 
-def _said(before: Persona, after: Persona) -> str:
+def _cell_name(before: Persona, after: Persona) -> str:
     return escape(f"stay {before.name}" if before.id == after.id else f"{before.name} → {after.name}")

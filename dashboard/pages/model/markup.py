@@ -1,4 +1,4 @@
-"""The model page's text: the champion, versions, who would move and alarms as HTML, everything escaped."""
+"""The model page's text: the champion, versions, customers who would move, and alarms, as escaped HTML."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -12,8 +12,8 @@ from dashboard.shared import elements, style
 from dashboard.shared.personas import Personas, look_up
 from models.segment_model import SegmentModel
 
-MONETARY = {"net": "net of returns", "gross": "gross, whatever came back"}
-TRANSFORM = {"log1p": "on a log scale", "identity": "as they are"}
+MONETARY = {"net": "net of returns", "gross": "gross, without regard to returns"}
+TRANSFORM = {"log1p": "on a log scale", "identity": "without transformation"}
 MEASURES = {
     "distance": "Distance to the nearest centre",
     "psi": "Population stability index",
@@ -27,7 +27,7 @@ MEASURES = {
 
 
 def definition(model: SegmentModel) -> str:
-    """What the champion is, as tiles and a sentence."""
+    """The champion's definition, as tiles and a sentence."""
     facts = model.metadata
     cutoff = str(facts.get("cutoff") or facts.get("last_purchase_at") or "")[:10]
     tiles = [("segments", str(len(model.segments))), ("fitted on history before", cutoff or style.NOTHING)]
@@ -38,22 +38,22 @@ def definition(model: SegmentModel) -> str:
     cells = "".join(
         f'<div class="sg-total"><b>{escape(value)}</b><span>{escape(name)}</span></div>' for name, value in tiles
     )
-    said = (
-        f"Money counts {MONETARY[model.monetary]}; recency, frequency and monetary value are taken "
-        f"{TRANSFORM[model.transform]}, standardised, and belong to the nearest of {len(model.segments)} centres."
+    text = (
+        f"Spend counts {MONETARY[model.monetary]}. Recency, frequency and monetary value are used "
+        f"{TRANSFORM[model.transform]} and standardised; the nearest of {len(model.segments)} centres is the segment."
     )
     return (
         f'<div class="sg-version" data-version="{escape(model.version)}">{escape(model.version)}</div>'
-        f'<div class="sg-totals sg-facts">{cells}</div><div class="sg-note sg-below">{escape(said)}</div>'
+        f'<div class="sg-totals sg-facts">{cells}</div><div class="sg-note sg-below">{escape(text)}</div>'
     )
 
 
 def segments(model: SegmentModel, known: Personas, sizes: dict[str, int]) -> str:
-    """One line per persona: its centre in original units, and how many customers it has now and had in training."""
+    """One row per persona: its centre in original units, and its number of customers now and in training."""
     middle = dict(zip((segment.id for segment in model.segments), centres(model), strict=True))
     trained = model.metadata.get("sizes")
     trained = trained if isinstance(trained, dict) else {}
-    everybody, then = sum(sizes.values()), sum(trained.values())
+    total, then = sum(sizes.values()), sum(trained.values())
     rows = ""
     for segment, persona in known.items():
         recency, frequency, monetary = middle[segment]
@@ -63,7 +63,7 @@ def segments(model: SegmentModel, known: Personas, sizes: dict[str, int]) -> str
             f"{frequency:,.1f}",
             f"£{monetary:,.0f}",
             f"{sizes.get(segment, 0):,}",
-            style.percent(sizes.get(segment, 0), everybody),
+            style.percent(sizes.get(segment, 0), total),
             before,
         )
         wide = ("", "", "", " sg-wide", "", " sg-wide")
@@ -73,7 +73,7 @@ def segments(model: SegmentModel, known: Personas, sizes: dict[str, int]) -> str
             + "".join(f'<td class="sg-right{w}">{cell}</td>' for cell, w in zip(cells, wide, strict=True))
             + "</tr>"
         )
-    heads = ("Recency", "Frequency", "Money", "Customers", "Share", "In training")
+    heads = ("Recency", "Frequency", "Spend", "Customers", "Share", "In training")
     head = "<th>Segment</th>" + "".join(
         f'<th class="sg-right{w}">{name}</th>'
         for name, w in zip(heads, ("", "", "", " sg-wide", "", " sg-wide"), strict=True)
@@ -82,7 +82,7 @@ def segments(model: SegmentModel, known: Personas, sizes: dict[str, int]) -> str
 
 
 def versions(found: Sequence[Version]) -> str:
-    """All versions, the newest first, with what points to them and where they are in force."""
+    """Versions, the newest first, with their aliases and the number of partitions on which they are active."""
     rows = ""
     for version in found:
         marks = "".join(f'<span class="sg-lamp sg-{_mood(alias)}">{escape(alias)}</span> ' for alias in version.aliases)
@@ -100,33 +100,33 @@ def versions(found: Sequence[Version]) -> str:
         )
     head = (
         '<th>Version</th><th></th><th class="sg-wide">Origin</th><th class="sg-right sg-wide">History before</th>'
-        '<th class="sg-right sg-wide">Registered (wall clock)</th><th class="sg-right">In force on</th>'
+        '<th class="sg-right sg-wide">Registered (wall clock)</th><th class="sg-right">Active on</th>'
     )
     return f'<table class="sg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def movers(table: pd.DataFrame, before: Personas, after: Personas) -> str:
-    """Those who would move, the biggest spenders first."""
+    """The customers who would move, the highest spend first."""
     rows = "".join(_mover(str(customer), row, before, after) for customer, row in table.to_dict("index").items())
     head = (
         '<th>Customer</th><th>Would move</th><th class="sg-right sg-wide">Last bought</th>'
-        '<th class="sg-right sg-wide">Purchases</th><th class="sg-right">Spent</th>'
+        '<th class="sg-right sg-wide">Purchases</th><th class="sg-right">Spend</th>'
     )
     return f'<table class="sg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def alarms(table: pd.DataFrame, known: Personas) -> str:
-    """The newest alarms: when in event time, what moved, and by how much."""
+    """The newest alarms: event time, measure, value, reference and threshold."""
     rows = "".join(_alarm(row, known) for row in table.to_dict("records"))
     head = (
-        '<th>Event time</th><th>What moved</th><th class="sg-right">Value</th>'
-        '<th class="sg-right sg-wide">Before</th><th class="sg-right sg-wide">Counts from</th>'
+        '<th>Event time</th><th>Measure</th><th class="sg-right">Value</th>'
+        '<th class="sg-right sg-wide">Reference</th><th class="sg-right sg-wide">Threshold</th>'
     )
     return f'<table class="sg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def nothing(title: str, reason: str, command: str) -> str:
-    """A part of the page that has nothing to show yet, and what would give it something."""
+    """A part of the page that has nothing to show yet, and the command that changes this."""
     return (
         f'<div class="sg-empty"><b>{escape(title)}</b><p>{escape(reason)}</p>'
         f"<p>Run <code>{escape(command)}</code>.</p></div>"
@@ -134,7 +134,7 @@ def nothing(title: str, reason: str, command: str) -> str:
 
 
 def legend(names: dict[str, str], colours: Mapping[str, str]) -> str:
-    """Which colour stands for which name."""
+    """The colour of each name."""
     marks = "".join(
         f'<span class="sg-mark" style="--cause:{escape(colours.get(name, GREY))}">{escape(words)}</span>'
         for name, words in names.items()
@@ -145,7 +145,7 @@ def legend(names: dict[str, str], colours: Mapping[str, str]) -> str:
 def _mover(customer: str, row: dict[Any, Any], before: Personas, after: Personas) -> str:
     return (
         f"<tr><td>{elements.customer_link(customer)}</td>"
-        f"<td>{elements.movement(look_up(before, row['before']), look_up(after, row['after']))}</td>"
+        f"<td>{elements.move(look_up(before, row['before']), look_up(after, row['after']))}</td>"
         f'<td class="sg-right sg-wide">{row["recency_days"]:,} days ago</td>'
         f'<td class="sg-right sg-wide">{row["frequency"]:,}</td>'
         f'<td class="sg-right">{style.money(row["monetary"])}</td></tr>'
@@ -155,12 +155,12 @@ def _mover(customer: str, row: dict[Any, Any], before: Personas, after: Personas
 def _alarm(row: dict[Any, Any], known: Personas) -> str:
     measure, name = str(row["measure"]), str(row["name"])
     subject = look_up(known, name).name if measure == "share" else name.replace("_", " ")
-    said = MEASURES.get(measure, measure) + (f": {subject}" if subject else "")
+    text = MEASURES.get(measure, measure) + (f": {subject}" if subject else "")
     numbers = (_number(row[key]) for key in ("value", "reference", "threshold"))
     value, reference, threshold = numbers
     return (
         f'<tr data-alarm="{escape(measure)}"><td class="sg-when">{style.stamp(row["window_end"])}</td>'
-        f'<td>{escape(said)}<div class="sg-note sg-code">{escape(str(row["model_version"]))}</div></td>'
+        f'<td>{escape(text)}<div class="sg-note sg-code">{escape(str(row["model_version"]))}</div></td>'
         f'<td class="sg-right"><b>{value}</b></td><td class="sg-right sg-wide">{reference}</td>'
         f'<td class="sg-right sg-wide">{threshold}</td></tr>'
     )

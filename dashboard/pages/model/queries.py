@@ -1,4 +1,4 @@
-"""What the model page asks: registered models, the customers that they score, and what drift observation has seen."""
+"""The model page's queries: registered models, the customers that they score, and drift observations."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,15 +15,15 @@ from models.segment_model import ModelError, SegmentModel, from_json
 from models.units import MONEY_UNITS
 
 MOST_VERSIONS = 50
-#: Customers that a comparison scores at most; with fewer everybody counts.
+#: A comparison scores at most about this many customers.
 SAMPLE = 20_000
-#: Days before the newest observation that are shown: a handful of numbers each.
+#: Days before the newest observation that are shown.
 OBSERVED_DAYS = 1_000
 
 
 @dataclass(frozen=True)
 class Version:
-    """A registered model, the aliases that point to it, and the partitions that it is in force on."""
+    """A registered model, the aliases that point to it, and the number of partitions on which it is active."""
 
     model: SegmentModel
     created_at: datetime
@@ -32,52 +32,52 @@ class Version:
 
 
 def versions(connection: Connection) -> list[Version]:
-    """The newest models and all that an alias points to, the newest first; one that can't be read is left out."""
+    """The newest models, and all that have an alias or are active, the newest first; unreadable ones are left out."""
     names = model_registry.aliases(connection)
-    force = select(stream_progress.c.model_version, func.count()).group_by(stream_progress.c.model_version)
-    in_force = {row[0]: row[1] for row in connection.execute(force)}
+    active_query = select(stream_progress.c.model_version, func.count()).group_by(stream_progress.c.model_version)
+    active = {row[0]: row[1] for row in connection.execute(active_query)}
     newest = select(models.c.version).order_by(models.c.created_at.desc()).limit(MOST_VERSIONS)
-    wanted = models.c.version.in_(newest) | models.c.version.in_([*names.values(), *filter(None, in_force)])
+    wanted = models.c.version.in_(newest) | models.c.version.in_([*names.values(), *filter(None, active)])
     found = []
     for row in connection.execute(select(models).where(wanted).order_by(models.c.created_at.desc(), models.c.version)):
         try:
             model = from_json(msgspec.json.encode(row.spec))
         except ModelError:
             continue
-        own = tuple(sorted(alias for alias, version in names.items() if version == row.version))
-        found.append(Version(model, row.created_at, own, in_force.get(row.version, 0)))
+        its_aliases = tuple(sorted(alias for alias, version in names.items() if version == row.version))
+        found.append(Version(model, row.created_at, its_aliases, active.get(row.version, 0)))
     return found
 
 
 def sizes(connection: Connection) -> dict[str, int]:
-    """Customers by segment id, without those who have none."""
+    """The number of customers by segment id, without those who have no segment."""
     c = customers.c
     query = select(c.segment, func.count()).where(c.segment.is_not(None)).group_by(c.segment)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def profiles(connection: Connection, event_time: datetime, limit: int = SAMPLE) -> tuple[pd.DataFrame, int]:
-    """Customers who ever bought, as models see them, and how many there are in all.
+    """Customers who ever bought, as models see them, and their total number.
 
-    By customer_id: recency_days, frequency, gross_units, returned_units. Where there are more than ``limit``, about so
-    many of them, always the same ones.
+    By customer_id: recency_days, frequency, gross_units, returned_units. If there are more than
+    ``limit``, about ``limit`` of them, always the same ones.
     """
     c = customers.c
     bought = c.frequency > 0
-    everybody = connection.execute(select(func.count()).where(bought)).scalar_one()
+    total = connection.execute(select(func.count()).where(bought)).scalar_one()
     money = [cast(column * MONEY_UNITS, BigInteger).label(f"{column.name}_units") for column in (c.gross, c.returned)]
     recency = recency_days(event_time).label("recency_days")
     query = select(c.customer_id, recency, c.frequency, *money).where(bought)
-    if everybody > limit:
-        parts = -(-everybody // limit)
+    if total > limit:
+        parts = -(-total // limit)
         query = query.where(func.mod(func.abs(cast(func.hashtext(c.customer_id), BigInteger)), parts) == 0)
-    return frame(connection, query).set_index("customer_id"), everybody
+    return frame(connection, query).set_index("customer_id"), total
 
 
 def observations(connection: Connection, version: str) -> pd.DataFrame:
-    """What was observed of a model in the last :data:`OBSERVED_DAYS`, in order of event time.
+    """A model's drift observations of the last :data:`OBSERVED_DAYS`, in order of event time.
 
-    window_end, measure, name, value, reference, threshold, customers, alarm.
+    Columns window_end, measure, name, value, reference, threshold, customers, alarm.
     """
     o = drift_observations.c
     columns = (o.window_end, o.measure, o.name, o.value, o.reference, o.threshold, o.customers, o.alarm)
@@ -91,7 +91,7 @@ def observations(connection: Connection, version: str) -> pd.DataFrame:
 
 
 def observed_since(connection: Connection, version: str) -> datetime | None:
-    """When a model was first observed; None if it never was."""
+    """The event time of a model's first drift observation; None if there is none."""
     o = drift_observations.c
     first: datetime | None = connection.scalar(select(func.min(o.window_end)).where(o.model_version == version))
     return first

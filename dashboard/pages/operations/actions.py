@@ -1,7 +1,7 @@
-"""What only an operator may do: control a replay, put a dead letter back.
+"""What only an operator may do: control a replay, and requeue a dead letter.
 
-Only with ``--operator`` after the script's name does a page offer any of it. The pages themselves go on reading as the
-dashboard's own database user, who can't write; these actions alone use ``SEGUE_DATABASE_URL``.
+The page offers these actions only if the dashboard was started with ``--operator``. Pages read as the dashboard's own
+database user, who cannot write; only these actions use ``SEGUE_DATABASE_URL``.
 """
 
 import sys
@@ -18,55 +18,55 @@ from producers.requeue import retry
 from runtime.settings import Settings
 
 FLAG = "--operator"
-# Of the way to the log: nothing is held back by the worker's lag for a handful of records.
+# Enough for a few records to be written whatever the worker's lag.
 _MAX_LAG = 10_000
 
 
-def present() -> bool:
+def allowed() -> bool:
     """Whether the dashboard was started for an operator."""
     return FLAG in sys.argv[1:]
 
 
 def engine() -> Engine:
-    """The way into Postgres that may write."""
+    """The engine of the database user who may write."""
     return connection.engine(Settings().database)
 
 
 def pause() -> str:
-    """Have the running replay wait; returns what to say. Errors as :func:`replay_control.pause`."""
-    return _told(replay_control.pause, "pauses")
+    """Pause the running replay; returns a message. Raises what :func:`replay_control.pause` raises."""
+    return _command(replay_control.pause, "will pause")
 
 
 def resume() -> str:
-    """Let it go on."""
-    return _told(replay_control.resume, "goes on")
+    """Resume the paused replay; returns a message."""
+    return _command(replay_control.resume, "will resume")
 
 
 def set_speed(speed: str) -> str:
-    """Change its speed.
+    """Change the running replay's speed; returns a message.
 
     Raises
     ------
     ValueError
-        If it is not a speed.
+        If ``speed`` is not a speed.
     """
     factor = Speed.parse(speed).factor
-    return _told(lambda postgres: replay_control.set_speed(postgres, factor), f"takes {speed}")
+    return _command(lambda postgres: replay_control.set_speed(postgres, factor), f"will run at {speed}")
 
 
-def put_back(log_id: str, partition: int, offset: int) -> str:
-    """Put a dead letter back into the transactions topic, as `segue dlq retry` does.
+def requeue(log_id: str, partition: int, offset: int) -> str:
+    """Write a dead letter to the transactions topic again, as `segue dlq retry` does; returns a message.
 
     Raises
     ------
     LookupError, LogError, WriteError
-        If it is not there any more, or Kafka can't be reached or refuses it.
+        If the dead letter no longer exists, or Kafka is not available or refuses it.
     """
     with session(Settings(), _MAX_LAG) as open_log:
         letter: StoredDeadLetter = dead_letters.find(open_log.postgres, partition, offset, log_id)
         retry(open_log.postgres, open_log.writer, [letter])
-    return f"{letter.id} is in the transactions topic again"
+    return f"{letter.id} was written to the transactions topic again"
 
 
-def _told(tell: Callable[[Engine], list[str]], what: str) -> str:
-    return f"{', '.join(tell(engine()))} {what}"
+def _command(send: Callable[[Engine], list[str]], effect: str) -> str:
+    return f"{', '.join(send(engine()))} {effect}"

@@ -1,4 +1,4 @@
-"""What the operations page asks: how each partition stands, what was set aside, and the replay."""
+"""The operations page's queries: the status of each partition, the replay, and the dead letters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MOST_REASONS = 50
 
 @dataclass(frozen=True)
 class StreamStatus:
-    """The stream as its operator sees it, at one moment; ``model`` is the champion's version."""
+    """The status of the stream at one moment; ``model`` is the champion's version."""
 
     progress: StreamProgress
     partitions: pd.DataFrame
@@ -28,8 +28,8 @@ class StreamStatus:
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A dead letter with the beginning of its value, of ``size`` bytes in all."""
+class DeadLetter:
+    """A dead letter with the beginning of its value; ``size`` is the length of the whole value in bytes."""
 
     log_id: str
     partition: int
@@ -42,12 +42,12 @@ class Letter:
 
     @property
     def id(self) -> str:
-        """As `segue dlq` calls it."""
+        """Its id in `segue dlq`."""
         return f"{self.partition}:{self.offset}"
 
 
-def standing(connection: Connection) -> StreamStatus:
-    """How everything stands: a handful of rows."""
+def status(connection: Connection) -> StreamStatus:
+    """The status of the stream, from a few rows."""
     model = model_registry.aliases(connection).get(CHAMPION)
     return StreamStatus(progress(connection), partitions(connection), replay_control.last(connection), model)
 
@@ -67,7 +67,7 @@ def partitions(connection: Connection) -> pd.DataFrame:
 
 
 def reasons(connection: Connection) -> pd.DataFrame:
-    """Why records were set aside, the most frequent reason first: reason, waiting, retried."""
+    """The reasons of dead letters, the most frequent first: reason, waiting, retried (numbers of dead letters)."""
     c = dead_letters.c
     waiting = func.count().filter(c.retried_at.is_(None)).label("waiting")
     query = select(c.reason, waiting, func.count(c.retried_at).label("retried"))
@@ -75,12 +75,12 @@ def reasons(connection: Connection) -> pd.DataFrame:
     return frame(connection, ordered)
 
 
-def letters(connection: Connection, reason: str | None, start: int, limit: int) -> Sequence[Letter]:
-    """A page of dead letters with a reason (None: with any), the newest of each partition first."""
+def dead_letter_page(connection: Connection, reason: str | None, start: int, limit: int) -> Sequence[DeadLetter]:
+    """A page of dead letters with one reason (None: any reason), the newest of each partition first."""
     c = dead_letters.c
     beginning = func.substring(c.value, 1, LONGEST + 1)
     size = func.coalesce(func.octet_length(c.value), 0)
     query = select(c.log_id, c.partition, c.offset, c.reason, c.key, beginning, size, c.retried_at)
-    chosen = query if reason is None else query.where(c.reason == reason)
-    page = chosen.order_by(c.offset.desc(), c.partition, c.log_id).offset(start).limit(limit)
-    return [Letter(*row) for row in connection.execute(page)]
+    filtered = query if reason is None else query.where(c.reason == reason)
+    page = filtered.order_by(c.offset.desc(), c.partition, c.log_id).offset(start).limit(limit)
+    return [DeadLetter(*row) for row in connection.execute(page)]

@@ -1,4 +1,4 @@
-"""The segment explorer's figures: pure functions from small frames to plotly, on logarithmic scales."""
+"""The segments page's figures, on logarithmic scales: a histogram per segment, and customers in three dimensions."""
 
 from html import escape
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.shared.distributions import PER_DECADE
+from dashboard.pages.segments.distributions import PER_DECADE
 from dashboard.shared.personas import Persona, Personas
 from dashboard.shared.plotting import BARE_AXIS, CLEAR, dotted, faded, plain
 from models.units import Floats
@@ -18,14 +18,14 @@ RIDGE = 0.86
 
 
 def ridges(bins: pd.DataFrame, medians: dict[str, float], known: Personas, measure: str, prefix: str = "") -> go.Figure:
-    """One hill per segment: how its customers spread over a measure, each hill as high as the others.
+    """The distribution of a measure in each segment, as ridges of equal height.
 
     Parameters
     ----------
     bins
-        Columns segment, bin (see :mod:`dashboard.shared.distributions`), customers.
+        Columns segment, bin (see :mod:`dashboard.pages.segments.distributions`), customers.
     medians
-        By segment; marked on the hill's foot.
+        By segment; marked at the ridge's base.
     """
     figure = go.Figure()
     shown = [persona for persona in known.values() if persona.id in set(bins["segment"])]
@@ -106,9 +106,9 @@ def _ridge(figure: go.Figure, persona: Persona, bins: pd.DataFrame, row: int, la
     top = heights.max() or 1.0
     counted = [f"{int(customers):,}" for customers in heights]
     between = [f"{_value(edge)} to {_value(edge + 1 / PER_DECADE)}" for edge in centres - 0.5 / PER_DECADE]
-    # The foot is a line of its own, up to which the hill is filled.
-    foot = {"x": centres.tolist(), "y": [row] * len(centres), "mode": "lines", "hoverinfo": "skip"}
-    figure.add_scatter(**foot, line={"width": 0})
+    # The base is a line of its own, down to which the ridge is filled.
+    base = {"x": centres.tolist(), "y": [row] * len(centres), "mode": "lines", "hoverinfo": "skip"}
+    figure.add_scatter(**base, line={"width": 0})
     figure.add_scatter(
         x=centres.tolist(),
         y=(row + RIDGE * heights / top).tolist(),
@@ -133,7 +133,7 @@ def _median(figure: go.Figure, persona: Persona, median: float, row: int, measur
 
 
 def _log_ticks(decades: float, prefix: str = "") -> dict[str, list[float] | list[str]]:
-    # A pound more than nothing is no distance on the scale of money.
+    # On the axis of money £0 and £1 are too close for two labels.
     ticks = [tick for tick in TICKS if np.log10(1 + tick) <= decades + 0.01 and not (prefix and tick == 1)]
     return {
         "tickvals": [float(np.log10(1 + tick)) for tick in ticks],

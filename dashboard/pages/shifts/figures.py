@@ -1,13 +1,13 @@
-"""Who goes where: the figures of flows between segments, and of what they add up to."""
+"""The shifts page's figures: moves between segments as a matrix, the money they moved, and the segments' sizes."""
 
 from datetime import datetime
 from html import escape
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboard.shared.flow_figures import UNITS, Measure, flow_matrix
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.plotting import (
     ACCENT,
@@ -22,28 +22,9 @@ from dashboard.shared.plotting import (
 )
 from dashboard.shared.style import short_money
 
-Measure = Literal["changes", "money"]
-_UNIT = {"changes": "", "money": "£"}
-
-
-def flow_matrix(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -> pd.DataFrame:
-    """What went from each row's segment to each column's, both in the personas' order; "" is the row of entries.
-
-    Parameters
-    ----------
-    flows
-        Columns from_segment, to_segment, changes, money (and cause, summed over).
-    measure
-        Count the ``changes``, or sum up the ``money``, in whole pounds.
-    """
-    table = flows.pivot_table(index="from_segment", columns="to_segment", values=measure, aggfunc="sum", fill_value=0)
-    retired = sorted(({*table.index} | {*table.columns}) - {*known, ""})
-    columns = [*known, *retired]
-    return table.reindex(index=[*columns, ""], columns=columns, fill_value=0).round().astype("int64")
-
 
 def flow_heat_map(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -> go.Figure:
-    """From whom (rows) to whom (columns) customers moved, as counts on a square-root scale of the accent.
+    """Moves from each segment (rows) to each other one (columns), coloured on a square-root scale.
 
     A number can be selected; its custom data are the two segments.
     """
@@ -56,7 +37,7 @@ def flow_heat_map(flows: pd.DataFrame, known: Personas, measure: Measure = "chan
         z=np.sqrt(counts),
         customdata=[[escape(f"{a.name} → {b.name}") for b in columns] for a in rows],
         text=counts,
-        hovertemplate=f"%{{customdata}}: {_UNIT[measure]}%{{text:,}}<extra></extra>",
+        hovertemplate=f"%{{customdata}}: {UNITS[measure]}%{{text:,}}<extra></extra>",
         zmin=0,
         zmax=max(1.0, float(np.sqrt(counts.max()))),
         colorscale=[[0, ACCENT_FAINT], [1, ACCENT_STRONG]],
@@ -64,8 +45,8 @@ def flow_heat_map(flows: pd.DataFrame, known: Personas, measure: Measure = "chan
         xgap=3,
         ygap=3,
     )
-    # The numbers are a trace of their own: they take the theme's text colour, which reads on every shade. Their squares
-    # are what can be clicked: a heat map itself can't be selected from.
+    # The numbers are a trace of their own, in the theme's text colour, which is readable on every shade. Their markers
+    # can be clicked, which the cells of a heat map cannot.
     y, x = counts.nonzero()
     figure.add_scatter(
         x=x,
@@ -96,59 +77,15 @@ def flow_heat_map(flows: pd.DataFrame, known: Personas, measure: Measure = "chan
     return plain(figure, height=64 + 38 * len(rows))
 
 
-def sankey(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -> go.Figure:
-    """Streams of customers from where they were (left) to where they went (right), in the colour of what they left.
-
-    Parameters
-    ----------
-    flows
-        Columns from_segment ("" on entry), to_segment, changes, money (and cause, summed over).
-    """
-    matrix = flow_matrix(flows, known, measure)
-    counts = matrix.to_numpy()
-    left = [(segment, look_up(known, segment)) for segment in matrix.index[counts.sum(axis=1) > 0]]
-    right = [(segment, look_up(known, segment)) for segment in matrix.columns[counts.sum(axis=0) > 0]]
-    links = [
-        (i, len(left) + j, matrix.loc[a, b], f"{before.name} → {after.name}", before.colour)
-        for i, (a, before) in enumerate(left)
-        for j, (b, after) in enumerate(right)
-        if matrix.loc[a, b]
-    ]
-    people = [persona for _, persona in [*left, *right]]
-    figure = go.Figure()
-    figure.add_sankey(
-        arrangement="fixed",
-        node={
-            "label": [escape(persona.name) for persona in people],
-            "color": [persona.colour for persona in people],
-            "x": [0.001] * len(left) + [0.999] * len(right),
-            "y": [*_heights(counts.sum(axis=1)), *_heights(counts.sum(axis=0))],
-            "pad": 14,
-            "thickness": 12,
-            "line": {"width": 0},
-            "hovertemplate": f"%{{label}}: {_UNIT[measure]}%{{value:,}}<extra></extra>",
-        },
-        link={
-            "source": [link[0] for link in links],
-            "target": [link[1] for link in links],
-            "value": [link[2] for link in links],
-            "customdata": [escape(link[3]) for link in links],
-            "color": [faded(link[4]) for link in links],
-            "hovertemplate": f"%{{customdata}}: {_UNIT[measure]}%{{value:,}}<extra></extra>",
-        },
-    )
-    return plain(figure, height=64 + 38 * (len(known) + 1)).update_layout(margin={"t": 8, "b": 8})
-
-
 def size_areas(sizes: pd.DataFrame, known: Personas, period: tuple[datetime, datetime]) -> go.Figure:
     """Customers in each segment over time, stacked with the best segment on top.
 
-    Dotted lines stand where ``period`` begins and ends.
+    Dotted lines mark the beginning and the end of ``period``.
 
     Parameters
     ----------
     sizes
-        A row for each day, a column for each segment, as :func:`dashboard.shared.flows.sizes` gives it.
+        A row for each day, a column for each segment, as :func:`dashboard.shared.flows.sizes` returns it.
     """
     figure = go.Figure()
     days = pd.DatetimeIndex(sizes.index).strftime("%Y-%m-%d").tolist()
@@ -174,7 +111,7 @@ def size_areas(sizes: pd.DataFrame, known: Personas, period: tuple[datetime, dat
 
 
 def money_bars(flows: pd.DataFrame, known: Personas) -> go.Figure:
-    """Pounds that came into each segment (to the right) and that left it (to the left) with those who moved.
+    """The spend of customers who entered each segment (to the right) and who left it (to the left), in pounds.
 
     Parameters
     ----------
@@ -183,7 +120,7 @@ def money_bars(flows: pd.DataFrame, known: Personas) -> go.Figure:
     """
     came, went = flows.groupby("to_segment")["money"].sum(), flows.groupby("from_segment")["money"].sum()
     segments = [*known, *sorted(({*came.index} | {*went.index}) - {*known, ""})]
-    people = [look_up(known, segment) for segment in segments]
+    shown = [look_up(known, segment) for segment in segments]
     figure = go.Figure()
     for name, sums, sign in (("came in", came, 1), ("left", went, -1)):
         pounds = [float(sums.get(segment, 0)) for segment in segments]
@@ -191,7 +128,7 @@ def money_bars(flows: pd.DataFrame, known: Personas) -> go.Figure:
             x=[sign * amount for amount in pounds],
             y=list(range(len(segments))),
             orientation="h",
-            marker={"color": [faded(persona.colour, 1 if sign > 0 else 0.45) for persona in people]},
+            marker={"color": [faded(persona.colour, 1 if sign > 0 else 0.45) for persona in shown]},
             text=[short_money(amount) if amount else "" for amount in pounds],
             textposition="outside",
             cliponaxis=False,
@@ -199,9 +136,9 @@ def money_bars(flows: pd.DataFrame, known: Personas) -> go.Figure:
             hovertemplate="%{customdata}<extra></extra>",
         )
     figure.update_layout(barmode="relative", showlegend=False, bargap=0.35)
-    reach = 1.75 * max([1.0, *came.tolist(), *went.tolist()])
-    figure.update_xaxes(**(BARE_AXIS | {"zeroline": True}), showticklabels=False, range=[-reach, reach])
-    names = [dotted(persona) for persona in people]
+    widest = 1.75 * max([1.0, *came.tolist(), *went.tolist()])
+    figure.update_xaxes(**(BARE_AXIS | {"zeroline": True}), showticklabels=False, range=[-widest, widest])
+    names = [dotted(persona) for persona in shown]
     rows = {"tickvals": list(range(len(names))), "ticktext": names, "range": [len(names) - 0.5, -0.5]}
     figure.update_yaxes(**BARE_AXIS, **rows)
     return plain(figure, height=40 + 44 * len(names))
@@ -209,10 +146,3 @@ def money_bars(flows: pd.DataFrame, known: Personas) -> go.Figure:
 
 def _number(value: int, measure: Measure) -> str:
     return f"{value:,}" if measure == "changes" else short_money(value)
-
-
-def _heights(totals: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> list[float]:
-    """Where the middle of each node lies, from the top (0) down (1): in their order, each as high as it is big."""
-    present = totals[totals > 0]
-    ends = np.cumsum(present) / max(1, present.sum())
-    return [float(place) for place in np.clip(ends - present / max(1, present.sum()) / 2, 0.001, 0.999)]

@@ -1,4 +1,4 @@
-"""The text parts of the page about shifts."""
+"""The shifts page's text: totals of the period, and the legend of the segments' sizes."""
 
 from html import escape
 
@@ -11,12 +11,12 @@ from models.personas import is_slip
 
 
 def tiles(moved: pd.DataFrame) -> str:
-    """How many moved, slipped, climbed and came in a period, and what they were worth when they did.
+    """Moves, slips, climbs and first purchases of a period, with the customers' spend at that time.
 
     Parameters
     ----------
     moved
-        As :func:`dashboard.shared.flows.flows` gives it.
+        As :func:`dashboard.shared.flows.flows` returns it.
     """
     pairs = {*zip(moved["from_segment"], moved["to_segment"], strict=True)}
     kinds = (
@@ -25,12 +25,12 @@ def tiles(moved: pd.DataFrame) -> str:
         ("climbs to a better segment", {pair for pair in pairs if is_climb(*pair)}),
         ("first purchases", {pair for pair in pairs if not pair[0]}),
     )
-    said = "".join(_tile(name, flows.moves(moved, some), flows.money(moved, some)) for name, some in kinds)
-    return f'<div class="sg-totals sg-four">{said}</div>'
+    inner = "".join(_tile(name, flows.moves(moved, some), flows.money(moved, some)) for name, some in kinds)
+    return f'<div class="sg-totals sg-four">{inner}</div>'
 
 
 def sizes_note(sizes: pd.DataFrame, known: Personas) -> str:
-    """Which colour is whom, with the size at the end."""
+    """The legend of the sizes: each segment's colour, name and latest size."""
     last = sizes.iloc[-1]
     marks = "".join(
         f'<span class="sg-mark" style="--cause:{escape(persona.colour)}">{escape(persona.name)} '
@@ -40,9 +40,9 @@ def sizes_note(sizes: pd.DataFrame, known: Personas) -> str:
     return f'<div class="sg-note sg-legend">{marks}</div>'
 
 
-def _tile(name: str, number: int, worth: float) -> str:
-    meaning = f"{many(number, 'change')}; the customers were worth {style.money(worth)} when they moved"
+def _tile(name: str, number: int, spend: float) -> str:
+    meaning = f"{many(number, 'change')}; spend of these customers when they moved: {style.money(spend)}"
     return (
         f'<div class="sg-total" title="{escape(meaning)}"><b data-total="{name}">{number:,}</b>'
-        f"<span>{name}</span><em>{style.short_money(worth)}</em></div>"
+        f"<span>{name}</span><em>{style.short_money(spend)}</em></div>"
     )

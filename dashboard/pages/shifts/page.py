@@ -1,4 +1,4 @@
-"""Who went where in any period, what it cost or brought, and the customers behind every number."""
+"""The shifts page: moves between segments in any period, the spend that moved, and the customers behind each number."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -8,53 +8,52 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
-from dashboard.pages.shifts import figures as charts
-from dashboard.pages.shifts import markup, queries
-from dashboard.pages.shifts.queries import Cell
-from dashboard.shared import connection, downloads, elements, flows, page, periods, plotting
+from dashboard.pages.shifts import figures, markup, periods
+from dashboard.pages.shifts.periods import CUSTOM, Period
+from dashboard.shared import changes, downloads, elements, flows, history, page, plotting
+from dashboard.shared.changes import ENTRY, ChangeFilter
+from dashboard.shared.flow_figures import Measure, sankey
 from dashboard.shared.page import Moment
-from dashboard.shared.periods import CUSTOM, Period
 from dashboard.shared.personas import look_up
 from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, many
 
 REFRESH_SECONDS = 10
 PAGE_SIZE = 10
-# Nobody turns more pages than these; the file has everybody.
+# Pages beyond these are in the download only.
 MOST_PAGES = 250
-MEASURES: dict[charts.Measure, str] = {"changes": "Customers", "money": "Money"}
+MEASURES: dict[Measure, str] = {"changes": "Customers", "money": "Money"}
 ANY = "any"
-# Keys of the reader's session, and names in the page's address.
+# Keys of the session state, and URL parameters.
 PERIOD, DATES, WHY, MEASURE = "shift_period", "shift_dates", "shift_causes", "shift_measure"
 FROM, TO, PAGE, MATRIX = "shift_from", "shift_to", "shift_page", "shift_matrix"
 
 
 def show(engine: Engine) -> None:
-    """The page; it draws itself anew every few seconds and keeps what the reader has chosen."""
-    note = "Who went where in any period, why, what they were worth, and who they are."
-    page.show(engine, "Shifts", note, partial(_draw, engine), REFRESH_SECONDS)
+    """Draw the page; it refreshes every few seconds and keeps the reader's choices."""
+    subtitle = "Moves between segments in any period: how many, why, and which customers."
+    page.show(engine, "Shifts", subtitle, partial(_draw, engine), REFRESH_SECONDS)
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
-    history = connection.memory(engine).history.read(moment.connection, moment.progress)
-    if history.empty:
-        st.html(elements.nobody("Nobody has entered a segment yet."))
+    days = history.read(moment.connection, moment.progress)
+    if days.empty:
+        st.html(elements.empty("No customer has entered a segment yet."))
         return
-    period, causes = _filters(moment, history["day"].iloc[0].to_pydatetime())
-    meant = history[history["cause"].isin(causes)] if causes else history
-    inside = flows.between(meant, period.since, period.until)
+    period, causes = _filters(moment, days["day"].iloc[0].to_pydatetime())
+    wanted = days[days["cause"].isin(causes)] if causes else days
+    inside = flows.between(wanted, period.since, period.until)
     moved = flows.flows(inside)
     st.html(markup.tiles(moved))
     if moved.empty:
-        st.html(elements.nobody("Nobody moved then. Choose a longer period, or take a filter away."))
+        st.html(elements.empty("No customer moved in this period. Choose a longer one, or remove a filter."))
     else:
-        _where(moved, moment)
-        _who(engine, inside, period, causes, moment)
-    _over_time(history, moved, period, moment)
+        _matrix(moved, moment)
+        _customers(engine, inside, period, causes, moment)
+    _over_time(days, moved, period, moment)
 
 
 def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
-    now = moment.progress.event_time
-    assert now is not None  # noqa: S101 - page.show says so
+    now = moment.event_time
     labels = {key: window.label for key, window in WINDOWS.items()} | {CUSTOM: "Dates"}
     with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         chosen = st.segmented_control(
@@ -92,10 +91,10 @@ def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
     return period, causes
 
 
-def _where(moved: pd.DataFrame, moment: Moment) -> None:
+def _matrix(moved: pd.DataFrame, moment: Moment) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.html(elements.title("From where to where", "Press a number to see who they are"))
-        measure: charts.Measure = st.segmented_control(
+        st.html(elements.title("Moves between segments", "Select a number to list its customers"))
+        measure: Measure = st.segmented_control(
             "Measure",
             [*MEASURES],
             default="changes",
@@ -109,20 +108,20 @@ def _where(moved: pd.DataFrame, moment: Moment) -> None:
     what = "Customers" if measure == "changes" else "Pounds"
     with matrix:
         st.plotly_chart(
-            charts.flow_heat_map(moved, moment.personas, measure),
+            figures.flow_heat_map(moved, moment.personas, measure),
             key=MATRIX,
             config=plotting.CONFIG,
-            on_select=_take_cell,
+            on_select=_select_cell,
             selection_mode="points",
-            alt=f"{what} who went from each segment (rows) to each other one (columns)",
+            alt=f"{what} that moved from each segment (rows) to each other one (columns)",
         )
     with streams:
-        drawn = charts.sankey(moved, moment.personas, measure)
-        st.plotly_chart(drawn, key="shift_streams", config=plotting.CONFIG, alt=f"{what} streaming between segments")
+        drawn = sankey(moved, moment.personas, measure)
+        st.plotly_chart(drawn, key="shift_streams", config=plotting.CONFIG, alt=f"{what} that moved, as streams")
 
 
-def _take_cell() -> None:
-    """A number that was pressed chooses its two segments below; pressed again, it lets go of them."""
+def _select_cell() -> None:
+    """A selected number sets the two segments of the list below; deselecting it resets them."""
     points: list[dict[str, Any]] = st.session_state[MATRIX].selection.points
     st.session_state[FROM], st.session_state[TO] = points[0]["customdata"] if points else (ANY, ANY)
     _first_page()
@@ -132,36 +131,36 @@ def _first_page() -> None:
     st.session_state.pop(PAGE, None)
 
 
-def _who(engine: Engine, days: pd.DataFrame, period: Period, causes: list[str], moment: Moment) -> None:
+def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[str], moment: Moment) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.html(elements.title("Who they are", "What they looked like when they moved, the newest first"))
-        left = _segments("From", FROM, [ANY, *moment.personas, queries.ENTRY], moment)
-        entered = _segments("To", TO, [ANY, *moment.personas], moment)
-        cell = Cell(period.since, period.until, causes, left, entered)
+        st.html(elements.title("Customers who moved", "With their numbers at that time, the newest move first"))
+        left = _segment_box("From", FROM, [ANY, *moment.personas, ENTRY], moment)
+        entered = _segment_box("To", TO, [ANY, *moment.personas], moment)
+        wanted = ChangeFilter(period.since, period.until, causes, left, entered)
         st.download_button(
             "Download CSV",
-            downloads.later(engine, partial(_everybody, cell)),
+            downloads.on_request(engine, partial(_all_rows, wanted)),
             f"shifts-{period.since:%Y-%m-%d}-to-{period.last_day:%Y-%m-%d}.csv",
             "text/csv",
             key="shift_csv",
             on_click="ignore",
         )
-        those = queries.within(days, cell)
-        number = int(those["changes"].sum())
-        page.say_if(downloads.left_out(number))
+        found = changes.within(days, wanted)
+        number = int(found["changes"].sum())
+        page.note_if(downloads.limit_note(number))
     if not number:
-        st.html(elements.nobody("Nobody went that way in this period."))
+        st.html(elements.empty("No customer moved that way in this period."))
         return
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
-    at = page.number(PAGE, pages)
-    place = flows.place(those, PAGE_SIZE, (at - 1) * PAGE_SIZE)
+    chosen = page.number(PAGE, pages)
+    location = flows.locate(found, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
     st.html(f'<div class="sg-note" data-behind="{number}">{many(number, "change")} in this period.</div>')
-    st.html(elements.latest_changes(queries.page(moment.connection, cell, place, PAGE_SIZE), moment.personas))
+    st.html(elements.change_table(changes.page(moment.connection, wanted, location, PAGE_SIZE), moment.personas))
     if pages > 1:
         st.pagination(pages, key=PAGE)
 
 
-def _segments(label: str, key: str, options: list[str], moment: Moment) -> list[str]:
+def _segment_box(label: str, key: str, options: list[str], moment: Moment) -> list[str]:
     def name(segment: str) -> str:
         return "Any segment" if segment == ANY else look_up(moment.personas, segment).name
 
@@ -171,20 +170,20 @@ def _segments(label: str, key: str, options: list[str], moment: Moment) -> list[
     return [] if chosen == ANY else [chosen]
 
 
-def _over_time(history: pd.DataFrame, moved: pd.DataFrame, period: Period, moment: Moment) -> None:
-    sizes = flows.sizes(history)
+def _over_time(days: pd.DataFrame, moved: pd.DataFrame, period: Period, moment: Moment) -> None:
+    sizes = flows.sizes(days)
     sums, areas = st.columns([1, 1.9], gap="large")
     with sums:
         st.html(
-            elements.title("Money that moved", "What came into each segment with those who moved (right), and left it")
+            elements.title("Spend that moved", "Spend of the customers who entered a segment (right) or left it (left)")
         )
         if not moved.empty:
-            bars = charts.money_bars(moved, moment.personas)
-            st.plotly_chart(bars, key="shift_money", config=plotting.CONFIG, alt="Pounds into and out of each segment")
+            bars = figures.money_bars(moved, moment.personas)
+            st.plotly_chart(bars, key="shift_money", config=plotting.CONFIG, alt="Spend into and out of each segment")
     with areas:
-        st.html(elements.title("How big the segments were", "At the end of every event day since the beginning"))
+        st.html(elements.title("Segment sizes", "At the end of every event day since the beginning"))
         st.html(markup.sizes_note(sizes, moment.personas))
-        drawn = charts.size_areas(sizes, moment.personas, (period.since, period.last_day + timedelta(days=1)))
+        drawn = figures.size_areas(sizes, moment.personas, (period.since, period.last_day + timedelta(days=1)))
         st.plotly_chart(drawn, key="shift_sizes", config=plotting.CONFIG, alt="Customers in each segment, day by day")
 
 
@@ -192,5 +191,5 @@ def _phrase(code: str) -> str:
     return cause(code).phrase
 
 
-def _everybody(cell: Cell, asked: Connection) -> pd.DataFrame:
-    return queries.everyone(asked, cell, downloads.MOST_ROWS)
+def _all_rows(wanted: ChangeFilter, connection: Connection) -> pd.DataFrame:
+    return changes.newest(connection, wanted, downloads.MOST_ROWS)

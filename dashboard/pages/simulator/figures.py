@@ -1,4 +1,4 @@
-"""The simulator's figures: how far every segment is, and two futures side by side."""
+"""The simulator's figures: the distance to each segment, and two futures side by side."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,12 +14,12 @@ from models.units import Floats
 
 SHORTEST, LONGEST = timedelta(days=120), timedelta(days=3 * 365)
 ISO = "%Y-%m-%dT%H:%M:%S"
-# A name is written into its band where the band has this share of the width.
+# A band has its segment's name if it has at least this share of the width.
 ROOM_FOR_NAME = 0.11
 
 
 def distances(personas: list[Persona], values: Floats) -> go.Figure:
-    """How far each segment's centre is, the nearest at the top; a shorter bar is more alike."""
+    """The distance to each segment's centre, the nearest at the top."""
     order = sorted(range(len(personas)), key=lambda number: -float(values[number]))
     figure = go.Figure()
     figure.add_bar(
@@ -35,7 +35,7 @@ def distances(personas: list[Persona], values: Floats) -> go.Figure:
         customdata=[escape(personas[number].name) for number in order],
         hovertemplate="%{customdata}: %{x:.3f}<extra></extra>",
     )
-    # The numbers are a trace of their own: they take the theme's text colour.
+    # The numbers are a trace of their own, so that they have the theme's text colour.
     figure.add_scatter(
         x=[float(values[number]) for number in order],
         y=list(range(len(order))),
@@ -52,14 +52,14 @@ def distances(personas: list[Persona], values: Floats) -> go.Figure:
 
 
 def futures(paths: Mapping[str, list[Step]], personas: list[Persona], end: datetime) -> go.Figure:
-    """The segments that each of some futures goes through, one row each, the first at the top.
+    """The segments of each future over time, one row per future, the first at the top.
 
     Parameters
     ----------
     personas
         By segment number.
     end
-        How far to look.
+        The end of the figure.
     """
     figure = go.Figure()
     rows = len(paths)
@@ -84,7 +84,7 @@ def futures(paths: Mapping[str, list[Step]], personas: list[Persona], end: datet
 
 
 def horizon(paths: Mapping[str, list[Step]]) -> datetime:
-    """A moment by which the nearer steps of all futures have come, from four months to three years away."""
+    """The end of the figure: after the nearer steps of all futures, from four months to three years ahead."""
     start = next(iter(paths.values()))[0].at
     steps = [step.at - start for path in paths.values() for step in path if step.at - start <= LONGEST * 0.85]
     return start + min(max(1.18 * max(steps), SHORTEST), LONGEST)
@@ -115,12 +115,12 @@ def _purchase(figure: go.Figure, row: int, at: datetime) -> None:
         y=[row + 0.38],
         mode="markers",
         marker={"symbol": "triangle-down", "size": 13, "color": ACCENT},
-        hovertemplate="the purchase, %{x|%-d %b %Y}<extra></extra>",
+        hovertemplate="purchase, %{x|%-d %b %Y}<extra></extra>",
     )
 
 
 def _is_dark(colour: str) -> bool:
-    """Whether white reads better than black on a colour (relative luminance of WCAG 2, contrast equal at 0.179)."""
+    """Whether white is easier to read than black on a colour (WCAG 2: relative luminance below 0.179)."""
     parts = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
     linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True)) < 0.179

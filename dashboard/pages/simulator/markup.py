@@ -1,4 +1,4 @@
-"""The simulator's parts that are text: the verdict, the steps of a future, and the segments to compare with."""
+"""The simulator's text: the segment, the steps of a future, and the mean customer of each segment."""
 
 from html import escape
 from typing import Any
@@ -8,18 +8,13 @@ import pandas as pd
 from dashboard.pages.simulator.simulation import Profile, Scored, Step
 from dashboard.shared import elements, style
 from dashboard.shared.personas import Persona
-from dashboard.shared.words import many
 
 
 def verdict(persona: Persona, path: list[Step], personas: list[Persona]) -> str:
-    """Who they are, what to do, and when time alone moves them first."""
+    """The segment, the recommended action, and the first move by time alone."""
+    outlook = "They never move by time alone."
     if len(path) > 1:
-        days = (path[1].at - path[0].at).days
-        when = f"in {many(days, 'day')}" if days else "within a day"
-        ahead = f"{elements.segment_dot(personas[path[1].segment])} from <b>{style.stamp(path[1].at)}</b> ({when})"
-        outlook = f"Unless they buy: {ahead}"
-    else:
-        outlook = "They never move by time alone."
+        outlook = elements.outlook(personas[path[1].segment], path[1].at, path[0].at)
     return (
         f'<div class="sg-who" style="--persona:{escape(persona.colour)}"><div class="sg-eyebrow">The segment</div>'
         f'<div class="sg-day" data-verdict="{escape(persona.id)}">{escape(persona.name)}</div>'
@@ -28,25 +23,25 @@ def verdict(persona: Persona, path: list[Step], personas: list[Persona]) -> str:
 
 
 def steps(title: str, path: list[Step], personas: list[Persona]) -> str:
-    """Every step of a future at its exact moment."""
+    """The steps of a future, with their exact event times."""
     rows = "".join(
         f'<tr><td class="sg-when">{style.stamp(step.at)}</td>'
         f"<td>{elements.segment_dot(personas[step.segment])}</td>"
-        f"<td>{elements.cause_mark(step.cause) if step.cause else 'now'}</td></tr>"
+        f"<td>{elements.cause_label(step.cause) if step.cause else 'now'}</td></tr>"
         for step in path
     )
-    head = "<tr><th>Event time (UTC)</th><th>Segment</th><th>Why</th></tr>"
+    head = "<tr><th>Event time (UTC)</th><th>Segment</th><th>Cause</th></tr>"
     table = f'<table class="sg-changes sg-people sg-steps"><thead>{head}</thead><tbody>{rows}</tbody></table>'
     return f'<div class="sg-eyebrow">{escape(title)}</div>{table}'
 
 
-def compared(standing: Profile, recency_days: int, scored: Scored, means: pd.DataFrame, personas: list[Persona]) -> str:
+def compared(profile: Profile, recency_days: int, scored: Scored, means: pd.DataFrame, personas: list[Persona]) -> str:
     """This customer beside the mean customer of every segment.
 
     Parameters
     ----------
     means
-        By segment: customers, and the means of recency, frequency and monetary; those nobody is in are missing.
+        By segment: customers, and the means of recency, frequency and monetary; segments without customers are missing.
     personas
         By segment number.
     """
@@ -56,17 +51,17 @@ def compared(standing: Profile, recency_days: int, scored: Scored, means: pd.Dat
         f'{_mean(means, persona.id)}<td class="sg-right">{scored.distances[0, number]:.2f}</td></tr>'
         for number, persona in enumerate(personas)
     )
-    this = _cells(recency_days, standing.frequency, max(float(standing.monetary), 0.0))
-    head = "".join(f'<th class="sg-right">{name}</th>' for name in ("Days since", "Purchases", "Spent", "Distance"))
+    this = _cells(recency_days, profile.frequency, max(float(profile.monetary), 0.0))
+    head = "".join(f'<th class="sg-right">{name}</th>' for name in ("Days since", "Purchases", "Spend", "Distance"))
     return (
         f'<table class="sg-changes sg-people"><thead><tr><th>Mean customer of</th>{head}</tr></thead><tbody>'
-        f'<tr><td><b>This one</b></td>{this}<td class="sg-right"></td></tr>{rows}</tbody></table>'
+        f'<tr><td><b>This customer</b></td>{this}<td class="sg-right"></td></tr>{rows}</tbody></table>'
     )
 
 
 def _mean(means: pd.DataFrame, segment: str) -> str:
     if segment not in means.index:
-        return '<td class="sg-right">nobody</td>' + '<td class="sg-right"></td>' * 2
+        return '<td class="sg-right">no customers</td>' + '<td class="sg-right"></td>' * 2
     row: dict[Any, float] = means.loc[segment].to_dict()
     return _cells(row["recency"], row["frequency"], row["monetary"])
 

@@ -1,7 +1,7 @@
-"""What becomes of a customer, real or imagined: where they stand, how time alone moves them, what a purchase changes.
+"""The future of a real or imagined customer: the segment now, moves by time alone, and the effect of a purchase.
 
-Pure, and with the stream's own functions: :func:`models.segment_model.assign` scores, and
-:func:`models.decay.next_change` tells the days on which time alone moves somebody, applied in the processor's order.
+Pure, with the functions that the stream uses: :func:`models.segment_model.assign` and :func:`models.decay.next_change`,
+applied in the processor's order.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ DECAY, PURCHASE = "decay", "purchase"
 
 
 class Profile(NamedTuple):
-    """What a segment rests on: when they last bought, how often, and what they are worth in pounds.
+    """What decides a segment: the last purchase, the number of purchases, and the spend in pounds.
 
     ``monetary`` may be below 0 where the model counts net of returns; it is scored as 0.
     """
@@ -34,18 +34,19 @@ class Profile(NamedTuple):
 
 
 class Step(NamedTuple):
-    """From ``at`` on they are in ``segment`` (its number); ``cause`` is empty for where they stand at the beginning."""
+    """From ``at`` on the customer is in ``segment`` (its number); ``cause`` is empty for the first step."""
 
     at: datetime
     segment: int
     cause: str
-    standing: Profile
+    profile: Profile
 
 
 class Scored(NamedTuple):
     """The segment of each of n customers, their distances to all k centroids, and when time alone moves them.
 
-    Shapes (n,), (n, k), (n,) and (n,). ``change_in_days`` is ``NEVER`` and ``next_segment`` -1 where nothing comes.
+    Shapes (n,), (n, k), (n,) and (n,). Without a next change ``change_in_days`` is ``NEVER`` and
+    ``next_segment`` is -1.
     """
 
     segment: Ints
@@ -60,63 +61,63 @@ def score(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Fl
     Parameters
     ----------
     recency_days, frequency, monetary
-        Shape (n,): whole days, distinct sale invoices, pounds; below 0 is 0 where the model counts net of returns.
+        Shape (n,): whole days, distinct sale invoices, pounds; values below 0 count as 0.
     """
-    worth = np.maximum(monetary, 0.0)
-    segment = assign(model, recency_days, frequency, worth)
+    spend = np.maximum(monetary, 0.0)
+    segment = assign(model, recency_days, frequency, spend)
     along = (transformed(model, 0, recency_days)[:, None] - model.centroids[:, 0]) ** 2
-    distances = np.sqrt(along + off_axis_distances(model, frequency, worth))
-    coming = next_change(model, segment, recency_days, frequency, worth)
-    never = coming.recency_days == NEVER
-    return Scored(segment, distances, np.where(never, NEVER, coming.recency_days - recency_days), coming.segment)
+    distances = np.sqrt(along + off_axis_distances(model, frequency, spend))
+    change = next_change(model, segment, recency_days, frequency, spend)
+    never = change.recency_days == NEVER
+    return Scored(segment, distances, np.where(never, NEVER, change.recency_days - recency_days), change.segment)
 
 
-def score_one(model: SegmentModel, standing: Profile, at: datetime) -> Scored:
+def score_one(model: SegmentModel, profile: Profile, at: datetime) -> Scored:
     """Score one customer at a moment."""
     return score(
         model,
-        np.array([standing.recency_days(at)]),
-        np.array([standing.frequency]),
-        np.array([float(standing.monetary)]),
+        np.array([profile.recency_days(at)]),
+        np.array([profile.frequency]),
+        np.array([float(profile.monetary)]),
     )
 
 
-def decay_path(model: SegmentModel, standing: Profile, start: datetime) -> list[Step]:
-    """Where they stand at ``start``, and every later change if they never buy again.
+def decay_path(model: SegmentModel, profile: Profile, start: datetime) -> list[Step]:
+    """The segment at ``start``, and every later change if the customer never buys again.
 
-    A segment that is left by waiting is never entered again, so there are fewer changes than segments.
+    Time alone never leads back to a segment, so there are fewer changes than segments.
     """
-    return [Step(start, _segment(model, standing, start), "", standing), *_decays(model, standing, start)]
+    return [Step(start, _segment(model, profile, start), "", profile), *_decays(model, profile, start)]
 
 
 def path_with_purchase(
-    model: SegmentModel, standing: Profile, start: datetime, amount: Decimal, bought_at: datetime
+    model: SegmentModel, profile: Profile, start: datetime, amount: Decimal, bought_at: datetime
 ) -> list[Step]:
-    """The same with one purchase at ``bought_at``, not before ``start``: a step of its own even if it moves nobody.
+    """The same with a purchase at ``bought_at`` (not before ``start``), which is a step even if the segment stays.
 
-    What decay is due by the moment of the purchase comes first, as in the stream.
+    Decay that is due by then comes before the purchase, as in the stream.
     """
-    before = [step for step in decay_path(model, standing, start) if step.at <= bought_at]
-    after = Profile(bought_at, standing.frequency + 1, standing.monetary + amount)
+    before = [step for step in decay_path(model, profile, start) if step.at <= bought_at]
+    after = Profile(bought_at, profile.frequency + 1, profile.monetary + amount)
     entered = Step(bought_at, _segment(model, after, bought_at), PURCHASE, after)
     return [*before, entered, *_decays(model, after, bought_at)]
 
 
 def segment_at(path: list[Step], at: datetime) -> int:
-    """The segment that a path is in at a moment not before its start."""
+    """The segment of a path at a moment, which must not be before its start."""
     return [step.segment for step in path if step.at <= at][-1]
 
 
-def _segment(model: SegmentModel, standing: Profile, at: datetime) -> int:
-    return int(score_one(model, standing, at).segment[0])
+def _segment(model: SegmentModel, profile: Profile, at: datetime) -> int:
+    return int(score_one(model, profile, at).segment[0])
 
 
-def _decays(model: SegmentModel, standing: Profile, start: datetime) -> Iterator[Step]:
+def _decays(model: SegmentModel, profile: Profile, start: datetime) -> Iterator[Step]:
     at = start
     while True:
-        scored = score_one(model, standing, at)
+        scored = score_one(model, profile, at)
         if scored.next_segment[0] == NO_SEGMENT:
             return
-        days = standing.recency_days(at) + int(scored.change_in_days[0])
-        at = standing.last_purchase_at + timedelta(days=days)
-        yield Step(at, int(scored.next_segment[0]), DECAY, standing)
+        days = profile.recency_days(at) + int(scored.change_in_days[0])
+        at = profile.last_purchase_at + timedelta(days=days)
+        yield Step(at, int(scored.next_segment[0]), DECAY, profile)

@@ -1,4 +1,4 @@
-"""The simulator's way for many at once: a CSV of profiles up, the same with segments down."""
+"""The simulator's upload: a CSV file of profiles in, the same file with segments out."""
 
 from html import escape
 
@@ -15,7 +15,7 @@ FILE, CSV = "simulator_file", "text/csv"
 
 
 def draw(model: SegmentModel, known: Personas) -> None:
-    """The template, the upload, and what came of it."""
+    """Draw the template, the upload and its result."""
     limits = f"up to {uploads.MOST_PROFILES:,} profiles, {uploads.MOST_MEGABYTES} MB"
     columns = ", ".join(f"`{name}`" for name in uploads.COLUMNS).replace("`", "")
     st.html(elements.title("Segment a file", f"CSV with the columns {columns}; {limits}. Nothing is stored."))
@@ -33,7 +33,7 @@ def draw(model: SegmentModel, known: Personas) -> None:
     st.html(_counts(found, known))
     st.download_button(
         "Download the segments",
-        downloads.of(found),
+        downloads.as_csv(found),
         "segue-segments.csv",
         CSV,
         on_click="ignore",

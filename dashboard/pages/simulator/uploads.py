@@ -1,4 +1,4 @@
-"""Profiles from a spreadsheet, segmented: CSV in, CSV out, and errors that name the line and the column. Pure."""
+"""Segments for a CSV file of profiles; errors name the line and the column. Pure."""
 
 import re
 from io import StringIO
@@ -20,18 +20,18 @@ WHOLE, DECIMAL = r"[+-]?[0-9]{1,15}(\.0*)?", r"[+-]?[0-9]{1,15}(\.[0-9]{0,15})?"
 
 
 class UploadError(ValueError):
-    """A file that can't be segmented; the message says what to mend, and where."""
+    """A file that cannot be segmented; the message says where and what to correct."""
 
 
 def read(content: bytes, model: SegmentModel) -> pd.DataFrame:
     """The profiles in a CSV file: customer_id (text), recency_days, frequency (whole numbers), monetary (pounds).
 
-    The four columns may come in any order. Lines are counted as an editor counts them, the header being line 1.
+    The four columns may come in any order. Lines are numbered as in an editor: the header is line 1.
 
     Raises
     ------
     UploadError
-        If the file is too big, is not such a CSV, or holds a value that nobody can have.
+        If the file is too big, is not such a CSV, or has a value outside its range.
     """
     if len(content) > MOST_MEGABYTES * 1_000_000:
         raise UploadError(f"The file has more than {MOST_MEGABYTES} MB: split it.")
@@ -51,7 +51,7 @@ def read(content: bytes, model: SegmentModel) -> pd.DataFrame:
 def segmented(model: SegmentModel, profiles: pd.DataFrame) -> pd.DataFrame:
     """The profiles with segment, persona, distance to its centroid, next_change_in_days and next_segment.
 
-    The last two are empty for those whom time alone never moves.
+    The last two are empty for customers whom time alone never moves.
     """
     columns = (profiles[name].to_numpy() for name in COLUMNS[1:])
     scored = score(model, *columns)
@@ -79,10 +79,10 @@ def _text(content: bytes) -> str:
 
 
 def _cells(text: str) -> pd.DataFrame:
-    """All cells as text, under the four columns; the index is the line in the file."""
+    """All cells as text in the four columns; the index is the line in the file."""
     _check_header(text.partition("\n")[0])
     try:
-        # No header: a line with more cells than the header would otherwise become an index.
+        # Without a header: pandas would take the extra cells of a long line for an index.
         cells = pd.read_csv(
             StringIO(text),
             header=None,
@@ -109,11 +109,11 @@ def _check_header(line: str) -> None:
     names = [name.strip().strip('"') for name in line.split(",")]
     if sorted(names) != sorted(COLUMNS):
         found = _shown(line) if line.strip() else "nothing"
-        raise UploadError(f"Line 1 must name the columns {', '.join(COLUMNS)}, separated by commas; it says {found}.")
+        raise UploadError(f"Line 1 must name the columns {', '.join(COLUMNS)}, separated by commas; it has {found}.")
 
 
 def _check_line_breaks(cells: pd.DataFrame) -> None:
-    # A cell over several lines would put all later line numbers wrong.
+    # A cell of several lines would make all later line numbers wrong.
     for name in cells.columns:
         broken = cells[name].str.contains("\n", regex=False)
         if broken.any():
@@ -136,15 +136,15 @@ def _numbers(cells: "pd.Series[str]", lowest: int, highest: int, whole: bool) ->
     wrong = numbers.isna() | (numbers < lowest) | (numbers > highest)
     if wrong.any():
         line, cell = wrong.idxmax(), cells[wrong].iloc[0]
-        said = f"says {_shown(cell)}" if cell else "is empty"
-        asked = f"{kind} from {lowest:,} to {highest:,}, written like {example}"
-        raise UploadError(f"Line {line}, column {cells.name}: must be {asked}; it {said}.")
+        actual = f"is {_shown(cell)}" if cell else "is empty"
+        wanted = f"{kind} from {lowest:,} to {highest:,}, written like {example}"
+        raise UploadError(f"Line {line}, column {cells.name}: must be {wanted}; it {actual}.")
     return numbers
 
 
 def _parser_words(message: str) -> str:
     if found := re.search(r"Expected \d+ fields in line (\d+), saw (\d+)", message):
-        return f"Line {found[1]} has {found[2]} cells instead of {len(COLUMNS)}: put quotation marks round commas."
+        return f"Line {found[1]} has {found[2]} cells instead of {len(COLUMNS)}: put cells with commas in quotes."
     if found := re.search(r"EOF inside string starting at row (\d+)", message):
         return f"Line {int(found[1]) + 1}: a quotation mark is never closed."
     return f"The file can't be read as CSV: {message}"

@@ -1,4 +1,4 @@
-"""The figure of upcoming slips."""
+"""The figure of the "About to slip" page: upcoming slips by day or week."""
 
 from datetime import timedelta
 from html import escape
@@ -14,17 +14,17 @@ WEEK = 7
 
 
 def bin_days(horizon: int) -> int:
-    """How many days one bar stands for: days up to three months, weeks (from Monday on) beyond."""
+    """How many days one bar covers: one up to three months ahead, a week (from Monday on) beyond."""
     return 1 if horizon <= 92 else WEEK
 
 
 def slip_bars(days: pd.DataFrame, known: Personas, measure: str, width: int) -> go.Figure:
-    """What is about to leave each good segment, one bar per ``width`` days, stacked in the segments' colours.
+    """Customers (or spend) about to leave each good segment, a bar per ``width`` days, stacked by segment.
 
     Parameters
     ----------
     days
-        Columns day, from_segment, customers, worth, as :func:`dashboard.pages.slipping.queries.calendar` gives them.
+        Columns day, from_segment, customers, worth, as :func:`dashboard.pages.slipping.queries.calendar` returns them.
     measure
         ``customers`` or ``worth`` (in pounds).
     """

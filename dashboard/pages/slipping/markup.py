@@ -1,4 +1,4 @@
-"""The text parts of the page about upcoming slips."""
+"""The text of the "About to slip" page: headline, moves, calendar, list of customers, and the rules."""
 
 from datetime import datetime, timedelta
 from html import escape
@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.shared import style
-from dashboard.shared.elements import customer_link, movement, segment_dot
+from dashboard.shared.elements import customer_link, move, segment_dot
 from dashboard.shared.flows import midnight
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.words import many
@@ -16,20 +16,20 @@ SOON_DAYS = 3
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def headline(days: pd.DataFrame, until: datetime, before: str) -> str:
-    """How many slip by a date, and what they are worth; ``before`` is what has happened lately."""
-    number, worth = int(days["customers"].sum()), float(days["worth"].sum())
+def headline(days: pd.DataFrame, until: datetime, past: str) -> str:
+    """How many customers slip by a date, and their spend; ``past`` is a sentence about past slips."""
+    number, spend = int(days["customers"].sum()), float(days["worth"].sum())
     return (
         '<div class="sg-stake">'
         f'<div><b data-slips="{number}">{number:,}</b><span>{"customer" if number == 1 else "customers"}</span></div>'
-        f'<div><b data-worth="{worth:.0f}">{style.short_money(worth)}</b><span>spent so far</span></div>'
-        f"<p><strong>will leave a good segment by {style.day(until)}</strong> unless they buy before."
-        f'<br><span class="sg-note">{escape(before)}</span></p></div>'
+        f'<div><b data-worth="{spend:.0f}">{style.short_money(spend)}</b><span>spend so far</span></div>'
+        f"<p><strong>will leave a good segment by {style.day(until)}</strong> unless they buy before that day."
+        f'<br><span class="sg-note">{escape(past)}</span></p></div>'
     )
 
 
 def routes(days: pd.DataFrame, known: Personas) -> str:
-    """From where to where they slip: customers, what they are worth, and when the first one goes; most worth first."""
+    """The moves ahead: customers, their spend, and the day of the first one; the highest spend first."""
     grouped = days.groupby(["from_segment", "to_segment"], as_index=False)
     table = grouped.agg(customers=("customers", "sum"), worth=("worth", "sum"), day=("day", "min"))
     most = max(1.0, float(table["worth"].max()))
@@ -39,7 +39,7 @@ def routes(days: pd.DataFrame, known: Personas) -> str:
         share = max(0.0, 100 * row["worth"] / most)
         rows += (
             f'<div class="sg-route" style="--persona:{escape(before.colour)}">'
-            f"<div>{movement(before, after)}</div><b>{style.short_money(row['worth'])}</b>"
+            f"<div>{move(before, after)}</div><b>{style.short_money(row['worth'])}</b>"
             f'<i style="width:{share:.1f}%"></i>'
             f"<span>{many(row['customers'], 'customer')}, the first on {_short_day(row['day'])}</span></div>"
         )
@@ -47,7 +47,7 @@ def routes(days: pd.DataFrame, known: Personas) -> str:
 
 
 def calendar(days: pd.DataFrame, now: datetime, until: datetime, measure: str) -> str:
-    """Weeks as rows, from the week of today to that of the horizon's end: who slips on each day.
+    """A calendar of upcoming slips, one row per week, from the current week to that of ``until``.
 
     The deeper the colour, the more customers or pounds (``measure``), on a square-root scale.
     """
@@ -66,7 +66,7 @@ def calendar(days: pd.DataFrame, now: datetime, until: datetime, measure: str) -
             cells += f'<div class="sg-cell {mood}"><span>{date}</span></div>'
         else:
             depth = 100 * (max(0.0, row[measure]) / most) ** 0.5
-            look = f'class="sg-cell {mood}" style="--depth:{depth:.0f}%" title="{_said(row)}"'
+            look = f'class="sg-cell {mood}" style="--depth:{depth:.0f}%" title="{_tooltip(row)}"'
             cells += f"<div {look}><span>{date}</span>{_slips_of_a_day(row, measure)}</div>"
     return f'<div class="sg-calendar">{cells}</div>'
 
@@ -76,35 +76,35 @@ def table(page: pd.DataFrame, known: Personas) -> str:
     rows = "".join(_row(row, known) for row in page.to_dict("records"))
     wide = "".join(f'<th class="sg-wide sg-right">{name}</th>' for name in ("Last bought", "Purchases"))
     head = (
-        "<tr><th>Customer</th><th>Slips</th><th>When</th>"
+        "<tr><th>Customer</th><th>Move</th><th>Day</th>"
         f'<th class="sg-right">Net spend</th>{wide}<th class="sg-wide">Country</th></tr>'
     )
     return f'<table class="sg-changes sg-slips"><thead>{head}</thead><tbody>{rows}</tbody></table>'
 
 
 def rule(personas: list[Persona], known: Personas) -> str:
-    """What a slip is, and how its date is known."""
+    """What a slip is, and how its day is computed."""
     best = " ".join(segment_dot(persona) for persona in personas)
     order = " › ".join(escape(persona.name) for persona in known.values())
     return (
         f"<p>Good segments of this model: {best}</p>"
-        f"<p>From the best to the worst: {order}. A <b>slip</b> is a move out of a good segment into one that stands"
-        " further down. Moves between the others are not listed, nor is a move up.</p>"
-        "<p>The date is not a forecast. Somebody who buys nothing gets one day older each day, and the model says on"
-        " which day that puts them nearer to another segment. If they buy or return something before, the date is"
-        " worked out anew; if they do not, they move on that day.</p>"
-        "<p><b>Net spend</b> is all they have ever spent minus what they gave back. <b>Most urgent</b> is net spend"
-        " divided by the days that are left plus one.</p>"
+        f"<p>Segments from the best to the worst: {order}. A <b>slip</b> is a move out of a good segment into one of"
+        " lower rank. Other moves are not listed.</p>"
+        "<p>The day is computed, not predicted. Each day without a purchase makes a customer’s recency one day longer,"
+        " and the model determines on which day another segment becomes nearer. If the customer buys or returns"
+        " something before that day, it is computed again; otherwise the customer moves on that day.</p>"
+        "<p><b>Net spend</b> is everything ever spent minus all returns. <b>Most urgent</b> sorts by net spend divided"
+        " by the number of days left plus one.</p>"
     )
 
 
-def _said(row: dict[Any, Any]) -> str:
+def _tooltip(row: dict[Any, Any]) -> str:
     return f"{style.day(row['day'])}: {many(row['customers'], 'customer')}, {style.money(row['worth'])}"
 
 
 def _slips_of_a_day(row: dict[Any, Any], measure: str) -> str:
-    number, worth = f"{row['customers']:,}", style.short_money(row["worth"])
-    first, second = (number, worth) if measure == "customers" else (worth, number)
+    number, spend = f"{row['customers']:,}", style.short_money(row["worth"])
+    first, second = (number, spend) if measure == "customers" else (spend, number)
     return f"<b>{first}</b><em>{second}</em>"
 
 
@@ -115,7 +115,7 @@ def _row(row: dict[Any, Any], known: Personas) -> str:
     last = style.NOTHING if pd.isna(row["last_purchase_at"]) else _short_day(row["last_purchase_at"])
     return (
         f"<tr><td>{customer_link(row['customer_id'])}</td>"
-        f"<td>{movement(look_up(known, row['from_segment']), look_up(known, row['to_segment']))}</td>"
+        f"<td>{move(look_up(known, row['from_segment']), look_up(known, row['to_segment']))}</td>"
         f'<td><span class="sg-left{soon}">{in_days}</span>'
         f'<span class="sg-when">{_short_day(row["slips_at"])}</span></td>'
         f'<td class="sg-right"><b>{style.money(row["net_spend"])}</b></td>'

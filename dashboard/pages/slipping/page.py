@@ -1,4 +1,4 @@
-"""The page that nobody else has: who leaves a good segment, when, and what they are worth, if they don't buy."""
+"""The "About to slip" page: who will leave a good segment unless they buy, on which day, and their spend."""
 
 from functools import partial
 
@@ -6,18 +6,17 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
-from dashboard.pages.slipping import figures as charts
-from dashboard.pages.slipping import markup, queries
+from dashboard.pages.slipping import figures, markup, queries
 from dashboard.pages.slipping.queries import Slips
-from dashboard.shared import connection, downloads, elements, flows, page, personas, plotting
+from dashboard.shared import downloads, elements, flows, history, page, personas, plotting
 from dashboard.shared.page import Moment
 from dashboard.shared.words import many
 
 REFRESH_SECONDS = 10
 PAGE_SIZE = 25
-# Nobody turns more pages than these; the file has everybody.
+# Pages beyond these are in the download only.
 MOST_PAGES = 400
-# Not an integer: Streamlit fails at an address that asks for one of 1e400.
+# A float: Streamlit fails on a URL whose integer parameter is 1e400.
 MOST_WORTH = 1e9
 HORIZONS = {7: "1 week", 14: "2 weeks", 30: "30 days", 60: "60 days", 90: "90 days", 365: "1 year"}
 DEFAULT_HORIZON = 30
@@ -25,42 +24,42 @@ LONGEST_CALENDAR = 92
 MEASURES = {"customers": "Customers", "worth": "Money"}
 SHAPES = {"bars": "Bars", "calendar": "Calendar"}
 ORDERS = {"urgent": "Most urgent", "soonest": "Soonest", "worth": "Worth most", "silent": "Silent longest"}
-# Keys of the reader's session, and names in the page's address.
+# Keys of the session state, and URL parameters.
 HORIZON, FROM, WORTH, COUNTRY = "slip_days", "slip_from", "slip_worth", "slip_country"
 MEASURE, SHAPE, ORDER, PAGE = "slip_measure", "slip_shape", "slip_order", "slip_page"
 
 
 def show(engine: Engine) -> None:
-    """The page; it draws itself anew every few seconds and keeps what the reader has chosen."""
-    note = "Who leaves a good segment and when, if they do not buy before. The day is worked out, not guessed."
-    page.show(engine, "About to slip", note, partial(_draw, engine), REFRESH_SECONDS)
+    """Draw the page; it refreshes every few seconds and keeps the reader's choices."""
+    subtitle = "Customers who will leave a good segment unless they buy. The day is computed, not predicted."
+    page.show(engine, "About to slip", subtitle, partial(_draw, engine), REFRESH_SECONDS)
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
-    good = personas.good(moment.personas)
+    good = personas.good_personas(moment.personas)
     pairs = personas.slips(moment.model)
     if not pairs:
-        st.html(elements.nobody("This model has no good segment that anybody could slip out of."))
+        st.html(elements.empty("This model has no good segment that customers could slip out of."))
         return
     slips, horizon = _filters(moment, good, pairs)
     days = queries.calendar(moment.connection, slips)
-    st.html(markup.headline(days, slips.until, _lately(engine, moment, slips, horizon)))
+    st.html(markup.headline(days, slips.until, _past_slips(moment, slips, horizon)))
     if days.empty:
-        st.html(elements.nobody("Nobody does. Look further ahead, or take a filter away."))
+        st.html(elements.empty("No customer does. Look further ahead, or remove a filter."))
     else:
         _outlook(days, slips, horizon, moment)
         _customers(engine, slips, int(days["customers"].sum()), moment)
-    with st.expander("What is a slip, and how is its date known?"):
+    with st.expander("What is a slip, and how is its day computed?"):
         st.html(markup.rule(good, moment.personas))
 
 
-def _lately(engine: Engine, moment: Moment, slips: Slips, horizon: int) -> str:
-    """What time alone has done in as many days as the page looks ahead; the past is not known by worth or country."""
+def _past_slips(moment: Moment, slips: Slips, horizon: int) -> str:
+    """A sentence about as many days back as the page looks ahead; empty with a filter that the history cannot apply."""
     since = flows.window_start(slips.now, horizon)
     if since is None or slips.worth or slips.countries:
         return ""
-    history = connection.memory(engine).history.read(moment.connection, moment.progress)
-    number = flows.moves(flows.between(history, since), slips.pairs, "decay")
+    days = history.read(moment.connection, moment.progress)
+    number = flows.moves(flows.between(days, since), slips.pairs, "decay")
     return f"Time alone made {many(number, 'such move')} in the last {many(horizon, 'event day')}."
 
 
@@ -98,26 +97,26 @@ def _filters(moment: Moment, good: list[personas.Persona], pairs: list[queries.P
             bind="query-params",
             width=300,
         )
-    now = moment.progress.event_time
-    assert now is not None  # noqa: S101 - page.show says so
-    meant = [pair for pair in pairs if not chosen or pair[0] in chosen]
-    return Slips(meant, now, queries.until(now, horizon), int(worth), countries), horizon
+    now = moment.event_time
+    wanted = [pair for pair in pairs if not chosen or pair[0] in chosen]
+    return Slips(wanted, now, queries.until(now, horizon), int(worth), countries), horizon
 
 
 def _outlook(days: pd.DataFrame, slips: Slips, horizon: int, moment: Moment) -> None:
     when, where = st.columns([1.9, 1], gap="large")
+    by_day = horizon <= LONGEST_CALENDAR
     with when:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.html(elements.title("When they go", "By event day" if horizon <= LONGEST_CALENDAR else "By event week"))
+            st.html(elements.title("When they slip", "By event day" if by_day else "By event week"))
             measure = _choice("Measure", MEASURES, MEASURE)
-            shape = _choice("Shape", SHAPES, SHAPE) if horizon <= LONGEST_CALENDAR else "bars"
+            shape = _choice("Shape", SHAPES, SHAPE) if by_day else "bars"
         if shape == "calendar":
             st.html(markup.calendar(days, slips.now, slips.until, measure))
         else:
-            bars = charts.slip_bars(days, moment.personas, measure, charts.bin_days(horizon))
+            bars = figures.slip_bars(days, moment.personas, measure, figures.bin_days(horizon))
             st.plotly_chart(bars, key="slip_bars", config=plotting.CONFIG, alt="Upcoming slips by day and segment")
     with where:
-        st.html(elements.title("From where to where", "Spent so far by those who go"))
+        st.html(elements.title("Moves ahead", "With the spend so far of these customers"))
         st.html(markup.routes(days, moment.personas))
 
 
@@ -138,21 +137,21 @@ def _choice(label: str, options: dict[str, str], key: str) -> str:
 
 def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(elements.title("Who they are", "A purchase before the date keeps them"))
+        st.html(elements.title("Customers", "A purchase before the day keeps them"))
         order = _choice("Order", ORDERS, ORDER)
-        ask = partial(_everybody, slips, order)
+        ask = partial(_all_rows, slips, order)
         name = f"about-to-slip-{slips.now:%Y-%m-%d}.csv"
         st.download_button(
-            "Download CSV", downloads.later(engine, ask), name, "text/csv", key="slip_csv", on_click="ignore"
+            "Download CSV", downloads.on_request(engine, ask), name, "text/csv", key="slip_csv", on_click="ignore"
         )
-        page.say_if(downloads.left_out(number))
+        page.note_if(downloads.limit_note(number))
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
-    at = page.number(PAGE, pages)
-    found = queries.page(moment.connection, slips, order, PAGE_SIZE, (at - 1) * PAGE_SIZE)
+    chosen = page.number(PAGE, pages)
+    found = queries.page(moment.connection, slips, order, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
     st.html(markup.table(found, moment.personas))
     if pages > 1:
         st.pagination(pages, key=PAGE)
 
 
-def _everybody(slips: Slips, order: str, asked: Connection) -> pd.DataFrame:
-    return queries.page(asked, slips, order, downloads.MOST_ROWS)
+def _all_rows(slips: Slips, order: str, connection: Connection) -> pd.DataFrame:
+    return queries.page(connection, slips, order, downloads.MOST_ROWS)

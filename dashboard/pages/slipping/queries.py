@@ -1,4 +1,4 @@
-"""Who slips next: customers whom time alone moves out of a good segment, if they don't buy before."""
+"""Upcoming slips: customers whom time alone will move out of a good segment unless they buy before."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,10 +20,10 @@ NET = _c.gross - _c.returned
 
 
 class Slips(NamedTuple):
-    """Which slips are meant.
+    """Which slips to list.
 
-    ``pairs`` are the moves that count, from and to segment; ``now`` is the event time. Only customers who spent at
-    least ``worth``, net of returns; no ``countries`` are all.
+    ``pairs`` are the moves that count (from and to segment), ``now`` is the event time, and ``until`` the last moment.
+    Only customers whose net spend is at least ``worth`` pounds; without ``countries``, from all of them.
     """
 
     pairs: Sequence[Pair]
@@ -34,11 +34,11 @@ class Slips(NamedTuple):
 
 
 def _days_until_slip(moment: datetime) -> ColumnElement[float]:
-    """Days from a moment on, with fractions; 0 for what is due already."""
+    """Days from a moment to the slip, with fractions; 0 if the slip is due already."""
     return func.greatest(0, func.extract("epoch", _c.next_change_at - literal(moment)) / SECONDS_A_DAY)
 
 
-# How the list can be sorted, by a name that may stand in an address.
+# The orders of the list.
 ORDERS = ("urgent", "soonest", "worth", "silent")
 
 
@@ -57,16 +57,16 @@ def calendar(connection: Connection, slips: Slips) -> pd.DataFrame:
     day = event_day(_c.next_change_at).label("day")
     keys = (day, _from(), _to())
     measures = (func.count().label("customers"), func.sum(NET).label("worth"))
-    days = frame(connection, _those(select(*keys, *measures), slips).group_by(*keys).order_by(day))
+    days = frame(connection, _matching(select(*keys, *measures), slips).group_by(*keys).order_by(day))
     return days.assign(day=pd.to_datetime(days["day"], utc=True), worth=days["worth"].astype("float64"))
 
 
 def page(connection: Connection, slips: Slips, order: str, limit: int, offset: int = 0) -> pd.DataFrame:
-    """The customers themselves, ``limit`` of them after the first ``offset``.
+    """The customers who slip: ``limit`` of them after the first ``offset``.
 
     Columns customer_id, country, from_segment, to_segment, slips_at, days_left, net_spend, last_purchase_at,
-    frequency. Days are left in the calendar's sense: 0 is today, 1 tomorrow. ``order`` is one of :data:`ORDERS`;
-    "urgent" is the most money for each day that is left, today counted.
+    frequency. ``days_left`` counts calendar days: 0 is today, 1 tomorrow. ``order`` is one of :data:`ORDERS`;
+    "urgent" is the highest net spend per day left, today included.
     """
     columns = (
         _c.customer_id,
@@ -79,23 +79,23 @@ def page(connection: Connection, slips: Slips, order: str, limit: int, offset: i
         _c.last_purchase_at,
         _c.frequency,
     )
-    query = _those(select(*columns), slips).order_by(_order(order, slips.now), _c.customer_id)
+    query = _matching(select(*columns), slips).order_by(_order(order, slips.now), _c.customer_id)
     found = frame(connection, query.limit(limit).offset(offset))
     return found.assign(days_left=found["days_left"].astype("int64"))
 
 
 def countries(connection: Connection) -> list[str]:
-    """Every country that customers come from, the most frequent first."""
+    """Every customer's country, the most frequent first."""
     query = select(_c.country).group_by(_c.country).order_by(func.count().desc(), _c.country)
     return list(connection.scalars(query))
 
 
 def until(now: datetime, days: int) -> datetime:
-    """The end of the last event day of a horizon; today is its first day."""
+    """The end of the last of ``days`` event days, of which today is the first."""
     return midnight(now) + timedelta(days=days) - timedelta(microseconds=1)
 
 
-def _those(query: AnySelect, slips: Slips) -> AnySelect:
+def _matching(query: AnySelect, slips: Slips) -> AnySelect:
     query = query.where(_c.next_change_at <= slips.until, tuple_(_c.segment, _c.next_segment).in_(slips.pairs))
     if slips.worth:
         query = query.where(slips.worth <= NET)

@@ -118,7 +118,7 @@ def test_nothing_streamed_is_an_empty_history(engine: Engine) -> None:
     assert flows.flows(days).empty
     assert flows.rhythm(days, None, 1).empty
     assert flows.sizes(days).empty
-    assert flows.place(days, 10).days == []
+    assert flows.locate(days, 10).days == []
 
 
 def _read(memory: Memory, engine: Engine) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from dashboard.shared import elements
 from dashboard.shared.personas import Persona, Personas
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.throughput import Pace
+from dashboard.pages.live.throughput import Pace
 from dashboard.shared.trouble import Trouble
 from dashboard.shared.words import WINDOWS
 
@@ -99,17 +99,17 @@ def test_dead_letters_raise_an_alarm_and_their_absence_does_not() -> None:
 
 
 def test_the_latest_changes_say_who_went_where_and_why() -> None:
-    words = _words(elements.latest_changes(_changes("17850"), KNOWN))
+    words = _words(elements.change_table(_changes("17850"), KNOWN))
     assert re.search(r"15 Jun 2011, 09:30\s+17850\s+New customer\s+→\s+Best\s+first purchase", words)
     assert re.search(r"today\s+1\s+£1,235", words)
 
 
 def test_nothing_from_outside_becomes_markup() -> None:
     parts = [
-        elements.latest_changes(_changes(NASTY, cause=NASTY, segment="lost"), KNOWN),
+        elements.change_table(_changes(NASTY, cause=NASTY, segment="lost"), KNOWN),
         elements.segment_cards(_sizes(("lost", 1, 0)), _flows(), KNOWN, WINDOW),
         elements.cause_bars(_flows(("best", "lost", NASTY, 1)), WINDOW),
-        elements.legend([NASTY], NASTY),
+        elements.cause_legend([NASTY], NASTY),
         elements.title(NASTY, NASTY),
         elements.trouble(Trouble(NASTY, NASTY, NASTY)),
         elements.banner(Trouble(NASTY, NASTY, NASTY)),

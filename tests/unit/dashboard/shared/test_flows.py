@@ -39,7 +39,7 @@ def test_a_page_lies_where_counting_from_the_newest_change_finds_it(
 ) -> None:
     newest_first = sorted(history["day"].repeat(history["changes"]), reverse=True)
     wanted = newest_first[offset : offset + limit]
-    place = flows.place(history, limit, offset)
+    place = flows.locate(history, limit, offset)
     assert place.days == sorted({*wanted})
     if wanted:
         on_these_days = [day for day in newest_first if day in place.days]

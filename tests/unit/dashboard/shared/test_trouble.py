@@ -25,7 +25,7 @@ URL = make_url("postgresql://segue:hush@db.example:6543/shop")
     ],
 )
 def test_each_error_has_its_state(error: SQLAlchemyError | ModelError, title: str) -> None:
-    state = trouble.of(error, URL)
+    state = trouble.from_error(error, URL)
     assert state.title == title
     assert state.reason
     assert state.next_step
@@ -34,12 +34,12 @@ def test_each_error_has_its_state(error: SQLAlchemyError | ModelError, title: st
 
 
 def test_an_absent_postgres_is_named_by_its_address() -> None:
-    state = trouble.of(OperationalError("connect", {}, errors.ConnectionTimeout("refused")), URL)
+    state = trouble.from_error(OperationalError("connect", {}, errors.ConnectionTimeout("refused")), URL)
     assert "“shop” at db.example:6543" in state.reason
 
 
 def test_a_socket_folder_is_an_address_too() -> None:
-    state = trouble.of(
+    state = trouble.from_error(
         OperationalError("connect", {}, errors.ConnectionTimeout("refused")),
         make_url("postgresql://postgres@/shop?host=/run/postgres"),
     )

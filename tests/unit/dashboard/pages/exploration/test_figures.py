@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from dashboard.pages.exploration import figures as charts
+from dashboard.pages.exploration import figures
 
 JANUARY, FEBRUARY, MARCH = (datetime(2011, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 MONTHS = [JANUARY, FEBRUARY, MARCH]
@@ -27,24 +27,24 @@ COHORTS = pd.DataFrame(
 
 
 def test_a_month_without_a_transaction_is_a_gap_of_zeros_and_not_left_out() -> None:
-    months = charts.monthly(REVENUE, MONTHS)
+    months = figures.monthly(REVENUE, MONTHS)
     assert months["sold"].tolist() == [600.0, 0.0, 50.0]
     assert months["sales"].tolist() == [3, 0, 1]
 
 
 def test_revenue_stands_above_the_line_and_returns_below() -> None:
-    sold, returned = charts.revenue_bars(charts.monthly(REVENUE, MONTHS)).data
+    sold, returned = figures.revenue_bars(figures.monthly(REVENUE, MONTHS)).data
     assert [*sold.y] == [600.0, 0.0, 50.0]
     assert [*returned.y] == [-10.0, 0.0, 0.0]
     assert [*sold.x] == ["Jan 2011", "Feb 2011", "Mar 2011"]
 
 
 def test_the_country_that_brings_most_comes_first() -> None:
-    assert charts.by_country(REVENUE)["net"].to_dict() == {"EIRE": 500.0, "France": 140.0}
+    assert figures.by_country(REVENUE)["net"].to_dict() == {"EIRE": 500.0, "France": 140.0}
 
 
 def test_retention_is_a_share_of_the_cohort_and_the_future_is_missing() -> None:
-    rates = charts.retention(COHORTS, MONTHS)
+    rates = figures.retention(COHORTS, MONTHS)
     assert rates.loc[JANUARY].tolist() == [1.0, 0.0, 0.4]
     assert rates.loc[MARCH, 0] == 1.0
     assert rates.loc[MARCH].isna().tolist() == [False, True, True]
@@ -53,9 +53,9 @@ def test_retention_is_a_share_of_the_cohort_and_the_future_is_missing() -> None:
 
 
 def test_the_retention_map_leaves_the_first_month_out() -> None:
-    rates = charts.retention(COHORTS, MONTHS)
+    rates = figures.retention(COHORTS, MONTHS)
     sizes = pd.Series([10, 0, 3], rates.index)
-    heat, numbers = charts.retention_map(rates, sizes).data
+    heat, numbers = figures.retention_map(rates, sizes).data
     assert [*heat.y] == ["Jan 2011 · 10"]
     np.testing.assert_allclose(np.array(heat.z, dtype=float), [[0.0, 40.0]])
     assert [*numbers.text] == ["0", "40"]
@@ -63,7 +63,7 @@ def test_the_retention_map_leaves_the_first_month_out() -> None:
 
 def test_a_histogram_has_every_bar_between_the_first_and_the_last() -> None:
     bars = pd.DataFrame({"lower": [10.0, 50.0], "sales": [3, 1]})
-    figure = charts.histogram(bars, [10.0, 20.0, 50.0, 100.0], "£", (10, 100))
+    figure = figures.histogram(bars, [10.0, 20.0, 50.0, 100.0], "£", (10, 100))
     (trace,) = figure.data
     assert [*trace.y] == [3, 0, 1]
     assert [*trace.customdata] == ["£10–20", "£20–50", "£50–100"]
@@ -72,11 +72,11 @@ def test_a_histogram_has_every_bar_between_the_first_and_the_last() -> None:
 
 def test_the_middle_is_the_bar_of_the_median() -> None:
     bars = pd.DataFrame({"lower": [0.0, 10.0, 20.0], "sales": [1, 1, 5]})
-    assert charts.middle(bars, [10.0, 20.0]) == (20.0, math.inf)
-    assert charts.middle(bars.assign(sales=[5, 1, 1]), [10.0, 20.0]) == (0.0, 10.0)
+    assert figures.middle(bars, [10.0, 20.0]) == (20.0, math.inf)
+    assert figures.middle(bars.assign(sales=[5, 1, 1]), [10.0, 20.0]) == (0.0, 10.0)
 
 
 def test_figures_can_be_drawn_of_a_single_month() -> None:
-    months = charts.monthly(REVENUE[REVENUE["month"] == JANUARY], [JANUARY])
-    for figure in (charts.revenue_bars(months), charts.returns_lines(months)):
+    months = figures.monthly(REVENUE[REVENUE["month"] == JANUARY], [JANUARY])
+    for figure in (figures.revenue_bars(months), figures.returns_lines(months)):
         assert figure.to_json()

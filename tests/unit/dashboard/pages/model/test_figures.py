@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.pages.model import figures as charts
+from dashboard.pages.model import figures
 from dashboard.shared.personas import personas
 from models.segment_model import assign, build
 from tests.support.stored import a_model
@@ -17,12 +17,12 @@ KNOWN = personas(MODEL)
     "model", [MODEL, build("net", "identity", (90.0, 4.0, 300.0), (60.0, 3.0, 250.0), MODEL.segments)]
 )
 def test_a_centre_in_original_units_belongs_to_its_own_segment(model: object) -> None:
-    recency, frequency, monetary = charts.centres(model).T  # type: ignore[arg-type]
+    recency, frequency, monetary = figures.centres(model).T  # type: ignore[arg-type]
     assert assign(model, recency, frequency, monetary).tolist() == list(range(len(MODEL.segments)))  # type: ignore[arg-type]
 
 
 def test_the_parallel_plot_has_a_line_in_its_colour_for_each_segment_with_recent_at_the_top() -> None:
-    figure = charts.parallel(MODEL, KNOWN)
+    figure = figures.parallel(MODEL, KNOWN)
     assert [line.line.color for line in figure.data] == [KNOWN[segment.id].colour for segment in MODEL.segments]
     for line, segment in zip(figure.data, MODEL.segments, strict=True):
         np.testing.assert_allclose(line.y, np.array(segment.centroid) * [-1, 1, 1])
@@ -33,7 +33,7 @@ def test_the_parallel_plot_has_a_line_in_its_colour_for_each_segment_with_recent
 
 def test_the_chosen_k_stands_out() -> None:
     curve = [{"k": k, "inertia": 100.0 / k, "silhouette": 0.3} for k in range(2, 6)]
-    bars, line = charts.k_curve(curve, 4).data
+    bars, line = figures.k_curve(curve, 4).data
     assert [*line.y] == [50.0, 100 / 3, 25.0, 20.0]
     assert [size > 6 for size in line.marker.size] == [False, False, True, False]
     assert bars.marker.color[2] != bars.marker.color[0]
@@ -42,7 +42,7 @@ def test_the_chosen_k_stands_out() -> None:
 def test_who_stays_is_pale_and_who_moves_is_not() -> None:
     ids = [*KNOWN]
     matrix = pd.DataFrame([[900, 4, 0], [0, 50, 1], [9, 0, 7]], index=ids, columns=ids)
-    heat, numbers = charts.moves_map(matrix, KNOWN, KNOWN).data
+    heat, numbers = figures.moves_map(matrix, KNOWN, KNOWN).data
     np.testing.assert_allclose(np.square(np.array(heat.z, dtype=float)), [[0, 4, 0], [0, 0, 1], [9, 0, 0]])
     assert [*numbers.text] == ["900", "4", "50", "1", "9", "7"]
     assert heat.customdata[0][0].startswith("stay ")
@@ -62,7 +62,7 @@ def test_a_drift_figure_marks_where_an_alarm_begins() -> None:
             "alarm": [False, True, True, False],
         }
     )
-    figure = charts.drift_lines(rows, charts.FEATURE_COLOURS, charts.FEATURE_NAMES, ".2f", ceiling=1.0)
+    figure = figures.drift_lines(rows, figures.FEATURE_COLOURS, figures.FEATURE_NAMES, ".2f", ceiling=1.0)
     line, threshold, alarms = figure.data
     assert [*line.y] == [0.1, 0.3, 5.0, 0.1]
     assert [*threshold.y] == [0.2] * 4

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboard.pages.segments.figures import cloud, ridges
-from dashboard.shared.distributions import PER_DECADE
+from dashboard.pages.segments.distributions import PER_DECADE
 from dashboard.shared.personas import Persona, Personas
 
 KNOWN: Personas = {

@@ -54,7 +54,7 @@ def test_line_ends_a_byte_order_mark_and_the_order_of_columns_do_not_matter(
 @given(_profiles)
 @settings(max_examples=25)
 def test_the_download_holds_every_profile_and_no_formula(profiles: pd.DataFrame) -> None:
-    written = downloads.of(uploads.segmented(MODEL, profiles))
+    written = downloads.as_csv(uploads.segmented(MODEL, profiles))
     back = pd.read_csv(BytesIO(written), dtype={"customer_id": str}, keep_default_na=False)
     assert [cell.removeprefix("'") for cell in back["customer_id"]] == [
         cell.removeprefix("'") for cell in profiles["customer_id"]

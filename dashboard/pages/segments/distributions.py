@@ -1,11 +1,11 @@
-"""Distributions from counts: exact means and medians of whole numbers, and histograms on a logarithmic scale. Pure."""
+"""Means, medians and logarithmic histograms from counts. Pure."""
 
 import numpy as np
 import pandas as pd
 
 from models.units import Floats, Ints
 
-# Eight bins to a decade of 1 + value: as fine as small whole numbers allow without holes between 1, 2, 3 and 4.
+# Eight bins to a decade of 1 + value: more would leave empty bins between 1, 2, 3 and 4.
 PER_DECADE = 8
 
 
@@ -32,6 +32,6 @@ def _middle(part: pd.DataFrame) -> tuple[int, float, float]:
     ordered = part.sort_values("value")
     values, customers = ordered["value"].to_numpy(dtype=np.float64), ordered["customers"].to_numpy()
     up_to, number = customers.cumsum(), int(customers.sum())
-    # Of an even number of customers the median lies halfway between the two in the middle.
+    # With an even number of customers the median is the mean of the two in the middle.
     two = values[np.searchsorted(up_to, [(number - 1) // 2, number // 2], side="right")]
     return number, float(np.average(values, weights=customers)), float(two.mean())

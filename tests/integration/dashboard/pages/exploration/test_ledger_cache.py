@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event, insert
 from dashboard.shared import ledger
 from dashboard.shared.flows import midnight
 from dashboard.shared.ledger import Ledger
-from dashboard.shared.ledger_memory import LedgerMemory
+from dashboard.pages.exploration.ledger_cache import LedgerCache
 from dashboard.shared.reading import StreamProgress, progress, reading
 from data.postgres.model_registry import register
 from data.postgres.tables import metadata, transactions
@@ -41,7 +41,7 @@ def at(engine: Engine, days_before: float) -> StreamProgress:
     return replace(now, event_time=EVENT_TIME - timedelta(days=days_before), transactions=100)
 
 
-def remembered(engine: Engine, memory: LedgerMemory, now: StreamProgress) -> Ledger:
+def remembered(engine: Engine, memory: LedgerCache, now: StreamProgress) -> Ledger:
     with reading(engine) as connection:
         found = memory.read(connection, now)
     assert found is not None
@@ -79,14 +79,14 @@ def asked(engine: Engine) -> Iterator[list[datetime]]:
 
 
 def test_as_time_passes_it_is_what_would_be_read(shop: Engine) -> None:
-    memory = LedgerMemory()
+    memory = ledger_cache.new_cache()
     for days_before in sorted(DAYS_APART, reverse=True):
         now = at(shop, days_before)
         assert_read(shop, remembered(shop, memory, now), now)
 
 
 def test_only_the_open_month_is_read_again(shop: Engine) -> None:
-    memory = LedgerMemory()
+    memory = ledger_cache.new_cache()
     remembered(shop, memory, at(shop, 2))
     with asked(shop) as moments:
         remembered(shop, memory, at(shop, 1))
@@ -95,7 +95,7 @@ def test_only_the_open_month_is_read_again(shop: Engine) -> None:
 
 
 def test_a_transaction_that_comes_late_is_counted(shop: Engine) -> None:
-    memory, now = LedgerMemory(), at(shop, 0)
+    memory, now = ledger_cache.new_cache(), at(shop, 0)
     before = remembered(shop, memory, now)
     late = {"customer_id": "nobody", "transaction_id": "late", "kind": "return", "amount": 5, "country": "France"}
     with shop.begin() as connection:
@@ -107,7 +107,7 @@ def test_a_transaction_that_comes_late_is_counted(shop: Engine) -> None:
 
 
 def test_a_stream_that_was_begun_anew_is_read_anew(shop: Engine) -> None:
-    memory, now = LedgerMemory(), at(shop, 0)
+    memory, now = ledger_cache.new_cache(), at(shop, 0)
     remembered(shop, memory, now)
     with shop.begin() as connection:
         connection.execute(transactions.delete().where(transactions.c.occurred_at >= datetime(2010, 2, 1, tzinfo=UTC)))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.shared.distributions import PER_DECADE, bin_of, binned, summary
+from dashboard.pages.segments.distributions import PER_DECADE, bin_of, binned, summary
 
 _people = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), min_size=1, max_size=60).map(
     lambda rows: pd.DataFrame(rows, columns=["segment", "value"])

@@ -1,4 +1,4 @@
-"""Rates from counters: what happened between two refreshes, by the database's own clock."""
+"""Rates from counters that were read at every refresh, by the database's own clock."""
 
 from collections import deque
 from datetime import datetime, timedelta
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 HISTORY = 45
 RECENT = timedelta(seconds=10)
-# A slow replay ticks seldom: event time stands still when it has not moved for so long.
+# A slow replay has few ticks, so the speed of event time is measured over a longer time.
 SLOW = timedelta(seconds=30)
 ONE_SECOND = timedelta(seconds=1)
 ONE_DAY = timedelta(days=1)
 
 
 class Sample(NamedTuple):
-    """The counters at one moment."""
+    """The counters at one refresh."""
 
     measured_at: datetime
     transactions: int
@@ -22,17 +22,17 @@ class Sample(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How fast the stream runs now: transactions a second, and days of event time a second; None while nobody knows."""
+    """Transactions per second, and days of event time per second; None while that is not known yet."""
 
     transactions: float
     event_days: float | None
 
 
-History = deque[Sample]
+Samples = deque[Sample]
 
 
-def remember(history: History | None, sample: Sample) -> History:
-    """The last samples with a new one; a counter that fell belongs to another log and starts afresh."""
+def remember(history: Samples | None, sample: Sample) -> Samples:
+    """The last samples and a new one; a counter that fell belongs to another log, so earlier samples are dropped."""
     if not history or sample.transactions < history[-1].transactions:
         return deque([sample], maxlen=HISTORY)
     if sample.measured_at > history[-1].measured_at:
@@ -40,15 +40,15 @@ def remember(history: History | None, sample: Sample) -> History:
     return history
 
 
-def rates(history: History) -> list[float]:
-    """Transactions a second between neighbouring samples, n - 1 for n samples."""
+def rates(history: Samples) -> list[float]:
+    """Transactions per second between neighbouring samples, n - 1 for n samples."""
     return [
         (b.transactions - a.transactions) / ((b.measured_at - a.measured_at) / ONE_SECOND) for a, b in pairwise(history)
     ]
 
 
-def pace(history: History) -> Pace | None:
-    """The pace over the last ten seconds, and that of event time over thirty where it is slow; None at first."""
+def pace(history: Samples) -> Pace | None:
+    """The pace over the last ten seconds, and that of a slow event time over thirty; None before the second sample."""
     if len(history) < 2:
         return None
     first, last = _since(history, RECENT), history[-1]
@@ -56,11 +56,11 @@ def pace(history: History) -> Pace | None:
     return Pace((last.transactions - first.transactions) / seconds, _event_days(history))
 
 
-def _event_days(history: History) -> float | None:
+def _event_days(history: Samples) -> float | None:
     last = history[-1]
     first = _since(history, RECENT)
     ticks = {sample.event_time for sample in history if sample.measured_at >= first.measured_at}
-    # None, or a single one, says little about how long a day takes.
+    # With fewer than two ticks the speed cannot be measured.
     if len(ticks) <= 2:
         first = _since(history, SLOW)
     if last.event_time and first.event_time and last.event_time > first.event_time:
@@ -69,7 +69,7 @@ def _event_days(history: History) -> float | None:
     return 0.0 if last.measured_at - history[0].measured_at >= RECENT else None
 
 
-def _since(history: History, window: timedelta) -> Sample:
+def _since(history: Samples, window: timedelta) -> Sample:
     """The oldest sample of the last ``window``, or the one before the last where that is older."""
     last = history[-1]
     first = next(sample for sample in history if last.measured_at - sample.measured_at <= window)

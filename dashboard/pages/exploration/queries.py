@@ -1,7 +1,7 @@
-"""What the data page asks: the ledger of what has been streamed, added up by month, country, basket and cohort.
+"""The data page's queries: the ledger, added up by month, country, basket value and cohort.
 
-Only whole event days count. Months add up: those that event time has left behind are remembered
-(:mod:`dashboard.shared.ledger_memory`), so that a page asks for the open one.
+Only whole event days count. Sums of months can be added, so :mod:`dashboard.pages.exploration.ledger_cache` keeps those
+of closed months, and a page reads only the open month.
 """
 
 from dataclasses import dataclass
@@ -28,35 +28,35 @@ from data.postgres.frames import frame
 from data.postgres.tables import customers, transactions
 from models.segment_model import SegmentModel
 
-#: Lower bounds (pounds) of the bars of basket values, six to a factor of ten; the first bar is for less.
+#: Lower bounds (pounds) of the bars of basket values, six per factor of ten; lower values have a bar of their own.
 BASKETS = [float(step * size) for size in (1, 10, 100, 1_000) for step in (1, 1.5, 2, 3, 5, 7)] + [10_000.0]
 #: The same for customers: days since the last purchase, number of purchases, pounds spent.
 RECENCY = [float(days) for days in range(30, 721, 30)]
 FREQUENCY = [float(number) for number in (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)]
 MONETARY = [float(step * size) for size in (10, 100, 1_000, 10_000) for step in (1, 2, 5)] + [100_000.0]
-#: Months that cohorts are watched over: as many bits as a number has room for.
+#: The number of months that cohorts are followed for: they fit into the bits of one number.
 COHORTS = 60
 _c, _t = customers.c, transactions.c
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The ledger up to a midnight of event time, added up.
+    """The ledger before a midnight of event time, added up.
 
     Parameters
     ----------
     months
-        The starts of the months that it reaches over.
+        The starts of its months.
     buyers
         Customers with at least one purchase.
     revenue
-        month, country, sales, returns (numbers of invoices and credit notes), sold, returned (pounds).
+        Columns month, country, sales, returns (numbers of invoices and credit notes), sold, returned (pounds).
     baskets
-        lower (pounds; 0 for less than the first of :data:`BASKETS`), sales, sold.
+        Columns lower (pounds; 0 for less than the first of :data:`BASKETS`), sales, sold.
     cohort_months
         The last :data:`COHORTS` of the months.
     cohorts
-        cohort (month of the first purchase), month, customers: how many of the cohort bought in the month.
+        Columns cohort (month of the first purchase), month, customers: how many of the cohort bought in the month.
     """
 
     until: datetime
@@ -69,24 +69,24 @@ class Ledger:
 
 
 def ledger(connection: Connection, until: datetime, known: Ledger | None = None) -> Ledger | None:
-    """The ledger of the event days before a midnight; None where there is no transaction in them.
+    """The ledger of the event days before a midnight; None if they have no transaction.
 
-    ``known`` is the ledger up to the start of a month, which is not read again.
+    ``known`` is the ledger before the start of a month, which is not read again.
     """
     first = connection.scalar(select(func.min(_t.occurred_at))) if known is None else known.months[0]
     if first is None or first >= until:
         return None
     months = month_starts(first, until)
-    since, watched = months[0] if known is None else known.until, months[-COHORTS:]
+    since, followed = months[0] if known is None else known.until, months[-COHORTS:]
     sums, spread = revenue(connection, months, since, until), baskets(connection, since, until)
     buyers = connection.execute(select(func.count()).where(_c.first_purchase_at < until)).scalar_one()
-    bought = cohorts(connection, watched, since, until)
+    bought = cohorts(connection, followed, since, until)
     if known is not None:
         sums = pd.concat([known.revenue, sums], ignore_index=True)
         spread = pd.concat([known.baskets, spread]).groupby("lower", as_index=False).sum()
         bought = pd.concat([known.cohorts, bought], ignore_index=True)
-    bought = bought[(bought["cohort"] >= watched[0]) & (bought["month"] >= watched[0])]
-    return Ledger(until, months, buyers, sums, spread, watched, bought)
+    bought = bought[(bought["cohort"] >= followed[0]) & (bought["month"] >= followed[0])]
+    return Ledger(until, months, buyers, sums, spread, followed, bought)
 
 
 def month_starts(first: datetime, until: datetime) -> list[datetime]:
@@ -110,7 +110,7 @@ def revenue(connection: Connection, months: list[datetime], since: datetime, unt
 
 
 def baskets(connection: Connection, since: datetime, until: datetime) -> pd.DataFrame:
-    """How many sales have which value, by :data:`BASKETS`."""
+    """Sales by their value, in the bars of :data:`BASKETS`: lower, sales, sold."""
     amount = cast(_t.amount, Double)
     query = select(_bin(amount, BASKETS), func.count().label("sales"), func.sum(amount).label("sold"))
     rows = frame(connection, query.where(_t.kind == "sale", _between(since, until)).group_by("bin").order_by("bin"))
@@ -118,9 +118,9 @@ def baskets(connection: Connection, since: datetime, until: datetime) -> pd.Data
 
 
 def cohorts(connection: Connection, months: list[datetime], since: datetime, until: datetime) -> pd.DataFrame:
-    """How many of those who first bought in one of ``months`` bought in each of them that begins at ``since`` or later.
+    """For each cohort of ``months``, how many of its customers bought in each month from ``since`` on.
 
-    A customer's months are the bits of one number, which takes a third of the time that a row for each of them does.
+    A customer's months are the bits of one number: three times as fast as a row per month.
     """
     bit = cast(1, BigInteger).op("<<")(_month(_t.occurred_at, months) - 1)
     bought = (
@@ -139,7 +139,7 @@ def cohorts(connection: Connection, months: list[datetime], since: datetime, unt
 
 
 def distributions(connection: Connection, model: SegmentModel, event_time: datetime) -> pd.DataFrame:
-    """How many customers with a purchase have which R, F and M: measure, lower, customers."""
+    """Customers with a purchase by R, F and M, in bars: measure, lower, customers."""
     measures = {
         "recency": (cast(recency_days(event_time), Double), RECENCY),
         "frequency": (cast(_c.frequency, Double), FREQUENCY),
@@ -158,7 +158,7 @@ def _between(since: datetime, until: datetime) -> ColumnElement[bool]:
 
 
 def _month(moment: ColumnElement[datetime], months: list[datetime]) -> ColumnElement[int]:
-    # A binary search is several times as fast as truncating a moment to its month.
+    # The binary search of width_bucket is several times as fast as date_trunc.
     return func.width_bucket(moment, literal(months, ARRAY(DateTime(timezone=True))), type_=Integer).label("month")
 
 
@@ -167,7 +167,7 @@ def _bin(number: ColumnElement[float], edges: list[float]) -> ColumnElement[int]
 
 
 def _with_months(rows: pd.DataFrame, months: list[datetime], column: str) -> pd.DataFrame:
-    """With the month's start in place of its number, which counts from 1."""
+    """The rows with the month's start in place of its number, which counts from 1."""
     starts = pd.DatetimeIndex(pd.to_datetime(months, utc=True))
     return rows.assign(**{column: starts[rows[column].to_numpy(dtype="int64") - 1]}).sort_values(column)
 

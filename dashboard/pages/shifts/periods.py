@@ -17,17 +17,17 @@ class Period(NamedTuple):
 
     @property
     def last_day(self) -> datetime:
-        """The beginning of the last day that is in it."""
+        """The beginning of its last day."""
         return self.until - timedelta(days=1)
 
     @property
     def days(self) -> int:
-        """How many event days it has."""
+        """Its number of event days."""
         return (self.until - self.since).days
 
 
 def preset(key: str, first: datetime, now: datetime) -> Period:
-    """One of :data:`dashboard.shared.words.WINDOWS`, not longer than the history that began at ``first``."""
+    """One of :data:`dashboard.shared.words.WINDOWS`, cut to the history, which begins at ``first``."""
     days = WINDOWS[key].days
     until = midnight(now) + timedelta(days=1)
     begin = midnight(first)
@@ -35,7 +35,7 @@ def preset(key: str, first: datetime, now: datetime) -> Period:
 
 
 def custom(dates: tuple[date, ...], first: datetime, now: datetime) -> Period:
-    """The days between two dates, both counted; while one is still missing, the other one alone."""
+    """The days from one date to another, both included; the day itself while only one date is chosen."""
     if not dates:
         return preset("all", first, now)
     begin, end = dates[0], dates[-1]

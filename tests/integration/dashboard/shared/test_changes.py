@@ -7,37 +7,37 @@ import pytest
 from sqlalchemy import Engine
 
 from dashboard.pages.shifts import queries
-from dashboard.pages.shifts.queries import Cell
+from dashboard.pages.shifts.queries import ChangeFilter
 from dashboard.shared import flows, reading
 from dashboard.shared.history import Memory
 from tests.support.stored import EVENT_TIME, Stored
 
 MONTH_AGO = flows.midnight(EVENT_TIME - timedelta(days=30))
 CELLS = [
-    Cell(),
-    Cell(since=MONTH_AGO),
-    Cell(since=MONTH_AGO - timedelta(days=200), until=MONTH_AGO),
-    Cell(causes=("return",)),
-    Cell(causes=("decay", "purchase"), left=("champions",)),
-    Cell(left=("",)),
-    Cell(left=("", "champions"), entered=("lost",)),
-    Cell(entered=("champions",), causes=("purchase",)),
-    Cell(touched=("champions",)),
-    Cell(touched=("lost", "")),
-    Cell(left=("nowhere",)),
+    ChangeFilter(),
+    ChangeFilter(since=MONTH_AGO),
+    ChangeFilter(since=MONTH_AGO - timedelta(days=200), until=MONTH_AGO),
+    ChangeFilter(causes=("return",)),
+    ChangeFilter(causes=("decay", "purchase"), left=("champions",)),
+    ChangeFilter(left=("",)),
+    ChangeFilter(left=("", "champions"), entered=("lost",)),
+    ChangeFilter(entered=("champions",), causes=("purchase",)),
+    ChangeFilter(touched=("champions",)),
+    ChangeFilter(touched=("lost", "")),
+    ChangeFilter(left=("nowhere",)),
 ]
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("limit", [1, 7, 50])
 def test_the_pages_one_after_the_other_are_all_the_changes_of_a_cell(
-    filled: Engine, stream: Stored, cell: Cell, limit: int
+    filled: Engine, stream: Stored, cell: ChangeFilter, limit: int
 ) -> None:
     expected = _oracle(stream.changes, cell)
     with reading.reading(filled) as connection:
         days = queries.within(Memory().read(connection, reading.progress(connection)), cell)
         offsets = range(0, min(len(expected), 5 * limit) + limit, limit)
-        pages = [queries.page(connection, cell, flows.place(days, limit, offset), limit) for offset in offsets]
+        pages = [queries.page(connection, cell, flows.locate(days, limit, offset), limit) for offset in offsets]
     assert days["changes"].sum() == len(expected)
     found = pd.concat(pages)
     seen = expected.head(5 * limit + limit)
@@ -48,7 +48,7 @@ def test_the_pages_one_after_the_other_are_all_the_changes_of_a_cell(
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_file_has_everyone_of_a_cell_up_to_its_limit(filled: Engine, stream: Stored, cell: Cell) -> None:
+def test_a_file_has_everyone_of_a_cell_up_to_its_limit(filled: Engine, stream: Stored, cell: ChangeFilter) -> None:
     expected = _oracle(stream.changes, cell)
     with reading.reading(filled) as connection:
         everyone = queries.everyone(connection, cell, 10_000)
@@ -59,15 +59,15 @@ def test_a_file_has_everyone_of_a_cell_up_to_its_limit(filled: Engine, stream: S
 
 
 def test_a_page_looks_at_no_day_without_a_change_of_its_cell(filled: Engine) -> None:
-    cell = Cell(causes=("return",), left=("champions",))
+    cell = ChangeFilter(causes=("return",), left=("champions",))
     with reading.reading(filled) as connection:
         days = queries.within(Memory().read(connection, reading.progress(connection)), cell)
-    place = flows.place(days, 5)
+    place = flows.locate(days, 5)
     assert 0 < len(place.days) <= 5
     assert {*place.days} <= {*days["day"]}
 
 
-def _oracle(changes: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+def _oracle(changes: pd.DataFrame, cell: ChangeFilter) -> pd.DataFrame:
     """The meant changes, the newest first."""
     c = changes.assign(from_segment=changes["from_segment"].fillna(""))
     keep = pd.Series(True, index=c.index)

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.shared.throughput import HISTORY, History, Sample, pace, rates, remember
+from dashboard.pages.live.throughput import HISTORY, Samples, Sample, pace, rates, remember
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY_ONE = datetime(2011, 1, 1, tzinfo=UTC)
 
 
-def _history(*counts: int, every: float = 2.0) -> History:
+def _history(*counts: int, every: float = 2.0) -> Samples:
     history = None
     for number, count in enumerate(counts):
         passed = timedelta(seconds=every * number)
@@ -32,7 +32,7 @@ def test_the_pace_is_what_came_in_the_last_ten_seconds() -> None:
     assert now.event_days == pytest.approx(0.5)
 
 
-def _ticking(seconds: list[float], ticks: float | None) -> History:
+def _ticking(seconds: list[float], ticks: float | None) -> Samples:
     """Samples at these moments of a stream that ticks a day so often; None for never."""
     history = None
     for second in seconds:

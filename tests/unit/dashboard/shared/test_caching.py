@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.recent import HOLDS, Recent
+from dashboard.shared.caching import MAX_AGE, RecentAnswer
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 THEN = StreamProgress(NOW, 2, 0, datetime(2011, 6, 15, tzinfo=UTC), datetime(2011, 6, 15, tzinfo=UTC), 100, 10, 0, 0, 0)
@@ -23,7 +23,7 @@ def _later(progress: StreamProgress, seconds: float) -> StreamProgress:
     [
         (_later(THEN, 3_600), 1),
         (_later(ON, 1), 1),
-        (_later(ON, HOLDS.total_seconds()), 2),
+        (_later(ON, MAX_AGE.total_seconds()), 2),
         (_later(replace(ON, transactions=5), 1), 2),
         (_later(replace(ON, event_time=None), 1), 2),
     ],
@@ -32,15 +32,15 @@ def _later(progress: StreamProgress, seconds: float) -> StreamProgress:
 def test_an_answer_holds_while_the_stream_rests_and_for_some_seconds_while_it_runs(
     now: StreamProgress, asked: int
 ) -> None:
-    recent, numbers = Recent[int](), count(1)
+    recent, numbers = RecentAnswer[int](), count(1)
     recent.read(THEN, lambda: next(numbers))
     assert recent.read(now, lambda: next(numbers)).value == asked
 
 
 def test_an_answer_says_where_the_stream_stood() -> None:
-    recent = Recent[int]()
+    recent = RecentAnswer[int]()
     recent.read(THEN, lambda: 1)
     answer = recent.read(_later(ON, 1), lambda: 2)
     assert answer.progress == THEN
-    assert not answer.stands(_later(ON, 1))
-    assert answer.stands(_later(THEN, 1))
+    assert not answer.is_current(_later(ON, 1))
+    assert answer.is_current(_later(THEN, 1))

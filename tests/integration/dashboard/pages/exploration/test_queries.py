@@ -11,7 +11,7 @@ from batch.explore.cohorts import active_by_cohort
 from batch.explore.cohorts import retention as retention_of
 from batch.explore.revenue import by_country as country_oracle
 from batch.profiles import profiles_as_of
-from dashboard.pages.exploration import figures as charts
+from dashboard.pages.exploration import figures
 from dashboard.shared import ledger as queries
 from dashboard.shared.flows import midnight
 from dashboard.shared.ledger import Ledger
@@ -56,7 +56,7 @@ def ledger(shop: Engine) -> Ledger:
 
 
 def test_revenue_by_month_is_that_of_pandas(ledger: Ledger, before: pd.DataFrame) -> None:
-    ours = charts.monthly(ledger.revenue, ledger.months)
+    ours = figures.monthly(ledger.revenue, ledger.months)
     month = before["occurred_at"].dt.strftime("%Y-%m")
     pounds = before.assign(pounds=before["amount_units"] / 10_000)
     for kind, count, money in (("sale", "sales", "sold"), ("return", "returns", "returned")):
@@ -68,14 +68,14 @@ def test_revenue_by_month_is_that_of_pandas(ledger: Ledger, before: pd.DataFrame
 
 
 def test_revenue_by_country_is_that_of_the_report(ledger: Ledger, before: pd.DataFrame) -> None:
-    ours, theirs = charts.by_country(ledger.revenue), country_oracle(before)
+    ours, theirs = figures.by_country(ledger.revenue), country_oracle(before)
     assert ours.index.tolist() == theirs.index.tolist()
     np.testing.assert_allclose(ours["net"], theirs["net"])
     assert ours["sales"].tolist() == theirs["sales"].tolist()
 
 
 def test_who_comes_back_is_what_the_report_says(ledger: Ledger, before: pd.DataFrame) -> None:
-    ours = charts.retention(ledger.cohorts, ledger.cohort_months)
+    ours = figures.retention(ledger.cohorts, ledger.cohort_months)
     active = active_by_cohort(before)
     theirs = retention_of(active).tz_localize("UTC")
     pd.testing.assert_frame_equal(
@@ -90,7 +90,7 @@ def test_cohorts_before_the_watched_months_are_left_out(shop: Engine, before: pd
     with reading(shop) as connection:
         found = queries.cohorts(connection, watched, watched[0], UNTIL)
     active = active_by_cohort(before).tz_localize("UTC").loc["2010-10":]
-    ours = charts.retention(found, watched)
+    ours = figures.retention(found, watched)
     pd.testing.assert_series_equal(ours[1], retention_of(active)[1], check_names=False, check_freq=False)
     own = found[found["cohort"] == found["month"]].set_index("cohort")["customers"]
     assert own.tolist() == active[0].astype(int).tolist()
@@ -101,7 +101,7 @@ def test_basket_values_are_binned_by_their_lower_bounds(ledger: Ledger, before: 
     counts = np.histogram(pounds, [-np.inf, *queries.BASKETS, np.inf])[0]
     ours = ledger.baskets.set_index("lower")["sales"].reindex([0.0, *queries.BASKETS], fill_value=0)
     assert ours.tolist() == counts.tolist()
-    low, high = charts.middle(ledger.baskets, queries.BASKETS)
+    low, high = figures.middle(ledger.baskets, queries.BASKETS)
     assert low <= pounds.median() < high
 
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, date, datetime
 
-from dashboard.shared import periods
-from dashboard.shared.periods import Period
+from dashboard.pages.shifts import periods
+from dashboard.pages.shifts.periods import Period
 
 FIRST = datetime(2011, 5, 30, 8, tzinfo=UTC)
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
