@@ -19,7 +19,7 @@ def page(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 @pytest.mark.usefixtures("filled")
 def test_who_is_about_to_slip_is_what_people_see_first(page: AppTest) -> None:
-    assert "Who leaves a good segment and when" in words(page.run())
+    assert "Customers who will leave a good segment" in words(page.run())
 
 
 @pytest.mark.usefixtures("filled")
@@ -38,7 +38,7 @@ def test_settings_that_cannot_be_used_are_named(
 ) -> None:
     monkeypatch.setenv(variable, value)
     said = words(page.run())
-    assert "The settings can't be used" in said
+    assert "The settings are not valid" in said
     assert variable in said
 
 

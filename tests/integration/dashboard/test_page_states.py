@@ -19,7 +19,7 @@ every_page = pytest.mark.parametrize("name", PAGES)
 @every_page
 def test_without_postgres_a_page_says_where_it_looked_and_keeps_the_password(name: str) -> None:
     page = a_page(name, "postgresql://segue:hush@127.0.0.1:1/shop").run()
-    assert "Postgres is away" in words(page)
+    assert "Postgres is not available" in words(page)
     assert "hush" not in html(page)
 
 
@@ -50,7 +50,7 @@ def test_while_a_partition_is_silent_a_page_says_for_how_many_it_waits(
     with filled.begin() as connection:
         connection.execute(update(stream_progress).where(stream_progress.c.partition == 1).values(event_time=None))
     said = words(a_page(name, database_url).run())
-    assert "1 of 2 partitions not heard from yet" in said
+    assert "1 of 2 partitions without a tick yet" in said
     assert "Nothing has been streamed yet" not in said
 
 
@@ -65,10 +65,10 @@ def test_a_model_that_cannot_be_read_is_named(name: str, database_url: str, fill
 def test_a_page_comes_back_with_postgres(name: str, database_url: str, filled: Engine) -> None:
     page = a_page(name, database_url)
     _rename(filled, "{0}", "{0}_elsewhere")
-    assert "The tables are not there yet" in words(page.run())
+    assert "The tables do not exist yet" in words(page.run())
     _rename(filled, "{0}_elsewhere", "{0}")
     said = words(page.run())
-    assert "The tables are not there yet" not in said
+    assert "The tables do not exist yet" not in said
     assert "As of event time 15 Jun 2011, 09:30 (UTC)" in said
 
 

@@ -6,14 +6,12 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from dashboard.pages.shifts import queries
-from dashboard.pages.shifts.queries import ChangeFilter
-from dashboard.shared import flows, reading
-from dashboard.shared.history import Memory
+from dashboard.shared import changes, flows, history, reading
+from dashboard.shared.changes import ChangeFilter
 from tests.support.stored import EVENT_TIME, Stored
 
 MONTH_AGO = flows.midnight(EVENT_TIME - timedelta(days=30))
-CELLS = [
+FILTERS = [
     ChangeFilter(),
     ChangeFilter(since=MONTH_AGO),
     ChangeFilter(since=MONTH_AGO - timedelta(days=200), until=MONTH_AGO),
@@ -28,16 +26,16 @@ CELLS = [
 ]
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("wanted", FILTERS)
 @pytest.mark.parametrize("limit", [1, 7, 50])
 def test_the_pages_one_after_the_other_are_all_the_changes_of_a_cell(
-    filled: Engine, stream: Stored, cell: ChangeFilter, limit: int
+    filled: Engine, stream: Stored, wanted: ChangeFilter, limit: int
 ) -> None:
-    expected = _oracle(stream.changes, cell)
+    expected = _oracle(stream.changes, wanted)
     with reading.reading(filled) as connection:
-        days = queries.within(Memory().read(connection, reading.progress(connection)), cell)
+        days = changes.within(history.new_cache().read(connection, reading.progress(connection)), wanted)
         offsets = range(0, min(len(expected), 5 * limit) + limit, limit)
-        pages = [queries.page(connection, cell, flows.locate(days, limit, offset), limit) for offset in offsets]
+        pages = [changes.page(connection, wanted, flows.locate(days, limit, offset), limit) for offset in offsets]
     assert days["changes"].sum() == len(expected)
     found = pd.concat(pages)
     seen = expected.head(5 * limit + limit)
@@ -47,40 +45,40 @@ def test_the_pages_one_after_the_other_are_all_the_changes_of_a_cell(
     assert all(len(page) == limit for page in pages[:-2])
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_file_has_everyone_of_a_cell_up_to_its_limit(filled: Engine, stream: Stored, cell: ChangeFilter) -> None:
-    expected = _oracle(stream.changes, cell)
+@pytest.mark.parametrize("wanted", FILTERS)
+def test_a_file_has_everyone_of_a_cell_up_to_its_limit(filled: Engine, stream: Stored, wanted: ChangeFilter) -> None:
+    expected = _oracle(stream.changes, wanted)
     with reading.reading(filled) as connection:
-        everyone = queries.everyone(connection, cell, 10_000)
-        some = queries.everyone(connection, cell, 5)
+        everyone = changes.newest(connection, wanted, 10_000)
+        some = changes.newest(connection, wanted, 5)
     assert everyone["customer_id"].tolist() == expected["customer_id"].tolist()
     assert everyone["monetary"].astype(float).tolist() == expected["monetary"].tolist()
     assert some["customer_id"].tolist() == expected["customer_id"].head(5).tolist()
 
 
 def test_a_page_looks_at_no_day_without_a_change_of_its_cell(filled: Engine) -> None:
-    cell = ChangeFilter(causes=("return",), left=("champions",))
+    wanted = ChangeFilter(causes=("return",), left=("champions",))
     with reading.reading(filled) as connection:
-        days = queries.within(Memory().read(connection, reading.progress(connection)), cell)
+        days = changes.within(history.new_cache().read(connection, reading.progress(connection)), wanted)
     place = flows.locate(days, 5)
     assert 0 < len(place.days) <= 5
     assert {*place.days} <= {*days["day"]}
 
 
-def _oracle(changes: pd.DataFrame, cell: ChangeFilter) -> pd.DataFrame:
+def _oracle(changes: pd.DataFrame, wanted: ChangeFilter) -> pd.DataFrame:
     """The meant changes, the newest first."""
     c = changes.assign(from_segment=changes["from_segment"].fillna(""))
     keep = pd.Series(True, index=c.index)
-    if cell.since is not None:
-        keep &= c["effective_at"] >= cell.since
-    if cell.until is not None:
-        keep &= c["effective_at"] < cell.until
-    if cell.causes:
-        keep &= c["cause"].isin(cell.causes)
-    if cell.left:
-        keep &= c["from_segment"].isin(cell.left)
-    if cell.entered:
-        keep &= c["to_segment"].isin(cell.entered)
-    if cell.touched:
-        keep &= c["from_segment"].isin(cell.touched) | c["to_segment"].isin(cell.touched)
+    if wanted.since is not None:
+        keep &= c["effective_at"] >= wanted.since
+    if wanted.until is not None:
+        keep &= c["effective_at"] < wanted.until
+    if wanted.causes:
+        keep &= c["cause"].isin(wanted.causes)
+    if wanted.left:
+        keep &= c["from_segment"].isin(wanted.left)
+    if wanted.entered:
+        keep &= c["to_segment"].isin(wanted.entered)
+    if wanted.touched:
+        keep &= c["from_segment"].isin(wanted.touched) | c["to_segment"].isin(wanted.touched)
     return c[keep].sort_values(["effective_at", "customer_id", "sequence"], ascending=[False, True, False])

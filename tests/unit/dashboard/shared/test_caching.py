@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from dashboard.shared.reading import StreamProgress
 from dashboard.shared.caching import MAX_AGE, RecentAnswer
+from dashboard.shared.reading import StreamProgress
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 THEN = StreamProgress(NOW, 2, 0, datetime(2011, 6, 15, tzinfo=UTC), datetime(2011, 6, 15, tzinfo=UTC), 100, 10, 0, 0, 0)

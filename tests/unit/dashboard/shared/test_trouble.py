@@ -14,12 +14,12 @@ URL = make_url("postgresql://segue:hush@db.example:6543/shop")
 @pytest.mark.parametrize(
     ("error", "title"),
     [
-        (ProgrammingError("select", {}, errors.UndefinedTable("no table")), "The tables are not there yet"),
+        (ProgrammingError("select", {}, errors.UndefinedTable("no table")), "The tables do not exist yet"),
         (ProgrammingError("select", {}, errors.UndefinedColumn("no column")), "The tables are from another version"),
-        (ProgrammingError("select", {}, errors.InsufficientPrivilege("no")), "The dashboard may not read"),
+        (ProgrammingError("select", {}, errors.InsufficientPrivilege("no")), "The dashboard may not read the tables"),
         (OperationalError("select", {}, errors.QueryCanceled("timeout")), "Postgres is too busy"),
-        (OperationalError("select", {}, errors.AdminShutdown("bye")), "Postgres is away"),
-        (OperationalError("connect", {}, errors.ConnectionTimeout("refused")), "Postgres is away"),
+        (OperationalError("select", {}, errors.AdminShutdown("bye")), "Postgres is not available"),
+        (OperationalError("connect", {}, errors.ConnectionTimeout("refused")), "Postgres is not available"),
         (SQLAlchemyError("something else\nand its details"), "Postgres can't be read"),
         (ModelError("two segments have the same id"), "The champion model can't be read"),
     ],
@@ -48,4 +48,4 @@ def test_a_socket_folder_is_an_address_too() -> None:
 
 def test_one_silent_partition_is_not_an_empty_stream() -> None:
     assert trouble.no_event_time(2, 2) == trouble.NOTHING_STREAMED
-    assert "1 of 2 partitions not heard from yet" in trouble.no_event_time(1, 2).reason
+    assert "1 of 2 partitions without a tick yet" in trouble.no_event_time(1, 2).reason

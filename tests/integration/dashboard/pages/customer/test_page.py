@@ -28,7 +28,7 @@ def test_the_address_says_whose_life_is_told(page: AppTest, processed: Lived) ->
 
 def test_a_number_that_is_typed_in_goes_into_the_address(database_url: str, processed: Lived) -> None:
     page = a_page("customer", database_url).run()
-    assert "Whose life?" in words(page)
+    assert "Choose a customer" in words(page)
     page.text_input[0].set_value(f" {SOMEBODY} ").run()
     assert f'data-customer="{SOMEBODY}"' in html(page)
 
@@ -77,7 +77,7 @@ def test_what_an_address_says_is_taken_as_text(database_url: str, processed: Liv
     for hostile in HOSTILE:
         page = a_page("customer", database_url, customer=hostile).run()
         assert "<script" not in html(page)
-        assert "No customer" in words(page) or "Whose life?" in words(page)
+        assert "No customer" in words(page) or "Choose a customer" in words(page)
 
 
 def test_an_odd_id_is_shown_and_linked_as_text(page: AppTest, processed: Lived, engine: Engine) -> None:

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from dashboard.pages.customer import queries
 from dashboard.pages.customer.page import read
-from dashboard.pages.customer.queries import Place
+from dashboard.pages.customer.queries import RfmPoint
+from dashboard.shared.profiles import profile
 from dashboard.shared.reading import reading
 from models.segment_model import SegmentModel, build
 from tests.support.lived import NOW, Lived
@@ -20,8 +21,8 @@ SOMEBODY = "12303"
 def test_a_profile_is_the_row_of_the_table_and_a_stranger_has_none(engine: Engine, processed: Lived) -> None:
     row = next(each for each in processed.customers if each["customer_id"] == SOMEBODY)
     with reading(engine) as connection:
-        found = queries.profile(connection, SOMEBODY)
-        assert queries.profile(connection, "nobody") is None
+        found = profile(connection, SOMEBODY)
+        assert profile(connection, "nobody") is None
     assert found is not None
     assert {name: getattr(found, name) for name in row} == row
 
@@ -55,7 +56,7 @@ def test_neighbours_are_the_nearest_in_the_space_of_the_model(
     distance = np.linalg.norm((raw - here) / scales, axis=1)
     order = np.argsort(distance)[:5]
     with reading(engine) as connection:
-        found = queries.neighbours(connection, other, NOW, SOMEBODY, Place(30, 6, 900.0), 5)
+        found = queries.neighbours(connection, other, NOW, SOMEBODY, RfmPoint(30, 6, 900.0), 5)
     assert found["customer_id"].tolist() == people["customer_id"].iloc[order].tolist()
     assert found["distance"].tolist() == pytest.approx(distance[order])
 
@@ -81,9 +82,9 @@ def test_a_biography_agrees_with_the_last_change_of_the_stream(
 ) -> None:
     for row in processed.customers:
         with reading(engine) as connection:
-            told = read(connection, model, NOW, row["customer_id"])
-        assert told is not None
-        who = told.portrait
+            biography = read(connection, model, NOW, row["customer_id"])
+        assert biography is not None
+        who = biography.portrait
         assert (who.segment, who.next_change_at, who.next_segment) == (
             row["segment"],
             row["next_change_at"],
@@ -91,10 +92,10 @@ def test_a_biography_agrees_with_the_last_change_of_the_stream(
         )
         assert (who.recency_days is None) == (row["frequency"] == 0) == (who.segment is None)
         if row["frequency"]:
-            assert told.life.stretches["segment"].iloc[-1] == row["segment"]
-            assert told.life.worth["frequency"].iloc[-1] == row["frequency"]
-            assert told.life.worth["monetary"].iloc[-1] == pytest.approx(who.monetary)
-            assert told.life.recency["days"].iloc[-1] // 1 == who.recency_days
+            assert biography.timeline.stays["segment"].iloc[-1] == row["segment"]
+            assert biography.timeline.spend["frequency"].iloc[-1] == row["frequency"]
+            assert biography.timeline.spend["monetary"].iloc[-1] == pytest.approx(who.monetary)
+            assert biography.timeline.recency["days"].iloc[-1] // 1 == who.recency_days
 
 
 def test_as_event_time_goes_on_only_recency_grows(engine: Engine, processed: Lived, model: SegmentModel) -> None:

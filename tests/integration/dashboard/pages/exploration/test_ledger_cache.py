@@ -1,4 +1,4 @@
-"""What the data page remembers is what it would read."""
+"""What the ledger cache returns is what a query without it returns."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, event, insert
 
-from dashboard.shared import ledger
-from dashboard.shared.flows import midnight
-from dashboard.shared.ledger import Ledger
+from dashboard.pages.exploration import ledger_cache, queries
 from dashboard.pages.exploration.ledger_cache import LedgerCache
+from dashboard.pages.exploration.queries import Ledger
+from dashboard.shared.flows import midnight
 from dashboard.shared.reading import StreamProgress, progress, reading
 from data.postgres.model_registry import register
 from data.postgres.tables import metadata, transactions
@@ -41,9 +41,9 @@ def at(engine: Engine, days_before: float) -> StreamProgress:
     return replace(now, event_time=EVENT_TIME - timedelta(days=days_before), transactions=100)
 
 
-def remembered(engine: Engine, memory: LedgerCache, now: StreamProgress) -> Ledger:
+def remembered(engine: Engine, cache: LedgerCache, now: StreamProgress) -> Ledger:
     with reading(engine) as connection:
-        found = memory.read(connection, now)
+        found = cache.read(connection, now)
     assert found is not None
     return found
 
@@ -52,7 +52,7 @@ def assert_read(engine: Engine, found: Ledger, now: StreamProgress) -> None:
     """The same as if everything had been read at this moment."""
     assert now.event_time is not None
     with reading(engine) as connection:
-        fresh = ledger.ledger(connection, midnight(now.event_time))
+        fresh = queries.ledger(connection, midnight(now.event_time))
     assert fresh is not None
     for field in fields(Ledger):
         ours, theirs = getattr(found, field.name), getattr(fresh, field.name)
@@ -79,37 +79,37 @@ def asked(engine: Engine) -> Iterator[list[datetime]]:
 
 
 def test_as_time_passes_it_is_what_would_be_read(shop: Engine) -> None:
-    memory = ledger_cache.new_cache()
+    cache = ledger_cache.new_cache()
     for days_before in sorted(DAYS_APART, reverse=True):
         now = at(shop, days_before)
-        assert_read(shop, remembered(shop, memory, now), now)
+        assert_read(shop, remembered(shop, cache, now), now)
 
 
 def test_only_the_open_month_is_read_again(shop: Engine) -> None:
-    memory = ledger_cache.new_cache()
-    remembered(shop, memory, at(shop, 2))
+    cache = ledger_cache.new_cache()
+    remembered(shop, cache, at(shop, 2))
     with asked(shop) as moments:
-        remembered(shop, memory, at(shop, 1))
+        remembered(shop, cache, at(shop, 1))
     assert moments
     assert min(moments) == datetime(2011, 3, 1, tzinfo=UTC)
 
 
 def test_a_transaction_that_comes_late_is_counted(shop: Engine) -> None:
-    memory, now = ledger_cache.new_cache(), at(shop, 0)
-    before = remembered(shop, memory, now)
+    cache, now = ledger_cache.new_cache(), at(shop, 0)
+    before = remembered(shop, cache, now)
     late = {"customer_id": "nobody", "transaction_id": "late", "kind": "return", "amount": 5, "country": "France"}
     with shop.begin() as connection:
         connection.execute(insert(transactions), late | {"occurred_at": datetime(2010, 7, 1, tzinfo=UTC)})
     now = replace(now, late=now.late + 1, transactions=now.transactions + 1)
-    after = remembered(shop, memory, now)
+    after = remembered(shop, cache, now)
     assert after.revenue["returns"].sum() == before.revenue["returns"].sum() + 1
     assert_read(shop, after, now)
 
 
 def test_a_stream_that_was_begun_anew_is_read_anew(shop: Engine) -> None:
-    memory, now = ledger_cache.new_cache(), at(shop, 0)
-    remembered(shop, memory, now)
+    cache, now = ledger_cache.new_cache(), at(shop, 0)
+    remembered(shop, cache, now)
     with shop.begin() as connection:
         connection.execute(transactions.delete().where(transactions.c.occurred_at >= datetime(2010, 2, 1, tzinfo=UTC)))
     now = replace(now, transactions=5)
-    assert_read(shop, remembered(shop, memory, now), now)
+    assert_read(shop, remembered(shop, cache, now), now)

@@ -11,10 +11,9 @@ from batch.explore.cohorts import active_by_cohort
 from batch.explore.cohorts import retention as retention_of
 from batch.explore.revenue import by_country as country_oracle
 from batch.profiles import profiles_as_of
-from dashboard.pages.exploration import figures
-from dashboard.shared import ledger as queries
+from dashboard.pages.exploration import figures, queries
+from dashboard.pages.exploration.queries import Ledger
 from dashboard.shared.flows import midnight
-from dashboard.shared.ledger import Ledger
 from dashboard.shared.reading import reading
 from data.postgres.model_registry import register
 from data.postgres.tables import metadata
@@ -101,7 +100,7 @@ def test_basket_values_are_binned_by_their_lower_bounds(ledger: Ledger, before: 
     counts = np.histogram(pounds, [-np.inf, *queries.BASKETS, np.inf])[0]
     ours = ledger.baskets.set_index("lower")["sales"].reindex([0.0, *queries.BASKETS], fill_value=0)
     assert ours.tolist() == counts.tolist()
-    low, high = figures.middle(ledger.baskets, queries.BASKETS)
+    low, high = figures.median_bar(ledger.baskets, queries.BASKETS)
     assert low <= pounds.median() < high
 
 

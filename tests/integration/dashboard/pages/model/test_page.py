@@ -166,7 +166,7 @@ def test_drift_goes_back_two_years_and_more_and_says_what_is_left_out(
     with filled.connect() as connection:
         seen = queries.observations(connection, model.version)
     assert seen["window_end"].min() == EVENT_TIME - timedelta(days=730)
-    assert "The last 1,000 event days; it has been observed since 2 Mar 2008" in words(page.run())
+    assert "The last 1,000 event days; observations began on 2 Mar 2008" in words(page.run())
 
 
 def _observe(engine: Engine, model: SegmentModel) -> None:

@@ -43,7 +43,7 @@ def replaying(filled: Engine) -> Engine:
 
 def test_without_postgres_it_says_where_it_looked() -> None:
     page = a_page("operations", "postgresql://segue:hush@127.0.0.1:1/shop").run()
-    assert "Postgres is away" in words(page)
+    assert "Postgres is not available" in words(page)
     assert "hush" not in html(page)
 
 
@@ -89,7 +89,7 @@ def test_it_shows_how_far_the_replay_is(page: AppTest, replaying: Engine) -> Non
     assert "Running" in said
     assert "shop.csv" in said
     assert "250 of 1,000 transactions sent" in said
-    assert "speed 1d/s · worker 40 records behind" in said
+    assert "speed 1d/s · worker lags by 40 records" in said
     replay_control.exchange(replaying, "shop.csv", replace(REPORT, state="paused", sent=300))
     said = words(page.run())
     assert "Paused" in said
@@ -99,7 +99,7 @@ def test_it_shows_how_far_the_replay_is(page: AppTest, replaying: Engine) -> Non
 def test_a_replay_without_a_word_is_gone(page: AppTest, replaying: Engine) -> None:
     with replaying.begin() as connection:
         connection.execute(text("UPDATE replay_control SET heartbeat_at = now() - interval '1 hour'"))
-    assert "Gone without a word" in words(page.run())
+    assert "No longer responding" in words(page.run())
 
 
 def test_without_the_switch_nothing_can_be_done(page: AppTest, replaying: Engine) -> None:
@@ -132,7 +132,7 @@ def test_a_replay_that_ends_before_the_click_is_said_to_be_gone(page: AppTest, r
     page.run()
     replay_control.exchange(replaying, "shop.csv", replace(REPORT, state="finished"))
     page.button(key="operations_do_pause").click().run()
-    assert "Not done: no replay is running here" in page.toast[0].value
+    assert "Failed: no replay is running here" in page.toast[0].value
 
 
 @pytest.mark.usefixtures("as_operator")
@@ -141,7 +141,7 @@ def test_a_retry_that_finds_no_broker_says_so(page: AppTest, filled: Engine, mon
     monkeypatch.setenv("SEGUE_PARTITIONS", "0")
     _set_aside(filled, 1)
     page.run().button(key="operations_retry_('log', 0, 0)").click().run(timeout=60)
-    assert "Not done: " in page.toast[0].value
+    assert "Failed: " in page.toast[0].value
 
 
 def test_dead_letters_are_shown_page_by_page_and_by_reason(page: AppTest, filled: Engine) -> None:
@@ -187,7 +187,7 @@ def test_when_postgres_goes_away_the_last_numbers_stay_under_a_banner(page: AppT
     with filled.begin() as connection:
         connection.execute(text("ALTER TABLE stream_progress RENAME TO elsewhere"))
     said = words(page.run())
-    assert "Below is what was last known" in said
+    assert "The numbers below are the last known ones" in said
     assert re.findall(r'data-total=".*?">[\d,]+<', known) == re.findall(r'data-total=".*?">[\d,]+<', html(page))
 
 

@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import Engine, insert, text
 
 from dashboard.pages.segments import queries
-from dashboard.pages.segments.page import read
-from dashboard.pages.segments.queries import SORTS, Population, Search, Sort
 from dashboard.pages.segments.distributions import PER_DECADE, bin_of, summary
+from dashboard.pages.segments.page import read
+from dashboard.pages.segments.queries import SORTS, Search, Sort
+from dashboard.shared import profiles
+from dashboard.shared.profiles import Population
 from dashboard.shared.reading import reading
 from data.postgres.tables import customers
 from models.segment_model import SegmentModel, build
@@ -30,16 +32,20 @@ def among(request: pytest.FixtureRequest, model: SegmentModel) -> Population:
 
 def _people(processed: Lived, population: Population) -> pd.DataFrame:
     """Who is asked about, with R, F and M counted by pandas."""
-    everybody = processed.frame("customers")
-    people = everybody[everybody["segment"].isin(population.segments)].copy()
-    people["recency"] = (pd.Timestamp(population.event_time) - pd.to_datetime(people["last_purchase_at"], utc=True)).dt.days
+    everyone = processed.frame("customers")
+    people = everyone[everyone["segment"].isin(population.segments)].copy()
+    people["recency"] = (
+        pd.Timestamp(population.event_time) - pd.to_datetime(people["last_purchase_at"], utc=True)
+    ).dt.days
     net = (people["gross"] - people["returned"]).clip(lower=0)
     people["monetary"] = (net if population.model.monetary == "net" else people["gross"]).astype("float64")
     people["frequency"] = people["frequency"].astype("int64")
     return people
 
 
-def test_counts_hold_the_mean_and_the_median_of_whole_numbers(engine: Engine, processed: Lived, population: Population) -> None:
+def test_counts_hold_the_mean_and_the_median_of_whole_numbers(
+    engine: Engine, processed: Lived, population: Population
+) -> None:
     people = _people(processed, population).groupby("segment")
     with reading(engine) as connection:
         for name in ("recency", "frequency"):
@@ -49,7 +55,9 @@ def test_counts_hold_the_mean_and_the_median_of_whole_numbers(engine: Engine, pr
             assert found["median"].to_dict() == people[name].median().to_dict()
 
 
-def test_money_is_totalled_averaged_and_halved_exactly(engine: Engine, processed: Lived, population: Population) -> None:
+def test_money_is_totalled_averaged_and_halved_exactly(
+    engine: Engine, processed: Lived, population: Population
+) -> None:
     people = _people(processed, population).groupby("segment")["monetary"]
     with reading(engine) as connection:
         found = queries.money(connection, population).set_index("segment").astype("float64")
@@ -68,7 +76,7 @@ def test_bins_of_money_are_those_that_python_counts(engine: Engine, processed: L
 def test_means_are_those_of_pandas(engine: Engine, processed: Lived, population: Population) -> None:
     people = _people(processed, population).groupby("segment")[["recency", "frequency", "monetary"]].mean()
     with reading(engine) as connection:
-        found = queries.means(connection, population).set_index("segment")
+        found = profiles.means(connection, population).set_index("segment")
     assert np.allclose(found.loc[people.index, [*people.columns]].to_numpy(dtype=float), people.to_numpy())
 
 

@@ -109,7 +109,7 @@ def test_with_event_time_but_no_change_yet_the_page_says_so(
     with engine.begin() as connection:
         rows = stream.progress.assign(change_position=0).to_dict("records")
         connection.execute(stream_progress.insert(), rows)
-    assert "Nobody has entered a segment yet" in words(a_page("shifts", database_url).run())
+    assert "No customer has entered a segment yet" in words(a_page("shifts", database_url).run())
 
 
 def _since(stream: Stored, moment: datetime) -> pd.DataFrame:

@@ -99,7 +99,7 @@ def test_an_address_that_makes_no_sense_is_harmless(
 def test_where_nobody_slips_the_page_says_what_to_try(page: AppTest) -> None:
     page.number_input(key="slip_worth").set_value(10_000_000).run()
     assert _stake(page) == (0, 0)
-    assert "Look further ahead, or take a filter away" in words(page)
+    assert "Look further ahead, or remove a filter" in words(page)
 
 
 def test_the_page_follows_the_stream(page: AppTest, filled: Engine, leaving: pd.DataFrame) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.pages.customer.figures import Life, Outlook, life
-from dashboard.pages.customer.life import recency_line, stretches, worth_steps
+from dashboard.pages.customer.figures import Outlook, Timeline, timeline
+from dashboard.pages.customer.life import recency_line, spend_steps, stays
 from dashboard.shared.personas import personas
 from tests.support.stored import a_model
 
@@ -28,14 +28,14 @@ CHANGES = pd.DataFrame(
 )
 
 
-def _told(ledger: pd.DataFrame, changes: pd.DataFrame, outlook: Outlook | None) -> Life:
+def _timeline(ledger: pd.DataFrame, changes: pd.DataFrame, outlook: Outlook | None) -> Timeline:
     sales = int((ledger["kind"] == "sale").sum())
-    worth = worth_steps(ledger, MODEL, sales, 500.0, 25.0, NOW)
-    return Life(ledger, stretches(changes, NOW), recency_line(ledger, NOW), worth, NOW, outlook)
+    worth = spend_steps(ledger, MODEL, sales, 500.0, 25.0, NOW)
+    return Timeline(ledger, stays(changes, NOW), recency_line(ledger, NOW), worth, NOW, outlook)
 
 
 def test_sales_point_up_and_returns_down_by_their_amounts() -> None:
-    figure = life(_told(LEDGER, CHANGES, None), KNOWN)
+    figure = timeline(_timeline(LEDGER, CHANGES, None), KNOWN)
     marks = {trace.name: trace for trace in figure.data if trace.mode == "markers"}
     assert np.square(marks["sale"].y).tolist() == pytest.approx([100, 400])
     assert min(marks["sale"].y) > 0
@@ -45,7 +45,7 @@ def test_sales_point_up_and_returns_down_by_their_amounts() -> None:
 
 
 def test_every_segment_is_a_band_from_its_beginning_to_its_end() -> None:
-    figure = life(_told(LEDGER, CHANGES, None), KNOWN)
+    figure = timeline(_timeline(LEDGER, CHANGES, None), KNOWN)
     bands = [(shape.fillcolor, shape.x0, shape.x1) for shape in figure.layout.shapes if shape.type == "rect"]
     assert bands == [
         (KNOWN["regulars"].colour, "2011-03-17T09:30:00", "2011-04-16T09:30:00"),
@@ -54,22 +54,22 @@ def test_every_segment_is_a_band_from_its_beginning_to_its_end() -> None:
 
 
 def test_a_near_change_is_seen_coming_and_a_far_one_leaves_the_past_its_room() -> None:
-    near = life(_told(LEDGER, CHANGES, Outlook(NOW + timedelta(days=10), "lost")), KNOWN)
+    near = timeline(_timeline(LEDGER, CHANGES, Outlook(NOW + timedelta(days=10), "lost")), KNOWN)
     assert near.layout.shapes[-2].fillcolor == KNOWN["lost"].colour
     assert near.layout.xaxis.range[1] > "2011-06-25"
-    far = life(_told(LEDGER, CHANGES, Outlook(NOW + timedelta(days=9_000), "lost")), KNOWN)
+    far = timeline(_timeline(LEDGER, CHANGES, Outlook(NOW + timedelta(days=9_000), "lost")), KNOWN)
     assert far.layout.xaxis.range[1] < "2011-07"
     assert KNOWN["lost"].colour not in [shape.fillcolor for shape in far.layout.shapes]
 
 
 def test_moments_are_drawn_in_utc_wherever_they_come_from() -> None:
     ledger = LEDGER.assign(occurred_at=LEDGER["occurred_at"].dt.tz_convert("Asia/Tokyo"))
-    marks = [trace for trace in life(_told(ledger, CHANGES, None), KNOWN).data if trace.name == "sale"]
+    marks = [trace for trace in timeline(_timeline(ledger, CHANGES, None), KNOWN).data if trace.name == "sale"]
     assert marks[0].x[0] == "2011-03-17T09:30:00"
 
 
 def test_a_life_without_events_can_be_drawn() -> None:
-    nothing = _told(LEDGER[:0], CHANGES[:0], None)
-    assert life(nothing, KNOWN).to_json()
-    only_returned = life(_told(LEDGER[2:], CHANGES[:0], None), KNOWN)
+    nothing = _timeline(LEDGER[:0], CHANGES[:0], None)
+    assert timeline(nothing, KNOWN).to_json()
+    only_returned = timeline(_timeline(LEDGER[2:], CHANGES[:0], None), KNOWN)
     assert "sale" in [trace.name for trace in only_returned.data]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.pages.customer.life import recency_line, stretches, worth_steps
+from dashboard.pages.customer.life import recency_line, spend_steps, stays
 from models.segment_model import SegmentModel, build
 from tests.support.stored import a_model
 
@@ -46,7 +46,7 @@ def test_worth_after_every_transaction_is_what_was_there_before_and_what_came(
     sold = ledger["kind"] == "sale"
     gross = float(ledger["amount"].where(sold, 0).sum()) + earlier_money
     returned = float(ledger["amount"].where(~sold, 0).sum())
-    steps = worth_steps(ledger, model, int(sold.sum()) + earlier, gross, returned, NOW)
+    steps = spend_steps(ledger, model, int(sold.sum()) + earlier, gross, returned, NOW)
     purchases, spent, back = earlier, float(earlier_money), 0.0
     for row, step in zip(ledger.to_dict("records"), steps.to_dict("records"), strict=False):
         purchases += row["kind"] == "sale"
@@ -62,7 +62,7 @@ def test_a_stretch_ends_where_the_next_begins_and_the_last_one_now() -> None:
     changes = pd.DataFrame(
         [("best", NOW - timedelta(days=9)), ("lost", NOW - timedelta(days=2))], columns=["to_segment", "effective_at"]
     )
-    found = stretches(changes, NOW)
+    found = stays(changes, NOW)
     assert found["segment"].tolist() == ["best", "lost"]
     assert found["end"].tolist() == [NOW - timedelta(days=2), NOW]
 
@@ -70,11 +70,11 @@ def test_a_stretch_ends_where_the_next_begins_and_the_last_one_now() -> None:
 def test_nothing_ever_happened_draws_nothing() -> None:
     ledger = pd.DataFrame({"occurred_at": pd.Series([], dtype="datetime64[us, UTC]"), "kind": [], "amount": []})
     assert recency_line(ledger, NOW).empty
-    assert worth_steps(ledger, MODEL, 0, 0, 0, NOW).empty
-    assert stretches(pd.DataFrame({"to_segment": [], "effective_at": []}), NOW).empty
+    assert spend_steps(ledger, MODEL, 0, 0, 0, NOW).empty
+    assert stays(pd.DataFrame({"to_segment": [], "effective_at": []}), NOW).empty
 
 
 def test_somebody_who_only_returned_has_no_recency() -> None:
     ledger = pd.DataFrame({"occurred_at": [NOW], "kind": ["return"], "amount": [5.0]})
     assert recency_line(ledger, NOW).empty
-    assert np.isclose(worth_steps(ledger, MODEL, 0, 0.0, 5.0, NOW)["monetary"], 0).all()
+    assert np.isclose(spend_steps(ledger, MODEL, 0, 0.0, 5.0, NOW)["monetary"], 0).all()

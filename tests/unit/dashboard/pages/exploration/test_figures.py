@@ -72,8 +72,8 @@ def test_a_histogram_has_every_bar_between_the_first_and_the_last() -> None:
 
 def test_the_middle_is_the_bar_of_the_median() -> None:
     bars = pd.DataFrame({"lower": [0.0, 10.0, 20.0], "sales": [1, 1, 5]})
-    assert figures.middle(bars, [10.0, 20.0]) == (20.0, math.inf)
-    assert figures.middle(bars.assign(sales=[5, 1, 1]), [10.0, 20.0]) == (0.0, 10.0)
+    assert figures.median_bar(bars, [10.0, 20.0]) == (20.0, math.inf)
+    assert figures.median_bar(bars.assign(sales=[5, 1, 1]), [10.0, 20.0]) == (0.0, 10.0)
 
 
 def test_figures_can_be_drawn_of_a_single_month() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.pages.live.throughput import HISTORY, Samples, Sample, pace, rates, remember
+from dashboard.pages.live.throughput import HISTORY, Sample, Samples, pace, rates, remember
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY_ONE = datetime(2011, 1, 1, tzinfo=UTC)

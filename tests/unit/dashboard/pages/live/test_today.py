@@ -13,39 +13,41 @@ COLUMNS = ["day", "from_segment", "to_segment", "cause", "changes", "money"]
 
 
 def test_the_sentence_counts_slips_climbs_and_first_purchases_of_today_only() -> None:
-    said = _said(
+    shown = _sentence(
         (15, "champions", "lost", "decay", 2, 2_000.0),
         (15, "champions", "lost", "return", 1, 400.0),
         (15, "lost", "champions", "purchase", 1, 10.0),
         (15, "", "champions", "first_purchase", 3, 9.0),
         (14, "champions", "lost", "decay", 50, 9.0),
     )
-    assert said == (
-        "Today, Wed 15 June 2011: 3 customers (worth £2.40k so far) slipped out of a good segment, "
+    assert shown == (
+        "Today, Wed 15 June 2011: 3 customers (spend so far: £2.40k) slipped out of a good segment, "
         "1 customer climbed to a better one and 3 customers bought for the first time."
     )
 
 
 def test_what_did_not_happen_is_left_out() -> None:
-    assert _said((15, "", "champions", "first_purchase", 1, 9.0)) == (
+    assert _sentence((15, "", "champions", "first_purchase", 1, 9.0)) == (
         "Today, Wed 15 June 2011: 1 customer bought for the first time."
     )
 
 
 def test_a_quiet_day_is_a_sentence_too() -> None:
-    assert _said((14, "", "champions", "first_purchase", 1, 9.0)) == "Today, Wed 15 June 2011: nobody has moved."
-    assert _said() == "Today, Wed 15 June 2011: nobody has moved."
+    assert (
+        _sentence((14, "", "champions", "first_purchase", 1, 9.0)) == "Today, Wed 15 June 2011: no customer has moved."
+    )
+    assert _sentence() == "Today, Wed 15 June 2011: no customer has moved."
 
 
 def test_before_event_time_begins_there_is_no_today() -> None:
     assert today.sentence(pd.DataFrame([], columns=COLUMNS), _progress(None)) == ""
 
 
-def _said(*rows: tuple[int, str, str, str, int, float]) -> str:
+def _sentence(*rows: tuple[int, str, str, str, int, float]) -> str:
     days = pd.DataFrame([(datetime(2011, 6, day, tzinfo=UTC), *rest) for day, *rest in rows], columns=COLUMNS)
     html = today.sentence(days, _progress(NOW))
     assert 'href="slipping"' in html
-    return re.sub(r"<[^>]*>", "", html).removesuffix(" Who is next?")
+    return re.sub(r"<[^>]*>", "", html).removesuffix(" Who is about to slip?")
 
 
 def _progress(event_time: datetime | None) -> StreamProgress:

@@ -4,8 +4,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from dashboard.pages.segments.figures import cloud, ridges
 from dashboard.pages.segments.distributions import PER_DECADE
+from dashboard.pages.segments.figures import cloud, ridges
 from dashboard.shared.personas import Persona, Personas
 
 KNOWN: Personas = {

@@ -43,13 +43,13 @@ def models(draw: st.DrawFn) -> SegmentModel:
 
 
 @st.composite
-def standings(draw: st.DrawFn) -> Profile:
+def profiles(draw: st.DrawFn) -> Profile:
     return Profile(NOW - timedelta(seconds=draw(SECONDS)), draw(st.integers(1, 80)), draw(MONEY))
 
 
-@given(models(), standings())
+@given(models(), profiles())
 @settings(max_examples=40)
-def test_waiting_moves_somebody_on_the_days_on_which_scikit_learn_says_so(model: SegmentModel, who: Profile) -> None:
+def test_time_alone_moves_a_customer_on_the_days_that_scikit_learn_computes(model: SegmentModel, who: Profile) -> None:
     days = np.arange(who.recency_days(NOW), who.recency_days(NOW) + 1_200)
     points = np.column_stack([days, np.full(len(days), who.frequency), np.full(len(days), float(who.monetary))])
     daily = sklearn_pipeline(model).predict(points)
@@ -61,7 +61,7 @@ def test_waiting_moves_somebody_on_the_days_on_which_scikit_learn_says_so(model:
     assert [step.at for step in path] == [NOW, *moments]
 
 
-@given(models(), standings(), MONEY, st.integers(0, 800))
+@given(models(), profiles(), MONEY, st.integers(0, 800))
 @settings(max_examples=100)
 def test_a_simulated_purchase_does_what_the_stream_does(
     model: SegmentModel, who: Profile, amount: Decimal, days: int
@@ -80,7 +80,7 @@ def test_a_simulated_purchase_does_what_the_stream_does(
     assert _changes(model, path, end) == streamed
 
 
-@given(models(), standings())
+@given(models(), profiles())
 def test_the_segment_is_the_nearest_and_the_shared_scorer_says_so(model: SegmentModel, who: Profile) -> None:
     scored = score_one(model, who, NOW)
     days = np.array([who.recency_days(NOW)])
@@ -98,7 +98,7 @@ def test_distances_are_those_of_the_model_space() -> None:
     assert scored.distances[0] == pytest.approx(expected)
 
 
-@given(models(), standings(), st.integers(1, 10_000))
+@given(models(), profiles(), st.integers(1, 10_000))
 def test_a_debt_counts_as_nothing_until_purchases_have_paid_it_off(
     model: SegmentModel, who: Profile, debt: int
 ) -> None:
@@ -106,18 +106,18 @@ def test_a_debt_counts_as_nothing_until_purchases_have_paid_it_off(
     nothing = score_one(model, who._replace(monetary=Decimal(0)), NOW)
     assert score_one(model, poor, NOW).distances.tolist() == nothing.distances.tolist()
     paid = path_with_purchase(model, poor, NOW, Decimal(debt) + 5, NOW)[1]
-    assert paid.standing.monetary == 5
+    assert paid.profile.monetary == 5
 
 
-def test_somebody_in_the_last_segment_never_moves_by_time_alone() -> None:
+def test_a_customer_in_the_last_segment_never_moves_by_time_alone() -> None:
     model = a_model()
     path = decay_path(model, Profile(NOW - timedelta(days=2_000), 1, Decimal(5)), NOW)
     assert [model.segments[step.segment].id for step in path] == ["lost"]
-    scored = score_one(model, path[0].standing, NOW)
+    scored = score_one(model, path[0].profile, NOW)
     assert (scored.change_in_days[0], scored.next_segment[0]) == (NEVER, -1)
 
 
-@given(models(), standings(), MONEY, st.integers(0, 400))
+@given(models(), profiles(), MONEY, st.integers(0, 400))
 @settings(max_examples=30)
 def test_before_the_purchase_both_futures_are_one(
     model: SegmentModel, who: Profile, amount: Decimal, days: int

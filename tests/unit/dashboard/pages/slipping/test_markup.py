@@ -26,7 +26,7 @@ DAYS = pd.DataFrame(
 
 def test_the_headline_adds_up_customers_and_money() -> None:
     words = _words(markup.headline(DAYS, UNTIL, "Last week it was 5."))
-    assert "6 customers £5.02k spent so far" in words
+    assert "6 customers £5.02k spend so far" in words
     assert "will leave a good segment by Tue 21 June 2011 unless they buy before" in words
     assert "Last week it was 5." in words
 
