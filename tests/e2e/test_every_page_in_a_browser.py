@@ -1,4 +1,4 @@
-"""Every page of the dashboard while a replay runs, light and dark: it works, it is accessible, and it follows the stream.
+"""Every page of the dashboard while a replay runs, light and dark: it works, is accessible, and follows the stream.
 
 With SEGUE_SCREENSHOTS=FOLDER screenshots of the pages are kept.
 """
@@ -220,9 +220,7 @@ def test_the_live_page_counts_the_moves_of_a_week_as_postgres_has_them(shop: Sho
         expect(shown).to_have_text(f"{shop.history + paused.replay.sent:,}", timeout=PATIENCE)
 
 
-def test_slips_out_of_one_segment_are_those_in_postgres_and_in_the_file(
-    shop: Shop, paused: PausedReplay
-) -> None:
+def test_slips_out_of_one_segment_are_those_in_postgres_and_in_the_file(shop: Shop, paused: PausedReplay) -> None:
     slips = paused.ask(
         SLIPS,
         good=[archetype.id for archetype in ARCHETYPES if archetype.good],
@@ -337,9 +335,7 @@ def test_operations_shows_the_paused_replay_and_each_partition_as_postgres_has_i
     with visit(shop.chromium, shop.address, "operations") as page:
         shown = page.locator(f"[data-replay=paused][data-sent='{paused.replay.sent}']")
         expect(shown).to_be_visible(timeout=PATIENCE)
-        for partition, offset, number in paused.ask(
-            "SELECT partition, next_offset, transactions FROM stream_progress"
-        ):
+        for partition, offset, number in paused.ask("SELECT partition, next_offset, transactions FROM stream_progress"):
             cells = page.locator(f"tr[data-partition='{partition}'] td")
             expect(cells.nth(3)).to_have_text(f"{offset:,}")
             expect(cells.nth(4)).to_have_text(f"{number:,}")

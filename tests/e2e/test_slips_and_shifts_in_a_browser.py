@@ -89,9 +89,7 @@ def test_the_calendar_and_the_pages_of_the_list_work(browser: Browser, dashboard
         expect(page.locator(".sg-slips a").first).not_to_have_text(first, timeout=PATIENCE)
 
 
-def test_a_selected_number_lists_its_customers(
-    browser: Browser, dashboard: str, engine: Engine
-) -> None:
+def test_a_selected_number_lists_its_customers(browser: Browser, dashboard: str, engine: Engine) -> None:
     with engine.connect() as connection:
         before, after, expected = connection.execute(
             text(
@@ -129,9 +127,7 @@ def test_the_filters_work_by_keyboard(browser: Browser, dashboard: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["slipping", "slipping?slip_shape=Calendar", "shifts", "shifts?shift_measure=Money"])
-def test_the_pages_fit_a_phone_and_are_accessible(
-    browser: Browser, dashboard: str, path: str
-) -> None:
+def test_the_pages_fit_a_phone_and_are_accessible(browser: Browser, dashboard: str, path: str) -> None:
     with visit(browser, dashboard, path, PHONE) as page:
         expect(page.locator(".sg-changes tbody tr").first).to_be_visible(timeout=PATIENCE)
         expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=2 * PATIENCE)
