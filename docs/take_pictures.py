@@ -53,7 +53,7 @@ BAD = (b'{"type":"transaction","customer_id":"17841","amount":"12,50"}', b"17841
 
 
 class Picture(NamedTuple):
-    """A part of a page: its path, an element to wait for, and the heading at which the part begins (default: the top)."""
+    """A part of a page: its path, an element to wait for, and the heading where the part begins (default: the top)."""
 
     name: str
     ready: str

@@ -1,4 +1,4 @@
-"""Pages of the customers behind a number, against a real Postgres; pandas on the same rows is the oracle."""
+"""Filtered changes and pages of them, against a real Postgres; pandas on the same rows is the oracle."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ FILTERS = [
 
 @pytest.mark.parametrize("wanted", FILTERS)
 @pytest.mark.parametrize("limit", [1, 7, 50])
-def test_the_pages_one_after_the_other_are_all_the_changes_of_a_cell(
+def test_the_pages_together_have_every_filtered_change(
     filled: Engine, stream: Stored, wanted: ChangeFilter, limit: int
 ) -> None:
     expected = _oracle(stream.changes, wanted)
@@ -46,7 +46,7 @@ def test_the_pages_one_after_the_other_are_all_the_changes_of_a_cell(
 
 
 @pytest.mark.parametrize("wanted", FILTERS)
-def test_a_file_has_everyone_of_a_cell_up_to_its_limit(filled: Engine, stream: Stored, wanted: ChangeFilter) -> None:
+def test_a_file_has_every_filtered_change_up_to_its_limit(filled: Engine, stream: Stored, wanted: ChangeFilter) -> None:
     expected = _oracle(stream.changes, wanted)
     with reading.reading(filled) as connection:
         everyone = changes.newest(connection, wanted, 10_000)
@@ -56,7 +56,7 @@ def test_a_file_has_everyone_of_a_cell_up_to_its_limit(filled: Engine, stream: S
     assert some["customer_id"].tolist() == expected["customer_id"].head(5).tolist()
 
 
-def test_a_page_looks_at_no_day_without_a_change_of_its_cell(filled: Engine) -> None:
+def test_a_page_reads_only_days_with_a_matching_change(filled: Engine) -> None:
     wanted = ChangeFilter(causes=("return",), left=("champions",))
     with reading.reading(filled) as connection:
         days = changes.within(history.new_cache().read(connection, reading.progress(connection)), wanted)
@@ -66,7 +66,7 @@ def test_a_page_looks_at_no_day_without_a_change_of_its_cell(filled: Engine) -> 
 
 
 def _oracle(changes: pd.DataFrame, wanted: ChangeFilter) -> pd.DataFrame:
-    """The meant changes, the newest first."""
+    """The filtered changes, the newest first."""
     c = changes.assign(from_segment=changes["from_segment"].fillna(""))
     keep = pd.Series(True, index=c.index)
     if wanted.since is not None:

@@ -20,7 +20,7 @@ WINDOW_DAYS = [window.days for window in WINDOWS.values()]
 KEYS = ["day", "from_segment", "to_segment", "cause"]
 
 
-def test_every_day_has_its_changes_and_what_they_were_worth(filled: Engine, stream: Stored) -> None:
+def test_every_day_has_its_changes_and_their_spend(filled: Engine, stream: Stored) -> None:
     expected = _days(stream.changes)
     found = _read(new_cache(), filled).set_index(KEYS).sort_index()
     assert found["changes"].to_dict() == expected["changes"].to_dict()
@@ -39,7 +39,7 @@ def test_the_flows_of_a_window_count_its_changes(filled: Engine, stream: Stored,
 
 @pytest.mark.parametrize("days", WINDOW_DAYS)
 @pytest.mark.parametrize("bin_days", [1, 7])
-def test_the_rhythm_puts_every_change_of_a_window_in_one_bin(
+def test_the_rhythm_counts_every_change_of_a_window_once(
     filled: Engine, stream: Stored, days: int | None, bin_days: int
 ) -> None:
     since = flows.window_start(EVENT_TIME, days)
@@ -52,13 +52,13 @@ def test_the_rhythm_puts_every_change_of_a_window_in_one_bin(
     assert found["at"].is_monotonic_increasing
 
 
-def test_the_sizes_end_with_where_everybody_is_now(filled: Engine, stream: Stored) -> None:
+def test_the_sizes_end_with_the_present_segments(filled: Engine, stream: Stored) -> None:
     sizes = flows.sizes(_read(new_cache(), filled))
     assert sizes.iloc[-1].to_dict() == stream.customers["segment"].value_counts().to_dict()
     assert (sizes.to_numpy() >= 0).all()
 
 
-def test_the_sizes_of_any_day_count_each_customer_where_they_were_last(filled: Engine, stream: Stored) -> None:
+def test_the_sizes_of_a_day_count_each_customer_in_their_last_segment(filled: Engine, stream: Stored) -> None:
     sizes = flows.sizes(_read(new_cache(), filled))
     for day in (sizes.index[0], sizes.index[len(sizes) // 2], sizes.index[-40]):
         before = stream.changes[stream.changes["effective_at"] < day + timedelta(days=1)]
@@ -77,7 +77,7 @@ def test_a_second_reading_asks_for_the_open_days_only(filled: Engine) -> None:
     assert flows.midnight(EVENT_TIME) in parameters[0].values()
 
 
-def test_what_happens_after_the_first_reading_is_seen(filled: Engine, model: SegmentModel) -> None:
+def test_changes_after_the_first_reading_are_seen(filled: Engine, model: SegmentModel) -> None:
     cache = new_cache()
     before = _read(cache, filled)["changes"].sum()
     later = EVENT_TIME + timedelta(days=3)
@@ -91,7 +91,7 @@ def test_what_happens_after_the_first_reading_is_seen(filled: Engine, model: Seg
     pd.testing.assert_frame_equal(after, _read(cache, filled))
 
 
-def test_a_past_that_has_become_another_one_is_read_anew(filled: Engine, model: SegmentModel) -> None:
+def test_a_changed_past_is_read_again(filled: Engine, model: SegmentModel) -> None:
     cache = new_cache()
     _read(cache, filled)
     with filled.begin() as connection:

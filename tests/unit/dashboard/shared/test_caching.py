@@ -1,4 +1,4 @@
-"""Answers that may be some seconds old."""
+"""The cache of answers that may be some seconds old."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ def _later(progress: StreamProgress, seconds: float) -> StreamProgress:
     ],
     ids=["a stream at rest", "a moment ago", "too long ago", "begun anew", "no event time"],
 )
-def test_an_answer_holds_while_the_stream_rests_and_for_some_seconds_while_it_runs(
+def test_an_answer_is_kept_while_the_stream_rests_and_for_some_seconds_while_it_runs(
     now: StreamProgress, asked: int
 ) -> None:
     recent, numbers = RecentAnswer[int](), count(1)
@@ -37,7 +37,7 @@ def test_an_answer_holds_while_the_stream_rests_and_for_some_seconds_while_it_ru
     assert recent.read(now, lambda: next(numbers)).value == asked
 
 
-def test_an_answer_says_where_the_stream_stood() -> None:
+def test_an_answer_has_the_progress_of_its_reading() -> None:
     recent = RecentAnswer[int]()
     recent.read(THEN, lambda: 1)
     answer = recent.read(_later(ON, 1), lambda: 2)

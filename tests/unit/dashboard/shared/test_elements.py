@@ -1,4 +1,4 @@
-"""The parts of the page that are text: what they say, and that they only ever say it as text."""
+"""The text parts of a page: their words, and that names from outside are escaped."""
 
 import re
 from datetime import UTC, datetime
@@ -28,11 +28,11 @@ def _words(html: str) -> str:
     return unescape(re.sub(r"<[^>]*>", " ", html))
 
 
-def test_a_page_that_is_being_read_says_so_under_its_own_name() -> None:
+def test_an_opening_page_says_reading_and_its_title() -> None:
     assert "Reading … Data" in " ".join(_words(elements.opening("Data", "What has been streamed.")).split())
 
 
-def test_the_latest_changes_say_who_went_where_and_why() -> None:
+def test_the_table_of_changes_has_customer_move_and_cause() -> None:
     words = _words(elements.change_table(_changes("17850"), KNOWN))
     assert re.search(r"15 Jun 2011, 09:30\s+17850\s+New customer\s+→\s+Best\s+first purchase", words)
     assert re.search(r"same day\s+1\s+£1,235", words)

@@ -42,7 +42,7 @@ def test_the_matrix_keeps_the_order_of_the_personas_and_ends_with_the_newcomers(
 
 
 @given(_flows)
-def test_the_streams_of_a_sankey_carry_everybody_from_where_they_were_to_where_they_went(flows: pd.DataFrame) -> None:
+def test_the_links_of_a_sankey_are_the_moves_between_its_segments(flows: pd.DataFrame) -> None:
     figure = sankey(flows, KNOWN).data[0]
     labels = np.array(figure.node.label)
     expected = flows.groupby(["from_segment", "to_segment"])["changes"].sum()
@@ -55,7 +55,7 @@ def test_the_streams_of_a_sankey_carry_everybody_from_where_they_were_to_where_t
 
 
 @given(_flows)
-def test_the_nodes_of_a_sankey_stand_in_the_order_of_the_personas(flows: pd.DataFrame) -> None:
+def test_the_nodes_of_a_sankey_are_in_the_order_of_the_personas(flows: pd.DataFrame) -> None:
     node = sankey(flows, KNOWN).data[0].node
     for side in (0.001, 0.999):
         heights = [y for x, y in zip(node.x, node.y, strict=True) if x == side]

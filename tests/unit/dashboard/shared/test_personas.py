@@ -12,7 +12,7 @@ def test_personas_come_from_the_model_and_run_from_the_best_to_the_worst() -> No
     assert recency == sorted(recency)
 
 
-def test_a_segment_of_an_earlier_model_goes_by_its_id() -> None:
+def test_a_segment_of_an_earlier_model_is_named_after_its_id() -> None:
     persona = look_up(personas(a_model()), "big_spenders")
     assert (persona.name, persona.colour) == ("Big Spenders", NEUTRAL)
 

@@ -1,4 +1,4 @@
-"""Every error becomes a state with a reason and a next step, and gives no secret away."""
+"""Every error becomes a state with a reason and a next step, without secrets."""
 
 import pytest
 from psycopg import errors

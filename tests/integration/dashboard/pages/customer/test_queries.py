@@ -1,4 +1,4 @@
-"""The customer page's questions against a real Postgres; pandas and numpy on the same rows are the oracle."""
+"""The customer page's queries against a real Postgres; pandas and numpy on the same rows are the oracle."""
 
 from datetime import timedelta
 
@@ -15,23 +15,23 @@ from dashboard.shared.reading import reading
 from models.segment_model import SegmentModel, build
 from tests.support.lived import NOW, Lived
 
-SOMEBODY = "12303"
+CUSTOMER = "12303"
 
 
-def test_a_profile_is_the_row_of_the_table_and_a_stranger_has_none(engine: Engine, processed: Lived) -> None:
-    row = next(each for each in processed.customers if each["customer_id"] == SOMEBODY)
+def test_a_profile_is_the_row_of_the_table_and_an_unknown_customer_has_none(engine: Engine, processed: Lived) -> None:
+    row = next(each for each in processed.customers if each["customer_id"] == CUSTOMER)
     with reading(engine) as connection:
-        found = profile(connection, SOMEBODY)
+        found = profile(connection, CUSTOMER)
         assert profile(connection, "nobody") is None
     assert found is not None
     assert {name: getattr(found, name) for name in row} == row
 
 
-def test_a_life_is_told_in_order(engine: Engine, processed: Lived) -> None:
-    sent = [each for each in processed.transactions if each["customer_id"] == SOMEBODY]
-    moved = [each for each in processed.changes if each["customer_id"] == SOMEBODY]
+def test_the_ledger_and_the_changes_are_in_order(engine: Engine, processed: Lived) -> None:
+    sent = [each for each in processed.transactions if each["customer_id"] == CUSTOMER]
+    moved = [each for each in processed.changes if each["customer_id"] == CUSTOMER]
     with reading(engine) as connection:
-        ledger, changes = queries.ledger(connection, SOMEBODY), queries.changes(connection, SOMEBODY)
+        ledger, changes = queries.ledger(connection, CUSTOMER), queries.changes(connection, CUSTOMER)
     assert ledger["transaction_id"].tolist() == [each["transaction_id"] for each in sent]
     assert changes["sequence"].tolist() == [*range(1, len(moved) + 1)]
     assert changes["effective_at"].tolist() == [each["effective_at"] for each in moved]
@@ -46,7 +46,7 @@ def test_neighbours_are_the_nearest_in_the_space_of_the_model(
     scales = (1.0, 0.7, 1.3) if transform == "log1p" else (100.0, 5.0, 900.0)
     other = build("net", transform, model.means, scales, model.segments)  # type: ignore[arg-type]
     people = processed.frame("customers")
-    people = people[people["segment"].notna() & (people["customer_id"] != SOMEBODY)]
+    people = people[people["segment"].notna() & (people["customer_id"] != CUSTOMER)]
     recency = (pd.Timestamp(NOW) - pd.to_datetime(people["last_purchase_at"], utc=True)).dt.days
     worth = (people["gross"] - people["returned"]).clip(lower=0)
     raw = np.column_stack([column.astype("float64") for column in (recency, people["frequency"], worth)])
@@ -56,7 +56,7 @@ def test_neighbours_are_the_nearest_in_the_space_of_the_model(
     distance = np.linalg.norm((raw - here) / scales, axis=1)
     order = np.argsort(distance)[:5]
     with reading(engine) as connection:
-        found = queries.neighbours(connection, other, NOW, SOMEBODY, RfmPoint(30, 6, 900.0), 5)
+        found = queries.neighbours(connection, other, NOW, CUSTOMER, RfmPoint(30, 6, 900.0), 5)
     assert found["customer_id"].tolist() == people["customer_id"].iloc[order].tolist()
     assert found["distance"].tolist() == pytest.approx(distance[order])
 
@@ -70,7 +70,7 @@ def test_suggestions_share_as_much_of_the_beginning_as_any_id_does(engine: Engin
         assert queries.suggestions(connection, "%", 1) == ["12300"]
 
 
-def test_those_who_moved_last_come_each_once(engine: Engine, processed: Lived) -> None:
+def test_the_customers_who_moved_last_are_distinct(engine: Engine, processed: Lived) -> None:
     newest = sorted(processed.changes, key=lambda each: (-each["effective_at"].timestamp(), each["customer_id"]))
     expected = [*dict.fromkeys(each["customer_id"] for each in newest[:20])][:5]
     with reading(engine) as connection:
@@ -98,9 +98,9 @@ def test_a_biography_agrees_with_the_last_change_of_the_stream(
             assert biography.timeline.recency["days"].iloc[-1] // 1 == who.recency_days
 
 
-def test_as_event_time_goes_on_only_recency_grows(engine: Engine, processed: Lived, model: SegmentModel) -> None:
+def test_as_event_time_advances_only_recency_grows(engine: Engine, processed: Lived, model: SegmentModel) -> None:
     with reading(engine) as connection:
-        now, later = (read(connection, model, at, SOMEBODY) for at in (NOW, NOW + timedelta(days=5)))
+        now, later = (read(connection, model, at, CUSTOMER) for at in (NOW, NOW + timedelta(days=5)))
     assert now is not None
     assert later is not None
     assert later.portrait.recency_days == (now.portrait.recency_days or 0) + 5

@@ -35,7 +35,7 @@ def shop(engine: Engine, model: SegmentModel) -> Engine:
 
 
 def at(engine: Engine, days_before: float) -> StreamProgress:
-    """The stream's progress as it was some days before."""
+    """The stream's progress some days earlier."""
     with reading(engine) as connection:
         now = progress(connection)
     return replace(now, event_time=EVENT_TIME - timedelta(days=days_before), transactions=100)
@@ -49,7 +49,7 @@ def remembered(engine: Engine, cache: LedgerCache, now: StreamProgress) -> Ledge
 
 
 def assert_read(engine: Engine, found: Ledger, now: StreamProgress) -> None:
-    """The same as if everything had been read at this moment."""
+    """Assert that the ledger is the same as one that is read without a cache."""
     assert now.event_time is not None
     with reading(engine) as connection:
         fresh = queries.ledger(connection, midnight(now.event_time))
@@ -66,7 +66,7 @@ def assert_read(engine: Engine, found: Ledger, now: StreamProgress) -> None:
 
 @contextmanager
 def asked(engine: Engine) -> Iterator[list[datetime]]:
-    """The earliest moments that are asked for while the block runs."""
+    """The earliest moments that queries ask for inside the block."""
     moments: list[datetime] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: dict[str, Any], *_: object) -> None:
@@ -78,7 +78,7 @@ def asked(engine: Engine) -> Iterator[list[datetime]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-def test_as_time_passes_it_is_what_would_be_read(shop: Engine) -> None:
+def test_as_time_passes_the_cache_returns_what_a_query_returns(shop: Engine) -> None:
     cache = ledger_cache.new_cache()
     for days_before in sorted(DAYS_APART, reverse=True):
         now = at(shop, days_before)
@@ -106,7 +106,7 @@ def test_a_transaction_that_comes_late_is_counted(shop: Engine) -> None:
     assert_read(shop, after, now)
 
 
-def test_a_stream_that_was_begun_anew_is_read_anew(shop: Engine) -> None:
+def test_a_stream_that_begins_again_is_read_again(shop: Engine) -> None:
     cache, now = ledger_cache.new_cache(), at(shop, 0)
     remembered(shop, cache, now)
     with shop.begin() as connection:

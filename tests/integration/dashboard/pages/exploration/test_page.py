@@ -1,4 +1,4 @@
-"""The data page in its states, run by Streamlit's own test harness against a real Postgres."""
+"""The data page in its states, in Streamlit's test harness against a real Postgres."""
 
 import re
 from datetime import UTC, datetime
@@ -50,12 +50,12 @@ def test_the_totals_are_those_of_the_whole_event_days(page: AppTest, transaction
     assert "before Sat 10 April 2010" in words(page)
 
 
-def test_every_figure_is_there(page: AppTest) -> None:
+def test_the_page_has_every_figure(page: AppTest) -> None:
     assert not page.exception
     assert len(page.get("plotly_chart")) == 7
 
 
-def test_the_biggest_country_can_be_left_out(page: AppTest, transactions: pd.DataFrame) -> None:
+def test_the_largest_country_can_be_left_out(page: AppTest, transactions: pd.DataFrame) -> None:
     biggest = transactions.groupby("country")["amount_units"].sum().idxmax()
     assert f'data-country="{biggest}"' in html(page)
     page.toggle(key="data_rest").set_value(True).run()
@@ -72,7 +72,7 @@ def test_before_the_first_day_is_over_it_says_so(
     assert "The first event day is not over yet" in words(a_page("exploration", database_url).run())
 
 
-def test_in_the_first_month_nobody_can_have_come_back(
+def test_in_the_first_month_no_customer_has_returned(
     database_url: str, engine: Engine, model: SegmentModel, transactions: pd.DataFrame
 ) -> None:
     metadata.create_all(engine)
@@ -96,7 +96,7 @@ def test_without_tables_or_a_model_it_says_what_to_do(database_url: str, engine:
     assert "No segment model yet" in words(a_page("exploration", database_url).run())
 
 
-def test_a_shop_of_returns_only_is_shown_too(database_url: str, shop: Engine) -> None:
+def test_a_shop_with_only_returns_is_shown(database_url: str, shop: Engine) -> None:
     with shop.begin() as connection:
         connection.execute(text("DELETE FROM transactions WHERE kind = 'sale'"))
         connection.execute(text("UPDATE customers SET first_purchase_at = NULL, frequency = 0"))

@@ -1,4 +1,4 @@
-"""The data page's sums are what pandas makes of the same transactions."""
+"""The data page's sums are those of pandas on the same transactions."""
 
 from datetime import UTC, datetime
 
@@ -27,14 +27,14 @@ UNTIL = datetime(2011, 3, 10, tzinfo=UTC)
 
 @pytest.fixture
 def streamed() -> pd.DataFrame:
-    """What had happened by the event time."""
+    """The transactions up to the event time."""
     everything = retail().transactions
     return everything[everything["occurred_at"] <= EVENT_TIME]
 
 
 @pytest.fixture
 def before(streamed: pd.DataFrame) -> pd.DataFrame:
-    """What had happened on whole event days."""
+    """The transactions of whole event days."""
     return streamed[streamed["occurred_at"] < UNTIL]
 
 
@@ -73,7 +73,7 @@ def test_revenue_by_country_is_that_of_the_report(ledger: Ledger, before: pd.Dat
     assert ours["sales"].tolist() == theirs["sales"].tolist()
 
 
-def test_who_comes_back_is_what_the_report_says(ledger: Ledger, before: pd.DataFrame) -> None:
+def test_retention_is_that_of_the_report(ledger: Ledger, before: pd.DataFrame) -> None:
     ours = figures.retention(ledger.cohorts, ledger.cohort_months)
     active = active_by_cohort(before)
     theirs = retention_of(active).tz_localize("UTC")
@@ -84,7 +84,7 @@ def test_who_comes_back_is_what_the_report_says(ledger: Ledger, before: pd.DataF
     assert sizes.tolist() == active[0].astype(int).tolist()
 
 
-def test_cohorts_before_the_watched_months_are_left_out(shop: Engine, before: pd.DataFrame) -> None:
+def test_cohorts_before_the_followed_months_are_left_out(shop: Engine, before: pd.DataFrame) -> None:
     watched = queries.month_starts(datetime(2010, 10, 5, tzinfo=UTC), UNTIL)
     with reading(shop) as connection:
         found = queries.cohorts(connection, watched, watched[0], UNTIL)
@@ -104,7 +104,7 @@ def test_basket_values_are_binned_by_their_lower_bounds(ledger: Ledger, before: 
     assert low <= pounds.median() < high
 
 
-def test_customers_spread_as_their_profiles_do(shop: Engine, model: SegmentModel, streamed: pd.DataFrame) -> None:
+def test_distributions_are_those_of_the_profiles(shop: Engine, model: SegmentModel, streamed: pd.DataFrame) -> None:
     with reading(shop) as connection:
         ours = queries.distributions(connection, model, EVENT_TIME)
     profiles = profiles_as_of(streamed, EVENT_TIME)

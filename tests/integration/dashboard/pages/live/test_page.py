@@ -1,4 +1,4 @@
-"""The live page in each of its states, run by Streamlit's own test harness against a real Postgres."""
+"""The live page in each of its states, in Streamlit's test harness against a real Postgres."""
 
 import re
 from dataclasses import replace
@@ -43,14 +43,14 @@ def test_without_a_model_the_page_says_how_to_fit_one(page: AppTest, engine: Eng
     assert "segue fit" in words(page)
 
 
-def test_before_anything_is_streamed_the_page_shows_the_segments_to_come(
+def test_before_anything_is_streamed_the_page_shows_the_empty_segments(
     page: AppTest, engine: Engine, model: SegmentModel
 ) -> None:
     metadata.create_all(engine)
     register(engine, model)
-    said = words(page.run())
-    assert "Nothing has been streamed yet" in said
-    assert all(segment.name in said for segment in model.segments)
+    shown = words(page.run())
+    assert "Nothing has been streamed yet" in shown
+    assert all(segment.name in shown for segment in model.segments)
 
 
 def test_a_model_that_cannot_be_read_is_named(page: AppTest, filled: Engine) -> None:
@@ -120,7 +120,7 @@ def test_the_stream_of_changes_can_be_filtered_by_cause_and_segment(
     assert "No change matches these filters yet" in words(page)
 
 
-def test_an_address_chooses_the_window_and_the_changes(database_url: str, filled: Engine, stream: Stored) -> None:
+def test_a_url_sets_the_window_and_the_filters(database_url: str, filled: Engine, stream: Stored) -> None:
     page = a_page("live", database_url, live_window="All", live_causes="returned", live_segments="Lost").run()
     assert _moves(words(page)) == int(stream.changes["from_segment"].notna().sum())
     c = stream.changes
@@ -132,16 +132,14 @@ def test_an_address_chooses_the_window_and_the_changes(database_url: str, filled
 def test_one_sentence_says_what_happened_today(page: AppTest, filled: Engine, stream: Stored) -> None:
     page.run()
     today = stream.changes[stream.changes["effective_at"] >= EVENT_TIME.replace(hour=0, minute=0)]
-    said = re.search(r"Today, Wed 15 June 2011: (.*?)\.", words(page))
-    assert said
+    shown = re.search(r"Today, Wed 15 June 2011: (.*?)\.", words(page))
+    assert shown
     came = int(today["from_segment"].isna().sum())
-    assert ("nobody has moved" in said[1]) == today.empty
-    assert ("bought for the first time" in said[1]) == bool(came)
+    assert ("nobody has moved" in shown[1]) == today.empty
+    assert ("bought for the first time" in shown[1]) == bool(came)
 
 
-def test_beside_the_clock_stands_whether_a_replay_runs_and_how_far_the_worker_is_behind(
-    page: AppTest, filled: Engine
-) -> None:
+def test_the_clock_has_the_state_of_the_replay_and_the_lag_beside_it(page: AppTest, filled: Engine) -> None:
     assert "No replay has run here" in words(page.run())
     report = Report("running", EVENT_TIME, 250, 1_000, 40, 86_400.0)
     replay_control.begin(filled, "shop.csv", report)
@@ -200,7 +198,7 @@ def _sizes(drawn: str) -> dict[str, int]:
     return {segment: int(number.replace(",", "")) for segment, number in found}
 
 
-def _moves(said: str) -> int:
-    found = re.search(r"of ([\d,]+) moves? between", said)
+def _moves(shown: str) -> int:
+    found = re.search(r"of ([\d,]+) moves? between", shown)
     assert found
     return int(found[1].replace(",", ""))

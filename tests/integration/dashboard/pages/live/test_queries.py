@@ -1,4 +1,4 @@
-"""The dashboard's questions against a real Postgres; pandas on the same rows is the oracle."""
+"""The live page's queries, and those of every page, against a real Postgres; pandas on the same rows is the oracle."""
 
 from datetime import timedelta
 
@@ -42,7 +42,7 @@ def test_progress_adds_up_the_partitions(filled: Engine, stream: Stored) -> None
         assert getattr(progress, counter) == rows[counter].sum()
 
 
-def test_event_time_is_what_every_partition_has_reached(filled: Engine) -> None:
+def test_event_time_is_that_of_the_slowest_partition(filled: Engine) -> None:
     with reading.reading(filled) as connection:
         progress = reading.progress(connection)
     assert progress.event_time == EVENT_TIME
@@ -58,7 +58,7 @@ def test_there_is_no_event_time_while_a_partition_is_silent(filled: Engine) -> N
     assert progress.silent == 1
 
 
-def test_progress_of_nothing_is_all_zero(engine: Engine) -> None:
+def test_progress_before_anything_is_streamed_is_zero(engine: Engine) -> None:
     metadata.create_all(engine)
     with reading.reading(engine) as connection:
         progress = reading.progress(connection)
@@ -79,7 +79,7 @@ def test_segment_sizes_count_customers_and_those_about_to_leave(filled: Engine, 
     assert sizes.loc["", "customers"] > 0
 
 
-def test_nobody_is_about_to_leave_before_event_time_begins(filled: Engine) -> None:
+def test_no_customer_is_about_to_leave_before_event_time_begins(filled: Engine) -> None:
     with reading.reading(filled) as connection:
         assert queries.segment_sizes(connection, None)["due"].sum() == 0
 
@@ -99,6 +99,6 @@ def test_a_reading_block_sees_one_moment(filled: Engine) -> None:
         assert reading.progress(connection).transactions == PARTITIONS * 10_000_000
 
 
-def test_a_question_that_takes_too_long_is_given_up(engine: Engine) -> None:
+def test_a_query_that_takes_too_long_is_cancelled(engine: Engine) -> None:
     with reading.reading(engine, timeout_ms=50) as connection, pytest.raises(OperationalError, match="timeout"):
         connection.execute(text("SELECT pg_sleep(20)"))

@@ -1,4 +1,4 @@
-"""The model page in its states, run by Streamlit's own test harness against a real Postgres."""
+"""The model page in its states, in Streamlit's test harness against a real Postgres."""
 
 import re
 from datetime import timedelta
@@ -39,7 +39,7 @@ def page(database_url: str, filled: Engine) -> AppTest:
 
 @pytest.fixture
 def profiles(stream: Stored) -> pd.DataFrame:
-    """Everybody who ever bought, counted by pandas."""
+    """Everyone who ever bought, counted by pandas."""
     people = stream.customers[stream.customers["frequency"] > 0].set_index("customer_id")
     last = pd.to_datetime(people["last_purchase_at"], utc=True)
     return pd.DataFrame(
@@ -59,13 +59,13 @@ def test_without_tables_or_a_model_it_says_what_to_do(database_url: str, engine:
 
 
 def test_with_one_model_and_no_drift_it_says_how_to_get_more(page: AppTest, model: SegmentModel) -> None:
-    said = words(page.run())
+    shown = words(page.run())
     assert f'data-version="{model.version}"' in html(page)
-    assert "There is only one model" in said
-    assert "Drift has not been observed yet" in said
-    assert "segue drift watch" in said
-    assert "segue fit --k auto" in said
-    assert "Alarms" not in said
+    assert "There is only one model" in shown
+    assert "Drift has not been observed yet" in shown
+    assert "segue drift watch" in shown
+    assert "segue fit --k auto" in shown
+    assert "Alarms" not in shown
 
 
 def test_the_champion_is_shown_in_original_units_with_the_sizes_of_its_segments(
@@ -142,18 +142,18 @@ def test_only_a_sample_is_scored_where_there_are_many(filled: Engine, profiles: 
 
 def test_drift_is_shown_with_its_alarms(page: AppTest, filled: Engine, model: SegmentModel) -> None:
     _observe(filled, model)
-    said = words(page.run())
-    assert "Up to 14 Jun 2011, 00:00: 1 measure in alarm" in said
-    assert "Drift has not been observed yet" not in said
-    assert "Population stability index: recency" in said
-    assert "Share of customers in a segment: <Script>" in said
+    shown = words(page.run())
+    assert "Up to 14 Jun 2011, 00:00: 1 measure in alarm" in shown
+    assert "Drift has not been observed yet" not in shown
+    assert "Population stability index: recency" in shown
+    assert "Share of customers in a segment: <Script>" in shown
     assert "<script>" not in html(page).lower()
     charts = len(page.get("plotly_chart"))
     assert charts == 1 + 3
     assert 'data-alarm="psi"' in html(page)
 
 
-def test_drift_goes_back_two_years_and_more_and_says_what_is_left_out(
+def test_drift_goes_back_more_than_two_years_and_says_when_observations_began(
     page: AppTest, filled: Engine, model: SegmentModel
 ) -> None:
     names = [str(number) for number in range(20)]

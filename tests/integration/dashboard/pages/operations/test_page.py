@@ -1,4 +1,4 @@
-"""The operations page in its states, run by Streamlit's own test harness against a real Postgres."""
+"""The operations page in its states, in Streamlit's test harness against a real Postgres."""
 
 import re
 import sys
@@ -34,7 +34,7 @@ def as_operator(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
 
 @pytest.fixture
 def replaying(filled: Engine) -> Engine:
-    """A replay that has just said how it is, and goes on as long as the test lasts."""
+    """A running replay, whose heartbeat is recent for as long as the test lasts."""
     replay_control.begin(filled, "shop.csv", REPORT)
     with filled.begin() as connection:
         connection.execute(text("UPDATE replay_control SET heartbeat_at = now() + interval '10 minutes'"))
@@ -53,10 +53,10 @@ def test_without_tables_it_says_how_to_make_them(page: AppTest) -> None:
 
 def test_before_anything_runs_it_says_what_to_start(page: AppTest, engine: Engine) -> None:
     metadata.create_all(engine)
-    said = words(page.run())
-    assert "No worker has claimed a partition yet: start one with segue worker" in said
-    assert "No replay has ever run" in said
-    assert "None: every record could be used" in said
+    shown = words(page.run())
+    assert "No worker has claimed a partition yet: start one with segue worker" in shown
+    assert "No replay has ever run" in shown
+    assert "None: every record could be used" in shown
 
 
 def test_it_shows_what_is_in_postgres_even_without_a_model(page: AppTest, filled: Engine, stream: Stored) -> None:
@@ -76,33 +76,33 @@ def test_it_shows_what_is_in_postgres_even_without_a_model(page: AppTest, filled
     assert "15 Jun 2011, 09:30" in words(page)
 
 
-def test_a_partition_that_nobody_has_heard_from_is_named(page: AppTest, filled: Engine) -> None:
+def test_a_partition_without_a_tick_is_marked(page: AppTest, filled: Engine) -> None:
     with filled.begin() as connection:
         connection.execute(stream_progress.update().where(stream_progress.c.partition == 1).values(event_time=None))
-    said = words(page.run())
-    assert "not heard from" in said
-    assert "No event time yet" in said
+    shown = words(page.run())
+    assert "not heard from" in shown
+    assert "No event time yet" in shown
 
 
 def test_it_shows_how_far_the_replay_is(page: AppTest, replaying: Engine) -> None:
-    said = words(page.run())
-    assert "Running" in said
-    assert "shop.csv" in said
-    assert "250 of 1,000 transactions sent" in said
-    assert "speed 1d/s · worker lags by 40 records" in said
+    shown = words(page.run())
+    assert "Running" in shown
+    assert "shop.csv" in shown
+    assert "250 of 1,000 transactions sent" in shown
+    assert "speed 1d/s · worker lags by 40 records" in shown
     replay_control.exchange(replaying, "shop.csv", replace(REPORT, state="paused", sent=300))
-    said = words(page.run())
-    assert "Paused" in said
-    assert "300 of 1,000" in said
+    shown = words(page.run())
+    assert "Paused" in shown
+    assert "300 of 1,000" in shown
 
 
-def test_a_replay_without_a_word_is_gone(page: AppTest, replaying: Engine) -> None:
+def test_a_replay_without_heartbeats_is_no_longer_responding(page: AppTest, replaying: Engine) -> None:
     with replaying.begin() as connection:
         connection.execute(text("UPDATE replay_control SET heartbeat_at = now() - interval '1 hour'"))
     assert "No longer responding" in words(page.run())
 
 
-def test_without_the_switch_nothing_can_be_done(page: AppTest, replaying: Engine) -> None:
+def test_without_the_operator_flag_there_are_no_buttons(page: AppTest, replaying: Engine) -> None:
     _set_aside(replaying, 3)
     page.run()
     assert page.button == []
@@ -122,13 +122,13 @@ def test_an_operator_pauses_resumes_and_sets_the_speed(page: AppTest, replaying:
 
 
 @pytest.mark.usefixtures("as_operator")
-def test_where_no_replay_runs_the_buttons_are_dead(page: AppTest, filled: Engine) -> None:
+def test_without_a_running_replay_the_buttons_are_disabled(page: AppTest, filled: Engine) -> None:
     page.run()
     assert all(button.disabled for button in page.button)
 
 
 @pytest.mark.usefixtures("as_operator")
-def test_a_replay_that_ends_before_the_click_is_said_to_be_gone(page: AppTest, replaying: Engine) -> None:
+def test_pausing_a_replay_that_has_ended_fails_with_a_message(page: AppTest, replaying: Engine) -> None:
     page.run()
     replay_control.exchange(replaying, "shop.csv", replace(REPORT, state="finished"))
     page.button(key="operations_do_pause").click().run()
@@ -156,7 +156,7 @@ def test_dead_letters_are_shown_page_by_page_and_by_reason(page: AppTest, filled
     assert page.number_input(key="operations_page").value == 1
 
 
-def test_when_a_letter_was_put_back_is_told_by_the_wall_clock(page: AppTest, filled: Engine) -> None:
+def test_a_retried_dead_letter_has_its_wall_clock_time(page: AppTest, filled: Engine) -> None:
     _set_aside(filled, 1)
     with filled.begin() as connection:
         connection.execute(text("UPDATE dead_letters SET retried_at = '2026-06-01T12:00:00Z'"))
@@ -177,21 +177,21 @@ def test_hostile_bytes_are_shown_and_not_run(page: AppTest, filled: Engine) -> N
 def test_a_letter_without_key_and_value_is_shown(page: AppTest, filled: Engine) -> None:
     with filled.begin() as connection:
         connection.execute(insert(dead_letters).values(log_id="log", partition=0, offset=7, reason="empty"))
-    said = words(page.run())
-    assert "key (none) · 0 bytes" in said
-    assert "(no value)" in said
+    shown = words(page.run())
+    assert "key (none) · 0 bytes" in shown
+    assert "(no value)" in shown
 
 
 def test_when_postgres_goes_away_the_last_numbers_stay_under_a_banner(page: AppTest, filled: Engine) -> None:
     known = html(page.run())
     with filled.begin() as connection:
         connection.execute(text("ALTER TABLE stream_progress RENAME TO elsewhere"))
-    said = words(page.run())
-    assert "The numbers below are the last known ones" in said
+    shown = words(page.run())
+    assert "The numbers below are the last known ones" in shown
     assert re.findall(r'data-total=".*?">[\d,]+<', known) == re.findall(r'data-total=".*?">[\d,]+<', html(page))
 
 
-def test_the_dead_letters_come_back_with_postgres_as_they_were_chosen(page: AppTest, filled: Engine) -> None:
+def test_the_dead_letters_keep_their_filter_when_postgres_is_back(page: AppTest, filled: Engine) -> None:
     _set_aside(filled, 12, "bad money")
     _set_aside(filled, 15, "no customer", partition=1)
     page.run().selectbox(key="operations_reason").set_value("no customer").run()
@@ -207,7 +207,7 @@ def test_the_dead_letters_come_back_with_postgres_as_they_were_chosen(page: AppT
     assert _letters(page.run()) == known
 
 
-def test_no_dead_letter_is_lost_between_two_reasons(page: AppTest, filled: Engine) -> None:
+def test_every_dead_letter_is_reached_after_a_change_of_reason(page: AppTest, filled: Engine) -> None:
     _set_aside(filled, 12)
     page.run().number_input(key="operations_page").set_value(2).run()
     with filled.begin() as connection:

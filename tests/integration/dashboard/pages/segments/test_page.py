@@ -1,4 +1,4 @@
-"""The segment explorer in each of its states, run by Streamlit's own test harness against a real Postgres."""
+"""The segments page in each of its states, in Streamlit's test harness against a real Postgres."""
 
 import re
 
@@ -17,14 +17,14 @@ def page(database_url: str) -> AppTest:
     return a_page("segments", database_url)
 
 
-def test_every_persona_has_its_size_its_numbers_and_its_advice(
+def test_every_persona_has_its_size_its_numbers_and_its_action(
     page: AppTest, processed: Lived, model: SegmentModel
 ) -> None:
-    said, sizes = words(page.run()), processed.frame("customers")["segment"].value_counts().to_dict()
+    shown, sizes = words(page.run()), processed.frame("customers")["segment"].value_counts().to_dict()
     assert _sizes(page) == sizes
-    assert all(segment.action in said for segment in model.segments)
-    assert "As of event time 15 Jun 2011, 09:30 (UTC)" in said
-    assert "Recency is as of event time" in said
+    assert all(segment.action in shown for segment in model.segments)
+    assert "As of event time 15 Jun 2011, 09:30 (UTC)" in shown
+    assert "Recency is as of event time" in shown
     assert len(page.get("plotly_chart")) == 4
 
 
@@ -36,9 +36,9 @@ def test_in_a_running_stream_numbers_of_a_few_seconds_ago_say_so(
     with engine.begin() as connection:
         connection.execute(text("UPDATE stream_progress SET event_time = event_time + interval '3 days'"))
         gone = connection.execute(text("UPDATE customers SET segment = NULL WHERE segment = 'lost'")).rowcount
-    said = words(page.run())
-    assert "As of event time 18 Jun 2011, 09:30 (UTC)" in said
-    assert "Cards and hills are as of event time 15 Jun 2011, 09:30, a few seconds ago" in said
+    shown = words(page.run())
+    assert "As of event time 18 Jun 2011, 09:30 (UTC)" in shown
+    assert "Cards and hills are as of event time 15 Jun 2011, 09:30, a few seconds ago" in shown
     assert _sizes(page) == sizes
     assert gone == sizes["lost"]
     assert f'data-found="{sum(sizes.values()) - gone}"' in html(page)
@@ -72,7 +72,7 @@ def test_a_search_that_finds_nobody_says_so(page: AppTest, processed: Lived) -> 
     assert "Nobody fits" in words(page)
 
 
-def test_the_second_page_goes_on_where_the_first_ends(page: AppTest, processed: Lived) -> None:
+def test_the_second_page_begins_where_the_first_ends(page: AppTest, processed: Lived) -> None:
     page.run()
     page.selectbox[1].set_value("Customer").run()
     first = _in_order(page)
@@ -82,14 +82,14 @@ def test_the_second_page_goes_on_where_the_first_ends(page: AppTest, processed: 
     assert [*first, *_in_order(page)] == everybody[:50]
 
 
-def test_a_page_that_is_no_more_shows_the_last_one(page: AppTest, processed: Lived) -> None:
+def test_a_page_number_beyond_the_end_shows_the_last_page(page: AppTest, processed: Lived) -> None:
     page.run()
     page.get("pagination")[0].set_value(3).run()
     page.text_input[0].set_value("1231").run()
     assert _listed(page) <= {f"1231{last}" for last in range(10)}
 
 
-def test_what_an_address_says_is_taken_as_text(database_url: str, processed: Lived) -> None:
+def test_url_parameters_are_text(database_url: str, processed: Lived) -> None:
     for hostile in HOSTILE:
         query = {f"segments_{name}": hostile for name in ("search", "country", "sort", "personas", "page")}
         assert "<script" not in html(a_page("segments", database_url, **query).run())

@@ -1,4 +1,4 @@
-"""The segment explorer's questions against a real Postgres; pandas on the same rows is the oracle."""
+"""The segments page's queries against a real Postgres; pandas on the same rows is the oracle."""
 
 import hashlib
 from datetime import timedelta
@@ -31,7 +31,7 @@ def among(request: pytest.FixtureRequest, model: SegmentModel) -> Population:
 
 
 def _people(processed: Lived, population: Population) -> pd.DataFrame:
-    """Who is asked about, with R, F and M counted by pandas."""
+    """The customers of a population, with R, F and M computed by pandas."""
     everyone = processed.frame("customers")
     people = everyone[everyone["segment"].isin(population.segments)].copy()
     people["recency"] = (
@@ -55,9 +55,7 @@ def test_counts_hold_the_mean_and_the_median_of_whole_numbers(
             assert found["median"].to_dict() == people[name].median().to_dict()
 
 
-def test_money_is_totalled_averaged_and_halved_exactly(
-    engine: Engine, processed: Lived, population: Population
-) -> None:
+def test_total_mean_and_median_of_money_are_exact(engine: Engine, processed: Lived, population: Population) -> None:
     people = _people(processed, population).groupby("segment")["monetary"]
     with reading(engine) as connection:
         found = queries.money(connection, population).set_index("segment").astype("float64")
@@ -65,7 +63,7 @@ def test_money_is_totalled_averaged_and_halved_exactly(
         assert found[column].to_dict() == pytest.approx(expected.to_dict())
 
 
-def test_bins_of_money_are_those_that_python_counts(engine: Engine, processed: Lived, population: Population) -> None:
+def test_bins_of_money_are_those_of_python(engine: Engine, processed: Lived, population: Population) -> None:
     people = _people(processed, population)
     expected = people.assign(bin=bin_of(people["monetary"].to_numpy())).groupby(["segment", "bin"]).size().to_dict()
     with reading(engine) as connection:
@@ -80,7 +78,7 @@ def test_means_are_those_of_pandas(engine: Engine, processed: Lived, population:
     assert np.allclose(found.loc[people.index, [*people.columns]].to_numpy(dtype=float), people.to_numpy())
 
 
-def test_the_sample_is_the_same_every_time_and_has_nothing_to_do_with_worth(
+def test_the_sample_is_always_the_same_and_independent_of_spend(
     engine: Engine, processed: Lived, population: Population
 ) -> None:
     hashed = sorted(_people(processed, population)["customer_id"], key=lambda c: hashlib.md5(c.encode()).hexdigest())  # noqa: S324
@@ -88,7 +86,7 @@ def test_the_sample_is_the_same_every_time_and_has_nothing_to_do_with_worth(
         assert queries.sample(connection, population, 9)["customer_id"].tolist() == hashed[:9]
 
 
-def test_what_the_page_reads_agrees_with_itself(engine: Engine, processed: Lived, population: Population) -> None:
+def test_the_answers_of_one_drawing_agree(engine: Engine, processed: Lived, population: Population) -> None:
     with reading(engine) as connection:
         shape = read(connection, population)
     sizes = shape.summary["customers"].to_dict()
@@ -99,7 +97,7 @@ def test_what_the_page_reads_agrees_with_itself(engine: Engine, processed: Lived
     assert shape.of(["lost"]).summary["customers"].to_dict() == {"lost": sizes["lost"]}
 
 
-def test_pages_in_order_make_up_everybody_once(engine: Engine, processed: Lived, population: Population) -> None:
+def test_the_pages_together_have_every_customer_once(engine: Engine, processed: Lived, population: Population) -> None:
     size, people = 7, _people(processed, population)
     with reading(engine) as connection:
         number = queries.count(connection, population, Search())
@@ -123,9 +121,7 @@ def test_a_search_finds_ids_by_their_beginning_and_countries_by_name(
     assert found["customer_id"].tolist() == sorted(people.loc[fits, "customer_id"])
 
 
-def test_a_search_takes_signs_of_patterns_for_what_they_are(
-    engine: Engine, processed: Lived, model: SegmentModel
-) -> None:
+def test_a_search_does_not_treat_wildcards_as_patterns(engine: Engine, processed: Lived, model: SegmentModel) -> None:
     population = Population(model, NOW, [segment.id for segment in model.segments])
     row: dict[str, Any] = next(each for each in processed.customers if each["segment"])
     with engine.begin() as connection:

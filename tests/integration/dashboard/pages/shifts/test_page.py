@@ -1,4 +1,4 @@
-"""The page about shifts, run by Streamlit's own test harness against a real Postgres."""
+"""The shifts page, in Streamlit's test harness against a real Postgres."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -40,20 +40,20 @@ def test_two_dates_make_a_period_of_their_own(page: AppTest, stream: Stored) -> 
     assert _tiles(page) == _expected(inside)
 
 
-def test_two_dates_stand_in_the_address(database_url: str, filled: Engine, stream: Stored) -> None:
+def test_two_dates_are_part_of_the_url(database_url: str, filled: Engine, stream: Stored) -> None:
     page = a_page("shifts", database_url, shift_period="Dates")
     page.query_params["shift_dates"] = ["2011-01-01", "2011-03-31"]
     inside = stream.changes[stream.changes["effective_at"].between("2011-01-01", "2011-04-01", inclusive="left")]
     assert _tiles(page.run()) == _expected(inside)
 
 
-def test_a_cause_leaves_the_others_out(page: AppTest, stream: Stored) -> None:
+def test_a_cause_filter_leaves_the_other_causes_out(page: AppTest, stream: Stored) -> None:
     page.button_group(key="shift_period").set_value("all")
     page.button_group(key="shift_causes").set_value(["return", "purchase"]).run()
     assert _tiles(page) == _expected(stream.changes[stream.changes["cause"].isin(["return", "purchase"])])
 
 
-def test_two_segments_show_the_customers_who_went_that_way(page: AppTest, stream: Stored) -> None:
+def test_two_segments_list_the_customers_who_moved_between_them(page: AppTest, stream: Stored) -> None:
     page.button_group(key="shift_period").set_value("all")
     page.selectbox(key="shift_from").set_value("champions")
     page.selectbox(key="shift_to").set_value("lost").run()
@@ -66,13 +66,13 @@ def test_two_segments_show_the_customers_who_went_that_way(page: AppTest, stream
     assert _listed(page.run()) == newest[10:20]
 
 
-def test_first_purchases_can_be_chosen_as_where_they_came_from(page: AppTest, stream: Stored) -> None:
+def test_first_purchases_can_be_chosen_in_the_from_list(page: AppTest, stream: Stored) -> None:
     page.button_group(key="shift_period").set_value("all")
     page.selectbox(key="shift_from").set_value("").run()
     assert _behind(page) == stream.changes["from_segment"].isna().sum()
 
 
-def test_where_nobody_went_the_page_says_so(page: AppTest) -> None:
+def test_without_moves_the_page_says_so(page: AppTest) -> None:
     page.selectbox(key="shift_from").set_value("lost")
     page.selectbox(key="shift_to").set_value("lost").run()
     assert "Nobody went that way" in words(page)
@@ -80,7 +80,7 @@ def test_where_nobody_went_the_page_says_so(page: AppTest) -> None:
     assert "Nobody moved then" in words(page)
 
 
-def test_the_legend_ends_with_where_everybody_is_now(page: AppTest, stream: Stored, model: SegmentModel) -> None:
+def test_the_legend_has_the_present_sizes(page: AppTest, stream: Stored, model: SegmentModel) -> None:
     sizes = stream.customers["segment"].value_counts()
     for segment in model.segments:
         assert f"{segment.name} {sizes[segment.id]}" in words(page)
@@ -94,9 +94,7 @@ def test_a_link_opens_the_page_as_it_was_sent(database_url: str, filled: Engine,
 @pytest.mark.parametrize(
     "query", [{"shift_period": "0"}, {"shift_causes": "--"}, {"shift_from": "<script>"}, {"shift_to": "' OR 1=1"}]
 )
-def test_an_address_that_makes_no_sense_is_harmless(
-    database_url: str, filled: Engine, stream: Stored, query: dict[str, str]
-) -> None:
+def test_an_invalid_url_is_harmless(database_url: str, filled: Engine, stream: Stored, query: dict[str, str]) -> None:
     recent = _since(stream, TODAY - timedelta(days=29))
     assert _tiles(a_page("shifts", database_url, **query).run()) == _expected(recent)
 

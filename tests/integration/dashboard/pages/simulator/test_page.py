@@ -1,4 +1,4 @@
-"""The simulator in each of its states, run by Streamlit's own test harness against a real Postgres."""
+"""The simulator in each of its states, in Streamlit's test harness against a real Postgres."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -25,7 +25,7 @@ def page(database_url: str) -> AppTest:
     return a_page("simulator", database_url)
 
 
-def test_a_real_customer_stands_and_moves_as_the_stream_says(
+def test_a_real_customer_has_the_segment_and_the_moves_of_the_stream(
     database_url: str, processed: Lived, model: SegmentModel
 ) -> None:
     names = {segment.id: segment.name for segment in model.segments}
@@ -50,9 +50,7 @@ def test_numbers_typed_over_a_real_customer_stay_until_another_is_chosen(databas
     assert page.number_input[0].value == (NOW - other["last_purchase_at"]).days
 
 
-def test_a_real_customer_stays_one_while_event_time_goes_on(
-    database_url: str, engine: Engine, processed: Lived
-) -> None:
+def test_a_real_customers_numbers_follow_event_time(database_url: str, engine: Engine, processed: Lived) -> None:
     later = NOW + timedelta(days=2)
     row = next(each for each in processed.customers if each["next_change_at"] and each["next_change_at"] > later)
     outlook = f"from {style.stamp(row['next_change_at'])}"
@@ -66,7 +64,7 @@ def test_a_real_customer_stays_one_while_event_time_goes_on(
     assert page.run().number_input[0].value == 700
 
 
-def test_a_purchase_while_somebody_looks_counts_at_once(database_url: str, engine: Engine, processed: Lived) -> None:
+def test_a_new_purchase_counts_at_once(database_url: str, engine: Engine, processed: Lived) -> None:
     page = a_page("simulator", database_url, customer="12303").run()
     just_now = NOW + timedelta(minutes=30)
     with engine.begin() as connection:
@@ -75,7 +73,7 @@ def test_a_purchase_while_somebody_looks_counts_at_once(database_url: str, engin
     assert [box.value for box in page.run().number_input[:2]] == [0, 77]
 
 
-def test_whoever_bought_since_the_last_tick_stands_at_their_own_last_event(
+def test_a_customer_who_bought_after_the_last_tick_is_scored_at_their_own_last_event(
     database_url: str, engine: Engine, processed: Lived
 ) -> None:
     row = next(each for each in processed.customers if each["segment"])
@@ -144,7 +142,7 @@ def test_the_segments_of_a_file_are_those_of_the_stream(processed: Lived, model:
     assert [None if pd.isna(days) else int(days) for days in found["next_change_in_days"]] == expected
 
 
-def test_a_file_that_cannot_be_used_is_named_by_line_and_column(page: AppTest, processed: Lived) -> None:
+def test_an_error_in_a_file_names_line_and_column(page: AppTest, processed: Lived) -> None:
     page.run()
     page.file_uploader[0].set_value(("<b>.csv", f"{HEADER}\n1,2,3,x\n".encode(), "text/csv")).run()
     assert "<b>.csv: Line 2, column monetary: must be a number" in words(page)
@@ -152,7 +150,7 @@ def test_a_file_that_cannot_be_used_is_named_by_line_and_column(page: AppTest, p
     assert [button.label for button in page.get("download_button")] == ["Download a template"]
 
 
-def test_what_an_address_says_is_taken_as_text(database_url: str, processed: Lived) -> None:
+def test_url_parameters_are_text(database_url: str, processed: Lived) -> None:
     for hostile in HOSTILE:
         page = a_page("simulator", database_url, customer=hostile).run()
         assert "<script" not in html(page)
@@ -165,7 +163,7 @@ def _at_event_time(engine: Engine, moment: datetime) -> None:
 
 
 def _as_a_file(processed: Lived) -> tuple[list[dict[str, Any]], bytes]:
-    """Everybody who has a segment, as rows and as a CSV file."""
+    """Every customer with a segment, as rows and as a CSV file."""
     people = [row for row in processed.customers if row["segment"]]
     rows = (
         (row["customer_id"], (NOW - row["last_purchase_at"]).days, row["frequency"], row["gross"] - row["returned"])

@@ -1,4 +1,4 @@
-"""The page about upcoming slips, run by Streamlit's own test harness against a real Postgres."""
+"""The "About to slip" page, in Streamlit's test harness against a real Postgres."""
 
 import re
 from datetime import timedelta
@@ -14,7 +14,7 @@ from models.segment_model import SegmentModel
 from tests.support.pages import a_page, html, words
 from tests.support.stored import EVENT_TIME, Stored
 
-# Champions and regulars are the good segments of the model; a move up is no slip.
+# Champions and regulars are the good segments of the model; a move up is not a slip.
 SLIPS = {("champions", "regulars"), ("champions", "lost"), ("regulars", "lost")}
 
 
@@ -26,16 +26,14 @@ def page(database_url: str, filled: Engine) -> AppTest:
 
 @pytest.fixture
 def leaving(stream: Stored) -> pd.DataFrame:
-    """Everybody whom time alone moves out of a good segment, with the net spend."""
+    """Every customer whom time alone moves out of a good segment, with the net spend."""
     people = stream.customers
     meant = [pair in SLIPS for pair in zip(people["segment"], people["next_segment"], strict=True)]
     due = pd.to_datetime(people["next_change_at"], utc=True)
     return people.assign(next_change_at=due, net=people["gross"] - people["returned"])[meant]
 
 
-def test_the_headline_is_who_slips_within_thirty_days_and_what_they_are_worth(
-    page: AppTest, leaving: pd.DataFrame
-) -> None:
+def test_the_headline_has_the_slips_of_thirty_days_and_their_spend(page: AppTest, leaving: pd.DataFrame) -> None:
     soon = _within(leaving, 30)
     assert len(soon) > 5
     assert _stake(page) == (len(soon), round(soon["net"].sum()))
@@ -90,13 +88,13 @@ def test_a_link_opens_the_page_as_it_was_sent(database_url: str, filled: Engine,
         {"slip_order": "customer_id; --"},
     ],
 )
-def test_an_address_that_makes_no_sense_is_harmless(
+def test_an_invalid_url_is_harmless(
     database_url: str, filled: Engine, leaving: pd.DataFrame, query: dict[str, str]
 ) -> None:
     assert _stake(a_page("slipping", database_url, **query).run())[0] == len(_within(leaving, 30))
 
 
-def test_where_nobody_slips_the_page_says_what_to_try(page: AppTest) -> None:
+def test_without_slips_the_page_says_what_to_try(page: AppTest) -> None:
     page.number_input(key="slip_worth").set_value(10_000_000).run()
     assert _stake(page) == (0, 0)
     assert "Look further ahead, or remove a filter" in words(page)
@@ -111,7 +109,7 @@ def test_the_page_follows_the_stream(page: AppTest, filled: Engine, leaving: pd.
     assert _stake(page)[0] == (leaving["next_change_at"] < until).sum()
 
 
-def test_the_page_says_what_time_alone_has_done_lately(page: AppTest, stream: Stored) -> None:
+def test_the_page_counts_the_past_slips(page: AppTest, stream: Stored) -> None:
     recent = stream.changes[stream.changes["effective_at"] >= EVENT_TIME.replace(hour=0, minute=0) - timedelta(days=29)]
     pairs = zip(recent["from_segment"], recent["to_segment"], strict=True)
     number = sum(pair in SLIPS and cause == "decay" for pair, cause in zip(pairs, recent["cause"], strict=True))
@@ -128,7 +126,7 @@ def test_the_rule_is_written_down_with_the_good_segments_of_this_model(page: App
 
 
 def _within(leaving: pd.DataFrame, days: int) -> pd.DataFrame:
-    """Those who slip by the end of the last of so many days, today counted."""
+    """The customers who slip by the end of the last of ``days`` days, of which today is the first."""
     return leaving[leaving["next_change_at"] < EVENT_TIME.replace(hour=0, minute=0) + timedelta(days=days)]
 
 

@@ -18,7 +18,7 @@ HORIZONS = [7, 30, 365]
 
 @pytest.mark.parametrize("days", HORIZONS)
 @pytest.mark.parametrize(("worth", "countries"), [(0, ()), (900, ()), (0, ("France",)), (500, ("France", "Germany"))])
-def test_the_calendar_counts_those_who_slip_and_what_they_are_worth(
+def test_the_calendar_counts_slips_and_adds_up_spend(
     filled: Engine, model: SegmentModel, stream: Stored, days: int, worth: int, countries: tuple[str, ...]
 ) -> None:
     slips = _slips(model, days, worth, countries)
@@ -53,7 +53,7 @@ def test_the_list_is_sorted_as_asked_and_paged_without_gap_or_overlap(
     assert found["to_segment"].tolist() == expected["next_segment"].tolist()
 
 
-def test_days_are_left_as_a_calendar_counts_them(filled: Engine, model: SegmentModel, stream: Stored) -> None:
+def test_days_left_are_calendar_days(filled: Engine, model: SegmentModel, stream: Stored) -> None:
     slips = _slips(model, 365)
     with reading.reading(filled) as connection:
         found = queries.page(connection, slips, "soonest", 1_000)
@@ -68,7 +68,7 @@ def test_a_horizon_ends_with_its_last_day() -> None:
     assert queries.until(EVENT_TIME, 30).date() == (EVENT_TIME + timedelta(days=29)).date()
 
 
-def test_who_spent_exactly_the_least_is_in(filled: Engine, model: SegmentModel, stream: Stored) -> None:
+def test_the_lowest_spend_of_the_filter_is_included(filled: Engine, model: SegmentModel, stream: Stored) -> None:
     everybody = _oracle(stream.customers, _slips(model, 365))
     least = int(everybody["net"][everybody["net"] % 1 == 0].max())
     with reading.reading(filled) as connection:
@@ -77,7 +77,7 @@ def test_who_spent_exactly_the_least_is_in(filled: Engine, model: SegmentModel, 
     assert len(found) == (everybody["net"] >= least).sum()
 
 
-def test_without_a_pair_that_counts_nobody_slips(filled: Engine) -> None:
+def test_without_pairs_there_is_no_slip(filled: Engine) -> None:
     slips = Slips([], EVENT_TIME, queries.until(EVENT_TIME, 365))
     with reading.reading(filled) as connection:
         assert queries.calendar(connection, slips).empty

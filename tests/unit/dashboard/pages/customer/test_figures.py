@@ -1,4 +1,4 @@
-"""The figure of one customer's life holds what happened."""
+"""The customer page's figure holds the customer's transactions and stays."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -53,7 +53,7 @@ def test_every_segment_is_a_band_from_its_beginning_to_its_end() -> None:
     ]
 
 
-def test_a_near_change_is_seen_coming_and_a_far_one_leaves_the_past_its_room() -> None:
+def test_the_figure_includes_a_near_change_and_not_a_far_one() -> None:
     near = timeline(_timeline(LEDGER, CHANGES, Outlook(NOW + timedelta(days=10), "lost")), KNOWN)
     assert near.layout.shapes[-2].fillcolor == KNOWN["lost"].colour
     assert near.layout.xaxis.range[1] > "2011-06-25"
@@ -68,7 +68,7 @@ def test_moments_are_drawn_in_utc_wherever_they_come_from() -> None:
     assert marks[0].x[0] == "2011-03-17T09:30:00"
 
 
-def test_a_life_without_events_can_be_drawn() -> None:
+def test_a_timeline_without_events_can_be_drawn() -> None:
     nothing = _timeline(LEDGER[:0], CHANGES[:0], None)
     assert timeline(nothing, KNOWN).to_json()
     only_returned = timeline(_timeline(LEDGER[2:], CHANGES[:0], None), KNOWN)

@@ -1,4 +1,4 @@
-"""A customer's past as lines and bands, against the same past told moment by moment."""
+"""A customer's past as lines and bands, against the same past computed moment by moment."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +29,7 @@ def _gross() -> SegmentModel:
 
 
 @given(_ledgers)
-def test_the_saw_rises_a_day_a_day_and_falls_to_nothing_at_each_sale(ledger: pd.DataFrame) -> None:
+def test_recency_rises_a_day_per_day_and_falls_to_zero_at_each_sale(ledger: pd.DataFrame) -> None:
     sales = ledger.loc[ledger["kind"] == "sale", "occurred_at"].tolist()
     line = recency_line(ledger, NOW)
     assert [*line["at"].iloc[::2]] == sales
@@ -40,7 +40,7 @@ def test_the_saw_rises_a_day_a_day_and_falls_to_nothing_at_each_sale(ledger: pd.
 
 
 @given(_ledgers, st.sampled_from([MODEL, _gross()]), st.integers(0, 5), st.integers(0, 900))
-def test_worth_after_every_transaction_is_what_was_there_before_and_what_came(
+def test_spend_after_every_transaction_is_the_spend_before_plus_its_amount(
     ledger: pd.DataFrame, model: SegmentModel, earlier: int, earlier_money: int
 ) -> None:
     sold = ledger["kind"] == "sale"
@@ -58,7 +58,7 @@ def test_worth_after_every_transaction_is_what_was_there_before_and_what_came(
     assert steps["at"].iloc[-1] == NOW
 
 
-def test_a_stretch_ends_where_the_next_begins_and_the_last_one_now() -> None:
+def test_a_stay_ends_where_the_next_begins_and_the_last_one_now() -> None:
     changes = pd.DataFrame(
         [("best", NOW - timedelta(days=9)), ("lost", NOW - timedelta(days=2))], columns=["to_segment", "effective_at"]
     )
@@ -67,14 +67,14 @@ def test_a_stretch_ends_where_the_next_begins_and_the_last_one_now() -> None:
     assert found["end"].tolist() == [NOW - timedelta(days=2), NOW]
 
 
-def test_nothing_ever_happened_draws_nothing() -> None:
+def test_without_events_there_is_nothing_to_draw() -> None:
     ledger = pd.DataFrame({"occurred_at": pd.Series([], dtype="datetime64[us, UTC]"), "kind": [], "amount": []})
     assert recency_line(ledger, NOW).empty
     assert spend_steps(ledger, MODEL, 0, 0, 0, NOW).empty
     assert stays(pd.DataFrame({"to_segment": [], "effective_at": []}), NOW).empty
 
 
-def test_somebody_who_only_returned_has_no_recency() -> None:
+def test_a_customer_with_only_returns_has_no_recency() -> None:
     ledger = pd.DataFrame({"occurred_at": [NOW], "kind": ["return"], "amount": [5.0]})
     assert recency_line(ledger, NOW).empty
     assert np.isclose(spend_steps(ledger, MODEL, 0, 0.0, 5.0, NOW)["monetary"], 0).all()

@@ -32,14 +32,14 @@ def test_a_month_without_a_transaction_is_a_gap_of_zeros_and_not_left_out() -> N
     assert months["sales"].tolist() == [3, 0, 1]
 
 
-def test_revenue_stands_above_the_line_and_returns_below() -> None:
+def test_revenue_is_above_the_line_and_returns_below() -> None:
     sold, returned = figures.revenue_bars(figures.monthly(REVENUE, MONTHS)).data
     assert [*sold.y] == [600.0, 0.0, 50.0]
     assert [*returned.y] == [-10.0, 0.0, 0.0]
     assert [*sold.x] == ["Jan 2011", "Feb 2011", "Mar 2011"]
 
 
-def test_the_country_that_brings_most_comes_first() -> None:
+def test_the_country_with_the_highest_revenue_is_first() -> None:
     assert figures.by_country(REVENUE)["net"].to_dict() == {"EIRE": 500.0, "France": 140.0}
 
 
@@ -48,7 +48,7 @@ def test_retention_is_a_share_of_the_cohort_and_the_future_is_missing() -> None:
     assert rates.loc[JANUARY].tolist() == [1.0, 0.0, 0.4]
     assert rates.loc[MARCH, 0] == 1.0
     assert rates.loc[MARCH].isna().tolist() == [False, True, True]
-    # Nobody began in February: there is nothing to have a share of.
+    # No customer is new in February, so the share is undefined.
     assert rates.loc[FEBRUARY].isna().all()
 
 

@@ -47,7 +47,7 @@ def test_a_sparkline_ends_at_the_right_with_the_newest_value(values: list[float]
         sparkline([], 5),
     ],
 )
-def test_every_figure_is_see_through_and_can_be_drawn_without_data(figure: go.Figure) -> None:
+def test_every_figure_is_transparent_and_can_be_drawn_without_data(figure: go.Figure) -> None:
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert figure.layout.height > 0
     assert figure.to_json()

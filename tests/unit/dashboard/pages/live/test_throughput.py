@@ -33,7 +33,7 @@ def test_the_pace_is_what_came_in_the_last_ten_seconds() -> None:
 
 
 def _ticking(seconds: list[float], ticks: float | None) -> Samples:
-    """Samples at these moments of a stream that ticks a day so often; None for never."""
+    """Samples at these moments of a stream with a tick per event day, at this interval in seconds; None for no tick."""
     history = None
     for second in seconds:
         days = 0 if ticks is None else second // ticks
@@ -43,13 +43,13 @@ def _ticking(seconds: list[float], ticks: float | None) -> Samples:
     return history
 
 
-def test_event_time_of_a_slow_replay_passes_between_two_ticks_too() -> None:
+def test_the_speed_of_event_time_in_a_slow_replay_is_positive_between_ticks() -> None:
     now = pace(_ticking([2.0 * n for n in range(21)], ticks=25.0))
     assert now is not None
     assert now.event_days == pytest.approx(1 / 30)
 
 
-def test_event_time_stands_still_only_after_it_has_been_looked_at_for_a_while() -> None:
+def test_the_speed_of_event_time_is_zero_only_after_a_while_without_a_tick() -> None:
     soon, later = pace(_ticking([0.0, 2.0], ticks=None)), pace(_ticking([0.0, 5.0, 10.0], ticks=None))
     assert soon is not None
     assert soon.event_days is None
@@ -57,13 +57,13 @@ def test_event_time_stands_still_only_after_it_has_been_looked_at_for_a_while() 
     assert later.event_days == 0.0
 
 
-def test_a_page_that_slept_still_measures_between_its_last_two_samples() -> None:
+def test_after_a_pause_the_pace_is_that_between_the_last_two_samples() -> None:
     now = pace(_history(0, 600, every=60))
     assert now is not None
     assert now.transactions == pytest.approx(10)
 
 
-def test_a_counter_that_falls_starts_afresh() -> None:
+def test_a_counter_that_falls_drops_earlier_samples() -> None:
     assert [sample.transactions for sample in _history(50, 70, 10, 30)] == [10, 30]
 
 

@@ -1,4 +1,4 @@
-"""What happened today, in one sentence."""
+"""The sentence about the moves of the current event day."""
 
 import re
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ def test_the_sentence_counts_slips_climbs_and_first_purchases_of_today_only() ->
     )
 
 
-def test_what_did_not_happen_is_left_out() -> None:
+def test_kinds_without_a_move_are_left_out() -> None:
     assert _sentence((15, "", "champions", "first_purchase", 1, 9.0)) == (
         "Today, Wed 15 June 2011: 1 customer bought for the first time."
     )

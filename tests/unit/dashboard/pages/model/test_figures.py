@@ -39,7 +39,7 @@ def test_the_chosen_k_stands_out() -> None:
     assert bars.marker.color[2] != bars.marker.color[0]
 
 
-def test_who_stays_is_pale_and_who_moves_is_not() -> None:
+def test_cells_of_customers_who_stay_are_pale() -> None:
     ids = [*KNOWN]
     matrix = pd.DataFrame([[900, 4, 0], [0, 50, 1], [9, 0, 7]], index=ids, columns=ids)
     heat, numbers = figures.moves_map(matrix, KNOWN, KNOWN).data

@@ -26,7 +26,7 @@ def test_means_and_medians_are_those_of_the_values(people: pd.DataFrame) -> None
 
 
 @given(_people)
-def test_no_customer_is_lost_on_the_way_into_bins(people: pd.DataFrame) -> None:
+def test_bins_count_every_customer(people: pd.DataFrame) -> None:
     bins = binned(_counts(people))
     assert bins.groupby("segment")["customers"].sum().to_dict() == people.groupby("segment").size().to_dict()
 
@@ -36,7 +36,7 @@ def test_a_bin_is_an_eighth_of_a_decade() -> None:
     assert bin_of(pd.Series(values, dtype=float).to_numpy() + 1e-6).tolist() == [0, 1 * PER_DECADE, 2 * PER_DECADE, 48]
 
 
-def test_nobody_has_no_distribution() -> None:
-    nobody = pd.DataFrame({"segment": [], "value": [], "customers": []})
-    assert summary(nobody).empty
-    assert binned(nobody).empty
+def test_no_customers_have_no_distribution() -> None:
+    none = pd.DataFrame({"segment": [], "value": [], "customers": []})
+    assert summary(none).empty
+    assert binned(none).empty

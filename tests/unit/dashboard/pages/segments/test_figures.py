@@ -1,4 +1,4 @@
-"""The segment explorer's figures hold the numbers they were given."""
+"""The segments page's figures hold the numbers they were given."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -20,7 +20,7 @@ PEOPLE = pd.DataFrame(
 )
 
 
-def test_a_hill_has_the_counts_of_its_segment_and_its_own_row() -> None:
+def test_a_ridge_has_the_counts_of_its_segment_and_its_own_row() -> None:
     figure = ridges(BINS, {"best": 30.0, "lost": 400.0}, KNOWN, "recency")
     hills = {trace.line.color: trace for trace in figure.data if trace.fill == "tonexty"}
     assert set(hills) == {"#00aa00", "#aa0000"}
@@ -34,7 +34,7 @@ def test_a_hill_has_the_counts_of_its_segment_and_its_own_row() -> None:
     assert max(hills["#aa0000"].y) == pytest.approx(0.86)
 
 
-def test_the_foot_of_a_hill_marks_the_median_on_the_same_scale() -> None:
+def test_the_base_of_a_ridge_marks_the_median_on_the_same_scale() -> None:
     figure = ridges(BINS, {"best": 99.0, "lost": 999.0}, KNOWN, "recency")
     marks = [trace.x[0] for trace in figure.data if trace.line.width == 4]
     assert marks == [pytest.approx(3.0), pytest.approx(2.0)]
@@ -57,6 +57,6 @@ def test_every_sampled_customer_is_a_point_in_the_colour_of_their_segment() -> N
 @pytest.mark.parametrize(
     "figure", [ridges(BINS[:0], {}, KNOWN, "recency"), cloud(PEOPLE[:0], KNOWN), cloud(PEOPLE, KNOWN)]
 )
-def test_figures_are_see_through_escaped_and_can_be_drawn_without_data(figure: go.Figure) -> None:
+def test_figures_are_transparent_escaped_and_can_be_drawn_without_data(figure: go.Figure) -> None:
     assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
     assert "<i>" not in figure.to_json().replace("\\u003c", "<").replace("\\u003e", ">")

@@ -46,7 +46,7 @@ def test_a_name_is_text_and_never_markup() -> None:
     assert "<i>" not in figure.to_json().replace("\\u003c", "<").replace("\\u003e", ">")
 
 
-def test_areas_are_stacked_with_the_best_segment_on_top_and_know_the_end_of_the_period() -> None:
+def test_areas_are_stacked_with_the_best_segment_on_top_and_mark_the_period() -> None:
     sizes = pd.DataFrame(
         {"best": [1, 2], "lost": [5, 4], "retired": [0, 1]}, index=pd.date_range("2011-01-30", periods=2, tz="UTC")
     )
@@ -76,7 +76,7 @@ def test_money_comes_in_to_the_right_and_leaves_to_the_left() -> None:
         money_bars(NOTHING, KNOWN),
     ],
 )
-def test_every_figure_is_see_through_and_can_be_drawn_without_data(figure: go.Figure) -> None:
+def test_every_figure_is_transparent_and_can_be_drawn_without_data(figure: go.Figure) -> None:
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert figure.layout.height > 0
     assert figure.to_json()

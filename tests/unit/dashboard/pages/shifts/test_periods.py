@@ -25,6 +25,6 @@ def test_two_dates_are_both_in_their_period() -> None:
     assert period == Period(datetime(2011, 6, 1, tzinfo=UTC), datetime(2011, 6, 3, tzinfo=UTC))
 
 
-def test_while_the_second_date_is_missing_the_first_stands_alone() -> None:
+def test_while_the_second_date_is_missing_the_period_is_the_first_day() -> None:
     assert periods.custom((date(2011, 6, 1),), FIRST, NOW).days == 1
     assert periods.custom((), FIRST, NOW) == periods.preset("all", FIRST, NOW)

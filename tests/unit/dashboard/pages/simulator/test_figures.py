@@ -48,7 +48,7 @@ def test_the_purchase_is_marked_in_its_own_future_alone() -> None:
     assert [(mark.x[0], round(mark.y[0])) for mark in marks] == [("2011-07-25T09:30:00", 0)]
 
 
-def test_the_view_reaches_past_the_nearer_steps_and_no_further_than_three_years() -> None:
+def test_the_figure_ends_after_the_nearer_steps_and_within_three_years() -> None:
     near = [Step(NOW, 0, "", WHO), Step(NOW + timedelta(days=300), 1, "decay", WHO)]
     far = [Step(NOW, 0, "", WHO), Step(NOW + timedelta(days=9_000), 1, "decay", WHO)]
     assert horizon({"a": near}) > NOW + timedelta(days=300)

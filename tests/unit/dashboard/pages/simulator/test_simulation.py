@@ -67,7 +67,7 @@ def test_a_simulated_purchase_does_what_the_stream_does(
     model: SegmentModel, who: Profile, amount: Decimal, days: int
 ) -> None:
     bought_at, end = NOW + timedelta(days=days), NOW + timedelta(days=2_500)
-    # The stream gets the customer by as many invoices; all of them at once, so that nothing happens in between.
+    # The stream gets the frequency from as many invoices, all at one moment, so that no decay comes between them.
     first = [_sale(number, who.last_purchase_at, _part(who, number)) for number in range(who.frequency)]
     bought = _sale(999, bought_at, amount)
     _, changes = outcome(run(model, [*first, Tick(NOW), bought, Tick(end)]))
@@ -99,7 +99,7 @@ def test_distances_are_those_of_the_model_space() -> None:
 
 
 @given(models(), profiles(), st.integers(1, 10_000))
-def test_a_debt_counts_as_nothing_until_purchases_have_paid_it_off(
+def test_spend_below_zero_counts_as_zero_until_purchases_exceed_it(
     model: SegmentModel, who: Profile, debt: int
 ) -> None:
     poor = who._replace(monetary=Decimal(-debt))
@@ -119,7 +119,7 @@ def test_a_customer_in_the_last_segment_never_moves_by_time_alone() -> None:
 
 @given(models(), profiles(), MONEY, st.integers(0, 400))
 @settings(max_examples=30)
-def test_before_the_purchase_both_futures_are_one(
+def test_before_the_purchase_both_futures_are_the_same(
     model: SegmentModel, who: Profile, amount: Decimal, days: int
 ) -> None:
     bought_at = NOW + timedelta(days=days)
@@ -130,7 +130,7 @@ def test_before_the_purchase_both_futures_are_one(
 
 
 def _changes(model: SegmentModel, path: list[Step], end: datetime) -> list[tuple[datetime, str, str]]:
-    """The steps that enter another segment, which are what the stream would send."""
+    """The steps that enter another segment, which the stream would publish."""
     pairs = pairwise(path)
     return [
         (after.at, model.segments[after.segment].id, after.cause)

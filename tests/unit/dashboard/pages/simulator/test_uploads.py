@@ -1,4 +1,4 @@
-"""Profiles as CSV: what goes in comes out segmented, and what can't be used is named by line and column."""
+"""Profiles as CSV: they get segments, and errors name line and column."""
 
 import re
 from io import BytesIO
@@ -121,7 +121,7 @@ def test_a_wrong_value_is_named_by_line_and_column(rows: str, line: int, words: 
 
 
 @pytest.mark.parametrize("header", ["", "a,b", HEADER.replace(",", ";"), f"{HEADER},more", f"{HEADER},frequency"])
-def test_a_wrong_header_says_which_columns_are_asked_for(header: str) -> None:
+def test_a_wrong_header_gets_the_names_of_the_columns(header: str) -> None:
     with pytest.raises(UploadError, match=r"^Line 1 must name the columns customer_id, recency_days"):
         uploads.read(f"{header}\n1,1,1,1\n".encode(), MODEL)
 
@@ -132,7 +132,7 @@ def test_a_file_without_profiles_says_so(content: str) -> None:
         uploads.read(content.encode(), MODEL)
 
 
-def test_money_below_nothing_is_a_debt_net_of_returns_and_a_mistake_gross() -> None:
+def test_spend_below_zero_is_valid_net_of_returns_and_an_error_gross() -> None:
     row = f"{HEADER}\n1,1,1,-5\n".encode()
     assert uploads.read(row, MODEL)["monetary"].tolist() == [-5.0]
     with pytest.raises(UploadError, match="Line 2, column monetary: must be a number from 0 to"):
@@ -155,13 +155,13 @@ def test_files_are_bounded_in_bytes_and_in_profiles() -> None:
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 @settings(max_examples=25)
-def test_whatever_comes_it_is_profiles_or_one_clear_line(content: bytes) -> None:
+def test_any_upload_gives_profiles_or_one_clear_error(content: bytes) -> None:
     for attempt in (content, HEADER.encode() + b"\n" + content):
         assert re.match(r"(The file|There is|Line \d+|[1-9])", _said_of(attempt))
 
 
 def _said_of(content: bytes) -> str:
-    """The error, or how many profiles there are."""
+    """The error, or the number of profiles."""
     try:
         return str(len(uploads.read(content, MODEL)))
     except UploadError as error:

@@ -1,4 +1,4 @@
-"""What the page about upcoming slips says."""
+"""The text of the "About to slip" page."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ def test_the_headline_adds_up_customers_and_money() -> None:
     assert "Last week it was 5." in words
 
 
-def test_routes_come_with_what_is_worth_most_first() -> None:
+def test_moves_ahead_are_sorted_by_spend() -> None:
     words = _words(markup.routes(DAYS, KNOWN))
     assert words.index("Best → Lost £5.00k 4 customers, the first on Wed 15 Jun 2011") < words.index("2 customers")
 
