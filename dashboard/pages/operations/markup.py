@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.pages.operations.queries import DeadLetter, StreamStatus
+from dashboard.pages.operations.queries import DeadLetterPreview, StreamStatus
 from dashboard.shared import elements, style
 from dashboard.shared.replay_markup import age
 from dashboard.shared.words import many
@@ -47,7 +47,7 @@ def partitions(frame: pd.DataFrame, champion: str | None) -> str:
     return f'<table class="sg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def dead_letter(item: DeadLetter) -> str:
+def dead_letter(item: DeadLetterPreview) -> str:
     """A dead letter: its partition and offset, its reason, and its bytes as escaped text."""
     at = item.retried_at
     retried = "" if at is None else f'<span class="sg-lamp sg-done">retried {style.stamp(at)} (wall clock)</span>'

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.pages.operations import actions, markup, queries
-from dashboard.pages.operations.queries import DeadLetter, StreamStatus
+from dashboard.pages.operations.queries import DeadLetterPreview, StreamStatus
 from dashboard.shared import elements, page, replay_markup, trouble
 from dashboard.shared.reading import reading
 from data.kafka.log import LogError
@@ -150,7 +150,7 @@ def _filter(counts: dict[str, int]) -> tuple[str | None, int]:
     return reason, int(page) - 1
 
 
-def _dead_letter(item: DeadLetter) -> None:
+def _dead_letter(item: DeadLetterPreview) -> None:
     if not actions.allowed():
         st.html(markup.dead_letter(item))
         return

@@ -28,7 +28,7 @@ class StreamStatus:
 
 
 @dataclass(frozen=True)
-class DeadLetter:
+class DeadLetterPreview:
     """A dead letter with the beginning of its value; ``size`` is the length of the whole value in bytes."""
 
     log_id: str
@@ -75,7 +75,7 @@ def reasons(connection: Connection) -> pd.DataFrame:
     return frame(connection, ordered)
 
 
-def dead_letter_page(connection: Connection, reason: str | None, start: int, limit: int) -> Sequence[DeadLetter]:
+def dead_letter_page(connection: Connection, reason: str | None, start: int, limit: int) -> Sequence[DeadLetterPreview]:
     """A page of dead letters with one reason (None: any reason), the newest of each partition first."""
     c = dead_letters.c
     beginning = func.substring(c.value, 1, LONGEST + 1)
@@ -83,4 +83,4 @@ def dead_letter_page(connection: Connection, reason: str | None, start: int, lim
     query = select(c.log_id, c.partition, c.offset, c.reason, c.key, beginning, size, c.retried_at)
     filtered = query if reason is None else query.where(c.reason == reason)
     page = filtered.order_by(c.offset.desc(), c.partition, c.log_id).offset(start).limit(limit)
-    return [DeadLetter(*row) for row in connection.execute(page)]
+    return [DeadLetterPreview(*row) for row in connection.execute(page)]

@@ -22,7 +22,7 @@ def test_a_profile_is_the_row_of_the_table_and_an_unknown_customer_has_none(engi
     row = next(each for each in processed.customers if each["customer_id"] == CUSTOMER)
     with reading(engine) as connection:
         found = profile(connection, CUSTOMER)
-        assert profile(connection, "nobody") is None
+        assert profile(connection, "unknown") is None
     assert found is not None
     assert {name: getattr(found, name) for name in row} == row
 

@@ -79,7 +79,7 @@ def test_in_the_first_month_no_customer_has_returned(
     register(engine, model)
     early = transactions[transactions["occurred_at"] < "2009-12-15"]
     fill(engine, early, model, early["occurred_at"].max().to_pydatetime())
-    assert "the first month is not over" in words(a_page("exploration", database_url).run())
+    assert "The first month is not over" in words(a_page("exploration", database_url).run())
 
 
 def test_a_hostile_country_is_shown_and_not_run(database_url: str, shop: Engine) -> None:

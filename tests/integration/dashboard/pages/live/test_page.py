@@ -135,7 +135,7 @@ def test_one_sentence_says_what_happened_today(page: AppTest, filled: Engine, st
     shown = re.search(r"Today, Wed 15 June 2011: (.*?)\.", words(page))
     assert shown
     came = int(today["from_segment"].isna().sum())
-    assert ("nobody has moved" in shown[1]) == today.empty
+    assert ("no customer has moved" in shown[1]) == today.empty
     assert ("bought for the first time" in shown[1]) == bool(came)
 
 
@@ -152,7 +152,7 @@ def test_the_clock_has_the_state_of_the_replay_and_the_lag_beside_it(page: AppTe
     with filled.begin() as connection:
         connection.execute(text("UPDATE replay_control SET heartbeat_at = now() - interval '1 hour'"))
     assert "Replay No longer responding" in words(page.run())
-    assert "records behind" not in words(page)
+    assert "worker lags by" not in words(page)
 
 
 def test_when_postgres_goes_away_the_last_numbers_stay_under_a_banner(

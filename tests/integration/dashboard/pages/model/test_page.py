@@ -130,14 +130,14 @@ def test_a_version_that_cannot_be_read_is_left_out(page: AppTest, filled: Engine
 
 def test_only_a_sample_is_scored_where_there_are_many(filled: Engine, profiles: pd.DataFrame) -> None:
     with reading(filled) as connection:
-        everybody, count = queries.profiles(connection, EVENT_TIME)
+        everyone, count = queries.profiles(connection, EVENT_TIME)
         some, same = queries.profiles(connection, EVENT_TIME, limit=30)
     pd.testing.assert_frame_equal(
-        everybody.sort_index(), profiles.sort_index(), check_dtype=False, check_index_type=False, check_names=False
+        everyone.sort_index(), profiles.sort_index(), check_dtype=False, check_index_type=False, check_names=False
     )
     assert count == same == len(profiles)
     assert 0 < len(some) < 60
-    assert set(some.index) < set(everybody.index)
+    assert set(some.index) < set(everyone.index)
 
 
 def test_drift_is_shown_with_its_alarms(page: AppTest, filled: Engine, model: SegmentModel) -> None:

@@ -56,7 +56,7 @@ def test_before_anything_runs_it_says_what_to_start(page: AppTest, engine: Engin
     shown = words(page.run())
     assert "No worker has claimed a partition yet: start one with segue worker" in shown
     assert "No replay has ever run" in shown
-    assert "None: every record could be used" in shown
+    assert "None: every record was applied" in shown
 
 
 def test_it_shows_what_is_in_postgres_even_without_a_model(page: AppTest, filled: Engine, stream: Stored) -> None:
@@ -80,7 +80,7 @@ def test_a_partition_without_a_tick_is_marked(page: AppTest, filled: Engine) -> 
     with filled.begin() as connection:
         connection.execute(stream_progress.update().where(stream_progress.c.partition == 1).values(event_time=None))
     shown = words(page.run())
-    assert "not heard from" in shown
+    assert "no tick yet" in shown
     assert "No event time yet" in shown
 
 
@@ -114,7 +114,7 @@ def test_without_the_operator_flag_there_are_no_buttons(page: AppTest, replaying
 def test_an_operator_pauses_resumes_and_sets_the_speed(page: AppTest, replaying: Engine) -> None:
     page.run().button(key="operations_do_pause").click().run()
     assert page.toast[0].value == "shop.csv pauses"
-    assert "told, about to obey" in words(page)
+    assert "command sent, not applied yet" in words(page)
     assert replay_control.exchange(replaying, "shop.csv", replace(REPORT, state="paused")) == Wanted(True, None)
     page.run().button(key="operations_do_play_arrow").click().run()
     page.selectbox(key="operations_speed").set_value("7d/s").run().button(key="operations_do_speed").click().run()
@@ -160,7 +160,7 @@ def test_a_retried_dead_letter_has_its_wall_clock_time(page: AppTest, filled: En
     _set_aside(filled, 1)
     with filled.begin() as connection:
         connection.execute(text("UPDATE dead_letters SET retried_at = '2026-06-01T12:00:00Z'"))
-    assert "put back 1 Jun 2026, 12:00 (wall clock)" in words(page.run())
+    assert "retried 1 Jun 2026, 12:00 (wall clock)" in words(page.run())
 
 
 def test_hostile_bytes_are_shown_and_not_run(page: AppTest, filled: Engine) -> None:
@@ -200,7 +200,7 @@ def test_the_dead_letters_keep_their_filter_when_postgres_is_back(page: AppTest,
     assert len(known) == 5
     with filled.begin() as connection:
         connection.execute(text("ALTER TABLE dead_letters RENAME TO elsewhere"))
-    assert "they come back by themselves" in words(page.run())
+    assert "The page tries again every few seconds" in words(page.run())
     assert _letters(page) == []
     with filled.begin() as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO dead_letters"))

@@ -38,7 +38,7 @@ def test_in_a_running_stream_numbers_of_a_few_seconds_ago_say_so(
         gone = connection.execute(text("UPDATE customers SET segment = NULL WHERE segment = 'lost'")).rowcount
     shown = words(page.run())
     assert "As of event time 18 Jun 2011, 09:30 (UTC)" in shown
-    assert "Cards and hills are as of event time 15 Jun 2011, 09:30, a few seconds ago" in shown
+    assert "Cards and distributions are as of event time 15 Jun 2011, 09:30, a few seconds ago" in shown
     assert _sizes(page) == sizes
     assert gone == sizes["lost"]
     assert f'data-found="{sum(sizes.values()) - gone}"' in html(page)
@@ -66,10 +66,10 @@ def test_the_table_is_searched_and_ordered_by_the_database(page: AppTest, proces
     assert _listed(page) == {row["customer_id"] for row in expected if row["country"] == "EIRE"}
 
 
-def test_a_search_that_finds_nobody_says_so(page: AppTest, processed: Lived) -> None:
+def test_a_search_without_a_match_says_so(page: AppTest, processed: Lived) -> None:
     page.run()
     page.text_input[0].set_value("99999").run()
-    assert "Nobody fits" in words(page)
+    assert "No customer matches" in words(page)
 
 
 def test_the_second_page_begins_where_the_first_ends(page: AppTest, processed: Lived) -> None:
@@ -77,9 +77,9 @@ def test_the_second_page_begins_where_the_first_ends(page: AppTest, processed: L
     page.selectbox[1].set_value("Customer").run()
     first = _in_order(page)
     page.get("pagination")[0].set_value(2).run()
-    everybody = sorted(row["customer_id"] for row in processed.customers if row["segment"])
+    everyone = sorted(row["customer_id"] for row in processed.customers if row["segment"])
     assert len(first) == 25
-    assert [*first, *_in_order(page)] == everybody[:50]
+    assert [*first, *_in_order(page)] == everyone[:50]
 
 
 def test_a_page_number_beyond_the_end_shows_the_last_page(page: AppTest, processed: Lived) -> None:

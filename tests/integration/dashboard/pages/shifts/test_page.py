@@ -75,9 +75,9 @@ def test_first_purchases_can_be_chosen_in_the_from_list(page: AppTest, stream: S
 def test_without_moves_the_page_says_so(page: AppTest) -> None:
     page.selectbox(key="shift_from").set_value("lost")
     page.selectbox(key="shift_to").set_value("lost").run()
-    assert "Nobody went that way" in words(page)
+    assert "No customer moved that way" in words(page)
     page.button_group(key="shift_causes").set_value(["model"]).run()
-    assert "Nobody moved then" in words(page)
+    assert "No customer moved in this period" in words(page)
 
 
 def test_the_legend_has_the_present_sizes(page: AppTest, stream: Stored, model: SegmentModel) -> None:

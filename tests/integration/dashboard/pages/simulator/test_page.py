@@ -86,7 +86,7 @@ def test_a_customer_who_bought_after_the_last_tick_is_scored_at_their_own_last_e
 def test_a_customer_who_is_not_known_or_never_bought_is_named(page: AppTest, processed: Lived) -> None:
     page.run()
     page.text_input[0].set_value("nobody").run()
-    assert "Customer nobody is not known" in words(page)
+    assert "Customer nobody does not exist" in words(page)
     returner = next(row["customer_id"] for row in processed.customers if not row["frequency"])
     page.text_input[0].set_value(returner).run()
     assert f"Customer {returner} has never bought anything" in words(page)

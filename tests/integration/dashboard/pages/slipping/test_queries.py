@@ -69,12 +69,12 @@ def test_a_horizon_ends_with_its_last_day() -> None:
 
 
 def test_the_lowest_spend_of_the_filter_is_included(filled: Engine, model: SegmentModel, stream: Stored) -> None:
-    everybody = _oracle(stream.customers, _slips(model, 365))
-    least = int(everybody["net"][everybody["net"] % 1 == 0].max())
+    everyone = _oracle(stream.customers, _slips(model, 365))
+    least = int(everyone["net"][everyone["net"] % 1 == 0].max())
     with reading.reading(filled) as connection:
         found = queries.page(connection, _slips(model, 365, least), "worth", 1_000)
     assert least in found["net_spend"].astype(float).tolist()
-    assert len(found) == (everybody["net"] >= least).sum()
+    assert len(found) == (everyone["net"] >= least).sum()
 
 
 def test_without_pairs_there_is_no_slip(filled: Engine) -> None:
