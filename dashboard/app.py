@@ -13,17 +13,17 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 from streamlit.navigation.page import Page
 
-from dashboard.pages.customer import page as customer
-from dashboard.pages.exploration import ledger_cache
-from dashboard.pages.exploration import page as exploration
-from dashboard.pages.live import page as live
-from dashboard.pages.model import page as model
-from dashboard.pages.operations import page as operations
-from dashboard.pages.segments import page as segments
-from dashboard.pages.shifts import page as shifts
-from dashboard.pages.simulator import page as simulator
-from dashboard.pages.slipping import page as slipping
+from dashboard.customer import page as customer
+from dashboard.exploration import ledger_cache
+from dashboard.exploration import page as exploration
+from dashboard.live import page as live
+from dashboard.model import page as model
+from dashboard.operations import page as operations
+from dashboard.segments import page as segments
 from dashboard.shared import connection, elements, style, trouble
+from dashboard.shifts import page as shifts
+from dashboard.simulator import page as simulator
+from dashboard.slipping import page as slipping
 from runtime.settings import Settings
 
 

@@ -10,7 +10,7 @@ HOSTILE = ("' OR 1=1 --", "%", "\x00", "\x00" * 70, "<script>alert(1)</script>",
 
 
 def a_page(name: str, database_url: str, **query: str) -> AppTest:
-    """The page ``dashboard.pages.<name>.page`` with URL parameters, not yet run."""
+    """The page ``dashboard.<name>.page`` with URL parameters, not yet run."""
     page = AppTest.from_function(_show, default_timeout=30, args=(name, database_url))
     for key, value in query.items():
         page.query_params[key] = value
@@ -34,4 +34,4 @@ def _show(name: str, database_url: str) -> None:
 
     from dashboard.shared import connection
 
-    import_module(f"dashboard.pages.{name}.page").show(connection.engine(database_url))
+    import_module(f"dashboard.{name}.page").show(connection.engine(database_url))
