@@ -198,7 +198,7 @@ def _rhythm(rhythm: pd.DataFrame, window: Window) -> None:
 def _stream_filters(known: Personas) -> None:
     with st.container(horizontal=True, vertical_alignment="top"):
         st.pills(
-            "Why",
+            "Cause",
             [*CAUSES],
             selection_mode="multi",
             format_func=lambda code: cause(code).phrase,

@@ -80,7 +80,7 @@ def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
             )
             period = periods.custom(dates, first, now)
         causes = st.pills(
-            "Why",
+            "Cause",
             [*CAUSES],
             selection_mode="multi",
             format_func=_phrase,
