@@ -113,7 +113,7 @@ def test_without_the_operator_flag_there_are_no_buttons(page: AppTest, replaying
 @pytest.mark.usefixtures("as_operator")
 def test_an_operator_pauses_resumes_and_sets_the_speed(page: AppTest, replaying: Engine) -> None:
     page.run().button(key="operations_do_pause").click().run()
-    assert page.toast[0].value == "shop.csv pauses"
+    assert page.toast[0].value == "shop.csv will pause"
     assert "command sent, not applied yet" in words(page)
     assert replay_control.exchange(replaying, "shop.csv", replace(REPORT, state="paused")) == Wanted(True, None)
     page.run().button(key="operations_do_play_arrow").click().run()

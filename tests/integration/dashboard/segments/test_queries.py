@@ -24,7 +24,7 @@ LATER = NOW + timedelta(days=40, hours=3)
 
 
 @pytest.fixture(params=["net", "gross"])
-def among(request: pytest.FixtureRequest, model: SegmentModel) -> Population:
+def population(request: pytest.FixtureRequest, model: SegmentModel) -> Population:
     """Two of the three segments, some weeks after the last tick, net and gross."""
     counted = build(request.param, model.transform, model.means, model.scales, model.segments)
     return Population(counted, LATER, ["champions", "lost"])
