@@ -43,7 +43,7 @@ def test_a_file_for_a_spreadsheet_has_its_hours_in_utc(in_london: str) -> None:
     with postgres.connect() as connection:
         found = frame(connection, select(literal(SUMMER).label("slips_at")))
     postgres.dispose()
-    assert downloads.of(found).decode().splitlines() == ["slips_at", "2011-06-15T23:30:00Z"]
+    assert downloads.as_csv(found).decode().splitlines() == ["slips_at", "2011-06-15T23:30:00Z"]
 
 
 def test_an_unreachable_postgres_raises_an_operational_error() -> None:
