@@ -187,8 +187,8 @@ class DriftObserver:
         usual = np.array([reference.segments.get(segment, 0) for segment in sizes])
         yield self._stability("segments", usual, np.array(list(sizes.values())), len(base))
         for segment, size in sizes.items():
-            before = reference.segments.get(segment, 0) / max(int(usual.sum()), 1)
-            yield Measurement("share", segment, size / max(len(base), 1), len(base), before)
+            usual_share = reference.segments.get(segment, 0) / max(int(usual.sum()), 1)
+            yield Measurement("share", segment, size / max(len(base), 1), len(base), usual_share)
 
     def _stability(self, name: str, before: Ints, now: Ints, customers: int) -> Measurement:
         value = psi(before, now)

@@ -143,7 +143,7 @@ def test_a_segment_that_never_occurs_causes_a_warning_with_the_other_segments(tm
     store = service.Store(tmp_path / "list.sqlite", CHOICE)
     assert store.unknown_segment() is None
     store.save([service.read(state("C1", 1, ("lost", "5.00"))), service.read(state("C2", 1, ("loyal", "5.00")))], {})
-    assert "at_risk so far, only to lost, loyal" in store.unknown_segment()
+    assert "at_risk so far, only lost, loyal" in store.unknown_segment()
     assert service.Store(tmp_path / "list.sqlite", CHOICE).unknown_segment() == store.unknown_segment()
     store.save([service.read(change("C1", 2, ("at_risk", "5.00")))], {})
     assert store.unknown_segment() is None
