@@ -31,7 +31,7 @@ from producers.replay import split, whole
 from segue.local.demo import fit_before
 from services.drift.watcher import Watcher
 from tests.support.browser import DESKTOP, PATIENCE, launched, served, visit
-from tests.support.local import Local, local, wait_until
+from tests.support.local_stack import Local, local, wait_until
 from tests.support.retail import REAL
 
 FOLDER = Path(__file__).with_name("pages")

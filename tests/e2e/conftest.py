@@ -12,7 +12,7 @@ from data.datasets.selection import default_cutoff
 from models.segment_model import SegmentModel
 from segue.local.demo import fit_before
 from segue.local.soak.outcome import Rows, stored
-from tests.support.local import local
+from tests.support.local_stack import local
 from tests.support.retail import retail
 
 

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.support.local import wait_until
+from tests.support.local_stack import wait_until
 from tests.support.retail import REAL, retail
 
 SEGUE = [sys.executable, "-m", "segue"]

@@ -25,8 +25,8 @@ from producers.replay import split, whole
 from segue.local.demo import differences
 from segue.local.processes import ChildProcess
 from tests.support.commands import segue
-from tests.support.kafka import read
-from tests.support.local import Local, local, wait_until
+from tests.support.kafka_records import read
+from tests.support.local_stack import Local, local, wait_until
 
 # An observer takes what processor time others leave.
 PATIENCE = 500

@@ -36,7 +36,7 @@ from tests.support.browser import (
     served,
     visit,
 )
-from tests.support.local import Local, applied, local, wait_until
+from tests.support.local_stack import Local, applied, local, wait_until
 
 pytestmark = browser.MARKS
 

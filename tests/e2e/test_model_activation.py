@@ -32,7 +32,7 @@ from segue.local.demo import differences, wait_for_worker
 from segue.local.soak.outcome import stored
 from segue.local.stack import Stack
 from tests.support.commands import segue
-from tests.support.local import Local, applied, local, wait_until
+from tests.support.local_stack import Local, applied, local, wait_until
 
 Moves = dict[str, tuple[str, str]]
 

@@ -16,8 +16,8 @@ from producers.replay import Section, occurred_at
 from segue.local.apache.java import classpath, java
 from tests.e2e.test_webhooks import Running, environment_of
 from tests.support.brokers import APACHE, BOTH_BROKERS
-from tests.support.local import Local, local, wait_until
-from tests.support.receiver import Receiver
+from tests.support.local_stack import Local, local, wait_until
+from tests.support.webhook_receiver import Receiver
 
 PAGE = (Path(__file__).parents[2] / "docs" / "subscribing.md").read_text()
 PART = 800

@@ -17,10 +17,10 @@ from data.postgres.tables import dead_letters, transactions
 from segue.cli.app import app
 from segue.local.ports import free_ports
 from tests.support.brokers import BOTH_BROKERS
-from tests.support.kafka import Place, read, write
-from tests.support.local import Local, applied, local, wait_until
-from tests.support.poison import Poisoner, Sent
-from tests.support.stored import a_model
+from tests.support.generated_tables import a_model
+from tests.support.kafka_records import Place, read, write
+from tests.support.local_stack import Local, applied, local, wait_until
+from tests.support.poisoned_records import FatedRecord, Poisoner
 
 PARTITIONS = 4
 RECORDS = 3_000
@@ -34,9 +34,9 @@ class Poisoned:
     run: Local
     web: str
     worker: int
-    sent: dict[Place, Sent]
+    sent: dict[Place, FatedRecord]
 
-    def fated(self, fate: str) -> dict[Place, Sent]:
+    def fated(self, fate: str) -> dict[Place, FatedRecord]:
         return {place: sent for place, sent in self.sent.items() if sent.fate == fate}
 
 

@@ -31,7 +31,7 @@ from models.segment_model import SegmentModel
 from producers.replay import Section, occurred_at
 from stream_app.outbox.snapshot import publish_snapshot
 from tests.support.brokers import BOTH_BROKERS
-from tests.support.local import Local, local, wait_until
+from tests.support.local_stack import Local, local, wait_until
 from tests.support.topics import Stored, everything
 
 HALF = 6_000

@@ -27,8 +27,8 @@ from models.segment_model import SegmentModel
 from producers.replay import Section, occurred_at
 from segue.cli.app import app
 from segue.local.ports import free_ports
-from tests.support.local import Local, local, wait_until
-from tests.support.receiver import SECRET, Answer, Receiver
+from tests.support.local_stack import Local, local, wait_until
+from tests.support.webhook_receiver import SECRET, Answer, Receiver
 
 PART = 1_000
 KILLS = 3

@@ -15,8 +15,8 @@ from data.kafka.log import create_topics
 from runtime.settings import Settings
 from segue.local.stack import BrokerKind, Stack
 from services import change_stream
-from tests.support.change_log import NOT_OPEN, PERSONAS, change, keep_writing, last, opened
-from tests.support.local import wait_until
+from tests.support.endless_changes import NOT_OPEN, PERSONAS, change, keep_writing, last, opened
+from tests.support.local_stack import wait_until
 
 KILLS = 12
 MOST_SECONDS_TO_LIVE = 0.8

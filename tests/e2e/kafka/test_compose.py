@@ -26,9 +26,9 @@ from data.postgres.database import engine
 from segue.local.demo import differences
 from segue.local.ports import free_ports
 from segue.local.processes import ChildProcess
-from tests.support.local import wait_until
+from tests.support.apache_kafka import running_kafka
+from tests.support.local_stack import wait_until
 from tests.support.postgres import running_postgres
-from tests.support.real_kafka import running_kafka
 
 pytestmark = pytest.mark.kafka
 

@@ -20,7 +20,7 @@ from segue.local.soak.faults import FAULTS, LONG_FAULTS
 from segue.local.soak.outcome import Outcome
 from segue.local.soak.storm import Gate, running, strike, wait_until
 from segue.local.stack import Stack
-from tests.support.parts import Parts, assert_right_so_far, owner, owners
+from tests.support.partwise_run import PartwiseRun, assert_right_so_far, owner, owners
 
 pytestmark = [
     pytest.mark.kafka,
@@ -34,14 +34,14 @@ MOST_SECONDS_AFTER_A_KILL = 10
 
 
 @pytest.fixture(scope="module")
-def parts(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+def parts(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PartwiseRun]:
     with running(tmp_path_factory.mktemp("faults"), "apache", model, workers=3, max_lag=1_000) as run:
         wait_until(lambda: len(owners(run)) == 3, "at the start")
-        yield Parts(run, dataset)
+        yield PartwiseRun(run, dataset)
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_stream_goes_on_by_itself_and_is_right(parts: Parts, expected: Outcome, name: str) -> None:
+def test_the_stream_goes_on_by_itself_and_is_right(parts: PartwiseRun, expected: Outcome, name: str) -> None:
     gate = Gate()
     replay = parts.next(gate, PARTS)
     struck = strike(parts.run, name, ALL[name], random.Random(1))
@@ -52,7 +52,7 @@ def test_the_stream_goes_on_by_itself_and_is_right(parts: Parts, expected: Outco
 
 
 def test_a_worker_that_stands_still_in_a_transaction_loses_its_partitions_and_writes_nothing_when_it_goes_on(
-    parts: Parts, expected: Outcome
+    parts: PartwiseRun, expected: Outcome
 ) -> None:
     with _waiting_to_write(parts) as (gate, replay, waiting):
         victim = owner(parts.run, min(waiting))
@@ -74,7 +74,9 @@ def test_a_worker_that_stands_still_in_a_transaction_loses_its_partitions_and_wr
     assert_right_so_far(parts, expected)
 
 
-def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(parts: Parts, expected: Outcome) -> None:
+def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(
+    parts: PartwiseRun, expected: Outcome
+) -> None:
     stack = parts.run.stack
     stranger = stack.start_worker({"SEGUE_WORKER_ID": ""})
     wait_until(lambda: stranger.pid in owners(parts.run), "until it has a partition")
@@ -93,7 +95,9 @@ def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(pa
     assert_right_so_far(parts, expected)
 
 
-def test_connections_cut_in_the_middle_of_transactions_leave_nothing_half_done(parts: Parts, expected: Outcome) -> None:
+def test_connections_cut_in_the_middle_of_transactions_leave_nothing_half_done(
+    parts: PartwiseRun, expected: Outcome
+) -> None:
     with _waiting_to_write(parts) as (gate, replay, waiting), psycopg.connect(parts.run.settings.database) as cutting:
         cutting.execute("SELECT pg_terminate_backend(unnest(%s::int[]))", [list(waiting.values())])
     parts.finish(gate, replay)
@@ -101,7 +105,7 @@ def test_connections_cut_in_the_middle_of_transactions_leave_nothing_half_done(p
 
 
 @contextmanager
-def _waiting_to_write(parts: Parts) -> Iterator[tuple[Gate, Thread, dict[int, int]]]:
+def _waiting_to_write(parts: PartwiseRun) -> Iterator[tuple[Gate, Thread, dict[int, int]]]:
     """The next part under way, and some partitions' workers in the middle of a transaction until this ends.
 
     Partitions come with the server's processes that work for them.
@@ -122,7 +126,7 @@ def _waiting_to_write(parts: Parts) -> Iterator[tuple[Gate, Thread, dict[int, in
         holding.rollback()
 
 
-def test_in_the_end_everything_is_as_without_any_fault(parts: Parts, expected: Outcome) -> None:
+def test_in_the_end_everything_is_as_without_any_fault(parts: PartwiseRun, expected: Outcome) -> None:
     gate = Gate()
     parts.finish(gate, parts.replay(len(parts.dataset.transactions), gate))
     outcome = parts.run.outcome()

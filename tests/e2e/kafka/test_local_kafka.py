@@ -23,9 +23,9 @@ from segue.local.apache import java
 from segue.local.apache.broker import ApacheBroker
 from segue.local.stack import Stack, StackError
 from stream_app.partitions.layout import check_layout
-from tests.support.kafka import read, write
-from tests.support.local import wait_until
-from tests.support.poison import Sent
+from tests.support.kafka_records import read, write
+from tests.support.local_stack import wait_until
+from tests.support.poisoned_records import FatedRecord
 
 pytestmark = pytest.mark.kafka
 
@@ -44,10 +44,10 @@ def test_a_log_is_the_same_after_a_stop_a_start_and_a_crash(tmp_path: Path) -> N
         settings = Settings(state_dir=tmp_path)
         create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
         found.append((settings.bootstrap_servers, identity(settings)))
-        write(settings.brokers, settings.transactions_topic, [Sent(0, b"k", b"before the stop", "dead")])
+        write(settings.brokers, settings.transactions_topic, [FatedRecord(0, b"k", b"before the stop", "dead")])
     with Stack(tmp_path, "apache") as stack:
         stack.watch(lambda _: None)
-        write(settings.brokers, settings.transactions_topic, [Sent(0, b"k", b"before the crash", "dead")])
+        write(settings.brokers, settings.transactions_topic, [FatedRecord(0, b"k", b"before the crash", "dead")])
         crash(stack)
         wait_until(lambda: is_reachable(settings))
         found.append((settings.bootstrap_servers, identity(settings)))

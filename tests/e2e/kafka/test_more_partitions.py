@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from segue.local.stack import Stack
 from services import change_stream
 from tests.support.commands import segue
-from tests.support.local import wait_until
+from tests.support.local_stack import wait_until
 
 pytestmark = pytest.mark.kafka
 

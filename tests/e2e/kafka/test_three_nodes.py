@@ -11,8 +11,8 @@ from segue.local.apache.broker import ApacheBroker
 from segue.local.soak.outcome import Outcome
 from segue.local.soak.storm import Gate, running
 from segue.local.stack import Stack, StackError
-from tests.support.local import wait_until
-from tests.support.parts import Parts, assert_right_so_far
+from tests.support.local_stack import wait_until
+from tests.support.partwise_run import PartwiseRun, assert_right_so_far
 
 pytestmark = pytest.mark.kafka
 
@@ -27,7 +27,7 @@ def test_each_of_three_nodes_dies_in_turn_and_the_result_is_the_same(
     with running(tmp_path, "apache", model, workers=2, max_lag=2_000, nodes=NODES) as run:
         broker = run.stack.broker
         assert isinstance(broker, ApacheBroker)
-        parts = Parts(run, dataset)
+        parts = PartwiseRun(run, dataset)
         for number in range(NODES):
             gate = Gate()
             replay = parts.next(gate, PARTS)

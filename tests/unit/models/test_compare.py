@@ -7,7 +7,7 @@ from batch.pipeline import sklearn_pipeline
 from batch.profiles import features
 from models.compare import compare
 from models.segment_model import SegmentModel
-from tests.support.streams import segment_models
+from tests.support.strategies import segment_models
 
 
 def some_customers(count: int = 300) -> pd.DataFrame:

@@ -15,8 +15,8 @@ from segue.cli.app import app
 from segue.cli.console import output
 from services.drift.metrics import DriftHealth, DriftMetrics
 from services.drift.watcher import Watcher
-from tests.support.filled import fill
-from tests.support.steady import model_of, shop
+from tests.support.dataset_tables import fill
+from tests.support.steady_stream import model_of, shop
 
 CHAMPION, OTHER = model_of("returns"), model_of("none")
 REACHED = moment(80)

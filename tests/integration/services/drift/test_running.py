@@ -20,7 +20,7 @@ from services.drift import watcher as watching
 from services.drift.publishing import DriftPublisher
 from services.drift.running import Observatory, rest_seconds
 from services.drift.watcher import Watcher
-from tests.support.steady import go_on, model_of, shop, stream
+from tests.support.steady_stream import go_on, model_of, shop, stream
 
 # What is injected begins later, so nothing is raised, and no broker asked.
 END = moment(30)

@@ -8,7 +8,7 @@ from faust.types import TP
 
 from stream_app.partitions.assignment import PartitionAssignment
 from tests.integration.stream_app.partitions.test_lifecycle import RECORDS, committed, database, shared_by, until
-from tests.support.change_topic import ChangeTopic
+from tests.support.in_memory_change_topic import ChangeTopic
 
 __all__ = ["database"]
 

@@ -19,8 +19,8 @@ from stream_app.health import Health
 from stream_app.metrics import Metrics
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
 from stream_app.partitions.lifecycle import PartitionTask, WorkerContext
-from tests.support.change_topic import ChangeTopic
-from tests.support.world import Record, logs
+from tests.support.in_memory_change_topic import ChangeTopic
+from tests.support.in_memory_worker import Record, logs
 from tests.unit.stream_app.core.test_transition import model, tick, transaction
 
 NOBODY = Brokers("127.0.0.1:1")

@@ -23,8 +23,8 @@ from stream_app.core.decode import MicroBatch, decode
 from stream_app.storage import statements
 from stream_app.storage.arrays import moments, register
 from stream_app.storage.unit_of_work import FencedError, PartitionStore
-from tests.support.stored import a_model
-from tests.support.world import Message, logs, run
+from tests.support.generated_tables import a_model
+from tests.support.in_memory_worker import Message, logs, run
 from tests.unit.stream_app.core.test_transition import model, tick, transaction
 
 T = TypeVar("T")

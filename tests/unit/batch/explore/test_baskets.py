@@ -12,7 +12,7 @@ from batch.explore.baskets import (
 )
 from data.datasets.dataset import clean
 from tests.support.retail import retail, rows
-from tests.support.shop import raw_rows, sale, shop
+from tests.support.shop_rows import raw_rows, sale, shop
 
 
 def invoices() -> pd.DataFrame:

@@ -3,7 +3,7 @@ import pytest
 
 from batch.explore.revenue import by_country, by_month, by_weekday_and_hour, revenue_by_country, revenue_by_month
 from tests.support.retail import retail, rows
-from tests.support.shop import sale, shop
+from tests.support.shop_rows import sale, shop
 
 
 def known_rows() -> pd.DataFrame:

@@ -13,7 +13,7 @@ from models.drift.observation import PERSISTENCE, SNAPSHOT_WINDOWS, Measurement,
 from models.drift.reference import METADATA_KEY, RECENT_DAYS
 from models.segment_model import checked
 from models.units import from_micros, to_micros
-from tests.support.steady import model_of, shop
+from tests.support.steady_stream import model_of, shop
 
 AT = 40
 

@@ -15,7 +15,7 @@ from models.drift.observation import QUIET_DAYS, WINDOW, Window
 from models.drift.windows import WindowFold, window_floor
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
-from tests.support.steady import model_of, shop
+from tests.support.steady_stream import model_of, shop
 
 START, DAYS = 20, 12
 

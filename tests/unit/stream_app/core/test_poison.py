@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from data.contract.wire import ModelActivation, Tick, Transaction
 from models.segment_model import Segment, SegmentModel, build
 from stream_app.core.decode import decode
-from tests.support.poison import Poisoner
-from tests.support.stored import a_model
-from tests.support.streams import segment_models, streams
-from tests.support.world import Message, Record, World, logs
+from tests.support.generated_tables import a_model
+from tests.support.in_memory_worker import InMemoryPartition, Message, Record, logs
+from tests.support.poisoned_records import Poisoner
+from tests.support.strategies import segment_models, streams
 
 GOOD = Transaction("T1", "c", datetime(2011, 5, 1, 12, tzinfo=UTC), "sale", "12.345", "GBP", "France", [])
 FIELDS = msgspec.to_builtins(GOOD)
@@ -88,7 +88,7 @@ def test_every_record_of_a_poisoned_stream_meets_its_fate(seed: int) -> None:
     for partition in range(4):
         own = [each for each in sent if each.partition == partition]
         records = [Record(offset, each.key, each.value) for offset, each in enumerate(own)]
-        world = World(a_model(), partition, 4).run(records, cuts=range(50, len(records), 50))
+        world = InMemoryPartition(a_model(), partition, 4).run(records, cuts=range(50, len(records), 50))
         assert len(world.ledger) == sum(each.fate == "applied" for each in own)
         assert world.duplicates == sum(each.fate == "duplicate" for each in own)
         dead = [offset for offset, each in enumerate(own) if each.fate == "dead"]
@@ -127,6 +127,6 @@ def test_no_model_and_no_moment_make_the_processor_raise(
     with warnings.catch_warnings():
         # Absurd models overflow; what counts is that everybody still has a segment and the worker goes on.
         warnings.simplefilter("ignore", RuntimeWarning)
-        world = World(first).run(logs(records, 1)[0], cuts=range(3, len(records), 7))
+        world = InMemoryPartition(first).run(logs(records, 1)[0], cuts=range(3, len(records), 7))
     assert world.progress.next_offset == len(records)
     assert all(row["segment"] is not None for row in world.profiles.values() if row["frequency"])

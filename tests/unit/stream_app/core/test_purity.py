@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from data.contract.wire import Transaction
 from models.segment_model import SegmentModel
-from tests.support.streams import segment_models, streams
-from tests.support.world import Message, outcome, run
+from tests.support.in_memory_worker import Message, outcome, run
+from tests.support.strategies import segment_models, streams
 
 _cuts = st.sets(st.integers(1, 40))
 

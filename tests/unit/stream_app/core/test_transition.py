@@ -7,7 +7,7 @@ import pytest
 from data.contract.wire import Kind, ModelActivation, Tick, Transaction
 from models.segment_model import Segment, SegmentModel, build
 from models.units import from_micros
-from tests.support.world import Message, run
+from tests.support.in_memory_worker import Message, run
 
 START = datetime(2010, 1, 1, 9, 30, tzinfo=UTC)
 

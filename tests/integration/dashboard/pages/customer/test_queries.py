@@ -12,7 +12,7 @@ from dashboard.pages.customer.page import read
 from dashboard.pages.customer.queries import Place
 from dashboard.shared.reading import reading
 from models.segment_model import SegmentModel, build
-from tests.support.lived import NOW, Lived
+from tests.support.processed_stream import NOW, Lived
 
 SOMEBODY = "12303"
 

@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from data.postgres import replay_control
 from data.postgres.replay_control import Report, Wanted
 from data.postgres.tables import dead_letters, metadata, stream_progress
+from tests.support.generated_tables import PARTITIONS, Stored
 from tests.support.pages import a_page, html, words
-from tests.support.stored import PARTITIONS, Stored
 
 REPORT = Report("running", datetime(2011, 3, 1, 12, 0, tzinfo=UTC), 250, 1_000, 40, 86_400.0)
 HOSTILE = "<img src=x onerror=alert(1)>"

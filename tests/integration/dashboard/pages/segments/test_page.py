@@ -7,8 +7,8 @@ from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
 from models.segment_model import SegmentModel
-from tests.support.lived import Lived
 from tests.support.pages import HOSTILE, a_page, html, words
+from tests.support.processed_stream import Lived
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from dashboard.shared.distributions import PER_DECADE, bin_of, summary
 from dashboard.shared.reading import reading
 from data.postgres.tables import customers
 from models.segment_model import SegmentModel, build
-from tests.support.lived import NOW, Lived
+from tests.support.processed_stream import NOW, Lived
 
 LATER = NOW + timedelta(days=40, hours=3)
 

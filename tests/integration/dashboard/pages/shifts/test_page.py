@@ -12,8 +12,8 @@ from data.postgres.model_registry import register
 from data.postgres.tables import metadata, stream_progress
 from models.personas import is_slip
 from models.segment_model import SegmentModel
+from tests.support.generated_tables import EVENT_TIME, Stored
 from tests.support.pages import a_page, html, words
-from tests.support.stored import EVENT_TIME, Stored
 
 TODAY = EVENT_TIME.replace(hour=0, minute=0)
 

@@ -10,7 +10,7 @@ from dashboard.pages.shifts import queries
 from dashboard.pages.shifts.queries import Cell
 from dashboard.shared import flows, reading
 from dashboard.shared.history import Memory
-from tests.support.stored import EVENT_TIME, Stored
+from tests.support.generated_tables import EVENT_TIME, Stored
 
 MONTH_AGO = flows.midnight(EVENT_TIME - timedelta(days=30))
 CELLS = [

@@ -13,8 +13,8 @@ from dashboard.pages.simulator import uploads
 from dashboard.shared import style
 from data.postgres.tables import customers, stream_progress
 from models.segment_model import SegmentModel
-from tests.support.lived import NOW, Lived
 from tests.support.pages import HOSTILE, a_page, html, words
+from tests.support.processed_stream import NOW, Lived
 
 HEADER = ",".join(uploads.COLUMNS)
 

@@ -24,8 +24,8 @@ from models.decay import NEVER
 from models.personas import ARCHETYPES, name_segments
 from models.segment_model import SegmentModel, assign, build
 from models.units import from_micros
-from tests.support.stored import a_model
-from tests.support.world import outcome, run
+from tests.support.generated_tables import a_model
+from tests.support.in_memory_worker import outcome, run
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 SECONDS = st.integers(0, 900 * 86_400)

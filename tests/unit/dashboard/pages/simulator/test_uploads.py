@@ -15,7 +15,7 @@ from dashboard.pages.simulator.uploads import COLUMNS, UploadError
 from dashboard.shared import downloads
 from models.decay import HORIZON_DAYS
 from models.segment_model import build
-from tests.support.stored import a_model
+from tests.support.generated_tables import a_model
 
 HEADER = ",".join(COLUMNS)
 MODEL = a_model()

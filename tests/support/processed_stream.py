@@ -15,7 +15,7 @@ from models.decay import NEVER
 from models.segment_model import SegmentModel
 from models.units import from_micros, from_money_units, money_text
 from stream_app.core.columns import LONG_AGO
-from tests.support.world import World, run
+from tests.support.in_memory_worker import InMemoryPartition, run
 
 START, NOW = datetime(2010, 1, 4, 8, 30, tzinfo=UTC), datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 COUNTRIES = ("United Kingdom", "United Kingdom", "France", "EIRE")
@@ -91,18 +91,18 @@ def _transaction(sent: Transaction) -> dict[str, Any]:
     return {name: getattr(sent, name) for name in columns}
 
 
-def _customer(row: dict[str, Any], world: World) -> dict[str, Any]:
+def _customer(row: dict[str, Any], world: InMemoryPartition) -> dict[str, Any]:
     moments = {name: _moment(row[name]) for name in MOMENTS}
     money = {name: from_money_units(row[name]) for name in ("gross", "returned")}
     return row | moments | money | {"partition": world.partition}
 
 
-def _change(row: Any, world: World) -> dict[str, Any]:
+def _change(row: Any, world: InMemoryPartition) -> dict[str, Any]:
     exact = {"effective_at": from_micros(row.effective_at), "monetary": from_money_units(row.monetary)}
     return row._asdict() | exact | {"partition": world.partition}
 
 
-def _progress(world: World) -> dict[str, Any]:
+def _progress(world: InMemoryPartition) -> dict[str, Any]:
     return {
         "partition": world.partition,
         "log_id": "log",

@@ -45,7 +45,7 @@ def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:
 
 
 @dataclass
-class World:
+class InMemoryPartition:
     """One partition's store. ``profiles`` has one row of columns for each customer, ``changes`` everything so far."""
 
     model: SegmentModel
@@ -62,7 +62,7 @@ class World:
         self.models = {self.model.version: self.model}
         self.progress = PartitionProgress(self.partition, "log", 0, 1, LONG_AGO, self.model.version, LONG_AGO, 0, 0)
 
-    def run(self, records: Sequence[Record], cuts: Iterable[int] = (), chunk: int = 1_000_000) -> "World":
+    def run(self, records: Sequence[Record], cuts: Iterable[int] = (), chunk: int = 1_000_000) -> "InMemoryPartition":
         """Apply a log cut into batches at some places; outdated customers are rescored ``chunk`` at a time."""
         for start, stop in pairwise([0, *sorted(set(cuts)), len(records)]):
             for batch in decode(records[start:stop], "GBP") if stop > start else []:
@@ -141,15 +141,15 @@ def _rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
 
 def run(
     model: SegmentModel, messages: Iterable[Message], partitions: int = 1, cuts: Iterable[int] = (), chunk: int = 1_000
-) -> list[World]:
+) -> list[InMemoryPartition]:
     """Run a stream over some partitions, every one of them cut at the same offsets."""
     return [
-        World(model, number, partitions).run(records, [cut for cut in cuts if cut < len(records)], chunk)
+        InMemoryPartition(model, number, partitions).run(records, [cut for cut in cuts if cut < len(records)], chunk)
         for number, records in enumerate(logs(messages, partitions))
     ]
 
 
-def outcome(worlds: Iterable[World]) -> tuple[dict[str, Any], dict[tuple[str, int], ChangeRow]]:
+def outcome(worlds: Iterable[InMemoryPartition]) -> tuple[dict[str, Any], dict[tuple[str, int], ChangeRow]]:
     """Everything that must not depend on how a stream was run: profiles, and changes but for their outbox position."""
     profiles: dict[str, Any] = {}
     changes: dict[tuple[str, int], ChangeRow] = {}

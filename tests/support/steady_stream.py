@@ -14,7 +14,7 @@ from data.datasets.steady import Injection, moment, steady_shop
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from models.segment_model import SegmentModel
-from tests.support.filled import add_to_ledger
+from tests.support.dataset_tables import add_to_ledger
 
 
 @cache

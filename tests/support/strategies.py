@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from data.contract.wire import ModelActivation, Tick, Transaction
 from models.segment_model import Segment, SegmentModel, build
-from tests.support.world import Message
+from tests.support.in_memory_worker import Message
 
 START = datetime(2010, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from segue.local.apache.java import java
 from segue.local.ports import free_ports
-from tests.support.real_kafka import running_kafka
+from tests.support.apache_kafka import running_kafka
 
 USER, PASSWORD = "segue", "open sesame"
 _STORE_PASSWORD = "changeit"
@@ -41,7 +41,7 @@ group.initial.rebalance.delay.ms=0
 
 
 @dataclass(frozen=True)
-class LockedKafka:
+class SecuredKafka:
     """Where the door is, and the certificate that says it is the right one."""
 
     bootstrap_servers: str
@@ -49,7 +49,7 @@ class LockedKafka:
 
 
 @contextmanager
-def locked_kafka(folder: Path) -> Iterator[LockedKafka]:
+def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
     """A broker while the block runs."""
     locked, inside, controller = free_ports(3)
     keystore, ca_file = folder / "broker.p12", folder / "ca.pem"
@@ -66,7 +66,7 @@ def locked_kafka(folder: Path) -> Iterator[LockedKafka]:
     )
     scram = ("--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]")
     with running_kafka(folder, properties, f"127.0.0.1:{inside}", *scram):
-        yield LockedKafka(f"127.0.0.1:{locked}", ca_file)
+        yield SecuredKafka(f"127.0.0.1:{locked}", ca_file)
 
 
 def _make_certificate(keystore: Path, ca_file: Path) -> None:

@@ -7,16 +7,16 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Pro
 
 from runtime.brokers import Brokers
 from runtime.topics import LARGEST_RECORD
-from tests.support.poison import Sent
+from tests.support.poisoned_records import FatedRecord
 
 Place = tuple[int, int]
 
 
-def write(brokers: Brokers, topic: str, records: Sequence[Sent]) -> dict[Place, Sent]:
+def write(brokers: Brokers, topic: str, records: Sequence[FatedRecord]) -> dict[Place, FatedRecord]:
     """Send records to their partitions; returns where each of them is."""
-    places: dict[Place, Sent] = {}
+    places: dict[Place, FatedRecord] = {}
 
-    def arrived(sent: Sent, error: KafkaError | None, message: Message) -> None:
+    def arrived(sent: FatedRecord, error: KafkaError | None, message: Message) -> None:
         assert error is None, error
         places[(message.partition() or 0, message.offset() or 0)] = sent
 

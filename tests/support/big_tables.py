@@ -4,7 +4,7 @@ from sqlalchemy import Engine, text
 
 from data.postgres.model_registry import register
 from models.segment_model import SegmentModel
-from tests.support.stored import EVENT_TIME
+from tests.support.generated_tables import EVENT_TIME
 
 CUSTOMERS, CHANGES, TRANSACTIONS = 100_000, 1_000_000, 1_000_000
 PARTITIONS = 4

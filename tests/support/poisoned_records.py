@@ -10,7 +10,7 @@ import msgspec
 
 from data.contract.wire import ModelActivation, Tick
 from data.kafka.partitioner import partition_of
-from tests.support.stored import a_model
+from tests.support.generated_tables import a_model
 
 Fate = Literal["applied", "duplicate", "dead", "tick"]
 Fields = dict[str, Any]
@@ -19,7 +19,7 @@ LARGE = 2_000_000
 
 
 @dataclass(frozen=True)
-class Sent:
+class FatedRecord:
     """A record, the partition it is sent to, and what must come of it."""
 
     partition: int
@@ -37,12 +37,12 @@ class Poisoner:
         self._number = 0
         self._known: list[Fields] = []
 
-    def stream(self, records: int) -> list[Sent]:
+    def stream(self, records: int) -> list[FatedRecord]:
         """Half of it sound, the other half of every kind of poison; a sound record ends each partition."""
         poisons = [self._raw, self._text, self._fields, self._conflict, self._misplaced, self._control]
         stream = [self.sound() for _ in range(20)]
         while len(stream) < records:
-            makers: list[Callable[[], Sent]] = [self.sound, self.duplicate, self.tick]
+            makers: list[Callable[[], FatedRecord]] = [self.sound, self.duplicate, self.tick]
             weights = [8, 1, 1]
             kind = self._random.choices([*makers, *poisons], [*weights, *[2] * len(poisons)])[0]
             stream.append(kind())
@@ -65,30 +65,30 @@ class Poisoner:
             "lines": [],
         }
 
-    def sound(self) -> Sent:
+    def sound(self) -> FatedRecord:
         """A transaction that will be applied."""
         fields = self.fields()
         self._known.append(fields)
         return self._of(fields, "applied")
 
-    def duplicate(self) -> Sent:
+    def duplicate(self) -> FatedRecord:
         """The same again, perhaps written in another order."""
         fields = self._random.choice(self._known)
         return self._of(dict(sorted(fields.items())), "duplicate")
 
-    def tick(self) -> Sent:
+    def tick(self) -> FatedRecord:
         """The passing of time."""
         value = msgspec.json.encode(Tick(START + timedelta(minutes=self._number)))
-        return Sent(self._random.randrange(self._partitions), None, value, "tick")
+        return FatedRecord(self._random.randrange(self._partitions), None, value, "tick")
 
-    def _of(self, fields: Fields, fate: Fate = "dead") -> Sent:
+    def _of(self, fields: Fields, fate: Fate = "dead") -> FatedRecord:
         key = str(fields.get("customer_id", "C1"))
-        return Sent(partition_of(key, self._partitions), key.encode(), msgspec.json.encode(fields), fate)
+        return FatedRecord(partition_of(key, self._partitions), key.encode(), msgspec.json.encode(fields), fate)
 
-    def _dead(self, value: bytes | None, key: bytes | None = b"C1") -> Sent:
-        return Sent(self._random.randrange(self._partitions), key, value, "dead")
+    def _dead(self, value: bytes | None, key: bytes | None = b"C1") -> FatedRecord:
+        return FatedRecord(self._random.randrange(self._partitions), key, value, "dead")
 
-    def _raw(self) -> Sent:
+    def _raw(self) -> FatedRecord:
         """Not JSON, or none at all."""
         sound = msgspec.json.encode(self.fields())
         return self._dead(
@@ -109,7 +109,7 @@ class Poisoner:
             self._random.choice([b"C1", b"", b"\x00\xff", None]),
         )
 
-    def _text(self) -> Sent:
+    def _text(self) -> FatedRecord:
         """JSON, but not one of ours."""
         return self._dead(
             self._random.choice(
@@ -133,7 +133,7 @@ class Poisoner:
             )
         )
 
-    def _fields(self) -> Sent:
+    def _fields(self) -> FatedRecord:
         """A transaction with one field that no sound one has."""
         name, values = self._random.choice(
             [
@@ -149,24 +149,24 @@ class Poisoner:
         )
         return self._of(self.fields() | {name: self._random.choice(values)})
 
-    def _conflict(self) -> Sent:
+    def _conflict(self) -> FatedRecord:
         """A known id with other content."""
         fields = self._random.choice(self._known)
         return self._of(fields | {"amount": "100000.5"})
 
-    def _misplaced(self) -> Sent:
+    def _misplaced(self) -> FatedRecord:
         """Sound in itself, but without its key, under another one, or on the wrong partition."""
         sent = self._of(self.fields())
         elsewhere = (sent.partition + 1) % self._partitions
         return self._random.choice(
             [
-                Sent(sent.partition, None, sent.value, "dead"),
-                Sent(sent.partition, b"somebody else", sent.value, "dead"),
-                Sent(elsewhere, sent.key, sent.value, "dead"),
+                FatedRecord(sent.partition, None, sent.value, "dead"),
+                FatedRecord(sent.partition, b"somebody else", sent.value, "dead"),
+                FatedRecord(elsewhere, sent.key, sent.value, "dead"),
             ]
         )
 
-    def _control(self) -> Sent:
+    def _control(self) -> FatedRecord:
         """A model that was tampered with."""
         model = msgspec.to_builtins(ModelActivation(a_model()))
         spec = model["model"]
@@ -179,7 +179,7 @@ class Poisoner:
         ]
         return self._dead(msgspec.json.encode(model | {"model": spec | self._random.choice(poisons)}), None)
 
-    def _large(self) -> list[Sent]:
+    def _large(self) -> list[FatedRecord]:
         """Two megabytes each: one sound, the others not; one of these can't be compressed."""
         fields = self.fields() | {"lines": "x" * LARGE}
         return [

@@ -12,7 +12,7 @@ from segue.local.soak.storm import Gate, Running, wait_until
 
 
 @dataclass
-class Parts:
+class PartwiseRun:
     """A run that goes through the dataset part by part."""
 
     run: Running
@@ -59,7 +59,7 @@ def _owners(run: Running) -> dict[int, int]:
     return {row.partition: int(row.owner.rsplit(":", 1)[1]) for row in progress.partitions(run.replaying.postgres)}
 
 
-def assert_right_so_far(parts: Parts, expected: Outcome) -> None:
+def assert_right_so_far(parts: PartwiseRun, expected: Outcome) -> None:
     """What there is must be what there is without faults, as much of it as has been sent, and once in the topic."""
     outcome, reached = parts.run.outcome(), progress.event_time(parts.run.replaying.postgres)
     rows, history = outcome.rows, outcome.history
