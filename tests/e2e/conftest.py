@@ -1,9 +1,7 @@
 """What end-to-end tests share: a model of the first year, and what an undisturbed run leaves behind."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,17 +9,10 @@ from data.datasets.dataset import Dataset
 from data.datasets.selection import default_cutoff
 from models.segment_model import SegmentModel
 from segue.local.demo import fit_before
-from segue.local.soak.outcome import Rows, stored
+from segue.local.soak.outcome import stored
 from tests.support.local_stack import local
 from tests.support.retail import retail
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """What a run without any trouble leaves in Postgres and in the change topic."""
-
-    rows: dict[str, Rows]
-    topic: list[dict[str, Any]]
+from tests.support.undisturbed import Undisturbed
 
 
 @pytest.fixture(scope="session")

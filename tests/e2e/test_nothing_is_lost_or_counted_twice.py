@@ -13,8 +13,8 @@ from models.segment_model import SegmentModel
 from producers.pace import Speed
 from producers.replay import Section, occurred_at, whole
 from segue.local.soak.outcome import stored
-from tests.e2e.conftest import Undisturbed
 from tests.support.local_stack import Local, applied, local, wait_until
+from tests.support.undisturbed import Undisturbed
 
 KILLS = 5
 

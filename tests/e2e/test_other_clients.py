@@ -12,11 +12,11 @@ import pytest
 
 from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel
-from producers.replay import Section, occurred_at
 from segue.local.apache.java import classpath, java
-from tests.e2e.test_webhooks import Running, environment_of
 from tests.support.brokers import APACHE, BOTH_BROKERS
 from tests.support.local_stack import Local, local, wait_until
+from tests.support.sections import section
+from tests.support.webhook_process import WebhookProcess, webhook_environment
 from tests.support.webhook_receiver import Receiver
 
 PAGE = (Path(__file__).parents[2] / "docs" / "subscribing.md").read_text()
@@ -29,18 +29,13 @@ needs_kcat = pytest.mark.skipif(bool(_LACKING), reason=f"there is no {' and no '
 Changes = set[tuple[str, int]]
 
 
-def _section(dataset: Dataset, start: int, stop: int) -> Section:
-    moments = occurred_at(dataset)
-    return Section(start, stop, int(moments[start]), int(moments[stop - 1]))
-
-
 @pytest.fixture(scope="module", params=BOTH_BROKERS)
 def run(
     request: pytest.FixtureRequest, dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Local]:
     """A stack that has replayed the first transactions."""
     with local(tmp_path_factory.mktemp("clients"), model, broker=request.param) as running:
-        running.replay(dataset, _section(dataset, 0, PART))
+        running.replay(dataset, section(dataset, 0, PART))
         yield running
 
 
@@ -109,7 +104,7 @@ def test_kcat_tells_who_has_just_come_to_a_segment(run: Local, dataset: Dataset)
     with Lines(_kcat(run, "-o end").replace("at_risk", segment)) as kcat:
         # It may not have begun when the first of them come.
         for start in range(PART, 4 * PART, STEP):
-            run.replay(dataset, _section(dataset, start, start + STEP))
+            run.replay(dataset, section(dataset, start, start + STEP))
             if len(kcat.lines) > 3:
                 break
         wait_until(lambda: len(kcat.lines) > 3)
@@ -139,10 +134,10 @@ def test_java_reads_every_change_with_the_settings_of_the_page(run: Local, tmp_p
 def test_webhooks_send_every_change_once(run: Local, tmp_path: Path) -> None:
     receiver = Receiver()
     receiver.start()
-    with Running(environment_of(run, receiver, "everything"), tmp_path, "--from-beginning") as webhook:
+    with WebhookProcess(webhook_environment(run, receiver, "everything"), tmp_path, "--from-beginning") as webhook:
         expected = {f"{customer}:{sequence}" for customer, sequence in _changes(run)}
         wait_until(lambda: len(receiver.ids()) >= len(expected))
-        assert webhook.ctrl_c() == 0
+        assert webhook.interrupt() == 0
     receiver.stop()
     assert sorted(receiver.ids()) == sorted(expected)
     assert receiver.broken == []

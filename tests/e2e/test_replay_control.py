@@ -13,8 +13,8 @@ from models.segment_model import SegmentModel
 from producers.replay import whole
 from segue.cli.app import app
 from segue.local.soak.outcome import stored
-from tests.e2e.conftest import Undisturbed
 from tests.support.local_stack import Local, applied, local, wait_until
+from tests.support.undisturbed import Undisturbed
 
 
 def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_one_leaves(

@@ -28,11 +28,11 @@ from data.contract import asyncapi
 from data.datasets.dataset import Dataset
 from data.postgres import progress
 from models.segment_model import SegmentModel
-from producers.replay import Section, occurred_at
 from stream_app.outbox.snapshot import publish_snapshot
 from tests.support.brokers import BOTH_BROKERS
+from tests.support.kafka_records import StoredRecord, stored_records
 from tests.support.local_stack import Local, local, wait_until
-from tests.support.topics import Stored, everything
+from tests.support.sections import section
 
 HALF = 6_000
 KILLS = 5
@@ -49,11 +49,6 @@ from segment_changes order by customer_id, sequence desc
 """
 
 
-def _section(dataset: Dataset, start: int, stop: int) -> Section:
-    moments = occurred_at(dataset)
-    return Section(start, stop, int(moments[start]), int(moments[stop - 1]))
-
-
 @pytest.fixture(scope="module", params=BOTH_BROKERS)
 def run(
     request: pytest.FixtureRequest, dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
@@ -62,12 +57,12 @@ def run(
     with local(tmp_path_factory.mktemp("subscribers"), model, broker=request.param) as running:
         running.replaying.writer.transaction(b"12345", b'{"type": "transaction", "amount": "free"}')
         running.replaying.writer.transaction(b"12346", b"\xff\x00 not even text")
-        running.replay(dataset, _section(dataset, 0, HALF))
+        running.replay(dataset, section(dataset, 0, HALF))
         yield running
 
 
-def _records(run: Local, topic: str) -> list[Stored]:
-    return everything(run.settings.brokers, topic)
+def _records(run: Local, topic: str) -> list[StoredRecord]:
+    return stored_records(run.settings.brokers, topic)
 
 
 def _latest(run: Local) -> dict[str, Any]:
@@ -282,7 +277,7 @@ def test_the_example_service_killed_again_and_again_ends_with_what_postgres_has(
     run: Local, dataset: Dataset, tmp_path: Path
 ) -> None:
     file, segment = tmp_path / "list.sqlite", _fullest_segment(run)
-    replay = Thread(target=run.replay, args=(dataset, _section(dataset, HALF, 2 * HALF)))
+    replay = Thread(target=run.replay, args=(dataset, section(dataset, HALF, 2 * HALF)))
     service = _start(run, file, segment)
     wait_until(lambda: _read(file) > 0)
     begun = _read(file)
@@ -333,7 +328,7 @@ def test_a_snapshot_beside_a_busy_worker_never_leaves_an_older_state_as_the_last
     run: Local, dataset: Dataset
 ) -> None:
     before = progress.totals(run.postgres).transactions
-    with run.in_background(dataset, _section(dataset, 2 * HALF, 3 * HALF - HALF // 2), BUSY):
+    with run.in_background(dataset, section(dataset, 2 * HALF, 3 * HALF - HALF // 2), BUSY):
         for _ in range(SNAPSHOTS):
             publish_snapshot(run.postgres, run.settings.brokers, run.settings.segments_topic)
     assert progress.totals(run.postgres).transactions > before

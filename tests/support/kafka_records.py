@@ -1,7 +1,8 @@
-"""Writing and reading topics record by record, as a client of any broker does."""
+"""Topics written and read record by record, by a plain client of any broker."""
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 
@@ -10,10 +11,22 @@ from runtime.topics import LARGEST_RECORD
 from tests.support.poisoned_records import FatedRecord
 
 Place = tuple[int, int]
+# In seconds: a broker answers within a moment; the bound is for a machine that is busy with something else.
+PATIENCE = 120
+
+
+class StoredRecord(NamedTuple):
+    """A record as it is stored in a topic."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, bytes]
 
 
 def write(brokers: Brokers, topic: str, records: Sequence[FatedRecord]) -> dict[Place, FatedRecord]:
-    """Send records to their partitions; returns where each of them is."""
+    """Send records to their partitions; returns them by partition and offset."""
     places: dict[Place, FatedRecord] = {}
 
     def arrived(sent: FatedRecord, error: KafkaError | None, message: Message) -> None:
@@ -26,18 +39,18 @@ def write(brokers: Brokers, topic: str, records: Sequence[FatedRecord]) -> dict[
     for sent in records:
         producer.produce(topic, sent.value, sent.key, sent.partition, on_delivery=partial(arrived, sent))
         producer.poll(0)
-    assert producer.flush(30) == 0
+    assert producer.flush(PATIENCE) == 0
     return places
 
 
 def read(brokers: Brokers, topic: str) -> list[Message]:
     """Everything that a topic holds now, partition by partition in order."""
     consumer = Consumer({**brokers.config, "group.id": "tests", "enable.partition.eof": True})
-    partitions = set(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+    partitions = set(consumer.list_topics(topic, timeout=PATIENCE).topics[topic].partitions)
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
     messages: list[Message] = []
     while partitions:
-        message = consumer.poll(10)
+        message = consumer.poll(PATIENCE)
         assert message is not None, "the broker does not answer"
         if message.error():
             partitions.discard(message.partition())
@@ -45,3 +58,22 @@ def read(brokers: Brokers, topic: str) -> list[Message]:
             messages.append(message)
     consumer.close()
     return messages
+
+
+def stored_records(brokers: Brokers, topic: str) -> list[StoredRecord]:
+    """Everything that a topic holds now, partition by partition in order."""
+    return sorted((_stored(message) for message in read(brokers, topic)), key=lambda record: record[:2])
+
+
+def headers(message: Message) -> dict[str, bytes]:
+    """The headers of a record; a header without a value is empty."""
+    pairs = message.headers() or []
+    assert not isinstance(pairs, dict)
+    return {name: value.encode() if isinstance(value, str) else value or b"" for name, value in pairs}
+
+
+def _stored(message: Message) -> StoredRecord:
+    partition, offset = message.partition(), message.offset()
+    assert partition is not None
+    assert offset is not None
+    return StoredRecord(partition, offset, message.key(), message.value(), headers(message))

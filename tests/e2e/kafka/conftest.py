@@ -6,7 +6,7 @@ import pytest
 
 from segue.local.apache.java import missing
 from segue.local.soak.outcome import Outcome, history
-from tests.e2e.conftest import Undisturbed
+from tests.support.undisturbed import Undisturbed
 
 HERE = Path(__file__).parent
 

@@ -15,9 +15,9 @@ from data.kafka.log import Log, create_topics, is_gap
 from data.postgres import progress
 from data.postgres.tables import transactions
 from segue.local.ports import free_ports
+from tests.support.builders import transaction
 from tests.support.generated_tables import a_model
 from tests.support.local_stack import Local, local, wait_until
-from tests.unit.stream_app.core.test_transition import transaction
 
 pytestmark = pytest.mark.kafka
 

@@ -27,13 +27,13 @@ from stream_app.core.apply import apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
 from stream_app.storage.unit_of_work import PartitionStore
+from tests.support.builders import recency_model, tick, transaction
 from tests.support.dataset_tables import fill
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_worker import logs
 from tests.support.steady_stream import model_of, shop
-from tests.unit.stream_app.core.test_transition import model, tick, transaction
 
-MODEL = model()
+MODEL = recency_model()
 OBSERVED = model_of("returns")
 
 

@@ -18,10 +18,10 @@ from data.postgres.database import engine, migrate
 from models.segment_model import SegmentModel, from_json, to_json
 from segue.cli import main
 from segue.cli.console import output
+from tests.support.builders import random_model
 from tests.support.dataset_tables import fill
 from tests.support.generated_tables import a_model
 from tests.support.retail import retail
-from tests.unit.models.test_segment_model import random_model
 
 GOOD: dict[str, Any] = json.loads(to_json(a_model()))
 

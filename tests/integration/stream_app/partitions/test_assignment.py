@@ -7,10 +7,8 @@ from dataclasses import replace
 from faust.types import TP
 
 from stream_app.partitions.assignment import PartitionAssignment
-from tests.integration.stream_app.partitions.test_lifecycle import RECORDS, committed, database, shared_by, until
 from tests.support.in_memory_change_topic import ChangeTopic
-
-__all__ = ["database"]
+from tests.support.partition_tasks import RECORDS, committed, wait_for, worker_context
 
 HELD = TP("transactions", 0)
 END = len(RECORDS) + 3
@@ -35,14 +33,14 @@ def watching(database: str, is_gap: Callable[[int, int, int], bool], enough: Cal
     fetched = Fetched(END)
 
     async def work() -> None:
-        lanes = PartitionAssignment(replace(shared_by(database, ChangeTopic()), is_gap=is_gap), fetched)
+        lanes = PartitionAssignment(replace(worker_context(database, ChangeTopic()), is_gap=is_gap), fetched)
         lanes.admit()
         await lanes.assign({HELD})
         await lanes.offer(HELD, RECORDS)
-        await until(lambda: committed(database)[0] >= len(RECORDS))
+        await wait_for(lambda: committed(database)[0] >= len(RECORDS))
         fetched.sought.clear()
         looking = asyncio.create_task(lanes.watch())
-        await until(lambda: enough(fetched))
+        await wait_for(lambda: enough(fetched))
         looking.cancel()
         await lanes.release()
 

@@ -13,7 +13,6 @@ from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from sqlalchemy import func, select
 
 from data.contract.wire import ModelActivation, Tick, Transaction
-from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from data.postgres.tables import customers, model_reigns, segment_changes, stream_progress, transactions
 from stream_app.core.apply import PartitionProgress, apply_batch
@@ -23,19 +22,12 @@ from stream_app.core.decode import MicroBatch, decode
 from stream_app.storage import statements
 from stream_app.storage.arrays import moments, register
 from stream_app.storage.unit_of_work import FencedError, PartitionStore
+from tests.support.builders import recency_model, tick, transaction
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_worker import Message, logs, run
-from tests.unit.stream_app.core.test_transition import model, tick, transaction
 
 T = TypeVar("T")
-MODEL = model()
-
-
-@pytest.fixture
-def database(database_url: str) -> str:
-    migrate(database_url)
-    model_registry.register(engine(database_url), MODEL)
-    return database_url
+MODEL = recency_model()
 
 
 def with_store(database: str, work: Callable[[PartitionStore], Awaitable[T]]) -> T:
