@@ -121,6 +121,7 @@ def _stream_on(filled: Engine) -> None:
 @contextmanager
 def _measured() -> Iterator[Cost]:
     cost, started = Cost(), time.perf_counter()
+    began = started
 
     def before(*arguments: object) -> None:
         nonlocal began
@@ -132,7 +133,6 @@ def _measured() -> Iterator[Cost]:
             return
         cost.statements.append((1_000 * (time.perf_counter() - began), str(arguments[2])))
 
-    began = started
     event.listen(Engine, "before_cursor_execute", before)
     event.listen(Engine, "after_cursor_execute", after)
     yield cost

@@ -160,7 +160,8 @@ def _with_palette(picture: Image.Image) -> Image.Image:
 
 
 def _distance(some: Ints, others: Ints) -> Floats:
-    return np.sqrt(((some[:, None] - others[None]) ** 2).sum(axis=2).astype(np.float64))
+    squared: Floats = ((some[:, None] - others[None]) ** 2).sum(axis=2).astype(np.float64)
+    return np.sqrt(squared)
 
 
 def _somebody(run: Local) -> str:

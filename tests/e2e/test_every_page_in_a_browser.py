@@ -137,7 +137,7 @@ class Standstill:
         """The beginning of the event day."""
         return self.now.replace(hour=0, minute=0, second=0, microsecond=0)
 
-    def ask(self, query: str, **values: Any) -> list[Row[Any]]:
+    def ask(self, query: str, **values: Any) -> list[Any]:
         """The rows that a query gives."""
         return [*self.connection.execute(text(query), values)]
 

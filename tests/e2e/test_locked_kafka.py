@@ -26,7 +26,7 @@ from segue.local.demo import wait_for_worker
 from segue.local.processes import ChildProcess
 from services import change_stream
 from tests.support.generated_tables import a_model
-from tests.support.kafka_records import read, write
+from tests.support.kafka_records import headers, read, write
 from tests.support.local_stack import wait_until
 from tests.support.poisoned_records import FatedRecord
 from tests.support.postgres import new_database, running_postgres
@@ -155,8 +155,8 @@ def test_a_dead_letter_that_its_topic_refuses_is_published_in_part_and_holds_not
         assert _published(replaying.postgres) == [each.value for each in sent]
     found = {}
     for message in read(settings.brokers, settings.dead_letters_topic):
-        headers = {name: (value or b"").decode() for name, value in message.headers() or []}
-        found[int(headers["segue-offset"])] = (headers.get("segue-clipped-from"), message.value())
+        names = {name: value.decode() for name, value in headers(message).items()}
+        found[int(names["segue-offset"])] = (names.get("segue-clipped-from"), message.value())
     assert found.keys() == {0, 1, 2}
     assert (found[0], found[2]) == ((None, sent[0].value), (None, sent[2].value))
     clipped_from, clipped = found[1]

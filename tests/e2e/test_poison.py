@@ -18,7 +18,7 @@ from segue.cli.app import app
 from segue.local.ports import free_ports
 from tests.support.brokers import BOTH_BROKERS
 from tests.support.generated_tables import a_model
-from tests.support.kafka_records import Place, read, write
+from tests.support.kafka_records import Place, headers, read, write
 from tests.support.local_stack import Local, applied, local, wait_until
 from tests.support.poisoned_records import FatedRecord, Poisoner
 
@@ -90,10 +90,10 @@ def test_every_dead_letter_is_in_its_topic_once_with_its_bytes_and_where_it_came
     messages = read(settings.brokers, settings.dead_letters_topic)
     found = {}
     for message in messages:
-        headers = {name: (value or b"").decode() for name, value in message.headers() or []}
-        assert headers["segue-reason"]
-        assert headers["segue-topic"] == settings.transactions_topic
-        found[(int(headers["segue-partition"]), int(headers["segue-offset"]))] = (message.key(), message.value())
+        names = {name: value.decode() for name, value in headers(message).items()}
+        assert names["segue-reason"]
+        assert names["segue-topic"] == settings.transactions_topic
+        found[(int(names["segue-partition"]), int(names["segue-offset"]))] = (message.key(), message.value())
     assert len(messages) == len(dead)
     assert found == {place: (sent.key, sent.value) for place, sent in dead.items()}
 

@@ -270,7 +270,7 @@ def _expected(run: Local, segment: str) -> list[tuple[Any, ...]]:
 
 
 def _fullest_segment(run: Local) -> str:
-    return max({row.to_segment for row in _latest(run).values()}, key=lambda segment: len(_expected(run, segment)))
+    return max({str(row.to_segment) for row in _latest(run).values()}, key=lambda segment: len(_expected(run, segment)))
 
 
 def test_the_example_service_killed_again_and_again_ends_with_what_postgres_has(

@@ -13,10 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
-from click.testing import Result
 from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from sqlalchemy import text
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel

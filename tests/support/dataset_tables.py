@@ -1,6 +1,7 @@
 """A stream's tables filled at once, as a worker that has done a whole dataset would leave ledger and profiles."""
 
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 from psycopg import Connection
@@ -23,7 +24,7 @@ def fill(engine: Engine, transactions: pd.DataFrame, model: SegmentModel, event_
         driver = connection.connection.driver_connection
         assert isinstance(driver, Connection)
         _copy(driver, "transactions", LEDGER, transactions.assign(amount=money))
-        rest = {"partition": 0, "country": "Nowhere", "sequence": 0, "model_version": model.version}
+        rest: dict[str, Any] = {"partition": 0, "country": "Nowhere", "sequence": 0, "model_version": model.version}
         _copy(driver, "customers", (*PROFILES, *rest), counted.assign(**amounts, **rest).reset_index())
         driver.execute(
             "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, event_time, model_version) "

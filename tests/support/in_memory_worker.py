@@ -21,7 +21,7 @@ from stream_app.core.decode import DeadLetter, MicroBatch, decode
 Message = Transaction | Tick | ModelActivation
 
 
-@dataclass(frozen=True)
+@dataclass
 class Record:
     """A record of the log."""
 
@@ -107,9 +107,8 @@ class InMemoryPartition:
         columns: dict[str, Any] = {name: [row[name] for row in rows] for name in PROFILE_COLUMNS}
         columns |= {name: list(map(names.number, columns[name])) for name in ("segment", "next_segment")}
         texts = ("customer_id", "country")
-        profiles = Profiles(
-            **{name: c if name in texts else np.array(c, dtype=np.int64) for name, c in columns.items()}
-        )
+        columns |= {name: np.array(column, dtype=np.int64) for name, column in columns.items() if name not in texts}
+        profiles = Profiles(**columns)
         keys = set(zip(batch.customer_id, batch.transaction_id, strict=True))
         known = {key: self.ledger[key] for key in keys if key in self.ledger}
         versions = [row["model_version"] for row in rows]

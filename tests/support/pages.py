@@ -2,8 +2,10 @@
 
 import re
 from html import unescape
+from typing import cast
 
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Element
 
 # What an address may say that no page may take at its word.
 HOSTILE = ("' OR 1=1 --", "%", "\x00", "\x00" * 70, "<script>alert(1)</script>", "9" * 500)
@@ -20,7 +22,7 @@ def a_page(name: str, database_url: str, **query: str) -> AppTest:
 def html(page: AppTest) -> str:
     """All the markup on a page that ran without an exception."""
     assert not page.exception, page.exception
-    return "\n".join(block.value for block in page.get("html"))
+    return "\n".join(block.value for block in cast("list[Element]", page.get("html")))
 
 
 def words(page: AppTest) -> str:

@@ -135,18 +135,17 @@ class Poisoner:
 
     def _fields(self) -> FatedRecord:
         """A transaction with one field that no sound one has."""
-        name, values = self._random.choice(
-            [
-                ("amount", [12.5, -1, None, "NaN", "Infinity", "-1", "1e300", "9999999999", "1.23456", "", "12.123\n"]),
-                ("occurred_at", ["soon", 0, 1e300, None, "2011-02-30T00:00:00Z", "2011-01-01T00:00:00"]),
-                ("occurred_at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1900-01-01T00:00:00Z"]),
-                ("kind", ["gift", "", None, 1, ["sale"]]),
-                ("currency", ["EUR", "", "\x00", "💷" * 1_000, None, {}]),
-                ("country", ["", "a\x00b", "x" * 65, 7, "France\n"]),
-                ("transaction_id", ["", "a\x1fb", "x" * 65, 5, None, "T1\n"]),
-                ("type", ["Transaction", "return", "", 0]),
-            ]
-        )
+        wrong: list[tuple[str, list[Any]]] = [
+            ("amount", [12.5, -1, None, "NaN", "Infinity", "-1", "1e300", "9999999999", "1.23456", "", "12.123\n"]),
+            ("occurred_at", ["soon", 0, 1e300, None, "2011-02-30T00:00:00Z", "2011-01-01T00:00:00"]),
+            ("occurred_at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1900-01-01T00:00:00Z"]),
+            ("kind", ["gift", "", None, 1, ["sale"]]),
+            ("currency", ["EUR", "", "\x00", "💷" * 1_000, None, {}]),
+            ("country", ["", "a\x00b", "x" * 65, 7, "France\n"]),
+            ("transaction_id", ["", "a\x1fb", "x" * 65, 5, None, "T1\n"]),
+            ("type", ["Transaction", "return", "", 0]),
+        ]
+        name, values = self._random.choice(wrong)
         return self._of(self.fields() | {name: self._random.choice(values)})
 
     def _conflict(self) -> FatedRecord:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, insert
 
+from data.contract.change_row import ChangeRow
 from data.contract.wire import Tick, Transaction
 from data.postgres.model_registry import register
 from data.postgres.tables import customers, metadata, segment_changes, stream_progress, transactions
@@ -97,7 +98,7 @@ def _customer(row: dict[str, Any], world: InMemoryPartition) -> dict[str, Any]:
     return row | moments | money | {"partition": world.partition}
 
 
-def _change(row: Any, world: InMemoryPartition) -> dict[str, Any]:
+def _change(row: ChangeRow, world: InMemoryPartition) -> dict[str, Any]:
     exact = {"effective_at": from_micros(row.effective_at), "monetary": from_money_units(row.monetary)}
     return row._asdict() | exact | {"partition": world.partition}
 

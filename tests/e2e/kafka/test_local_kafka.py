@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,6 @@ from data.kafka.partitioner import partition_of
 from data.postgres.database import engine
 from data.postgres.tables import customers, stream_progress
 from runtime.settings import Settings
-from segue.local.apache import java
 from segue.local.apache.broker import ApacheBroker
 from segue.local.stack import Stack, StackError
 from stream_app.partitions.layout import check_layout
@@ -103,8 +103,8 @@ def test_the_demo_runs_on_a_real_kafka_as_somebody_types_it(tmp_path: Path) -> N
 def test_where_java_or_maven_is_missing_one_line_says_so(
     lacking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = java.shutil.which
-    monkeypatch.setattr(java.shutil, "which", lambda name, **how: None if name == lacking else there(name, **how))
+    there = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, **how: None if name == lacking else there(name, **how))
     with (
         pytest.raises(StackError, match=r"^--broker apache needs (Java 17 or newer|Maven).*install it"),
         Stack(tmp_path, "apache"),

@@ -52,7 +52,7 @@ def test_the_matrix_counts_everybody_once(before: SegmentModel, after: SegmentMo
     assert found.matrix.index.tolist() == list(before.index)
     assert found.matrix.columns.tolist() == list(after.index)
     assert found.matrix.to_numpy().sum() == len(CUSTOMERS)
-    stay = sum(found.matrix.loc[name, name] for name in before.index if name in after.index)
+    stay = sum(int(found.matrix[name].loc[name]) for name in before.index if name in after.index)
     assert len(CUSTOMERS) - stay == len(found.movers)
 
 

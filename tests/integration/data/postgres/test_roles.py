@@ -30,7 +30,7 @@ from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.dataset_tables import fill
 from tests.support.generated_tables import a_model
-from tests.support.in_memory_worker import logs
+from tests.support.in_memory_worker import Message, logs
 from tests.support.steady_stream import model_of, shop
 
 MODEL = recency_model()
@@ -63,7 +63,13 @@ async def _everything(url: str) -> None:
     try:
         progress = await store.claim("log", "me")
         bad = Transaction("T9", "c", datetime(2010, 1, 1, tzinfo=UTC), "sale", "1", "EUR", "France", [])
-        messages = [transaction(1, 0), transaction(2, 3, "return", "2.5"), bad, tick(30), ModelActivation(a_model())]
+        messages: list[Message] = [
+            transaction(1, 0),
+            transaction(2, 3, "return", "2.5"),
+            bad,
+            tick(30),
+            ModelActivation(a_model()),
+        ]
         in_force = await store.model(progress.model_version)
         for batch in decode(logs(messages, 1)[0], "GBP"):
             stored = await store.stored(batch, in_force, progress.event_time)
@@ -171,19 +177,19 @@ def test_rights_that_somebody_has_added_are_gone_after_the_next_migration(
 def test_a_user_who_may_not_make_roles_is_told_which_are_missing(database_url: str) -> None:
     with connect(database_url, autocommit=True) as owner:
         for role in [f"{name}{login}" for login in ("_login", "") for name in get_args(roles.Role)]:
-            owner.execute(f"DROP OWNED BY {role}") if _exists(owner, role) else None  # type: ignore[arg-type]
+            owner.execute(f"DROP OWNED BY {role}") if _exists(owner, role) else None
         owner.execute("DROP ROLE IF EXISTS plain")
         owner.execute("CREATE ROLE plain LOGIN")
         owner.execute("GRANT ALL ON SCHEMA public TO plain")
         renamed = [role for role in get_args(roles.Role) if _exists(owner, role)]
         for role in renamed:
-            owner.execute(f"ALTER ROLE {role} RENAME TO {role}_away")  # type: ignore[arg-type]
+            owner.execute(f"ALTER ROLE {role} RENAME TO {role}_away")
         try:
             plain = make_url(database_url).set(username="plain").render_as_string(hide_password=False)
             assert migrate(plain) == list(get_args(roles.Role))
         finally:
             for role in renamed:
-                owner.execute(f"ALTER ROLE {role}_away RENAME TO {role}")  # type: ignore[arg-type]
+                owner.execute(f"ALTER ROLE {role}_away RENAME TO {role}")
 
 
 def test_segue_migrate_makes_the_users_whose_passwords_it_is_given(
@@ -250,11 +256,11 @@ def _needs_each(
     """A life fails without any one of a role's rights, and not with all; ``tables`` are emptied in between."""
     with connect(database_url, autocommit=True) as owner:
         for table, right in every(rights):
-            owner.execute(f"REVOKE {right} ON {table} FROM {role}")  # type: ignore[arg-type]
+            owner.execute(f"REVOKE {right} ON {table} FROM {role}")
             with pytest.raises(InsufficientPrivilege):
                 live()
-            owner.execute(f"GRANT {right} ON {table} TO {role}")  # type: ignore[arg-type]
-            owner.execute(f"TRUNCATE {tables}")  # type: ignore[arg-type]
+            owner.execute(f"GRANT {right} ON {table} TO {role}")
+            owner.execute(f"TRUNCATE {tables}")
         live()
 
 
@@ -262,7 +268,7 @@ def _refused(url: str, statements: list[str]) -> None:
     with connect(url, autocommit=True) as connection:
         for statement in statements:
             with pytest.raises(InsufficientPrivilege):
-                connection.execute(statement)  # type: ignore[arg-type]
+                connection.execute(statement)
 
 
 def _exists(owner: Connection[tuple[object, ...]], role: str) -> bool:

@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from click.testing import Result
 from sqlalchemy import Engine
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from data.datasets.steady import moment
 from data.postgres import model_registry

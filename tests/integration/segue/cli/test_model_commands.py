@@ -108,10 +108,11 @@ def test_a_pickle_is_not_even_looked_into(segue: Segue, tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "exploded",)
 
-    for write in (
+    writers: tuple[Callable[[Path], object], ...] = (
         lambda path: path.write_bytes(pickle.dumps(Bomb())),
         lambda path: joblib.dump(Bomb(), path, compress=3),
-    ):
+    )
+    for write in writers:
         write(tmp_path / "bomb.joblib")
         done = segue("models", "import", str(tmp_path / "bomb.joblib"))
         assert done.returncode == 1

@@ -61,7 +61,12 @@ def counts(database: str) -> dict[str, int]:
 
 
 def test_what_is_stored_is_what_the_pure_processor_says(database: str) -> None:
-    messages = [transaction(1, 0), transaction(2, 3, "return", "2.5"), transaction(3, 2, customer="d"), tick(30)]
+    messages: list[Message] = [
+        transaction(1, 0),
+        transaction(2, 3, "return", "2.5"),
+        transaction(3, 2, customer="d"),
+        tick(30),
+    ]
 
     async def work(store: PartitionStore) -> None:
         await apply(store, await store.claim("log", "me"), batch(*messages))

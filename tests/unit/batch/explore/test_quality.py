@@ -1,3 +1,5 @@
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -38,6 +40,7 @@ def test_counts_are_what_plain_loops_over_the_raw_rows_give() -> None:
     exports: dict[str, int] = {}
     moments: dict[str, set[object]] = {}
     guests = duplicates = repeated = free = nameless = 0
+    row: Any
     for row in raw.drop(columns="row").itertuples(index=False):
         first = exports.setdefault(row.invoice, row.export)
         guests += pd.isna(row.customer)

@@ -23,7 +23,7 @@ def test_revenue_by_month_is_quantity_times_price_of_the_raw_rows() -> None:
     month = raw["moment"].dt.strftime("%Y-%m")
     is_return = raw["invoice"].str.startswith("C")
     months = by_month(retail().transactions)
-    months.index = months.index.strftime("%Y-%m")
+    months.index = pd.DatetimeIndex(months.index).strftime("%Y-%m")
     pd.testing.assert_series_equal(months["net"], raw.groupby(month)["money"].sum(), check_names=False)
     returned = raw[is_return].groupby(month)["money"].sum().reindex(months.index, fill_value=0.0)
     pd.testing.assert_series_equal(months["returned"], -returned, check_names=False)

@@ -37,7 +37,7 @@ def test_a_window_begins_at_midnight_and_has_today_in_it() -> None:
 def test_a_page_lies_where_counting_from_the_newest_change_finds_it(
     history: pd.DataFrame, limit: int, offset: int
 ) -> None:
-    newest_first = sorted(history["day"].repeat(history["changes"]), reverse=True)
+    newest_first = sorted(history["day"].repeat(history["changes"].tolist()), reverse=True)
     wanted = newest_first[offset : offset + limit]
     place = flows.place(history, limit, offset)
     assert place.days == sorted({*wanted})

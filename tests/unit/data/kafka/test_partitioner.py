@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from data.kafka.partitioner import PARTITIONER, partition_of
 from segue.local.embedded_broker import EmbeddedBroker
@@ -20,9 +20,13 @@ def test_a_key_goes_to_the_partition_of_the_java_client(key: str, murmur2: int) 
 def test_confluent_producers_put_keys_on_the_partitions_that_we_compute(tmp_path: Path) -> None:
     broker = EmbeddedBroker.start(tmp_path / "broker.log")
     landed: dict[str, int] = {}
+
+    def arrived(error: KafkaError | None, message: Message) -> None:
+        landed[(message.key() or b"").decode()] = message.partition() or 0
+
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "partitioner": PARTITIONER})
     for key in [*JAVA, *map(str, range(12_346, 12_400)), "kundin-ä"]:
-        producer.produce("t", b"", key, on_delivery=lambda _, m: landed.__setitem__(m.key().decode(), m.partition()))
+        producer.produce("t", b"", key, on_delivery=arrived)
     assert producer.flush(10) == 0
     broker.stop()
     assert len(landed) == len(JAVA) + 55

@@ -14,7 +14,7 @@ def shifts(series: list[float]) -> list[tuple[int, Shift]]:
 
 
 def noise(seed: int, length: int, mean: float = 100.0) -> list[float]:
-    return np.random.default_rng(seed).normal(mean, 5.0, length).tolist()
+    return [float(value) for value in np.random.default_rng(seed).normal(mean, 5.0, length)]
 
 
 def test_noise_is_no_change() -> None:

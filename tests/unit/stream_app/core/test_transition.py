@@ -81,7 +81,14 @@ def test_a_return_does_not_make_a_customer_recent() -> None:
 @pytest.mark.parametrize("chunk", [1, 100])
 def test_a_new_model_moves_customers_as_of_its_activation(chunk: int) -> None:
     strict = ModelActivation(recency_model(away=4.0, lost=8.0))
-    messages = [transaction(1, 0), transaction(2, 4, customer="d"), tick(5), strict, transaction(3, 7), tick(20)]
+    messages: list[Message] = [
+        transaction(1, 0),
+        transaction(2, 4, customer="d"),
+        tick(5),
+        strict,
+        transaction(3, 7),
+        tick(20),
+    ]
     (world,) = run(recency_model(), messages, chunk=chunk)
     moves = [
         (row.from_segment, row.to_segment, row.cause, (from_micros(row.effective_at) - START).days)

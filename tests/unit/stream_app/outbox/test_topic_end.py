@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_app.outbox import topic_end
 from stream_app.outbox.topic_end import Committed, UndecidedError
 
 COMMIT, ABORT = b"\x00\x00\x00\x01", b"\x00\x00\x00\x00"
 
 
-class Record(NamedTuple):
+@dataclass
+class Record:
     offset: int
     key: bytes | None
     value: bytes | None
@@ -26,7 +27,7 @@ class Batch:
     is_transactional: bool = True
     is_control_batch: bool = False
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[topic_end.Record]:
         return iter(self.records)
 
 

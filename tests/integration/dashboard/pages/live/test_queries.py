@@ -76,7 +76,7 @@ def test_segment_sizes_count_customers_and_those_about_to_leave(filled: Engine, 
     assert sizes["due"].to_dict() == due.groupby(people["segment"]).sum().to_dict()
     spent = (people["gross"] - people["returned"]).groupby(people["segment"]).sum()
     assert sizes["spent"].astype(float).to_dict() == spent.to_dict()
-    assert sizes.loc["", "customers"] > 0
+    assert sizes["customers"].loc[""] > 0
 
 
 def test_nobody_is_about_to_leave_before_event_time_begins(filled: Engine) -> None:

@@ -1,6 +1,7 @@
 """The segment explorer in each of its states, run by Streamlit's own test harness against a real Postgres."""
 
 import re
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Engine, text
@@ -76,7 +77,7 @@ def test_the_second_page_goes_on_where_the_first_ends(page: AppTest, processed: 
     page.run()
     page.selectbox[1].set_value("Customer").run()
     first = _in_order(page)
-    page.get("pagination")[0].set_value(2).run()
+    cast("Any", page.get("pagination")[0]).set_value(2).run()
     everybody = sorted(row["customer_id"] for row in processed.customers if row["segment"])
     assert len(first) == 25
     assert [*first, *_in_order(page)] == everybody[:50]
@@ -84,7 +85,7 @@ def test_the_second_page_goes_on_where_the_first_ends(page: AppTest, processed: 
 
 def test_a_page_that_is_no_more_shows_the_last_one(page: AppTest, processed: Lived) -> None:
     page.run()
-    page.get("pagination")[0].set_value(3).run()
+    cast("Any", page.get("pagination")[0]).set_value(3).run()
     page.text_input[0].set_value("1231").run()
     assert _listed(page) <= {f"1231{last}" for last in range(10)}
 

@@ -107,8 +107,8 @@ def test_with_event_time_but_no_change_yet_the_page_says_so(
     metadata.create_all(engine)
     register(engine, model)
     with engine.begin() as connection:
-        rows = stream.progress.assign(change_position=0).to_dict("records")
-        connection.execute(stream_progress.insert(), rows)
+        for row in stream.progress.assign(change_position=0).to_dict("records"):
+            connection.execute(stream_progress.insert(), {str(name): cell for name, cell in row.items()})
     assert "Nobody has entered a segment yet" in words(a_page("shifts", database_url).run())
 
 

@@ -2,7 +2,7 @@
 
 import re
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -126,12 +126,19 @@ def test_a_day_that_event_time_has_passed_becomes_today(page: AppTest, processed
     assert page.date_input[0].value == NOW.date()
 
 
+def _downloads(page: AppTest) -> list[str]:
+    return [button.label for button in cast("list[Any]", page.get("download_button"))]
+
+
 def test_a_file_comes_back_segmented(page: AppTest, processed: Lived) -> None:
     people, sent = _as_a_file(processed)
     page.run()
     page.file_uploader[0].set_value(("people.csv", sent, "text/csv")).run()
     assert f'data-segmented="{len(people)}"' in html(page)
-    assert [button.label for button in page.get("download_button")] == ["Download a template", "Download the segments"]
+    assert _downloads(page) == [
+        "Download a template",
+        "Download the segments",
+    ]
 
 
 def test_the_segments_of_a_file_are_those_of_the_stream(processed: Lived, model: SegmentModel) -> None:
@@ -149,7 +156,7 @@ def test_a_file_that_cannot_be_used_is_named_by_line_and_column(page: AppTest, p
     page.file_uploader[0].set_value(("<b>.csv", f"{HEADER}\n1,2,3,x\n".encode(), "text/csv")).run()
     assert "<b>.csv: Line 2, column monetary: must be a number" in words(page)
     assert "<b>.csv" not in html(page)
-    assert [button.label for button in page.get("download_button")] == ["Download a template"]
+    assert _downloads(page) == ["Download a template"]
 
 
 def test_what_an_address_says_is_taken_as_text(database_url: str, processed: Lived) -> None:

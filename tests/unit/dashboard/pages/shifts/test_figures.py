@@ -1,6 +1,7 @@
 """The figures of flows hold the numbers they were given."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,7 +78,7 @@ def test_a_name_is_text_and_never_markup() -> None:
 def test_the_streams_of_a_sankey_carry_everybody_from_where_they_were_to_where_they_went(flows: pd.DataFrame) -> None:
     figure = sankey(flows, KNOWN).data[0]
     labels = np.array(figure.node.label)
-    expected = flows.groupby(["from_segment", "to_segment"])["changes"].sum()
+    expected: dict[Any, int] = flows.groupby(["from_segment", "to_segment"])["changes"].sum().to_dict()
     assert len(figure.link.value) == len(expected)
     assert sum(figure.link.value) == flows["changes"].sum()
     names = {"best": "Very Best", "middle": "Middle", "lost": "&lt;i&gt;Lost&lt;/i&gt;", "retired": "Retired"}

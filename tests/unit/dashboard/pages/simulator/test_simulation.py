@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ MONEY = st.decimals(Decimal("0.01"), Decimal(20_000), places=2)
 def models(draw: st.DrawFn) -> SegmentModel:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     centroids = rng.normal(scale=1.2, size=(draw(st.integers(1, len(ARCHETYPES))), 3))
-    money = draw(st.sampled_from(["net", "gross"]))
+    money: Literal["net", "gross"] = draw(st.sampled_from(["net", "gross"]))
     if draw(st.booleans()):
         return build(money, "log1p", (4.0, 1.0, 6.0), (1.4, 0.8, 1.4), name_segments(centroids))
     return build(money, "identity", (150.0, 5.0, 1_500.0), (120.0, 6.0, 2_000.0), name_segments(centroids))
