@@ -92,7 +92,9 @@ def test_kcat_reads_every_change_with_its_customer_before_it(run: Local) -> None
 @needs_kcat
 def test_kcat_reads_where_everybody_stands_and_ends(run: Local) -> None:
     latest = {change["customer_id"]: change["to"]["id"] for change in run.topic()}
-    result = subprocess.run(["bash", "-c", _kcat(run, "customer-segments")], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        ["bash", "-c", _kcat(run, "customer-segments")], capture_output=True, text=True, timeout=300
+    )
     assert result.returncode == 0, result.stderr
     assert dict(json.loads(line) for line in result.stdout.splitlines()) == latest
 
@@ -122,7 +124,7 @@ def test_java_reads_every_change_with_the_settings_of_the_page(run: Local, tmp_p
     program = Path(__file__).with_name("ReadChanges.java")
     command = [java(), "-cp", classpath(run.stack.state_dir / "kafka"), str(program), str(settings)]
     result = subprocess.run(
-        [*command, run.settings.changes_topic], capture_output=True, text=True, timeout=120, check=False
+        [*command, run.settings.changes_topic], capture_output=True, text=True, timeout=300, check=False
     )
     assert result.returncode == 0, result.stderr
     lines = [line.split(" ", 2) for line in result.stdout.splitlines()]

@@ -120,7 +120,7 @@ def test_through_errors_timeouts_refused_connections_and_kills_nothing_is_lost_a
     replay.join()
     published = len(run.topic())
     with WebhookProcess(environment, tmp_path) as webhook:
-        wait_until(lambda: _saved(run, "storm") == (published, 0), 240)
+        wait_until(lambda: _saved(run, "storm") == (published, 0))
         assert webhook.interrupt() == 0, webhook.log()
     chosen = _published(run, lambda change: change["cause"] == "decay" or float(change["monetary"]) > 100)
     hopeless = {event_id for event_id in chosen if _dice(event_id, 100) < 6}
@@ -238,7 +238,7 @@ def test_whether_changes_arrive_can_be_asked_over_http(run: Local, receiver: Rec
         assert httpx.get(f"{address}/healthz").status_code == 200
         assert "segue_webhook_receiver_down 1.0" in httpx.get(f"{address}/metrics").text
         mended.set()
-        wait_until(lambda: f"segue_webhook_delivered_total {published}.0" in httpx.get(f"{address}/metrics").text, 120)
+        wait_until(lambda: f"segue_webhook_delivered_total {published}.0" in httpx.get(f"{address}/metrics").text)
         assert httpx.get(f"{address}/readyz").json() == {"ready": True, "reasons": [], "waiting": 0}
         assert webhook.interrupt() == 0
 
@@ -293,7 +293,7 @@ def test_while_postgres_is_away_deliveries_wait_for_it_and_nothing_is_lost(
         run.stack.postgres.halt("immediate")
         wait_until(lambda: "can't save" in webhook.log())
         run.stack.postgres.resume()
-        wait_until(lambda: _saved(run, "alone") == (len(published), 0), 120)
+        wait_until(lambda: _saved(run, "alone") == (len(published), 0))
         assert webhook.interrupt() == 0
     assert sorted(receiver.ids()) == sorted(published)
 
@@ -310,7 +310,7 @@ def test_the_receiver_of_the_documentation_works(run: Local, receiver: Receiver,
     try:
         with WebhookProcess(environment, tmp_path, "--from-beginning") as webhook:
             published = len(run.topic())
-            wait_until(lambda: _saved(run, "documented") == (published, 0), 120)
+            wait_until(lambda: _saved(run, "documented") == (published, 0))
             assert webhook.interrupt() == 0
     finally:
         served.kill()

@@ -24,6 +24,9 @@ from segue.local.processes import ChildProcess
 from segue.local.stack import BrokerKind, Stack
 from services import change_stream
 
+# In seconds: nearly every condition comes true within a moment; the bound is for a machine that is busy.
+PATIENCE = 300
+
 
 @dataclass
 class Local:
@@ -82,9 +85,9 @@ def applied(local: Local) -> int:
     return progress.totals(local.postgres).transactions
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for something to come true; fail if it does not."""
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Wait until a condition comes true; fail if it does not."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"the condition did not come true within {seconds:.0f} s"
         time.sleep(0.02)

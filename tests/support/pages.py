@@ -13,7 +13,7 @@ HOSTILE = ("' OR 1=1 --", "%", "\x00", "\x00" * 70, "<script>alert(1)</script>",
 
 def a_page(name: str, database_url: str, **query: str) -> AppTest:
     """The page ``dashboard.pages.<name>`` with an address's query, not yet run."""
-    page = AppTest.from_function(_show, default_timeout=30, args=(name, database_url))
+    page = AppTest.from_function(_show, default_timeout=300, args=(name, database_url))
     for key, value in query.items():
         page.query_params[key] = value
     return page

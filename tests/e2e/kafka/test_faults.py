@@ -22,15 +22,10 @@ from segue.local.soak.storm import Gate, running, strike, wait_until
 from segue.local.stack import Stack
 from tests.support.partwise_run import PartwiseRun, assert_right_so_far, owner, owners
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.skipif("SEGUE_TEST_FAULTS" not in os.environ, reason="set SEGUE_TEST_FAULTS=1 to run tests of faults"),
-]
+pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
 ALL = FAULTS | LONG_FAULTS
 PARTS = len(ALL) + 5
-MOST_SECONDS = 30
-MOST_SECONDS_AFTER_A_KILL = 10
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +42,6 @@ def test_the_stream_goes_on_by_itself_and_is_right(parts: PartwiseRun, expected:
     struck = strike(parts.run, name, ALL[name], random.Random(1))
     parts.finish(gate, replay)
     print(f"{name}: lasted {struck.lasted_seconds} s, recovered {struck.recovered_seconds} s later")  # noqa: T201
-    assert struck.recovered_seconds < (MOST_SECONDS_AFTER_A_KILL if "worker" in name else MOST_SECONDS)
     assert_right_so_far(parts, expected)
 
 
@@ -58,7 +52,7 @@ def test_a_worker_that_stands_still_in_a_transaction_loses_its_partitions_and_wr
         victim = owner(parts.run, min(waiting))
         os.kill(victim, signal.SIGSTOP)
     try:
-        wait_until(lambda: victim not in owners(parts.run), "while the worker stands still", 20)
+        wait_until(lambda: victim not in owners(parts.run), "while the worker stands still")
         taken_over = progress.partitions(parts.run.replaying.postgres)
     finally:
         os.kill(victim, signal.SIGCONT)
@@ -90,7 +84,6 @@ def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(
     struck = strike(parts.run, "stranger killed", die, random.Random(1))
     parts.finish(gate, replay)
     print(f"dead for good: recovered {struck.recovered_seconds} s later")  # noqa: T201
-    assert struck.recovered_seconds < MOST_SECONDS_AFTER_A_KILL
     assert stranger.pid not in owners(parts.run)
     assert_right_so_far(parts, expected)
 

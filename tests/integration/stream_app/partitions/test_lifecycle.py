@@ -14,7 +14,7 @@ from stream_app.health import Health
 from stream_app.partitions.lifecycle import PartitionTask
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Record
-from tests.support.partition_tasks import LATER, RECORDS, committed, wait_for, worker_context
+from tests.support.partition_tasks import LATER, PATIENCE, RECORDS, committed, wait_for, worker_context
 
 
 @asynccontextmanager
@@ -24,7 +24,7 @@ async def running(
     """A lane that has claimed its partition."""
     lane = PartitionTask(worker_context(database, topic), 0, read_from)
     task = asyncio.create_task(lane.run())
-    await asyncio.wait_for(lane.claimed.wait(), 10)
+    await asyncio.wait_for(lane.claimed.wait(), PATIENCE)
     yield lane
     lane.stop()
     await task

@@ -25,6 +25,7 @@ from stream_app.storage.unit_of_work import FencedError, PartitionStore
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_worker import Message, logs, run
+from tests.support.partition_tasks import PATIENCE
 
 T = TypeVar("T")
 MODEL = recency_model()
@@ -126,7 +127,7 @@ def test_a_worker_that_stands_still_in_a_transaction_does_not_hold_its_successor
             patch.setattr(AsyncConnection, "commit", stand_still)
             standing_still = asyncio.create_task(apply(store, mine, batch(transaction(1, 0))))
             await standing.wait()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await apply(successor, await successor.claim("log", "successor"), batch(transaction(1, 0)))
         standing_still.cancel()
         await successor.close()

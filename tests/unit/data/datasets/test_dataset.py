@@ -13,6 +13,7 @@ from data.datasets import dataset, synthetic
 from data.datasets.cells import DataError
 from data.datasets.dataset import Dataset
 from models.units import to_money_units
+from tests.support.examples import examples
 from tests.support.retail import REAL, retail
 
 COLUMNS = ("invoice", "quantity", "price_units", "minute", "customer", "export", "country")
@@ -122,7 +123,7 @@ def test_the_total_may_be_nothing_either_way() -> None:
 
 
 @given(st.permutations(range(8)), st.data())
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_what_becomes_of_an_invoice_does_not_depend_on_the_order_of_others(
     order: list[int], draw: st.DataObject
 ) -> None:

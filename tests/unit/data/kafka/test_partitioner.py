@@ -27,7 +27,7 @@ def test_confluent_producers_put_keys_on_the_partitions_that_we_compute(tmp_path
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "partitioner": PARTITIONER})
     for key in [*JAVA, *map(str, range(12_346, 12_400)), "kundin-ä"]:
         producer.produce("t", b"", key, on_delivery=arrived)
-    assert producer.flush(10) == 0
+    assert producer.flush(120) == 0
     broker.stop()
     assert len(landed) == len(JAVA) + 55
     assert landed == {key: partition_of(key, 4) for key in landed}

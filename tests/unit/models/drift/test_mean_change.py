@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.drift.mean_change import WARM_UP, ChangeDetector, Shift
+from tests.support.examples import examples
 
 
 def shifts(series: list[float]) -> list[tuple[int, Shift]]:
@@ -47,7 +48,7 @@ def test_a_series_that_never_moves_has_no_scatter_and_is_no_change() -> None:
     assert shifts([42.0] * 300) == []
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.lists(st.floats(-1e6, 1e6), min_size=60, max_size=160), st.floats(-1e3, 1e3))
 def test_the_same_series_gives_the_same_shifts(series: list[float], jump: float) -> None:
     series = series + [value + jump for value in series]

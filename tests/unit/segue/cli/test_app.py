@@ -49,6 +49,7 @@ def test_the_commands_that_people_expect_are_there() -> None:
     assert {("data", "fetch"), ("data", "describe"), ("data", "generate")} <= set(COMMANDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -79,6 +80,7 @@ def test_every_command_finds_its_state_folder_in_the_same_way() -> None:
     assert {option.envvar for option in options} == {"SEGUE_STATE_DIR"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["mysql://u:hush@h/d", "postgresql://u:hush@h:port/d", "hush"])
 def test_a_database_url_that_is_none_is_one_line_without_the_password(url: str, tmp_path: Path) -> None:
     done = segue("status", folder=tmp_path, SEGUE_DATABASE_URL=url)
@@ -88,23 +90,27 @@ def test_a_database_url_that_is_none_is_one_line_without_the_password(url: str, 
     assert "hush" not in done.stderr
 
 
+@pytest.mark.slow
 def test_who_reaches_nothing_learns_where_a_stack_was_looked_for(tmp_path: Path) -> None:
     done = segue("status", folder=tmp_path, SEGUE_DATABASE_URL="postgresql://segue@127.0.0.1:1/segue")
     assert f"(no stack runs in {tmp_path / '.segue'})" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_speed_that_is_none_is_refused_with_examples(tmp_path: Path) -> None:
     done = segue("replay", "--speed", "fast", folder=tmp_path)
     assert done.returncode == 2
     assert "1d/s" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_speed_that_begins_with_a_minus_is_no_option(tmp_path: Path) -> None:
     done = segue("control", "speed", "-1x", folder=tmp_path)
     assert done.returncode == 2
     assert "'-1x' is not a speed" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_a_taken_port_is_refused_before_anything_starts(command: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -115,6 +121,7 @@ def test_a_taken_port_is_refused_before_anything_starts(command: str, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_file_is_overwritten_only_by_force(tmp_path: Path) -> None:
     shop = tmp_path / "shop.csv"
     shop.write_text("mine")
@@ -127,6 +134,7 @@ def test_a_file_is_overwritten_only_by_force(tmp_path: Path) -> None:
     assert shop.read_text() != "mine"
 
 
+@pytest.mark.slow
 def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
     heavy = {"faust", "pandas", "river", "scipy", "sklearn", "httpx", "alembic"}
     program = "import sys, segue.cli.app; print(*sys.modules)"
@@ -134,6 +142,7 @@ def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
     assert heavy & set(done.stdout.split()) == set()
 
 
+@pytest.mark.slow
 def test_a_generated_dataset_can_be_described(tmp_path: Path) -> None:
     made = segue("data", "generate", "shop.csv", "--customers", "30", "--days", "60", folder=tmp_path)
     assert made.returncode == 0, made.stderr

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from data.contract.wire import ModelActivation, Tick, Transaction
 from models.segment_model import Segment, SegmentModel, build
 from stream_app.core.decode import decode
+from tests.support.examples import examples
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_worker import InMemoryPartition, Message, Record, logs
 from tests.support.poisoned_records import Poisoner
@@ -48,7 +49,7 @@ def values(draw: st.DrawFn) -> bytes | None:
 @given(st.lists(st.tuples(keys, values()), max_size=20))
 @example([(b"c", msgspec.json.encode(FIELDS | {"currency": "\x00\ud7ff"}))])
 @example([(b"c", msgspec.json.encode(FIELDS)[:-1] + b',"more":' + b"[" * 50_000 + b"]" * 50_000 + b"}")])
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_whatever_a_record_holds_it_is_taken_or_set_aside_with_a_reason_that_can_be_stored(
     contents: list[tuple[bytes | None, bytes | None]],
 ) -> None:
@@ -111,7 +112,7 @@ def extreme_models(draw: st.DrawFn) -> SegmentModel:
 
 
 @given(streams(models=True), st.lists(extreme_models(), max_size=2), segment_models())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_no_model_and_no_moment_make_the_processor_raise(
     messages: list[Message], absurd: list[SegmentModel], first: SegmentModel
 ) -> None:

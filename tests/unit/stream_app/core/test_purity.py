@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from data.contract.wire import Transaction
 from models.segment_model import SegmentModel
+from tests.support.examples import examples
 from tests.support.in_memory_worker import Message, outcome, run
 from tests.support.strategies import segment_models, streams
 
@@ -12,7 +13,7 @@ _cuts = st.sets(st.integers(1, 40))
 
 
 @given(segment_models(), streams(models=True), _cuts, _cuts)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_batch_boundaries_change_nothing(
     model: SegmentModel, messages: list[Message], cuts: set[int], other_cuts: set[int]
 ) -> None:
@@ -20,7 +21,7 @@ def test_batch_boundaries_change_nothing(
 
 
 @given(segment_models(), streams(models=True), st.integers(2, 5), _cuts)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_the_number_of_partitions_changes_nothing(
     model: SegmentModel, messages: list[Message], partitions: int, cuts: set[int]
 ) -> None:
@@ -28,7 +29,7 @@ def test_the_number_of_partitions_changes_nothing(
 
 
 @given(segment_models(), streams(), _cuts, st.data())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_sending_transactions_again_changes_nothing(
     model: SegmentModel, messages: list[Message], cuts: set[int], data: st.DataObject
 ) -> None:
@@ -41,7 +42,7 @@ def test_sending_transactions_again_changes_nothing(
 
 
 @given(segment_models(), streams(models=True), st.integers(1, 3), st.integers(1, 3))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_the_size_of_rescoring_chunks_changes_nothing(
     model: SegmentModel, messages: list[Message], chunk: int, other: int
 ) -> None:
@@ -49,7 +50,7 @@ def test_the_size_of_rescoring_chunks_changes_nothing(
 
 
 @given(segment_models(), streams(models=True))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_a_customer_depends_on_nobody_else(model: SegmentModel, messages: list[Message]) -> None:
     profiles, changes = outcome(run(model, messages))
     for customer in profiles:
@@ -60,7 +61,7 @@ def test_a_customer_depends_on_nobody_else(model: SegmentModel, messages: list[M
 
 
 @given(segment_models(), streams(models=True))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_every_history_is_a_chain_without_gaps(model: SegmentModel, messages: list[Message]) -> None:
     profiles, changes = outcome(run(model, messages))
     for customer, profile in profiles.items():

@@ -60,7 +60,7 @@ def relaying(
     async def run() -> None:
         running = Relay("", CLAIM, {}, topic.writer, topic.last_event, lambda *_: None)  # type: ignore[arg-type]
         await work(outbox, topic, running)
-        await asyncio.wait_for(running.delivered(), 10)
+        await asyncio.wait_for(running.delivered(), 120)
         await running.close()
 
     asyncio.run(run())

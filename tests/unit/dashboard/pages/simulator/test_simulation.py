@@ -25,6 +25,7 @@ from models.decay import NEVER
 from models.personas import ARCHETYPES, name_segments
 from models.segment_model import SegmentModel, assign, build
 from models.units import from_micros
+from tests.support.examples import examples
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_worker import outcome, run
 
@@ -49,7 +50,7 @@ def standings(draw: st.DrawFn) -> Profile:
 
 
 @given(models(), standings())
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_waiting_moves_somebody_on_the_days_on_which_scikit_learn_says_so(model: SegmentModel, who: Profile) -> None:
     days = np.arange(who.recency_days(NOW), who.recency_days(NOW) + 1_200)
     points = np.column_stack([days, np.full(len(days), who.frequency), np.full(len(days), float(who.monetary))])
@@ -63,7 +64,7 @@ def test_waiting_moves_somebody_on_the_days_on_which_scikit_learn_says_so(model:
 
 
 @given(models(), standings(), MONEY, st.integers(0, 800))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_a_simulated_purchase_does_what_the_stream_does(
     model: SegmentModel, who: Profile, amount: Decimal, days: int
 ) -> None:
@@ -119,7 +120,7 @@ def test_somebody_in_the_last_segment_never_moves_by_time_alone() -> None:
 
 
 @given(models(), standings(), MONEY, st.integers(0, 400))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_before_the_purchase_both_futures_are_one(
     model: SegmentModel, who: Profile, amount: Decimal, days: int
 ) -> None:
