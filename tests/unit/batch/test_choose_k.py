@@ -89,6 +89,7 @@ def test_one_customer_is_no_choice() -> None:
         choose_k(shop(blobs(2, 0.1, count=1)))
 
 
+@pytest.mark.slow
 def test_a_great_many_customers_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     customers = shop(blobs(4, 0.4, count=3_000) / 2)
     everybody = choose_k(customers)

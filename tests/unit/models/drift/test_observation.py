@@ -17,6 +17,8 @@ from models.segment_model import checked
 from models.units import from_micros, to_micros
 from tests.support.steady_stream import model_of, shop
 
+pytestmark = pytest.mark.slow
+
 AT = 40
 
 

@@ -77,6 +77,7 @@ def test_a_value_that_fills_bins_has_one_of_its_own() -> None:
     assert counts(values, edges)[0] == 60
 
 
+@pytest.mark.slow
 def test_fair_samples_exceed_the_allowance_once_in_a_thousand_times() -> None:
     rng = np.random.default_rng(5)
     exceeded = 0

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from batch.fit import fit
 from batch.pipeline import sklearn_pipeline
 from batch.profiles import profiles_as_of
@@ -10,6 +12,8 @@ from models.units import from_micros
 from tests.support.in_memory_worker import outcome, run
 from tests.support.oracle import Answer, histories
 from tests.support.retail import retail
+
+pytestmark = pytest.mark.slow
 
 CUSTOMERS = 600
 CUTOFF = datetime(2010, 12, 1, tzinfo=UTC)
