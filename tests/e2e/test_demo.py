@@ -1,4 +1,4 @@
-"""The two ways to see everything at work, as a newcomer types them."""
+"""``segue demo`` and ``segue demo --once`` from an empty folder."""
 
 import json
 import os

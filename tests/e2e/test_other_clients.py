@@ -1,4 +1,4 @@
-"""The integrator's trust in docs/subscribing.md: what it says of kcat, Java and Node is what happens."""
+"""The commands and programs of docs/subscribing.md work: kcat, Java and webhooks."""
 
 import json
 import re
@@ -67,7 +67,7 @@ class Lines:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        # What is killed in the middle of a line leaves half of one.
+        # A process that is killed in the middle of a line leaves half of it.
         self.lines.extend(line for line in iter(self._process.stdout.readline, "") if line.endswith("\n"))
 
     def __enter__(self) -> "Lines":
@@ -90,7 +90,7 @@ def test_kcat_reads_every_change_with_its_customer_before_it(run: Local) -> None
 
 
 @needs_kcat
-def test_kcat_reads_where_everybody_stands_and_ends(run: Local) -> None:
+def test_kcat_reads_the_segment_of_every_customer_and_ends(run: Local) -> None:
     latest = {change["customer_id"]: change["to"]["id"] for change in run.topic()}
     result = subprocess.run(
         ["bash", "-c", _kcat(run, "customer-segments")], capture_output=True, text=True, timeout=300
@@ -100,19 +100,19 @@ def test_kcat_reads_where_everybody_stands_and_ends(run: Local) -> None:
 
 
 @needs_kcat
-def test_kcat_tells_who_has_just_come_to_a_segment(run: Local, dataset: Dataset) -> None:
+def test_kcat_reports_who_has_just_entered_a_segment(run: Local, dataset: Dataset) -> None:
     before = _changes(run)
     segment = run.topic()[-1]["to"]["id"]
     with Lines(_kcat(run, "-o end").replace("at_risk", segment)) as kcat:
-        # It may not have begun when the first of them come.
+        # kcat may have started after the first changes.
         for start in range(PART, 4 * PART, STEP):
             run.replay(dataset, section(dataset, start, start + STEP))
             if len(kcat.lines) > 3:
                 break
         wait_until(lambda: len(kcat.lines) > 3)
-    told = [json.loads(line) for line in kcat.lines]
-    assert {change["to"]["id"] for change in told} == {segment}
-    assert {(change["customer_id"], change["sequence"]) for change in told} <= _changes(run) - before
+    reported = [json.loads(line) for line in kcat.lines]
+    assert {change["to"]["id"] for change in reported} == {segment}
+    assert {(change["customer_id"], change["sequence"]) for change in reported} <= _changes(run) - before
 
 
 @pytest.mark.parametrize("run", [pytest.param("apache", marks=APACHE)], indirect=True)

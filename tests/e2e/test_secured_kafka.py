@@ -1,4 +1,4 @@
-"""Kafka behind TLS and passwords: every client gets in with the settings alone, and nobody else does."""
+"""Kafka with TLS and passwords: every client connects with the settings alone, and no other client does."""
 
 import os
 import sys
@@ -59,7 +59,7 @@ def database_url(postgres: str) -> Iterator[str]:
 
 
 def environment(kafka: SecuredKafka, database_url: str, name: str, mechanism: str, password: Path) -> dict[str, str]:
-    """What an operator would set."""
+    """The settings of an operator."""
     topics = {f"SEGUE_{topic}_TOPIC": f"{name}.{topic}" for topic in ("TRANSACTIONS", "CHANGES", "SEGMENTS")}
     return topics | {
         "SEGUE_DEAD_LETTERS_TOPIC": f"{name}.DLQ",
@@ -124,7 +124,7 @@ def test_transactions_go_in_and_changes_come_out(
     assert PASSWORD not in log_file.read_text()
 
 
-def test_a_wrong_password_and_a_stranger_s_certificate_are_told_in_one_line(
+def test_a_wrong_password_and_an_unknown_certificate_are_reported_in_one_line(
     kafka: SecuredKafka, database_url: str, password: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("data.kafka.log._TIMEOUT", 3.0)
@@ -132,11 +132,11 @@ def test_a_wrong_password_and_a_stranger_s_certificate_are_told_in_one_line(
     brokers = settings_of(variables, monkeypatch, tmp_path).brokers
     for wrong in (replace(brokers, password="guessed"), replace(brokers, ca_file=None)):
         log = Log(wrong, "nobody.TRANSACTIONS")
-        with pytest.raises(UnreachableError, match=r"\(SASL_SSL, PLAIN as segue\)") as told:
+        with pytest.raises(UnreachableError, match=r"\(SASL_SSL, PLAIN as segue\)") as caught:
             log.identity(None)
         log.close()
-        assert "\n" not in str(told.value)
-        assert not {word for word in ("guessed", PASSWORD) if word in str(told.value)}
+        assert "\n" not in str(caught.value)
+        assert not {word for word in ("guessed", PASSWORD) if word in str(caught.value)}
 
 
 def test_a_dead_letter_that_its_topic_refuses_is_published_in_part_and_holds_nothing_up(

@@ -1,4 +1,4 @@
-"""The integrator's trust in webhooks: whatever the receiver does, nothing is lost and every customer stays in order."""
+"""Webhooks: whatever the receiver does, no change is lost, and the changes of every customer stay in order."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def _published(run: Local, chosen: Callable[[dict[str, Any]], bool] = lambda cha
 
 
 def _dead(run: Local, name: str) -> dict[str, str]:
-    """Changes that were given up and have not arrived since, and why."""
+    """The reasons of the given-up changes that have not been delivered since."""
     query = text("select * from webhook_dead_letters where webhook = :name and delivered_at is null")
     with run.postgres.connect() as connection:
         rows = connection.execute(query, {"name": name})
@@ -65,7 +65,7 @@ def _dead(run: Local, name: str) -> dict[str, str]:
 
 
 def _saved(run: Local, name: str) -> tuple[int, int]:
-    """Records that have been read, and how many of them wait, as Postgres knows it."""
+    """The number of records read, and of those that wait, as stored in Postgres."""
     query = text(
         "select coalesce(sum(next_offset), -1), coalesce(sum(cardinality(waiting)), 0) "
         "from webhook_progress where webhook = :name"
@@ -81,7 +81,7 @@ def _dice(event_id: str, sides: int) -> int:
 
 
 def _troubled(event: dict[str, Any], attempt: int) -> Answer:
-    """Most are taken; of the others, each fails in its own way, some for ever."""
+    """Accept most events; fail the others in different ways, some forever."""
     fate = _dice(event["id"], 100)
     if fate < 3:
         return Answer(400, body=b"no such customer")
@@ -94,7 +94,7 @@ def _troubled(event: dict[str, Any], attempt: int) -> Answer:
     if fate == 16:
         return Answer(429, {"retry-after": "1"}) if attempt == 1 else Answer()
     if fate < 19:
-        return Answer(after=2 * TIMEOUT)  # taken, but too late: it is sent again
+        return Answer(after=2 * TIMEOUT)  # accepted too late: the event is sent again
     return Answer(after=0.01 * (fate % 3))
 
 
@@ -205,10 +205,10 @@ def test_what_was_given_up_can_be_seen_and_sent_again_once_the_receiver_is_mende
     # Not one of them was sent twice: 404 is final.
     assert len(receiver.requests) == len(chosen)
 
-    told = json.loads(_segue(environment, "dead", "--json").stdout)
+    listed = json.loads(_segue(environment, "dead", "--json").stdout)
     reason = "404 Not Found: nobody [here]"
-    assert told["reasons"] == [{"reason": reason, "waiting": len(chosen), "delivered": 0}]
-    assert {letter["event"]["id"] for letter in told["dead_letters"]} <= chosen
+    assert listed["reasons"] == [{"reason": reason, "waiting": len(chosen), "delivered": 0}]
+    assert {letter["event"]["id"] for letter in listed["dead_letters"]} <= chosen
     assert reason in _segue(environment, "dead").stdout
     assert f"│ {len(chosen)} │" in " ".join(_segue(environment, "status").stdout.split())
 

@@ -1,4 +1,4 @@
-"""A real Apache Kafka with properties of the test's own."""
+"""A real Apache Kafka with the properties that a test chooses."""
 
 import subprocess
 import uuid

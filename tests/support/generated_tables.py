@@ -1,4 +1,4 @@
-"""What a stream leaves in Postgres, made up: consistent rows for whoever reads the tables."""
+"""Random but consistent rows of the tables that a stream writes."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

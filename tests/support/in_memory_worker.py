@@ -1,4 +1,4 @@
-"""A whole stream in memory: the real decoding and the real processor, with dictionaries where Postgres would be."""
+"""A worker in memory: the real decoding and the real processor, with dictionaries in place of Postgres."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ class Record:
 
 
 def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:
-    """The log of each partition: transactions by key, everything else to all."""
+    """The log of each partition: transactions by key, other records in every partition."""
     result: list[list[Record]] = [[] for _ in range(partitions)]
     for message in messages:
         value = msgspec.json.encode(message)
@@ -46,7 +46,7 @@ def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:
 
 @dataclass
 class InMemoryPartition:
-    """One partition's store. ``profiles`` has one row of columns for each customer, ``changes`` everything so far."""
+    """The store of one partition: a profile for each customer, the ledger, and all changes."""
 
     model: SegmentModel
     partition: int = 0
@@ -63,7 +63,7 @@ class InMemoryPartition:
         self.progress = PartitionProgress(self.partition, "log", 0, 1, LONG_AGO, self.model.version, LONG_AGO, 0, 0)
 
     def run(self, records: Sequence[Record], cuts: Iterable[int] = (), chunk: int = 1_000_000) -> "InMemoryPartition":
-        """Apply a log cut into batches at some places; outdated customers are rescored ``chunk`` at a time."""
+        """Apply a log that is cut into batches at ``cuts``; outdated customers are rescored ``chunk`` at a time."""
         for start, stop in pairwise([0, *sorted(set(cuts)), len(records)]):
             for batch in decode(records[start:stop], "GBP") if stop > start else []:
                 self.apply(batch)
@@ -74,7 +74,7 @@ class InMemoryPartition:
         return self
 
     def apply(self, batch: MicroBatch) -> None:
-        """What the unit of work does, on dictionaries."""
+        """Apply a micro-batch as the unit of work does."""
         if batch.model is not None:
             while self._rescore_some(1_000_000):
                 pass
@@ -141,7 +141,7 @@ def _rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
 def run(
     model: SegmentModel, messages: Iterable[Message], partitions: int = 1, cuts: Iterable[int] = (), chunk: int = 1_000
 ) -> list[InMemoryPartition]:
-    """Run a stream over some partitions, every one of them cut at the same offsets."""
+    """Apply a stream over some partitions; the log of each partition is cut at the same offsets."""
     return [
         InMemoryPartition(model, number, partitions).run(records, [cut for cut in cuts if cut < len(records)], chunk)
         for number, records in enumerate(logs(messages, partitions))
@@ -149,7 +149,7 @@ def run(
 
 
 def outcome(worlds: Iterable[InMemoryPartition]) -> tuple[dict[str, Any], dict[tuple[str, int], ChangeRow]]:
-    """Everything that must not depend on how a stream was run: profiles, and changes but for their outbox position."""
+    """The profiles and changes, without positions: the part that must not depend on batches and partitions."""
     profiles: dict[str, Any] = {}
     changes: dict[tuple[str, int], ChangeRow] = {}
     for world in worlds:

@@ -1,4 +1,4 @@
-"""A stream full of poison: every record comes with its fate, which is known because it was made that way."""
+"""A stream of valid and invalid records; every record comes with the result that it must have."""
 
 import random
 from collections.abc import Callable
@@ -20,7 +20,7 @@ LARGE = 2_000_000
 
 @dataclass(frozen=True)
 class FatedRecord:
-    """A record, the partition it is sent to, and what must come of it."""
+    """A record, its partition, and the result that it must have."""
 
     partition: int
     key: bytes | None
@@ -29,7 +29,7 @@ class FatedRecord:
 
 
 class Poisoner:
-    """Makes records, sound and poisonous ones."""
+    """Makes valid and invalid records."""
 
     def __init__(self, seed: int, partitions: int) -> None:
         self._random = random.Random(seed)
@@ -38,7 +38,7 @@ class Poisoner:
         self._known: list[Fields] = []
 
     def stream(self, records: int) -> list[FatedRecord]:
-        """Half of it sound, the other half of every kind of poison; a sound record ends each partition."""
+        """Half valid records, half invalid ones of every kind; the last record of each partition is valid."""
         poisons = [self._raw, self._text, self._fields, self._conflict, self._misplaced, self._control]
         stream = [self.sound() for _ in range(20)]
         while len(stream) < records:
@@ -51,7 +51,7 @@ class Poisoner:
         return [*stream, *last.values()]
 
     def fields(self) -> Fields:
-        """A sound transaction, as fields."""
+        """The fields of a valid transaction."""
         self._number += 1
         return {
             "type": "transaction",
@@ -72,12 +72,12 @@ class Poisoner:
         return self._of(fields, "applied")
 
     def duplicate(self) -> FatedRecord:
-        """The same again, perhaps written in another order."""
+        """A repeated record whose fields may be in another order."""
         fields = self._random.choice(self._known)
         return self._of(dict(sorted(fields.items())), "duplicate")
 
     def tick(self) -> FatedRecord:
-        """The passing of time."""
+        """A tick."""
         value = msgspec.json.encode(Tick(START + timedelta(minutes=self._number)))
         return FatedRecord(self._random.randrange(self._partitions), None, value, "tick")
 
@@ -89,7 +89,7 @@ class Poisoner:
         return FatedRecord(self._random.randrange(self._partitions), key, value, "dead")
 
     def _raw(self) -> FatedRecord:
-        """Not JSON, or none at all."""
+        """Bytes that are not JSON, or no value."""
         sound = msgspec.json.encode(self.fields())
         return self._dead(
             self._random.choice(
@@ -110,7 +110,7 @@ class Poisoner:
         )
 
     def _text(self) -> FatedRecord:
-        """JSON, but not one of ours."""
+        """JSON that is no record of the log."""
         return self._dead(
             self._random.choice(
                 [
@@ -134,7 +134,7 @@ class Poisoner:
         )
 
     def _fields(self) -> FatedRecord:
-        """A transaction with one field that no sound one has."""
+        """A transaction with one invalid field."""
         wrong: list[tuple[str, list[Any]]] = [
             ("amount", [12.5, -1, None, "NaN", "Infinity", "-1", "1e300", "9999999999", "1.23456", "", "12.123\n"]),
             ("occurred_at", ["soon", 0, 1e300, None, "2011-02-30T00:00:00Z", "2011-01-01T00:00:00"]),
@@ -154,7 +154,7 @@ class Poisoner:
         return self._of(fields | {"amount": "100000.5"})
 
     def _misplaced(self) -> FatedRecord:
-        """Sound in itself, but without its key, under another one, or on the wrong partition."""
+        """A valid transaction without its key, with another key, or in the wrong partition."""
         sent = self._of(self.fields())
         elsewhere = (sent.partition + 1) % self._partitions
         return self._random.choice(
@@ -166,7 +166,7 @@ class Poisoner:
         )
 
     def _control(self) -> FatedRecord:
-        """A model that was tampered with."""
+        """A model that was changed after it was built."""
         model = msgspec.to_builtins(ModelActivation(a_model()))
         spec = model["model"]
         poisons: list[Fields] = [
@@ -179,7 +179,7 @@ class Poisoner:
         return self._dead(msgspec.json.encode(model | {"model": spec | self._random.choice(poisons)}), None)
 
     def _large(self) -> list[FatedRecord]:
-        """Two megabytes each: one sound, the others not; one of these can't be compressed."""
+        """Records of two megabytes each: one valid, the others invalid, and one of them incompressible."""
         fields = self.fields() | {"lines": "x" * LARGE}
         return [
             self._of(fields, "applied"),

@@ -23,7 +23,7 @@ def running_postgres(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def new_database(server_url: str) -> Iterator[str]:
-    """The URL of an empty database with a name of its own, dropped afterwards whoever is still connected."""
+    """The URL of an empty database with a name of its own, dropped afterwards even if clients are still connected."""
     name = f"test_{uuid4().hex}"
     server = engine(server_url).execution_options(isolation_level="AUTOCOMMIT")
     with server.connect() as connection:

@@ -1,4 +1,4 @@
-"""A small stream that really was processed: the processor's own rows, and the tables as a worker leaves them."""
+"""A small stream that the real processor has applied, and the rows of the tables that follow from it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ MOMENTS = ("first_purchase_at", "last_purchase_at", "last_event_at", "segment_si
 
 @dataclass(frozen=True)
 class Lived:
-    """The rows of the tables, as lists of dictionaries with the tables' own columns and everyday types."""
+    """The rows of the tables, as lists of dictionaries with the tables' own columns and Python's own types."""
 
     transactions: list[dict[str, Any]]
     customers: list[dict[str, Any]]
@@ -38,7 +38,7 @@ class Lived:
 
 
 def messages(number: int = 60, seed: int = 5) -> list[Transaction]:
-    """Transactions of some customers in order of time; every twentieth customer only ever returns goods."""
+    """Transactions of some customers in order of time; every twentieth customer only returns goods."""
     rng = np.random.default_rng(seed)
     found = []
     minutes = int((NOW - START).total_seconds() // 60)

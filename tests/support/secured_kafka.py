@@ -1,4 +1,4 @@
-"""A real Apache Kafka whose door is locked: TLS, and a name and a password to get in."""
+"""A real Apache Kafka with TLS and passwords."""
 
 import subprocess
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ group.initial.rebalance.delay.ms=0
 
 @dataclass(frozen=True)
 class SecuredKafka:
-    """Where the door is, and the certificate that says it is the right one."""
+    """The address of the broker, and the certificate that clients must trust."""
 
     bootstrap_servers: str
     ca_file: Path
@@ -70,7 +70,7 @@ def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
 
 
 def _make_certificate(keystore: Path, ca_file: Path) -> None:
-    """A certificate that vouches for itself, made by the tool that comes with Java."""
+    """A self-signed certificate, made by the tool that comes with Java."""
     keytool = str(Path(java()).resolve().with_name("keytool"))
     store = ["-keystore", str(keystore), "-storepass", _STORE_PASSWORD, "-alias", "kafka"]
     extensions = ["-ext", "san=ip:127.0.0.1", "-ext", "bc:c=ca:true", "-ext", "ku:c=digitalSignature,keyCertSign"]

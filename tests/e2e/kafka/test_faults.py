@@ -1,4 +1,4 @@
-"""The operator's trust on a real Kafka: whatever dies, stands still or goes away, the result is the same.
+"""Faults on a real Kafka: whatever dies, hangs or disconnects, the result is the same.
 
 The faults strike one after another in one long run, each in the middle of the next part of the dataset.
 """
@@ -59,7 +59,7 @@ def test_a_worker_that_stands_still_in_a_transaction_loses_its_partitions_and_wr
     parts.finish(gate, replay)
     wait_until(lambda: victim in owners(parts.run), "when the worker goes on")
     later = progress.partitions(parts.run.replaying.postgres)
-    # It is given partitions again in time, but only by a claim of its own.
+    # The worker may get partitions again, but only by a new claim.
     assert all(
         after.epoch > before.epoch
         for before, after in zip(taken_over, later, strict=True)
@@ -99,9 +99,9 @@ def test_connections_cut_in_the_middle_of_transactions_leave_nothing_half_done(
 
 @contextmanager
 def _waiting_to_write(parts: PartwiseRun) -> Iterator[tuple[Gate, Thread, dict[int, int]]]:
-    """The next part under way, and some partitions' workers in the middle of a transaction until this ends.
+    """Replay the next part, with workers in the middle of a database transaction while the block runs.
 
-    Partitions come with the server's processes that work for them.
+    Yields the server's process for each of these partitions.
     """
     gate, size = Gate(), len(parts.dataset.transactions) // PARTS
     query = (

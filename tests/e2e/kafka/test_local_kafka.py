@@ -1,4 +1,4 @@
-"""The operator's trust in the local Apache Kafka: it keeps what it has, and says clearly where it can't run."""
+"""The local Apache Kafka keeps its log, and reports clearly what it needs to run."""
 
 import json
 import os
@@ -89,7 +89,7 @@ def test_topics_are_made_once_with_their_retention_and_another_number_of_partiti
         postgres.dispose()
 
 
-def test_the_demo_runs_on_a_real_kafka_as_somebody_types_it(tmp_path: Path) -> None:
+def test_the_demo_runs_on_a_real_kafka_from_the_command_line(tmp_path: Path) -> None:
     write_dataset(generate(customers=200, days=450, seed=5), tmp_path / "shop.parquet")
     command = [sys.executable, "-m", "segue", "demo", "--once", "--json", "--broker", "apache", "shop.parquet"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -100,7 +100,7 @@ def test_the_demo_runs_on_a_real_kafka_as_somebody_types_it(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("lacking", ["java", "mvn"])
-def test_where_java_or_maven_is_missing_one_line_says_so(
+def test_where_java_or_maven_is_missing_one_line_reports_it(
     lacking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = shutil.which
@@ -121,7 +121,7 @@ def is_reachable(settings: Settings) -> bool:
 
 
 def crash(stack: Stack) -> None:
-    """Kill the broker, and wait until it has been started again."""
+    """Kill the broker, and wait until it has been restarted."""
     broker = stack.broker
     assert isinstance(broker, ApacheBroker)
     crashed = broker.pid

@@ -1,4 +1,4 @@
-"""The operator's trust: however many workers share the partitions, come and go, the result is the same."""
+"""The number of workers, even while it changes, does not change the result."""
 
 from pathlib import Path
 
@@ -36,5 +36,5 @@ def test_one_to_four_workers_that_come_and_go_give_the_same_result(
         parts.finish(gate, parts.next(gate, PARTS))
         assert_right_so_far(parts, expected)
         assert progress.totals(run.replaying.postgres).duplicates == 0
-        # Whoever leaves says first how far it has published: nothing is published again.
+        # A worker that leaves first saves the position that it has published: nothing is published again.
         assert run.outcome().history.repeats == 0

@@ -1,4 +1,4 @@
-"""The operator's trust: a full replay under a storm of faults of every kind comes to the same end."""
+"""A full replay under a storm of faults of every kind has the same result."""
 
 from pathlib import Path
 

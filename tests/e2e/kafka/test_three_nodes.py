@@ -1,4 +1,4 @@
-"""The operator's trust on a Kafka of three nodes: one of them may die at any time, and nobody has to do anything."""
+"""A Kafka of three nodes: one of them may die at any time, and the stream recovers by itself."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_each_of_three_nodes_dies_in_turn_and_the_result_is_the_same(
             broker.kill_one(number)
             parts.finish(gate, replay)
             assert_right_so_far(parts, expected)
-            # The next one may die when there are three again.
+            # The next node may die once three run again.
             wait_until(lambda: not broker.died and broker.complete)
         assert run.outcome().history.repeats == 0
         assert progress.totals(run.replaying.postgres).duplicates == 0
