@@ -36,4 +36,4 @@ def _show(name: str, database_url: str) -> None:
 
     from dashboard.shared import connection
 
-    import_module(f"dashboard.pages.{name}").show(connection.engine(database_url))
+    import_module(f"dashboard.pages.{name}.page").show(connection.engine(database_url))
