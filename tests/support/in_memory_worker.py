@@ -96,8 +96,8 @@ class InMemoryPartition:
 
     def _take(self, batch: MicroBatch, customers: list[str]) -> None:
         stored = self._stored(batch, customers)
-        in_force = self.models[self.progress.model_version]
-        step = apply_batch(batch, stored, in_force, self.progress, partial(partition_of, partitions=self.partitions))
+        active = self.models[self.progress.model_version]
+        step = apply_batch(batch, stored, active, self.progress, partial(partition_of, partitions=self.partitions))
         self.changes += change_rows(batch, step, self.progress)
         self._keep(batch, step)
 
