@@ -1,28 +1,40 @@
-# Two commands: `make demo` and `make test`. Each sets up all it needs on a machine with Python 3.11+ and make.
+# `make demo` and `make test` are where to start. Each target sets up all it needs on a machine with Python 3.11+ and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # setuptools warns of every editable install; there is nothing to be done about it.
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
+# Two files at a time, in the order of their names: the tests of a file share its stack. One thread for each of them.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint install clean
+.PHONY: help demo fmt lint test-fast test test-all install clean
 
 help:  ## Show this help
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.demo  ## See it at work; ARGS="--once FILE" goes to `segue demo`; BROKER=apache for a real Kafka
 	@$(BIN)/segue demo $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 
-test: $(VENV)/.dev  ## Run all tests, two files at a time
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+fmt: $(VENV)/.dev  ## Format the code and fix what ruff can fix
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
 
-lint: $(VENV)/.dev  ## Check style and types
-	@$(BIN)/ruff check .
+lint: $(VENV)/.dev  ## Check format, style, types (tests included) and the direction of imports
 	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in less than a minute
+	@$(PYTEST) tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
+
+test: $(VENV)/.dev  ## Run every test that needs neither Java nor a browser nor faults
+	@$(PYTEST) -m "not kafka and not faults and not browser" $(ARGS)
+
+test-all: $(VENV)/.dev  ## Run all tests, with more examples: a real Kafka, browsers and faults included
+	@$(PYTEST) --hypothesis-profile=ci $(ARGS)
 
 install: $(VENV)/.demo  ## Only set up the virtual environment
 

@@ -25,10 +25,10 @@ from sqlalchemy import Engine, event, text
 
 from dashboard.shared.connection import READ_AHEAD
 from data.postgres.database import engine, migrate
-from tests.support import big
+from tests.support import big_tables
+from tests.support.generated_tables import a_model
 from tests.support.pages import a_page, html
 from tests.support.postgres import new_database, running_postgres
-from tests.support.stored import a_model
 
 TARGET_MS = 300
 # Pages with their defaults, and with the filters that read the most rows.
@@ -73,7 +73,7 @@ def main() -> None:
         ):
             migrate(url)
             filled = engine(url)
-            big.fill(filled, a_model())
+            big_tables.fill(filled, a_model())
             missed = _report(url, filled)
             filled.dispose()
             st.cache_resource.clear()
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def _report(url: str, filled: Engine | None) -> int:
-    table = Table(title=f"milliseconds at {big.CUSTOMERS:,} customers and {big.CHANGES:,} changes")
+    table = Table(title=f"milliseconds at {big_tables.CUSTOMERS:,} customers and {big_tables.CHANGES:,} changes")
     for column in ("page", "first: Postgres", "page", "again: Postgres", "page", "slowest"):
         table.add_column(column, justify="right" if table.columns else "left", no_wrap=True)
     missed = 0
@@ -121,6 +121,7 @@ def _advance_event_time(filled: Engine) -> None:
 @contextmanager
 def _measured() -> Iterator[Cost]:
     cost, started = Cost(), time.perf_counter()
+    began = started
 
     def before(*arguments: object) -> None:
         nonlocal began
@@ -132,7 +133,6 @@ def _measured() -> Iterator[Cost]:
             return
         cost.statements.append((1_000 * (time.perf_counter() - began), str(arguments[2])))
 
-    began = started
     event.listen(Engine, "before_cursor_execute", before)
     event.listen(Engine, "after_cursor_execute", after)
     yield cost

@@ -21,7 +21,7 @@ from data.datasets.selection import choose, default_cutoff
 from models.segment_model import SegmentModel
 from producers.flow_control import MAX_LAG
 from runtime.settings import Settings
-from segue.local.soak.storm import running, wait_until
+from segue.local.soak.run import running, wait_until
 from segue.local.stack import BrokerKind
 
 

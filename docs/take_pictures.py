@@ -29,9 +29,9 @@ from models.personas import ARCHETYPES
 from models.units import Floats, Ints, to_micros
 from producers.log_writer import LogWriter
 from producers.replay import split, whole
-from services.drift.watcher import Watcher
+from services.drift.observer import StreamObserver
 from tests.support.browser import DESKTOP, PATIENCE, launched, served, visit
-from tests.support.local import Local, local, wait_until
+from tests.support.local_stack import Local, local, wait_until
 from tests.support.retail import REAL
 
 FOLDER = Path(__file__).with_name("pages")
@@ -88,7 +88,7 @@ def main() -> None:
     model = fit_before(shop, default_cutoff(shop))
     with tempfile.TemporaryDirectory(prefix="segue-pictures-") as folder, local(Path(folder), model) as run:
         run.replay(shop, past)
-        Watcher(run.postgres).look()
+        StreamObserver(run.postgres).observe()
         with launched() as chromium, served(run.settings.database, "--operator") as address:
             for picture in STILL:
                 take(chromium, address, picture, _eventful_customer(run))
@@ -160,7 +160,8 @@ def _with_palette(picture: Image.Image) -> Image.Image:
 
 
 def _distance(some: Ints, others: Ints) -> Floats:
-    return np.sqrt(((some[:, None] - others[None]) ** 2).sum(axis=2).astype(np.float64))
+    squared: Floats = ((some[:, None] - others[None]) ** 2).sum(axis=2).astype(np.float64)
+    return np.sqrt(squared)
 
 
 def _eventful_customer(run: Local) -> str:

@@ -1,7 +1,12 @@
-"""What all tests share."""
+"""Hypothesis profiles: ``fast`` in ``make test-fast``, ``standard`` in ``make test``, ``ci`` in ``make test-all``."""
 
 from hypothesis import settings
 
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("segue", deadline=None)
-settings.load_profile("segue")
+from tests.support.examples import STANDARD
+
+# The time that an example takes says more about the machine than about the code: no deadlines.
+settings.register_profile("fast", deadline=None, max_examples=STANDARD // 5)
+settings.register_profile("standard", deadline=None, max_examples=STANDARD)
+settings.register_profile("ci", deadline=None, max_examples=STANDARD * 2)
+# ``--hypothesis-profile`` is read later than this file, and wins.
+settings.load_profile("standard")

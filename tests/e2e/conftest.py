@@ -1,9 +1,4 @@
-"""What end-to-end tests share: a model of the first year, and what an undisturbed run leaves behind."""
-
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+"""The dataset, a model of its first year, and the result of an undisturbed replay."""
 
 import pytest
 
@@ -11,17 +6,11 @@ from batch.fit_dataset import fit_before
 from data.datasets.dataset import Dataset
 from data.datasets.selection import default_cutoff
 from models.segment_model import SegmentModel
-from segue.local.soak.outcome import Rows, stored
-from tests.support.local import local
+from segue.local.soak.outcome import stored
+from tests.support.local_stack import local
+from tests.support.once_per_run import once_per_run
 from tests.support.retail import retail
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """What a run without any trouble leaves in Postgres and in the change topic."""
-
-    rows: dict[str, Rows]
-    topic: list[dict[str, Any]]
+from tests.support.undisturbed import Undisturbed
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +24,10 @@ def model(dataset: Dataset) -> SegmentModel:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(
-    dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Undisturbed]:
-    folder: Path = tmp_path_factory.mktemp("undisturbed")
-    with local(folder, model) as run:
-        run.replay(dataset)
-        yield Undisturbed(stored(run.postgres), run.topic())
+def undisturbed(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    def replay_everything() -> Undisturbed:
+        with local(tmp_path_factory.mktemp("undisturbed"), model) as run:
+            run.replay(dataset)
+            return Undisturbed(stored(run.postgres), run.topic())
+
+    return once_per_run(tmp_path_factory, "undisturbed", replay_everything)

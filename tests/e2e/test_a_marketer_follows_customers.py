@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from data.postgres.database import engine as connect
-from tests.support import lived
+from tests.support import processed_stream
 from tests.support.browser import (
     MARKS,
     PATIENCE,
@@ -16,9 +16,9 @@ from tests.support.browser import (
     served,
     visit,
 )
-from tests.support.lived import NOW, Lived
+from tests.support.generated_tables import a_model
 from tests.support.postgres import new_database, running_postgres
-from tests.support.stored import a_model
+from tests.support.processed_stream import NOW, Lived
 
 pytestmark = MARKS
 
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def stream() -> Lived:
     """What the processor made of a small stream."""
-    return lived.live(a_model(), lived.messages())
+    return processed_stream.live(a_model(), processed_stream.messages())
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, stream: Lived) -> Iterat
     """The address of a running dashboard on that stream."""
     with running_postgres(tmp_path_factory.mktemp("postgres")) as server, new_database(server) as url:
         engine = connect(url)
-        lived.store(engine, a_model(), stream)
+        processed_stream.store(engine, a_model(), stream)
         engine.dispose()
         with served(url) as address:
             yield address

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, text, update
 from data.postgres.database import engine as connect
 from data.postgres.tables import stream_progress
 from tests.support.browser import MARKS, PATIENCE, PHONE, expect_no_sideways_scrolling, launched, served, visit
+from tests.support.generated_tables import EVENT_TIME, a_model, a_stream, store
 from tests.support.postgres import new_database, running_postgres
-from tests.support.stored import EVENT_TIME, a_model, a_stream, store
 
 COUNTS = """
 SELECT 'transactions', sum(transactions) FROM stream_progress

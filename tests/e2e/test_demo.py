@@ -1,4 +1,4 @@
-"""The two ways to see everything at work, as a newcomer types them."""
+"""``segue demo`` and ``segue demo --once`` from an empty folder."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.support.local import wait_until
+from tests.support.local_stack import wait_until
 from tests.support.retail import REAL, retail
 
 SEGUE = [sys.executable, "-m", "segue"]
@@ -58,7 +58,7 @@ def test_demo_with_nothing_downloaded_says_so_serves_the_page_and_stops_cleanly(
         wait_until(lambda: _healthy(port))
     finally:
         demo.send_signal(signal.SIGINT)
-        _, words = demo.communicate(timeout=60)
+        _, words = demo.communicate(timeout=300)
     assert demo.returncode == 0, words
     assert "synthetic data" in words
     assert "segue data fetch" in " ".join(words.split())
@@ -76,7 +76,7 @@ def _transactions(folder: Path) -> int:
 
 def _healthy(port: int) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=10) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

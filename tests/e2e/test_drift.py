@@ -1,4 +1,4 @@
-"""The observer beside a running stream: killed in the middle, it finds what a backtest finds, and tells it once."""
+"""The drift observer beside a running stream: killed in the middle, it raises the alarms of a backtest, each once."""
 
 import json
 import os
@@ -25,15 +25,15 @@ from models.units import from_micros, to_micros
 from producers.replay import split, whole
 from segue.local.processes import ChildProcess
 from tests.support.commands import segue
-from tests.support.kafka import read
-from tests.support.local import Local, local, wait_until
+from tests.support.kafka_records import read
+from tests.support.local_stack import Local, local, wait_until
 
-# An observer takes what processor time others leave.
+# The observer runs at the lowest CPU priority.
 PATIENCE = 500
 
 
 @pytest.mark.timeout(1_500)
-def test_drift_is_observed_beside_the_worker_and_told_once(
+def test_drift_is_observed_beside_the_worker_and_reported_once(
     dataset: Dataset, model: SegmentModel, tmp_path: Path
 ) -> None:
     expected = list(backtest(model, dataset.transactions, default_cutoff(dataset)))
@@ -47,7 +47,7 @@ def test_drift_is_observed_beside_the_worker_and_told_once(
             run.replay(dataset, section)
             wait_until(lambda: windows(run) > 0, PATIENCE)
             kill(observer)
-        wait_until(lambda: windows(run) == len(expected) and told(run) >= ids, PATIENCE)
+        wait_until(lambda: windows(run) == len(expected) and reported(run) >= ids, PATIENCE)
 
         found = status(run)
         assert found["model"] == model.version
@@ -57,7 +57,7 @@ def test_drift_is_observed_beside_the_worker_and_told_once(
         shown = {(each["measure"], each["name"]): each["value"] for each in found["measurements"]}
         assert shown == last
 
-        events = [message.value() for message in read(run.settings.brokers, run.settings.drift_topic)]
+        events = [message.value() or b"" for message in read(run.settings.brokers, run.settings.drift_topic)]
         assert sorted(msgspec.json.decode(event)["id"] for event in events) == sorted(ids)
         document = asyncapi.document()
         schema = {"$ref": "#/components/schemas/DriftDetected", "components": document["components"]}
@@ -76,7 +76,7 @@ def test_drift_is_observed_beside_the_worker_and_told_once(
         assert sorted(ended) == [(partition, model.version) for partition in range(run.replaying.identity.partitions)]
 
 
-def test_where_that_is_wanted_a_refit_is_put_in_force_while_the_stream_runs(
+def test_with_automatic_activation_a_refit_becomes_active_while_the_stream_runs(
     dataset: Dataset, model: SegmentModel, tmp_path: Path
 ) -> None:
     with local(tmp_path, model) as run:
@@ -99,25 +99,25 @@ def test_where_that_is_wanted_a_refit_is_put_in_force_while_the_stream_runs(
 
 
 def windows(run: Local) -> int:
-    """How many windows have been observed."""
+    """The number of observed windows."""
     query = select(func.count(drift_observations.c.window_end.distinct()))
     with run.postgres.connect() as connection:
         return connection.execute(query).scalar_one()
 
 
-def told(run: Local) -> set[str]:
-    """The alarms that are known to be in the topic."""
+def reported(run: Local) -> set[str]:
+    """The ids of the alarms whose event is in the topic."""
     with run.postgres.connect() as connection:
         return set(connection.execute(select(drift_alarms.c.id).where(drift_alarms.c.published)).scalars())
 
 
 def kill(observer: ChildProcess) -> None:
-    """The stack starts it again."""
+    """Kill the observer; the stack restarts it."""
     pid = observer.pid
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: observer.pid != pid)
 
 
 def status(run: Local) -> Any:
-    """What people see, for programs."""
+    """The output of ``segue drift status --json``."""
     return json.loads(segue(run.stack.state_dir, "drift", "status", "--json"))

@@ -36,7 +36,7 @@ from tests.support.browser import (
     served,
     visit,
 )
-from tests.support.local import Local, applied, local, wait_until
+from tests.support.local_stack import Local, applied, local, wait_until
 
 pytestmark = browser.MARKS
 
@@ -137,7 +137,7 @@ class PausedReplay:
         """The beginning of the event day."""
         return self.now.replace(hour=0, minute=0, second=0, microsecond=0)
 
-    def ask(self, query: str, **values: Any) -> list[Row[Any]]:
+    def ask(self, query: str, **values: Any) -> list[Any]:
         """The rows of a query's result."""
         return [*self.connection.execute(text(query), values)]
 

@@ -1,4 +1,4 @@
-"""A new model is put in force while transactions stream in: everybody is rescored, once, and nothing else moves."""
+"""A model becomes active while transactions stream in: every customer is rescored once, and nothing else changes."""
 
 import json
 import os
@@ -33,7 +33,7 @@ from segue.local.demo import wait_for_worker
 from segue.local.soak.outcome import stored
 from segue.local.stack import Stack
 from tests.support.commands import segue
-from tests.support.local import Local, applied, local, wait_until
+from tests.support.local_stack import Local, applied, local, wait_until
 
 Moves = dict[str, tuple[str, str]]
 
@@ -51,7 +51,7 @@ def test_activating_a_model_during_a_replay_moves_whom_compare_says_and_reconcil
         model_registry.register(run.postgres, challenger)
         first_year, second_year = split(whole(dataset), dataset, to_micros(default_cutoff(dataset)))
         run.replay(dataset, first_year)
-        # Slow enough to be under way all the time.
+        # Slow enough to run all the time.
         with run.in_background(dataset, second_year, "5d/s"):
             before = applied(run)
             segue(run.stack.state_dir, "models", "activate", challenger.version)
@@ -119,7 +119,7 @@ def _kill_in_the_middle(run: Local) -> None:
 
 
 def moves(run: Local) -> Moves:
-    """Everybody whom a model has moved; nobody twice."""
+    """The customers that a model has moved, each once."""
     change = segment_changes.c
     query = select(change.customer_id, change.from_segment, change.to_segment).where(change.cause == "model")
     with run.postgres.connect() as connection:
@@ -130,7 +130,7 @@ def moves(run: Local) -> Moves:
 
 
 def expected_moves(run: Local, dataset: Dataset, before: SegmentModel, after: SegmentModel) -> Moves:
-    """Whom :func:`compare` moves, on profiles counted with pandas from what lies before the model in the log."""
+    """The customers that :func:`compare` moves, on profiles that pandas counts from the log before the model."""
     known, as_of = _before_the_model(run)
     transactions = dataset.transactions
     seen = transactions[transactions["transaction_id"].isin(known)]
@@ -175,5 +175,5 @@ def _records(run: Local, partition: int) -> Iterator[bytes]:
 
 
 def subscribed(run: Local) -> dict[tuple[str, int], dict[str, object]]:
-    """What a subscriber has who drops repeats."""
+    """The changes of a subscriber that drops repeats."""
     return {(event["customer_id"], event["sequence"]): event for event in run.topic()}

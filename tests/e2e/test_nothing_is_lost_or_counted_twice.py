@@ -1,4 +1,4 @@
-"""The operator's trust: whatever happens to a worker, and however often something is sent, the result is the same."""
+"""Neither the death of a worker nor a repeated record changes the result."""
 
 import os
 import random
@@ -13,8 +13,8 @@ from models.segment_model import SegmentModel
 from producers.pace import Speed
 from producers.replay import Section, occurred_at, whole
 from segue.local.soak.outcome import stored
-from tests.e2e.conftest import Undisturbed
-from tests.support.local import Local, applied, local, wait_until
+from tests.support.local_stack import Local, applied, local, wait_until
+from tests.support.undisturbed import Undisturbed
 
 KILLS = 5
 
@@ -92,7 +92,7 @@ def test_a_stack_that_starts_again_goes_on_where_the_ledger_says(
 
 
 def _kill(run: Local) -> None:
-    """SIGKILL, and wait until another process has taken over."""
+    """Kill the worker, and wait until another process owns its partitions."""
     victim = run.worker.pid
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: all(not row.owner.endswith(f":{victim}") for row in progress.partitions(run.postgres)))
@@ -106,7 +106,7 @@ def _by_customer(events: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
 
 
 def _without_repeats(events: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """What a subscriber keeps who drops whatever is not greater than the last sequence it has seen."""
+    """The changes of a subscriber that drops every sequence not greater than the last one."""
     kept: dict[str, list[dict[str, Any]]] = {}
     for customer, own in _by_customer(events).items():
         kept[customer] = []

@@ -23,7 +23,7 @@ from tests.support.browser import (
     served,
     visit,
 )
-from tests.support.local import Local, local, wait_until
+from tests.support.local_stack import Local, local, wait_until
 
 pytestmark = browser.MARKS
 

@@ -1,4 +1,4 @@
-"""The integrator's trust in docs/subscribing.md: what it says of kcat, Java and Node is what happens."""
+"""The commands and programs of docs/subscribing.md work: kcat, Java and webhooks."""
 
 import json
 import re
@@ -12,12 +12,12 @@ import pytest
 
 from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel
-from producers.replay import Section, occurred_at
 from segue.local.apache.java import classpath, java
-from tests.e2e.test_webhooks import Running, environment_of
 from tests.support.brokers import APACHE, BOTH_BROKERS
-from tests.support.local import Local, local, wait_until
-from tests.support.receiver import Receiver
+from tests.support.local_stack import Local, local, wait_until
+from tests.support.sections import section
+from tests.support.webhook_process import WebhookProcess, webhook_environment
+from tests.support.webhook_receiver import Receiver
 
 PAGE = (Path(__file__).parents[2] / "docs" / "subscribing.md").read_text()
 PART = 800
@@ -29,18 +29,13 @@ needs_kcat = pytest.mark.skipif(bool(_LACKING), reason=f"there is no {' and no '
 Changes = set[tuple[str, int]]
 
 
-def _section(dataset: Dataset, start: int, stop: int) -> Section:
-    moments = occurred_at(dataset)
-    return Section(start, stop, int(moments[start]), int(moments[stop - 1]))
-
-
 @pytest.fixture(scope="module", params=BOTH_BROKERS)
 def run(
     request: pytest.FixtureRequest, dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Local]:
     """A stack that has replayed the first transactions."""
     with local(tmp_path_factory.mktemp("clients"), model, broker=request.param) as running:
-        running.replay(dataset, _section(dataset, 0, PART))
+        running.replay(dataset, section(dataset, 0, PART))
         yield running
 
 
@@ -72,7 +67,7 @@ class Lines:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        # What is killed in the middle of a line leaves half of one.
+        # A process that is killed in the middle of a line leaves half of it.
         self.lines.extend(line for line in iter(self._process.stdout.readline, "") if line.endswith("\n"))
 
     def __enter__(self) -> "Lines":
@@ -95,27 +90,29 @@ def test_kcat_reads_every_change_with_its_customer_before_it(run: Local) -> None
 
 
 @needs_kcat
-def test_kcat_reads_where_everybody_stands_and_ends(run: Local) -> None:
+def test_kcat_reads_the_segment_of_every_customer_and_ends(run: Local) -> None:
     latest = {change["customer_id"]: change["to"]["id"] for change in run.topic()}
-    result = subprocess.run(["bash", "-c", _kcat(run, "customer-segments")], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        ["bash", "-c", _kcat(run, "customer-segments")], capture_output=True, text=True, timeout=300
+    )
     assert result.returncode == 0, result.stderr
     assert dict(json.loads(line) for line in result.stdout.splitlines()) == latest
 
 
 @needs_kcat
-def test_kcat_tells_who_has_just_come_to_a_segment(run: Local, dataset: Dataset) -> None:
+def test_kcat_reports_who_has_just_entered_a_segment(run: Local, dataset: Dataset) -> None:
     before = _changes(run)
     segment = run.topic()[-1]["to"]["id"]
     with Lines(_kcat(run, "-o end").replace("at_risk", segment)) as kcat:
-        # It may not have begun when the first of them come.
+        # kcat may have started after the first changes.
         for start in range(PART, 4 * PART, STEP):
-            run.replay(dataset, _section(dataset, start, start + STEP))
+            run.replay(dataset, section(dataset, start, start + STEP))
             if len(kcat.lines) > 3:
                 break
         wait_until(lambda: len(kcat.lines) > 3)
-    told = [json.loads(line) for line in kcat.lines]
-    assert {change["to"]["id"] for change in told} == {segment}
-    assert {(change["customer_id"], change["sequence"]) for change in told} <= _changes(run) - before
+    reported = [json.loads(line) for line in kcat.lines]
+    assert {change["to"]["id"] for change in reported} == {segment}
+    assert {(change["customer_id"], change["sequence"]) for change in reported} <= _changes(run) - before
 
 
 @pytest.mark.parametrize("run", [pytest.param("apache", marks=APACHE)], indirect=True)
@@ -127,7 +124,7 @@ def test_java_reads_every_change_with_the_settings_of_the_page(run: Local, tmp_p
     program = Path(__file__).with_name("ReadChanges.java")
     command = [java(), "-cp", classpath(run.stack.state_dir / "kafka"), str(program), str(settings)]
     result = subprocess.run(
-        [*command, run.settings.changes_topic], capture_output=True, text=True, timeout=120, check=False
+        [*command, run.settings.changes_topic], capture_output=True, text=True, timeout=300, check=False
     )
     assert result.returncode == 0, result.stderr
     lines = [line.split(" ", 2) for line in result.stdout.splitlines()]
@@ -139,10 +136,10 @@ def test_java_reads_every_change_with_the_settings_of_the_page(run: Local, tmp_p
 def test_webhooks_send_every_change_once(run: Local, tmp_path: Path) -> None:
     receiver = Receiver()
     receiver.start()
-    with Running(environment_of(run, receiver, "everything"), tmp_path, "--from-beginning") as webhook:
+    with WebhookProcess(webhook_environment(run, receiver, "everything"), tmp_path, "--from-beginning") as webhook:
         expected = {f"{customer}:{sequence}" for customer, sequence in _changes(run)}
         wait_until(lambda: len(receiver.ids()) >= len(expected))
-        assert webhook.ctrl_c() == 0
+        assert webhook.interrupt() == 0
     receiver.stop()
     assert sorted(receiver.ids()) == sorted(expected)
     assert receiver.broken == []

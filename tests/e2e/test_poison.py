@@ -1,4 +1,4 @@
-"""Nothing that anybody writes into the log stops the worker, and nothing of it gets lost."""
+"""No record in the log stops the worker, and no record gets lost."""
 
 import json
 import re
@@ -17,10 +17,10 @@ from data.postgres.tables import dead_letters, transactions
 from segue.cli.app import app
 from segue.local.ports import free_ports
 from tests.support.brokers import BOTH_BROKERS
-from tests.support.kafka import Place, read, write
-from tests.support.local import Local, applied, local, wait_until
-from tests.support.poison import Poisoner, Sent
-from tests.support.stored import a_model
+from tests.support.generated_tables import a_model
+from tests.support.kafka_records import Place, headers, read, write
+from tests.support.local_stack import Local, applied, local, wait_until
+from tests.support.poisoned_records import FatedRecord, Poisoner
 
 PARTITIONS = 4
 RECORDS = 3_000
@@ -29,14 +29,14 @@ LARGE = 8 * 1024 * 1024
 
 @dataclass
 class Poisoned:
-    """A stack that has swallowed all of it."""
+    """A stack that has read the whole poisoned stream."""
 
     run: Local
     web: str
     worker: int
-    sent: dict[Place, Sent]
+    sent: dict[Place, FatedRecord]
 
-    def fated(self, fate: str) -> dict[Place, Sent]:
+    def fated(self, fate: str) -> dict[Place, FatedRecord]:
         return {place: sent for place, sent in self.sent.items() if sent.fate == fate}
 
 
@@ -55,7 +55,7 @@ def poisoned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def _let_large_ones_in(run: Local) -> None:
-    """As somebody has who sends them; by default Kafka keeps what is above a megabyte out."""
+    """Allow records of more than a megabyte, which Kafka refuses by default."""
     admin, settings = AdminClient(run.settings.brokers.config), run.settings
     limit = ConfigEntry("max.message.bytes", str(LARGE), incremental_operation=AlterConfigOpType.SET)
     topics = (settings.transactions_topic, settings.dead_letters_topic)
@@ -85,15 +85,15 @@ def test_every_dead_letter_is_in_postgres_with_its_bytes_and_a_reason(poisoned: 
 
 def test_every_dead_letter_is_in_its_topic_once_with_its_bytes_and_where_it_came_from(poisoned: Poisoned) -> None:
     settings, dead = poisoned.run.settings, poisoned.fated("dead")
-    # The last of them may still be on their way.
+    # The relay may still be publishing the last ones.
     wait_until(lambda: len(read(settings.brokers, settings.dead_letters_topic)) >= len(dead))
     messages = read(settings.brokers, settings.dead_letters_topic)
     found = {}
     for message in messages:
-        headers = {name: (value or b"").decode() for name, value in message.headers() or []}
-        assert headers["segue-reason"]
-        assert headers["segue-topic"] == settings.transactions_topic
-        found[(int(headers["segue-partition"]), int(headers["segue-offset"]))] = (message.key(), message.value())
+        names = {name: value.decode() for name, value in headers(message).items()}
+        assert names["segue-reason"]
+        assert names["segue-topic"] == settings.transactions_topic
+        found[(int(names["segue-partition"]), int(names["segue-offset"]))] = (message.key(), message.value())
     assert len(messages) == len(dead)
     assert found == {place: (sent.key, sent.value) for place, sent in dead.items()}
 
@@ -106,7 +106,7 @@ def test_the_worker_never_stumbled(poisoned: Poisoned) -> None:
     assert all(json.loads(line)["event"] for line in log.splitlines())
 
 
-def test_health_and_metrics_tell_what_happened(poisoned: Poisoned) -> None:
+def test_health_and_metrics_report_what_happened(poisoned: Poisoned) -> None:
     assert httpx.get(f"{poisoned.web}/healthz").json() == {"alive": True}
     ready = httpx.get(f"{poisoned.web}/readyz")
     assert (ready.status_code, ready.json()["reasons"]) == (200, [])

@@ -1,4 +1,4 @@
-"""An operator's hand on a running replay: it obeys, and what comes out is what an undisturbed run leaves."""
+"""A running replay obeys its controls, and its result is that of an undisturbed run."""
 
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from models.segment_model import SegmentModel
 from producers.replay import whole
 from segue.cli.app import app
 from segue.local.soak.outcome import stored
-from tests.e2e.conftest import Undisturbed
-from tests.support.local import Local, applied, local, wait_until
+from tests.support.local_stack import Local, applied, local, wait_until
+from tests.support.undisturbed import Undisturbed
 
 
 def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_one_leaves(
@@ -26,7 +26,7 @@ def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_
 
         assert "paused at" in _control(run, "pause")
         held = _replay(run)
-        # What was on its way arrives; then nothing does.
+        # Records that were already sent arrive; then none do.
         wait_until(lambda: applied(run) == held.sent)
         reached = progress.current_watermark(run.postgres)
         _hear_twice(run)
@@ -38,14 +38,14 @@ def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_
 
         assert "running at" in _control(run, "resume")
         wait_until(lambda: applied(run) > held.sent)
-        # It went on from where it stood: at 20 days a second it can't be years ahead.
+        # It continued from where it was paused: at 20 days a second it can't be years ahead.
         assert (_replay(run).event_time - held.event_time).days < 365
 
         assert "40d/s" in _control(run, "speed", "40d/s")
         _control(run, "pause")
         assert "running at" in _control(run, "resume")
         assert "max" in _control(run, "speed", "max")
-        wait_until(lambda: _replay(run).state == "finished", 120)
+        wait_until(lambda: _replay(run).state == "finished")
         assert _replay(run).sent == len(dataset.transactions)
         assert "no replay is running here" in _control(run, "pause")
         assert stored(run.postgres) == undisturbed.rows
@@ -64,7 +64,7 @@ def _hear_twice(run: Local) -> None:
 
 
 def _control(run: Local, *arguments: str) -> str:
-    """What a command says, and how the replay is once it has obeyed, which may be after the command's patience."""
+    """The output of a command, and the status of the replay once it has obeyed, even if the command gave up waiting."""
     result = CliRunner().invoke(app, ["control", *arguments])
     wait_until(lambda: replay_control.has_applied_request(_replay(run)))
     return result.output + str(result.exception or "") + _status()

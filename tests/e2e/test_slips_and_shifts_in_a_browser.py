@@ -20,8 +20,8 @@ from tests.support.browser import (
     served,
     visit,
 )
+from tests.support.generated_tables import a_model, a_stream, store
 from tests.support.postgres import new_database, running_postgres
-from tests.support.stored import a_model, a_stream, store
 
 # A figure that is still being drawn misses some clicks.
 CLICKS = 3

@@ -1,4 +1,4 @@
-"""The integrator's trust: what other services read is what the contract says, and what Postgres has."""
+"""Subscribers read records that follow the contract and agree with Postgres."""
 
 import asyncio
 import json
@@ -28,17 +28,17 @@ from data.contract import asyncapi
 from data.datasets.dataset import Dataset
 from data.postgres import progress
 from models.segment_model import SegmentModel
-from producers.replay import Section, occurred_at
 from stream_app.outbox.snapshot import publish_snapshot
 from tests.support.brokers import BOTH_BROKERS
-from tests.support.local import Local, local, wait_until
-from tests.support.topics import Stored, everything
+from tests.support.kafka_records import StoredRecord, stored_records
+from tests.support.local_stack import Local, local, wait_until
+from tests.support.sections import section
 
 HALF = 6_000
 KILLS = 5
 SAMPLE = 2_000  # of a topic: checking a schema takes its time
 SNAPSHOTS = 3
-# Slow enough to last longer than the snapshots do, and fast enough to move customers all the while.
+# Slow enough to last longer than the snapshots do, and fast enough to move customers all the time.
 BUSY = "20d/s"
 SPENT = Decimal(1000)
 SERVICE = Path(__file__).parents[2] / "examples" / "reengagement" / "reengagement.py"
@@ -49,25 +49,20 @@ from segment_changes order by customer_id, sequence desc
 """
 
 
-def _section(dataset: Dataset, start: int, stop: int) -> Section:
-    moments = occurred_at(dataset)
-    return Section(start, stop, int(moments[start]), int(moments[stop - 1]))
-
-
 @pytest.fixture(scope="module", params=BOTH_BROKERS)
 def run(
     request: pytest.FixtureRequest, dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Local]:
-    """A stack that has replayed the first transactions, and met a few records that are not transactions."""
+    """A stack that has replayed the first transactions, and read a few records that are not transactions."""
     with local(tmp_path_factory.mktemp("subscribers"), model, broker=request.param) as running:
         running.replaying.writer.transaction(b"12345", b'{"type": "transaction", "amount": "free"}')
         running.replaying.writer.transaction(b"12346", b"\xff\x00 not even text")
-        running.replay(dataset, _section(dataset, 0, HALF))
+        running.replay(dataset, section(dataset, 0, HALF))
         yield running
 
 
-def _records(run: Local, topic: str) -> list[Stored]:
-    return everything(run.settings.brokers, topic)
+def _records(run: Local, topic: str) -> list[StoredRecord]:
+    return stored_records(run.settings.brokers, topic)
 
 
 def _latest(run: Local) -> dict[str, Any]:
@@ -86,7 +81,7 @@ def _segue(run: Local, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def _checkers(channel: str) -> tuple[list[Draft202012Validator], Draft202012Validator | None]:
-    """What checks the values and the headers in a topic: documented fields and no others."""
+    """Validators of the values and the headers in a topic, which allow documented fields only."""
     content = asyncapi.document()
     for schema in content["components"]["schemas"].values():
         schema["additionalProperties"] = schema["title"] == "SegmentModel"
@@ -275,14 +270,14 @@ def _expected(run: Local, segment: str) -> list[tuple[Any, ...]]:
 
 
 def _fullest_segment(run: Local) -> str:
-    return max({row.to_segment for row in _latest(run).values()}, key=lambda segment: len(_expected(run, segment)))
+    return max({str(row.to_segment) for row in _latest(run).values()}, key=lambda segment: len(_expected(run, segment)))
 
 
 def test_the_example_service_killed_again_and_again_ends_with_what_postgres_has(
     run: Local, dataset: Dataset, tmp_path: Path
 ) -> None:
     file, segment = tmp_path / "list.sqlite", _fullest_segment(run)
-    replay = Thread(target=run.replay, args=(dataset, _section(dataset, HALF, 2 * HALF)))
+    replay = Thread(target=run.replay, args=(dataset, section(dataset, HALF, 2 * HALF)))
     service = _start(run, file, segment)
     wait_until(lambda: _read(file) > 0)
     begun = _read(file)
@@ -303,7 +298,7 @@ def test_the_example_service_killed_again_and_again_ends_with_what_postgres_has(
         service.terminate()
     assert service.wait() == 0
     assert len(expected) > 20
-    # It did not read the history of changes, which was there before it.
+    # The service did not read the changes from before its first start.
     assert begun >= 1_500
 
 
@@ -313,8 +308,8 @@ def test_the_example_service_killed_again_and_again_ends_with_what_postgres_has(
 def test_a_snapshot_says_every_customers_state_again_and_changes_nothing_else(run: Local) -> None:
     before = _records(run, run.settings.segments_topic)
     changes = len(_records(run, run.settings.changes_topic))
-    told = _segue(run, "publish-snapshot")
-    assert told.returncode == 0, told.stderr
+    done = _segue(run, "publish-snapshot")
+    assert done.returncode == 0, done.stderr
     after = _records(run, run.settings.segments_topic)
     places = {(record.partition, record.offset) for record in before}
     said_again = [record for record in after if (record.partition, record.offset) not in places]
@@ -325,7 +320,7 @@ def test_a_snapshot_says_every_customers_state_again_and_changes_nothing_else(ru
         assert event == last_word[record.key], "a snapshot is the latest state, word for word"
     customers = sorted((record.key or b"").decode() for record in said_again)
     assert customers == sorted(_latest(run))
-    assert f"{len(customers):,} customers" in " ".join(told.stderr.split())
+    assert f"{len(customers):,} customers" in " ".join(done.stderr.split())
     assert len(_records(run, run.settings.changes_topic)) == changes
 
 
@@ -333,7 +328,7 @@ def test_a_snapshot_beside_a_busy_worker_never_leaves_an_older_state_as_the_last
     run: Local, dataset: Dataset
 ) -> None:
     before = progress.totals(run.postgres).transactions
-    with run.in_background(dataset, _section(dataset, 2 * HALF, 3 * HALF - HALF // 2), BUSY):
+    with run.in_background(dataset, section(dataset, 2 * HALF, 3 * HALF - HALF // 2), BUSY):
         for _ in range(SNAPSHOTS):
             publish_snapshot(run.postgres, run.settings.brokers, run.settings.segments_topic)
     assert progress.totals(run.postgres).transactions > before
@@ -341,6 +336,6 @@ def test_a_snapshot_beside_a_busy_worker_never_leaves_an_older_state_as_the_last
 
 
 def _last_words(run: Local) -> dict[str, int]:
-    """What compaction would leave: the sequence in the last record of every customer."""
+    """The sequence in the last record of every customer, which compaction would keep."""
     events = [json.loads(record.value or b"")["data"] for record in _records(run, run.settings.segments_topic)]
     return {data["customer_id"]: data["sequence"] for data in events}

@@ -1,9 +1,7 @@
-"""The integrator's trust in webhooks: whatever the receiver does, nothing is lost and every customer stays in order."""
+"""Webhooks: whatever the receiver does, no change is lost, and the changes of every customer stay in order."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -11,41 +9,33 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pytest
-from click.testing import Result
 from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from sqlalchemy import text
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from data.datasets.dataset import Dataset
-from data.postgres import roles
-from data.postgres.database import engine
 from models.segment_model import SegmentModel
-from producers.replay import Section, occurred_at
 from segue.cli.app import app
 from segue.local.ports import free_ports
-from tests.support.local import Local, local, wait_until
-from tests.support.receiver import SECRET, Answer, Receiver
+from tests.support.local_stack import Local, local, wait_until
+from tests.support.sections import section
+from tests.support.webhook_process import WebhookProcess, webhook_environment
+from tests.support.webhook_receiver import Answer, Receiver
 
 PART = 1_000
 KILLS = 3
-ATTEMPTS = 6
 TIMEOUT = 1.0
-
-
-def _section(dataset: Dataset, start: int, stop: int) -> Section:
-    moments = occurred_at(dataset)
-    return Section(start, stop, int(moments[start]), int(moments[stop - 1]))
 
 
 @pytest.fixture(scope="module")
 def run(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """A stack that has replayed the first transactions."""
     with local(tmp_path_factory.mktemp("webhooks"), model) as running:
-        running.replay(dataset, _section(dataset, 0, PART))
+        running.replay(dataset, section(dataset, 0, PART))
         yield running
 
 
@@ -58,61 +48,8 @@ def receiver() -> Iterator[Receiver]:
     assert made.broken == []
 
 
-def environment_of(run: Local, receiver: Receiver, name: str, **settings: object) -> dict[str, str]:
-    """What a webhook's process knows; it may only keep account of webhooks."""
-    own = {
-        "state_dir": run.stack.state_dir,
-        "database_url": _login(run),
-        "webhook_url": receiver.url,
-        "webhook_secret": SECRET,
-        "webhook_name": name,
-        "webhook_attempts": ATTEMPTS,
-        "webhook_first_wait": 0.05,
-        "webhook_longest_wait": 0.2,
-        **settings,
-    }
-    return os.environ | {"NO_PROXY": "*"} | {f"SEGUE_{key.upper()}": str(value) for key, value in own.items()}
-
-
-def _login(run: Local) -> str:
-    owner = engine(run.settings.database)
-    user = roles.make_login(owner, roles.WEBHOOKS, None)
-    owner.dispose()
-    return owner.url.set(drivername="postgresql", username=user).render_as_string(hide_password=False)
-
-
 def _segue(environment: dict[str, str], *arguments: str) -> Result:
     return CliRunner().invoke(app, ["webhooks", *arguments], env=environment)
-
-
-class Running:
-    """``segue webhooks run`` as a process, and what it says."""
-
-    def __init__(self, environment: dict[str, str], folder: Path, *arguments: str) -> None:
-        self._said = folder / f"webhook-{len(list(folder.iterdir()))}.log"
-        command = [sys.executable, "-m", "segue", "webhooks", "run", *arguments]
-        with self._said.open("w") as log:
-            self._process = subprocess.Popen(command, env=environment, stderr=log)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.kill()
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def ctrl_c(self) -> int:
-        self._process.send_signal(signal.SIGINT)
-        return self.ended()
-
-    def ended(self) -> int:
-        return self._process.wait(30)
-
-    def said(self) -> str:
-        return self._said.read_text()
 
 
 def _published(run: Local, chosen: Callable[[dict[str, Any]], bool] = lambda change: True) -> set[str]:
@@ -120,7 +57,7 @@ def _published(run: Local, chosen: Callable[[dict[str, Any]], bool] = lambda cha
 
 
 def _dead(run: Local, name: str) -> dict[str, str]:
-    """Changes that were given up and have not arrived since, and why."""
+    """The reasons of the given-up changes that have not been delivered since."""
     query = text("select * from webhook_dead_letters where webhook = :name and delivered_at is null")
     with run.postgres.connect() as connection:
         rows = connection.execute(query, {"name": name})
@@ -128,7 +65,7 @@ def _dead(run: Local, name: str) -> dict[str, str]:
 
 
 def _saved(run: Local, name: str) -> tuple[int, int]:
-    """Records that have been read, and how many of them wait, as Postgres knows it."""
+    """The number of records read, and of those that wait, as stored in Postgres."""
     query = text(
         "select coalesce(sum(next_offset), -1), coalesce(sum(cardinality(waiting)), 0) "
         "from webhook_progress where webhook = :name"
@@ -144,7 +81,7 @@ def _dice(event_id: str, sides: int) -> int:
 
 
 def _troubled(event: dict[str, Any], attempt: int) -> Answer:
-    """Most are taken; of the others, each fails in its own way, some for ever."""
+    """Accept most events; fail the others in different ways, some forever."""
     fate = _dice(event["id"], 100)
     if fate < 3:
         return Answer(400, body=b"no such customer")
@@ -157,7 +94,7 @@ def _troubled(event: dict[str, Any], attempt: int) -> Answer:
     if fate == 16:
         return Answer(429, {"retry-after": "1"}) if attempt == 1 else Answer()
     if fate < 19:
-        return Answer(after=2 * TIMEOUT)  # taken, but too late: it is sent again
+        return Answer(after=2 * TIMEOUT)  # accepted too late: the event is sent again
     return Answer(after=0.01 * (fate % 3))
 
 
@@ -165,26 +102,26 @@ def test_through_errors_timeouts_refused_connections_and_kills_nothing_is_lost_a
     run: Local, dataset: Dataset, receiver: Receiver, tmp_path: Path
 ) -> None:
     receiver.answer, receiver.patience = _troubled, 0.4 * TIMEOUT
-    environment = environment_of(
+    environment = webhook_environment(
         run, receiver, "storm", webhook_where="cause = decay or monetary > 100", webhook_timeout=TIMEOUT
     )
-    replay = Thread(target=run.replay, args=(dataset, _section(dataset, PART, 2 * PART)))
+    replay = Thread(target=run.replay, args=(dataset, section(dataset, PART, 2 * PART)))
     replay.start()
     for kill in range(KILLS):
         before = len(receiver.ids())
         if kill == 1:
             receiver.stop()
-        with Running(environment, tmp_path, "--from-beginning") as webhook:
+        with WebhookProcess(environment, tmp_path, "--from-beginning") as webhook:
             if kill == 1:
-                wait_until(lambda webhook=webhook: "seems to be down" in webhook.said())  # type: ignore[misc]
+                wait_until(lambda webhook=webhook: "seems to be down" in webhook.log())  # type: ignore[misc]
                 receiver.start()
             wait_until(lambda before=before: len(receiver.ids()) > before + 50)  # type: ignore[misc]
             webhook.kill()
     replay.join()
     published = len(run.topic())
-    with Running(environment, tmp_path) as webhook:
-        wait_until(lambda: _saved(run, "storm") == (published, 0), 240)
-        assert webhook.ctrl_c() == 0, webhook.said()
+    with WebhookProcess(environment, tmp_path) as webhook:
+        wait_until(lambda: _saved(run, "storm") == (published, 0))
+        assert webhook.interrupt() == 0, webhook.log()
     chosen = _published(run, lambda change: change["cause"] == "decay" or float(change["monetary"]) > 100)
     hopeless = {event_id for event_id in chosen if _dice(event_id, 100) < 6}
     arrived = receiver.ids()
@@ -201,20 +138,20 @@ def test_through_errors_timeouts_refused_connections_and_kills_nothing_is_lost_a
 def test_the_first_run_begins_with_what_comes_and_one_that_was_stopped_politely_repeats_nothing(
     run: Local, dataset: Dataset, receiver: Receiver, tmp_path: Path
 ) -> None:
-    environment = environment_of(run, receiver, "newcomer")
+    environment = webhook_environment(run, receiver, "newcomer")
     before = _published(run)
-    with Running(environment, tmp_path) as webhook:
+    with WebhookProcess(environment, tmp_path) as webhook:
         wait_until(lambda: _saved(run, "newcomer") == (len(before), 0))
-        replay = Thread(target=run.replay, args=(dataset, _section(dataset, 2 * PART, 3 * PART)))
+        replay = Thread(target=run.replay, args=(dataset, section(dataset, 2 * PART, 3 * PART)))
         replay.start()
         wait_until(lambda: len(receiver.ids()) > 50)
-        assert webhook.ctrl_c() == 0
+        assert webhook.interrupt() == 0
     replay.join()
     new = _published(run) - before
-    with Running(environment, tmp_path) as webhook:
+    with WebhookProcess(environment, tmp_path) as webhook:
         wait_until(lambda: set(receiver.ids()) == new)
-        assert webhook.ctrl_c() == 0
-        assert "delivered, 0 abandoned" in webhook.said()
+        assert webhook.interrupt() == 0
+        assert "delivered, 0 abandoned" in webhook.log()
     assert sorted(receiver.ids()) == sorted(new)
     assert 1 < receiver.busiest <= 8
 
@@ -226,15 +163,15 @@ def test_one_customer_who_waits_holds_back_nobody_else(run: Local, receiver: Rec
     slow = max(histories, key=lambda customer: len(histories[customer]))
     mended = Event()
     receiver.answer = lambda event, _: Answer(503 if event["subject"] == slow and not mended.is_set() else 200)
-    environment = environment_of(run, receiver, "patient", webhook_attempts=10_000)
-    with Running(environment, tmp_path, "--from-beginning") as webhook:
+    environment = webhook_environment(run, receiver, "patient", webhook_attempts=10_000)
+    with WebhookProcess(environment, tmp_path, "--from-beginning") as webhook:
         others = {name: each for name, each in histories.items() if name != slow}
         wait_until(lambda: receiver.histories() == others)
         wait_until(lambda: _saved(run, "patient")[1] == len(histories[slow]))
         assert {event_id for event_id, _ in receiver.requests if event_id.startswith(f"{slow}:")} == {f"{slow}:1"}
         mended.set()
         wait_until(lambda: receiver.histories() == histories)
-        assert webhook.ctrl_c() == 0
+        assert webhook.interrupt() == 0
 
 
 def test_a_receiver_that_says_when_to_come_again_is_left_alone_until_then(
@@ -247,10 +184,10 @@ def test_a_receiver_that_says_when_to_come_again_is_left_alone_until_then(
         return Answer(429, {"retry-after": "2"}) if len(times) == 1 else Answer()
 
     receiver.answer = busy
-    environment = environment_of(run, receiver, "polite", webhook_concurrency=1, webhook_attempts=1)
-    with Running(environment, tmp_path, "--from-beginning") as webhook:
+    environment = webhook_environment(run, receiver, "polite", webhook_concurrency=1, webhook_attempts=1)
+    with WebhookProcess(environment, tmp_path, "--from-beginning") as webhook:
         wait_until(lambda: len(times) > 5)
-        assert webhook.ctrl_c() == 0
+        assert webhook.interrupt() == 0
     assert times[1] - times[0] >= 2.0
     assert _dead(run, "polite") == {}
 
@@ -260,18 +197,18 @@ def test_what_was_given_up_can_be_seen_and_sent_again_once_the_receiver_is_mende
 ) -> None:
     receiver.answer = lambda event, _: Answer(404, body=b"nobody [here]")
     chosen = _published(run, lambda change: change["cause"] == "purchase" and change["frequency"] >= 5)
-    environment = environment_of(run, receiver, "mended", webhook_where="cause = purchase and frequency >= 5")
-    with Running(environment, tmp_path, "--from-beginning") as webhook:
+    environment = webhook_environment(run, receiver, "mended", webhook_where="cause = purchase and frequency >= 5")
+    with WebhookProcess(environment, tmp_path, "--from-beginning") as webhook:
         wait_until(lambda: set(_dead(run, "mended")) == chosen)
-        assert webhook.ctrl_c() == 0
+        assert webhook.interrupt() == 0
     assert len(chosen) > 5
     # Not one of them was sent twice: 404 is final.
     assert len(receiver.requests) == len(chosen)
 
-    told = json.loads(_segue(environment, "dead", "--json").stdout)
+    listed = json.loads(_segue(environment, "dead", "--json").stdout)
     reason = "404 Not Found: nobody [here]"
-    assert told["reasons"] == [{"reason": reason, "waiting": len(chosen), "delivered": 0}]
-    assert {letter["event"]["id"] for letter in told["dead_letters"]} <= chosen
+    assert listed["reasons"] == [{"reason": reason, "waiting": len(chosen), "delivered": 0}]
+    assert {letter["event"]["id"] for letter in listed["dead_letters"]} <= chosen
     assert reason in _segue(environment, "dead").stdout
     assert f"│ {len(chosen)} │" in " ".join(_segue(environment, "status").stdout.split())
 
@@ -292,26 +229,26 @@ def test_whether_changes_arrive_can_be_asked_over_http(run: Local, receiver: Rec
     mended = Event()
     receiver.answer = lambda event, _: Answer(200 if mended.is_set() else 503)
     [port] = free_ports(1)
-    environment = environment_of(run, receiver, "asked", webhook_attempts=10_000, web_port=port)
+    environment = webhook_environment(run, receiver, "asked", webhook_attempts=10_000, web_port=port)
     address = f"http://127.0.0.1:{port}"
     published = len(run.topic())
-    with Running(environment, tmp_path, "--from-beginning") as webhook:
-        wait_until(lambda: "seems to be down" in webhook.said())
+    with WebhookProcess(environment, tmp_path, "--from-beginning") as webhook:
+        wait_until(lambda: "seems to be down" in webhook.log())
         assert httpx.get(f"{address}/readyz").status_code == 503
         assert httpx.get(f"{address}/healthz").status_code == 200
         assert "segue_webhook_receiver_down 1.0" in httpx.get(f"{address}/metrics").text
         mended.set()
-        wait_until(lambda: f"segue_webhook_delivered_total {published}.0" in httpx.get(f"{address}/metrics").text, 120)
+        wait_until(lambda: f"segue_webhook_delivered_total {published}.0" in httpx.get(f"{address}/metrics").text)
         assert httpx.get(f"{address}/readyz").json() == {"ready": True, "reasons": [], "waiting": 0}
-        assert webhook.ctrl_c() == 0
+        assert webhook.interrupt() == 0
 
 
 def test_redirects_are_not_followed(run: Local, receiver: Receiver, tmp_path: Path) -> None:
     elsewhere = Receiver()
     elsewhere.start()
     receiver.answer = lambda event, _: Answer(307, {"location": elsewhere.url})
-    environment = environment_of(run, receiver, "redirected", webhook_where="sequence = 5")
-    with Running(environment, tmp_path, "--from-beginning"):
+    environment = webhook_environment(run, receiver, "redirected", webhook_where="sequence = 5")
+    with WebhookProcess(environment, tmp_path, "--from-beginning"):
         wait_until(lambda: bool(_dead(run, "redirected")))
     elsewhere.stop()
     assert "redirects are not followed" in next(iter(_dead(run, "redirected").values()))
@@ -321,23 +258,23 @@ def test_redirects_are_not_followed(run: Local, receiver: Receiver, tmp_path: Pa
 def test_of_two_processes_for_the_same_webhook_the_earlier_one_ends(
     run: Local, dataset: Dataset, receiver: Receiver, tmp_path: Path
 ) -> None:
-    environment = environment_of(run, receiver, "twice", webhook_where="customer = nobody")
-    with Running(environment, tmp_path) as earlier:
-        wait_until(lambda: "Sending changes" in earlier.said())
-        with Running(environment, tmp_path) as later:
-            wait_until(lambda: "Sending changes" in later.said())
-            run.replay(dataset, _section(dataset, 3 * PART, 3 * PART + 300))
-            assert earlier.ended() == 1
-            assert "another process delivers for the webhook 'twice' now" in earlier.said()
+    environment = webhook_environment(run, receiver, "twice", webhook_where="customer = nobody")
+    with WebhookProcess(environment, tmp_path) as earlier:
+        wait_until(lambda: "Sending changes" in earlier.log())
+        with WebhookProcess(environment, tmp_path) as later:
+            wait_until(lambda: "Sending changes" in later.log())
+            run.replay(dataset, section(dataset, 3 * PART, 3 * PART + 300))
+            assert earlier.exit_code() == 1
+            assert "another process delivers for the webhook 'twice' now" in earlier.log()
             published = len(run.topic())
             wait_until(lambda: _saved(run, "twice") == (published, 0))
-            assert later.ctrl_c() == 0
+            assert later.interrupt() == 0
 
 
 def test_requests_are_cloudevents_as_their_sdk_reads_them(run: Local, receiver: Receiver, tmp_path: Path) -> None:
-    with Running(environment_of(run, receiver, "sdk"), tmp_path, "--from-beginning") as webhook:
+    with WebhookProcess(webhook_environment(run, receiver, "sdk"), tmp_path, "--from-beginning") as webhook:
         wait_until(lambda: len(receiver.raw) > 50)
-        assert webhook.ctrl_c() == 0
+        assert webhook.interrupt() == 0
     changes = {f"{change['customer_id']}:{change['sequence']}": change for change in run.topic()}
     for headers, body in receiver.raw:
         event = from_structured_event(HTTPMessage(headers, body))
@@ -351,13 +288,13 @@ def test_while_postgres_is_away_deliveries_wait_for_it_and_nothing_is_lost(
 ) -> None:
     receiver.answer = lambda event, _: Answer(after=0.01)
     published = _published(run)
-    with Running(environment_of(run, receiver, "alone"), tmp_path, "--from-beginning") as webhook:
+    with WebhookProcess(webhook_environment(run, receiver, "alone"), tmp_path, "--from-beginning") as webhook:
         wait_until(lambda: len(receiver.ids()) > 20)
         run.stack.postgres.halt("immediate")
-        wait_until(lambda: "can't save" in webhook.said())
+        wait_until(lambda: "can't save" in webhook.log())
         run.stack.postgres.resume()
-        wait_until(lambda: _saved(run, "alone") == (len(published), 0), 120)
-        assert webhook.ctrl_c() == 0
+        wait_until(lambda: _saved(run, "alone") == (len(published), 0))
+        assert webhook.interrupt() == 0
     assert sorted(receiver.ids()) == sorted(published)
 
 
@@ -365,16 +302,16 @@ def test_the_receiver_of_the_documentation_works(run: Local, receiver: Receiver,
     page = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
     [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     [port] = free_ports(1)
-    environment = environment_of(run, receiver, "documented", webhook_url=f"http://127.0.0.1:{port}/segue")
+    environment = webhook_environment(run, receiver, "documented", webhook_url=f"http://127.0.0.1:{port}/segue")
     written = tmp_path / "stdout.txt"
     with written.open("w") as output:
         command = [sys.executable, "-c", program.replace("8080", str(port))]
         served = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.DEVNULL)
     try:
-        with Running(environment, tmp_path, "--from-beginning") as webhook:
+        with WebhookProcess(environment, tmp_path, "--from-beginning") as webhook:
             published = len(run.topic())
-            wait_until(lambda: _saved(run, "documented") == (published, 0), 120)
-            assert webhook.ctrl_c() == 0
+            wait_until(lambda: _saved(run, "documented") == (published, 0))
+            assert webhook.interrupt() == 0
     finally:
         served.kill()
         served.wait()

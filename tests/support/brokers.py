@@ -1,4 +1,4 @@
-"""The brokers that a test runs on: the embedded one, and a real Apache Kafka where Java and Maven are there."""
+"""The brokers of a test: the embedded one, and a real Apache Kafka where Java and Maven are installed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Commands as somebody types them."""
+"""``segue`` commands as processes."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def segue(state_dir: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
-    """What a command prints on standard output, for the stack in a state folder; it must succeed."""
+    """Run a command that must succeed, on the stack of a state folder; returns its standard output."""
     done = subprocess.run(
         [sys.executable, "-m", "segue", *arguments],
         env=os.environ | {"SEGUE_STATE_DIR": str(state_dir)} | dict(environment or {}),

@@ -2,8 +2,10 @@
 
 import re
 from html import unescape
+from typing import cast
 
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Element
 
 # Hostile values for URL parameters.
 HOSTILE = ("' OR 1=1 --", "%", "\x00", "\x00" * 70, "<script>alert(1)</script>", "9" * 500)
@@ -11,7 +13,7 @@ HOSTILE = ("' OR 1=1 --", "%", "\x00", "\x00" * 70, "<script>alert(1)</script>",
 
 def a_page(name: str, database_url: str, **query: str) -> AppTest:
     """The page ``dashboard.<name>.page`` with URL parameters, not yet run."""
-    page = AppTest.from_function(_show, default_timeout=30, args=(name, database_url))
+    page = AppTest.from_function(_show, default_timeout=300, args=(name, database_url))
     for key, value in query.items():
         page.query_params[key] = value
     return page
@@ -20,7 +22,7 @@ def a_page(name: str, database_url: str, **query: str) -> AppTest:
 def html(page: AppTest) -> str:
     """All HTML of a page; fails if the page raised an exception."""
     assert not page.exception, page.exception
-    return "\n".join(block.value for block in page.get("html"))
+    return "\n".join(block.value for block in cast("list[Element]", page.get("html")))
 
 
 def words(page: AppTest) -> str:

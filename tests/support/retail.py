@@ -1,4 +1,4 @@
-"""The dataset that tests run on: the real one where it lies beside the checkout, else a synthetic one of its shape."""
+"""The dataset that tests run on: the real one if it is beside the checkout, else a synthetic one of the same shape."""
 
 from functools import cache
 from pathlib import Path
@@ -13,11 +13,11 @@ REAL = Path(__file__).parents[3] / "shared" / "data" / "online_retail_II.parquet
 
 @cache
 def rows() -> pd.DataFrame:
-    """Raw rows of two years of a shop."""
+    """Raw rows of two years; read once per process."""
     return readers.read(REAL) if REAL.exists() else synthetic.generate(customers=1_500, seed=11)
 
 
 @cache
 def retail() -> Dataset:
-    """Two years of a shop."""
+    """Transactions of two years; cleaned once per process."""
     return dataset.clean(rows(), REAL.name if REAL.exists() else "synthetic")

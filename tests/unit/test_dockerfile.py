@@ -1,5 +1,6 @@
-"""What the image is made of, checked without Docker."""
+"""The Dockerfile agrees with the project, checked without Docker."""
 
+import json
 import re
 import subprocess
 import sys
@@ -37,12 +38,6 @@ def test_the_base_image_is_pinned_and_new_enough_for_the_project() -> None:
     assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["python:${PYTHON}"] * 2
 
 
-def test_wheels_are_built_under_the_constraints_in_a_stage_of_their_own() -> None:
-    assert "--constraint constraints.txt" in FIRST_STAGE
-    assert "pip wheel" not in LAST_STAGE
-    assert "COPY" not in LAST_STAGE
-
-
 def requirements(extras: str) -> str:
     """What the first stage installs for a value of the build argument EXTRAS."""
     program = re.search(r'^RUN python -c "(.*?)" > requirements', DOCKERFILE, re.MULTILINE | re.DOTALL)
@@ -67,22 +62,16 @@ def test_an_image_of_a_worker_has_no_dashboard() -> None:
     assert "pandas" not in installed
 
 
-def test_the_image_installs_without_the_network_and_keeps_no_cache() -> None:
-    installs = re.findall(r"pip install ([^&\n]*)", LAST_STAGE)
-    assert installs
-    assert all("--no-index" in options and "--no-cache-dir" in options for options in installs)
-    assert "apt-get" not in LAST_STAGE
-
-
 def test_segue_runs_as_a_user_without_rights() -> None:
     [user] = re.findall(r"^USER (\d+)$", LAST_STAGE, re.MULTILINE)
     assert int(user) > 0
     assert LAST_STAGE.index(f"--uid {user} ") < LAST_STAGE.index("USER") < LAST_STAGE.index("ENTRYPOINT")
 
 
-def test_the_image_is_the_segue_command() -> None:
-    assert LAST_STAGE.rstrip().endswith('ENTRYPOINT ["segue"]')
-    assert "segue" in PROJECT["project"]["scripts"]
+def test_the_entrypoint_is_a_command_that_the_project_installs() -> None:
+    [entrypoint] = re.findall(r"^ENTRYPOINT (.*)$", LAST_STAGE, re.MULTILINE)
+    [command] = json.loads(entrypoint)
+    assert command in PROJECT["project"]["scripts"]
 
 
 def test_files_that_are_not_python_go_into_the_wheel_too() -> None:

@@ -16,7 +16,7 @@ from segue.cli.app import app
 from services.drift.metrics import DriftMetrics
 from services.webhooks.health import WebhookHealth
 from stream_app.metrics import Metrics
-from tests.unit.services.webhooks.test_health import Webhook
+from tests.support.builders import WebhookState
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -90,7 +90,7 @@ def test_every_topic_is_explained(name: str) -> None:
 def test_every_metric_is_explained_with_its_type_and_no_other_is() -> None:
     metrics = Metrics()
     metrics.assigned(0)
-    webhook = WebhookHealth(Webhook())
+    webhook = WebhookHealth(WebhookState())
     found = {
         f"{family.name}_total" if family.type == "counter" else family.name: family.type
         for family in (*metrics.registry.collect(), *DriftMetrics().registry.collect(), *webhook.collect())

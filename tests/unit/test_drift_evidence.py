@@ -9,6 +9,8 @@ from benchmarks.drift_evidence import AT, CONTROLS, WHAT, alarms
 from data.datasets.steady import Injection
 from models.drift.adwin import DELTA
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EVIDENCE = (ROOT / "docs" / "drift.md").read_text()
 RIVERS_DELTA = 0.002

@@ -15,7 +15,7 @@ EXEMPT = {GLOSSARY, Path(__file__)}
 
 def avoided() -> dict[str, str]:
     """The term to use by the word to avoid."""
-    found = {}
+    found: dict[str, str] = {}
     for line in GLOSSARY.read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| ") and len(cells) == 3 and cells[0] != "term":

@@ -1,4 +1,4 @@
-"""What tests on a real Apache Kafka share. Where there is no Java or no Maven they are skipped, and say so."""
+"""Tests on a real Apache Kafka: they have the marker ``kafka``, and are skipped where Java or Maven is missing."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from segue.local.apache.java import missing
 from segue.local.soak.outcome import Outcome, history
-from tests.e2e.conftest import Undisturbed
+from tests.support.undisturbed import Undisturbed
 
 HERE = Path(__file__).parent
 
@@ -14,13 +14,14 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip before any fixture has started anything."""
     reason = missing()
-    if reason is not None:
-        for item in items:
-            if HERE in item.path.parents:
+    for item in items:
+        if HERE in item.path.parents and "[embedded" not in item.name:
+            item.add_marker(pytest.mark.kafka)
+            if reason is not None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
 def expected(undisturbed: Undisturbed) -> Outcome:
-    """What a run on the embedded broker leaves, without any faults."""
+    """The result of an undisturbed run on the embedded broker."""
     return Outcome(undisturbed.rows, history(undisturbed.topic))

@@ -1,4 +1,4 @@
-"""The one way into a partition of the change topic: whoever opens it last has it alone, and knows where it ends."""
+"""The change writer: the last writer that opens a partition owns it and knows its last change."""
 
 import multiprocessing
 import random
@@ -15,8 +15,8 @@ from data.kafka.log import create_topics
 from runtime.settings import Settings
 from segue.local.stack import BrokerKind, Stack
 from services import change_stream
-from tests.support.change_log import NOT_OPEN, PERSONAS, change, keep_writing, last, opened
-from tests.support.local import wait_until
+from tests.support.endless_changes import NOT_OPEN, PERSONAS, change, keep_writing, last, opened
+from tests.support.local_stack import wait_until
 
 KILLS = 12
 MOST_SECONDS_TO_LIVE = 0.8
@@ -24,7 +24,7 @@ MOST_SECONDS_TO_LIVE = 0.8
 
 @pytest.fixture(scope="module", params=["apache", "embedded"])
 def state_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Of a stack that the tests share."""
+    """The settings of a stack that the tests share."""
     broker: BrokerKind = request.param
     folder = tmp_path_factory.mktemp(broker)
     with Stack(folder, broker):
@@ -33,7 +33,7 @@ def state_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def settings(state_dir: Path) -> Settings:
-    """With a change topic that nobody else has."""
+    """Settings with a change topic of their own."""
     own = uuid4().hex
     settings = Settings(state_dir=state_dir, changes_topic=f"changes-{own}", segments_topic=f"segments-{own}")
     if settings.partitions:
@@ -46,7 +46,7 @@ def published(settings: Settings) -> list[tuple[str, int]]:
     return [(change.customer_id, change.sequence) for change in changes if change]
 
 
-def test_the_end_of_the_topic_tells_what_was_published_last(settings: Settings) -> None:
+def test_the_end_of_the_topic_gives_the_last_published_change(settings: Settings) -> None:
     first = opened(settings)
     assert last(settings) is None
     rows = [change(position) for position in range(40)]
@@ -58,7 +58,7 @@ def test_the_end_of_the_topic_tells_what_was_published_last(settings: Settings) 
     assert published(settings) == [(row.customer_id, row.sequence) for row in rows]
 
 
-def test_who_opens_the_way_later_shuts_out_who_had_it_before(settings: Settings) -> None:
+def test_a_later_writer_fences_the_earlier_one(settings: Settings) -> None:
     if not settings.exactly_once:
         pytest.skip("the embedded broker has no transactions")
     before = opened(settings)
@@ -111,7 +111,7 @@ def test_however_often_writers_are_killed_every_change_is_there_once_and_in_orde
         writing = spawn.Process(target=keep_writing, args=(*where, begins), daemon=True)
         writing.start()
         wait_until(lambda begins=begins: begins.value != NOT_OPEN)  # type: ignore[misc]
-        # Not a wait for anything: how long it lives is what the kill is to vary.
+        # This is no wait: the writers are killed after different lifetimes.
         time.sleep(rng.random() ** 2 * MOST_SECONDS_TO_LIVE)
         assert writing.is_alive()
         writing.kill()

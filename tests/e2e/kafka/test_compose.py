@@ -26,9 +26,9 @@ from data.postgres import progress
 from data.postgres.database import engine
 from segue.local.ports import free_ports
 from segue.local.processes import ChildProcess
-from tests.support.local import wait_until
+from tests.support.apache_kafka import running_kafka
+from tests.support.local_stack import wait_until
 from tests.support.postgres import running_postgres
-from tests.support.real_kafka import running_kafka
 
 pytestmark = pytest.mark.kafka
 
@@ -46,7 +46,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::?-([^}]*)|:\?[^}]*)?\}")
 
 
 class Machine:
-    """This machine in the place of Docker."""
+    """Processes on this machine in place of containers."""
 
     def __init__(self, folder: Path, postgres_socket: str) -> None:
         self.folder = folder
@@ -68,18 +68,18 @@ class Machine:
         self.bootstrap_inside = f"127.0.0.1:{inside}"
 
     def put(self, words: str) -> str:
-        """A text of the compose file as it is here."""
+        """A text of the Compose file with this machine's addresses."""
         words = _VARIABLE.sub(lambda match: ENV_FILE.get(match[1], match[2] or ""), words)
         for there, here in self._places.items():
             words = words.replace(there, here)
         return words
 
     def environment(self, name: str) -> dict[str, str]:
-        """All that a service is told."""
+        """The environment of a service."""
         return {key: self.put(str(value)) for key, value in SERVICES[name]["environment"].items()}
 
     def command(self, name: str) -> list[str]:
-        """What the image's entrypoint makes of a service's command."""
+        """The command of a service with the image's entrypoint."""
         arguments = [self.put(word) for word in SERVICES[name]["command"]]
         return [sys.executable, "-c", "from segue.cli import main; main()", *arguments]
 
@@ -88,7 +88,7 @@ class Machine:
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(ROOT)}
 
     def run(self, name: str) -> None:
-        """A service that runs once and ends."""
+        """Run a service that ends by itself."""
         done = subprocess.run(
             self.command(name),
             env=self._bare | self.environment(name),
@@ -101,10 +101,10 @@ class Machine:
 
     @contextmanager
     def running(self, name: str, instance: int = 1) -> Iterator[ChildProcess]:
-        """A service that runs on and on."""
+        """Start a service that runs until it is stopped."""
         log = self.folder / f"{name}-{instance}.log"
-        told = self._bare | {"SEGUE_STATE_DIR": str(self.folder / "no-stack")} | self.environment(name)
-        alone = ["env", "-i", *(f"{key}={value}" for key, value in told.items())]
+        variables = self._bare | {"SEGUE_STATE_DIR": str(self.folder / "no-stack")} | self.environment(name)
+        alone = ["env", "-i", *(f"{key}={value}" for key, value in variables.items())]
         child = ChildProcess(name, [*alone, *self.command(name)], {}, log)
         child.start()
         try:
@@ -115,11 +115,11 @@ class Machine:
     @contextmanager
     def kafka(self) -> Iterator[None]:
         """The broker; the image makes properties of its variables."""
-        told = {
+        variables = {
             key.removeprefix("KAFKA_").lower().replace("_", "."): value
             for key, value in self.environment("kafka").items()
         }
-        properties = "\n".join(f"{key}={value}" for key, value in told.items())
+        properties = "\n".join(f"{key}={value}" for key, value in variables.items())
         with running_kafka(self.folder, properties, self.bootstrap):
             yield
 
@@ -154,7 +154,7 @@ def test_the_services_of_the_compose_file_work_together_with_three_workers(shop:
 
 
 def make_owner(url: str) -> None:
-    """What the image of Postgres does at its first start."""
+    """The initialisation that the Postgres image does at its first start."""
     server = engine(url).execution_options(isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text("CREATE ROLE segue SUPERUSER LOGIN"))

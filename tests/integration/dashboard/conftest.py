@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 
 from data.postgres.database import engine as connect
 from models.segment_model import SegmentModel
-from tests.support import lived
-from tests.support.lived import Lived
-from tests.support.stored import Stored, a_model, a_stream, store
+from tests.support import processed_stream
+from tests.support.generated_tables import Stored, a_model, a_stream, store
+from tests.support.processed_stream import Lived
 
 
 @pytest.fixture
@@ -42,6 +42,6 @@ def filled(engine: Engine, model: SegmentModel, stream: Stored) -> Engine:
 @pytest.fixture
 def processed(engine: Engine, model: SegmentModel) -> Lived:
     """The processor's result for a small stream, stored in the database."""
-    found = lived.live(model, lived.messages())
-    lived.store(engine, model, found)
+    found = processed_stream.live(model, processed_stream.messages())
+    processed_stream.store(engine, model, found)
     return found

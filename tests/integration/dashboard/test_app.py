@@ -14,7 +14,7 @@ APP = Path(__file__).parents[3] / "dashboard" / "app.py"
 def page(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The dashboard on the test's database, not yet opened."""
     monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
-    return AppTest.from_file(str(APP), default_timeout=30)
+    return AppTest.from_file(str(APP), default_timeout=300)
 
 
 @pytest.mark.usefixtures("filled")

@@ -14,10 +14,10 @@ from streamlit.testing.v1 import AppTest
 from dashboard.shared.connection import READ_AHEAD
 from data.postgres.database import engine as connect
 from data.postgres.database import migrate
-from tests.support import big
+from tests.support import big_tables
+from tests.support.generated_tables import a_model
 from tests.support.pages import a_page, html
 from tests.support.postgres import new_database
-from tests.support.stored import a_model
 
 Statements = list[tuple[str, Any]]
 # A refresh must never scan these whole tables; aggregates may scan the profiles.
@@ -46,7 +46,7 @@ def big_url(postgres_server: str) -> Iterator[str]:
     with new_database(postgres_server) as url:
         migrate(url)
         engine = connect(url)
-        big.fill(engine, a_model())
+        big_tables.fill(engine, a_model())
         engine.dispose()
         yield url
         st.cache_resource.clear()

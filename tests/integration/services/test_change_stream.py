@@ -17,9 +17,9 @@ from data.postgres.tables import dead_letters
 from producers.replay_session import other_datasets
 from runtime.settings_sources import STACK_FILE
 from segue.cli.app import app
-from tests.support.filled import fill
+from tests.support.dataset_tables import fill
+from tests.support.generated_tables import a_model
 from tests.support.retail import retail
-from tests.support.stored import a_model
 
 REPORT = Heartbeat("stopped", datetime(2010, 3, 1, tzinfo=UTC), 100, 1_000, 7, 86_400.0)
 GONE = 2**22 + 1  # greater than any process id on Linux

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import skops.io
 
-from batch.export import Format, write_model
+from batch.choices import Format
+from batch.export import write_model
 from batch.model_files import read_model
 from batch.pipeline import sklearn_pipeline
 from models.segment_model import SegmentModel, Transform
-from tests.unit.models.test_segment_model import random_model, random_profiles
+from tests.support.builders import random_model, random_profiles
 
 
 @pytest.fixture(params=["log1p", "identity"])

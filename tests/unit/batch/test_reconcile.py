@@ -379,7 +379,7 @@ def test_partitions_may_be_under_different_models() -> None:
     other = streamed(ROWS, EARLIER, EVENT_TIMES)
 
     def mixed(part: str) -> pd.DataFrame:
-        ours, theirs = getattr(RIGHT, part), getattr(other, part)
+        ours, theirs = pd.DataFrame(getattr(RIGHT, part)), pd.DataFrame(getattr(other, part))
         return pd.concat([ours[_home(ours) != 1], theirs[_home(theirs) == 1]], ignore_index=True)
 
     parts = {part: mixed(part) for part in ("customers", "changes", "progress")}

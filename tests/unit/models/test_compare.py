@@ -7,7 +7,7 @@ from batch.pipeline import sklearn_pipeline
 from batch.profiles import features
 from models.compare import compare
 from models.segment_model import SegmentModel
-from tests.support.streams import segment_models
+from tests.support.strategies import segment_models
 
 
 def some_customers(count: int = 300) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def test_the_matrix_counts_every_customer_once(before: SegmentModel, after: Segm
     assert found.matrix.index.tolist() == list(before.index)
     assert found.matrix.columns.tolist() == list(after.index)
     assert found.matrix.to_numpy().sum() == len(CUSTOMERS)
-    stay = sum(found.matrix.loc[name, name] for name in before.index if name in after.index)
+    stay = sum(int(found.matrix[name].loc[name]) for name in before.index if name in after.index)
     assert len(CUSTOMERS) - stay == len(found.movers)
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from batch.pipeline import sklearn_pipeline
 from models.segment_model import (
     ModelError,
-    Segment,
     SegmentModel,
     Transform,
     assign,
@@ -22,30 +21,11 @@ from models.segment_model import (
     to_json,
     transformed,
 )
-from models.units import Floats, Ints
+from tests.support.builders import MEANS, SCALES, random_model, random_profiles, segments_at
 
 COORDINATES = st.floats(-5, 5)
 POINTS = st.tuples(COORDINATES, COORDINATES, COORDINATES)
-MEANS = {"log1p": (4.1, 1.1, 6.3), "identity": (200.0, 6.0, 2800.0)}
-SCALES = {"log1p": (1.4, 0.8, 1.5), "identity": (210.0, 13.0, 13900.0)}
 TRANSFORMS: list[Transform] = ["log1p", "identity"]
-
-
-def segments_at(*centroids: tuple[float, float, float]) -> tuple[Segment, ...]:
-    return tuple(
-        Segment(f"s{number}", f"Segment {number}", "What it is.", "#0a1b2c", "What to do.", centroid)
-        for number, centroid in enumerate(centroids)
-    )
-
-
-def random_model(transform: Transform, k: int, seed: int) -> SegmentModel:
-    centroids = np.random.default_rng(seed).normal(scale=1.3, size=(k, 3)).tolist()
-    return build("net", transform, MEANS[transform], SCALES[transform], segments_at(*map(tuple, centroids)))
-
-
-def random_profiles(count: int, seed: int) -> tuple[Ints, Ints, Floats]:
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 900, count), rng.integers(1, 400, count), rng.gamma(0.4, 6_000, count).round(4)
 
 
 @st.composite

@@ -5,11 +5,12 @@ from hypothesis import strategies as st
 
 from models.units import MICROS_PER_DAY
 from producers.replay import occurred_at, remaining, split, whole
+from tests.support.examples import examples
 from tests.support.retail import retail
 
 
 @given(st.integers(-5, 760))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_a_split_is_a_partition_of_transactions_and_of_event_time(days: int) -> None:
     everything = whole(retail())
     at = everything.event_start + days * MICROS_PER_DAY

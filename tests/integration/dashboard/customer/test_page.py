@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.shared import style
 from models.segment_model import SegmentModel
-from tests.support.lived import NOW, Lived
 from tests.support.pages import HOSTILE, a_page, html, words
+from tests.support.processed_stream import NOW, Lived
 
 CUSTOMER = "12303"
 

@@ -13,7 +13,7 @@ from dashboard.customer.queries import RfmPoint
 from dashboard.shared.profiles import profile
 from dashboard.shared.reading import reading
 from models.segment_model import SegmentModel, build
-from tests.support.lived import NOW, Lived
+from tests.support.processed_stream import NOW, Lived
 
 CUSTOMER = "12303"
 

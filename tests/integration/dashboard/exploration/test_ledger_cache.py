@@ -18,7 +18,7 @@ from dashboard.shared.reading import StreamProgress, progress, reading
 from data.postgres.model_registry import register
 from data.postgres.tables import metadata, transactions
 from models.segment_model import SegmentModel
-from tests.support.filled import fill
+from tests.support.dataset_tables import fill
 from tests.support.retail import retail
 
 EVENT_TIME = datetime(2011, 3, 10, 14, 30, tzinfo=UTC)
@@ -58,8 +58,8 @@ def assert_read(engine: Engine, found: Ledger, now: StreamProgress) -> None:
         ours, theirs = getattr(found, field.name), getattr(fresh, field.name)
         if isinstance(theirs, pd.DataFrame):
             order = [name for name in theirs.columns if name not in ("sold", "returned")]
-            frames = [frame.sort_values(order).reset_index(drop=True) for frame in (ours, theirs)]
-            pd.testing.assert_frame_equal(*frames, check_dtype=False, check_like=True)
+            ours, theirs = (frame.sort_values(order).reset_index(drop=True) for frame in (ours, theirs))
+            pd.testing.assert_frame_equal(ours, theirs, check_dtype=False, check_like=True)
         else:
             assert ours == theirs, field.name
 

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from data.postgres.model_registry import register
 from data.postgres.tables import metadata
 from models.segment_model import SegmentModel
-from tests.support.filled import fill
+from tests.support.dataset_tables import fill
 from tests.support.pages import a_page, html, words
 from tests.support.retail import retail
 

@@ -18,7 +18,7 @@ from dashboard.shared.reading import reading
 from data.postgres.model_registry import register
 from data.postgres.tables import metadata
 from models.segment_model import SegmentModel
-from tests.support.filled import fill
+from tests.support.dataset_tables import fill
 from tests.support.retail import retail
 
 EVENT_TIME = datetime(2011, 3, 10, 14, 30, tzinfo=UTC)

@@ -15,8 +15,8 @@ from data.postgres.model_registry import register
 from data.postgres.replay_control import Heartbeat
 from data.postgres.tables import metadata, models, stream_progress
 from models.segment_model import SegmentModel
+from tests.support.generated_tables import EVENT_TIME, Stored
 from tests.support.pages import a_page, html, words
-from tests.support.stored import EVENT_TIME, Stored
 
 
 @pytest.fixture

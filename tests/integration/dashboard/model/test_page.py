@@ -17,8 +17,8 @@ from data.postgres import model_registry
 from data.postgres.tables import drift_alarms, drift_observations, metadata
 from models.compare import segment_ids
 from models.segment_model import SegmentModel, build
+from tests.support.generated_tables import EVENT_TIME, Stored
 from tests.support.pages import a_page, html, words
-from tests.support.stored import EVENT_TIME, Stored
 
 CURVE = [{"k": k, "inertia": 1_000.0 / k, "silhouette": 0.3} for k in range(2, 6)]
 

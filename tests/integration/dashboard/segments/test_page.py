@@ -1,14 +1,15 @@
 """The segments page in each of its states, in Streamlit's test harness against a real Postgres."""
 
 import re
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
 from models.segment_model import SegmentModel
-from tests.support.lived import Lived
 from tests.support.pages import HOSTILE, a_page, html, words
+from tests.support.processed_stream import Lived
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_the_second_page_begins_where_the_first_ends(page: AppTest, processed: L
     page.run()
     page.selectbox[1].set_value("Customer").run()
     first = _in_order(page)
-    page.get("pagination")[0].set_value(2).run()
+    cast("Any", page.get("pagination")[0]).set_value(2).run()
     everyone = sorted(row["customer_id"] for row in processed.customers if row["segment"])
     assert len(first) == 25
     assert [*first, *_in_order(page)] == everyone[:50]
@@ -84,7 +85,7 @@ def test_the_second_page_begins_where_the_first_ends(page: AppTest, processed: L
 
 def test_a_page_number_beyond_the_end_shows_the_last_page(page: AppTest, processed: Lived) -> None:
     page.run()
-    page.get("pagination")[0].set_value(3).run()
+    cast("Any", page.get("pagination")[0]).set_value(3).run()
     page.text_input[0].set_value("1231").run()
     assert _listed(page) <= {f"1231{last}" for last in range(10)}
 

@@ -18,7 +18,7 @@ from dashboard.shared.profiles import Population
 from dashboard.shared.reading import reading
 from data.postgres.tables import customers
 from models.segment_model import SegmentModel, build
-from tests.support.lived import NOW, Lived
+from tests.support.processed_stream import NOW, Lived
 
 LATER = NOW + timedelta(days=40, hours=3)
 
@@ -149,7 +149,7 @@ def test_recency_is_counted_from_event_time_or_their_own_last_event_if_that_is_l
         found = queries.page(connection, early, Search(), Sort("customer_id", False), 1_000).set_index("customer_id")
     people = processed.frame("customers").set_index("customer_id").loc[found.index]
     expected = (
-        pd.to_datetime(people["last_event_at"]).clip(lower=early.event_time)
+        pd.to_datetime(people["last_event_at"]).map(lambda moment: max(moment, early.event_time))
         - pd.to_datetime(people["last_purchase_at"])
     ).dt.days
     assert found["recency"].tolist() == expected.tolist()

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from dashboard.shared import changes, flows, history, reading
 from dashboard.shared.changes import ChangeFilter
-from tests.support.stored import EVENT_TIME, Stored
+from tests.support.generated_tables import EVENT_TIME, Stored
 
 MONTH_AGO = flows.midnight(EVENT_TIME - timedelta(days=30))
 FILTERS = [

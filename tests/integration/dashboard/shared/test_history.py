@@ -14,7 +14,7 @@ from dashboard.shared.history import DailyHistory, daily, new_cache
 from dashboard.shared.words import WINDOWS
 from data.postgres.tables import metadata, segment_changes, stream_progress
 from models.segment_model import SegmentModel
-from tests.support.stored import EVENT_TIME, Stored
+from tests.support.generated_tables import EVENT_TIME, Stored
 
 WINDOW_DAYS = [window.days for window in WINDOWS.values()]
 KEYS = ["day", "from_segment", "to_segment", "cause"]

@@ -10,7 +10,7 @@ from dashboard.shared import reading
 from data.postgres.model_registry import register
 from data.postgres.tables import metadata, model_aliases, stream_progress
 from models.segment_model import SegmentModel
-from tests.support.stored import EVENT_TIME, PARTITIONS, Stored
+from tests.support.generated_tables import EVENT_TIME, PARTITIONS, Stored
 
 
 def test_there_is_no_champion_before_a_model_is_registered(engine: Engine, model: SegmentModel) -> None:

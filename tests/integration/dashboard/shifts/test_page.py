@@ -12,8 +12,8 @@ from data.postgres.model_registry import register
 from data.postgres.tables import metadata, stream_progress
 from models.personas import is_slip
 from models.segment_model import SegmentModel
+from tests.support.generated_tables import EVENT_TIME, Stored
 from tests.support.pages import a_page, html, words
-from tests.support.stored import EVENT_TIME, Stored
 
 TODAY = EVENT_TIME.replace(hour=0, minute=0)
 
@@ -105,8 +105,8 @@ def test_with_event_time_but_no_change_yet_the_page_says_so(
     metadata.create_all(engine)
     register(engine, model)
     with engine.begin() as connection:
-        rows = stream.progress.assign(change_position=0).to_dict("records")
-        connection.execute(stream_progress.insert(), rows)
+        for row in stream.progress.assign(change_position=0).to_dict("records"):
+            connection.execute(stream_progress.insert(), {str(name): cell for name, cell in row.items()})
     assert "No customer has entered a segment yet" in words(a_page("shifts", database_url).run())
 
 

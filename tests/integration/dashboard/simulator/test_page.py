@@ -2,7 +2,7 @@
 
 import re
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -13,8 +13,8 @@ from dashboard.shared import style
 from dashboard.simulator import uploads
 from data.postgres.tables import customers, stream_progress
 from models.segment_model import SegmentModel
-from tests.support.lived import NOW, Lived
 from tests.support.pages import HOSTILE, a_page, html, words
+from tests.support.processed_stream import NOW, Lived
 
 HEADER = ",".join(uploads.COLUMNS)
 
@@ -124,12 +124,19 @@ def test_a_day_that_event_time_has_passed_becomes_today(page: AppTest, processed
     assert page.date_input[0].value == NOW.date()
 
 
+def _downloads(page: AppTest) -> list[str]:
+    return [button.label for button in cast("list[Any]", page.get("download_button"))]
+
+
 def test_a_file_comes_back_segmented(page: AppTest, processed: Lived) -> None:
     people, sent = _as_a_file(processed)
     page.run()
     page.file_uploader[0].set_value(("people.csv", sent, "text/csv")).run()
     assert f'data-segmented="{len(people)}"' in html(page)
-    assert [button.label for button in page.get("download_button")] == ["Download a template", "Download the segments"]
+    assert _downloads(page) == [
+        "Download a template",
+        "Download the segments",
+    ]
 
 
 def test_the_segments_of_a_file_are_those_of_the_stream(processed: Lived, model: SegmentModel) -> None:
@@ -147,7 +154,7 @@ def test_an_error_in_a_file_names_line_and_column(page: AppTest, processed: Live
     page.file_uploader[0].set_value(("<b>.csv", f"{HEADER}\n1,2,3,x\n".encode(), "text/csv")).run()
     assert "<b>.csv: Line 2, column monetary: must be a number" in words(page)
     assert "<b>.csv" not in html(page)
-    assert [button.label for button in page.get("download_button")] == ["Download a template"]
+    assert _downloads(page) == ["Download a template"]
 
 
 def test_url_parameters_are_text(database_url: str, processed: Lived) -> None:

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 from data.postgres.tables import customers, stream_progress
 from models.personas import ARCHETYPES
 from models.segment_model import SegmentModel
+from tests.support.generated_tables import EVENT_TIME, Stored
 from tests.support.pages import a_page, html, words
-from tests.support.stored import EVENT_TIME, Stored
 
 # Champions and regulars are the good segments of the model; a move up is not a slip.
 SLIPS = {("champions", "regulars"), ("champions", "lost"), ("regulars", "lost")}

@@ -11,7 +11,7 @@ from dashboard.shared.personas import slips as slip_pairs
 from dashboard.slipping import queries
 from dashboard.slipping.queries import Slips
 from models.segment_model import SegmentModel
-from tests.support.stored import EVENT_TIME, Stored
+from tests.support.generated_tables import EVENT_TIME, Stored
 
 HORIZONS = [7, 30, 365]
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pandas as pd
@@ -98,6 +99,7 @@ def xlsx() -> bytes:
         sheet.append(
             ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
         )
+        row: Any
         for row in rows.itertuples():
             description = None if pd.isna(row.description) else row.description
             customer = None if pd.isna(row.customer) else int(row.customer)

@@ -27,13 +27,13 @@ from stream_app.core.apply import apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
 from stream_app.storage.unit_of_work import PartitionStore
-from tests.support.filled import fill
-from tests.support.steady import model_of, shop
-from tests.support.stored import a_model
-from tests.support.world import logs
-from tests.unit.stream_app.core.test_transition import model, tick, transaction
+from tests.support.builders import recency_model, tick, transaction
+from tests.support.dataset_tables import fill
+from tests.support.generated_tables import a_model
+from tests.support.in_memory_worker import Message, logs
+from tests.support.steady_stream import model_of, shop
 
-MODEL = model()
+MODEL = recency_model()
 OBSERVED = model_of("returns")
 
 
@@ -63,7 +63,13 @@ async def _everything(url: str) -> None:
     try:
         progress = await store.claim("log", "me")
         bad = Transaction("T9", "c", datetime(2010, 1, 1, tzinfo=UTC), "sale", "1", "EUR", "France", [])
-        messages = [transaction(1, 0), transaction(2, 3, "return", "2.5"), bad, tick(30), ModelActivation(a_model())]
+        messages: list[Message] = [
+            transaction(1, 0),
+            transaction(2, 3, "return", "2.5"),
+            bad,
+            tick(30),
+            ModelActivation(a_model()),
+        ]
         active = await store.model(progress.model_version)
         for batch in decode(logs(messages, 1)[0], "GBP"):
             stored = await store.load(batch, active, progress.watermark)
@@ -169,19 +175,19 @@ def test_the_next_migration_revokes_added_rights(as_user: Callable[[roles.Role],
 def test_migrating_without_the_right_to_create_roles_returns_the_missing_ones(database_url: str) -> None:
     with connect(database_url, autocommit=True) as owner:
         for role in [f"{name}{login}" for login in ("_login", "") for name in get_args(roles.Role)]:
-            owner.execute(f"DROP OWNED BY {role}") if _exists(owner, role) else None  # type: ignore[arg-type]
+            owner.execute(f"DROP OWNED BY {role}") if _exists(owner, role) else None
         owner.execute("DROP ROLE IF EXISTS plain")
         owner.execute("CREATE ROLE plain LOGIN")
         owner.execute("GRANT ALL ON SCHEMA public TO plain")
         renamed = [role for role in get_args(roles.Role) if _exists(owner, role)]
         for role in renamed:
-            owner.execute(f"ALTER ROLE {role} RENAME TO {role}_away")  # type: ignore[arg-type]
+            owner.execute(f"ALTER ROLE {role} RENAME TO {role}_away")
         try:
             plain = make_url(database_url).set(username="plain").render_as_string(hide_password=False)
             assert migrate(plain) == list(get_args(roles.Role))
         finally:
             for role in renamed:
-                owner.execute(f"ALTER ROLE {role}_away RENAME TO {role}")  # type: ignore[arg-type]
+                owner.execute(f"ALTER ROLE {role}_away RENAME TO {role}")
 
 
 def test_segue_migrate_creates_the_users_with_given_passwords(
@@ -248,11 +254,11 @@ def _needs_each(
     """Run ``life`` without each right of a role, when it must fail, and with all; ``tables`` are emptied in between."""
     with connect(database_url, autocommit=True) as owner:
         for table, right in every(rights):
-            owner.execute(f"REVOKE {right} ON {table} FROM {role}")  # type: ignore[arg-type]
+            owner.execute(f"REVOKE {right} ON {table} FROM {role}")
             with pytest.raises(InsufficientPrivilege):
                 live()
-            owner.execute(f"GRANT {right} ON {table} TO {role}")  # type: ignore[arg-type]
-            owner.execute(f"TRUNCATE {tables}")  # type: ignore[arg-type]
+            owner.execute(f"GRANT {right} ON {table} TO {role}")
+            owner.execute(f"TRUNCATE {tables}")
         live()
 
 
@@ -260,7 +266,7 @@ def _refused(url: str, statements: list[str]) -> None:
     with connect(url, autocommit=True) as connection:
         for statement in statements:
             with pytest.raises(InsufficientPrivilege):
-                connection.execute(statement)  # type: ignore[arg-type]
+                connection.execute(statement)
 
 
 def _exists(owner: Connection[tuple[object, ...]], role: str) -> bool:

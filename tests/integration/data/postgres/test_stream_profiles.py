@@ -13,10 +13,10 @@ from data.datasets.dataset import Dataset
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from data.postgres.stream_profiles import current_profiles, read_profiles
-from tests.support.filled import fill
+from tests.support.dataset_tables import fill
+from tests.support.generated_tables import a_model
 from tests.support.postgres import new_database
 from tests.support.retail import retail
-from tests.support.stored import a_model
 
 DAY = timedelta(days=1)
 

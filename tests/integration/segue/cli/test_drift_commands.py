@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from click.testing import Result
 from sqlalchemy import Engine
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from data.datasets.steady import moment
 from data.postgres import model_registry
@@ -15,8 +14,8 @@ from segue.cli.app import app
 from segue.cli.console import output
 from services.drift.metrics import DriftHealth, DriftMetrics
 from services.drift.observer import StreamObserver
-from tests.support.filled import fill
-from tests.support.steady import model_of, shop
+from tests.support.dataset_tables import fill
+from tests.support.steady_stream import model_of, shop
 
 CHAMPION, OTHER = model_of("returns"), model_of("none")
 REACHED = moment(80)

@@ -18,10 +18,10 @@ from data.postgres.database import engine, migrate
 from models.segment_model import SegmentModel, from_json, to_json
 from segue.cli import main
 from segue.cli.console import output
-from tests.support.filled import fill
+from tests.support.builders import random_model
+from tests.support.dataset_tables import fill
+from tests.support.generated_tables import a_model
 from tests.support.retail import retail
-from tests.support.stored import a_model
-from tests.unit.models.test_segment_model import random_model
 
 GOOD: dict[str, Any] = json.loads(to_json(a_model()))
 
@@ -108,10 +108,11 @@ def test_a_pickle_is_never_loaded(segue: Segue, tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "exploded",)
 
-    for write in (
+    writers: tuple[Callable[[Path], object], ...] = (
         lambda path: path.write_bytes(pickle.dumps(Bomb())),
         lambda path: joblib.dump(Bomb(), path, compress=3),
-    ):
+    )
+    for write in writers:
         write(tmp_path / "bomb.joblib")
         done = segue("models", "import", str(tmp_path / "bomb.joblib"))
         assert done.returncode == 1

@@ -15,7 +15,7 @@ from data.postgres.tables import drift_alarms, drift_observations, model_aliases
 from models.units import from_micros
 from services.drift.observer import StreamObserver
 from tests.support.postgres import new_database
-from tests.support.steady import go_on, model_of, shop, stream
+from tests.support.steady_stream import go_on, model_of, shop, stream
 
 DAY = timedelta(days=1)
 END = moment(110)

@@ -20,7 +20,7 @@ from services.drift import observer as watching
 from services.drift.observer import StreamObserver
 from services.drift.publishing import DriftPublisher
 from services.drift.service import DriftService, rest_seconds
-from tests.support.steady import go_on, model_of, shop, stream
+from tests.support.steady_stream import go_on, model_of, shop, stream
 
 # The injected drift begins later, so there is no alarm and no need for a broker.
 END = moment(30)

@@ -7,10 +7,8 @@ from dataclasses import replace
 from faust.types import TP
 
 from stream_app.partitions.assignment import PartitionAssignment
-from tests.integration.stream_app.partitions.test_partition_task import RECORDS, committed, context, database, until
-from tests.support.change_topic import ChangeTopic
-
-__all__ = ["database"]
+from tests.support.in_memory_change_topic import ChangeTopic
+from tests.support.partition_tasks import RECORDS, committed, wait_for, worker_context
 
 ASSIGNED = TP("transactions", 0)
 END = len(RECORDS) + 3
@@ -37,14 +35,14 @@ def seeks_while_watching(
     fetcher = Fetcher(END)
 
     async def work() -> None:
-        assignment = PartitionAssignment(replace(context(database, ChangeTopic()), is_gap=is_gap), fetcher)
+        assignment = PartitionAssignment(replace(worker_context(database, ChangeTopic()), is_gap=is_gap), fetcher)
         assignment.begin()
         await assignment.claim({ASSIGNED})
         await assignment.offer(ASSIGNED, RECORDS)
-        await until(lambda: committed(database)[0] >= len(RECORDS))
+        await wait_for(lambda: committed(database)[0] >= len(RECORDS))
         fetcher.seeks.clear()
         watching = asyncio.create_task(assignment.watch())
-        await until(lambda: enough(fetcher))
+        await wait_for(lambda: enough(fetcher))
         watching.cancel()
         await assignment.release()
 

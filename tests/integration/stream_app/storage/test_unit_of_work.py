@@ -13,7 +13,6 @@ from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from sqlalchemy import func, select
 
 from data.contract.wire import ModelActivation, Tick, Transaction
-from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from data.postgres.tables import customers, model_reigns, segment_changes, stream_progress, transactions
 from stream_app.core.apply import PartitionProgress, apply_batch
@@ -24,19 +23,13 @@ from stream_app.storage import statements
 from stream_app.storage.arrays import moments, register
 from stream_app.storage.claim import FencedError
 from stream_app.storage.unit_of_work import PartitionStore
-from tests.support.stored import a_model
-from tests.support.world import Message, logs, run
-from tests.unit.stream_app.core.test_transition import model, tick, transaction
+from tests.support.builders import recency_model, tick, transaction
+from tests.support.generated_tables import a_model
+from tests.support.in_memory_worker import Message, logs, run
+from tests.support.partition_tasks import PATIENCE
 
 T = TypeVar("T")
-MODEL = model()
-
-
-@pytest.fixture
-def database(database_url: str) -> str:
-    migrate(database_url)
-    model_registry.register(engine(database_url), MODEL)
-    return database_url
+MODEL = recency_model()
 
 
 def with_store(database: str, work: Callable[[PartitionStore], Awaitable[T]]) -> T:
@@ -131,7 +124,7 @@ def test_a_worker_that_hangs_in_a_transaction_does_not_delay_its_successor(
             patch.setattr(AsyncConnection, "commit", hang)
             hanging_task = asyncio.create_task(apply(store, mine, batch(transaction(1, 0))))
             await hanging.wait()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await apply(successor, await successor.claim("log", "successor"), batch(transaction(1, 0)))
         hanging_task.cancel()
         await successor.close()

@@ -12,7 +12,7 @@ from batch.explore.baskets import (
 )
 from data.datasets.dataset import clean
 from tests.support.retail import retail, rows
-from tests.support.shop import raw_rows, sale, shop
+from tests.support.shop_rows import raw_rows, sale, shop
 
 
 def invoices() -> pd.DataFrame:
@@ -33,7 +33,7 @@ def test_return_rates_are_credit_notes_to_sales_of_the_raw_rows() -> None:
     sold, back = each[~is_return].groupby(month)["money"].sum(), -each[is_return].groupby(month)["money"].sum()
     largest = -each[is_return].groupby(month)["money"].min()
     rates = return_rates(retail().transactions)
-    rates.index = rates.index.strftime("%Y-%m")
+    rates.index = pd.DatetimeIndex(rates.index).strftime("%Y-%m")
     back, largest = back.reindex(rates.index, fill_value=0.0), largest.reindex(rates.index, fill_value=0.0)
     np.testing.assert_allclose(rates["by_value"], back / sold)
     np.testing.assert_allclose(rates["without_largest"], (back - largest) / sold, atol=1e-12)

@@ -7,7 +7,7 @@ import pytest
 from batch.explore.cohorts import active_by_cohort, average_retention, cohort_retention, retention
 from batch.explore.months import cut_months
 from tests.support.retail import retail, rows
-from tests.support.shop import sale, shop
+from tests.support.shop_rows import sale, shop
 
 SMALL = shop(
     sale("1", "a", "2011-01-03 10:00", 5.0),

@@ -1,10 +1,12 @@
+from typing import Any
+
 import pandas as pd
 import pytest
 
 from batch.explore.quality import is_product, odd_codes_table, odd_stock_codes, quality, quality_table
 from data.datasets.dataset import clean
 from tests.support.retail import REAL, retail, rows
-from tests.support.shop import raw_rows, sale
+from tests.support.shop_rows import raw_rows, sale
 
 KNOWN = {
     "Rows in the file": 1_067_371,
@@ -38,6 +40,7 @@ def test_counts_equal_plain_loops_over_the_raw_rows() -> None:
     exports: dict[str, int] = {}
     moments: dict[str, set[object]] = {}
     guests = duplicates = repeated = free = nameless = 0
+    row: Any
     for row in raw.drop(columns="row").itertuples(index=False):
         first = exports.setdefault(row.invoice, row.export)
         guests += pd.isna(row.customer)

@@ -10,7 +10,7 @@ from batch.explore.report import is_report, page
 from batch.fit import FitError
 from data.datasets import synthetic
 from data.datasets.dataset import clean
-from tests.support.shop import raw_rows, sale
+from tests.support.shop_rows import raw_rows, sale
 
 
 def source_of(raw: pd.DataFrame, name: str = "a shop", **how: int) -> Source:

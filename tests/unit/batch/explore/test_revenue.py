@@ -3,7 +3,7 @@ import pytest
 
 from batch.explore.revenue import by_country, by_month, by_weekday_and_hour, revenue_by_country, revenue_by_month
 from tests.support.retail import retail, rows
-from tests.support.shop import sale, shop
+from tests.support.shop_rows import sale, shop
 
 
 def known_rows() -> pd.DataFrame:
@@ -23,7 +23,7 @@ def test_revenue_by_month_is_quantity_times_price_of_the_raw_rows() -> None:
     month = raw["moment"].dt.strftime("%Y-%m")
     is_return = raw["invoice"].str.startswith("C")
     months = by_month(retail().transactions)
-    months.index = months.index.strftime("%Y-%m")
+    months.index = pd.DatetimeIndex(months.index).strftime("%Y-%m")
     pd.testing.assert_series_equal(months["net"], raw.groupby(month)["money"].sum(), check_names=False)
     returned = raw[is_return].groupby(month)["money"].sum().reindex(months.index, fill_value=0.0)
     pd.testing.assert_series_equal(months["returned"], -returned, check_names=False)

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ def test_bins_of_integers_contain_the_integers_of_their_labels(source: Source) -
     table = features(source.profiles, "net")
     bins = histograms(table)
     for feature in ("recency", "frequency"):
+        row: Any
         for row in bins[bins["feature"] == feature].itertuples():
             assert row.customers == table[feature].between(row.low, row.high).sum()
 
@@ -42,7 +44,7 @@ def test_bins_of_integers_contain_the_integers_of_their_labels(source: Source) -
 def test_skewness_equals_that_of_scipy(source: Source) -> None:
     table = features(source.profiles, "net")
     skew = skewness(table)
-    for feature in table:
+    for feature in table.columns:
         assert skew["raw"][feature] == pytest.approx(scipy_skew(table[feature], bias=False))
         assert skew["log1p"][feature] == pytest.approx(scipy_skew(np.log1p(table[feature]), bias=False))
     assert f"spent £{table['monetary'].median():,.0f}" in rfm_distributions(source.profiles, "net").summary

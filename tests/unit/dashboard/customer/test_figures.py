@@ -9,7 +9,7 @@ import pytest
 from dashboard.customer.figures import Outlook, Timeline, timeline
 from dashboard.customer.life import recency_line, spend_steps, stays
 from dashboard.shared.personas import personas
-from tests.support.stored import a_model
+from tests.support.generated_tables import a_model
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 MODEL = a_model()

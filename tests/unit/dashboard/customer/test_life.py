@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dashboard.customer.life import recency_line, spend_steps, stays
 from models.segment_model import SegmentModel, build
-from tests.support.stored import a_model
+from tests.support.generated_tables import a_model
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 MODEL = a_model()

@@ -7,7 +7,7 @@ import pytest
 from dashboard.model import figures
 from dashboard.shared.personas import personas
 from models.segment_model import assign, build
-from tests.support.stored import a_model
+from tests.support.generated_tables import a_model
 
 MODEL = a_model()
 KNOWN = personas(MODEL)

@@ -1,5 +1,7 @@
 """The matrix and the streams hold the numbers that they were given."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from hypothesis import given
@@ -45,7 +47,7 @@ def test_the_matrix_keeps_the_order_of_the_personas_and_ends_with_the_newcomers(
 def test_the_links_of_a_sankey_are_the_moves_between_its_segments(flows: pd.DataFrame) -> None:
     figure = sankey(flows, KNOWN).data[0]
     labels = np.array(figure.node.label)
-    expected = flows.groupby(["from_segment", "to_segment"])["changes"].sum()
+    expected: dict[Any, int] = flows.groupby(["from_segment", "to_segment"])["changes"].sum().to_dict()
     assert len(figure.link.value) == len(expected)
     assert sum(figure.link.value) == flows["changes"].sum()
     names = {"best": "Very Best", "middle": "Middle", "lost": "&lt;i&gt;Lost&lt;/i&gt;", "retired": "Retired"}

@@ -35,7 +35,7 @@ def test_a_window_begins_at_midnight_and_has_today_in_it() -> None:
 
 @given(_history, st.integers(1, 12), st.integers(0, 60))
 def test_a_page_is_located_by_counting_from_the_newest_change(history: pd.DataFrame, limit: int, offset: int) -> None:
-    newest_first = sorted(history["day"].repeat(history["changes"]), reverse=True)
+    newest_first = sorted(history["day"].repeat(history["changes"].tolist()), reverse=True)
     wanted = newest_first[offset : offset + limit]
     place = flows.locate(history, limit, offset)
     assert place.days == sorted({*wanted})

@@ -1,7 +1,7 @@
 """Names and colours of segments."""
 
 from dashboard.shared.personas import NEUTRAL, NEW_CUSTOMER, look_up, personas
-from tests.support.stored import a_model
+from tests.support.generated_tables import a_model
 
 
 def test_personas_come_from_the_model_and_run_from_the_best_to_the_worst() -> None:

@@ -10,7 +10,7 @@ from dashboard.shared.personas import Persona, personas
 from dashboard.shared.plotting import MS_PER_DAY
 from dashboard.simulator.figures import distances, futures, horizon
 from dashboard.simulator.simulation import Profile, Step, decay_path, path_with_purchase
-from tests.support.stored import a_model
+from tests.support.generated_tables import a_model
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 MODEL = a_model()

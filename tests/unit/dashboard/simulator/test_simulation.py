@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -24,8 +25,9 @@ from models.decay import NEVER
 from models.personas import ARCHETYPES, name_segments
 from models.segment_model import SegmentModel, assign, build
 from models.units import from_micros
-from tests.support.stored import a_model
-from tests.support.world import outcome, run
+from tests.support.examples import examples
+from tests.support.generated_tables import a_model
+from tests.support.in_memory_worker import outcome, run
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 SECONDS = st.integers(0, 900 * 86_400)
@@ -36,7 +38,7 @@ MONEY = st.decimals(Decimal("0.01"), Decimal(20_000), places=2)
 def models(draw: st.DrawFn) -> SegmentModel:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     centroids = rng.normal(scale=1.2, size=(draw(st.integers(1, len(ARCHETYPES))), 3))
-    money = draw(st.sampled_from(["net", "gross"]))
+    money: Literal["net", "gross"] = draw(st.sampled_from(["net", "gross"]))
     if draw(st.booleans()):
         return build(money, "log1p", (4.0, 1.0, 6.0), (1.4, 0.8, 1.4), name_segments(centroids))
     return build(money, "identity", (150.0, 5.0, 1_500.0), (120.0, 6.0, 2_000.0), name_segments(centroids))
@@ -48,7 +50,7 @@ def profiles(draw: st.DrawFn) -> Profile:
 
 
 @given(models(), profiles())
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_time_alone_moves_a_customer_on_the_days_that_scikit_learn_computes(model: SegmentModel, who: Profile) -> None:
     days = np.arange(who.recency_days(NOW), who.recency_days(NOW) + 1_200)
     points = np.column_stack([days, np.full(len(days), who.frequency), np.full(len(days), float(who.monetary))])
@@ -62,7 +64,7 @@ def test_time_alone_moves_a_customer_on_the_days_that_scikit_learn_computes(mode
 
 
 @given(models(), profiles(), MONEY, st.integers(0, 800))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_a_simulated_purchase_does_what_the_stream_does(
     model: SegmentModel, who: Profile, amount: Decimal, days: int
 ) -> None:
@@ -118,7 +120,7 @@ def test_a_customer_in_the_last_segment_never_moves_by_time_alone() -> None:
 
 
 @given(models(), profiles(), MONEY, st.integers(0, 400))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_before_the_purchase_both_futures_are_the_same(
     model: SegmentModel, who: Profile, amount: Decimal, days: int
 ) -> None:

@@ -15,7 +15,8 @@ from dashboard.simulator import uploads
 from dashboard.simulator.uploads import COLUMNS, UploadError
 from models.decay import HORIZON_DAYS
 from models.segment_model import build
-from tests.support.stored import a_model
+from tests.support.examples import examples
+from tests.support.generated_tables import a_model
 
 HEADER = ",".join(COLUMNS)
 MODEL = a_model()
@@ -35,14 +36,14 @@ _profiles = st.lists(
 
 
 @given(_profiles)
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_what_is_written_as_csv_is_read_back_exactly(profiles: pd.DataFrame) -> None:
     back = uploads.read(profiles.to_csv(index=False).encode(), MODEL)
     assert back.to_dict("list") == profiles.to_dict("list")
 
 
 @given(_profiles, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans(), st.permutations([*COLUMNS]))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_line_ends_a_byte_order_mark_and_the_order_of_columns_do_not_matter(
     profiles: pd.DataFrame, line_end: str, marked: bool, order: list[str]
 ) -> None:
@@ -52,7 +53,7 @@ def test_line_ends_a_byte_order_mark_and_the_order_of_columns_do_not_matter(
 
 
 @given(_profiles)
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_the_download_holds_every_profile_and_no_formula(profiles: pd.DataFrame) -> None:
     written = downloads.as_csv(uploads.segmented(MODEL, profiles))
     back = pd.read_csv(BytesIO(written), dtype={"customer_id": str}, keep_default_na=False)
@@ -154,7 +155,7 @@ def test_files_are_bounded_in_bytes_and_in_profiles() -> None:
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_any_upload_gives_profiles_or_one_clear_error(content: bytes) -> None:
     for attempt in (content, HEADER.encode() + b"\n" + content):
         assert re.match(r"(The file|There is|Line \d+|[1-9])", _said_of(attempt))

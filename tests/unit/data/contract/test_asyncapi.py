@@ -12,8 +12,8 @@ from data.contract.wire import ModelActivation
 from runtime.settings import Settings
 from runtime.topics import Topics
 from stream_app.core.decode import decode
-from tests.support.stored import a_model
-from tests.support.world import Record
+from tests.support.generated_tables import a_model
+from tests.support.in_memory_worker import Record
 
 #: AsyncAPI 3.0 builds on Draft 07; most tools read the latest draft.
 DRAFTS = (Draft7Validator, Draft202012Validator)

@@ -157,7 +157,7 @@ def test_an_xlsx_is_read_sheet_by_sheet_with_numeric_ids_as_text(tmp_path: Path)
 
 
 def test_an_error_in_an_xlsx_names_the_sheet(tmp_path: Path) -> None:
-    rows = [list(HEADER.split(",")), xlsx_row(1, 1, 2, 3), xlsx_row(2, 1, "gratis", 3)]
+    rows: list[list[object]] = [list(HEADER.split(",")), xlsx_row(1, 1, 2, 3), xlsx_row(2, 1, "gratis", 3)]
     path = workbook(tmp_path / "shop.xlsx", good=rows[:2], bad=rows)
     with pytest.raises(DataError) as error:
         readers.read(path)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from data.datasets import dataset, synthetic
 from data.datasets.cells import DataError
 from data.datasets.dataset import Dataset
+from tests.support.examples import examples
 from tests.support.retail import REAL, retail
 
 
@@ -59,7 +60,7 @@ def test_unknown_kinds_of_file_and_missing_folders_are_refused(tmp_path: Path) -
 
 
 @given(st.integers(1, 12), st.integers(7, 800), st.integers(0, 2**32))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_a_shop_of_any_size_is_clean_and_has_every_customer(customers: int, days: int, seed: int) -> None:
     source = synthetic.generate(customers=customers, days=days, seed=seed)
     report = dataset.clean(source, "synthetic").report

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from data.kafka.partitioner import PARTITIONER, partition_of
 from segue.local.embedded_broker import EmbeddedBroker
@@ -20,10 +20,14 @@ def test_a_key_has_the_partition_of_the_java_client(key: str, murmur2: int) -> N
 def test_confluent_producers_use_the_partition_that_we_compute(tmp_path: Path) -> None:
     broker = EmbeddedBroker.start(tmp_path / "broker.log")
     landed: dict[str, int] = {}
+
+    def arrived(error: KafkaError | None, message: Message) -> None:
+        landed[(message.key() or b"").decode()] = message.partition() or 0
+
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "partitioner": PARTITIONER})
     for key in [*JAVA, *map(str, range(12_346, 12_400)), "kundin-ä"]:
-        producer.produce("t", b"", key, on_delivery=lambda _, m: landed.__setitem__(m.key().decode(), m.partition()))
-    assert producer.flush(10) == 0
+        producer.produce("t", b"", key, on_delivery=arrived)
+    assert producer.flush(120) == 0
     broker.stop()
     assert len(landed) == len(JAVA) + 55
     assert landed == {key: partition_of(key, 4) for key in landed}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data.postgres.database import parsed
+from runtime.postgres_url import parsed
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])

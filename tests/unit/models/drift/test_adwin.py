@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.drift.adwin import WARM_UP, Shift, StandardisedAdwin
+from tests.support.examples import examples
 
 
 def shifts(series: list[float]) -> list[tuple[int, Shift]]:
@@ -14,7 +15,7 @@ def shifts(series: list[float]) -> list[tuple[int, Shift]]:
 
 
 def noise(seed: int, length: int, mean: float = 100.0) -> list[float]:
-    return np.random.default_rng(seed).normal(mean, 5.0, length).tolist()
+    return [float(value) for value in np.random.default_rng(seed).normal(mean, 5.0, length)]
 
 
 def test_noise_raises_no_alarm() -> None:
@@ -47,7 +48,7 @@ def test_a_constant_series_has_no_change() -> None:
     assert shifts([42.0] * 300) == []
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.lists(st.floats(-1e6, 1e6), min_size=60, max_size=160), st.floats(-1e3, 1e3))
 def test_the_same_series_gives_the_same_shifts(series: list[float], jump: float) -> None:
     series = series + [value + jump for value in series]

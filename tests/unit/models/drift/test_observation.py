@@ -1,5 +1,7 @@
 """An observer reports which measure has shifted, when and by how much, and is deterministic."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,11 +15,14 @@ from models.drift.observation import PERSISTENCE, SNAPSHOT_WINDOWS, Measurement,
 from models.drift.reference import METADATA_KEY, RECENT_DAYS
 from models.segment_model import checked
 from models.units import from_micros, to_micros
-from tests.support.steady import model_of, shop
+from tests.support.steady_stream import model_of, shop
+
+pytestmark = pytest.mark.slow
 
 AT = 40
 
 
+@cache
 def observed(injection: Injection) -> list[Observation]:
     return list(backtest(model_of(injection), shop(injection), moment(0)))
 
@@ -41,7 +46,7 @@ def test_a_shift_raises_its_own_measure_with_the_size_of_the_shift(injection: In
 
 
 def test_the_same_windows_give_the_same_numbers() -> None:
-    assert observed("returns") == observed("returns")
+    assert observed.__wrapped__("returns") == observed("returns")
 
 
 def test_measurements_that_raise_an_alarm_have_the_alarm_flag() -> None:

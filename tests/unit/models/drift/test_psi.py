@@ -77,6 +77,7 @@ def test_a_very_frequent_value_has_its_own_bin() -> None:
     assert counts(values, edges)[0] == 60
 
 
+@pytest.mark.slow
 def test_samples_of_one_distribution_exceed_the_allowance_once_in_a_thousand_times() -> None:
     rng = np.random.default_rng(5)
     exceeded = 0

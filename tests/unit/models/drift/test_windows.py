@@ -15,7 +15,8 @@ from models.drift.observation import PAUSE_DAYS, WINDOW, Window
 from models.drift.windows import WindowFold, window_floor
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
-from tests.support.steady import model_of, shop
+from tests.support.examples import examples
+from tests.support.steady_stream import model_of, shop
 
 START, DAYS = 20, 12
 
@@ -59,7 +60,7 @@ def test_a_window_has_the_transactions_of_its_day(model: SegmentModel) -> None:
         assert len(window.arrivals) == len(set(day["customer_id"]) - set(lately["customer_id"]))
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(st.lists(st.integers(1, DAYS - 1), max_size=5))
 def test_windows_do_not_depend_on_where_the_ledger_is_split(cuts: list[int]) -> None:
     whole, pieces = list(folded(shop(), model_of(), [])), list(folded(shop(), model_of(), cuts))

@@ -38,6 +38,7 @@ def test_the_expected_commands_exist() -> None:
     assert {("data", "fetch"), ("data", "describe"), ("data", "generate")} <= set(COMMANDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -68,6 +69,7 @@ def test_every_command_has_the_same_option_for_the_state_folder() -> None:
     assert {option.envvar for option in options} == {"SEGUE_STATE_DIR"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["mysql://u:hush@h/d", "postgresql://u:hush@h:port/d", "hush"])
 def test_an_invalid_database_url_is_reported_without_the_password(url: str, tmp_path: Path) -> None:
     done = segue("status", folder=tmp_path, SEGUE_DATABASE_URL=url)
@@ -77,23 +79,27 @@ def test_an_invalid_database_url_is_reported_without_the_password(url: str, tmp_
     assert "hush" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_failed_connection_names_the_folder_in_which_no_stack_is_running(tmp_path: Path) -> None:
     done = segue("status", folder=tmp_path, SEGUE_DATABASE_URL="postgresql://segue@127.0.0.1:1/segue")
     assert f"(no stack is running in {tmp_path / '.segue'})" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_invalid_speed_is_refused_with_examples(tmp_path: Path) -> None:
     done = segue("replay", "--speed", "fast", folder=tmp_path)
     assert done.returncode == 2
     assert "1d/s" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_negative_speed_is_not_taken_for_an_option(tmp_path: Path) -> None:
     done = segue("control", "speed", "-1x", folder=tmp_path)
     assert done.returncode == 2
     assert "'-1x' is not a speed" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_a_port_in_use_is_refused_before_anything_starts(command: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -104,6 +110,7 @@ def test_a_port_in_use_is_refused_before_anything_starts(command: str, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_existing_file_is_overwritten_only_with_force(tmp_path: Path) -> None:
     shop = tmp_path / "shop.csv"
     shop.write_text("mine")
@@ -116,6 +123,7 @@ def test_an_existing_file_is_overwritten_only_with_force(tmp_path: Path) -> None
     assert shop.read_text() != "mine"
 
 
+@pytest.mark.slow
 def test_the_command_line_starts_without_importing_slow_libraries() -> None:
     heavy = {"faust", "pandas", "river", "scipy", "sklearn", "httpx", "alembic"}
     program = "import sys, segue.cli.app; print(*sys.modules)"
@@ -123,6 +131,7 @@ def test_the_command_line_starts_without_importing_slow_libraries() -> None:
     assert heavy & set(done.stdout.split()) == set()
 
 
+@pytest.mark.slow
 def test_a_generated_dataset_can_be_described(tmp_path: Path) -> None:
     made = segue("data", "generate", "shop.csv", "--customers", "30", "--days", "60", folder=tmp_path)
     assert made.returncode == 0, made.stderr

@@ -6,6 +6,8 @@ from typer.testing import CliRunner
 from data.datasets import synthetic
 from segue.cli.app import app
 
+pytestmark = pytest.mark.slow
+
 RUNNER = CliRunner()
 
 

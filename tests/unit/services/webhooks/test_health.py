@@ -1,34 +1,25 @@
 """A webhook is ready while changes can be delivered and saved, and reports why not otherwise."""
 
-from dataclasses import dataclass
-
 import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.webhooks.health import WebhookHealth
-
-
-@dataclass
-class Webhook:
-    """What is known of a webhook."""
-
-    delivered: int = 0
-    given_up: int = 0
-    waiting: int = 0
-    receiver_is_down: bool = False
-    in_trouble: bool = False
+from tests.support.builders import WebhookState
 
 
 @pytest.mark.parametrize(
     ("webhook", "reasons"),
     [
-        (Webhook(waiting=3), []),
-        (Webhook(receiver_is_down=True), ["the receiver seems to be down"]),
-        (Webhook(receiver_is_down=True, in_trouble=True), ["the receiver seems to be down", "progress can't be saved"]),
+        (WebhookState(waiting=3), []),
+        (WebhookState(receiver_is_down=True), ["the receiver seems to be down"]),
+        (
+            WebhookState(receiver_is_down=True, in_trouble=True),
+            ["the receiver seems to be down", "progress can't be saved"],
+        ),
     ],
 )
-def test_it_is_ready_unless_changes_can_not_be_delivered_or_saved(webhook: Webhook, reasons: list[str]) -> None:
+def test_it_is_ready_unless_changes_can_not_be_delivered_or_saved(webhook: WebhookState, reasons: list[str]) -> None:
     health = WebhookHealth(webhook)
     answer = health.ready()
     assert answer.status == (503 if reasons else 200)
@@ -38,7 +29,7 @@ def test_it_is_ready_unless_changes_can_not_be_delivered_or_saved(webhook: Webho
 
 
 def test_the_metrics_are_current_when_they_are_read() -> None:
-    webhook = Webhook()
+    webhook = WebhookState()
     health = WebhookHealth(webhook)
     assert _values(health)["segue_webhook_delivered_total"] == 0
     webhook.delivered, webhook.given_up, webhook.waiting, webhook.receiver_is_down = 7, 2, 5, True

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from services.webhooks.schedule import LONGEST_PAUSE, Accepted, Delivery, Failed, Outcome, Policy, Refused, Schedule
+from tests.support.examples import examples
 
 POLICY = Policy(attempts=3, concurrency=2, first_wait=1.0, longest_wait=8.0)
 #: As the settings are when nobody sets them.
@@ -291,4 +292,4 @@ class Receiver(RuleBasedStateMachine):
 
 
 TestAnyReceiver = Receiver.TestCase
-TestAnyReceiver.settings = settings(max_examples=200, stateful_step_count=40)
+TestAnyReceiver.settings = settings(max_examples=examples(200), stateful_step_count=40)

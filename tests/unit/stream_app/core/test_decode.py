@@ -8,7 +8,7 @@ import pytest
 from data.contract.wire import Tick, Transaction
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import decode
-from tests.support.world import Record
+from tests.support.in_memory_worker import Record
 
 GOOD = Transaction("T1", "c", datetime(2011, 5, 1, 12, tzinfo=UTC), "sale", "12.345", "GBP", "France", [])
 

@@ -2,14 +2,18 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from batch.fit import fit
 from batch.pipeline import sklearn_pipeline
 from batch.profiles import profiles_as_of
 from data.contract.wire import Tick
 from models.units import from_micros
+from tests.support.in_memory_worker import outcome, run
 from tests.support.oracle import Answer, histories
 from tests.support.retail import retail
-from tests.support.world import outcome, run
+
+pytestmark = pytest.mark.slow
 
 CUSTOMERS = 600
 CUTOFF = datetime(2010, 12, 1, tzinfo=UTC)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from data.contract.wire import ModelActivation, Tick, Transaction
 from models.segment_model import Segment, SegmentModel, build
 from stream_app.core.decode import decode
-from tests.support.poison import Poisoner
-from tests.support.stored import a_model
-from tests.support.streams import segment_models, streams
-from tests.support.world import Message, Record, World, logs
+from tests.support.examples import examples
+from tests.support.generated_tables import a_model
+from tests.support.in_memory_worker import InMemoryPartition, Message, Record, logs
+from tests.support.poisoned_records import Poisoner
+from tests.support.strategies import segment_models, streams
 
 GOOD = Transaction("T1", "c", datetime(2011, 5, 1, 12, tzinfo=UTC), "sale", "12.345", "GBP", "France", [])
 FIELDS = msgspec.to_builtins(GOOD)
@@ -48,7 +49,7 @@ def values(draw: st.DrawFn) -> bytes | None:
 @given(st.lists(st.tuples(keys, values()), max_size=20))
 @example([(b"c", msgspec.json.encode(FIELDS | {"currency": "\x00\ud7ff"}))])
 @example([(b"c", msgspec.json.encode(FIELDS)[:-1] + b',"more":' + b"[" * 50_000 + b"]" * 50_000 + b"}")])
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_record_is_decoded_or_becomes_a_dead_letter_with_a_storable_reason(
     contents: list[tuple[bytes | None, bytes | None]],
 ) -> None:
@@ -88,7 +89,7 @@ def test_every_record_of_a_poisoned_stream_has_the_expected_outcome(seed: int) -
     for partition in range(4):
         own = [each for each in sent if each.partition == partition]
         records = [Record(offset, each.key, each.value) for offset, each in enumerate(own)]
-        world = World(a_model(), partition, 4).run(records, cuts=range(50, len(records), 50))
+        world = InMemoryPartition(a_model(), partition, 4).run(records, cuts=range(50, len(records), 50))
         assert len(world.ledger) == sum(each.fate == "applied" for each in own)
         assert world.duplicates == sum(each.fate == "duplicate" for each in own)
         dead = [offset for offset, each in enumerate(own) if each.fate == "dead"]
@@ -111,7 +112,7 @@ def extreme_models(draw: st.DrawFn) -> SegmentModel:
 
 
 @given(streams(models=True), st.lists(extreme_models(), max_size=2), segment_models())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_no_model_and_no_moment_makes_the_processor_raise(
     messages: list[Message], extreme: list[SegmentModel], first: SegmentModel
 ) -> None:
@@ -127,6 +128,6 @@ def test_no_model_and_no_moment_makes_the_processor_raise(
     with warnings.catch_warnings():
         # Extreme models overflow; every buyer must still have a segment, and the worker must continue.
         warnings.simplefilter("ignore", RuntimeWarning)
-        world = World(first).run(logs(records, 1)[0], cuts=range(3, len(records), 7))
+        world = InMemoryPartition(first).run(logs(records, 1)[0], cuts=range(3, len(records), 7))
     assert world.progress.next_offset == len(records)
     assert all(row["segment"] is not None for row in world.profiles.values() if row["frequency"])

@@ -5,14 +5,15 @@ from hypothesis import strategies as st
 
 from data.contract.wire import Transaction
 from models.segment_model import SegmentModel
-from tests.support.streams import segment_models, streams
-from tests.support.world import Message, outcome, run
+from tests.support.examples import examples
+from tests.support.in_memory_worker import Message, outcome, run
+from tests.support.strategies import segment_models, streams
 
 _cuts = st.sets(st.integers(1, 40))
 
 
 @given(segment_models(), streams(models=True), _cuts, _cuts)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_batch_boundaries_change_nothing(
     model: SegmentModel, messages: list[Message], cuts: set[int], other_cuts: set[int]
 ) -> None:
@@ -20,7 +21,7 @@ def test_batch_boundaries_change_nothing(
 
 
 @given(segment_models(), streams(models=True), st.integers(2, 5), _cuts)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_the_number_of_partitions_changes_nothing(
     model: SegmentModel, messages: list[Message], partitions: int, cuts: set[int]
 ) -> None:
@@ -28,7 +29,7 @@ def test_the_number_of_partitions_changes_nothing(
 
 
 @given(segment_models(), streams(), _cuts, st.data())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_sending_transactions_again_changes_nothing(
     model: SegmentModel, messages: list[Message], cuts: set[int], data: st.DataObject
 ) -> None:
@@ -37,12 +38,11 @@ def test_sending_transactions_again_changes_nothing(
     again = [*messages, *repeats, *messages]
     once, twice = run(model, messages), run(model, again, cuts=cuts)
     assert outcome(once) == outcome(twice)
-    sent = sum(isinstance(message, Transaction) for message in again)
-    assert len(twice[0].ledger) + twice[0].duplicates == sent
+    assert len(twice[0].ledger) + twice[0].duplicates == sum(isinstance(message, Transaction) for message in again)
 
 
 @given(segment_models(), streams(models=True), st.integers(1, 3), st.integers(1, 3))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_the_size_of_rescoring_chunks_changes_nothing(
     model: SegmentModel, messages: list[Message], chunk: int, other: int
 ) -> None:
@@ -50,7 +50,7 @@ def test_the_size_of_rescoring_chunks_changes_nothing(
 
 
 @given(segment_models(), streams(models=True))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_a_customer_does_not_depend_on_other_customers(model: SegmentModel, messages: list[Message]) -> None:
     profiles, changes = outcome(run(model, messages))
     for customer in profiles:
@@ -61,7 +61,7 @@ def test_a_customer_does_not_depend_on_other_customers(model: SegmentModel, mess
 
 
 @given(segment_models(), streams(models=True))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_the_changes_of_a_customer_form_a_chain_without_gaps(model: SegmentModel, messages: list[Message]) -> None:
     profiles, changes = outcome(run(model, messages))
     for customer, profile in profiles.items():

@@ -1,43 +1,22 @@
 """Small histories with known results: what a purchase, a return, time and a new model do to a customer."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from data.contract.wire import Kind, ModelActivation, Tick, Transaction
-from models.segment_model import Segment, SegmentModel, build
+from data.contract.wire import ModelActivation
 from models.units import from_micros
-from tests.support.world import Message, run
-
-START = datetime(2010, 1, 1, 9, 30, tzinfo=UTC)
-
-
-def model(away: float = 20.0, lost: float = 60.0) -> SegmentModel:
-    """Three segments by recency alone; the borders are half-way between 0, ``away`` and ``lost`` days."""
-
-    def segment(name: str, days: float) -> Segment:
-        return Segment(name, name.title(), "", "#000000", "", (days, 0.0, 0.0))
-
-    segments = (segment("here", 0.0), segment("away", away), segment("lost", lost))
-    return build("net", "identity", (0.0, 0.0, 0.0), (1.0, 1e9, 1e9), segments)
-
-
-def transaction(number: int, days: float, kind: Kind = "sale", amount: str = "10", customer: str = "c") -> Transaction:
-    moment = START + timedelta(days=days)
-    return Transaction(f"T{number}", customer, moment, kind, amount, "GBP", "France", [])
+from tests.support.builders import START, recency_model, tick, transaction
+from tests.support.in_memory_worker import Message, run
 
 
 def history(*messages: Message) -> list[tuple[str | None, str, str, float]]:
     """Segments from and to, cause, and days since the start of every change."""
-    (world,) = run(model(), messages)
+    (world,) = run(recency_model(), messages)
     return [
         (row.from_segment, row.to_segment, row.cause, (from_micros(row.effective_at) - START) / timedelta(days=1))
         for row in world.changes
     ]
-
-
-def tick(days: float) -> Tick:
-    return Tick(START + timedelta(days=days))
 
 
 def test_time_alone_moves_a_customer_at_the_exact_moment_however_coarse_the_ticks_are() -> None:
@@ -68,20 +47,20 @@ def test_decay_that_is_due_at_the_moment_of_a_purchase_fires_before_it() -> None
 
 
 def test_a_customer_with_returns_only_has_no_segment() -> None:
-    (world,) = run(model(), [transaction(1, 0, "return"), tick(100)])
+    (world,) = run(recency_model(), [transaction(1, 0, "return"), tick(100)])
     assert world.changes == []
     assert world.profiles["c"]["segment"] is None
     assert world.profiles["c"]["returned"] == 100_000
 
 
 def test_a_return_before_the_first_purchase_still_counts_against_it() -> None:
-    (world,) = run(model(), [transaction(1, 0, "return", "7.5"), transaction(2, 1, "sale", "5.125")])
+    (world,) = run(recency_model(), [transaction(1, 0, "return", "7.5"), transaction(2, 1, "sale", "5.125")])
     assert (world.profiles["c"]["gross"], world.profiles["c"]["returned"]) == (51_250, 75_000)
     assert [row.monetary for row in world.changes] == [0]
 
 
 def test_a_late_sale_counts_but_does_not_move_the_last_purchase_back() -> None:
-    (world,) = run(model(), [transaction(1, 5), tick(6), transaction(2, 2)])
+    (world,) = run(recency_model(), [transaction(1, 5), tick(6), transaction(2, 2)])
     profile = world.profiles["c"]
     assert (world.late, profile["frequency"]) == (1, 2)
     assert from_micros(profile["last_purchase_at"]) == START + timedelta(days=5)
@@ -101,7 +80,7 @@ def test_a_return_does_not_make_a_customer_recent() -> None:
 
 @pytest.mark.parametrize("chunk", [1, 100])
 def test_a_new_model_moves_customers_as_of_its_activation(chunk: int) -> None:
-    strict = ModelActivation(model(away=4.0, lost=8.0))
+    strict = ModelActivation(recency_model(away=4.0, lost=8.0))
     messages: list[Message] = [
         transaction(1, 0),
         transaction(2, 4, customer="d"),
@@ -110,7 +89,7 @@ def test_a_new_model_moves_customers_as_of_its_activation(chunk: int) -> None:
         transaction(3, 7),
         tick(20),
     ]
-    (world,) = run(model(), messages, chunk=chunk)
+    (world,) = run(recency_model(), messages, chunk=chunk)
     moves = [
         (row.from_segment, row.to_segment, row.cause, (from_micros(row.effective_at) - START).days)
         for row in sorted(world.changes, key=lambda row: (row.customer_id, row.sequence))
@@ -129,5 +108,5 @@ def test_a_new_model_moves_customers_as_of_its_activation(chunk: int) -> None:
 
 
 def test_the_country_of_a_customer_is_that_of_the_last_record() -> None:
-    (world,) = run(model(), [transaction(1, 0), transaction(2, 3)])
+    (world,) = run(recency_model(), [transaction(1, 0), transaction(2, 3)])
     assert world.profiles["c"]["country"] == "France"

@@ -11,7 +11,7 @@ from runtime import backoff
 from stream_app.core.apply import PartitionProgress
 from stream_app.outbox import relay
 from stream_app.outbox.relay import Relay
-from tests.support.change_topic import ChangeTopic
+from tests.support.in_memory_change_topic import ChangeTopic
 
 CLAIM = PartitionProgress(0, "log", 0, 1, 0, "m", 0, 0, 0)
 QUEUED, AT_ONCE = 100, 40
@@ -60,7 +60,7 @@ def relaying(
     async def run() -> None:
         running = Relay("", CLAIM, {}, topic.writer, topic.last_event, lambda *_: None)  # type: ignore[arg-type]
         await work(outbox, topic, running)
-        await asyncio.wait_for(running.wait_until_published(), 10)
+        await asyncio.wait_for(running.wait_until_published(), 120)
         await running.close()
 
     asyncio.run(run())

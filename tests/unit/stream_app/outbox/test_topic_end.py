@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,8 @@ from stream_app.outbox.topic_end import HangingTransactionError, LastCommitted
 COMMIT, ABORT = b"\x00\x00\x00\x01", b"\x00\x00\x00\x00"
 
 
-class Record(NamedTuple):
+@dataclass
+class Record:
     offset: int
     key: bytes | None
     value: bytes | None

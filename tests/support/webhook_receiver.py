@@ -1,4 +1,4 @@
-"""A receiver of webhooks as they are in real life: it verifies, and it fails in whatever way it is told to."""
+"""A receiver of webhooks that verifies every request and fails in the ways that a test chooses."""
 
 import time
 from collections import Counter, defaultdict
@@ -16,10 +16,10 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 class Answer(NamedTuple):
-    """What a request gets, and after how many seconds."""
+    """The response to a request, and the seconds before it."""
 
     status: int = 200
-    headers: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
+    headers: dict[str, str] = {}  # noqa: RUF012 - never changed
     body: bytes = b""
     after: float = 0.0
 
@@ -28,14 +28,14 @@ class Answer(NamedTuple):
 class Receiver:
     """Serves on a port of its own between ``start`` and ``stop``, and again; remembers every request."""
 
-    #: What the n-th request (from 1) for an event gets.
+    #: The response to the n-th request (from 1) for an event.
     answer: Callable[[dict[str, Any], int], Answer] = lambda event, attempt: Answer()
     requests: list[tuple[str, int]] = field(default_factory=list)
     accepted: list[dict[str, Any]] = field(default_factory=list)
     raw: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    #: Seconds after which whoever sends has gone.
+    #: Seconds after which the sender has given up.
     patience: float = 1e9
-    #: What must not happen, and has.
+    #: Violations of the contract.
     broken: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -56,14 +56,14 @@ class Receiver:
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def stop(self) -> None:
-        """From now on connections are refused."""
+        """Refuse connections from now on."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
 
     def ids(self) -> list[str]:
-        """What was taken, in order of arrival."""
+        """The ids of the accepted events, in order of arrival."""
         with self._lock:
             return [event["id"] for event in self.accepted]
 
@@ -110,7 +110,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Those who send may hang up."""
+        """A sender may close the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         if len(body) < int(self.headers["content-length"]):
-            return  # whoever sends was killed
+            return  # the sender was killed
         answer = self.receiver.handle({name.lower(): value for name, value in self.headers.items()}, body)
         self.send_response(answer.status)
         for name, value in answer.headers.items():
@@ -130,4 +130,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Not a word."""
+        """Log nothing."""

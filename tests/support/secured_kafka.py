@@ -1,4 +1,4 @@
-"""A real Apache Kafka whose door is locked: TLS, and a name and a password to get in."""
+"""A real Apache Kafka with TLS and passwords."""
 
 import subprocess
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from segue.local.apache.java import java
 from segue.local.ports import free_ports
-from tests.support.real_kafka import running_kafka
+from tests.support.apache_kafka import running_kafka
 
 USER, PASSWORD = "segue", "open sesame"
 _STORE_PASSWORD = "changeit"
@@ -41,15 +41,15 @@ group.initial.rebalance.delay.ms=0
 
 
 @dataclass(frozen=True)
-class LockedKafka:
-    """Where the door is, and the certificate that says it is the right one."""
+class SecuredKafka:
+    """The address of the broker, and the certificate that clients must trust."""
 
     bootstrap_servers: str
     ca_file: Path
 
 
 @contextmanager
-def locked_kafka(folder: Path) -> Iterator[LockedKafka]:
+def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
     """A broker while the block runs."""
     locked, inside, controller = free_ports(3)
     keystore, ca_file = folder / "broker.p12", folder / "ca.pem"
@@ -66,11 +66,11 @@ def locked_kafka(folder: Path) -> Iterator[LockedKafka]:
     )
     scram = ("--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]")
     with running_kafka(folder, properties, f"127.0.0.1:{inside}", *scram):
-        yield LockedKafka(f"127.0.0.1:{locked}", ca_file)
+        yield SecuredKafka(f"127.0.0.1:{locked}", ca_file)
 
 
 def _make_certificate(keystore: Path, ca_file: Path) -> None:
-    """A certificate that vouches for itself, made by the tool that comes with Java."""
+    """A self-signed certificate, made by the tool that comes with Java."""
     keytool = str(Path(java()).resolve().with_name("keytool"))
     store = ["-keystore", str(keystore), "-storepass", _STORE_PASSWORD, "-alias", "kafka"]
     extensions = ["-ext", "san=ip:127.0.0.1", "-ext", "bc:c=ca:true", "-ext", "ku:c=digitalSignature,keyCertSign"]

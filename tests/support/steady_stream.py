@@ -1,4 +1,4 @@
-"""A small shop in a steady state, its model, and its stream as far as some day."""
+"""A small shop in a steady state, its model, and its stream up to some day."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from data.datasets.steady import Injection, moment, steady_shop
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from models.segment_model import SegmentModel
-from tests.support.filled import add_to_ledger
+from tests.support.dataset_tables import add_to_ledger
 
 
 @cache
@@ -25,14 +25,14 @@ def shop(injection: Injection = "none", per_day: float = 5.0) -> pd.DataFrame:
 
 @cache
 def model_of(injection: Injection = "none") -> SegmentModel:
-    """Fitted on what came before the first day."""
+    """A model fitted on the transactions before the first day."""
     metadata = {"cutoff": moment(0).isoformat()}
     return fit(profiles_as_of(shop(injection), moment(0)), metadata=metadata).model
 
 
 @contextmanager
 def stream(url: str, injection: Injection, end: datetime) -> Iterator[Engine]:
-    """A stream over an empty database that has come as far as the model's training, and is going to some day."""
+    """A stream in an empty database up to the end of the training data; :func:`go_on` continues it up to ``end``."""
     migrate(url)
     postgres = engine(url)
     version = model_of(injection).version
@@ -46,7 +46,7 @@ def stream(url: str, injection: Injection, end: datetime) -> Iterator[Engine]:
                 ),
                 {"partition": partition, "version": version},
             )
-        # The newest customer is newer than any moment that is asked for: profiles are counted from the ledger.
+        # This customer's last event is later than every requested moment: profiles are counted from the ledger.
         connection.execute(
             text(
                 "INSERT INTO customers (customer_id, partition, country, last_event_at, frequency, gross, returned, "
@@ -60,7 +60,7 @@ def stream(url: str, injection: Injection, end: datetime) -> Iterator[Engine]:
 
 
 def go_on(postgres: Engine, transactions: pd.DataFrame, start: datetime | None, stop: datetime) -> None:
-    """Add what happened in a stretch to the ledger, and let event time reach its end."""
+    """Add the transactions from ``start`` to ``stop`` to the ledger, and set the watermark to ``stop``."""
     since = transactions["occurred_at"] >= start if start is not None else True
     add_to_ledger(postgres, transactions[since & (transactions["occurred_at"] < stop)].assign(country="Nowhere"))
     with postgres.begin() as connection:

@@ -1,6 +1,7 @@
-"""A stream's tables filled at once, as a worker that has done a whole dataset would leave ledger and profiles."""
+"""The ledger and the profiles of a whole dataset, copied into the tables at once."""
 
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 from psycopg import Connection
@@ -15,7 +16,7 @@ MONEY_UNITS = 10_000
 
 
 def fill(engine: Engine, transactions: pd.DataFrame, model: SegmentModel, event_time: datetime) -> None:
-    """Fill the tables of a registered model; segments are left out, and everybody is in partition 0."""
+    """Fill the tables of a registered model; no customer has a segment, and all are in partition 0."""
     money = transactions["amount_units"].map(_money)
     counted = histories(transactions)
     amounts = {"gross": counted["gross_units"].map(_money), "returned": counted["returned_units"].map(_money)}
@@ -23,7 +24,7 @@ def fill(engine: Engine, transactions: pd.DataFrame, model: SegmentModel, event_
         driver = connection.connection.driver_connection
         assert isinstance(driver, Connection)
         _copy(driver, "transactions", LEDGER, transactions.assign(amount=money))
-        rest = {"partition": 0, "country": "Nowhere", "sequence": 0, "model_version": model.version}
+        rest: dict[str, Any] = {"partition": 0, "country": "Nowhere", "sequence": 0, "model_version": model.version}
         _copy(driver, "customers", (*PROFILES, *rest), counted.assign(**amounts, **rest).reset_index())
         driver.execute(
             "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, event_time, model_version) "
@@ -34,7 +35,7 @@ def fill(engine: Engine, transactions: pd.DataFrame, model: SegmentModel, event_
 
 
 def add_to_ledger(engine: Engine, transactions: pd.DataFrame) -> None:
-    """Add rows to the ledger alone."""
+    """Add rows to the ledger only."""
     with engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, Connection)

@@ -1,4 +1,4 @@
-"""A whole stream in memory: the real decoding and the real processor, with dictionaries where Postgres would be."""
+"""A worker in memory: the real decoding and the real processor, with dictionaries in place of Postgres."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ from stream_app.core.deduplicate import LedgerContent, LedgerKey
 Message = Transaction | Tick | ModelActivation
 
 
-@dataclass(frozen=True)
+@dataclass
 class Record:
     """A record of the log."""
 
@@ -32,7 +32,7 @@ class Record:
 
 
 def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:
-    """The log of each partition: transactions by key, everything else to all."""
+    """The log of each partition: transactions by key, other records in every partition."""
     result: list[list[Record]] = [[] for _ in range(partitions)]
     for message in messages:
         value = msgspec.json.encode(message)
@@ -46,8 +46,8 @@ def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:
 
 
 @dataclass
-class World:
-    """One partition's store. ``profiles`` has one row of columns for each customer, ``changes`` everything so far."""
+class InMemoryPartition:
+    """The store of one partition: a profile for each customer, the ledger, and all changes."""
 
     model: SegmentModel
     partition: int = 0
@@ -63,8 +63,8 @@ class World:
         self.models = {self.model.version: self.model}
         self.progress = PartitionProgress(self.partition, "log", 0, 1, LONG_AGO, self.model.version, LONG_AGO, 0, 0)
 
-    def run(self, records: Sequence[Record], cuts: Iterable[int] = (), chunk: int = 1_000_000) -> "World":
-        """Apply a log cut into batches at some places; outdated customers are rescored ``chunk`` at a time."""
+    def run(self, records: Sequence[Record], cuts: Iterable[int] = (), chunk: int = 1_000_000) -> "InMemoryPartition":
+        """Apply a log that is cut into batches at ``cuts``; outdated customers are rescored ``chunk`` at a time."""
         for start, stop in pairwise([0, *sorted(set(cuts)), len(records)]):
             for batch in decode(records[start:stop], "GBP") if stop > start else []:
                 self.apply(batch)
@@ -75,7 +75,7 @@ class World:
         return self
 
     def apply(self, batch: MicroBatch) -> None:
-        """What the unit of work does, on dictionaries."""
+        """Apply a micro-batch as the unit of work does."""
         if batch.model is not None:
             while self._rescore_some(1_000_000):
                 pass
@@ -97,8 +97,8 @@ class World:
 
     def _take(self, batch: MicroBatch, customers: list[str]) -> None:
         stored = self._stored(batch, customers)
-        in_force = self.models[self.progress.model_version]
-        step = apply_batch(batch, stored, in_force, self.progress, partial(partition_of, partitions=self.partitions))
+        active = self.models[self.progress.model_version]
+        step = apply_batch(batch, stored, active, self.progress, partial(partition_of, partitions=self.partitions))
         self.changes += change_rows(batch, step, self.progress)
         self._keep(batch, step)
 
@@ -108,9 +108,8 @@ class World:
         columns: dict[str, Any] = {name: [row[name] for row in rows] for name in PROFILE_COLUMNS}
         columns |= {name: list(map(names.number, columns[name])) for name in ("segment", "next_segment")}
         texts = ("customer_id", "country")
-        profiles = Profiles(
-            **{name: c if name in texts else np.array(c, dtype=np.int64) for name, c in columns.items()}
-        )
+        columns |= {name: np.array(column, dtype=np.int64) for name, column in columns.items() if name not in texts}
+        profiles = Profiles(**columns)
         keys = set(zip(batch.customer_id, batch.transaction_id, strict=True))
         known = {key: self.ledger[key] for key in keys if key in self.ledger}
         versions = [row["model_version"] for row in rows]
@@ -142,16 +141,16 @@ def _rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
 
 def run(
     model: SegmentModel, messages: Iterable[Message], partitions: int = 1, cuts: Iterable[int] = (), chunk: int = 1_000
-) -> list[World]:
-    """Run a stream over some partitions, every one of them cut at the same offsets."""
+) -> list[InMemoryPartition]:
+    """Apply a stream over some partitions; the log of each partition is cut at the same offsets."""
     return [
-        World(model, number, partitions).run(records, [cut for cut in cuts if cut < len(records)], chunk)
+        InMemoryPartition(model, number, partitions).run(records, [cut for cut in cuts if cut < len(records)], chunk)
         for number, records in enumerate(logs(messages, partitions))
     ]
 
 
-def outcome(worlds: Iterable[World]) -> tuple[dict[str, Any], dict[tuple[str, int], ChangeRow]]:
-    """Everything that must not depend on how a stream was run: profiles, and changes but for their outbox position."""
+def outcome(worlds: Iterable[InMemoryPartition]) -> tuple[dict[str, Any], dict[tuple[str, int], ChangeRow]]:
+    """The profiles and changes, without positions: the part that must not depend on batches and partitions."""
     profiles: dict[str, Any] = {}
     changes: dict[tuple[str, int], ChangeRow] = {}
     for world in worlds:

@@ -1,4 +1,4 @@
-"""A partition's changes without end, and a process of its own that publishes them until it is killed."""
+"""An endless sequence of changes of one partition, and a process that publishes the changes until it is killed."""
 
 import asyncio
 import contextlib
@@ -28,14 +28,14 @@ NOTHING = -1
 
 
 def change(position: int) -> ChangeRow:
-    """The position-th change of a partition: customers enter one after the other, and then move on."""
+    """The change at a position: every customer first enters a segment, and then changes it again and again."""
     round_, customer = divmod(position, len(CUSTOMERS))
     at = to_micros(datetime(2011, 1, 1, tzinfo=UTC) + timedelta(hours=round_))
     came_from = "best" if round_ else None
     return ChangeRow(position, CUSTOMERS[customer], round_ + 1, came_from, "lost", "decay", at, 9, 1, 15_000, "m", None)
 
 
-# As a relay does: a broker that has just been started needs a while until it is all there.
+# A broker that has just started fails some requests; the relay tries again, too.
 _patiently = retry(
     retry=retry_if_exception_type((KafkaException, KafkaError, HangingTransactionError)),
     stop=stop_after_delay(60),
@@ -46,7 +46,7 @@ _patiently = retry(
 
 @_patiently
 def opened(settings: Settings) -> ChangeWriter:
-    """A writer that has the partition to itself."""
+    """A writer that owns the partition."""
     writer = ChangeWriter(settings.brokers, settings.topics, settings.exactly_once, PARTITION)
     writer.open()
     return writer
@@ -66,9 +66,9 @@ def reached(settings: Settings) -> int:
 
 
 def keep_writing(folder: Path, changes: str, segments: str, begins: "Synchronized[int]") -> None:
-    """Go on behind what is in the topic, whose position ``begins`` is told, with transactions of all sizes.
+    """Publish the next changes in transactions of all sizes; ``begins`` gets the last published position.
 
-    After a fault of Kafka it starts over, as a relay does.
+    After a fault of Kafka the loop starts again, as the relay does.
     """
     settings, sizes = Settings(state_dir=folder, changes_topic=changes, segments_topic=segments), random.Random()
     while True:

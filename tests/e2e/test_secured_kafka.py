@@ -1,4 +1,4 @@
-"""Kafka behind TLS and passwords: every client gets in with the settings alone, and nobody else does."""
+"""Kafka with TLS and passwords: every client connects with the settings alone, and no other client does."""
 
 import os
 import sys
@@ -25,12 +25,12 @@ from segue.local.apache.java import missing
 from segue.local.demo import wait_for_worker
 from segue.local.processes import ChildProcess
 from services import change_stream
-from tests.support.kafka import read, write
-from tests.support.local import wait_until
-from tests.support.locked_kafka import PASSWORD, USER, LockedKafka, locked_kafka
-from tests.support.poison import Sent
+from tests.support.generated_tables import a_model
+from tests.support.kafka_records import headers, read, write
+from tests.support.local_stack import wait_until
+from tests.support.poisoned_records import FatedRecord
 from tests.support.postgres import new_database, running_postgres
-from tests.support.stored import a_model
+from tests.support.secured_kafka import PASSWORD, USER, SecuredKafka, secured_kafka
 
 REASON = missing()
 CLIPPED_ABOVE = 100_000
@@ -39,8 +39,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.skipif(REASON is not None, reason=R
 
 
 @pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LockedKafka]:
-    with locked_kafka(tmp_path_factory.mktemp("locked")) as broker:
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    with secured_kafka(tmp_path_factory.mktemp("locked")) as broker:
         yield broker
 
 
@@ -58,8 +58,8 @@ def database_url(postgres: str) -> Iterator[str]:
         yield url
 
 
-def environment(kafka: LockedKafka, database_url: str, name: str, mechanism: str, password: Path) -> dict[str, str]:
-    """What an operator would set."""
+def environment(kafka: SecuredKafka, database_url: str, name: str, mechanism: str, password: Path) -> dict[str, str]:
+    """The settings of an operator."""
     topics = {f"SEGUE_{topic}_TOPIC": f"{name}.{topic}" for topic in ("TRANSACTIONS", "CHANGES", "SEGMENTS")}
     return topics | {
         "SEGUE_DEAD_LETTERS_TOPIC": f"{name}.DLQ",
@@ -101,7 +101,7 @@ def settings_of(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
 def test_transactions_go_in_and_changes_come_out(
     mechanism: str,
-    kafka: LockedKafka,
+    kafka: SecuredKafka,
     database_url: str,
     password: Path,
     tmp_path: Path,
@@ -124,30 +124,30 @@ def test_transactions_go_in_and_changes_come_out(
     assert PASSWORD not in log_file.read_text()
 
 
-def test_a_wrong_password_and_a_stranger_s_certificate_are_told_in_one_line(
-    kafka: LockedKafka, database_url: str, password: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_wrong_password_and_an_unknown_certificate_are_reported_in_one_line(
+    kafka: SecuredKafka, database_url: str, password: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("data.kafka.log._TIMEOUT", 3.0)
     variables = environment(kafka, database_url, "nobody", "PLAIN", password)
     brokers = settings_of(variables, monkeypatch, tmp_path).brokers
     for wrong in (replace(brokers, password="guessed"), replace(brokers, ca_file=None)):
         log = Log(wrong, "nobody.TRANSACTIONS")
-        with pytest.raises(UnreachableError, match=r"\(SASL_SSL, PLAIN as segue\)") as told:
+        with pytest.raises(UnreachableError, match=r"\(SASL_SSL, PLAIN as segue\)") as caught:
             log.identity(None)
         log.close()
-        assert "\n" not in str(told.value)
-        assert not {word for word in ("guessed", PASSWORD) if word in str(told.value)}
+        assert "\n" not in str(caught.value)
+        assert not {word for word in ("guessed", PASSWORD) if word in str(caught.value)}
 
 
 def test_a_dead_letter_that_its_topic_refuses_is_published_in_part_and_holds_nothing_up(
-    kafka: LockedKafka, database_url: str, password: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kafka: SecuredKafka, database_url: str, password: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables = environment(kafka, database_url, "large", "SCRAM-SHA-512", password)
     settings = settings_of(variables, monkeypatch, tmp_path)
     admin = AdminClient(settings.brokers.config)
     small = NewTopic(settings.dead_letters_topic, 4, config={"max.message.bytes": str(CLIPPED_ABOVE)})
     admin.create_topics([small])[settings.dead_letters_topic].result(10)
-    sent = [Sent(0, None, os.urandom(size), "dead") for size in (1_000, 900_000, 2_000)]
+    sent = [FatedRecord(0, None, os.urandom(size), "dead") for size in (1_000, 900_000, 2_000)]
     with session(settings, max_lag=10_000) as replaying, working(variables, tmp_path / "worker.log"):
         wait_for_worker(replaying)
         write(settings.brokers, settings.transactions_topic, sent)
@@ -155,8 +155,8 @@ def test_a_dead_letter_that_its_topic_refuses_is_published_in_part_and_holds_not
         assert _published(replaying.postgres) == [each.value for each in sent]
     found = {}
     for message in read(settings.brokers, settings.dead_letters_topic):
-        headers = {name: (value or b"").decode() for name, value in message.headers() or []}
-        found[int(headers["segue-offset"])] = (headers.get("segue-clipped-from"), message.value())
+        names = {name: value.decode() for name, value in headers(message).items()}
+        found[int(names["segue-offset"])] = (names.get("segue-clipped-from"), message.value())
     assert found.keys() == {0, 1, 2}
     assert (found[0], found[2]) == ((None, sent[0].value), (None, sent[2].value))
     clipped_from, clipped = found[1]

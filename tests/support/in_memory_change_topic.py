@@ -1,4 +1,4 @@
-"""A partition of a change topic in memory, with writers that can be slow, and that Kafka can fail."""
+"""A partition of a change topic in memory, with writers that tests can slow down and make fail."""
 
 import threading
 from collections.abc import Iterable, Mapping
@@ -11,9 +11,9 @@ from stream_app.outbox.topic_end import HangingTransactionError
 
 
 class ChangeTopic:
-    """What was published so far; ``fails`` is how often writing fails from now on, ``takes_no_writer`` opening.
+    """The published changes. ``fails`` is the number of writes that will fail, ``takes_no_writer`` that of openings.
 
-    ``hanging`` are changes of a transaction without an end.
+    ``hanging`` are the changes of an open Kafka transaction.
     """
 
     def __init__(self) -> None:
@@ -26,34 +26,34 @@ class ChangeTopic:
 
     @property
     def positions(self) -> list[int]:
-        """Where what was published stands in the outbox."""
+        """The positions of the published changes."""
         return [row.position for row in self.rows]
 
     async def last_event(self, partition: int) -> bytes | None:
-        """The change that was published last."""
+        """The last published change."""
         if self.hanging:
             raise HangingTransactionError(b"key", change_event(self.hanging[-1], {}))
         return change_event(self.rows[-1], {}) if self.rows else None
 
     def writer(self, partition: int) -> "InMemoryWriter":
-        """A way in."""
+        """A writer for the partition."""
         return InMemoryWriter(self)
 
 
 class InMemoryWriter:
-    """Looks like :class:`stream_app.outbox.change_writer.ChangeWriter`."""
+    """A fake of :class:`stream_app.outbox.change_writer.ChangeWriter`."""
 
     def __init__(self, topic: ChangeTopic) -> None:
         self._topic = topic
 
     def open(self) -> None:
-        """There is nobody to shut out."""
+        """Nothing to fence."""
         if self._topic.takes_no_writer:
             self._topic.takes_no_writer -= 1
             raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker is away"))
 
     def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
-        """Publish, once that is allowed."""
+        """Publish once ``may_write`` is set."""
         self._topic.may_write.wait(10)
         if self._topic.fails:
             self._topic.fails -= 1
@@ -61,12 +61,12 @@ class InMemoryWriter:
         self._topic.rows.extend(rows)
 
     def abort_hanging(self, key: bytes | None, value: bytes | None) -> None:
-        """What hangs is aborted."""
+        """Abort the open Kafka transaction."""
         self._topic.hanging.clear()
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
         self._topic.may_write.set()
 
     def discard(self) -> None:
-        """Nothing to forget."""
+        """Nothing to reset."""

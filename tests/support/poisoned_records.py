@@ -1,4 +1,4 @@
-"""A stream full of poison: every record comes with its fate, which is known because it was made that way."""
+"""A stream of valid and invalid records; every record comes with the result that it must have."""
 
 import random
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import msgspec
 
 from data.contract.wire import ModelActivation, Tick
 from data.kafka.partitioner import partition_of
-from tests.support.stored import a_model
+from tests.support.generated_tables import a_model
 
 Fate = Literal["applied", "duplicate", "dead", "tick"]
 Fields = dict[str, Any]
@@ -19,8 +19,8 @@ LARGE = 2_000_000
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A record, the partition it is sent to, and what must come of it."""
+class FatedRecord:
+    """A record, its partition, and the result that it must have."""
 
     partition: int
     key: bytes | None
@@ -29,7 +29,7 @@ class Sent:
 
 
 class Poisoner:
-    """Makes records, sound and poisonous ones."""
+    """Makes valid and invalid records."""
 
     def __init__(self, seed: int, partitions: int) -> None:
         self._random = random.Random(seed)
@@ -37,12 +37,12 @@ class Poisoner:
         self._number = 0
         self._known: list[Fields] = []
 
-    def stream(self, records: int) -> list[Sent]:
-        """Half of it sound, the other half of every kind of poison; a sound record ends each partition."""
+    def stream(self, records: int) -> list[FatedRecord]:
+        """Half valid records, half invalid ones of every kind; the last record of each partition is valid."""
         poisons = [self._raw, self._text, self._fields, self._conflict, self._misplaced, self._control]
         stream = [self.sound() for _ in range(20)]
         while len(stream) < records:
-            makers: list[Callable[[], Sent]] = [self.sound, self.duplicate, self.tick]
+            makers: list[Callable[[], FatedRecord]] = [self.sound, self.duplicate, self.tick]
             weights = [8, 1, 1]
             kind = self._random.choices([*makers, *poisons], [*weights, *[2] * len(poisons)])[0]
             stream.append(kind())
@@ -51,7 +51,7 @@ class Poisoner:
         return [*stream, *last.values()]
 
     def fields(self) -> Fields:
-        """A sound transaction, as fields."""
+        """The fields of a valid transaction."""
         self._number += 1
         return {
             "type": "transaction",
@@ -65,31 +65,31 @@ class Poisoner:
             "lines": [],
         }
 
-    def sound(self) -> Sent:
+    def sound(self) -> FatedRecord:
         """A transaction that will be applied."""
         fields = self.fields()
         self._known.append(fields)
         return self._of(fields, "applied")
 
-    def duplicate(self) -> Sent:
-        """The same again, perhaps written in another order."""
+    def duplicate(self) -> FatedRecord:
+        """A repeated record whose fields may be in another order."""
         fields = self._random.choice(self._known)
         return self._of(dict(sorted(fields.items())), "duplicate")
 
-    def tick(self) -> Sent:
-        """The passing of time."""
+    def tick(self) -> FatedRecord:
+        """A tick."""
         value = msgspec.json.encode(Tick(START + timedelta(minutes=self._number)))
-        return Sent(self._random.randrange(self._partitions), None, value, "tick")
+        return FatedRecord(self._random.randrange(self._partitions), None, value, "tick")
 
-    def _of(self, fields: Fields, fate: Fate = "dead") -> Sent:
+    def _of(self, fields: Fields, fate: Fate = "dead") -> FatedRecord:
         key = str(fields.get("customer_id", "C1"))
-        return Sent(partition_of(key, self._partitions), key.encode(), msgspec.json.encode(fields), fate)
+        return FatedRecord(partition_of(key, self._partitions), key.encode(), msgspec.json.encode(fields), fate)
 
-    def _dead(self, value: bytes | None, key: bytes | None = b"C1") -> Sent:
-        return Sent(self._random.randrange(self._partitions), key, value, "dead")
+    def _dead(self, value: bytes | None, key: bytes | None = b"C1") -> FatedRecord:
+        return FatedRecord(self._random.randrange(self._partitions), key, value, "dead")
 
-    def _raw(self) -> Sent:
-        """Not JSON, or none at all."""
+    def _raw(self) -> FatedRecord:
+        """Bytes that are not JSON, or no value."""
         sound = msgspec.json.encode(self.fields())
         return self._dead(
             self._random.choice(
@@ -109,8 +109,8 @@ class Poisoner:
             self._random.choice([b"C1", b"", b"\x00\xff", None]),
         )
 
-    def _text(self) -> Sent:
-        """JSON, but not one of ours."""
+    def _text(self) -> FatedRecord:
+        """JSON that is no record of the log."""
         return self._dead(
             self._random.choice(
                 [
@@ -133,41 +133,40 @@ class Poisoner:
             )
         )
 
-    def _fields(self) -> Sent:
-        """A transaction with one field that no sound one has."""
-        name, values = self._random.choice(
-            [
-                ("amount", [12.5, -1, None, "NaN", "Infinity", "-1", "1e300", "9999999999", "1.23456", "", "12.123\n"]),
-                ("occurred_at", ["soon", 0, 1e300, None, "2011-02-30T00:00:00Z", "2011-01-01T00:00:00"]),
-                ("occurred_at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1900-01-01T00:00:00Z"]),
-                ("kind", ["gift", "", None, 1, ["sale"]]),
-                ("currency", ["EUR", "", "\x00", "💷" * 1_000, None, {}]),
-                ("country", ["", "a\x00b", "x" * 65, 7, "France\n"]),
-                ("transaction_id", ["", "a\x1fb", "x" * 65, 5, None, "T1\n"]),
-                ("type", ["Transaction", "return", "", 0]),
-            ]
-        )
+    def _fields(self) -> FatedRecord:
+        """A transaction with one invalid field."""
+        wrong: list[tuple[str, list[Any]]] = [
+            ("amount", [12.5, -1, None, "NaN", "Infinity", "-1", "1e300", "9999999999", "1.23456", "", "12.123\n"]),
+            ("occurred_at", ["soon", 0, 1e300, None, "2011-02-30T00:00:00Z", "2011-01-01T00:00:00"]),
+            ("occurred_at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1900-01-01T00:00:00Z"]),
+            ("kind", ["gift", "", None, 1, ["sale"]]),
+            ("currency", ["EUR", "", "\x00", "💷" * 1_000, None, {}]),
+            ("country", ["", "a\x00b", "x" * 65, 7, "France\n"]),
+            ("transaction_id", ["", "a\x1fb", "x" * 65, 5, None, "T1\n"]),
+            ("type", ["Transaction", "return", "", 0]),
+        ]
+        name, values = self._random.choice(wrong)
         return self._of(self.fields() | {name: self._random.choice(values)})
 
-    def _conflict(self) -> Sent:
+    def _conflict(self) -> FatedRecord:
         """A known id with other content."""
         fields = self._random.choice(self._known)
         return self._of(fields | {"amount": "100000.5"})
 
-    def _misplaced(self) -> Sent:
-        """Sound in itself, but without its key, under another one, or on the wrong partition."""
+    def _misplaced(self) -> FatedRecord:
+        """A valid transaction without its key, with another key, or in the wrong partition."""
         sent = self._of(self.fields())
         elsewhere = (sent.partition + 1) % self._partitions
         return self._random.choice(
             [
-                Sent(sent.partition, None, sent.value, "dead"),
-                Sent(sent.partition, b"somebody else", sent.value, "dead"),
-                Sent(elsewhere, sent.key, sent.value, "dead"),
+                FatedRecord(sent.partition, None, sent.value, "dead"),
+                FatedRecord(sent.partition, b"somebody else", sent.value, "dead"),
+                FatedRecord(elsewhere, sent.key, sent.value, "dead"),
             ]
         )
 
-    def _control(self) -> Sent:
-        """A model that was tampered with."""
+    def _control(self) -> FatedRecord:
+        """A model that was changed after it was built."""
         model = msgspec.to_builtins(ModelActivation(a_model()))
         spec = model["model"]
         poisons: list[Fields] = [
@@ -179,8 +178,8 @@ class Poisoner:
         ]
         return self._dead(msgspec.json.encode(model | {"model": spec | self._random.choice(poisons)}), None)
 
-    def _large(self) -> list[Sent]:
-        """Two megabytes each: one sound, the others not; one of these can't be compressed."""
+    def _large(self) -> list[FatedRecord]:
+        """Records of two megabytes each: one valid, the others invalid, and one of them incompressible."""
         fields = self.fields() | {"lines": "x" * LARGE}
         return [
             self._of(fields, "applied"),

@@ -1,4 +1,4 @@
-"""A local stack for tests: real broker, real Postgres, a real worker process, in a folder of its own."""
+"""A local stack for tests: a broker, a Postgres server and a worker process, in a folder of its own."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -24,10 +24,13 @@ from segue.local.processes import ChildProcess
 from segue.local.stack import BrokerKind, Stack
 from services import change_stream
 
+# In seconds: nearly every condition comes true within a moment; the bound is for a machine that is busy.
+PATIENCE = 300
+
 
 @dataclass
 class Local:
-    """A running stack with a model, and an open way to its log."""
+    """A running stack with a registered model and an open replay session."""
 
     stack: Stack
     settings: Settings
@@ -40,12 +43,12 @@ class Local:
         return self.replaying.postgres
 
     def replay(self, dataset: Dataset, section: Section | None = None) -> int:
-        """Send a section, by default everything, at full speed, and wait until the worker has done it."""
+        """Send a section, by default everything, at full speed, and wait until the worker has applied it."""
         return self.replaying.replay(dataset, lambda _: None).run(section or whole(dataset), Speed.parse("max"))
 
     @contextmanager
     def in_background(self, dataset: Dataset, section: Section, speed: str) -> Iterator[None]:
-        """A replay that is under way; stopped at the end of the block."""
+        """Replay a section while the block runs."""
         replay = self.replaying.replay(dataset, lambda _: None)
         thread = Thread(target=replay.run, args=(section, Speed.parse(speed)))
         thread.start()
@@ -56,7 +59,7 @@ class Local:
             thread.join()
 
     def topic(self) -> list[dict[str, Any]]:
-        """The data of every event in the change topic once all are there, partition by partition, in order."""
+        """The data of every event in the change topic once all are published, partition by partition, in order."""
         wait_until(lambda: not progress.unpublished(self.postgres))
         return [msgspec.json.decode(event)["data"] for event in change_stream.topic(self.settings, follow=False)]
 
@@ -65,7 +68,7 @@ class Local:
 def local(
     state_dir: Path, model: SegmentModel, environment: dict[str, str] | None = None, broker: BrokerKind = "embedded"
 ) -> Iterator[Local]:
-    """Start a stack with one worker that is started again whenever it dies."""
+    """Start a stack with one worker that is restarted whenever it dies."""
     with Stack(state_dir, broker) as stack:
         settings = Settings(state_dir=state_dir)
         postgres = engine(settings.database)
@@ -82,9 +85,9 @@ def applied(local: Local) -> int:
     return progress.totals(local.postgres).transactions
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for something to come true; fail if it does not."""
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Wait until a condition comes true; fail if it does not."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"the condition did not come true within {seconds:.0f} s"
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: segment models and streams, small enough to shrink and mean enough to matter."""
+"""Hypothesis strategies: segment models and streams with late, repeated and simultaneous transactions."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from data.contract.wire import ModelActivation, Tick, Transaction
 from models.segment_model import Segment, SegmentModel, build
-from tests.support.world import Message
+from tests.support.in_memory_worker import Message
 
 START = datetime(2010, 1, 1, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ def segment_models(draw: st.DrawFn) -> SegmentModel:
 
 @st.composite
 def transactions(draw: st.DrawFn, number: int) -> Transaction:
-    """A transaction of one of a few customers; ids repeat now and then, moments are often the same."""
+    """A transaction of one of a few customers; some ids repeat, and many moments are the same."""
     customer = draw(st.integers(0, 4))
     # The content follows from the id, so that a repeated id is a duplicate and not a contradiction.
     identity = draw(st.integers(0, number)) if draw(st.booleans()) else number

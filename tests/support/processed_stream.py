@@ -1,4 +1,4 @@
-"""A small stream that really was processed: the processor's own rows, and the tables as a worker leaves them."""
+"""A small stream that the real processor has applied, and the rows of the tables that follow from it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, insert
 
+from data.contract.change_row import ChangeRow
 from data.contract.wire import Tick, Transaction
 from data.postgres.model_registry import register
 from data.postgres.tables import customers, metadata, segment_changes, stream_progress, transactions
@@ -15,7 +16,7 @@ from models.decay import NEVER
 from models.segment_model import SegmentModel
 from models.units import from_micros, from_money_units, money_text
 from stream_app.core.columns import LONG_AGO
-from tests.support.world import World, run
+from tests.support.in_memory_worker import InMemoryPartition, run
 
 START, NOW = datetime(2010, 1, 4, 8, 30, tzinfo=UTC), datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 COUNTRIES = ("United Kingdom", "United Kingdom", "France", "EIRE")
@@ -24,7 +25,7 @@ MOMENTS = ("first_purchase_at", "last_purchase_at", "last_event_at", "segment_si
 
 @dataclass(frozen=True)
 class Lived:
-    """The rows of the tables, as lists of dictionaries with the tables' own columns and everyday types."""
+    """The rows of the tables, as lists of dictionaries with the tables' own columns and Python's own types."""
 
     transactions: list[dict[str, Any]]
     customers: list[dict[str, Any]]
@@ -37,7 +38,7 @@ class Lived:
 
 
 def messages(number: int = 60, seed: int = 5) -> list[Transaction]:
-    """Transactions of some customers in order of time; every twentieth customer only ever returns goods."""
+    """Transactions of some customers in order of time; every twentieth customer only returns goods."""
     rng = np.random.default_rng(seed)
     found = []
     minutes = int((NOW - START).total_seconds() // 60)
@@ -91,18 +92,18 @@ def _transaction(sent: Transaction) -> dict[str, Any]:
     return {name: getattr(sent, name) for name in columns}
 
 
-def _customer(row: dict[str, Any], world: World) -> dict[str, Any]:
+def _customer(row: dict[str, Any], world: InMemoryPartition) -> dict[str, Any]:
     moments = {name: _moment(row[name]) for name in MOMENTS}
     money = {name: from_money_units(row[name]) for name in ("gross", "returned")}
     return row | moments | money | {"partition": world.partition}
 
 
-def _change(row: Any, world: World) -> dict[str, Any]:
+def _change(row: ChangeRow, world: InMemoryPartition) -> dict[str, Any]:
     exact = {"effective_at": from_micros(row.effective_at), "monetary": from_money_units(row.monetary)}
     return row._asdict() | exact | {"partition": world.partition}
 
 
-def _progress(world: World) -> dict[str, Any]:
+def _progress(world: InMemoryPartition) -> dict[str, Any]:
     return {
         "partition": world.partition,
         "log_id": "log",

@@ -1,4 +1,4 @@
-"""A real Apache Kafka with properties of the test's own."""
+"""A real Apache Kafka with the properties that a test chooses."""
 
 import subprocess
 import uuid
@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from segue.local.apache.java import classpath, java
 from segue.local.processes import ChildProcess
-from tests.support.local import wait_until
+from tests.support.local_stack import wait_until
 
 _JVM = ["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC"]
 

@@ -1,16 +1,16 @@
-"""A big stream's tables, made up inside Postgres within seconds: for query plans and benchmarks."""
+"""The tables of a big stream, generated inside Postgres within seconds, for query plans and benchmarks."""
 
 from sqlalchemy import Engine, text
 
 from data.postgres.model_registry import register
 from models.segment_model import SegmentModel
-from tests.support.stored import EVENT_TIME
+from tests.support.generated_tables import EVENT_TIME
 
 CUSTOMERS, CHANGES, TRANSACTIONS = 100_000, 1_000_000, 1_000_000
 PARTITIONS = 4
 DAYS = 740
 
-# Every customer walks through the segments, one change after the other, in the DAYS before the event time.
+# Every customer moves through the segments, one change after another, during the DAYS before the event time.
 _CHANGES = """
 INSERT INTO segment_changes
 SELECT 'c' || customer, step, customer % :partitions,
@@ -63,7 +63,7 @@ def fill(
     changes: int = CHANGES,
     transactions: int = TRANSACTIONS,
 ) -> None:
-    """Fill migrated, empty tables; the model is the champion. Whole multiples of ``customers``, please."""
+    """Fill migrated, empty tables; ``changes`` and ``transactions`` are multiples of ``customers``."""
     register(engine, model)
     values = {
         "now": EVENT_TIME,

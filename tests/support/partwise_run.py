@@ -1,4 +1,4 @@
-"""A long run that goes through a dataset part by part, and must be right after each."""
+"""A long run that replays a dataset part by part; the result must be right after each part."""
 
 from dataclasses import dataclass
 from threading import Thread
@@ -12,15 +12,15 @@ from segue.local.soak.run import ReplayGate, Running, wait_until
 
 
 @dataclass
-class Parts:
-    """A run that goes through the dataset part by part."""
+class PartwiseRun:
+    """A run that replays the dataset part by part."""
 
     run: Running
     dataset: Dataset
     reached: int = 0
 
     def replay(self, stop: int, gate: ReplayGate) -> Thread:
-        """Begin to replay on from where the last part ended; what happened at one moment stays together."""
+        """Start to replay from the end of the last part; transactions of the same moment stay in the same part."""
         moments, start = occurred_at(self.dataset), self.reached
         stop = int(moments.searchsorted(moments[stop - 1], side="right"))
         section = Section(start, stop, int(moments[start]), int(moments[stop - 1]))
@@ -30,7 +30,7 @@ class Parts:
         return replay
 
     def next(self, gate: ReplayGate, parts: int) -> Thread:
-        """Begin to replay the next of some equal parts, and come back in the middle of it."""
+        """Start to replay the next of ``parts`` equal parts, and return in the middle of it."""
         size = len(self.dataset.transactions) // parts
         before = self.run.applied()
         gate.open(size / 2)
@@ -39,7 +39,7 @@ class Parts:
         return replay
 
     def finish(self, gate: ReplayGate, replay: Thread) -> None:
-        """Let a replay come to its end."""
+        """Wait until a replay has ended."""
         gate.open(float("inf"))
         replay.join(180)
         assert not replay.is_alive()
@@ -59,8 +59,8 @@ def _owners(run: Running) -> dict[int, int]:
     return {row.partition: int(row.owner.rsplit(":", 1)[1]) for row in progress.partitions(run.replaying.postgres)}
 
 
-def assert_right_so_far(parts: Parts, expected: Outcome) -> None:
-    """What there is must be what there is without faults, as much of it as has been sent, and once in the topic."""
+def assert_right_so_far(parts: PartwiseRun, expected: Outcome) -> None:
+    """The rows must be those of a run without faults up to the watermark, and each change in the topic once."""
     outcome, reached = parts.run.outcome(), progress.current_watermark(parts.run.replaying.postgres)
     rows, history = outcome.rows, outcome.history
     assert reached is not None

@@ -1,4 +1,4 @@
-"""What a stream leaves in Postgres, made up: consistent rows for whoever reads the tables."""
+"""Random but consistent rows of the tables that a stream writes."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,7 +60,10 @@ def store(engine: Engine, model: SegmentModel, stream: Stored) -> None:
             (stream_progress, stream.progress),
         ):
             plain = frame.astype(object).where(frame.notna(), None)
-            connection.execute(insert(table), plain.to_dict("records"))
+            rows: list[dict[str, Any]] = [
+                {str(name): cell for name, cell in row.items()} for row in plain.to_dict("records")
+            ]
+            connection.execute(insert(table), rows)
 
 
 def _moves(rng: np.random.Generator, model: SegmentModel, customer: str) -> list[dict[str, Any]]:

@@ -1,0 +1,70 @@
+"""The parts of a partition task: a small log, the shared context, and what is committed in Postgres."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import psycopg
+
+from runtime.brokers import Brokers
+from runtime.topics import Topics
+from stream_app.metrics import Metrics
+from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
+from stream_app.partitions.worker_context import WorkerContext
+from stream_app.worker_config import WorkerConfig
+from tests.support.builders import tick, transaction
+from tests.support.in_memory_change_topic import ChangeTopic
+from tests.support.in_memory_worker import logs
+
+# Nothing listens on this port.
+NO_BROKER = Brokers("127.0.0.1:1")
+TOPICS = Topics("transactions", "changes", "segments", "dead-letters", "drift")
+RECORDS = logs([transaction(1, 0), transaction(2, 3, customer="d"), tick(30), tick(200)], 1)[0]
+LATER = logs([*(tick(1) for _ in RECORDS), transaction(3, 201, customer="e"), tick(400)], 1)[0][len(RECORDS) :]
+# A condition comes true within a moment; the bound is for a machine that is busy with something else.
+PATIENCE = 120
+
+
+def worker_context(database: str, topic: ChangeTopic) -> WorkerContext:
+    """A worker of a log with one partition; dead letters can't be published, since no broker is running."""
+    config = WorkerConfig(
+        brokers=NO_BROKER,
+        database_url=database,
+        topics=TOPICS,
+        consumer_group="group",
+        log_id=None,
+        partitions_to_create=0,
+        currency="GBP",
+        batch_size=500,
+        session_timeout=0.2,
+        exactly_once=True,
+        worker_id=None,
+        web_host="127.0.0.1",
+        web_port=0,
+    )
+    return WorkerContext(
+        config=config,
+        log_id="log",
+        owner="me",
+        partitions=1,
+        metrics=Metrics(),
+        partition_of=lambda _: 0,
+        is_gap=lambda *_: False,
+        new_writer=topic.writer,  # type: ignore[arg-type]
+        last_event=topic.last_event,
+        new_dead_letter_publisher=partial(DeadLetterPublisher, NO_BROKER, TOPICS, "log"),
+    )
+
+
+async def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until a condition comes true."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def committed(database: str) -> tuple[int, int]:
+    """The next offset, and the number of changes."""
+    with psycopg.connect(database) as connection:
+        row = connection.execute("SELECT next_offset, change_position FROM stream_progress").fetchone()
+        return (0, 0) if row is None else (row[0], row[1])
