@@ -1,4 +1,4 @@
-"""Builders of small values: models, transactions, ticks, profiles and what is known of a webhook."""
+"""Builders of small values: models, transactions, ticks, profiles and the status of a webhook."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -56,7 +56,7 @@ def random_profiles(count: int, seed: int) -> tuple[Ints, Ints, Floats]:
 
 @dataclass
 class WebhookState:
-    """The counters and states of a webhook that its health and its metrics report."""
+    """The status of a webhook, for its health pages and its metrics."""
 
     delivered: int = 0
     given_up: int = 0

@@ -11,15 +11,16 @@ from stream_app.outbox.topic_end import HangingTransactionError
 
 
 class ChangeTopic:
-    """The published changes. ``fails`` is the number of writes that will fail, ``takes_no_writer`` that of openings.
+    """The published changes.
 
-    ``hanging`` are the changes of an open Kafka transaction.
+    The next ``fails`` writes and the next ``failing_openings`` attempts to open a writer will fail. ``hanging`` holds
+    the changes of an open Kafka transaction.
     """
 
     def __init__(self) -> None:
         self.rows: list[ChangeRow] = []
         self.fails = 0
-        self.takes_no_writer = 0
+        self.failing_openings = 0
         self.hanging: list[ChangeRow] = []
         self.may_write = threading.Event()
         self.may_write.set()
@@ -48,9 +49,9 @@ class InMemoryWriter:
 
     def open(self) -> None:
         """Nothing to fence."""
-        if self._topic.takes_no_writer:
-            self._topic.takes_no_writer -= 1
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker is away"))
+        if self._topic.failing_openings:
+            self._topic.failing_openings -= 1
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker is not available"))
 
     def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
         """Publish once ``may_write`` is set."""

@@ -1,4 +1,4 @@
-"""Topics written and read record by record, by a plain client of any broker."""
+"""Write and read a topic record by record with a plain Kafka client."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -45,12 +45,12 @@ def write(brokers: Brokers, topic: str, records: Sequence[FatedRecord]) -> dict[
 
 
 def read(brokers: Brokers, topic: str) -> list[Message]:
-    """Everything that a topic holds now, each partition in order of its offsets."""
+    """All records that a topic holds now, each partition in order of its offsets."""
     return list(read_topic(brokers, topic, "tests", patience=PATIENCE))
 
 
 def stored_records(brokers: Brokers, topic: str) -> list[StoredRecord]:
-    """Everything that a topic holds now, partition by partition in order."""
+    """All records that a topic holds now, sorted by partition and offset."""
     return sorted((_stored(message) for message in read(brokers, topic)), key=lambda record: record[:2])
 
 

@@ -12,7 +12,7 @@ from services.webhooks.schedule import LONGEST_PAUSE, Accepted, Delivery, Failed
 from tests.support.examples import examples
 
 POLICY = Policy(attempts=3, concurrency=2, first_wait=1.0, longest_wait=8.0)
-#: As the settings are when nobody sets them.
+# The default settings.
 BY_DEFAULT = Policy(attempts=15, concurrency=8, first_wait=1.0, longest_wait=3600.0)
 WEEKEND = 60 * 3600.0
 YES, NO, NEVER = Accepted(), Failed("500"), Refused("400")

@@ -126,13 +126,13 @@ def test_the_relay_survives_an_outage_of_any_length(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(backoff, "_LONGEST_SECONDS", 0.0)
 
     async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
-        topic.takes_no_writer = 1_500
+        topic.failing_openings = 1_500
         topic.fails = 1
         running.offer(outbox.commit(10))
 
     outbox, topic = relaying(monkeypatch, work)
     assert topic.positions == everything(outbox)
-    assert topic.takes_no_writer == 0
+    assert topic.failing_openings == 0
 
 
 def test_a_hanging_transaction_is_aborted_and_its_changes_are_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
