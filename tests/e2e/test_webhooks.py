@@ -156,9 +156,7 @@ def test_the_first_run_begins_with_what_comes_and_one_that_was_stopped_politely_
     assert 1 < receiver.busiest <= 8
 
 
-def test_a_customer_whose_delivery_waits_does_not_delay_other_customers(
-    run: Local, receiver: Receiver, tmp_path: Path
-) -> None:
+def test_a_waiting_customer_does_not_delay_the_others(run: Local, receiver: Receiver, tmp_path: Path) -> None:
     histories: dict[str, list[int]] = {}
     for change in run.topic():
         histories.setdefault(change["customer_id"], []).append(change["sequence"])
