@@ -21,7 +21,7 @@ from data.postgres import model_registry, progress
 from data.postgres.drift import alarm_id
 from data.postgres.tables import drift_alarms, drift_observations, model_reigns
 from models.segment_model import SegmentModel
-from models.units import from_micros, to_micros
+from models.units import MICROS_PER_DAY, from_micros, to_micros
 from producers.replay import split, whole
 from segue.local.processes import ChildProcess
 from tests.support.commands import segue
@@ -76,6 +76,7 @@ def test_drift_is_observed_beside_the_worker_and_reported_once(
         assert sorted(ended) == [(partition, model.version) for partition in range(run.replaying.identity.partitions)]
 
 
+@pytest.mark.timeout(1_500)
 def test_with_automatic_activation_a_refit_becomes_active_while_the_stream_runs(
     dataset: Dataset, model: SegmentModel, tmp_path: Path
 ) -> None:
@@ -83,8 +84,9 @@ def test_with_automatic_activation_a_refit_becomes_active_while_the_stream_runs(
         run.stack.start_drift("--auto-refit", "promote")
         first_year, second_year = split(whole(dataset), dataset, to_micros(default_cutoff(dataset)))
         run.replay(dataset, first_year)
-        half = second_year.event_start + (second_year.event_end - second_year.event_start) // 2
-        before, after = split(second_year, dataset, half)
+        observed = backtest(model, dataset.transactions, default_cutoff(dataset))
+        first_alarm = next(window.end for window in observed if window.raised)
+        before, after = split(second_year, dataset, first_alarm + 10 * MICROS_PER_DAY)
         run.replay(dataset, before)
         wait_until(lambda: model_registry.champion_version(run.postgres) != model.version, PATIENCE)
         run.replay(dataset, after)
