@@ -1,1 +1,1 @@
-"""The stream processor: a pure core, and the Faust, Kafka and Postgres code that runs it."""
+"""The worker: a pure core, and the code for Faust, Kafka and Postgres that runs the core."""

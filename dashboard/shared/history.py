@@ -1,6 +1,6 @@
 """The history of all segment changes, counted by event day.
 
-A day that event time has passed cannot change any more: the processor gives no change a moment before the watermark. So
+A day that event time has passed cannot change any more: the worker gives no change a moment before the watermark. So
 closed days are read once per process, and after that only the open ones. If the stream has begun again, the number of
 changes no longer agrees, and everything is read again.
 """

@@ -1,7 +1,7 @@
 """The future of a real or imagined customer: the segment now, moves by time alone, and the effect of a purchase.
 
 Pure, with the functions that the stream uses: :func:`models.segment_model.assign` and :func:`models.decay.next_change`,
-applied in the processor's order.
+applied in the worker's order.
 """
 
 from collections.abc import Iterator

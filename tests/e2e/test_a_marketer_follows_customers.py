@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def stream() -> Lived:
-    """What the processor made of a small stream."""
+    """What the worker made of a small stream."""
     return processed_stream.live(a_model(), processed_stream.messages())
 
 

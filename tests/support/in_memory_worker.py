@@ -1,4 +1,4 @@
-"""A worker in memory: the real decoding and the real processor, with dictionaries in place of Postgres."""
+"""A worker in memory: the real core, with dictionaries in place of Postgres."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""A small stream that the real processor has applied, and the rows of the tables that follow from it."""
+"""A small stream that the worker's real core has applied, and the rows of the tables that follow from it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

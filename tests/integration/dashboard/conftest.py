@@ -41,7 +41,7 @@ def filled(engine: Engine, model: SegmentModel, stream: Stored) -> Engine:
 
 @pytest.fixture
 def processed(engine: Engine, model: SegmentModel) -> Lived:
-    """The processor's result for a small stream, stored in the database."""
+    """The worker's result for a small stream, stored in the database."""
     found = processed_stream.live(model, processed_stream.messages())
     processed_stream.store(engine, model, found)
     return found

@@ -1,4 +1,4 @@
-"""The simulator against the stream's own processor, and against scikit-learn on every single day."""
+"""The simulator against the worker's core, and against scikit-learn on every single day."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

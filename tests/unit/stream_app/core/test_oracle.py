@@ -1,4 +1,4 @@
-"""The processor against an oracle without closed forms or batches, on two years of retail data."""
+"""The worker's core against an oracle without closed forms or batches, on two years of retail data."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""No content of a log makes decoding or the processor raise."""
+"""No content of a log makes decoding or applying raise."""
 
 import warnings
 from datetime import UTC, datetime
