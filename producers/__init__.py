@@ -1,1 +1,1 @@
-"""Everything that writes into the transactions topic: replays with their ticks, model activation, requeued records."""
+"""Everything that writes into the transactions topic: replays with their ticks, model activation, retries."""

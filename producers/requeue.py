@@ -1,6 +1,6 @@
-"""Requeueing dead letters: their original bytes go into the transactions topic again, as new records.
+"""Retry dead letters: write their original bytes into the transactions topic again, as new records.
 
-A worker applies a requeued record like any other one. If the record still can't be applied, it becomes a dead letter
+A worker applies a retried record like any other one. If the record still can't be applied, it becomes a dead letter
 again; if its transaction has been applied meanwhile, it is a duplicate. So an interrupted retry can be repeated.
 """
 
@@ -16,7 +16,7 @@ PAGE = 200
 
 
 def retry(engine: Engine, writer: LogWriter, letters: Iterable[StoredDeadLetter]) -> int:
-    """Requeue dead letters, wait until the broker has them, and mark them as retried; returns their number."""
+    """Retry dead letters, wait until the broker has them, and store that they were retried; returns their number."""
     chosen = list(letters)
     for letter in chosen:
         writer.requeue(letter)
@@ -28,7 +28,7 @@ def retry(engine: Engine, writer: LogWriter, letters: Iterable[StoredDeadLetter]
 
 
 def retry_waiting(engine: Engine, writer: LogWriter, reason: str | None) -> int:
-    """Requeue all dead letters that were never retried and whose reason contains a text; returns their number.
+    """Retry all dead letters that were never retried and whose reason contains a text; returns their number.
 
     A record that fails again during the call becomes a new dead letter, which this call does not retry.
     """
