@@ -38,7 +38,7 @@ POINTS = 1_500
 
 @contextmanager
 def constants(**values: Any) -> Iterator[None]:
-    """Other constants of the rule for a while."""
+    """Replace constants of the rule, and restore them at the end."""
     usual = {name: getattr(rule, name) for name in values}
     vars(rule).update(values)
     yield
@@ -79,7 +79,7 @@ def effort_table(profiles: pd.DataFrame) -> str:
 
 
 def known_table() -> str:
-    """In how many draws the k that the points were drawn with is chosen."""
+    """The number of draws in which the rule chooses the k that the points were drawn with."""
     lines = ["| least distance of two centres | " + " | ".join(f"k = {k}" for k in KNOWN_KS) + " |"]
     lines.append("|---" * (1 + len(KNOWN_KS)) + "|")
     for distance in DISTANCES:
@@ -107,7 +107,7 @@ def blobs(k: int, distance: float, seed: int) -> Floats:
 
 
 def main() -> None:
-    """Vary and print."""
+    """Vary the constants, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="a dataset")
     arguments = parser.parse_args()

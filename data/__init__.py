@@ -1,1 +1,1 @@
-"""What a transaction is, on the wire and at rest, and where it comes from."""
+"""Everything that is sent to or read from Kafka, Postgres and files."""

@@ -171,9 +171,9 @@ ARCHETYPES = (
     ),
 )
 
-#: Weights of recency, frequency and monetary value in the distance that names go by. Recency counts threefold, because
-#: a name must not be wrong about whether a customer is still active. Evidence: benchmarks/persona_evidence.py, shown in
-#: docs/models.md.
+#: Weights of recency, frequency and monetary value in the distance that decides the names. Recency counts threefold,
+#: because a name must not be wrong about whether a customer is still active. Evidence: benchmarks/persona_evidence.py,
+#: shown in docs/models.md.
 WEIGHTS: Floats = np.array([3.0, 1.0, 1.0])
 
 RANK = {archetype.id: rank for rank, archetype in enumerate(ARCHETYPES)}

@@ -1,6 +1,6 @@
-"""The base of errors that a person can do something about, and the key of what would help.
+"""The base class of errors that a person can do something about, and hints at what the person can do.
 
-Lower layers raise these errors without naming a command. The command line maps each key to a sentence that does.
+Lower layers raise these errors without naming a command. The command line has a sentence for each hint.
 """
 
 from enum import Enum, auto
