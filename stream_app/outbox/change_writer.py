@@ -8,7 +8,7 @@ Where a broker has no transactions, writers are idempotent, and can't shut each 
 way when it was lost may still arrive, and come twice.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -55,25 +55,30 @@ class ChangeWriter:
         if self._transactional:
             self._patiently(self._producer.init_transactions)
 
-    def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
+    def write(self, rows: Sequence[ChangeRow], personas: Mapping[str, str]) -> None:
         """Publish changes in order, and the latest state of each customer: all of it or nothing.
+
+        If a delayed commit of the previous Kafka transaction ends this one too early, its states may be published
+        without its changes, but never a change without its state.
 
         Raises
         ------
         KafkaException
             If the broker can't be reached, or another writer has been opened; nobody knows then what was published.
         WriteError
-            If a broker without transactions has refused a record for good.
+            If the broker has refused a record for good.
         """
         assert self._producer is not None  # noqa: S101 - opened
         if self._transactional:
             self._producer.begin_transaction()
-        latest: dict[str, ChangeRow] = {}
-        for row in rows:
-            self._send(self._topics.changes, row.customer_id, change_event(row, personas))
-            latest[row.customer_id] = row
+        latest = {row.customer_id: row for row in rows}
         for row in latest.values():
             self._send(self._topics.segments, row.customer_id, segment_event(row, personas))
+        # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit whatever the
+        # broker has of this transaction when it arrives. The broker must have every state before the first change.
+        self._patiently(self._flush)
+        for row in rows:
+            self._send(self._topics.changes, row.customer_id, change_event(row, personas))
         self._patiently(self._producer.commit_transaction if self._transactional else self._flush)
 
     def settle(self, key: bytes | None, value: bytes | None) -> None:
@@ -118,7 +123,11 @@ class ChangeWriter:
 
     def _flush(self, seconds: float) -> None:
         assert self._producer is not None  # noqa: S101 - opened
-        left = self._producer.flush(seconds)
+        try:
+            left = self._producer.flush(seconds)
+        except SystemError as error:
+            # A fatal error, such as fencing, ends flush() between delivery reports; Python then hides it as the cause.
+            raise error.__cause__ or error from None
         self._refusals.check()
         if left:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records not delivered", retriable=True))
