@@ -89,6 +89,8 @@ class ChangeWriter:
         both are of one producer to the broker, and what was in it is published again. ``key`` and ``value`` are what
         is in the new one. The marks come a moment after this returns.
 
+        Open another writer before you publish: a delayed repeat of the abort could end this writer's next transaction.
+
         Raises
         ------
         KafkaException

@@ -10,9 +10,9 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -37,11 +37,15 @@ SHOTS = int(os.environ.get("SEGUE_LATE_ENDS", "21"))
 CUSTOMERS = [1, 40, 3_000]
 REQUESTS_BEFORE = range(7)
 SECONDS = 120.0
+# INVALID_PRODUCER_EPOCH and PRODUCER_FENCED.
+REFUSALS = {47, 90}
 MARKER_SECONDS = 2.0
 READ_SECONDS = 0.2
 
 TOPICS = Topics("transactions", "changes", "segments", "dead-letters", "drift")
+OTHER_TOPICS = replace(TOPICS, changes="other-changes", segments="other-segments")
 CLAIM = PartitionProgress(0, "log", 0, 1, 0, "m", 0, 0, 0)
+ROWS = [ChangeRow(1, "customer", 1, None, "best", "decay", 0, 9, 1, 15_000, "m", None)]
 
 
 class Outbox:
@@ -125,7 +129,8 @@ class Subscriber:
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedKafka]:
     with proxied_kafka(tmp_path_factory.mktemp("proxied")) as kafka:
-        create_topics(Brokers(kafka.direct_servers), TOPICS.configuration, 1)
+        for topics in (TOPICS, OTHER_TOPICS):
+            create_topics(Brokers(kafka.direct_servers), topics.configuration, 1)
         yield kafka
 
 
@@ -171,3 +176,25 @@ def test_a_commit_that_comes_in_the_next_transaction_leaves_no_state_older_than_
     # The broker took every late commit for one of the Kafka transaction under way, or of the one before it.
     assert [end.error for end in held] == [0] * SHOTS
     assert {tuple(end.requests[-1:]) for end in held} == {(), (ADD_PARTITIONS,), (PRODUCE,)}
+
+
+@pytest.mark.parametrize(
+    "end",
+    [lambda writer: writer.write(ROWS, {}), lambda writer: writer.settle(b"key", b"value")],
+    ids=["commit", "abort"],
+)
+def test_the_broker_refuses_a_late_end_once_another_writer_is_open(
+    kafka: ProxiedKafka, end: Callable[[ChangeWriter], None]
+) -> None:
+    held = kafka.proxy.hold_next_end(3, lambda: None)
+    end(opened(kafka))
+    # The late end comes between the state and the change, where the broker would otherwise accept it unnoticed.
+    opened(kafka).write(ROWS, {})
+    assert (held.repeated, held.requests) == (True, [ADD_PARTITIONS, PRODUCE, ADD_PARTITIONS])
+    assert held.error in REFUSALS
+
+
+def opened(kafka: ProxiedKafka) -> ChangeWriter:
+    writer = ChangeWriter(Brokers(kafka.servers), OTHER_TOPICS, True, 0)
+    writer.open()
+    return writer
