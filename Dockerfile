@@ -4,9 +4,12 @@ ARG PYTHON=3.11-slim-trixie
 FROM python:${PYTHON} AS wheels
 WORKDIR /src
 COPY pyproject.toml constraints.txt ./
-# The dependencies come first, by themselves: they are built again only if they change.
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
-      > requirements.txt \
+# Which parts the image can run; a worker alone needs only "worker".
+ARG EXTRAS=worker,dashboard,batch
+# Dependencies come first, on their own: they are rebuilt only when they change.
+RUN python -c "import os, tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+      extras = [project['optional-dependencies'][extra] for extra in os.environ['EXTRAS'].split(',') if extra]; \
+      print(*project['dependencies'], *sum(extras, []), sep='\n')" > requirements.txt \
     && pip wheel --no-cache-dir --wheel-dir /wheels --constraint constraints.txt --requirement requirements.txt
 COPY . .
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /segue .

@@ -37,7 +37,7 @@ $(VENV)/.venv:
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.venv pyproject.toml constraints.txt
-	@$(PIP) -c constraints.txt -e '.[local]'
+	@$(PIP) -c constraints.txt -e '.[worker,dashboard,batch,local]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo

@@ -1,1 +1,1 @@
-"""Fitting segment models and proving the stream right."""
+"""Fit segment models, explore datasets, and reconcile the stream's state with a dataset."""

@@ -1,4 +1,4 @@
-"""What drift observation would have said: a model, the transactions after it, in memory."""
+"""Backtest of drift observation: a model and the transactions after it, in memory."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,8 +6,8 @@ from datetime import datetime
 import pandas as pd
 
 from batch.profiles import histories
-from models.drift.mean_change import DELTA
-from models.drift.observation import PRIMING_WINDOWS, WINDOW, DriftObserver, Observed
+from models.drift.adwin import DELTA
+from models.drift.observation import PRIMING_WINDOWS, WINDOW, DriftObserver, Observation
 from models.drift.windows import WindowFold, window_floor
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
@@ -15,27 +15,27 @@ from models.units import from_micros, to_micros
 
 def backtest(
     model: SegmentModel, transactions: pd.DataFrame, begin: datetime, delta: float = DELTA
-) -> Iterator[Observed]:
-    """Observe every whole window that ends after a moment, as the observer of a stream does.
+) -> Iterator[Observation]:
+    """Observe every complete window that ends after a moment, exactly as the drift observer of a stream does.
 
     Parameters
     ----------
     transactions
-        Also those before ``begin``: ``transaction_id, customer_id, occurred_at, kind, amount_units``.
+        Including those before ``begin``: ``transaction_id, customer_id, occurred_at, kind, amount_units``.
     begin
-        Where the model's training ends.
+        The end of the model's training.
     delta
-        ADWIN's, if it is to be another one.
+        ADWIN's confidence parameter.
     """
     start = window_floor(to_micros(begin)) - PRIMING_WINDOWS * WINDOW
     until = window_floor(to_micros(transactions["occurred_at"].max().to_pydatetime()))
-    # The order in which the ledger is read too, so that the numbers are the same to the last digit.
+    # Sums of floats depend on order: with the order in which the ledger is read, results equal the stream's exactly.
     transactions = transactions.sort_values(["occurred_at", "customer_id", "transaction_id"])
     before = transactions["occurred_at"] < from_micros(start)
     during = ~before & (transactions["occurred_at"] < from_micros(until))
     fold = WindowFold(model, histories(transactions[before]), start)
     observer = DriftObserver(model, to_micros(begin), delta)
     for window in fold.windows(transactions[during], until):
-        observed = observer.observe(window)
-        if observed is not None:
-            yield observed
+        observation = observer.observe(window)
+        if observation is not None:
+            yield observation

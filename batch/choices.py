@@ -1,4 +1,4 @@
-"""What a fit and an export may be told, by name; apart from what they need, so that a command line can list them."""
+"""Named options of fits and exports, without imports, so that the command line can list them quickly."""
 
 from typing import Literal
 

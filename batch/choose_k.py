@@ -1,9 +1,16 @@
-"""Choosing k: what every k from 2 to 10 has to be said for it, and one rule that a person can follow.
+"""Choose k: quality measures for every k from 2 to 10, and one rule that selects among them.
 
-The knee of the inertia is where more segments stop bringing customers much closer to their centres (Satopaa et al.,
-"Finding a 'Kneedle' in a Haystack", 2011). It is taken if segments there are real enough to be found again: fits on
-resampled customers must agree about who belongs together (adjusted Rand index; Hubert & Arabie 1985). Otherwise fewer
-segments are. The silhouette decides where there is no knee; it and the Davies-Bouldin index are there to be looked at.
+The rule selects the knee of the inertia, after which additional segments bring customers little closer to their
+centroids, if the segments there are stable: fits on bootstrap samples must agree on which customers are in the same
+segment (adjusted Rand index). If the knee is unstable, the rule selects the largest stable k below it. If the inertia
+has no knee, the rule selects the stable k with the best silhouette. The Davies-Bouldin index is for information only.
+
+References
+----------
+Satopaa, V., Albrecht, J., Irwin, D., & Raghavan, B. (2011). Finding a "Kneedle" in a haystack. ICDCS Workshops.
+Hubert, L., & Arabie, P. (1985). Comparing partitions. Journal of Classification 2: the adjusted Rand index.
+Ben-Hur, A., Elisseeff, A., & Guyon, I. (2002). A stability based method for discovering structure in clustered data.
+Pacific Symposium on Biocomputing 7.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,10 +31,14 @@ from batch.profiles import features
 from models.segment_model import Monetary, Transform
 from models.units import Floats
 
+# All four constants: benchmarks/choose_k_evidence.py shows how the chosen k depends on them (docs/models.md).
+#: More segments than ten are more than a marketing team can treat differently.
 KS = range(2, 11)
-# A bounded sample tells where the knee is as well as everybody does.
+#: At most this many customers are used, which bounds the time. Samples of a few thousand change the choice.
 SAMPLE = 50_000
+#: Number of bootstrap samples for each k.
 BOOTSTRAPS = 8
+#: The least mean adjusted Rand index of a stable k.
 STABLE = 0.8
 
 COLUMNS = ["inertia", "silhouette", "davies_bouldin", "stability"]
@@ -35,7 +46,7 @@ COLUMNS = ["inertia", "silhouette", "davies_bouldin", "stability"]
 
 @dataclass(frozen=True)
 class KChoice:
-    """The k that was chosen, why in one line, and the curve that it was chosen on (:func:`k_curve`)."""
+    """The chosen k, the reason in one line, and the curve that it was chosen from (:func:`k_curve`)."""
 
     k: int
     reason: str
@@ -43,7 +54,7 @@ class KChoice:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """All of it as JSON values, for a model to keep."""
+        """Reason and curve as JSON values, for a model's metadata."""
         rows = self.curve.astype(object).where(self.curve.notna(), None).reset_index()
         return {"chosen_because": self.reason, "k_curve": rows.to_dict("records")}
 
@@ -57,44 +68,44 @@ def choose_k(
     seed: int = 42,
     progress: Callable[[int], None] = lambda k: None,
 ) -> KChoice:
-    """Choose how many segments to fit on profiles as :func:`batch.profiles.profiles_as_of` counts them.
+    """Choose the number of segments for profiles as :func:`batch.profiles.profiles_as_of` returns them.
 
     Parameters
     ----------
     progress
-        Told every k once it has been looked at.
+        Called with every k after its measures have been computed.
 
     Raises
     ------
     FitError
-        If there are fewer than two different customers.
+        If fewer than two customers differ in their features.
     """
     points = _sample(features(profiles, monetary).to_numpy(), seed)
     scaled = blank_pipeline(transform, 1, seed, scaler)[:-1].fit_transform(points)
     curve = k_curve(scaled, seed, progress)
-    return _chosen(curve)
+    return chosen(curve)
 
 
 def k_curve(scaled: Floats, seed: int, progress: Callable[[int], None]) -> pd.DataFrame:
-    """By ``k`` from 2 to 10, for points in standardised space, shape (n, 3).
+    """Quality measures by ``k`` from 2 to 10, for points in standardised space, shape (n, 3).
 
     Returns
     -------
     DataFrame
-        ``inertia``; ``silhouette`` of a bounded sample, from -1 to 1; ``davies_bouldin``, the lower the better;
-        ``stability``, the mean adjusted Rand index of fits on bootstraps against the fit on all, 1 for the same
-        segments. A k for which there are too few different points is left out, a number that is not defined missing.
+        ``inertia``; ``silhouette`` of a bounded sample, from -1 to 1; ``davies_bouldin``, lower is better;
+        ``stability``, the mean adjusted Rand index of fits on bootstrap samples against the fit on all points, 1 for
+        identical segments. A k with too few different points is left out; an undefined measure is missing.
     """
-    different = len(np.unique(scaled, axis=0))
-    if different < KS[0]:
-        raise FitError(f"choosing k needs at least {KS[0]} different customers, but there are {different}")
+    distinct = len(np.unique(scaled, axis=0))
+    if distinct < KS[0]:
+        raise FitError(f"choosing k needs at least {KS[0]} different customers, but there are {distinct}")
     rows = {}
     with threadpool_limits(limits=1):
-        for k in (k for k in KS if k <= different):
+        for k in (k for k in KS if k <= distinct):
             fitted = KMeans(k, n_init=10, random_state=seed).fit(scaled)
-            apart = davies_bouldin_score(scaled, fitted.labels_) if k < len(scaled) else None
+            separation = davies_bouldin_score(scaled, fitted.labels_) if k < len(scaled) else None
             agreement = float(np.mean(list(_agreements(scaled, fitted, seed))))
-            rows[k] = (float(fitted.inertia_), silhouette(scaled, fitted.labels_, seed), apart, agreement)
+            rows[k] = (float(fitted.inertia_), silhouette(scaled, fitted.labels_, seed), separation, agreement)
             progress(k)
     curve = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).astype("float64")
     return curve.rename_axis("k")
@@ -103,30 +114,31 @@ def k_curve(scaled: Floats, seed: int, progress: Callable[[int], None]) -> pd.Da
 def _agreements(scaled: Floats, fitted: KMeans, seed: int) -> Iterator[float]:
     rng = np.random.default_rng(seed)
     for attempt in range(BOOTSTRAPS):
-        again = scaled[rng.integers(0, len(scaled), len(scaled))]
-        if len(np.unique(again, axis=0)) < fitted.n_clusters:
+        resampled = scaled[rng.integers(0, len(scaled), len(scaled))]
+        if len(np.unique(resampled, axis=0)) < fitted.n_clusters:
             yield 0.0
             continue
-        refitted = KMeans(fitted.n_clusters, n_init=3, random_state=seed + attempt + 1).fit(again)
+        refitted = KMeans(fitted.n_clusters, n_init=3, random_state=seed + attempt + 1).fit(resampled)
         yield float(adjusted_rand_score(fitted.labels_, refitted.predict(scaled)))
 
 
-def _chosen(curve: pd.DataFrame) -> KChoice:
+def chosen(curve: pd.DataFrame) -> KChoice:
+    """Apply the rule to a curve of :func:`k_curve`."""
     stable = curve.index[curve["stability"] >= STABLE]
     knee = _knee(curve["inertia"])
     if not len(stable):
         k = _best(curve["stability"])
-        reason = "no number of segments is found again on resampled customers; this one comes nearest"
+        reason = "no k gives stable segments on bootstrap samples; this k is the most stable"
     elif knee is None:
         k = _best(curve["silhouette"][stable].fillna(-1.0))
-        reason = "the inertia has no knee; of the stable ones its silhouette is the best"
+        reason = "the inertia has no knee; this k has the best silhouette of all stable k"
     elif knee in stable:
-        k, reason = knee, "the knee of the inertia: further segments bring customers little closer to their centres"
+        k, reason = knee, "the knee of the inertia: more segments bring customers little closer to their centres"
     else:
         fewer = stable[stable < knee]
         k = int(fewer.max() if len(fewer) else stable.min())
-        unstable = f"the knee of the inertia is at {knee}, but segments there are not found again"
-        reason = f"{unstable} (adjusted Rand {curve['stability'][knee]:.2f}); here they are"
+        unstable = f"the knee of the inertia is at {knee}, but its segments are not stable"
+        reason = f"{unstable} (adjusted Rand {curve['stability'][knee]:.2f}); this k is"
     return KChoice(k, f"k = {k}: {reason} (adjusted Rand {curve['stability'][k]:.2f}).", curve)
 
 

@@ -1,4 +1,4 @@
-"""Models as files: the JSON spec for services, a scikit-learn pipeline for analysts."""
+"""Write models to files: the JSON specification for services, a scikit-learn pipeline for analysts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +11,9 @@ from models.segment_model import SegmentModel, to_json
 def write_model(model: SegmentModel, path: Path, form: Format) -> None:
     """Write a model to a file.
 
-    ``json`` is the spec; a model read from it is equal. ``skops`` holds the scikit-learn pipeline, whose ``predict``
-    on columns R, F, M gives segment numbers in the model's order; it loads without trusting any type. ``joblib`` is
-    the same as a pickle, which runs whatever code is in it: load one only if you wrote it.
+    ``json`` is the specification, which reads back to an equal model. ``skops`` is a scikit-learn pipeline whose
+    ``predict`` on columns R, F, M gives segment numbers in the model's order; loading it needs no trusted types.
+    ``joblib`` is the same pipeline as a pickle. Loading a pickle can run any code, so load only your own.
     """
     _WRITERS[form](model, path)
 
@@ -23,7 +23,7 @@ def _json(model: SegmentModel, path: Path) -> None:
 
 
 def _skops(model: SegmentModel, path: Path) -> None:
-    # Imported where it is needed: every other command would wait for it half a second.
+    # Imported here because skops takes half a second to import and no other command needs it.
     import skops.io
 
     path.write_bytes(skops.io.dumps(sklearn_pipeline(model)))

@@ -1,4 +1,4 @@
-"""Fit a segment model on profiles: transform, standardise, KMeans, and give every cluster a persona."""
+"""Fit a segment model on profiles: transform, standardise, cluster with KMeans, and name every cluster."""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,25 +22,25 @@ from models.segment_model import FEATURES, Monetary, Point, Segment, SegmentMode
 from models.units import Floats, Ints
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
-# The silhouette compares everybody with everybody: a sample bounds time and memory.
+# The silhouette compares all pairs of customers, so a sample bounds time and memory.
 SILHOUETTE_SAMPLE = 4_000
 
 
 class FitError(ValueError):
-    """Profiles that no model can be fitted on; the message says why."""
+    """No model can be fitted on these profiles; the message says why."""
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """A fitted model, and what it was fitted with.
+    """A fitted model, its summary and its pipeline.
 
     Parameters
     ----------
     summary
         By segment id in the model's order: ``persona``, ``size``, and means of ``recency``, ``frequency`` and
-        ``monetary`` as they are (days, sales, currency units).
+        ``monetary`` before the transform (days, sales, currency units).
     pipeline
-        The fitted scikit-learn pipeline; ``predict`` on columns R, F, M gives segment numbers of the model.
+        The fitted scikit-learn pipeline; ``predict`` on columns R, F, M gives the model's segment numbers.
     """
 
     model: SegmentModel
@@ -60,30 +60,31 @@ def fit(
     champion: SegmentModel | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> FitResult:
-    """Fit k segments on profiles as :func:`batch.profiles.profiles_as_of` counts them.
+    """Fit k segments on profiles as :func:`batch.profiles.profiles_as_of` returns them.
 
     Parameters
     ----------
     champion
-        The model whose names are kept to (:func:`models.alignment.align`), if it was fitted on the same transform.
+        The model whose names are kept (:func:`models.alignment.align`), if it has the same transform and a standard
+        scaler.
     metadata
-        JSON values about where the profiles come from; kept in the model beside what the fit itself notes.
+        JSON values about the origin of the profiles, stored in the model with the metadata of the fit.
 
     Raises
     ------
     FitError
-        If k is out of range, there are too few different customers for it, or a number is missing or makes no sense.
+        If k is out of range, if fewer than k customers differ, or if a number is missing, infinite or negative.
     """
     table = features(profiles, monetary)
     points = table.to_numpy()
     _check(points, k)
-    # Threads add up in any order: with one, the same profiles give the same digits, so the same version, on any cores.
+    # Several threads sum floats in varying order. One thread gives the same version on every machine.
     with threadpool_limits(limits=1):
         pipeline = blank_pipeline(transform, k, seed, scaler, n_init).fit(points)
     kmeans, standardised = pipeline[-1], pipeline[:-1].transform(points)
     followed = champion if champion is not None and _comparable(champion, transform) else None
     segments = _named(kmeans.cluster_centers_, standardised, followed)
-    # The order of ranks replaces KMeans's own, so that pipeline and model number the segments alike.
+    # Order clusters by rank, so that the pipeline and the model number segments in the same way.
     kmeans.cluster_centers_ = np.array([segment.centroid for segment in segments])
     numbers = kmeans.predict(standardised)
     kmeans.labels_ = numbers
@@ -104,14 +105,14 @@ def fit(
     }
     means, scales = map(_point, centre_and_scale(pipeline))
     model = build(monetary, transform, means, scales, segments, notes)
-    # What drift will be measured against; a model's version is its definition's, whatever its metadata are.
+    # Drift is measured against this reference. It is metadata, so the version stays the same.
     reference = take_reference(model, population(table))
     model = replace(model, metadata={**notes, METADATA_KEY: None if reference is None else to_builtins(reference)})
     return FitResult(model, _summary(model, table, numbers), pipeline)
 
 
 def silhouette(standardised: Floats, numbers: Ints, seed: int) -> float | None:
-    """Mean silhouette of a seeded sample; None where it is not defined (a single segment, or nobody shares one)."""
+    """Mean silhouette of a seeded sample; None if it is undefined (one segment, or only segments of one customer)."""
     sample = np.random.default_rng(seed).permutation(len(numbers))[:SILHOUETTE_SAMPLE]
     if not 2 <= len(np.unique(numbers[sample])) < len(sample):
         return None
@@ -119,16 +120,16 @@ def silhouette(standardised: Floats, numbers: Ints, seed: int) -> float | None:
 
 
 def _named(centroids: Floats, scaled: Floats, champion: SegmentModel | None) -> tuple[Segment, ...]:
-    """Segments that are named by where they stand in units of standard deviation, whatever the scaler's units are."""
+    """Name centroids by their coordinates in standard deviations, whatever units the scaler has."""
     spread = scaled.std(axis=0)
-    standing = (centroids - scaled.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    named = name_segments(standing) if champion is None else align(standing, champion)
-    centroid = dict(zip(map(_point, standing), map(_point, centroids), strict=True))
+    z_scores = (centroids - scaled.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    named = name_segments(z_scores) if champion is None else align(z_scores, champion)
+    centroid = dict(zip(map(_point, z_scores), map(_point, centroids), strict=True))
     return tuple(replace(segment, centroid=centroid[segment.centroid]) for segment in named)
 
 
 def _comparable(champion: SegmentModel, transform: Transform) -> bool:
-    """Whether a model's centroids stand in the space in which a new fit's are named."""
+    """Whether a model's centroids are in the same space as those of a new fit: alignment needs z-scores."""
     return champion.transform == transform and champion.metadata.get("scaler", "standard") == "standard"
 
 
@@ -136,7 +137,7 @@ def _check(points: Floats, k: int) -> None:
     if not 1 <= k <= len(ARCHETYPES):
         raise FitError(f"k must be from 1 to {len(ARCHETYPES)}, not {k}")
     if not np.isfinite(points).all():
-        raise FitError("profiles have missing or infinite numbers: count them with profiles_as_of")
+        raise FitError("profiles have missing or infinite numbers: make profiles with profiles_as_of")
     if (points < 0).any():
         raise FitError("profiles have negative numbers: is the cutoff before the last purchase?")
     different = len(np.unique(points, axis=0))

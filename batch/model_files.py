@@ -1,11 +1,11 @@
-"""Models in files: the JSON spec, which is all that Segue ever loads. Nothing here unpickles anything."""
+"""Read models from files: only the JSON specification, never a pickle, which could run code."""
 
 import re
 from pathlib import Path
 
 from models.segment_model import ModelError, SegmentModel, from_json
 
-# No model that a person can act on comes near this.
+# Far more than a model with as many segments as there are personas needs.
 _MAX_BYTES = 10_000_000
 _NOT_A_NUMBER = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
 _NOT_FINITE = "not a segment model: it holds NaN or Infinity where a finite number belongs"
@@ -18,13 +18,13 @@ _MAGIC = (
 
 
 def read_model(path: Path) -> SegmentModel:
-    """Read a JSON spec and check all of it.
+    """Read a JSON specification and check it completely.
 
     Raises
     ------
     ModelError
-        If the file is something else, is cut off, misses a field, or holds numbers that can't make a model. The
-        message is one line that begins with the file's name.
+        If the file has another format, is truncated, lacks a field, or has numbers that do not form a valid model.
+        The message is one line that begins with the file's name.
     """
     try:
         with path.open("rb") as file:

@@ -1,7 +1,7 @@
-"""The segment model as a scikit-learn pipeline, for analysts and as an oracle.
+"""The segment model as a scikit-learn pipeline, for analysts and as a test oracle.
 
-It shares no code with :func:`models.segment_model.assign`: the transform, the standardisation and the nearest
-centroid are scikit-learn's own. That the two agree on every customer is tested, and checked again by ``reconcile``.
+The pipeline shares no code with :func:`models.segment_model.assign`: transform, standardisation and nearest centroid
+are scikit-learn's. Tests and ``segue reconcile`` check that both agree on every customer.
 """
 
 from typing import Literal
@@ -21,9 +21,9 @@ Inits = int | Literal["auto"]
 def blank_pipeline(
     transform: Transform, k: int, seed: int, scaler: Scaler = "standard", n_init: Inits = 10
 ) -> Pipeline:
-    """The pipeline before it is fitted: transform, standardise, cluster. Its input has columns R, F, M.
+    """An unfitted pipeline: transform, standardise, cluster. Its input has columns R, F, M.
 
-    A ``standard`` scaler goes by mean and standard deviation, a ``robust`` one by median and interquartile range.
+    A ``standard`` scaler uses mean and standard deviation, a ``robust`` one median and interquartile range.
     """
     shape = FunctionTransformer(np.log1p if transform == "log1p" else None, validate=False)
     scale = StandardScaler() if scaler == "standard" else RobustScaler()
@@ -31,17 +31,17 @@ def blank_pipeline(
 
 
 def centre_and_scale(pipeline: Pipeline) -> tuple[Floats, Floats]:
-    """What a fitted pipeline's scaler subtracts from each feature, and divides it by."""
+    """Centre and scale of each feature in a fitted pipeline, each of shape (3,)."""
     scaler = pipeline[1]
     return (scaler.mean_ if isinstance(scaler, StandardScaler) else scaler.center_), scaler.scale_
 
 
 def sklearn_pipeline(model: SegmentModel) -> Pipeline:
-    """A fitted pipeline whose ``predict`` gives segment numbers, from the numbers of the model alone."""
+    """A fitted pipeline, made from a model, whose ``predict`` gives the model's segment numbers."""
     centroids: Floats = np.array([segment.centroid for segment in model.segments], dtype=np.float64)
     pipeline = blank_pipeline(model.transform, len(centroids), seed=0)
     scaler, kmeans = pipeline[1], pipeline[2]
-    # Fitting each estimator to anything of the right shape makes it complete; then the model's numbers take over.
+    # Fitting sets all private attributes that scikit-learn needs; then the model's numbers replace the fitted ones.
     scaler.fit(centroids)
     scaler.mean_, scaler.scale_ = np.array(model.means), np.array(model.scales)
     scaler.var_ = scaler.scale_**2

@@ -1,4 +1,4 @@
-"""Ways to fit that have a name: Segue's own, and the textbook's."""
+"""Named presets of fits: Segue's default, and the classic one of published work."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 
 
 class Preset(NamedTuple):
-    """What a fit goes by, as :func:`batch.fit.fit` takes it."""
+    """Arguments of :func:`batch.fit.fit`."""
 
     k: int
     monetary: Monetary
@@ -30,10 +30,10 @@ PRESETS: dict[PresetName, Preset] = {
 
 
 def classic_profiles(raw: pd.DataFrame) -> tuple[pd.DataFrame, datetime]:
-    """Profiles as published work on Online Retail II counts them, and the moment that they are as of.
+    """Profiles as published work on Online Retail II defines them, and their as-of time.
 
-    Every row with a customer and a positive quantity counts, also one that a second export repeats. The moment is one
-    day after the last of them.
+    Every row with a customer and a positive quantity counts, including rows that a second export repeats. The as-of
+    time is one day after the last of these rows.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def classic_profiles(raw: pd.DataFrame) -> tuple[pd.DataFrame, datetime]:
     Returns
     -------
     DataFrame
-        As :func:`batch.profiles.profiles_as_of` gives it; nothing is returned.
+        As :func:`batch.profiles.profiles_as_of` returns it, with ``returned_units`` 0.
     """
     rows = raw[raw["customer"].notna() & (raw["quantity"] > 0)]
     as_of = (rows["occurred_at"].max() + DAY).to_pydatetime()

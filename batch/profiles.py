@@ -1,30 +1,30 @@
-"""Profiles from scratch: R, F and M of every customer at a moment, counted with pandas from all transactions."""
+"""Profiles from transactions: R, F and M of every customer at a given time, computed with pandas."""
 
 from datetime import datetime
 
 import pandas as pd
 
 from models.drift.reference import Population
-from models.segment_model import FEATURES, Monetary
+from models.segment_model import FEATURES, Monetary, net_or_gross
 from models.units import MONEY_UNITS
 
 
 def profiles_as_of(transactions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
-    """Count what each customer had done by ``as_of``.
+    """Profiles of all customers as of a given time.
 
     Parameters
     ----------
     transactions
         One row per invoice: ``transaction_id, customer_id, occurred_at, kind, amount_units``.
     as_of
-        A moment with a time zone; transactions after it don't count.
+        A time with a time zone; later transactions do not count.
 
     Returns
     -------
     DataFrame
         By ``customer_id``: ``recency_days`` (whole days since the last sale), ``frequency`` (distinct sales),
         ``gross_units`` and ``returned_units`` (ten-thousandths), ``first_purchase_at``, ``last_purchase_at``.
-        Customers without a sale are absent.
+        Customers without a sale are left out.
     """
     if as_of.tzinfo is None:
         raise ValueError(f"as_of needs a time zone: {as_of}")
@@ -35,19 +35,20 @@ def profiles_as_of(transactions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
 
 
 def histories(transactions: pd.DataFrame) -> pd.DataFrame:
-    """What each customer has done in all these transactions, whenever that was.
+    """Totals and dates of each customer over all given transactions.
 
     Returns
     -------
     DataFrame
         By ``customer_id``: ``last_event_at``, then ``frequency, gross_units, returned_units, first_purchase_at,
-        last_purchase_at`` as for :func:`profiles_as_of`. Those who never bought have frequency 0 and no purchase dates.
+        last_purchase_at`` as for :func:`profiles_as_of`. Customers who never bought have frequency 0 and no purchase
+        dates.
     """
     sale = transactions["kind"] == "sale"
     sales = transactions[sale].groupby("customer_id")
     returns = transactions[~sale].groupby("customer_id")
     profiles = transactions.groupby("customer_id")["occurred_at"].max().to_frame("last_event_at")
-    # Filled while they are aligned: a gap would turn whole numbers into floats.
+    # reindex with a fill value, because a missing value would convert integers to floats.
     profiles["frequency"] = sales["transaction_id"].nunique().reindex(profiles.index, fill_value=0)
     profiles["gross_units"] = sales["amount_units"].sum().reindex(profiles.index, fill_value=0)
     profiles["returned_units"] = returns["amount_units"].sum().reindex(profiles.index, fill_value=0)
@@ -57,18 +58,20 @@ def histories(transactions: pd.DataFrame) -> pd.DataFrame:
 
 
 def features(profiles: pd.DataFrame, monetary: Monetary) -> pd.DataFrame:
-    """Recency, frequency and monetary value as numbers, before any transform.
+    """Recency, frequency and monetary value before the transform.
 
-    M is in whole currency units: what was spent, or that ``net`` of returns but never less than 0.
+    Returns
+    -------
+    DataFrame
+        By ``customer_id``: ``recency`` in days, ``frequency`` in sales, ``monetary`` in currency units, all float64.
     """
-    spent = profiles["gross_units"]
-    if monetary == "net":
-        spent = (spent - profiles["returned_units"]).clip(lower=0)
-    columns = (profiles["recency_days"], profiles["frequency"], spent / MONEY_UNITS)
+    gross, returned = (profiles[name].to_numpy() for name in ("gross_units", "returned_units"))
+    units = pd.Series(net_or_gross(monetary, gross, returned), profiles.index)
+    columns = (profiles["recency_days"], profiles["frequency"], units / MONEY_UNITS)
     return pd.DataFrame(dict(zip(FEATURES, columns, strict=True)), dtype="float64")
 
 
 def population(table: pd.DataFrame) -> Population:
-    """The same numbers, as :func:`features` gives them, for the mathematics of drift."""
+    """A table of :func:`features` as a population, for :mod:`models.drift`."""
     recency, frequency = (table[name].to_numpy().astype("int64") for name in FEATURES[:2])
     return Population(recency, frequency, table["monetary"].to_numpy())

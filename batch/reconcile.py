@@ -1,8 +1,8 @@
-"""Prove the stream right: count and score everybody again from the dataset, and compare with what the stream stored.
+"""Reconcile the stream with a dataset: recompute the state of all customers and compare it with the stored state.
 
-Nothing here shares code with the stream's counting, scoring or forecasting: pandas counts, scikit-learn scores, and
-the next change is found by halving an interval instead of the closed form. That interval may be halved because a
-segment of a nearest-centroid model is convex: a customer who waits leaves it once and never comes back.
+The recomputation shares no code with the stream but the net/gross rule of M: pandas counts, scikit-learn scores, and
+bisection finds the next change instead of the closed form. Bisection is valid because a segment of a nearest-centroid
+model is convex: a customer who buys nothing leaves a segment once and never returns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,24 +33,24 @@ Models = Mapping[str, SegmentModel]
 
 
 def reconcile(transactions: pd.DataFrame, stream: StreamState, models: Models) -> pd.DataFrame:
-    """Every way in which the stream's state differs from what the dataset says it should be.
+    """All differences between the stream's state and the state that the dataset implies.
 
     Parameters
     ----------
     transactions
-        The dataset, one row per invoice: ``transaction_id, customer_id, occurred_at, kind, amount_units``. An id that
-        comes again for the same customer is a duplicate and doesn't count.
+        The dataset, one row per invoice: ``transaction_id, customer_id, occurred_at, kind, amount_units``. A
+        repeated id of the same customer is a duplicate and does not count.
     stream
-        What the stream has stored, at whatever point of the log it stands.
+        The stored state of the stream, at any point of the log.
     models
-        By version, those that partitions, customers and changes say they are under.
+        By version: all models that partitions, customers and changes refer to.
 
     Returns
     -------
     DataFrame
         ``what`` (``ledger``, ``customer`` or ``history``), ``customer_id``, ``field``, ``expected``, ``actual``; no
-        rows if the stream is right. Money is in ten-thousandths. A customer whom a newly activated model has yet to
-        rescore is right in all but the ``model_version``.
+        rows if the stream is correct. Money is in ten-thousandths. A customer who still waits to be rescored under a
+        newly activated model differs in ``model_version`` only.
     """
     dataset = transactions.drop_duplicates(KEY)
     event_time = _event_times(stream)
@@ -69,14 +69,14 @@ def reconcile(transactions: pd.DataFrame, stream: StreamState, models: Models) -
 
 
 def _event_times(stream: StreamState) -> pd.Series:
-    """How far event time has come for each known customer."""
+    """Event time of the partition of each known customer."""
     times = stream.progress.set_index("partition")["event_time"]
     customers = stream.customers.set_index("customer_id")["partition"]
     return times.reindex(customers).set_axis(customers.index)
 
 
 def _not_in_ledger(dataset: pd.DataFrame, stream: StreamState, event_time: pd.Series) -> pd.DataFrame:
-    # Nobody knows the partition of a customer who has never been seen: they are due when every partition is past them.
+    # The partition of an unknown customer is unknown: a transaction is due once all partitions have passed it.
     everywhere = stream.progress["event_time"].min(skipna=False)
     due = event_time.reindex(dataset["customer_id"]).set_axis(dataset.index)
     due = due.where(dataset["customer_id"].isin(event_time.index), everywhere)
@@ -96,7 +96,7 @@ def _known(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
 
 @dataclass(frozen=True)
 class Scorer:
-    """A model as scikit-learn's pipeline, and the segment ids that its numbers stand for."""
+    """A model as a scikit-learn pipeline, with the segment id of each number that it predicts."""
 
     model: SegmentModel
     pipeline: Pipeline
@@ -109,7 +109,7 @@ class Scorer:
         return cls(model, sklearn_pipeline(model), ids)
 
     def scored(self, buyers: pd.DataFrame) -> pd.DataFrame:
-        """Segment, next change and next segment of customers with their recency."""
+        """Segment, next change and next segment of customers with a given recency."""
         segment, days, target = _forecast(self.pipeline, features(buyers, self.model.monetary).to_numpy())
         moves = days <= HORIZON_DAYS
         moment = buyers["last_purchase_at"] + days.astype("timedelta64[D]")
@@ -126,27 +126,27 @@ class Scorer:
 def _expected(
     counted: pd.DataFrame, event_time: pd.Series, stream: StreamState, scorers: Mapping[str, Scorer]
 ) -> pd.DataFrame:
-    """The whole expected state of each customer, as of event time or their own last transaction, if that is later."""
+    """The expected state of each customer, as of event time or the customer's last transaction, whichever is later."""
     as_of = pd.concat([event_time.reindex(counted.index), counted["last_event_at"]], axis=1).max(axis=1)
-    in_force, own = _versions(stream, counted.index)
+    active, own = _versions(stream, counted.index)
     buyers = counted[counted["frequency"] > 0].copy()
     buyers["recency_days"] = (as_of[buyers.index] - buyers["last_purchase_at"]).dt.days
-    # Whoever waits to be rescored stands where the older model put them.
-    under = own.where(own.isin(list(scorers)), in_force)[buyers.index]
+    # A customer who waits to be rescored is still in a segment of the older model.
+    under = own.where(own.isin(list(scorers)), active)[buyers.index]
     states = [scorers[version].scored(rows) for version, rows in buyers.groupby(under) if version in scorers]
     scored = pd.concat(states) if states else pd.DataFrame(columns=["segment", "next_change_at", "next_segment"])
-    return counted.join(scored).assign(model_version=in_force)
+    return counted.join(scored).assign(model_version=active)
 
 
 def _versions(stream: StreamState, customers: pd.Index) -> tuple[pd.Series, pd.Series]:
-    """The model in force where each customer belongs, and the one that they are under."""
+    """The active model of each customer's partition, and the model that the customer was last scored under."""
     stored = stream.customers.drop_duplicates("customer_id").set_index("customer_id")
-    in_force = stream.progress.set_index("partition")["model_version"].reindex(stored["partition"])
-    return in_force.set_axis(stored.index).reindex(customers), stored["model_version"].reindex(customers)
+    active = stream.progress.set_index("partition")["model_version"].reindex(stored["partition"])
+    return active.set_axis(stored.index).reindex(customers), stored["model_version"].reindex(customers)
 
 
 def _forecast(pipeline: Pipeline, points: Floats) -> tuple[Ints, Ints, Ints]:
-    """Segment now; the recency on which waiting makes another one of it, past the horizon if none does; which one."""
+    """Current segment; recency at which time alone changes it (past the horizon if never); the segment after that."""
     if not len(points):
         none = np.empty(0, dtype=np.int64)
         return none, none, none
@@ -175,7 +175,7 @@ def _customers(expected: pd.DataFrame, actual: pd.DataFrame) -> list[pd.DataFram
 
 
 def _history(stream: StreamState, scorers: Mapping[str, Scorer]) -> list[pd.DataFrame]:
-    """Each customer's changes form an unbroken chain that ends where the customer stands now."""
+    """Each customer's changes must form an unbroken chain that ends with the customer's current segment."""
     changes = stream.changes.sort_values(["customer_id", "sequence"])
     of_customer = changes.groupby("customer_id")
     chain = pd.DataFrame(
@@ -197,18 +197,18 @@ def _history(stream: StreamState, scorers: Mapping[str, Scorer]) -> list[pd.Data
         sequence_expected=last["count"].fillna(0).astype("int64").array,
     )
     orphans = changes["customer_id"][~changes["customer_id"].isin(stream.customers["customer_id"])].drop_duplicates()
-    standing_still = changes[changes["from_segment"] == changes["to_segment"]]
+    without_change = changes[changes["from_segment"] == changes["to_segment"]]
     return [
         *_unequal("history", chain, ["sequence", "from_segment"]),
         *_unequal("history", ends, ["segment", "segment_since", "sequence"]),
         *_unequal("history", _rescored(changes, scorers), ["to_segment"]),
-        _differences("history", standing_still["customer_id"], "to_segment", "another", standing_still["to_segment"]),
+        _differences("history", without_change["customer_id"], "to_segment", "another", without_change["to_segment"]),
         _differences("history", orphans, "row", "missing", "present"),
     ]
 
 
 def _rescored(changes: pd.DataFrame, scorers: Mapping[str, Scorer]) -> pd.DataFrame:
-    """Where changes lead by their own R, F, M under their own model, and where they say that they lead."""
+    """The target of each change, recomputed from its own R, F, M under its own model, and the stored target."""
     points = np.column_stack([changes["recency_days"], changes["frequency"], changes["monetary_units"] / MONEY_UNITS])
     targets = pd.Series("under an unknown model", changes.index, dtype=object)
     for version, rows in changes.groupby("model_version").indices.items():
@@ -226,7 +226,7 @@ def _rescored(changes: pd.DataFrame, scorers: Mapping[str, Scorer]) -> pd.DataFr
 def _unequal(
     what: str, joined: pd.DataFrame, fields: Sequence[str], prefix: "pd.Series | str" = ""
 ) -> list[pd.DataFrame]:
-    """The rows in which ``<field>_expected`` and ``<field>_actual`` differ; two missing values are equal."""
+    """Rows in which ``<field>_expected`` and ``<field>_actual`` differ; two missing values are equal."""
     found = []
     for field in fields:
         expected, actual = joined[f"{field}_expected"], joined[f"{field}_actual"]
@@ -243,7 +243,7 @@ def _differences(
     expected: pd.Series | str,
     actual: pd.Series | str,
 ) -> pd.DataFrame:
-    """One row per customer id given; values of any kind, None where there is none."""
+    """One row for each given customer id; values of any type, None if missing."""
     columns = (what, customer_id, field, expected, actual)
     frame = pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)), index=customer_id.index, dtype=object)
     return frame.where(frame.notna(), None)

@@ -1,12 +1,12 @@
-"""How long each page of the dashboard takes to read at 100,000 customers, 1,000,000 changes and as many transactions.
+"""Time to draw each dashboard page with 100,000 customers, 1,000,000 changes and 1,000,000 transactions.
 
     python -m benchmarks.dashboard_pages [database-url]
 
-Without a URL a local Postgres is started and filled; with one, the database is taken as it is. Every page is drawn
-by Streamlit's own test harness: "first" with nothing remembered, as after a start of the dashboard, "again" a moment
-later, when an hour of event time has passed; in a database that was given, which is not written to, none has. Postgres
-is the time of all of a page's statements, page is everything. What is read ahead in the background three seconds after
-a page is waited for before the next one: a dashboard does that once.
+Without a URL, the benchmark starts and fills a local Postgres. With a URL, it only reads the given database.
+Streamlit's test harness draws every page twice: "first" with empty caches, as after a start of the dashboard, and
+"again" after one hour of event time (in a given database, event time does not advance). "Postgres" is the time of all
+statements of a page, "page" is the total time. The dashboard reads ahead in the background once, three seconds after
+its first page; the benchmark waits for this before each page.
 """
 
 import sys
@@ -31,7 +31,7 @@ from tests.support.postgres import new_database, running_postgres
 from tests.support.stored import a_model
 
 TARGET_MS = 300
-# Pages as they open, and where a reader asks for the most.
+# Pages with their defaults, and with the filters that read the most rows.
 PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("live", {}),
     ("slipping", {}),
@@ -50,19 +50,19 @@ PAGES: tuple[tuple[str, dict[str, str]], ...] = (
 
 @dataclass
 class Cost:
-    """What one drawing of a page took, in milliseconds."""
+    """Cost of drawing a page once, in milliseconds; ``statements`` has the time and text of each statement."""
 
     page: float = 0.0
     statements: list[tuple[float, str]] = field(default_factory=list)
 
     @property
     def postgres(self) -> float:
-        """All statements together."""
-        return sum(took for took, _ in self.statements)
+        """Total time of all statements."""
+        return sum(duration for duration, _ in self.statements)
 
 
 def main() -> None:
-    """Fill, draw every page twice, print the table; the exit code tells whether a refresh missed the target."""
+    """Fill the database, draw every page twice, print a table; the exit code is 1 if a refresh missed the target."""
     if len(sys.argv) > 1:
         missed = _report(sys.argv[1], None)
     else:
@@ -95,13 +95,13 @@ def _report(url: str, filled: Engine | None) -> int:
                 html(drawn.run())
             costs.append(cost)
             if filled is not None:
-                _stream_on(filled)
+                _advance_event_time(filled)
         first, again = costs
         missed += again.postgres > TARGET_MS
-        asked = "&".join(f"{key}={value}" for key, value in query.items())
+        arguments = "&".join(f"{key}={value}" for key, value in query.items())
         numbers = (first.postgres, first.page, again.postgres, again.page)
         slowest = max(again.statements, default=(0.0, ""))
-        table.add_row(f"{name}?{asked}" if asked else name, *(f"{n:.0f}" for n in numbers), f"{slowest[0]:.0f}")
+        table.add_row(f"{name}?{arguments}" if arguments else name, *(f"{n:.0f}" for n in numbers), f"{slowest[0]:.0f}")
     Console(width=140).print(table)
     return missed
 
@@ -112,7 +112,7 @@ def _await_read_ahead() -> None:
             thread.join()
 
 
-def _stream_on(filled: Engine) -> None:
+def _advance_event_time(filled: Engine) -> None:
     with filled.begin() as connection:
         connection.execute(text("UPDATE stream_progress SET event_time = event_time + interval '1 hour'"))
         connection.execute(text("UPDATE stream_progress SET transactions = transactions + 5"))

@@ -1,10 +1,10 @@
-"""What drift observation finds, and what it does not: the evidence behind its settings (docs/drift.md).
+"""Evidence for the settings of drift observation: false alarms and detection delays (docs/drift.md).
 
     python benchmarks/drift_evidence.py [online_retail_II.parquet] [--seeds 20] [--delta 1e-5] [--plot docs/drift.png]
 
-Synthetic shops in a steady state, without a shift, with seasons only, and with shifts that begin on day 90 of a year.
-Each shop has a model that was fitted on what came before the year, and is observed day by day, as a stream is. A real
-dataset is taken the same way: fitted on its first year, observed in its second.
+The first table is about synthetic shops in a steady state: without a shift, with seasons only, and with shifts that
+begin on day 90 of a year. The model of each shop is fitted on the time before that year, and every day of the year is
+observed, as in a stream. A real dataset is observed in the same way: fitted on its first year, observed in its second.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from batch.profiles import profiles_as_of
 from data.datasets.dataset import clean
 from data.datasets.readers import read
 from data.datasets.steady import Injection, moment, steady_shop
-from models.drift.mean_change import DELTA
-from models.drift.observation import WINDOW, Observed
+from models.drift.adwin import DELTA
+from models.drift.observation import WINDOW, Observation
 from models.units import from_micros, to_micros
 
 AT = 90
@@ -42,8 +42,8 @@ WHAT = {
 }
 
 
-class Found(NamedTuple):
-    """One alarm of one shop."""
+class Alarm(NamedTuple):
+    """One alarm in one shop."""
 
     injection: str
     seed: int
@@ -51,24 +51,24 @@ class Found(NamedTuple):
     day: int
 
 
-def observed(transactions: pd.DataFrame, begin: datetime, delta: float) -> Iterator[Observed]:
-    """A model of what came before, and the windows after it."""
+def observed(transactions: pd.DataFrame, begin: datetime, delta: float) -> Iterator[Observation]:
+    """Fit a model on the transactions before ``begin``, and observe all windows after it."""
     model = fit(profiles_as_of(transactions, begin), metadata={"cutoff": begin.isoformat()}).model
     return backtest(model, transactions, begin, delta)
 
 
-def alarms(injection: Injection, seed: int, delta: float) -> Iterator[Found]:
-    """Everything that is raised in one shop, by day of its year."""
+def alarms(injection: Injection, seed: int, delta: float) -> Iterator[Alarm]:
+    """All alarms in one shop, by day of its year."""
     begin = to_micros(moment(0))
     for window in observed(steady_shop(seed, injection=injection, at=AT), moment(0), delta):
         for alarm in window.raised:
             measure = f"{alarm.measure} {alarm.name}".strip()
-            yield Found(injection, seed, measure, (window.end - begin) // WINDOW)
+            yield Alarm(injection, seed, measure, (window.end - begin) // WINDOW)
 
 
-def table(found: list[Found], seeds: int) -> str:
-    """In how many shops what was raised, and after how many days (median, and the longest)."""
-    frame = pd.DataFrame(found, columns=Found._fields)
+def table(found: list[Alarm], seeds: int) -> str:
+    """For each shift: false alarms, and detections with their delay in days (median and maximum)."""
+    frame = pd.DataFrame(found, columns=Alarm._fields)
     lines = [
         "| what happens | shops with a false alarm | what is raised: shops, days after it began (longest) |",
         "|---|---|---|",
@@ -90,8 +90,8 @@ def table(found: list[Found], seeds: int) -> str:
     return "\n".join(lines)
 
 
-def real(path: Path, delta: float) -> tuple[list[Observed], str]:
-    """The second year of a dataset, under the model of its first."""
+def real(path: Path, delta: float) -> tuple[list[Observation], str]:
+    """Observe the second year of a dataset under a model of its first year."""
     dataset = clean(read(path).copy(), path.name)
     begin = dataset.report.first.replace(hour=0, minute=0) + timedelta(days=365)
     windows = list(observed(dataset.transactions, begin, delta))
@@ -104,8 +104,8 @@ def real(path: Path, delta: float) -> tuple[list[Observed], str]:
     return windows, "\n".join(lines)
 
 
-def figure(windows: list[Observed], title: str) -> go.Figure:
-    """What came in, the indices, and how well both models fit."""
+def figure(windows: list[Observation], title: str) -> go.Figure:
+    """Shares of incoming transactions, stability indices, and the fit of champion and challenger."""
     rows = pd.DataFrame(
         [
             {"day": from_micros(window.end), "what": f"{each.measure} {each.name}".strip(), "value": each.value}
@@ -114,9 +114,9 @@ def figure(windows: list[Observed], title: str) -> go.Figure:
         ]
     ).pivot(index="day", columns="what", values="value")
     panels = {
-        "Share of what came in, 28-day mean": rows[["newcomers", "returns"]].rolling("28D", min_periods=7).mean(),
+        "Share of transactions, 28-day mean": rows[["newcomers", "returns"]].rolling("28D", min_periods=7).mean(),
         "Population stability index against training": rows.filter(like="psi ").rename(columns=lambda c: c[4:]),
-        "Mean squared distance to the nearest centre": rows.filter(like="inertia ").rename(columns=lambda c: c[8:]),
+        "Mean squared distance to the nearest centroid": rows.filter(like="inertia ").rename(columns=lambda c: c[8:]),
     }
     sheet = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.07, subplot_titles=list(panels))
     colours = ["#0b69ef", "#f48c13", "#0da198", "#ae261d"]
@@ -139,7 +139,7 @@ def figure(windows: list[Observed], title: str) -> go.Figure:
 
 
 def draw(sheet: go.Figure, path: Path) -> None:
-    """A static picture, by the browser that the tests use."""
+    """Write a static picture, drawn by Chromium."""
     from playwright.sync_api import sync_playwright
 
     page_html = sheet.to_html(include_plotlyjs=True, config={"staticPlot": True})
@@ -160,11 +160,12 @@ def draw(sheet: go.Figure, path: Path) -> None:
 
 
 def main() -> None:
+    """Observe and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", nargs="?", type=Path, help="a dataset of two years")
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--delta", type=float, default=DELTA, help="ADWIN's")
-    parser.add_argument("--plot", type=Path, help="draw the real year into this PNG (needs playwright and Chromium)")
+    parser.add_argument("--delta", type=float, default=DELTA, help="confidence parameter of ADWIN")
+    parser.add_argument("--plot", type=Path, help="PNG file for a figure (needs playwright and Chromium)")
     arguments = parser.parse_args()
     if arguments.seeds:
         shops = [(injection, seed) for injection in get_args(Injection) for seed in range(arguments.seeds)]

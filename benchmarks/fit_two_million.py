@@ -1,8 +1,8 @@
-"""Fit a model on two million synthetic profiles, and say how long it took and how much memory.
+"""Time and memory of a fit on two million synthetic profiles.
 
     python benchmarks/fit_two_million.py [--customers 2000000] [--k 5|auto]
 
-Fitting reads profiles, not transactions, so how long a shop has existed makes no difference.
+A fit reads profiles, not transactions, so its cost does not depend on the length of the history.
 """
 
 import argparse
@@ -21,7 +21,7 @@ START = pd.Timestamp("2024-01-01", tz="UTC")
 
 
 def profiles(customers: int, seed: int = 7) -> pd.DataFrame:
-    """Customers with the skew of a real shop: many who came once or twice, a few who come all the time."""
+    """Profiles with the skew of a real shop: many customers with one or two orders, a few with very many."""
     rng = np.random.default_rng(seed)
     recency = np.minimum(rng.exponential(200, customers), 1_500).astype(np.int64)
     frequency = np.minimum(1 + rng.lognormal(0.8, 1.1, customers), 5_000).astype(np.int64)
@@ -42,7 +42,7 @@ def profiles(customers: int, seed: int = 7) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Run it."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=2_000_000)
     parser.add_argument("--k", default="5", help="a number, or auto")

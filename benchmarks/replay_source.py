@@ -1,9 +1,9 @@
-"""How fast a dataset is read and its replay encoded: neither may hold a worker up.
+"""Speed of reading a dataset and of encoding its replay, which must both be faster than a worker.
 
     python -m benchmarks.replay_source [FILE]
 
-Without a file the downloaded dataset is read if there is one, otherwise synthetic data. The targets are those of Online
-Retail II on an idle machine.
+Without a file, the benchmark uses the downloaded dataset, or synthetic data if there is none. The targets apply to
+Online Retail II on an idle machine.
 """
 
 import sys
@@ -22,7 +22,7 @@ READ_SECONDS, ENCODED_PER_SECOND = 2.5, 30_000
 
 
 def main() -> None:
-    """Run it."""
+    """Measure and print."""
     began = time.perf_counter()
     dataset = choose(Path(sys.argv[1]) if len(sys.argv) > 1 else None, Settings().datasets_dir).dataset
     read = time.perf_counter()

@@ -1,9 +1,9 @@
-"""Throughput by number of workers: a full replay on a local Apache Kafka with 1 to 4 workers, at full speed.
+"""Throughput by number of workers: full replays at maximum speed on a local Apache Kafka with 1 to 4 workers.
 
     python benchmarks/workers.py [DATASET] [--workers 1 2 3 4] [--broker apache]
 
-Prints a Markdown table, with the number of this machine's cores beside it. The time is that from the first transaction
-sent to the last one committed; broker, Postgres and replay share the cores with the workers.
+Prints the number of CPU cores of this machine and a Markdown table. The time is measured from the first transaction
+sent to the last one committed. Broker, Postgres and replay share the cores with the workers.
 """
 
 import argparse
@@ -14,17 +14,19 @@ import tempfile
 import time
 from pathlib import Path
 
+from batch.fit_dataset import fit_before
+from batch.reconcile_stream import differences
 from data.datasets.dataset import Dataset
 from data.datasets.selection import choose, default_cutoff
 from models.segment_model import SegmentModel
+from producers.flow_control import MAX_LAG
 from runtime.settings import Settings
-from segue.local.demo import MAX_LAG, differences, fit_before
 from segue.local.soak.storm import running, wait_until
 from segue.local.stack import BrokerKind
 
 
 def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, workers: int) -> tuple[float, int]:
-    """Seconds that a full replay takes, and the differences that reconciling finds afterwards."""
+    """Seconds of a full replay, and the number of differences that reconciliation finds afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="segue-benchmark-"))
     try:
         with running(folder, broker, model, workers, MAX_LAG) as run:
@@ -40,7 +42,7 @@ def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, workers: 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", nargs="?", type=Path, help="by default the downloaded one, else synthetic data")
+    parser.add_argument("dataset", nargs="?", type=Path, help="default: the downloaded dataset, or synthetic data")
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 2, 3, 4])
     parser.add_argument("--broker", choices=["embedded", "apache"], default="apache")
     arguments = parser.parse_args()

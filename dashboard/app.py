@@ -1,4 +1,4 @@
-"""The dashboard's front door: settings in, one router over the pages out.
+"""The dashboard's entry point: it reads the settings and routes to the pages.
 
 Started as ``streamlit run dashboard/app.py``.
 """
@@ -13,21 +13,22 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 from streamlit.navigation.page import Page
 
-from dashboard.pages.customer import page as customer
-from dashboard.pages.exploration import page as exploration
-from dashboard.pages.live import page as live
-from dashboard.pages.model import page as model
-from dashboard.pages.operations import page as operations
-from dashboard.pages.segments import page as segments
-from dashboard.pages.shifts import page as shifts
-from dashboard.pages.simulator import page as simulator
-from dashboard.pages.slipping import page as slipping
+from dashboard.customer import page as customer
+from dashboard.exploration import ledger_cache
+from dashboard.exploration import page as exploration
+from dashboard.live import page as live
+from dashboard.model import page as model
+from dashboard.operations import page as operations
+from dashboard.segments import page as segments
 from dashboard.shared import connection, elements, style, trouble
+from dashboard.shifts import page as shifts
+from dashboard.simulator import page as simulator
+from dashboard.slipping import page as slipping
 from runtime.settings import Settings
 
 
 class Entry(NamedTuple):
-    """A page in the menu: what draws it, its title, its Material symbol and its address."""
+    """A page in the menu: the function that draws it, its title, its Material symbol and its path."""
 
     show: Callable[[Engine], None]
     title: str
@@ -35,7 +36,7 @@ class Entry(NamedTuple):
     path: str
 
 
-# In the order of the menu; the first one opens by itself: it says what to do, the next one what happens.
+# In the order of the menu; the first one is the start page.
 PAGES = (
     Entry(slipping.show, "About to slip", "trending_down", "slipping"),
     Entry(live.show, "Live", "sensors", "live"),
@@ -50,7 +51,7 @@ PAGES = (
 
 
 def main() -> None:
-    """Draw the page that the address asks for."""
+    """Draw the page that the URL names."""
     st.set_page_config(page_title="Segue", page_icon=style.MARK, layout="wide")
     st.logo(style.LOGO, size="large")
     style.apply()
@@ -59,6 +60,8 @@ def main() -> None:
     except (ValidationError, ArgumentError) as error:
         st.html(elements.trouble(trouble.bad_settings(error)))
         return
+    # Its first reading takes a second at a million transactions.
+    connection.read_ahead(engine, ledger_cache.read)
     pages = [
         st.Page(
             partial(entry.show, engine),
@@ -69,13 +72,13 @@ def main() -> None:
         )
         for entry in PAGES
     ]
-    # The first page has the root for its address, whatever its path; who asks for it by its name gets there, too.
+    # The first page is always at the root; its own path redirects there.
     by_name = st.Page(partial(_go_to, pages[0]), title=PAGES[0].title, url_path=PAGES[0].path, visibility="hidden")
     st.navigation([*pages, by_name], position="top").run()
 
 
 def _go_to(first: Page) -> None:
-    """The first page, with what its reader has chosen in a link."""
+    """Show the first page with the choices that the URL carries."""
     chosen = {name: st.query_params.get_all(name) for name in st.query_params}
     st.switch_page(first, query_params=chosen)
 

@@ -1,9 +1,9 @@
-"""Take the README's pictures of the dashboard: a replay of a dataset, its drift observed, and a browser.
+"""Take the README's pictures of the dashboard while a dataset is replayed.
 
     PYTHONPATH=. .venv/bin/python docs/take_pictures.py [DATASET]
 
-Needs Chromium and the real dataset (DATASET is its file; by default it lies where the tests look for it). Pictures are
-PNG with a palette of their own in which every persona keeps its colour: with any other one, two of them looked alike.
+Needs Chromium and the real dataset (DATASET is its file; the default is the file that the tests use). Pictures are PNG
+files with a palette that has every persona's colour; with a general palette, two of them look alike.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
 
+from batch.fit_dataset import fit_before
 from data.datasets import dataset as datasets
 from data.datasets import readers
 from data.datasets.selection import default_cutoff
@@ -28,22 +29,21 @@ from models.personas import ARCHETYPES
 from models.units import Floats, Ints, to_micros
 from producers.log_writer import LogWriter
 from producers.replay import split, whole
-from segue.local.demo import fit_before
 from services.drift.watcher import Watcher
 from tests.support.browser import DESKTOP, PATIENCE, launched, served, visit
 from tests.support.local import Local, local, wait_until
 from tests.support.retail import REAL
 
 FOLDER = Path(__file__).with_name("pages")
-# The autumn before Christmas: enough behind it to look back at, and drift to see.
+# The autumn before Christmas: there is enough history, and drift.
 UNTIL = datetime(2011, 9, 20, tzinfo=UTC)
 SPEED = "1d/s"
-# What stands under the menu when a page is scrolled to one of its parts.
+# Pixels that the menu covers when a page is scrolled to one of its parts.
 MENU = 64
 MOST_BYTES = 200_000
-# A distance of two colours (RGB) that nobody sees in the edge of a letter; personas are several times as far apart.
+# A distance of two colours (RGB) that is invisible in a letter's edge; personas are several times as far apart.
 VISIBLE = 24.0
-# Somebody who went up and down, and what such a life is: purchases, and returns among them.
+# A customer with many moves, with purchases and with returns.
 EVENTFUL = """
 SELECT customer_id FROM customers JOIN transactions USING (customer_id) WHERE segment = 'champions'
 GROUP BY customer_id, sequence, frequency HAVING count(*) FILTER (WHERE kind = 'return') BETWEEN 2 AND 6
@@ -53,7 +53,7 @@ BAD = (b'{"type":"transaction","customer_id":"17841","amount":"12,50"}', b"17841
 
 
 class Picture(NamedTuple):
-    """A part of a page: its address, what must be there, and at which heading the part begins (else at the top)."""
+    """A part of a page: its path, an element to wait for, and the heading where the part begins (default: the top)."""
 
     name: str
     ready: str
@@ -64,7 +64,7 @@ class Picture(NamedTuple):
     seconds: float = 0
 
 
-# Heights end where a part of the page does; those that stand side by side in the README are alike.
+# A picture ends where a part of the page ends; pictures side by side in the README have similar heights.
 STILL = (
     Picture("slipping", ".sg-slips", height=1180),
     Picture("shifts", "[data-behind]", height=1085),
@@ -79,7 +79,7 @@ OPERATIONS = Picture("operations", "[data-letter]", begins=".sg-title:text-is('R
 
 
 def main() -> None:
-    """Replay, and take all pictures."""
+    """Replay the dataset and take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", nargs="?", type=Path, default=REAL)
     path: Path = parser.parse_args().dataset
@@ -91,15 +91,15 @@ def main() -> None:
         Watcher(run.postgres).look()
         with launched() as chromium, served(run.settings.database, "--operator") as address:
             for picture in STILL:
-                take(chromium, address, picture, _somebody(run))
+                take(chromium, address, picture, _eventful_customer(run))
             with run.in_background(shop, future, SPEED):
                 take(chromium, address, LIVE)
-                _send_what_nobody_can_use(run)
+                _send_invalid_records(run)
                 take(chromium, address, OPERATIONS)
 
 
 def take(chromium: Browser, address: str, picture: Picture, customer: str = "") -> None:
-    """One picture, when nothing is being computed or drawn any more."""
+    """Take one picture, when the page is complete."""
     path = picture.path.format(customer=customer) or picture.name
     with visit(chromium, address, path, DESKTOP, picture.colours) as page:
         page.set_viewport_size({"width": DESKTOP, "height": picture.height})
@@ -110,12 +110,12 @@ def take(chromium: Browser, address: str, picture: Picture, customer: str = "") 
             _scroll(page, picture.begins)
         page.wait_for_timeout(1_000 * (1 + picture.seconds))
         if picture is LIVE:
-            _await_calm(page)
+            _wait_between_refreshes(page)
         _save(page.screenshot(), FOLDER / f"{picture.name}.png")
 
 
-def _await_calm(page: Page) -> None:
-    """The middle of the time between two refreshes, when streams have been drawn to the end."""
+def _wait_between_refreshes(page: Page) -> None:
+    """Wait until the middle between two refreshes, when all figures are drawn."""
     clock = "document.querySelector('[data-event-time]').dataset.eventTime"
     page.wait_for_function(f"before => {clock} !== before", arg=page.evaluate(clock))
     page.wait_for_timeout(1_200)
@@ -139,12 +139,12 @@ def _save(screenshot: bytes, path: Path) -> None:
 
 
 def _with_palette(picture: Image.Image) -> Image.Image:
-    """The picture in 256 of its own colours; as it is, where that would change any of them visibly."""
+    """The picture in 256 of its own colours; unchanged if that would change a colour visibly."""
     pixels = np.asarray(picture, dtype=np.int64) @ np.array([1 << 16, 1 << 8, 1])
     packed, place, counts = np.unique(pixels, return_inverse=True, return_counts=True)
     colours = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1)
     personas = [int(archetype.colour[1:], 16) for archetype in ARCHETYPES]
-    # Surfaces and personas stay exactly as they are. Then always the one that is worst off comes in.
+    # Backgrounds and personas keep their exact colours; then the colour with the largest error is added, up to 256.
     chosen = [*np.flatnonzero(np.isin(packed, personas)), *np.argsort(-counts)[:96]]
     off = _distance(colours, colours[chosen]).min(axis=1)
     while len(chosen) < 256:
@@ -163,17 +163,17 @@ def _distance(some: Ints, others: Ints) -> Floats:
     return np.sqrt(((some[:, None] - others[None]) ** 2).sum(axis=2).astype(np.float64))
 
 
-def _somebody(run: Local) -> str:
+def _eventful_customer(run: Local) -> str:
     with run.postgres.connect() as connection:
         return str(connection.execute(text(EVENTFUL)).scalar_one())
 
 
-def _send_what_nobody_can_use(run: Local) -> None:
-    """Two records as another, mistaken producer might send them."""
+def _send_invalid_records(run: Local) -> None:
+    """Send two invalid records, as a faulty producer might."""
     identity = run.replaying.identity
     writer = LogWriter(run.settings.brokers, run.settings.transactions_topic, identity.partitions)
     for value in BAD:
-        writer.put_back(StoredDeadLetter(identity.log_id, 0, 0, "", b"17841", value, None))
+        writer.requeue(StoredDeadLetter(identity.log_id, 0, 0, "", b"17841", value, None))
     wait_until(lambda: writer.flush(1) == 0 and progress.totals(run.postgres).dead_letters == len(BAD))
 
 

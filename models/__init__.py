@@ -1,1 +1,1 @@
-"""Pure mathematics: units, RFM, segment models, decay, personas. No IO, no clock, no settings."""
+"""Pure mathematics: units, RFM, segment models, decay, personas. No I/O, no clock, no settings."""

@@ -1,4 +1,4 @@
-"""What another model would change: who would move, from where to where, before anything is activated."""
+"""What activating another model would change: which customers would move, and between which segments."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from models.segment_model import SegmentModel, assign, monetary_value
+from models.units import Floats
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,9 @@ class Comparison:
     matrix
         Number of customers by segment id under ``before`` (rows) and under ``after`` (columns), in the models' order.
     movers
-        By ``customer_id``, those whose segment id differs: ``before``, ``after`` (segment ids), ``recency_days``,
-        ``frequency``, ``monetary`` (currency units, as ``after`` counts it), biggest spenders first.
+        By ``customer_id``, the customers whose segment id differs: ``before``, ``after`` (segment ids),
+        ``recency_days``, ``frequency``, ``monetary`` (currency units, net or gross as in ``after``), highest monetary
+        value first.
     """
 
     before: SegmentModel
@@ -28,24 +30,24 @@ class Comparison:
 
     @property
     def customers(self) -> int:
-        """How many there are."""
+        """Number of customers that were scored."""
         return int(self.matrix.to_numpy().sum())
 
     @property
     def share(self) -> float:
-        """Which part of them would move, from 0 to 1."""
+        """Share of customers that would move, from 0 to 1."""
         return len(self.movers) / max(self.customers, 1)
 
 
 def compare(profiles: pd.DataFrame, before: SegmentModel, after: SegmentModel) -> Comparison:
-    """Score profiles as :func:`batch.profiles.profiles_as_of` counts them under two models."""
+    """Score profiles, as :func:`batch.profiles.profiles_as_of` returns them, under two models."""
     both = pd.DataFrame(
         {
             "before": segment_ids(profiles, before),
             "after": segment_ids(profiles, after),
             "recency_days": profiles["recency_days"],
             "frequency": profiles["frequency"],
-            "monetary": _money(profiles, after),
+            "monetary": _monetary_values(profiles, after),
         },
         index=profiles.index,
     )
@@ -57,14 +59,12 @@ def compare(profiles: pd.DataFrame, before: SegmentModel, after: SegmentModel) -
 
 
 def segment_ids(profiles: pd.DataFrame, model: SegmentModel) -> pd.Series:
-    """The segment of each customer under a model."""
-    counts = (profiles[name].to_numpy() for name in ("recency_days", "frequency", "gross_units", "returned_units"))
-    recency, frequency, gross, returned = counts
+    """Segment id of each customer under a model, by ``customer_id``."""
+    recency, frequency = (profiles[name].to_numpy() for name in ("recency_days", "frequency"))
     ids = np.array([segment.id for segment in model.segments], dtype=object)
-    numbers = assign(model, recency, frequency, monetary_value(model, gross, returned))
+    numbers = assign(model, recency, frequency, _monetary_values(profiles, model))
     return pd.Series(ids[numbers], profiles.index, dtype="str")
 
 
-def _money(profiles: pd.DataFrame, model: SegmentModel) -> pd.Series:
-    units = monetary_value(model, profiles["gross_units"].to_numpy(), profiles["returned_units"].to_numpy())
-    return pd.Series(units, profiles.index)
+def _monetary_values(profiles: pd.DataFrame, model: SegmentModel) -> Floats:
+    return monetary_value(model, profiles["gross_units"].to_numpy(), profiles["returned_units"].to_numpy())

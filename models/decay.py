@@ -1,22 +1,23 @@
-"""When time alone will move a customer: the next segment change if nothing is bought, in closed form.
+"""Decay: the next segment change of a customer who buys nothing more, in closed form.
 
 With frequency and monetary value fixed, a customer moves along a straight line through standardised space as recency
-grows. For two centroids i and j the difference of squared distances along that line is linear in standardised
-recency x, since the squared terms cancel:
+grows. For two centroids i and j, the difference of the squared distances along that line is linear in standardised
+recency x, because the squared terms cancel:
 
     d_i(x) - d_j(x) = 2 x (c_j - c_i) - (c_j^2 - c_i^2) - (o_j - o_i)
 
-where c is a centroid's recency and o the squared distance off the recency axis. Only a centroid with a greater recency
-can come nearer as x grows, and it does so at
+where c is a centroid's recency and o is the squared distance off the recency axis. Only a centroid with a greater
+recency can become the nearest one as x grows, and it does so at
 
     x* = (c_j^2 - c_i^2 + o_j - o_i) / (2 (c_j - c_i))
 
-The smallest x* over j, taken back through the standardisation and the transform, is the border; the change becomes
-true on the first whole day past it. A segment is convex, so a customer who has left it never comes back by waiting.
+The smallest x* over j, mapped back through the standardisation and the transform, is the border. The change becomes
+true on the first whole day past the border. A segment is a Voronoi cell and therefore convex: a customer who has left
+it never returns by waiting.
 
-The closed form says where to look and the scorer has the last word: between a day on which the customer is still in
-the segment and one on which they have left lies the change, and where rounding has blurred the closed form (centroids
-that all but coincide) halving that interval finds it.
+The closed form proposes a day and the scorer decides. The change is between a day on which the customer is still in the
+segment and a later day on which the customer has left it. If rounding makes the closed form inexact (centroids that
+almost coincide), bisection of that interval finds the day.
 """
 
 from typing import NamedTuple
@@ -27,12 +28,12 @@ from models.segment_model import NO_SEGMENT, SegmentModel, nearest, off_axis_dis
 from models.units import Floats, Ints
 
 NEVER = np.iinfo(np.int64).max
-# Past this many days a change is "never": moments on the wire lie in a span of 230 years.
+# A change more than this many days ahead counts as "never": times in events must lie within a span of 230 years.
 HORIZON_DAYS = 100_000
 
 
 class NextChange(NamedTuple):
-    """The day (recency at which the change becomes true) and the segment moved to; ``NEVER``, -1 where none comes."""
+    """The recency in days at which the change becomes true, and the new segment; ``NEVER`` and -1 if there is none."""
 
     recency_days: Ints
     segment: Ints
@@ -49,6 +50,18 @@ def next_change(
         Shape (n,): the number of the segment at ``recency_days``, as :func:`models.segment_model.assign` gives it.
     recency_days, frequency, monetary
         Shape (n,), as for :func:`models.segment_model.assign`.
+
+    Examples
+    --------
+    Centroids at a recency of 0 and 10 days have their border at 5 days; on the border the lower number wins:
+
+    >>> from models.segment_model import Segment, build
+    >>> near = Segment("near", "Near", "", "#000000", "", (0.0, 0.0, 0.0))
+    >>> far = Segment("far", "Far", "", "#000000", "", (10.0, 0.0, 0.0))
+    >>> model = build("net", "identity", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (near, far))
+    >>> change = next_change(model, np.array([0]), np.array([2]), np.array([0]), np.array([0.0]))
+    >>> change.recency_days.tolist(), change.segment.tolist()
+    ([6], [1])
     """
     off_axis = off_axis_distances(model, frequency, monetary)
 
@@ -75,10 +88,10 @@ def next_change(
 
 
 def _border_days(model: SegmentModel, segment: Ints, off_axis: Floats) -> Ints:
-    """The whole day at or after which the nearest border lies, at most the horizon."""
-    centre = model.centroids[:, 0]
-    ahead = centre[None, :] - centre[segment][:, None]
-    rise = centre[None, :] ** 2 - (centre[segment] ** 2)[:, None]
+    """The first whole day at or after the nearest border, at most the horizon."""
+    centroid = model.centroids[:, 0]
+    ahead = centroid[None, :] - centroid[segment][:, None]
+    rise = centroid[None, :] ** 2 - (centroid[segment] ** 2)[:, None]
     off_axis_rise = off_axis - off_axis[np.arange(len(segment)), segment][:, None]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         borders = np.where(ahead > 0, (rise + off_axis_rise) / (2 * ahead), np.inf)

@@ -1,12 +1,12 @@
-"""Personas: what marketers call the segments that KMeans finds.
+"""Personas: the names that marketers give to the segments that KMeans finds.
 
-Every persona is an archetype with a prototype, the place in standardised R, F, M space where one would look for it.
-Centroids are matched to prototypes all at once, at the least total distance (a linear assignment problem), so a name
-depends on where a centroid lies and what lies beside it, never on the number that KMeans happened to give it.
+Every persona has a prototype, a typical point in standardised R, F, M space. All centroids are matched to prototypes at
+once, at the least total distance (a linear assignment problem). A name therefore depends on the location of a centroid
+and on the other centroids, and never on the number that KMeans gave to the cluster.
 
-Distances are measured after ``arcsinh``, which is linear around the mean and logarithmic far from it: on a raw money
-scale the few biggest spenders lie 30 standard deviations out, and would otherwise decide everybody's name. Recency
-counts threefold: whether a customer is still there is the one thing that a name must not get wrong.
+Distances are measured after ``arcsinh``, which is linear around the mean and logarithmic far from it. On a raw money
+scale the few biggest spenders are 30 standard deviations from the mean, and without ``arcsinh`` their distance would
+dominate the sum that decides all names.
 """
 
 import msgspec
@@ -18,10 +18,16 @@ from models.units import Floats, Ints
 
 
 class Archetype(Struct, frozen=True):
-    """A persona before it has met any data.
+    """A persona that is not yet matched to a cluster.
 
-    ``prototype`` is standardised recency, frequency, monetary value. ``good`` says that a customer who leaves for a
-    lower rank is slipping. Colours keep their distance under every common colour blindness, on white and on black.
+    Parameters
+    ----------
+    colour
+        Distinguishable from all others under every common colour blindness, on white and on black.
+    prototype
+        Standardised recency, frequency, monetary value.
+    good
+        Whether a customer who leaves this segment for one of a lower rank is slipping.
     """
 
     id: str
@@ -33,7 +39,9 @@ class Archetype(Struct, frozen=True):
     good: bool
 
 
-# From the best customers to the worst: an archetype's place here is its rank.
+# Ordered from the best customers to the worst: the index of an archetype is its rank. Texts and colours are part of a
+# model's version (models.segment_model), so a changed text gives every new fit another version. Prototypes were set by
+# judgement; benchmarks/persona_evidence.py measures how far they can move before a name changes (docs/models.md).
 ARCHETYPES = (
     Archetype(
         "whales",
@@ -163,23 +171,30 @@ ARCHETYPES = (
     ),
 )
 
-_WEIGHTS = np.array([3.0, 1.0, 1.0])
+#: Weights of recency, frequency and monetary value in the distance that names go by. Recency counts threefold, because
+#: a name must not be wrong about whether a customer is still active. Evidence: benchmarks/persona_evidence.py, shown in
+#: docs/models.md.
+WEIGHTS: Floats = np.array([3.0, 1.0, 1.0])
 
 RANK = {archetype.id: rank for rank, archetype in enumerate(ARCHETYPES)}
 
 
 def is_good(segment_id: str) -> bool:
-    """Whether a segment is one that a customer should stay in; False for an id that is not an archetype's."""
+    """Whether a customer should stay in a segment; False for an id that is no archetype's."""
     return segment_id in RANK and ARCHETYPES[RANK[segment_id]].good
 
 
 def is_slip(from_id: str | None, to_id: str) -> bool:
-    """Whether a change leaves a good segment for a lower rank; entering the first segment is no slip."""
+    """Whether a change leaves a good segment for one of a lower rank; a customer's first segment is never a slip.
+
+    >>> is_slip("loyal", "at_risk"), is_slip("promising", "loyal"), is_slip(None, "lost")
+    (True, False, False)
+    """
     return from_id is not None and is_good(from_id) and to_id in RANK and RANK[to_id] > RANK[from_id]
 
 
 def name_segments(centroids: Floats) -> tuple[Segment, ...]:
-    """Make segments of centroids by giving each one the persona that it is most like, all in all.
+    """Give every centroid a persona, so that the total distance to the prototypes is least.
 
     Parameters
     ----------
@@ -195,9 +210,15 @@ def name_segments(centroids: Floats) -> tuple[Segment, ...]:
     ------
     ModelError
         If there are more centroids than archetypes, or they are not k finite points.
+
+    Examples
+    --------
+    >>> centroids = np.array([[0.8, -0.8, -0.8], [-1.1, 1.5, 1.2], [-0.3, 0.0, 0.2]])
+    >>> [segment.name for segment in name_segments(centroids)]
+    ['Champions', 'Need Attention', 'Lost']
     """
     points = checked_points(centroids)
-    persona = closest(points, np.array([archetype.prototype for archetype in ARCHETYPES]))
+    persona = match(points, np.array([archetype.prototype for archetype in ARCHETYPES]))
     return tuple(
         msgspec.structs.replace(blank_segment(ARCHETYPES[persona[row]]), centroid=tuple(points[row].tolist()))
         for row in np.argsort(persona)
@@ -205,7 +226,7 @@ def name_segments(centroids: Floats) -> tuple[Segment, ...]:
 
 
 def checked_points(centroids: Floats) -> Floats:
-    """The centroids, if they can be named.
+    """The centroids as an array of shape (k, 3).
 
     Raises
     ------
@@ -220,21 +241,45 @@ def checked_points(centroids: Floats) -> Floats:
     return points
 
 
-def closest(points: Floats, places: Floats, cost: Floats | float = 0.0) -> Ints:
-    """The place, shape (m, 3), that each point, shape (k, 3), is matched to; no place is taken twice, k <= m.
+def match(points: Floats, prototypes: Floats, cost: Floats | float = 0.0, weights: Floats = WEIGHTS) -> Ints:
+    """Match every point to a different prototype at the least total cost (a linear assignment problem).
 
-    The sum of weighted squared distances after ``arcsinh``, and of what the places ``cost`` besides, is least.
+    Parameters
+    ----------
+    points, prototypes
+        Shapes (k, 3) and (m, 3), standardised recency, frequency and monetary value; k <= m.
+    cost
+        Shape (m,): added to the weighted squared distance, after ``arcsinh``, of whatever is matched to a prototype.
+    weights
+        Shape (3,): the weight of each feature's squared difference.
+
+    Returns
+    -------
+    array of int
+        Shape (k,): the row of the prototype that each point is matched to.
+
+    References
+    ----------
+    Crouse, D. F. (2016). On implementing 2D rectangular assignment algorithms. IEEE Transactions on Aerospace and
+    Electronic Systems 52(4); the algorithm of ``scipy.optimize.linear_sum_assignment``.
+
+    Examples
+    --------
+    Both points are nearest to the first prototype, and only one of them can have it:
+
+    >>> match(np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0]]), np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])).tolist()
+    [0, 1]
     """
-    # scipy takes long to import: only what fits a model pays for it.
+    # Imported here because scipy is slow to import and only fits and drift observers need it.
     from scipy.optimize import linear_sum_assignment
 
-    difference = np.arcsinh(points)[:, None] - np.arcsinh(places)[None, :]
-    _, columns = linear_sum_assignment((_WEIGHTS * difference**2).sum(axis=2) + cost)
+    difference = np.arcsinh(points)[:, None] - np.arcsinh(prototypes)[None, :]
+    _, columns = linear_sum_assignment((weights * difference**2).sum(axis=2) + cost)
     return np.asarray(columns, dtype=np.int64)
 
 
 def blank_segment(archetype: Archetype) -> Segment:
-    """The segment of an archetype, at its prototype."""
+    """The segment of an archetype, with the prototype as its centroid."""
     return Segment(
         id=archetype.id,
         name=archetype.name,

@@ -1,14 +1,21 @@
-"""A segment model: an immutable, versioned value that says which segment a point of R, F, M belongs to.
+"""A segment model: an immutable, versioned value that says which segment a point of R, F, M is in.
 
-The geometry is the textbook one: transform each feature (``log1p`` or nothing), standardise it, take the nearest
-centroid. Distances are summed feature by feature in a fixed order, so that a customer's segment never depends on
-which other customers are scored beside it (a matrix product would not promise that).
+Each feature is transformed (``log1p`` or ``identity``) and standardised, and the nearest centroid decides the segment
+(a Voronoi partition). Distances are summed feature by feature in a fixed order, because a matrix product may round
+differently for different batches: a customer's segment must not depend on which other customers are scored with it.
+
+References
+----------
+Lloyd, S. P. (1982). Least squares quantization in PCM. IEEE Transactions on Information Theory 28(2): KMeans, whose
+clusters are the segments.
+Hughes, A. M. (1994). Strategic Database Marketing: recency, frequency and monetary value.
 """
 
 import hashlib
 import math
+from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -22,14 +29,15 @@ NO_SEGMENT = -1
 Monetary = Literal["net", "gross"]
 Transform = Literal["log1p", "identity"]
 Point = tuple[float, float, float]
+_Amount = TypeVar("_Amount", Ints, Floats, Decimal)
 
 
 class ModelError(ValueError):
-    """A segment model that can't be used; the message says why."""
+    """A segment model that cannot be used; the message says why."""
 
 
 class Segment(Struct, frozen=True):
-    """One segment: a persona, and its centre in transformed and standardised space."""
+    """One segment: a persona and its centroid in transformed and standardised space."""
 
     id: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
     name: str
@@ -40,22 +48,22 @@ class Segment(Struct, frozen=True):
 
 
 class SegmentModel(Struct, frozen=True, dict=True):
-    """The whole model. Build one with :func:`build`, read one with :func:`from_json`; both check it.
+    """A segment model. :func:`build` makes one and :func:`from_json` reads one; both check it.
 
     Parameters
     ----------
     version
-        A digest of everything below that decides a segment: two equal models have equal versions.
+        A digest of all other fields but ``metadata``: models with equal definitions have equal versions.
     monetary
         ``net`` of returns and floored at 0, or ``gross``.
     transform
-        What is applied to every feature before it is standardised.
+        Applied to every feature before it is standardised.
     means, scales
         Mean and standard deviation of each transformed feature, in the order recency, frequency, monetary.
     segments
         At least one; their order is the order of the numbers that :func:`assign` returns.
     metadata
-        Where the model comes from (dataset, cutoff, k curve, ...). Decides nothing.
+        Where the model comes from (dataset, cutoff, k curve, ...). It has no effect on scoring or on the version.
     """
 
     version: str
@@ -68,7 +76,7 @@ class SegmentModel(Struct, frozen=True, dict=True):
 
     @cached_property
     def centroids(self) -> Floats:
-        """Centres in standardised space, shape (k, 3)."""
+        """Centroids in standardised space, shape (k, 3)."""
         return np.array([segment.centroid for segment in self.segments], dtype=np.float64)
 
     @cached_property
@@ -85,12 +93,12 @@ def build(
     segments: tuple[Segment, ...],
     metadata: dict[str, Any] | None = None,
 ) -> SegmentModel:
-    """A checked model whose version is the digest of its definition.
+    """Make a model, with the digest of its definition as its version, and check it.
 
     Raises
     ------
     ModelError
-        If the numbers can't make a model.
+        If the numbers do not form a valid model.
     """
     exact = tuple(msgspec.structs.replace(segment, centroid=_plain(segment.centroid)) for segment in segments)
     draft = SegmentModel("", monetary, transform, _plain(means), _plain(scales), exact, metadata or {})
@@ -104,7 +112,7 @@ def from_json(text: bytes | str) -> SegmentModel:
     Raises
     ------
     ModelError
-        If the text is not JSON, misses a field, or holds numbers that can't make a model.
+        If the text is not JSON, lacks a field, or has numbers that do not form a valid model.
     """
     try:
         model = msgspec.json.decode(text, type=SegmentModel)
@@ -119,19 +127,33 @@ def to_json(model: SegmentModel) -> bytes:
 
 
 def transformed(model: SegmentModel, feature: int, values: Ints | Floats) -> Floats:
-    """One feature (0 recency, 1 frequency, 2 monetary) in standardised space, element by element."""
+    """Transform and standardise one feature (0 recency, 1 frequency, 2 monetary), element by element."""
     raw = np.ascontiguousarray(values, dtype=np.float64)
     shaped = np.log1p(raw) if model.transform == "log1p" else raw
     return np.asarray((shaped - model.means[feature]) / model.scales[feature])
 
 
-def monetary_value(model: SegmentModel, gross: Ints, returned: Ints) -> Floats:
-    """M in whole currency units, from money units spent and given back.
+def net_or_gross(monetary: Monetary, gross: _Amount, returned: _Amount) -> _Amount:
+    """The amount that counts as M, in the unit of the arguments: the only place in Python that has this rule.
 
-    Net of returns it is floored at 0: the logarithm of a debt means nothing.
+    Net of returns the amount is floored at 0, because the logarithm of a debt is undefined. Dashboard queries have the
+    same rule in SQL (:func:`dashboard.shared.rfm.monetary`).
+
+    >>> net_or_gross("net", np.array([120, 50]), np.array([20, 60])).tolist()
+    [100, 0]
+    >>> net_or_gross("gross", np.array([120, 50]), np.array([20, 60])).tolist()
+    [120, 50]
     """
-    units = np.maximum(gross - returned, 0) if model.monetary == "net" else gross
-    return np.asarray(units / MONEY_UNITS, dtype=np.float64)
+    if monetary == "gross":
+        return gross
+    difference: Any = gross - returned
+    net: _Amount = np.maximum(difference, 0)
+    return net
+
+
+def monetary_value(model: SegmentModel, gross: Ints, returned: Ints) -> Floats:
+    """M in currency units, shape (n,), from gross and returned money units (:mod:`models.units`)."""
+    return np.asarray(net_or_gross(model.monetary, gross, returned) / MONEY_UNITS, dtype=np.float64)
 
 
 def assign(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Floats) -> Ints:
@@ -141,6 +163,19 @@ def assign(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: F
     ----------
     recency_days, frequency, monetary
         Shape (n,): whole days, distinct sale invoices, currency units (see :func:`monetary_value`).
+
+    Returns
+    -------
+    array of int
+        Shape (n,): indices into ``model.segments``.
+
+    Examples
+    --------
+    >>> near = Segment("near", "Near", "", "#000000", "", (0.0, 0.0, 0.0))
+    >>> far = Segment("far", "Far", "", "#000000", "", (10.0, 0.0, 0.0))
+    >>> model = build("net", "identity", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (near, far))
+    >>> assign(model, np.array([4, 5, 6]), np.array([0, 0, 0]), np.array([0.0, 0.0, 0.0])).tolist()
+    [0, 0, 1]
     """
     off_axis = off_axis_distances(model, frequency, monetary)
     return nearest(model, transformed(model, 0, recency_days), off_axis)
@@ -154,15 +189,15 @@ def off_axis_distances(model: SegmentModel, frequency: Ints, monetary: Floats) -
 
 
 def nearest(model: SegmentModel, recency: Floats, off_axis: Floats) -> Ints:
-    """Nearest centroid from standardised recency, shape (n,), and :func:`off_axis_distances`, shape (n, k).
+    """The nearest centroid, from standardised recency, shape (n,), and :func:`off_axis_distances`, shape (n, k).
 
-    A point on a border belongs to the segment with the lower number.
+    A point on a border is in the segment with the lower number.
     """
     return np.asarray(((recency[:, None] - model.centroids[:, 0]) ** 2 + off_axis).argmin(axis=1), dtype=np.int64)
 
 
 def _plain(point: Point) -> Point:
-    """The same point in the one way of writing it: 0 and -0.0 are 0.0, as they come back from JSON and Postgres."""
+    """The point as floats without -0.0, which JSON and Postgres do not preserve; the digest must survive both."""
     recency, frequency, monetary = (float(number) + 0.0 for number in point)
     return recency, frequency, monetary
 
@@ -173,12 +208,12 @@ def _digest(model: SegmentModel) -> str:
 
 
 def checked(model: SegmentModel) -> SegmentModel:
-    """The model itself.
+    """Return the model unchanged if it is valid.
 
     Raises
     ------
     ModelError
-        If its numbers can't make a model, or its version is not theirs.
+        If its numbers do not form a valid model, or its version is not the digest of its definition.
     """
     if not model.segments:
         raise ModelError("a segment model needs at least one segment")

@@ -1,7 +1,8 @@
-"""The two exact units that everything below the edges counts in.
+"""The two exact units of all internal arithmetic.
 
-Time is an ``int`` of microseconds since 1970-01-01 UTC, money an ``int`` of ten-thousandths of the currency's unit
-(the dataset has prices with three decimals). Both convert to and from their everyday types without rounding.
+Time is an ``int`` of microseconds since 1970-01-01 UTC. Money is an ``int`` of money units, which are ten-thousandths
+of the currency unit (prices in the dataset have three decimals). Both convert to and from ``datetime`` and ``Decimal``
+without rounding.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -22,22 +23,35 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_micros(moment: datetime) -> int:
-    """Microseconds since the epoch of a timezone-aware moment."""
+    """Microseconds from the epoch to a timezone-aware moment.
+
+    >>> to_micros(datetime(1970, 1, 2, tzinfo=UTC)) == MICROS_PER_DAY
+    True
+    """
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
-    """The UTC moment ``micros`` microseconds after the epoch."""
+    """The moment, in UTC, that is ``micros`` microseconds after the epoch.
+
+    >>> from_micros(MICROS_PER_DAY).isoformat()
+    '1970-01-02T00:00:00+00:00'
+    """
     return _EPOCH + timedelta(microseconds=micros)
 
 
 def to_money_units(amount: Decimal) -> int:
-    """Ten-thousandths of the currency's unit in ``amount``.
+    """The amount in money units.
 
     Raises
     ------
     ValueError
         If the amount has more than four decimals or is not finite.
+
+    Examples
+    --------
+    >>> to_money_units(Decimal("12.345"))
+    123450
     """
     if not amount.is_finite():
         raise ValueError(f"{amount} is not an amount of money")
@@ -48,7 +62,7 @@ def to_money_units(amount: Decimal) -> int:
 
 
 def from_money_units(units: int) -> Decimal:
-    """The exact amount of ``units`` ten-thousandths, with at least two decimals.
+    """The exact amount of currency, with at least two decimals.
 
     >>> from_money_units(123450), from_money_units(-100000)
     (Decimal('12.345'), Decimal('-10.00'))
@@ -57,7 +71,11 @@ def from_money_units(units: int) -> Decimal:
 
 
 def money_text(units: int) -> str:
-    """The plain text of an amount, with two decimals or as many as it needs: 123450 is ``12.345``."""
+    """An amount as text without an exponent, with two decimals, or three or four if it needs them.
+
+    >>> money_text(123450), money_text(100000), money_text(-1)
+    ('12.345', '10.00', '-0.0001')
+    """
     whole, part = divmod(abs(units), MONEY_UNITS)
     sign = "-" if units < 0 else ""
     return f"{sign}{whole}.{f'{part:04d}'.rstrip('0').ljust(2, '0')}"

@@ -1,1 +1,1 @@
-"""Writers of the transactions topic: the replay and its ticks."""
+"""Everything that writes into the transactions topic: replays with their ticks, model activation, requeued records."""

@@ -1,6 +1,6 @@
-"""The reins of a running replay: what an operator wants of it, asked for about twice a second.
+"""The replay controls: what an operator asks of a running replay, read from Postgres about twice a second.
 
-Postgres being away changes nothing: the replay goes on as it was told last.
+If Postgres does not answer, the replay goes on with the last request that it has read.
 """
 
 from contextlib import suppress
@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from data.postgres import replay_control
-from data.postgres.replay_control import Report, State
+from data.postgres.replay_control import Heartbeat, State
 from producers.pace import Speed
 
 LOOK_SECONDS = 0.5
@@ -19,9 +19,9 @@ LOOK_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ReplayState:
-    """How far a replay has come: event time, transactions sent of all, records that the worker is behind.
+    """A replay at a moment: its event time, how many of its transactions are sent, and the lag in records.
 
-    ``speed`` is how fast it goes whenever it is not paused.
+    ``speed`` is the speed while the replay is not paused.
     """
 
     event_time: datetime
@@ -33,9 +33,9 @@ class ReplayState:
 
 
 class ReplayControls:
-    """Tells Postgres how far the replay of a dataset is, and passes on what is wanted of it there.
+    """Stores the state of a dataset's replay in Postgres, and reads what an operator asks of the replay.
 
-    Wall-clock moments come in as arguments, in seconds.
+    Wall-clock times are arguments, in seconds.
     """
 
     def __init__(self, engine: Engine, dataset: str) -> None:
@@ -44,31 +44,31 @@ class ReplayControls:
         self._initial: Speed | None = None
         self._looked = 0.0
 
-    def take(self, state: ReplayState, now: float) -> None:
-        """A replay starts; what was wanted of an earlier one is forgotten."""
+    def begin(self, state: ReplayState, now: float) -> None:
+        """Store that a replay starts, and discard requests to an earlier one."""
         self._initial, self._looked = state.speed, now
         with suppress(DBAPIError):
-            replay_control.begin(self._engine, self._dataset, _report(state))
+            replay_control.begin(self._engine, self._dataset, _heartbeat(state))
 
     def due(self, now: float) -> bool:
-        """Whether it is time to look again."""
+        """Whether it is time for the next :meth:`poll`."""
         return now - self._looked >= LOOK_SECONDS
 
-    def wanted(self, state: ReplayState, now: float) -> tuple[Speed, bool]:
-        """Say how far the replay is; returns at what speed it shall go on, and whether it shall pause."""
+    def poll(self, state: ReplayState, now: float) -> tuple[Speed, bool]:
+        """Store the replay's state; returns the requested speed, and whether the replay is to pause."""
         self._looked = now
         try:
-            wanted = replay_control.exchange(self._engine, self._dataset, _report(state))
+            request = replay_control.heartbeat(self._engine, self._dataset, _heartbeat(state))
         except DBAPIError:
             return state.speed, state.state == "paused"
-        speed = self._initial or state.speed if wanted.speed is None else Speed(wanted.speed)
-        return speed, wanted.paused
+        speed = self._initial or state.speed if request.speed is None else Speed(request.speed)
+        return speed, request.paused
 
-    def drop(self, state: ReplayState) -> None:
-        """The replay has ended."""
+    def end(self, state: ReplayState) -> None:
+        """Store the last state of a replay that has ended."""
         with suppress(DBAPIError):
-            replay_control.exchange(self._engine, self._dataset, _report(state))
+            replay_control.heartbeat(self._engine, self._dataset, _heartbeat(state))
 
 
-def _report(state: ReplayState) -> Report:
-    return Report(state.state, state.event_time, state.sent, state.total, state.lag, state.speed.factor)
+def _heartbeat(state: ReplayState) -> Heartbeat:
+    return Heartbeat(state.state, state.event_time, state.sent, state.total, state.lag, state.speed.factor)

@@ -1,52 +1,61 @@
-"""Flow control: how far the worker is behind, and whether there is room for more.
+"""Flow control: a replay waits while the workers are too far behind (backpressure).
 
-The truth about progress is in Postgres; the log's own ends say how much there is. Their difference is the lag. Holding
-back is right on any broker, and needed on the embedded one, which keeps only about 5 MB a partition.
+The lag is the difference between the end offsets in the log and the next offsets in Postgres. Backpressure is useful
+on any broker and necessary on the embedded one, which keeps only about 5 MB per partition.
 """
 
 import math
 import time
 from collections.abc import Callable
 
-#: How many records a worker may be behind unless somebody says otherwise.
+#: The default for the largest lag, in records.
 MAX_LAG = 10_000
 _LOOK_SECONDS = 0.05
 
 
 class FlowControl:
-    """Opens and closes by the lag: closed above ``high`` records, open again below half of that.
+    """Stops a producer while the lag is above ``high`` records, and until the lag has fallen to half of that.
 
-    ``away`` are the errors that say that the broker or Postgres can't be asked now: nobody knows the lag then.
+    Parameters
+    ----------
+    ends
+        Returns the end offset of each partition.
+    next_offsets
+        Returns the next offset by partition.
+    high
+        The largest lag, in records.
+    unreachable
+        Errors that mean that the broker or Postgres does not answer, so that the lag is unknown.
     """
 
     def __init__(
         self,
         ends: Callable[[], list[int]],
-        done: Callable[[], dict[int, int]],
+        next_offsets: Callable[[], dict[int, int]],
         high: int,
-        away: tuple[type[Exception], ...] = (),
+        unreachable: tuple[type[Exception], ...] = (),
     ) -> None:
         self._ends = ends
-        self._done = done
+        self._next_offsets = next_offsets
         self._high = high
-        self._away = away
+        self._unreachable = unreachable
         self._closed = False
         self._looked = -_LOOK_SECONDS
         self.last_lag = 0
 
     def lag(self) -> float:
-        """Records in the log that the worker has not committed; infinitely many if nobody knows."""
+        """The records in the log that the workers have not committed; infinite while that is unknown."""
         try:
-            done = self._done()
-            self.last_lag = sum(max(end - done.get(partition, 0), 0) for partition, end in enumerate(self._ends()))
-        except self._away:
+            offsets = self._next_offsets()
+            self.last_lag = sum(max(end - offsets.get(partition, 0), 0) for partition, end in enumerate(self._ends()))
+        except self._unreachable:
             return math.inf
         finally:
             self._looked = time.monotonic()
         return self.last_lag
 
-    def open(self, queued: int) -> bool:
-        """Whether there is room, with some records still queued on our side."""
+    def has_room(self, queued: int) -> bool:
+        """Whether the producer may go on, given how many records it has queued and not sent yet."""
         if time.monotonic() - self._looked >= _LOOK_SECONDS:
             behind = self.lag() + queued
             self._closed = behind > (self._high / 2 if self._closed else self._high)

@@ -26,7 +26,7 @@ class LogWriter:
                 "linger.ms": 20,
                 "batch.size": 256 * 1024,
                 "queue.buffering.max.kbytes": _QUEUE_KILOBYTES,
-                # What goes wrong shows as lag that does not fall; a line per attempt to connect helps nobody.
+                # Without this, librdkafka logs every failed attempt to connect. The lag shows that the broker is away.
                 "log_level": 2,
             },
         )
@@ -36,27 +36,27 @@ class LogWriter:
         self._writer.write(self._topic, value, key)
 
     def tick(self, at: datetime) -> None:
-        """Tell every partition that everything up to a moment has been sent."""
+        """Append a tick to every partition: everything up to a moment has been sent."""
         self._broadcast(msgspec.json.encode(Tick(at)))
 
     def activate(self, model: SegmentModel) -> None:
-        """Put a model in force on every partition, from this point of the log on."""
+        """Append a model to every partition: it is active from its record on."""
         self._broadcast(msgspec.json.encode(ModelActivation(model)))
 
-    def put_back(self, letter: StoredDeadLetter) -> None:
-        """Append a dead letter's original bytes: to its customer's partition, or where it was if it has no key."""
+    def requeue(self, letter: StoredDeadLetter) -> None:
+        """Append a dead letter's original bytes to its customer's partition; without a key, to the one it was in."""
         partition = letter.partition if letter.key is None else BY_KEY
         place = f"{letter.log_id}/{letter.partition}/{letter.offset}"
         headers: Headers = [("segue-retry-of", place.encode())]
         self._writer.write(self._topic, letter.value, letter.key, headers, partition)
 
     def flush(self, seconds: float) -> int:
-        """Wait up to some seconds for the broker to have everything; returns how many records it still lacks.
+        """Wait up to ``seconds`` until the broker has all records; returns how many it does not have yet.
 
         Raises
         ------
         WriteError
-            If it has refused one.
+            If the broker has refused a record.
         """
         return self._writer.flush(seconds)
 

@@ -1,8 +1,9 @@
-"""Activating a model: a record in every partition of the log, then the alias, then waiting for the workers.
+"""Activating a model: write it into every partition of the log, move the champion alias, wait for the workers.
 
-What decides a segment is the log: a model is in force on a partition from the place of its record on. The alias only
-says what a partition starts with that has never had a model, so it is moved when there is no such partition, or
-when none has begun. When exactly it is moved then makes no difference to anybody's history.
+The log decides which model is active: on each partition, a model is active from the offset of its record on. The
+champion alias only names the model that a partition without one starts with. So the alias is moved in two cases: when
+every partition has a model, or when no partition has started. In both of them the exact moment changes no customer's
+history.
 """
 
 import time
@@ -15,26 +16,27 @@ from data.kafka.record_writer import WriteError
 from data.postgres import model_registry, progress
 from data.postgres.tables import stream_progress
 from models.segment_model import SegmentModel
-from producers.replay_session import Session
+from producers.log_session import LogSession
+from runtime.errors import Hint, SegueError
 
 _FLUSH_SECONDS = 30.0
 _LOOK_SECONDS = 0.25
 
 
-class ActivationError(RuntimeError):
-    """The model can't be activated now; the message says what to do."""
+class ActivationError(SegueError):
+    """The model can't be activated now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """Where the log ended once the model was in it: workers who have come that far have applied it."""
+    """The end offset of each partition after the model was written: a worker that is there has applied the model."""
 
     ends: list[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Advance:
-    """How far an activation has come: records that come before it in the log, customers who wait to be rescored."""
+class ActivationProgress:
+    """The records that workers apply before the model, and how many of all customers still have to be rescored."""
 
     records: int
     waiting: int
@@ -42,34 +44,32 @@ class Advance:
 
 
 def make_champion_before_start(postgres: Engine, model: SegmentModel) -> bool:
-    """Make a registered model the one that workers start with, if none has ever claimed a partition."""
+    """Make a registered model the champion if no worker has ever claimed a partition; returns whether that is so."""
     with postgres.begin() as connection:
-        # A worker that claims its first partition at this moment waits, and starts with this model.
+        # A worker that claims its first partition now waits for this lock, and then starts with this model.
         connection.execute(text("LOCK TABLE stream_progress IN SHARE ROW EXCLUSIVE MODE"))
-        begun = connection.execute(select(func.count()).select_from(stream_progress)).scalar_one()
-        if not begun:
+        claimed = connection.execute(select(func.count()).select_from(stream_progress)).scalar_one()
+        if not claimed:
             model_registry.make_champion(connection, model.version)
-    return not begun
+    return not claimed
 
 
-def activate(session: Session, model: SegmentModel) -> Activation:
-    """Put a registered model in force on every partition, and make it the champion.
+def activate(session: LogSession, model: SegmentModel) -> Activation:
+    """Activate a registered model on every partition, and make it the champion.
 
-    Doing it again, or going on after half of it, does no harm.
+    Repeating the call is harmless, also after an error half-way.
 
     Raises
     ------
     ActivationError
         If a partition has no model yet.
     WriteError
-        If the broker does not take the records.
+        If the broker refuses the records or does not answer.
     """
     missing = progress.without_model(session.postgres, session.identity.partitions)
     if missing:
         which = ", ".join(map(str, missing))
-        raise ActivationError(
-            f"no worker has claimed partition {which} yet: start one with `segue worker`, and try again"
-        )
+        raise ActivationError(f"no worker has claimed partition {which} yet", Hint.START_A_WORKER)
     session.writer.activate(model)
     if session.writer.flush(_FLUSH_SECONDS):
         raise WriteError("the broker does not answer; the model may be in some partitions only: activate it again")
@@ -79,14 +79,14 @@ def activate(session: Session, model: SegmentModel) -> Activation:
     return Activation(ends)
 
 
-def wait(session: Session, activation: Activation, show: Callable[[Advance], None]) -> None:
+def wait(session: LogSession, activation: Activation, show: Callable[[ActivationProgress], None]) -> None:
     """Wait until the workers have applied an activation and rescored every customer."""
     customers = progress.customers_known(session.postgres)
     while True:
-        done = progress.done(session.postgres, session.identity.log_id)
-        records = sum(max(end - done.get(partition, 0), 0) for partition, end in enumerate(activation.ends))
+        offsets = progress.next_offsets(session.postgres, session.identity.log_id)
+        records = sum(max(end - offsets.get(partition, 0), 0) for partition, end in enumerate(activation.ends))
         waiting = customers if records else progress.customers_outdated(session.postgres)
-        show(Advance(records, waiting, customers))
+        show(ActivationProgress(records, waiting, customers))
         if not records and not waiting:
             return
         time.sleep(_LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""How fast event time passes. Pure: wall-clock seconds come in as arguments."""
+"""The speed of event time in a replay. Pure: wall-clock times are arguments, in seconds."""
 
 import math
 import re
@@ -12,7 +12,7 @@ _SPEED = re.compile(r"(?P<amount>\d+(\.\d+)?)((?P<unit>[smhdw])(/s)?|x)")
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Event-time seconds per second; infinite for ``max``, none for :data:`STILL`."""
+    """Event-time seconds per second; infinite for ``max``, zero for :data:`STILL`."""
 
     factor: float
 
@@ -23,7 +23,7 @@ class Speed:
         Raises
         ------
         ValueError
-            If it is none of these.
+            If the text is none of these.
 
         >>> Speed.parse("7d/s").factor, Speed.parse("500x").factor
         (604800.0, 500.0)
@@ -36,7 +36,7 @@ class Speed:
         return cls(float(match["amount"]) * _UNITS[match["unit"] or "s"])
 
     def __str__(self) -> str:
-        """As people write it, in the largest unit that gives a whole number.
+        """The speed as :meth:`parse` reads it, in the largest unit that gives a whole number.
 
         >>> str(Speed(604800)), str(Speed(43200)), str(Speed(500)), str(Speed(math.inf))
         ('7d/s', '12h/s', '500x', 'max')
@@ -49,38 +49,38 @@ class Speed:
         return f"{self.factor:g}x"
 
 
-#: Event time that does not pass.
+#: The speed of a paused replay.
 STILL = Speed(0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class EventClock:
-    """Event time that runs from ``start`` (micros) at a speed, from a moment of the wall clock on (seconds)."""
+    """Event time that runs at a speed: it is ``start`` (micros) at the wall-clock time ``started`` (seconds)."""
 
     start: float
     speed: Speed
     started: float
 
-    def reached(self, now: float) -> float:
-        """Event time in micros at a wall-clock moment."""
+    def event_time(self, now: float) -> float:
+        """Event time in micros at a wall-clock time."""
         if math.isinf(self.speed.factor):
             return math.inf
         return self.start + (now - self.started) * self.speed.factor * 1e6
 
     def due(self, moment: int, now: float) -> bool:
-        """Whether event time has come to a moment (micros); nothing is due while it stands still."""
-        return self.speed != STILL and self.reached(now) >= moment
+        """Whether event time is at or after a moment (micros); nothing is due while event time does not pass."""
+        return self.speed != STILL and self.event_time(now) >= moment
 
     def changed(self, speed: Speed, now: float, upcoming: int) -> "EventClock":
-        """The clock that goes on from here at another speed.
+        """A clock that continues at another speed without a jump in event time.
 
-        Event time does not jump: it goes on from where it is, but for what is overdue. ``upcoming`` (micros) is the
-        next moment at which something happens; what has been waiting since then is not made up for in a rush.
+        ``upcoming`` (micros) is the moment of the next record. If that record is overdue, event time continues from its
+        moment, so that a replay that was held back does not send everything overdue at once.
         """
-        return EventClock(min(self.reached(now), upcoming), speed, now)
+        return EventClock(min(self.event_time(now), upcoming), speed, now)
 
 
 def days_between(earlier: int, later: int) -> range:
-    """The midnights (micros) after ``earlier`` and up to ``later``: the moments at which a replay ticks."""
+    """The midnights (micros) after ``earlier`` and up to ``later``, at which a replay sends its ticks."""
     first = (earlier // MICROS_PER_DAY + 1) * MICROS_PER_DAY
     return range(first, later + 1, MICROS_PER_DAY)

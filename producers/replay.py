@@ -1,7 +1,7 @@
-"""The replay: a dataset's transactions into the log, paced by event time, held back when the worker falls behind.
+"""The replay: it writes a dataset's transactions into the log, paced by event time, with backpressure.
 
-A tick follows at every midnight of event time, and one at the end, so that decay fires on time whether or not
-anybody buys. What is sent and in which order depends on the dataset alone; the speed only decides when.
+It also sends a tick at every midnight of event time and one at the end, so that decay happens on time on days without
+a purchase. The dataset alone decides what is sent and in which order; the speed only decides when.
 """
 
 import time
@@ -28,9 +28,9 @@ ShowProgress = Callable[[ReplayState], None]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a dataset's transactions, with the event time (micros) that it covers.
+    """Transactions number ``start`` up to ``stop`` of a dataset, and the event time (micros) that they cover.
 
-    ``skip`` has the customer and transaction ids that need not be sent, since the ledger has them.
+    ``skip`` holds customer and transaction ids that are not sent because the ledger has them.
     """
 
     start: int
@@ -41,59 +41,60 @@ class Section:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to send, not even a tick."""
+        """Whether there is neither a transaction nor a tick to send."""
         return self.stop - self.start == len(self.skip) and self.event_start >= self.event_end
 
 
-class Course:
-    """Where a replay is on its way through a section. Pure: wall-clock seconds come in as arguments."""
+class SectionProgress:
+    """How far a replay is in a section. Pure: wall-clock times are arguments, in seconds."""
 
     def __init__(self, section: Section, speed: Speed, now: float) -> None:
         self._clock = EventClock(section.event_start, speed, now)
         self._speed = speed
         self._total = section.stop - section.start - len(section.skip)
         self.sent = 0
-        #: The next moment (micros) at which there is something to send.
+        #: The event time (micros) of the next record.
         self.upcoming = section.event_start
-        self.doing: State = "running"
+        self.status: State = "running"
 
     def due(self, now: float) -> bool:
-        """Whether the next thing is to be sent."""
+        """Whether the next record is due."""
         return self._clock.due(self.upcoming, now)
 
-    def steer(self, speed: Speed, paused: bool, now: float) -> bool:
-        """Go on at a speed, or pause, without a jump in event time; False if nothing has changed."""
-        if (speed, paused) == (self._speed, self.doing == "paused"):
+    def control(self, speed: Speed, paused: bool, now: float) -> bool:
+        """Set the speed, or pause, without a jump in event time; returns whether that changes anything."""
+        if (speed, paused) == (self._speed, self.status == "paused"):
             return False
         self._clock = self._clock.changed(STILL if paused else speed, now, self.upcoming)
-        self._speed, self.doing = speed, "paused" if paused else "running"
+        self._speed, self.status = speed, "paused" if paused else "running"
         return True
 
     def state(self, now: float, lag: int) -> ReplayState:
-        """How far it has come."""
-        reached = from_micros(int(min(self._clock.reached(now), self.upcoming)))
-        return ReplayState(reached, self.sent, self._total, lag, self._speed, self.doing)
+        """The state of the replay at a wall-clock time."""
+        event_time = from_micros(int(min(self._clock.event_time(now), self.upcoming)))
+        return ReplayState(event_time, self.sent, self._total, lag, self._speed, self.status)
 
 
 class Replay:
-    """Sends sections of a dataset. :meth:`stop` ends it between two transactions, after what was sent has arrived.
+    """Sends sections of a dataset.
 
-    Its ``reins`` hold it back, let it go on or change its speed, also between two transactions.
+    :meth:`stop` ends a replay between two transactions. The replay controls pause and resume it and change its speed,
+    also between two transactions.
     """
 
     def __init__(
-        self, dataset: Dataset, writer: LogWriter, flow: FlowControl, progress: ShowProgress, reins: ReplayControls
+        self, dataset: Dataset, writer: LogWriter, flow: FlowControl, show: ShowProgress, controls: ReplayControls
     ) -> None:
         self._dataset = dataset
         self._writer = writer
         self._flow = flow
-        self._progress = progress
-        self._reins = reins
+        self._show = show
+        self._controls = controls
         self._stopped = Event()
         self._occurred_at = occurred_at(dataset)
 
     def stop(self) -> None:
-        """End :meth:`run` soon; may be called from a signal handler."""
+        """Make :meth:`run` return soon; safe in a signal handler."""
         self._stopped.set()
 
     @property
@@ -104,34 +105,34 @@ class Replay:
     def run(self, section: Section, speed: Speed) -> int:
         """Send a section; returns how many transactions were sent."""
         now = time.monotonic()
-        course = Course(section, speed, now)
-        self._reins.take(self._state(course), now)
+        progress = SectionProgress(section, speed, now)
+        self._controls.begin(self._state(progress), now)
         ended: State = "stopped"
         try:
-            if self._send(section, course) and self._arrive(course):
+            if self._send(section, progress) and self._wait_until_applied(progress):
                 ended = "finished"
         finally:
-            course.doing = ended
-            self._reins.drop(self._state(course))
-        return course.sent
+            progress.status = ended
+            self._controls.end(self._state(progress))
+        return progress.sent
 
-    def _send(self, section: Section, course: Course) -> bool:
-        """Send everything, each at its time; False when stopped meanwhile."""
+    def _send(self, section: Section, progress: SectionProgress) -> bool:
+        """Send every record at its time; False if the replay is stopped meanwhile."""
         ticked = section.event_start
         for key, value, moment in self._encoded(section):
             for midnight in days_between(ticked, moment):
-                if not self._tick(course, midnight):
+                if not self._tick(progress, midnight):
                     return False
                 ticked = midnight
-            if not self._wait_until(course, moment):
+            if not self._wait_until(progress, moment):
                 return False
             self._writer.transaction(key, value)
-            course.sent += 1
+            progress.sent += 1
         last = [*days_between(ticked, section.event_end - 1), section.event_end]
-        return all(self._tick(course, moment) for moment in last)
+        return all(self._tick(progress, moment) for moment in last)
 
-    def _tick(self, course: Course, moment: int) -> bool:
-        if not self._wait_until(course, moment):
+    def _tick(self, progress: SectionProgress, moment: int) -> bool:
+        if not self._wait_until(progress, moment):
             return False
         self._writer.tick(from_micros(moment))
         return True
@@ -145,40 +146,40 @@ class Replay:
             if (transaction.customer_id, transaction.transaction_id) not in section.skip:
                 yield transaction.customer_id.encode(), encode(transaction), moment
 
-    def _wait_until(self, course: Course, moment: int) -> bool:
-        """Wait for event time and for the worker; False when stopped meanwhile."""
-        course.upcoming = moment
-        if course.sent % _LOOK_EVERY == 0 or not course.due(time.monotonic()):
-            self._progress(self._state(course))
+    def _wait_until(self, progress: SectionProgress, moment: int) -> bool:
+        """Wait for event time and for the workers; False if the replay is stopped meanwhile."""
+        progress.upcoming = moment
+        if progress.sent % _LOOK_EVERY == 0 or not progress.due(time.monotonic()):
+            self._show(self._state(progress))
             while not self._stopped.is_set():
                 self._writer.flush(0)
-                self._obey(course)
-                if course.due(time.monotonic()) and self._flow.open(len(self._writer)):
+                self._poll_controls(progress)
+                if progress.due(time.monotonic()) and self._flow.has_room(len(self._writer)):
                     break
                 self._stopped.wait(_NAP_SECONDS)
         return not self._stopped.is_set()
 
-    def _obey(self, course: Course) -> None:
+    def _poll_controls(self, progress: SectionProgress) -> None:
         now = time.monotonic()
-        if self._reins.due(now):
-            # Otherwise nobody would look at the lag until the next transaction is due.
-            self._flow.open(len(self._writer))
-            course.steer(*self._reins.wanted(self._state(course), now), now)
-            self._progress(self._state(course))
+        if self._controls.due(now):
+            # This refreshes the lag, which would otherwise be as old as the last transaction.
+            self._flow.has_room(len(self._writer))
+            progress.control(*self._controls.poll(self._state(progress), now), now)
+            self._show(self._state(progress))
 
-    def _arrive(self, course: Course) -> bool:
-        """Wait until the broker has everything and the worker has done it; False when stopped meanwhile."""
-        course.doing = "finishing"
+    def _wait_until_applied(self, progress: SectionProgress) -> bool:
+        """Wait until the workers have applied all records; False if the replay is stopped meanwhile."""
+        progress.status = "finishing"
         while not self._stopped.is_set() and (self._writer.flush(0.1) or self._flow.lag() > 0):
-            self._progress(self._state(course))
-            if self._reins.due(now := time.monotonic()):
-                self._reins.wanted(self._state(course), now)
+            self._show(self._state(progress))
+            if self._controls.due(now := time.monotonic()):
+                self._controls.poll(self._state(progress), now)
             self._stopped.wait(_NAP_SECONDS)
-        self._progress(self._state(course))
+        self._show(self._state(progress))
         return not self._stopped.is_set()
 
-    def _state(self, course: Course) -> ReplayState:
-        return course.state(time.monotonic(), self._flow.last_lag)
+    def _state(self, progress: SectionProgress) -> ReplayState:
+        return progress.state(time.monotonic(), self._flow.last_lag)
 
 
 def occurred_at(dataset: Dataset) -> Ints:
@@ -187,13 +188,13 @@ def occurred_at(dataset: Dataset) -> Ints:
 
 
 def whole(dataset: Dataset) -> Section:
-    """All of a dataset."""
+    """The section that covers a whole dataset."""
     moments = occurred_at(dataset)
     return Section(0, len(moments), int(moments[0]), int(moments[-1]))
 
 
 def split(section: Section, dataset: Dataset, at: int) -> tuple[Section, Section]:
-    """A section up to and from a moment of event time (micros); either may be empty."""
+    """The parts of a section before and from a moment of event time (micros); either part may be empty."""
     moments = occurred_at(dataset)
     middle = min(max(int(np.searchsorted(moments, at)), section.start), section.stop)
     at = min(max(at, section.event_start), section.event_end)
@@ -204,7 +205,7 @@ def split(section: Section, dataset: Dataset, at: int) -> tuple[Section, Section
 
 
 def remaining(section: Section, dataset: Dataset, event_time: int, known: frozenset[tuple[str, str]]) -> Section:
-    """What is left of a section when everything up to ``event_time`` has been done, and what is ``known`` besides."""
+    """The part of a section from ``event_time`` (micros) on, without the ``known`` customer and transaction ids."""
     _, rest = split(section, dataset, event_time)
     ids = dataset.transactions[["customer_id", "transaction_id"]].iloc[rest.start : rest.stop]
     left = frozenset(zip(ids["customer_id"], ids["transaction_id"], strict=True))

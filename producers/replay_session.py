@@ -1,4 +1,4 @@
-"""A replay session: everything that a replay needs from settings, put together and taken apart."""
+"""A session with the log for a replay: flow control and replay controls on top of :mod:`producers.log_session`."""
 
 import signal
 from collections.abc import Iterator
@@ -12,45 +12,36 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from data.datasets.dataset import Dataset
-from data.kafka.log import Log, LogIdentity, UnreachableError, create_topics
+from data.kafka.log import UnreachableError
 from data.postgres import progress, replay_control
-from data.postgres.database import engine
 from models.units import to_micros
+from producers import log_session
 from producers.control import ReplayControls
 from producers.flow_control import FlowControl
-from producers.log_writer import LogWriter
+from producers.log_session import LogConfig, LogSession
 from producers.pace import Speed
 from producers.replay import Replay, Section, ShowProgress, remaining
-from runtime.settings import Settings
 
 
-class Done(NamedTuple):
-    """How many transactions a replay has sent, and whether somebody stopped it."""
+class ReplayResult(NamedTuple):
+    """How many transactions a replay has sent, and whether it was stopped before its end."""
 
     sent: int
     stopped: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """An open way to the log and to Postgres."""
+class ReplaySession(LogSession):
+    """A log session whose replays wait for the workers and can be controlled by an operator."""
 
-    identity: LogIdentity
-    log: Log
-    postgres: Engine
-    writer: LogWriter
     flow: FlowControl
 
-    def ends(self) -> list[int]:
-        """The offset that the next record of each partition will get."""
-        return self.log.ends(self.identity.partitions)
-
     def replay(self, dataset: Dataset, show: ShowProgress) -> Replay:
-        """A replay of a dataset over this session, which `segue control` reaches."""
+        """A replay of a dataset over this session; an operator can pause it and change its speed."""
         return Replay(dataset, self.writer, self.flow, show, ReplayControls(self.postgres, dataset.name))
 
-    def run(self, dataset: Dataset, section: Section, speed: Speed, show: ShowProgress) -> Done:
-        """Replay a section; Ctrl-C ends it cleanly."""
+    def run(self, dataset: Dataset, section: Section, speed: Speed, show: ShowProgress) -> ReplayResult:
+        """Replay a section; Ctrl-C ends it between two transactions."""
         replay = self.replay(dataset, show)
 
         def stop(number: int, frame: FrameType | None) -> None:
@@ -58,38 +49,37 @@ class Session:
 
         before = signal.signal(signal.SIGINT, stop)
         try:
-            return Done(replay.run(section, speed), replay.stopped)
+            return ReplayResult(replay.run(section, speed), replay.stopped)
         finally:
             signal.signal(signal.SIGINT, before)
 
     def resumed(self, dataset: Dataset, section: Section) -> Section:
-        """What is left of a section by what Postgres says has been done."""
-        reached = progress.event_time(self.postgres)
-        known = progress.known_since(self.postgres, reached)
-        start = section.event_start if reached is None else to_micros(reached)
+        """The part of a section that is not in the ledger yet."""
+        watermark = progress.current_watermark(self.postgres)
+        known = progress.transaction_ids_since(self.postgres, watermark)
+        start = section.event_start if watermark is None else to_micros(watermark)
         return remaining(section, dataset, start, known)
 
 
-def others(postgres: Engine, dataset: str) -> list[str]:
-    """The datasets that were replayed into this Postgres, unless this one was: two would be one shop of both."""
-    held = {row.dataset for row in replay_control.replays(postgres)}
-    return [] if dataset in held else sorted(held)
+def other_datasets(postgres: Engine, dataset: str) -> list[str]:
+    """The datasets that were replayed into this database, if ``dataset`` is not one of them; otherwise none.
+
+    Two datasets in one database would be mixed into one shop.
+    """
+    replayed = {row.dataset for row in replay_control.replays(postgres)}
+    return [] if dataset in replayed else sorted(replayed)
 
 
 @contextmanager
-def session(settings: Settings, max_lag: int) -> Iterator[Session]:
-    """Connect to the log and to Postgres, and close both."""
-    if settings.partitions:
-        create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
-    log = Log(settings.brokers, settings.transactions_topic)
-    postgres = engine(settings.database)
-    try:
-        identity = log.identity(settings.log_id)
-        done = partial(progress.done, postgres, identity.log_id)
-        flow = FlowControl(partial(log.ends, identity.partitions), done, max_lag, (UnreachableError, OperationalError))
-        writer = LogWriter(settings.brokers, settings.transactions_topic, identity.partitions)
-        yield Session(identity, log, postgres, writer, flow)
-        writer.flush(5)
-    finally:
-        log.close()
-        postgres.dispose()
+def session(config: LogConfig, max_lag: int) -> Iterator[ReplaySession]:
+    """Open a log session that keeps the lag of the workers below ``max_lag`` records; see :func:`log_session.session`.
+
+    Raises
+    ------
+    LogError, WriteError
+        As :func:`log_session.session`.
+    """
+    with log_session.session(config) as opened:
+        next_offsets = partial(progress.next_offsets, opened.postgres, opened.identity.log_id)
+        flow = FlowControl(opened.ends, next_offsets, max_lag, (UnreachableError, OperationalError))
+        yield ReplaySession(opened.identity, opened.log, opened.postgres, opened.writer, flow)

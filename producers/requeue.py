@@ -1,7 +1,7 @@
-"""Putting dead letters back: the original bytes go into the transactions topic again, as a new record.
+"""Requeueing dead letters: their original bytes go into the transactions topic again, as new records.
 
-The worker takes them like any other record: what is fit now is applied, what is not becomes a dead letter again, and
-what has been applied meanwhile is a duplicate. So a retry that is interrupted may simply be repeated.
+A worker applies a requeued record like any other one. If the record still can't be applied, it becomes a dead letter
+again; if its transaction has been applied meanwhile, it is a duplicate. So an interrupted retry can be repeated.
 """
 
 from collections.abc import Iterable
@@ -16,10 +16,10 @@ PAGE = 200
 
 
 def retry(engine: Engine, writer: LogWriter, letters: Iterable[StoredDeadLetter]) -> int:
-    """Write dead letters back, wait for the broker to have them, and mark them; returns how many."""
+    """Requeue dead letters, wait until the broker has them, and mark them as retried; returns their number."""
     chosen = list(letters)
     for letter in chosen:
-        writer.put_back(letter)
+        writer.requeue(letter)
     while writer.flush(1):
         pass
     if chosen:
@@ -28,9 +28,9 @@ def retry(engine: Engine, writer: LogWriter, letters: Iterable[StoredDeadLetter]
 
 
 def retry_waiting(engine: Engine, writer: LogWriter, reason: str | None) -> int:
-    """The same for all that were never retried and whose reason holds a text, page by page.
+    """Requeue all dead letters that were never retried and whose reason contains a text; returns their number.
 
-    What fails again while this runs is a new dead letter; only those that were there at the beginning are taken.
+    A record that fails again during the call becomes a new dead letter, which this call does not retry.
     """
     left = sum(row.waiting for row in dead_letters.by_reason(engine, reason))
     done = 0

@@ -1,1 +1,1 @@
-"""What every process needs: settings, logs, health over HTTP and retries. Imports nothing else of the project."""
+"""What every process needs: settings, logs, health over HTTP and back-off. Imports no other package of the project."""

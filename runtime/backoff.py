@@ -1,11 +1,22 @@
-"""How long to wait before something that has failed is tried again."""
+"""Back-off: how long to wait before something that failed is tried again."""
 
 _FIRST_SECONDS = 0.1
 _LONGEST_SECONDS = 2.0
-# Far beyond the longest wait, and far below what a float can hold: outages may last for days.
-_MOST_DOUBLINGS = 16
+# An outage may last for days: without a bound, the power would overflow a float.
+_MOST_DOUBLINGS = 32
+
+
+def doubled(first: float, longest: float, doublings: int) -> float:
+    """Return ``first`` doubled so many times, but ``longest`` at most.
+
+    Examples
+    --------
+    >>> [doubled(0.5, 10.0, number) for number in range(6)]
+    [0.5, 1.0, 2.0, 4.0, 8.0, 10.0]
+    """
+    return min(first * 2.0 ** min(doublings, _MOST_DOUBLINGS), longest)
 
 
 def wait_seconds(failures: int) -> float:
-    """Twice as long after each failure in a row, up to two seconds."""
-    return min(_FIRST_SECONDS * 2.0 ** min(failures, _MOST_DOUBLINGS), _LONGEST_SECONDS)
+    """Return the seconds to wait after so many failures in a row: they double, up to two seconds."""
+    return doubled(_FIRST_SECONDS, _LONGEST_SECONDS, failures)

@@ -1,4 +1,4 @@
-"""How Kafka is reached: where it is, how the way there is locked, and who we are. Every client gets this one value."""
+"""The connection to Kafka: addresses, encryption and credentials. Every client is configured from this one value."""
 
 import logging
 import ssl
@@ -9,7 +9,7 @@ from typing import Any, Literal
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
-# librdkafka would otherwise write lines of its own to standard error.
+# Without a logger, librdkafka writes to standard error itself.
 _log = logging.getLogger("librdkafka")
 
 
@@ -17,7 +17,7 @@ _log = logging.getLogger("librdkafka")
 class Brokers:
     """Addresses (comma-separated) and security. Files are PEM; without ``ca_file`` the system's authorities count.
 
-    Shown as text it tells no secret.
+    ``str`` and ``repr`` show no secret.
     """
 
     servers: str
@@ -31,7 +31,7 @@ class Brokers:
 
     @property
     def authenticated(self) -> bool:
-        """Whether we say who we are with a name and a password."""
+        """Whether clients log in with a user name and a password."""
         return self.protocol.startswith("SASL")
 
     @property
@@ -41,7 +41,7 @@ class Brokers:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What every confluent-kafka client is configured with, in librdkafka's terms."""
+        """The configuration of every confluent-kafka client, with librdkafka's names."""
         config: dict[str, Any] = {
             "bootstrap.servers": self.servers,
             "security.protocol": self.protocol,
@@ -64,7 +64,7 @@ class Brokers:
         return config
 
     def tls(self) -> ssl.SSLContext | None:
-        """The same encryption for Python's own clients; None without any."""
+        """Return the TLS context for clients written in Python; None without encryption."""
         if not self.encrypted:
             return None
         context = ssl.create_default_context(cafile=self.ca_file)

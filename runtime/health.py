@@ -1,4 +1,4 @@
-"""Health over HTTP: ``/healthz``, ``/readyz`` and ``/metrics``, served by a thread of its own."""
+"""Health over HTTP: serves ``/healthz``, ``/readyz`` and ``/metrics`` in a separate thread."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ _PORTS_TO_TRY = 100
 
 
 class Answer(NamedTuple):
-    """What a request gets."""
+    """The response to a request."""
 
     status: int
     content_type: str
@@ -25,38 +25,38 @@ class Answer(NamedTuple):
 
     @classmethod
     def json(cls, status: int, **content: object) -> Self:
-        """A JSON object."""
+        """Return a response with a JSON object."""
         return cls(status, "application/json", msgspec.json.encode(content) + b"\n")
 
     @classmethod
     def metrics(cls, registry: CollectorRegistry) -> Self:
-        """All metrics of a registry as Prometheus reads them."""
+        """Return a response with all metrics of a registry, in Prometheus' format."""
         return cls(200, CONTENT_TYPE_LATEST, generate_latest(registry))
 
 
 class Pages(Protocol):
-    """What is served, whoever's health it is."""
+    """The pages that a process provides."""
 
     def alive(self) -> Answer:
-        """Whether the process does anything at all."""
+        """Whether the process is alive."""
 
     def ready(self) -> Answer:
-        """Whether it gets on."""
+        """Whether the process makes progress."""
 
     def metrics(self) -> Answer:
-        """All metrics as Prometheus reads them."""
+        """All metrics in Prometheus' format."""
 
 
 class WebServer:
-    """Serves a process's health; nothing else."""
+    """Serves the health pages of a process."""
 
     def __init__(self, health: Pages) -> None:
         self._pages = {"/healthz": health.alive, "/readyz": health.ready, "/metrics": health.metrics}
 
     def start(self, host: str, port: int) -> str | None:
-        """Serve on the port, or on the next free one: several workers may share a machine. Returns the address.
+        """Serve on the port or the next free one, because several workers may share a machine; return the address.
 
-        A worker does its work without this too: where nothing is free, it says so and goes on.
+        Health is not essential: without a free port this logs a warning and returns None.
         """
         handler = type("Handler", (_Handler,), {"pages": self._pages})
         for candidate in range(port, min(port + _PORTS_TO_TRY, 65_536)):
@@ -89,4 +89,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not worth a line."""
+        """Do not log requests."""

@@ -1,4 +1,4 @@
-"""Structured logs: for people on a terminal, JSON lines elsewhere, whoever writes them; secrets never get here."""
+"""Structured logs: readable text on a terminal, JSON lines elsewhere, also for libraries; secrets are masked."""
 
 import json
 import logging
@@ -18,20 +18,20 @@ _LINES_REMEMBERED = 1_000
 
 
 def configure(secrets: Iterable[str] = ()) -> None:
-    """Send everything that is logged to standard error: our own from ``info``, other libraries' from ``warning`` on.
+    """Write all logs to standard error: Segue's own from level ``info``, those of libraries from level ``warning``.
 
     Parameters
     ----------
     secrets
-        What is replaced by asterisks wherever it appears.
+        Texts to replace by asterisks wherever they appear.
     """
-    people = sys.stderr.isatty()
+    terminal = sys.stderr.isatty()
     first: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Processor] = [structlog.dev.ConsoleRenderer()]
-    if not people:
+    if not terminal:
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
     last[-1] = _masked(last[-1], secrets)
     structlog.configure(
@@ -46,22 +46,22 @@ def configure(secrets: Iterable[str] = ()) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
-    handler.addFilter(_NotAgain())
+    handler.addFilter(_Deduplicate())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.captureWarnings(True)
     sys.excepthook = _crashed
     threading.excepthook = _thread_crashed
 
 
-class _NotAgain(logging.Filter):
-    """Lets a line pass once in a while: clients that can't reach a broker say the same ten times a second."""
+class _Deduplicate(logging.Filter):
+    """Passes the same line once in 30 seconds: a client without a broker logs the same line ten times a second."""
 
     def __init__(self) -> None:
         super().__init__()
         self._last: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it has not been said lately."""
+        """Return whether the line has not been logged in the last 30 seconds."""
         line = (record.name, record.getMessage())
         again = record.created - self._last.get(line, -_QUIET_SECONDS) < _QUIET_SECONDS
         if not again:
@@ -82,7 +82,7 @@ def _thread_crashed(crash: threading.ExceptHookArgs) -> None:
 
 
 def _masked(renderer: Processor, secrets: Iterable[str]) -> Processor:
-    """A renderer that hides secrets, also as JSON and URLs write them."""
+    """Wrap a renderer so that it masks secrets, also in JSON and URL encoding."""
     forms = {form for secret in secrets for form in (secret, unquote(secret), quote(secret, safe=""))}
     written = sorted({json.dumps(form)[1:-1] for form in forms} | forms, key=len, reverse=True)
     if not written:

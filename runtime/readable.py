@@ -1,4 +1,4 @@
-"""Bytes that somebody sent, as people can read them without harm."""
+"""Shows untrusted bytes as text that is safe on a terminal."""
 
 import msgspec
 
@@ -8,9 +8,9 @@ _HEX_WIDTH = 16
 
 
 def readable(value: bytes | None, size: int | None = None) -> str:
-    """Bytes for people: JSON in lines, text as it is, anything else as hexadecimal; long ones are cut.
+    """Return bytes as text: JSON is indented, other text unchanged, anything else hexadecimal; long text is cut.
 
-    ``size`` is how many bytes there are in all, where ``value`` is only their beginning.
+    ``size`` is the full number of bytes, if ``value`` is only their beginning.
     """
     if value is None:
         return "(no value)"
@@ -27,7 +27,7 @@ def _as_text(value: bytes) -> str:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        # No text has a null byte in it.
+        # A null byte means binary data.
         return _hexadecimal(value[:LONGEST]) if b"\0" in value else value.decode()
     except UnicodeDecodeError:
         return _hexadecimal(value[:LONGEST])
@@ -42,7 +42,7 @@ def _hexadecimal(value: bytes) -> str:
 
 
 def one_line(key: bytes | None) -> str:
-    """A key for people: one short line without anything that is not printable."""
+    """Return a key as one short line of printable characters."""
     if key is None:
         return "(none)"
     text = key[:_KEY_LENGTH].decode(errors="backslashreplace").encode("unicode_escape").decode()

@@ -1,26 +1,23 @@
-"""Every setting, read from the environment (``SEGUE_...``), else from the running local stack, else a default.
+"""Every setting: read from the environment (``SEGUE_...``), else from a running local stack, else a default.
 
-A secret may also be read from a file, which ``SEGUE_..._FILE`` names. Only entry points read this module; everything
-below them takes what it needs as arguments.
+A secret may also be in a file that ``SEGUE_..._FILE`` names. Only entry points read settings; lower layers get the
+values as arguments.
 """
 
-import os
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-import msgspec
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runtime.brokers import Brokers, Mechanism, Protocol
 from runtime.postgres_url import parsed, passwords
+from runtime.settings_sources import SecretFiles, StackSource
 from runtime.topics import Topics
-
-STACK_FILE = "stack.json"
 
 
 class Settings(BaseSettings):
-    """What Segue needs to know about where it runs."""
+    """The configuration of a Segue process."""
 
     model_config = SettingsConfigDict(
         env_prefix="SEGUE_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
@@ -28,105 +25,117 @@ class Settings(BaseSettings):
 
     state_dir: Path = Field(Path(".segue"), description="Where the local stack keeps its data.")
     bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka brokers, comma-separated.")
-    security_protocol: Protocol = Field("PLAINTEXT", description="How the way to Kafka is locked.")
-    sasl_mechanism: Mechanism = Field("SCRAM-SHA-512", description="How we say who we are, with a SASL protocol.")
-    sasl_username: str | None = Field(None, description="Who we are, with a SASL protocol.")
-    sasl_password: SecretStr | None = Field(None, description="The password that belongs to it.")
-    ssl_ca_file: Path | None = Field(
-        None, description="PEM file of the authority that vouches for the brokers; by default the system's authorities."
+    security_protocol: Protocol = Field(
+        "PLAINTEXT", description="Encryption and authentication of connections to Kafka."
     )
-    ssl_certificate_file: Path | None = Field(None, description="PEM file of our own certificate, if brokers ask.")
-    ssl_key_file: Path | None = Field(None, description="PEM file of the key that belongs to it.")
+    sasl_mechanism: Mechanism = Field("SCRAM-SHA-512", description="Authentication mechanism, with a SASL protocol.")
+    sasl_username: str | None = Field(None, description="User name, with a SASL protocol.")
+    sasl_password: SecretStr | None = Field(None, description="Password of that user.")
+    ssl_ca_file: Path | None = Field(
+        None,
+        description="PEM file of the authority for the brokers' certificates; by default the system's authorities.",
+    )
+    ssl_certificate_file: Path | None = Field(None, description="PEM file of the client certificate, for mutual TLS.")
+    ssl_key_file: Path | None = Field(None, description="PEM file of the client certificate's key.")
     database_url: SecretStr = Field(
-        SecretStr("postgresql://segue@127.0.0.1:5432/segue"), description="Postgres, as postgresql://user@host/db."
+        SecretStr("postgresql://segue@127.0.0.1:5432/segue"),
+        description="Postgres, as postgresql://user@host/database.",
     )
     dashboard_database_url: SecretStr | None = Field(
-        None, description="The same for the dashboard, with a user who can only read; by default `SEGUE_DATABASE_URL`."
+        None, description="Postgres for the dashboard, with a user who can only read; by default `SEGUE_DATABASE_URL`."
     )
     worker_password: SecretStr | None = Field(
-        None, description="Where set, `segue migrate` makes the Postgres user `segue_worker_login` with this password."
+        None, description="If set, `segue migrate` creates the Postgres user `segue_worker_login` with this password."
     )
     dashboard_password: SecretStr | None = Field(
-        None, description="The same for the user `segue_dashboard_login`, who can only read."
+        None, description="The same for `segue_dashboard_login`, who can only read."
     )
     webhooks_password: SecretStr | None = Field(
-        None, description="The same for the user `segue_webhooks_login`, who can only keep account of webhooks."
+        None, description="The same for `segue_webhooks_login`, who can only store the progress of webhooks."
     )
     drift_password: SecretStr | None = Field(
-        None, description="The same for the user `segue_drift_login`, who can only observe and register models."
+        None, description="The same for `segue_drift_login`, who can only observe drift and register models."
     )
     log_id: str | None = Field(
-        None, description="Identity of the log; by default the cluster's id and the topic's, as the broker tells them."
+        None, description="Identity of the log; by default made from the ids of the cluster and the topic."
     )
     transactions_topic: str = Field("segue.transactions.v1", description="Transactions, ticks and models.")
     changes_topic: str = Field("segue.segment-changes.v1", description="Every segment change.")
     segments_topic: str = Field("segue.customer-segments.v1", description="The latest segment of every customer.")
     dead_letters_topic: str = Field("segue.transactions.dlq.v1", description="Records that could not be applied.")
-    drift_topic: str = Field("services.drift.v1", description="Alarms that the world has moved away from the model.")
+    drift_topic: str = Field("segue.drift.v1", description="Drift alarms.")
     partitions: int = Field(
-        4, ge=0, description="Partitions of the topics that a worker creates; 0 leaves creating them to the broker."
+        4, ge=0, description="Number of partitions of the topics that a worker creates; with 0 it creates none."
     )
     consumer_group: str = Field("segue", description="Workers of the same group share the partitions.")
-    currency: str = Field("GBP", description="The one currency that amounts are in; others are dead letters.")
-    batch_size: int = Field(5_000, ge=1, description="Records in a micro-batch at most.")
+    currency: str = Field(
+        "GBP", description="Currency of all amounts; a transaction in another currency becomes a dead letter."
+    )
+    batch_size: int = Field(5_000, ge=1, description="Maximum number of records in a micro-batch.")
     session_timeout: float = Field(6.0, gt=0, description="Seconds after which a silent worker loses its partitions.")
     exactly_once: bool = Field(
         True,
-        description="Publish changes in Kafka's transactions, none twice. Off for brokers that have none, like the "
-        "embedded one: a crash may then repeat some.",
+        description="Publish changes in Kafka transactions, so that none is repeated. Off for brokers without Kafka "
+        "transactions, like the embedded one: a crash may then repeat some.",
     )
     worker_id: str | None = Field(
         None,
-        description="A name that this worker keeps when it is started again and no other one has: it gets its "
-        "partitions back at once. By default a worker is a stranger every time.",
+        description="A unique name of this worker: after a restart it gets its partitions back at once. By default a "
+        "restart counts as a new worker.",
     )
     auto_refit: Literal["propose", "promote", "off"] = Field(
         "propose",
-        description="What `segue drift watch` does when drift is raised: fit a new model and propose it, put it in "
-        "force at once, or nothing.",
+        description="What `segue drift watch` does after drift: fit a new model and propose it, activate it at once, "
+        "or do nothing.",
     )
-    dashboard_port: int = Field(8501, ge=0, le=65_535, description="Where `segue dashboard` serves.")
+    dashboard_port: int = Field(8501, ge=0, le=65_535, description="Port of `segue dashboard`.")
     webhook_url: SecretStr | None = Field(
-        None, description="Where `segue webhooks run` sends changes: https://... or http://... (some are secrets)."
+        None,
+        description="URL to which `segue webhooks run` sends changes, https://... or http://...; treated as a secret.",
     )
     webhook_secret: SecretStr | None = Field(
         None,
-        description="What requests are signed with: `whsec_` and 24 to 64 bytes in base64. "
-        "Two, parted by a space, while you change it.",
+        description="Key that signs requests: `whsec_` and 24 to 64 bytes in base64. "
+        "Two keys, separated by a space, while you change it.",
     )
     webhook_where: str | None = Field(
-        None, description="Only changes like this are sent, as `segue changes --where` has it; by default all."
+        None, description="Filter of the changes to send, as in `segue changes --where`; by default all are sent."
     )
     webhook_name: str = Field(
         "webhook",
         pattern=r"^[\w.-]{1,64}$",
-        description="Each webhook has its own progress and dead letters under its name.",
+        description="Name of the webhook, under which its progress and abandoned changes are stored.",
     )
-    webhook_timeout: float = Field(15.0, gt=0, description="Seconds that the receiver has to answer.")
-    webhook_concurrency: int = Field(8, ge=1, le=200, description="Requests under way at the same time at most.")
-    webhook_attempts: int = Field(15, ge=1, description="Attempts at a change before it is given up.")
+    webhook_timeout: float = Field(15.0, gt=0, description="Seconds to wait for the receiver's answer.")
+    webhook_concurrency: int = Field(8, ge=1, le=200, description="Maximum number of concurrent requests.")
+    webhook_attempts: int = Field(15, ge=1, description="Attempts to deliver a change before it is abandoned.")
     webhook_first_wait: float = Field(
-        1.0, gt=0, description="Seconds before the second attempt; twice as long before each later one."
+        1.0, gt=0, description="Seconds before the second attempt; doubled before each later attempt."
     )
-    webhook_longest_wait: float = Field(3600.0, gt=0, description="Seconds between two attempts at most.")
-    web_host: str = Field("127.0.0.1", description="Interface of a worker's health and metrics; this machine's own.")
+    webhook_longest_wait: float = Field(3600.0, gt=0, description="Maximum seconds between two attempts.")
+    web_host: str = Field(
+        "127.0.0.1", description="Interface that serves health and metrics; by default only this machine can connect."
+    )
     web_port: int = Field(
-        6066, ge=0, le=65_535, description="Port of the same; where it is taken, the next free one. 0 serves nothing."
+        6066,
+        ge=0,
+        le=65_535,
+        description="Port that serves health and metrics, or the next free one; with 0 nothing is served.",
     )
 
     @property
     def database(self) -> str:
-        """The database URL, in the clear."""
+        """The database URL, with its password."""
         return self.database_url.get_secret_value()
 
     @property
     def dashboard_database(self) -> str:
-        """The dashboard's database URL, in the clear."""
+        """The dashboard's database URL, with its password."""
         return (self.dashboard_database_url or self.database_url).get_secret_value()
 
     @property
     def brokers(self) -> Brokers:
-        """How Kafka is reached."""
+        """The connection to Kafka."""
         return Brokers(
             self.bootstrap_servers,
             self.security_protocol,
@@ -140,10 +149,10 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> list[str]:
-        """Everything that no log may show, in the clear."""
+        """All secrets as plain text, so that logs can mask them."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         values = {name: value.get_secret_value() for name, value in fields.items() if isinstance(value, SecretStr)}
-        # All but a database's URL is secret as a whole; the webhook's secret may be two.
+        # Of a database URL only the password is secret; the webhook's secret may contain two keys.
         whole = [value for name, value in values.items() if not name.endswith("database_url")]
         within = [part for name, value in values.items() if name.endswith("_url") for part in passwords(value)]
         return [*whole, *within, *values.get("webhook_secret", "").split()]
@@ -161,7 +170,7 @@ class Settings(BaseSettings):
 
     @property
     def datasets_dir(self) -> Path:
-        """Where downloaded datasets are kept."""
+        """The folder of downloaded datasets."""
         return self.state_dir / "datasets"
 
     @field_validator("database_url", "dashboard_database_url")
@@ -177,7 +186,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{self.security_protocol} needs SEGUE_SASL_USERNAME and SEGUE_SASL_PASSWORD")
         missing = [name for name in ("ssl_ca_file", "ssl_certificate_file", "ssl_key_file") if _missing(self, name)]
         if missing:
-            raise ValueError(f"SEGUE_{missing[0].upper()} names a file that is not there")
+            raise ValueError(f"SEGUE_{missing[0].upper()} names a file that does not exist")
         return self
 
     @classmethod
@@ -189,12 +198,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the running local stack."""
+        """Read the environment first, then files with secrets, then the running local stack."""
         return init_settings, env_settings, SecretFiles(settings_cls), StackSource(settings_cls)
 
 
 def bad_setting(error: ValidationError) -> str:
-    """The first thing that is wrong with the settings, without what they hold."""
+    """Return the first problem with the settings, without their values."""
     first = error.errors(include_input=False)[0]
     message = first["msg"].removeprefix("Value error, ")
     variable = f"SEGUE_{'_'.join(map(str, first['loc'])).upper()}: " if first["loc"] else ""
@@ -204,43 +213,3 @@ def bad_setting(error: ValidationError) -> str:
 def _missing(settings: Settings, name: str) -> bool:
     file: Path | None = getattr(settings, name)
     return file is not None and not file.is_file()
-
-
-class SecretFiles(PydanticBaseSettingsSource):
-    """Secrets in files that ``SEGUE_..._FILE`` names, as Docker and Kubernetes hand them out."""
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """Not used: all of them are read at once."""
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """The content of the files, without the line end."""
-        found = {}
-        for name, field in self.settings_cls.model_fields.items():
-            variable = f"SEGUE_{name.upper()}_FILE"
-            if "SecretStr" in str(field.annotation) and (path := os.environ.get(variable)):
-                try:
-                    found[name] = Path(path).read_text().rstrip("\r\n")
-                except OSError as error:
-                    raise FileNotFoundError(f"{variable}: can't read {path} ({error.strerror})") from error
-        return found
-
-
-class StackSource(PydanticBaseSettingsSource):
-    """The connection details that a running local stack leaves in its state folder."""
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """Not used: the whole file is read at once."""
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """The settings in the stack's file; none where no stack runs."""
-        state_dir = Path(self.current_state.get("state_dir", ".segue"))
-        try:
-            stack = dict(msgspec.json.decode((state_dir / STACK_FILE).read_bytes())["settings"])
-        except FileNotFoundError:
-            return {}
-        if "database_url" in self.current_state:
-            # Whoever names a database means it for the dashboard too.
-            stack.pop("dashboard_database_url", None)
-        return stack

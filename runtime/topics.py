@@ -1,11 +1,10 @@
-"""The five topics, and how each is kept."""
+"""The five topics and their retention."""
 
 from dataclasses import dataclass
 
-#: Bytes of a record before compression: what our producers let through to the broker, which may still refuse it.
+#: Maximum bytes of a record before compression in Segue's producers; the broker may have a lower limit.
 LARGEST_RECORD = 100_000_000
-# After compression. More than a broker lets into the other topics by default (1 MB): a dead letter is the record and
-# its reason.
+# After compression. Above a broker's default of 1 MB, because a dead letter contains a whole record and its reason.
 _LARGEST_DEAD_LETTER = 16 * 1024 * 1024
 
 
@@ -21,7 +20,7 @@ class Topics:
 
     @property
     def configuration(self) -> dict[str, dict[str, str]]:
-        """Topic configuration by name: history is kept, the latest segment of a customer for good."""
+        """Topic configuration by name: history never expires; customer segments are compacted to the latest one."""
         kept = {"cleanup.policy": "delete", "retention.ms": "-1"}
         return {
             self.transactions: kept,

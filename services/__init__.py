@@ -1,1 +1,1 @@
-"""Processes beside the workers, and what they share."""
+"""Processes that run beside the workers, and the code that they share."""

@@ -1,4 +1,4 @@
-"""A small language to choose segment changes: ``to = At Risk and monetary > 1000``.
+"""A small language to filter segment changes: ``to = At Risk and monetary > 1000``.
 
 ::
 
@@ -7,7 +7,7 @@
     one        = "(" any ")" | FIELD OPERATOR VALUE
     OPERATOR   = "=" | "!=" | ">=" | ">" | "<=" | "<"
 
-A value is in quotes, or reaches to the next ``and``, ``or`` or bracket. ``none`` is null. Nothing else is evaluated.
+A value is in quotes, or extends to the next ``and``, ``or`` or bracket. ``none`` is null. No other code is evaluated.
 """
 
 import operator
@@ -44,11 +44,11 @@ _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
 class FilterError(ValueError):
-    """Not a filter; the message says what is wrong, on one line."""
+    """The text is not a filter; the message says on one line what is wrong."""
 
 
 class _Field(NamedTuple):
-    """How a field is taken from a change, how a value is read, and whether values have an order."""
+    """How to read a field of a change, how to parse a value for it, and whether values have an order."""
 
     take: Callable[[SegmentChange], Any]
     read: Callable[[str], Any]
@@ -56,23 +56,23 @@ class _Field(NamedTuple):
 
 
 def parse(text: str) -> Filter:
-    """A filter from its text.
+    """Parse a filter.
 
     Raises
     ------
     FilterError
-        If it isn't one.
+        If the text is not a filter.
     """
     return _Parser(text).whole()
 
 
 def segments(text: str) -> frozenset[str]:
-    """The names of segments that a filter compares with, as they are written.
+    """Return the names of segments that a filter compares with, as they are written.
 
     Raises
     ------
     FilterError
-        If it isn't one.
+        If the text is not a filter.
     """
     parser = _Parser(text)
     parser.whole()
@@ -80,67 +80,67 @@ def segments(text: str) -> frozenset[str]:
 
 
 class _Parser:
-    """Recursive descent, one method for each line of the grammar."""
+    """A recursive descent parser with one method for each line of the grammar."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._place = 0
+        self._index = 0
         self._depth = 0
         self.segments: set[str] = set()
 
     def whole(self) -> Filter:
         chosen = self._any()
-        if self._next():
+        if self._remaining():
             raise FilterError(f"expected `and`, `or` or the end, not {self._rest()}")
         return chosen
 
     def _any(self) -> Filter:
         choices = [self._all()]
-        while self._taken("or"):
+        while self._accept("or"):
             choices.append(self._all())
         return choices[0] if len(choices) == 1 else lambda change: any(choice(change) for choice in choices)
 
     def _all(self) -> Filter:
         parts = [self._one()]
-        while self._taken("and"):
+        while self._accept("and"):
             parts.append(self._one())
         return parts[0] if len(parts) == 1 else lambda change: all(part(change) for part in parts)
 
     def _one(self) -> Filter:
-        if not self._taken("("):
+        if not self._accept("("):
             return self._comparison()
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise FilterError(f"more than {_DEEPEST} brackets within each other")
+            raise FilterError(f"more than {_DEEPEST} nested brackets")
         inner = self._any()
-        if not self._taken(")"):
+        if not self._accept(")"):
             raise FilterError(f"a bracket is not closed: expected `)`, not {self._rest()}")
         self._depth -= 1
         return inner
 
     def _comparison(self) -> Filter:
-        found = _COMPARISON.match(self._text, self._place)
+        found = _COMPARISON.match(self._text, self._index)
         if found is None:
             raise FilterError(f"expected a comparison like `monetary > 1000`, not {self._rest()}")
-        self._place = found.end()
+        self._index = found.end()
         value = next(found[group] for group in ("double", "single", "bare") if found[group] is not None)
         is_null = found["bare"] is not None and value.lower() == _NONE
         if found["field"].lower() in ("from", "to") and not is_null:
             self.segments.add(value)
         return _comparison(found["field"].lower(), found["operator"], None if is_null else value)
 
-    def _taken(self, word: str) -> bool:
-        found = _WORD.match(self._text, self._place)
+    def _accept(self, word: str) -> bool:
+        found = _WORD.match(self._text, self._index)
         if found is None or found[1].lower() != word:
             return False
-        self._place = found.end()
+        self._index = found.end()
         return True
 
-    def _next(self) -> str:
-        return self._text[self._place :].strip()
+    def _remaining(self) -> str:
+        return self._text[self._index :].strip()
 
     def _rest(self) -> str:
-        rest = " ".join(self._next().split())
+        rest = " ".join(self._remaining().split())
         return f"`{rest if len(rest) <= 40 else rest[:40] + '…'}`" if rest else "the end"
 
 
@@ -154,14 +154,14 @@ def _comparison(name: str, sign: str, value: str | None) -> Filter:
     if value is None:
         return lambda change: compare(take(change), None)
     try:
-        wanted = field.read(value)
+        expected = field.read(value)
     except ValueError as error:
         raise FilterError(f"`{name}` is compared with {error}, not `{' '.join(value.split())}`") from error
-    return lambda change: compare(take(change), wanted)
+    return lambda change: compare(take(change), expected)
 
 
 class _SegmentName(str):
-    """A segment's id or persona, whatever the case."""
+    """Compares equal to a segment with this id or persona, ignoring case."""
 
     __slots__ = ()
 

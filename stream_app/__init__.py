@@ -1,1 +1,1 @@
-"""The stream processor: a pure core and a thin shell of Faust, Kafka and Postgres around it."""
+"""The stream processor: a pure core, and the Faust, Kafka and Postgres code that runs it."""

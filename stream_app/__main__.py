@@ -1,21 +1,27 @@
-"""``python -m stream_app``: one worker, settings from the environment, nothing imported that it does not need."""
+"""``python -m stream_app``: one worker, configured by the environment, which imports only what a worker needs."""
 
 from runtime import logs
 from runtime.settings import Settings
 from stream_app.worker import run_worker
+from stream_app.worker_config import WorkerConfig
 
 
 def main() -> None:
-    """Run a worker until it is told to stop."""
+    """Run a worker until it receives SIGINT or SIGTERM."""
     settings = Settings()
     logs.configure(settings.secrets)
-    run_worker(
+    run_worker(worker_config(settings))
+
+
+def worker_config(settings: Settings) -> WorkerConfig:
+    """The configuration that the settings describe."""
+    return WorkerConfig(
         brokers=settings.brokers,
         database_url=settings.database,
         topics=settings.topics,
-        group=settings.consumer_group,
+        consumer_group=settings.consumer_group,
         log_id=settings.log_id,
-        partitions=settings.partitions,
+        partitions_to_create=settings.partitions,
         currency=settings.currency,
         batch_size=settings.batch_size,
         session_timeout=settings.session_timeout,

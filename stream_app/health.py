@@ -1,7 +1,7 @@
 """Whether a worker is alive and makes progress.
 
-The server that tells it has a thread of its own: it answers while the worker still waits for Kafka, Postgres or a
-model, and it notices when the event loop does not turn any more.
+The health server has a thread of its own. It answers while the worker still waits for Kafka, Postgres or a model, and
+it notices when the event loop hangs.
 """
 
 import asyncio
@@ -11,53 +11,55 @@ from runtime.health import Answer
 from stream_app.metrics import Metrics
 
 _BEAT_SECONDS = 1.0
-#: An event loop that has not turned for so long hangs.
+#: An event loop that has not run for so long hangs.
 HUNG_SECONDS = 30.0
-#: A partition that is behind and has committed nothing for so long does not get on.
+#: A partition that is behind and has committed nothing for so long is stuck.
 STUCK_SECONDS = 15.0
 
 
 class Health:
-    """What is known about a worker's health. :meth:`beat` runs on the event loop; everything else on other threads."""
+    """The health of a worker. :meth:`beat` runs on the event loop; the other methods run on other threads."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._beaten_at: float | None = None
+        self._last_beat_at: float | None = None
 
     async def beat(self) -> None:
-        """Show that the event loop turns, for ever."""
+        """Record forever that the event loop runs."""
         while True:
-            self._beaten_at = time.monotonic()
+            self._last_beat_at = time.monotonic()
             await asyncio.sleep(_BEAT_SECONDS)
 
     def alive(self) -> Answer:
-        """Whether the process does anything at all; it does while it waits for others to start."""
-        hung = self._beaten_at is not None and time.monotonic() - self._beaten_at > HUNG_SECONDS
+        """Whether the event loop runs; a process whose event loop has not started yet is alive."""
+        hung = self._last_beat_at is not None and time.monotonic() - self._last_beat_at > HUNG_SECONDS
         return Answer.json(503 if hung else 200, alive=not hung)
 
     def ready(self) -> Answer:
-        """Whether all partitions of this worker get on; a worker without any is ready to take over."""
-        reasons = [] if self._metrics.joined else ["not in the consumer group yet"]
+        """Whether all partitions of this worker make progress; a worker without partitions is ready to get some."""
+        reasons = [] if self._metrics.joined else ["the worker has not joined the consumer group yet"]
         partitions = {}
-        for partition, standing in sorted(self._metrics.partitions.items()):
-            end, fetch_age = self._metrics.reach(partition)
-            lag = None if end is None else max(end - standing.next_offset, 0)
-            age = standing.commit_age
+        for partition, status in sorted(self._metrics.partitions.items()):
+            end, fetch_age = self._metrics.log_end(partition)
+            lag = None if end is None else max(end - status.next_offset, 0)
+            age = status.commit_age
             partitions[str(partition)] = {
-                "next_offset": standing.next_offset,
+                "next_offset": status.next_offset,
                 "lag_records": lag,
                 "commit_age_seconds": round(age, 3),
             }
-            if not standing.claimed:
+            if not status.claimed:
                 reasons.append(f"partition {partition} has not been claimed")
-            elif standing.trouble is not None:
-                reasons.append(f"partition {partition} waits for a fault to pass ({standing.trouble})")
+            elif status.fault is not None:
+                reasons.append(f"partition {partition} backs off after a fault ({status.fault})")
             elif lag and age > STUCK_SECONDS:
-                reasons.append(f"partition {partition} is {lag} behind and has committed nothing for {age:.0f} s")
+                reasons.append(
+                    f"partition {partition} is {lag} records behind and has committed nothing for {age:.0f} s"
+                )
             elif min(age, age if fetch_age is None else fetch_age) > STUCK_SECONDS:
-                reasons.append(f"partition {partition} has heard nothing from the broker")
+                reasons.append(f"partition {partition} has received no answer from the broker")
         return Answer.json(503 if reasons else 200, ready=not reasons, reasons=reasons, partitions=partitions)
 
     def metrics(self) -> Answer:
-        """All metrics as Prometheus reads them."""
+        """All metrics in the format of Prometheus."""
         return Answer.metrics(self._metrics.registry)

@@ -1,4 +1,4 @@
-"""One stream worker: connects everything, runs until told to stop."""
+"""The composition root of a worker: connects all parts, and runs them until SIGINT or SIGTERM."""
 
 import os
 import socket
@@ -16,9 +16,7 @@ from data.kafka.log import Log, LogIdentity, UnreachableError, check_partitions,
 from data.kafka.partitioner import partition_of
 from data.postgres.database import engine
 from data.postgres.model_registry import champion_version
-from runtime.brokers import Brokers
 from runtime.health import WebServer
-from runtime.topics import Topics
 from stream_app.health import Health
 from stream_app.metrics import Metrics
 from stream_app.outbox.change_writer import ChangeWriter
@@ -26,106 +24,79 @@ from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
 from stream_app.outbox.topic_end import last_committed
 from stream_app.partitions.faust_app import create_app
 from stream_app.partitions.layout import check_layout
-from stream_app.partitions.lifecycle import WorkerContext
+from stream_app.partitions.worker_context import WorkerContext
+from stream_app.worker_config import WorkerConfig
 
 log = structlog.get_logger(__name__)
 
-_LEAVE_SECONDS = 12.0
+_SHUTDOWN_SECONDS = 12.0
 _LOOK_SECONDS = 0.5
 
 
-def run_worker(
-    *,
-    brokers: Brokers,
-    database_url: str,
-    topics: Topics,
-    group: str,
-    log_id: str | None,
-    partitions: int,
-    currency: str,
-    batch_size: int,
-    session_timeout: float,
-    exactly_once: bool,
-    worker_id: str | None,
-    web_host: str,
-    web_port: int,
-) -> None:
+def run_worker(config: WorkerConfig) -> None:
     """Process transactions until SIGINT or SIGTERM; exits the process.
 
-    Waits for the broker, for Postgres and for a first model where they are not there yet.
-
-    Parameters
-    ----------
-    partitions
-        Of the topics that are created where they are missing; 0 creates none.
-    exactly_once
-        Whether the broker has transactions to publish changes in.
-    web_host, web_port
-        Where health and metrics are served from the beginning on; port 0 serves nothing.
+    Waits for the broker, for Postgres and for a first model where they are not available yet.
 
     Raises
     ------
     LogError
-        If the topics are not what they should be, or don't have as many partitions as what is stored was made with.
+        If a topic is not configured as it must be, or the log has another number of partitions than the log that the
+        stored data was made from.
     """
     metrics = Metrics()
     health = Health(metrics)
-    if web_port:
-        WebServer(health).start(web_host, web_port)
-    identity = _patiently(UnreachableError)(_identity, brokers, topics, log_id, partitions)
-    postgres = engine(database_url)
-    _patiently(OperationalError)(check_layout, postgres, identity.partitions)
-    _patiently(OperationalError, LookupError)(_champion, postgres)
+    if config.web_port:
+        WebServer(health).start(config.web_host, config.web_port)
+    identity = _wait_for(UnreachableError)(_identity, config)
+    postgres = engine(config.database_url)
+    _wait_for(OperationalError)(check_layout, postgres, identity.partitions)
+    _wait_for(OperationalError, LookupError)(_champion, postgres)
     postgres.dispose()
-    shared = WorkerContext(
-        database_url=database_url,
-        log_id=identity.log_id,
-        owner=f"{socket.gethostname()}:{os.getpid()}",
-        currency=currency,
-        batch_size=batch_size,
-        stand_back_seconds=session_timeout,
-        open_writer=partial(ChangeWriter, brokers, topics, exactly_once),
-        last_event=partial(last_committed, brokers, topics.changes),
-        open_dead_letters=partial(DeadLetterPublisher, brokers, topics, identity.log_id),
-        metrics=metrics,
-        partitions=identity.partitions,
-        partition_of=partial(partition_of, partitions=identity.partitions),
-        is_gap=partial(is_gap, brokers, topics.transactions),
-    )
-    app = create_app(
-        brokers=brokers,
-        topic=topics.transactions,
-        group=group,
-        shared=shared,
-        session_timeout=session_timeout,
-        worker_id=worker_id,
-        batch_size=batch_size,
-    )
-    log.info("worker starting", log_id=identity.log_id, partitions=identity.partitions, owner=shared.owner)
+    context = _context(config, identity, metrics)
+    app = create_app(context)
+    log.info("worker starting", log_id=identity.log_id, partitions=identity.partitions, owner=context.owner)
     app.task(health.beat)
-    app.on_before_shutdown.connect(_leave_in_time)
+    app.on_before_shutdown.connect(_limit_shutdown)
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
-    # It turns even where there is no terminal.
+    # Faust's spinner would write to the log even without a terminal.
     worker.spinner = None
     worker.execute_from_commandline()
 
 
-def _leave_in_time(*_: Any, **__: Any) -> None:
-    """End the process if ending it takes too long: clients that can't say goodbye to a broker wait for it for minutes.
+def _context(config: WorkerConfig, identity: LogIdentity, metrics: Metrics) -> WorkerContext:
+    brokers, topics = config.brokers, config.topics
+    return WorkerContext(
+        config=config,
+        log_id=identity.log_id,
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        partitions=identity.partitions,
+        metrics=metrics,
+        partition_of=partial(partition_of, partitions=identity.partitions),
+        is_gap=partial(is_gap, brokers, topics.transactions),
+        new_writer=partial(ChangeWriter, brokers, topics, config.exactly_once),
+        last_event=partial(last_committed, brokers, topics.changes),
+        new_dead_letter_publisher=partial(DeadLetterPublisher, brokers, topics, identity.log_id),
+    )
 
-    Nothing is lost by it: what was committed is in Postgres, and what was not published will be.
+
+def _limit_shutdown(*_: Any, **__: Any) -> None:
+    """End the process if the shutdown takes too long: clients may wait minutes for an unavailable broker.
+
+    No data is lost: committed changes are in Postgres, and the next worker publishes the unpublished ones.
     """
-    timer = Timer(_LEAVE_SECONDS, os._exit, [1])
+    timer = Timer(_SHUTDOWN_SECONDS, os._exit, [1])
     timer.daemon = True
     timer.start()
 
 
-def _identity(brokers: Brokers, topics: Topics, log_id: str | None, partitions: int) -> LogIdentity:
-    if partitions:
-        create_topics(brokers, topics.configuration, partitions)
+def _identity(config: WorkerConfig) -> LogIdentity:
+    brokers, topics = config.brokers, config.topics
+    if config.partitions_to_create:
+        create_topics(brokers, topics.configuration, config.partitions_to_create)
     source = Log(brokers, topics.transactions)
     try:
-        identity = source.identity(log_id)
+        identity = source.identity(config.log_id)
     finally:
         source.close()
     check_partitions(brokers, topics.configuration, identity.partitions)
@@ -133,22 +104,22 @@ def _identity(brokers: Brokers, topics: Topics, log_id: str | None, partitions: 
 
 
 def _champion(postgres: Engine) -> str:
-    """Nothing can be segmented before there is a model; wait for one, as a service that starts first should."""
+    """The champion's version; raises LookupError without one, since no customer can be segmented then."""
     version = champion_version(postgres)
     if version is None:
         raise LookupError("there is no model yet: run `segue fit DATASET`")
     return version
 
 
-def _patiently(*expected: type[Exception]) -> Retrying:
-    """Try again and again while something that comes by itself is not there; say what, the first time."""
+def _wait_for(*expected: type[Exception]) -> Retrying:
+    """Repeat a call while it raises one of the expected exceptions; the first one is logged."""
     return Retrying(
         wait=wait_fixed(_LOOK_SECONDS),
         retry=retry_if_exception_type(expected),
-        before_sleep=_say_once,
+        before_sleep=_log_first,
     )
 
 
-def _say_once(state: RetryCallState) -> None:
+def _log_first(state: RetryCallState) -> None:
     if state.attempt_number == 1 and state.outcome is not None:
         log.warning("waiting", reason=str(state.outcome.exception()).strip().splitlines()[0])

@@ -1,10 +1,10 @@
-"""Baskets and returns: how many lines and how much money an order has, and what comes back."""
+"""Baskets and returns: lines and value of orders, and return rates."""
 
 import numpy as np
 import pandas as pd
 
 from batch.explore import style, words
-from batch.explore.exhibit import Exhibit
+from batch.explore.finding import Finding
 from batch.explore.months import all_months, cut_months, month_of
 from batch.explore.revenue import by_month
 from data.datasets.dataset import Dataset
@@ -15,7 +15,7 @@ MONEY_BINS = 40
 
 
 def orders_by_lines(transactions: pd.DataFrame) -> pd.DataFrame:
-    """Sales by number of lines, in classes that double: ``low`` to ``high`` lines, ``orders``, ``share``."""
+    """Sales by number of lines, in bins of doubling width: ``low`` to ``high`` lines, ``orders``, ``share``."""
     lines = _sales(transactions)["line_count"]
     counts = np.histogram(lines, bins=[*LINE_EDGES, np.inf])[0]
     high = [*(edge - 1.0 for edge in LINE_EDGES[1:]), np.inf]
@@ -23,7 +23,7 @@ def orders_by_lines(transactions: pd.DataFrame) -> pd.DataFrame:
 
 
 def orders_by_value(transactions: pd.DataFrame) -> pd.DataFrame:
-    """Sales by amount, in classes of equal width after log1p: ``low`` to ``high`` money, ``orders``, ``share``."""
+    """Sales by amount, in bins of equal width after log1p: ``low`` to ``high`` (currency), ``orders``, ``share``."""
     money = np.log1p(_sales(transactions)["amount_units"].to_numpy() / MONEY_UNITS)
     counts, edges = np.histogram(money, bins=np.linspace(0.0, money.max(initial=0.0) or 1.0, MONEY_BINS + 1))
     own = np.expm1(edges)
@@ -31,14 +31,14 @@ def orders_by_value(transactions: pd.DataFrame) -> pd.DataFrame:
 
 
 def return_rates(transactions: pd.DataFrame) -> pd.DataFrame:
-    """Returns by ``month``, each as a share of the same month's sales.
+    """Returns by ``month``, as a share of the sales in the same month.
 
     Returns
     -------
     DataFrame
-        ``by_invoice`` (credit notes to sales), ``by_value`` (money back to money sold), ``without_largest`` (the same
-        without the largest credit note of the month), ``largest`` (that one, in currency units). A month without
-        sales has no rate.
+        ``by_invoice`` (credit notes by sales), ``by_value`` (returned amount by sold amount), ``without_largest``
+        (``by_value`` without the largest credit note of the month), ``largest`` (the amount of that credit note, in
+        currency units). Rates of a month without sales are missing.
     """
     months = by_month(transactions)
     returns = transactions[transactions["kind"] == "return"]
@@ -54,11 +54,11 @@ def return_rates(transactions: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def lines_per_order(dataset: Dataset) -> Exhibit:
-    """How many lines an order has."""
+def lines_per_order(dataset: Dataset) -> Finding:
+    """The distribution of lines per order."""
     lines = _sales(dataset.transactions)["line_count"]
     bins = orders_by_lines(dataset.transactions)
-    finding = (
+    summary = (
         f"Half of the {len(lines):,} orders have {lines.median():.0f} lines or fewer; the average is "
         f"{lines.mean():.1f}, and the longest has {lines.max():,}."
     )
@@ -71,20 +71,20 @@ def lines_per_order(dataset: Dataset) -> Exhibit:
         hovertemplate="%{x} lines: %{y:.1f}% of the orders (%{customdata:,})<extra></extra>",
     )
     figure.update_layout(bargap=0.08)
-    figure.update_xaxes(type="category", title="lines, in classes that double", showgrid=False)
+    figure.update_xaxes(type="category", title="lines, in bins of doubling width", showgrid=False)
     figure.update_yaxes(ticksuffix="%", nticks=5, title="share of orders")
-    return Exhibit("basket-lines", "Lines of an order", finding, bins, figure, wide=False)
+    return Finding("basket-lines", "Lines of an order", summary, bins, figure, wide=False)
 
 
-def value_of_orders(dataset: Dataset) -> Exhibit:
-    """How much money an order brings."""
+def value_of_orders(dataset: Dataset) -> Finding:
+    """The distribution of order values."""
     money = _sales(dataset.transactions)["amount_units"] / MONEY_UNITS
     bins = orders_by_value(dataset.transactions)
     largest = money.sort_values(ascending=False).head(max(1, len(money) // 100))
-    finding = (
+    summary = (
         f"The typical order is worth {words.pounds(money.median())} (the median; the mean is "
-        f"{words.pounds(money.mean())}), and the largest 1% of orders bring "
-        f"{words.percent(largest.sum() / money.sum())} of the money."
+        f"{words.pounds(money.mean())}), and the largest 1% of orders make up "
+        f"{words.percent(largest.sum() / money.sum())} of revenue."
     )
     left, right = np.log1p(bins["low"]), np.log1p(bins["high"])
     figure = style.figure(300)
@@ -101,28 +101,28 @@ def value_of_orders(dataset: Dataset) -> Exhibit:
     figure.update_layout(bargap=0)
     figure.update_xaxes(title="£, log scale", showgrid=False, **style.log_ticks(bins["high"].max()))
     figure.update_yaxes(ticksuffix="%", nticks=5, title="share of orders")
-    return Exhibit("basket-value", "Value of an order", finding, bins, figure, wide=False)
+    return Finding("basket-value", "Value of an order", summary, bins, figure, wide=False)
 
 
-def returns_over_time(dataset: Dataset) -> Exhibit:
-    """How much comes back, and how much of that is a single credit note."""
+def returns_over_time(dataset: Dataset) -> Finding:
+    """Return rates by month, with and without the largest credit note."""
     rates = return_rates(dataset.transactions)
     if not rates["largest"].any():
-        return Exhibit("returns", "Returns over time", "Nothing came back.", rates)
+        return Finding("returns", "Returns over time", "There are no returns.", rates)
     months = by_month(dataset.transactions)
     invoices = months["returns"].sum() / months["sales"].sum()
     peak = int(rates["by_value"].argmax())
     with_it, without = rates["by_value"].iloc[peak], rates["without_largest"].iloc[peak]
-    finding = (
-        f"There are {100 * invoices:.0f} credit notes to 100 orders, and they give back "
-        f"{words.percent(months['returned'].sum() / months['sold'].sum())} of the money. The peak of "
+    summary = (
+        f"There are {100 * invoices:.0f} credit notes per 100 orders. They refund "
+        f"{words.percent(months['returned'].sum() / months['sold'].sum())} of the revenue. The peak of "
         f"{words.percent(with_it)} in {rates.index[peak]:%B %Y} would be {words.percent(without)} without one credit "
         f"note of {words.pounds(rates['largest'].iloc[peak])}."
     )
     figure = style.figure(340)
     for column, name, line in (
         ("by_invoice", "credit notes per 100 orders", {"color": style.NEUTRAL, "width": 2}),
-        ("by_value", "money back, % of sales", {"color": style.WARM, "width": 2.5}),
+        ("by_value", "refunds, % of sales", {"color": style.WARM, "width": 2.5}),
         ("without_largest", "… without the month's largest", {"color": style.WARM, "width": 2, "dash": "dot"}),
     ):
         figure.add_scatter(
@@ -137,9 +137,9 @@ def returns_over_time(dataset: Dataset) -> Exhibit:
     figure.update_xaxes(hoverformat="%B %Y", showgrid=False)
     figure.update_yaxes(rangemode="tozero", nticks=6)
     cut = " and ".join(words.month(moment) for moment in sorted(cut_months(dataset.transactions["occurred_at"])))
-    note = "Credit notes of a month against the sales of that month; what they give back may have been sold before."
-    note += f" The data hold only a part of {cut}." if cut else ""
-    return Exhibit("returns", "Returns over time", finding, rates, figure, note=note)
+    note = "Credit notes of a month are compared with sales of the same month, although the sale may be older."
+    note += f" The data covers only part of {cut}." if cut else ""
+    return Finding("returns", "Returns over time", summary, rates, figure, note=note)
 
 
 def _sales(transactions: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The whole exploration in reading order, one chapter at a time."""
+"""All chapters of the exploration in reading order."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from batch.choose_k import KChoice, choose_k
 from batch.explore.baskets import lines_per_order, returns_over_time, value_of_orders
 from batch.explore.cohorts import cohort_retention
 from batch.explore.distributions import rfm_distributions
-from batch.explore.exhibit import Chapter, Exhibit
+from batch.explore.finding import Chapter, Finding
 from batch.explore.k_curve import elbow, separation, silhouettes, stability
 from batch.explore.quality import odd_codes_table, quality_table
 from batch.explore.revenue import orders_by_weekday_and_hour, revenue_by_country, revenue_by_month
@@ -24,16 +24,16 @@ from models.segment_model import Monetary, SegmentModel, Transform
 
 @dataclass(frozen=True)
 class Source:
-    """What is explored, and how segments are fitted on it.
+    """The data to explore, and the options of the segment fit.
 
     Parameters
     ----------
     raw
-        Rows as :func:`data.datasets.readers.read` gives them.
+        Rows as :func:`data.datasets.readers.read` returns them.
     dataset
-        The transactions made of them.
+        The transactions made from these rows.
     wanted_k
-        How many segments to show; by default as many as :func:`batch.choose_k.choose_k` chooses.
+        Number of segments; None lets :func:`batch.choose_k.choose_k` choose.
     """
 
     raw: pd.DataFrame
@@ -45,89 +45,89 @@ class Source:
 
     @property
     def as_of(self) -> datetime:
-        """A day after the last transaction, as `segue fit` has it too."""
+        """One day after the last transaction, the default of ``segue fit`` too."""
         return self.dataset.report.last + timedelta(days=1)
 
     @cached_property
     def profiles(self) -> pd.DataFrame:
-        """Everybody who has bought, as of the end of the data."""
+        """Profiles of all customers who have bought, as of the end of the data."""
         return profiles_as_of(self.dataset.transactions, self.as_of)
 
     @cached_property
     def choice(self) -> KChoice:
-        """The curves over k, and the k that they speak for."""
+        """The curves over k, and the chosen k."""
         return choose_k(self.profiles, monetary=self.monetary, transform=self.transform, seed=self.seed)
 
     @property
     def k(self) -> int:
-        """How many segments are shown."""
+        """Number of segments shown."""
         return self.wanted_k or self.choice.k
 
     @cached_property
     def model(self) -> SegmentModel:
-        """The segments, fitted as ``segue fit`` does."""
+        """The segment model, fitted as by ``segue fit``."""
         return fit(self.profiles, k=self.k, monetary=self.monetary, transform=self.transform, seed=self.seed).model
 
     @cached_property
     def customers(self) -> Segmented:
-        """The same people with their segments."""
+        """The customers of :attr:`profiles` with their segments."""
         return segmented(self.profiles, self.model)
 
 
-def _quality(source: Source) -> Iterator[Exhibit]:
+def _quality(source: Source) -> Iterator[Finding]:
     yield quality_table(source.raw, source.dataset)
     yield odd_codes_table(source.raw)
 
 
-def _revenue(source: Source) -> Iterator[Exhibit]:
+def _revenue(source: Source) -> Iterator[Finding]:
     yield revenue_by_month(source.dataset)
     yield revenue_by_country(source.dataset)
     yield orders_by_weekday_and_hour(source.dataset)
 
 
-def _cohorts(source: Source) -> Iterator[Exhibit]:
+def _cohorts(source: Source) -> Iterator[Finding]:
     yield cohort_retention(source.dataset)
 
 
-def _baskets(source: Source) -> Iterator[Exhibit]:
+def _baskets(source: Source) -> Iterator[Finding]:
     yield lines_per_order(source.dataset)
     yield value_of_orders(source.dataset)
     yield returns_over_time(source.dataset)
 
 
-def _rfm(source: Source) -> Iterator[Exhibit]:
+def _rfm(source: Source) -> Iterator[Finding]:
     yield rfm_distributions(source.profiles, source.monetary)
 
 
-def _choice_of_k(source: Source) -> Iterator[Exhibit]:
+def _choice_of_k(source: Source) -> Iterator[Finding]:
     for curve in (elbow, stability, silhouettes, separation):
         yield curve(source.choice, source.k)
 
 
-def _segments(source: Source) -> Iterator[Exhibit]:
+def _segments(source: Source) -> Iterator[Finding]:
     yield snake_plot(source.customers)
     yield segment_table(source.customers)
     yield cloud(source.customers, seed=source.seed)
 
 
-CHAPTERS: tuple[tuple[str, Callable[[Source], Iterator[Exhibit]]], ...] = (
-    ("What the file holds", _quality),
+CHAPTERS: tuple[tuple[str, Callable[[Source], Iterator[Finding]]], ...] = (
+    ("Data quality", _quality),
     ("Revenue", _revenue),
     ("Cohorts", _cohorts),
     ("Baskets and returns", _baskets),
     ("Recency, frequency, money", _rfm),
-    ("How many segments", _choice_of_k),
+    ("Number of segments", _choice_of_k),
     ("The segments", _segments),
 )
 
 
 def chapters(source: Source) -> Iterator[Chapter]:
-    """The chapters, each computed when it is asked for.
+    """Yield the chapters; each one is computed on demand.
 
     Raises
     ------
     FitError
-        If no segments can be fitted, when their chapter's turn comes.
+        When a chapter needs segments and none can be fitted.
     """
-    for title, exhibits in CHAPTERS:
-        yield Chapter(title, tuple(exhibits(source)))
+    for title, findings in CHAPTERS:
+        yield Chapter(title, tuple(findings(source)))

@@ -1,17 +1,17 @@
-"""Cohorts: customers by the month of their first purchase, and how many of them buy again in each month after."""
+"""Cohorts: customers by the month of their first purchase, and their retention in each later month."""
 
 import pandas as pd
 
 from batch.explore import style, words
-from batch.explore.exhibit import Exhibit
+from batch.explore.finding import Finding
 from batch.explore.months import all_months, cut_months, month_of
 from data.datasets.dataset import Dataset
 
 
 def active_by_cohort(transactions: pd.DataFrame) -> pd.DataFrame:
-    """Customers who bought, by ``cohort`` (month of their first sale) and months since (columns 0, 1, ...).
+    """Number of customers who bought, by ``cohort`` (month of first sale) and months since (columns 0, 1, ...).
 
-    Column 0 is the size of the cohort. A month that the data don't reach is missing, not 0.
+    Column 0 is the size of the cohort. A month after the end of the data is missing, not 0.
     """
     sales = transactions[transactions["kind"] == "sale"]
     month = month_of(sales["occurred_at"])
@@ -20,8 +20,8 @@ def active_by_cohort(transactions: pd.DataFrame) -> pd.DataFrame:
     counts = sales.groupby([cohort, since.rename("since")])["customer_id"].nunique().unstack(fill_value=0)
     months = all_months(transactions["occurred_at"])
     counts = counts.reindex(columns=range(len(months)), fill_value=0)
-    reach = pd.Series(range(len(months) - 1, -1, -1), index=months).reindex(counts.index)
-    future = reach.to_numpy()[:, None] < counts.columns.to_numpy()[None, :]
+    observable = pd.Series(range(len(months) - 1, -1, -1), index=months).reindex(counts.index)
+    future = observable.to_numpy()[:, None] < counts.columns.to_numpy()[None, :]
     return counts.astype("float64").mask(future)
 
 
@@ -31,21 +31,21 @@ def retention(active: pd.DataFrame) -> pd.DataFrame:
 
 
 def average_retention(active: pd.DataFrame, since: int, cut: set[pd.Timestamp]) -> float:
-    """The share of all newcomers who bought ``since`` months later; NaN if nobody can be watched for so long.
+    """Share of all new customers who bought ``since`` months later; NaN if the data is too short.
 
-    The first cohort holds the customers that the shop already had, and months that the data cut tell too little:
-    both are left out.
+    The first cohort is left out because it contains customers from before the data starts. Months that the data covers
+    only in part are left out too.
     """
     if since not in active.columns:
         return float("nan")
     newcomers = active.iloc[1:]
-    watched = pd.DatetimeIndex(newcomers.index) + pd.DateOffset(months=since)
-    kept = newcomers[newcomers[since].notna().to_numpy() & ~watched.isin(list(cut)) & ~newcomers.index.isin(list(cut))]
+    target = pd.DatetimeIndex(newcomers.index) + pd.DateOffset(months=since)
+    kept = newcomers[newcomers[since].notna().to_numpy() & ~target.isin(list(cut)) & ~newcomers.index.isin(list(cut))]
     return float(kept[since].sum() / kept[0].sum()) if len(kept) else float("nan")
 
 
-def cohort_retention(dataset: Dataset) -> Exhibit:
-    """Who comes back, month by month."""
+def cohort_retention(dataset: Dataset) -> Finding:
+    """Retention of each cohort, month by month."""
     moments = dataset.transactions["occurred_at"]
     active, cut = active_by_cohort(dataset.transactions), cut_months(moments)
     rates = retention(active)
@@ -64,26 +64,26 @@ def cohort_retention(dataset: Dataset) -> Exhibit:
         texttemplate="%{z:.0f}",
         textfont={"size": 10},
         showscale=False,
-        hovertemplate="First order in %{y}, %{x} months on: %{z:.1f}% (%{customdata:,} customers)<extra></extra>",
+        hovertemplate="First order in %{y}, %{x} months later: %{z:.1f}% (%{customdata:,} customers)<extra></extra>",
     )
     figure.update_xaxes(side="top", title="months since the first order", showgrid=False, dtick=3, tick0=0)
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
-    return Exhibit("cohorts", "Who comes back", _finding(active, cut), rates, figure, note=_note(active, cut))
+    return Finding("cohorts", "Customer retention", _summary(active, cut), rates, figure, note=_note(active, cut))
 
 
-def _finding(active: pd.DataFrame, cut: set[pd.Timestamp]) -> str:
+def _summary(active: pd.DataFrame, cut: set[pd.Timestamp]) -> str:
     soon, later = average_retention(active, 1, cut), average_retention(active, 12, cut)
     if pd.isna(soon):
-        return "The data are too short to see newcomers come back."
-    finding = f"Of the newcomers, {words.percent(soon)} order again in the month after their first order"
+        return "The data is too short to measure how many new customers return."
+    month_after = f"Of all new customers, {words.percent(soon)} order again in the month after their first order"
     year_on = "" if pd.isna(later) else f", and {words.percent(later)} order in the twelfth month after it"
-    return f"{finding}{year_on}."
+    return f"{month_after}{year_on}."
 
 
 def _note(active: pd.DataFrame, cut: set[pd.Timestamp]) -> str:
     note = (
-        "Per cent of each month's newcomers (their number is beside the month) who ordered in the months after. "
-        "The first row holds everybody the shop already had, not only newcomers."
+        "Each row is a cohort: the month of the first order and the number of new customers. Cells show the percentage "
+        "who ordered again in each later month. The first row includes customers from before the data starts."
     )
     ends = [words.month(moment) for moment in sorted(cut)]
-    return f"{note} Incomplete, and left out of the averages: {' and '.join(ends)}." if ends else note
+    return f"{note} Incomplete months, left out of the averages: {' and '.join(ends)}." if ends else note

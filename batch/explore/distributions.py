@@ -1,4 +1,4 @@
-"""How recency, frequency and monetary value are distributed, as they are and on the scale that the model uses."""
+"""Distributions of recency, frequency and monetary value, raw and on the log scale that models use."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pandas as pd
 from plotly.subplots import make_subplots
 
 from batch.explore import style, words
-from batch.explore.exhibit import Exhibit
+from batch.explore.finding import Finding
 from batch.profiles import features
 from models.segment_model import FEATURES, Monetary
 from models.units import Floats
@@ -22,9 +22,9 @@ def histograms(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``feature``, ``scale`` (``raw`` or ``log1p``), ``left`` and ``right`` (the bin's edges on that scale), ``low``
+        ``feature``, ``scale`` (``raw`` or ``log1p``), ``left`` and ``right`` (edges of the bin on that scale), ``low``
         and ``high`` (the same in the feature's own units; days and orders are whole), ``customers``, and ``density``
-        (their share by unit of the scale, so that bins of unequal width compare).
+        (share of customers per unit of the scale, so that bins of unequal width are comparable).
     """
     parts = []
     for feature in FEATURES:
@@ -54,20 +54,20 @@ def skewness(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"raw": table.skew(), "log1p": table.apply(np.log1p).skew()})
 
 
-def rfm_distributions(profiles: pd.DataFrame, monetary: Monetary) -> Exhibit:
+def rfm_distributions(profiles: pd.DataFrame, monetary: Monetary) -> Finding:
     """Six histograms: recency, frequency and monetary value, raw and logged."""
     table = features(profiles, monetary)
     bins, skew = histograms(table), skewness(table)
-    middle = table.median()
-    finding = (
-        f"The middle customer last ordered {middle['recency']:.0f} days ago, has {middle['frequency']:.0f} orders and "
-        f"spent {words.pounds(middle['monetary'])}. On a log scale the skewness of frequency falls from "
+    median = table.median()
+    summary = (
+        f"The median customer last ordered {median['recency']:.0f} days ago, has {median['frequency']:.0f} orders and "
+        f"spent {words.pounds(median['monetary'])}. On a log scale the skewness of frequency falls from "
         f"{skew['raw']['frequency']:.1f} to {skew['log1p']['frequency']:.1f}, that of money from "
         f"{skew['raw']['monetary']:.1f} to {skew['log1p']['monetary']:.1f}."
     )
     figure = make_subplots(
         rows=3, cols=2, figure=style.figure(720), horizontal_spacing=0.12, vertical_spacing=0.13,
-        column_titles=["as it is", "log1p"],
+        column_titles=["raw", "log1p"],
     )  # fmt: skip
     for row, feature in enumerate(FEATURES, start=1):
         for column, scale in enumerate(("raw", "log1p"), start=1):
@@ -83,24 +83,24 @@ def rfm_distributions(profiles: pd.DataFrame, monetary: Monetary) -> Exhibit:
     what = "net of returns, but at least 0" if monetary == "net" else "before returns"
     note = (
         f"{words.count(len(table), 'customer')} with at least one order, as of the end of the data; money is {what}. "
-        "Skewness 0 is symmetric; where it is high, a few giants weigh more than everybody else."
+        "Skewness 0 is symmetric. With high skewness, a few very large customers dominate distances."
     )
-    return Exhibit("rfm", "Recency, frequency and monetary value", finding, bins, figure, note=note)
+    return Finding("rfm", "Recency, frequency and monetary value", summary, bins, figure, note=note)
 
 
 def _raw_edges(values: Floats, is_whole: bool) -> Floats:
-    """Edges of equal bins; the last one of whole numbers ends before the next of them."""
+    """Edges of equal bins; for integers, the last edge is one above the maximum."""
     return np.linspace(0.0, values.max() + 1 if is_whole else values.max() or 1.0, BINS + 1)
 
 
 def _log_edges(values: Floats, is_whole: bool) -> Floats:
-    """Edges of equal bins on a log1p scale; those of whole numbers lie halfway between two of them."""
+    """Edges of equal bins on a log1p scale; for integers, edges are halfway between two integers."""
     if not is_whole:
         edges = np.expm1(np.linspace(0.0, np.log1p(values.max()) or 1.0, BINS + 1))
-        # The logarithm and back may fall short of the largest by a hair, and would lose it.
+        # expm1(log1p(x)) can be slightly less than x, which would exclude the maximum.
         return np.asarray(np.append(edges[:-1], max(edges[-1], values.max())))
     equal = np.expm1(np.linspace(np.log1p(values.min()), np.log1p(values.max() + 0.5), BINS + 1))
-    # Rounded first: 1 comes back from the logarithm as a little more than 1.
+    # Round first, because expm1(log1p(1)) is slightly more than 1.
     return np.unique(np.ceil(equal.round(6)) - 0.5)
 
 

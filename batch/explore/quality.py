@@ -1,4 +1,4 @@
-"""Findings about the quality of a raw file: what is odd, how much of it there is, and what Segue makes of it."""
+"""Data quality of a raw file: anomalies, how frequent they are, and how Segue treats them."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from batch.explore import words
-from batch.explore.exhibit import Exhibit
+from batch.explore.finding import Finding
 from batch.profiles import histories
 from data.datasets.dataset import ADJUSTMENT, RETURN, Dataset
 from models.units import MONEY_UNITS
@@ -16,25 +16,25 @@ from models.units import MONEY_UNITS
 Mask = NDArray[np.bool_]
 
 SHOWN_CODES = 15
-PRODUCT = r"\d{5}[A-Za-z]{0,3}"  # what a product's stock code looks like
-# Codes of one series differ in their last digits only: gift_0001_20, DCGS0058.
+PRODUCT = r"\d{5}[A-Za-z]{0,3}"  # stock codes of products
+# Codes of one series differ only in their last digits: gift_0001_20, DCGS0058.
 _SERIES = re.compile(r"[_\d].*$")
 _CELLS = ["invoice", "stock_code", "description", "quantity", "occurred_at", "price_units", "customer", "country"]
 
 
 def quality(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """Count what is odd in a file.
+    """Count the anomalies in a file.
 
     Parameters
     ----------
     raw
-        The rows as :func:`data.datasets.readers.read` gives them, from which ``dataset`` was made.
+        The rows, as :func:`data.datasets.readers.read` returns them, that ``dataset`` was made from.
 
     Returns
     -------
     DataFrame
-        By ``finding``: ``count``, ``unit`` (rows, invoices or customers), ``share`` of all in that unit (of the file,
-        or of the known customers), ``treatment`` in words.
+        By ``finding``: ``count``, ``unit`` (rows, invoices or customers), ``share`` of all in that unit (in the
+        file, or of the known customers), ``treatment`` in words.
     """
     guest = raw["customer"].isna().to_numpy()
     credit = raw["invoice"].str.startswith(RETURN).to_numpy()
@@ -42,12 +42,12 @@ def quality(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     duplicate = exact_duplicates(raw, repeated)
     free = (raw["price_units"] == 0).to_numpy()
     invoices = raw["invoice"].nunique()
-    dropped = "second copy dropped" if dataset.report.overlap_dropped else "kept, as sent"
+    dropped = "second copy dropped" if dataset.report.overlap_dropped else "kept"
 
     def rows(name: str, mask: Mask, treatment: str) -> tuple[Any, ...]:
         return name, int(mask.sum()), "rows", float(mask.mean()), treatment
 
-    def papers(name: str, mask: Mask, treatment: str) -> tuple[Any, ...]:
+    def invoice_counts(name: str, mask: Mask, treatment: str) -> tuple[Any, ...]:
         number = raw.loc[mask, "invoice"].nunique()
         return name, number, "invoices", number / invoices, treatment
 
@@ -55,46 +55,46 @@ def quality(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
         ("Rows in the file", len(raw), "rows", 1.0, f"{words.count(dataset.report.lines, 'row')} kept"),
         ("Invoices in the file", invoices, "invoices", 1.0, f"{dataset.report.transactions:,} kept"),
         rows("Rows without a customer (guests)", guest, "set aside"),
-        papers("Invoices without a customer (guests)", guest, "set aside"),
+        invoice_counts("Invoices without a customer (guests)", guest, "set aside"),
         rows("Rows of credit notes (invoice C…)", credit, "kept, as returns"),
-        papers("Credit notes (invoice C…)", credit, "kept, as returns"),
+        invoice_counts("Credit notes (invoice C…)", credit, "kept, as returns"),
         rows("Bad-debt adjustments (invoice A…)", raw["invoice"].str.startswith(ADJUSTMENT).to_numpy(), "set aside"),
         rows("Rows that a second export repeats", repeated, dropped),
-        papers("Invoices that a second export repeats", repeated, dropped),
-        rows("Exact duplicates of a line, within an invoice", duplicate, "kept: a line can be meant twice"),
-        papers("Invoices with two timestamps", two_timestamps(raw, repeated), "the first one counts"),
-        rows("Stock codes that are no product", ~is_product(raw["stock_code"]), "kept: they are money"),
+        invoice_counts("Invoices that a second export repeats", repeated, dropped),
+        rows("Exact duplicates of a line, within an invoice", duplicate, "kept: a line may be repeated on purpose"),
+        invoice_counts("Invoices with two timestamps", two_timestamps(raw, repeated), "first timestamp used"),
+        rows("Stock codes that are not products", ~is_product(raw["stock_code"]), "kept: they are part of revenue"),
         rows("Price 0", free, "kept where the customer is known"),
         rows("Price 0, with a customer", free & ~guest, "kept"),
         rows("Price below 0", (raw["price_units"] < 0).to_numpy(), "kept where the customer is known"),
-        rows("Price with more than two decimals", (raw["price_units"] % 100 != 0).to_numpy(), "kept exactly"),
+        rows("Price with more than two decimals", (raw["price_units"] % 100 != 0).to_numpy(), "kept without rounding"),
         rows("Negative quantity outside credit notes", _corrections(raw, credit), "kept where the customer is known"),
         rows("Missing description", raw["description"].isna().to_numpy(), "kept where the customer is known"),
-        *_people(dataset),
+        *_customer_counts(dataset),
     ]
     columns = ["finding", "count", "unit", "share", "treatment"]
     return pd.DataFrame(findings, columns=columns).set_index("finding")
 
 
 def is_repeated(raw: pd.DataFrame) -> Mask:
-    """Which rows belong to an invoice that an earlier export holds already."""
+    """Whether each row belongs to an invoice that an earlier export contains."""
     return (raw["export"] > raw.groupby("invoice")["export"].transform("min")).to_numpy()
 
 
 def exact_duplicates(raw: pd.DataFrame, repeated: Mask) -> Mask:
-    """Which rows equal an earlier row of their invoice in every cell, within one export."""
+    """Whether each row equals an earlier row of its invoice in every cell, within one export."""
     return raw.duplicated(subset=_CELLS).to_numpy() & ~repeated
 
 
 def two_timestamps(raw: pd.DataFrame, repeated: Mask) -> Mask:
-    """Which rows belong to an invoice with more than one moment."""
+    """Whether each row belongs to an invoice with more than one timestamp."""
     once = raw[~repeated]
     moments = once.groupby("invoice")["occurred_at"].nunique()
     return raw["invoice"].isin(moments.index[moments > 1]).to_numpy()
 
 
 def is_product(stock_codes: pd.Series) -> Mask:
-    """Whether a stock code is five digits and perhaps a letter or two."""
+    """Whether each stock code is that of a product: five digits and up to three letters."""
     codes, distinct = stock_codes.factorize()
     fits: Mask = np.array([re.fullmatch(PRODUCT, code.strip()) is not None for code in distinct], dtype=np.bool_)
     product: Mask = fits[codes]
@@ -102,13 +102,13 @@ def is_product(stock_codes: pd.Series) -> Mask:
 
 
 def odd_stock_codes(raw: pd.DataFrame) -> pd.DataFrame:
-    """Codes that are no product, most rows first; codes of one series, and of upper and lower case, are one.
+    """Stock codes that are not products, most rows first; codes of one series, in any case, are counted together.
 
     Returns
     -------
     DataFrame
         By ``code``: the most frequent ``description``, ``rows``, ``with_customer`` (rows), and ``net``, the sum of
-        quantity times price in currency units. Rows that a second export repeats don't count.
+        quantity times price in currency units. Rows that a second export repeats do not count.
     """
     odd = raw[~is_product(raw["stock_code"]) & ~is_repeated(raw)]
     codes, distinct = odd["stock_code"].factorize()
@@ -127,11 +127,11 @@ def odd_stock_codes(raw: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("rows", ascending=False, kind="stable")
 
 
-def quality_table(raw: pd.DataFrame, dataset: Dataset) -> Exhibit:
-    """What is odd in the file, as a table."""
+def quality_table(raw: pd.DataFrame, dataset: Dataset) -> Finding:
+    """The anomalies in the file, as a table."""
     found = quality(raw, dataset)
     share = found["share"]
-    finding = (
+    summary = (
         f"{words.percent(share['Rows without a customer (guests)'])} of the rows have no customer, "
         f"{words.percent(share['Credit notes (invoice C…)'])} of the invoices are credit notes, and a second export "
         f"repeats {words.percent(share['Rows that a second export repeats'])} of the rows."
@@ -142,20 +142,20 @@ def quality_table(raw: pd.DataFrame, dataset: Dataset) -> Exhibit:
             "count": found["count"].map("{:,}".format),
             "of": found["unit"],
             "share": [words.percent(part) for part in found["share"]],
-            "what Segue does": found["treatment"],
+            "treatment by Segue": found["treatment"],
         }
     )
-    note = "A row may count more than once: a guest's invoice that a second export repeats is in both."
-    return Exhibit("quality", "Quality of the file", finding, found, table=table, note=note)
+    note = "A row can have several anomalies: a guest's invoice that a second export repeats counts as both."
+    return Finding("quality", "Anomalies in the file", summary, found, table=table, note=note)
 
 
-def odd_codes_table(raw: pd.DataFrame) -> Exhibit:
-    """Postage, discounts, fees and the like, as a table."""
+def odd_codes_table(raw: pd.DataFrame) -> Finding:
+    """Postage, discounts, fees and similar codes, as a table."""
     codes = odd_stock_codes(raw)
     if codes.empty:
-        return Exhibit("codes", "Stock codes that are no product", "Every stock code looks like a product's.", codes)
-    finding = (
-        f"{words.count(int(codes['rows'].sum()), 'row')} are postage, manual entries, fees and the like; the most "
+        return Finding("codes", "Stock codes that are not products", "All stock codes look like products.", codes)
+    summary = (
+        f"{words.count(int(codes['rows'].sum()), 'row')} are postage, manual entries, fees and similar; the most "
         f"frequent code is {codes.index[0]} ({codes['rows'].iloc[0]:,} rows, {words.pounds(codes['net'].iloc[0])} net)."
     )
     shown = codes.head(SHOWN_CODES)
@@ -169,23 +169,23 @@ def odd_codes_table(raw: pd.DataFrame) -> Exhibit:
         }
     )
     hidden = len(codes) - len(shown)
-    note = f"And {words.count(hidden, 'rarer code')}." if hidden else ""
-    return Exhibit("codes", "Stock codes that are no product", finding, codes, table=table, note=note)
+    note = f"{words.count(hidden, 'less frequent code')} not shown." if hidden else ""
+    return Finding("codes", "Stock codes that are not products", summary, codes, table=table, note=note)
 
 
-def _people(dataset: Dataset) -> list[tuple[Any, ...]]:
+def _customer_counts(dataset: Dataset) -> list[tuple[Any, ...]]:
     past = histories(dataset.transactions)
     countries = dataset.transactions.groupby("customer_id")["country"].nunique()
-    everybody = len(past)
+    total = len(past)
 
-    def people(name: str, number: int, treatment: str) -> tuple[Any, ...]:
-        return name, number, "customers", number / everybody, treatment
+    def customers(name: str, number: int, treatment: str) -> tuple[Any, ...]:
+        return name, number, "customers", number / total, treatment
 
-    poor = int((past["gross_units"] <= past["returned_units"]).sum())
+    without_spend = int((past["gross_units"] <= past["returned_units"]).sum())
     return [
-        people("Customers who only returned", int((past["frequency"] == 0).sum()), "in no segment"),
-        people("Customers who spent nothing net of returns", poor, "money counts as 0"),
-        people("Customers in two countries or more", int((countries > 1).sum()), "kept"),
+        customers("Customers who only returned", int((past["frequency"] == 0).sum()), "in no segment"),
+        customers("Customers with no spend net of returns", without_spend, "monetary value 0"),
+        customers("Customers in two countries or more", int((countries > 1).sum()), "kept"),
     ]
 
 
@@ -194,7 +194,7 @@ def _corrections(raw: pd.DataFrame, credit: Mask) -> Mask:
 
 
 def _in_series(codes: list[str]) -> list[str]:
-    """Codes of a series of two or more by their common beginning and an ellipsis."""
+    """Codes, with those of a series of two or more replaced by their common prefix and an ellipsis."""
     stems = [_SERIES.sub("", code) for code in codes]
     many = {
         stem for stem in stems if len(stem) > 2 and len({c for c, s in zip(codes, stems, strict=True) if s == stem}) > 1

@@ -6,10 +6,10 @@
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const narrow = window.matchMedia("(max-width: 620px)");
   const touch = window.matchMedia("(pointer: coarse)").matches;
-  // A finger scrolls the page: it neither zooms a figure by accident nor needs the tool bar.
+  // On touch screens a drag scrolls the page, so figures have no drag mode and no tool bar.
   const config = { responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover" };
 
-  // Where there is no room for them, heat maps lose their numbers, and the cloud is looked at from farther away.
+  // On narrow screens, heat maps have no numbers and the 3D camera is farther away.
   const fitted = ({ data, layout }) => {
     if (!narrow.matches) return { data, layout };
     const scaled = ({ x, y, z }) => ({ x: 1.6 * x, y: 1.6 * y, z: 1.6 * z });
@@ -22,7 +22,7 @@
 
   const draw = async () => {
     const theme = dark.matches ? "dark" : "light";
-    // Plotly writes into what it is given: it gets a copy.
+    // Plotly modifies its arguments, so it gets a copy.
     for (const [id, figure] of Object.entries(figures)) {
       const { data, layout } = fitted(structuredClone(figure));
       const look = { ...layout, template: structuredClone(themes[theme]) };

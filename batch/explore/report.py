@@ -1,4 +1,4 @@
-"""One HTML file with everything in it: it opens from a disk, needs no network and follows the reader's colours."""
+"""The report as one self-contained HTML file: it needs no network and follows the reader's light or dark theme."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from plotly.offline import get_plotlyjs
 
 from batch.explore import words
 from batch.explore.chapters import Source
-from batch.explore.exhibit import Chapter, Exhibit
+from batch.explore.finding import Chapter, Finding
 from batch.explore.style import DARK, LIGHT
 from batch.explore.tables import html_table
 from models.units import MONEY_UNITS
@@ -19,18 +19,18 @@ _HERE = Path(__file__).parent
 
 
 def is_report(path: Path) -> bool:
-    """Whether a file is such a page: one that may be replaced by the next."""
+    """Whether a file is an exploration report, which a new report may overwrite."""
     with path.open("rb") as file:
         return file.read(len(MARK)) == MARK.encode()
 
 
 def page(source: Source, chapters: Sequence[Chapter]) -> str:
-    """The HTML text; equal for equal sources and chapters."""
+    """The HTML text of the report; equal for equal sources and chapters."""
     figures = {
-        exhibit.id: _without_theme(exhibit)
+        finding.id: _without_theme(finding)
         for chapter in chapters
-        for exhibit in chapter.exhibits
-        if exhibit.figure is not None
+        for finding in chapter.findings
+        if finding.figure is not None
     }
     title = f"Exploration of {source.dataset.name}"
     anchors = [f"part-{number}" for number in range(1, len(chapters) + 1)]
@@ -67,14 +67,14 @@ def _asset(name: str) -> str:
 
 
 def _json(value: object) -> str:
-    # The one character that could end the script element.
+    # An unescaped "<" in the data could end the script element.
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _without_theme(exhibit: Exhibit) -> dict[str, object]:
-    if exhibit.figure is None:
-        raise ValueError(f"{exhibit.id} has no figure")
-    spec = json.loads(exhibit.figure.to_json())
+def _without_theme(finding: Finding) -> dict[str, object]:
+    if finding.figure is None:
+        raise ValueError(f"{finding.id} has no figure")
+    spec = json.loads(finding.figure.to_json())
     spec["layout"].pop("template", None)
     return {"data": spec["data"], "layout": spec["layout"]}
 
@@ -101,28 +101,28 @@ def _totals(source: Source) -> str:
 
 def _colophon(source: Source) -> str:
     return (
-        f"Made by segue explore. Segments: model {source.model.version}, fitted on {len(source.profiles):,} customers "
-        f"as of {words.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
-        f"seed {source.seed}. Apart from the quality of the file, everything is about known customers."
+        f"Created by segue explore. Segments: model {source.model.version}, fitted on {len(source.profiles):,} "
+        f"customers as of {words.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
+        f"seed {source.seed}. All chapters except data quality are about known customers only."
     )
 
 
 def _chapter(anchor: str, chapter: Chapter) -> str:
-    exhibits = "".join(_exhibit(exhibit) for exhibit in chapter.exhibits)
-    return f'<section id="{anchor}"><h2>{escape(chapter.title)}</h2><div class="exhibits">{exhibits}</div></section>'
+    findings = "".join(_finding(finding) for finding in chapter.findings)
+    return f'<section id="{anchor}"><h2>{escape(chapter.title)}</h2><div class="exhibits">{findings}</div></section>'
 
 
-def _exhibit(exhibit: Exhibit) -> str:
+def _finding(finding: Finding) -> str:
     shown = ""
-    if exhibit.figure is not None:
-        label, height = escape(exhibit.title), exhibit.figure.layout.height
+    if finding.figure is not None:
+        label, height = escape(finding.title), finding.figure.layout.height
         shown = (
-            f'<div class="figure" id="{exhibit.id}" role="img" aria-label="{label}" style="height:{height}px"></div>'
+            f'<div class="figure" id="{finding.id}" role="img" aria-label="{label}" style="height:{height}px"></div>'
         )
-    elif exhibit.table is not None:
-        colours = exhibit.data["colour"].tolist() if "colour" in exhibit.data else None
-        shown = html_table(exhibit.id, exhibit.table, colours)
-    note = f'<p class="note">{escape(exhibit.note)}</p>' if exhibit.note else ""
-    width = "wide" if exhibit.wide else "half"
-    heading = f'<h3>{escape(exhibit.title)}</h3><p class="finding">{escape(exhibit.finding)}</p>'
+    elif finding.table is not None:
+        colours = finding.data["colour"].tolist() if "colour" in finding.data else None
+        shown = html_table(finding.id, finding.table, colours)
+    note = f'<p class="note">{escape(finding.note)}</p>' if finding.note else ""
+    width = "wide" if finding.wide else "half"
+    heading = f'<h3>{escape(finding.title)}</h3><p class="finding">{escape(finding.summary)}</p>'
     return f'<article class="{width}">{heading}{shown}{note}</article>'

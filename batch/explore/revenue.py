@@ -1,4 +1,4 @@
-"""Revenue of known customers: by month, by country, and when in the week they order."""
+"""Revenue of known customers by month and country, and orders by weekday and hour."""
 
 from html import escape
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from batch.explore import style, words
-from batch.explore.exhibit import Exhibit
+from batch.explore.finding import Finding
 from batch.explore.months import all_months, cut_months, month_of
 from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
@@ -39,23 +39,23 @@ def by_country(transactions: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_weekday_and_hour(transactions: pd.DataFrame) -> pd.DataFrame:
-    """Sales by weekday (rows, 0 is Monday) and hour of the day (columns, from the first hour in use to the last)."""
+    """Sales by weekday (rows, 0 is Monday) and hour of the day (columns, first to last hour with sales)."""
     moments = transactions.loc[transactions["kind"] == "sale", "occurred_at"].dt
     counts = pd.crosstab(moments.day_of_week, moments.hour)
     hours = counts.columns.to_numpy()
     return counts.reindex(index=range(7), columns=np.arange(hours.min(), hours.max() + 1), fill_value=0)
 
 
-def revenue_by_month(dataset: Dataset) -> Exhibit:
-    """What was sold and what came back, month by month."""
+def revenue_by_month(dataset: Dataset) -> Finding:
+    """Sold, returned and net amounts by month."""
     months = by_month(dataset.transactions)
     whole = months[months["is_whole"]] if months["is_whole"].any() else months
     best = whole.index[int(whole["net"].argmax())]
     lift = whole["net"].max() / whole["net"].mean()
-    finding = (
+    summary = (
         f"The best month is {best:%B %Y} with {words.pounds(whole['net'].max())} net of returns, "
-        f"{lift:.1f} times the average month; of all that was sold, "
-        f"{words.percent(months['returned'].sum() / months['sold'].sum())} came back."
+        f"{lift:.1f} times the average month. Returns are "
+        f"{words.percent(months['returned'].sum() / months['sold'].sum())} of sales."
     )
     figure = style.figure(360)
     opacity = np.where(months["is_whole"], 1.0, 0.4)
@@ -81,19 +81,19 @@ def revenue_by_month(dataset: Dataset) -> Exhibit:
     figure.update_xaxes(hoverformat="%B %Y", showgrid=False)
     figure.update_yaxes(tickprefix="£", tickformat="~s", nticks=6)
     cut = [words.month(moment) for moment in months.index[~months["is_whole"]]]
-    note = f"Pale: the data hold only a part of {' and '.join(cut)}. " if cut else ""
-    return Exhibit("revenue-month", "Revenue by month", finding, months, figure, note=f"{note}Known customers only.")
+    note = f"Pale bars: the data covers only part of {' and '.join(cut)}. " if cut else ""
+    return Finding("revenue-month", "Revenue by month", summary, months, figure, note=f"{note}Known customers only.")
 
 
-def revenue_by_country(dataset: Dataset) -> Exhibit:
-    """Where the money comes from, on a log scale that has room for small markets."""
+def revenue_by_country(dataset: Dataset) -> Finding:
+    """Net revenue by country, on a log scale so that small markets are visible."""
     countries = by_country(dataset.transactions)
     first, others = countries.iloc[0], countries.iloc[1:]
-    finding = f"{countries.index[0]} brings {words.percent(first['share'])} of the net revenue"
+    summary = f"{countries.index[0]} accounts for {words.percent(first['share'])} of net revenue"
     if len(others):
-        finding += (
+        summary += (
             f"; {others.index[0]} follows with {words.percent(others['share'].iloc[0])}, and all "
-            f"{words.count(len(others), 'other country', 'other countries')} together bring "
+            f"{words.count(len(others), 'other country', 'other countries')} together account for "
             f"{words.percent(others['share'].sum())}"
         )
     shown = countries[countries["net"] > 0].head(SHOWN_COUNTRIES)
@@ -121,20 +121,21 @@ def revenue_by_country(dataset: Dataset) -> Exhibit:
     )
     figure.update_yaxes(autorange="reversed", showgrid=True)
     hidden = len(countries) - len(shown)
-    note = f"{words.count(hidden, 'country', 'countries')} with less or nothing net are left out." if hidden else ""
-    return Exhibit("revenue-country", "Revenue by country", f"{finding}.", countries, figure, note=note, wide=False)
+    note = f"{words.count(hidden, 'country', 'countries')} with less or no net revenue are left out." if hidden else ""
+    return Finding("revenue-country", "Revenue by country", f"{summary}.", countries, figure, note=note, wide=False)
 
 
-def orders_by_weekday_and_hour(dataset: Dataset) -> Exhibit:
-    """When orders come in."""
+def orders_by_weekday_and_hour(dataset: Dataset) -> Finding:
+    """Orders by weekday and hour."""
     counts = by_weekday_and_hour(dataset.transactions)
     values = counts.to_numpy()
     weekday, hour = np.unravel_index(int(values.argmax()), values.shape)
     start = int(counts.columns.to_numpy()[hour])
-    quiet = int(counts.sum(axis=1).argmin())
-    finding = (
+    slowest = int(counts.sum(axis=1).argmin())
+    summary = (
         f"Orders peak on {WEEKDAYS[weekday]} from {start} to {start + 1} o'clock ({values.max():,} of "
-        f"{values.sum():,}); the quietest day, {WEEKDAYS[quiet]}, has {words.count(int(values[quiet].sum()), 'order')}."
+        f"{values.sum():,}); the day with the fewest orders, {WEEKDAYS[slowest]}, has "
+        f"{words.count(int(values[slowest].sum()), 'order')}."
     )
     figure = style.figure(530)
     figure.add_heatmap(
@@ -152,11 +153,11 @@ def orders_by_weekday_and_hour(dataset: Dataset) -> Exhibit:
     )
     figure.update_xaxes(type="category", title="hour of the day", showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    note = "Orders of known customers, by the clock of the file."
-    return Exhibit("orders-hour", "Orders by weekday and hour", finding, counts, figure, note=note, wide=False)
+    note = "Orders of known customers; times as in the file."
+    return Finding("orders-hour", "Orders by weekday and hour", summary, counts, figure, note=note, wide=False)
 
 
 def _by_kind(transactions: pd.DataFrame, key: pd.Series, how: str) -> pd.DataFrame:
-    """The sum or count of amounts by a key, with a column for each kind."""
+    """Sum or count of amounts by a key, with a column for each kind of transaction."""
     table = transactions["amount_units"].groupby([key, transactions["kind"]]).agg(how).unstack(fill_value=0)
     return table.reindex(columns=["sale", "return"], fill_value=0)

@@ -1,4 +1,4 @@
-"""The segments that a fit finds: how they differ, how large they are, and where their customers lie."""
+"""The fitted segments: how they differ, their sizes, and their customers in R, F and M."""
 
 from dataclasses import dataclass
 
@@ -6,24 +6,24 @@ import numpy as np
 import pandas as pd
 
 from batch.explore import style, words
-from batch.explore.exhibit import Exhibit
+from batch.explore.finding import Finding
 from batch.profiles import features
 from models.segment_model import FEATURES, SegmentModel, assign, transformed
 from models.units import Floats, Ints
 
 SAMPLE = 2_000
-IN_ANY_CASE = 25  # of each segment: two whales are a segment too
+MIN_PER_SEGMENT = 25  # so that a segment of very few customers is visible
 AXES = {"recency": "recency (days)", "frequency": "frequency (orders)", "monetary": "money (£)"}
 
 
 @dataclass(frozen=True)
 class Segmented:
-    """Customers with their segment.
+    """Customers with their segments.
 
     Parameters
     ----------
     table
-        By customer: recency, frequency, monetary as the model sees them, and ``segment``, a number in its order.
+        By customer: the features before the transform, and ``segment``, the number of the segment in the model.
     """
 
     model: SegmentModel
@@ -67,14 +67,14 @@ def segment_profiles(found: Segmented) -> pd.DataFrame:
 
 
 def sampled(found: Segmented, size: int, seed: int) -> pd.DataFrame:
-    """At most ``size`` customers of :attr:`Segmented.table`, drawn at random; of a small segment some in any case."""
+    """At most ``size`` random customers of :attr:`Segmented.table`; small segments are over-represented."""
     drawn = found.table.iloc[np.random.default_rng(seed).permutation(len(found.table))]
-    is_later = (drawn.groupby("segment").cumcount() >= IN_ANY_CASE).to_numpy()
+    is_later = (drawn.groupby("segment").cumcount() >= MIN_PER_SEGMENT).to_numpy()
     return drawn.iloc[np.argsort(is_later, kind="stable")[:size]].sort_index()
 
 
-def snake_plot(found: Segmented) -> Exhibit:
-    """How the segments differ from the average customer."""
+def snake_plot(found: Segmented) -> Finding:
+    """Mean standardised features of each segment."""
     frame = segment_profiles(found)
     figure = style.figure(420)
     for row in frame.itertuples():
@@ -91,37 +91,37 @@ def snake_plot(found: Segmented) -> Exhibit:
     figure.add_hline(y=0, line={"color": style.NEUTRAL, "width": 1, "dash": "dot"})
     figure.update_xaxes(range=[-0.2, 2.2], showgrid=True)
     figure.update_yaxes(title="standard deviations from the average", zeroline=False)
-    rich = frame.iloc[int(frame["money_share"].argmax())]
-    finding = (
-        f"{rich['persona']} are {words.percent(rich['share'])} of the customers and bring "
-        f"{words.percent(rich['money_share'])} of the money."
+    top = frame.iloc[int(frame["money_share"].argmax())]
+    summary = (
+        f"{top['persona']} are {words.percent(top['share'])} of customers and account for "
+        f"{words.percent(top['money_share'])} of revenue."
     )
     how = "on the log scale" if found.model.transform == "log1p" else "on the raw scale"
     note = f"Means of the standardised features, {how}. High recency means a long time since the last purchase."
-    return Exhibit("snake", "How the segments differ", finding, frame, figure, note=note)
+    return Finding("snake", "How the segments differ", summary, frame, figure, note=note)
 
 
-def segment_table(found: Segmented) -> Exhibit:
-    """The segments in numbers."""
+def segment_table(found: Segmented) -> Finding:
+    """Size, revenue share and mean features of each segment."""
     frame = segment_profiles(found)
     large = frame.iloc[int(frame["customers"].argmax())]
-    finding = f"The largest segment is {large['persona']}, with {words.count(int(large['customers']), 'customer')}."
+    summary = f"The largest segment is {large['persona']}, with {words.count(int(large['customers']), 'customer')}."
     table = pd.DataFrame(
         {
             "segment": frame["persona"],
             "customers": frame["customers"].map("{:,}".format),
             "share": frame["share"].map(words.percent),
-            "share of money": frame["money_share"].map(words.percent),
+            "share of revenue": frame["money_share"].map(words.percent),
             "days since last order": frame["recency"].map("{:,.0f}".format),
             "orders each": frame["frequency"].map("{:,.1f}".format),
-            "money each": frame["monetary"].map("£{:,.0f}".format),
+            "spend each": frame["monetary"].map("£{:,.0f}".format),
         }
     )
-    note = "Days, orders and money are means over the segment's customers."
-    return Exhibit("segments", "The segments in numbers", finding, frame, table=table, note=note)
+    note = "Days, orders and spend are means over the customers of the segment."
+    return Finding("segments", "The segments in numbers", summary, frame, table=table, note=note)
 
 
-def cloud(found: Segmented, *, size: int = SAMPLE, seed: int = 42) -> Exhibit:
+def cloud(found: Segmented, *, size: int = SAMPLE, seed: int = 42) -> Finding:
     """Customers in recency, frequency and money, coloured by persona."""
     sample = sampled(found, size, seed)
     figure = style.figure(560)
@@ -143,15 +143,15 @@ def cloud(found: Segmented, *, size: int = SAMPLE, seed: int = 42) -> Exhibit:
     camera = {"eye": {"x": 1.4, "y": -1.5, "z": 0.7}, "center": {"x": 0, "y": 0, "z": -0.12}}
     figure.update_layout(scene={"aspectmode": "cube", "camera": camera, **axes}, legend={"itemsizing": "constant"})
     logs = found.table[list(FEATURES)].apply(np.log1p).corr()
-    finding = (
+    summary = (
         f"On a log scale, frequency and money correlate at {logs['frequency']['monetary']:.2f}, recency and frequency "
         f"at {logs['recency']['frequency']:.2f}, recency and money at {logs['recency']['monetary']:.2f}."
     )
     note = (
-        f"{words.count(len(sample), 'customer')} drawn at random, {IN_ANY_CASE} of each segment (or all) in any case; "
-        "log axes. Drag to turn, scroll to zoom."
+        f"{words.count(len(sample), 'customer')} drawn at random, at least {MIN_PER_SEGMENT} of each segment (or all); "
+        "log axes.  Drag to rotate, scroll to zoom."
     )
-    return Exhibit("cloud", "Customers in three dimensions", finding, sample, figure, note=note)
+    return Finding("cloud", "Customers in three dimensions", summary, sample, figure, note=note)
 
 
 def _scaled(values: Floats | Ints) -> Floats:

@@ -1,7 +1,7 @@
-"""One visual language for all figures: two themes that differ in colours only, and figures that carry neither.
+"""The style of all figures: a light and a dark theme, which differ in colours only.
 
-What a figure says itself is in its traces; fonts, grid lines, backgrounds and colour scales come from the theme, so
-that a page can change it when the reader's screen turns dark.
+Figures are stored without a theme. Fonts, grid lines, backgrounds and colour scales come from the theme, so that a page
+can switch between light and dark.
 """
 
 from typing import Any
@@ -53,14 +53,14 @@ DARK = _theme("#e9ebf0", "#a0a7b4", "#2a2e38", "#191c23", ["#181b25", "#38366f",
 
 
 def figure(height: int) -> go.Figure:
-    """An empty figure of the common look; ``height`` in pixels, as wide as there is room."""
+    """An empty figure in the common style; ``height`` in pixels, width as available."""
     layout = {"t": 10, "r": 10, "b": 10, "l": 10, "pad": 4}
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     return go.Figure(layout={"template": LIGHT, "height": height, "margin": layout, "legend": legend})
 
 
 def log_ticks(top: float) -> dict[str, Any]:
-    """Axis settings that label log1p coordinates up to ``top`` with the numbers themselves: 0, 1, 10, 100, ..."""
+    """Axis settings that label log1p coordinates up to ``top`` with the original numbers: 0, 1, 10, 100, ..."""
     decades = [10**power for power in range(int(np.log10(max(top, 1.0))) + 1)]
     shown = [0, *(decades if len(decades) <= 4 else decades[1::2])]
     return {"tickvals": np.log1p(shown), "ticktext": [_short(number) for number in shown]}

@@ -1,4 +1,4 @@
-"""Tables as HTML: numbers to the right, a persona's colour before its name."""
+"""Tables as HTML: numbers right-aligned, an optional colour swatch in the first column."""
 
 import re
 from html import escape
@@ -9,7 +9,7 @@ _NUMBER = re.compile(r"[-<]?£?\d[\d,.]*( million)?%?|–")
 
 
 def html_table(name: str, table: pd.DataFrame, colours: list[str] | None = None) -> str:
-    """A table of formatted cells; ``colours`` puts a dot before the first cell of each row."""
+    """A table of formatted cells; ``colours`` puts a swatch before the first cell of each row."""
     right = [bool(table[column].map(_is_number).all()) for column in table.columns]
     head = "".join(_cell("th", escape(column), number) for column, number in zip(table.columns, right, strict=True))
     body = ""

@@ -1,4 +1,4 @@
-"""How numbers are written in findings and tables."""
+"""Numbers and dates as text in findings and tables."""
 
 from datetime import date, datetime
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def pounds(amount: float) -> str:
-    """Money at a length that can be read aloud.
+    """Money in pounds, or in millions of pounds.
 
     >>> pounds(12.3), pounds(-4567), pounds(1_234_567)
     ('£12', '-£4,567', '£1.23 million')
@@ -16,7 +16,7 @@ def pounds(amount: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 1 in per cent: one decimal below 10 %; what can't be told is a dash.
+    """A share as a percentage, with one decimal below 10 %; a dash if it is missing.
 
     >>> percent(0.1234), percent(0.0456), percent(0.00001), percent(0.0), percent(float("nan"))
     ('12%', '4.6%', '<0.1%', '0%', '–')
@@ -39,7 +39,7 @@ def day(moment: datetime) -> str:
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """A number of things.
+    """A number with its noun in singular or plural.
 
     >>> count(1, "sale"), count(1200, "sale"), count(2, "country", "countries")
     ('1 sale', '1,200 sales', '2 countries')

@@ -1,1 +1,1 @@
-"""What several pages share."""
+"""What two pages or more share, and nothing that knows a page."""

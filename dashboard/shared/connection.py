@@ -1,29 +1,20 @@
-"""What all sessions of the dashboard share: one connection pool, and what is known of the past."""
+"""What all sessions of the dashboard share: one connection pool per database, and what is read in the background."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Timer
-from typing import NamedTuple
 
 import streamlit as st
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.shared.history import Memory
-from dashboard.shared.ledger_memory import LedgerMemory
-from dashboard.shared.reading import progress, reading
+from dashboard.shared.reading import StreamProgress, progress, reading
 from data.postgres import database
 
 CONNECT_TIMEOUT_SECONDS = 5
-#: Name of the thread that reads a long past before somebody opens the page that needs it.
+#: Name of the thread that reads what a page needs before anyone opens that page.
 READ_AHEAD = "read-ahead"
 READ_AHEAD_SECONDS = 3.0
-
-
-class Memories(NamedTuple):
-    """What all sessions remember of a database's past: its changes, and its ledger."""
-
-    history: Memory
-    ledger: LedgerMemory
 
 
 @st.cache_resource(show_spinner=False)
@@ -33,7 +24,7 @@ def engine(database_url: str) -> Engine:
     Raises
     ------
     sqlalchemy.exc.ArgumentError
-        If the URL can't be read.
+        If the URL can't be parsed.
     """
     url = make_url(database_url)
     if "connect_timeout" not in url.query:
@@ -41,24 +32,28 @@ def engine(database_url: str) -> Engine:
     return database.engine(url.render_as_string(hide_password=False))
 
 
-def memory(engine: Engine) -> Memories:
-    """What is remembered of the database behind an engine."""
-    return _memories(engine.url.render_as_string(hide_password=False), engine)
+def read_ahead(engine: Engine, read: Callable[[Connection, StreamProgress], object]) -> None:
+    """Call ``read`` in the background, once per database, so that what it caches is there when a page needs it.
+
+    It is called some seconds later, and only if there is an event time. If Postgres fails, nothing is cached, and the
+    page reads for itself.
+    """
+    _start(engine.url.render_as_string(hide_password=False), f"{read.__module__}.{read.__qualname__}", engine, read)
 
 
 @st.cache_resource(show_spinner=False)
-def _memories(database_url: str, _engine: Engine) -> Memories:
-    memories = Memories(Memory(), LedgerMemory())
-    # Not at once: whoever opens the first page waits for another read.
-    ahead = Timer(READ_AHEAD_SECONDS, _read_ahead, (_engine, memories))
-    ahead.name, ahead.daemon = READ_AHEAD, True
-    ahead.start()
-    return memories
+def _start(
+    database_url: str, name: str, _engine: Engine, _read: Callable[[Connection, StreamProgress], object]
+) -> Timer:
+    # Later: the page that is opened first has queries of its own.
+    timer = Timer(READ_AHEAD_SECONDS, _read_now, (_engine, _read))
+    timer.name, timer.daemon = READ_AHEAD, True
+    timer.start()
+    return timer
 
 
-def _read_ahead(engine: Engine, memories: Memories) -> None:
-    """The ledger takes a second to add up at a million transactions; pages do without this where it fails."""
+def _read_now(engine: Engine, read: Callable[[Connection, StreamProgress], object]) -> None:
     with suppress(SQLAlchemyError), reading(engine) as connection:
         now = progress(connection)
         if now.event_time is not None:
-            memories.ledger.read(connection, now)
+            read(connection, now)

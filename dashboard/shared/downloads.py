@@ -1,4 +1,4 @@
-"""Tables as files for spreadsheets, which take a cell that begins like a formula for one."""
+"""Tables as CSV files that are safe to open in a spreadsheet, which would run a cell that begins like a formula."""
 
 from collections.abc import Callable
 
@@ -7,30 +7,30 @@ from sqlalchemy import Connection, Engine
 
 from dashboard.shared.reading import reading
 
-# A file is for a spreadsheet, which shows about a million rows; a page's session should not hold more at once.
+# Few enough for a spreadsheet (about a million rows), and for the memory of a session.
 MOST_ROWS = 200_000
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def of(frame: pd.DataFrame) -> bytes:
-    """The frame as UTF-8 CSV with a header; a text that a spreadsheet would run begins with an apostrophe."""
+def as_csv(frame: pd.DataFrame) -> bytes:
+    """The frame as UTF-8 CSV with a header; a text that a spreadsheet would run gets an apostrophe before it."""
     return frame.apply(_harmless).to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ").encode()
 
 
-def left_out(rows: int) -> str:
-    """What stands beside the button where a file can't have all ``rows``; empty where it has."""
+def limit_note(rows: int) -> str:
+    """A note for a file that cannot hold all ``rows``; empty if it can."""
     return f"The file has the first {MOST_ROWS:,} of {rows:,}." if rows > MOST_ROWS else ""
 
 
-def later(engine: Engine, ask: Callable[[Connection], pd.DataFrame]) -> Callable[[], bytes]:
-    """What a download button takes: the answer is fetched when somebody presses it, not before.
+def on_request(engine: Engine, ask: Callable[[Connection], pd.DataFrame]) -> Callable[[], bytes]:
+    """The content of a download button, read from Postgres only when the button is pressed.
 
-    ``ask`` must limit itself to :data:`MOST_ROWS`.
+    ``ask`` must return at most :data:`MOST_ROWS` rows.
     """
 
     def fetch() -> bytes:
         with reading(engine, timeout_ms=30_000) as connection:
-            return of(ask(connection))
+            return as_csv(ask(connection))
 
     return fetch
 

@@ -1,4 +1,4 @@
-"""What the daily history of changes comes to: pure functions from its frame to smaller ones."""
+"""Summaries of the daily history of changes: pure functions from its frame to smaller ones."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import pandas as pd
 
-# Bars of whole weeks start on a Monday where the window has no beginning of its own.
+# Bars of whole weeks start on a Monday if the window has no beginning.
 A_MONDAY = datetime(2000, 1, 3, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
 
 
 def window_start(event_time: datetime | None, days: int | None) -> datetime | None:
-    """Midnight (UTC) at which the last ``days`` event days begin, today among them; None for no bound."""
+    """Midnight (UTC) at which the last ``days`` event days begin, today included; None for no bound."""
     if event_time is None or days is None:
         return None
     return midnight(event_time) - timedelta(days=days - 1)
@@ -37,26 +37,26 @@ def flows(days: pd.DataFrame) -> pd.DataFrame:
 
 
 def moves(days: pd.DataFrame, pairs: Collection[tuple[str, str]], cause: str | None = None) -> int:
-    """How many changes went between one of these pairs of segments, whatever or for whatever ``cause``."""
+    """How many changes went from the first to the second segment of one of these pairs; of one ``cause``, or of all."""
     return int(_between_segments(days, pairs, cause)["changes"].sum())
 
 
 def money(days: pd.DataFrame, pairs: Collection[tuple[str, str]]) -> float:
-    """What those who went between one of these pairs of segments were worth when they did, in pounds."""
+    """The spend, in pounds at the time of the change, of those who moved between one of these pairs of segments."""
     return float(_between_segments(days, pairs, None)["money"].sum())
 
 
-class Place(NamedTuple):
-    """Where a page of changes lies: on these days (UTC midnights, in order), after ``skip`` of their newest changes."""
+class PageLocation(NamedTuple):
+    """Where a page of changes is: on these days (UTC midnights, in order), after their ``skip`` newest changes."""
 
     days: list[datetime]
     skip: int
 
 
-def place(days: pd.DataFrame, limit: int, offset: int = 0) -> Place:
+def locate(days: pd.DataFrame, limit: int, offset: int = 0) -> PageLocation:
     """The days that hold ``limit`` changes after the ``offset`` newest ones.
 
-    With it a page of a long list is found at once, however rare its changes are: no day without one is looked at.
+    It makes a page of a long list quick to find even if its changes are rare: days without one are not searched.
     """
     newest_first = days.groupby("day")["changes"].sum().sort_index(ascending=False)
     newest_first = newest_first[newest_first > 0]
@@ -64,7 +64,7 @@ def place(days: pd.DataFrame, limit: int, offset: int = 0) -> Place:
     begin = int((until <= offset).sum())
     end = int((until < offset + limit).sum()) + 1
     skip = offset - (int(until.iloc[begin - 1]) if begin else 0)
-    return Place(sorted(day.to_pydatetime() for day in newest_first.index[begin:end]), skip)
+    return PageLocation(sorted(day.to_pydatetime() for day in newest_first.index[begin:end]), skip)
 
 
 def rhythm(days: pd.DataFrame, since: datetime | None, bin_days: int) -> pd.DataFrame:
@@ -77,7 +77,7 @@ def rhythm(days: pd.DataFrame, since: datetime | None, bin_days: int) -> pd.Data
 def sizes(days: pd.DataFrame) -> pd.DataFrame:
     """Customers in each segment at the end of every day: a row for each day of the history, a column for each segment.
 
-    Whoever ever entered a segment is counted in exactly one.
+    Every customer who ever entered a segment is counted in exactly one.
     """
     arrived = days.pivot_table(index="day", columns="to_segment", values="changes", aggfunc="sum", fill_value=0)
     moved = days[days["from_segment"] != ""]
@@ -90,5 +90,5 @@ def sizes(days: pd.DataFrame) -> pd.DataFrame:
 
 
 def _between_segments(days: pd.DataFrame, pairs: Collection[tuple[str, str]], cause: str | None) -> pd.DataFrame:
-    meant = pd.MultiIndex.from_frame(days[["from_segment", "to_segment"]]).isin([*pairs])
-    return days[meant if cause is None else meant & (days["cause"] == cause).to_numpy()]
+    chosen = pd.MultiIndex.from_frame(days[["from_segment", "to_segment"]]).isin([*pairs])
+    return days[chosen if cause is None else chosen & (days["cause"] == cause).to_numpy()]

@@ -1,22 +1,44 @@
-"""The whole history of changes, day by day: read once, remembered, and from then on only its newest days are read.
+"""The history of all segment changes, counted by event day.
 
-A day that event time has left behind can't change any more: the processor stamps no change earlier than the newest
-tick that it has seen. So a page that reaches back for years asks Postgres for the open days only. Should the past be
-another one after all (the stream was begun anew), the number of changes tells, and everything is read again.
+A day that event time has passed cannot change any more: the processor gives no change a moment before the watermark. So
+closed days are read once per process, and after that only the open ones. If the stream has begun again, the number of
+changes no longer agrees, and everything is read again.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 import pandas as pd
 from sqlalchemy import Connection, func, select
 
+from dashboard.shared.caching import ClosedPast, PastReading, per_database
+from dashboard.shared.flows import midnight
 from dashboard.shared.reading import StreamProgress, event_day, or_empty
 from data.postgres.frames import frame
 from data.postgres.tables import segment_changes
 
-# Said once, so that days without a change have the types of all others.
+# Explicit, so that a history without a row has the same types as any other.
 TYPES = {"from_segment": "str", "to_segment": "str", "cause": "str", "changes": "int64", "money": "float64"}
+
+
+class ClosedDays(NamedTuple):
+    """The history before a midnight (UTC) of event time."""
+
+    until: datetime
+    days: pd.DataFrame
+
+
+DailyHistory = ClosedPast[pd.DataFrame, ClosedDays]
+
+
+def read(connection: Connection, progress: StreamProgress) -> pd.DataFrame:
+    """The history up to this moment, with the columns of :func:`daily`; closed days come from the process's cache."""
+    return per_database(connection.engine, new_cache).read(connection, progress)
+
+
+def new_cache() -> DailyHistory:
+    """An empty cache for one database."""
+    return ClosedPast(_read, lambda _before, _now: True)
 
 
 def daily(connection: Connection, since: datetime | None) -> pd.DataFrame:
@@ -33,41 +55,20 @@ def daily(connection: Connection, since: datetime | None) -> pd.DataFrame:
         query = query.where(c.effective_at >= since)
     days = frame(connection, query)
     typed = days.assign(day=pd.to_datetime(days["day"], utc=True)).astype(TYPES)
-    # Not in the query: Postgres would sort all changes before it adds them up.
+    # Sorted here: Postgres would sort all changes before it adds them up.
     return typed.sort_values([*typed.columns[:4]], ignore_index=True)
 
 
-class _Closed(NamedTuple):
-    """The days before a midnight; those may not change any more."""
-
-    until: datetime | None
-    days: pd.DataFrame | None
-
-
-class Memory:
-    """What is known of the past of one database; shared by all sessions of a process."""
-
-    def __init__(self) -> None:
-        self._closed = _Closed(None, None)
-
-    def read(self, connection: Connection, progress: StreamProgress) -> pd.DataFrame:
-        """The history up to this moment, as :func:`daily` gives it.
-
-        ``progress`` must belong to the same moment as the connection.
-        """
-        closed = self._closed
-        days = daily(connection, closed.until)
-        if closed.days is not None:
-            days = pd.concat([closed.days, days], ignore_index=True)
-            if days["changes"].sum() != progress.changes:
-                days = daily(connection, None)
-        # Replaced as a whole, so that sessions never see half of it.
-        self._closed = _close(days, progress)
-        return days
-
-
-def _close(days: pd.DataFrame, progress: StreamProgress) -> _Closed:
+def _read(
+    connection: Connection, progress: StreamProgress, closed: ClosedDays | None
+) -> PastReading[pd.DataFrame, ClosedDays]:
+    if closed is None:
+        days = daily(connection, None)
+    else:
+        days = pd.concat([closed.days, daily(connection, closed.until)], ignore_index=True)
+        if days["changes"].sum() != progress.changes:
+            days = daily(connection, None)
     if progress.event_time is None:
-        return _Closed(None, None)
-    today = progress.event_time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return _Closed(today, days[days["day"] < today])
+        return PastReading(days, None)
+    today = midnight(progress.event_time)
+    return PastReading(days, ClosedDays(today, days[days["day"] < today]))

@@ -1,4 +1,4 @@
-"""Customers' ids as people type them and as addresses carry them: from outside, and so never taken at their word."""
+"""Customers' ids that were typed or came with a URL: untrusted input."""
 
 from sqlalchemy import Column, ColumnElement, and_
 
@@ -7,7 +7,7 @@ _LAST = "\U0010ffff"
 
 
 def cleaned(typed: str | None) -> str:
-    """What was typed without what no id can hold: control characters, blanks around it, and more than 64 characters.
+    """The text without what an id cannot contain: control characters, surrounding blanks, anything after 64 characters.
 
     >>> cleaned(" 123\\x0045 "), cleaned(None)
     ('12345', '')
@@ -16,5 +16,5 @@ def cleaned(typed: str | None) -> str:
 
 
 def begins_with(column: Column[str], prefix: str) -> ColumnElement[bool]:
-    """Whether an id begins with a prefix, as a range of the primary key, which a pattern would not promise."""
+    """Whether an id begins with a prefix, as a range that the primary key's index can answer."""
     return and_(column >= prefix, column < prefix + _LAST)

@@ -1,8 +1,8 @@
-"""What all pages share: one reading of Postgres at one moment, and a designed state where there is nothing to draw."""
+"""The frame of a page: it reads Postgres at one moment, draws, and explains itself if there is nothing to draw."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
+from datetime import datetime
 
 import streamlit as st
 from sqlalchemy import Connection, Engine
@@ -22,73 +22,74 @@ SEEN = "pages_seen"
 
 @dataclass(frozen=True)
 class Moment:
-    """What a page has to draw from: a connection that sees one moment, the champion, and how far the stream is."""
+    """What a page is drawn from: a connection that sees one moment, the champion, and the stream's progress."""
 
     connection: Connection
     model: SegmentModel
     personas: Personas
     progress: StreamProgress
+    event_time: datetime
 
 
 Draw = Callable[[Moment], None]
 
 
-def show(engine: Engine, title: str, note: str, draw: Draw, refresh_seconds: float | None = None) -> None:
-    """A page: its heading, and what ``draw`` makes of this moment; or in words why there is nothing to see.
+def show(engine: Engine, title: str, subtitle: str, draw: Draw, refresh_seconds: float | None = None) -> None:
+    """Draw a page: its heading and what ``draw`` adds, or an explanation of why there is nothing to show.
 
     Parameters
     ----------
     draw
-        Is called inside one read-only transaction, only where a champion and an event time exist. What goes wrong
-        with Postgres in it ends in words too.
+        Called inside one read-only database transaction, only if a champion and an event time exist. Its errors of
+        Postgres are explained on the page, too.
     refresh_seconds
-        How often the page draws itself anew without being touched; None for never.
+        How often the page refreshes by itself; None for never.
     """
 
     def drawn() -> None:
-        state = _draw(engine, title, note, draw)
+        state = _draw(engine, title, subtitle, draw)
         if state is not None:
             _wait(state)
 
     st.fragment(drawn, run_every=refresh_seconds)()
 
 
-def say_if(text: str) -> None:
-    """A quiet line where there is something to say."""
+def note_if(text: str) -> None:
+    """A quiet line, unless the text is empty."""
     if text:
-        st.html(f'<div class="sg-note">{escape(text)}</div>')
+        st.html(elements.note(text))
 
 
-def opening(title: str, note: str) -> DeltaGenerator | None:
-    """A heading that says that the page is being read, until its reader puts something else in its place.
+def opening(title: str, subtitle: str) -> DeltaGenerator | None:
+    """A heading that says "Reading …" until the caller replaces it.
 
-    Only where somebody sees the page for the first time: None afterwards, when it is quick, and would flicker.
+    Only for the first visit to a page; later ones are quick, and the heading would flicker: None.
     """
     seen: set[str] = st.session_state.setdefault(SEEN, set())
     if title in seen:
         return None
     seen.add(title)
-    return st.html(elements.opening(title, note))
+    return st.html(elements.opening(title, subtitle))
 
 
 def number(key: str, pages: int) -> int:
-    """The page that a pagination below shows next; the first one where there are no longer so many."""
+    """The page number chosen in a pagination control; 1 if there are no longer that many pages."""
     chosen: int = st.session_state.get(key, 1)
     return chosen if chosen <= pages else 1
 
 
-def _draw(engine: Engine, title: str, note: str, draw: Draw) -> Trouble | None:
-    place = opening(title, note)
+def _draw(engine: Engine, title: str, subtitle: str, draw: Draw) -> Trouble | None:
+    place = opening(title, subtitle)
     try:
         with reading.reading(engine) as connection:
             found = _moment(connection)
             if isinstance(found, Moment):
-                heading = elements.heading(title, note, found.progress)
+                heading = elements.heading(title, subtitle, found.progress)
                 place = st.html(heading) if place is None else place.html(heading)
                 draw(found)
                 return None
     except (SQLAlchemyError, ModelError) as error:
-        found = trouble.of(error, engine.url)
+        found = trouble.from_error(error, engine.url)
     if place is not None:
         place.empty()
     return found
@@ -101,19 +102,19 @@ def _moment(connection: Connection) -> Moment | Trouble:
     progress = reading.progress(connection)
     if progress.event_time is None:
         return trouble.no_event_time(progress.silent, progress.partitions)
-    return Moment(connection, model, personas(model), progress)
+    return Moment(connection, model, personas(model), progress, progress.event_time)
 
 
 def _wait(state: Trouble) -> None:
-    """The trouble in words; the whole page is tried again every few seconds."""
-    said = False
+    """Show the state; the whole page is tried again every few seconds."""
+    shown = False
 
     @st.fragment(run_every=RETRY_SECONDS)
     def waiting() -> None:
-        nonlocal said
-        if said:
+        nonlocal shown
+        if shown:
             st.rerun()
-        said = True
+        shown = True
         st.html(elements.trouble(state))
 
     waiting()

@@ -1,4 +1,4 @@
-"""How segments look: names and colours of the champion model's personas, from the best to the worst."""
+"""Names and colours of a model's segments, from the best persona to the worst."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ NEUTRAL = "#8a919e"
 
 
 class Persona(NamedTuple):
-    """A segment as people see it."""
+    """A segment as the pages show it."""
 
     id: str
     name: str
@@ -18,21 +18,21 @@ class Persona(NamedTuple):
     action: str = ""
 
 
-NOBODY = Persona("", "New customer", NEUTRAL)
+NEW_CUSTOMER = Persona("", "New customer", NEUTRAL)
 Personas = dict[str, Persona]
 
 
 def personas(model: SegmentModel) -> Personas:
-    """The model's personas by segment id, in the order of their rank; those without one keep the model's order."""
+    """The model's personas by segment id, by rank; those without a rank come last, in the model's order."""
     ranked = sorted(model.segments, key=lambda segment: RANK.get(segment.id, len(RANK)))
     return {s.id: Persona(s.id, s.name, s.colour, s.description, s.action) for s in ranked}
 
 
 def look_up(known: Personas, segment: str | None) -> Persona:
-    """The persona of a segment; one of an earlier model goes by its id, none at all is a new customer."""
+    """The persona of a segment; one of an earlier model is named after its id, and no segment means a new customer."""
     if not segment:
-        return NOBODY
-    return known.get(segment) or Persona(segment, segment.replace("_", " ").title(), NEUTRAL, "From an earlier model.")
+        return NEW_CUSTOMER
+    return known.get(segment) or Persona(segment, segment.replace("_", " ").title(), NEUTRAL, "Of an earlier model.")
 
 
 def slips(model: SegmentModel) -> list[tuple[str, str]]:
@@ -41,11 +41,11 @@ def slips(model: SegmentModel) -> list[tuple[str, str]]:
     return [(before, after) for before in ids for after in ids if is_slip(before, after)]
 
 
-def good(known: Personas) -> list[Persona]:
-    """The personas that a customer should stay in, the best first."""
+def good_personas(known: Personas) -> list[Persona]:
+    """The personas that count as good, the best first; leaving one for a lower rank is a slip."""
     return [persona for persona in known.values() if is_good(persona.id)]
 
 
 def is_climb(before: str, after: str) -> bool:
-    """Whether a move leads to a better segment; entering the first one is no climb."""
+    """Whether a move leads to a better segment; a first purchase does not count as a climb."""
     return before in RANK and after in RANK and RANK[after] < RANK[before]

@@ -1,6 +1,6 @@
-"""The figures: pure functions from small frames to plotly, one visual language for light and dark.
+"""The common style of all figures, for light and dark themes.
 
-Colours that carry meaning are set here; fonts, grid lines and backgrounds are left to the page's theme.
+Colours that carry meaning are set here; fonts, grid lines and backgrounds come from the page's theme.
 """
 
 from html import escape
@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from dashboard.shared.personas import Persona
 
 ACCENT, ACCENT_FAINT, ACCENT_STRONG = "#6f6bdf", "rgba(111,107,223,0.08)", "rgba(111,107,223,0.62)"
-# Time alone is the story and has the accent; the other causes stay behind it.
+# The accent is for time alone, which the product is about.
 CAUSE_COLOURS = {
     "decay": ACCENT,
     "purchase": "#9aa3b2",
@@ -22,7 +22,7 @@ CAUSE_COLOURS = {
 OTHER_CAUSE = "#b6bcc8"
 MS_PER_DAY = 86_400_000
 CLEAR = "rgba(0,0,0,0)"
-# Bare: no tool bar that hides the figure on a phone, no zoom that the next refresh would fight.
+# No tool bar, which hides the figure on a phone, and no zoom, which the next refresh would undo.
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 
@@ -42,7 +42,7 @@ BARE_AXIS: dict[str, Any] = {
 
 
 def faded(colour: str, alpha: float = 0.4) -> str:
-    """A colour ``#rrggbb`` that lets through what lies behind it.
+    """A colour ``#rrggbb`` made transparent.
 
     >>> faded("#ff8000", 0.5)
     'rgba(255,128,0,0.5)'
@@ -58,7 +58,7 @@ def dotted(persona: Persona) -> str:
 
 def stacked(persona: Persona) -> str:
     """A segment's name in short lines, with its dot."""
-    # The dot comes last: where there is no room for words, the style sheet hides all lines but this one.
+    # The dot comes last: on narrow screens the style sheet hides all lines but the last.
     return "<br>".join([*map(escape, persona.name.split()), dot(persona)])
 
 
@@ -68,7 +68,7 @@ def dot(persona: Persona) -> str:
 
 
 def plain(figure: go.Figure, height: int) -> go.Figure:
-    """The figure with the page's own background and type, which keeps its state from one refresh to the next."""
+    """The figure with the page's background and font; it keeps its state from one refresh to the next."""
     return figure.update_layout(
         height=height,
         margin={"l": 0, "r": 0, "t": 0, "b": 0, "pad": 4},

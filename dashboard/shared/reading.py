@@ -1,6 +1,6 @@
-"""How a page asks Postgres: read-only, at one moment, bounded; and what every page wants to know.
+"""How a page queries Postgres: read-only, at one moment, with a timeout; and the queries that every page needs.
 
-A page takes all its answers inside one :func:`reading` block, so that they belong to the same moment.
+A page runs all its queries inside one :func:`reading` block, so that their answers belong to the same moment.
 """
 
 from collections.abc import Iterator
@@ -8,22 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Label, case, func, literal_column, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Label, func, literal_column, select, text
 
-from data.postgres.tables import model_aliases, stream_progress
-from data.postgres.tables import models as model_specs
-from models.segment_model import SegmentModel, from_json
-
-CHAMPION = "champion"
+from data.postgres import model_registry
+from data.postgres.progress import WATERMARK
+from data.postgres.tables import stream_progress
+from models.segment_model import SegmentModel
 
 
 @dataclass(frozen=True)
 class StreamProgress:
-    """How far the stream is, over all partitions; counts are since the beginning.
+    """The stream's progress over all partitions; counts are since the beginning.
 
-    ``event_time`` is the slowest partition's: everything up to it has been processed. It is None as long as there
-    are ``silent`` partitions, which have not reached any yet.
+    ``event_time`` is that of the slowest partition: everything up to it has been processed. It is None as long as there
+    are ``silent`` partitions, which have no event time yet.
     """
 
     measured_at: datetime
@@ -40,39 +38,37 @@ class StreamProgress:
 
 @contextmanager
 def reading(engine: Engine, timeout_ms: int = 5_000) -> Iterator[Connection]:
-    """A connection that can only read, sees one moment, and gives up on a query after ``timeout_ms``."""
+    """A read-only connection that sees one moment and cancels a query after ``timeout_ms``."""
     with engine.connect() as plain:
         connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         connection.execute(text(f"SET LOCAL statement_timeout = {int(timeout_ms)}"))
-        # A page's questions take tens of milliseconds: compiling them first would take longer than answering them.
+        # A page's queries take tens of milliseconds; compiling them would take longer.
         connection.execute(text("SET LOCAL jit = off"))
-        # The median of all customers is sorted in memory.
+        # Enough to sort all customers in memory for a median.
         connection.execute(text("SET LOCAL work_mem = '16MB'"))
         yield connection
 
 
 def champion(connection: Connection) -> SegmentModel | None:
-    """The model that the alias champion points to.
+    """The model that the alias "champion" points to; None if there is none.
 
     Raises
     ------
     ModelError
         If its specification can't be read.
     """
-    query = select(model_specs.c.spec).join(model_aliases).where(model_aliases.c.alias == CHAMPION)
-    spec = connection.scalar(query)
-    return None if spec is None else from_json(msgspec.json.encode(spec))
+    return model_registry.read_champion(connection)
 
 
 def progress(connection: Connection) -> StreamProgress:
-    """The stream's position and counters: a handful of rows, one per partition."""
+    """The stream's progress: reads one row per partition."""
     p = stream_progress.c
     counters = (p.transactions, p.change_position, p.duplicates, p.late, p.dead_letters)
     query = select(
         func.now(),
         func.count(),
         func.count() - func.count(p.event_time),
-        case((func.bool_and(p.event_time.is_not(None)), func.min(p.event_time))),
+        WATERMARK,
         func.max(p.event_time),
         *(func.coalesce(func.sum(counter), 0) for counter in counters),
     )
@@ -81,11 +77,11 @@ def progress(connection: Connection) -> StreamProgress:
 
 
 def event_day(moment: Column[datetime]) -> ColumnElement[datetime]:
-    """The midnight (UTC) that a moment's event day begins with; literally as the statistics of the table have it."""
+    """The midnight (UTC) at which a moment's event day begins; the same expression as in the table's statistics."""
     origin: ColumnElement[datetime] = literal_column("timestamptz '2000-01-01 00:00:00+00'")
     return func.date_bin(literal_column("interval '1 day'"), moment, origin)
 
 
 def or_empty(column: Column[str]) -> Label[str]:
-    """The column with "" where it is null."""
+    """The column with "" in place of null."""
     return func.coalesce(column, literal_column("''")).label(column.name)

@@ -1,4 +1,4 @@
-"""What a replay is doing, as HTML: in full for the operations page, in one line for the live one."""
+"""The state of a replay as HTML: in full for the operations page, as one line for the live page."""
 
 from html import escape
 from typing import Any
@@ -17,40 +17,40 @@ STATES = {
     "finished": ("Finished", "done"),
     "stopped": ("Stopped", "done"),
 }
-SILENT = ("Gone without a word", "bad")
+SILENT = ("No longer responding", "bad")
 NO_REPLAY = "No replay has ever run on this database: start one with <code>segue replay</code>."
 
 
 def replay(row: Row[Any] | None) -> str:
-    """The replay that was heard of last: what it does, how far it is, how fast."""
+    """The latest replay: its state, its progress and its speed."""
     if row is None:
         return f'<div class="sg-note">{NO_REPLAY}</div>'
     share = 100 * row.sent / row.total if row.total else 100
-    behind = f" · {_behind(row)}" if row.lag and not _silent(row) else ""
-    waiting = "" if replay_control.obeys(row) or _silent(row) else " · told, about to obey"
+    lag = f" · {_lag(row)}" if row.lag and not _is_silent(row) else ""
+    waiting = "" if replay_control.has_applied_request(row) or _is_silent(row) else " · command sent, not applied yet"
     return (
         f'<div class="sg-replay" data-replay="{escape(row.state)}" data-sent="{row.sent}">'
         f'<div class="sg-replay-head">{_lamp(row)}<b>{escape(row.dataset)}</b></div>'
         f'<div class="sg-share"><i style="width:{share:.1f}%"></i></div>'
         f'<div class="sg-replay-facts"><span>{row.sent:,} of {row.total:,} transactions sent</span>'
         f"<span>event time {style.stamp(row.event_time)}</span>"
-        f"<span>speed {_speed(row)}{behind}{waiting}</span>"
-        f"<span>heard {age(float(row.silent))} ago</span></div></div>"
+        f"<span>speed {_speed(row)}{lag}{waiting}</span>"
+        f"<span>last heartbeat {age(float(row.silent))} ago</span></div></div>"
     )
 
 
 def line(row: Row[Any] | None) -> str:
-    """The same for who only wants to know whether the numbers will move: its state, speed, and the worker's lag."""
+    """The latest replay in one line: its state, its speed and the worker's lag."""
     if row is None:
         return '<div class="sg-note" data-replay="">No replay has run here.</div>'
-    alive = row.state in replay_control.ALIVE and not _silent(row)
+    alive = row.state in replay_control.ALIVE and not _is_silent(row)
     facts = [f"at {_speed(row)}"] if alive and row.state == "running" else []
-    facts += [_behind(row) if row.lag else "the worker keeps up"] if alive else []
+    facts += [_lag(row) if row.lag else "no lag"] if alive else []
     return f'<div class="sg-note" data-replay="{escape(row.state)}">Replay {_lamp(row)} {" · ".join(facts)}</div>'
 
 
 def age(seconds: float) -> str:
-    """How long something took or is ago, in its largest unit.
+    """A duration in its largest unit.
 
     >>> age(0.4), age(59), age(3600), age(200_000)
     ('0 s', '59 s', '60 min', '2 days')
@@ -63,16 +63,16 @@ def age(seconds: float) -> str:
 
 
 def _lamp(row: Row[Any]) -> str:
-    name, mood = SILENT if _silent(row) else STATES.get(row.state, (row.state, "done"))
+    name, mood = SILENT if _is_silent(row) else STATES.get(row.state, (row.state, "done"))
     return f'<span class="sg-lamp sg-{mood}">{escape(name)}</span>'
 
 
-def _silent(row: Row[Any]) -> bool:
+def _is_silent(row: Row[Any]) -> bool:
     return row.state in replay_control.ALIVE and not replay_control.alive(row)
 
 
-def _behind(row: Row[Any]) -> str:
-    return f"worker {many(row.lag, 'record')} behind"
+def _lag(row: Row[Any]) -> str:
+    return f"worker lags by {many(row.lag, 'record')}"
 
 
 def _speed(row: Row[Any]) -> str:

@@ -1,4 +1,4 @@
-"""Recency, frequency and monetary value in SQL, as the model sees them."""
+"""Recency and monetary value in SQL, as the model sees them."""
 
 from datetime import datetime
 
@@ -12,11 +12,11 @@ def recency_days(event_time: datetime) -> ColumnElement[int]:
     """Whole days since the last purchase, as of event time or the customer's own last event, if that is later."""
     c = customers.c
     as_of = func.greatest(c.last_event_at, literal(event_time, c.last_event_at.type))
-    # The difference of two moments comes in days and a rest; the days alone are the whole ones.
+    # An interval has days and a remainder; its days are the whole ones.
     return cast(func.extract("day", as_of - c.last_purchase_at), Integer)
 
 
 def monetary(model: SegmentModel) -> ColumnElement[object]:
-    """Pounds spent: net of returns and floored at 0, or gross, as the model counts."""
+    """Spend in pounds as the model counts it: net of returns and not below 0, or gross."""
     c = customers.c
     return func.greatest(c.gross - c.returned, 0) if model.monetary == "net" else c.gross

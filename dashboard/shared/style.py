@@ -1,4 +1,4 @@
-"""The shared look: the style sheet, the mark, and how numbers, money and moments are written."""
+"""The style sheet, the logo, and how numbers, money and moments are written."""
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.shared.words import many
 
 STYLE_SHEET = Path(__file__).with_name("style.css")
-# Two segments and somebody on the way between them.
+# Two segments and a customer who moves from one to the other.
 _SHAPES = (
     '<circle cx="20" cy="44" r="14" fill="#9aa3b2"/><circle cx="46" cy="22" r="14" fill="#6f6bdf"/>'
     '<path d="M12 22 C 18 6, 34 4, 42 10" fill="none" stroke="#6f6bdf" stroke-width="4" stroke-linecap="round"/>'
@@ -21,7 +21,7 @@ LOGO = (
     f'<{_SVG} viewBox="0 0 200 64" width="200" height="64">{_SHAPES}<text x="76" y="47" font-size="42" '
     'font-weight="700" font-family="Segoe UI, Helvetica, Arial, sans-serif" fill="#6f6bdf">segue</text></svg>'
 )
-# As an image: markup inside a page's HTML is cleaned of drawings.
+# An image: Streamlit removes inline SVG from a page's HTML.
 MARK_URI = f"data:image/svg+xml;base64,{b64encode(MARK.encode()).decode()}"
 NOTHING = "–"
 
@@ -46,7 +46,7 @@ def money(amount: Decimal | float | None) -> str:
 
 
 def short_money(amount: Decimal | float) -> str:
-    """British pounds at a glance: three digits and a letter.
+    """British pounds in short: three digits and a letter.
 
     >>> short_money(7_859_755), short_money(-12_345), short_money(999.4), short_money(999_960)
     ('£7.86m', '-£12.3k', '£999', '£1.00m')
@@ -80,7 +80,7 @@ def signed(number: int) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share in whole per cent; tiny but not nothing is "<1%".
+    """A share in whole per cent; below 1 but not 0 is "<1%".
 
     >>> percent(1, 3), percent(1, 1000), percent(0, 0)
     ('33%', '<1%', '0%')

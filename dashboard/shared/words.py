@@ -1,4 +1,4 @@
-"""What the database says in codes, said in plain words."""
+"""Words for the codes in the database, for periods of time, and for counts."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,36 +7,36 @@ DAY, WEEK = 1, 7
 
 
 class Cause(NamedTuple):
-    """Why a customer moved: a short phrase for a table, a sentence for the curious."""
+    """Why a customer moved: a short phrase for tables, and a sentence for tooltips."""
 
     phrase: str
     sentence: str
 
 
-# The order is the order on the page: what takes no transaction comes first.
+# In the order of the page: the cause that needs no transaction comes first.
 CAUSES = {
-    "decay": Cause("time alone", "Nothing happened: they had not bought for long enough."),
+    "decay": Cause("time alone", "They had not bought for long enough."),
     "purchase": Cause("bought", "A purchase moved them."),
-    "return": Cause("returned", "Goods given back lowered what they are worth."),
+    "return": Cause("returned", "Returned goods lowered their spend."),
     "model": Cause("new model", "A new segment model was activated."),
-    "first_purchase": Cause("first purchase", "They became a customer."),
+    "first_purchase": Cause("first purchase", "They bought for the first time."),
 }
 
 
 class Window(NamedTuple):
-    """How far back in event time the page looks; ``days`` is None for everything."""
+    """A period of event days that ends today; ``days`` is None for all of history."""
 
     days: int | None
     label: str
 
     @property
     def phrase(self) -> str:
-        """As it reads within a sentence."""
+        """The window within a sentence."""
         return "since the beginning" if self.days is None else f"in the last {self.days} event days"
 
     @property
     def bin_days(self) -> int:
-        """How many days one bar of a chart over this window stands for."""
+        """How many days one bar of a chart over this window covers."""
         return DAY if self.days is not None and self.days <= 90 else WEEK
 
 
@@ -51,12 +51,12 @@ DEFAULT_WINDOW = "30"
 
 
 def cause(code: str) -> Cause:
-    """The words for a cause; a code that this version does not know speaks for itself."""
+    """The words for a cause; an unknown code is its own phrase."""
     return CAUSES.get(code) or Cause(code.replace("_", " "), "")
 
 
 def in_order(codes: Iterable[str]) -> list[str]:
-    """The distinct causes in the order of the page; those that this version does not know come last."""
+    """The distinct causes in the order of the page; unknown ones come last."""
     present = {*codes}
     return [code for code in CAUSES if code in present] + sorted(present - {*CAUSES})
 

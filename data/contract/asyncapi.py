@@ -1,8 +1,8 @@
-"""The contract in ``data/contract/asyncapi.yaml`` and ``docs/contract.md``, kept equal to the code.
+"""Generates the contract: the schemas in ``data/contract/asyncapi.yaml``, and ``docs/contract.md``.
 
-Topics, messages and prose of the AsyncAPI document are written by hand; its schemas are generated from the types that
-are encoded and decoded, and the page is rendered from the document. After a change of either, run
-``python -m data.contract.asyncapi`` (it needs the dev dependencies); a test fails where that was forgotten.
+The topics, messages and prose of the AsyncAPI document are written by hand. Its schemas are generated from the types
+that are encoded and decoded, and the page is rendered from the document. After a change of either, run ``python -m
+data.contract.asyncapi``, which needs the dev dependencies. A test fails if a file is out of date.
 """
 
 import json
@@ -29,7 +29,7 @@ _SCHEMAS = "#/components/schemas/"
 
 
 def schemas() -> dict[str, Json]:
-    """The JSON Schemas of all types on the wire, by name."""
+    """The JSON Schemas of all types in topics, by name."""
     types = [*_WRITTEN_BY_OTHERS, *_WRITTEN_BY_US]
     _, components = msgspec.json.schema_components(types, ref_template=_SCHEMAS + "{name}")
     components = {name: _as_draft_7(schema) for name, schema in components.items()}
@@ -41,7 +41,7 @@ def schemas() -> dict[str, Json]:
 
 
 def document() -> Json:
-    """The AsyncAPI document, its schemas as the code has them."""
+    """The AsyncAPI document, with schemas from the code."""
     written: Json = yaml.safe_load(DOCUMENT.read_text())
     written["components"]["schemas"] = schemas()
     return written
@@ -68,7 +68,7 @@ def page(content: Json) -> str:
 
 
 def resolve(content: Json, node: Json) -> Json:
-    """What a ``$ref`` within the document points to, or the node itself."""
+    """The target of a node's ``$ref`` within the document, or the node itself if it has none."""
     while "$ref" in node:
         target = content
         for name in node["$ref"].removeprefix("#/").split("/"):
@@ -94,7 +94,7 @@ def _channel(channel: Json, content: Json) -> Iterator[str]:
 
 
 def _type(node: Json, content: Json, title: str) -> Iterator[str]:
-    """A type's fields as a table, then those of the types in it."""
+    """The fields of a type as a table, followed by the types of its fields."""
     schema = resolve(content, node)
     if "properties" not in schema:
         yield f"**{title}.** {schema['description']}"
@@ -133,7 +133,7 @@ def _references(field: Json) -> Iterator[str]:
 
 
 def _as_draft_7(node: Any) -> Any:
-    """The same in the JSON Schema that AsyncAPI 3.0 builds upon: it knows no ``prefixItems``, so points are arrays."""
+    """A schema in Draft 07, on which AsyncAPI 3.0 builds. That has no ``prefixItems``, so tuples become arrays."""
     if isinstance(node, list):
         return [_as_draft_7(part) for part in node]
     if not isinstance(node, dict):
@@ -142,13 +142,13 @@ def _as_draft_7(node: Any) -> Any:
     if "prefixItems" in node:
         first, *others = node["prefixItems"]
         if any(item != first for item in others):
-            raise ValueError("Draft 07 and later ones have no common way to describe a tuple of different things")
+            raise ValueError("Draft 07 and later drafts have no common way to describe a tuple of different types")
         plain["items"] = first
     return plain
 
 
 def _always_there(ours: type[Struct]) -> list[str]:
-    """What we write in every message: all but what may be unset. (msgspec leaves out whatever has a default.)"""
+    """The fields that every message has: all except those that may be unset. (msgspec omits fields with a default.)"""
     return [field.encode_name for field in msgspec.structs.fields(ours) if field.default is not UNSET]
 
 
@@ -160,7 +160,7 @@ def _plain(docstring: str) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Paragraphs as blocks, and no anchors for what is repeated."""
+    """Dumps paragraphs as block scalars, and repeated nodes without anchors."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -175,7 +175,7 @@ _Dumper.add_representer(str, _text)
 
 
 def main() -> None:
-    """Bring both files up to date."""
+    """Write both files."""
     content = document()
     DOCUMENT.write_text(as_yaml(content))
     PAGE.write_text(page(content))

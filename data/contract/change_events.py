@@ -1,4 +1,4 @@
-"""Changes and latest states as the events that subscribers read."""
+"""Encodes changes and latest states as events."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def change_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:
-    """A change as subscribers read it."""
+    """The event of a change; ``personas`` has the segment names by segment id."""
     effective_at = from_micros(row.effective_at)
     change = SegmentChange(
         customer_id=row.customer_id,
@@ -40,7 +40,7 @@ def change_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:
 
 
 def segment_event(row: ChangeRow, personas: Mapping[str, str], *, snapshot: bool = False) -> bytes:
-    """The latest state of a customer as subscribers read it; ``snapshot`` says that it is only said again."""
+    """The event of a customer's latest state; ``snapshot`` marks a state that is published again."""
     since = from_micros(row.effective_at)
     state = CustomerSegment(
         customer_id=row.customer_id,
@@ -52,9 +52,9 @@ def segment_event(row: ChangeRow, personas: Mapping[str, str], *, snapshot: bool
         monetary=money_text(row.monetary),
         model_version=row.model_version,
     )
-    said_again = True if snapshot else UNSET
+    again = True if snapshot else UNSET
     return _encode(
-        CustomerSegmentUpdated(id=_event_id(row), subject=row.customer_id, time=since, snapshot=said_again, data=state)
+        CustomerSegmentUpdated(id=_event_id(row), subject=row.customer_id, time=since, snapshot=again, data=state)
     )
 
 

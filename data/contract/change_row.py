@@ -1,4 +1,4 @@
-"""A segment change as a row: what is stored of it, and what its event is made from."""
+"""A segment change as a row, from which its event is made."""
 
 from typing import Any, NamedTuple, Self
 
@@ -23,7 +23,7 @@ class ChangeRow(NamedTuple):
 
     @classmethod
     def of(cls, stored: Any) -> Self:
-        """A row of ``segment_changes``, with everyday types, as it was before it was stored."""
+        """The change in a row of ``segment_changes``, with its moments in micros and its money in ten-thousandths."""
         values = {name: getattr(stored, name) for name in cls._fields}
         exact = {"effective_at": to_micros(stored.effective_at), "monetary": to_money_units(stored.monetary)}
         return cls(**values | exact)

@@ -1,8 +1,8 @@
-"""What subscribers read: CloudEvents 1.0 in structured JSON, one for every change and one for the latest state.
+"""The events that subscribers read: CloudEvents 1.0 in structured JSON, for segment changes and for latest states.
 
-The contract within v1 is additive: fields may come, none goes or changes its meaning. The AsyncAPI document beside this
-file has it for programs and ``docs/contract.md`` for people; ``python -m data.contract.asyncapi`` makes both from these
-types.
+Within v1, the contract is additive: fields may be added, but none is removed or changes its meaning. The AsyncAPI
+document beside this file is the contract for programs, ``docs/contract.md`` for people. ``python -m
+data.contract.asyncapi`` generates both from these types.
 """
 
 from datetime import datetime
@@ -12,19 +12,23 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from data.contract.wire import Identifier
 
-# A state has the id of the change that led to it. What is told apart by source and id, as CloudEvents are, needs two.
+# A state has the id of its latest change. CloudEvents are identified by source and id, so the sources must differ.
 CHANGES_SOURCE = "/segue/stream"
 STATES_SOURCE = "/segue/customers"
 DRIFT_SOURCE = "/segue/drift"
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 
-EventId = Annotated[str, Meta(description="`CUSTOMER:SEQUENCE`, the same however often the event is sent.")]
+EventId = Annotated[str, Meta(description="`CUSTOMER:SEQUENCE`. An event that is sent again has the same id.")]
 Subject = Annotated[Identifier, Meta(description="The customer, as in the record's key.")]
-Time = Annotated[datetime, Meta(tz=True, description="When it became true, in event time.")]
+Time = Annotated[datetime, Meta(tz=True, description="When the change happened or the state began, in event time.")]
 CustomerId = Annotated[Identifier, Meta(description="The customer, as in the record's key.")]
 Sequence = Annotated[
     int,
-    Meta(ge=1, description="Counts a customer's changes from 1 without gaps: drop what is not greater than the last."),
+    Meta(
+        ge=1,
+        description="Numbers a customer's changes from 1 without gaps. Drop an event whose number is not greater than "
+        "the last one.",
+    ),
 ]
 EffectiveAt = Annotated[
     datetime, Meta(tz=True, description="The exact moment from which the customer is in the segment.")
@@ -35,16 +39,19 @@ Spent = Annotated[
     str,
     Meta(
         pattern=r"^-?[0-9]+\.[0-9]{2,4}$",
-        description="Money spent as the model counts it, at that moment: a decimal string in the shop's one currency.",
+        description="Net or gross amount spent, as the model uses it, at that moment: a decimal string in the shop's "
+        "only currency.",
     ),
 ]
-ModelVersion = Annotated[str, Meta(min_length=1, description="The segment model that decided.")]
+ModelVersion = Annotated[str, Meta(min_length=1, description="The segment model that decided the segment.")]
 Cause = Annotated[
     Literal["first_purchase", "purchase", "return", "decay", "model"],
-    Meta(description="Why; `decay` is time alone, `model` is a new segment model."),
+    Meta(
+        description="The cause of the change. `decay` is the passing of time alone, `model` is a newly activated model."
+    ),
 ]
 CausingTransaction = Annotated[
-    Identifier | None, Meta(description="The transaction that caused it; null where none did.")
+    Identifier | None, Meta(description="The transaction that caused the change; null for `decay` and `model`.")
 ]
 Digits = Annotated[str, Meta(pattern=r"^[0-9]+$")]
 
@@ -57,7 +64,7 @@ class SegmentRef(Struct, frozen=True):
 
 
 class SegmentChange(Struct, frozen=True):
-    """One customer moving from one segment to another; ``from`` is null on entry."""
+    """One customer's move from one segment to another; ``from`` is null for the first segment."""
 
     customer_id: CustomerId
     sequence: Sequence
@@ -73,7 +80,7 @@ class SegmentChange(Struct, frozen=True):
 
 
 class CustomerSegment(Struct, frozen=True):
-    """Where one customer stands since their latest change."""
+    """The segment of one customer since their latest change."""
 
     customer_id: CustomerId
     sequence: Sequence
@@ -86,7 +93,7 @@ class CustomerSegment(Struct, frozen=True):
 
 
 class SegmentChanged(Struct, frozen=True, kw_only=True):
-    """The envelope of a change; its ``id`` is the customer and the sequence, so it is the same in every replay."""
+    """The envelope of a change. Its ``id`` is made of customer and sequence, so it is the same in every replay."""
 
     specversion: Literal["1.0"] = "1.0"
     type: Literal["segue.segment.changed.v1"] = "segue.segment.changed.v1"
@@ -110,69 +117,79 @@ class CustomerSegmentUpdated(Struct, frozen=True, kw_only=True):
     datacontenttype: Literal["application/json"] = "application/json"
     snapshot: Annotated[
         bool | UnsetType,
-        Meta(description="There, and true, where the state is only said again, by `segue publish-snapshot`."),
+        Meta(description="Present, and true, if the state is published again as part of a snapshot."),
     ] = UNSET
     data: CustomerSegment
 
 
 class Drift(Struct, frozen=True):
-    """What has moved away from what it was, and by how much."""
+    """What has drifted, and by how much."""
 
-    model_version: Annotated[str, Meta(min_length=1, description="The segment model that was in force.")]
+    model_version: Annotated[str, Meta(min_length=1, description="The segment model that was active.")]
     measure: Annotated[
         Literal["distance", "basket", "returns", "newcomers", "psi"],
         Meta(
-            description="`distance` of customers to their segment's centre, `basket` is what a sale is worth, "
-            "`returns` and `newcomers` are shares of transactions and of sales, `psi` is a population stability index."
+            description="`distance` is the distance of customers from their segment's centre, `basket` the amount of a "
+            "sale, `returns` the share of returns among transactions, `newcomers` the share of first purchases among "
+            "sales, `psi` a population stability index."
         ),
     ]
     name: Annotated[
         Literal["recency", "frequency", "monetary", "segments"] | None,
-        Meta(description="Whose distribution the index is of; null for other measures."),
+        Meta(description="The distribution that the index compares; null for other measures."),
     ]
-    value: Annotated[float, Meta(description="What it is now.")]
+    value: Annotated[float, Meta(description="The value now.")]
     reference: Annotated[
-        float | None, Meta(description="What it was before; null for an index, which compares itself.")
+        float | None, Meta(description="The value before; null for an index, which compares two distributions itself.")
     ]
-    threshold: Annotated[float | None, Meta(description="Where an index begins to count; null for other measures.")]
-    customers: Annotated[int, Meta(ge=0, description="How many customers the last day's value rests on.")]
-    summary: Annotated[str, Meta(description="The same in a sentence, for people.")]
+    threshold: Annotated[
+        float | None, Meta(description="The value above which an index raises an alarm; null for other measures.")
+    ]
+    customers: Annotated[int, Meta(ge=0, description="The number of customers in the value of the last day.")]
+    summary: Annotated[str, Meta(description="The alarm as a sentence for people.")]
 
 
 class DriftDetected(Struct, frozen=True, kw_only=True):
     """The envelope of an alarm."""
 
     specversion: Literal["1.0"] = "1.0"
-    type: Literal["services.drift.detected.v1"] = "services.drift.detected.v1"
+    type: Literal["segue.drift.detected.v1"] = "segue.drift.detected.v1"
     source: str = DRIFT_SOURCE
     id: Annotated[
         str,
         Meta(
-            description="`MODEL:DAY:MEASURE`, and `:NAME` where there is one; the same however often the alarm is "
-            "found or sent."
+            description="`MODEL:DAY:MEASURE`, followed by `:NAME` if the name is not null. An alarm that is found or "
+            "sent again has the same id."
         ),
     ]
-    subject: Annotated[str, Meta(description="The segment model that was in force, as in the record's key.")]
-    time: Annotated[datetime, Meta(tz=True, description="The end of the day that showed it, in event time.")]
+    subject: Annotated[str, Meta(description="The segment model that was active, as in the record's key.")]
+    time: Annotated[
+        datetime, Meta(tz=True, description="The end of the day in which the drift was found, in event time.")
+    ]
     datacontenttype: Literal["application/json"] = "application/json"
     data: Drift
 
 
 class EventHeaders(Struct, frozen=True, kw_only=True, rename=lambda name: name.replace("_", "-")):
-    """The headers of an event: that it is a CloudEvent in structured mode."""
+    """The headers of an event: it is a CloudEvent in structured mode."""
 
     content_type: str = CONTENT_TYPE
 
 
 class DeadLetterHeaders(Struct, frozen=True, kw_only=True, rename=lambda name: f"segue-{name.replace('_', '-')}"):
-    """The headers of a dead letter: where the record came from, and why it could not be applied. All are UTF-8 text."""
+    """The headers of a dead letter: the offset of the record, and why it could not be applied. All are UTF-8 text."""
 
-    reason: Annotated[str, Meta(description="One line.")]
+    reason: Annotated[str, Meta(description="The reason, in one line.")]
     topic: str
     partition: Digits
     offset: Digits
-    log_id: Annotated[str, Meta(description="The log that the offset belongs to; a topic made anew is another log.")]
+    log_id: Annotated[
+        str,
+        Meta(
+            description="The log that the offset belongs to. A topic that is deleted and created again is another log."
+        ),
+    ]
     clipped_from: Annotated[
         Digits | UnsetType,
-        Meta(description="Bytes of the original value, where it was too large and only its beginning is here."),
+        Meta(description="Bytes of the original value, if the value was too large and only its beginning is here."),
     ] = UNSET

@@ -1,7 +1,7 @@
-"""A change as subscribers should read it: v1 may grow while they run, and that must cost nobody a change.
+"""Reads changes the way subscribers should: v1 may grow while they run, and they must not lose a change.
 
-Causes may come, and so may other types of events in the same topic. :class:`data.contract.events.SegmentChanged` is
-what we write; what we read comes through here, since a newer worker may have written it.
+New causes may be added, and other event types in the same topic. Writers use
+:class:`data.contract.events.SegmentChanged`; readers use this module, because a newer worker may have written an event.
 """
 
 from typing import get_args, get_type_hints
@@ -20,7 +20,7 @@ class _Envelope(Struct):
 
 
 class _Change(SegmentChange, frozen=True):
-    """A change with any cause."""
+    """A change whose cause may be any text."""
 
     cause: str  # type: ignore[assignment]
 
@@ -30,12 +30,12 @@ _change = msgspec.json.Decoder(_Change).decode
 
 
 def change(event: bytes) -> SegmentChange | None:
-    """What an event says; None if it is of another type, which is none of our business.
+    """The change in an event; None for an event of another type.
 
     Raises
     ------
     msgspec.MsgspecError
-        If it is no event at all, or not a change as v1 has them.
+        If the bytes are not an event, or the change is not valid in v1.
     """
     envelope = _envelope(event)
     return _change(envelope.data) if envelope.type == _CHANGED else None

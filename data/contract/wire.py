@@ -1,7 +1,7 @@
-"""What travels in the transactions topic: one invoice, the passing of time, or a new model.
+"""The values of the transactions topic: a transaction, a tick, or a newly activated model.
 
-The three kinds are one tagged union, told apart by ``type``. ``Transaction`` is what a producer writes;
-``TransactionHeader`` is what the worker reads of it, so that the lines of an invoice are skipped, not decoded.
+The three kinds are one union with the tag ``type``. A producer writes a ``Transaction``; the worker reads it as a
+``TransactionHeader``, which skips the lines of the invoice.
 """
 
 from datetime import datetime
@@ -11,8 +11,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from models.segment_model import SegmentModel
 
-# In Python `$` lets a line feed pass that ends a text, elsewhere it does not: `(?!\n)` makes it the end everywhere.
-# No control characters: ids travel to Postgres as separated lists, and to people's terminals.
+# Python's `$` also matches before a final line feed; `(?!\n)` makes it match at the end only, as in other languages.
+# Control characters are forbidden, because ids are sent to Postgres as separated lists and printed to terminals.
 Identifier = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$(?!\n)")]
 Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?$(?!\n)")]
 Price = Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,4})?$(?!\n)")]
@@ -23,7 +23,7 @@ Kind = Literal["sale", "return"]
 
 
 class Line(Struct, frozen=True):
-    """One line of an invoice; ``price`` is per piece, ``quantity`` is what was bought or brought back."""
+    """One line of an invoice. ``price`` is per piece; ``quantity`` is the number of pieces bought or returned."""
 
     stock_code: str
     description: str | None
@@ -34,7 +34,7 @@ class Line(Struct, frozen=True):
 class Transaction(Struct, frozen=True, tag_field="type", tag="transaction"):
     """One invoice (a sale) or one credit note (a return) of one customer.
 
-    ``amount`` is the total of the lines, never negative: the kind says which way the money went.
+    ``amount`` is the total of the lines. It is never negative: ``kind`` distinguishes a sale from a return.
     """
 
     transaction_id: Identifier
@@ -48,10 +48,10 @@ class Transaction(Struct, frozen=True, tag_field="type", tag="transaction"):
 
 
 class TransactionHeaders(Struct, frozen=True, rename=lambda name: f"segue-{name.replace('_', '-')}"):
-    """Headers of the record that holds a transaction; the worker needs none."""
+    """Headers of a transaction's record; the worker does not need them."""
 
     retry_of: Annotated[
-        str | UnsetType, Meta(description="`LOG/PARTITION/OFFSET`: the dead letter that this puts back.")
+        str | UnsetType, Meta(description="`LOG/PARTITION/OFFSET`: the dead letter that was requeued as this record.")
     ] = UNSET
 
 
@@ -68,12 +68,12 @@ class TransactionHeader(Struct, frozen=True, tag_field="type", tag="transaction"
 
 
 class Tick(Struct, frozen=True, tag_field="type", tag="tick"):
-    """Everything up to ``at`` has been sent on this partition (a punctuated watermark)."""
+    """Everything up to ``at`` has been sent to this partition: a punctuated watermark."""
 
     at: Moment
 
 
 class ModelActivation(Struct, frozen=True, tag_field="type", tag="model"):
-    """From here on, ``model`` decides."""
+    """From this record on, ``model`` is active on this partition."""
 
     model: SegmentModel

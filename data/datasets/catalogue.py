@@ -1,4 +1,4 @@
-"""What the synthetic shop sells: made-up gifts with stock codes, prices and a popularity."""
+"""The products of the synthetic shop: invented gifts with stock codes, prices and a popularity."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ _TENTH_OF_A_PENNY = MONEY_UNITS // 1_000
 
 
 class Catalogue(NamedTuple):
-    """Products, aligned; ``popularity`` adds up to 1."""
+    """Products, one per element of each field; ``popularity`` sums to 1."""
 
     stock_codes: list[str]
     descriptions: list[str]
@@ -36,12 +36,12 @@ class Catalogue(NamedTuple):
 
 
 def catalogue(rng: Generator, count: int = 2_000) -> Catalogue:
-    """Products of which few sell much (Zipf), most for a pound or three; 1 in 100 has a third decimal."""
+    """Products with a popularity by Zipf's law and prices around two pounds; 1 in 100 prices has three decimals."""
     number = np.arange(count)
     step = np.where(number % 100 == 99, _TENTH_OF_A_PENNY, _PENNY)
     price = np.maximum(rng.lognormal(np.log(2.1), 0.85, count), 0.12) * MONEY_UNITS
     price_units = (price / step).astype(np.int64) * step
-    # Something is given away now and then.
+    # One product is free, as some are in the real dataset.
     price_units[count // 2] = 0
     popularity = rng.permutation(1.0 / (number + 20))
     variants = ("", "", "", "A", "B")

@@ -1,7 +1,7 @@
-"""What one cell of a raw file means: text, a whole number, a moment, an exact price.
+"""Parsers for one cell of a raw file: text, a whole number, a moment, an exact price.
 
-A cell is whatever the format gave: text from a CSV, typed values from Parquet, text, floats and dates from an xlsx.
-Every parser raises ``ValueError`` with a reason that begins with the offending value.
+A CSV holds text, Parquet typed values, and an xlsx text, floats and dates. Every parser raises ``ValueError`` with a
+reason that begins with the invalid value.
 """
 
 import re
@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from models.units import MONEY_DECIMALS, to_money_units
+from runtime.errors import SegueError
 
 MAX_TEXT = 64
 MAX_NUMBER = 10**9
@@ -20,12 +21,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _AMERICAN = ("%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y")
 
 
-class DataError(ValueError):
-    """A file of transactions that can't be used; the message is one line that says where and why."""
+class DataError(SegueError, ValueError):
+    """A file of transactions that can't be used; the message names the place and the reason in one line."""
 
 
 def text(cell: object) -> str | None:
-    """A cell as text, ``None`` where it is blank; a number without a fraction has no point."""
+    """A cell as text, ``None`` if it is blank; a whole number has no decimal point."""
     if cell is None or cell != cell or cell == "":
         return None
     if isinstance(cell, float) and cell.is_integer():
@@ -34,7 +35,7 @@ def text(cell: object) -> str | None:
 
 
 def identifier(cell: object) -> str:
-    """An id: short, not blank, without control characters."""
+    """A short id without control characters; it must not be blank."""
     name = label(cell)
     if not name:
         raise ValueError("the cell is empty")
@@ -42,13 +43,13 @@ def identifier(cell: object) -> str:
 
 
 def customer(cell: object) -> str | None:
-    """A customer's id, ``None`` for a guest; ``13085.0`` is what a column of floats makes of 13085."""
+    """A customer's id, ``None`` for a guest. A column of floats holds 13085 as ``13085.0``."""
     name = label(cell)
     return (name.removesuffix(".0") if _NUMBER.fullmatch(name) else name) or None
 
 
 def label(cell: object) -> str:
-    """A short text that may be blank."""
+    """A short text without control characters; it may be blank."""
     name = (text(cell) or "").strip()
     if len(name) > MAX_TEXT or _CONTROL.search(name):
         raise ValueError(f"{shown(cell)} is longer than {MAX_TEXT} characters or has control characters")
@@ -56,7 +57,7 @@ def label(cell: object) -> str:
 
 
 def stock_code(cell: object) -> str:
-    """A stock code, as it stands; blank where there is none."""
+    """A stock code, unchanged; empty if there is none."""
     return text(cell) or ""
 
 
@@ -71,7 +72,7 @@ def quantity(cell: object) -> int:
 
 
 def price_units(cell: object) -> int:
-    """A price in ten-thousandths; a float is what an xlsx made of a decimal, so it is rounded to four decimals."""
+    """A price in ten-thousandths. An xlsx stores decimals as floats, so a float is rounded to four decimals."""
     number = f"{cell:.{MONEY_DECIMALS}f}" if isinstance(cell, float) else (text(cell) or "").strip()
     if not _NUMBER.fullmatch(number):
         raise ValueError(f"{shown(cell)} is not a price")
@@ -107,12 +108,12 @@ def _parsed_moment(cell: object) -> datetime:
 
 
 def shown(cell: object) -> str:
-    """A cell as an error message shows it: on one line, and not too long."""
+    """A cell for an error message: one line of at most ``MAX_TEXT`` characters."""
     shown = repr(str(cell)) if cell is not None else "nothing"
     return shown if len(shown) <= MAX_TEXT else f"{shown[: MAX_TEXT - 4]}...'"
 
 
-# The canonical columns that a file must have: how a cell is parsed, and the type of what comes out.
+# The canonical columns that a file must have: the parser of a cell, and the dtype of the column.
 PARSERS: dict[str, tuple[Callable[[object], Any], Any]] = {
     "invoice": (identifier, "str"),
     "stock_code": (stock_code, "str"),

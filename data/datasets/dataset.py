@@ -1,26 +1,23 @@
-"""The transactions of a retail dataset: clean, in event-time order, ready to be replayed or fitted on.
+"""The transactions of a retail dataset: clean and in the order of event time.
 
-A raw file has one row per line of an invoice. Here an invoice is one transaction; rows without a customer and
-bad-debt adjustments are set aside, and an invoice that a second export repeats is dropped. All of it is counted.
+A raw file has one row per line of an invoice. A transaction is a whole invoice. Rows without a customer and bad-debt
+adjustments are left out, and so is an invoice that a later export repeats. All of them are counted.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from data.contract import wire
-from data.datasets import readers
+from data.datasets import encoding, readers
 from data.datasets.cells import MAX_NUMBER, DataError
-from models.units import MONEY_UNITS, Ints, from_micros, from_money_units
+from models.units import MONEY_UNITS, Ints, from_money_units
 
-CURRENCY = "GBP"
 RETURN = "C"
 ADJUSTMENT = "A"
 
@@ -41,10 +38,10 @@ _MAX_UNITS = MAX_NUMBER * MONEY_UNITS
 
 @dataclass(frozen=True)
 class Report:
-    """What a file held and what was made of it.
+    """Counts of the rows of a file and of the transactions made from them.
 
-    ``guest_*``, ``adjustment_rows`` and ``overlap_*`` describe the file as it is: a guest's invoice that a second
-    export repeats counts in both. ``lines`` and below describe what is left.
+    ``guest_*``, ``adjustment_rows`` and ``overlap_*`` describe the file: a guest's invoice that a second export repeats
+    counts in both. ``lines`` and the fields after it describe the transactions.
     """
 
     rows: int
@@ -66,21 +63,21 @@ class Report:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Clean transactions in event-time order; ties are in order of transaction id.
+    """Clean transactions, ordered by event time and transaction id.
 
     Parameters
     ----------
     name
-        Where they come from, for people.
+        The name of their source, for messages.
     lines
         One row per line, an invoice's lines together: ``transaction_id, customer_id, occurred_at, stock_code,
         description, quantity, price_units, country``.
     transactions
         One row per invoice: ``transaction_id, customer_id, occurred_at`` (its first moment), ``kind`` (``sale`` or
-        ``return``), ``amount_units`` (ten-thousandths, never negative), ``country``, and where its lines are:
+        ``return``), ``amount_units`` (ten-thousandths, never negative), ``country``, and the rows of its lines:
         ``first_line, line_count``.
     report
-        What was kept and what was set aside.
+        What was kept and what was left out.
     """
 
     name: str
@@ -89,10 +86,11 @@ class Dataset:
     report: Report
 
     def wire_transactions(self, start: int = 0, stop: int | None = None) -> Iterator[wire.Transaction]:
-        """Transactions number ``start`` to ``stop`` as they travel in the transactions topic."""
-        positions = range(len(self.transactions))[start:stop]
-        for begin in range(positions.start, positions.stop, _CHUNK):
-            yield from _wire_chunk(self, begin, min(begin + _CHUNK, positions.stop))
+        """Transactions number ``start`` up to ``stop`` as values of the transactions topic."""
+        numbers = range(len(self.transactions))[start:stop]
+        for begin in range(numbers.start, numbers.stop, _CHUNK):
+            chunk = self.transactions.iloc[begin : min(begin + _CHUNK, numbers.stop)]
+            yield from encoding.wire_transactions(chunk, self.lines)
 
 
 def load(path: Path, *, drop_overlap: bool = True) -> Dataset:
@@ -101,20 +99,20 @@ def load(path: Path, *, drop_overlap: bool = True) -> Dataset:
 
 
 def clean(raw: pd.DataFrame, name: str, *, drop_overlap: bool = True) -> Dataset:
-    """Make transactions of raw rows.
+    """Build transactions from raw rows.
 
     Parameters
     ----------
     raw
         Rows in the columns of :func:`data.datasets.readers.read`.
     drop_overlap
-        Keep an invoice that several exports hold from the first one only. Otherwise it is several transactions with
-        the same id, as a replay of everything that was ever sent would have them.
+        Keep an invoice that several exports contain from the first one only. Otherwise it becomes several transactions
+        with the same id.
 
     Raises
     ------
     DataError
-        If nothing is left, or an invoice makes no sense: two customers, a total that contradicts its kind.
+        If no transaction is left, or an invoice has two customers or a total that contradicts its kind.
     """
     guest = raw["customer"].isna().to_numpy()
     adjustment = raw["invoice"].str.startswith(ADJUSTMENT).to_numpy()
@@ -149,14 +147,14 @@ def clean(raw: pd.DataFrame, name: str, *, drop_overlap: bool = True) -> Dataset
 
 
 def _after_first_export(invoice: Ints, export: Ints) -> NDArray[np.bool_]:
-    """Which rows belong to an invoice that an earlier export already holds."""
+    """Which rows belong to an invoice that an earlier export contains."""
     first = np.full(invoice.max(initial=-1) + 1, np.iinfo(np.int64).max)
     np.minimum.at(first, invoice, export)
     return export > first[invoice]
 
 
 def _fold(rows: pd.DataFrame, group: Ints, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Lines and transactions of rows; rows of the same ``group`` (numbered in order of appearance) are one invoice."""
+    """Lines and transactions; rows with the same ``group``, numbered in order of appearance, are one invoice."""
     rows = rows.rename(columns={"invoice": "transaction_id", "customer": "customer_id"}).reset_index(drop=True)
     count = group.max() + 1
     head = rows.loc[~pd.Series(group).duplicated()].reset_index(drop=True)
@@ -179,24 +177,24 @@ def _fold(rows: pd.DataFrame, group: Ints, name: str) -> tuple[pd.DataFrame, pd.
     rank[transactions.index] = np.arange(count)
     transactions = transactions.reset_index(drop=True)
     transactions.insert(6, "first_line", transactions["line_count"].cumsum() - transactions["line_count"])
-    position = rank[group]
-    order = np.argsort(position, kind="stable")
+    number = rank[group]
+    order = np.argsort(number, kind="stable")
     lines = rows[LINE_COLUMNS].take(order).reset_index(drop=True)
-    lines["occurred_at"] = transactions["occurred_at"].take(position[order]).array
+    lines["occurred_at"] = transactions["occurred_at"].take(number[order]).array
     return lines, transactions
 
 
 def _amounts(rows: pd.DataFrame, head: pd.DataFrame, group: Ints, kind: NDArray[np.str_], name: str) -> Ints:
-    """The absolute total of each invoice; its sign must be the one that its kind promises."""
+    """The absolute total of each invoice. The sign of the total must be the one of its kind."""
     quantity, price = rows["quantity"].to_numpy(), rows["price_units"].to_numpy()
     totals = np.zeros(len(head), dtype=np.int64)
     np.add.at(totals, group, quantity * price)
-    # Integers wrap around silently, floats don't: they tell whether the exact totals can be trusted.
+    # Integer sums overflow silently, floats don't, so the float sum shows whether an exact total is valid.
     size = np.bincount(group, weights=np.abs(quantity.astype(np.float64) * price))
     for wrong, reason in (
         (size >= _MAX_UNITS, "is too large an amount"),
-        ((kind == "sale") & (totals < 0), "is less than nothing for a sale"),
-        ((kind == "return") & (totals > 0), "is more than nothing for a return"),
+        ((kind == "sale") & (totals < 0), "is negative for a sale"),
+        ((kind == "return") & (totals > 0), "is positive for a return"),
     ):
         if wrong.any():
             at = int(np.argmax(wrong))
@@ -213,43 +211,3 @@ def _refuse_two_customers(rows: pd.DataFrame, head: pd.DataFrame, group: Ints, n
         at = int(np.argmax(mixed))
         both = f"{names[first[group[at]]]} and {names[customer[at]]}"
         raise DataError(f"{name}: invoice {rows['transaction_id'].iloc[at]} has two customers, {both}")
-
-
-def _wire_chunk(dataset: Dataset, start: int, stop: int) -> Iterator[wire.Transaction]:
-    chunk = dataset.transactions.iloc[start:stop]
-    begins = chunk["first_line"] - chunk["first_line"].iloc[0]
-    ends = begins + chunk["line_count"]
-    lines = _wire_lines(dataset.lines.iloc[chunk["first_line"].iloc[0] :][: ends.iloc[-1]])
-    columns = zip(
-        chunk["transaction_id"].tolist(),
-        chunk["customer_id"].tolist(),
-        map(from_micros, chunk["occurred_at"].astype("int64").to_numpy().tolist()),
-        chunk["kind"].tolist(),
-        map(_money, chunk["amount_units"].tolist()),
-        chunk["country"].tolist(),
-        begins.tolist(),
-        ends.tolist(),
-        strict=True,
-    )
-    for transaction_id, customer_id, occurred_at, kind, amount, country, begin, end in columns:
-        yield wire.Transaction(
-            transaction_id, customer_id, occurred_at, kind, amount, CURRENCY, country, lines[begin:end]
-        )
-
-
-def _wire_lines(lines: pd.DataFrame) -> list[wire.Line]:
-    return list(
-        map(
-            wire.Line,
-            lines["stock_code"].tolist(),
-            pa.Array.from_pandas(lines["description"]).to_pylist(),
-            lines["quantity"].tolist(),
-            map(_money, lines["price_units"].tolist()),
-        )
-    )
-
-
-@lru_cache(maxsize=65_536)
-def _money(units: int) -> str:
-    """An amount as plain decimal text; a shop has few distinct prices."""
-    return f"{from_money_units(units):f}"

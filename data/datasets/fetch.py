@@ -1,4 +1,4 @@
-"""Fetches the dataset from its home (or from a file), proves that it is what it should be, and keeps it as Parquet."""
+"""Downloads the dataset or reads it from a file, checks its totals, and caches it as Parquet."""
 
 import os
 import re
@@ -17,11 +17,12 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 from data.datasets import readers
 from data.datasets.cells import DataError
 from data.datasets.writers import write
+from runtime.errors import Hint
 
 UCI_URL = "https://archive.ics.uci.edu/static/public/502/online+retail+ii.zip"
 CACHE_NAME = "online_retail_II.parquet"
 
-# Called with the bytes received so far and, where the server tells, the bytes there are.
+# Called with the bytes received so far and the size in bytes, if the server sends it.
 Progress = Callable[[int, int | None], None]
 
 _ATTEMPTS = 4
@@ -29,12 +30,11 @@ _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _MAX_MEMBER_BYTES = 2 << 30
 _TABLES = (".xlsx", ".csv", ".parquet")
 _SAFE_NAME = re.compile(r"[\w+-][\w.+-]{0,99}\.(zip|xlsx|csv|parquet)", re.ASCII)
-_HINT = "use --from FILE"
 
 
 @dataclass(frozen=True)
 class KnownTotals:
-    """What adds up over all rows of a raw file; money is in ten-thousandths."""
+    """Counts and sums over all rows of a raw file; money is in ten-thousandths."""
 
     rows: int
     invoices: int
@@ -60,15 +60,15 @@ def fetch(
     Parameters
     ----------
     source
-        An http(s) address, asked only while the cache is empty, or a file, which is read again each time and replaces
-        what is cached. Either is a zip that holds one table, or a .xlsx, .csv or .parquet file itself.
+        An http(s) address, which is used only while the cache is empty, or a file, which always replaces the cached
+        dataset. Either is a .xlsx, .csv or .parquet file, or a zip that holds one of them.
     checks
-        What the file must add up to; ``None`` takes any file.
+        The totals that the file must have; ``None`` accepts any file.
 
     Raises
     ------
     DataError
-        If the source can't be reached, is broken, or is not the dataset; the cache is then as it was.
+        If the source can't be reached or read, or is not the dataset. The cache is unchanged then.
     """
     cached = cache_dir / CACHE_NAME
     is_remote = source.startswith(("http://", "https://"))
@@ -91,7 +91,7 @@ def fetch(
 
 
 def totals(raw: pd.DataFrame) -> KnownTotals:
-    """What raw rows add up to."""
+    """The totals of raw rows."""
     return KnownTotals(
         rows=len(raw),
         invoices=raw["invoice"].nunique(),
@@ -111,7 +111,7 @@ def _verify(raw: pd.DataFrame, checks: KnownTotals, name: str) -> None:
 
 
 def _download(url: str, folder: Path, progress: Progress | None) -> Path:
-    """The downloaded file; transient faults are tried again a few times."""
+    """The downloaded file; transient faults are retried a few times."""
     name = PurePosixPath(urlsplit(url).path).name
     path = folder / (name if _SAFE_NAME.fullmatch(name) else "download.zip")
     part = path.with_name(f"{path.name}.part")
@@ -125,11 +125,11 @@ def _download(url: str, folder: Path, progress: Progress | None) -> Path:
         retrying(_stream, url, part, progress)
     except httpx.HTTPStatusError as error:
         status = error.response
-        raise DataError(f"{url} answers {status.status_code} {status.reason_phrase}; {_HINT}") from None
+        raise DataError(f"{url} answers {status.status_code} {status.reason_phrase}", Hint.USE_A_FILE) from None
     except httpx.RemoteProtocolError as error:
-        raise DataError(f"{url}: the download broke off ({error}); try again or {_HINT}") from None
+        raise DataError(f"{url}: the download broke off ({error})", Hint.USE_A_FILE) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise DataError(f"can't reach {urlsplit(url).netloc} ({error}); check the network or {_HINT}") from None
+        raise DataError(f"can't reach {urlsplit(url).netloc} ({error})", Hint.USE_A_FILE) from None
     return part.rename(path)
 
 
@@ -138,7 +138,7 @@ def _stream(url: str, part: Path, progress: Progress | None) -> None:
         response.raise_for_status()
         length = response.headers.get("Content-Length")
         total = int(length) if length is not None else None
-        # A body that ends before its Content-Length is a RemoteProtocolError of httpx.
+        # httpx raises RemoteProtocolError for a body that is shorter than its Content-Length.
         for block in response.iter_bytes():
             file.write(block)
             if progress is not None:
@@ -152,7 +152,7 @@ def _is_transient(error: BaseException) -> bool:
 
 
 def _unzipped(path: Path, folder: Path) -> Path:
-    """The one table in a zip, under a name of our own: the names inside an archive are not to be trusted."""
+    """The only table in a zip, extracted under a safe name: names inside an archive can't be trusted."""
     try:
         with zipfile.ZipFile(path) as archive:
             tables = [entry for entry in archive.infolist() if entry.filename.lower().endswith(_TABLES)]
@@ -167,4 +167,4 @@ def _unzipped(path: Path, folder: Path) -> Path:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (zipfile.BadZipFile, zipfile.LargeZipFile, RuntimeError, OSError) as error:
-        raise DataError(f"{path.name}: not a readable zip file ({error}); {_HINT}") from None
+        raise DataError(f"{path.name}: not a readable zip file ({error})", Hint.USE_A_FILE) from None

@@ -1,8 +1,8 @@
 """Reads one raw file of retail transactions (Parquet, CSV or xlsx) into one exact, canonical table.
 
-A column of a million cells holds few distinct values, so every format is first brought to the same shape: the
-distinct cells in order of appearance, and for each row the number of its cell. Each distinct cell is then parsed once,
-by plain Python, whatever type the format gave it; so no price passes through a float that the file did not hold itself.
+A column of a million cells has few distinct values. So each format is first brought to the same shape: the distinct
+cells in order of appearance, and the number of the cell in each row. Then plain Python parses each distinct cell once.
+No price passes through a float unless the file itself stores a float.
 """
 
 import csv
@@ -36,19 +36,19 @@ SPELLINGS = {
 }
 COLUMNS = (*SPELLINGS, "export", "row")
 
-# A file whose dates jump back more often than this is not a stack of exports: it is not in order of time.
+# A file whose dates jump back more often than this is not a stack of exports but is not sorted by time.
 MAX_STACKED_EXPORTS = 24
 
 
 class Cells(NamedTuple):
-    """A column: its distinct ``values`` in order of appearance, and which of them each row holds."""
+    """A column: its distinct ``values`` in order of appearance, and for each row the number of its value."""
 
     codes: Ints
     values: list[object]
 
 
 class Table(NamedTuple):
-    """One sheet as the format gave it: ``columns`` by canonical name, ``headers`` as the file spells them."""
+    """One unparsed sheet: ``columns`` and the file's spelling of ``headers``, both by canonical name."""
 
     place: str
     columns: dict[str, Cells]
@@ -64,13 +64,13 @@ def read(path: Path) -> pd.DataFrame:
     DataFrame
         ``invoice, stock_code, description, quantity`` (int64), ``occurred_at`` (UTC; times without zone are taken as
         UTC), ``price_units`` (int64, ten-thousandths), ``customer`` (missing for guests), ``country``, ``export``
-        (int: which of the exports that make up the file) and ``row`` (1-based,
-        without the header; an xlsx counts within each sheet).
+        (int, the number of the export within the file) and ``row`` (from 1, without the header; for an xlsx within
+        its sheet).
 
     Raises
     ------
     DataError
-        If the file can't be read, or holds a cell that is not what its column says; the message names the place.
+        If the file can't be read, or a cell is not valid for its column; the message names the place.
     """
     path = Path(path)
     if not path.is_file():
@@ -111,7 +111,7 @@ def _csv(path: Path) -> Iterator[Table]:
     try:
         table = pa.csv.read_csv(
             io.BytesIO(content),
-            # One thread: only then does a ragged row know its number.
+            # With several threads, Arrow does not report the number of a ragged row.
             read_options=pa.csv.ReadOptions(use_threads=False),
             parse_options=pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=remember),
             convert_options=pa.csv.ConvertOptions(
@@ -147,7 +147,7 @@ def _xlsx_table(place: str, sheet: CalamineSheet) -> Table:
     for name, spelling in headers.items():
         codes, values = pd.factorize(content[:, names.index(spelling)], use_na_sentinel=False)
         columns[name] = Cells(codes.astype(np.int64), list(values))
-    # One sheet is one export, whatever order its rows are in.
+    # One sheet is one export, in whichever order its rows are.
     return Table(place, columns, headers, Cells(np.zeros(len(rows), dtype=np.int64), [place]))
 
 
@@ -161,8 +161,8 @@ def _headers(place: str, names: list[str]) -> dict[str, str]:
     for column, spellings in SPELLINGS.items():
         known = [found[spelling] for spelling in spellings if spelling in found]
         if not known:
-            wanted = " or ".join(spellings)
-            raise DataError(f"{place}: no column {wanted}; found {', '.join(names) or 'nothing'}")
+            expected = " or ".join(spellings)
+            raise DataError(f"{place}: no column {expected}; found {', '.join(names) or 'nothing'}")
         headers[column] = known[0]
     return headers
 
@@ -175,7 +175,7 @@ def _arrow_cells(column: pa.ChunkedArray) -> Cells:
 
 
 def _as_utf8(content: bytes) -> bytes:
-    """The bytes of a text in UTF-8 or, where they can't be that, in Latin-1."""
+    """A text in UTF-8, converted from Latin-1 unless it is valid UTF-8 already."""
     try:
         content.decode()
     except UnicodeDecodeError:
@@ -184,7 +184,7 @@ def _as_utf8(content: bytes) -> bytes:
 
 
 def _canonical(table: Table) -> pd.DataFrame:
-    """Parse every distinct cell of a table once and lay the results out over its rows."""
+    """Parse every distinct cell of a table once, and build its rows from the results."""
     count = len(table.columns["invoice"].codes)
     numbers = np.arange(1, count + 1)
     frame: dict[str, Any] = {}
@@ -203,7 +203,7 @@ def _canonical(table: Table) -> pd.DataFrame:
 
 
 def _stacked_exports(micros: Ints) -> Ints:
-    """Which of the exports stacked in a file each row is from: a new one begins where the date jumps back."""
+    """The number of the export of each row: in a file of stacked exports, one begins where the date jumps back."""
     exports = np.cumsum(np.diff(micros, prepend=micros[:1]) < -MICROS_PER_DAY, dtype=np.int64)
     ordered = not len(exports) or exports[-1] < MAX_STACKED_EXPORTS
     return exports if ordered else np.zeros_like(exports)

@@ -1,8 +1,8 @@
-"""A shop in a steady state, for evidence about drift: transactions without lines, from a seed, with a shift if wanted.
+"""A shop in a steady state, for measuring drift detection: transactions without lines, from a seed.
 
-Customers come at a constant rate, buy at a random rate for a random lifetime and are then gone (Pareto/NBD;
-Schmittlein, Morrison & Colombo 1987), and the shop is old enough for as many to come as go. So what customers do in one
-month is what they do in the next, and any alarm is a false one, unless something is injected.
+Customers arrive at a constant rate and buy at a random rate during a random lifetime (Pareto/NBD; Schmittlein, Morrison
+& Colombo 1987). The shop is old enough for arrivals and departures to balance. So the distribution of transactions does
+not change over time, and every alarm is a false one unless a shift is injected.
 """
 
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from models.units import MICROS_PER_DAY, MONEY_UNITS, Floats, to_micros
 
 Injection = Literal["none", "seasons", "prices", "returns", "one-timers"]
 
-#: Days that the shop has been open before the first day that matters: several lifetimes of a customer.
+#: Days that the shop has been open before :data:`synthetic.START`: several lifetimes of a customer.
 AGE = 1_200
 NEWCOMERS_A_DAY = 5.0
 _LIFETIME = 220.0
@@ -32,14 +32,14 @@ def steady_shop(
     Parameters
     ----------
     injection
-        What happens ``at`` days after the start: ``prices`` are half as high again, ``returns`` triple and are of whole
-        orders, ``one-timers``, customers who buy once and never again, double those who come. ``seasons`` is no shift:
-        from the first day on, the shop is two and a half times as busy in some months as in others.
+        The shift, ``at`` days after the start: ``prices`` rise by half; ``returns`` triple and are for whole orders;
+        ``one-timers`` doubles the arrivals with customers who buy only once. ``seasons`` is not a shift: from the first
+        day on, the shop has two and a half times as many sales in some months as in others.
 
     Returns
     -------
     DataFrame
-        In order of time: ``transaction_id, customer_id, occurred_at, kind, amount_units``.
+        Ordered by time: ``transaction_id, customer_id, occurred_at, kind, amount_units``.
     """
     rng = np.random.default_rng(seed)
     regulars = rng.poisson(per_day * (AGE + days))
@@ -75,7 +75,7 @@ def steady_shop(
 
 
 def _busy(day: Floats, days: int) -> Floats:
-    """The same visits, put closer together in busy months and further apart in quiet ones."""
+    """The days of the same visits, closer together in busy months and further apart in quiet ones."""
     calendar = np.arange(-AGE, days + 1)
     dates = pd.DatetimeIndex([START + timedelta(days=int(number)) for number in calendar])
     worked = np.concatenate([[0.0], np.cumsum(MONTHS[dates.month - 1][:-1])])
@@ -100,5 +100,5 @@ def _as_transactions(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def moment(day: int) -> datetime:
-    """A day of such a shop, counted from its start."""
+    """The midnight of a day, counted from :data:`synthetic.START`."""
     return START + timedelta(days=day)

@@ -1,8 +1,8 @@
-"""Makes retail transactions that look like the real ones, from a seed.
+"""Generates retail transactions that resemble the real dataset, from a seed.
 
-Purchases follow the Pareto/NBD model (Schmittlein, Morrison & Colombo 1987): each customer buys at a random rate for a
-random lifetime and is then gone. The clock of that process runs in *shop days*: it stands still when the shop is closed
-and runs fast in a busy autumn, so that a plain Poisson process in shop days is a seasonal one by the calendar.
+Purchases follow the Pareto/NBD model (Schmittlein, Morrison & Colombo 1987): each customer buys at a random rate during
+a random lifetime. Time in that process is measured in *shop days*, which do not pass while the shop is closed and pass
+fast in a busy autumn. So a homogeneous Poisson process in shop days is seasonal by the calendar.
 """
 
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ FIRST_INVOICE = 489_434
 FIRST_CUSTOMER = 12_346
 GUEST = -1
 
-# How busy the shop is by month (January first), by weekday (Monday first; closed on Saturdays), and by the hour.
+# Relative sales by month (January first), by weekday (Monday first; closed on Saturdays), and by hour.
 MONTHS = np.array([0.65, 0.75, 0.92, 0.83, 0.95, 0.97, 0.88, 0.83, 1.15, 1.31, 1.75, 1.20])
 WEEKDAYS = np.array([1.08, 1.24, 1.25, 1.46, 1.02, 0.0, 0.90])
 HOURS = np.array([0] * 7 + [1, 25, 67, 115, 126, 159, 141, 119, 105, 69, 39, 15, 12, 2] + [0] * 3) / 995
@@ -33,14 +33,14 @@ HOURS = np.array([0] * 7 + [1, 25, 67, 115, 126, 159, 141, 119, 105, 69, 39, 15,
 COUNTRIES = np.array(["United Kingdom", "Germany", "France", "EIRE", "Netherlands", "Spain", "Belgium", "Norway"])
 COUNTRY_SHARES = (0.90, 0.025, 0.02, 0.015, 0.01, 0.01, 0.01, 0.01)
 
-FOUNDERS = 0.16  # of the customers: known to the shop from the start
-LAPSED = 0.01  # of the customers: they only bring things back
+FOUNDERS = 0.16  # of the customers: they buy from the start
+LAPSED = 0.01  # of the customers: they only have returns
 GUESTS = 0.16  # of the visits
 RETURNS = 0.24  # credit notes for each visit
 NO_DESCRIPTION = 0.02  # of the guests' lines
-TWO_MOMENTS = 0.002  # of the invoices: they took more than a minute to key in
+TWO_MOMENTS = 0.002  # of the invoices: their lines have two moments
 
-# The real file is two yearly exports, of which the second one repeats the last days of the first.
+# The real file consists of two yearly exports. The second one repeats the last days of the first.
 EXPORT_DAYS = 374
 REPEATED_DAYS = 9
 
@@ -49,7 +49,7 @@ _MINUTE = _HOUR // 60
 
 
 class Visits(NamedTuple):
-    """One trip to the shop each, aligned: who, when (in shop days), and which lines of the baskets."""
+    """Visits to the shop, one per element: the customer, the time in shop days, and the lines of the baskets."""
 
     customer: Ints
     at: Floats
@@ -58,14 +58,14 @@ class Visits(NamedTuple):
 
 
 class Baskets(NamedTuple):
-    """The lines of all visits, one visit after the other: which product and how many."""
+    """The lines of all visits, one visit after the other: the product and the quantity."""
 
     product: Ints
     quantity: Ints
 
 
 class Invoices(NamedTuple):
-    """Documents in order of time: the visit, the moment (microseconds), a return or not, which lines of the baskets."""
+    """Invoices in order of time: visit, moment (micros), whether it is a return, and the lines of the baskets."""
 
     visit: Ints
     at: Ints
@@ -75,7 +75,7 @@ class Invoices(NamedTuple):
 
 
 def generate(*, customers: int = 2_000, days: int = 730, seed: int = 7, start: datetime = START) -> pd.DataFrame:
-    """Raw rows of a shop with ``customers`` known customers in ``days`` days; equal for equal arguments.
+    """Raw rows of a shop with ``customers`` known customers over ``days`` days; equal arguments give equal rows.
 
     Returns
     -------
@@ -85,10 +85,10 @@ def generate(*, customers: int = 2_000, days: int = 730, seed: int = 7, start: d
     Raises
     ------
     DataError
-        If there is no customer or not a week.
+        If ``customers`` is less than 1 or ``days`` is less than 7.
     """
     if customers < 1 or days < 7:
-        raise DataError(f"a shop needs a customer and a week; got {customers} customers and {days} days")
+        raise DataError(f"a shop needs at least 1 customer and 7 days; got {customers} customers and {days} days")
     rng = np.random.default_rng(seed)
     first_hour = to_micros(start.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC))
     hours = first_hour + _HOUR * np.arange(days * 24 + 1)
@@ -100,14 +100,14 @@ def generate(*, customers: int = 2_000, days: int = 730, seed: int = 7, start: d
 
 
 def _shop_clock(hours: Ints) -> Floats:
-    """Shop days that have passed at each hour; their knots make calendar time a function of shop time."""
+    """Shop days that have passed at each hour: the knots for interpolating calendar time from shop days."""
     when = pd.DatetimeIndex(hours[:-1].astype("datetime64[us]"))
     busy = MONTHS[when.month - 1] * WEEKDAYS[when.day_of_week] * HOURS[when.hour]
     return np.concatenate([[0.0], np.cumsum(busy)])
 
 
 def _visits(rng: Generator, customers: int, end: float, goods: Catalogue) -> tuple[Visits, Baskets]:
-    """Everyone's visits between shop days 0 and ``end`` (each known customer has one at least), with their baskets."""
+    """All visits between shop days 0 and ``end``, at least one for each known customer, with their baskets."""
     is_founder = rng.random(customers) < FOUNDERS
     arrival = np.where(is_founder, min(end, 25.0) * rng.random(customers), end * rng.beta(1.0, 1.5, customers))
     lifetime = rng.exponential(rng.gamma(2.0, 220.0, customers))
@@ -120,7 +120,7 @@ def _visits(rng: Generator, customers: int, end: float, goods: Catalogue) -> tup
     customer = np.concatenate([np.arange(customers), again, np.full(guests, GUEST)])
     at = np.concatenate([arrival, again_at, end * rng.random(guests)])
 
-    # Guests are all alike: they are the last entry of what tells customers apart.
+    # All guests share the last entry of each array.
     variety = np.append(rng.lognormal(2.8, 0.5, customers), 12.0)[customer]
     appetite = np.append(rng.lognormal(1.5, 0.5, customers), 2.0)[customer]
     line_count = 1 + rng.poisson(variety * rng.gamma(2.0, 0.5, len(customer)))
@@ -131,7 +131,7 @@ def _visits(rng: Generator, customers: int, end: float, goods: Catalogue) -> tup
 
 
 def _invoices(rng: Generator, customers: int, visits: Visits, clock: Floats, hours: Ints) -> Invoices:
-    """A sale for every visit, credit notes for some; a lapsed customer comes only to bring back what is older."""
+    """A sale for every visit, and credit notes for some. A lapsed customer only returns older purchases."""
     is_lapsed = np.append(rng.random(customers) < LAPSED, False)[visits.customer]
     regret = np.append(rng.gamma(0.5, RETURNS / 0.5, customers), RETURNS / 4)[visits.customer]
     returned = np.repeat(np.arange(len(regret)), rng.poisson(np.where(is_lapsed, 0.0, regret)))
@@ -151,7 +151,7 @@ def _invoices(rng: Generator, customers: int, visits: Visits, clock: Floats, hou
 
 
 def _rows(rng: Generator, visits: Visits, baskets: Baskets, invoices: Invoices, goods: Catalogue) -> pd.DataFrame:
-    """The lines of every invoice, and its moment in the column ``at``."""
+    """The lines of every invoice; the column ``at`` holds the invoice's moment in micros."""
     count = len(invoices.visit)
     invoice = np.repeat(np.arange(count), invoices.line_count)
     within = np.arange(len(invoice)) - np.repeat(
@@ -187,7 +187,7 @@ def _rows(rng: Generator, visits: Visits, baskets: Baskets, invoices: Invoices, 
 
 
 def _stack_exports(rows: pd.DataFrame, first_hour: int) -> pd.DataFrame:
-    """Two yearly exports, one after the other, that share some days; one where the time is too short for two."""
+    """Two yearly exports that share some days, one after the other; a single one if the time is too short for two."""
     end = first_hour + EXPORT_DAYS * MICROS_PER_DAY
     earlier = rows[rows["at"] < end].assign(export=0)
     later = rows[rows["at"] >= end - REPEATED_DAYS * MICROS_PER_DAY].assign(export=1)

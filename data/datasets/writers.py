@@ -12,12 +12,12 @@ from models.units import MONEY_DECIMALS, from_money_units
 
 
 def write(raw: pd.DataFrame, path: Path) -> None:
-    """Write raw rows to a .parquet file (which also keeps the number of the export, as ``sheet``) or a .csv file.
+    """Write raw rows to a .csv file, or to a .parquet file, which also stores the number of the export as ``sheet``.
 
     Raises
     ------
     DataError
-        If the name ends in something else, or the file can't be written.
+        If the file has another extension or can't be written.
     """
     try:
         writer = _WRITERS[path.suffix.lower()]
@@ -44,7 +44,7 @@ _WRITERS = {".parquet": _parquet, ".csv": _csv}
 
 
 def _table(raw: pd.DataFrame) -> pa.Table:
-    """The eight columns; prices are still text, which a CSV takes as it is."""
+    """The eight columns, with prices as text, as a CSV needs them."""
     money = {units: f"{from_money_units(units):f}" for units in raw["price_units"].unique().tolist()}
     columns = {
         "Invoice": raw["invoice"],

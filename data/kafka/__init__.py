@@ -1,1 +1,1 @@
-"""Clients of Kafka: the log, writing records, placing a key."""
+"""Clients of Kafka: questions about the log, reading a topic, writing records, the partition of a key."""

@@ -1,4 +1,4 @@
-"""The log as the broker tells it: which log this is, how many partitions it has, and how far it reaches."""
+"""Questions to the broker about a topic: its identity, its partitions, their end offsets, and gaps in a partition."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,32 +9,34 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from runtime.brokers import Brokers
+from runtime.errors import Hint, SegueError
 
 log = structlog.get_logger(__name__)
 
 _TIMEOUT = 10.0
-# What brokers say that have no such request: the embedded one can neither create topics nor tell their ids.
+_GROUP = "segue-log-reader"
+# The embedded broker can neither create topics nor report their ids. It answers such requests with these errors.
 _UNSUPPORTED = {KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION}
 
 
-class LogError(RuntimeError):
-    """The broker or the topic is not what it should be; the message says what to do."""
+class LogError(SegueError):
+    """The broker or a topic is not as it should be."""
 
 
 class UnreachableError(LogError):
-    """No broker answers; it may do so later."""
+    """No broker answers; one may do so later."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogIdentity:
-    """A topic's partitions, and an id that changes when the topic is made anew."""
+    """The number of partitions of a topic, and an id that changes when the topic is deleted and created again."""
 
     log_id: str
     partitions: int
 
 
 class Log:
-    """Reads a topic's metadata and ends."""
+    """Reads the metadata and the end offsets of a topic."""
 
     def __init__(self, brokers: Brokers, topic: str) -> None:
         self._topic = topic
@@ -42,13 +44,13 @@ class Log:
         self._consumer = Consumer(
             {
                 **brokers.config,
-                "group.id": "segue-log-reader",
+                "group.id": _GROUP,
                 "allow.auto.create.topics": True,
             }
         )
 
     def identity(self, log_id: str | None) -> LogIdentity:
-        """The log's identity; ``log_id`` where something else knows it better than the broker.
+        """The identity of the log. A ``log_id`` that is given replaces the one that the broker reports.
 
         Raises
         ------
@@ -62,10 +64,10 @@ class Log:
                 raise LogError(f"the broker at {self._brokers} has no topic {self._topic}")
             return LogIdentity(log_id or f"{metadata.cluster_id}/{self._topic_id()}", partitions)
         except KafkaException as error:
-            raise _unreachable(self._brokers, error) from error
+            raise unreachable(self._brokers, error) from error
 
     def ends(self, partitions: int) -> list[int]:
-        """The offset that the next record of each partition will get.
+        """The end offset of each partition.
 
         Raises
         ------
@@ -78,7 +80,7 @@ class Log:
                 for partition in range(partitions)
             ]
         except KafkaException as error:
-            raise _unreachable(self._brokers, error) from error
+            raise unreachable(self._brokers, error) from error
 
     def close(self) -> None:
         """Disconnect."""
@@ -96,12 +98,13 @@ class Log:
 
 
 def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) -> bool:
-    """Whether a partition has no records from ``start`` up to ``stop``; asks the broker afresh.
+    """Whether a partition delivers no record from offset ``start`` up to ``stop``.
 
-    Marks of transactions are none, nor is what was given up with one; what may yet be committed is. False if the broker
-    does not answer.
+    Transaction markers and aborted records are never delivered, so they are part of a gap. Records of an open Kafka
+    transaction are not, because it may still be committed. Each call reads the partition with a new consumer. False if
+    the broker does not answer.
     """
-    own = {"group.id": "segue-log-reader", "auto.offset.reset": "earliest", "enable.partition.eof": True}
+    own = {"group.id": _GROUP, "auto.offset.reset": "earliest", "enable.partition.eof": True}
     consumer = Consumer({**brokers.config, **own})
     try:
         place = TopicPartition(topic, partition, start)
@@ -112,8 +115,8 @@ def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) 
             return False
         error = message.error()
         found = offset >= stop and (error is None or error.code() == KafkaError._PARTITION_EOF)
-        if found and (begins := consumer.get_watermark_offsets(place, timeout=_TIMEOUT)[0]) > start:
-            log.error("records were deleted before they were read", partition=partition, start=start, stop=begins)
+        if found and (first := consumer.get_watermark_offsets(place, timeout=_TIMEOUT)[0]) > start:
+            log.error("records were deleted before they were read", partition=partition, start=start, stop=first)
         return found
     except KafkaException:
         return False
@@ -122,12 +125,17 @@ def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) 
 
 
 def create_topics(brokers: Brokers, topics: Mapping[str, dict[str, str]], partitions: int) -> None:
-    """Create topics that are missing, with their configuration; those that are there stay as they are.
+    """Create the topics that do not exist yet. Existing topics keep their configuration.
+
+    Parameters
+    ----------
+    topics
+        The configuration of each topic, by name.
 
     Raises
     ------
     LogError
-        If the broker refuses, or has one of them with another number of partitions.
+        If the broker can't be reached or refuses, or a topic exists with another number of partitions.
     """
     admin = _admin(brokers)
     new = [NewTopic(topic, num_partitions=partitions, config=config) for topic, config in topics.items()]
@@ -139,41 +147,39 @@ def create_topics(brokers: Brokers, topics: Mapping[str, dict[str, str]], partit
             if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 continue
             if reason.retriable() or reason.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
-                raise _unreachable(brokers, error) from error
+                raise unreachable(brokers, error) from error
             if reason.code() not in _UNSUPPORTED:
                 raise LogError(f"can't create topic {topic}: {reason.str()}") from error
     check_partitions(brokers, topics, partitions)
 
 
 def check_partitions(brokers: Brokers, topics: Iterable[str], partitions: int) -> None:
-    """Make sure that a customer is in the same partition of each of some topics; those that are not there don't count.
+    """Check that each existing topic has this number of partitions, so that a customer is in the same one everywhere.
 
     Raises
     ------
     LogError
-        If one has another number, or the broker can't be reached.
+        If a topic has another number of partitions, or the broker can't be reached.
     """
     try:
         admin = _admin(brokers)
         known = admin.list_topics(timeout=_TIMEOUT).topics
     except KafkaException as error:
-        raise _unreachable(brokers, error) from error
+        raise unreachable(brokers, error) from error
     for topic in topics:
-        there = len(known[topic].partitions) if topic in known else 0
-        if there and there != partitions:
+        found = len(known[topic].partitions) if topic in known else 0
+        if found and found != partitions:
             raise LogError(
-                f"topic {topic} has {there} partitions and should have {partitions}: all topics need the same number, "
+                f"topic {topic} has {found} partitions and should have {partitions}: all topics need the same number, "
                 "and changing it moves customers: see docs/operations.md"
             )
 
 
+def unreachable(brokers: Brokers, error: KafkaException) -> UnreachableError:
+    """The error for a broker that does not answer, from what the client reports."""
+    return UnreachableError(f"can't reach a broker at {brokers} ({error.args[0].str()})", Hint.START_A_BROKER)
+
+
 def _admin(brokers: Brokers) -> AdminClient:
-    """A client to keep in a variable: one that is collected takes its answers with it."""
+    """An admin client. Keep it in a variable until its futures are done: they end with the client."""
     return AdminClient(brokers.config)
-
-
-def _unreachable(brokers: Brokers, error: KafkaException) -> UnreachableError:
-    return UnreachableError(
-        f"can't reach a broker at {brokers} ({error.args[0].str()}); "
-        "is one running? Set SEGUE_BOOTSTRAP_SERVERS, or start `segue up`"
-    )

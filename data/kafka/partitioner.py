@@ -1,6 +1,6 @@
-"""Which partition a customer belongs to: murmur2, as the Java client and aiokafka place a key.
+"""The partition of a customer: murmur2 of the key, as the Java client and aiokafka compute it.
 
-librdkafka's own default differs, so every confluent-kafka producer here is given ``PARTITIONER``.
+librdkafka's default partitioner differs, so every confluent-kafka producer here is configured with ``PARTITIONER``.
 """
 
 from aiokafka.partitioner import murmur2
@@ -9,5 +9,5 @@ PARTITIONER = "murmur2_random"
 
 
 def partition_of(customer_id: str, partitions: int) -> int:
-    """The partition of a customer's key among ``partitions``."""
+    """The partition of a customer's key, from 0 to ``partitions - 1``."""
     return int(murmur2(customer_id.encode()) & 0x7FFFFFFF) % partitions

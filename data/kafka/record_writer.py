@@ -1,4 +1,4 @@
-"""Writing records to Kafka: how every producer is configured, and what becomes of records that a broker refuses."""
+"""Writing records to Kafka: the configuration of every producer, and errors for records that a broker refuses."""
 
 from typing import Any
 
@@ -6,22 +6,23 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from data.kafka.partitioner import PARTITIONER
 from runtime.brokers import Brokers
+from runtime.errors import SegueError
 from runtime.topics import LARGEST_RECORD
 
 Headers = list[tuple[str, str | bytes | None]]
 
-# librdkafka's way to say: let the partitioner choose.
+# librdkafka's number for a partition that the partitioner chooses.
 BY_KEY = -1
 _FLUSH_SECONDS = 1.0
 _POLL_SECONDS = 0.1
 
 
-class WriteError(RuntimeError):
-    """The broker can't be reached, or refuses what is written."""
+class WriteError(SegueError):
+    """The broker can't be reached, or it refuses a record."""
 
 
 def producer_config(brokers: Brokers) -> dict[str, Any]:
-    """An idempotent producer that never gives up on a record by itself: nothing may be lost or reordered."""
+    """The configuration of an idempotent producer without a delivery timeout, so that it loses and reorders nothing."""
     return {
         **brokers.config,
         "partitioner": PARTITIONER,
@@ -29,41 +30,41 @@ def producer_config(brokers: Brokers) -> dict[str, Any]:
         "message.timeout.ms": 0,
         "compression.type": "lz4",
         "linger.ms": 5,
-        # How large is too large is for the broker to say, which sees what is left after compression.
+        # The limit of the broker decides: it applies after compression, this one before.
         "message.max.bytes": LARGEST_RECORD,
         "delivery.report.only.error": True,
     }
 
 
 class Refusals:
-    """What a broker has refused for good: noted by the producer's callback, and raised for ever after."""
+    """Remembers that a broker has refused a record for good, and raises the error at every later check."""
 
     def __init__(self) -> None:
         self._error: str | None = None
 
     def note(self, error: KafkaError | None, message: Message) -> None:
-        """A delivery report."""
+        """Handle a delivery report of the producer."""
         if error is not None:
             self.add(message.topic() or "?", error)
 
     def add(self, topic: str, error: KafkaError) -> None:
-        """A record of a topic has been refused."""
+        """Remember that a record for a topic has been refused."""
         self._error = f"{topic}: {error.str()}"
 
     def check(self) -> None:
-        """Go on, if nothing has been refused.
+        """Return if no record has been refused.
 
         Raises
         ------
         WriteError
-            If something has.
+            If a record has been refused.
         """
         if self._error is not None:
             raise WriteError(self._error)
 
 
 class RecordWriter:
-    """Writes records in order; ``config`` is what is different from :func:`producer_config`."""
+    """Writes records in order; ``config`` overrides single options of :func:`producer_config`."""
 
     def __init__(self, brokers: Brokers, config: dict[str, Any] | None = None) -> None:
         self._producer = Producer(producer_config(brokers) | (config or {}))
@@ -77,12 +78,12 @@ class RecordWriter:
         headers: Headers | None = None,
         partition: int = BY_KEY,
     ) -> None:
-        """Queue a record, waiting for room.
+        """Queue a record; wait while the queue is full.
 
         Raises
         ------
         WriteError
-            If there is none, and the broker has refused a record.
+            If the queue is full and the broker has refused a record.
         """
         while True:
             try:
@@ -94,12 +95,12 @@ class RecordWriter:
                 return
 
     def flush(self, seconds: float = _FLUSH_SECONDS) -> int:
-        """Wait up to some seconds for the broker to have everything; returns how many records it still lacks.
+        """Wait up to ``seconds`` until the broker has all records; returns how many it does not have yet.
 
         Raises
         ------
         WriteError
-            If it has refused one.
+            If the broker has refused a record.
         """
         waiting = int(self._producer.flush(seconds))
         self._refusals.check()

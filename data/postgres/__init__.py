@@ -1,1 +1,1 @@
-"""Postgres: tables, migrations, roles, and one module per question."""
+"""Postgres: tables, migrations, roles, and one module for each kind of question."""

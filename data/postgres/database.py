@@ -1,4 +1,4 @@
-"""Connecting to Postgres, and bringing its schema up to date."""
+"""Connecting to Postgres, and migrating its schema."""
 
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def engine(database_url: str) -> Engine:
-    """An engine over psycopg 3 for a plain ``postgresql://`` URL; whatever the server's own zone, its sessions are UTC.
+    """An engine over psycopg 3 for a plain ``postgresql://`` URL. The time zone of its sessions is UTC.
 
     Raises
     ------
     ValueError
-        If :func:`parsed` does.
+        If the URL is not valid; see :func:`runtime.postgres_url.parsed`.
     """
     made = create_engine(parsed(database_url), pool_pre_ping=True)
     event.listen(made, "connect", _in_utc)
@@ -25,11 +25,11 @@ def engine(database_url: str) -> Engine:
 
 
 def migrate(database_url: str) -> list[roles.Role]:
-    """Create the schema, or bring an older one up to date, and give the roles their rights.
+    """Create the schema or migrate an older one, and give the roles their rights.
 
-    Returns the roles that are missing because we may not make any.
+    Returns the missing roles that the current user has no right to create.
     """
-    # Only who migrates waits for Alembic to be imported.
+    # Importing Alembic is slow, and only a migration needs it.
     from alembic import command
     from alembic.config import Config
 
@@ -44,7 +44,7 @@ def migrate(database_url: str) -> list[roles.Role]:
 
 
 def _in_utc(connection: Any, _: object) -> None:
-    """Moments come in the session's zone, and a database or a role may have another one."""
-    # Not among the options of the URL, which may have its own, and which not every connection pooler takes.
+    """Set the session's time zone, in which Postgres returns moments. A database or a role may have another default."""
+    # A statement, because the URL may have options of its own and not every connection pooler accepts options.
     connection.execute("SET TIME ZONE 'UTC'")
     connection.commit()

@@ -1,4 +1,4 @@
-"""Records that could not be applied, as they lie in Postgres: by reason, one by one, and whether they were retried."""
+"""Dead letters in Postgres: counted by reason, listed, looked up by offset, and marked as retried."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,14 @@ from typing import Any
 from sqlalchemy import Engine, Row, Select, bindparam, func, select, update
 
 from data.postgres.tables import dead_letters
+from runtime.errors import Hint, NotFoundError
 
 _c = dead_letters.c
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDeadLetter:
-    """A record as it came, where from, why it could not be applied, and when it was last put back."""
+    """A record that could not be applied: its offset, its bytes, the reason, and when it was last requeued."""
 
     log_id: str
     partition: int
@@ -26,26 +27,30 @@ class StoredDeadLetter:
 
     @property
     def id(self) -> str:
-        """What people call it: ``PARTITION:OFFSET``."""
+        """The id that people use: ``PARTITION:OFFSET``."""
         return f"{self.partition}:{self.offset}"
 
 
 def by_reason(engine: Engine, reason: str | None) -> Sequence[Row[Any]]:
-    """Reasons that hold a text, the most frequent first: reason, waiting, retried."""
+    """The rows of :func:`reasons` for reasons that contain a text; for all of them if the text is None."""
+    with engine.connect() as connection:
+        return connection.execute(_about(reasons(), reason)).all()
+
+
+def reasons() -> Select[Any]:
+    """A query for the number of dead letters by reason, the most frequent first: ``reason, waiting, retried``."""
     query = select(
         _c.reason,
         func.count().filter(_c.retried_at.is_(None)).label("waiting"),
         func.count(_c.retried_at).label("retried"),
     )
-    with engine.connect() as connection:
-        grouped = _about(query, reason).group_by(_c.reason).order_by(func.count().desc(), _c.reason)
-        return connection.execute(grouped).all()
+    return query.group_by(_c.reason).order_by(func.count().desc(), _c.reason)
 
 
 def newest(engine: Engine, reason: str | None, limit: int) -> Sequence[Row[Any]]:
-    """The last dead letters of each partition whose reason holds a text, without their bytes.
+    """The newest dead letters of each partition whose reason contains a text, without their values.
 
-    log_id, partition, offset, reason, key, size of the value in bytes, retried_at.
+    ``log_id, partition, offset, reason, key, size`` (of the value, in bytes), ``retried_at``.
     """
     size = func.octet_length(_c.value).label("size")
     query = select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, size, _c.retried_at)
@@ -55,12 +60,12 @@ def newest(engine: Engine, reason: str | None, limit: int) -> Sequence[Row[Any]]
 
 
 def find(engine: Engine, partition: int, offset: int, log_id: str | None) -> StoredDeadLetter:
-    """The dead letter at a place of a log.
+    """The dead letter at an offset of a log; ``log_id`` may be None if only one log has a dead letter there.
 
     Raises
     ------
-    LookupError
-        If there is none, or one in each of several logs and ``log_id`` does not say which.
+    NotFoundError
+        If there is no such dead letter, or several logs have one.
     """
     query = _whole().where(_c.partition == partition, _c.offset == offset)
     if log_id is not None:
@@ -68,15 +73,15 @@ def find(engine: Engine, partition: int, offset: int, log_id: str | None) -> Sto
     with engine.connect() as connection:
         found = [StoredDeadLetter(*row) for row in connection.execute(query)]
     if not found:
-        raise LookupError(f"there is no dead letter {partition}:{offset}; `segue dlq list` shows what there is")
+        raise NotFoundError(f"there is no dead letter {partition}:{offset}", Hint.LIST_DEAD_LETTERS)
     if len(found) > 1:
         logs = ", ".join(letter.log_id for letter in found)
-        raise LookupError(f"several logs have a dead letter {partition}:{offset}; add --log-id, one of {logs}")
+        raise NotFoundError(f"several logs have a dead letter {partition}:{offset}: {logs}", Hint.NAME_THE_LOG)
     return found[0]
 
 
 def waiting(engine: Engine, reason: str | None, limit: int) -> list[StoredDeadLetter]:
-    """The first dead letters that nobody has retried yet and whose reason holds a text, in log order."""
+    """The first dead letters that were never retried and whose reason contains a text, in the order of the log."""
     query = _about(_whole(), reason).where(_c.retried_at.is_(None))
     with engine.connect() as connection:
         ordered = query.order_by(_c.log_id, _c.partition, _c.offset).limit(limit)
@@ -84,7 +89,7 @@ def waiting(engine: Engine, reason: str | None, limit: int) -> list[StoredDeadLe
 
 
 def mark_retried(engine: Engine, letters: Iterable[StoredDeadLetter]) -> None:
-    """Note that they are in the transactions topic again."""
+    """Store that these dead letters are in the transactions topic again."""
     same = (
         _c.log_id == bindparam("of_log"),
         _c.partition == bindparam("of_partition"),

@@ -1,4 +1,4 @@
-"""Answers of Postgres as pandas frames. Errors stay SQLAlchemy's own: pandas would put one of its own around them."""
+"""Query results as pandas frames. Unlike pandas' own reader, this does not wrap SQLAlchemy's errors."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from sqlalchemy.sql.elements import ColumnElement
 from models.units import MONEY_UNITS
 
 AnySelect = Select[*tuple[Any, ...]]
-#: The dtype of moments: Postgres knows microseconds.
+#: The dtype of moments; Postgres stores microseconds.
 MOMENT = pd.DatetimeTZDtype("us", "UTC")
 
 
 def frame(connection: Connection, query: AnySelect) -> pd.DataFrame:
-    """The answer to a query, with its own column names."""
+    """The rows of a query, with the query's column names."""
     result = connection.execute(query)
     return pd.DataFrame(result.all(), columns=list(result.keys()))
 
 
 def money_units(amount: ColumnElement[Any]) -> ColumnElement[int]:
-    """NUMERIC to whole ten-thousandths, in the database's own exact arithmetic."""
+    """An expression for a NUMERIC amount in whole ten-thousandths, computed exactly by Postgres."""
     return (amount * MONEY_UNITS).cast(BigInteger)

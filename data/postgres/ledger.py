@@ -1,4 +1,4 @@
-"""The ledger in Postgres, as :class:`models.drift.windows.WindowFold` reads it: what came before, then step by step."""
+"""The ledger as :class:`models.drift.windows.WindowFold` reads it: the history before a moment, then pages of it."""
 
 from datetime import datetime
 from typing import Any
@@ -13,9 +13,10 @@ _ledger = transactions.c
 
 
 def history_before(connection: Connection, moment: datetime) -> pd.DataFrame:
-    """What each customer had done before a moment, counted by Postgres; those who had only returned things too.
+    """The totals of each customer before a moment, computed by Postgres; customers with returns only are included.
 
-    By ``customer_id``, in order: ``frequency, gross_units, returned_units, last_purchase_at``.
+    Index: ``customer_id``, ascending. Columns: ``frequency, gross_units, returned_units`` (ten-thousandths),
+    ``last_purchase_at``.
     """
     sale = _ledger.kind == "sale"
     query = (
@@ -35,7 +36,10 @@ def history_before(connection: Connection, moment: datetime) -> pd.DataFrame:
 
 
 def transactions_between(connection: Connection, start: datetime, stop: datetime) -> pd.DataFrame:
-    """Transactions from a moment up to, but not at, another one, in an order that does not depend on the stream."""
+    """Transactions from ``start`` until before ``stop``, by event time, customer and id.
+
+    ``customer_id, occurred_at, kind, amount_units`` (ten-thousandths). The order does not depend on the stream.
+    """
     query = (
         select(
             _ledger.customer_id, _ledger.occurred_at, _ledger.kind, money_units(_ledger.amount).label("amount_units")
@@ -47,7 +51,7 @@ def transactions_between(connection: Connection, start: datetime, stop: datetime
 
 
 def first_moment(connection: Connection) -> datetime | None:
-    """When the first transaction happened."""
+    """The event time of the first transaction; None if there is none."""
     first: datetime | None = connection.execute(select(func.min(_ledger.occurred_at))).scalar_one()
     return first
 

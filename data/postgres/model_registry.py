@@ -1,8 +1,8 @@
-"""Models in Postgres: immutable rows by version, and aliases that point to some of them.
+"""The model registry: an immutable row for each model version, and aliases that point to versions.
 
-The **champion** is the model that a partition starts with; later ones come to it by the log. The **challenger** is the
-newest model that somebody fitted and nobody has activated; where nobody did, it is the shadow that follows the
-champion (:mod:`models.drift.challenger`). A refit after drift is **proposed**.
+The **champion** is the model that a partition starts with; later models come by the log. The **challenger** is the
+newest fitted model that has not been activated. If there is none, the challenger is the shadow model that follows the
+champion (:mod:`models.drift.challenger`). **Proposed** is the newest refit after drift.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from data.postgres.tables import model_aliases, models, stream_progress
 from models.drift.challenger import ORIGIN
 from models.segment_model import SegmentModel, from_json, to_json
+from runtime.errors import Hint, NotFoundError
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -24,7 +25,7 @@ PROPOSED = "proposed"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A registered model, the aliases that point to it, and how many partitions it is in force on."""
+    """A registered model, the aliases that point to it, and the number of partitions on which it is active."""
 
     model: SegmentModel
     created_at: datetime
@@ -33,7 +34,7 @@ class Entry:
 
 
 def register(engine: Engine, model: SegmentModel) -> str:
-    """Add a model; the first one becomes the champion, a later one the challenger. Returns its alias."""
+    """Register a model; the first one becomes the champion, a later one the challenger. Returns its alias."""
     with engine.begin() as connection:
         _add(connection, model)
         first = insert(model_aliases).values(alias=CHAMPION, version=model.version)
@@ -45,25 +46,25 @@ def register(engine: Engine, model: SegmentModel) -> str:
 
 
 def make_champion(connection: Connection, version: str) -> None:
-    """Make a registered model the champion; it is no challenger and no proposal any more."""
+    """Make a registered model the champion, and remove the aliases of a candidate from it."""
     _point(connection, CHAMPION, version)
     candidate = model_aliases.c.alias.in_([CHALLENGER, PROPOSED])
     connection.execute(delete(model_aliases).where(candidate, model_aliases.c.version == version))
 
 
 def propose(connection: Connection, model: SegmentModel) -> None:
-    """Register a refit as what is proposed."""
+    """Register a refit and make it the proposed model."""
     _add(connection, model)
     _point(connection, PROPOSED, model.version)
 
 
 def register_shadow(connection: Connection, model: SegmentModel) -> None:
-    """Register what the shadow has become; it is the challenger, unless there is one that somebody fitted."""
+    """Register the present shadow model; it becomes the challenger unless a fitted model is."""
     _add(connection, model)
     origin = models.c.spec["metadata"]["origin"].astext
     query = select(origin).join(model_aliases, model_aliases.c.version == models.c.version)
-    standing = connection.execute(query.where(model_aliases.c.alias == CHALLENGER)).one_or_none()
-    if standing is None or standing[0] == ORIGIN:
+    challenger = connection.execute(query.where(model_aliases.c.alias == CHALLENGER)).one_or_none()
+    if challenger is None or challenger[0] == ORIGIN:
         _point(connection, CHALLENGER, model.version)
 
 
@@ -80,8 +81,21 @@ def champion_version(engine: Engine) -> str | None:
 
 def champion(engine: Engine) -> SegmentModel | None:
     """The champion, if there is one."""
-    version = champion_version(engine)
-    return None if version is None else load(engine, version)
+    with engine.connect() as connection:
+        return read_champion(connection)
+
+
+def read_champion(connection: Connection) -> SegmentModel | None:
+    """The champion, if there is one.
+
+    Raises
+    ------
+    ModelError
+        If its stored specification is not a valid model.
+    """
+    query = select(models.c.spec).join(model_aliases).where(model_aliases.c.alias == CHAMPION)
+    spec = connection.execute(query).scalar_one_or_none()
+    return None if spec is None else _from_row(spec)
 
 
 def load(engine: Engine, version: str) -> SegmentModel:
@@ -89,17 +103,17 @@ def load(engine: Engine, version: str) -> SegmentModel:
 
     Raises
     ------
-    LookupError
-        If there is none of this version.
+    NotFoundError
+        If no model of this version is registered.
     """
     found = load_all(engine, [version])
     if version not in found:
-        raise LookupError(f"no model {version} is registered")
+        raise NotFoundError(f"no model {version} is registered")
     return found[version]
 
 
 def load_all(engine: Engine, versions: Iterable[str]) -> Mapping[str, SegmentModel]:
-    """Those of some models that are registered, by version."""
+    """The registered ones among some versions, by version."""
     with engine.connect() as connection:
         query = select(models.c.spec).where(models.c.version.in_(list(versions)))
         found = [_from_row(spec) for spec in connection.execute(query).scalars()]
@@ -107,38 +121,38 @@ def load_all(engine: Engine, versions: Iterable[str]) -> Mapping[str, SegmentMod
 
 
 def find(engine: Engine, name: str) -> SegmentModel:
-    """The model that people mean: by alias, by version, or by as much of the version as tells it from all others.
+    """A model by its alias, its version, or a part of its version that no other version contains.
 
     Raises
     ------
-    LookupError
-        If there is no such model, or several.
+    NotFoundError
+        If no model has this name, or several have.
     """
     with engine.connect() as connection:
         version = aliases(connection).get(name, name)
-        # Versions are few; a pattern would have to be escaped.
+        # There are few versions, and comparing here needs no escaping, unlike a LIKE pattern.
         known = connection.execute(select(models.c.version).order_by(models.c.version)).scalars().all()
     matches = [version] if version in known else [each for each in known if name and name in each]
     if not matches:
-        raise LookupError(f"no model {name} is registered: see `segue models list`")
+        raise NotFoundError(f"no model {name} is registered", Hint.LIST_MODELS)
     if len(matches) > 1:
-        raise LookupError(f"{name} may be {' or '.join(matches)}: say more of the version")
+        raise NotFoundError(f"{name} may be {' or '.join(matches)}: give more of the version")
     return load(engine, matches[0])
 
 
 def entries(engine: Engine) -> list[Entry]:
     """All registered models, oldest first."""
-    force = select(stream_progress.c.model_version, func.count()).group_by(stream_progress.c.model_version)
+    active = select(stream_progress.c.model_version, func.count()).group_by(stream_progress.c.model_version)
     with engine.connect() as connection:
         pointing = aliases(connection)
-        in_force = {row[0]: row[1] for row in connection.execute(force)}
+        partitions = {row[0]: row[1] for row in connection.execute(active)}
         rows = connection.execute(select(models).order_by(models.c.created_at, models.c.version)).all()
     return [
         Entry(
             _from_row(row.spec),
             row.created_at,
             tuple(sorted(alias for alias, version in pointing.items() if version == row.version)),
-            in_force.get(row.version, 0),
+            partitions.get(row.version, 0),
         )
         for row in rows
     ]

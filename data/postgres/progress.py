@@ -1,18 +1,22 @@
-"""What the stream has done so far, as it stands in Postgres: for flow control, resuming, and people."""
+"""The progress of the stream: offsets, watermark, counters, and how many customers are rescored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, func, select
+from sqlalchemy import Connection, Engine, Row, case, func, select
 
 from data.postgres.tables import customers, segment_changes, stream_progress, transactions
 
+_event_time = stream_progress.c.event_time
+#: The watermark of the slowest partition, as an expression over all rows of ``stream_progress``.
+WATERMARK = case((func.bool_and(_event_time.is_not(None)), func.min(_event_time)))
+
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """Counts over all partitions."""
+class StreamTotals:
+    """Counts over all partitions; ``changes`` by cause."""
 
     transactions: int
     duplicates: int
@@ -22,49 +26,53 @@ class Totals:
     changes: dict[str, int]
 
 
-def done(engine: Engine, log_id: str) -> dict[int, int]:
-    """The next offset of every partition of a log that has been claimed."""
+def next_offsets(engine: Engine, log_id: str) -> dict[int, int]:
+    """The next offset by partition, for the claimed partitions of a log."""
     query = select(stream_progress.c.partition, stream_progress.c.next_offset).where(stream_progress.c.log_id == log_id)
     with engine.connect() as connection:
         return {row.partition: row.next_offset for row in connection.execute(query)}
 
 
 def partitions(engine: Engine) -> Sequence[Row[Any]]:
-    """All progress rows, by partition."""
+    """The rows of ``stream_progress``, ordered by partition."""
     with engine.connect() as connection:
         return connection.execute(select(stream_progress).order_by(stream_progress.c.partition)).all()
 
 
 def unpublished(engine: Engine) -> int:
-    """How many changes are not known to be in the change topic yet."""
+    """How many changes are not known to be in the change topic."""
     behind = stream_progress.c.change_position - stream_progress.c.published_position
     with engine.connect() as connection:
         return int(connection.execute(select(func.coalesce(func.sum(behind), 0))).scalar_one())
 
 
-def event_time(engine: Engine) -> datetime | None:
-    """The event time that every partition has reached; None before the first tick."""
-    query = select(func.min(stream_progress.c.event_time), func.bool_and(stream_progress.c.event_time.is_not(None)))
+def watermark(connection: Connection) -> datetime | None:
+    """The watermark of the slowest partition; None while a partition has seen no tick, or none has been claimed."""
+    found: datetime | None = connection.execute(select(WATERMARK)).scalar_one()
+    return found
+
+
+def current_watermark(engine: Engine) -> datetime | None:
+    """:func:`watermark`, read over a connection of its own."""
     with engine.connect() as connection:
-        earliest, everywhere = connection.execute(query).one()
-    return earliest if everywhere else None
+        return watermark(connection)
 
 
 def without_model(engine: Engine, partitions: int) -> list[int]:
-    """The partitions on which no model is in force yet, since no worker has ever claimed them."""
+    """The partitions without an active model, because no worker has ever claimed them."""
     query = select(stream_progress.c.partition).where(stream_progress.c.model_version.is_not(None))
     with engine.connect() as connection:
         return sorted(set(range(partitions)) - set(connection.execute(query).scalars()))
 
 
 def customers_known(engine: Engine) -> int:
-    """How many customers there are, in a segment or not."""
+    """The number of customers, with or without a segment."""
     with engine.connect() as connection:
         return connection.execute(select(func.count()).select_from(customers)).scalar_one()
 
 
 def customers_outdated(engine: Engine) -> int:
-    """How many of them are still under another model than the one in force on their partition."""
+    """The number of customers who are not rescored yet for the active model of their partition."""
     home = stream_progress.c.partition == customers.c.partition
     outdated = customers.c.model_version != stream_progress.c.model_version
     query = select(func.count()).select_from(customers).join(stream_progress, home & outdated)
@@ -72,8 +80,8 @@ def customers_outdated(engine: Engine) -> int:
         return connection.execute(query).scalar_one()
 
 
-def known_since(engine: Engine, moment: datetime | None) -> frozenset[tuple[str, str]]:
-    """Customer and transaction ids in the ledger from a moment of event time on; all of them for None."""
+def transaction_ids_since(engine: Engine, moment: datetime | None) -> frozenset[tuple[str, str]]:
+    """Customer and transaction ids in the ledger from a moment of event time on; all of them if it is None."""
     query = select(transactions.c.customer_id, transactions.c.transaction_id)
     if moment is not None:
         query = query.where(transactions.c.occurred_at >= moment)
@@ -81,15 +89,15 @@ def known_since(engine: Engine, moment: datetime | None) -> frozenset[tuple[str,
         return frozenset((row.customer_id, row.transaction_id) for row in connection.execute(query))
 
 
-def totals(engine: Engine) -> Totals:
-    """What has come of everything so far."""
+def totals(engine: Engine) -> StreamTotals:
+    """Counts since the beginning of the stream."""
     counters = ("transactions", "duplicates", "late", "dead_letters")
     sums = select(*(func.coalesce(func.sum(stream_progress.c[name]), 0).label(name) for name in counters))
     in_segment = select(func.count()).select_from(customers).where(customers.c.segment.is_not(None))
     by_cause = select(segment_changes.c.cause, func.count()).group_by(segment_changes.c.cause)
     with engine.connect() as connection:
         counted = connection.execute(sums).one()
-        return Totals(
+        return StreamTotals(
             transactions=int(counted.transactions),
             duplicates=int(counted.duplicates),
             late=int(counted.late),

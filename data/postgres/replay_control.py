@@ -1,7 +1,7 @@
-"""How a running replay is controlled from outside: it says how far it is, and reads what is wanted of it.
+"""The replay controls in Postgres: a replay stores heartbeats, and reads what an operator requests.
 
-Both go through one row of Postgres per dataset. Nobody waits for anybody: a replay that hears nothing goes on as it
-was. Ages are by Postgres's own clock.
+Each dataset has one row for both. Neither side waits for the other: without a request, a replay goes on unchanged.
+Ages are measured by the clock of Postgres.
 """
 
 from collections.abc import Sequence
@@ -13,23 +13,24 @@ from sqlalchemy import Connection, Engine, Row, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from data.postgres.tables import replay_control
+from runtime.errors import Hint, SegueError
 
 State = Literal["running", "paused", "finishing", "finished", "stopped"]
-#: The states in which a replay still has something to send, and can be told when.
+#: The states in which a replay still has something to send, so that it can be controlled.
 CONTROLLABLE: tuple[State, ...] = ("running", "paused")
 ALIVE: tuple[State, ...] = (*CONTROLLABLE, "finishing")
-#: Seconds without a word after which nobody believes that a replay is alive.
-SILENCE = 5
+#: Seconds without a heartbeat after which a replay counts as ended.
+HEARTBEAT_TIMEOUT = 5
 _c = replay_control.c
 
 
-class ReplayControlError(RuntimeError):
-    """There is nothing to control; the message says what to do."""
+class ReplayControlError(SegueError):
+    """No replay is running that could be controlled."""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a replay says of itself; ``speed`` is in event-time seconds per second, ``lag`` in records."""
+class Heartbeat:
+    """The state of a replay; ``speed`` is in event-time seconds per second, ``lag`` in records."""
 
     state: State
     event_time: datetime
@@ -40,50 +41,50 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an operator wants; a speed of None is the one that the replay was started with."""
+class ReplayRequest:
+    """What an operator requests; a speed of None is the one that the replay was started with."""
 
     paused: bool
     speed: float | None
 
 
-def begin(engine: Engine, dataset: str, report: Report) -> None:
-    """Note that a replay starts; what was wanted of an earlier one is forgotten."""
+def begin(engine: Engine, dataset: str, state: Heartbeat) -> None:
+    """Store that a replay starts, and discard requests to an earlier one."""
     with engine.begin() as connection:
-        connection.execute(_saying(dataset, report, {"wanted_paused": False, "wanted_speed": None}))
+        connection.execute(_upsert(dataset, state, {"wanted_paused": False, "wanted_speed": None}))
 
 
-def exchange(engine: Engine, dataset: str, report: Report) -> Wanted:
-    """Say how far a replay is, and learn what is wanted of it."""
+def heartbeat(engine: Engine, dataset: str, state: Heartbeat) -> ReplayRequest:
+    """Store the state of a replay; returns the operator's request to it."""
     with engine.begin() as connection:
-        row = connection.execute(_saying(dataset, report).returning(_c.wanted_paused, _c.wanted_speed)).one()
-    return Wanted(row.wanted_paused, row.wanted_speed)
+        row = connection.execute(_upsert(dataset, state).returning(_c.wanted_paused, _c.wanted_speed)).one()
+    return ReplayRequest(row.wanted_paused, row.wanted_speed)
 
 
 def replays(engine: Engine) -> Sequence[Row[Any]]:
-    """All replays, as :func:`known` gives them."""
+    """All replays as :func:`read_replays` returns them, read over a connection of its own."""
     with engine.connect() as connection:
-        return known(connection)
+        return read_replays(connection)
 
 
-def known(connection: Connection) -> Sequence[Row[Any]]:
-    """All replays, the last one heard of first: the table's columns, and ``silent``, seconds since its last word."""
+def read_replays(connection: Connection) -> Sequence[Row[Any]]:
+    """All replays, newest heartbeat first: the columns of the table, and ``silent``, seconds since that heartbeat."""
     silent = func.extract("epoch", func.clock_timestamp() - _c.heartbeat_at).label("silent")
     return connection.execute(select(replay_control, silent).order_by(_c.heartbeat_at.desc())).all()
 
 
 def last(connection: Connection) -> Row[Any] | None:
-    """The replay that was heard of last, if there ever was one."""
-    return next(iter(known(connection)), None)
+    """The replay with the newest heartbeat, if there ever was a replay."""
+    return next(iter(read_replays(connection)), None)
 
 
 def alive(replay: Row[Any]) -> bool:
-    """Whether one of the :func:`replays` is at work, and has said so lately."""
-    return replay.state in ALIVE and replay.silent <= SILENCE
+    """Whether one of the :func:`replays` is running and its heartbeat is recent."""
+    return replay.state in ALIVE and replay.silent <= HEARTBEAT_TIMEOUT
 
 
-def obeys(replay: Row[Any]) -> bool:
-    """Whether one of the :func:`replays` is doing what was wanted of it last, or has nothing left to do."""
+def has_applied_request(replay: Row[Any]) -> bool:
+    """Whether one of the :func:`replays` has applied the last request, or has nothing left to send."""
     if replay.state not in CONTROLLABLE:
         return True
     paused = replay.state == "paused"
@@ -91,42 +92,48 @@ def obeys(replay: Row[Any]) -> bool:
 
 
 def pause(engine: Engine) -> list[str]:
-    """Have every running replay wait; returns their datasets."""
-    return _want(engine, {"wanted_paused": True})
+    """Request every running replay to pause; returns their datasets.
+
+    Raises
+    ------
+    ReplayControlError
+        If no replay is running.
+    """
+    return _request(engine, {"wanted_paused": True})
 
 
 def resume(engine: Engine) -> list[str]:
-    """Have every running replay go on; returns their datasets."""
-    return _want(engine, {"wanted_paused": False})
+    """Request every running replay to resume; returns and raises as :func:`pause`."""
+    return _request(engine, {"wanted_paused": False})
 
 
 def set_speed(engine: Engine, speed: float) -> list[str]:
-    """Have every running replay go on at another speed, once it is not paused; returns their datasets."""
-    return _want(engine, {"wanted_speed": speed})
+    """Request another speed of every running replay, in event-time seconds per second; as :func:`pause`."""
+    return _request(engine, {"wanted_speed": speed})
 
 
-def _want(engine: Engine, values: dict[str, Any]) -> list[str]:
-    within_reach = and_(
-        _c.state.in_(CONTROLLABLE), _c.heartbeat_at > func.now() - text(f"interval '{SILENCE} seconds'")
+def _request(engine: Engine, values: dict[str, Any]) -> list[str]:
+    controllable = and_(
+        _c.state.in_(CONTROLLABLE), _c.heartbeat_at > func.now() - text(f"interval '{HEARTBEAT_TIMEOUT} seconds'")
     )
     with engine.begin() as connection:
-        found = connection.execute(update(replay_control).where(within_reach).values(values).returning(_c.dataset))
+        found = connection.execute(update(replay_control).where(controllable).values(values).returning(_c.dataset))
         datasets = sorted(found.scalars())
     if not datasets:
-        raise ReplayControlError("no replay is running here: start one with `segue replay DATASET` or `segue demo`")
+        raise ReplayControlError("no replay is running here", Hint.START_A_REPLAY)
     return datasets
 
 
-def _saying(dataset: str, report: Report, more: dict[str, Any] | None = None) -> Insert:
-    said = {
-        "state": report.state,
-        "event_time": report.event_time,
-        "sent": report.sent,
-        "total": report.total,
-        "lag": report.lag,
-        "speed": report.speed,
+def _upsert(dataset: str, state: Heartbeat, more: dict[str, Any] | None = None) -> Insert:
+    values = {
+        "state": state.state,
+        "event_time": state.event_time,
+        "sent": state.sent,
+        "total": state.total,
+        "lag": state.lag,
+        "speed": state.speed,
         "heartbeat_at": func.clock_timestamp(),
         **(more or {}),
     }
-    statement = insert(replay_control).values(dataset=dataset, **said)
-    return statement.on_conflict_do_update(index_elements=[_c.dataset], set_=said)
+    statement = insert(replay_control).values(dataset=dataset, **values)
+    return statement.on_conflict_do_update(index_elements=[_c.dataset], set_=values)

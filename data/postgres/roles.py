@@ -1,7 +1,7 @@
-"""Who may do what in Postgres. The owner migrates the tables; each of the services gets what it needs.
+"""Roles in Postgres. The owner of the database migrates the tables; each service has the rights that it needs.
 
-``segue_worker`` and the like are group roles, which nobody can log in as: a deployment puts users into them. Rights
-are given anew after every migration, so that a new table only needs a line here.
+``segue_worker`` and the other roles are group roles without a login; a deployment adds its users to them. Rights are
+granted again after every migration, so that a new table only needs a line here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _READ = "SELECT"
 _APPEND = "SELECT, INSERT"
 _WRITE = "SELECT, INSERT, UPDATE"
 
-#: Rights by table: what the statements of :mod:`stream_app.storage.statements` need, and no more.
+#: Rights by table: exactly what the statements of :mod:`stream_app.storage.statements` need.
 WORKER_RIGHTS: Mapping[str, str] = {
     "customers": _WRITE,
     "transactions": _APPEND,
@@ -33,23 +33,23 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "dead_letters": "SELECT, INSERT, UPDATE (published)",
     "model_reigns": "INSERT",
 }
-#: Rights by table: a process that talks to the outside world has its own two tables and nothing else.
+#: Rights by table: a process that sends requests to the outside has its own two tables only.
 WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
-#: Rights by table: the observer reads what workers have committed, keeps what it finds, and registers models.
+#: Rights by table: the drift observer reads what workers have committed, stores drift, and registers models.
 DRIFT_RIGHTS: Mapping[str, str] = {
     "customers": _READ,
     "transactions": _READ,
     "stream_progress": _READ,
     "model_reigns": _READ,
     "models": _APPEND,
-    # Putting a model in force, where it is told to, ends what the model was before: a proposal.
+    # Promoting a refit moves the champion alias and deletes the alias of the proposal.
     "model_aliases": "SELECT, INSERT, UPDATE, DELETE",
     "drift_observations": _APPEND,
     "drift_alarms": "SELECT, INSERT, UPDATE (published)",
 }
-#: Tables that a worker has nothing to do with.
+#: Tables that a worker does not use.
 NOT_FOR_WORKERS = ("drift_observations", "drift_alarms", "replay_control", *WEBHOOKS_RIGHTS)
-#: Rights by table: the dashboard reads everything and writes nothing.
+#: Rights by table: the dashboard reads everything.
 DASHBOARD_RIGHTS: Mapping[str, str] = dict.fromkeys([*WORKER_RIGHTS, *NOT_FOR_WORKERS], _READ)
 
 _RIGHTS: Mapping[Role, Mapping[str, str]] = {
@@ -61,15 +61,15 @@ _RIGHTS: Mapping[Role, Mapping[str, str]] = {
 
 
 def grant(engine: Engine) -> list[Role]:
-    """Make the roles where they are missing, and give them exactly their rights.
+    """Create the roles that are missing, and give each role exactly its rights.
 
-    Returns the roles that are missing and that we have no right to make.
+    Returns the missing roles that the current user has no right to create.
     """
     missing: list[Role] = []
     with _driver(engine) as connection:
         for role, rights in _RIGHTS.items():
             try:
-                _make(connection, role)
+                _create(connection, role)
             except errors.InsufficientPrivilege:
                 missing.append(role)
                 continue
@@ -84,13 +84,14 @@ def grant(engine: Engine) -> list[Role]:
 
 
 def make_login(engine: Engine, role: Role, password: str | None) -> str:
-    """Make the user ``..._login``, who has the rights of a role; one who is there gets the password. Returns the name.
+    """Create the user ``ROLE_login`` with the rights of a role, or set an existing user's password; returns its name.
 
-    Without a password only a connection that Postgres trusts gets in. The password itself never leaves this process.
+    Without a password, the user can log in only where Postgres is configured to trust the connection. Postgres gets the
+    password's SCRAM verifier, never the password itself.
     """
     user = f"{role}_login"
     with _driver(engine) as connection:
-        _make(connection, user)
+        _create(connection, user)
         secret: sql.Composable = sql.NULL
         if password is not None:
             verifier = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256")
@@ -104,15 +105,15 @@ def make_login(engine: Engine, role: Role, password: str | None) -> str:
 
 @contextmanager
 def _driver(engine: Engine) -> Iterator[AnyConnection]:
-    """The driver's own connection, for what SQLAlchemy has no words for."""
+    """The driver's own connection, for statements that SQLAlchemy cannot express."""
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         driver = connection.connection.driver_connection
-        assert isinstance(driver, Connection)  # noqa: S101 - there is one driver
+        assert isinstance(driver, Connection)  # noqa: S101 - psycopg is the only driver
         yield driver
 
 
-def _make(connection: AnyConnection, role: str) -> None:
-    """Roles belong to the whole server: another database's migration may make the same one at this moment."""
+def _create(connection: AnyConnection, role: str) -> None:
+    """Create a role unless it exists. Roles belong to the server, so another database's migration may create it too."""
     if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
         return
     try:

@@ -1,7 +1,7 @@
-"""Profiles from Postgres: what the stream knows of every customer, as of a moment of event time.
+"""Profiles of the stream's customers, as of a moment of event time.
 
-The profiles at rest are the customers of now. As of an earlier moment they are counted again from the ledger, by
-Postgres; either way they are those that :func:`batch.profiles.profiles_as_of` counts from the same transactions.
+The stored profiles are the newest ones. As of an earlier moment, Postgres computes them from the ledger. Both are equal
+to what :func:`batch.profiles.profiles_as_of` computes from the same transactions.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,16 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, Select, func, select
 
 from data.postgres.frames import MOMENT, frame, money_units
+from data.postgres.progress import watermark
 from data.postgres.tables import customers, stream_progress, transactions
+from runtime.errors import Hint, NotFoundError
 
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class StreamProfiles:
-    """Profiles as of a moment, and the event time up to which transactions count in them."""
+    """Profiles as of a moment; ``event_time`` is the watermark, after which no transaction counts."""
 
     profiles: pd.DataFrame
     as_of: datetime
@@ -27,51 +29,51 @@ class StreamProfiles:
 
 
 def read_profiles(engine: Engine, as_of: datetime | None = None) -> StreamProfiles:
-    """Profiles of the stream's customers, all from one consistent picture of the tables.
+    """Profiles of the stream's customers, from one snapshot of the tables.
 
     Parameters
     ----------
     as_of
-        The moment; by default one day after the last transaction up to the event time that every partition has
-        reached. Transactions after that event time don't count yet.
+        The moment; by default one day after the last transaction up to the watermark of the slowest partition. Later
+        transactions do not count.
 
     Raises
     ------
-    LookupError
-        If the stream has not come as far as that.
+    NotFoundError
+        If the stream has no watermark or no transactions yet, or ``as_of`` is more than a day after the watermark.
     """
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-        reached = _event_time(connection)
+        newest = _watermark(connection)
         last = connection.execute(
-            select(func.max(transactions.c.occurred_at)).where(transactions.c.occurred_at <= reached)
+            select(func.max(transactions.c.occurred_at)).where(transactions.c.occurred_at <= newest)
         ).scalar_one()
         if last is None:
-            raise LookupError("the stream has no transactions yet: run `segue replay DATASET`")
+            raise NotFoundError("the stream has no transactions yet", Hint.START_A_REPLAY)
         moment = last + DAY if as_of is None else as_of
-        if moment > reached + DAY:
-            raise LookupError(f"the stream has only come to {reached:%Y-%m-%d %H:%M}, not to {moment:%Y-%m-%d %H:%M}")
-        return StreamProfiles(_profiles(connection, moment, min(reached, moment)), moment, reached)
+        if moment > newest + DAY:
+            raise NotFoundError(
+                f"the stream has only reached {newest:%Y-%m-%d %H:%M}, not {moment:%Y-%m-%d %H:%M} of event time"
+            )
+        return StreamProfiles(_profiles(connection, moment, min(newest, moment)), moment, newest)
 
 
 def current_profiles(engine: Engine) -> pd.DataFrame:
-    """Profiles of all customers as a model that was activated now would find them.
-
-    That is as of the event time of their partition, or of their own last transaction, if that is later.
-    """
-    progress = stream_progress.c.event_time.label("event_time")
+    """Profiles of all customers, each as of the customer's as-of time: what a model activated now would see."""
+    watermarks = stream_progress.c.event_time.label("event_time")
     home = stream_progress.c.partition == customers.c.partition
-    query = _at_rest().add_columns(customers.c.last_event_at, progress).outerjoin_from(customers, stream_progress, home)
+    query = (
+        _at_rest().add_columns(customers.c.last_event_at, watermarks).outerjoin_from(customers, stream_progress, home)
+    )
     with engine.connect() as connection:
         frame = _frame(connection, query, "last_event_at", "event_time")
     return _with_recency(frame, pd.concat([frame.pop("event_time"), frame.pop("last_event_at")], axis=1).max(axis=1))
 
 
-def _event_time(connection: Connection) -> datetime:
-    progress = stream_progress.c.event_time
-    earliest, everywhere = connection.execute(select(func.min(progress), func.bool_and(progress.is_not(None)))).one()
-    if not everywhere or not isinstance(earliest, datetime):
-        raise LookupError("the stream has not reached any event time yet: run `segue replay DATASET`")
-    return earliest
+def _watermark(connection: Connection) -> datetime:
+    found = watermark(connection)
+    if found is None:
+        raise NotFoundError("the stream has not reached any event time yet", Hint.START_A_REPLAY)
+    return found
 
 
 def _profiles(connection: Connection, as_of: datetime, until: datetime) -> pd.DataFrame:

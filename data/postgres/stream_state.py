@@ -1,4 +1,4 @@
-"""What the stream has made of the log so far: one consistent picture of its tables."""
+"""The state of the stream: one snapshot of its tables as pandas frames."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from data.postgres.frames import MOMENT, frame, money_units
 
 @dataclass(frozen=True)
 class StreamState:
-    """The tables that :func:`batch.reconcile.reconcile` looks at; money in ten-thousandths, moments in UTC.
+    """The tables that :func:`batch.reconcile.reconcile` checks; money in ten-thousandths, moments in UTC.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class StreamState:
         ``customer_id, sequence, from_segment, to_segment, effective_at, recency_days, frequency, monetary_units,
         model_version``.
     progress
-        ``partition, event_time``, and the ``model_version`` in force.
+        ``partition, event_time`` (the watermark), and ``model_version`` of the active model.
     """
 
     customers: pd.DataFrame
@@ -36,13 +36,13 @@ class StreamState:
 
     @property
     def model_versions(self) -> set[str]:
-        """Every model that something here is under."""
+        """The versions of all models that these rows refer to."""
         parts = (self.customers, self.changes, self.progress)
         return {str(version) for part in parts for version in part["model_version"].dropna().unique()}
 
 
 def read_stream_state(database_url: str) -> StreamState:
-    """Read the stream's tables as of one moment, while workers go on writing."""
+    """Read the tables in one snapshot, while workers go on writing."""
     source = engine(database_url)
     try:
         with source.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
@@ -103,7 +103,7 @@ def _progress() -> Select[Any]:
 
 
 def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
-    """The rows with dtypes that don't depend on them: an empty or all-null column is still what it is."""
+    """The rows, with dtypes from the query's types: an empty or all-null column keeps its type."""
     rows = frame(connection, query)
     for column in query.selected_columns:
         if isinstance(column.type, DateTime):

@@ -1,4 +1,4 @@
-"""The tables at rest. Every number that a segment rests on is exact: money is NUMERIC, time is timestamptz."""
+"""The tables. Every number that decides a segment is exact: money is NUMERIC, time is timestamptz."""
 
 from sqlalchemy import (
     BigInteger,
@@ -25,7 +25,7 @@ Id = Text(collation="C")
 Money = Numeric(18, 4)
 Moment = DateTime(timezone=True)
 
-# A customer's state: what has happened to them, where they stand, and when time alone will move them.
+# Profiles: a customer's dates, frequency, money and segment, and when decay will change the segment next.
 customers = Table(
     "customers",
     metadata,
@@ -45,12 +45,12 @@ customers = Table(
     Column("next_change_at", Moment),
     Column("next_segment", Text),
     Index("customers_next_change", "partition", "next_change_at"),
-    # The table lives on updates: room on each page lets most of them stay there (heap-only tuples).
+    # Rows are updated often: free space on each page allows most updates to stay on it (heap-only tuples).
     postgresql_with={"fillfactor": "70"},
 )
 
-# The ledger: what makes a duplicate harmless. An id is unique to its customer, so that what happens to one customer
-# can never depend on another one, not even on whose record came first in two partitions.
+# The ledger, which makes a repeated record harmless. A transaction id is unique per customer, so that one customer's
+# segment never depends on another customer's records or on the order of records in two partitions.
 transactions = Table(
     "transactions",
     metadata,
@@ -60,11 +60,11 @@ transactions = Table(
     Column("kind", Text, nullable=False),
     Column("amount", Money, nullable=False),
     Column("country", Text, nullable=False),
-    # Rows come roughly in order of time, so that a few bytes for a block of pages find a stretch of it.
+    # Rows arrive roughly in order of event time, which a BRIN index makes use of with a few bytes per block of pages.
     Index("transactions_occurred_at", "occurred_at", postgresql_using="brin"),
 )
 
-# History and outbox: ``position`` numbers the changes of a partition in the order in which they are published.
+# History and outbox: ``position`` numbers the changes of a partition in the order of publishing.
 segment_changes = Table(
     "segment_changes",
     metadata,
@@ -100,8 +100,8 @@ model_aliases = Table(
     Column("version", Text, ForeignKey("models.version"), nullable=False),
 )
 
-# Per partition: how far the log has been read, under which model, and what has come of it. The offset means nothing
-# without the identity of the log that it was read from.
+# Per partition: the next offset, the fencing epoch, the watermark, the active model, and counters. The offset is valid
+# only for the log with this log id.
 stream_progress = Table(
     "stream_progress",
     metadata,
@@ -132,12 +132,12 @@ dead_letters = Table(
     Column("key", LargeBinary),
     Column("value", LargeBinary),
     Column("published", Boolean, nullable=False, server_default="false"),
-    # When the original bytes were last put back into the transactions topic.
+    # When the original bytes were last requeued.
     Column("retried_at", Moment),
     Index("dead_letters_unpublished", "partition", postgresql_where="not published"),
 )
 
-# A replay by its dataset's name: what it says of itself about twice a second, and what an operator wants of it.
+# A replay by the name of its dataset: its heartbeat about twice a second, and what an operator requests.
 replay_control = Table(
     "replay_control",
     metadata,
@@ -147,15 +147,15 @@ replay_control = Table(
     Column("sent", BigInteger, nullable=False),
     Column("total", BigInteger, nullable=False),
     Column("lag", BigInteger, nullable=False),
-    # Event-time seconds per second; infinite is as fast as the worker follows.
+    # Event-time seconds per second; infinite means as fast as the workers follow.
     Column("speed", Double, nullable=False),
     Column("heartbeat_at", Moment, nullable=False, server_default=func.now()),
     Column("wanted_paused", Boolean, nullable=False, server_default="false"),
-    # None is the speed that it was started with.
+    # None means the speed that the replay was started with.
     Column("wanted_speed", Double),
 )
 
-# When a model's time on a partition was over; the one that is in force has its row in ``stream_progress``.
+# Model periods that are over, by partition; ``stream_progress`` has the active model.
 model_reigns = Table(
     "model_reigns",
     metadata,
@@ -165,24 +165,24 @@ model_reigns = Table(
     Column("since", Moment),
 )
 
-# What a window of event time looked like to the model in force: one number a row, beside what it was in training.
+# Drift measurements of a window of event time, one per row, beside their values at the model's training.
 drift_observations = Table(
     "drift_observations",
     metadata,
     Column("model_version", Text, ForeignKey("models.version"), primary_key=True),
     Column("window_end", Moment, primary_key=True),
     Column("measure", Text, primary_key=True),
-    # The feature, the segment or the model that is measured; empty where there is only one of its kind.
+    # The feature, the segment or the model that is measured; empty for a measure that has only one.
     Column("name", Text, primary_key=True),
     Column("value", Double, nullable=False),
     Column("reference", Double),
-    # Above it, or below it for a measure that falls, the world has moved.
+    # Where drift begins: above it, or below it for a measure that falls.
     Column("threshold", Double),
     Column("customers", Integer, nullable=False),
     Column("alarm", Boolean, nullable=False),
 )
 
-# Outbox of the drift topic: what was raised, and whether the topic is known to have it.
+# The outbox of the drift topic: alarms, and whether the topic is known to have them.
 drift_alarms = Table(
     "drift_alarms",
     metadata,
@@ -198,8 +198,8 @@ drift_alarms = Table(
     Column("published", Boolean, nullable=False, server_default="false"),
 )
 
-# Per webhook and partition of the change topic: up to where it has been read, and which offsets before that wait for
-# their delivery. The epoch goes up with every start, so that of two processes only the later one can go on.
+# Per webhook and partition of the change topic: the next offset, and the offsets before it whose deliveries are not
+# finished. Every start raises the epoch, which fences an older process.
 webhook_progress = Table(
     "webhook_progress",
     metadata,
@@ -212,7 +212,7 @@ webhook_progress = Table(
     Column("saved_at", Moment, nullable=False, server_default=func.now()),
 )
 
-# Changes that a webhook's receiver would not take, word for word, and why; delivered, if a retry has made up for it.
+# Undelivered changes of a webhook: the bytes of the event, and the reason. ``delivered_at`` is when a retry succeeded.
 webhook_dead_letters = Table(
     "webhook_dead_letters",
     metadata,

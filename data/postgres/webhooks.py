@@ -1,4 +1,4 @@
-"""What webhooks keep in Postgres: how far each has come, and the changes that its receiver would not take."""
+"""The state of webhooks in Postgres: the progress of each webhook, and its undelivered changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,18 @@ from sqlalchemy import Engine, Row, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from data.postgres.tables import webhook_dead_letters, webhook_progress
+from runtime.errors import Hint, NotFoundError, SegueError
 
 _p = webhook_progress.c
 _d = webhook_dead_letters.c
 
 
-class TakenOverError(RuntimeError):
-    """Another process has started to deliver for the same webhook."""
+class TakenOverError(SegueError):
+    """Another process has claimed the same webhook."""
 
 
 class SavedOffset(NamedTuple):
-    """Of one partition: the offset up to which it has been read, and those before it that wait for their delivery."""
+    """The next offset of a partition, and the offsets before it whose deliveries are not finished."""
 
     next_offset: int
     waiting: frozenset[int]
@@ -27,15 +28,15 @@ class SavedOffset(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to save a webhook's progress, as long as nobody claims it after us."""
+    """The right to save a webhook's progress until another process claims it; ``offsets`` by partition."""
 
     webhook: str
     epoch: int
-    reached: Mapping[int, SavedOffset]
+    offsets: Mapping[int, SavedOffset]
 
 
 class UndeliveredChange(NamedTuple):
-    """A change that was given up: the event word for word, why, and after how many attempts."""
+    """A change that is not sent any more: the bytes of its event, the reason, and the number of attempts."""
 
     customer_id: str
     sequence: int
@@ -45,67 +46,66 @@ class UndeliveredChange(NamedTuple):
 
 
 def claim(engine: Engine, webhook: str, log_id: str, start: Sequence[int]) -> Claim:
-    """Take over a webhook's progress.
+    """Take a webhook over: raise its epoch and read its progress.
 
     Parameters
     ----------
     log_id
-        Identity of the change topic. What was reached in another one means nothing: this is read from its beginning.
+        The log id of the change topic. Saved offsets of another log do not apply: its topic is read from the beginning.
     start
-        By partition: where a webhook begins that has never run.
+        By partition, the offset that a webhook starts with if it has never run.
     """
     query = select(webhook_progress).where(_p.webhook == webhook).with_for_update()
     with engine.begin() as connection:
-        # Two that start for the first time at the same moment have no row yet to wait for.
+        # Two processes that start at once for the first time have no row to lock yet.
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"webhook {webhook}"))))
         stored = {row.partition: row for row in connection.execute(query)}
         epoch = 1 + max((row.epoch for row in stored.values()), default=0)
-        reached = {}
+        offsets = {}
         for partition, beginning in enumerate(start):
             row = stored.get(partition)
             if row is not None and row.log_id == log_id:
-                reached[partition] = SavedOffset(row.next_offset, frozenset(row.waiting))
+                offsets[partition] = SavedOffset(row.next_offset, frozenset(row.waiting))
             else:
-                reached[partition] = SavedOffset(0 if stored else beginning, frozenset())
+                offsets[partition] = SavedOffset(0 if stored else beginning, frozenset())
         rows = [
             {"webhook": webhook, "partition": partition, "log_id": log_id, "epoch": epoch, **_columns(at)}
-            for partition, at in reached.items()
+            for partition, at in offsets.items()
         ]
         new = insert(webhook_progress)
         changed = {name: new.excluded[name] for name in ("log_id", "epoch", "next_offset", "waiting")}
         connection.execute(new.on_conflict_do_update(index_elements=[_p.webhook, _p.partition], set_=changed), rows)
-    return Claim(webhook, epoch, reached)
+    return Claim(webhook, epoch, offsets)
 
 
-def save(engine: Engine, claim: Claim, reached: Mapping[int, SavedOffset], dead: Iterable[UndeliveredChange]) -> None:
-    """Store what has been reached together with what was given up, or nothing of it.
+def save(engine: Engine, claim: Claim, offsets: Mapping[int, SavedOffset], dead: Iterable[UndeliveredChange]) -> None:
+    """Store offsets and undelivered changes in one database transaction.
 
     Raises
     ------
     TakenOverError
-        If somebody else has claimed the webhook.
+        If another process has claimed the webhook. Nothing is stored then.
     """
     ours = (_p.webhook == claim.webhook, _p.epoch == claim.epoch, _p.partition == bindparam("of_partition"))
     move = update(webhook_progress).where(*ours).values(saved_at=func.now())
     with engine.begin() as connection:
-        for partition, at in reached.items():
+        for partition, at in offsets.items():
             done = connection.execute(move.values(_columns(at)), {"of_partition": partition})
             if done.rowcount != 1:
                 raise TakenOverError(
-                    f"another process delivers for the webhook {claim.webhook!r} now; "
-                    "a second webhook needs a SEGUE_WEBHOOK_NAME of its own"
+                    f"another process delivers for the webhook {claim.webhook!r} now", Hint.NAME_THE_WEBHOOK
                 )
         _set_aside(connection, claim.webhook, dead)
 
 
 def set_aside(engine: Engine, webhook: str, dead: Iterable[UndeliveredChange]) -> None:
-    """Store changes that were given up (again)."""
+    """Store undelivered changes. A change that is stored already gets the new reason and number of attempts."""
     with engine.begin() as connection:
         _set_aside(connection, webhook, dead)
 
 
 def mark_delivered(engine: Engine, webhook: str, events: Iterable[tuple[str, int]]) -> None:
-    """Note that changes, by customer and sequence, have arrived after all."""
+    """Store that changes, by customer and sequence, have been delivered by a retry."""
     same = (_d.webhook == webhook, _d.customer_id == bindparam("of"), _d.sequence == bindparam("number"))
     places = [{"of": customer, "number": sequence} for customer, sequence in events]
     if places:
@@ -114,7 +114,7 @@ def mark_delivered(engine: Engine, webhook: str, events: Iterable[tuple[str, int
 
 
 def dead_by_reason(engine: Engine, webhook: str) -> Sequence[Row[Any]]:
-    """Reasons, the most frequent first: reason, waiting, delivered."""
+    """The number of undelivered changes by reason, the most frequent first: ``reason, waiting, delivered``."""
     waiting = func.count().filter(_d.delivered_at.is_(None)).label("waiting")
     query = select(_d.reason, waiting, func.count(_d.delivered_at).label("delivered")).where(_d.webhook == webhook)
     with engine.connect() as connection:
@@ -122,7 +122,7 @@ def dead_by_reason(engine: Engine, webhook: str) -> Sequence[Row[Any]]:
 
 
 def newest_dead(engine: Engine, webhook: str, limit: int) -> Sequence[Row[Any]]:
-    """The last changes that were given up and have not arrived since."""
+    """The newest undelivered changes, without those that a retry has delivered."""
     query = select(webhook_dead_letters).where(_d.webhook == webhook, _d.delivered_at.is_(None))
     with engine.connect() as connection:
         return connection.execute(query.order_by(_d.failed_at.desc(), _d.customer_id, _d.sequence).limit(limit)).all()
@@ -131,7 +131,10 @@ def newest_dead(engine: Engine, webhook: str, limit: int) -> Sequence[Row[Any]]:
 def dead_before(
     engine: Engine, webhook: str, moment: datetime, after: tuple[str, int], limit: int
 ) -> list[tuple[str, int, bytes]]:
-    """Customer, sequence and event of those given up before a moment and behind a place, in order of both."""
+    """Undelivered changes that failed before a moment: customer, sequence and event, ordered by customer and sequence.
+
+    ``after`` is the customer and sequence that the page starts behind.
+    """
     query = select(_d.customer_id, _d.sequence, _d.event).where(
         _d.webhook == webhook,
         _d.delivered_at.is_(None),
@@ -144,36 +147,34 @@ def dead_before(
 
 
 def find_dead(engine: Engine, webhook: str, customer_id: str, sequence: int) -> bytes:
-    """The event of one that was given up and has not arrived since.
+    """The event of an undelivered change.
 
     Raises
     ------
-    LookupError
-        If there is none.
+    NotFoundError
+        If there is no such change, or a retry has delivered it.
     """
     same = (_d.webhook == webhook, _d.customer_id == customer_id, _d.sequence == sequence)
     with engine.connect() as connection:
         found = connection.execute(select(_d.event, _d.delivered_at).where(*same)).one_or_none()
     if found is None:
-        raise LookupError(
-            f"there is no dead letter {customer_id}:{sequence}; `segue webhooks dead` shows what there is"
-        )
+        raise NotFoundError(f"there is no dead letter {customer_id}:{sequence}", Hint.LIST_UNDELIVERED_CHANGES)
     if found.delivered_at is not None:
-        raise LookupError(
-            f"{customer_id}:{sequence} has arrived at {found.delivered_at:%Y-%m-%d %H:%M}; nothing is left to send"
+        raise NotFoundError(
+            f"{customer_id}:{sequence} was delivered at {found.delivered_at:%Y-%m-%d %H:%M}; nothing is left to send"
         )
     event: bytes = found.event
     return event
 
 
 def now(engine: Engine) -> datetime:
-    """The time by Postgres's clock, by which letters are stamped."""
+    """The time by the clock of Postgres, which also sets ``failed_at``."""
     with engine.connect() as connection:
         return connection.execute(select(func.now())).scalar_one()
 
 
 def overview(engine: Engine) -> Sequence[Any]:
-    """Every webhook that has run: webhook, read (up to where: a sum of offsets), waiting, dead, saved_at."""
+    """Every webhook that has run: ``webhook, read`` (the sum of its next offsets), ``waiting, dead, saved_at``."""
     dead = (
         select(func.count())
         .where(_d.webhook == _p.webhook, _d.delivered_at.is_(None))
@@ -191,8 +192,8 @@ def overview(engine: Engine) -> Sequence[Any]:
         return connection.execute(query.group_by(_p.webhook).order_by(_p.webhook)).all()
 
 
-def _columns(reached: SavedOffset) -> dict[str, Any]:
-    return {"next_offset": reached.next_offset, "waiting": sorted(reached.waiting)}
+def _columns(offset: SavedOffset) -> dict[str, Any]:
+    return {"next_offset": offset.next_offset, "waiting": sorted(offset.waiting)}
 
 
 def _set_aside(connection: Any, webhook: str, dead: Iterable[UndeliveredChange]) -> None:

@@ -1,7 +1,7 @@
-"""Whom to win back: customers who are slipping away and have spent a lot, kept in a SQLite file as they come and go.
+"""Keep a list of high-spending customers who are at risk, in a SQLite file.
 
-An example of a service that subscribes to Segue. It needs confluent-kafka and nothing of Segue itself. Why it misses
-nothing and counts nothing twice is in docs/subscribing.md.
+This is an example of a service that subscribes to Segue. It needs confluent-kafka and no code of Segue.
+docs/subscribing.md explains why it misses no change and applies none twice.
 """
 
 import argparse
@@ -32,14 +32,14 @@ create table if not exists reengagement (
 
 
 class Choice(NamedTuple):
-    """Whom the list is for: customers in ``segment`` who had spent more than ``spent`` when they entered it."""
+    """The condition of the list: customers in ``segment`` who had spent more than ``spent`` when they entered it."""
 
     segment: str
     spent: Decimal
 
 
 class State(NamedTuple):
-    """Where a customer stands, whichever topic says so."""
+    """The state of a customer, from either topic."""
 
     customer_id: str
     sequence: int
@@ -49,12 +49,12 @@ class State(NamedTuple):
     is_snapshot: bool
 
 
-#: By type of event: which field holds the segment, and which one since when.
+#: By type of event: the fields with the segment and with the time at which the customer entered it.
 FIELDS = {"segue.segment.changed.v1": ("to", "effective_at"), "segue.customer.segment.v1": ("segment", "since")}
 
 
 def read(event: bytes) -> State | None:
-    """A change or a latest state; fields and types of events that we don't know are none of our business."""
+    """The state in a change or snapshot event; None for other types of events. Unknown fields are ignored."""
     content: dict[str, Any] = json.loads(event)
     if content["type"] not in FIELDS:
         return None
@@ -71,48 +71,48 @@ def read(event: bytes) -> State | None:
 
 
 class Store:
-    """The list, what has been seen, and how far the topics have been read: one file, so one transaction."""
+    """The list, the sequence number seen of each customer, and the next offsets, in one file and one transaction."""
 
     def __init__(self, file: Path | str, choice: Choice) -> None:
         self._choice = choice
         self._sqlite = sqlite3.connect(file, isolation_level="IMMEDIATE", timeout=30)
-        self._sqlite.execute("pragma journal_mode = wal")  # whoever reads the list does not wait for us
+        self._sqlite.execute("pragma journal_mode = wal")  # readers of the list do not wait for this writer
         self._sqlite.executescript(SCHEMA)
         with self._sqlite:
             if self._sqlite.execute("select 1 from choice").fetchone() is None:
                 self._sqlite.execute("insert into choice values (?, ?)", (choice.segment, str(choice.spent)))
         segment, spent = self._sqlite.execute("select segment, spent from choice").fetchone()
         if Choice(segment, Decimal(spent)) != choice:
-            raise SystemExit(f"{file} is a list of {segment} over {spent}; choose another file for another list")
+            raise SystemExit(f"{file} is a list of {segment} over {spent}; use another file for another list")
 
     def offsets(self) -> dict[tuple[str, int], int]:
         """The next offset by topic and partition; empty in a new file."""
         rows = self._sqlite.execute("select topic, partition, next_offset from offsets")
         return {(topic, partition): offset for topic, partition, offset in rows}
 
-    def never_met(self) -> str | None:
-        """What may be wrong with our segment, if it has never occurred and others have."""
-        met = sorted(segment for (segment,) in self._sqlite.execute("select segment from segments"))
-        if not met or self._choice.segment in met:
+    def unknown_segment(self) -> str | None:
+        """A warning if the segment of the list has never occurred although others have; otherwise None."""
+        seen = sorted(segment for (segment,) in self._sqlite.execute("select segment from segments"))
+        if not seen or self._choice.segment in seen:
             return None
-        return f"nobody has come to {self._choice.segment} so far, only to {', '.join(met)}: is that the segment's id?"
+        return f"no customer has entered {self._choice.segment} so far, only {', '.join(seen)}: check the segment id"
 
     def save(self, states: list[State], offsets: dict[tuple[str, int], int]) -> None:
-        """Take in what was read together with how far, or nothing of it."""
+        """Save the effect of the states and the next offsets in one transaction."""
         with self._sqlite:
             for state in states:
-                self._take(state)
-            met = {(state.segment,) for state in states}
-            self._sqlite.executemany("insert or ignore into segments values (?)", sorted(met))
+                self._apply(state)
+            segments = {(state.segment,) for state in states}
+            self._sqlite.executemany("insert or ignore into segments values (?)", sorted(segments))
             self._sqlite.executemany(
                 "insert into offsets values (?, ?, ?) on conflict do update set next_offset = excluded.next_offset",
                 [(*place, offset) for place, offset in offsets.items()],
             )
 
-    def _take(self, state: State) -> None:
+    def _apply(self, state: State) -> None:
         seen = self._sqlite.execute("select sequence from seen where customer_id = ?", (state.customer_id,)).fetchone()
         known = 0 if seen is None else seen[0]
-        # What we know already is a repeat; a snapshot of what we know may mend our row.
+        # An older or equal sequence number is a repeat; a snapshot of the current state is applied to repair the row.
         if state.sequence < known or (state.sequence == known and not state.is_snapshot):
             return
         self._sqlite.execute("insert or replace into seen values (?, ?)", (state.customer_id, state.sequence))
@@ -124,7 +124,7 @@ class Store:
 
 
 def beginning(consumer: Consumer, changes: str, states: str) -> dict[tuple[str, int], int]:
-    """Where a new file begins: all states from the first, changes from what is their end at this moment."""
+    """The first offsets of a new file: the beginning of the snapshot topic, and the current end of the change topic."""
     places = {}
     for topic, end in ((changes, 1), (states, 0)):
         for partition in _partitions(consumer, topic):
@@ -134,7 +134,7 @@ def beginning(consumer: Consumer, changes: str, states: str) -> dict[tuple[str, 
 
 
 def _partitions(consumer: Consumer, topic: str) -> list[int]:
-    """The partitions of a topic, once it is there."""
+    """The partitions of a topic; waits until the topic exists."""
     while True:
         found = _answer(partial(consumer.list_topics, timeout=2)).topics.get(topic)
         if found is not None and found.partitions:
@@ -143,20 +143,20 @@ def _partitions(consumer: Consumer, topic: str) -> list[int]:
 
 
 def _answer(ask: Callable[[], Any]) -> Any:
-    """What a broker says to a question, once there is one."""
-    told = False
+    """The result of a request to a broker; waits until a broker answers."""
+    warned = False
     while True:
         try:
             return ask()
         except KafkaException as error:
-            if not told:
-                sys.stderr.write(f"no broker answers ({error.args[0].str()}); waiting for one\n")
-            told = True
+            if not warned:
+                sys.stderr.write(f"no broker answers ({error.args[0].str()}); waiting\n")
+            warned = True
             time.sleep(0.5)
 
 
 def subscribe(consumer: Consumer, store: Store, changes: str, states: str, batch: int) -> None:
-    """Keep the list up to date until somebody ends the process."""
+    """Keep the list up to date until the process gets SIGTERM or SIGINT."""
     if not store.offsets():
         store.save([], beginning(consumer, changes, states))
     consumer.assign([TopicPartition(*place, offset) for place, offset in store.offsets().items()])
@@ -165,21 +165,21 @@ def subscribe(consumer: Consumer, store: Store, changes: str, states: str, batch
     signal.signal(signal.SIGINT, lambda number, frame: stopping.append(number))
     warned = False
     while not stopping:
-        messages: list[Any] = [message for message in consumer.consume(batch, timeout=0.2) if not _is_trouble(message)]
-        if not messages and not warned and (doubt := store.never_met()):
+        messages: list[Any] = [message for message in consumer.consume(batch, timeout=0.2) if not _is_error(message)]
+        if not messages and not warned and (warning := store.unknown_segment()):
             warned = True
-            sys.stderr.write(f"{doubt}\n")
+            sys.stderr.write(f"{warning}\n")
         if messages:
             offsets = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
             store.save([state for message in messages if (state := read(message.value()))], offsets)
 
 
-def _is_trouble(message: Any) -> bool:
+def _is_error(message: Any) -> bool:
     error = message.error()
     if error is not None:
         if error.fatal():
             raise KafkaException(error)
-        sys.stderr.write(f"{error.str()}; going on\n")
+        sys.stderr.write(f"{error.str()}; continuing\n")
     return error is not None
 
 
@@ -187,22 +187,20 @@ def main() -> None:
     """Read the command line and subscribe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092")
-    parser.add_argument(
-        "--file", type=Path, default=Path("reengagement.sqlite"), help="the list, and all that it needs"
-    )
-    parser.add_argument("--segment", default="at_risk", help="the segment's id; models differ in which they have")
-    parser.add_argument("--spent", type=Decimal, default=Decimal(1000), help="more than this, when they entered")
+    parser.add_argument("--file", type=Path, default=Path("reengagement.sqlite"), help="SQLite file of the list")
+    parser.add_argument("--segment", default="at_risk", help="id of the segment; available ids depend on the model")
+    parser.add_argument("--spent", type=Decimal, default=Decimal(1000), help="list customers who had spent more")
     parser.add_argument("--changes-topic", default="segue.segment-changes.v1")
     parser.add_argument("--segments-topic", default="segue.customer-segments.v1")
-    parser.add_argument("--batch", type=int, default=500, help="records in a transaction at most")
+    parser.add_argument("--batch", type=int, default=500, help="maximum number of records in a transaction")
     given = parser.parse_args()
     consumer = Consumer(
         {
             "bootstrap.servers": given.bootstrap_servers,
-            "group.id": "reengagement",  # asked for, but not used: the offsets are in our file
+            "group.id": "reengagement",  # required but unused: the offsets are in the file
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            "log_level": 2,  # a broker that is away comes back; a line for every attempt to reach it helps nobody
+            "log_level": 2,  # no line for every failed connection attempt
         }
     )
     store = Store(given.file, Choice(given.segment, given.spent))

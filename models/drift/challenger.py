@@ -1,8 +1,13 @@
-"""The challenger: the champion's centroids, following the customers of today with small steps.
+"""The challenger: a copy of the champion whose centroids follow the customers of today in small steps.
 
-River's incremental KMeans moves the nearest centre of each customer that it is shown a small part of the way to them
-(MacQueen 1967). It starts from the champion and lives in the champion's space, so whatever it has become is a segment
-model like any other: one can look at it, compare it and promote it. It never assigns anybody by itself.
+Incremental KMeans moves the nearest centroid of each sampled customer a small fraction of the way to that customer. The
+challenger starts from the champion and uses the champion's standardised space, so a snapshot of it is an ordinary
+segment model that can be inspected, compared and promoted. A challenger assigns no customers until it is promoted.
+
+References
+----------
+MacQueen, J. (1967). Some methods for classification and analysis of multivariate observations. Proceedings of the Fifth
+Berkeley Symposium. The implementation is ``river.cluster.KMeans``.
 """
 
 from typing import Any
@@ -14,18 +19,19 @@ from models.alignment import align
 from models.drift.reference import Population, standardised
 from models.segment_model import Point, Segment, SegmentModel, build
 
-#: The part of the way that a centre moves towards a customer: it remembers some five hundred of them.
+#: The fraction of the distance to a customer by which a centroid moves: an exponential memory of 1 / 0.002 = 500
+#: customers per centroid. benchmarks/drift_evidence.py shows how the challenger fits a real year (docs/drift.md).
 STEP = 0.002
-#: How many customers of every window it is shown.
-SHOWN = 32
+#: Number of customers that are sampled from every window.
+SAMPLE_SIZE = 32
 ORIGIN = "shadow"
 
 
 class Challenger:
-    """Starts as the champion, and learns. A pure fold: the same windows give the same models."""
+    """A model that starts as the champion and learns. A pure fold: the same windows give the same models."""
 
     def __init__(self, champion: SegmentModel) -> None:
-        # river takes a second to import: only what observes drift pays for it.
+        # Imported here because river takes a second to import and only drift observers need it.
         from river.cluster import KMeans
 
         self._champion = champion
@@ -36,15 +42,21 @@ class Challenger:
         }
 
     def learn(self, base: Population, seed: int) -> None:
-        """Show it a sample of all customers; the seed decides which."""
+        """Learn from a sample of all customers; the seed decides which."""
         if not len(base):
             return
-        rows = np.random.default_rng(seed).integers(0, len(base), SHOWN)
+        rows = np.random.default_rng(seed).integers(0, len(base), SAMPLE_SIZE)
         for point in standardised(self._champion, base.where(rows)).tolist():
             self._kmeans.learn_one(dict(enumerate(point)))
 
     def model(self, cutoff: str) -> SegmentModel:
-        """What it has become by a moment, in the champion's words where the meaning has stayed."""
+        """The current state as a segment model, with the champion's names where segments correspond.
+
+        Parameters
+        ----------
+        cutoff
+            ISO 8601 time of the last window learnt from; kept in the metadata.
+        """
         champion = self._champion
         points = [_point(self._kmeans.centers[number]) for number in range(len(champion.segments))]
         metadata = {"origin": ORIGIN, "champion": champion.version, "cutoff": cutoff}
@@ -55,12 +67,12 @@ class Challenger:
         )
 
     def _named(self, points: list[Point]) -> tuple[Segment, ...]:
-        """Names are matched in standard deviations; in another scaler's units, a centre keeps the one it began with."""
+        """Alignment needs units of standard deviations; with another scaler, each centroid keeps its first name."""
         champion = self._champion
         if champion.metadata.get("scaler", "standard") == "standard":
             return align(np.array(points), champion)
         return tuple(replace(segment, centroid=point) for segment, point in zip(champion.segments, points, strict=True))
 
 
-def _point(centre: dict[int, float]) -> Point:
-    return centre[0], centre[1], centre[2]
+def _point(centroid: dict[int, float]) -> Point:
+    return centroid[0], centroid[1], centroid[2]

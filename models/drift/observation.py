@@ -1,16 +1,17 @@
-"""Drift: what the windows of event time look like to a model, and when that is no longer what it was fitted on.
+"""Drift observation: measure each window of event time against a model, and raise an alarm when the data has changed.
 
-A window is a day. Each is looked at in three ways:
+A window is a day. Each window is measured in three ways:
 
-- **What came in**: the mean distance to the nearest centroid of those who came after a pause, the mean size of a sale,
-  the share of returns, the share of first purchases. R, F and M are sums and maxima over a customer's whole life, and
-  move slowly; what comes in is what moves them, and shows a shift within weeks. ADWIN watches each.
-- **Where it has led**: the population stability index of R, F and M of recent customers, and of everybody's segments,
-  against what they were when the model was fitted.
-- **What would be better**: a challenger that follows the customers of today, and how far it agrees with the champion.
+- **Incoming transactions**: the mean distance to the nearest centroid of customers who return after a pause, the mean
+  value of a sale, the share of returns, the share of first purchases. R, F and M accumulate over a customer's lifetime
+  and move slowly; incoming transactions show a shift within weeks. ADWIN monitors each of these four series.
+- **Distributions**: the population stability index of R, F and M of recent customers, and of the segments of all
+  customers, against the model's training.
+- **Alternatives**: a challenger that follows the customers of today, and its agreement with the champion.
 
-Nothing here knows a clock or a table. An observer is a fold over windows: the same windows give the same numbers, so
-whoever loses its state makes it again from the ledger.
+An observer is a pure fold over windows, without clock or I/O: the same windows give the same numbers, so an observer
+that loses its state rebuilds it from the ledger. docs/drift.md has the evidence for the constants below
+(benchmarks/drift_evidence.py).
 """
 
 from collections.abc import Iterator
@@ -19,11 +20,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from models.drift.adwin import DELTA, StandardisedAdwin
 from models.drift.challenger import Challenger
-from models.drift.mean_change import DELTA, ChangeDetector
 from models.drift.psi import allowance, counts, psi
 from models.drift.reference import (
-    FEWEST,
+    MIN_RECENT,
     Population,
     Reference,
     reference_of,
@@ -35,20 +36,21 @@ from models.segment_model import SegmentModel, assign
 from models.units import MICROS_PER_DAY, Floats, Ints, from_micros
 
 WINDOW = MICROS_PER_DAY
-#: Windows before the first one that counts, which the detectors learn what is usual from.
+#: Windows before the first observed one, from which the detectors learn the usual mean and scale. Twelve weeks, more
+#: than the warm-up of 60 values, so that days without enough sales do not delay the first alarm.
 PRIMING_WINDOWS = 84
-#: A shift in a distribution that is worth a look by custom, beyond what chance allows.
+#: The conventional threshold for a moderate shift (Siddiqi 2006); an alarm needs more than this and what chance allows.
 MODERATE_PSI = 0.1
-#: For so many windows in a row. A shop that closes for eleven days at Christmas has not changed, but for 28 + 11 days
-#: its recent customers have bought longer ago than they used to.
+#: Number of consecutive windows above the threshold before an alarm. After a shop has closed for eleven days, its
+#: recent customers look different for 28 + 11 = 39 days; six weeks is the next whole number of weeks (docs/drift.md).
 PERSISTENCE = 42
-#: A challenger is kept for every so many windows.
+#: Every this many windows, a snapshot of the challenger is kept.
 SNAPSHOT_WINDOWS = 28
-#: A day with fewer customers, or fewer sales, than this tells nothing.
-FEWEST_A_DAY = 5
-#: Whoever is in the shop every other day would be counted again and again, and the numbers of one day would resemble
-#: those of the day before, which ADWIN takes for change.
-QUIET_DAYS = 14
+#: A mean or share of fewer customers or sales than this is not computed.
+MIN_PER_WINDOW = 5
+#: Customers count as incoming only after a pause of this many days. Customers who buy every other day would make the
+#: values of consecutive days similar, and ADWIN mistakes such correlation for change (docs/drift.md).
+PAUSE_DAYS = 14
 
 INCOMING = ("distance", "basket", "returns", "newcomers")
 
@@ -59,28 +61,40 @@ class Window(Struct, frozen=True):
     Parameters
     ----------
     end
-        Microseconds; what happens at this moment belongs to the next window.
+        Microseconds, exclusive: a transaction at this moment is in the next window.
     base
-        Every customer who has ever bought, as of the end.
-    fresh
-        Shape (n,): rows of the base who had a transaction in the window, and had bought nothing for :data:`QUIET_DAYS`
-        days before it, or never.
+        All customers who have ever bought, as of the end.
+    arrivals
+        Shape (n,): rows of the base with a transaction in the window and no purchase in the :data:`PAUSE_DAYS` days
+        before the window.
     sales
-        What each sale of the window was worth, in currency units.
+        Shape (m,): the amount of each sale in the window, in currency units.
     returns, newcomers
-        How many returns, and how many customers with their first purchase.
+        Number of returns, and of customers with their first purchase.
     """
 
     end: int
     base: Population
-    fresh: Ints
+    arrivals: Ints
     sales: Floats
     returns: int
     newcomers: int
 
 
 class Measurement(Struct, frozen=True):
-    """One number of a window: what it was in training, and from where on it counts as a shift, if that is known."""
+    """One number of a window.
+
+    Parameters
+    ----------
+    measure, name
+        Which number; ``name`` is a feature, a segment id or a model, or empty.
+    customers
+        How many customers it was computed from.
+    reference
+        The usual value, from training or from before a shift; None if it is not known.
+    threshold
+        Where values above are suspicious; None if a detector decides.
+    """
 
     measure: str
     name: str
@@ -91,8 +105,18 @@ class Measurement(Struct, frozen=True):
     alarm: bool = False
 
 
-class Observed(Struct, frozen=True):
-    """What there is to say of a window. ``raised`` are new alarms: a value now, and what it used to be."""
+class Observation(Struct, frozen=True):
+    """All measurements of a window.
+
+    Parameters
+    ----------
+    end
+        End of the window, in microseconds.
+    raised
+        New alarms; ``value`` is the value after the shift, ``reference`` the value before.
+    challenger
+        A snapshot, on every alarm and every :data:`SNAPSHOT_WINDOWS` windows.
+    """
 
     end: int
     measurements: list[Measurement]
@@ -106,79 +130,79 @@ class DriftObserver:
     Parameters
     ----------
     begin
-        Microseconds: windows that end by then only say what is usual. That is where the model's training ends, or where
-        it came into force.
+        Microseconds: the end of the model's training or its activation. Windows that end by then only train the
+        detectors.
     """
 
     def __init__(self, model: SegmentModel, begin: int, delta: float = DELTA) -> None:
         self._model, self._begin = model, begin
         self._reference = reference_of(model)
-        self._detectors = {measure: ChangeDetector(delta) for measure in INCOMING}
-        self._persisted: dict[str, int] = {}
+        self._detectors = {measure: StandardisedAdwin(delta) for measure in INCOMING}
+        self._persistence: dict[str, int] = {}
         self._challenger = Challenger(model)
         self._windows = 0
 
     @property
     def reference(self) -> Reference | None:
-        """What is compared with: the model's own, or else the first window's that has one."""
+        """The model's own reference, or else that of the first window with enough customers."""
         return self._reference
 
-    def observe(self, window: Window) -> Observed | None:
-        """Take the next window; None for one that ends too early to count."""
+    def observe(self, window: Window) -> Observation | None:
+        """Measure the next window; None if it ends at ``begin`` or before."""
         incoming = _incoming(self._model, window)
         shifts = {name: self._detectors[name].update(value) for name, value in incoming.items()}
         if window.end <= self._begin:
             return None
         if self._reference is None:
             self._reference = take_reference(self._model, window.base)
-        customers = len(window.fresh)
+        customers = len(window.arrivals)
         measured, raised = [], []
         for name, value in incoming.items():
             shift = shifts[name]
-            usual = self._detectors[name].usual if shift is None else shift.before
+            usual = self._detectors[name].mean if shift is None else shift.before
             measured.append(Measurement(name, "", value, customers, usual, alarm=shift is not None))
             if shift is not None:
                 raised.append(Measurement(name, "", shift.after, customers, shift.before, alarm=True))
         for measurement in self._distributions(window.base):
             measured.append(measurement)
-            if measurement.alarm and self._persisted[measurement.name] == PERSISTENCE:
+            if measurement.alarm and self._persistence[measurement.name] == PERSISTENCE:
                 raised.append(measurement)
         self._windows += 1
-        shadow = self._shadow(window)
-        measured += self._compared(shadow, window.base)
-        kept = shadow if raised or self._windows % SNAPSHOT_WINDOWS == 0 else None
-        return Observed(window.end, measured, raised, kept)
+        challenger = self._learn(window)
+        measured += self._comparisons(challenger, window.base)
+        kept = challenger if raised or self._windows % SNAPSHOT_WINDOWS == 0 else None
+        return Observation(window.end, measured, raised, kept)
 
     def _distributions(self, base: Population) -> Iterator[Measurement]:
-        """The indices of the features and of the segments, and the share of each segment."""
+        """Stability indices of the features and the segments, and the share of each segment."""
         reference = self._reference
         if reference is None:
             return
         recent = base.recent
-        if len(recent) >= FEWEST:
+        if len(recent) >= MIN_RECENT:
             for feature, values in recent.features.items():
                 edges, before = reference.bins(feature)
-                yield self._judged(feature, before, counts(values, edges), len(recent))
+                yield self._stability(feature, before, counts(values, edges), len(recent))
         sizes = segment_sizes(self._model, base)
         usual = np.array([reference.segments.get(segment, 0) for segment in sizes])
-        yield self._judged("segments", usual, np.array(list(sizes.values())), len(base))
+        yield self._stability("segments", usual, np.array(list(sizes.values())), len(base))
         for segment, size in sizes.items():
-            was = reference.segments.get(segment, 0) / max(int(usual.sum()), 1)
-            yield Measurement("share", segment, size / max(len(base), 1), len(base), was)
+            usual_share = reference.segments.get(segment, 0) / max(int(usual.sum()), 1)
+            yield Measurement("share", segment, size / max(len(base), 1), len(base), usual_share)
 
-    def _judged(self, name: str, before: Ints, now: Ints, customers: int) -> Measurement:
+    def _stability(self, name: str, before: Ints, now: Ints, customers: int) -> Measurement:
         value = psi(before, now)
         threshold = MODERATE_PSI + allowance(len(before), int(before.sum()), int(now.sum()))
-        self._persisted[name] = self._persisted.get(name, 0) + 1 if value > threshold else 0
-        persists = self._persisted[name] >= PERSISTENCE
+        self._persistence[name] = self._persistence.get(name, 0) + 1 if value > threshold else 0
+        persists = self._persistence[name] >= PERSISTENCE
         return Measurement("psi", name, value, customers, threshold=threshold, alarm=persists)
 
-    def _shadow(self, window: Window) -> SegmentModel:
+    def _learn(self, window: Window) -> SegmentModel:
         self._challenger.learn(window.base, seed=window.end // WINDOW)
         return self._challenger.model(cutoff=from_micros(window.end).isoformat())
 
-    def _compared(self, challenger: SegmentModel, base: Population) -> Iterator[Measurement]:
-        """How far the two models agree on everybody, and how well each fits everybody and those who buy these days."""
+    def _comparisons(self, challenger: SegmentModel, base: Population) -> Iterator[Measurement]:
+        """Agreement of the two models, and how well each one fits all customers and recent customers."""
         if not len(base):
             return
         before = None if self._reference is None else self._reference.inertia
@@ -186,13 +210,13 @@ class DriftObserver:
         yield Measurement("inertia", "champion", inertia(self._model, base), len(base), before)
         yield Measurement("inertia", "challenger", inertia(challenger, base), len(base))
         recent = base.recent
-        if len(recent) >= FEWEST:
+        if len(recent) >= MIN_RECENT:
             for name, model in (("champion", self._model), ("challenger", challenger)):
                 yield Measurement("inertia_recent", name, inertia(model, recent), len(recent))
 
 
 def agreement(one: SegmentModel, other: SegmentModel, population: Population) -> float:
-    """The share of customers whom two models put in a segment of the same id."""
+    """Share of customers that two models assign to a segment with the same id, from 0 to 1."""
     first, second = (_segments(model, population) for model in (one, other))
     return float((first == second).mean())
 
@@ -208,14 +232,14 @@ def _segments(model: SegmentModel, population: Population) -> NDArray[np.str_]:
 
 
 def _incoming(model: SegmentModel, window: Window) -> dict[str, float]:
-    """What came in, as far as there is enough of it."""
+    """Means and shares of incoming transactions; those of too few customers or sales are left out."""
     sales, transactions = len(window.sales), len(window.sales) + window.returns
     found = {}
-    if len(window.fresh) >= FEWEST_A_DAY:
-        squared = squared_distances(model, window.base.where(window.fresh))
+    if len(window.arrivals) >= MIN_PER_WINDOW:
+        squared = squared_distances(model, window.base.where(window.arrivals))
         found["distance"] = float(np.sqrt(squared).mean())
-    if sales >= FEWEST_A_DAY:
-        # On a log scale one huge order doesn't make a day.
+    if sales >= MIN_PER_WINDOW:
+        # A geometric mean, because one huge order would dominate the arithmetic mean of a day.
         found["basket"] = float(np.expm1(np.log1p(window.sales).mean()))
         found["newcomers"] = window.newcomers / sales
         found["returns"] = window.returns / transactions

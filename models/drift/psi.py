@@ -1,32 +1,43 @@
-"""Population stability index: how far a feature's distribution has moved from what it was.
+"""Population stability index (PSI): how far a distribution has moved from a reference.
 
-With the shares p of a reference and q of now in the same bins,
+With the shares p of a reference sample and q of a current sample in the same bins,
 
     PSI = sum over bins of (q - p) ln(q / p)
 
-the symmetrised Kullback-Leibler divergence (Jeffreys 1946; the name and its rules of thumb, 0.1 to look at and 0.25 to
-act on, are from credit scoring: Siddiqi 2006, Credit Risk Scorecards). It is never negative, and 0 for equal shares.
+which is the symmetrised Kullback-Leibler divergence. It is never negative, and 0 for equal shares.
 
-Samples of n and m from one and the same distribution differ too: then PSI / (1/n + 1/m) is about chi-squared with as
-many degrees of freedom as there are bins but one (Yurdakul & Naranjo 2020, Statistical properties of the population
-stability index, J. Risk Model Validation 14(4)). What a fair sample may show by chance is not a shift.
+Two samples of n and m values from the same distribution also differ. Then PSI / (1/n + 1/m) is approximately
+chi-squared with one degree of freedom fewer than there are bins. An index below what chance allows is no shift.
+
+References
+----------
+Jeffreys, H. (1946). An invariant form for the prior probability in estimation problems. Proceedings of the Royal
+Society A 186(1007): the symmetrised divergence.
+Siddiqi, N. (2006). Credit Risk Scorecards: the name, and its rules of thumb 0.1 (investigate) and 0.25 (act).
+Yurdakul, B., & Naranjo, J. (2020). Statistical properties of the population stability index. Journal of Risk Model
+Validation 14(4): the distribution under no shift.
 """
 
 import numpy as np
 
 from models.units import Floats, Ints
 
+#: Deciles, as is usual for the index (Siddiqi 2006).
 BINS = 10
-# A bin that is empty on one side would make the index infinite; half a customer in it does not.
-_HALF = 0.5
-# How often a fair sample may exceed its allowance: once in a thousand windows.
+# A bin that is empty in one sample would make the index infinite, so an empty bin counts as half a value.
+_EMPTY_BIN = 0.5
+# Probability that samples of one distribution exceed the allowance. Evidence for false alarms at this level:
+# benchmarks/drift_evidence.py, shown in docs/drift.md.
 _CHANCE = 0.001
 
 
 def quantile_edges(values: Floats | Ints, bins: int = BINS) -> Floats:
-    """Inner edges, shape (at most bins - 1,), between bins that hold about as many values each.
+    """Inner edges, shape (at most bins - 1,), of bins with approximately equal numbers of values.
 
-    Values that are all alike have no edge; a value that fills several bins has one bin of its own.
+    Equal values give no edge. A value that is frequent enough to fill several bins gets one bin of its own.
+
+    >>> quantile_edges(np.arange(10), bins=2).tolist()
+    [4.0]
     """
     quantiles = np.quantile(np.asarray(values, dtype=np.float64), np.arange(1, bins) / bins, method="inverted_cdf")
     edges = np.unique(quantiles)
@@ -34,12 +45,20 @@ def quantile_edges(values: Floats | Ints, bins: int = BINS) -> Floats:
 
 
 def counts(values: Floats | Ints, edges: Floats) -> Ints:
-    """How many values lie in each of the bins, shape (edges + 1,); an edge belongs to the bin above it."""
+    """Number of values in each bin, shape (edges + 1,); an edge belongs to the bin above it.
+
+    >>> counts(np.arange(10), np.array([4.0])).tolist()
+    [4, 6]
+    """
     return np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
 
 
 def psi(reference: Ints, now: Ints) -> float:
-    """The index of two samples that were counted in the same bins; 0 where one of them is empty."""
+    """The index of two samples that were counted in the same bins; 0 if one of them is empty.
+
+    >>> round(psi(np.array([50, 50]), np.array([75, 25])), 4)
+    0.2747
+    """
     if not reference.sum() or not now.sum():
         return 0.0
     p, q = _shares(reference), _shares(now)
@@ -47,15 +66,23 @@ def psi(reference: Ints, now: Ints) -> float:
 
 
 def allowance(bins: int, reference: int, now: int) -> float:
-    """What the index of two samples of one distribution exceeds once in a thousand times; infinite for empty ones."""
+    """The value that the index of two samples of one distribution exceeds with probability 0.001.
+
+    Parameters
+    ----------
+    bins
+        Number of bins.
+    reference, now
+        Sizes of the two samples; the allowance is infinite if one of them is empty.
+    """
     if not reference or not now:
         return float("inf")
-    # scipy.stats takes long to import: only what observes drift pays for it.
+    # Imported here because scipy.stats is slow to import and only drift observers need it.
     from scipy.stats import chi2
 
     return float(chi2.isf(_CHANCE, bins - 1)) * (1 / reference + 1 / now) if bins > 1 else 0.0
 
 
 def _shares(sample: Ints) -> Floats:
-    filled = np.maximum(sample, _HALF)
+    filled = np.maximum(sample, _EMPTY_BIN)
     return np.asarray(filled / filled.sum())

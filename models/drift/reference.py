@@ -1,9 +1,8 @@
-"""What customers looked like to a model when it was fitted: what drift is measured against.
+"""The reference of a model: the distributions of its training customers, which drift is measured against.
 
-It travels in the model's metadata, so it decides nothing, and two models of equal definition have equal versions. The
-features are looked at among *recent* customers, who bought in the last four weeks: everybody's recency grows and
-everybody's sums only grow, so the whole base of a healthy shop ages for ever; those who buy these days are alike as
-long as the shop is.
+The reference is stored in the model's metadata, so it affects neither segments nor the version. Features are measured
+among *recent* customers, who bought in the last four weeks. Over the whole customer base, recency and lifetime sums
+keep growing even in a stable shop; among recent customers, distributions are stable as long as the shop is.
 """
 
 from collections.abc import Mapping
@@ -18,28 +17,29 @@ from models.segment_model import FEATURES, SegmentModel, assign, off_axis_distan
 from models.units import Floats, Ints
 
 METADATA_KEY = "reference"
-#: Whole weeks, so that every weekday counts as often.
+#: Whole weeks, so that every weekday has the same weight.
 RECENT_DAYS = 28
-# Bins of recency: whole weeks too. By the day, a shop that closes on Saturdays looks another one every day of the week.
+# Edges of the recency bins, whole weeks too: with daily bins, the distribution of a shop that closes on Saturdays
+# changes with every day of the week.
 WEEKS: Floats = np.arange(7.0, RECENT_DAYS, 7.0)
-#: Fewer recent customers than this tell nothing.
-FEWEST = 30
+#: With fewer recent customers than this, no distribution is compared: three for each of ten bins.
+MIN_RECENT = 30
 
 
 class Population(Struct, frozen=True):
-    """Everybody's recency (days), frequency and monetary value (currency units) at a moment; each of shape (n,)."""
+    """Recency (days), frequency and monetary value (currency units) of n customers at one time; each of shape (n,)."""
 
     recency: Ints
     frequency: Ints
     monetary: Floats
 
     def where(self, chosen: Any) -> "Population":
-        """Some of them, by mask or by row."""
+        """The customers that a boolean mask or row numbers select."""
         return Population(self.recency[chosen], self.frequency[chosen], self.monetary[chosen])
 
     @property
     def recent(self) -> "Population":
-        """Those who bought in the last :data:`RECENT_DAYS` days."""
+        """The customers who bought in the last :data:`RECENT_DAYS` days."""
         return self.where(self.recency < RECENT_DAYS)
 
     @property
@@ -48,7 +48,7 @@ class Population(Struct, frozen=True):
         return dict(zip(FEATURES, (self.recency, self.frequency, self.monetary), strict=True))
 
     def __len__(self) -> int:
-        """How many customers there are."""
+        """Number of customers."""
         return len(self.recency)
 
 
@@ -58,9 +58,9 @@ class Reference(Struct, frozen=True):
     Parameters
     ----------
     edges, binned
-        By feature: inner edges of the bins, and how many recent customers were in each.
+        By feature: inner edges of the bins, and the number of recent customers in each bin.
     segments
-        By segment id: how many of all customers.
+        By segment id: number of customers, recent or not.
     inertia
         Mean squared distance of all customers to their nearest centroid, in squared standard deviations.
     """
@@ -72,16 +72,16 @@ class Reference(Struct, frozen=True):
 
     @property
     def customers(self) -> int:
-        """How many recent customers it was taken from."""
+        """Number of recent customers at training time."""
         return sum(self.binned[FEATURES[0]])
 
     def bins(self, feature: str) -> tuple[Floats, Ints]:
-        """The edges of a feature's bins, and how many were in each."""
+        """The edges of a feature's bins, and the number of recent customers in each."""
         return np.array(self.edges[feature], dtype=np.float64), np.array(self.binned[feature], dtype=np.int64)
 
 
 def standardised(model: SegmentModel, population: Population) -> Floats:
-    """Where customers stand in the model's space, shape (n, 3)."""
+    """Transformed and standardised features of customers, shape (n, 3)."""
     columns: tuple[Ints | Floats, ...] = (population.recency, population.frequency, population.monetary)
     return np.column_stack([transformed(model, feature, column) for feature, column in enumerate(columns)])
 
@@ -94,16 +94,16 @@ def squared_distances(model: SegmentModel, population: Population) -> Floats:
 
 
 def segment_sizes(model: SegmentModel, population: Population) -> dict[str, int]:
-    """How many customers are in each segment, by id, in the model's order."""
+    """Number of customers in each segment, by id, in the model's order."""
     numbers = assign(model, population.recency, population.frequency, population.monetary)
     sizes = np.bincount(numbers, minlength=len(model.segments)).tolist()
     return dict(zip(model.index, sizes, strict=True))
 
 
 def take_reference(model: SegmentModel, population: Population) -> Reference | None:
-    """The reference of a population; None if too few of it are recent."""
+    """The reference of a population; None if fewer than :data:`MIN_RECENT` customers are recent."""
     recent = population.recent
-    if len(recent) < FEWEST:
+    if len(recent) < MIN_RECENT:
         return None
     edges = {name: quantile_edges(values) for name, values in recent.features.items()} | {FEATURES[0]: WEEKS}
     return Reference(
@@ -115,7 +115,7 @@ def take_reference(model: SegmentModel, population: Population) -> Reference | N
 
 
 def reference_of(model: SegmentModel) -> Reference | None:
-    """The reference that a model brings along; None for one that was fitted elsewhere or on too few."""
+    """The reference in a model's metadata; None if there is none or it is invalid."""
     found = model.metadata.get(METADATA_KEY)
     if not isinstance(found, Mapping):
         return None

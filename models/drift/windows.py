@@ -1,6 +1,7 @@
-"""The ledger, day by day: everybody's R, F and M as of the end of each window of event time, and what came in.
+"""Windows of the ledger: R, F and M of all customers at the end of each day, and the transactions of that day.
 
-A fold in event time over transactions in order: each window only costs what happened in it, and one look at everybody.
+A fold over transactions in order of event time: the cost of a window is its own transactions and one pass over all
+customers.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.drift.observation import QUIET_DAYS, WINDOW, Window
+from models.drift.observation import PAUSE_DAYS, WINDOW, Window
 from models.drift.reference import Population
 from models.segment_model import SegmentModel, monetary_value
 from models.units import MICROS_PER_DAY, MONEY_UNITS, Ints
@@ -18,20 +19,20 @@ _LONG_AGO = np.iinfo(np.int64).min // 2
 
 
 def window_floor(micros: int) -> int:
-    """The end of the last window that ends at a moment or before it; windows are days of UTC."""
+    """The end of the last window that ends at or before a moment, in microseconds; windows are days of UTC."""
     return micros // WINDOW * WINDOW
 
 
 class WindowFold:
-    """Everybody's state at the end of the last window. Windows are as ``model`` counts money.
+    """The state of all customers at the end of the last window; monetary values are net or gross as in ``model``.
 
     Parameters
     ----------
     history
-        What had happened before the first window: by ``customer_id``, ``frequency``, ``gross_units``,
-        ``returned_units`` and ``last_purchase_at`` (missing for those who have not bought).
+        All customers before the first window, by ``customer_id``: ``frequency``, ``gross_units``,
+        ``returned_units`` and ``last_purchase_at`` (missing for customers who have not bought).
     start
-        Microseconds: where the first window begins.
+        Microseconds: the beginning of the first window.
     """
 
     def __init__(self, model: SegmentModel, history: pd.DataFrame, start: int) -> None:
@@ -45,15 +46,15 @@ class WindowFold:
         self.reached = start
 
     def windows(self, transactions: pd.DataFrame, until: int) -> Iterator[Window]:
-        """Go on to a moment, window by window.
+        """Advance to a moment, and yield every window up to it.
 
         Parameters
         ----------
         transactions
-            Everything that happened from ``reached`` up to, but not at, ``until``, in order of time: ``customer_id,
+            All transactions from ``reached`` (inclusive) to ``until`` (exclusive), in order of time: ``customer_id,
             occurred_at, kind, amount_units``.
         until
-            Microseconds: where a window ends.
+            Microseconds: the end of the last window to yield.
         """
         customer = self._rows(transactions["customer_id"])
         moment = _micros(transactions["occurred_at"])
@@ -69,7 +70,7 @@ class WindowFold:
     def _window(self, end: int, customer: Ints, moment: Ints, is_sale: NDArray[np.bool_], amount: Ints) -> Window:
         buyers = customer[is_sale]
         newcomers = len(np.unique(buyers[self._frequency[buyers] == 0]))
-        quiet = self._last < end - WINDOW - QUIET_DAYS * MICROS_PER_DAY
+        paused = self._last < end - WINDOW - PAUSE_DAYS * MICROS_PER_DAY
         np.add.at(self._frequency, buyers, 1)
         np.add.at(self._gross, buyers, amount[is_sale])
         np.add.at(self._returned, customer[~is_sale], amount[~is_sale])
@@ -80,12 +81,12 @@ class WindowFold:
             frequency=self._frequency[known],
             monetary=monetary_value(self._model, self._gross[known], self._returned[known]),
         )
-        fresh = np.flatnonzero(np.isin(known, customer[quiet[customer]]))
+        arrivals = np.flatnonzero(np.isin(known, customer[paused[customer]]))
         sales = amount[is_sale] / MONEY_UNITS
-        return Window(end, base, fresh, sales, int((~is_sale).sum()), newcomers)
+        return Window(end, base, arrivals, sales, int((~is_sale).sum()), newcomers)
 
     def _rows(self, customer_ids: pd.Series) -> Ints:
-        """The row of each customer; those who are new get one."""
+        """The row of each customer; new customers get new rows."""
         codes, distinct = pd.factorize(customer_ids)
         known = len(self._row)
         rows = np.array([self._row.setdefault(customer, len(self._row)) for customer in distinct], dtype=np.int64)

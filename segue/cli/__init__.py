@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run the command line."""
     try:
-        # Not at the top: a Ctrl-C while everything is being imported is a Ctrl-C like any other.
+        # Imported here, so that Ctrl-C during the import exits cleanly, too.
         from segue.cli.app import main as run
 
         run()

@@ -9,11 +9,9 @@ from pydantic import ValidationError
 from rich.text import Text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from data.datasets.cells import DataError
-from data.kafka.log import LogError, UnreachableError
-from data.postgres.replay_control import ReplayControlError
-from data.postgres.webhooks import TakenOverError
+from data.kafka.log import UnreachableError
 from models.segment_model import ModelError
+from runtime.errors import Hint, SegueError
 from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
@@ -33,8 +31,10 @@ from segue.cli import (
     stream_commands,
     webhook_commands,
 )
-from segue.cli.console import words
-from segue.local.found import missing
+from segue.cli.console import messages
+from segue.cli.errors import one_line, with_hint
+from segue.cli.extras import missing_extra
+from segue.local.running_stack import not_running_reason
 from segue.local.stack import StackError
 
 app = typer.Typer(
@@ -44,8 +44,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Watch customers move between segments.
 
-    Transactions stream through Kafka; every customer's recency, frequency and monetary value decide their segment,
-    and time alone moves them too. Start with `segue demo`.""",
+    Transactions stream through Kafka. Each customer's recency, frequency and monetary value decide the segment; the
+    passing of time alone can change it, too. Start with `segue demo`.""",
 )
 stack_commands.add_to(app)
 replay_command.add_to(app)
@@ -64,27 +64,22 @@ app.add_typer(drift_commands.app, name="drift")
 app.add_typer(webhook_commands.app, name="webhooks")
 
 _EXPECTED = (
-    DataError,
-    LogError,
+    SegueError,
     ModelError,
-    ReplayControlError,
     StackError,
-    TakenOverError,
     LookupError,
     FileNotFoundError,
 )
-# Where they come from takes long to import; who has not imported it can't have raised one.
+# Importing these modules is slow. An error can only come from a module that has been imported.
 _EXPECTED_OF = {
     "batch.fit": "FitError",
-    "data.kafka.record_writer": "WriteError",
-    "producers.model_activation": "ActivationError",
-    "segue.local.soak.storm": "SoakError",
+    "segue.local.soak.run": "SoakError",
     "services.webhooks.endpoint": "WebhookError",
 }
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """The errors that are told in one line."""
+    """Return the errors that are reported as one line."""
     raised = [getattr(sys.modules[module], name) for module, name in _EXPECTED_OF.items() if module in sys.modules]
     return (*_EXPECTED, *raised)
 
@@ -104,19 +99,21 @@ def _options(
 
 def main() -> None:
     """Run the command line; expected errors become one line and exit code 1."""
-    # A service manager's polite end is the same as Ctrl-C: everything that was started is stopped.
+    # SIGTERM, as service managers send it, means the same as Ctrl-C: stop every child process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
+    except ModuleNotFoundError as error:
+        _complain(missing_extra(error))
     except UnreachableError as error:
-        _complain(f"{error}{_no_stack()}")
+        _complain(f"{one_line(error)}{_no_stack()}")
     except _expected() as error:
-        _complain(str(error))
+        _complain(one_line(error))
     except OperationalError as error:
-        reason = f"can't reach Postgres ({_first_line(error.orig)}); set SEGUE_DATABASE_URL, or start `segue up`"
-        _complain(f"{reason}{_no_stack()}")
+        reason = f"can't reach Postgres ({_first_line(error.orig)})"
+        _complain(f"{with_hint(reason, Hint.START_POSTGRES)}{_no_stack()}")
     except ProgrammingError as error:
-        _complain(f"Postgres refuses ({_first_line(error.orig)}); is the schema there? Run `segue migrate`")
+        _complain(with_hint(f"Postgres refuses ({_first_line(error.orig)})", Hint.MIGRATE))
     except ValidationError as error:
         _complain(bad_setting(error))
     except msgspec.ValidationError as error:
@@ -124,13 +121,13 @@ def main() -> None:
 
 
 def _complain(reason: str) -> None:
-    words.print(Text.assemble(("error: ", "bold red"), reason), soft_wrap=True)
+    messages.print(Text.assemble(("error: ", "bold red"), reason), soft_wrap=True)
     sys.exit(1)
 
 
 def _no_stack() -> str:
-    """That no stack runs where commands look for one, if so: whoever is in another folder than they think sees it."""
-    reason = missing(Settings().state_dir)
+    """Return a note that no stack is running in the state folder: the current folder may be the wrong one."""
+    reason = not_running_reason(Settings().state_dir)
     return "" if reason is None else f" ({reason})"
 
 

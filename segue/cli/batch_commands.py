@@ -4,7 +4,7 @@ import typer
 
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import doing, output, table, words
+from segue.cli.console import messages, output, spinner, table
 
 _SHOWN = 20
 
@@ -15,15 +15,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def reconcile(dataset: options.OptionalDataset = None, as_json: options.AsJson = False) -> None:
-    """Prove the stream right: recompute every customer from the raw dataset with pandas and scikit-learn, and compare.
+    """Check the stream: recompute every customer from the raw dataset with pandas and scikit-learn, and compare.
 
     The exit code is 0 only if there is no difference.
     """
+    from batch.reconcile_stream import differences
     from data.datasets.selection import choose
-    from segue.local.demo import differences
 
     settings = Settings()
-    with doing("Recomputing"):
+    with spinner("Recomputing"):
         chosen = choose(dataset, settings.datasets_dir)
         found = differences(settings.database, chosen.dataset)
     if as_json:
@@ -32,5 +32,5 @@ def reconcile(dataset: options.OptionalDataset = None, as_json: options.AsJson =
         rows = [[str(value) for value in row] for row in found.head(_SHOWN).itertuples(index=False)]
         output.print(table(f"{len(found):,} differences", list(found.columns), rows))
     else:
-        words.print("[bold green]No difference[/]: the stream is what the raw data say it should be.")
+        messages.print("[bold green]No difference[/]: the stream agrees with the raw data.")
     raise typer.Exit(1 if len(found) else 0)

@@ -1,4 +1,4 @@
-"""Two models compared, as tables for people and as what JSON is made of."""
+"""A comparison of two models, as tables and as JSON values."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from segue.cli.console import output, table
 
 
 def show(found: Comparison, postgres: Engine, limit: int) -> None:
-    """Print who would move, and the biggest spenders among them."""
+    """Print how many customers would move, and the biggest spenders among them, ``limit`` at most."""
     names = {segment.id: segment.name for model in (found.before, found.after) for segment in model.segments}
     columns = [f"{found.before.version} ↓", *(names[column] for column in found.matrix.columns)]
     rows = [
         [names[str(row)], *(f"{count:,}" if count else "·" for count in counts)]
         for row, *counts in found.matrix.itertuples()
     ]
-    moment = progress.event_time(postgres)
+    moment = progress.current_watermark(postgres)
     as_of = "before the first tick" if moment is None else f"as of {moment:%Y-%m-%d %H:%M}"
     output.print(table(f"Customers {as_of}, under {found.after.version} →", columns, rows))
     output.print(f"{len(found.movers):,} of {found.customers:,} customers would move ({found.share:.1%}).")
@@ -27,11 +27,11 @@ def show(found: Comparison, postgres: Engine, limit: int) -> None:
             for who, before, after, recency, frequency, monetary in found.movers.head(limit).itertuples()
         ]
         columns = ["customer", "from", "to", "days since", "orders", "spent"]
-        output.print(table("Who would move, biggest spenders first", columns, people))
+        output.print(table("Customers who would move, biggest spenders first", columns, people))
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
-    """The same for programs, with everybody who would move."""
+    """Return the comparison as JSON values, with every customer who would move."""
     return {
         "before": found.before.version,
         "after": found.after.version,

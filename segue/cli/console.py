@@ -1,4 +1,4 @@
-"""What people see: one console for words, one line for an error, a spinner for what takes a moment."""
+"""Terminal output: a console for messages and one for results, errors as one line, tables and a spinner."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -6,22 +6,23 @@ from typing import NoReturn
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-# Words go to standard error, so that what is asked for (JSON, lists) has standard output to itself.
-words = Console(stderr=True, highlight=False)
+# Messages go to standard error, so that standard output contains only the result (JSON, lists).
+messages = Console(stderr=True, highlight=False)
 output = Console(highlight=False, soft_wrap=True)
 
 
 def fail(reason: str) -> NoReturn:
-    """End with one line that says what is wrong."""
-    words.print(Text.assemble(("error: ", "bold red"), reason), soft_wrap=True)
+    """Print an error as one line, and exit with code 1."""
+    messages.print(Text.assemble(("error: ", "bold red"), reason), soft_wrap=True)
     raise typer.Exit(1)
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
-    """A small table; columns after the first are aligned right."""
+    """Return a small table; columns after the first are aligned right."""
     sheet = Table(title=title, title_justify="left", header_style="bold")
     for number, column in enumerate(columns):
         sheet.add_column(column, justify="left" if number == 0 else "right")
@@ -31,15 +32,27 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
 
 
 def counted(changes: Mapping[str, int]) -> str:
-    """Changes by cause in words, most frequent first."""
+    """Return counts of changes by cause as text, most frequent first."""
     ordered = sorted(changes.items(), key=lambda item: -item[1])
     return ", ".join(f"{count:,} {cause.replace('_', ' ')}" for cause, count in ordered) or "none"
 
 
 @contextmanager
-def doing(what: str) -> Iterator[None]:
-    """A spinner for things that take a moment; a line where nothing can spin."""
-    if not words.is_terminal:
-        words.print(f"{what} …")
-    with words.status(f"{what} …"):
+def spinner(what: str) -> Iterator[None]:
+    """Show a spinner while the block runs; where there is no terminal, print one line."""
+    if not messages.is_terminal:
+        messages.print(f"{what} …")
+    with messages.status(f"{what} …"):
         yield
+
+
+def progress_bar(transient: bool) -> Progress:
+    """Return a progress bar that counts completed steps; a ``transient`` one disappears at its end."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=messages, transient=transient)

@@ -1,4 +1,4 @@
-"""``segue data``: get, describe and make datasets."""
+"""``segue data``: download, describe and generate datasets."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,19 +9,20 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import doing, fail, output, table, words
+from segue.cli.console import fail, messages, output, spinner, table
+from segue.cli.errors import described
 
-app = typer.Typer(no_args_is_help=True, help="Get, describe and make datasets.")
+app = typer.Typer(no_args_is_help=True, help="Download, describe and generate datasets.")
 
 
 @app.command("fetch")
 def fetch_dataset(
     source: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it
-        typer.Option("--from", metavar="FILE_OR_URL", help="A mirror, or a file that is here already."),
+        typer.Option("--from", metavar="FILE_OR_URL", help="A mirror, or a local file."),
     ] = None,
 ) -> None:
-    """Download Online Retail II from UCI (45 MB), check it, and keep it for the other commands.
+    """Download Online Retail II from UCI (45 MB), check it, and store it for the other commands.
 
     Chen, D. (2019), Online Retail II, doi 10.24432/C5CG6D, CC BY 4.0.
     """
@@ -29,26 +30,26 @@ def fetch_dataset(
 
     source, folder = source or UCI_URL, Settings().datasets_dir
     if "://" not in source:
-        with doing(f"Checking {source}"):
+        with spinner(f"Checking {source}"):
             path = fetch(source, cache_dir=folder)
     else:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with Progress(*columns, console=words) as progress:
+        with Progress(*columns, console=messages) as progress:
             task = progress.add_task("downloading", total=None)
 
             def show(received: int, total: int | None) -> None:
                 progress.update(task, completed=received, total=total)
 
             path = fetch(source, cache_dir=folder, progress=show)
-    words.print(f"Kept as {path}")
+    messages.print(f"Stored as {path}")
 
 
 @app.command()
 def describe(dataset: options.OptionalDataset = None, as_json: options.AsJson = False) -> None:
-    """Say what a dataset holds, and what is set aside."""
+    """Show what a dataset contains, and which rows are left out."""
     from data.datasets.selection import choose
 
-    with doing("Loading data"):
+    with spinner("Loading data"):
         chosen = choose(dataset, Settings().datasets_dir)
     report = asdict(chosen.dataset.report)
     if as_json:
@@ -59,25 +60,25 @@ def describe(dataset: options.OptionalDataset = None, as_json: options.AsJson = 
     rows = [
         [name.replace("_", " "), f"{value:,}" if type(value) is int else str(value)] for name, value in report.items()
     ]
-    output.print(table(chosen.why, ["what", "count"], rows))
+    output.print(table(described(chosen.why, chosen.hint), ["what", "count"], rows))
 
 
 @app.command()
 def generate(
-    out: Annotated[Path, typer.Argument(help="Where to write it; .csv or .parquet.")],
-    customers: Annotated[int, typer.Option(min=1, help="Known customers.")] = 2_000,
-    days: Annotated[int, typer.Option(min=7, help="Days of trade.")] = 730,
+    out: Annotated[Path, typer.Argument(help="File to write, .csv or .parquet.")],
+    customers: Annotated[int, typer.Option(min=1, help="Number of customers with an id.")] = 2_000,
+    days: Annotated[int, typer.Option(min=7, help="Number of trading days.")] = 730,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same data.")] = 7,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Make a synthetic dataset with the real one's shape: seasons, skewed customers, returns, guests."""
+    """Generate a synthetic dataset with the real one's shape: seasons, skewed customers, returns, guests."""
     from data.datasets import dataset as datasets
     from data.datasets import synthetic
 
     if out.exists() and not force:
         fail(f"{out} exists: choose another name, or use --force")
-    with doing("Generating"):
+    with spinner("Generating"):
         raw = synthetic.generate(customers=customers, days=days, seed=seed)
         synthetic.write(raw, out)
         report = datasets.clean(raw, out.name).report
-    words.print(f"{out}: {len(raw):,} lines, {report.transactions:,} transactions of {report.customers:,} customers")
+    messages.print(f"{out}: {len(raw):,} lines, {report.transactions:,} transactions of {report.customers:,} customers")

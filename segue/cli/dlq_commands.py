@@ -1,4 +1,4 @@
-"""``segue dlq``: records that could not be applied: list, show, retry."""
+"""``segue dlq``: list, show and retry dead letters."""
 
 import sys
 from typing import Annotated, Optional
@@ -10,27 +10,26 @@ from rich.markup import escape
 from data.postgres import dead_letters
 from data.postgres.database import engine
 from data.postgres.dead_letters import StoredDeadLetter
-from producers.flow_control import MAX_LAG
 from producers.requeue import retry, retry_waiting
 from runtime.readable import LONGEST, one_line, readable
 from runtime.settings import Settings
-from segue.cli.console import fail, output, table, words
+from segue.cli.console import fail, messages, output, table
 from segue.cli.options import AsJson
 
-Reason = Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only those whose reason holds this text.")]  # noqa: UP045
-LogId = Annotated[Optional[str], typer.Option(metavar="ID", help="The log, where several have such a dead letter.")]  # noqa: UP045
-Id = Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="As `segue dlq list` shows it.")]
+Reason = Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only reasons that contain this text.")]  # noqa: UP045
+LogId = Annotated[Optional[str], typer.Option(metavar="ID", help="The log id, if several logs have such an id.")]  # noqa: UP045
+Id = Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="The id, as `segue dlq list` shows it.")]
 
-app = typer.Typer(no_args_is_help=True, help="Records that could not be applied: list, show, retry.")
+app = typer.Typer(no_args_is_help=True, help="List, show and retry dead letters: records that could not be applied.")
 
 
 @app.command("list")
 def list_them(
     reason: Reason = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many rows at most of each table.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows in each table.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Count dead letters by reason, and show the newest."""
+    """Show the number of dead letters by reason, and the newest ones."""
     postgres = engine(Settings().database)
     reasons = dead_letters.by_reason(postgres, reason)[:limit]
     newest = dead_letters.newest(postgres, reason, limit)
@@ -40,10 +39,10 @@ def list_them(
         output.print_json(msgspec.json.encode(content).decode())
         return
     if not reasons:
-        any_at_all = reason is not None and dead_letters.by_reason(postgres, None)
-        words.print(
-            "No dead letter has such a reason; `segue dlq list` shows those that there are."
-            if any_at_all
+        has_others = reason is not None and dead_letters.by_reason(postgres, None)
+        messages.print(
+            "No dead letter has such a reason; `segue dlq list` shows all reasons."
+            if has_others
             else "There are no dead letters."
         )
         return
@@ -65,12 +64,10 @@ def list_them(
 def show(
     which: Id,
     log_id: LogId = None,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="Write the original bytes to standard output, and only those.")
-    ] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Write only the original bytes, to standard output.")] = False,
 ) -> None:
-    """Show one dead letter: where from, why, and its bytes, readable."""
-    letter = _found(which, log_id)
+    """Show one dead letter: its partition and offset, its reason, and its content as text."""
+    letter = _dead_letter(which, log_id)
     if raw:
         sys.stdout.buffer.write(letter.value or b"")
         return
@@ -86,39 +83,39 @@ def show(
         output.print(f"[bold]{name}[/]: {escape(text)}")
     output.print(escape(readable(letter.value)))
     if len(letter.value or b"") > LONGEST:
-        words.print("--raw writes all of it")
+        messages.print("--raw writes the whole value")
 
 
 @app.command("retry")
 def retry_them(
     which: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(metavar="[PARTITION:OFFSET]...", help="As `segue dlq list` shows them."),
+        typer.Argument(metavar="[PARTITION:OFFSET]...", help="The ids, as `segue dlq list` shows them."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that were never retried.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All dead letters that were never retried.")] = False,
     reason: Reason = None,
     log_id: LogId = None,
 ) -> None:
-    """Put dead letters back into the transactions topic, with their original bytes: after the cause has been mended.
+    """Retry dead letters: write their original bytes to the transactions topic again. Fix the cause first.
 
-    They are new records at the end of the log: what is fit now is applied, what is not becomes a dead letter again,
-    and what is known already is a duplicate.
+    Each retry is a new record at the end of the log. A valid record is applied, an invalid one becomes a dead letter
+    again, and a transaction that the ledger already contains is a duplicate.
     """
     if sum((bool(which), everything, reason is not None)) != 1:
-        fail("say which: ids as `segue dlq list` shows them, or --reason TEXT, or --all")
-    from producers.replay_session import session
+        fail("say which: ids from `segue dlq list`, or --reason TEXT, or --all")
+    from producers.log_session import session
 
     settings = Settings()
-    chosen = [_found(each, log_id) for each in which or []]
-    with session(settings, MAX_LAG) as open_log:
+    chosen = [_dead_letter(each, log_id) for each in which or []]
+    with session(settings) as open_log:
         if chosen:
             count = retry(open_log.postgres, open_log.writer, chosen)
         else:
             count = retry_waiting(open_log.postgres, open_log.writer, reason)
-    words.print(f"{count:,} put back; `segue status` and `segue dlq list` show what came of it")
+    messages.print(f"{count:,} written to the log again; `segue status` and `segue dlq list` show the result")
 
 
-def _found(which: str, log_id: str | None) -> StoredDeadLetter:
+def _dead_letter(which: str, log_id: str | None) -> StoredDeadLetter:
     partition, _, offset = which.partition(":")
     if not (partition.isdecimal() and offset.isdecimal()):
         fail(f"{which!r} is not a dead letter's id: write PARTITION:OFFSET, as `segue dlq list` shows it")

@@ -1,4 +1,4 @@
-"""``segue drift``: watch for the world moving away from the model, and see what has been found."""
+"""``segue drift``: observe the stream for drift, and show what has been found."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
@@ -9,17 +9,16 @@ from sqlalchemy import Engine, Row
 
 from data.postgres import drift, model_registry
 from data.postgres.database import engine
-from producers.flow_control import MAX_LAG
 from runtime import logs
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import doing, output, table, words
+from segue.cli.console import messages, output, spinner, table
 from services.drift.events import summary
 
 if TYPE_CHECKING:
     from models.segment_model import SegmentModel
 
-app = typer.Typer(no_args_is_help=True, help="See whether the world has moved away from the model.")
+app = typer.Typer(no_args_is_help=True, help="Observe drift: do customers still look as the model expects?")
 
 AutoRefit = Literal["propose", "promote", "off"]
 
@@ -28,53 +27,53 @@ AutoRefit = Literal["propose", "promote", "off"]
 def watch(
     auto_refit: Annotated[
         Optional[AutoRefit],  # noqa: UP045
-        typer.Option(help="What drift leads to: a new model that is proposed, one that is put in force, or nothing."),
+        typer.Option(help="What drift leads to: a new model as a proposal, a new active model, or nothing."),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Observe what has come so far, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Observe what has been committed so far, and exit.")] = False,
 ) -> None:
-    """Observe the stream beside the workers: day by day of event time, from what they have committed.
+    """Observe the stream for drift: day by day of event time, from what the workers have committed.
 
-    One of these is enough; a second one waits. What it finds is in Postgres (`segue drift status`), in metrics, and on
-    the drift topic. It may be stopped and started at any time: what it has missed, it catches up with.
+    One observer is enough; a second one waits. Results are in Postgres (`segue drift status`), in metrics, and on the
+    drift topic. The observer may be stopped and started at any time: it catches up.
     """
     from data.kafka.log import create_topics
+    from producers.log_session import session
     from producers.model_activation import activate
-    from producers.replay_session import session
     from runtime.health import WebServer
+    from services.drift.observer import StreamObserver
     from services.drift.publishing import DriftPublisher
-    from services.drift.running import Observatory
-    from services.drift.watcher import Watcher
+    from services.drift.service import DriftService
 
     settings = Settings()
     logs.configure(settings.secrets)
     postgres = engine(settings.database)
     if settings.partitions:
         create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
-    wanted = auto_refit or settings.auto_refit
+    policy = auto_refit or settings.auto_refit
 
     def promote(model: "SegmentModel") -> None:
-        with session(settings, MAX_LAG) as open_session:
+        with session(settings) as open_session:
             activate(open_session, model)
 
-    watcher = Watcher(postgres, refits=wanted != "off", promote=promote if wanted == "promote" else None)
-    observatory = Observatory(postgres, watcher, DriftPublisher(settings.brokers, settings.drift_topic))
+    observer = StreamObserver(postgres, refits=policy != "off", promote=promote if policy == "promote" else None)
+    service = DriftService(postgres, observer, DriftPublisher(settings.brokers, settings.drift_topic))
     if once:
-        words.print(f"{observatory.look():,} new windows observed")
+        messages.print(f"{service.observe():,} new windows observed")
         return
     if settings.web_port:
-        WebServer(observatory.health).start(settings.web_host, settings.web_port)
-    observatory.run()
+        WebServer(service.health).start(settings.web_host, settings.web_port)
+    service.run()
 
 
 @app.command()
 def status(as_json: options.AsJson = False) -> None:
-    """Show the newest day, every alarm, and how the challenger compares."""
+    """Show the newest day, every alarm, and how many customers a new model would move."""
     postgres = engine(Settings().database)
     champion = model_registry.champion(postgres)
     if champion is None:
         raise LookupError("there is no model yet: run `segue fit DATASET`")
     newest, alarms = drift.newest(postgres, champion.version), drift.alarms(postgres, champion.version)
-    with doing("Comparing"):
+    with spinner("Comparing"):
         candidates = [
             _candidate(postgres, champion, alias) for alias in (model_registry.CHALLENGER, model_registry.PROPOSED)
         ]
@@ -90,7 +89,7 @@ def status(as_json: options.AsJson = False) -> None:
         output.print_json(msgspec.json.encode(content).decode())
         return
     if not newest:
-        output.print(f"Nothing has been observed for {champion.version} yet: {_why(champion)}.")
+        output.print(f"Nothing has been observed for {champion.version} yet: {_observation_hint(champion)}.")
         return
     output.print(_measurements(champion, newest))
     _print_alarms(alarms)
@@ -122,15 +121,15 @@ def _measurements(champion: "SegmentModel", rows: list[Row[Any]] | Any) -> Any:
 
 def _print_alarms(alarms: Any) -> None:
     if not alarms:
-        output.print("No drift has been raised.")
+        output.print("No drift has been found.")
         return
-    output.print("Drift that was raised, newest first:")
+    output.print("Drift, newest first:")
     for alarm in alarms:
         output.print(Text.assemble((f"  {alarm.window_end:%Y-%m-%d} ", "bold"), summary(alarm)))
 
 
 def _candidate(postgres: Engine, champion: "SegmentModel", alias: str) -> dict[str, Any] | None:
-    """A model that could be put in force, and who would move."""
+    """Return how many customers a candidate model would move; None if the alias is not set."""
     from data.postgres.stream_profiles import current_profiles
     from models.compare import compare
 
@@ -155,8 +154,8 @@ def _plain(row: Row[Any]) -> dict[str, Any]:
     return {name: value for name, value in row._mapping.items() if name != "published"}
 
 
-def _why(champion: "SegmentModel") -> str:
+def _observation_hint(champion: "SegmentModel") -> str:
     cutoff = champion.metadata.get("cutoff")
     if cutoff is None:
         return "start `segue drift watch`"
-    return f"start `segue drift watch`; days count from {str(cutoff)[:10]} on, where the model's training ends"
+    return f"start `segue drift watch`; the first observed day is {str(cutoff)[:10]}, where the model's training ends"

@@ -1,4 +1,4 @@
-"""``segue explore``: what is in a dataset, as one page to read."""
+"""``segue explore``: a report on a dataset, as one HTML page."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -9,11 +9,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from models.segment_model import Monetary, Transform
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import doing, fail, words
+from segue.cli.console import fail, messages, spinner
+from segue.cli.errors import described
 
 if TYPE_CHECKING:
     from batch.explore.chapters import Source
-    from batch.explore.exhibit import Chapter
+    from batch.explore.finding import Chapter
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,23 +24,20 @@ def add_to(app: typer.Typer) -> None:
 
 def explore(
     dataset: options.OptionalDataset = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the page.", dir_okay=False)] = Path(
-        "report.html"
-    ),
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.", dir_okay=False)] = Path("report.html"),
     k: Annotated[
         Optional[int],  # noqa: UP045 - typer reads it
-        typer.Option(min=2, max=10, help="How many segments to show. By default as many as the curves speak for."),
+        typer.Option(min=2, max=10, help="Number of segments. By default chosen from inertia and silhouette."),
     ] = None,
-    monetary: Annotated[Monetary, typer.Option(help="Money net of returns, or gross.")] = "net",
-    transform: Annotated[
-        Transform, typer.Option(help="What is done to R, F and M before they are compared.")
-    ] = "log1p",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of KMeans and of samples.")] = 42,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is not such a page.")] = False,
+    monetary: Annotated[Monetary, typer.Option(help="Monetary value, `net` of returns or `gross`.")] = "net",
+    transform: Annotated[Transform, typer.Option(help="Transform of R, F and M before they are scaled.")] = "log1p",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of KMeans and of sampling.")] = 42,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is not a report.")] = False,
 ) -> None:
     """Write an interactive report on a dataset: quality, revenue, cohorts, baskets, returns, R, F, M and segments.
 
-    It is one HTML file that needs no network. An earlier report is replaced; any other file only with `--force`.
+    The report is one HTML file that needs no network. It replaces an earlier report, any other file only with
+    `--force`.
     """
     from batch.explore.chapters import Source
     from batch.explore.report import page
@@ -47,31 +45,31 @@ def explore(
     from data.datasets.selection import choose_rows
 
     _check(out, force)
-    with doing("Loading data"):
+    with spinner("Loading data"):
         chosen = choose_rows(dataset, Settings().datasets_dir)
         cleaned = clean(chosen.raw, chosen.name)
-    words.print(f"Exploring {chosen.why}")
+    messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
     source = Source(chosen.raw, cleaned, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
     out.write_text(page(source, _computed(source)), encoding="utf-8")
-    words.print(f"The report is {out.resolve()} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.")
+    messages.print(f"The report is {out.resolve()} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.")
 
 
 def _check(out: Path, force: bool) -> None:
     from batch.explore.report import is_report
 
     if not out.absolute().parent.is_dir():
-        fail(f"{out.absolute().parent} is not a folder: make it first")
+        fail(f"{out.absolute().parent} is not a folder: create it first")
     if out.exists() and not force and not is_report(out):
         fail(f"{out} exists and is not a report: choose another name, or use --force")
 
 
 def _computed(source: "Source") -> "list[Chapter]":
-    """All chapters, with a progress bar."""
+    """Compute all chapters, with a progress bar."""
     from batch.explore.chapters import CHAPTERS, chapters
 
     done: list[Chapter] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=words, transient=True) as progress:
+    with Progress(*columns, console=messages, transient=True) as progress:
         task = progress.add_task(CHAPTERS[0][0], total=len(CHAPTERS))
         for chapter in chapters(source):
             done.append(chapter)

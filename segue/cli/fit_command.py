@@ -1,4 +1,4 @@
-"""``segue fit``: from profiles to a registered model."""
+"""``segue fit``: fit a model on profiles, and register it."""
 
 from typing import Annotated, Any, Literal, Optional
 
@@ -10,7 +10,7 @@ from data.postgres.database import engine
 from models.segment_model import Monetary, Transform
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import doing, words
+from segue.cli.console import messages, spinner
 
 
 def _k(text: "str | int") -> "int | Literal['auto']":
@@ -21,7 +21,9 @@ def _k(text: "str | int") -> "int | Literal['auto']":
     return int(text)
 
 
-K = Annotated[Any, typer.Option("--k", parser=_k, metavar="N|auto", help="How many segments; auto looks at 2 to 10.")]
+K = Annotated[
+    Any, typer.Option("--k", parser=_k, metavar="N|auto", help="Number of segments; `auto` chooses from 2 to 10.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,30 +39,30 @@ def fit_model(
     cutoff: options.FitCutoff = None,
     preset: Annotated[
         PresetName,
-        typer.Option(help="`classic` is the textbook: every sale row with a customer, gross, no logarithm."),
+        typer.Option(help="`classic` is the textbook pipeline: all sales with a customer, gross, without a logarithm."),
     ] = "segue",
     k: K = None,
     monetary: Annotated[
         Optional[Monetary],  # noqa: UP045
-        typer.Option(help="Money spent, `net` of returns or `gross`. By default the preset's, net."),
+        typer.Option(help="Monetary value, `net` of returns or `gross`. By default the preset's: net."),
     ] = None,
     transform: Annotated[
         Optional[Transform],  # noqa: UP045
-        typer.Option(help="What is done to R, F and M before they are scaled. By default the preset's, log1p."),
+        typer.Option(help="Transform of R, F and M before they are scaled. By default the preset's: log1p."),
     ] = None,
     scaler: Annotated[
         Optional[Scaler],  # noqa: UP045
         typer.Option(help="Scale by mean and deviation, or by median and quartiles. By default standard."),
     ] = None,
-    seed: Annotated[Optional[int], typer.Option(min=0, help="Seed of KMeans and of samples. By default 42.")] = None,  # noqa: UP045
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the segments; register nothing.")] = False,
+    seed: Annotated[Optional[int], typer.Option(min=0, help="Seed of KMeans and of sampling. By default 42.")] = None,  # noqa: UP045
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the segments, but register nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the model as JSON.")] = False,
 ) -> None:
     """Fit segments on customers, and register the model in Postgres.
 
-    Recency, frequency and monetary value are put on a log scale and standardised; KMeans finds k segments, and each
-    gets the persona that it resembles, in the champion's words where the meaning has stayed. The first model that is
-    registered becomes the champion, a later one the challenger: see `segue models compare` and `activate`.
+    Recency, frequency and monetary value are log-transformed and standardised; KMeans finds k segments. Each segment
+    gets the persona that it resembles most, and keeps the champion's name if it means the same. The first registered
+    model becomes the champion, a later one the challenger: see `segue models compare` and `segue models activate`.
     """
     from batch.fit import fit
     from batch.presets import PRESETS
@@ -69,7 +71,7 @@ def fit_model(
     settings = Settings()
     given: dict[str, Any] = {"monetary": monetary, "transform": transform, "scaler": scaler, "seed": seed}
     chosen = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
-    with doing("Counting"):
+    with spinner("Counting"):
         if from_stream:
             source = fitting.from_stream(settings, dataset, cutoff, preset)
         else:
@@ -77,7 +79,7 @@ def fit_model(
     choice = fitting.chosen_k(source.profiles, chosen) if k == "auto" else None
     chosen = chosen._replace(k=chosen.k if k is None else k if choice is None else choice.k)
     metadata = source.metadata | {"preset": preset} | ({} if choice is None else choice.metadata)
-    with doing("Fitting"):
+    with spinner("Fitting"):
         champion = fitting.champion_to_follow(settings)
         result = fit(source.profiles, **chosen._asdict(), champion=champion, metadata=metadata)
     fitting.show(result, choice, as_json)
@@ -88,4 +90,4 @@ def fit_model(
             if alias == model_registry.CHAMPION
             else "; see `segue models compare`, then `segue models activate challenger`"
         )
-        words.print(f"Registered as {result.model.version}, the {alias}{hint}.")
+        messages.print(f"Registered as {result.model.version}, the {alias}{hint}.")

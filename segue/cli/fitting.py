@@ -1,4 +1,4 @@
-"""What ``segue fit`` does: profiles from a file or the stream, a choice of k, and the segments as a table."""
+"""The steps of ``segue fit``: read profiles from a file or the stream, choose k, and print the segments."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -22,7 +21,7 @@ from data.postgres.database import engine
 from data.postgres.stream_profiles import read_profiles
 from models.segment_model import SegmentModel, to_json
 from runtime.settings import Settings
-from segue.cli.console import fail, output, table, words
+from segue.cli.console import fail, messages, output, progress_bar, table
 from segue.cli.options import check_cutoff
 
 DAY = timedelta(days=1)
@@ -30,18 +29,18 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Source:
-    """Profiles to fit on, and where they come from."""
+    """Profiles to fit on, and metadata about their origin."""
 
     profiles: pd.DataFrame
     metadata: dict[str, Any]
 
 
 def from_dataset(settings: Settings, path: Path | None, cutoff: datetime | None, preset: PresetName) -> Source:
-    """Profiles of a dataset."""
+    """Return the profiles of a dataset."""
     rows = choose_rows(path, settings.datasets_dir)
     if preset == "classic":
         if cutoff is not None:
-            fail("--preset classic counts everything, as of a day after the last sale: leave out --cutoff")
+            fail("--preset classic counts all sales, as of the day after the last one: leave out --cutoff")
         profiles, moment = classic_profiles(rows.raw)
     else:
         dataset = clean(rows.raw, rows.name)
@@ -52,7 +51,7 @@ def from_dataset(settings: Settings, path: Path | None, cutoff: datetime | None,
 
 
 def from_stream(settings: Settings, path: Path | None, cutoff: datetime | None, preset: PresetName) -> Source:
-    """Profiles of the customers in Postgres."""
+    """Return the profiles of the customers in Postgres."""
     if path is not None:
         fail("give a dataset or --from-stream, not both")
     if preset == "classic":
@@ -68,14 +67,7 @@ def from_stream(settings: Settings, path: Path | None, cutoff: datetime | None, 
 
 def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:
     """Choose k, with a progress bar."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=words, transient=True) as progress:
+    with progress_bar(transient=True) as progress:
         task = progress.add_task("choosing k", total=len(KS))
         return choose_k(
             profiles,
@@ -83,24 +75,24 @@ def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:
             transform=preset.transform,
             scaler=preset.scaler,
             seed=preset.seed,
-            progress=lambda k: progress.update(task, description=f"looked at k = {k}", advance=1),
+            progress=lambda k: progress.update(task, description=f"tried k = {k}", advance=1),
         )
 
 
 def champion_to_follow(settings: Settings) -> SegmentModel | None:
-    """The champion whose names are kept; a look at segments needs no Postgres."""
+    """Return the champion, whose names the new model keeps; None without a champion or without Postgres."""
     try:
         return model_registry.champion(engine(settings.database))
     except (OperationalError, ProgrammingError):
-        words.print("There is no Postgres to ask for a champion: the segments are named afresh.", style="dim")
+        messages.print("Postgres can't be read for a champion: the segments get new names.", style="dim")
         return None
 
 
 def show(result: FitResult, choice: KChoice | None, as_json: bool) -> None:
-    """Print what a fit has found."""
+    """Print the chosen k and the segments of a fit."""
     if choice is not None:
-        words.print(_curve(choice)) if as_json else output.print(_curve(choice))
-        words.print(choice.reason)
+        messages.print(_curve(choice)) if as_json else output.print(_curve(choice))
+        messages.print(choice.reason)
     if as_json:
         output.print_json(to_json(result.model).decode())
     else:
@@ -112,7 +104,7 @@ def _curve(choice: KChoice) -> Table:
         [f"{k}{' ←' if k == choice.k else ''}", f"{inertia:,.0f}", *(f"{number:.3f}" for number in numbers)]
         for k, inertia, *numbers in choice.curve.itertuples()
     ]
-    return table("How many segments", ["k", "inertia", "silhouette", "Davies-Bouldin", "stability"], rows)
+    return table("Number of segments", ["k", "inertia", "silhouette", "Davies-Bouldin", "stability"], rows)
 
 
 def _summary(result: FitResult) -> Table:

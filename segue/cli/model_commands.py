@@ -1,40 +1,33 @@
-"""``segue models``: what is registered, what another model would change, and putting one in force."""
+"""``segue models``: list, show, compare and activate models."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from batch.choices import Format
-from batch.model_files import read_model
 from data.postgres import model_registry
 from data.postgres.database import engine
 from models.drift.challenger import ORIGIN
 from models.segment_model import SegmentModel
-from producers.flow_control import MAX_LAG
 from runtime.settings import Settings
-from segue.cli import options
-from segue.cli.console import doing, fail, output, table, words
+from segue.cli import model_file_commands, options
+from segue.cli.console import fail, messages, output, progress_bar, spinner, table
 
 if TYPE_CHECKING:
-    from producers.model_activation import Activation, Advance
-    from producers.replay_session import Session
+    from producers.log_session import LogSession
+    from producers.model_activation import Activation, ActivationProgress
 
-app = typer.Typer(no_args_is_help=True, help="Look at models, compare them, and put one in force.")
-
-_HELP = "A version, enough of it to tell which, `champion`, `challenger`, or `proposed`."
-Model = Annotated[str, typer.Argument(metavar="MODEL", help=_HELP)]
+app = typer.Typer(no_args_is_help=True, help="List, compare, activate, import and export models.")
 
 
 @app.command("list")
 def list_models(
-    everything: Annotated[bool, typer.Option("--all", help="Also what the drift observer's shadow once was.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include the drift observer's old challengers.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """List the registered models, oldest first."""
-    entries = [entry for entry in model_registry.entries(engine(Settings().database)) if everything or _matters(entry)]
+    registered = model_registry.entries(engine(Settings().database))
+    entries = [entry for entry in registered if everything or _is_listed(entry)]
     if as_json:
         found = [_entry(entry) for entry in entries]
         output.print_json(msgspec.json.encode(found).decode())
@@ -53,15 +46,15 @@ def list_models(
         for entry in entries
     ]
     columns = [
-        *("version", "alias", "partitions under it", "definition"),
+        *("version", "alias", "partitions", "definition"),
         *("customers", "silhouette", "fitted on", "registered"),
     ]
     output.print(table("Models", columns, rows))
 
 
 @app.command()
-def show(model: Model = model_registry.CHAMPION, as_json: options.AsJson = False) -> None:
-    """Show one model: its definition, its segments, and where it comes from."""
+def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson = False) -> None:
+    """Show one model: its definition, its segments and its metadata."""
     found = model_registry.find(engine(Settings().database), model)
     if as_json:
         output.print_json(msgspec.json.encode(found).decode())
@@ -80,20 +73,20 @@ def show(model: Model = model_registry.CHAMPION, as_json: options.AsJson = False
 
 @app.command("compare")
 def compare_models(
-    before: Annotated[str, typer.Argument(metavar="BEFORE", help=_HELP)] = model_registry.CHAMPION,
-    after: Annotated[str, typer.Argument(metavar="AFTER", help=_HELP)] = model_registry.CHALLENGER,
-    limit: Annotated[int, typer.Option(min=0, help="How many customers to name, the biggest spenders first.")] = 10,
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help=options.MODEL_HELP)] = model_registry.CHAMPION,
+    after: Annotated[str, typer.Argument(metavar="AFTER", help=options.MODEL_HELP)] = model_registry.CHALLENGER,
+    limit: Annotated[int, typer.Option(min=0, help="Number of customers to name, the biggest spenders first.")] = 10,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result, with everybody who moves, as JSON.")
+        bool, typer.Option("--json", help="Print the result as JSON, with every customer who would move.")
     ] = False,
 ) -> None:
-    """Say who would move if AFTER replaced BEFORE now: on the stream's customers, as of its event time."""
+    """Show which customers would move if AFTER replaced BEFORE now, as of the stream's event time."""
     from data.postgres.stream_profiles import current_profiles
     from models.compare import compare
     from segue.cli import comparison
 
     postgres = engine(Settings().database)
-    with doing("Comparing"):
+    with spinner("Comparing"):
         models = model_registry.find(postgres, before), model_registry.find(postgres, after)
         found = compare(current_profiles(postgres), *models)
     if as_json:
@@ -104,29 +97,29 @@ def compare_models(
 
 @app.command()
 def activate(
-    model: Model,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until all customers are rescored.")] = False,
+    model: options.Model,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until all customers are rescored.")] = False,
 ) -> None:
-    """Put a model in force: from here on in the log, it decides.
+    """Activate a model: it decides every segment from this point of the log on.
 
-    The model goes into every partition as a record. Workers apply it in its place between transactions and rescore
-    their customers in chunks, while transactions go on. `segue models compare` shows beforehand who will move.
+    The model is written to every partition as a record. Workers apply it in order with the transactions, and rescore
+    their customers in chunks while transactions continue. `segue models compare` shows beforehand who will move.
     """
     from producers import model_activation
-    from producers.replay_session import session
+    from producers.log_session import session
 
     settings = Settings()
     postgres = engine(settings.database)
     chosen = model_registry.find(postgres, model)
     if model_activation.make_champion_before_start(postgres, chosen):
-        words.print(f"No worker has started yet: they will start with {chosen.version}, the champion.")
+        messages.print(f"No worker has started yet: {chosen.version} is the champion that workers will start with.")
         return
-    with session(settings, MAX_LAG) as open_session:
+    with session(settings) as open_session:
         sent = model_activation.activate(open_session, chosen)
-        words.print(f"{chosen.version} is in the log of all {len(sent.ends)} partitions, and the champion.")
+        messages.print(f"{chosen.version} is in all {len(sent.ends)} partitions of the log, and is the champion.")
         if not no_wait:
             _wait(open_session, sent)
-            words.print("All customers are rescored.")
+            messages.print("All customers are rescored.")
 
 
 @app.command()
@@ -134,15 +127,15 @@ def promote(
     model: Annotated[
         Optional[str],  # noqa: UP045
         typer.Argument(
-            metavar="MODEL", help="By default what a refit after drift has proposed, or else the challenger."
+            metavar="MODEL", help="By default the model that a refit after drift has proposed, else the challenger."
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until all customers are rescored.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until all customers are rescored.")] = False,
 ) -> None:
-    """Put a candidate in force in the champion's place, after showing who would move.
+    """Replace the champion by a candidate, after showing who would move and asking for confirmation.
 
-    It goes the way of `segue models activate`.
+    The candidate is activated as by `segue models activate`.
     """
     from data.postgres.stream_profiles import current_profiles
     from models.compare import compare
@@ -155,79 +148,28 @@ def promote(
     candidate, champion = model_registry.find(postgres, name), model_registry.champion(postgres)
     if champion is None or candidate.version == champion.version:
         fail(f"{candidate.version} is the champion: there is nothing to promote")
-    with doing("Comparing"):
+    with spinner("Comparing"):
         found = compare(current_profiles(postgres), champion, candidate)
     comparison.show(found, postgres, 0)
     if not yes:
-        typer.confirm(f"Put {candidate.version} in force?", abort=True, err=True)
+        typer.confirm(f"Activate {candidate.version}?", abort=True, err=True)
     activate(candidate.version, no_wait)
 
 
-@app.command("import")
-def import_model(
-    file: Annotated[Path, typer.Argument(help="The JSON of a model.", exists=True, dir_okay=False)],
-) -> None:
-    """Register a model from a file that `segue models export` wrote, after checking all of it."""
-    model = read_model(file)
-    postgres = engine(Settings().database)
-    known = model.version in model_registry.load_all(postgres, [model.version])
-    alias = model_registry.register(postgres, model)
-    words.print(
-        f"{model.version} was registered already; it is the {alias}."
-        if known
-        else f"Registered as {model.version}, the {alias}."
-    )
-
-
-@app.command()
-def export(
-    model: Model = model_registry.CHAMPION,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--out", "-o", help="Where to write it; by default the version in this folder.", dir_okay=False),
-    ] = None,
-    form: Annotated[
-        Format,
-        typer.Option("--format", help="`json` for services, `skops` for scikit-learn; `joblib` is a pickle."),
-    ] = "json",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
-) -> None:
-    """Write a model to a file: the JSON that services load, or a scikit-learn pipeline."""
-    from batch.export import write_model
-
-    found = model_registry.find(engine(Settings().database), model)
-    path = out or Path(f"{found.version}.{form}")
-    if path.exists() and not force:
-        fail(f"{path} exists: choose another name, or use --force")
-    if not path.absolute().parent.is_dir():
-        fail(f"{path.absolute().parent} is not a folder: make it first")
-    write_model(found, path, form)
-    words.print(f"Written to {path}")
-    if form == "joblib":
-        words.print("Whoever loads a joblib file runs what is in it: hand out the skops one.", style="yellow")
-
-
-def _wait(open_session: "Session", sent: "Activation") -> None:
+def _wait(open_session: "LogSession", sent: "Activation") -> None:
     from producers.model_activation import wait
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     try:
-        with Progress(*columns, console=words) as bar:
+        with progress_bar(transient=False) as bar:
             task = bar.add_task("waiting for a worker", total=None)
 
-            def display(state: "Advance") -> None:
+            def display(state: "ActivationProgress") -> None:
                 what = f"{state.records:,} records before it" if state.records else "rescoring customers"
                 bar.update(task, description=what, total=state.customers, completed=state.customers - state.waiting)
 
             wait(open_session, sent, display)
     except KeyboardInterrupt:
-        words.print("The workers go on by themselves; `segue models list` shows what is in force.")
+        messages.print("The workers continue without this command; `segue models list` shows the active models.")
         raise
 
 
@@ -244,10 +186,13 @@ def _entry(entry: model_registry.Entry) -> dict[str, Any]:
     }
 
 
-def _matters(entry: model_registry.Entry) -> bool:
-    """Whether people have to do with it: of the shadow's versions, the one that an alias points to."""
+def _is_listed(entry: model_registry.Entry) -> bool:
+    """Return whether to list a model: of the drift observer's challengers, only the one with an alias."""
     return bool(entry.aliases or entry.partitions) or entry.model.metadata.get("origin") != ORIGIN
 
 
 def _number(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else "—"
+
+
+model_file_commands.add_to(app)

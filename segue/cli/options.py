@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands use."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Annotated, Optional
 import typer
 
 from producers.pace import Speed
-from segue.cli.console import fail, words
+from segue.cli.console import fail, messages
 from segue.local.stack import BrokerKind
 
 
 def speed(text: str | Speed) -> Speed:
-    """A speed as people write it."""
+    """Parse a speed such as ``1d/s``, ``500x`` or ``max``."""
     # Typer parses defaults too.
     try:
         return text if isinstance(text, Speed) else Speed.parse(text)
@@ -21,42 +21,47 @@ def speed(text: str | Speed) -> Speed:
 
 
 def check_cutoff(cutoff: datetime, last: datetime) -> None:
-    """Refuse a cutoff so long after the last transaction that everybody has left; warn of any after it."""
+    """Refuse a cutoff more than a year after the last transaction; warn of one more than a day after it."""
     after = cutoff - last
-    if after > _NONSENSE:
+    if after > _A_YEAR:
         fail(f"the cutoff {cutoff:%Y-%m-%d} is {after.days:,} days after the last transaction; choose an earlier one")
     if after > _A_DAY:
-        words.print(
-            f"The cutoff {cutoff:%Y-%m-%d} is after the last transaction, of {last:%Y-%m-%d}: nobody buys in between.",
+        messages.print(
+            f"The cutoff {cutoff:%Y-%m-%d} is after the last transaction, of {last:%Y-%m-%d}: recency grows till then.",
             style="yellow",
         )
 
 
-_A_DAY, _NONSENSE = timedelta(days=1), timedelta(days=365)
+_A_DAY, _A_YEAR = timedelta(days=1), timedelta(days=365)
 
-DATASET_HELP = "A .parquet, .csv or .xlsx file of Online Retail II's layout."
+DATASET_HELP = "A .parquet, .csv or .xlsx file with the columns of Online Retail II."
 Dataset = Annotated[Path, typer.Argument(help=DATASET_HELP, exists=True, dir_okay=False)]
 OptionalDataset = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads it
     typer.Argument(
-        help=f"{DATASET_HELP} By default the downloaded one if there is one, otherwise synthetic data.",
+        help=f"{DATASET_HELP} By default the downloaded dataset if there is one, otherwise synthetic data.",
         exists=True,
         dir_okay=False,
     ),
 ]
 Pace = Annotated[
     Speed,
-    typer.Option("--speed", parser=speed, metavar="SPEED", help="Event time per second: 1d/s, 12h/s, 500x, … or max."),
+    typer.Option(
+        "--speed",
+        parser=speed,
+        metavar="SPEED",
+        help="Event time per second: 1d/s, 12h/s, 500x, … or max.",
+    ),
 ]
 Cutoff = Annotated[
     Optional[datetime],  # noqa: UP045
-    typer.Option(formats=["%Y-%m-%d"], help="Fit on what happened before this day. By default one year in."),
+    typer.Option(formats=["%Y-%m-%d"], help="Fit on transactions before this day. By default after one year."),
 ]
 FitCutoff = Annotated[
     Optional[datetime],  # noqa: UP045
     typer.Option(
         formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
-        help="Count what happened up to this moment, as of it. By default a day after the last transaction.",
+        help="Fit on transactions up to this moment. By default a day after the last transaction.",
     ),
 ]
 Broker = Annotated[
@@ -64,16 +69,18 @@ Broker = Annotated[
     typer.Option(help="The broker to start: `embedded` (in memory, needs nothing) or `apache` (needs Java and Maven)."),
 ]
 Nodes = Annotated[
-    int, typer.Option(min=1, max=3, help="Nodes of Apache Kafka: with 3, one may die at any time. Chosen once.")
+    int, typer.Option(min=1, max=3, help="Number of Kafka nodes; with 3, any one may fail. It can't be changed later.")
 ]
-Workers = Annotated[int, typer.Option(min=1, help="How many workers share the partitions.")]
+Workers = Annotated[int, typer.Option(min=1, help="Number of workers that share the partitions.")]
 StateDir = Annotated[Path, typer.Option(envvar="SEGUE_STATE_DIR", help="Where the local stack keeps its data.")]
-MaxLag = Annotated[int, typer.Option(min=1, help="Hold back while the worker is more than this many records behind.")]
+MaxLag = Annotated[int, typer.Option(min=1, help="Pause sending while the workers' lag is above this many records.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Drift = Annotated[bool, typer.Option("--drift", help="Start a drift observer too: `segue drift status` shows it.")]
+Drift = Annotated[bool, typer.Option("--drift", help="Start a drift observer, too; see `segue drift status`.")]
 Operator = Annotated[
     bool,
     typer.Option(
-        "--operator", help="Give the dashboard buttons that control a replay and retry dead letters: it can write then."
+        "--operator", help="Let the dashboard write: add buttons that control a replay and retry dead letters."
     ),
 ]
+MODEL_HELP = "A version, a part of it that no other version contains, `champion`, `challenger` or `proposed`."
+Model = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]

@@ -1,4 +1,4 @@
-"""``segue replay``: a dataset's transactions into the log."""
+"""``segue replay``: write a dataset's transactions into the log."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +12,14 @@ from producers.flow_control import MAX_LAG
 from producers.pace import Speed
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import doing, fail, words
-from segue.cli.replay_display import Standstill, replay_bar
+from segue.cli.console import fail, messages, spinner
+from segue.cli.errors import described
+from segue.cli.replay_display import LagAlarm, replay_bar
 
 if TYPE_CHECKING:
     from data.datasets.dataset import Dataset
     from producers.replay import Section
-    from producers.replay_session import Session
+    from producers.replay_session import ReplaySession
 
 _NO_MODEL = "The workers wait for a model: run `segue fit DATASET`."
 
@@ -32,62 +33,64 @@ def replay(
     dataset: options.OptionalDataset = None,
     speed: options.Pace = Speed.parse("1d/s"),  # noqa: B008 - immutable
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on after what Postgres says has been done; otherwise send everything.")
+        bool,
+        typer.Option("--resume", help="Send only what the workers have not committed; by default everything."),
     ] = False,
     max_lag: options.MaxLag = MAX_LAG,
     mix: Annotated[
-        bool, typer.Option("--mix", help="Send it even if the stream holds another dataset: one shop of both.")
+        bool,
+        typer.Option("--mix", help="Send even if the stream contains another dataset; customers mix."),
     ] = False,
 ) -> None:
     """Send a dataset's transactions into the log, paced by event time.
 
-    What has been sent before is sent again, and recognised by the worker: nothing is counted twice. With --resume only
-    what is missing is sent. Ctrl-C ends the replay cleanly; `--resume` goes on from there.
+    Everything is sent, including what was sent before: the workers recognise duplicates, and count nothing twice.
+    With `--resume` only what is missing is sent. Ctrl-C ends the replay cleanly; `--resume` continues it.
     """
     from data.datasets.selection import choose
     from producers.replay import whole
-    from producers.replay_session import others, session
+    from producers.replay_session import other_datasets, session
 
     settings = Settings()
-    with doing("Loading data"):
+    with spinner("Loading data"):
         chosen = choose(dataset, settings.datasets_dir)
-    words.print(f"Dataset: [bold]{chosen.why}[/]")
+    messages.print(f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/]")
     with session(settings, max_lag) as replaying:
-        if not mix and (held := others(replaying.postgres, chosen.dataset.name)):
+        if not mix and (held := other_datasets(replaying.postgres, chosen.dataset.name)):
             fail(
-                f"the stream holds a replay of {', '.join(held)}, not of {chosen.dataset.name}: "
-                "add --mix to send it all the same, or name another Postgres"
+                f"the stream contains a replay of {', '.join(held)}, not of {chosen.dataset.name}: "
+                "add --mix to send it anyway, or use another Postgres"
             )
         section = whole(chosen.dataset)
         if resume:
             section = replaying.resumed(chosen.dataset, section)
             if section.is_empty:
-                words.print("Nothing is left to send.")
+                messages.print("Everything has been sent already.")
                 return
         _run(replaying, chosen.dataset, section, speed)
 
 
-def _run(replaying: "Session", dataset: "Dataset", section: "Section", speed: Speed) -> None:
+def _run(replaying: "ReplaySession", dataset: "Dataset", section: "Section", speed: Speed) -> None:
     if model_registry.champion_version(replaying.postgres) is None:
-        words.print(_NO_MODEL, style="yellow")
-    standstill = Standstill(lambda: words.print(_why_it_waits(replaying.postgres), style="yellow"))
+        messages.print(_NO_MODEL, style="yellow")
+    lag_alarm = LagAlarm(lambda: messages.print(_waiting_reason(replaying.postgres), style="yellow"))
     with replay_bar(f"replaying {speed}") as bar:
 
         def show(state: ReplayState) -> None:
             bar(state)
-            standstill(state)
+            lag_alarm(state)
 
         done = replaying.run(dataset, section, speed, show)
     if done.stopped:
-        words.print(f"stopped: {done.sent:,} transactions sent; go on with --resume")
+        messages.print(f"stopped: {done.sent:,} transactions sent; continue with --resume")
         raise typer.Exit(130)
-    words.print(f"{done.sent:,} transactions sent")
+    messages.print(f"{done.sent:,} transactions sent")
 
 
-def _why_it_waits(postgres: Engine) -> str:
-    """What may be missing when no worker takes what has been sent."""
+def _waiting_reason(postgres: Engine) -> str:
+    """Return the probable reason why the lag does not fall."""
     try:
         without_model = model_registry.champion_version(postgres) is None
     except DBAPIError:
-        return "Postgres does not answer: the replay waits for it."
+        return "Postgres does not answer; the replay waits for it."
     return _NO_MODEL if without_model else "The lag does not fall: is a worker running? Start `segue worker`."

@@ -1,4 +1,4 @@
-"""What people see of a running replay: a bar in a terminal, a line every few seconds anywhere else."""
+"""The display of a running replay: a progress bar in a terminal, a line every few seconds elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,19 +9,19 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.text import Text
 
 from producers.control import ReplayState
-from segue.cli.console import words
+from segue.cli.console import messages
 
 Show = Callable[[ReplayState], None]
 
 _LINE_SECONDS = 5.0
-_PATIENCE_SECONDS = 10.0
+_LAG_SECONDS = 10.0
 
 
 @contextmanager
 def replay_bar(title: str) -> Iterator[Show]:
-    """Something to call with every state while a replay runs."""
-    if not words.is_terminal:
-        yield ReplayLines(partial(words.print, soft_wrap=True))
+    """Yield a callable that displays a state of the replay."""
+    if not messages.is_terminal:
+        yield ReplayLines(partial(messages.print, soft_wrap=True))
         return
     bar = ReplayBar(title)
     with bar.progress:
@@ -34,7 +34,7 @@ class _Rate(ProgressColumn):
 
 
 class ReplayBar:
-    """Event date, transactions sent, rate and lag of a replay; call it with every state."""
+    """A progress bar with event date, transactions sent, rate and lag of a replay; call it with every state."""
 
     def __init__(self, title: str) -> None:
         self.progress = Progress(
@@ -46,16 +46,16 @@ class ReplayBar:
             _Rate(),
             TextColumn("lag {task.fields[lag]:,}"),
             TimeElapsedColumn(),
-            console=words,
+            console=messages,
             speed_estimate_period=3,
         )
         self._task = self.progress.add_task(title, total=1, date="", lag=0)
 
     def __call__(self, state: ReplayState) -> None:
-        """Show a state."""
+        """Display a state."""
         self.progress.update(
             self._task,
-            description=_doing(state),
+            description=_activity(state),
             completed=state.sent,
             total=max(state.total, 1),
             date=f"{state.event_time:%Y-%m-%d}",
@@ -64,7 +64,7 @@ class ReplayBar:
 
 
 class ReplayLines:
-    """The same as a line every few seconds, for logs; call it with every state."""
+    """The state of a replay as a line every few seconds, for logs; call it with every state."""
 
     def __init__(self, say: Callable[[str], None], now: Callable[[], float] = time.monotonic) -> None:
         self._say = say
@@ -72,32 +72,32 @@ class ReplayLines:
         self._next = 0.0
 
     def __call__(self, state: ReplayState) -> None:
-        """Show a state, if it is time to."""
+        """Print a state, if the last line is old enough."""
         if self._now() >= self._next:
             self._next = self._now() + _LINE_SECONDS
             when = f"{state.event_time:%Y-%m-%d %H:%M}"
-            self._say(f"{_doing(state)}: {when}, {state.sent:,} of {state.total:,} sent, lag {state.lag:,}")
+            self._say(f"{_activity(state)}: {when}, {state.sent:,} of {state.total:,} sent, lag {state.lag:,}")
 
 
-class Standstill:
-    """Says once that the lag has not fallen for a while, until it falls again; call it with every state."""
+class LagAlarm:
+    """Reports once that the lag has not fallen for ten seconds; rearmed when it falls. Call it with every state."""
 
     def __init__(self, say: Callable[[], None], now: Callable[[], float] = time.monotonic) -> None:
         self._say = say
         self._now = now
         self._lag = 0
         self._since = now()
-        self._said = False
+        self._reported = False
 
     def __call__(self, state: ReplayState) -> None:
-        """Look at a state."""
+        """Check a state."""
         if state.lag == 0 or state.lag < self._lag:
-            self._since, self._said = self._now(), False
-        elif not self._said and self._now() - self._since >= _PATIENCE_SECONDS:
-            self._said = True
+            self._since, self._reported = self._now(), False
+        elif not self._reported and self._now() - self._since >= _LAG_SECONDS:
+            self._reported = True
             self._say()
         self._lag = state.lag
 
 
-def _doing(state: ReplayState) -> str:
+def _activity(state: ReplayState) -> str:
     return "paused" if state.state == "paused" else f"replaying {state.speed}"

@@ -1,4 +1,4 @@
-"""``segue publish-snapshot``: say every customer's segment again."""
+"""``segue publish-snapshot``: publish every customer's segment again."""
 
 import typer
 
@@ -6,7 +6,7 @@ from data.kafka.log import Log, create_topics
 from data.kafka.record_writer import WriteError
 from data.postgres.database import engine
 from runtime.settings import Settings
-from segue.cli.console import doing, fail, words
+from segue.cli.console import fail, messages, spinner
 
 
 def add_to(app: typer.Typer) -> None:
@@ -15,10 +15,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def publish() -> None:
-    """Publish every customer's segment again, flagged as snapshot, so that subscribers can repair themselves.
+    """Publish every customer's segment again, marked as a snapshot, so that subscribers can repair their state.
 
-    It goes to the topic of customer segments, and may run at any time, beside workers too. It also fills that topic
-    anew after a broker has lost it.
+    The command writes to the topic of customer segments. It may run at any time, also while workers run. It fills that
+    topic again after a broker has lost it.
     """
     from stream_app.outbox.snapshot import publish_snapshot
 
@@ -29,8 +29,8 @@ def publish() -> None:
     log.identity(settings.log_id)
     log.close()
     try:
-        with doing("Publishing"):
+        with spinner("Publishing"):
             count = publish_snapshot(engine(settings.database), settings.brokers, settings.segments_topic)
     except WriteError as error:
         fail(f"the broker refuses a record: {error}")
-    words.print(f"{count:,} customers published to {settings.segments_topic}")
+    messages.print(f"{count:,} customers published to {settings.segments_topic}")

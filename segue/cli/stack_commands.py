@@ -1,4 +1,4 @@
-"""``segue demo`` and ``segue up``: the local stack."""
+"""``segue demo`` and ``segue up``: start the local stack."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,8 @@ from data.postgres.database import engine
 from producers.pace import Speed
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import counted, doing, fail, output, words
+from segue.cli.console import counted, fail, messages, output, spinner
+from segue.cli.errors import described
 from segue.cli.replay_display import replay_bar
 from segue.local.ports import is_free
 from segue.local.stack import BrokerKind, Stack, clear
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from data.datasets.selection import Chosen
     from segue.local.demo import Setup
 
-DatasetMark = "dataset.txt"
-# Where clients look for Kafka when nobody tells them.
+DATASET_FILE = "dataset.txt"
+# The port that Kafka clients use by default.
 _KAFKA_PORT = 9092
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the dashboard, on the loopback interface.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what is in the state folder (not downloads) first.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Delete the state folder's data first, except downloads.")]
 
 
 class _Dashboard(NamedTuple):
@@ -42,7 +43,7 @@ def add_to(app: typer.Typer) -> None:
 def demo(
     dataset: options.OptionalDataset = None,
     once: Annotated[
-        bool, typer.Option("--once", help="Replay everything at full speed, reconcile, print a summary and end.")
+        bool, typer.Option("--once", help="Replay everything at full speed, reconcile, print a summary and exit.")
     ] = False,
     speed: options.Pace = Speed.parse("1d/s"),  # noqa: B008 - immutable
     cutoff: options.Cutoff = None,
@@ -57,18 +58,20 @@ def demo(
 ) -> None:
     """See everything at work: broker, Postgres, worker and dashboard, on one dataset.
 
-    Fits a model on the first year, replays that year at full speed and the rest at --speed. Ctrl-C stops; the next
-    `segue demo` goes on where this one ended. With --once everything runs at full speed, is recomputed from the raw
-    data with pandas and scikit-learn, and the exit code is 0 only if there is no difference.
+    The demo fits a model on the first year, then replays that year at full speed and the rest at `--speed`. Ctrl-C
+    stops it; the next `segue demo` continues there. With `--once` it replays everything at full speed and compares the
+    result with a recomputation from the raw data; the exit code is 0 only if there is no difference.
     """
     from data.datasets.selection import choose, default_cutoff
     from segue.local.demo import Setup
 
     if not once:
-        _refuse_taken(port)
-    with doing("Loading data"):
+        _refuse_port_in_use(port)
+    with spinner("Loading data"):
         chosen = choose(dataset, state_dir / "datasets")
-    words.print(f"Dataset: [bold]{chosen.why}[/] · {chosen.dataset.report.transactions:,} transactions")
+    messages.print(
+        f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/] · {chosen.dataset.report.transactions:,} transactions"
+    )
     until = default_cutoff(chosen.dataset) if cutoff is None else cutoff.replace(tzinfo=UTC)
     options.check_cutoff(until, chosen.dataset.report.last)
     if once:
@@ -85,7 +88,7 @@ def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> N
     if as_json:
         output.print_json(msgspec.json.encode(summary).decode())
     else:
-        words.print(
+        messages.print(
             f"{summary.transactions:,} transactions in {summary.seconds:.1f} s "
             f"([bold]{summary.transactions_per_second:,}/s[/]), {summary.customers:,} customers in a segment\n"
             f"{sum(summary.changes.values()):,} changes: {counted(summary.changes)}\n"
@@ -96,33 +99,34 @@ def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> N
 
 
 def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashboard: _Dashboard, fresh: bool) -> None:
-    from producers.replay_session import others
+    from batch.fit_dataset import fit_before
+    from producers.replay_session import other_datasets
     from segue.local import demo as demos
 
     state_dir = setup.state_dir
     if fresh:
         clear(state_dir)
-    _refuse_mixture(chosen, state_dir)
+    _refuse_mixing(chosen, state_dir)
     with _stack(state_dir, setup.broker) as stack:
         postgres = engine(Settings(state_dir=state_dir).database)
-        for held in others(postgres, chosen.dataset.name):
+        for held in other_datasets(postgres, chosen.dataset.name):
             _refuse(held, chosen, state_dir)
-        (state_dir / DatasetMark).write_text(chosen.dataset.name)
+        (state_dir / DATASET_FILE).write_text(chosen.dataset.name)
         stack.start_workers(setup.workers)
         stack.start_dashboard(dashboard.port, dashboard.operator)
         if setup.drift:
             stack.start_drift()
-        stack.watch(words.print)
+        stack.watch(messages.print)
         if model_registry.champion_version(postgres) is None:
-            with doing("Fitting a model"):
-                model_registry.register(postgres, demos.fit_before(chosen.dataset, until))
-        words.print(f"Dashboard: [bold link]http://127.0.0.1:{dashboard.port}[/] · Ctrl-C stops")
+            with spinner("Fitting a model"):
+                model_registry.register(postgres, fit_before(chosen.dataset, until))
+        messages.print(f"Dashboard: [bold link]http://127.0.0.1:{dashboard.port}[/] · Ctrl-C stops")
         with replay_bar("replaying") as bar:
             finished = demos.run_live(chosen.dataset, until, stack, speed, bar)
         if finished:
-            words.print("All of it has been replayed. The dashboard stays; Ctrl-C stops.")
+            messages.print("The whole dataset has been replayed. The dashboard keeps running; Ctrl-C stops.")
             _until_interrupted(stack)
-        words.print("Stopping …")
+        messages.print("Stopping …")
 
 
 def up(
@@ -136,24 +140,24 @@ def up(
 ) -> None:
     """Start broker, Postgres, worker and dashboard, and keep them running until Ctrl-C.
 
-    Other commands on the same state folder find them by themselves: `segue fit`, `segue replay`, `segue status`, …
+    Other commands with the same state folder connect to them: `segue fit`, `segue replay`, `segue status`, …
     """
-    _refuse_taken(port)
+    _refuse_port_in_use(port)
     if nodes > 1 and broker != "apache":
-        fail("--nodes is for --broker apache")
+        fail("--nodes needs --broker apache")
     with _stack(state_dir, broker, nodes) as stack:
         worker, *_ = stack.start_workers(workers)
         stack.start_dashboard(port, operator)
         if drift:
             stack.start_drift()
-        stack.watch(words.print)
-        words.print(
+        stack.watch(messages.print)
+        messages.print(
             f"Dashboard: [bold link]http://127.0.0.1:{port}[/]\n"
             f"Broker: {stack.settings['bootstrap_servers']} · worker: process {worker.pid}, log in {worker.log_file}\n"
             "Next: `segue fit DATASET`, then `segue replay DATASET`. Ctrl-C stops."
         )
         _until_interrupted(stack)
-        words.print("Stopping …")
+        messages.print("Stopping …")
 
 
 def _until_interrupted(stack: Stack) -> None:
@@ -163,26 +167,26 @@ def _until_interrupted(stack: Stack) -> None:
         return
 
 
-def _refuse_mixture(chosen: "Chosen", state_dir: Path) -> None:
-    """Two datasets in one Postgres would be one shop with the customers of both."""
-    mark = state_dir / DatasetMark
-    if mark.exists() and mark.read_text() != chosen.dataset.name:
-        _refuse(mark.read_text(), chosen, state_dir)
+def _refuse_mixing(chosen: "Chosen", state_dir: Path) -> None:
+    """Refuse to mix two datasets in one Postgres: their customers would mix, too."""
+    file = state_dir / DATASET_FILE
+    if file.exists() and file.read_text() != chosen.dataset.name:
+        _refuse(file.read_text(), chosen, state_dir)
 
 
 def _refuse(held: str, chosen: "Chosen", state_dir: Path) -> NoReturn:
     fail(
-        f"{state_dir} holds a replay of {held}, not of {chosen.dataset.name}: "
+        f"{state_dir} contains a replay of {held}, not of {chosen.dataset.name}: "
         "add --fresh to start over, or choose another --state-dir"
     )
 
 
-def _refuse_taken(port: int) -> None:
-    """Otherwise the dashboard would be started again and again, for ever."""
+def _refuse_port_in_use(port: int) -> None:
+    """Refuse a port that is in use: the dashboard could not start, and would be restarted for ever."""
     if not is_free(port):
         fail(f"port {port} is taken; choose another --port")
 
 
 def _stack(state_dir: Path, broker: BrokerKind, nodes: int = 1) -> Stack:
-    words.print(f"Starting Postgres and {'Apache Kafka' if broker == 'apache' else 'the embedded broker'} …")
+    messages.print(f"Starting Postgres and {'Apache Kafka' if broker == 'apache' else 'the embedded broker'} …")
     return Stack(state_dir, broker, _KAFKA_PORT, nodes)

@@ -1,4 +1,4 @@
-"""``segue status``: how far the stream has come."""
+"""``segue status``: the stream's progress."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from runtime.postgres_url import shown
 from runtime.settings import Settings
 from segue.cli import control_commands, options
 from segue.cli.console import counted, fail, output, table
-from segue.local.found import left_by, missing
+from segue.local.running_stack import not_running_reason, stack_settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,25 +20,25 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: options.AsJson = False) -> None:
-    """Show how far the stream has come: partitions, event time, counts, changes, the replay."""
+    """Show the stream's progress: partitions, event time, counts, changes and the replay."""
     settings = Settings()
-    _refuse_ghost(settings)
-    found = _found(settings)
+    _refuse_dead_stack(settings)
+    current = _status(settings)
     if as_json:
-        output.print_json(msgspec.json.encode(found).decode())
+        output.print_json(msgspec.json.encode(current).decode())
     else:
-        _print(found)
+        _print(current)
 
 
-def _refuse_ghost(settings: Settings) -> None:
-    """What a killed stack has left looks as if it were running: even its Postgres may be."""
-    if left_by(settings.state_dir).get("database_url") == settings.database:
-        reason = missing(settings.state_dir)
+def _refuse_dead_stack(settings: Settings) -> None:
+    """Report a stack that was killed: its Postgres may still be running, and would look like a live stack."""
+    if stack_settings(settings.state_dir).get("database_url") == settings.database:
+        reason = not_running_reason(settings.state_dir)
         if reason is not None:
             fail(f"{reason}: start it again with `segue up`")
 
 
-def _found(settings: Settings) -> dict[str, Any]:
+def _status(settings: Settings) -> dict[str, Any]:
     postgres = engine(settings.database)
     rows, totals, replays = progress.partitions(postgres), progress.totals(postgres), replay_control.replays(postgres)
     return {
@@ -67,7 +67,7 @@ def _found(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(current: dict[str, Any]) -> None:
     rows = [
         [
             str(row["partition"]),
@@ -75,18 +75,18 @@ def _print(found: dict[str, Any]) -> None:
             "—" if row["event_time"] is None else f"{row['event_time']:%Y-%m-%d %H:%M}",
             *(f"{row[name]:,}" for name in ("transactions", "changes", "to_publish")),
         ]
-        for row in found["partitions"]
+        for row in current["partitions"]
     ]
     columns = ["partition", "offset", "event time", "transactions", "changes", "to publish"]
     output.print(table("Progress", columns, rows))
-    output.print(f"brokers: {found['brokers']}")
-    output.print(f"database: {found['database']}")
-    output.print(f"workers: {', '.join(found['workers']) or 'none has claimed a partition yet'}")
-    output.print(f"model: {found['model'] or 'none yet: run `segue fit DATASET`'}")
+    output.print(f"brokers: {current['brokers']}")
+    output.print(f"database: {current['database']}")
+    output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}")
+    output.print(f"model: {current['model'] or 'none yet: run `segue fit DATASET`'}")
     output.print(
-        f"transactions: {found['transactions']:,} "
-        f"({found['duplicates']:,} duplicates, {found['late']:,} late, {found['dead_letters']:,} dead letters)"
+        f"transactions: {current['transactions']:,} "
+        f"({current['duplicates']:,} duplicates, {current['late']:,} late, {current['dead_letters']:,} dead letters)"
     )
-    output.print(f"customers in a segment: {found['customers']:,}")
-    output.print(f"changes: {sum(found['changes'].values()):,} ({counted(found['changes'])})")
-    output.print(f"replay: {found['replay'] or 'none yet'}", soft_wrap=True)
+    output.print(f"customers in a segment: {current['customers']:,}")
+    output.print(f"changes: {sum(current['changes'].values()):,} ({counted(current['changes'])})")
+    output.print(f"replay: {current['replay'] or 'none yet'}", soft_wrap=True)

@@ -13,8 +13,9 @@ from data.postgres import roles
 from data.postgres.database import engine, migrate
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.choosing import wanted
-from segue.cli.console import words
+from segue.cli.console import messages
+from segue.cli.extras import require
+from segue.cli.filter_option import parse_filter
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,9 +27,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def worker() -> None:
-    """Process transactions: the stream worker. Start as many as there are partitions; Ctrl-C stops one cleanly.
+    """Run a stream worker, which applies transactions. Start up to one per partition; Ctrl-C stops it cleanly.
 
-    It waits for a model where there is none yet, and for Postgres and Kafka where they are away.
+    A worker waits for the first model, and for Postgres and Kafka while they can't be reached.
     """
     from stream_app.__main__ import main
 
@@ -37,16 +38,17 @@ def worker() -> None:
 
 def dashboard(
     port: Annotated[Optional[int], typer.Option(min=0, max=65_535, help="Port to serve on.")] = None,  # noqa: UP045
-    address: Annotated[str, typer.Option(help="Interface to serve on; only this machine by default.")] = "127.0.0.1",
+    address: Annotated[str, typer.Option(help="Interface to serve on. By default this machine only.")] = "127.0.0.1",
     operator: options.Operator = False,
 ) -> None:
-    """Serve the dashboard."""
+    """Serve the dashboard on this machine."""
+    require("streamlit")
     settings = Settings()
     page = Path(__file__).parents[2] / "dashboard" / "app.py"
     os.environ["SEGUE_DASHBOARD_DATABASE_URL"] = settings.dashboard_database
-    # The page gets what it may use, and nothing else.
+    # Without --operator the page must not know the URL of a user who can write.
     os.environ["SEGUE_DATABASE_URL"] = settings.database if operator else settings.dashboard_database
-    os.execv(  # noqa: S606 - Streamlit takes over this process, and its signals
+    os.execv(  # noqa: S606 - Streamlit replaces this process, and so receives its signals
         sys.executable,
         [
             *(sys.executable, "-m", "streamlit", "run", str(page)),
@@ -60,16 +62,16 @@ def dashboard(
 
 
 def migrate_schema() -> None:
-    """Create the tables in Postgres, or bring them up to date, and give each of our users their rights.
+    """Create or upgrade the tables in Postgres, and grant each role its rights.
 
-    Makes the roles `segue_worker`, `segue_dashboard`, `segue_webhooks` and `segue_drift`, and users with passwords
-    where the settings have some.
+    The roles are `segue_worker`, `segue_dashboard`, `segue_webhooks` and `segue_drift`. For each role that has a
+    password in the settings, a user is created.
     """
     settings = Settings()
     missing = migrate(settings.database)
-    words.print("The schema is up to date.")
+    messages.print("The schema is up to date.")
     for role in missing:
-        words.print(f"This user may not make roles: have `CREATE ROLE {role} NOLOGIN` run, and migrate again.")
+        messages.print(f"This user may not create roles: have `CREATE ROLE {role} NOLOGIN` run, then migrate again.")
     passwords: dict[roles.Role, SecretStr | None] = {
         roles.WORKER: settings.worker_password,
         roles.DASHBOARD: settings.dashboard_password,
@@ -79,30 +81,30 @@ def migrate_schema() -> None:
     for role, password in passwords.items():
         if password is not None and role not in missing:
             user = roles.make_login(engine(settings.database), role, password.get_secret_value())
-            words.print(f"The user {user} may log in.")
+            messages.print(f"The user {user} may log in.")
 
 
 def changes(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with changes as they come.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing changes as they arrive.")] = False,
     topic: Annotated[bool, typer.Option("--topic", help="Read the change topic instead of Postgres.")] = False,
-    customer: Annotated[Optional[str], typer.Option(help="Only this customer.")] = None,  # noqa: UP045
+    customer: Annotated[Optional[str], typer.Option(help="Print only this customer's changes.")] = None,  # noqa: UP045
     where: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="FILTER", help="Only changes like this: `to = At Risk and monetary > 1000`."),
+        typer.Option(metavar="FILTER", help="Print only matching changes: `to = At Risk and monetary > 1000`."),
     ] = None,
-    limit: Annotated[Optional[int], typer.Option(min=1, help="End after this many.")] = None,  # noqa: UP045
+    limit: Annotated[Optional[int], typer.Option(min=1, help="Stop after this many changes.")] = None,  # noqa: UP045
 ) -> None:
-    """Print segment changes as JSON lines (CloudEvents), a partition's changes in order.
+    """Print segment changes as JSON lines (CloudEvents), in order for each partition.
 
-    From Postgres they are complete; with --topic they are what subscribers read. A FILTER compares customer, sequence,
-    from, to, cause, effective_at, recency_days, frequency, monetary, model_version or transaction by =, !=, >, >=, < or
-    <=, joined by and, or and brackets.
+    By default the changes come from Postgres, which has all of them; with `--topic` they come from the change topic, as
+    subscribers read it. A FILTER compares customer, sequence, from, to, cause, effective_at, recency_days, frequency,
+    monetary, model_version or transaction by =, !=, >, >=, < or <=. Comparisons are combined by and, or and brackets.
     """
     from data.contract import tolerant_reader
     from services import change_stream
 
     settings = Settings()
-    chosen = wanted(where, "--where", settings)
+    chosen = parse_filter(where, "--where", settings)
     lines = change_stream.topic(settings, follow) if topic else change_stream.postgres(settings, follow, customer)
     printed = 0
     for line in lines:
@@ -115,4 +117,4 @@ def changes(
         if printed == limit:
             return
     if not printed:
-        words.print(Text("no such changes yet" if where or customer else "no changes yet", style="dim"))
+        messages.print(Text("no such changes yet" if where or customer else "no changes yet", style="dim"))

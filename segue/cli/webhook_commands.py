@@ -12,8 +12,8 @@ from data.postgres import webhooks
 from data.postgres.database import engine
 from runtime import logs
 from runtime.settings import Settings
-from segue.cli.choosing import wanted
-from segue.cli.console import doing, fail, output, table, words
+from segue.cli.console import fail, messages, output, spinner, table
+from segue.cli.filter_option import parse_filter
 from segue.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from services.webhooks.run import Webhook
     from services.webhooks.schedule import Delivery, Policy
 
-app = typer.Typer(no_args_is_help=True, help="Send changes to an HTTP endpoint: run, status, dead, retry.")
+app = typer.Typer(no_args_is_help=True, help="Send segment changes to an HTTP endpoint.")
 
 
 @app.command()
 def run(
     from_beginning: Annotated[
-        bool, typer.Option("--from-beginning", help="When it runs for the first time: send the whole history, too.")
+        bool, typer.Option("--from-beginning", help="On the first run, send the whole history, too.")
     ] = False,
 ) -> None:
     """Send each chosen segment change to SEGUE_WEBHOOK_URL, as a signed CloudEvent, until Ctrl-C.
 
-    Per customer they arrive in order, at least once; repeats have the same `webhook-id`. It goes on where it ended,
-    whatever ended it. One that runs for the first time begins with what is published from then on.
+    Each customer's changes arrive in order, at least once; repeats have the same `webhook-id`. A restarted webhook
+    continues where it stopped, even after a crash. A new webhook starts with changes published from then on.
     """
     from data.kafka.log import Log, create_topics
     from runtime.health import WebServer
@@ -43,7 +43,7 @@ def run(
     from services.webhooks.run import Webhook
 
     settings = Settings()
-    endpoint, chosen = _endpoint(settings), wanted(settings.webhook_where, "SEGUE_WEBHOOK_WHERE", settings)
+    endpoint, chosen = _endpoint(settings), parse_filter(settings.webhook_where, "SEGUE_WEBHOOK_WHERE", settings)
     logs.configure(settings.secrets)
     if settings.partitions:
         create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
@@ -53,7 +53,7 @@ def run(
     log.close()
     postgres = engine(settings.database)
     claim = webhooks.claim(postgres, settings.webhook_name, identity.log_id, start)
-    words.print(f"Sending changes to {endpoint} as the webhook [bold]{settings.webhook_name}[/]; Ctrl-C stops.")
+    messages.print(f"Sending changes to {endpoint} as the webhook [bold]{settings.webhook_name}[/]; Ctrl-C stops.")
 
     async def deliver() -> "Webhook":
         async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
@@ -65,20 +65,20 @@ def run(
             return webhook
 
     done = asyncio.run(deliver())
-    words.print(f"{done.delivered:,} delivered, {done.given_up:,} given up")
+    messages.print(f"{done.delivered:,} delivered, {done.given_up:,} abandoned")
 
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Show how far each webhook has come: up to where it has read, what waits, and what was given up.
+    """Show each webhook's progress: the offset that it has read up to, and how many changes wait or were abandoned.
 
-    Where it has read up to is a sum of offsets: it grows as the webhook reads, and counts nothing.
+    The offset is a sum over all partitions: it grows as the webhook reads, but is not a number of changes.
     """
     rows = webhooks.overview(engine(Settings().database))
     if as_json:
         output.print_json(msgspec.json.encode([row._asdict() for row in rows]).decode())
     elif not rows:
-        words.print("No webhook has run yet.")
+        messages.print("No webhook has run yet.")
     else:
         shown = [
             [
@@ -90,15 +90,15 @@ def status(as_json: AsJson = False) -> None:
             ]
             for row in rows
         ]
-        output.print(table("Webhooks", ["webhook", "read up to", "waiting", "given up", "saved at"], shown))
+        output.print(table("Webhooks", ["webhook", "read up to", "waiting", "abandoned", "saved at"], shown))
 
 
 @app.command()
 def dead(
-    limit: Annotated[int, typer.Option(min=1, help="How many rows at most of each table.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows in each table.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Count the changes that were given up by reason, and show the newest."""
+    """Show the number of abandoned changes by reason, and the newest ones."""
     settings = Settings()
     postgres = engine(settings.database)
     reasons = webhooks.dead_by_reason(postgres, settings.webhook_name)[:limit]
@@ -109,10 +109,10 @@ def dead(
         output.print_json(msgspec.json.encode(content).decode())
         return
     if not reasons:
-        words.print(f"The webhook {settings.webhook_name} has given nothing up.")
+        messages.print(f"The webhook {settings.webhook_name} has abandoned no change.")
         return
     counts = [[escape(row.reason), f"{row.waiting:,}", f"{row.delivered:,}"] for row in reasons]
-    output.print(table("Given up by reason", ["reason", "waiting", "delivered since"], counts))
+    output.print(table("Abandoned changes by reason", ["reason", "waiting", "delivered since"], counts))
     rows = [
         [
             escape(f"{row.customer_id}:{row.sequence}"),
@@ -122,44 +122,44 @@ def dead(
         ]
         for row in newest
     ]
-    output.print(table("The newest", ["change", "attempts", "given up at", "reason"], rows))
+    output.print(table("The newest", ["change", "attempts", "abandoned at", "reason"], rows))
 
 
 @app.command("retry")
 def retry_them(
     which: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(metavar="[CUSTOMER:SEQUENCE]...", help="As `segue webhooks dead` shows them."),
+        typer.Argument(metavar="[CUSTOMER:SEQUENCE]...", help="The changes, as `segue webhooks dead` shows them."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that were given up.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All abandoned changes.")] = False,
 ) -> None:
-    """Send changes that were given up once more, each customer's in order: after the receiver has been mended.
+    """Send abandoned changes once more, in order for each customer. Repair the receiver first.
 
-    Later changes of the same customer may have arrived before; receivers see that by `sequence`. Whatever fails again
-    stays what it was.
+    Later changes of the same customer may have arrived before: receivers recognise that by `sequence`. A change that
+    fails again stays abandoned.
     """
     from services.webhooks.endpoint import Sender, client
     from services.webhooks.retry import retry
 
     if bool(which) == everything:
-        fail("say which: changes as `segue webhooks dead` shows them, or --all")
+        fail("say which: changes from `segue webhooks dead`, or --all")
     settings = Settings()
     endpoint = _endpoint(settings)
     postgres = engine(settings.database)
-    chosen = None if everything else [_found(postgres, settings.webhook_name, each) for each in which or []]
+    chosen = None if everything else [_abandoned_change(postgres, settings.webhook_name, each) for each in which or []]
 
     async def deliver() -> tuple[int, int]:
         async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
             sender = Sender(endpoint, http, settings.webhook_timeout)
             return await retry(postgres, settings.webhook_name, _policy(settings), sender, chosen)
 
-    with doing(f"Sending to {endpoint}"):
+    with spinner(f"Sending to {endpoint}"):
         delivered, failed = asyncio.run(deliver())
-    words.print(f"{delivered:,} delivered, {failed:,} failed again")
+    messages.print(f"{delivered:,} delivered, {failed:,} failed again")
     if failed:
         for row in webhooks.dead_by_reason(postgres, settings.webhook_name):
             if row.waiting:
-                words.print(f"{row.waiting:,} wait: {row.reason}", markup=False, soft_wrap=True)
+                messages.print(f"{row.waiting:,} wait: {row.reason}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
 
 
@@ -183,7 +183,7 @@ def _policy(settings: Settings) -> "Policy":
     )
 
 
-def _found(postgres: Engine, webhook: str, which: str) -> "Delivery":
+def _abandoned_change(postgres: Engine, webhook: str, which: str) -> "Delivery":
     from services.webhooks.schedule import Delivery
 
     # A customer's id may hold colons; the sequence is what follows the last one.

@@ -1,4 +1,4 @@
-"""The demo: stack, model, replay and proof in one go."""
+"""The demo: a stack, a model, a replay and a comparison with the raw data."""
 
 import shutil
 import time
@@ -8,27 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pandas as pd
 
-from batch.fit import fit
-from batch.profiles import profiles_as_of
-from batch.reconcile import reconcile
+from batch.fit_dataset import fit_before
+from batch.reconcile_stream import differences
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry, progress
 from data.postgres.database import engine
-from data.postgres.stream_state import read_stream_state
-from models.segment_model import SegmentModel
 from models.units import to_micros
-from producers.flow_control import MAX_LAG as MAX_LAG
+from producers.flow_control import MAX_LAG
 from producers.pace import Speed
 from producers.replay import ShowProgress, split, whole
-from producers.replay_session import Session, session
+from producers.replay_session import ReplaySession, session
 from runtime.settings import Settings
 from segue.local.stack import BrokerKind, Stack
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What a demo did and proved."""
+    """The result of a demo; ``differences`` counts the rows that the comparison with the raw data found."""
 
     dataset: str
     model_version: str
@@ -43,26 +39,9 @@ class Summary(msgspec.Struct, frozen=True):
     transactions_per_second: int
 
 
-def fit_before(dataset: Dataset, cutoff: datetime) -> SegmentModel:
-    """The model that the history before a moment gives."""
-    profiles = profiles_as_of(dataset.transactions, cutoff)
-    return fit(profiles, metadata={"dataset": dataset.name, "cutoff": cutoff.isoformat()}).model
-
-
-def differences(database_url: str, dataset: Dataset) -> pd.DataFrame:
-    """Where the stream and a recomputation from the raw dataset disagree."""
-    stream = read_stream_state(database_url)
-    postgres = engine(database_url)
-    if model_registry.champion_version(postgres) is None:
-        raise LookupError("there is no model yet: run `segue fit DATASET`")
-    models = model_registry.load_all(postgres, stream.model_versions)
-    postgres.dispose()
-    return reconcile(dataset.transactions, stream, models)
-
-
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a demo runs on."""
+    """Which stack a demo runs on."""
 
     state_dir: Path
     broker: BrokerKind
@@ -71,7 +50,7 @@ class Setup:
 
 
 def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgress) -> Summary:
-    """Everything at full speed in a state folder of its own, which is gone afterwards."""
+    """Replay everything at full speed in a temporary state folder, and compare the result with the raw data."""
     folder = setup.state_dir / f"once-{time.time_ns():x}"
     try:
         with Stack(folder, setup.broker) as stack:
@@ -91,22 +70,22 @@ def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgres
 
 
 def run_live(dataset: Dataset, cutoff: datetime, stack: Stack, speed: Speed, show: ShowProgress) -> bool:
-    """Catch up to the cutoff at full speed and go on at a pace worth watching; True when all of it has been sent."""
+    """Replay up to the cutoff at full speed, then at ``speed``; return whether everything has been sent."""
     settings = Settings(state_dir=stack.state_dir)
     with session(settings, MAX_LAG) as replaying:
         wait_for_worker(replaying)
-        left = replaying.resumed(dataset, whole(dataset))
-        past, future = split(left, dataset, to_micros(cutoff))
+        remaining = replaying.resumed(dataset, whole(dataset))
+        past, future = split(remaining, dataset, to_micros(cutoff))
         for section, pace in ((past, Speed.parse("max")), (future, speed)):
             if section.event_start < section.event_end and replaying.run(dataset, section, pace, show).stopped:
                 return False
         return True
 
 
-def wait_for_worker(replaying: Session) -> None:
+def wait_for_worker(replaying: ReplaySession) -> None:
     """Wait until every partition of the log has been claimed."""
     log_id, partitions = replaying.identity.log_id, replaying.identity.partitions
-    while len(progress.done(replaying.postgres, log_id)) < partitions:
+    while len(progress.next_offsets(replaying.postgres, log_id)) < partitions:
         time.sleep(0.05)
 
 

@@ -1,7 +1,7 @@
-"""The embedded broker: librdkafka's own, in a process of its own. Speaks Kafka, keeps everything in memory.
+"""The embedded broker: librdkafka's mock broker in a child process. It speaks Kafka and keeps everything in memory.
 
-Run as ``python -m segue.local.embedded_broker``: prints its address and serves until its standard input closes, so that
-it can't outlive its parent. It was made for tests: about 5 MB a partition, 4 partitions a topic.
+``python -m segue.local.embedded_broker`` prints its address and serves until its standard input closes, so that it
+can't outlive its parent. Its limits are about 5 MB for each partition and 4 partitions for each topic.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ _MODULE = "segue.local.embedded_broker"
 
 
 class EmbeddedBroker:
-    """A running broker process. What it holds is gone with it, so every start is a new log."""
+    """A running broker process. Its records are lost when it ends, so every start is a new log."""
 
     def __init__(self, process: "subprocess.Popen[str]", bootstrap_servers: str) -> None:
         self._process = process
@@ -23,12 +23,12 @@ class EmbeddedBroker:
 
     @classmethod
     def start(cls, log_file: Path) -> Self:
-        """Start it and wait for its address.
+        """Start the broker, and wait for its address.
 
         Raises
         ------
         RuntimeError
-            If it ends before it has one.
+            If the process ends before it prints an address.
         """
         with log_file.open("a") as log:
             process = subprocess.Popen(
@@ -39,7 +39,7 @@ class EmbeddedBroker:
                 text=True,
                 start_new_session=True,
             )
-        assert process.stdout is not None  # noqa: S101 - it was asked for
+        assert process.stdout is not None  # noqa: S101 - a pipe was requested
         address = process.stdout.readline().strip()
         if not address:
             raise RuntimeError(f"the embedded broker did not start; see {log_file}")
@@ -47,12 +47,12 @@ class EmbeddedBroker:
 
     @property
     def died(self) -> bool:
-        """Whether the process has ended by itself."""
+        """Whether the process has ended."""
         return self._process.poll() is not None
 
     def stop(self) -> None:
-        """End it; what it holds is gone."""
-        assert self._process.stdin is not None  # noqa: S101 - it was asked for
+        """Stop the broker; its records are lost."""
+        assert self._process.stdin is not None  # noqa: S101 - a pipe was requested
         self._process.stdin.close()
         try:
             self._process.wait(5)

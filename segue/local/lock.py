@@ -1,4 +1,4 @@
-"""One stack per state folder: a file lock that goes with its process, however that ends."""
+"""One stack for each state folder: a file lock, which the system releases when the process ends."""
 
 import fcntl
 from pathlib import Path
@@ -13,7 +13,7 @@ class StateLock:
         self._file: TextIO | None = None
 
     def acquire(self) -> bool:
-        """Take the lock; False if another process has it."""
+        """Acquire the lock; return False if another process holds it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = self._path.open("a")
         try:
@@ -25,7 +25,7 @@ class StateLock:
         return True
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock."""
         if self._file is not None:
             self._file.close()
             self._file = None

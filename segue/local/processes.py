@@ -1,4 +1,4 @@
-"""Child processes of the local stack: started with settings in their environment, logging to a file of their own."""
+"""Child processes of the local stack: each has settings in its environment, and logs to its own file."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ChildProcess:
-    """A supervised command. :meth:`start` starts it (again), :meth:`stop` ends it politely, then firmly."""
+    """A command that runs as a child process and can be restarted."""
 
     def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log_file: Path) -> None:
         self.name = name
@@ -22,7 +22,7 @@ class ChildProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the command in a session of its own: a Ctrl-C in the terminal is ours to pass on."""
+        """Start the command in a new session, so that Ctrl-C in the terminal does not reach it."""
         with self.log_file.open("a") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -37,16 +37,16 @@ class ChildProcess:
     @property
     def pid(self) -> int:
         """Process id of the running command."""
-        assert self._process is not None  # noqa: S101 - asked of started children only
+        assert self._process is not None  # noqa: S101 - only started children have a process id
         return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while the process runs or before it was started."""
         return None if self._process is None else self._process.poll()
 
     def stop(self, patience: float = 15) -> None:
-        """Ask it to end, and make it end after ``patience`` seconds."""
+        """Send SIGTERM, and SIGKILL if the process still runs ``patience`` seconds later."""
         if self._process is None or self._process.poll() is not None:
             return
         self._process.send_signal(signal.SIGTERM)

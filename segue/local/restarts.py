@@ -1,32 +1,36 @@
-"""When a process that died is started again. Pure: wall-clock seconds come in as arguments."""
+"""When a child process that died is started again. Pure: times are monotonic seconds, given as arguments."""
+
+from runtime.backoff import doubled
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 10.0
-#: A process that has run for so long has not died of what it died of last.
+#: After a run of so many seconds, earlier deaths no longer count.
 LONG_LIFE = 10.0
 
 
 class Restart:
-    """Of one process: soon after its first death, later and later if it goes on dying young."""
+    """Restarts of one process: soon after its first death, later and later while it keeps dying early."""
 
     def __init__(self, now: float) -> None:
-        self._born = now
-        self._wait = 0.0
+        self._started_at = now
+        self._early_deaths = 0
+        self._has_died = False
         self._due: float | None = None
 
     def died(self, now: float) -> bool:
-        """Note that it is dead; whether that is news."""
+        """Record that the process is dead; return False if that was known already."""
         if self._due is not None:
             return False
-        young = now - self._born < LONG_LIFE
-        self._wait = min(self._wait * 2, LONGEST_WAIT) if young and self._wait else FIRST_WAIT
-        self._due = now + self._wait
+        early = now - self._started_at < LONG_LIFE
+        self._early_deaths = self._early_deaths + 1 if early and self._has_died else 0
+        self._has_died = True
+        self._due = now + doubled(FIRST_WAIT, LONGEST_WAIT, self._early_deaths)
         return True
 
     def due(self, now: float) -> bool:
-        """Whether it is time to start it again."""
+        """Return whether it is time to start the process again."""
         return self._due is not None and now >= self._due
 
     def started(self, now: float) -> None:
-        """Note that it runs again."""
-        self._born, self._due = now, None
+        """Record that the process runs again."""
+        self._started_at, self._due = now, None

@@ -1,1 +1,1 @@
-"""Watching for drift: what is committed is observed from outside, beside the workers and out of their way."""
+"""The drift observer: reads what the workers have committed, without slowing them down."""

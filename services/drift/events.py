@@ -1,4 +1,4 @@
-"""Alarms as subscribers read them."""
+"""Drift alarms as CloudEvents."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def event(alarm: Row[Any]) -> bytes:
-    """A row of ``drift_alarms`` as a CloudEvent."""
+    """Encode a row of ``drift_alarms`` as a CloudEvent."""
     drift = Drift(
         model_version=alarm.model_version,
         measure=alarm.measure,
@@ -26,7 +26,7 @@ def event(alarm: Row[Any]) -> bytes:
 
 
 def summary(alarm: Row[Any]) -> str:
-    """What has moved, and by how much, in a sentence."""
+    """Describe in a sentence what has changed, and by how much."""
     now, before = alarm.value, alarm.reference
     match alarm.measure:
         case "distance":

@@ -1,4 +1,4 @@
-"""What the observer tells about drift, for Prometheus; every metric is explained in docs/metrics.md."""
+"""The drift observer's health and metrics; docs/metrics.md explains every metric."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from sqlalchemy import Engine
@@ -8,14 +8,16 @@ from runtime.health import Answer
 
 
 class DriftMetrics:
-    """The newest window, as it is in Postgres. Read by another thread than the one that writes."""
+    """Metrics of the newest window in Postgres. Another thread reads them than the one that writes them."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._value = self._gauge("segue_drift_value", "A measure in the newest window.", "measure", "name")
-        self._threshold = self._gauge("segue_drift_threshold", "Where a measure begins to count.", "measure", "name")
+        self._threshold = self._gauge(
+            "segue_drift_threshold", "Value above which a measure is in alarm.", "measure", "name"
+        )
         self._active = self._gauge("segue_drift_alarm", "1 where a measure is in alarm.", "measure", "name")
-        self._raised = self._gauge("segue_drift_alarms", "Alarms raised for the model in force.", "measure")
+        self._raised = self._gauge("segue_drift_alarms", "Alarms raised for the active model.", "measure")
         self._window_end = Gauge(
             "segue_drift_window_end_seconds", "End of the newest window, in event time.", registry=self.registry
         )
@@ -23,7 +25,7 @@ class DriftMetrics:
         ProcessCollector(registry=self.registry)
 
     def observed(self, engine: Engine, version: str | None, windows: int) -> None:
-        """Some more windows have been observed, or another model, ``version``, is the champion."""
+        """Update the metrics after ``windows`` new windows, or after ``version`` has become the champion."""
         self._windows.inc(windows)
         measurements = [] if version is None else drift.newest(engine, version)
         for gauge in (self._value, self._threshold, self._active, self._raised):
@@ -42,20 +44,20 @@ class DriftMetrics:
 
 
 class DriftHealth:
-    """Whether the observer gets on, and its metrics."""
+    """The observer's health pages."""
 
     def __init__(self, metrics: DriftMetrics) -> None:
         self._metrics = metrics
         self.trouble: str | None = None
 
     def alive(self) -> Answer:
-        """It answers, so it is."""
+        """Return 200: the process answers."""
         return Answer.json(200, trouble=None)
 
     def ready(self) -> Answer:
-        """Whether its last look came to an end."""
+        """Return 200 if the last observation succeeded, else 503."""
         return Answer.json(200 if self.trouble is None else 503, trouble=self.trouble)
 
     def metrics(self) -> Answer:
-        """All metrics as Prometheus reads them."""
+        """Return all metrics in Prometheus' format."""
         return Answer.metrics(self._metrics.registry)

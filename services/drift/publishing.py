@@ -1,4 +1,4 @@
-"""Alarms go to their topic, in order: at least once, and once but for a crash at the wrong moment."""
+"""Publishes alarms to the drift topic in order. A crash between publishing and its commit repeats alarms."""
 
 from sqlalchemy import Engine
 
@@ -10,19 +10,19 @@ from services.drift.events import event
 
 
 class DriftPublisher:
-    """Publishes what is not known to be in the topic yet; connects when there is something."""
+    """Publishes alarms that are not known to be in the topic; connects with the first one."""
 
     def __init__(self, brokers: Brokers, topic: str) -> None:
         self._brokers, self._topic = brokers, topic
         self._writer: RecordWriter | None = None
 
     def publish(self, engine: Engine) -> int:
-        """Publish, wait until the broker has it, and note that; returns how many alarms there were.
+        """Publish new alarms, wait for the broker, record that in Postgres, and return their number.
 
         Raises
         ------
         WriteError
-            If the broker refuses one for good.
+            If the broker refuses an alarm permanently.
         """
         alarms = drift.unpublished(engine)
         if not alarms:
@@ -35,7 +35,7 @@ class DriftPublisher:
             while self._writer.flush():
                 pass
         except WriteError:
-            # The next attempt begins without what was refused.
+            # A new writer does not resend the refused record.
             self._writer = None
             raise
         drift.mark_published(engine, [alarm.id for alarm in alarms])

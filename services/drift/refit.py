@@ -1,4 +1,4 @@
-"""A new model after drift: the batch fit on everybody as of the alarm, in the champion's words, as a proposal."""
+"""Refits after drift: a batch fit on all customers as of the alarm, with the champion's segment names."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,9 @@ _SEED = 42
 
 
 def refit(engine: Engine, champion: SegmentModel, as_of: datetime, because: Sequence[str]) -> SegmentModel:
-    """Fit as the champion was fitted, on the stream's customers as of a moment that it has reached.
+    """Fit a model with the champion's parameters, on the stream's customers as of ``as_of``.
+
+    The watermark must have passed ``as_of``.
 
     Raises
     ------

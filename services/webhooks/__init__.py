@@ -1,1 +1,1 @@
-"""Webhooks: chosen segment changes as signed HTTP requests. A subscriber like any other, in a process of its own."""
+"""Webhooks: send segment changes as signed HTTP requests. A webhook is a subscriber in its own process."""

@@ -1,4 +1,4 @@
-"""Sending what a schedule lets go: the thin shell that gives it a clock, chance and the network."""
+"""Runs a schedule of deliveries: gives it a clock, random numbers and the network."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ Send = Callable[[Delivery, datetime], Awaitable[Outcome]]
 
 
 class Dispatcher:
-    """Deliveries under way, each attempt in a task of its own. ``settled`` is told of those that need nothing more."""
+    """Runs each attempt in its own task, and calls ``settled`` for each delivery that is finished."""
 
     def __init__(self, policy: Policy, send: Send, settled: Callable[[Delivery, Settled], None]) -> None:
         self._schedule = Schedule(policy)
@@ -25,34 +25,34 @@ class Dispatcher:
         self._settled = settled
         self._changed = asyncio.Event()
         self._attempts: set[asyncio.Task[None]] = set()
-        self._chance = random.Random()  # noqa: S311 - only to spread attempts
+        self._random = random.Random()  # noqa: S311 - jitter, not a secret
 
     @property
     def receiver_is_down(self) -> bool:
-        """Whether the receiver is taken to be down."""
+        """Whether the receiver is considered down."""
         return self._schedule.is_down
 
     def add(self, delivery: Delivery) -> None:
-        """Have a change delivered."""
+        """Add a change to deliver."""
         self._schedule.add(delivery, time.monotonic())
         self._changed.set()
 
     async def run(self) -> None:
-        """Deliver for ever."""
+        """Deliver until cancelled."""
         while True:
             await self._step()
 
-    async def run_dry(self) -> None:
-        """Deliver until everything is settled."""
+    async def run_until_finished(self) -> None:
+        """Deliver until every delivery is finished."""
         while self._schedule:
             await self._step()
 
     async def finish(self) -> None:
-        """Wait for the attempts under way, and start no others."""
+        """Wait for running attempts, without starting others."""
         await asyncio.gather(*self._attempts)
 
     async def _step(self) -> None:
-        """Start what may start, and wait until something may have changed."""
+        """Start the attempts that are due, and wait until another one may start."""
         self._changed.clear()
         for delivery in self._schedule.start(time.monotonic()):
             attempt = asyncio.create_task(self._attempt(delivery))
@@ -69,16 +69,16 @@ class Dispatcher:
     async def _attempt(self, delivery: Delivery) -> None:
         outcome = await self._send(delivery, datetime.now(UTC))
         was_down = self._schedule.is_down
-        settled = self._schedule.finish(delivery, outcome, time.monotonic(), self._chance.random())
+        settled = self._schedule.finish(delivery, outcome, time.monotonic(), self._random.random())
         if was_down and not self._schedule.is_down:
             log.info("the receiver is back")
         elif self._schedule.is_down and not was_down and not isinstance(outcome, Accepted):
-            log.warning("the receiver seems to be down, and is tried now and then", reason=outcome.reason)
+            log.warning("the receiver seems to be down; retrying with pauses", reason=outcome.reason)
         if settled is not None:
             self._settled(delivery, settled)
 
     def _ended(self, attempt: asyncio.Task[None]) -> None:
-        # One that has crashed stays for the next step, which raises what it raised.
+        # A crashed attempt stays in the set: the next step raises its exception.
         if attempt.cancelled() or attempt.exception() is None:
             self._attempts.discard(attempt)
         self._changed.set()

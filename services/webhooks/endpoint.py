@@ -1,6 +1,6 @@
-"""The receiver: one signed HTTP request per change, and what its answer means.
+"""The receiver: sends one signed HTTP request for each change, and interprets the answer.
 
-A request is a CloudEvent in structured mode, signed as Standard Webhooks have it (HMAC-SHA256 over id, timestamp and
+A request is a CloudEvent in structured mode, signed as Standard Webhooks specify (HMAC-SHA256 of id, timestamp and
 body): https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
@@ -22,42 +22,42 @@ from services.webhooks.schedule import Accepted, Delivery, Failed, Outcome, Refu
 
 _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
-# What stands before a receiver, or one that has too much to do, says these of itself and of no change.
-_AWAY = {
+# These answers come from a proxy or an overloaded receiver; they say nothing about the change.
+_UNAVAILABLE = {
     *(httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS),
     *(httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT),
 }
-#: Answers that may be different another time; so may any from 500 on.
-_AGAIN = {*_AWAY, httpx.codes.CONFLICT}
-_LONGEST_REST = 24 * 3600.0
-_SHORTEST_REST = 1.0
-# Of an answer's body: so much is read, so much is told.
-_READ_BYTES = 65_536
-_TOLD_LENGTH = 200
-# A full stop parts id, timestamp and body in what is signed, so none may be in the id. Otherwise as CloudEvents encode
-# what they put into HTTP headers.
+#: Answers after which a retry may succeed; 5xx answers are retried, too.
+_RETRYABLE = {*_UNAVAILABLE, httpx.codes.CONFLICT}
+_MAX_RETRY_AFTER = 24 * 3600.0
+_MIN_RETRY_AFTER = 1.0
+# How much of an answer's body is read, in bytes, and reported, in characters.
+_MAX_BODY_BYTES = 65_536
+_REPORTED_LENGTH = 200
+# The signed content separates id, timestamp and body by full stops, so the id must not contain one. Otherwise this is
+# how CloudEvents encode HTTP header values.
 _PLAIN = "".join(map(chr, range(0x21, 0x7F))).translate(str.maketrans("", "", '"%.'))
 
 
 class WebhookError(ValueError):
-    """A webhook is not set up as it should be; the message says what to do, and holds no secret."""
+    """A webhook's settings are invalid; the message says what to do, and contains no secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to, and signed with which keys. Shown as text it tells neither; ``str`` gives the host."""
+    """The receiver's URL and the signing keys. ``repr`` shows neither; ``str`` shows only scheme and host."""
 
     url: httpx.URL = field(repr=False)
     keys: tuple[Webhook, ...] = field(repr=False)
 
     @classmethod
     def of(cls, url: str | None, secret: str | None) -> Self:
-        """From settings.
+        """Create an endpoint from settings.
 
         Raises
         ------
         WebhookError
-            If something is missing or not right.
+            If a setting is missing or invalid.
         """
         if not url:
             raise WebhookError("webhooks are off: set SEGUE_WEBHOOK_URL and SEGUE_WEBHOOK_SECRET")
@@ -68,7 +68,7 @@ class Endpoint:
         return cls(_url(url), tuple(map(_key, secret.split())))
 
     def headers(self, delivery: Delivery, now: datetime) -> dict[str, str]:
-        """Id, timestamp and signatures; the id is that of the CloudEvent, the same in every attempt."""
+        """Return the headers with id, timestamp and signatures; the id is the same in every attempt."""
         event_id = quote(f"{delivery.customer_id}:{delivery.sequence}", safe=_PLAIN).replace(".", "%2E")
         now = now.astimezone(UTC)
         return {
@@ -83,7 +83,7 @@ class Endpoint:
 
 
 class Sender:
-    """Makes requests, and never raises for what a receiver does."""
+    """Sends requests; no behaviour of the receiver raises an exception."""
 
     def __init__(self, endpoint: Endpoint, client: httpx.AsyncClient, timeout: float) -> None:
         self._endpoint = endpoint
@@ -91,7 +91,7 @@ class Sender:
         self._timeout = timeout
 
     async def __call__(self, delivery: Delivery, now: datetime) -> Outcome:
-        """One attempt, of ``timeout`` seconds at most."""
+        """Make one attempt, which takes ``timeout`` seconds at most."""
         headers = self._endpoint.headers(delivery, now)
         request = self._client.build_request("POST", self._endpoint.url, content=delivery.event, headers=headers)
         try:
@@ -102,48 +102,48 @@ class Sender:
                 finally:
                     await response.aclose()
         except (TimeoutError, httpx.TimeoutException):
-            return Failed(f"no answer within {self._timeout:g} s", away=True)
+            return Failed(f"no answer within {self._timeout:g} s", unavailable=True)
         except httpx.HTTPError as error:
-            return Failed(f"{_words(type(error).__name__)}{f' ({error})' if str(error) else ''}", away=True)
-        return meaning(response.status_code, response.headers, body, now)
+            return Failed(f"{_words(type(error).__name__)}{f' ({error})' if str(error) else ''}", unavailable=True)
+        return outcome_of(response.status_code, response.headers, body, now)
 
 
-def meaning(status: int, headers: Mapping[str, str], body: str, now: datetime) -> Outcome:
-    """What an answer means: 2xx is taken, 408, 409, 425, 429 and 5xx may work another time, anything else never."""
+def outcome_of(status: int, headers: Mapping[str, str], body: str, now: datetime) -> Outcome:
+    """Interpret an answer: 2xx is accepted; 408, 409, 425, 429 and 5xx are retried; all others are refused."""
     if httpx.codes.is_success(status):
         return Accepted()
     reason = f"{status} {httpx.codes.get_reason_phrase(status)}".strip()
     if httpx.codes.is_redirect(status):
         return Refused(f"{reason}: redirects are not followed; SEGUE_WEBHOOK_URL must be where it leads")
-    told = " ".join(body.split())
-    if told:
-        reason += f": {told[:_TOLD_LENGTH]}{'…' if len(told) > _TOLD_LENGTH else ''}"
-    if status in _AGAIN or httpx.codes.is_server_error(status):
-        return Failed(reason, _rest(headers.get("retry-after"), now), away=status in _AWAY)
+    text = " ".join(body.split())
+    if text:
+        reason += f": {text[:_REPORTED_LENGTH]}{'…' if len(text) > _REPORTED_LENGTH else ''}"
+    if status in _RETRYABLE or httpx.codes.is_server_error(status):
+        return Failed(reason, _retry_after(headers.get("retry-after"), now), unavailable=status in _UNAVAILABLE)
     return Refused(reason)
 
 
 def client(concurrency: int, timeout: float) -> httpx.AsyncClient:
-    """A client that keeps as many connections as there are requests at a time, and follows nobody anywhere."""
+    """Return a client with one connection for each concurrent request; it does not follow redirects."""
     limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
-    # Bodies come as they are: what is compressed may be huge.
+    # No compression: a small compressed body may expand to a huge one.
     headers = {"user-agent": "segue-webhooks", "accept-encoding": "identity"}
     return httpx.AsyncClient(limits=limits, timeout=timeout, follow_redirects=False, headers=headers)
 
 
 async def _beginning(response: httpx.Response) -> str:
-    """The first part of a body, as text; what comes after it is not read."""
+    """Return the beginning of a body as text, without reading the rest."""
     body = b""
     async for part in response.aiter_raw(4_096):
         body += part
-        if len(body) > _READ_BYTES:
+        if len(body) > _MAX_BODY_BYTES:
             break
-    text = body[:_READ_BYTES].decode(errors="replace")
+    text = body[:_MAX_BODY_BYTES].decode(errors="replace")
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _rest(retry_after: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for: a number, or a date."""
+def _retry_after(retry_after: str | None, now: datetime) -> float | None:
+    """Return the seconds that a Retry-After header asks for; the header is a number or a date."""
     if retry_after is None:
         return None
     try:
@@ -154,8 +154,8 @@ def _rest(retry_after: str | None, now: datetime) -> float | None:
         except ValueError:
             return None
         seconds = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
-    # `not >` instead of `<`: not a number is less than nothing.
-    return _SHORTEST_REST if not seconds > _SHORTEST_REST else min(seconds, _LONGEST_REST)
+    # `not >` instead of `<`, so that NaN gives the minimum.
+    return _MIN_RETRY_AFTER if not seconds > _MIN_RETRY_AFTER else min(seconds, _MAX_RETRY_AFTER)
 
 
 def _url(text: str) -> httpx.URL:
@@ -166,7 +166,7 @@ def _url(text: str) -> httpx.URL:
     if url.scheme not in ("http", "https") or not url.host:
         raise WebhookError("SEGUE_WEBHOOK_URL must begin with https:// or http:// and name a host")
     if url.userinfo:
-        raise WebhookError("SEGUE_WEBHOOK_URL holds a user; the signature says who sends, so leave it out")
+        raise WebhookError("SEGUE_WEBHOOK_URL contains a user; leave it out, the signature identifies the sender")
     return url
 
 
@@ -183,5 +183,5 @@ def _key(secret: str) -> Webhook:
 
 
 def _words(name: str) -> str:
-    """``ConnectError`` as people say it."""
+    """Split a class name such as ``ConnectError`` into words."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()

@@ -1,4 +1,4 @@
-"""What a webhook's process tells about itself over HTTP; every metric is explained in docs/metrics.md."""
+"""A webhook's health and metrics over HTTP; docs/metrics.md explains every metric."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -10,18 +10,18 @@ from runtime.health import Answer
 
 
 class WebhookStatus(Protocol):
-    """What a running webhook has done, and what keeps it from doing more. Read by another thread than its own."""
+    """The status of a running webhook. Another thread reads it than the one that updates it."""
 
     delivered: int
     given_up: int
 
     @property
     def waiting(self) -> int:
-        """Chosen changes that have been read and neither arrived nor been given up."""
+        """Matching changes that have been read, and neither delivered nor abandoned."""
 
     @property
     def receiver_is_down(self) -> bool:
-        """Whether the receiver is taken to be down."""
+        """Whether the receiver is considered down."""
 
     @property
     def in_trouble(self) -> bool:
@@ -29,7 +29,7 @@ class WebhookStatus(Protocol):
 
 
 class WebhookHealth:
-    """Whether a webhook gets on, and its metrics, worked out when a page is read."""
+    """A webhook's health pages, computed when they are read."""
 
     def __init__(self, webhook: WebhookStatus) -> None:
         self._webhook = webhook
@@ -38,11 +38,11 @@ class WebhookHealth:
         ProcessCollector(registry=self._registry)
 
     def alive(self) -> Answer:
-        """It answers, so it is."""
+        """Return 200: the process answers."""
         return Answer.json(200, alive=True)
 
     def ready(self) -> Answer:
-        """Whether the receiver takes changes, and Postgres what has been done."""
+        """Return 200 if the receiver accepts changes and progress can be saved, else 503."""
         reasons = []
         if self._webhook.receiver_is_down:
             reasons.append("the receiver seems to be down")
@@ -51,17 +51,17 @@ class WebhookHealth:
         return Answer.json(503 if reasons else 200, ready=not reasons, reasons=reasons, waiting=self._webhook.waiting)
 
     def metrics(self) -> Answer:
-        """All metrics as Prometheus reads them."""
+        """Return all metrics in Prometheus' format."""
         return Answer.metrics(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics of this moment, for the registry."""
+        """Yield the current metrics, for the registry."""
         webhook = self._webhook
-        yield CounterMetricFamily("segue_webhook_delivered", "Changes that have arrived.", webhook.delivered)
-        yield CounterMetricFamily("segue_webhook_given_up", "Changes that were given up.", webhook.given_up)
+        yield CounterMetricFamily("segue_webhook_delivered", "Changes that were delivered.", webhook.delivered)
+        yield CounterMetricFamily("segue_webhook_given_up", "Changes that were abandoned.", webhook.given_up)
         for name, text, value in (
-            ("waiting_changes", "Changes read that have neither arrived nor been given up.", webhook.waiting),
-            ("receiver_down", "1 while the receiver is taken to be down.", webhook.receiver_is_down),
+            ("waiting_changes", "Changes read, and neither delivered nor abandoned.", webhook.waiting),
+            ("receiver_down", "1 while the receiver is considered down.", webhook.receiver_is_down),
             ("unsaved", "1 while progress can't be saved.", webhook.in_trouble),
         ):
             yield GaugeMetricFamily(f"segue_webhook_{name}", text, value)

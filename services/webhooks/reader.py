@@ -1,4 +1,4 @@
-"""The change topic as a webhook reads it: from the offsets that it keeps itself, as every subscriber should."""
+"""Reads the change topic from offsets that the webhook stores itself."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ _TIMEOUT = 10.0
 
 
 class Record(NamedTuple):
-    """A change as it lies in the topic."""
+    """A record of the change topic."""
 
     partition: int
     offset: int
@@ -23,7 +23,7 @@ class Record(NamedTuple):
 
 
 class Reader:
-    """Reads on from given offsets. Its methods are called by one thread at a time.
+    """Reads from given offsets. Only one thread at a time may call its methods.
 
     Raises
     ------
@@ -36,31 +36,31 @@ class Reader:
         self._consumer = Consumer(
             {
                 **brokers.config,
-                "group.id": "segue-webhooks",  # asked for, but not used: the offsets are in Postgres
+                "group.id": "segue-webhooks",  # required, but not used: the offsets are in Postgres
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
             }
         )
-        places = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
+        assignment = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         try:
-            for place in places:
-                self._look_for_gap(place)
+            for each in assignment:
+                self._report_gap(each)
         except KafkaException as error:
             raise LogError(f"can't reach a broker at {brokers}: {error.args[0].str()}") from error
-        self._consumer.assign(places)
+        self._consumer.assign(assignment)
 
-    def _look_for_gap(self, place: TopicPartition) -> None:
-        first, _ = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
-        if first > place.offset:
-            log.error("changes are gone from the topic", partition=place.partition, offsets=first - place.offset)
+    def _report_gap(self, start: TopicPartition) -> None:
+        first, _ = self._consumer.get_watermark_offsets(start, timeout=_TIMEOUT)
+        if first > start.offset:
+            log.error("changes are gone from the topic", partition=start.partition, offsets=first - start.offset)
 
     def read(self, limit: int, seconds: float) -> list[Record]:
-        """What comes within some seconds.
+        """Return up to ``limit`` records that arrive within ``seconds``.
 
         Raises
         ------
         LogError
-            If the topic is not the one that it was, or can't be read any more.
+            If the topic was recreated, or can't be read any more.
         """
         records = []
         for message in self._consumer.consume(limit, timeout=seconds):
@@ -68,11 +68,11 @@ class Reader:
             if error is not None:
                 if error.fatal():
                     raise LogError(f"can't read the change topic any more: {error.str()}")
-                log.warning("the broker has trouble; going on", reason=error.str())
+                log.warning("the broker reports an error; continuing", reason=error.str())
                 continue
             partition, offset = message.partition() or 0, message.offset() or 0
             if offset <= self._last[partition]:
-                raise LogError("the change topic was made anew; start again to read it from its beginning")
+                raise LogError("the change topic was recreated; restart to read it from its beginning")
             self._last[partition] = offset
             records.append(Record(partition, offset, message.value() or b""))
         return records

@@ -1,4 +1,4 @@
-"""Sending changes that were given up once more, by the same rules: one attempt each, each customer's in order."""
+"""Retries abandoned changes: one attempt each, in order for each customer."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ PAGE = 200
 async def retry(
     postgres: Engine, webhook: str, policy: Policy, send: Send, chosen: Sequence[Delivery] | None
 ) -> tuple[int, int]:
-    """Send the chosen ones, or all that were given up so far; returns how many arrived and how many did not."""
+    """Send the chosen changes, or all abandoned ones; return how many were delivered and how many failed."""
     if chosen is not None:
         return await _page(postgres, webhook, policy, send, chosen)
     delivered = failed = 0
@@ -41,13 +41,13 @@ async def _page(
         else:
             dead.append(UndeliveredChange(*who, delivery.event, settled.dead, settled.attempts))
 
-    # Somebody waits for the result: one who is down is not waited for, unless they say when to come again.
-    once = replace(policy, attempts=1, first_wait=0.0, longest_wait=0.0, sits_out=False)
+    # A person waits for the result, so an outage is not waited out, except as long as Retry-After asks.
+    once = replace(policy, attempts=1, first_wait=0.0, longest_wait=0.0, waits_out_outages=False)
     dispatcher = Dispatcher(once, send, settle)
     for delivery in sorted(page, key=lambda delivery: (delivery.customer_id, delivery.sequence)):
         dispatcher.add(delivery)
     try:
-        await dispatcher.run_dry()
+        await dispatcher.run_until_finished()
     finally:
         webhooks.mark_delivered(postgres, webhook, arrived)
         webhooks.set_aside(postgres, webhook, dead)

@@ -1,8 +1,8 @@
-"""A webhook at work: from the change topic to the receiver, and how far it has come to Postgres.
+"""A running webhook: reads the change topic, sends to the receiver, and saves its progress in Postgres.
 
-At least once, in order per customer: a change counts as done when it has arrived, was given up or was not chosen, and
-that has been saved. What has been read and is not done is bounded, and so is what a crash repeats: what has arrived
-since progress was last saved.
+Delivery is at least once, in order for each customer. A change is done when it was delivered, was abandoned or did not
+match, and that has been saved. The number of changes that are read and not done is bounded. A crash repeats only the
+deliveries since progress was last saved.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from data.contract import tolerant_reader
 from data.postgres.webhooks import Claim, UndeliveredChange, save
 from services.filters import Filter
 from services.webhooks.dispatch import Dispatcher, Send
-from services.webhooks.positions import Position
+from services.webhooks.partition_progress import PartitionProgress
 from services.webhooks.reader import Reader, Record
 from services.webhooks.schedule import Delivery, Policy, Settled
 
 log = structlog.get_logger(__name__)
 
-#: Changes that have been read and are not done, at most.
+#: Maximum number of changes that are read and not done.
 WINDOW = 1_000
 _READ_SECONDS = 0.2
 _SAVE_SECONDS = 0.5
@@ -36,14 +36,14 @@ T = TypeVar("T")
 
 
 class Webhook:
-    """One webhook, from a claim on. It counts what it has ``delivered`` and ``given_up``."""
+    """One claimed webhook. It counts changes that it has ``delivered`` and ``given_up``."""
 
-    def __init__(self, postgres: Engine, claim: Claim, chosen: Filter | None, policy: Policy, send: Send) -> None:
+    def __init__(self, postgres: Engine, claim: Claim, matches: Filter | None, policy: Policy, send: Send) -> None:
         self._postgres = postgres
         self._claim = claim
-        self._chosen = chosen
-        self._positions = {partition: Position(reached) for partition, reached in claim.reached.items()}
-        self._saved = dict(claim.reached)
+        self._matches = matches
+        self._progress = {partition: PartitionProgress(saved) for partition, saved in claim.offsets.items()}
+        self._saved = dict(claim.offsets)
         self._dispatcher = Dispatcher(policy, send, self._settle)
         self._dead: list[UndeliveredChange] = []
         self._not_done = 0
@@ -56,17 +56,17 @@ class Webhook:
 
     @property
     def read_from(self) -> dict[int, int]:
-        """Where reading begins, by partition."""
-        return {partition: position.read_from for partition, position in self._positions.items()}
+        """The offset at which reading starts, by partition."""
+        return {partition: progress.read_from for partition, progress in self._progress.items()}
 
     @property
     def waiting(self) -> int:
-        """Chosen changes that have been read and neither arrived nor been given up."""
+        """Matching changes that have been read, and neither delivered nor abandoned."""
         return self._not_done - self._unsaved
 
     @property
     def receiver_is_down(self) -> bool:
-        """Whether the receiver is taken to be down."""
+        """Whether the receiver is considered down."""
         return self._dispatcher.receiver_is_down
 
     @property
@@ -75,14 +75,14 @@ class Webhook:
         return self._trouble
 
     async def run(self, reader: Reader) -> None:
-        """Deliver until SIGINT or SIGTERM; what is under way then is waited for, and saved. Closes the reader.
+        """Deliver until SIGINT or SIGTERM; then wait for running attempts, and save progress. Closes the reader.
 
         Raises
         ------
         TakenOverError
             If another process delivers for this webhook.
         LogError
-            If the topic is not the one that it was.
+            If the topic was recreated.
         """
         stop = asyncio.Event()
         with ThreadPoolExecutor(1) as thread, _signals(stop.set):
@@ -100,27 +100,30 @@ class Webhook:
                 self._room.clear()
                 await self._room.wait()
             for record in await _in(thread, reader.read, WINDOW - self._not_done, _READ_SECONDS):
-                self._take(record)
+                self._add(record)
 
-    def _take(self, record: Record) -> None:
+    def _add(self, record: Record) -> None:
         try:
             change = tolerant_reader.change(record.event)
         except msgspec.MsgspecError as error:
             log.warning(
-                "not a change; passed over", partition=record.partition, offset=record.offset, reason=str(error)
+                "skipped a record that is not a change",
+                partition=record.partition,
+                offset=record.offset,
+                reason=str(error),
             )
             change = None
-        position = self._positions[record.partition]
-        lost = position.lost
-        chosen = change is not None and (self._chosen is None or self._chosen(change))
-        if position.take(record.offset, chosen) and change is not None:
+        progress = self._progress[record.partition]
+        lost = progress.lost
+        matches = change is not None and (self._matches is None or self._matches(change))
+        if progress.record(record.offset, matches) and change is not None:
             self._not_done += 1
             self._dispatcher.add(Delivery(*record[:2], change.customer_id, change.sequence, record.event))
-        if position.lost > lost:
-            log.error("changes that waited are gone", partition=record.partition, count=position.lost - lost)
+        if progress.lost > lost:
+            log.error("waiting changes are gone from the topic", partition=record.partition, count=progress.lost - lost)
 
     def _settle(self, delivery: Delivery, settled: Settled) -> None:
-        self._positions[delivery.partition].settle(delivery.offset)
+        self._progress[delivery.partition].finish(delivery.offset)
         self._unsaved += 1
         if settled.dead is None:
             self.delivered += 1
@@ -128,7 +131,7 @@ class Webhook:
         self.given_up += 1
         who = delivery.customer_id, delivery.sequence
         self._dead.append(UndeliveredChange(*who, delivery.event, settled.dead, settled.attempts))
-        log.warning("given up", change="{}:{}".format(*who), reason=settled.dead, attempts=settled.attempts)
+        log.warning("abandoned", change="{}:{}".format(*who), reason=settled.dead, attempts=settled.attempts)
 
     async def _keep_saving(self) -> None:
         while True:
@@ -136,19 +139,19 @@ class Webhook:
             try:
                 await self._save()
             except (OperationalError, InterfaceError) as error:
-                # Deliveries go on; what can't be saved takes up room until there is none.
+                # Deliveries continue; unsaved changes count towards the bound, which stops reading in the end.
                 if not self._trouble:
-                    log.warning("can't save; trying on", reason=str(error.orig).strip().splitlines()[0])
+                    log.warning("can't save progress; retrying", reason=str(error.orig).strip().splitlines()[0])
                 self._trouble = True
             else:
                 self._trouble = False
 
     async def _save(self) -> None:
-        reached = {number: at.reached for number, at in self._positions.items() if at.reached != self._saved[number]}
+        changed = {number: at.saved for number, at in self._progress.items() if at.saved != self._saved[number]}
         dead, unsaved = list(self._dead), self._unsaved
-        if reached or dead:
-            await _in(self._saver, save, self._postgres, self._claim, reached, dead)
-            self._saved |= reached
+        if changed or dead:
+            await _in(self._saver, save, self._postgres, self._claim, changed, dead)
+            self._saved |= changed
             del self._dead[: len(dead)]
             self._unsaved -= unsaved
             self._not_done -= unsaved
@@ -160,7 +163,7 @@ async def _in(thread: ThreadPoolExecutor, function: Callable[..., T], *arguments
 
 
 async def _first_of(*work: Coroutine[Any, Any, object]) -> None:
-    """Do several things until one ends or fails, and end the others."""
+    """Run several coroutines until one returns or fails, then cancel the others."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -174,7 +177,7 @@ async def _first_of(*work: Coroutine[Any, Any, object]) -> None:
 
 @contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Be stopped by the first SIGINT or SIGTERM; a second one ends the process at once."""
+    """Call ``stop`` on the first SIGINT or SIGTERM; a second one ends the process at once."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
 

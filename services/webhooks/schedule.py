@@ -1,17 +1,17 @@
-"""Which change may be delivered when. Pure: no clock, no chance, no network; times are seconds on the caller's clock.
+"""Decides which change may be delivered when. Pure: times are seconds on the caller's clock.
 
 Four rules, in this order:
 
-1. A customer's changes are delivered one after another, in the order in which they were added. One that waits for its
-   next attempt holds back that customer's later ones, and nobody else's.
-2. No more than ``concurrency`` are under way at the same time.
-3. A receiver that says when to come again is left alone until then, and the attempt does not count.
-4. When more than ``concurrency`` attempts in a row have failed, whomever they were for, the receiver is taken to be
-   down: from then on it gets one attempt at a time, with growing pauses, until one succeeds. Where nobody answers
-   meanwhile, failures do not count, however long that lasts: it is no change's fault. One that the receiver itself
-   fails at counts always: else a few such changes, with no others beside them, would look like an outage for ever.
+1. A customer's changes are delivered one after another, in the order in which they were added. A change that waits
+   for its next attempt holds back that customer's later changes, but no other customer's.
+2. At most ``concurrency`` attempts run at the same time.
+3. After an answer with Retry-After, nothing is sent until then, and the attempt does not count.
+4. When more than ``concurrency`` attempts in a row have failed, for any customers, the receiver is considered down: it
+   gets one attempt at a time, with growing pauses, until one succeeds. Meanwhile an attempt that finds the receiver
+   unavailable does not count. An attempt that the receiver answers with an error always counts: otherwise a few changes
+   that always fail would look like an endless outage.
 
-A change that fails its last attempt, or is refused for good, is given up, and the customer's next one has its turn.
+A change that fails its last attempt, or is refused, is abandoned; then the customer's next change is due.
 """
 
 from collections import deque
@@ -20,14 +20,15 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import NamedTuple
 
-#: Seconds between attempts at a receiver that is down, at most: it should not take long to see that it is back.
+from runtime.backoff import doubled
+
+#: Maximum seconds between attempts while the receiver is down, so that its return is noticed soon.
 LONGEST_PAUSE = 60.0
-_MOST_DOUBLINGS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A change on its way to the receiver: where in the topic it lies, whose it is, and the event word for word."""
+    """A change to deliver: its place in the topic, its customer, and the event byte for byte."""
 
     partition: int
     offset: int
@@ -38,45 +39,44 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How often, how many at a time, and how many seconds to wait after a first failure and after others at most."""
+    """Number of attempts, concurrency, and the seconds to wait after the first failure and at most."""
 
     attempts: int
     concurrency: int
     first_wait: float
     longest_wait: float
-    #: Whether an outage is waited for. If it is not, what fails meanwhile counts like any other failure.
-    sits_out: bool = True
+    #: Whether attempts at an unavailable receiver do not count during an outage.
+    waits_out_outages: bool = True
 
     def wait(self, failures: int, jitter: float) -> float:
-        """Seconds to wait after so many failures: twice as long each time, and half of it by chance.
+        """Return the seconds to wait after so many failures: doubled each time, half of it random.
 
         Parameters
         ----------
         jitter
-            Chance, from 0 to 1.
+            A random number from 0 to 1.
         """
-        longest = self.first_wait * 2.0 ** min(failures - 1, _MOST_DOUBLINGS)
-        return min(longest, self.longest_wait) * (1 + jitter) / 2
+        return doubled(self.first_wait, self.longest_wait, failures - 1) * (1 + jitter) / 2
 
 
 class Accepted(NamedTuple):
-    """The receiver has it."""
+    """The receiver has accepted the change."""
 
 
 class Failed(NamedTuple):
-    """It may work another time.
+    """The attempt failed; a retry may succeed.
 
-    ``after`` is how many seconds the receiver wants to be left alone, if it says so. ``away`` is whether it is the
-    receiver that was not there, rather than the change that it failed at.
+    ``after`` is the number of seconds that Retry-After asks for, if any. ``unavailable`` is whether the receiver could
+    not be reached or was overloaded, rather than failing at this change.
     """
 
     reason: str
     after: float | None = None
-    away: bool = False
+    unavailable: bool = False
 
 
 class Refused(NamedTuple):
-    """It will never work."""
+    """The receiver refuses the change permanently."""
 
     reason: str
 
@@ -85,68 +85,68 @@ Outcome = Accepted | Failed | Refused
 
 
 class Settled(NamedTuple):
-    """A delivery that needs nothing more. ``dead`` is why it was given up; None if it has arrived."""
+    """A finished delivery. ``dead`` is why the change was abandoned; None if it was delivered."""
 
     attempts: int
     dead: str | None
 
 
 class Schedule:
-    """Deliveries that are not settled."""
+    """All deliveries that are not finished."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        #: By customer; the first of a line is the one that is under way or comes next.
-        self._lines: dict[str, deque[Delivery]] = {}
+        #: By customer; the first delivery of a queue is running or is the next to start.
+        self._queues: dict[str, deque[Delivery]] = {}
         self._attempts: dict[str, int] = {}
         self._due: list[tuple[float, int, str]] = []
         self._arrivals = count()
-        self._under_way = 0
+        self._running = 0
         self._failures = 0
         self._closed_until = float("-inf")
 
     def __bool__(self) -> bool:
-        return bool(self._lines)
+        return bool(self._queues)
 
     @property
-    def under_way(self) -> int:
-        """How many have been started and not finished."""
-        return self._under_way
+    def running(self) -> int:
+        """The number of attempts that have been started and not finished."""
+        return self._running
 
     @property
     def is_down(self) -> bool:
-        """Whether the receiver is taken to be down."""
+        """Whether the receiver is considered down."""
         return self._failures > self._policy.concurrency
 
     def add(self, delivery: Delivery, now: float) -> None:
-        """Queue a delivery behind its customer's others."""
-        line = self._lines.setdefault(delivery.customer_id, deque())
-        line.append(delivery)
-        if len(line) == 1:
-            self._next(delivery.customer_id, now)
+        """Queue a delivery after its customer's others."""
+        queue = self._queues.setdefault(delivery.customer_id, deque())
+        queue.append(delivery)
+        if len(queue) == 1:
+            self._schedule(delivery.customer_id, now)
 
     def start(self, now: float) -> list[Delivery]:
-        """What may go at this moment. Each must be told to :meth:`finish`."""
+        """Return the deliveries to attempt now. The caller passes each outcome to :meth:`finish`."""
         started = []
         while (at := self.next_start()) is not None and at <= now:
             _, _, customer = heappop(self._due)
-            self._under_way += 1
-            started.append(self._lines[customer][0])
+            self._running += 1
+            started.append(self._queues[customer][0])
         return started
 
     def next_start(self) -> float | None:
-        """When something may go, if nothing is added or finished before; None if nothing may."""
-        if not self._due or self._under_way >= (1 if self.is_down else self._policy.concurrency):
+        """Return when the next attempt may start, unless an addition or a finish changes that; None if none may."""
+        if not self._due or self._running >= (1 if self.is_down else self._policy.concurrency):
             return None
         return max(self._due[0][0], self._closed_until)
 
     def finish(self, delivery: Delivery, outcome: Outcome, now: float, jitter: float) -> Settled | None:
-        """Take in how an attempt ended; None if there will be another one."""
-        self._under_way -= 1
+        """Record the outcome of an attempt; return None if there will be another attempt."""
+        self._running -= 1
         customer = delivery.customer_id
         if isinstance(outcome, Failed) and outcome.after is not None:
             self._closed_until = max(self._closed_until, now + outcome.after)
-            self._next(customer, self._closed_until)
+            self._schedule(customer, self._closed_until)
             return None
         attempts = self._attempts.get(customer, 0) + 1
         if isinstance(outcome, Accepted):
@@ -156,24 +156,24 @@ class Schedule:
         if self.is_down:
             pause = self._policy.wait(self._failures - self._policy.concurrency, jitter)
             self._closed_until = max(self._closed_until, now + min(pause, LONGEST_PAUSE))
-        if isinstance(outcome, Failed) and outcome.away and self.is_down and self._policy.sits_out:
-            self._next(customer, self._closed_until)
+        if isinstance(outcome, Failed) and outcome.unavailable and self.is_down and self._policy.waits_out_outages:
+            self._schedule(customer, self._closed_until)
             return None
         if isinstance(outcome, Refused) or attempts >= self._policy.attempts:
             return self._settle(customer, attempts, outcome.reason, now)
         self._attempts[customer] = attempts
-        self._next(customer, now + self._policy.wait(attempts, jitter))
+        self._schedule(customer, now + self._policy.wait(attempts, jitter))
         return None
 
     def _settle(self, customer: str, attempts: int, dead: str | None, now: float) -> Settled:
         self._attempts.pop(customer, None)
-        line = self._lines[customer]
-        line.popleft()
-        if line:
-            self._next(customer, now)
+        queue = self._queues[customer]
+        queue.popleft()
+        if queue:
+            self._schedule(customer, now)
         else:
-            del self._lines[customer]
+            del self._queues[customer]
         return Settled(attempts, dead)
 
-    def _next(self, customer: str, due: float) -> None:
+    def _schedule(self, customer: str, due: float) -> None:
         heappush(self._due, (due, next(self._arrivals), customer))

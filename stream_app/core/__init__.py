@@ -1,1 +1,1 @@
-"""The pure core: decode records, drop duplicates, apply them, and number the changes."""
+"""The pure core: decode records, drop duplicates, decide segments, and number the changes."""

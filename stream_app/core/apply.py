@@ -1,4 +1,4 @@
-"""One step of the processor: a decoded batch and what is stored, to what is to be stored. Pure."""
+"""Unit of work, steps 3 and 4: from a micro-batch and the stored state to the state to be stored. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,25 +9,24 @@ from models.segment_model import SegmentModel
 from models.units import Ints
 from stream_app.core.columns import Changes, Outcome, Profiles, Records, SegmentNames
 from stream_app.core.decode import DeadLetter, MicroBatch
+from stream_app.core.deduplicate import LedgerContent, LedgerKey, admit
 from stream_app.core.transition import apply_records, rescore
-
-LedgerKey = tuple[str, str]
-LedgerContent = tuple[int, str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionProgress:
-    """Where a partition stands: the next offset of which log, event time, the model in force and since when.
+    """The progress of a partition: its log, next offset, fencing epoch, watermark and active model.
 
-    Times are microseconds, ``LONG_AGO`` before the first tick. ``change_position`` numbers the partition's changes,
-    ``published_position`` is the last that is known to be in the change topic.
+    ``watermark`` and ``model_since`` (the watermark at which the model became active) are microseconds, ``LONG_AGO``
+    before the first tick. ``change_position`` is the position of the partition's last change, ``published_position``
+    that of the last change that is known to be in the change topic.
     """
 
     partition: int
     log_id: str
     next_offset: int
     epoch: int
-    event_time: int
+    watermark: int
     model_version: str
     model_since: int
     change_position: int
@@ -36,11 +35,11 @@ class PartitionProgress:
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """What the ledger and the profiles hold of a batch.
+    """The part of the ledger and of the profiles that a micro-batch needs.
 
-    ``ledger`` has the content (occurred_at, kind, amount) of the batch's transactions that are known already, by
-    customer and transaction id. ``profiles`` are the customers that the batch touches or that decay by its newest
-    tick; ``segments`` numbers their segments; ``partition`` and ``model_version`` go with their rows.
+    ``ledger`` has the content of the batch's transactions that were applied before. ``profiles`` are the customers of
+    the batch's transactions and those who decay by its watermark; ``segments`` numbers their segments, and
+    ``partition`` and ``model_version`` have one entry for each profile.
     """
 
     ledger: Mapping[LedgerKey, LedgerContent]
@@ -52,7 +51,11 @@ class StoredState:
 
 @dataclass(frozen=True, slots=True)
 class AppliedBatch:
-    """What one batch adds. ``applied`` are the rows of the batch that count, ``changes.record`` indexes them."""
+    """The effect of one micro-batch.
+
+    ``applied`` are the rows of the batch that count, and ``changes.record`` indexes them. ``profiles`` are the
+    customers to be stored. ``watermark`` is the partition's watermark after the batch.
+    """
 
     applied: list[int]
     profiles: Profiles
@@ -61,7 +64,7 @@ class AppliedBatch:
     dead_letters: list[DeadLetter]
     duplicates: int
     late: int
-    until: int
+    watermark: int
 
 
 def apply_batch(
@@ -71,92 +74,72 @@ def apply_batch(
     progress: PartitionProgress,
     partition_of: Callable[[str], int],
 ) -> AppliedBatch:
-    """Apply a batch to what is stored.
+    """Apply a micro-batch to the stored state.
 
     Parameters
     ----------
     model
-        The model in force on the partition; customers still under an older one are rescored first.
+        The active model of the partition; customers under an older model are rescored first.
     partition_of
-        Where a customer's key belongs; asked for newcomers only.
+        The partition of a customer id; called for new customers only.
     """
-    applied, dead_letters, duplicates = _admitted(batch, stored, progress.partition, partition_of)
-    rows = {customer_id: row for row, customer_id in enumerate(stored.profiles.customer_id)}
-    newcomers = list(dict.fromkeys(c for i in applied if (c := batch.customer_id[i]) not in rows))
-    rows |= {customer_id: row for row, customer_id in enumerate(newcomers, len(rows))}
-    before = stored.profiles.joined(Profiles.newcomers(newcomers))
-    for i in applied:
-        before.country[rows[batch.customer_id[i]]] = batch.country[i]
+    # Step 3: deduplicate.
+    homes = dict(zip(stored.profiles.customer_id, stored.partition.tolist(), strict=True))
+    admission = admit(batch, stored.ledger, homes, progress.partition, partition_of)
+    applied = admission.applied
+    before, rows = _with_new_customers(batch, applied, stored.profiles)
 
+    # Step 4: decide the segments.
     outdated = [row for row, version in enumerate(stored.model_version) if version != progress.model_version]
-    upgraded = _upgraded(model, before, np.array(outdated, dtype=np.int64), progress.model_since)
-    until = max(batch.until, progress.event_time)
-    records = _records(batch, applied, rows, progress.event_time)
-    folded = apply_records(model, upgraded.profiles, records, until)
-    changes = upgraded.changes.joined(folded.changes)
+    rescored = _rescore_rows(model, before, np.array(outdated, dtype=np.int64), progress.model_since)
+    watermark = max(batch.watermark, progress.watermark)
+    records = _records(batch, applied, rows, progress.watermark)
+    outcome = apply_records(model, rescored.profiles, records, watermark)
+    changes = rescored.changes.merge(outcome.changes)
 
     touched = np.zeros(len(before), dtype=bool)
-    for moved in (records.customer, changes.customer, outdated):
-        touched[moved] = True
-    dirty = np.flatnonzero(touched)
+    for customers in (records.customer, changes.customer, outdated):
+        touched[customers] = True
+    to_store = np.flatnonzero(touched)
     return AppliedBatch(
         applied=applied,
-        profiles=folded.profiles.taken(dirty),
-        changes=replace(changes, customer=np.searchsorted(dirty, changes.customer)),
+        profiles=outcome.profiles.select(to_store),
+        changes=replace(changes, customer=np.searchsorted(to_store, changes.customer)),
         segments=stored.segments,
-        dead_letters=dead_letters,
-        duplicates=duplicates,
-        late=folded.late,
-        until=until,
+        dead_letters=admission.dead_letters,
+        duplicates=admission.duplicates,
+        late=outcome.late,
+        watermark=watermark,
     )
 
 
-def _admitted(
-    batch: MicroBatch, stored: StoredState, partition: int, partition_of: Callable[[str], int]
-) -> tuple[list[int], list[DeadLetter], int]:
-    """Rows of the batch that count, records that contradict what is known, and how many were known already."""
-    homes = dict(zip(stored.profiles.customer_id, stored.partition.tolist(), strict=True))
-    seen = dict(stored.ledger)
-    applied, dead_letters, duplicates = [], list(batch.dead_letters), 0
-    contents = zip(batch.occurred_at, batch.kind, batch.amount, strict=True)
-    for i, (customer_id, content) in enumerate(zip(batch.customer_id, contents, strict=True)):
-        key = (customer_id, batch.transaction_id[i])
-        known = seen.setdefault(key, content)
-        if known is not content:
-            if known == content:
-                duplicates += 1
-            else:
-                dead_letters.append(
-                    DeadLetter.of(batch.record[i], "a transaction with this id but other content is known")
-                )
-            continue
-        home = homes.get(customer_id)
-        if home is None:
-            home = homes[customer_id] = partition_of(customer_id)
-        if home == partition:
-            applied.append(i)
-        else:
-            del seen[key]
-            reason = f"the customer belongs to partition {home}: is the producer's partitioner murmur2_random?"
-            dead_letters.append(DeadLetter.of(batch.record[i], reason))
-    return applied, dead_letters, duplicates
+def _with_new_customers(batch: MicroBatch, applied: list[int], stored: Profiles) -> tuple[Profiles, dict[str, int]]:
+    """All customers of the batch, countries updated, and the row of each by customer id."""
+    rows = {customer_id: row for row, customer_id in enumerate(stored.customer_id)}
+    new = list(dict.fromkeys(c for i in applied if (c := batch.customer_id[i]) not in rows))
+    rows |= {customer_id: row for row, customer_id in enumerate(new, len(rows))}
+    profiles = stored.concat(Profiles.new(new))
+    for i in applied:
+        profiles.country[rows[batch.customer_id[i]]] = batch.country[i]
+    return profiles, rows
 
 
-def _upgraded(model: SegmentModel, before: Profiles, outdated: Ints, since: int) -> Outcome:
-    """The customers with those of the outdated rows put under the model."""
-    if not len(outdated):
-        return Outcome(before, Changes.none())
-    outcome = rescore(model, before.taken(outdated), since)
+def _rescore_rows(model: SegmentModel, before: Profiles, rows: Ints, since: int) -> Outcome:
+    """Rescoring, step 5: all customers, those of some rows rescored with the model."""
+    if not len(rows):
+        return Outcome(before, Changes.empty())
+    outcome = rescore(model, before.select(rows), since)
     changed = ("segment", "segment_since", "sequence", "next_change_at", "next_segment")
     columns = {name: getattr(before, name).copy() for name in changed}
     for name, column in columns.items():
-        column[outdated] = getattr(outcome.profiles, name)
-    return Outcome(replace(before, **columns), replace(outcome.changes, customer=outdated[outcome.changes.customer]))
+        column[rows] = getattr(outcome.profiles, name)
+    return Outcome(replace(before, **columns), replace(outcome.changes, customer=rows[outcome.changes.customer]))
 
 
-def _records(batch: MicroBatch, applied: list[int], rows: dict[str, int], event_time: int) -> Records:
+def _records(batch: MicroBatch, applied: list[int], rows: dict[str, int], watermark: int) -> Records:
+    """The rows of the batch that count; ``watermark`` is the partition's watermark before the batch."""
     if not applied:
-        return Records.none()
+        return Records.empty()
 
     def column(values: list[int]) -> Ints:
         return np.array(values, dtype=np.int64)[applied]
@@ -166,5 +149,5 @@ def _records(batch: MicroBatch, applied: list[int], rows: dict[str, int], event_
         occurred_at=column(batch.occurred_at),
         is_sale=np.array([kind == "sale" for kind in batch.kind], dtype=np.int64)[applied],
         amount=column(batch.amount),
-        tick=np.maximum(column(batch.tick), event_time),
+        watermark=np.maximum(column(batch.watermark_before), watermark),
     )

@@ -1,4 +1,4 @@
-"""Segment changes row by row: as they are stored, and as events for the services that subscribe."""
+"""Unit of work, step 5: the changes of a micro-batch as rows, numbered for the partition's outbox. Pure."""
 
 from data.contract.change_row import ChangeRow
 from stream_app.core.apply import AppliedBatch, PartitionProgress
@@ -6,9 +6,9 @@ from stream_app.core.columns import NO_RECORD, Cause
 from stream_app.core.decode import MicroBatch
 
 
-def change_rows(batch: MicroBatch, step: AppliedBatch, progress: PartitionProgress) -> list[ChangeRow]:
-    """The changes of a step, numbered on from where the partition stands."""
-    changes, name = step.changes, step.segments.id
+def change_rows(batch: MicroBatch, result: AppliedBatch, progress: PartitionProgress) -> list[ChangeRow]:
+    """The changes of an applied batch; their positions follow the partition's last one."""
+    changes, segment_id = result.changes, result.segments.id
     causes = {cause.value: cause.word for cause in Cause}
     columns = zip(
         changes.customer.tolist(),
@@ -26,23 +26,23 @@ def change_rows(batch: MicroBatch, step: AppliedBatch, progress: PartitionProgre
     return [
         ChangeRow(
             position=position,
-            customer_id=step.profiles.customer_id[customer],
+            customer_id=result.profiles.customer_id[customer],
             sequence=sequence,
-            from_segment=name(came_from),
-            to_segment=name(to) or "",
+            from_segment=segment_id(from_segment),
+            to_segment=segment_id(to_segment) or "",
             cause=causes[cause],
             effective_at=effective_at,
             recency_days=recency_days,
             frequency=frequency,
             monetary=monetary,
             model_version=progress.model_version,
-            transaction_id=None if record == NO_RECORD else batch.transaction_id[step.applied[record]],
+            transaction_id=None if record == NO_RECORD else batch.transaction_id[result.applied[record]],
         )
         for position, (
             customer,
             sequence,
-            came_from,
-            to,
+            from_segment,
+            to_segment,
             cause,
             effective_at,
             recency_days,

@@ -1,7 +1,7 @@
-"""The processor's data, column by column: profiles, records and changes as parallel arrays.
+"""The core's data in columns: profiles, records and changes as parallel arrays.
 
-Times are microseconds since the epoch, money is in ten-thousandths (:mod:`models.units`). A segment is a number:
-the model's own numbering first, then whatever older models left behind (:class:`SegmentNames`).
+Times are microseconds since 1970, money is in ten-thousandths (:mod:`models.units`). A segment is a number: the active
+model's segments come first, then the segments of older models that customers are still in (:class:`SegmentNames`).
 """
 
 from dataclasses import dataclass, field, fields
@@ -19,7 +19,7 @@ NO_RECORD = -1
 
 
 class Cause(IntEnum):
-    """Why a customer moved."""
+    """Why a customer's segment changed."""
 
     FIRST_PURCHASE = 0
     PURCHASE = 1
@@ -29,19 +29,19 @@ class Cause(IntEnum):
 
     @property
     def word(self) -> str:
-        """The cause as it is stored and published."""
+        """The cause in lower case, as it is stored and published."""
         return self.name.lower()
 
 
 class SegmentNames:
-    """Segment ids by number; those of the model come first and keep the model's numbers."""
+    """Segment ids by number; the segments of the model have the numbers that the model gives them."""
 
     def __init__(self, model: SegmentModel) -> None:
         self._ids = [segment.id for segment in model.segments]
         self._numbers = dict(model.index)
 
     def number(self, segment_id: str | None) -> int:
-        """The number of a segment id; an unknown id gets the next free number."""
+        """The number of a segment id; a new id gets the next free number."""
         if segment_id is None:
             return NO_SEGMENT
         number = self._numbers.setdefault(segment_id, len(self._ids))
@@ -56,7 +56,10 @@ class SegmentNames:
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """n customers. ``first_purchase_at`` is ``NEVER`` and ``last_purchase_at`` ``LONG_AGO`` without a purchase."""
+    """The profiles of n customers.
+
+    Without a purchase ``first_purchase_at`` is ``NEVER`` and ``last_purchase_at`` is ``LONG_AGO``.
+    """
 
     customer_id: list[str]
     country: list[str]
@@ -76,8 +79,8 @@ class Profiles:
         return len(self.customer_id)
 
     @classmethod
-    def newcomers(cls, customer_id: list[str]) -> Self:
-        """Customers of whom nothing is known yet."""
+    def new(cls, customer_id: list[str]) -> Self:
+        """Customers without any transaction."""
 
         def column(value: int) -> Ints:
             return np.full(len(customer_id), value, dtype=np.int64)
@@ -98,15 +101,14 @@ class Profiles:
             next_segment=column(NO_SEGMENT),
         )
 
-    def joined(self, other: "Profiles") -> "Profiles":
+    def concat(self, other: "Profiles") -> "Profiles":
         """These customers, then the others."""
-        return self._with({name: _joined(getattr(self, name), getattr(other, name)) for name in PROFILE_COLUMNS})
+        columns: dict[str, Any] = {name: _concat(getattr(self, name), getattr(other, name)) for name in PROFILE_COLUMNS}
+        return Profiles(**columns)
 
-    def taken(self, rows: Ints) -> "Profiles":
-        """The customers of some rows, in that order."""
-        return self._with({name: _taken(getattr(self, name), rows) for name in PROFILE_COLUMNS})
-
-    def _with(self, columns: dict[str, Any]) -> "Profiles":
+    def select(self, rows: Ints) -> "Profiles":
+        """The customers of some rows, in the order of ``rows``."""
+        columns: dict[str, Any] = {name: _select(getattr(self, name), rows) for name in PROFILE_COLUMNS}
         return Profiles(**columns)
 
 
@@ -115,28 +117,30 @@ PROFILE_COLUMNS = [column.name for column in fields(Profiles)]
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """n transactions in log order; ``customer`` is a row of the profiles they belong to.
+    """n transactions in the order of the log.
 
-    ``tick`` is the newest tick before each record on its partition, ``LONG_AGO`` where there was none.
+    ``customer`` is the row of the customer's profile. ``watermark`` is the partition's watermark just before the
+    record, ``LONG_AGO`` before the first tick.
     """
 
     customer: Ints
     occurred_at: Ints
     is_sale: Ints
     amount: Ints
-    tick: Ints
+    watermark: Ints
 
     @classmethod
-    def none(cls) -> Self:
+    def empty(cls) -> Self:
         """No transactions."""
         return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """n segment changes, customer by customer, each customer's in order.
+    """n segment changes, grouped by customer, each customer's in order of time.
 
-    ``customer`` is a row of the profiles, ``record`` the causing row of the records or ``NO_RECORD``.
+    ``customer`` is the row of the customer's profile, ``record`` the row of the record that caused the change, or
+    ``NO_RECORD``.
     """
 
     customer: Ints
@@ -154,12 +158,12 @@ class Changes:
         return len(self.customer)
 
     @classmethod
-    def none(cls) -> Self:
+    def empty(cls) -> Self:
         """No changes."""
         return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
 
-    def joined(self, later: "Changes") -> "Changes":
-        """These changes, then the later ones, customer by customer."""
+    def merge(self, later: "Changes") -> "Changes":
+        """For each customer, these changes and then the later ones."""
         columns = [np.concatenate([getattr(self, column.name), getattr(later, column.name)]) for column in fields(self)]
         order = np.argsort(columns[0], kind="stable")
         return Changes(*(column[order] for column in columns))
@@ -167,20 +171,20 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a step: the profiles after it, the changes, and how many records came late."""
+    """The profiles after some records, the changes that led there, and the number of late records."""
 
     profiles: Profiles
     changes: Changes
     late: int = field(default=0)
 
 
-def _joined(ours: list[str] | Ints, theirs: list[str] | Ints) -> list[str] | Ints:
-    if isinstance(ours, list):
-        return [*ours, *theirs]
-    return np.concatenate([ours, theirs])
+def _concat(first: list[str] | Ints, second: list[str] | Ints) -> list[str] | Ints:
+    if isinstance(first, list):
+        return [*first, *second]
+    return np.concatenate([first, second])
 
 
-def _taken(column: list[str] | Ints, rows: Ints) -> list[str] | Ints:
+def _select(column: list[str] | Ints, rows: Ints) -> list[str] | Ints:
     if isinstance(column, list):
         return [column[row] for row in rows.tolist()]
     return np.asarray(column[rows])

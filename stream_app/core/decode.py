@@ -1,4 +1,7 @@
-"""From records of the log to columns: typed decoding of what the worker needs, and no more; bad records set aside."""
+"""Unit of work, step 1: from records of the log to the columns of a micro-batch.
+
+Only the fields that the worker needs are decoded. A record that can't be decoded, or breaks a rule, is a dead letter.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,16 +25,24 @@ _decoder = msgspec.json.Decoder(TransactionHeader | Tick | ModelActivation)
 
 
 class LogRecord(Protocol):
-    """A record as the Kafka client hands it over."""
+    """A record as the Kafka client returns it."""
 
-    offset: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def offset(self) -> int:
+        """The offset in its partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The key, if the record has one."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The value, if the record has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that could not be applied, whole, and why."""
+    """A record that could not be applied: its original bytes, and the reason."""
 
     offset: int
     reason: str
@@ -40,7 +51,10 @@ class DeadLetter:
 
     @classmethod
     def of(cls, record: LogRecord, reason: str) -> Self:
-        """A record and the reason, on one line; what it quotes may hold anything, and Postgres refuses some of it."""
+        """A record and the reason, as one line of printable text.
+
+        A reason may quote the record, which can hold characters that Postgres does not store.
+        """
         line = " ".join(reason.split())[:_REASON_LENGTH]
         printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
         return cls(record.offset, printable, record.key, record.value)
@@ -48,16 +62,16 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class MicroBatch:
-    """Records of one partition in log order, decoded; rows of the lists are transactions.
+    """Decoded records of one partition in the order of the log; the lists have one entry for each transaction.
 
-    ``tick`` is the newest tick before each transaction, and ``until`` the newest of all, as far as this batch knows;
-    ``LONG_AGO`` where it saw none. ``model`` is what its last record activates, if that is a model. ``size`` is the
-    bytes that all its records hold.
+    ``watermark_before`` is the newest tick of the batch before each transaction, and ``watermark`` the newest tick of
+    the whole batch; both are ``LONG_AGO`` without a tick. ``model`` is the model that the last record activates, if
+    that record is a model. ``size`` is the number of bytes of all values.
     """
 
     first_offset: int
     next_offset: int
-    until: int = LONG_AGO
+    watermark: int = LONG_AGO
     size: int = 0
     model: SegmentModel | None = None
     record: list[LogRecord] = field(default_factory=list)
@@ -67,18 +81,18 @@ class MicroBatch:
     kind: list[str] = field(default_factory=list)
     occurred_at: list[int] = field(default_factory=list)
     amount: list[int] = field(default_factory=list)
-    tick: list[int] = field(default_factory=list)
+    watermark_before: list[int] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
     @property
     def records(self) -> int:
-        """How far the batch reaches along the log."""
+        """The number of offsets that the batch covers."""
         return self.next_offset - self.first_offset
 
     def extend(self, later: "MicroBatch") -> None:
-        """Take in the batch that follows this one in the log."""
-        self.tick += [max(tick, self.until) for tick in later.tick]
-        self.until = max(self.until, later.until)
+        """Append the batch that follows this one in the log."""
+        self.watermark_before += [max(watermark, self.watermark) for watermark in later.watermark_before]
+        self.watermark = max(self.watermark, later.watermark)
         self.next_offset = later.next_offset
         self.size += later.size
         self.model = later.model
@@ -88,7 +102,10 @@ class MicroBatch:
 
 
 def decode(records: Iterable[LogRecord], currency: str) -> list[MicroBatch]:
-    """Batches of consecutive records; a model ends a batch, since what follows it is decided by that model."""
+    """Batches of consecutive records.
+
+    A model ends its batch, since it decides the segments of all later records (rescoring, step 1).
+    """
     batches: list[MicroBatch] = []
     batch: MicroBatch | None = None
     for record in records:
@@ -98,7 +115,7 @@ def decode(records: Iterable[LogRecord], currency: str) -> list[MicroBatch]:
         batch.next_offset = record.offset + 1
         batch.size += len(record.value or b"")
         try:
-            _take(batch, record, currency)
+            _add(batch, record, currency)
         except RecursionError:
             batch.dead_letters.append(DeadLetter.of(record, "the record is nested too deeply"))
         except (msgspec.MsgspecError, ValueError) as error:
@@ -106,20 +123,21 @@ def decode(records: Iterable[LogRecord], currency: str) -> list[MicroBatch]:
     return batches
 
 
-def _take(batch: MicroBatch, record: LogRecord, currency: str) -> None:
+def _add(batch: MicroBatch, record: LogRecord, currency: str) -> None:
     if record.value is None:
         raise ValueError("the record has no value")
     message = _decoder.decode(record.value)
     if type(message) is TransactionHeader:
-        _take_transaction(batch, record, message, currency)
+        _add_transaction(batch, record, message, currency)
     elif type(message) is Tick:
-        batch.until = max(batch.until, _moment(message.at))
+        # Ticks, step 2.
+        batch.watermark = max(batch.watermark, _moment(message.at))
     else:
         assert isinstance(message, ModelActivation)  # noqa: S101 - the union has no fourth member
         batch.model = _storable(checked(message.model))
 
 
-def _take_transaction(batch: MicroBatch, record: LogRecord, message: TransactionHeader, currency: str) -> None:
+def _add_transaction(batch: MicroBatch, record: LogRecord, message: TransactionHeader, currency: str) -> None:
     if message.currency != currency:
         raise ValueError(f"the currency is {message.currency[:8]}, not {currency}: amounts can't be added up")
     if record.key != message.customer_id.encode():
@@ -132,7 +150,7 @@ def _take_transaction(batch: MicroBatch, record: LogRecord, message: Transaction
     batch.kind.append(message.kind)
     batch.occurred_at.append(occurred_at)
     batch.amount.append(_money(message.amount))
-    batch.tick.append(batch.until)
+    batch.watermark_before.append(batch.watermark)
 
 
 def _storable(model: SegmentModel) -> SegmentModel:
@@ -149,6 +167,6 @@ def _moment(moment: datetime) -> int:
 
 
 def _money(text: str) -> int:
-    """Money units of an amount; the wire type has checked its form."""
+    """An amount in ten-thousandths; the wire type has validated its format."""
     whole, _, decimals = text.partition(".")
     return int(whole + decimals.ljust(MONEY_DECIMALS, "0"))

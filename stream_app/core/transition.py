@@ -1,201 +1,113 @@
-"""The processor's core: what records and the passing of time do to customers. Pure: no Kafka, no Postgres, no clock.
+"""Unit of work, step 4: what records and the passing of time do to customers. Pure: no Kafka, no Postgres, no clock.
 
-A customer's numbers (frequency, money, dates) never depend on segments, so a batch needs no loop over records: every
-customer unfolds into a row of *states*, the stored one followed by one per record. All states are scored in one go;
-then decay plays out inside each state until the next record's moment (or the newest tick) takes over. Order holds
-within a customer, and customers never see each other, so the result can't depend on where a batch begins or ends.
+:func:`stream_app.core.states.unfold` turns every customer into a row of states. All states are scored in one call;
+then decay moves each state until it ends, at the as-of time of the next record or at the watermark. Records of a
+customer are applied in the order of the log, and customers never affect each other, so the result does not depend on
+the boundaries of micro-batches.
 """
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from models.decay import NEVER, next_change
-from models.segment_model import NO_SEGMENT, SegmentModel, assign, monetary_value
+from models.segment_model import NO_SEGMENT, SegmentModel, assign, monetary_value, net_or_gross
 from models.units import MICROS_PER_DAY, Ints
-from stream_app.core.columns import LONG_AGO, NO_RECORD, Cause, Changes, Outcome, Profiles, Records
+from stream_app.core.columns import NO_RECORD, Cause, Changes, Outcome, Profiles, Records
+from stream_app.core.states import RfmState, States, rank_within, unfold
 
 
-def apply_records(model: SegmentModel, before: Profiles, records: Records, until: int) -> Outcome:
-    """Apply records in log order, then the decay that is due by ``until``.
+def apply_records(model: SegmentModel, before: Profiles, records: Records, watermark: int) -> Outcome:
+    """Apply records in the order of the log, then the decay that is due by the watermark.
 
     Parameters
     ----------
     before
-        The touched customers, newcomers included, all under ``model``; each customer once.
+        The customers of the records and those whose decay is due, new customers included, each once, all of them
+        under ``model``.
     records
-        Their transactions, duplicates already dropped.
-    until
-        The newest tick at the end of the batch, in microseconds; ``LONG_AGO`` if there was none.
+        The customers' transactions, without duplicates.
+    watermark
+        The partition's watermark at the end of the batch, in microseconds; ``LONG_AGO`` before the first tick.
     """
-    states = _unfold(before, records, until)
-    changes, path = _play(model, before, states)
-    after = _last_states(before, states, path, changes)
+    states = unfold(before, records, watermark)
+    assignment = _assign_states(model, before, states)
+    changes = _in_order(model, before, states, _fire_decay(model, states, assignment))
+    after = _last_states(before, states, assignment, changes)
     late = int((records.occurred_at[states.record[~states.stored]] < states.as_of[~states.stored]).sum())
     return Outcome(after, changes, late)
 
 
 def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
-    """Put customers under a new model, as of the moment it was activated or their own last event, if that is later.
+    """Assign customers to the segments of a newly activated model.
 
-    Decay that was due by then under the old model has fired already: the tick before the activation saw to it.
+    The as-of time is the later of the activation (``since``, microseconds) and the customer's own last event. Decay
+    that was due by then under the old model has fired already, at the watermark before the activation.
     """
     as_of = np.maximum(before.last_event_at, since)
-    standing = _RfmState(before.last_purchase_at, before.frequency, before.gross, before.returned, as_of)
-    path = _Path.scored(model, standing, np.arange(len(before)))
-    moved = np.flatnonzero(path.segment != before.segment)
+    state = RfmState(before.last_purchase_at, before.frequency, before.gross, before.returned, as_of)
+    assignment = _Assignment.of(model, state, np.arange(len(before)))
+    moved = np.flatnonzero(assignment.segment != before.segment)
     changes = Changes(
         customer=moved,
         sequence=before.sequence[moved] + 1,
         from_segment=before.segment[moved],
-        to_segment=path.segment[moved],
+        to_segment=assignment.segment[moved],
         cause=np.full(len(moved), Cause.MODEL.value),
         effective_at=as_of[moved],
         recency_days=_days_between(before.last_purchase_at[moved], as_of[moved]),
         frequency=before.frequency[moved],
-        monetary=_money(model, before.gross, before.returned)[moved],
+        monetary=net_or_gross(model.monetary, before.gross, before.returned)[moved],
         record=np.full(len(moved), NO_RECORD),
     )
     after = replace(
         before,
-        segment=path.segment,
-        segment_since=np.where(path.segment != before.segment, as_of, before.segment_since),
-        sequence=before.sequence + (path.segment != before.segment),
-        next_change_at=path.next_change_at,
-        next_segment=path.next_segment,
+        segment=assignment.segment,
+        segment_since=np.where(assignment.segment != before.segment, as_of, before.segment_since),
+        sequence=before.sequence + (assignment.segment != before.segment),
+        next_change_at=assignment.next_change_at,
+        next_segment=assignment.next_segment,
     )
     return Outcome(after, changes)
 
 
 @dataclass(frozen=True, slots=True)
-class _RfmState:
-    """What n scored states rest on; ``as_of`` is the moment of each."""
+class _Assignment:
+    """The segment of each of n states, and the next change that time alone causes. Decay updates the arrays in place.
 
-    last_purchase_at: Ints
-    frequency: Ints
-    gross: Ints
-    returned: Ints
-    as_of: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class _States(_RfmState):
-    """Every customer's states in order.
-
-    ``stored`` marks the first of each customer, the one that was loaded, and ``last`` has each customer's last row;
-    a state holds from ``as_of`` up to ``until``.
+    A state without a purchase has no segment and no next change.
     """
-
-    customer: Ints
-    stored: Ints
-    record: Ints
-    is_sale: Ints
-    first_purchase_at: Ints
-    last_event_at: Ints
-    until: Ints
-    last: Ints
-
-
-def _unfold(before: Profiles, records: Records, until: int) -> _States:
-    counts = np.bincount(records.customer, minlength=len(before))
-    customer = np.repeat(np.arange(len(before)), counts + 1)
-    first = np.arange(len(before)) + np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
-    stored = np.zeros(len(customer), dtype=bool)
-    stored[first] = True
-    log_order = np.argsort(records.customer, kind="stable")
-    record = np.full(len(customer), NO_RECORD)
-    record[~stored] = log_order
-
-    def column(of_profile: Ints, of_record: Ints) -> Ints:
-        values = np.empty(len(customer), dtype=np.int64)
-        values[stored] = of_profile
-        values[~stored] = of_record[log_order]
-        return values
-
-    sale = records.is_sale.astype(bool)
-    sold_at = np.where(sale, records.occurred_at, LONG_AGO)
-    last_event_at = _running_max(column(before.last_event_at, records.occurred_at), customer)
-    as_of = np.maximum(last_event_at, column(before.last_event_at, records.tick))
-    last = first + counts
-    next_as_of = np.append(as_of[1:], until)
-    next_as_of[last] = until
-    return _States(
-        customer=customer,
-        stored=stored,
-        record=record,
-        is_sale=column(np.zeros(len(before), dtype=np.int64), records.is_sale),
-        first_purchase_at=column(before.first_purchase_at, np.where(sale, records.occurred_at, NEVER)),
-        last_purchase_at=_running_max(column(before.last_purchase_at, sold_at), customer),
-        last_event_at=last_event_at,
-        frequency=_running_sum(column(before.frequency, records.is_sale), first, customer),
-        gross=_running_sum(column(before.gross, np.where(sale, records.amount, 0)), first, customer),
-        returned=_running_sum(column(before.returned, np.where(sale, 0, records.amount)), first, customer),
-        as_of=as_of,
-        until=next_as_of,
-        last=last,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """Where each of n states stands, and where time alone takes it next. The arrays are advanced in place."""
 
     segment: Ints
     next_change_at: Ints
     next_segment: Ints
 
     @classmethod
-    def scored(cls, model: SegmentModel, states: "_RfmState", rows: Ints) -> "_Path":
-        """Score some rows at their moment; those without a purchase have no segment and go nowhere."""
+    def of(cls, model: SegmentModel, states: RfmState, rows: Ints) -> Self:
+        """Score the states of some rows at their as-of time."""
         count = len(states.as_of)
-        path = cls(np.full(count, NO_SEGMENT), np.full(count, NEVER), np.full(count, NO_SEGMENT))
+        assignment = cls(np.full(count, NO_SEGMENT), np.full(count, NEVER), np.full(count, NO_SEGMENT))
         buyers = rows[states.frequency[rows] > 0]
         days = _days_between(states.last_purchase_at[buyers], states.as_of[buyers])
         monetary = monetary_value(model, states.gross[buyers], states.returned[buyers])
-        path.segment[buyers] = assign(model, days, states.frequency[buyers], monetary)
-        path.look_ahead(model, states, buyers, days)
-        return path
+        assignment.segment[buyers] = assign(model, days, states.frequency[buyers], monetary)
+        assignment.find_next_change(model, states, buyers, days)
+        return assignment
 
-    def look_ahead(self, model: SegmentModel, states: "_RfmState", rows: Ints, days: Ints) -> None:
-        """Find the next change of some rows, which stand at a recency of ``days``."""
+    def find_next_change(self, model: SegmentModel, states: RfmState, rows: Ints, days: Ints) -> None:
+        """Ticks, step 6: compute the next change of some rows, whose recency is ``days``."""
         monetary = monetary_value(model, states.gross[rows], states.returned[rows])
-        coming = next_change(model, self.segment[rows], days, states.frequency[rows], monetary)
-        never = coming.recency_days == NEVER
-        moment = states.last_purchase_at[rows] + np.where(never, 0, coming.recency_days) * MICROS_PER_DAY
+        change = next_change(model, self.segment[rows], days, states.frequency[rows], monetary)
+        never = change.recency_days == NEVER
+        moment = states.last_purchase_at[rows] + np.where(never, 0, change.recency_days) * MICROS_PER_DAY
         self.next_change_at[rows] = np.where(never, NEVER, moment)
-        self.next_segment[rows] = coming.segment
-
-
-def _play(model: SegmentModel, before: Profiles, states: _States) -> tuple[Changes, _Path]:
-    """Every change in order, and where each state ends."""
-    by_record = np.flatnonzero(~states.stored)
-    path = _Path.scored(model, states, by_record)
-    path.segment[states.stored] = before.segment
-    path.next_change_at[states.stored] = before.next_change_at
-    path.next_segment[states.stored] = before.next_segment
-    entered = path.segment.copy()
-
-    moves = []
-    due = np.flatnonzero(path.next_change_at <= states.until)
-    while len(due):
-        left, moment = path.segment[due], path.next_change_at[due]
-        path.segment[due] = path.next_segment[due]
-        moves.append(_Moves(due, left, path.segment[due], np.full(len(due), Cause.DECAY.value), moment))
-        path.look_ahead(model, states, due, _days_between(states.last_purchase_at[due], moment))
-        due = due[path.next_change_at[due] <= states.until[due]]
-
-    came_from = path.segment[by_record - 1]
-    moved = entered[by_record] != came_from
-    by_record, came_from = by_record[moved], came_from[moved]
-    cause = np.where(states.is_sale[by_record] == 1, Cause.PURCHASE.value, Cause.RETURN.value)
-    cause[came_from == NO_SEGMENT] = Cause.FIRST_PURCHASE.value
-    moves.insert(0, _Moves(by_record, came_from, entered[by_record], cause, states.as_of[by_record]))
-    return _in_order(model, before, states, moves), path
+        self.next_segment[rows] = change.segment
 
 
 @dataclass(frozen=True, slots=True)
 class _Moves:
-    """One round of moves: at most one for each state."""
+    """One round of segment changes: at most one for each state."""
 
     state: Ints
     from_segment: Ints
@@ -204,9 +116,49 @@ class _Moves:
     moment: Ints
 
 
-def _in_order(model: SegmentModel, before: Profiles, states: _States, rounds: list[_Moves]) -> Changes:
+def _assign_states(model: SegmentModel, before: Profiles, states: States) -> _Assignment:
+    """The segment of every state at its as-of time; stored states keep the segment that was stored."""
+    assignment = _Assignment.of(model, states, np.flatnonzero(~states.stored))
+    assignment.segment[states.stored] = before.segment
+    assignment.next_change_at[states.stored] = before.next_change_at
+    assignment.next_segment[states.stored] = before.next_segment
+    return assignment
+
+
+def _fire_decay(model: SegmentModel, states: States, assignment: _Assignment) -> list[_Moves]:
+    """Ticks, step 5: move each state from change to change until it ends.
+
+    Returns all changes, those that records cause first.
+    """
+    entered = assignment.segment.copy()
+    rounds = []
+    due = np.flatnonzero(assignment.next_change_at <= states.ends_at)
+    while len(due):
+        left, moment = assignment.segment[due], assignment.next_change_at[due]
+        assignment.segment[due] = assignment.next_segment[due]
+        rounds.append(_Moves(due, left, assignment.segment[due], np.full(len(due), Cause.DECAY.value), moment))
+        assignment.find_next_change(model, states, due, _days_between(states.last_purchase_at[due], moment))
+        due = due[assignment.next_change_at[due] <= states.ends_at[due]]
+    return [_moves_by_records(states, entered, assignment.segment), *rounds]
+
+
+def _moves_by_records(states: States, entered: Ints, left: Ints) -> _Moves:
+    """The changes from the segment in which a state ended to the segment in which the next state begins.
+
+    ``entered`` is the segment of each state at its beginning, ``left`` the segment at its end.
+    """
+    by_record = np.flatnonzero(~states.stored)
+    from_segment = left[by_record - 1]
+    moved = entered[by_record] != from_segment
+    by_record, from_segment = by_record[moved], from_segment[moved]
+    cause = np.where(states.is_sale[by_record] == 1, Cause.PURCHASE.value, Cause.RETURN.value)
+    cause[from_segment == NO_SEGMENT] = Cause.FIRST_PURCHASE.value
+    return _Moves(by_record, from_segment, entered[by_record], cause, states.as_of[by_record])
+
+
+def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: list[_Moves]) -> Changes:
     state = np.concatenate([moves.state for moves in rounds])
-    # Rounds are in order of time for every state, so a stable sort by state is an order of time for every customer.
+    # The rounds are in order of time for every state, so a stable sort by state is in order of time for every customer.
     order = np.argsort(state, kind="stable")
     state = state[order]
 
@@ -216,19 +168,19 @@ def _in_order(model: SegmentModel, before: Profiles, states: _States, rounds: li
     customer, moment, cause = states.customer[state], column("moment"), column("cause")
     return Changes(
         customer=customer,
-        sequence=before.sequence[customer] + 1 + _rank_within(customer),
+        sequence=before.sequence[customer] + 1 + rank_within(customer),
         from_segment=column("from_segment"),
         to_segment=column("to_segment"),
         cause=cause,
         effective_at=moment,
         recency_days=_days_between(states.last_purchase_at[state], moment),
         frequency=states.frequency[state],
-        monetary=_money(model, states.gross[state], states.returned[state]),
+        monetary=net_or_gross(model.monetary, states.gross[state], states.returned[state]),
         record=np.where(cause == Cause.DECAY.value, NO_RECORD, states.record[state]),
     )
 
 
-def _last_states(before: Profiles, states: _States, path: _Path, changes: Changes) -> Profiles:
+def _last_states(before: Profiles, states: States, assignment: _Assignment, changes: Changes) -> Profiles:
     last = states.last
     segment_since = before.segment_since.copy()
     segment_since[changes.customer] = changes.effective_at
@@ -242,37 +194,13 @@ def _last_states(before: Profiles, states: _States, path: _Path, changes: Change
         frequency=states.frequency[last],
         gross=states.gross[last],
         returned=states.returned[last],
-        segment=path.segment[last],
+        segment=assignment.segment[last],
         segment_since=segment_since,
         sequence=before.sequence + np.bincount(changes.customer, minlength=len(before)),
-        next_change_at=path.next_change_at[last],
-        next_segment=path.next_segment[last],
+        next_change_at=assignment.next_change_at[last],
+        next_segment=assignment.next_segment[last],
     )
-
-
-def _money(model: SegmentModel, gross: Ints, returned: Ints) -> Ints:
-    return gross if model.monetary == "gross" else np.maximum(gross - returned, 0)
 
 
 def _days_between(earlier: Ints, later: Ints) -> Ints:
     return np.asarray((later - earlier) // MICROS_PER_DAY)
-
-
-def _running_sum(values: Ints, first: Ints, group: Ints) -> Ints:
-    """Cumulative sum within each group; ``first`` is each group's first row. Exact: integers wrap and unwrap."""
-    total = np.cumsum(values)
-    return np.asarray(total - (total[first] - values[first])[group])
-
-
-def _running_max(values: Ints, group: Ints) -> Ints:
-    """Cumulative maximum within each group; groups are numbered in ascending order."""
-    distinct, rank = np.unique(values, return_inverse=True)
-    lift = group * len(distinct)
-    return np.asarray(distinct[np.maximum.accumulate(rank + lift) - lift])
-
-
-def _rank_within(group: Ints) -> Ints:
-    """0, 1, 2, ... within each run of equal values."""
-    positions = np.arange(len(group))
-    starts = np.concatenate([[True], group[1:] != group[:-1]]) if len(group) else np.empty(0, dtype=bool)
-    return np.asarray(positions - np.maximum.accumulate(np.where(starts, positions, 0)))

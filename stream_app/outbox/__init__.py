@@ -1,1 +1,1 @@
-"""From the outbox in Postgres to the topics."""
+"""Publishing: from the outbox in Postgres to the topics."""

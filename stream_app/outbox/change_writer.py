@@ -1,11 +1,11 @@
-"""A partition's one way into the change topic: transactions of Kafka, under an id that only one writer can hold.
+"""The only writer of a partition of the change topic: Kafka transactions under the partition's own transactional id.
 
-Whoever opens a writer shuts out everybody who had the partition before, and ends what they had under way. After that
-the log tells for certain what has been published (``topic_end.py``). Changes and the customers' latest states become
-visible together, or not at all, to readers of committed records.
+Opening a writer fences all former writers of the partition and ends their open transactions. After that the log shows
+which changes are published (``topic_end.py``). Changes and the customers' latest states become visible together to
+readers of committed records.
 
-Where a broker has no transactions, writers are idempotent, and can't shut each other out: then what a writer had under
-way when it was lost may still arrive, and come twice.
+Where a broker has no Kafka transactions, writers are idempotent and can't fence each other. The records that a lost
+writer had in flight may then still arrive, after its successor has published the same changes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,14 +18,18 @@ from data.kafka.record_writer import Refusals, producer_config
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 
-# A broker ends what a writer that has gone silent has under way after this long; whoever takes over does so at once.
+# The broker aborts the transaction of a writer that has been silent for so long; a successor aborts it at once.
 _TRANSACTION_MS = 30_000
-_SECONDS = 10.0
+_CALL_SECONDS = 10.0
 _SLICE_SECONDS = 1.0
 
 
 class ChangeWriter:
-    """Writes a partition's changes. Its methods block, and are for one thread at a time; no use after an error."""
+    """Writes the changes of one partition.
+
+    The methods block; one thread at a time may call them, except :meth:`close`. After an exception the writer must be
+    discarded.
+    """
 
     def __init__(self, brokers: Brokers, topics: Topics, transactional: bool, partition: int) -> None:
         self._brokers = brokers
@@ -37,7 +41,7 @@ class ChangeWriter:
         self._closed = False
 
     def open(self) -> None:
-        """Shut out other writers of the partition.
+        """Publishing, step 2: fence other writers of the partition.
 
         Raises
         ------
@@ -49,24 +53,26 @@ class ChangeWriter:
             "on_delivery": self._refusals.note,
         }
         if self._transactional:
-            shut_out = f"{self._topics.changes}-{self._partition}"
-            config |= {"transactional.id": shut_out, "transaction.timeout.ms": _TRANSACTION_MS}
+            transactional_id = f"{self._topics.changes}-{self._partition}"
+            config |= {"transactional.id": transactional_id, "transaction.timeout.ms": _TRANSACTION_MS}
         self._producer = Producer(config)
         if self._transactional:
-            self._patiently(self._producer.init_transactions)
+            self._retry(self._producer.init_transactions)
 
     def write(self, rows: Sequence[ChangeRow], personas: Mapping[str, str]) -> None:
-        """Publish changes in order, and the latest state of each customer: all of it or nothing.
+        """Publishing, step 6: publish changes in order, and the latest state of each customer.
 
-        If a delayed commit of the previous Kafka transaction ends this one too early, its states may be published
-        without its changes, but never a change without its state.
+        With Kafka transactions, readers of committed records see all of it or nothing. The one exception: if a delayed
+        commit of the previous Kafka transaction ends this one too early, they may see its states without its changes,
+        but never a change without its state.
 
         Raises
         ------
         KafkaException
-            If the broker can't be reached, or another writer has been opened; nobody knows then what was published.
+            If the broker can't be reached, another writer has been opened, or the writer was closed. The changes may
+            or may not be published then.
         WriteError
-            If the broker has refused a record for good.
+            If the broker refuses a record for good.
         """
         assert self._producer is not None  # noqa: S101 - opened
         if self._transactional:
@@ -76,18 +82,19 @@ class ChangeWriter:
             self._send(self._topics.segments, row.customer_id, segment_event(row, personas))
         # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit whatever the
         # broker has of this transaction when it arrives. The broker must have every state before the first change.
-        self._patiently(self._flush)
+        self._retry(self._flush)
         for row in rows:
             self._send(self._topics.changes, row.customer_id, change_event(row, personas))
-        self._patiently(self._producer.commit_transaction if self._transactional else self._flush)
+        self._retry(self._producer.commit_transaction if self._transactional else self._flush)
 
-    def settle(self, key: bytes | None, value: bytes | None) -> None:
-        """End what nobody else will: a transaction of an earlier writer whose end never came into the log.
+    def abort_hanging(self, key: bytes | None, value: bytes | None) -> None:
+        """Publishing, step 3: end a hanging transaction, one whose transaction marker is missing from the log.
 
-        A broker that crashes after a commit was decided may forget, when it starts again, to write its marks; readers
-        of committed records would wait there for ever. A transaction that is begun and aborted ends it, too, since
-        both are of one producer to the broker, and what was in it is published again. ``key`` and ``value`` are what
-        is in the new one. The marks come a moment after this returns.
+        A broker that crashes after it has decided on a commit may forget to write the marker, and readers of committed
+        records would wait for the marker forever. To the broker this writer is the same producer: an aborted
+        transaction of this writer writes a marker that ends the hanging one, too. The changes of the hanging
+        transaction are then published again. ``key`` and ``value`` are the content of the aborted record. The marker
+        may appear in the log shortly after this method returns.
 
         Open another writer before you publish: a delayed repeat of the abort could end this writer's next transaction.
 
@@ -99,15 +106,15 @@ class ChangeWriter:
         assert self._producer is not None  # noqa: S101 - opened
         self._producer.begin_transaction()
         self._producer.produce(self._topics.changes, value, key, self._partition, headers=EVENT_HEADERS)
-        self._patiently(self._flush)
-        self._patiently(self._producer.abort_transaction)
+        self._retry(self._flush)
+        self._retry(self._producer.abort_transaction)
 
     def close(self) -> None:
-        """Let go, soon, whatever is under way; may be called from another thread."""
+        """Make the running call raise within about a second; any thread may call this."""
         self._closed = True
 
     def discard(self) -> None:
-        """Forget what was not sent, and the connection; what was under way stays invisible."""
+        """Drop unsent records and the connection; records of an open transaction stay invisible."""
         if self._producer is not None:
             self._producer.purge()
             self._producer = None
@@ -118,7 +125,7 @@ class ChangeWriter:
             try:
                 self._producer.produce(topic, event, customer_id.encode(), self._partition, headers=EVENT_HEADERS)
             except BufferError:
-                self._raise_closed()
+                self._raise_if_closed()
                 self._producer.poll(0.1)
             else:
                 return
@@ -134,10 +141,10 @@ class ChangeWriter:
         if left:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records not delivered", retriable=True))
 
-    def _patiently(self, call: Callable[[float], None]) -> None:
-        """Call in slices of time, so that closing does not wait for a broker that is away."""
-        for _ in range(int(_SECONDS / _SLICE_SECONDS)):
-            self._raise_closed()
+    def _retry(self, call: Callable[[float], None]) -> None:
+        """Repeat a call with short timeouts, so that :meth:`close` need not wait for an unavailable broker."""
+        for _ in range(int(_CALL_SECONDS / _SLICE_SECONDS)):
+            self._raise_if_closed()
             try:
                 call(_SLICE_SECONDS)
             except KafkaException as error:
@@ -147,6 +154,6 @@ class ChangeWriter:
                 return
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the broker does not answer"))
 
-    def _raise_closed(self) -> None:
+    def _raise_if_closed(self) -> None:
         if self._closed:
             raise KafkaException(KafkaError(KafkaError._DESTROY, "the writer was closed"))

@@ -1,6 +1,7 @@
-"""A partition's way into the dead-letter topic: an idempotent producer, in order. Some may come again after a fault.
+"""Publishes the dead letters of a partition, in order, with an idempotent producer.
 
-Dead letters are rows first, so that none is lost; publishing them never holds up the partition that they come from.
+Dead letters are committed as rows first, so none is lost. Publishing never delays the partition that they come from.
+After a fault some may be published again.
 """
 
 import asyncio
@@ -19,12 +20,12 @@ from stream_app.core.decode import DeadLetter
 log = structlog.get_logger(__name__)
 
 _FLUSH_SECONDS = 0.5
-_WAIT_SECONDS = 5.0
+_REREAD_SECONDS = 5.0
 _CLIPPED_BYTES = 64 * 1024
 
 
 class DeadLetterPublisher:
-    """Publishes the dead letters of one partition of a log. Its producer is made for the first one: most have none."""
+    """Publishes the dead letters of one partition of a log. The first dead letter creates the producer."""
 
     def __init__(self, brokers: Brokers, topics: Topics, log_id: str, partition: int) -> None:
         self._brokers = brokers
@@ -34,17 +35,17 @@ class DeadLetterPublisher:
         self._log = log.bind(partition=partition)
         self._producer: Producer | None = None
         self._refusals = Refusals()
-        self._waiting = False
-        self._missing = False
-        self._not_before = 0.0
+        self._undelivered = False
+        self._reread = False
+        self._reread_at = 0.0
 
     def publish(self, letters: Sequence[DeadLetter]) -> None:
-        """Queue records that could not be applied: the original bytes, with headers saying where from and why.
+        """Queue dead letters: the original bytes, with headers that name the source and the reason.
 
-        One that the broker finds too large is published without most of its bytes; Postgres has them all.
+        A dead letter that is too large for the broker is published in part; Postgres has all of its bytes.
         """
         for letter in letters:
-            self._waiting = True
+            self._undelivered = True
             headers: Headers = [
                 ("segue-reason", letter.reason.encode()),
                 ("segue-topic", self._topics.transactions.encode()),
@@ -54,16 +55,17 @@ class DeadLetterPublisher:
             ]
             self._produce(letter.key, letter.value, headers, partial(self._clip, letter, headers))
 
-    async def delivered(self, unpublished: Callable[[], Awaitable[Sequence[DeadLetter]]]) -> bool:
-        """Whether all dead letters are in their topic that were not when this was asked last. Takes a moment at most.
+    async def all_delivered(self, unpublished: Callable[[], Awaitable[Sequence[DeadLetter]]]) -> bool:
+        """Whether all dead letters are in their topic, and some of them were not at the last call.
 
-        Those that the broker refused, or that found no room, are taken from ``unpublished`` after a while.
+        Waits for the broker for half a second at most. Dead letters that the broker refused, or that did not fit into
+        the producer's queue, are read again with ``unpublished`` a few seconds later.
         """
-        if not self._waiting:
+        if not self._undelivered:
             return False
         try:
-            if self._missing and time.monotonic() >= self._not_before:
-                self._missing = False
+            if self._reread and time.monotonic() >= self._reread_at:
+                self._reread = False
                 self.publish(await unpublished())
             left = 0 if self._producer is None else await asyncio.to_thread(self._producer.flush, _FLUSH_SECONDS)
             self._refusals.check()
@@ -71,20 +73,20 @@ class DeadLetterPublisher:
             self._log.warning("will publish dead letters later", error=str(error))
             self.close()
             self._refusals = Refusals()
-            self._hand_over_later()
+            self._reread_later()
             return False
-        self._waiting = self._missing or left > 0
-        return not self._waiting
+        self._undelivered = self._reread or left > 0
+        return not self._undelivered
 
     def close(self) -> None:
-        """Forget what has not been sent."""
+        """Drop the producer and all unsent dead letters; Postgres still has them."""
         if self._producer is not None:
             self._producer.purge()
             self._producer = None
 
-    def _hand_over_later(self) -> None:
-        self._missing = True
-        self._not_before = time.monotonic() + _WAIT_SECONDS
+    def _reread_later(self) -> None:
+        self._reread = True
+        self._reread_at = time.monotonic() + _REREAD_SECONDS
 
     def _produce(
         self,
@@ -93,7 +95,7 @@ class DeadLetterPublisher:
         headers: Headers,
         on_delivery: Callable[[KafkaError | None], None],
     ) -> None:
-        """Queue a record; whatever is wrong with it, or with the topic, is found out without an exception."""
+        """Queue a record without raising: a problem with the record or the topic becomes a refusal."""
         if self._producer is None:
             self._producer = Producer(producer_config(self._brokers))
         try:
@@ -105,13 +107,13 @@ class DeadLetterPublisher:
                 headers=headers,
             )
         except BufferError:
-            self._hand_over_later()
+            self._reread_later()
         except KafkaException as error:
-            # Some refusals are the client's own, and come at once.
+            # The client itself refuses some records, before it asks the broker.
             on_delivery(error.args[0])
 
     def _clip(self, letter: DeadLetter, headers: Headers, error: KafkaError | None) -> None:
-        """Publish a dead letter again that was refused for its size or a neighbour's; a large one in part."""
+        """Publish a dead letter again, in part if it is large, after its request was refused for its size."""
         if error is None or error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
             self._note(error)
             return

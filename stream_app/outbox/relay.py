@@ -1,8 +1,17 @@
-"""A partition's relay: what Postgres says has changed reaches the change topic, in order and exactly once.
+"""The relay of a partition: it publishes every committed change to the change topic, in order and exactly once.
 
-The outbox in Postgres is the truth about what there is to publish, the change topic about what has been. The relay
-opens a writer, which shuts out every other one, looks where the topic ends, and goes on from there; whatever goes
-wrong, it starts over. Usually it is handed what it publishes; what it was not handed it reads from the outbox.
+Postgres knows which changes there are to publish; the change topic knows which ones are published. The steps have the
+same numbers in docs/mechanisms/outbox.md:
+
+1. Check that the claim still holds (``Outbox.progress``).
+2. Open a writer, which fences all former writers (``ChangeWriter.open``).
+3. Find the last committed change in the topic (``topic_end.last_committed``); abort a hanging transaction.
+4. Look up its position in the outbox (``Outbox.position_of``).
+5. Collect the next changes, from memory or from the outbox (:meth:`Relay._next_changes`).
+6. Publish them in one Kafka transaction (``ChangeWriter.write``).
+7. Save the published position in Postgres (``Outbox.mark_published``, or with the next unit of work).
+
+After any fault the relay starts again at step 1.
 """
 
 import asyncio
@@ -20,24 +29,34 @@ from data.contract.change_row import ChangeRow
 from runtime.backoff import wait_seconds
 from stream_app.core.apply import PartitionProgress
 from stream_app.outbox.change_writer import ChangeWriter
-from stream_app.outbox.topic_end import UndecidedError
-from stream_app.storage.unit_of_work import FencedError, PartitionStore
+from stream_app.outbox.topic_end import HangingTransactionError
+from stream_app.storage.claim import FencedError
+from stream_app.storage.outbox import Outbox
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-#: The last change in a partition of the change topic, as it was published; None if there is none.
 LastEvent = Callable[[int], Awaitable[bytes | None]]
+"""Returns the value of the last committed record of a partition of the change topic; None without one."""
 
 _ROWS = 5_000
 _QUEUED_ROWS = 50_000
 
 
 class Relay:
-    """Publishes a partition's changes for as long as the claim that it was made for holds.
+    """Publishes a partition's changes as long as the claim that the relay was created for holds.
 
-    ``published`` is the position of the last change that is in the topic; ``personas`` names segments by id;
-    ``last_event`` looks where the topic ends.
+    Attributes
+    ----------
+    published
+        The position of the last change that is known to be in the topic.
+
+    Parameters
+    ----------
+    personas
+        The names of segments by id.
+    on_published
+        Called with the partition and the new published position.
     """
 
     def __init__(
@@ -45,141 +64,147 @@ class Relay:
         database_url: str,
         claim: PartitionProgress,
         personas: Mapping[str, str],
-        open_writer: Callable[[int], ChangeWriter],
+        new_writer: Callable[[int], ChangeWriter],
         last_event: LastEvent,
         on_published: Callable[[int, int], None],
     ) -> None:
         self._claim = claim
         self._personas = personas
-        self._new_writer = open_writer
+        self._new_writer = new_writer
         self._last_event = last_event
         self._on_published = on_published
         self._log = log.bind(partition=claim.partition)
-        self._store = PartitionStore(database_url, claim.partition)
+        self._outbox = Outbox(database_url, claim.partition)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"relay-{claim.partition}")
-        self._writer = open_writer(claim.partition)
+        self._writer = new_writer(claim.partition)
         self._queue: deque[ChangeRow] = deque()
-        self._end = claim.change_position
-        self._arrived = asyncio.Event()
-        self._moved = asyncio.Event()
+        self._last_position = claim.change_position
+        self._more_to_publish = asyncio.Event()
+        self._progressed = asyncio.Event()
         self.published = claim.published_position
         self._task = asyncio.create_task(self._run())
 
     def offer(self, rows: Sequence[ChangeRow]) -> None:
-        """Hand over changes that have just been committed.
+        """Queue changes that have just been committed.
 
-        What is queued has no holes: what does not follow, or finds no room, is left to the outbox, and so is all that
-        comes behind it as long as anything is queued.
+        The queue holds consecutive positions. Rows that do not follow the queued ones, or that find the queue full, are
+        read from the outbox later; so are all rows behind them until the queue is empty.
         """
         if rows:
             follows = not self._queue or rows[0].position == self._queue[-1].position + 1
             if follows and len(self._queue) < _QUEUED_ROWS:
                 self._queue.extend(rows)
-            self.reach(rows[-1].position)
+            self.publish_up_to(rows[-1].position)
 
     @property
-    def ended(self) -> bool:
-        """Whether it has given up, since the claim does not hold any more."""
+    def stopped(self) -> bool:
+        """Whether the relay has stopped because its claim no longer holds."""
         return self._task.done()
 
-    def reach(self, position: int) -> None:
-        """Publish everything up to a position, whether it was handed over or not."""
-        self._end = max(self._end, position)
-        self._arrived.set()
+    def publish_up_to(self, position: int) -> None:
+        """Publish all changes up to a position, including changes that were never offered."""
+        self._last_position = max(self._last_position, position)
+        self._more_to_publish.set()
 
-    async def delivered(self) -> None:
-        """Wait until everything offered so far is in the topic; for ever, if the claim does not hold any more."""
-        end = self._end
-        while self.published < end:
-            self._moved.clear()
-            await self._moved.wait()
+    async def wait_until_published(self) -> None:
+        """Wait until all changes up to now are in the topic. Never returns if the claim no longer holds."""
+        last_position = self._last_position
+        while self.published < last_position:
+            self._progressed.clear()
+            await self._progressed.wait()
 
     async def close(self) -> None:
-        """Stop, wherever it stands.
+        """Stop at once.
 
-        A call that waits for a broker that is away is left behind: whoever opens the next writer shuts its writer out.
+        A call that still waits for an unavailable broker is abandoned: the next writer fences this relay's writer.
         """
         self._task.cancel()
         self._writer.close()
         await asyncio.wait([self._task])
         self._thread.submit(self._writer.discard)
         self._thread.shutdown(wait=False)
-        await self._store.close()
+        await self._outbox.close()
 
     async def _run(self) -> None:
         failures = 0
         while True:
             try:
-                await self._take_up()
+                await self._start_publishing()
                 failures = 0
                 while True:
-                    await self._publish(await self._next())
+                    await self._publish(await self._next_changes())
             except FencedError as error:
-                self._log.warning("publishing is for somebody else now", reason=str(error))
+                self._log.warning("another worker publishes this partition now", reason=str(error))
                 return
             except Exception as error:
                 self._log.warning("will publish later", error=repr(error))
                 failures += 1
                 await asyncio.sleep(wait_seconds(failures))
 
-    async def _take_up(self) -> None:
-        """Make sure that nobody else publishes, and find out what has been."""
+    async def _start_publishing(self) -> None:
+        """Steps 1 to 4: fence other writers, and find the position from which to continue."""
         await self._in_thread(self._writer.discard)
-        async with self._reading():
-            # Whoever has lost the partition must not shut out the one who has it now.
-            await self._store.progress(self._claim)
+        async with self._connected_outbox():
+            # Step 1: without this check a zombie would fence its successor.
+            await self._outbox.progress(self._claim)
+            # Step 2.
             self._writer = self._new_writer(self._claim.partition)
             await self._in_thread(self._writer.open)
+            before = self.published
             try:
-                known, self.published = self.published, await self._published()
-            except UndecidedError as error:
-                # Nothing of ours is under way after the opening: this will not end by itself.
-                await self._in_thread(self._writer.settle, error.key, error.value)
+                self.published = await self._find_published_position()
+            except HangingTransactionError as error:
+                # Opening the writer ended all transactions that its broker knows of. This one never ends by itself.
+                await self._in_thread(self._writer.abort_hanging, error.key, error.value)
                 raise
-        self._moved.set()
-        tell = self._log.error if self.published < known else self._log.info
-        tell("publishing", position=self.published, known=known)
+        self._progressed.set()
+        write_log = self._log.error if self.published < before else self._log.info
+        write_log("publishing", position=self.published, known=before)
 
-    async def _published(self) -> int:
+    async def _find_published_position(self) -> int:
+        # Step 3.
         event = await self._last_event(self._claim.partition)
         if event is None:
             return self.published
-        # A newer worker may have been here before, with a cause that came later.
+        # A newer worker may have published this event, with a cause that this version does not know.
         last = tolerant_reader.change(event)
         if last is None:
             raise ValueError("the change topic ends with an event of another type")
-        position = await self._store.position(last)
+        # Step 4.
+        position = await self._outbox.position_of(last)
         if position is None:
             self._log.warning("the change topic ends with a change that is not in Postgres", customer=last.customer_id)
             return self.published
         return position
 
-    async def _next(self) -> Sequence[ChangeRow]:
-        while self.published >= self._end:
-            self._arrived.clear()
-            await self._arrived.wait()
+    async def _next_changes(self) -> Sequence[ChangeRow]:
+        """Step 5: the changes behind the published position."""
+        while self.published >= self._last_position:
+            self._more_to_publish.clear()
+            await self._more_to_publish.wait()
         while self._queue and self._queue[0].position <= self.published:
             self._queue.popleft()
         if self._queue and self._queue[0].position == self.published + 1:
             return list(islice(self._queue, _ROWS))
-        async with self._reading():
-            return await self._store.unpublished_changes(self.published, _ROWS)
+        async with self._connected_outbox():
+            return await self._outbox.unpublished_changes(self.published, _ROWS)
 
     async def _publish(self, rows: Sequence[ChangeRow]) -> None:
+        """Step 6."""
         await self._in_thread(self._writer.write, rows, self._personas)
         self.published = rows[-1].position
         self._on_published(self._claim.partition, self.published)
-        self._moved.set()
+        self._progressed.set()
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
-        """Kafka's calls block; they have a thread of their own, in which one comes after the other."""
+        """Run a call of the Kafka client, which blocks, in a thread that runs one call after another."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
     @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[None]:
-        """A connection of its own for a moment: the lane is in the middle of a transaction on its one."""
-        await self._store.open()
+    async def _connected_outbox(self) -> AsyncIterator[None]:
+        """Connect for a moment. The partition task's connection can't be used: it is in the middle of a transaction."""
+        await self._outbox.open()
         try:
             yield
         finally:
-            await self._store.close()
+            await self._outbox.close()

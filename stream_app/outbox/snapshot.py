@@ -1,10 +1,10 @@
-"""Saying every customer's latest state again, so that subscribers who have lost something can repair themselves.
+"""Publishing the latest state of every customer again, so that a subscriber can repair lost data.
 
-The worker may publish at the same time, and a compacted topic keeps the *last* record of a customer: an older state
-that lands after a newer one would stay there for good. So once the broker has everything, the customers that were just
-published are looked at again, and those who have moved meanwhile are published once more, until nobody has. Then the
-last record of each is right: a change that we have not seen was committed after our record was in the topic, and the
-worker publishes what it commits after that.
+A worker may publish at the same time, and a compacted topic keeps the *last* record of a customer: an older state that
+lands behind a newer one would stay there for good. When the broker has the whole snapshot, the customers who were just
+published are therefore checked again, and those who have moved are published once more, until nobody has moved. The
+last record of each customer is then right: a change that the check did not see was committed after the snapshot's
+record was in the topic, and the worker publishes a change after its commit.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,23 +32,23 @@ _latest = (
 
 
 def publish_snapshot(engine: Engine, brokers: Brokers, topic: str) -> int:
-    """Publish the latest state of all customers who are in a segment; returns how many they are.
+    """Publish the latest state of all customers who are in a segment; returns the number of customers.
 
     Raises
     ------
     WriteError
-        If the broker refuses one.
+        If the broker refuses a record.
     """
     writer = _Writer(engine, brokers, topic)
-    published = writer.write(_everyone(engine))
+    published = writer.write(_all_customers(engine))
     count = len(published)
     while published:
-        published = writer.write(_of(engine, _moved(engine, published)))
+        published = writer.write(_some_customers(engine, _moved(engine, published)))
     return count
 
 
 class _Writer:
-    """A producer for snapshots, configured as the worker's is."""
+    """A producer for snapshots, configured like every producer."""
 
     def __init__(self, engine: Engine, brokers: Brokers, topic: str) -> None:
         self._writer = RecordWriter(brokers)
@@ -56,7 +56,7 @@ class _Writer:
         self._personas = model_registry.personas(engine)
 
     def write(self, rows: Iterable[ChangeRow]) -> dict[str, int]:
-        """Publish states and wait until the broker has them; returns the sequence of each customer."""
+        """Publish states and wait until the broker has them; returns the published sequence by customer id."""
         published = {}
         for row in rows:
             event = segment_event(row, self._personas, snapshot=True)
@@ -67,11 +67,11 @@ class _Writer:
         return published
 
 
-def _everyone(engine: Engine) -> Iterator[ChangeRow]:
+def _all_customers(engine: Engine) -> Iterator[ChangeRow]:
     return _rows(engine, _latest)
 
 
-def _of(engine: Engine, customer_ids: list[str]) -> Iterator[ChangeRow]:
+def _some_customers(engine: Engine, customer_ids: list[str]) -> Iterator[ChangeRow]:
     for start in range(0, len(customer_ids), _PAGE):
         page = customer_ids[start : start + _PAGE]
         yield from _rows(engine, _latest.where(customers.c.customer_id.in_(page)))
@@ -84,7 +84,7 @@ def _rows(engine: Engine, query: Select[ChangeRow]) -> Iterator[ChangeRow]:
 
 
 def _moved(engine: Engine, published: dict[str, int]) -> list[str]:
-    """Customers who have a greater sequence than what was published of them."""
+    """Customers whose sequence is greater than the published one."""
     query = select(customers.c.customer_id, customers.c.sequence)
     with engine.connect().execution_options(yield_per=_PAGE) as connection:
         return [

@@ -1,8 +1,8 @@
-"""Where publishing has come to: the last committed record of a partition, as the log itself tells.
+"""Publishing, step 3: the last committed record of a partition of the change topic, as the log itself shows.
 
-Kafka writes into the log how a transaction ended: a mark behind its records. Reading everything, marks and all, and
-looking for them leaves nothing to anybody else's judgement. A consumer of committed records is told by the broker which
-ones were aborted, and in a storm one was seen to take an aborted record for the last one.
+Kafka ends each Kafka transaction with a transaction marker behind its records. This module reads all records and all
+markers, and decides from them alone. It does not read as a consumer of committed records, which depends on the broker's
+list of aborted transactions (docs/mechanisms/outbox.md).
 """
 
 from collections.abc import Iterator
@@ -17,81 +17,75 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from runtime.brokers import Brokers
+from stream_app.core.decode import LogRecord
 
 _REQUEST_MS = 5_000
 _WAIT_MS = 100
 _BYTES = 1024 * 1024
 _FIRST_LOOK_BACK = 64
-_EVERYTHING = 0
+_LOOK_BACK_GROWTH = 8
+_READ_UNCOMMITTED = 0
 _EARLIEST, _LATEST = -2, -1
 
 
-class UndecidedError(RuntimeError):
-    """The log does not say how a transaction ended that is in it; ``key`` and ``value`` are its last record's."""
+class HangingTransactionError(RuntimeError):
+    """A transaction in the log has no transaction marker; ``key`` and ``value`` are those of its last record."""
 
     def __init__(self, key: bytes | None, value: bytes | None) -> None:
         super().__init__("a transaction in the change topic has no end")
         self.key, self.value = key, value
 
 
-class Record(Protocol):
-    """A record of a batch."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-
-
 class Batch(Protocol):
-    """Records that a producer sent together, or a mark that the broker wrote."""
+    """Records that a producer sent together, or a transaction marker that the broker wrote."""
 
     producer_id: int
     is_transactional: bool
     is_control_batch: bool
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[LogRecord]:
         """The records."""
 
 
-class Committed:
-    """The last committed record of the batches that were added, in the order of the log."""
+class LastCommitted:
+    """Finds the last committed record among batches that are added in the order of the log."""
 
     def __init__(self) -> None:
-        self._last: Record | None = None
-        self._undecided: dict[int, Record] = {}
+        self._last: LogRecord | None = None
+        self._open: dict[int, LogRecord] = {}
 
     def add(self, batch: Batch) -> None:
-        """The next batch."""
+        """Add the next batch."""
         *_, last = batch
         if batch.is_control_batch:
-            found = self._undecided.pop(batch.producer_id, None)
-            if found is not None and ControlRecord.parse(last.key or b"") == COMMIT_MARKER:
-                self._last = found if self._last is None or self._last.offset < found.offset else self._last
+            ended = self._open.pop(batch.producer_id, None)
+            if ended is not None and ControlRecord.parse(last.key or b"") == COMMIT_MARKER:
+                self._last = ended if self._last is None or self._last.offset < ended.offset else self._last
         elif batch.is_transactional:
-            self._undecided[batch.producer_id] = last
+            self._open[batch.producer_id] = last
         else:
             self._last = last
 
-    def last(self) -> bytes | None:
-        """Its value; None if there is none.
+    def value(self) -> bytes | None:
+        """The value of the last committed record; None if no record is committed.
 
         Raises
         ------
-        UndecidedError
-            If a transaction has no end yet.
+        HangingTransactionError
+            If a transaction has no transaction marker.
         """
-        for record in self._undecided.values():
-            raise UndecidedError(record.key, record.value)
+        for record in self._open.values():
+            raise HangingTransactionError(record.key, record.value)
         return None if self._last is None else self._last.value
 
 
 async def last_committed(brokers: Brokers, topic: str, partition: int) -> bytes | None:
-    """The value of the last committed record of a partition; None if there is none.
+    """The value of the last committed record of a partition; None if no record is committed.
 
     Raises
     ------
-    UndecidedError
-        If a transaction has no end yet.
+    HangingTransactionError
+        If a transaction has no transaction marker.
     aiokafka.errors.KafkaError
         If the broker can't be reached.
     """
@@ -114,34 +108,34 @@ async def last_committed(brokers: Brokers, topic: str, partition: int) -> bytes 
 
 
 class _Partition:
-    """Reads a partition from its leader."""
+    """Reads a partition from its leading broker."""
 
     def __init__(self, client: AIOKafkaClient, topic: str, partition: int) -> None:
         self._client, self._topic, self._partition = client, topic, partition
 
     async def last_committed(self) -> bytes | None:
-        """Look back further and further; marks take offsets, too."""
-        low, high = await self._reach(_EARLIEST), await self._reach(_LATEST)
-        back = _FIRST_LOOK_BACK
+        """Read ever more of the partition's end: transaction markers and aborted records take offsets, too."""
+        first, end = await self._offset(_EARLIEST), await self._offset(_LATEST)
+        look_back = _FIRST_LOOK_BACK
         while True:
-            start = max(low, high - back)
-            found = await self._between(start, high)
-            if found is not None or start == low:
-                return found
-            back *= 8
+            start = max(first, end - look_back)
+            value = await self._last_committed_between(start, end)
+            if value is not None or start == first:
+                return value
+            look_back *= _LOOK_BACK_GROWTH
 
-    async def _between(self, start: int, end: int) -> bytes | None:
-        committed, position = Committed(), start
-        while position < end:
-            for batch in await self._batches(position):
+    async def _last_committed_between(self, start: int, end: int) -> bytes | None:
+        last_committed, offset = LastCommitted(), start
+        while offset < end:
+            for batch in await self._batches(offset):
                 if batch.base_offset < end:
-                    committed.add(batch)
-                position = max(position, batch.next_offset)
-        return committed.last()
+                    last_committed.add(batch)
+                offset = max(offset, batch.next_offset)
+        return last_committed.value()
 
     async def _batches(self, offset: int) -> list[Any]:
-        asked = [(self._topic, [(self._partition, offset, _BYTES)])]
-        answer = await self._send(FetchRequest(_WAIT_MS, 1, _BYTES, _EVERYTHING, asked))
+        partitions = [(self._topic, [(self._partition, offset, _BYTES)])]
+        answer = await self._send(FetchRequest(_WAIT_MS, 1, _BYTES, _READ_UNCOMMITTED, partitions))
         ((_, ((_, error, *_, data),)),) = answer.topics
         if error:
             raise for_code(error)(f"reading {self._topic}-{self._partition}")
@@ -150,11 +144,12 @@ class _Partition:
             batches.append(records.next_batch())
         return batches
 
-    async def _reach(self, which: int) -> int:
-        answer = await self._send(OffsetRequest(-1, _EVERYTHING, [(self._topic, [(self._partition, which)])]))
+    async def _offset(self, which: int) -> int:
+        """The first offset (``_EARLIEST``) or the end offset (``_LATEST``)."""
+        answer = await self._send(OffsetRequest(-1, _READ_UNCOMMITTED, [(self._topic, [(self._partition, which)])]))
         ((_, ((_, error, _, offset),)),) = answer.topics
         if error:
-            raise for_code(error)(f"the ends of {self._topic}-{self._partition}")
+            raise for_code(error)(f"asking for the offsets of {self._topic}-{self._partition}")
         return int(offset)
 
     async def _send(self, request: Any) -> Any:

@@ -1,1 +1,1 @@
-"""The life of an assigned partition: assignment, buffering, applying batch by batch."""
+"""Assigned partitions: assignment, buffering, and one task that applies each partition batch by batch."""

@@ -1,7 +1,7 @@
-"""The lanes of a worker: who holds which partition, and that each reads the log without a gap.
+"""The partitions of a worker: one task for each, and the certainty that each reads the log without a gap.
 
-Faust and its client drop records that they have fetched in more than one way when partitions change hands. Offsets
-tell: what comes too early is asked for again, and so is what has been fetched but never comes.
+Faust and its Kafka client can drop fetched records when partitions are reassigned. Offsets reveal that. When a record
+arrives before its predecessors, or fetched records never arrive, the log is read again from the missing offset.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ import structlog
 from faust.types import TP
 
 from stream_app.core.decode import LogRecord
-from stream_app.partitions.lifecycle import PartitionTask, WorkerContext
+from stream_app.partitions.partition_task import PartitionTask
+from stream_app.partitions.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
@@ -21,122 +22,131 @@ _RELEASE_SECONDS = 3.0
 _CLAIM_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 
+Gap = tuple[int, int]
+"""The first missing offset, and the next offset that is not missing."""
 
-class Fetching(Protocol):
-    """How the log is read."""
+
+class LogFetcher(Protocol):
+    """The part of a Kafka consumer that partition tasks need."""
 
     async def seek(self, partition: TP, offset: int) -> None:
-        """Read a partition from an offset on."""
+        """Continue to read a partition from an offset."""
 
     def fetched_to(self, partition: TP) -> int | None:
-        """The offset up to which a partition has been read; None if nobody knows."""
+        """The offset up to which a partition has been fetched; None if it is not known."""
 
 
 class PartitionAssignment:
-    """The partitions that this worker holds, each with a task of its own.
+    """The partitions that are assigned to this worker, each with its partition task.
 
-    Nothing is claimed between losing one assignment and getting the next: Faust may well ask for positions then.
+    After partitions are revoked nothing is claimed until the next assignment: Faust may ask for offsets in between.
     """
 
-    def __init__(self, shared: WorkerContext, fetching: Fetching) -> None:
-        self._shared = shared
-        self._fetching = fetching
-        self._lanes: dict[TP, tuple[PartitionTask, asyncio.Task[None]]] = {}
-        self._assigned = False
-        self._asked: dict[TP, tuple[int, int]] = {}
+    def __init__(self, context: WorkerContext, fetcher: LogFetcher) -> None:
+        self._context = context
+        self._fetcher = fetcher
+        self._running: dict[TP, tuple[PartitionTask, asyncio.Task[None]]] = {}
+        self._may_claim = False
+        self._refetched: dict[TP, Gap] = {}
 
-    def admit(self) -> None:
-        """There is a new assignment: what it has may be claimed."""
-        self._assigned = True
+    def begin(self) -> None:
+        """A new assignment has begun: its partitions may be claimed."""
+        self._may_claim = True
 
-    async def assign(self, partitions: set[TP]) -> Mapping[TP, int]:
-        """Claim partitions and seek; returns where to read from those that could be claimed in a moment.
+    async def claim(self, partitions: set[TP]) -> Mapping[TP, int]:
+        """Claim partitions and seek; returns the next offsets of those that could be claimed within seconds.
 
-        Others seek later: Faust must not be kept waiting while Postgres is away. It may ask again at any time, and may
-        stop waiting for the answer.
+        The other partition tasks seek when they have claimed: Faust must not wait while Postgres is unavailable. Faust
+        may call this at any time, and may cancel it.
         """
-        if not self._assigned:
+        if not self._may_claim:
             return {}
-        for partition in partitions - self._lanes.keys():
-            lane = PartitionTask(self._shared, partition.partition, partial(self._fetching.seek, partition))
-            self._lanes[partition] = (lane, asyncio.create_task(lane.run()))
-        held = {partition: self._lanes[partition][0] for partition in partitions}
-        claiming = [asyncio.create_task(lane.claimed.wait()) for lane in held.values()]
-        if claiming:
-            await asyncio.wait(claiming, timeout=_CLAIM_SECONDS)
-        for claim in claiming:
-            claim.cancel()
-        positions = {partition: lane.position for partition, lane in held.items() if lane.claimed.is_set()}
-        for partition, offset in positions.items():
-            await self._fetching.seek(partition, offset)
-        return positions
+        for partition in partitions - self._running.keys():
+            task = PartitionTask(self._context, partition.partition, partial(self._fetcher.seek, partition))
+            self._running[partition] = (task, asyncio.create_task(task.run()))
+        tasks = {partition: self._running[partition][0] for partition in partitions}
+        waiting = [asyncio.create_task(task.claimed.wait()) for task in tasks.values()]
+        if waiting:
+            await asyncio.wait(waiting, timeout=_CLAIM_SECONDS)
+        for waiter in waiting:
+            waiter.cancel()
+        offsets = {partition: task.next_offset for partition, task in tasks.items() if task.claimed.is_set()}
+        for partition, offset in offsets.items():
+            await self._fetcher.seek(partition, offset)
+        return offsets
 
     async def offer(self, partition: TP, records: Sequence[LogRecord]) -> None:
-        """Pass fetched records on, as soon as their lane has room."""
-        held = self._lanes.get(partition)
-        if held is None:
+        """Pass fetched records to their partition task, as soon as it has room."""
+        running = self._running.get(partition)
+        if running is None:
             return
-        lane, _ = held
-        await lane.has_room()
-        missing = lane.offer(records)
+        task, _ = running
+        await task.has_room()
+        missing = task.offer(records)
         if missing is None:
             return
         gap = (missing, records[0].offset)
-        asked_before = self._asked.get(partition) == gap
-        if asked_before and await self._is_gap(partition, gap):
-            if lane.skip(*gap):
-                lane.offer(records)
+        refetched_before = self._refetched.get(partition) == gap
+        if refetched_before and await self._is_gap(partition, gap):
+            if task.skip(*gap):
+                task.offer(records)
             return
-        self._asked[partition] = gap
-        await self._read_again(partition, missing)
+        self._refetched[partition] = gap
+        await self._refetch(partition, missing)
 
     async def watch(self) -> None:
-        """Look for ever whether what has been fetched arrives; where it does not, ask for it more and more rarely.
+        """Check forever whether fetched records arrive; refetch those that do not, at growing intervals.
 
-        What never arrives may not be there: transactions leave marks in the log that are fetched and not delivered.
-        Nobody would come behind the last ones to show that, and the partition would seem to be behind for ever.
+        Offsets that never arrive may hold no records: transaction markers are fetched and never delivered. After the
+        last markers of the log no record would reveal that, and the partition would seem to lag forever.
         """
-        waits: dict[TP, tuple[tuple[int, int], int]] = {}
+        looks: dict[TP, tuple[Gap, int]] = {}
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            for partition, (lane, _) in list(self._lanes.items()):
-                fetched = self._fetching.fetched_to(partition)
-                if not lane.idle or fetched is None or fetched <= lane.position:
+            for partition, (task, _) in list(self._running.items()):
+                fetched_to = self._fetcher.fetched_to(partition)
+                if not task.idle or fetched_to is None or fetched_to <= task.next_offset:
                     continue
-                standing, looks = (lane.position, fetched), 0
-                if partition in waits and waits[partition][0] == standing:
-                    looks = waits[partition][1] + 1
-                waits[partition] = (standing, looks)
-                if not looks or looks & (looks - 1):
-                    continue
-                gap = await self._is_gap(partition, standing)
-                if self._lanes.get(partition, (None,))[0] is not lane:
-                    continue
-                if gap:
-                    lane.skip(*standing)
-                else:
-                    await self._read_again(partition, lane.position)
+                missing, count = (task.next_offset, fetched_to), 0
+                if partition in looks and looks[partition][0] == missing:
+                    count = looks[partition][1] + 1
+                looks[partition] = (missing, count)
+                is_power_of_two = count > 0 and count & (count - 1) == 0
+                if is_power_of_two:
+                    await self._fill_gap(partition, task, missing)
 
     async def release(self) -> None:
-        """Stop every lane after the batch in hand; one that can't finish it is cut off, and its transaction with it."""
-        self._assigned = False
-        self._asked.clear()
-        held, self._lanes = list(self._lanes.values()), {}
-        for lane, _ in held:
-            lane.stop()
-        if held:
-            _, late = await asyncio.wait([task for _, task in held], timeout=_RELEASE_SECONDS)
-            for task in late:
-                task.cancel()
-        await asyncio.gather(*(lane.close() for lane, _ in held))
+        """Stop every partition task after its current micro-batch, or cancel it after some seconds.
 
-    async def _is_gap(self, partition: TP, gap: tuple[int, int]) -> bool:
-        """Whether the log has nothing from one offset up to another one."""
-        nothing = await asyncio.to_thread(self._shared.is_gap, partition.partition, *gap)
-        if nothing:
+        Postgres rolls the transaction of a cancelled task back.
+        """
+        self._may_claim = False
+        self._refetched.clear()
+        running, self._running = list(self._running.values()), {}
+        for task, _ in running:
+            task.stop()
+        if running:
+            _, late = await asyncio.wait([runner for _, runner in running], timeout=_RELEASE_SECONDS)
+            for runner in late:
+                runner.cancel()
+        await asyncio.gather(*(task.close() for task, _ in running))
+
+    async def _fill_gap(self, partition: TP, task: PartitionTask, missing: Gap) -> None:
+        is_gap = await self._is_gap(partition, missing)
+        if self._running.get(partition, (None,))[0] is not task:
+            return
+        if is_gap:
+            task.skip(*missing)
+        else:
+            await self._refetch(partition, task.next_offset)
+
+    async def _is_gap(self, partition: TP, gap: Gap) -> bool:
+        """Whether the log has no records in a gap."""
+        is_gap = await asyncio.to_thread(self._context.is_gap, partition.partition, *gap)
+        if is_gap:
             log.info("no records", partition=partition.partition, start=gap[0], stop=gap[1])
-        return nothing
+        return is_gap
 
-    async def _read_again(self, partition: TP, offset: int) -> None:
+    async def _refetch(self, partition: TP, offset: int) -> None:
         log.warning("reading again", partition=partition.partition, offset=offset)
-        await self._fetching.seek(partition, offset)
+        await self._fetcher.seek(partition, offset)

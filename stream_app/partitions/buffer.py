@@ -1,4 +1,4 @@
-"""A lane's inbox: records that were fetched are decoded at once, and wait in batches that grow under load."""
+"""Unit of work, step 1: the record buffer of a partition. Decoded records wait in batches that grow under load."""
 
 import asyncio
 import contextlib
@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from stream_app.core.decode import LogRecord, MicroBatch, decode
 
 _LINGER_SECONDS = 0.05
-# Few records are large; many that are must not fill the memory.
+# Limits the memory that large records take; most batches are far smaller.
 _BATCH_BYTES = 32 * 1024 * 1024
 
 
 class RecordBuffer:
-    """Batches of at most ``batch_size`` records, in the order of the log; ``position`` is the offset expected next."""
+    """Batches of at most ``batch_size`` records in the order of the log.
+
+    ``next_offset`` is the offset of the record that the buffer expects next.
+    """
 
     def __init__(self, currency: str, batch_size: int) -> None:
         self._currency = currency
@@ -23,76 +26,76 @@ class RecordBuffer:
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._closed = False
-        self._last_begun = 0.0
-        self.position = 0
+        self._last_batch_at = 0.0
+        self.next_offset = 0
 
     def __bool__(self) -> bool:
         return bool(self._batches)
 
-    def begin(self, offset: int) -> None:
-        """Forget what waits, and expect what comes at an offset."""
+    def reset(self, offset: int) -> None:
+        """Drop all batches, and expect the record at an offset next."""
         self._batches.clear()
-        self.position = offset
+        self.next_offset = offset
 
-    def open(self) -> None:
-        """Ask for more."""
+    def request_records(self) -> None:
+        """Let :meth:`has_room` return."""
         self._room.set()
 
     def close(self) -> None:
-        """Let go whoever waits here."""
+        """Let all waiting methods return."""
         self._closed = True
         self._room.set()
         self._arrived.set()
 
     def offer(self, records: Sequence[LogRecord]) -> int | None:
-        """Take in records; refuses them, and returns the first one missing, if some before them are."""
-        if records[0].offset > self.position:
-            return self.position
-        fresh = [record for record in records if record.offset >= self.position]
+        """Add records; returns the first missing offset, and adds nothing, if records before them are missing."""
+        if records[0].offset > self.next_offset:
+            return self.next_offset
+        fresh = [record for record in records if record.offset >= self.next_offset]
         if fresh:
-            self.position = fresh[-1].offset + 1
+            self.next_offset = fresh[-1].offset + 1
             self._batches.extend(decode(fresh, self._currency))
             self._arrived.set()
             if self._records > 2 * self._batch_size or sum(b.size for b in self._batches) > 2 * _BATCH_BYTES:
                 self._room.clear()
         return None
 
-    def skip(self, offset: int) -> None:
-        """Expect what comes at an offset next, since there is nothing before it."""
-        self._batches.append(MicroBatch(self.position, offset))
-        self.position = offset
+    def skip_to(self, offset: int) -> None:
+        """Expect the record at an offset next; the log has no records before it."""
+        self._batches.append(MicroBatch(self.next_offset, offset))
+        self.next_offset = offset
         self._arrived.set()
 
     async def has_room(self) -> None:
-        """Wait until it makes sense to offer more."""
+        """Wait until the buffer has room for more records."""
         await self._room.wait()
 
-    async def filled(self, seconds: float) -> bool:
-        """Wait until there is something; False if nothing comes for so long."""
+    async def wait_for_records(self, seconds: float) -> bool:
+        """Wait up to some seconds for records; returns whether there are any."""
         if not self._batches:
-            await self._arrival(seconds)
+            await self._wait_for_arrival(seconds)
         return bool(self._batches)
 
-    async def next(self) -> MicroBatch:
-        """The next batch, which stays the next one until it is :meth:`done`.
+    async def next_batch(self) -> MicroBatch:
+        """The next batch, which stays the next one until :meth:`pop`.
 
-        Under load it grows for a moment: a transaction costs about as much as a thousand records.
+        Under load the batch may grow for a moment: one Postgres transaction costs about as much as a thousand records.
         """
         while (
             not self._closed
             and self._records < self._batch_size
-            and (rest := self._last_begun + _LINGER_SECONDS - time.monotonic()) > 0
+            and (left := self._last_batch_at + _LINGER_SECONDS - time.monotonic()) > 0
         ):
-            await self._arrival(rest)
-        self._last_begun = time.monotonic()
-        return self._merged()
+            await self._wait_for_arrival(left)
+        self._last_batch_at = time.monotonic()
+        return self._merge_first()
 
-    def done(self) -> None:
-        """The next batch has been applied."""
+    def pop(self) -> None:
+        """Remove the next batch."""
         self._batches.popleft()
         self._room.set()
 
-    async def _arrival(self, seconds: float) -> None:
+    async def _wait_for_arrival(self, seconds: float) -> None:
         self._room.set()
         self._arrived.clear()
         if not self._closed:
@@ -103,7 +106,7 @@ class RecordBuffer:
     def _records(self) -> int:
         return sum(batch.records for batch in self._batches)
 
-    def _merged(self) -> MicroBatch:
+    def _merge_first(self) -> MicroBatch:
         batch = self._batches[0]
         while (
             len(self._batches) > 1

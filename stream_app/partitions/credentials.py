@@ -1,4 +1,4 @@
-"""Security in the terms of Faust, whose Kafka client is aiokafka."""
+"""The security settings of the brokers as Faust's credentials; Faust's Kafka client is aiokafka."""
 
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
@@ -6,7 +6,7 @@ from runtime.brokers import Brokers
 
 
 def credentials(brokers: Brokers) -> Credentials | None:
-    """What Faust needs to be let in; None where there are no locks."""
+    """Faust's credentials; None for a connection without authentication and encryption."""
     tls = brokers.tls()
     if brokers.authenticated:
         return SASLCredentials(

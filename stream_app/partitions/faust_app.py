@@ -1,8 +1,8 @@
-"""The Faust app: consumer groups, fetching and rebalancing are Faust's; positions and batches are ours.
+"""The Faust app. Faust does consumer groups, fetching and rebalancing; Segue does offsets and micro-batches.
 
-Two of Faust's own extension points carry the design. The ``ConsumerScheduler`` hands the agent every fetched list of
-a partition as one event instead of one event a record (a hundred times fewer trips through the event loop). The
-consumer's committed position comes from Postgres: being assigned a partition means claiming it there.
+Two extension points of Faust make that possible. A ``ConsumerScheduler`` passes each fetched list of records to the
+agent as one event instead of one event for each record, with a hundredth of the trips through the event loop. The
+consumer's committed offsets come from Postgres: an assigned partition is claimed there.
 """
 
 import contextlib
@@ -20,30 +20,29 @@ from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from runtime.brokers import Brokers
 from stream_app.metrics import LogEnd
 from stream_app.partitions.assignment import PartitionAssignment
 from stream_app.partitions.credentials import credentials
-from stream_app.partitions.lifecycle import WorkerContext
+from stream_app.partitions.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
 _FETCH_WAIT_MILLISECONDS = 50
 
-Assign = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
+Claim = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 
 
 class FetchedListScheduler:
-    """A scheduling strategy: one pseudo-record per partition, whose value is the list of all its fetched records."""
+    """A scheduling strategy: one record for each partition, whose value is the list of all its fetched records."""
 
     def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
-        """Yield what was fetched, partition by partition."""
+        """Yield one record for each partition that has fetched records."""
         for partition, fetched in records.items():
             if fetched:
-                yield partition, _as_one(fetched)
+                yield partition, _as_one_record(fetched)
 
 
-def _as_one(fetched: list[Any]) -> Any:
+def _as_one_record(fetched: list[Any]) -> Any:
     first = fetched[0]
     return SimpleNamespace(
         topic=first.topic,
@@ -61,30 +60,30 @@ def _as_one(fetched: list[Any]) -> Any:
 
 
 class PromptConsumerThread(driver.AIOKafkaConsumerThread):
-    """A consumer thread that does not let a quiet partition hold up busy ones.
+    """A consumer thread in which partitions without new records do not delay the others.
 
-    aiokafka has one fetch request at a time under way to a broker; one that asks for quiet partitions alone is
-    answered only after the wait that Faust fixes at 1.5 s.
+    aiokafka has one fetch request at a time in flight to a broker. The broker answers a request that asks only for
+    partitions without new records after a wait that Faust fixes at 1.5 s.
     """
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MILLISECONDS
-        # What somebody else's transaction has not committed has not happened; Faust would read it all the same.
+        # Other producers may write in Kafka transactions; Faust would read what they have not committed.
         consumer._isolation_level = "read_committed"
         return consumer
 
 
 class PostgresOffsetConsumer(driver.Consumer):
-    """A consumer that takes its positions from where its partitions are claimed."""
+    """A consumer whose committed offsets come from claiming its partitions."""
 
-    assign: Assign
+    claim: Claim
 
     def _new_consumer_thread(self) -> PromptConsumerThread:
         return PromptConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    def reach(self, partition: TP) -> LogEnd:
-        """How far the log reaches, as the broker last said; may be asked from any thread."""
+    def log_end(self, partition: TP) -> LogEnd:
+        """The end offset of a partition, as the broker last reported it; any thread may call this."""
         try:
             consumer = self._thread._ensure_consumer()
             end, polled = consumer.highwater(partition), consumer.last_poll_timestamp(partition)
@@ -93,7 +92,7 @@ class PostgresOffsetConsumer(driver.Consumer):
         return LogEnd(end, None if polled is None else time.time() - polled / 1_000)
 
     def fetched_to(self, partition: TP) -> int | None:
-        """The offset up to which records have been fetched, or None without a valid one."""
+        """The offset up to which records have been fetched; None if it is not known."""
         try:
             subscription = self._thread._ensure_consumer()._subscription.subscription
             state = subscription.assignment.state_value(partition)
@@ -102,102 +101,95 @@ class PostgresOffsetConsumer(driver.Consumer):
         return state.position if state is not None and state.has_valid_position else None
 
     async def _seek(self, partition: TP, offset: int) -> None:
-        # In the consumer's own thread: Faust would take records from under the hands of the fetcher, and crash it.
+        # In the consumer's own thread: elsewhere Faust would drop records that the fetcher is working on, and crash it.
         await self._thread.call_thread(self._thread.seek, partition, offset)  # type: ignore[arg-type]
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Have what is assigned claimed; whoever claims it seeks."""
-        return await self.assign(self.assignment())
+        """Claim the assigned partitions, which seeks; returns their next offsets."""
+        return await self.claim(self.assignment())
 
 
-def create_app(
-    *,
-    brokers: Brokers,
-    topic: str,
-    group: str,
-    shared: WorkerContext,
-    session_timeout: float,
-    worker_id: str | None,
-    batch_size: int,
-) -> faust.App:
+def create_app(context: WorkerContext) -> faust.App:
     """The app, ready for a Faust worker."""
+    config, topic = context.config, context.config.topics.transactions
     app = faust.App(
-        group,
-        broker=[f"kafka://{server}" for server in brokers.servers.split(",")],
-        broker_credentials=credentials(brokers),
+        config.consumer_group,
+        broker=[f"kafka://{server}" for server in config.brokers.servers.split(",")],
+        broker_credentials=credentials(config.brokers),
         ConsumerScheduler=FetchedListScheduler,
         consumer_auto_offset_reset="earliest",
-        # A member with a name of its own gets its partitions back without anybody else letting go of theirs.
-        consumer_group_instance_id=worker_id,
-        broker_session_timeout=session_timeout,
-        broker_heartbeat_interval=session_timeout / 3,
-        broker_max_poll_records=batch_size,
+        # A member with a fixed name gets its partitions back after a restart, without a rebalance of the others.
+        consumer_group_instance_id=config.worker_id,
+        broker_session_timeout=config.session_timeout,
+        broker_heartbeat_interval=config.session_timeout / 3,
+        broker_max_poll_records=config.batch_size,
         consumer_max_fetch_size=4 * 1024 * 1024,
         stream_buffer_maxsize=64,
         stream_wait_empty=False,
         topic_disable_leader=True,
-        # Without standbys partitions are dealt out in turn; Faust's own assignor would leave some workers without any.
+        # Without standbys partitions are assigned round-robin; Faust's own assignor would leave some workers idle.
         table_standby_replicas=0,
         topic_allow_declare=False,
         web_enabled=False,
-        # Faust wants a folder for tables; there are none.
+        # Faust needs a folder for its tables, although Segue has none.
         datadir=tempfile.mkdtemp(prefix="segue-faust-"),
         key_serializer="raw",
         value_serializer="raw",
     )
 
-    lanes = PartitionAssignment(shared, _Fetching(app))
-    _take_positions_from(app, lanes.assign)
-    shared.metrics.reach = partial(_reach, app, topic)
+    assignment = PartitionAssignment(context, _AppFetcher(app))
+    _use_consumer(app, assignment.claim)
+    context.metrics.log_end = partial(_log_end, app, topic)
     source = app.topic(topic, key_serializer="raw", value_serializer="raw", acks=False)
 
     @app.agent(source)
     async def apply(stream: Any) -> None:
         async for event in stream.events():
-            await lanes.offer(event.message.tp, event.value)
+            await assignment.offer(event.message.tp, event.value)
 
-    app.task(lanes.watch)
+    app.task(assignment.watch)
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]
     async def join(_app: Any, assigned: set[TP], *_: Any, **__: Any) -> None:
         log.info("assigned", partitions=sorted(partition.partition for partition in assigned))
-        lanes.admit()
-        shared.metrics.joined = True
+        assignment.begin()
+        context.metrics.joined = True
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]
     async def release(_app: Any, revoked: set[TP], *_: Any, **__: Any) -> None:
         log.info("revoked", partitions=sorted(partition.partition for partition in revoked))
-        await lanes.release()
+        await assignment.release()
 
     @app.on_before_shutdown.connect  # type: ignore[arg-type]
     async def stop(_app: Any, *_: Any, **__: Any) -> None:
-        await lanes.release()
+        await assignment.release()
 
     return app
 
 
-class _Fetching:
-    """What lanes need of the app's consumer, which is made when the app starts."""
+class _AppFetcher:
+    """The app's consumer as partition tasks use it; the app creates the consumer when it starts."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def seek(self, partition: TP, offset: int) -> None:
-        # A partition that was taken away meanwhile has nothing to read from.
+        # A partition that has been revoked meanwhile can't seek.
         with contextlib.suppress(IllegalStateError):
             await self._app.consumer.seek(partition, offset)
 
     def fetched_to(self, partition: TP) -> int | None:
-        fetched: int | None = self._app.consumer.fetched_to(partition)
-        return fetched
+        fetched_to: int | None = self._app.consumer.fetched_to(partition)
+        return fetched_to
 
 
-def _reach(app: Any, topic: str, partition: int) -> LogEnd:
-    reach: LogEnd = app.consumer.reach(TP(topic, partition))
-    return reach
+def _log_end(app: Any, topic: str, partition: int) -> LogEnd:
+    end: LogEnd = app.consumer.log_end(TP(topic, partition))
+    return end
 
 
-def _take_positions_from(app: faust.App, assign: Assign) -> None:
-    consumer = type("SegueConsumer", (PostgresOffsetConsumer,), {"assign": staticmethod(assign)})
+def _use_consumer(app: faust.App, claim: Claim) -> None:
+    """Make the app consume with a :class:`PostgresOffsetConsumer` that claims partitions with ``claim``."""
+    consumer = type("SegueConsumer", (PostgresOffsetConsumer,), {"claim": staticmethod(claim)})
     transport = type("SegueTransport", (driver.Transport,), {"Consumer": consumer})
     app.transport = transport(app.conf.broker_consumer, app)

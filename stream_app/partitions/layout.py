@@ -1,4 +1,4 @@
-"""Whether what is stored lies where the log's partitions say: a customer's history must stay in one partition."""
+"""Checks that the log still has the partitions that the stored customers were assigned to."""
 
 from sqlalchemy import Engine, func, select
 
@@ -10,12 +10,12 @@ _SAMPLE = 1_000
 
 
 def check_layout(engine: Engine, partitions: int) -> None:
-    """Refuse to go on with another number of partitions than before.
+    """Check that the log has as many partitions as before; a customer's history must stay in one partition.
 
     Raises
     ------
     LogError
-        If Postgres knows partitions that the log does not have, or customers who would be in other ones now.
+        If Postgres has partitions that the log does not have, or customers who would now be in other partitions.
     """
     with engine.connect() as connection:
         known = connection.execute(select(func.count()).select_from(stream_progress)).scalar_one()
@@ -24,6 +24,6 @@ def check_layout(engine: Engine, partitions: int) -> None:
     moved = any(partition_of(row.customer_id, partitions) != row.partition for row in sample)
     if moved or (known and highest >= partitions):
         raise LogError(
-            f"the log has {partitions} partitions, and what is in Postgres was made with another number: customers "
+            f"the log has {partitions} partitions, but the data in Postgres was made with another number: customers "
             "would move between partitions, out of the order of their own history; see docs/operations.md"
         )

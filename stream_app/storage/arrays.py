@@ -1,8 +1,8 @@
-"""Whole numpy columns to and from Postgres arrays, in the binary format and without a Python object per value.
+"""Whole numpy columns to and from Postgres arrays, in the binary format and without a Python object for each value.
 
 ``int64`` arrays travel as ``int8[]``. Arrays of ``datetime64[us]`` travel as ``timestamptz[]``; their smallest and
 largest values stand for ``-infinity`` and ``infinity``, which is also how Postgres stores them. Only one-dimensional
-arrays without NULLs are handled: queries coalesce, and ``NULLIF`` the infinities away.
+arrays without NULLs are supported: queries replace NULL by infinity (``COALESCE``) and infinity by NULL (``NULLIF``).
 
 The layout (``array_send``, ``array_recv``): dimensions, a NULL flag, the element type, then per dimension its length
 and lower bound, then every element with its length before it, all big-endian.
@@ -30,12 +30,12 @@ _INFINITIES = (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
 
 
 def moments(micros: Ints) -> NDArray[np.datetime64]:
-    """Microseconds since 1970 marked as times, for use as a query parameter."""
+    """Microseconds since 1970 as numpy times, for use as a query parameter."""
     return micros.view("datetime64[us]")
 
 
 def register(connection: AsyncConnection[Any]) -> None:
-    """Teach a connection to send and receive numpy columns."""
+    """Let a connection send and receive numpy columns."""
     connection.adapters.register_dumper(np.ndarray, _Int8ArrayDumper)
     connection.adapters.register_loader(INT8_ARRAY, _Int8ArrayLoader)
     connection.adapters.register_loader(TIMESTAMPTZ_ARRAY, _TimestamptzArrayLoader)

@@ -1,4 +1,4 @@
-"""What the unit of work's statements are given: columns of a batch and a step as arrays, one parameter each."""
+"""Parameters of the unit of work's statements: one array for each column of an applied batch."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -17,31 +17,31 @@ from stream_app.storage.arrays import moments
 
 
 def text(values: Iterable[str | None]) -> str:
-    """Texts in one, where a null is an empty one; no id holds the separator."""
+    """Texts joined with the separator, which no id contains; None becomes an empty text."""
     return sql.SEPARATOR.join(value or "" for value in values)
 
 
-def progress(before: PartitionProgress, after: PartitionProgress, step: AppliedBatch) -> dict[str, Any]:
-    """For :data:`stream_app.storage.statements.ADVANCE`."""
+def progress(before: PartitionProgress, after: PartitionProgress, result: AppliedBatch) -> dict[str, Any]:
+    """Parameters of :data:`stream_app.storage.statements.ADVANCE`."""
     return {
         **asdict(after),
-        "event_time": moment(after.event_time),
+        "event_time": moment(after.watermark),
         "model_since": moment(after.model_since),
         "expected_offset": before.next_offset,
-        "transactions": len(step.applied),
-        "duplicates": step.duplicates,
-        "late": step.late,
-        "dead_letters": len(step.dead_letters),
+        "transactions": len(result.applied),
+        "duplicates": result.duplicates,
+        "late": result.late,
+        "dead_letters": len(result.dead_letters),
     }
 
 
 def moment(micros: int) -> datetime | None:
-    """Null before the first tick."""
+    """A moment for Postgres; None (NULL) before the first tick."""
     return None if micros == LONG_AGO else from_micros(micros)
 
 
 def ledger(batch: MicroBatch, applied: list[int]) -> dict[str, Any]:
-    """For :data:`statements.ADD_TRANSACTIONS`: those of a batch that were applied, by their place in it."""
+    """Parameters of :data:`stream_app.storage.statements.ADD_TRANSACTIONS`, from the applied rows of a batch."""
     return {
         "customer_id": text(batch.customer_id[i] for i in applied),
         "transaction_id": text(batch.transaction_id[i] for i in applied),
@@ -52,9 +52,9 @@ def ledger(batch: MicroBatch, applied: list[int]) -> dict[str, Any]:
     }
 
 
-def profiles(step: AppliedBatch, progress: PartitionProgress) -> dict[str, Any]:
-    """For :data:`stream_app.storage.statements.SAVE_PROFILES`."""
-    profiles, name = step.profiles, step.segments.id
+def profiles(result: AppliedBatch, progress: PartitionProgress) -> dict[str, Any]:
+    """Parameters of :data:`stream_app.storage.statements.SAVE_PROFILES`."""
+    profiles, segment_id = result.profiles, result.segments.id
     return {
         "partition": progress.partition,
         "model_version": progress.model_version,
@@ -66,16 +66,19 @@ def profiles(step: AppliedBatch, progress: PartitionProgress) -> dict[str, Any]:
         "frequency": profiles.frequency,
         "gross": profiles.gross,
         "returned": profiles.returned,
-        "segment": text(map(name, profiles.segment.tolist())),
+        "segment": text(map(segment_id, profiles.segment.tolist())),
         "segment_since": moments(profiles.segment_since),
         "sequence": profiles.sequence,
         "next_change_at": moments(profiles.next_change_at),
-        "next_segment": text(map(name, profiles.next_segment.tolist())),
+        "next_segment": text(map(segment_id, profiles.next_segment.tolist())),
     }
 
 
 def changes(rows: list[ChangeRow], progress: PartitionProgress) -> dict[str, Any]:
-    """For :data:`stream_app.storage.statements.ADD_CHANGES`; positions go on from where the partition stands."""
+    """Parameters of :data:`stream_app.storage.statements.ADD_CHANGES`.
+
+    ``position`` is the partition's last position; the statement adds the number of the row to it.
+    """
     columns = dict(zip(ChangeRow._fields, zip(*rows, strict=True), strict=True))
     texts = ("customer_id", "from_segment", "to_segment", "cause", "transaction_id")
     numbers = ("sequence", "effective_at", "recency_days", "frequency", "monetary")

@@ -1,7 +1,7 @@
 """The SQL of the unit of work. Columns travel as arrays: one parameter per column, one row per aggregate.
 
-Text columns are joined with the unit separator, which no id may contain. Money travels in ten-thousandths, moments
-that are missing as infinity (see :mod:`stream_app.storage.arrays`).
+Text columns are joined with the unit separator, which no id may contain. Money travels in ten-thousandths, and a
+missing moment as infinity (see :mod:`stream_app.storage.arrays`).
 """
 
 SEPARATOR = "\x1f"
@@ -16,7 +16,7 @@ _PROGRESS_COLUMNS = """partition, log_id, next_offset, epoch, event_time, model_
 
 PROGRESS = f"SELECT {_PROGRESS_COLUMNS} FROM stream_progress WHERE partition = %(partition)s"
 
-# Connections of one partition have one name; those of other users can't be ended.
+# All connections of one partition have the same name. A worker can end only connections of its own Postgres user.
 END_PREDECESSORS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = current_user
@@ -62,7 +62,7 @@ loaded AS (
   SELECT customers.* FROM touched, unnest(touched.ids) AS id JOIN customers ON customer_id = id
   UNION ALL
   SELECT customers.* FROM customers
-  WHERE partition = %(partition)s AND next_change_at <= %(until)s
+  WHERE partition = %(partition)s AND next_change_at <= %(watermark)s
     AND customer_id <> ALL (coalesce((SELECT ids FROM touched), '{{}}'))
 )
 {_AGGREGATES} FROM loaded
@@ -121,8 +121,8 @@ VALUES (%(log_id)s, %(partition)s, %(offset)s, %(reason)s, %(key)s, %(value)s)
 
 ADD_MODEL = "INSERT INTO models (version, spec) VALUES (%s, %s::jsonb) ON CONFLICT (version) DO NOTHING"
 
-# The row of a model whose time on the partition is over, as the progress row still has it.
-ADD_REIGN = """
+# The model period that an activation ends. The progress row still has the old model when this statement runs.
+ADD_MODEL_PERIOD = """
 INSERT INTO model_reigns (partition, until, model_version, since)
 SELECT partition, %(until)s, model_version, model_since FROM stream_progress WHERE partition = %(partition)s
 ON CONFLICT DO NOTHING

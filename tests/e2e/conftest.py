@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from batch.fit_dataset import fit_before
 from data.datasets.dataset import Dataset
 from data.datasets.selection import default_cutoff
 from models.segment_model import SegmentModel
-from segue.local.demo import fit_before
 from segue.local.soak.outcome import Rows, stored
 from tests.support.local import local
 from tests.support.retail import retail

@@ -22,12 +22,12 @@ from tests.support.stored import a_model
 
 pytestmark = MARKS
 
-SOMEBODY = "12303"
+CUSTOMER = "12303"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser without a window."""
+    """A headless browser."""
     with launched() as chromium:
         yield chromium
 
@@ -77,17 +77,17 @@ def test_a_customer_is_searched_and_a_neighbour_followed_into_the_simulator(brow
         box.fill("1230x")
         box.press("Enter")
         expect(page.get_by_text("No customer 1230x")).to_be_visible(timeout=PATIENCE)
-        box.fill(SOMEBODY)
+        box.fill(CUSTOMER)
         box.press("Enter")
-        expect(page.locator(f"[data-customer='{SOMEBODY}']")).to_be_visible(timeout=PATIENCE)
+        expect(page.locator(f"[data-customer='{CUSTOMER}']")).to_be_visible(timeout=PATIENCE)
         expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
-        assert page.url.endswith(f"customer?customer={SOMEBODY}")
+        assert page.url.endswith(f"customer?customer={CUSTOMER}")
 
         neighbour = page.locator(".sg-people tbody a").first
         followed = neighbour.inner_text()
         neighbour.click()
         expect(page.locator(f"[data-customer='{followed}']")).to_be_visible(timeout=PATIENCE)
-        segment = page.locator(".sg-standing b").get_attribute("data-segment")
+        segment = page.locator(".sg-since b").get_attribute("data-segment")
         page.get_by_role("link", name="Open the simulator").click()
         expect(page.locator(f"[data-verdict='{segment}']")).to_be_visible(timeout=PATIENCE)
         assert page.url.endswith(f"simulator?customer={followed}")
@@ -99,7 +99,7 @@ def test_a_purchase_is_simulated(browser: Browser, dashboard: str) -> None:
         _type(page, "Days since their last purchase", "900")
         expect(page.locator("[data-verdict='lost']")).to_be_visible(timeout=PATIENCE)
         _type(page, "Purchases", "30")
-        _type(page, "Spent in pounds, net of returns", "9000")
+        _type(page, "Spend in pounds, net of returns", "9000")
         _type(page, "For how many pounds", "5000")
         bought = page.locator(".sg-steps").nth(1)
         expect(bought.get_by_text("bought")).to_be_visible(timeout=PATIENCE)

@@ -1,4 +1,4 @@
-"""The dashboard as people see it: Postgres, Streamlit and a browser, all of them real."""
+"""The live page in a real browser, on a real Postgres."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -27,7 +27,7 @@ pytestmark = MARKS
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser without a window."""
+    """A headless browser."""
     with launched() as chromium:
         yield chromium
 
@@ -90,18 +90,18 @@ def test_the_page_fits_a_phone_and_has_every_figure(browser: Browser, dashboard:
         expect_no_sideways_scrolling(page)
 
 
-def test_the_page_outlives_postgres(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("mortal")
+def test_the_page_survives_a_restart_of_postgres(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("restarted")
     with running_postgres(folder) as url:
         engine = connect(url)
         store(engine, a_model(), a_stream(a_model()))
         engine.dispose()
     with served(url) as address, visit(browser, address, "live") as page:
-        expect(page.get_by_text("Postgres is away")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Postgres is not available")).to_be_visible(timeout=PATIENCE)
         with running_postgres(folder):
             expect(page.locator("[data-total=customers]")).to_have_text("120", timeout=PATIENCE)
-            expect(page.get_by_text("Postgres is away")).to_be_hidden()
-        expect(page.get_by_text("Below is what was last known")).to_be_visible(timeout=PATIENCE)
+            expect(page.get_by_text("Postgres is not available")).to_be_hidden()
+        expect(page.get_by_text("The numbers below are the last known ones")).to_be_visible(timeout=PATIENCE)
         expect(page.locator("[data-total=customers]")).to_have_text("120")
 
 
@@ -122,7 +122,7 @@ def _expect_sizes(page: Page, engine: Engine) -> None:
 
 
 def _stream_something(engine: Engine) -> None:
-    """One more customer, who is moved by time alone nine days on."""
+    """Add a customer whom time alone moves nine days later."""
     later = EVENT_TIME + timedelta(days=9)
     with engine.begin() as connection:
         connection.execute(

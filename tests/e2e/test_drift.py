@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import func, select
 
 from batch.backtest import backtest
+from batch.reconcile_stream import differences
 from data.contract import asyncapi
 from data.contract.events import DriftDetected
 from data.datasets.dataset import Dataset
@@ -22,7 +23,6 @@ from data.postgres.tables import drift_alarms, drift_observations, model_reigns
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
 from producers.replay import split, whole
-from segue.local.demo import differences
 from segue.local.processes import ChildProcess
 from tests.support.commands import segue
 from tests.support.kafka import read

@@ -1,6 +1,6 @@
-"""Every page of the dashboard while a replay runs, light and dark: it works, it can be read, and it moves.
+"""Every page of the dashboard while a replay runs, light and dark: it works, is accessible, and follows the stream.
 
-With SEGUE_SCREENSHOTS=FOLDER the pages are kept as pictures.
+With SEGUE_SCREENSHOTS=FOLDER screenshots of the pages are kept.
 """
 
 import csv
@@ -24,7 +24,7 @@ from data.postgres import progress, replay_control
 from models.personas import ARCHETYPES
 from models.segment_model import SegmentModel
 from producers.replay import split, whole
-from services.drift.watcher import Watcher
+from services.drift.observer import StreamObserver
 from tests.support import browser
 from tests.support.browser import (
     DESKTOP,
@@ -41,8 +41,8 @@ from tests.support.local import Local, applied, local, wait_until
 pytestmark = browser.MARKS
 
 
-class Face(NamedTuple):
-    """What a page looks like when it works: its title, and what only real data puts there; ``figures`` are drawn."""
+class Expected(NamedTuple):
+    """What a working page shows: its title, an element that only real data creates, and perhaps ``figures``."""
 
     title: str
     proof: str
@@ -50,25 +50,25 @@ class Face(NamedTuple):
 
     @property
     def heading(self) -> str:
-        """What this page alone is headed by; the live one's is its clock."""
+        """A selector of this page's heading; that of the live page is its clock."""
         return f"h1:text-is('{self.title}')" if self.title != "Live" else ".sg-day[data-event-time]"
 
 
 PAGES = {
-    "live": Face("Live", "[data-total=transactions]:not(:text-is('0'))"),
-    "slipping": Face("About to slip", "[data-slips]:not([data-slips='0'])"),
-    "shifts": Face("Shifts", "[data-behind]:not([data-behind='0'])"),
-    "segments": Face("Segments", "[data-found]:not([data-found='0'])"),
-    "customer": Face("Customer", "[data-customer] [data-segment]:not([data-segment=''])"),
-    "simulator": Face("Simulator", "[data-verdict]"),
-    "data": Face("Data", "[data-country]"),
-    "model": Face("Model & drift", "[data-movers]"),
-    "operations": Face("Operations", "[data-partition]", figures=False),
+    "live": Expected("Live", "[data-total=transactions]:not(:text-is('0'))"),
+    "slipping": Expected("About to slip", "[data-slips]:not([data-slips='0'])"),
+    "shifts": Expected("Shifts", "[data-behind]:not([data-behind='0'])"),
+    "segments": Expected("Segments", "[data-found]:not([data-found='0'])"),
+    "customer": Expected("Customer", "[data-customer] [data-segment]:not([data-segment=''])"),
+    "simulator": Expected("Simulator", "[data-verdict]"),
+    "data": Expected("Data", "[data-country]"),
+    "model": Expected("Model & drift", "[data-movers]"),
+    "operations": Expected("Operations", "[data-partition]", figures=False),
 }
-# What a page has instead of data, or above data that may be old.
+# What a page shows in place of data, or above data that may be old.
 TROUBLE = ".sg-trouble, .sg-banner"
 
-# The pages' numbers once more, asked in other words than theirs.
+# The pages' numbers from independent queries.
 SLIPS = """
 SELECT segment, customer_id, gross - returned AS net_spend FROM customers
 WHERE segment = ANY(:good) AND next_change_at < :until
@@ -87,10 +87,10 @@ count(*) FILTER (WHERE kind = 'return') AS returns, sum(CASE kind WHEN 'sale' TH
 FROM transactions WHERE occurred_at < :midnight GROUP BY ROLLUP (country) ORDER BY net DESC
 """
 SIZES = "SELECT segment, count(*) FROM customers WHERE segment IS NOT NULL GROUP BY segment"
-# The share of the dataset that has been streamed when the first page is opened.
+# The share of the dataset that is streamed before the first page is opened.
 HISTORY = 0.6
 SPEED = "6h/s"
-# What axe-core calls serious or worse is an error; the frame around the pages is Streamlit's.
+# Findings that axe-core calls serious or critical are errors; the frame around the pages is Streamlit's.
 GRAVE = {"serious", "critical"}
 OURS = {"include": [["[data-testid=stMain]"]]}
 SCREENSHOTS = os.environ.get("SEGUE_SCREENSHOTS")
@@ -104,7 +104,7 @@ class Shop:
     address: str
     chromium: Browser
     customer: str
-    # Transactions that had been streamed before the replay began.
+    # The number of transactions that were streamed before the replay began.
     history: int
 
 
@@ -115,18 +115,18 @@ def shop(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPat
     history, future = split(everything, dataset, middle)
     with local(tmp_path_factory.mktemp("shop"), model) as run:
         before = run.replay(dataset, history)
-        Watcher(run.postgres).look()
+        StreamObserver(run.postgres).observe()
         with (
             run.in_background(dataset, future, SPEED),
             served(run.settings.dashboard_database) as address,
             launched() as chromium,
         ):
-            yield Shop(run, address, chromium, _somebody(run), before)
+            yield Shop(run, address, chromium, _busiest_customer(run), before)
 
 
 @dataclass
-class Standstill:
-    """What Postgres has while the replay is paused and all that it sent has been processed."""
+class PausedReplay:
+    """The content of Postgres while the replay is paused and everything that it sent has been processed."""
 
     connection: Connection
     replay: Row[Any]
@@ -138,24 +138,24 @@ class Standstill:
         return self.now.replace(hour=0, minute=0, second=0, microsecond=0)
 
     def ask(self, query: str, **values: Any) -> list[Row[Any]]:
-        """The rows that a query gives."""
+        """The rows of a query's result."""
         return [*self.connection.execute(text(query), values)]
 
 
 @pytest.fixture
-def standstill(shop: Shop) -> Iterator[Standstill]:
+def paused(shop: Shop) -> Iterator[PausedReplay]:
     postgres = shop.run.postgres
     replay_control.pause(postgres)
     try:
         wait_until(lambda: _replay(shop).state == "paused")
         heard = _replay(shop).heartbeat_at
-        # The lag that it tells is that of the moment before it said so.
+        # A heartbeat has the lag of the moment before it.
         wait_until(lambda: _replay(shop).heartbeat_at > heard and not _replay(shop).lag)
         wait_until(lambda: applied(shop.run) == shop.history + _replay(shop).sent)
-        now = progress.event_time(postgres)
+        now = progress.current_watermark(postgres)
         assert now
         with postgres.connect() as connection:
-            yield Standstill(connection, _replay(shop), now.astimezone(UTC))
+            yield PausedReplay(connection, _replay(shop), now.astimezone(UTC))
         assert _replay(shop).state == "paused"
     finally:
         replay_control.resume(postgres)
@@ -163,7 +163,7 @@ def standstill(shop: Shop) -> Iterator[Standstill]:
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_works_and_can_be_read_by_everybody(shop: Shop, path: str, colours: str) -> None:
+def test_a_page_works_and_is_accessible(shop: Shop, path: str, colours: str) -> None:
     with visit(shop.chromium, shop.address, _address(shop, path), DESKTOP, colours) as page:
         _settle(page)
         _expect_real_data(page, PAGES[path])
@@ -181,10 +181,10 @@ def test_the_menu_leads_to_every_page(shop: Shop) -> None:
     with visit(shop.chromium, shop.address) as page:
         links = page.get_by_test_id("stTopNavLink")
         expect(links).to_have_count(len(PAGES), timeout=PATIENCE)
-        # The one that is open at first has to be left before it can be come to.
-        for face in [*PAGES.values(), *PAGES.values()][1 : len(PAGES) + 1]:
-            links.filter(has_text=re.compile(f"{re.escape(face.title)}$")).click()
-            _expect_only(page, face)
+        # The page that opens first is visited last, after the others.
+        for expected in [*PAGES.values(), *PAGES.values()][1 : len(PAGES) + 1]:
+            links.filter(has_text=re.compile(f"{re.escape(expected.title)}$")).click()
+            _expect_only(page, expected)
             expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -208,26 +208,24 @@ def test_the_numbers_move_with_the_replay_and_are_those_in_postgres(shop: Shop) 
         )
 
 
-def test_the_live_page_counts_the_moves_of_a_week_as_postgres_has_them(shop: Shop, standstill: Standstill) -> None:
-    week = standstill.ask(CHANGES, since=standstill.midnight - timedelta(days=6))
+def test_the_live_page_counts_the_moves_of_a_week_as_postgres_has_them(shop: Shop, paused: PausedReplay) -> None:
+    week = paused.ask(CHANGES, since=paused.midnight - timedelta(days=6))
     with visit(shop.chromium, shop.address, "live") as page:
         page.get_by_text("7 days", exact=True).click()
         expect(page.locator("[data-cause=decay]")).to_have_text(f"{len(week):,}", timeout=PATIENCE)
         expect(page.locator("[data-event-time]").first).to_have_attribute(
-            "data-event-time", standstill.now.isoformat(), timeout=PATIENCE
+            "data-event-time", paused.now.isoformat(), timeout=PATIENCE
         )
         shown = page.locator("[data-total=transactions]")
-        expect(shown).to_have_text(f"{shop.history + standstill.replay.sent:,}", timeout=PATIENCE)
+        expect(shown).to_have_text(f"{shop.history + paused.replay.sent:,}", timeout=PATIENCE)
 
 
-def test_those_who_slip_out_of_one_segment_are_those_in_postgres_and_in_the_file(
-    shop: Shop, standstill: Standstill
-) -> None:
-    slips = standstill.ask(
+def test_slips_out_of_one_segment_are_those_in_postgres_and_in_the_file(shop: Shop, paused: PausedReplay) -> None:
+    slips = paused.ask(
         SLIPS,
         good=[archetype.id for archetype in ARCHETYPES if archetype.good],
         ranks=[archetype.id for archetype in ARCHETYPES],
-        until=standstill.midnight + timedelta(days=30),
+        until=paused.midnight + timedelta(days=30),
     )
     segment, number = Counter(row.segment for row in slips).most_common(1)[0]
     expected = {row.customer_id: row.net_spend for row in slips if row.segment == segment}
@@ -237,15 +235,15 @@ def test_those_who_slip_out_of_one_segment_are_those_in_postgres_and_in_the_file
         page.get_by_role("button", name=_name(segment), exact=True).click()
         expect(page.locator(f"[data-slips='{number}']")).to_be_visible(timeout=PATIENCE)
         expect(page.locator("[data-worth]")).to_have_attribute("data-worth", f"{sum(expected.values()):.0f}")
-        # The button stands before the table: when nobody else is in this, that is the new one.
+        # The button is drawn before the table, so wait until the table is the filtered one.
         expect(page.locator(".sg-slips tbody tr").filter(has_not_text=_name(segment))).to_have_count(0)
         rows = _download(page)
     assert {row["customer_id"]: Decimal(row["net_spend"]) for row in rows} == expected
     assert len(rows) == number
 
 
-def test_the_shifts_that_time_made_are_those_in_postgres_and_in_the_file(shop: Shop, standstill: Standstill) -> None:
-    changes = standstill.ask(CHANGES, since=standstill.midnight - timedelta(days=29))
+def test_shifts_by_time_alone_are_those_in_postgres_and_in_the_file(shop: Shop, paused: PausedReplay) -> None:
+    changes = paused.ask(CHANGES, since=paused.midnight - timedelta(days=29))
     with visit(shop.chromium, shop.address, "shifts") as page:
         page.get_by_role("button", name="time alone", exact=True).click()
         expect(page.locator(f"[data-behind='{len(changes)}']")).to_be_visible(timeout=PATIENCE)
@@ -254,12 +252,12 @@ def test_the_shifts_that_time_made_are_those_in_postgres_and_in_the_file(shop: S
     assert sorted((row["customer_id"], int(row["sequence"])) for row in rows) == sorted(map(tuple, changes))
 
 
-def test_a_search_among_some_segments_finds_whom_postgres_has_and_so_does_the_file(
-    shop: Shop, standstill: Standstill
+def test_a_search_in_some_segments_finds_the_customers_in_postgres_and_so_does_the_file(
+    shop: Shop, paused: PausedReplay
 ) -> None:
-    without = standstill.ask(f"{SIZES} ORDER BY 2 DESC")[0].segment
+    without = paused.ask(f"{SIZES} ORDER BY 2 DESC")[0].segment
     prefix = shop.customer[:2]
-    people = standstill.ask(PEOPLE, now=standstill.now, without=without, prefix=f"{prefix}%")
+    people = paused.ask(PEOPLE, now=paused.now, without=without, prefix=f"{prefix}%")
     with visit(shop.chromium, shop.address, "segments") as page:
         page.get_by_role("button", name=_name(without), exact=True).click()
         expect(page.locator(f".sg-card[data-segment={without}]")).to_have_count(0, timeout=PATIENCE)
@@ -273,9 +271,9 @@ def test_a_search_among_some_segments_finds_whom_postgres_has_and_so_does_the_fi
     assert sorted(shown) == sorted(map(tuple, people))
 
 
-def test_a_customer_who_is_looked_up_has_the_life_that_postgres_has(shop: Shop, standstill: Standstill) -> None:
-    changes = standstill.ask(LIFE, customer=shop.customer)
-    purchases = standstill.ask(
+def test_a_customer_has_the_changes_and_purchases_that_postgres_has(shop: Shop, paused: PausedReplay) -> None:
+    changes = paused.ask(LIFE, customer=shop.customer)
+    purchases = paused.ask(
         "SELECT count(*) FROM transactions WHERE kind = 'sale' AND customer_id = :customer", customer=shop.customer
     )[0].count
     with visit(shop.chromium, shop.address, "customer") as page:
@@ -288,10 +286,10 @@ def test_a_customer_who_is_looked_up_has_the_life_that_postgres_has(shop: Shop, 
     assert [datetime.fromisoformat(moment) for moment in written] == [row.effective_at for row in changes]
 
 
-def test_the_simulator_starts_where_postgres_has_a_customer_and_agrees_on_the_day_of_the_next_change(
-    shop: Shop, standstill: Standstill
+def test_the_simulator_starts_from_a_stored_profile_and_agrees_on_the_day_of_the_next_change(
+    shop: Shop, paused: PausedReplay
 ) -> None:
-    who = standstill.ask("SELECT * FROM customers WHERE next_segment <> '' ORDER BY next_change_at, customer_id")[0]
+    who = paused.ask("SELECT * FROM customers WHERE next_segment <> '' ORDER BY next_change_at, customer_id")[0]
     days = (who.next_change_at - who.last_purchase_at).days
     with visit(shop.chromium, shop.address, "simulator") as page:
         _type(page, "Start from a customer", who.customer_id)
@@ -302,9 +300,9 @@ def test_the_simulator_starts_where_postgres_has_a_customer_and_agrees_on_the_da
 
 
 def test_the_ledger_adds_up_to_what_postgres_has_with_and_without_the_biggest_country(
-    shop: Shop, standstill: Standstill
+    shop: Shop, paused: PausedReplay
 ) -> None:
-    everything, biggest, second, *_ = standstill.ask(LEDGER, midnight=standstill.midnight)
+    everything, biggest, second, *_ = paused.ask(LEDGER, midnight=paused.midnight)
     with visit(shop.chromium, shop.address, "data") as page:
         first = page.locator("tr[data-country]").first
         expect(first).to_have_attribute("data-country", biggest.country, timeout=PATIENCE)
@@ -316,14 +314,14 @@ def test_the_ledger_adds_up_to_what_postgres_has_with_and_without_the_biggest_co
         expect(first.locator("b")).to_have_text(_pounds(second.net))
 
 
-def test_the_model_has_the_sizes_that_postgres_has_and_any_version_can_be_compared(
-    shop: Shop, standstill: Standstill
+def test_the_model_page_has_the_sizes_that_postgres_has_and_compares_any_version(
+    shop: Shop, paused: PausedReplay
 ) -> None:
-    buyers = standstill.ask("SELECT count(*) FROM customers WHERE frequency > 0")[0].count
-    champion = standstill.ask("SELECT version FROM model_aliases WHERE alias = 'champion'")[0].version
-    other = standstill.ask("SELECT version FROM models WHERE version <> :champion", champion=champion)[0].version
+    buyers = paused.ask("SELECT count(*) FROM customers WHERE frequency > 0")[0].count
+    champion = paused.ask("SELECT version FROM model_aliases WHERE alias = 'champion'")[0].version
+    other = paused.ask("SELECT version FROM models WHERE version <> :champion", champion=champion)[0].version
     with visit(shop.chromium, shop.address, "model") as page:
-        for segment, size in standstill.ask(SIZES):
+        for segment, size in paused.ask(SIZES):
             cells = page.locator(f"tr[data-segment={segment}] td")
             expect(cells.nth(4)).to_have_text(f"{size:,}", timeout=PATIENCE)
         choose(page, page.get_by_role("combobox", name="To"), other)
@@ -331,15 +329,13 @@ def test_the_model_has_the_sizes_that_postgres_has_and_any_version_can_be_compar
         expect(page.locator("[data-compared]")).to_have_attribute("data-compared", str(buyers), timeout=PATIENCE)
 
 
-def test_operations_shows_the_replay_that_is_paused_and_each_partition_as_postgres_has_it(
-    shop: Shop, standstill: Standstill
+def test_operations_shows_the_paused_replay_and_each_partition_as_postgres_has_it(
+    shop: Shop, paused: PausedReplay
 ) -> None:
     with visit(shop.chromium, shop.address, "operations") as page:
-        paused = page.locator(f"[data-replay=paused][data-sent='{standstill.replay.sent}']")
-        expect(paused).to_be_visible(timeout=PATIENCE)
-        for partition, offset, number in standstill.ask(
-            "SELECT partition, next_offset, transactions FROM stream_progress"
-        ):
+        shown = page.locator(f"[data-replay=paused][data-sent='{paused.replay.sent}']")
+        expect(shown).to_be_visible(timeout=PATIENCE)
+        for partition, offset, number in paused.ask("SELECT partition, next_offset, transactions FROM stream_progress"):
             cells = page.locator(f"tr[data-partition='{partition}'] td")
             expect(cells.nth(3)).to_have_text(f"{offset:,}")
             expect(cells.nth(4)).to_have_text(f"{number:,}")
@@ -379,25 +375,25 @@ def _download(page: Page) -> list[dict[str, str]]:
 
 
 def _settle(page: Page) -> None:
-    """Wait until nothing is being computed or drawn."""
+    """Wait until the page is complete."""
     expect(page.locator(browser.THERE).first).to_be_visible(timeout=3 * PATIENCE)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
     page.wait_for_load_state("networkidle")
 
 
-def _expect_real_data(page: Page, face: Face) -> None:
-    expect(page.locator(face.heading)).to_be_visible(timeout=PATIENCE)
-    expect(page.locator(face.proof).first).to_be_visible(timeout=PATIENCE)
-    if face.figures:
+def _expect_real_data(page: Page, expected: Expected) -> None:
+    expect(page.locator(expected.heading)).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(expected.proof).first).to_be_visible(timeout=PATIENCE)
+    if expected.figures:
         expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
     expect(page.locator(TROUBLE)).to_have_count(0)
 
 
-def _expect_only(page: Page, face: Face) -> None:
-    """This page has come, and no other is left."""
-    expect(page.locator(face.heading)).to_be_visible(timeout=PATIENCE)
+def _expect_only(page: Page, expected: Expected) -> None:
+    """Only this page is shown."""
+    expect(page.locator(expected.heading)).to_be_visible(timeout=PATIENCE)
     for other in PAGES.values():
-        if other is not face:
+        if other is not expected:
             expect(page.locator(other.heading)).to_have_count(0, timeout=PATIENCE)
 
 
@@ -406,8 +402,8 @@ def _keep(page: Page, name: str) -> None:
         page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
 
 
-def _somebody(run: Local) -> str:
-    """Who has moved most often."""
+def _busiest_customer(run: Local) -> str:
+    """The customer who has moved most often."""
     with run.postgres.connect() as connection:
         return str(
             connection.execute(text("SELECT customer_id FROM customers ORDER BY sequence DESC LIMIT 1")).scalar_one()

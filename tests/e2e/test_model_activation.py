@@ -10,14 +10,15 @@ from pathlib import Path
 import msgspec
 import pandas as pd
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from sqlalchemy import select
 
 from batch.fit import fit
 from batch.profiles import histories, profiles_as_of
+from batch.reconcile_stream import differences
 from data.contract.wire import ModelActivation, Tick, TransactionHeader
 from data.datasets.dataset import Dataset
 from data.datasets.selection import default_cutoff
+from data.kafka.read_to_end import read_topic
 from data.postgres import model_registry, progress
 from data.postgres.stream_profiles import current_profiles
 from data.postgres.tables import segment_changes
@@ -28,7 +29,7 @@ from producers import model_activation
 from producers.replay import Section, occurred_at, split, whole
 from producers.replay_session import session
 from runtime.settings import Settings
-from segue.local.demo import differences, wait_for_worker
+from segue.local.demo import wait_for_worker
 from segue.local.soak.outcome import stored
 from segue.local.stack import Stack
 from tests.support.commands import segue
@@ -95,7 +96,7 @@ def test_before_any_worker_has_started_the_alias_is_all_there_is_to_move(
             postgres = open_session.postgres
             for each in (model, challenger):
                 model_registry.register(postgres, each)
-            with pytest.raises(model_activation.ActivationError, match="partition 0, 1, 2, 3 yet: start one"):
+            with pytest.raises(model_activation.ActivationError, match="partition 0, 1, 2, 3 yet"):
                 model_activation.activate(open_session, challenger)
             assert model_activation.make_champion_before_start(postgres, challenger)
             stack.start_worker()
@@ -169,15 +170,8 @@ def _before_the_model(run: Local) -> tuple[set[str], dict[str, pd.Timestamp]]:
 
 def _records(run: Local, partition: int) -> Iterator[bytes]:
     topic = run.settings.transactions_topic
-    consumer = Consumer(
-        {**run.settings.brokers.config, "group.id": "test", "enable.auto.commit": False, "enable.partition.eof": True}
-    )
-    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
-    try:
-        while (message := consumer.poll(10)) is not None and not message.error():
-            yield message.value() or b""
-    finally:
-        consumer.close()
+    for message in read_topic(run.settings.brokers, topic, "test", partitions=[partition], patience=10):
+        yield message.value() or b""
 
 
 def subscribed(run: Local) -> dict[tuple[str, int], dict[str, object]]:

@@ -1,4 +1,4 @@
-"""An operator's dashboard on a running replay, and an analyst's beside it: everything is real."""
+"""The operations page of an operator's and of an analyst's dashboard, on a running replay."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ TRANSACTIONS = 8_000
 BAD = b'{"type":"transaction","oops":"<img src=x onerror=alert(1)>"}'
 
 
-def test_an_operator_pauses_a_replay_lets_it_go_on_and_retries_a_dead_letter(
+def test_an_operator_pauses_and_resumes_a_replay_and_retries_a_dead_letter(
     dataset: Dataset, model: SegmentModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
@@ -59,22 +59,22 @@ def test_an_operator_pauses_a_replay_lets_it_go_on_and_retries_a_dead_letter(
                 assert _replay(run).sent == TRANSACTIONS
 
                 page.get_by_role("button", name="Retry").first.click()
-                expect(page.get_by_text("put back").first).to_be_visible(timeout=PATIENCE)
+                expect(page.get_by_text("(wall clock)").first).to_be_visible(timeout=PATIENCE)
                 wait_until(lambda: progress.totals(run.postgres).dead_letters == 2)
                 assert sum(row.retried for row in dead_letters.by_reason(run.postgres, None)) == 1
-            _look_around(run, chromium)
+            _visit_as_an_analyst(run, chromium)
         assert progress.totals(run.postgres).transactions == TRANSACTIONS
 
 
-def _look_around(run: Local, chromium: Browser) -> None:
-    """Without the switch there is nothing to press; every page fits every window, light and dark."""
+def _visit_as_an_analyst(run: Local, chromium: Browser) -> None:
+    """Without ``--operator`` there are no buttons; every page fits every window, light and dark."""
     with served(run.settings.dashboard_database) as analysts:
         with visit(chromium, analysts, "operations") as page:
             expect(page.locator("[data-partition]")).to_have_count(4, timeout=PATIENCE)
-            expect(page.get_by_text("What it says").first).to_be_visible(timeout=PATIENCE)
+            expect(page.get_by_text("Content", exact=True).first).to_be_visible(timeout=PATIENCE)
             for name in ("Pause", "Resume", "Set speed", "Retry"):
                 expect(page.get_by_role("button", name=name)).to_have_count(0)
-            page.get_by_text("What it says").first.click()
+            page.get_by_text("Content", exact=True).first.click()
             expect(page.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible(timeout=PATIENCE)
         for path, figures in (("data", 7), ("model", 1), ("operations", 0)):
             for width, colours in ((PHONE, "light"), (DESKTOP, "dark")):
@@ -89,11 +89,11 @@ def _beginning(dataset: Dataset) -> Section:
 
 
 def _send(run: Local, value: bytes) -> None:
-    """A record that nobody can use, as another producer might send it."""
+    """Send an invalid record, as another producer might."""
     identity = run.replaying.identity
     writer = LogWriter(run.settings.brokers, run.settings.transactions_topic, identity.partitions)
     letter = dead_letters.StoredDeadLetter(identity.log_id, 0, 0, "", b"12345", value, None)
-    writer.put_back(letter)
+    writer.requeue(letter)
     wait_until(lambda: writer.flush(1) == 0)
 
 

@@ -50,7 +50,7 @@ def poisoned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             _let_large_ones_in(run)
         sent = write(run.settings.brokers, run.settings.transactions_topic, Poisoner(11, PARTITIONS).stream(RECORDS))
         ends = Counter(partition for partition, _ in sent)
-        wait_until(lambda: progress.done(run.postgres, run.replaying.identity.log_id) == ends)
+        wait_until(lambda: progress.next_offsets(run.postgres, run.replaying.identity.log_id) == ends)
         yield Poisoned(run, f"http://127.0.0.1:{port}", worker, sent)
 
 

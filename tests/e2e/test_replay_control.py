@@ -28,11 +28,11 @@ def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_
         held = _replay(run)
         # What was on its way arrives; then nothing does.
         wait_until(lambda: applied(run) == held.sent)
-        reached = progress.event_time(run.postgres)
+        reached = progress.current_watermark(run.postgres)
         _hear_twice(run)
         assert _replay(run).event_time == held.event_time
         assert (_replay(run).sent, applied(run)) == (held.sent, held.sent)
-        assert progress.event_time(run.postgres) == reached
+        assert progress.current_watermark(run.postgres) == reached
         assert "replay: " in _status()
         assert " paused at " in _status()
 
@@ -66,7 +66,7 @@ def _hear_twice(run: Local) -> None:
 def _control(run: Local, *arguments: str) -> str:
     """What a command says, and how the replay is once it has obeyed, which may be after the command's patience."""
     result = CliRunner().invoke(app, ["control", *arguments])
-    wait_until(lambda: replay_control.obeys(_replay(run)))
+    wait_until(lambda: replay_control.has_applied_request(_replay(run)))
     return result.output + str(result.exception or "") + _status()
 
 

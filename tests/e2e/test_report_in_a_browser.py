@@ -1,4 +1,4 @@
-"""The report as people open it: a file on a disk, in a browser, without a network."""
+"""The report, opened from a file in a browser without a network."""
 
 import shutil
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from segue.cli.app import app
 from tests.support.retail import REAL
 
 CHROMIUM = shutil.which("chromium")
-# A software renderer: the cloud of customers needs WebGL, and a test machine may have no graphics card.
+# A software renderer: the three-dimensional figure needs WebGL, and a test machine may have no graphics card.
 FLAGS = ("--headless", "--no-sandbox", "--no-first-run", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 PATIENCE = 60_000
 FIGURES = 14
@@ -26,7 +26,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser without a window."""
+    """A headless browser."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
         yield chromium
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report as the command writes it."""
+    """A report that the command has written."""
     out = tmp_path_factory.mktemp("report") / "report.html"
     source = [str(REAL)] if REAL.exists() else []
     result = CliRunner().invoke(app, ["explore", *source, "-o", str(out)])
@@ -50,7 +50,7 @@ def test_every_figure_is_drawn_and_the_page_fits(browser: Browser, report: Path,
         expect(page.locator(".figure .main-svg:first-of-type")).to_have_count(FIGURES)
         assert page.locator(".figure").count() == FIGURES
         for figure in page.locator(".figure").all():
-            # Something with a size is drawn inside: bars, dots, lines, cells or a WebGL canvas.
+            # The figure has at least one mark: a bar, a dot, a line, a cell or a WebGL canvas.
             marks = figure.locator(".points path, .point path, .js-line, .hm image, canvas")
             assert marks.count() > 0, figure.get_attribute("id")
             box = figure.bounding_box()
@@ -69,7 +69,7 @@ def test_figures_follow_when_the_screen_turns_dark(browser: Browser, report: Pat
         assert tick.evaluate("it => getComputedStyle(it).fill") != before
 
 
-def test_a_figure_says_more_under_the_pointer(browser: Browser, report: Path) -> None:
+def test_a_figure_shows_details_under_the_pointer(browser: Browser, report: Path) -> None:
     with _open(browser, report, 1280, "light") as page:
         page.locator("#snake").scroll_into_view_if_needed()
         page.locator("#snake .points path").first.hover(force=True)
@@ -78,26 +78,26 @@ def test_a_figure_says_more_under_the_pointer(browser: Browser, report: Path) ->
 
 @contextmanager
 def _open(browser: Browser, report: Path, width: int, colours: str) -> Iterator[Page]:
-    """Open the page; when it is left, it may not have complained about anything or asked anybody for anything."""
+    """Open the report; afterwards check that it logged no error and made no request but the first."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=colours,  # type: ignore[arg-type]
         offline=True,
     )
     page = context.new_page()
-    complaints: list[str] = []
+    errors: list[str] = []
     requests: list[str] = []
 
     def note(request: Request) -> None:
         if not request.url.startswith(("data:", "blob:")):
             requests.append(request.url)
 
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", note)
     page.goto(report.as_uri())
     page.wait_for_selector("body[data-drawn]", timeout=PATIENCE)
     yield page
     context.close()
-    assert complaints == []
+    assert errors == []
     assert requests == [report.as_uri()]

@@ -1,4 +1,4 @@
-"""The pages about upcoming slips and about shifts as people use them: filters, a chart that is pressed, downloads."""
+"""The pages "About to slip" and "Shifts" in a browser: filters, a selection in a figure, downloads."""
 
 import csv
 import re
@@ -23,15 +23,15 @@ from tests.support.browser import (
 from tests.support.postgres import new_database, running_postgres
 from tests.support.stored import a_model, a_stream, store
 
-# A figure that is still being drawn does not hear everything.
-PRESSES = 3
+# A figure that is still being drawn misses some clicks.
+CLICKS = 3
 
 pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser without a window."""
+    """A headless browser."""
     with launched() as chromium:
         yield chromium
 
@@ -53,14 +53,14 @@ def dashboard(engine: Engine) -> Iterator[str]:
         yield address
 
 
-def test_filters_narrow_who_slips_and_stay_in_the_address(browser: Browser, dashboard: str) -> None:
+def test_filters_narrow_the_slips_and_stay_in_the_url(browser: Browser, dashboard: str) -> None:
     with visit(browser, dashboard, "slipping") as page:
-        everybody = _slips(page)
+        everyone = _slips(page)
         page.get_by_role("button", name="Champions").click()
         expect(page).to_have_url(re.compile("slip_from=Champions"), timeout=PATIENCE)
-        expect(page.locator(f"[data-slips='{everybody}']")).to_have_count(0, timeout=PATIENCE)
+        expect(page.locator(f"[data-slips='{everyone}']")).to_have_count(0, timeout=PATIENCE)
         champions = _slips(page)
-        assert 0 < champions < everybody
+        assert 0 < champions < everyone
         address = page.url
         page.get_by_role("link", name="Shifts").first.click()
         expect(page.get_by_role("heading", name="Shifts")).to_be_visible(timeout=PATIENCE)
@@ -70,7 +70,7 @@ def test_filters_narrow_who_slips_and_stay_in_the_address(browser: Browser, dash
         expect(page.locator(f"[data-slips='{champions}']")).to_be_visible(timeout=PATIENCE)
 
 
-def test_the_file_has_everybody_who_slips(browser: Browser, dashboard: str) -> None:
+def test_the_file_has_every_customer_who_slips(browser: Browser, dashboard: str) -> None:
     with visit(browser, dashboard, "slipping?slip_days=1+year") as page:
         number = _slips(page)
         rows = _download(page)
@@ -78,7 +78,7 @@ def test_the_file_has_everybody_who_slips(browser: Browser, dashboard: str) -> N
     assert all(row["customer_id"] and row["slips_at"] and float(row["net_spend"]) > -100 for row in rows)
 
 
-def test_the_calendar_and_the_pages_of_the_list_can_be_turned(browser: Browser, dashboard: str) -> None:
+def test_the_calendar_and_the_pages_of_the_list_work(browser: Browser, dashboard: str) -> None:
     with visit(browser, dashboard, "slipping?slip_days=90+days") as page:
         page.get_by_text("Calendar", exact=True).click()
         expect(page.locator(".sg-calendar")).to_be_visible(timeout=PATIENCE)
@@ -89,9 +89,7 @@ def test_the_calendar_and_the_pages_of_the_list_can_be_turned(browser: Browser, 
         expect(page.locator(".sg-slips a").first).not_to_have_text(first, timeout=PATIENCE)
 
 
-def test_a_number_that_is_pressed_shows_the_customers_behind_it(
-    browser: Browser, dashboard: str, engine: Engine
-) -> None:
+def test_a_selected_number_lists_its_customers(browser: Browser, dashboard: str, engine: Engine) -> None:
     with engine.connect() as connection:
         before, after, expected = connection.execute(
             text(
@@ -103,8 +101,8 @@ def test_a_number_that_is_pressed_shows_the_customers_behind_it(
     with visit(browser, dashboard, "shifts?shift_period=All") as page:
         number = page.locator(".st-key-shift_matrix .textpoint").get_by_text(f"{expected:,}", exact=True)
         behind = page.locator(f"[data-behind='{expected}']")
-        for _ in range(PRESSES):
-            _press(page, number)
+        for _ in range(CLICKS):
+            _click(page, number)
             with suppress(TimeoutError):
                 behind.wait_for(timeout=PATIENCE / 2)
                 break
@@ -117,21 +115,19 @@ def test_a_number_that_is_pressed_shows_the_customers_behind_it(
     assert {(row["from_segment"], row["to_segment"]) for row in rows} == {(before, after)}
 
 
-def test_the_same_can_be_reached_by_keyboard(browser: Browser, dashboard: str) -> None:
+def test_the_filters_work_by_keyboard(browser: Browser, dashboard: str) -> None:
     with visit(browser, dashboard, "shifts?shift_period=All") as page:
-        everybody = page.locator("[data-behind]").get_attribute("data-behind", timeout=PATIENCE)
+        everyone = page.locator("[data-behind]").get_attribute("data-behind", timeout=PATIENCE)
         page.get_by_role("combobox", name="From").focus()
         page.keyboard.press("ArrowDown")
         page.keyboard.type("Lost")
         page.keyboard.press("Enter")
         expect(page).to_have_url(re.compile("shift_from=Lost"), timeout=PATIENCE)
-        expect(page.locator(f"[data-behind='{everybody}']")).to_have_count(0, timeout=PATIENCE)
+        expect(page.locator(f"[data-behind='{everyone}']")).to_have_count(0, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("path", ["slipping", "slipping?slip_shape=Calendar", "shifts", "shifts?shift_measure=Money"])
-def test_both_shapes_of_the_pages_fit_a_phone_and_can_be_read_by_everybody(
-    browser: Browser, dashboard: str, path: str
-) -> None:
+def test_the_pages_fit_a_phone_and_are_accessible(browser: Browser, dashboard: str, path: str) -> None:
     with visit(browser, dashboard, path, PHONE) as page:
         expect(page.locator(".sg-changes tbody tr").first).to_be_visible(timeout=PATIENCE)
         expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=2 * PATIENCE)
@@ -140,7 +136,7 @@ def test_both_shapes_of_the_pages_fit_a_phone_and_can_be_read_by_everybody(
         assert found.violations_count == 0, found.generate_report()
 
 
-def _press(page: Page, drawn: Locator) -> None:
+def _click(page: Page, drawn: Locator) -> None:
     place = drawn.bounding_box(timeout=3 * PATIENCE)
     assert place
     page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)

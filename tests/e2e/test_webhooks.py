@@ -214,7 +214,7 @@ def test_the_first_run_begins_with_what_comes_and_one_that_was_stopped_politely_
     with Running(environment, tmp_path) as webhook:
         wait_until(lambda: set(receiver.ids()) == new)
         assert webhook.ctrl_c() == 0
-        assert "delivered, 0 given up" in webhook.said()
+        assert "delivered, 0 abandoned" in webhook.said()
     assert sorted(receiver.ids()) == sorted(new)
     assert 1 < receiver.busiest <= 8
 

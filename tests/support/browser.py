@@ -1,4 +1,4 @@
-"""Chromium on a running dashboard: everything real, and nothing may go wrong in the page."""
+"""Chromium on a running dashboard; a page with an error fails its test."""
 
 import os
 import shutil
@@ -26,13 +26,13 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-# In milliseconds: a few refreshes of the page on a machine that is slow and busy with something else.
+# In milliseconds: a few refreshes of a page on a slow, busy machine.
 PATIENCE = 60_000
-# An open list has its options at once.
+# An open list shows its options at once.
 LIST_PATIENCE = 3_000
 DESKTOP, PHONE = 1280, 390
 HEIGHT = 900
-# A page is there when its heading, its counters or a state without data is.
+# Every page has one of these: a heading, counters, or a state without data.
 THERE = ".sg-heading, .sg-totals, .sg-trouble"
 
 PROBES = ("/_stcore/host-config", "/_stcore/health")
@@ -47,7 +47,7 @@ MARKS = [
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """A browser without a window."""
+    """A headless browser."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
         yield chromium
@@ -56,9 +56,9 @@ def launched() -> Iterator[Browser]:
 
 @contextmanager
 def served(database_url: str, *arguments: str) -> Iterator[str]:
-    """The address of the dashboard, served as the command line does, on a free port of the loopback interface.
+    """The URL of a dashboard that is served as by the command line, on a free port of the loopback interface.
 
-    ``arguments`` go to the dashboard's own script.
+    ``arguments`` are passed to the dashboard's script.
     """
     [port] = free_ports(1)
     flags = ("--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port))
@@ -78,37 +78,37 @@ def served(database_url: str, *arguments: str) -> Iterator[str]:
 def visit(
     browser: Browser, address: str, path: str = "", width: int = DESKTOP, colours: str = "light"
 ) -> Iterator[Page]:
-    """Open a page; when it is left, nothing may have gone wrong in it and nobody else been asked for anything."""
+    """Open a page; afterwards check that it had no error and sent requests only to the dashboard."""
     page = browser.new_page(viewport={"width": width, "height": HEIGHT}, color_scheme=colours)  # type: ignore[arg-type]
     page.set_default_timeout(PATIENCE)
-    complaints: list[str] = []
-    strangers: list[str] = []
+    errors: list[str] = []
+    foreign_requests: list[str] = []
 
-    def note_stranger(request: Request) -> None:
+    def note_request(request: Request) -> None:
         if not request.url.startswith((address, "data:", "blob:")):
-            strangers.append(request.url)
+            foreign_requests.append(request.url)
 
     def note_error(message: ConsoleMessage) -> None:
-        # On a page below the root Streamlit first asks there where its server is, is told 404, and finds the root.
+        # Below the root Streamlit first looks for its server at the page's path, gets a 404, and then tries the root.
         if message.type == "error" and not message.location["url"].endswith(PROBES):
-            complaints.append(f"{message.text} ({message.location['url']})")
+            errors.append(f"{message.text} ({message.location['url']})")
 
     page.on("console", note_error)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", note_stranger)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", note_request)
     page.goto(f"{address}/{path}")
     expect(page.locator(THERE).first).to_be_visible(timeout=3 * PATIENCE)
     yield page
     exceptions = page.get_by_test_id("stException").count()
     page.close()
-    assert complaints == [], complaints
-    assert strangers == [], strangers
+    assert errors == [], errors
+    assert foreign_requests == [], foreign_requests
     assert exceptions == 0
 
 
 @retry(retry=retry_if_exception_type(Error), stop=stop_after_delay(PATIENCE / 1000), reraise=True)
 def choose(page: Page, box: Locator, option: str) -> None:
-    """Choose from a list, which is opened again where it closed because a page still being drawn moved under it."""
+    """Choose from a list; open it again if it closed because the page was still being drawn."""
     box.click()
     try:
         page.get_by_role("option", name=option).click(timeout=LIST_PATIENCE)
@@ -118,13 +118,13 @@ def choose(page: Page, box: Locator, option: str) -> None:
 
 
 def expect_no_sideways_scrolling(page: Page) -> None:
-    """The page fits the window's width, once it is drawn."""
+    """Wait until the page fits the width of the window."""
     fits = "() => (it => it.scrollWidth === it.clientWidth)(document.querySelector('[data-testid=stMain]'))"
     page.wait_for_function(fits, timeout=PATIENCE)
 
 
 def expect_to_fit_a_phone(page: Page) -> None:
-    """The page fits a phone's width, too."""
+    """Wait until the page fits the width of a phone."""
     page.set_viewport_size({"width": PHONE, "height": HEIGHT})
     expect_no_sideways_scrolling(page)
 

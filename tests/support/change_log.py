@@ -18,7 +18,7 @@ from data.kafka.partitioner import partition_of
 from models.units import to_micros
 from runtime.settings import Settings
 from stream_app.outbox.change_writer import ChangeWriter
-from stream_app.outbox.topic_end import UndecidedError, last_committed
+from stream_app.outbox.topic_end import HangingTransactionError, last_committed
 
 PARTITION = 2
 CUSTOMERS = [str(number) for number in range(12_000, 12_100) if partition_of(str(number), 4) == PARTITION]
@@ -37,7 +37,7 @@ def change(position: int) -> ChangeRow:
 
 # As a relay does: a broker that has just been started needs a while until it is all there.
 _patiently = retry(
-    retry=retry_if_exception_type((KafkaException, KafkaError, UndecidedError)),
+    retry=retry_if_exception_type((KafkaException, KafkaError, HangingTransactionError)),
     stop=stop_after_delay(60),
     wait=wait_fixed(0.1),
     reraise=True,

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from data.contract.change_events import change_event
 from data.contract.change_row import ChangeRow
-from stream_app.outbox.topic_end import UndecidedError
+from stream_app.outbox.topic_end import HangingTransactionError
 
 
 class ChangeTopic:
@@ -32,7 +32,7 @@ class ChangeTopic:
     async def last_event(self, partition: int) -> bytes | None:
         """The change that was published last."""
         if self.hanging:
-            raise UndecidedError(b"key", change_event(self.hanging[-1], {}))
+            raise HangingTransactionError(b"key", change_event(self.hanging[-1], {}))
         return change_event(self.rows[-1], {}) if self.rows else None
 
     def writer(self, partition: int) -> "InMemoryWriter":
@@ -60,7 +60,7 @@ class InMemoryWriter:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker was restarted"))
         self._topic.rows.extend(rows)
 
-    def settle(self, key: bytes | None, value: bytes | None) -> None:
+    def abort_hanging(self, key: bytes | None, value: bytes | None) -> None:
         """What hangs is aborted."""
         self._topic.hanging.clear()
 

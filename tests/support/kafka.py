@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from functools import partial
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, Message, Producer
 
+from data.kafka.read_to_end import read_topic
 from runtime.brokers import Brokers
 from runtime.topics import LARGEST_RECORD
 from tests.support.poison import Sent
@@ -32,16 +33,4 @@ def write(brokers: Brokers, topic: str, records: Sequence[Sent]) -> dict[Place, 
 
 def read(brokers: Brokers, topic: str) -> list[Message]:
     """Everything that a topic holds now, partition by partition in order."""
-    consumer = Consumer({**brokers.config, "group.id": "tests", "enable.partition.eof": True})
-    partitions = set(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
-    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
-    messages: list[Message] = []
-    while partitions:
-        message = consumer.poll(10)
-        assert message is not None, "the broker does not answer"
-        if message.error():
-            partitions.discard(message.partition())
-        else:
-            messages.append(message)
-    consumer.close()
-    return messages
+    return list(read_topic(brokers, topic, "tests", patience=10))

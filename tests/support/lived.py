@@ -109,7 +109,7 @@ def _progress(world: World) -> dict[str, Any]:
         "next_offset": world.progress.next_offset,
         "epoch": 1,
         "owner": "worker",
-        "event_time": from_micros(world.progress.event_time),
+        "event_time": from_micros(world.progress.watermark),
         "model_version": world.progress.model_version,
         "change_position": world.progress.change_position,
         "published_position": world.progress.change_position,

@@ -17,7 +17,7 @@ from data.postgres.database import engine
 from models.segment_model import SegmentModel
 from producers.pace import Speed
 from producers.replay import Section, whole
-from producers.replay_session import Session, session
+from producers.replay_session import ReplaySession, session
 from runtime.settings import Settings
 from segue.local.demo import wait_for_worker
 from segue.local.processes import ChildProcess
@@ -32,7 +32,7 @@ class Local:
     stack: Stack
     settings: Settings
     worker: ChildProcess
-    replaying: Session
+    replaying: ReplaySession
 
     @property
     def postgres(self) -> Engine:

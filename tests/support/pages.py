@@ -1,16 +1,16 @@
-"""One page of the dashboard under Streamlit's own test harness, against a real Postgres."""
+"""One page of the dashboard in Streamlit's test harness, against a real Postgres."""
 
 import re
 from html import unescape
 
 from streamlit.testing.v1 import AppTest
 
-# What an address may say that no page may take at its word.
+# Hostile values for URL parameters.
 HOSTILE = ("' OR 1=1 --", "%", "\x00", "\x00" * 70, "<script>alert(1)</script>", "9" * 500)
 
 
 def a_page(name: str, database_url: str, **query: str) -> AppTest:
-    """The page ``dashboard.pages.<name>`` with an address's query, not yet run."""
+    """The page ``dashboard.<name>.page`` with URL parameters, not yet run."""
     page = AppTest.from_function(_show, default_timeout=30, args=(name, database_url))
     for key, value in query.items():
         page.query_params[key] = value
@@ -18,20 +18,20 @@ def a_page(name: str, database_url: str, **query: str) -> AppTest:
 
 
 def html(page: AppTest) -> str:
-    """All the markup on a page that ran without an exception."""
+    """All HTML of a page; fails if the page raised an exception."""
     assert not page.exception, page.exception
     return "\n".join(block.value for block in page.get("html"))
 
 
 def words(page: AppTest) -> str:
-    """What a reader reads in it."""
+    """The text of a page's HTML."""
     return unescape(re.sub(r"<[^>]*>", "", html(page)))
 
 
 def _show(name: str, database_url: str) -> None:
-    """Is a script of its own: Streamlit runs its source."""
+    """A script of its own: Streamlit runs its source."""
     from importlib import import_module
 
     from dashboard.shared import connection
 
-    import_module(f"dashboard.pages.{name}").show(connection.engine(database_url))
+    import_module(f"dashboard.{name}.page").show(connection.engine(database_url))

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from threading import Thread
 
+from batch.reconcile_stream import differences
 from data.datasets.dataset import Dataset
 from data.postgres import progress
 from producers.replay import Section, occurred_at
-from segue.local.demo import differences
 from segue.local.soak.outcome import Outcome
-from segue.local.soak.storm import Gate, Running, wait_until
+from segue.local.soak.run import ReplayGate, Running, wait_until
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Parts:
     dataset: Dataset
     reached: int = 0
 
-    def replay(self, stop: int, gate: Gate) -> Thread:
+    def replay(self, stop: int, gate: ReplayGate) -> Thread:
         """Begin to replay on from where the last part ended; what happened at one moment stays together."""
         moments, start = occurred_at(self.dataset), self.reached
         stop = int(moments.searchsorted(moments[stop - 1], side="right"))
@@ -29,7 +29,7 @@ class Parts:
         replay.start()
         return replay
 
-    def next(self, gate: Gate, parts: int) -> Thread:
+    def next(self, gate: ReplayGate, parts: int) -> Thread:
         """Begin to replay the next of some equal parts, and come back in the middle of it."""
         size = len(self.dataset.transactions) // parts
         before = self.run.applied()
@@ -38,7 +38,7 @@ class Parts:
         wait_until(lambda: self.run.applied() > before + size / 4, "in the middle of a part")
         return replay
 
-    def finish(self, gate: Gate, replay: Thread) -> None:
+    def finish(self, gate: ReplayGate, replay: Thread) -> None:
         """Let a replay come to its end."""
         gate.open(float("inf"))
         replay.join(180)
@@ -61,7 +61,7 @@ def _owners(run: Running) -> dict[int, int]:
 
 def assert_right_so_far(parts: Parts, expected: Outcome) -> None:
     """What there is must be what there is without faults, as much of it as has been sent, and once in the topic."""
-    outcome, reached = parts.run.outcome(), progress.event_time(parts.run.replaying.postgres)
+    outcome, reached = parts.run.outcome(), progress.current_watermark(parts.run.replaying.postgres)
     rows, history = outcome.rows, outcome.history
     assert reached is not None
     for table in ("transactions", "segment_changes"):

@@ -2,8 +2,7 @@
 
 from typing import NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
-
+from data.kafka.read_to_end import read_topic
 from runtime.brokers import Brokers
 
 
@@ -19,17 +18,14 @@ class Stored(NamedTuple):
 
 def everything(brokers: Brokers, topic: str) -> list[Stored]:
     """All records of a topic up to its present end, partition by partition in order."""
-    config = {"group.id": "test", "enable.auto.commit": False, "enable.partition.eof": True}
-    consumer = Consumer(brokers.config | config)
-    left = set(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
-    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in left])
-    records = []
-    while left:
-        for message in consumer.consume(1_000, timeout=0.1):
-            place = message.partition(), message.offset()
-            if message.error():
-                left.discard(place[0])  # only the end of a partition comes as an error here
-            else:
-                records.append(Stored(*place, message.key(), message.value(), dict(message.headers() or [])))
-    consumer.close()
+    records = [
+        Stored(
+            message.partition() or 0,
+            message.offset() or 0,
+            message.key(),
+            message.value(),
+            dict(message.headers() or []),
+        )
+        for message in read_topic(brokers, topic, "test")
+    ]
     return sorted(records, key=lambda record: (record.partition, record.offset))

@@ -13,10 +13,11 @@ from data.contract.change_row import ChangeRow
 from data.contract.wire import ModelActivation, Tick, Transaction
 from data.kafka.partitioner import partition_of
 from models.segment_model import SegmentModel
-from stream_app.core.apply import AppliedBatch, LedgerContent, LedgerKey, PartitionProgress, StoredState, apply_batch
+from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO, PROFILE_COLUMNS, Profiles, SegmentNames
 from stream_app.core.decode import DeadLetter, MicroBatch, decode
+from stream_app.core.deduplicate import LedgerContent, LedgerKey
 
 Message = Transaction | Tick | ModelActivation
 
@@ -78,14 +79,14 @@ class World:
         if batch.model is not None:
             while self._rescore_some(1_000_000):
                 pass
-        until = max(batch.until, self.progress.event_time)
-        due = [c for c, row in self.profiles.items() if row["next_change_at"] <= until]
+        watermark = max(batch.watermark, self.progress.watermark)
+        due = [c for c, row in self.profiles.items() if row["next_change_at"] <= watermark]
         touched = [c for c in dict.fromkeys(batch.customer_id) if c in self.profiles]
         self._take(batch, list(dict.fromkeys([*touched, *due])))
         if batch.model is not None:
             self.models[batch.model.version] = batch.model
             self.progress = replace(
-                self.progress, model_version=batch.model.version, model_since=self.progress.event_time
+                self.progress, model_version=batch.model.version, model_since=self.progress.watermark
             )
 
     def _rescore_some(self, chunk: int) -> bool:
@@ -128,7 +129,7 @@ class World:
         self.progress = replace(
             self.progress,
             next_offset=batch.next_offset,
-            event_time=step.until,
+            watermark=step.watermark,
             change_position=self.progress.change_position + len(step.changes),
         )
 

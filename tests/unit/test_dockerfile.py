@@ -1,6 +1,8 @@
 """What the image is made of, checked without Docker."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -39,6 +41,30 @@ def test_wheels_are_built_under_the_constraints_in_a_stage_of_their_own() -> Non
     assert "--constraint constraints.txt" in FIRST_STAGE
     assert "pip wheel" not in LAST_STAGE
     assert "COPY" not in LAST_STAGE
+
+
+def requirements(extras: str) -> str:
+    """What the first stage installs for a value of the build argument EXTRAS."""
+    program = re.search(r'^RUN python -c "(.*?)" > requirements', DOCKERFILE, re.MULTILINE | re.DOTALL)
+    assert program
+    command = [sys.executable, "-c", program[1].replace("\\\n", "")]
+    done = subprocess.run(command, cwd=ROOT, env={"EXTRAS": extras}, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_the_image_can_run_every_service_by_default() -> None:
+    default = re.search(r"^ARG EXTRAS=(.+)$", FIRST_STAGE, re.MULTILINE)
+    assert default
+    wanted = [PROJECT["project"]["dependencies"]]
+    wanted += [PROJECT["project"]["optional-dependencies"][extra] for extra in ("worker", "dashboard", "batch")]
+    assert requirements(default[1]).split() == [requirement for each in wanted for requirement in each]
+
+
+def test_an_image_of_a_worker_has_no_dashboard() -> None:
+    installed = requirements("worker")
+    assert "faust-streaming" in installed
+    assert "streamlit" not in installed
+    assert "pandas" not in installed
 
 
 def test_the_image_installs_without_the_network_and_keeps_no_cache() -> None:

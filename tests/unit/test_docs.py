@@ -1,4 +1,4 @@
-"""The documentation knows every setting, command, topic and metric; what is missing or outdated is named."""
+"""The documentation is complete and its links work: a test names what is missing, outdated or unreachable."""
 
 import re
 from collections.abc import Iterator
@@ -19,8 +19,17 @@ from stream_app.metrics import Metrics
 from tests.unit.services.webhooks.test_health import Webhook
 
 ROOT = Path(__file__).parents[2]
-PAGES = {page.name: page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+DOCS = ROOT / "docs"
+FILES = sorted({*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("*.md")})
+# What a reader finds documentation in, by path.
+READ = [ROOT / "README.md", *(page for page in FILES if DOCS in page.parents)]
+PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in READ}
 EVERYTHING = "\n".join(PAGES.values())
+
+LONGEST_README = 130
+_FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def commands(group: click.Group, path: str = "segue") -> Iterator[str]:
@@ -51,11 +60,11 @@ def test_every_setting_is_in_the_table_as_it_is_in_the_code(name: str) -> None:
     field = Settings.model_fields[name]
     assert field.description, f"{name} has no description"
     wanted = row(name, field)
-    assert wanted in PAGES["settings.md"].splitlines(), f"docs/settings.md needs this row:\n{wanted}"
+    assert wanted in PAGES["docs/settings.md"].splitlines(), f"docs/settings.md needs this row:\n{wanted}"
 
 
 def test_the_table_has_no_setting_that_is_gone() -> None:
-    documented = re.findall(r"^\| `SEGUE_(\w+)` \|", PAGES["settings.md"], re.MULTILINE)
+    documented = re.findall(r"^\| `SEGUE_(\w+)` \|", PAGES["docs/settings.md"], re.MULTILINE)
     assert {name.lower() for name in documented} == set(Settings.model_fields)
 
 
@@ -87,7 +96,7 @@ def test_every_metric_is_explained_with_its_type_and_no_other_is() -> None:
         for family in (*metrics.registry.collect(), *DriftMetrics().registry.collect(), *webhook.collect())
     }
     labels = r"(?: by `\w+`(?: and `\w+`)?)?"
-    documented = dict(re.findall(rf"^\| `(\w+)`{labels} \| (\w+) \|", PAGES["metrics.md"], re.MULTILINE))
+    documented = dict(re.findall(rf"^\| `(\w+)`{labels} \| (\w+) \|", PAGES["docs/metrics.md"], re.MULTILINE))
     assert documented == found
 
 
@@ -97,3 +106,41 @@ def test_metrics_follow_the_conventions_of_prometheus() -> None:
         assert family.documentation.endswith(".")
         # Base units, at the end of the name; `_total` is what a counter's samples end with.
         assert not re.search(r"(_ms|_millis|_minutes|_count|_total)$", family.name)
+
+
+def prose(page: Path) -> str:
+    """A page without its code blocks."""
+    return _FENCE.sub("", page.read_text())
+
+
+def links(page: Path) -> list[str]:
+    """The targets of a page's links to other places in the project."""
+    return [target for target in _LINK.findall(prose(page)) if not re.match(r"[a-z]+:", target)]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to a page's headings."""
+    headings = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in _HEADING.findall(prose(page)))
+    return {re.sub(r"[^\w\- ]", "", heading).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", FILES, ids=[str(page.relative_to(ROOT)) for page in FILES])
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    broken = []
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_the_index_leads_to_every_page() -> None:
+    indexes = {DOCS / "README.md", DOCS / "decisions" / "README.md"}
+    reached = {(index.parent / link.partition("#")[0]).resolve() for index in indexes for link in links(index)}
+    missing = {page for page in FILES if DOCS in page.parents} - reached - indexes
+    assert {str(page.relative_to(ROOT)) for page in missing} == set()
+
+
+def test_the_readme_is_short() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= LONGEST_README

@@ -7,7 +7,7 @@ from data.postgres.tables import metadata
 
 def _run() -> None:
     engine = context.config.attributes["engine"]
-    # Two services that start together must not migrate at the same time.
+    # Two services that start at the same time must not migrate concurrently.
     with engine.connect() as connection, connection.begin():
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7305021)")
         context.configure(connection=connection, target_metadata=metadata)

@@ -1,1 +1,1 @@
-"""A real Apache Kafka broker on this machine, without Docker: Maven finds its jars, the machine's Java runs it."""
+"""Apache Kafka on this machine, without Docker: Maven downloads the jars, the installed Java runs them."""

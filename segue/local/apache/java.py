@@ -1,4 +1,4 @@
-"""The machine's Java and Maven: whether they are there, and the jars of an Apache Kafka broker."""
+"""The installed Java and Maven, and the jars of an Apache Kafka broker."""
 
 import os
 import re
@@ -17,18 +17,18 @@ class JavaError(RuntimeError):
 
 
 def java() -> str:
-    """The Java to use: that of ``JAVA_HOME``, else the one on the path.
+    """Return the path of Java: from ``JAVA_HOME``, else from the search path.
 
     Raises
     ------
     JavaError
-        If there is none, or one that is too old for Kafka 4.
+        If Java is missing, or too old for Kafka 4.
     """
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
     if found is None:
         raise JavaError(
-            f"--broker apache needs Java {NEEDED} or newer, and there is none: install it, or set JAVA_HOME"
+            f"--broker apache needs Java {NEEDED} or newer, which was not found: install it, or set JAVA_HOME"
         )
     answer = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
     version = _VERSION.search(answer)
@@ -41,21 +41,21 @@ def java() -> str:
 
 
 def maven() -> str:
-    """The Maven on the path.
+    """Return the path of Maven.
 
     Raises
     ------
     JavaError
-        If there is none.
+        If Maven is not on the search path.
     """
     found = shutil.which("mvn")
     if found is None:
-        raise JavaError("--broker apache needs Maven to find Kafka's jars, and there is no mvn on the path: install it")
+        raise JavaError("--broker apache needs Maven to download Kafka's jars, and mvn is not on the path: install it")
     return found
 
 
 def missing() -> str | None:
-    """Why a real broker can't run here; None if it can."""
+    """Return why Apache Kafka can't run on this machine; None if it can."""
     try:
         java()
         maven()
@@ -65,19 +65,19 @@ def missing() -> str | None:
 
 
 def classpath(folder: Path) -> str:
-    """The broker's jars, from Maven's own store; what it answered is kept in ``folder`` as long as it holds.
+    """Return the class path of the broker's jars in Maven's repository; the answer is cached in ``folder``.
 
     Raises
     ------
     JavaError
         If Maven can't find them.
     """
-    kept = folder / f"classpath-{_pom_version()}"
-    if kept.exists() and all(Path(jar).exists() for jar in kept.read_text().split(os.pathsep)):
-        return kept.read_text()
+    cached = folder / f"classpath-{_pom_version()}"
+    if cached.exists() and all(Path(jar).exists() for jar in cached.read_text().split(os.pathsep)):
+        return cached.read_text()
     command = [maven(), "-q", "-B", "-f", str(POM), "dependency:build-classpath", "-DincludeScope=runtime"]
     found = subprocess.run(
-        [*command, f"-Dmdep.outputFile={kept}"],
+        [*command, f"-Dmdep.outputFile={cached}"],
         capture_output=True,
         text=True,
         check=False,
@@ -87,7 +87,7 @@ def classpath(folder: Path) -> str:
     if found.returncode:
         reason = next((line for line in found.stdout.splitlines() if "ERROR" in line), found.stderr.strip())
         raise JavaError(f"Maven can't find Kafka's jars: {reason}")
-    return kept.read_text()
+    return cached.read_text()
 
 
 def _pom_version() -> str:

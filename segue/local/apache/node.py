@@ -12,9 +12,9 @@ _FORMATTED = "meta.properties"
 
 
 class Node:
-    """One broker process over a folder of its own: on the ports that it had before if they are free.
+    """One broker process with its own folder. It keeps the ports of its last start, if they are free.
 
-    At the first time ``port`` is for clients, if that is free.
+    On the first start clients connect to ``port``, if that is free.
     """
 
     def __init__(self, number: int, folder: Path, log_file: Path, kafka: list[str], port: int | None = None) -> None:
@@ -33,11 +33,11 @@ class Node:
 
     @property
     def voter(self) -> str:
-        """How the others know it."""
+        """The node in the notation of ``controller.quorum.voters``."""
         return f"{self._number}@127.0.0.1:{self.controller}"
 
     def set_up(self, voters: str, nodes: int, cluster: str) -> None:
-        """Write its properties, and format its storage at the first time."""
+        """Write the node's properties, and format its storage if that is new."""
         self._properties.write_text(
             _PROPERTIES.format(
                 number=self._number,
@@ -58,7 +58,7 @@ class Node:
             raise RuntimeError(f"can't format Kafka's storage in {self._data}: {''.join(reason)}")
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the process, like a crash."""
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.stop()
 
@@ -70,7 +70,7 @@ def _ports(properties: Path) -> list[int]:
     return [int(listener.rsplit(":", 1)[1]) for listener in listeners.split(",")]
 
 
-# Every node has everything. Topics are made by who knows how many partitions they need; internal ones are small.
+# Every node has a replica of everything. Clients create topics, because they know the number of partitions.
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id={number}
@@ -90,7 +90,7 @@ transaction.state.log.replication.factor={replicas}
 transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
-# After a crash the controller lets the broker in again when the session of its former life is over.
+# After a crash the controller accepts the broker again only when its earlier session has expired.
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
 """

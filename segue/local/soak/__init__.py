@@ -1,1 +1,1 @@
-"""The soak: a full replay under a storm of faults, and the proof that they changed nothing."""
+"""The soak: a full replay with faults at random moments, compared with a replay without faults."""

@@ -1,4 +1,4 @@
-"""What can go wrong with a running stack. Each fault strikes, lasts, and is over when its function returns."""
+"""Faults of a running stack. Each function causes one fault, and returns when the fault is over."""
 
 import os
 import random
@@ -11,11 +11,11 @@ import psycopg
 
 from segue.local.apache.broker import ApacheBroker
 from segue.local.stack import Stack
-from stream_app.storage.unit_of_work import APPLICATION
+from stream_app.storage.connection import APPLICATION
 
 Fault = Callable[[Stack, random.Random], None]
 
-_LOOK_SECONDS = 0.01
+_CHECK_SECONDS = 0.01
 _CUT_SECONDS = 3.0
 _MINUTE = 60.0
 _CUT = """
@@ -25,83 +25,83 @@ WHERE application_name ^@ %s AND (state <> 'idle' OR %s)
 
 
 def worker_killed(stack: Stack, rng: random.Random) -> None:
-    """A worker is gone at once, in whatever it was doing; its supervisor starts it again."""
+    """Kill a worker at once; the supervisor restarts it."""
     with suppress(ProcessLookupError):
         os.kill(rng.choice(stack.workers).pid, signal.SIGKILL)
 
 
 def worker_paused(stack: Stack, rng: random.Random) -> None:
-    """A worker stands still, but not for long enough to be given up."""
+    """Pause a worker for less than its session timeout."""
     _pause(_running(stack, rng), stack.session_timeout / 2)
 
 
 def worker_becomes_a_zombie(stack: Stack, rng: random.Random) -> None:
-    """A worker stands still until others have taken its partitions over, and then goes on as if nothing were."""
+    """Pause a worker until others have claimed its partitions, then let it continue as a zombie."""
     _pause(_running(stack, rng), stack.session_timeout * 1.5 + rng.random() * 2)
 
 
 def broker_restarted(stack: Stack, rng: random.Random) -> None:
-    """The broker is stopped cleanly and started again."""
+    """Stop the broker cleanly, and start it again."""
     _apache(stack).stop()
     _apache(stack).restart()
 
 
 def broker_killed(stack: Stack, rng: random.Random) -> None:
-    """The broker crashes, and is started again."""
+    """Kill the broker, and start it again."""
     _apache(stack).kill()
     _apache(stack).restart()
 
 
 def broker_away(stack: Stack, rng: random.Random) -> None:
-    """There is no broker for longer than a session lasts."""
+    """Keep the broker down for longer than the session timeout."""
     _apache(stack).kill()
     time.sleep(stack.session_timeout * 1.5 + rng.random() * 5)
     _apache(stack).restart()
 
 
 def broker_away_for_a_minute(stack: Stack, rng: random.Random) -> None:
-    """There is no broker for longer than transactions and most requests wait."""
+    """Keep the broker down for longer than Kafka transactions and most requests wait."""
     _apache(stack).kill()
     time.sleep(_MINUTE)
     _apache(stack).restart()
 
 
 def postgres_restarted(stack: Stack, rng: random.Random) -> None:
-    """Postgres is stopped cleanly and started again."""
+    """Stop Postgres cleanly, and start it again."""
     stack.postgres.halt("fast")
     stack.postgres.resume()
 
 
 def postgres_killed(stack: Stack, rng: random.Random) -> None:
-    """Postgres crashes, and recovers from its write-ahead log."""
+    """Kill Postgres; it recovers from its write-ahead log."""
     stack.postgres.halt("immediate")
     stack.postgres.resume()
 
 
 def postgres_away(stack: Stack, rng: random.Random) -> None:
-    """There is no Postgres for a while."""
+    """Keep Postgres down for 5 to 15 seconds."""
     stack.postgres.halt("fast")
     time.sleep(5 + rng.random() * 10)
     stack.postgres.resume()
 
 
 def postgres_away_for_a_minute(stack: Stack, rng: random.Random) -> None:
-    """There is no Postgres for a minute."""
+    """Keep Postgres down for a minute."""
     stack.postgres.halt("fast")
     time.sleep(_MINUTE)
     stack.postgres.resume()
 
 
 def connections_cut(stack: Stack, rng: random.Random) -> None:
-    """Workers lose their connections to Postgres in the middle of a transaction."""
+    """Cut the workers' connections to Postgres in the middle of a transaction."""
     deadline = time.monotonic() + _CUT_SECONDS
     with psycopg.connect(stack.postgres.url, autocommit=True) as connection:
         while not _cut(connection, time.monotonic() > deadline):
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_CHECK_SECONDS)
 
 
 def power_cut(stack: Stack, rng: random.Random) -> None:
-    """Everything dies: the broker first, so that changes are committed that nobody could publish any more."""
+    """Kill everything: the broker first, so that some changes are committed but not published."""
     _apache(stack).kill()
     time.sleep(rng.random() / 2)
     for worker in stack.workers:
@@ -128,12 +128,12 @@ FAULTS = _named(
     connections_cut,
     power_cut,
 )
-# Too long for a storm.
+# These last too long for a storm.
 LONG_FAULTS = _named(broker_away_for_a_minute, postgres_away_for_a_minute)
 
 
 def _running(stack: Stack, rng: random.Random) -> int:
-    """A worker that has not just died of an earlier fault."""
+    """Return the process id of a worker that is alive, if there is one."""
     alive = [worker for worker in stack.workers if worker.exit_code is None]
     return rng.choice(alive or stack.workers).pid
 
@@ -154,5 +154,5 @@ def _cut(connection: psycopg.Connection[tuple[int]], idle_too: bool) -> bool:
 
 
 def _apache(stack: Stack) -> ApacheBroker:
-    assert isinstance(stack.broker, ApacheBroker), "an embedded broker forgets everything when it is stopped"  # noqa: S101
+    assert isinstance(stack.broker, ApacheBroker), "the embedded broker loses its records when it stops"  # noqa: S101
     return stack.broker

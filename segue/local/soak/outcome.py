@@ -1,4 +1,4 @@
-"""What a run leaves behind, in a form that two runs can be compared in, and that nothing but the input may decide."""
+"""What a run leaves behind, in a form that depends on the input alone, so that two runs can be compared."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from data.postgres.tables import customers, segment_changes, transactions
 Rows = dict[tuple[Any, ...], dict[str, Any]]
 Events = dict[str, list[dict[str, Any]]]
 
-# Where a change stands in a partition's outbox is the one thing that batches may decide.
+# The position in the outbox depends on how records were batched; nothing else may.
 _OUTBOX = {"position"}
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a subscriber to the change topic ends up with.
+    """What a subscriber to the change topic ends up with, by customer.
 
-    ``changes`` are those of each customer that the subscriber keeps, who drops whatever is not greater than the last
-    sequence seen; ``repeats`` counts those dropped, ``gaps`` those that came before the one that they follow.
+    The subscriber keeps ``changes`` in order and drops a change whose sequence is not greater than the last one.
+    ``repeats`` counts the dropped changes; ``gaps`` counts changes that arrived before their predecessor.
     """
 
     changes: Events
@@ -37,7 +37,7 @@ class Outcome:
     history: History
 
     def differences(self, other: "Outcome") -> int:
-        """How many rows and events one has and the other has not, or otherwise."""
+        """Return how many rows and events are missing from one of the outcomes, or differ."""
         ours, theirs = self.history.changes, other.history.changes
         unequal = sum(ours.get(customer) != theirs.get(customer) for customer in ours.keys() | theirs.keys())
         for table, rows in self.rows.items():
@@ -48,7 +48,7 @@ class Outcome:
 
 
 def stored(postgres: Engine) -> dict[str, Rows]:
-    """Every row of profiles, ledger and changes by primary key, but for what batches may decide."""
+    """Return every row of profiles, ledger and changes by primary key, without the position in the outbox."""
     result: dict[str, Rows] = {}
     for table in (customers, transactions, segment_changes):
         columns = [column for column in table.c if column.name not in _OUTBOX]
@@ -60,12 +60,12 @@ def stored(postgres: Engine) -> dict[str, Rows]:
 
 
 def subscribed(events: Iterable[bytes]) -> History:
-    """What comes of a change topic."""
+    """Return the history that a subscriber builds from a change topic's events."""
     return history(msgspec.json.decode(event)["data"] for event in events)
 
 
 def history(read: Iterable[dict[str, Any]]) -> History:
-    """What comes of changes as they are read."""
+    """Return the history that a subscriber builds from changes in the order of reading."""
     changes: Events = {}
     repeats = gaps = 0
     for change in read:

@@ -93,7 +93,7 @@ def test_ending_what_has_no_end_leaves_nothing_to_be_seen(settings: Settings) ->
         pytest.skip("the embedded broker has no transactions")
     writing = opened(settings)
     writing.write([change(0)], PERSONAS)
-    writing.settle(b"key", b"nothing that anybody should read")
+    writing.abort_hanging(b"key", b"nothing that anybody should read")
     opened(settings)
     found = last(settings)
     assert found is not None

@@ -18,12 +18,12 @@ import pytest
 import yaml
 from sqlalchemy import make_url, text
 
+from batch.reconcile_stream import differences
 from data.datasets.dataset import clean
 from data.datasets.synthetic import generate
 from data.datasets.writers import write
 from data.postgres import progress
 from data.postgres.database import engine
-from segue.local.demo import differences
 from segue.local.ports import free_ports
 from segue.local.processes import ChildProcess
 from tests.support.local import wait_until

@@ -18,7 +18,8 @@ from data.postgres import progress
 from models.segment_model import SegmentModel
 from segue.local.soak.faults import FAULTS, LONG_FAULTS
 from segue.local.soak.outcome import Outcome
-from segue.local.soak.storm import Gate, running, strike, wait_until
+from segue.local.soak.run import ReplayGate, running, wait_until
+from segue.local.soak.storm import inject
 from segue.local.stack import Stack
 from tests.support.parts import Parts, assert_right_so_far, owner, owners
 
@@ -42,9 +43,9 @@ def parts(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPa
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_stream_goes_on_by_itself_and_is_right(parts: Parts, expected: Outcome, name: str) -> None:
-    gate = Gate()
+    gate = ReplayGate()
     replay = parts.next(gate, PARTS)
-    struck = strike(parts.run, name, ALL[name], random.Random(1))
+    struck = inject(parts.run, name, ALL[name], random.Random(1))
     parts.finish(gate, replay)
     print(f"{name}: lasted {struck.lasted_seconds} s, recovered {struck.recovered_seconds} s later")  # noqa: T201
     assert struck.recovered_seconds < (MOST_SECONDS_AFTER_A_KILL if "worker" in name else MOST_SECONDS)
@@ -83,9 +84,9 @@ def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(pa
         os.kill(stranger.pid, signal.SIGKILL)
         stack.dismiss(stranger)
 
-    gate = Gate()
+    gate = ReplayGate()
     replay = parts.next(gate, PARTS)
-    struck = strike(parts.run, "stranger killed", die, random.Random(1))
+    struck = inject(parts.run, "stranger killed", die, random.Random(1))
     parts.finish(gate, replay)
     print(f"dead for good: recovered {struck.recovered_seconds} s later")  # noqa: T201
     assert struck.recovered_seconds < MOST_SECONDS_AFTER_A_KILL
@@ -101,12 +102,12 @@ def test_connections_cut_in_the_middle_of_transactions_leave_nothing_half_done(p
 
 
 @contextmanager
-def _waiting_to_write(parts: Parts) -> Iterator[tuple[Gate, Thread, dict[int, int]]]:
+def _waiting_to_write(parts: Parts) -> Iterator[tuple[ReplayGate, Thread, dict[int, int]]]:
     """The next part under way, and some partitions' workers in the middle of a transaction until this ends.
 
     Partitions come with the server's processes that work for them.
     """
-    gate, size = Gate(), len(parts.dataset.transactions) // PARTS
+    gate, size = ReplayGate(), len(parts.dataset.transactions) // PARTS
     query = (
         "SELECT split_part(application_name, ' ', 2)::int, pid FROM pg_stat_activity "
         "WHERE application_name ^@ 'segue-worker' AND wait_event_type = 'Lock' AND xact_start IS NOT NULL"
@@ -123,7 +124,7 @@ def _waiting_to_write(parts: Parts) -> Iterator[tuple[Gate, Thread, dict[int, in
 
 
 def test_in_the_end_everything_is_as_without_any_fault(parts: Parts, expected: Outcome) -> None:
-    gate = Gate()
+    gate = ReplayGate()
     parts.finish(gate, parts.replay(len(parts.dataset.transactions), gate))
     outcome = parts.run.outcome()
     assert outcome.differences(expected) == 0

@@ -48,14 +48,14 @@ CLAIM = PartitionProgress(0, "log", 0, 1, 0, "m", 0, 0, 0)
 ROWS = [ChangeRow(1, "customer", 1, None, "best", "decay", 0, 9, 1, 15_000, "m", None)]
 
 
-class Outbox:
-    """Committed changes; stands in for the Postgres store of the partition."""
+class CommittedChanges:
+    """The outbox in memory; it has the methods of :class:`stream_app.storage.outbox.Outbox` that a relay uses."""
 
     def __init__(self) -> None:
         self.rows: list[ChangeRow] = []
         self._positions: dict[tuple[str, int], int] = {}
 
-    def __call__(self, database_url: str, partition: int) -> "Outbox":
+    def __call__(self, database_url: str, partition: int) -> "CommittedChanges":
         return self
 
     def commit(self, customers: list[str], sequence: int) -> list[ChangeRow]:
@@ -75,7 +75,7 @@ class Outbox:
     async def progress(self, claim: PartitionProgress) -> PartitionProgress:
         return claim
 
-    async def position(self, last: Any) -> int | None:
+    async def position_of(self, last: Any) -> int | None:
         return self._positions.get((last.customer_id, last.sequence))
 
     async def unpublished_changes(self, after: int, limit: int) -> list[ChangeRow]:
@@ -141,7 +141,9 @@ def subscriber(kafka: ProxiedKafka) -> Iterator[Subscriber]:
     subscriber.close()
 
 
-async def shoot(kafka: ProxiedKafka, outbox: Outbox, subscriber: Subscriber, stale: set[str]) -> list[HeldEnd]:
+async def shoot(
+    kafka: ProxiedKafka, outbox: CommittedChanges, subscriber: Subscriber, stale: set[str]
+) -> list[HeldEnd]:
     """Let a relay publish two Kafka transactions again and again; the first one's commit also comes in the second."""
     through, direct = Brokers(kafka.servers), Brokers(kafka.direct_servers)
     publishing = Relay(
@@ -159,7 +161,7 @@ async def shoot(kafka: ProxiedKafka, outbox: Outbox, subscriber: Subscriber, sta
         held.append(kafka.proxy.hold_next_end(before, lambda: stale.update(subscriber.stale())))
         for sequence in (1, 2):
             publishing.offer(outbox.commit(ids, sequence))
-            await asyncio.wait_for(publishing.delivered(), SECONDS)
+            await asyncio.wait_for(publishing.wait_until_published(), SECONDS)
     await publishing.close()
     return held
 
@@ -167,8 +169,8 @@ async def shoot(kafka: ProxiedKafka, outbox: Outbox, subscriber: Subscriber, sta
 def test_a_commit_that_comes_in_the_next_transaction_leaves_no_state_older_than_its_change(
     kafka: ProxiedKafka, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outbox, stale = Outbox(), set[str]()
-    monkeypatch.setattr(relay, "PartitionStore", outbox)
+    outbox, stale = CommittedChanges(), set[str]()
+    monkeypatch.setattr(relay, "Outbox", outbox)
     held = asyncio.run(shoot(kafka, outbox, subscriber, stale))
     seen_then, seen_at_last = len(stale), len(subscriber.stale())
     assert (seen_then, seen_at_last) == (0, 0)
@@ -180,7 +182,7 @@ def test_a_commit_that_comes_in_the_next_transaction_leaves_no_state_older_than_
 
 @pytest.mark.parametrize(
     "end",
-    [lambda writer: writer.write(ROWS, {}), lambda writer: writer.settle(b"key", b"value")],
+    [lambda writer: writer.write(ROWS, {}), lambda writer: writer.abort_hanging(b"key", b"value")],
     ids=["commit", "abort"],
 )
 def test_the_broker_refuses_a_late_end_once_another_writer_is_open(

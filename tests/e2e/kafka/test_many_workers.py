@@ -8,7 +8,7 @@ from data.datasets.dataset import Dataset
 from data.postgres import progress
 from models.segment_model import SegmentModel
 from segue.local.soak.outcome import Outcome
-from segue.local.soak.storm import Gate, running, wait_until
+from segue.local.soak.run import ReplayGate, running, wait_until
 from tests.support.parts import Parts, assert_right_so_far, owners
 
 pytestmark = pytest.mark.kafka
@@ -26,13 +26,13 @@ def test_one_to_four_workers_that_come_and_go_give_the_same_result(
             if workers > 1:
                 run.stack.start_workers(1)
             wait_until(lambda workers=workers: len(owners(run)) == workers, f"{workers} share the partitions")  # type: ignore[misc]
-            gate = Gate()
+            gate = ReplayGate()
             parts.finish(gate, parts.next(gate, PARTS))
             assert_right_so_far(parts, expected)
         for worker in run.stack.workers[1:]:
             run.stack.dismiss(worker)
         wait_until(lambda: len(owners(run)) == 1, "one worker takes over what the others had")
-        gate = Gate()
+        gate = ReplayGate()
         parts.finish(gate, parts.next(gate, PARTS))
         assert_right_so_far(parts, expected)
         assert progress.totals(run.replaying.postgres).duplicates == 0

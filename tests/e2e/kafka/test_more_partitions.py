@@ -27,7 +27,7 @@ ANEW = {
     "SEGUE_CHANGES_TOPIC": "segue.segment-changes.six",
     "SEGUE_SEGMENTS_TOPIC": "segue.customer-segments.six",
     "SEGUE_DEAD_LETTERS_TOPIC": "segue.transactions.dlq.six",
-    "SEGUE_DRIFT_TOPIC": "services.drift.six",
+    "SEGUE_DRIFT_TOPIC": "segue.drift.six",
     "SEGUE_CONSUMER_GROUP": "segue-six",
     "SEGUE_PARTITIONS": str(MORE),
 }

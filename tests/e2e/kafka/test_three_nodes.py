@@ -9,7 +9,7 @@ from data.postgres import progress
 from models.segment_model import SegmentModel
 from segue.local.apache.broker import ApacheBroker
 from segue.local.soak.outcome import Outcome
-from segue.local.soak.storm import Gate, running
+from segue.local.soak.run import ReplayGate, running
 from segue.local.stack import Stack, StackError
 from tests.support.local import wait_until
 from tests.support.parts import Parts, assert_right_so_far
@@ -29,7 +29,7 @@ def test_each_of_three_nodes_dies_in_turn_and_the_result_is_the_same(
         assert isinstance(broker, ApacheBroker)
         parts = Parts(run, dataset)
         for number in range(NODES):
-            gate = Gate()
+            gate = ReplayGate()
             replay = parts.next(gate, PARTS)
             broker.kill_one(number)
             parts.finish(gate, replay)

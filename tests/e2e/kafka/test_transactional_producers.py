@@ -48,7 +48,7 @@ def test_what_was_committed_counts_and_the_marks_behind_it_are_no_lag(run: Local
     source = Log(run.settings.brokers, run.settings.transactions_topic)
     ends = dict(enumerate(source.ends(run.settings.partitions)))
     source.close()
-    wait_until(lambda: progress.done(run.postgres, run.replaying.identity.log_id) == ends)
+    wait_until(lambda: progress.next_offsets(run.postgres, run.replaying.identity.log_id) == ends)
     with run.postgres.connect() as connection:
         stored = connection.execute(select(transactions.c.transaction_id, transactions.c.customer_id)).all()
     assert sorted(stored) == sorted((f"T{number}", customer) for number in (0, 2, 3) for customer in "abcdef")

@@ -1,4 +1,4 @@
-"""A database as a stream has left it."""
+"""Databases with the rows that a stream has written."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def model() -> SegmentModel:
 
 @pytest.fixture
 def stream(model: SegmentModel) -> Stored:
-    """What was streamed."""
+    """The rows that a stream has written."""
     return a_stream(model)
 
 
@@ -41,7 +41,7 @@ def filled(engine: Engine, model: SegmentModel, stream: Stored) -> Engine:
 
 @pytest.fixture
 def processed(engine: Engine, model: SegmentModel) -> Lived:
-    """What the processor made of a small stream, now in the database."""
+    """The processor's result for a small stream, stored in the database."""
     found = lived.live(model, lived.messages())
     lived.store(engine, model, found)
     return found

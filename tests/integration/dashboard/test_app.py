@@ -1,4 +1,4 @@
-"""The dashboard's front door, run by Streamlit's own test harness against a real Postgres."""
+"""The dashboard's entry point, in Streamlit's test harness against a real Postgres."""
 
 from pathlib import Path
 
@@ -18,12 +18,12 @@ def page(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 @pytest.mark.usefixtures("filled")
-def test_who_is_about_to_slip_is_what_people_see_first(page: AppTest) -> None:
-    assert "Who leaves a good segment and when" in words(page.run())
+def test_about_to_slip_is_the_start_page(page: AppTest) -> None:
+    assert "Customers who will leave a good segment" in words(page.run())
 
 
 @pytest.mark.usefixtures("filled")
-def test_a_page_says_that_it_is_being_read_only_until_it_has_been_seen(page: AppTest) -> None:
+def test_a_page_says_reading_only_on_the_first_visit(page: AppTest) -> None:
     opened = AppTest.from_function(_open)
     assert "Reading" in words(opened.run())
     assert words(opened.run()) == ""
@@ -37,9 +37,9 @@ def test_settings_that_cannot_be_used_are_named(
     page: AppTest, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    said = words(page.run())
-    assert "The settings can't be used" in said
-    assert variable in said
+    shown = words(page.run())
+    assert "The settings are not valid" in shown
+    assert variable in shown
 
 
 def _open() -> None:

@@ -1,4 +1,4 @@
-"""The files of the pages' lists, which may not have everybody."""
+"""The files of the pages' lists, which may be shorter than the list."""
 
 import pytest
 
@@ -11,7 +11,7 @@ pytestmark = [
 ]
 
 
-def test_a_file_that_has_everybody_needs_no_words(name: str, database_url: str) -> None:
+def test_a_complete_file_has_no_note(name: str, database_url: str) -> None:
     assert "The file has" not in words(a_page(name, database_url).run())
 
 

@@ -1,4 +1,4 @@
-"""What the pages say when there is nothing to see: no Postgres, no tables, no model, nothing streamed."""
+"""The pages' states without data: no Postgres, no tables, no model, nothing streamed."""
 
 import pytest
 from sqlalchemy import Engine, text, update
@@ -10,7 +10,7 @@ from tests.support.pages import a_page, html, words
 
 # All that are drawn at an event time; Live and Operations have states of their own.
 PAGES = ["slipping", "shifts", "segments", "customer", "simulator", "exploration", "model"]
-# Without them no page has everything that it reads.
+# Every page reads at least one of these.
 TABLES = ("customers", "segment_changes", "transactions")
 
 every_page = pytest.mark.parametrize("name", PAGES)
@@ -19,7 +19,7 @@ every_page = pytest.mark.parametrize("name", PAGES)
 @every_page
 def test_without_postgres_a_page_says_where_it_looked_and_keeps_the_password(name: str) -> None:
     page = a_page(name, "postgresql://segue:hush@127.0.0.1:1/shop").run()
-    assert "Postgres is away" in words(page)
+    assert "Postgres is not available" in words(page)
     assert "hush" not in html(page)
 
 
@@ -49,9 +49,9 @@ def test_while_a_partition_is_silent_a_page_says_for_how_many_it_waits(
 ) -> None:
     with filled.begin() as connection:
         connection.execute(update(stream_progress).where(stream_progress.c.partition == 1).values(event_time=None))
-    said = words(a_page(name, database_url).run())
-    assert "1 of 2 partitions not heard from yet" in said
-    assert "Nothing has been streamed yet" not in said
+    shown = words(a_page(name, database_url).run())
+    assert "1 of 2 partitions without a tick yet" in shown
+    assert "Nothing has been streamed yet" not in shown
 
 
 @every_page
@@ -62,14 +62,14 @@ def test_a_model_that_cannot_be_read_is_named(name: str, database_url: str, fill
 
 
 @every_page
-def test_a_page_comes_back_with_postgres(name: str, database_url: str, filled: Engine) -> None:
+def test_a_page_recovers_when_its_tables_exist_again(name: str, database_url: str, filled: Engine) -> None:
     page = a_page(name, database_url)
     _rename(filled, "{0}", "{0}_elsewhere")
-    assert "The tables are not there yet" in words(page.run())
+    assert "The tables do not exist yet" in words(page.run())
     _rename(filled, "{0}_elsewhere", "{0}")
-    said = words(page.run())
-    assert "The tables are not there yet" not in said
-    assert "As of event time 15 Jun 2011, 09:30 (UTC)" in said
+    shown = words(page.run())
+    assert "The tables do not exist yet" not in shown
+    assert "As of event time 15 Jun 2011, 09:30 (UTC)" in shown
 
 
 @pytest.mark.parametrize("name", ["slipping", "shifts"])

@@ -1,4 +1,4 @@
-"""How Postgres answers the pages at 100,000 customers, 1,000,000 changes and 1,000,000 transactions."""
+"""Postgres's query plans for the pages at 100,000 customers, 1,000,000 changes and 1,000,000 transactions."""
 
 import re
 import threading
@@ -20,7 +20,7 @@ from tests.support.postgres import new_database
 from tests.support.stored import a_model
 
 Statements = list[tuple[str, Any]]
-# What must never be read from end to end on a refresh; profiles may be, in aggregates over everybody.
+# A refresh must never scan these whole tables; aggregates may scan the profiles.
 BIG = ("segment_changes", "transactions")
 ALL = {"shift_period": "All"}
 PAGES: list[tuple[str, dict[str, str]]] = [
@@ -71,13 +71,13 @@ def test_the_history_is_read_from_end_to_end_once_for_all_pages(big_url: str) ->
     assert scans == [1, 0, 0, 0]
 
 
-def test_the_history_is_added_up_on_all_processors(big_url: str) -> None:
+def test_the_history_is_added_up_on_all_cpus(big_url: str) -> None:
     st.cache_resource.clear()
     plans = [plan for _, plan in _plans(big_url, _asked(a_page("shifts", big_url))) if "on segment_changes" in plan]
     assert "Parallel Seq Scan on segment_changes" in plans[0], plans[0]
 
 
-def test_who_slips_soon_is_found_through_the_index_that_the_worker_fires_decay_with(big_url: str) -> None:
+def test_upcoming_slips_use_the_workers_decay_index(big_url: str) -> None:
     asked = _asked(a_page("slipping", big_url, slip_days="1 week"))
     about_slips = [(sql, values) for sql, values in asked if "next_change_at <=" in sql]
     assert len(about_slips) == 2
@@ -86,7 +86,7 @@ def test_who_slips_soon_is_found_through_the_index_that_the_worker_fires_decay_w
 
 
 def _asked(page: AppTest) -> Statements:
-    """The questions of one drawing of a page."""
+    """The queries of one drawing of a page."""
     with _noted() as asked:
         html(page.run())
     return [(sql, values) for sql, values in asked if sql.lstrip().startswith(("SELECT", "WITH"))]
@@ -97,7 +97,7 @@ def _noted() -> Iterator[Statements]:
     asked: Statements = []
 
     def note(*arguments: Any) -> None:
-        # What is read ahead in the background is no page's question.
+        # The read-ahead in the background is not a query of a page.
         if threading.current_thread().name != READ_AHEAD:
             asked.append((re.sub(r"\s+", " ", arguments[2]), arguments[3]))
 

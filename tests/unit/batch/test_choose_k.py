@@ -16,7 +16,7 @@ def blobs(centres: int, spread: float, count: int = 900) -> Floats:
 
 
 def shop(points: Floats) -> pd.DataFrame:
-    """Customers who are at these points once recency, frequency and money have been logged."""
+    """Customers whose log-transformed features are these points."""
     raw = np.expm1(points - points.min(axis=0) + 1) if len(points) else points
     moment = pd.Timestamp("2011-01-01", tz="UTC")
     return pd.DataFrame(
@@ -32,7 +32,7 @@ def shop(points: Floats) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("centres", [3, 4, 5, 6])
-def test_the_number_of_groups_that_are_really_there_is_found(centres: int) -> None:
+def test_the_true_number_of_groups_is_chosen(centres: int) -> None:
     choice = choose_k(shop(blobs(centres, 0.4) / 2))
     assert choice.k == centres
     assert choice.curve.loc[centres, "stability"] > 0.99
@@ -40,7 +40,7 @@ def test_the_number_of_groups_that_are_really_there_is_found(centres: int) -> No
     assert "\n" not in choice.reason
 
 
-def test_the_curve_holds_what_scikit_learn_says() -> None:
+def test_the_curve_has_the_measures_of_scikit_learn() -> None:
     points = blobs(4, 2.0)
     curve = k_curve(points, seed=42, progress=lambda k: None)
     assert curve.index.tolist() == list(KS)
@@ -52,15 +52,15 @@ def test_the_curve_holds_what_scikit_learn_says() -> None:
     assert curve["stability"].between(-0.5, 1).all()
 
 
-def test_a_knee_that_is_not_found_again_gives_way_to_fewer_segments() -> None:
-    # One cloud: every cut through it is as good as another.
+def test_an_unstable_knee_is_replaced_by_a_stable_k() -> None:
+    # A single cloud of points has no structure that would make a partition stable.
     choice = choose_k(shop(np.random.default_rng(1).normal(size=(600, 3))))
     stable = choice.curve.index[choice.curve["stability"] >= STABLE]
     assert choice.k in stable or not len(stable)
     assert f"{choice.curve.loc[choice.k, 'stability']:.2f}" in choice.reason
 
 
-def test_the_same_customers_give_the_same_choice_and_every_k_is_announced() -> None:
+def test_the_same_customers_give_the_same_choice_and_progress_has_every_k() -> None:
     customers, seen = shop(blobs(4, 1.0)), list[int]()
     first, second = choose_k(customers, progress=seen.append), choose_k(customers)
     assert seen == list(KS)
@@ -77,19 +77,19 @@ def test_the_model_keeps_the_curve_and_the_reason() -> None:
     assert model.metadata["k_curve"][2]["inertia"] == choice.curve.loc[4, "inertia"]
 
 
-def test_few_customers_leave_few_numbers_to_choose_from() -> None:
+def test_few_customers_limit_the_values_of_k() -> None:
     choice: KChoice = choose_k(shop(blobs(2, 0.1, count=3)))
     assert choice.curve.index.tolist() == [2, 3]
     assert np.isnan(choice.curve.loc[3, "davies_bouldin"])
     assert choice.metadata["k_curve"][1]["silhouette"] is None
 
 
-def test_one_customer_is_no_choice() -> None:
+def test_a_single_customer_is_refused() -> None:
     with pytest.raises(FitError, match="at least 2 different customers, but there are 1"):
         choose_k(shop(blobs(2, 0.1, count=1)))
 
 
-def test_a_great_many_customers_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_many_customers_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     customers = shop(blobs(4, 0.4, count=3_000) / 2)
     everybody = choose_k(customers)
     monkeypatch.setattr("batch.choose_k.SAMPLE", 300)

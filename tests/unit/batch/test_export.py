@@ -18,16 +18,16 @@ def model(request: pytest.FixtureRequest) -> SegmentModel:
     return random_model(transform, 5, seed=3)
 
 
-def test_the_json_that_is_written_is_read_as_the_same_model(model: SegmentModel, tmp_path: Path) -> None:
+def test_the_written_json_is_read_as_an_equal_model(model: SegmentModel, tmp_path: Path) -> None:
     write_model(model, tmp_path / "model.json", "json")
     assert read_model(tmp_path / "model.json") == model
 
 
 @pytest.mark.parametrize("form", ["skops", "joblib"])
-def test_a_pipeline_that_is_written_predicts_the_same(model: SegmentModel, form: Format, tmp_path: Path) -> None:
+def test_a_written_pipeline_predicts_the_same_segments(model: SegmentModel, form: Format, tmp_path: Path) -> None:
     path = tmp_path / f"model.{form}"
     write_model(model, path, form)
-    # Nothing has to be trusted to load the one; the other is a pickle of our own.
+    # skops loads without trusted types; the joblib file is a pickle that this test wrote.
     read = skops.io.load(path, trusted=[]) if form == "skops" else joblib.load(path)
     points = np.column_stack(random_profiles(5_000, seed=1))
     np.testing.assert_array_equal(read.predict(points), sklearn_pipeline(model).predict(points))

@@ -21,7 +21,7 @@ CASES: list[tuple[Transform, Monetary]] = list(product(["log1p", "identity"], ["
 
 @cache
 def everybody() -> pd.DataFrame:
-    """As of a day after the last transaction."""
+    """Profiles as of one day after the last transaction."""
     transactions = retail().transactions
     return profiles_as_of(transactions, transactions["occurred_at"].max() + timedelta(days=1))
 
@@ -43,7 +43,7 @@ def assigned(model: SegmentModel, profiles: pd.DataFrame) -> Ints:
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs the real dataset")
-def test_the_real_customers_fall_into_the_five_known_segments() -> None:
+def test_the_real_customers_are_in_the_five_known_segments() -> None:
     summary = fitted().summary
     assert dict(zip(summary["persona"], summary["size"], strict=True)) == {
         "Champions": 468,
@@ -55,7 +55,7 @@ def test_the_real_customers_fall_into_the_five_known_segments() -> None:
 
 
 @pytest.mark.parametrize("k", range(2, 11))
-def test_names_fit_what_customers_do_whatever_their_number(profiles: pd.DataFrame, k: int) -> None:
+def test_names_describe_the_behaviour_of_customers_for_every_k(profiles: pd.DataFrame, k: int) -> None:
     summary = fit(profiles, k=k).summary
     good = np.array([is_good(segment) for segment in summary.index])
     assert summary.loc[good, "recency"].max() < summary.loc[~good, "recency"].min()
@@ -78,7 +78,7 @@ def test_scorer_fitted_pipeline_and_rebuilt_pipeline_agree_on_every_customer(
 
 
 @pytest.mark.parametrize(("transform", "monetary"), CASES)
-def test_scorer_and_pipelines_agree_on_a_hundred_thousand_customers_at_random(
+def test_scorer_and_pipelines_agree_on_a_hundred_thousand_random_customers(
     transform: Transform, monetary: Monetary
 ) -> None:
     result = fitted(transform, monetary)
@@ -105,7 +105,7 @@ def test_the_fit_is_kmeans_on_standardised_features(profiles: pd.DataFrame, tran
     assert model.metadata["inertia"] == pytest.approx(by_hand.inertia_)
 
 
-def test_the_summary_says_what_each_segment_is_like(profiles: pd.DataFrame) -> None:
+def test_the_summary_has_the_size_and_means_of_each_segment(profiles: pd.DataFrame) -> None:
     result = fitted()
     expected = features(profiles, "net").groupby(assigned(result.model, profiles)).mean()
     np.testing.assert_allclose(result.summary[["recency", "frequency", "monetary"]], expected)
@@ -114,12 +114,12 @@ def test_the_summary_says_what_each_segment_is_like(profiles: pd.DataFrame) -> N
     assert result.summary["size"].sum() == len(profiles)
 
 
-def test_the_same_profiles_make_the_same_version(profiles: pd.DataFrame) -> None:
+def test_the_same_profiles_give_the_same_version(profiles: pd.DataFrame) -> None:
     assert fit(profiles).model == fitted().model
     assert fitted().model.version != fitted(monetary="gross").model.version
 
 
-def test_the_model_remembers_where_it_comes_from_and_survives_json(profiles: pd.DataFrame) -> None:
+def test_the_model_has_its_origin_in_the_metadata_and_survives_json(profiles: pd.DataFrame) -> None:
     model = fit(profiles, k=4, seed=7, metadata={"dataset": "a shop", "cutoff": "2011-12-10"}).model
     assert model.metadata.items() >= {"dataset": "a shop", "cutoff": "2011-12-10", "k": 4, "seed": 7}.items()
     assert model.metadata["customers"] == sum(model.metadata["sizes"].values()) == len(profiles)
@@ -129,13 +129,13 @@ def test_the_model_remembers_where_it_comes_from_and_survives_json(profiles: pd.
     assert from_json(to_json(model)) == model
 
 
-def test_a_shop_where_everybody_came_today_still_has_segments(profiles: pd.DataFrame) -> None:
+def test_a_shop_where_all_customers_came_today_has_segments(profiles: pd.DataFrame) -> None:
     result = fit(profiles.assign(recency_days=0), k=3)
     assert (result.summary["size"] > 0).all()
 
 
 @pytest.mark.parametrize("customers", [1, 2])
-def test_a_single_segment_needs_but_one_customer_and_has_no_silhouette(profiles: pd.DataFrame, customers: int) -> None:
+def test_a_single_segment_needs_only_one_customer_and_has_no_silhouette(profiles: pd.DataFrame, customers: int) -> None:
     result = fit(profiles.head(customers), k=1)
     assert result.summary["size"].tolist() == [customers]
     assert result.model.metadata["silhouette"] is None
@@ -158,7 +158,7 @@ def test_too_few_different_customers_are_refused(profiles: pd.DataFrame) -> None
 
 
 @pytest.mark.parametrize(("column", "value"), [("recency_days", np.nan), ("frequency", np.inf), ("recency_days", -1)])
-def test_numbers_that_make_no_sense_are_refused(profiles: pd.DataFrame, column: str, value: float) -> None:
+def test_invalid_numbers_are_refused(profiles: pd.DataFrame, column: str, value: float) -> None:
     broken = profiles.astype({column: "float64"})
     broken.loc[broken.index[3], column] = value
     with pytest.raises(FitError, match="profiles have"):

@@ -1,4 +1,4 @@
-"""The textbook's pipeline, against a few lines of pandas on the file itself, as published notebooks have them."""
+"""The classic preset, against a few lines of pandas on the file itself, as in published notebooks."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def textbook(file: Path) -> pd.DataFrame:
+def published(file: Path) -> pd.DataFrame:
     """R, F, M and the cluster of every customer by customer id."""
     raw = pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file, parse_dates=["InvoiceDate"])
     sales = raw.dropna(subset=["Customer ID"])
@@ -47,28 +47,28 @@ def ours(file: Path) -> tuple[pd.DataFrame, FitResult]:
     return profiles, fit(profiles, **PRESETS["classic"]._asdict())
 
 
-def test_every_customer_has_the_textbook_s_recency_frequency_and_monetary_value(
-    textbook: pd.DataFrame, ours: tuple[pd.DataFrame, FitResult]
+def test_every_customer_has_the_published_recency_frequency_and_monetary_value(
+    published: pd.DataFrame, ours: tuple[pd.DataFrame, FitResult]
 ) -> None:
     profiles = ours[0].set_index(ours[0].index.astype(int)).sort_index()
-    assert profiles.index.tolist() == textbook.index.tolist()
-    assert profiles["recency_days"].tolist() == textbook["Recency"].tolist()
-    assert profiles["frequency"].tolist() == textbook["Frequency"].tolist()
-    np.testing.assert_allclose(profiles["gross_units"] / 10_000, textbook["Monetary"])
+    assert profiles.index.tolist() == published.index.tolist()
+    assert profiles["recency_days"].tolist() == published["Recency"].tolist()
+    assert profiles["frequency"].tolist() == published["Frequency"].tolist()
+    np.testing.assert_allclose(profiles["gross_units"] / 10_000, published["Monetary"])
 
 
-def test_every_customer_is_in_the_textbook_s_cluster(
-    textbook: pd.DataFrame, ours: tuple[pd.DataFrame, FitResult]
+def test_every_customer_is_in_the_published_cluster(
+    published: pd.DataFrame, ours: tuple[pd.DataFrame, FitResult]
 ) -> None:
     profiles, result = ours
     labels = pd.Series(result.pipeline[-1].labels_, profiles.index.astype(int)).sort_index()
-    pairs = pd.crosstab(labels, textbook["Cluster"])
+    pairs = pd.crosstab(labels, published["Cluster"])
     assert ((pairs > 0).sum(axis=0) == 1).all()
     assert ((pairs > 0).sum(axis=1) == 1).all()
 
 
-def test_sizes_and_means_are_the_textbook_s(textbook: pd.DataFrame, ours: tuple[pd.DataFrame, FitResult]) -> None:
-    expected = textbook.groupby("Cluster").agg(
+def test_sizes_and_means_are_the_published_ones(published: pd.DataFrame, ours: tuple[pd.DataFrame, FitResult]) -> None:
+    expected = published.groupby("Cluster").agg(
         size=("Recency", "size"),
         recency=("Recency", "mean"),
         frequency=("Frequency", "mean"),
@@ -80,7 +80,7 @@ def test_sizes_and_means_are_the_textbook_s(textbook: pd.DataFrame, ours: tuple[
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs the real dataset")
-def test_two_customers_have_a_cluster_of_their_own(ours: tuple[pd.DataFrame, FitResult]) -> None:
+def test_two_customers_form_a_cluster(ours: tuple[pd.DataFrame, FitResult]) -> None:
     summary = ours[1].summary
     assert len(ours[0]) == 5_881
     assert dict(zip(summary["persona"], summary["size"], strict=True)) == {
@@ -92,7 +92,7 @@ def test_two_customers_have_a_cluster_of_their_own(ours: tuple[pd.DataFrame, Fit
     }
 
 
-def test_the_snapshot_is_a_day_after_the_last_sale(file: Path) -> None:
+def test_the_as_of_time_is_one_day_after_the_last_sale(file: Path) -> None:
     raw = readers.read(file)
     _, as_of = classic_profiles(raw)
     sold = raw[raw["customer"].notna() & (raw["quantity"] > 0)]["occurred_at"].max()

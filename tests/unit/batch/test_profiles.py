@@ -27,7 +27,7 @@ def transactions(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @given(transactions(), MOMENTS)
-def test_profiles_are_what_counting_by_hand_gives(history: pd.DataFrame, as_of: datetime) -> None:
+def test_profiles_equal_a_count_with_plain_loops(history: pd.DataFrame, as_of: datetime) -> None:
     expected: dict[str, dict[str, Any]] = {}
     for _, customer, occurred_at, kind, amount in history.itertuples(index=False):
         if occurred_at <= as_of:
@@ -50,29 +50,29 @@ def test_profiles_are_what_counting_by_hand_gives(history: pd.DataFrame, as_of: 
     assert (profiles.dtypes[["recency_days", "frequency", "gross_units", "returned_units"]] == "int64").all()
 
 
-def test_a_day_is_whole_only_after_24_hours() -> None:
+def test_recency_grows_after_every_24_hours() -> None:
     history = table(("1", "a", START, "sale", 100))
     for passed, days in [(timedelta(hours=23, minutes=59), 0), (timedelta(hours=24), 1), (timedelta(hours=47), 1)]:
         assert profiles_as_of(history, START + passed).loc["a", "recency_days"] == days
 
 
-def test_the_moment_itself_still_counts_and_nothing_after_it() -> None:
+def test_the_as_of_time_is_inclusive() -> None:
     history = table(("1", "a", START, "sale", 100), ("2", "a", START + timedelta(microseconds=1), "sale", 50))
     assert profiles_as_of(history, START).loc["a", "frequency"] == 1
     assert profiles_as_of(history, START + timedelta(microseconds=1)).loc["a", "gross_units"] == 150
 
 
-def test_a_customer_who_only_brought_things_back_is_absent() -> None:
+def test_a_customer_with_returns_only_is_left_out() -> None:
     history = table(("C1", "a", START, "return", 100), ("2", "b", START, "sale", 100))
     assert profiles_as_of(history, START).index.tolist() == ["b"]
 
 
-def test_an_invoice_that_comes_twice_is_one_purchase() -> None:
+def test_a_repeated_invoice_is_one_purchase() -> None:
     history = table(("1", "a", START, "sale", 100), ("1", "a", START, "sale", 100), ("2", "a", START, "sale", 100))
     assert profiles_as_of(history, START).loc["a", "frequency"] == 2
 
 
-def test_great_amounts_keep_their_last_digits() -> None:
+def test_large_amounts_are_exact() -> None:
     great = 2**53 + 1
     history = table(("1", "a", START, "sale", great), ("2", "b", START, "sale", 1), ("C3", "a", START, "return", great))
     profiles = profiles_as_of(history, START)
@@ -80,12 +80,12 @@ def test_great_amounts_keep_their_last_digits() -> None:
     assert profiles["returned_units"].tolist() == [great, 0]
 
 
-def test_a_moment_without_a_time_zone_is_refused() -> None:
+def test_an_as_of_time_without_a_time_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         profiles_as_of(table(("1", "a", START, "sale", 100)), START.replace(tzinfo=None))
 
 
-def test_money_is_net_of_returns_but_never_negative_or_else_gross() -> None:
+def test_money_is_gross_or_net_of_returns_and_never_negative() -> None:
     history = table(
         ("1", "a", START, "sale", 123_450), ("C2", "a", START, "return", 23_450),
         ("3", "b", START, "sale", 10_000), ("C4", "b", START, "return", 99_999),

@@ -1,4 +1,4 @@
-"""A small stream is written down by plain loops, customer by customer and day by day; then it is broken on purpose."""
+"""Reconcile a small stream that plain loops computed, day by day; then reconcile it after each of many defects."""
 
 import math
 import random
@@ -37,7 +37,7 @@ def model_on(transform: Transform) -> SegmentModel:
 
 
 def segment_of(model: SegmentModel, recency: int, frequency: int, units: int) -> str:
-    """The segment by schoolbook arithmetic."""
+    """The segment, computed with plain arithmetic."""
     raw = (recency, frequency, max(units, 0) / 10_000)
     shaped = map(math.log1p, raw) if model.transform == "log1p" else raw
     point = [(x - mean) / scale for x, mean, scale in zip(shaped, model.means, model.scales, strict=True)]
@@ -46,7 +46,7 @@ def segment_of(model: SegmentModel, recency: int, frequency: int, units: int) ->
 
 @dataclass
 class Customer:
-    """One customer's row in the making."""
+    """The row of one customer while it is being computed."""
 
     model: SegmentModel
     row: Row
@@ -59,8 +59,8 @@ class Customer:
     def money(self) -> int:
         return int(self.row["gross_units"] - self.row["returned_units"])
 
-    def stand(self, moment: datetime) -> None:
-        """Note where the customer stands at a moment, if that is somewhere new."""
+    def score(self, moment: datetime) -> None:
+        """Record the segment of the customer at a time, if it is a new one."""
         segment = self.segment_at(moment)
         if segment == self.row["segment"]:
             return
@@ -79,11 +79,11 @@ class Customer:
         self.row |= {"segment": segment, "segment_since": moment, "sequence": len(self.changes)}
 
     def wait(self, since: datetime, until: datetime) -> None:
-        """Let whole days pass, one by one."""
+        """Advance day by day."""
         day = self.row["last_purchase_at"]
         while (day := day + DAY) <= until:
             if day > since:
-                self.stand(day)
+                self.score(day)
 
     def apply(self, transaction: Row) -> None:
         moment = transaction["occurred_at"]
@@ -98,7 +98,7 @@ class Customer:
         else:
             self.row["returned_units"] += transaction["amount_units"]
         if self.row["frequency"]:
-            self.stand(moment)
+            self.score(moment)
 
     def look_ahead(self, since: datetime) -> None:
         if self.segment_at(self.row["last_purchase_at"] + HORIZON * DAY) == self.row["segment"]:
@@ -111,7 +111,7 @@ class Customer:
 
 
 def a_history(seed: int) -> list[Row]:
-    """Half a year of forty customers; some only bring things back."""
+    """Half a year of forty customers, some with returns only."""
     rng = random.Random(seed)
     rows: list[Row] = []
     for customer in range(40):
@@ -140,7 +140,7 @@ def table(rows: list[Row], **dtypes: str) -> pd.DataFrame:
 
 
 def streamed(rows: list[Row], model: SegmentModel, event_times: list[datetime | None]) -> StreamState:
-    """What a right stream stores that has got as far as ``event_times``, and with some customers a little beyond."""
+    """The state of a correct stream at ``event_times``; some customers have later transactions."""
     customers: dict[str, Customer] = {}
     ledger = []
     for row in rows:
@@ -193,7 +193,7 @@ DATASET = table(ROWS)
 
 @pytest.mark.parametrize("transform", ["log1p", "identity"])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_right_stream_has_no_differences(transform: Transform, seed: int) -> None:
+def test_a_correct_stream_has_no_differences(transform: Transform, seed: int) -> None:
     rows, model = a_history(seed), model_on(transform)
     stream = streamed(rows, model, EVENT_TIMES)
     assert len(stream.changes) > len(stream.customers) > 30
@@ -204,17 +204,17 @@ def test_a_right_stream_has_no_differences(transform: Transform, seed: int) -> N
     assert found.empty, found.to_string()
 
 
-def test_a_stream_that_has_seen_nothing_yet_is_right() -> None:
+def test_an_empty_stream_has_no_differences() -> None:
     nothing = StreamState(RIGHT.customers[:0], RIGHT.transactions[:0], RIGHT.changes[:0], RIGHT.progress[:0])
     assert reconcile(DATASET, nothing, MODELS).empty
 
 
-def test_a_partition_without_a_tick_owes_nothing() -> None:
+def test_a_partition_without_a_tick_has_no_due_transactions() -> None:
     stream = streamed(ROWS, MODEL, [EVENT_TIMES[0], None, EVENT_TIMES[2]])
     assert reconcile(DATASET, stream, MODELS).empty
 
 
-def test_an_invoice_that_comes_twice_counts_once() -> None:
+def test_a_repeated_invoice_counts_once() -> None:
     assert reconcile(pd.concat([DATASET, DATASET.sample(20, random_state=1)]), RIGHT, MODELS).empty
 
 
@@ -222,7 +222,7 @@ Break = Callable[[StreamState], StreamState]
 
 
 def changed(part: str, row: int, **values: Any) -> Break:
-    """One row of one table gets other values."""
+    """A defect: other values in one row of one table."""
 
     def apply(stream: StreamState) -> StreamState:
         frame = getattr(stream, part).copy()
@@ -234,7 +234,7 @@ def changed(part: str, row: int, **values: Any) -> Break:
 
 
 def lost(part: str, row: int) -> Break:
-    """One row of one table is missing."""
+    """A defect: a missing row of one table."""
     return lambda stream: replace(stream, **{part: getattr(stream, part).drop(getattr(stream, part).index[row])})
 
 
@@ -283,13 +283,13 @@ FIRST_CHANGE = row_of(RIGHT.changes, RIGHT.changes["customer_id"] == CUSTOMERS["
         (changed("changes", FIRST_CHANGE, frequency=500), {("history", "to_segment")}),
     ],
 )  # fmt: skip
-def test_whatever_is_broken_is_reported_and_nothing_else(break_it: Break, expected: set[tuple[str, str]]) -> None:
+def test_every_defect_is_reported_and_nothing_else(break_it: Break, expected: set[tuple[str, str]]) -> None:
     found = reconcile(DATASET, break_it(RIGHT), MODELS)
     assert set(zip(found["what"], found["field"], strict=True)) == expected
     assert found["customer_id"].nunique() == 1
 
 
-def test_a_difference_says_what_should_be_there_and_what_is() -> None:
+def test_a_difference_has_the_expected_and_the_actual_value() -> None:
     frequency = int(CUSTOMERS["frequency"].iloc[BUYER])
     found = reconcile(DATASET, changed("customers", BUYER, frequency=999)(RIGHT), MODELS)
     assert found.to_dict("records") == [
@@ -303,25 +303,25 @@ def test_a_difference_says_what_should_be_there_and_what_is() -> None:
     ]
 
 
-def test_a_transaction_that_the_stream_has_passed_over_is_reported() -> None:
+def test_a_skipped_transaction_is_reported() -> None:
     found = reconcile(DATASET, lost("transactions", 0)(RIGHT), MODELS)
     missing = found[found["what"] == "ledger"]
     assert missing[["field", "expected", "actual"]].to_numpy().tolist() == [["t0000", "present", "missing"]]
 
 
-def test_a_customer_whom_the_stream_has_passed_over_altogether_is_reported() -> None:
+def test_a_skipped_customer_is_reported() -> None:
     somebody = CUSTOMERS["customer_id"].iloc[BUYER]
     without = {part: getattr(RIGHT, part) for part in ("customers", "transactions", "changes")}
     without = {part: frame[frame["customer_id"] != somebody] for part, frame in without.items()}
     found = reconcile(DATASET, StreamState(**without, progress=RIGHT.progress), MODELS)
-    # Whose partition nobody knows, is owed what every partition has passed.
+    # The partition of an unknown customer is unknown, so all partitions must have passed the transaction.
     owed = DATASET[(DATASET["customer_id"] == somebody) & (DATASET["occurred_at"] <= min(filter(None, EVENT_TIMES)))]
     assert sorted(found["field"]) == sorted(owed["transaction_id"])
     assert set(found["what"]) == {"ledger"}
     assert len(owed) > 0
 
 
-def test_a_transaction_that_nobody_made_is_reported() -> None:
+def test_a_transaction_that_is_not_in_the_dataset_is_reported() -> None:
     made_up = RIGHT.transactions.tail(1).assign(transaction_id="made up")
     stream = replace(RIGHT, transactions=pd.concat([RIGHT.transactions, made_up]))
     found = reconcile(DATASET, stream, MODELS)
@@ -330,13 +330,13 @@ def test_a_transaction_that_nobody_made_is_reported() -> None:
     ]
 
 
-def test_a_change_that_is_missing_in_the_middle_breaks_the_chain() -> None:
+def test_a_missing_change_breaks_the_chain() -> None:
     found = reconcile(DATASET, lost("changes", FIRST_CHANGE + 1)(RIGHT), MODELS)
     assert set(found["what"]) == {"history"}
     assert {"sequence", "from_segment"} <= set(found["field"])
 
 
-def test_a_last_change_that_is_missing_leaves_the_customer_somewhere_else() -> None:
+def test_a_missing_last_change_contradicts_the_customer_s_segment() -> None:
     last = FIRST_CHANGE + int(CUSTOMERS["sequence"].iloc[BUYER]) - 1
     found = reconcile(DATASET, lost("changes", last)(RIGHT), MODELS)
     assert set(zip(found["what"], found["field"], strict=True)) == {
@@ -360,13 +360,13 @@ def test_changes_are_scored_under_the_model_that_made_them() -> None:
         assert found[found["field"] == "to_segment"]["expected"].tolist() == expected
 
 
-def test_a_change_under_a_model_that_nobody_knows_is_reported() -> None:
+def test_a_change_under_an_unknown_model_is_reported() -> None:
     found = reconcile(DATASET, changed("changes", FIRST_CHANGE, model_version="k5-unheard-of")(RIGHT), MODELS)
     reported = found[["what", "field", "expected"]].to_numpy().tolist()
     assert reported == [["history", "to_segment", "under an unknown model"]]
 
 
-def test_customers_who_wait_to_be_rescored_are_right_in_all_but_the_model() -> None:
+def test_customers_who_wait_to_be_rescored_differ_in_the_model_version_only() -> None:
     activated = RIGHT.progress.assign(model_version=[EARLIER.version, *RIGHT.progress["model_version"][1:]])
     found = reconcile(DATASET, replace(RIGHT, progress=activated), BOTH)
     assert set(zip(found["what"], found["field"], strict=True)) == {("customer", "model_version")}
@@ -391,7 +391,7 @@ def _home(frame: pd.DataFrame) -> pd.Series:
     return frame["partition"] if "partition" in frame else frame["customer_id"].str[1:].astype(int) % PARTITIONS
 
 
-def test_two_years_of_a_shop_of_which_nothing_has_arrived_differ_in_everything() -> None:
+def test_every_transaction_is_missing_from_a_stream_that_received_none() -> None:
     transactions = retail().transactions
     end = transactions["occurred_at"].max() + DAY
     model = fit(profiles_as_of(transactions, end)).model

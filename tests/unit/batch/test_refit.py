@@ -1,4 +1,4 @@
-"""A refit keeps names with their meaning: on other seeds, on data that has shifted, with other numbers of segments."""
+"""A refit keeps names: with other seeds, on shifted data, and with another number of segments."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -29,7 +29,7 @@ def everybody() -> pd.DataFrame:
 
 
 def refitted(customers: pd.DataFrame, **how: Any) -> SegmentModel:
-    """A quick fit."""
+    """A fit with few initialisations."""
     return fit(customers, n_init=2, **how).model
 
 
@@ -39,18 +39,18 @@ def champion(k: int = 5) -> SegmentModel:
 
 
 def slower(customers: pd.DataFrame) -> pd.DataFrame:
-    """Nobody has bought for two months."""
+    """All recencies grow by two months."""
     return customers.assign(recency_days=customers["recency_days"] + 60)
 
 
 def dearer(customers: pd.DataFrame) -> pd.DataFrame:
-    """Everything costs a tenth more."""
+    """All prices rise by a tenth."""
     money = {name: customers[name] * 11 // 10 for name in ("gross_units", "returned_units")}
     return customers.assign(**money)
 
 
 def half(customers: pd.DataFrame) -> pd.DataFrame:
-    """Every other customer is gone."""
+    """Every other customer is removed."""
     return customers.sample(frac=0.5, random_state=1)
 
 
@@ -59,7 +59,7 @@ def ids(model: SegmentModel) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_another_seed_gives_everybody_the_same_name(seed: int) -> None:
+def test_another_seed_gives_every_customer_the_same_name(seed: int) -> None:
     refit = refitted(everybody(), seed=seed, champion=champion())
     assert ids(refit) == ids(champion())
     assert np.mean(segment_ids(everybody(), refit) == segment_ids(everybody(), champion())) > 0.9
@@ -68,7 +68,7 @@ def test_another_seed_gives_everybody_the_same_name(seed: int) -> None:
 
 @pytest.mark.parametrize("shift", [slower, dearer, half])
 @pytest.mark.parametrize("k", [3, 5])
-def test_names_stay_with_the_same_people_when_all_of_them_shift(
+def test_customers_keep_their_names_when_all_of_them_shift(
     shift: Callable[[pd.DataFrame], pd.DataFrame], k: int
 ) -> None:
     shifted = shift(everybody())
@@ -80,7 +80,7 @@ def test_names_stay_with_the_same_people_when_all_of_them_shift(
 
 @pytest.mark.parametrize("days", [120, 365])
 @pytest.mark.parametrize("k", [4, 5, 6])
-def test_naming_after_the_champion_never_confuses_more_people_than_naming_afresh(days: int, k: int) -> None:
+def test_alignment_never_renames_more_customers_than_naming_without_a_champion(days: int, k: int) -> None:
     past = profiles(days)
     of_champion = segment_ids(past, champion(k))
 
@@ -91,20 +91,20 @@ def test_naming_after_the_champion_never_confuses_more_people_than_naming_afresh
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs the real dataset")
-def test_a_year_earlier_the_names_were_the_same_though_afresh_they_would_not_be() -> None:
+def test_alignment_keeps_the_names_of_a_year_ago_where_naming_alone_would_not() -> None:
     past = profiles(374)
     assert ids(refitted(past, champion=champion())) == ids(champion())
     assert ids(refitted(past)) != ids(champion())
 
 
-def test_a_champion_on_another_scale_names_nobody() -> None:
+def test_a_champion_with_another_transform_is_ignored() -> None:
     classic = refitted(everybody(), monetary="gross", transform="identity")
     refit = refitted(everybody(), champion=classic)
     assert refit == champion()
     assert refit.metadata["named_after"] is None
 
 
-def test_a_robust_scaler_goes_by_median_and_quartiles_and_names_are_as_right() -> None:
+def test_a_robust_scaler_uses_median_and_quartiles_and_gives_the_same_names() -> None:
     result = fit(everybody(), scaler="robust")
     logged = np.log1p(features(everybody(), "net"))
     low, middle, high = (logged.quantile(q) for q in (0.25, 0.5, 0.75))

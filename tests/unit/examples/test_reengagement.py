@@ -1,4 +1,4 @@
-"""The example service keeps the same list in whatever order the two topics reach it, and however often."""
+"""The example service keeps the same list for every order of the records of both topics, and with repeats."""
 
 import importlib.util
 import json
@@ -103,7 +103,7 @@ def test_any_interleaving_of_the_topics_gives_the_same_list(
     assert store._sqlite.execute("select * from reengagement order by customer_id").fetchall() == expected
 
 
-def test_a_snapshot_mends_a_row_that_somebody_has_spoilt_and_nothing_else_does(tmp_path: Path) -> None:
+def test_only_a_snapshot_repairs_a_damaged_row(tmp_path: Path) -> None:
     file = tmp_path / "list.sqlite"
     store = service.Store(file, CHOICE)
     entered = ("at_risk", "2000.00")
@@ -119,11 +119,11 @@ def test_a_snapshot_mends_a_row_that_somebody_has_spoilt_and_nothing_else_does(t
     assert listed(file) == intact
 
 
-def test_events_of_other_types_are_none_of_its_business() -> None:
+def test_events_of_other_types_are_ignored() -> None:
     assert service.read(b'{"type": "segue.customer.merged.v1", "data": {"into": "C1"}}') is None
 
 
-def test_what_was_read_and_how_far_are_saved_together_or_not_at_all(tmp_path: Path) -> None:
+def test_states_and_offsets_are_saved_together_or_not_at_all(tmp_path: Path) -> None:
     store = service.Store(tmp_path / "list.sqlite", CHOICE)
     store.save([], {("changes", 0): 7})
     broken = service.State("C2", 1, "at_risk", None, "2000.00", False)
@@ -133,17 +133,17 @@ def test_what_was_read_and_how_far_are_saved_together_or_not_at_all(tmp_path: Pa
     assert not listed(tmp_path / "list.sqlite")
 
 
-def test_a_file_is_not_taken_for_another_list(tmp_path: Path) -> None:
+def test_a_file_is_refused_for_another_list(tmp_path: Path) -> None:
     service.Store(tmp_path / "list.sqlite", CHOICE)
     with pytest.raises(SystemExit, match="is a list of at_risk over 1000"):
         service.Store(tmp_path / "list.sqlite", CHOICE._replace(segment="lost"))
 
 
-def test_a_segment_that_nobody_comes_to_is_doubted_and_the_others_are_named(tmp_path: Path) -> None:
+def test_a_segment_that_never_occurs_causes_a_warning_with_the_other_segments(tmp_path: Path) -> None:
     store = service.Store(tmp_path / "list.sqlite", CHOICE)
-    assert store.never_met() is None
+    assert store.unknown_segment() is None
     store.save([service.read(state("C1", 1, ("lost", "5.00"))), service.read(state("C2", 1, ("loyal", "5.00")))], {})
-    assert "at_risk so far, only to lost, loyal" in store.never_met()
-    assert service.Store(tmp_path / "list.sqlite", CHOICE).never_met() == store.never_met()
+    assert "at_risk so far, only lost, loyal" in store.unknown_segment()
+    assert service.Store(tmp_path / "list.sqlite", CHOICE).unknown_segment() == store.unknown_segment()
     store.save([service.read(change("C1", 2, ("at_risk", "5.00")))], {})
-    assert store.never_met() is None
+    assert store.unknown_segment() is None

@@ -9,7 +9,7 @@ from models.personas import ARCHETYPES, RANK, name_segments
 from models.segment_model import ModelError, Segment, SegmentModel, build
 from models.units import Floats
 
-# As a shop's five segments stand on a log scale.
+# Centroids of the five segments of a real shop, on a log scale.
 CENTROIDS = np.array([(-1.4, 2.2, 1.7), (-0.7, 0.8, 0.8), (-0.8, -0.5, -0.3), (0.7, -0.1, 0.1), (0.9, -0.9, -1.1)])
 
 
@@ -33,7 +33,7 @@ def test_the_same_centroids_in_any_order_keep_their_names(k: int, seed: int) -> 
 
 
 @given(st.integers(1, 8), seeds)
-def test_segments_that_drift_a_little_keep_their_names(k: int, seed: int) -> None:
+def test_segments_that_move_a_little_keep_their_names(k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     centroids = rng.normal(size=(k, 3)) * 1.5
     assume(_nearest_distance(centroids) > 1.0)
@@ -43,7 +43,7 @@ def test_segments_that_drift_a_little_keep_their_names(k: int, seed: int) -> Non
     assert names(after) == {tuple(place): segment.id for place, segment in zip(drifted.tolist(), before, strict=True)}
 
 
-def test_a_name_is_kept_where_naming_afresh_would_change_it() -> None:
+def test_alignment_keeps_a_name_that_naming_without_a_champion_would_change() -> None:
     before = name_segments(CENTROIDS)
     slower = CENTROIDS + np.array([0.25, 0.0, 0.0])
     assert [segment.id for segment in name_segments(slower)] != [segment.id for segment in before]
@@ -59,7 +59,7 @@ def test_a_segment_that_has_become_something_else_gets_another_name() -> None:
     assert names(after)[(1.0, 1.0, 1.0)] == "cant_lose"
 
 
-def test_a_further_segment_gets_a_name_that_is_free() -> None:
+def test_an_additional_segment_gets_an_unused_name() -> None:
     before = name_segments(CENTROIDS)
     giants = (-1.0, 7.0, 12.0)
     after = names(align(np.vstack([[giants], CENTROIDS]), champion(before)))
@@ -67,12 +67,12 @@ def test_a_further_segment_gets_a_name_that_is_free() -> None:
     assert after == names(before)
 
 
-def test_fewer_segments_keep_those_names_that_they_are_nearest_to() -> None:
+def test_fewer_segments_keep_the_names_they_are_nearest_to() -> None:
     before = name_segments(CENTROIDS)
     assert names(align(CENTROIDS[[4, 0]], champion(before))).items() <= names(before).items()
 
 
-def test_a_name_of_the_shop_s_own_is_kept_with_all_that_belongs_to_it() -> None:
+def test_a_custom_segment_keeps_its_name_texts_and_colour() -> None:
     own = Segment("trade", "Trade", "They sell on.", "#123456", "Send the price list.", (-1.4, 2.2, 1.7))
     before = champion((own, *name_segments(CENTROIDS[1:])))
     after = align(CENTROIDS + 0.01, before)
@@ -81,7 +81,7 @@ def test_a_name_of_the_shop_s_own_is_kept_with_all_that_belongs_to_it() -> None:
 
 
 @given(st.integers(1, len(ARCHETYPES)), st.integers(1, len(ARCHETYPES)), seeds)
-def test_names_come_best_first_and_never_twice_whatever_became_of_k(k: int, other: int, seed: int) -> None:
+def test_names_are_unique_and_ordered_by_rank_for_every_k(k: int, other: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     after = align(rng.normal(size=(other, 3)), champion(name_segments(rng.normal(size=(k, 3)))))
     ranks = [RANK[segment.id] for segment in after]
@@ -89,7 +89,7 @@ def test_names_come_best_first_and_never_twice_whatever_became_of_k(k: int, othe
     assert len(ranks) == other
 
 
-def test_what_can_t_be_named_can_t_be_aligned() -> None:
+def test_invalid_centroids_are_refused() -> None:
     before = champion(name_segments(CENTROIDS))
     for bad in (
         np.zeros((0, 3)),

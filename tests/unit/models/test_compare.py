@@ -32,7 +32,7 @@ def segment(model: SegmentModel) -> list[str]:
 
 
 @given(segment_models(), segment_models())
-def test_movers_are_those_for_whom_scikit_learn_names_another_segment(
+def test_movers_are_the_customers_that_scikit_learn_puts_in_another_segment(
     before: SegmentModel, after: SegmentModel
 ) -> None:
     found = compare(CUSTOMERS, before, after)
@@ -47,7 +47,7 @@ def test_movers_are_those_for_whom_scikit_learn_names_another_segment(
 
 
 @given(segment_models(), segment_models())
-def test_the_matrix_counts_everybody_once(before: SegmentModel, after: SegmentModel) -> None:
+def test_the_matrix_counts_every_customer_once(before: SegmentModel, after: SegmentModel) -> None:
     found = compare(CUSTOMERS, before, after)
     assert found.matrix.index.tolist() == list(before.index)
     assert found.matrix.columns.tolist() == list(after.index)
@@ -57,12 +57,12 @@ def test_the_matrix_counts_everybody_once(before: SegmentModel, after: SegmentMo
 
 
 @given(segment_models())
-def test_nobody_moves_to_the_same_model(model: SegmentModel) -> None:
+def test_comparing_a_model_with_itself_has_no_movers(model: SegmentModel) -> None:
     assert compare(CUSTOMERS, model, model).movers.empty
 
 
 @given(segment_models(), segment_models())
-def test_the_biggest_spenders_come_first(before: SegmentModel, after: SegmentModel) -> None:
+def test_movers_are_ordered_by_monetary_value(before: SegmentModel, after: SegmentModel) -> None:
     found = compare(CUSTOMERS, before, after)
     assert found.movers["monetary"].is_monotonic_decreasing
     money = features(CUSTOMERS, after.monetary)["monetary"]
@@ -70,6 +70,6 @@ def test_the_biggest_spenders_come_first(before: SegmentModel, after: SegmentMod
 
 
 @given(segment_models(), segment_models())
-def test_nobody_to_compare_is_nobody_who_moves(before: SegmentModel, after: SegmentModel) -> None:
+def test_no_customers_give_an_empty_comparison(before: SegmentModel, after: SegmentModel) -> None:
     found = compare(CUSTOMERS[:0], before, after)
     assert (found.customers, found.share, len(found.movers)) == (0, 0.0, 0)

@@ -12,7 +12,7 @@ from models.units import Floats, Ints
 DAYS = 3_000
 SEEDS = st.integers(0, 2**32 - 1)
 TRANSFORMS: st.SearchStrategy[Transform] = st.sampled_from(["log1p", "identity"])
-# Eighths are exact in binary: on the identity scale customers really do stand on borders.
+# Eighths are exact in binary, so that on the identity scale customers can be exactly on a border.
 EIGHTHS = st.integers(-24, 24).map(lambda eighths: eighths / 8)
 
 
@@ -42,7 +42,7 @@ def models_on_a_grid(draw: st.DrawFn) -> SegmentModel:
 
 @st.composite
 def models_with_twins(draw: st.DrawFn) -> SegmentModel:
-    """Some centroids all but coincide, in recency alone or altogether."""
+    """Some centroids almost coincide, in recency only or in all features."""
     rng = np.random.default_rng(draw(SEEDS))
     k = draw(st.integers(2, 10))
     centroids = rng.normal(scale=1.3, size=(k, 3))
@@ -79,18 +79,18 @@ def assert_equals_brute_force(model: SegmentModel, seed: int) -> None:
 
 
 @given(random_models(), SEEDS)
-def test_the_next_change_is_the_one_that_counting_the_days_finds(model: SegmentModel, seed: int) -> None:
+def test_the_next_change_equals_scoring_every_day(model: SegmentModel, seed: int) -> None:
     assert_equals_brute_force(model, seed)
 
 
 @given(models_on_a_grid(), SEEDS)
-def test_it_still_is_where_customers_stand_on_borders(model: SegmentModel, seed: int) -> None:
+def test_the_next_change_equals_scoring_every_day_for_customers_on_borders(model: SegmentModel, seed: int) -> None:
     assert_equals_brute_force(model, seed)
 
 
 @given(models_with_twins(), SEEDS)
-def test_a_change_between_all_but_equal_centroids_is_one_that_the_scorer_makes(model: SegmentModel, seed: int) -> None:
-    # Rounding decides between such twins, and may do so differently from day to day; the law that holds is local.
+def test_a_change_between_almost_equal_centroids_agrees_with_the_scorer(model: SegmentModel, seed: int) -> None:
+    # Rounding decides between such centroids, and may differ from day to day, so only the days around a change agree.
     recency, frequency, monetary = customers(seed, 40)
     segment = assign(model, recency, frequency, monetary)
     found = next_change(model, segment, recency, frequency, monetary)
@@ -105,7 +105,7 @@ def test_a_change_between_all_but_equal_centroids_is_one_that_the_scorer_makes(m
 
 
 @given(random_models(), st.integers(1, 60), st.floats(0, 20_000))
-def test_a_chain_of_changes_is_the_whole_life_of_a_customer_who_waits(
+def test_a_chain_of_changes_equals_scoring_every_day_of_a_customer_who_waits(
     model: SegmentModel, frequency: int, monetary: float
 ) -> None:
     frequencies, monetaries = np.array([frequency]), np.array([monetary])
@@ -132,7 +132,7 @@ def test_looking_ahead_together_equals_looking_ahead_alone(model: SegmentModel, 
         assert (alone.recency_days[0], alone.segment[0]) == (together.recency_days[i], together.segment[i])
 
 
-def test_nobody_leaves_the_only_segment() -> None:
+def test_a_model_with_one_segment_has_no_changes() -> None:
     model = model_of("log1p", np.zeros((1, 3)))
     recency, frequency, monetary = customers(1, 5)
     found = next_change(model, np.zeros(5, dtype=np.int64), recency, frequency, monetary)
@@ -140,7 +140,7 @@ def test_nobody_leaves_the_only_segment() -> None:
     assert (found.segment == NO_SEGMENT).all()
 
 
-def test_nobody_at_all_is_no_trouble() -> None:
+def test_no_customers_give_empty_results() -> None:
     none = np.empty(0, dtype=np.int64)
     found = next_change(model_of("log1p", np.eye(3)), none, none, none, np.empty(0))
     assert (len(found.recency_days), len(found.segment)) == (0, 0)
@@ -156,7 +156,7 @@ def test_past_the_horizon_nothing_changes(recency: int) -> None:
     assert found.recency_days.tolist() == [NEVER]
 
 
-def test_the_last_day_before_the_horizon_still_counts() -> None:
+def test_a_change_on_the_last_day_of_the_horizon_is_found() -> None:
     border = HORIZON_DAYS - 0.5
     centroids = np.array([[border - 1, 0, 0], [border + 1, 0, 0]])
     model = build("net", "identity", (0, 0, 0), (1, 1, 1), model_of("identity", centroids).segments)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.personas import ARCHETYPES, RANK, closest, is_good, is_slip, name_segments
+from models.personas import ARCHETYPES, RANK, is_good, is_slip, match, name_segments
 from models.segment_model import ModelError, build, from_json, to_json
 from models.units import Floats
 
@@ -39,7 +39,7 @@ TO_LAB = np.array(
         [0.0259040371, 0.7827717662, -0.8086757660],
     ]
 )
-WHITE, NIGHT = "#ffffff", "#0e1117"
+WHITE, DARK = "#ffffff", "#0e1117"
 
 
 def linear_rgb(colour: str) -> Floats:
@@ -58,37 +58,37 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_there_are_personas_enough_and_none_is_like_another() -> None:
+def test_there_are_at_least_ten_personas_without_repetition() -> None:
     assert len(ARCHETYPES) >= 10
     for field in ("id", "name", "description", "colour", "action", "prototype"):
         assert len({getattr(archetype, field) for archetype in ARCHETYPES}) == len(ARCHETYPES)
 
 
-def test_every_persona_makes_a_segment_that_services_can_load() -> None:
+def test_a_model_with_every_persona_survives_json() -> None:
     model = build("net", "log1p", (0, 0, 0), (1, 1, 1), name_segments(PROTOTYPES))
     assert from_json(to_json(model)) == model
 
 
-def test_every_prototype_has_the_name_of_its_own_archetype() -> None:
+def test_a_centroid_at_a_prototype_gets_the_persona_of_that_prototype() -> None:
     shuffled = np.random.default_rng(5).permutation(PROTOTYPES)
     named = {segment.id: segment.centroid for segment in name_segments(shuffled)}
     assert named == {archetype.id: archetype.prototype for archetype in ARCHETYPES}
 
 
 @pytest.mark.parametrize("sight", SIGHT)
-def test_no_two_colours_look_alike_to_anybody(sight: str) -> None:
-    # The published ten-colour cycle of Petroff (2021), made for this, comes down to 6.1.
+def test_all_colours_differ_under_every_colour_blindness(sight: str) -> None:
+    # The least distance in the ten-colour cycle of Petroff (2021), which was designed for this, is 6.1.
     for one, other in combinations(ARCHETYPES, 2):
         assert np.linalg.norm(seen(one.colour, sight) - seen(other.colour, sight)) > 6.1, (one.id, other.id)
 
 
-@pytest.mark.parametrize("background", [WHITE, NIGHT])
-def test_every_colour_stands_out_by_day_and_by_night(background: str) -> None:
+@pytest.mark.parametrize("background", [WHITE, DARK])
+def test_every_colour_has_contrast_on_white_and_on_dark(background: str) -> None:
     assert min(contrast(archetype.colour, background) for archetype in ARCHETYPES) > 2.2
 
 
 @given(st.integers(1, len(ARCHETYPES)), st.integers(0, 2**32 - 1))
-def test_names_depend_on_the_places_of_centroids_and_not_on_their_order(k: int, seed: int) -> None:
+def test_names_depend_on_centroids_and_not_on_their_order(k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     centroids = rng.normal(size=(k, 3)) * rng.choice([1.0, 10.0])
     segments = name_segments(centroids)
@@ -97,14 +97,14 @@ def test_names_depend_on_the_places_of_centroids_and_not_on_their_order(k: int, 
 
 
 @given(st.integers(1, len(ARCHETYPES)), st.integers(0, 2**32 - 1))
-def test_segments_come_best_customers_first_and_never_share_a_name(k: int, seed: int) -> None:
+def test_segments_are_ordered_by_rank_with_unique_names(k: int, seed: int) -> None:
     ranks = [RANK[segment.id] for segment in name_segments(np.random.default_rng(seed).normal(size=(k, 3)))]
     assert ranks == sorted(set(ranks))
     assert len(ranks) == k
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 20.0]))
-def test_the_match_is_the_best_of_all(seed: int, spread: float) -> None:
+def test_the_match_has_the_least_total_cost_of_all(seed: int, spread: float) -> None:
     rng = np.random.default_rng(seed)
     points, places = rng.normal(size=(3, 3)) * spread, rng.normal(size=(5, 3)) * spread
 
@@ -112,24 +112,24 @@ def test_the_match_is_the_best_of_all(seed: int, spread: float) -> None:
         gaps = np.arcsinh(points) - np.arcsinh(places[list(choice)])
         return float((gaps**2 @ [3, 1, 1]).sum())
 
-    assert tuple(closest(points, places)) == min(permutations(range(5), 3), key=cost)
+    assert tuple(match(points, places)) == min(permutations(range(5), 3), key=cost)
 
 
 @pytest.mark.parametrize(
     ("centroids", "names"),
     [
-        # Recency, frequency, monetary value of segments as shops have them, on a log scale.
+        # Recency, frequency, monetary value of segments of real shops, on a log scale.
         ([(-1.4, 2.2, 1.7), (-0.7, 0.8, 0.8), (-0.8, -0.5, -0.3), (0.7, -0.1, 0.1), (0.9, -0.9, -1.1)],
          ["Champions", "Loyal", "Promising", "At Risk", "Lost"]),
         ([(-0.8, 0.9, 0.8), (0.5, -0.6, -0.6)], ["Loyal", "Hibernating"]),
         ([(-1.1, 1.5, 1.2), (-0.3, 0.0, 0.2), (0.8, -0.8, -0.8)], ["Champions", "Need Attention", "Lost"]),
         ([(-1.2, 1.6, 1.3), (1.0, 1.1, 1.2), (0.4, -0.8, -0.8)], ["Champions", "Can't Lose Them", "Hibernating"]),
         ([(0.7, -0.8, -4.1), (-0.2, 0.1, 0.1)], ["Need Attention", "Returners"]),
-        # On a money scale a few giants lie far out.
+        # On the raw scale a few very large customers are far from the mean.
         ([(-0.9, 15.9, 29.9), (-0.8, 1.8, 0.8), (1.3, -0.3, -0.2)], ["Whales", "Loyal", "Hibernating"]),
     ],
 )  # fmt: skip
-def test_names_read_right(centroids: list[tuple[float, float, float]], names: list[str]) -> None:
+def test_typical_segments_get_the_expected_names(centroids: list[tuple[float, float, float]], names: list[str]) -> None:
     assert [segment.name for segment in name_segments(np.array(centroids))] == names
 
 
@@ -139,7 +139,7 @@ def test_more_segments_than_personas_are_refused() -> None:
 
 
 @pytest.mark.parametrize("centroids", [np.zeros((0, 3)), np.zeros((2, 2)), np.zeros(3), np.full((2, 3), np.nan)])
-def test_what_is_not_a_list_of_points_is_refused(centroids: Floats) -> None:
+def test_anything_but_a_list_of_finite_points_is_refused(centroids: Floats) -> None:
     with pytest.raises(ModelError, match="k rows of three finite numbers"):
         name_segments(centroids)
 
@@ -152,7 +152,7 @@ def test_good_segments_rank_above_all_others() -> None:
     assert not is_good("of_an_older_model")
 
 
-def test_a_slip_leads_from_a_good_segment_downwards() -> None:
+def test_a_slip_leads_from_a_good_segment_to_a_lower_rank() -> None:
     assert is_slip("loyal", "at_risk")
     assert is_slip("champions", "loyal")
     assert not is_slip("promising", "loyal")

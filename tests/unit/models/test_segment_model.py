@@ -63,19 +63,19 @@ def models(draw: st.DrawFn) -> SegmentModel:
 
 
 @given(models())
-def test_a_model_survives_the_way_to_json_and_back(model: SegmentModel) -> None:
+def test_a_model_survives_json(model: SegmentModel) -> None:
     assert from_json(to_json(model)) == model
 
 
-def test_the_version_is_that_of_the_definition_whatever_the_metadata_say() -> None:
+def test_the_version_does_not_depend_on_metadata() -> None:
     segments = segments_at((0, 0, 0), (1, 1, 1))
     one, same = (build("net", "log1p", (1, 2, 3), (1, 1, 1), segments, {"seed": seed}) for seed in (1, 2))
     assert one.version == same.version
     assert one.version.startswith("k2-")
 
 
-def test_there_is_one_way_to_write_a_number() -> None:
-    # JSON knows no difference between 0 and 0.0, and Postgres none between 0.0 and -0.0.
+def test_equal_numbers_have_equal_versions_however_they_are_written() -> None:
+    # JSON does not distinguish 0 from 0.0, nor Postgres 0.0 from -0.0.
     plain = build("net", "log1p", (0.0, 1.0, 2.0), (1.0, 1.0, 1.0), segments_at((0.0, 1.0, 0.0)))
     assert build("net", "log1p", (-0.0, 1, 2), (1, 1, 1), segments_at((0, 1, -0.0))) == plain
     text = to_json(build("net", "log1p", (-0.0, 1, 2), (1, 1, 1), segments_at((0, 1, -0.0))))
@@ -115,13 +115,13 @@ def test_another_definition_has_another_version(other: dict[str, Any]) -> None:
         ({"scales": (1, 1, -2)}, "greater than 0"),
     ],
 )
-def test_numbers_that_make_no_model_are_refused(other: dict[str, Any], reason: str) -> None:
+def test_numbers_that_form_no_valid_model_are_refused(other: dict[str, Any], reason: str) -> None:
     definition: dict[str, Any] = {"means": (0, 0, 0), "scales": (1, 1, 1), "segments": segments_at((0, 0, 0))}
     with pytest.raises(ModelError, match=reason):
         build("net", "log1p", **{**definition, **other})
 
 
-def test_text_that_is_no_model_is_refused() -> None:
+def test_text_that_is_not_a_model_is_refused() -> None:
     good = json.loads(to_json(random_model("log1p", 3, seed=1)))
     for text in (b"", b"{", b"[]", b"{}", b"null", b"\xff"):
         with pytest.raises(ModelError, match="not a segment model"):
@@ -134,21 +134,21 @@ def test_text_that_is_no_model_is_refused() -> None:
 @pytest.mark.parametrize(
     ("field", "value"), [("colour", "#0A1B2C"), ("colour", "red"), ("id", "At Risk"), ("id", ""), ("centroid", [0, 0])]
 )
-def test_a_segment_out_of_form_is_refused(field: str, value: Any) -> None:
+def test_a_malformed_segment_is_refused(field: str, value: Any) -> None:
     spec = json.loads(to_json(random_model("log1p", 3, seed=1)))
     spec["segments"][1][field] = value
     with pytest.raises(ModelError, match="not a segment model"):
         from_json(json.dumps(spec))
 
 
-def test_a_model_that_somebody_edited_is_refused() -> None:
+def test_an_edited_model_is_refused() -> None:
     spec = json.loads(to_json(random_model("log1p", 3, seed=1)))
     spec["scales"][0] *= 1.01
     with pytest.raises(ModelError, match="was it edited"):
         from_json(json.dumps(spec))
 
 
-def test_a_field_that_is_not_known_yet_does_no_harm() -> None:
+def test_an_unknown_field_is_ignored() -> None:
     model = random_model("log1p", 3, seed=1)
     assert from_json(json.dumps({**json.loads(to_json(model)), "added_later": 1})) == model
 
@@ -163,7 +163,7 @@ def test_the_scorer_agrees_with_scikit_learn(transform: Transform, k: int) -> No
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_features_are_transformed_and_standardised_to_the_last_digits(transform: Transform) -> None:
+def test_features_are_transformed_and_standardised_exactly(transform: Transform) -> None:
     model = random_model(transform, 2, seed=1)
     _, _, money = random_profiles(1_000, seed=2)
     shape = math.log1p if transform == "log1p" else float
@@ -171,7 +171,7 @@ def test_features_are_transformed_and_standardised_to_the_last_digits(transform:
     np.testing.assert_allclose(transformed(model, 2, money), expected, rtol=1e-12, atol=1e-15)
 
 
-def test_a_customer_on_a_border_belongs_to_the_lower_number() -> None:
+def test_a_customer_on_a_border_is_in_the_segment_with_the_lower_number() -> None:
     centroids = [(0.0, 0.0, 0.0), (8.0, 0.0, 0.0), (0.0, 4.0, 0.0)]
     one, two = np.array([1]), np.array([2])
     for order in ([0, 1, 2], [1, 0, 2], [2, 1, 0]):
@@ -191,12 +191,12 @@ def test_scoring_together_equals_scoring_alone_bit_for_bit(seed: int, count: int
     assert together.tobytes() == np.concatenate(alone).tobytes()
     recencies = [transformed(model, 0, recency[i : i + 1]) for i in range(count)]
     assert transformed(model, 0, recency).tobytes() == np.concatenate(recencies).tobytes()
-    # A view with strides, as a column of a table is.
+    # A view with strides, like a column of a table.
     strided = np.column_stack([monetary, monetary])[:, 0]
     assert transformed(model, 2, strided).tobytes() == transformed(model, 2, monetary).tobytes()
 
 
-def test_net_money_is_floored_at_nothing_and_gross_money_ignores_returns() -> None:
+def test_net_money_is_floored_at_zero_and_gross_money_ignores_returns() -> None:
     model = random_model("log1p", 2, seed=1)
     gross, returned = np.array([120_000, 50_000, 0]), np.array([20_001, 60_000, 10])
     assert monetary_value(model, gross, returned).tolist() == [9.9999, 0.0, 0.0]

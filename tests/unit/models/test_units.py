@@ -12,7 +12,7 @@ UNITS = st.integers(-(10**18), 10**18)
 
 
 @given(MOMENTS)
-def test_a_moment_survives_the_way_to_microseconds_and_back(moment: datetime) -> None:
+def test_a_moment_survives_conversion_to_microseconds_and_back(moment: datetime) -> None:
     assert from_micros(to_micros(moment)) == moment
 
 
@@ -22,13 +22,13 @@ def test_microseconds_do_not_depend_on_the_time_zone(moment: datetime, minutes: 
 
 
 @given(UNITS)
-def test_money_survives_the_way_to_a_decimal_and_back(units: int) -> None:
+def test_money_survives_conversion_to_a_decimal_and_back(units: int) -> None:
     assert to_money_units(from_money_units(units)) == units
     assert from_money_units(units) * 10_000 == units
 
 
 @given(UNITS)
-def test_the_text_of_an_amount_is_plain_and_as_short_as_it_can_be(units: int) -> None:
+def test_the_text_of_an_amount_has_two_to_four_decimals_and_no_more_than_needed(units: int) -> None:
     text = money_text(units)
     decimals = text.partition(".")[2]
     assert Decimal(text) * 10_000 == units
@@ -40,11 +40,11 @@ def test_the_text_of_an_amount_is_plain_and_as_short_as_it_can_be(units: int) ->
     ("units", "text"),
     [(0, "0.00"), (1, "0.0001"), (-1, "-0.0001"), (123450, "12.345"), (100000, "10.00"), (-205000, "-20.50")],
 )
-def test_amounts_read_as_people_write_them(units: int, text: str) -> None:
+def test_amounts_have_the_expected_text(units: int, text: str) -> None:
     assert money_text(units) == text
 
 
 @pytest.mark.parametrize("amount", ["0.00001", "12.34567", "NaN", "Infinity", "-Infinity"])
-def test_an_amount_that_units_cannot_hold_is_refused(amount: str) -> None:
+def test_an_amount_that_is_no_whole_number_of_units_is_refused(amount: str) -> None:
     with pytest.raises(ValueError, match=amount.lstrip("-")):
         to_money_units(Decimal(amount))

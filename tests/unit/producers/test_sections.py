@@ -1,4 +1,4 @@
-"""Parts of a dataset: nothing is in two of them, nothing in none."""
+"""Sections of a dataset: each transaction is in exactly one of the parts."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ def test_a_split_is_a_partition_of_transactions_and_of_event_time(days: int) -> 
     assert (moments[after.start : after.stop] >= at).all()
 
 
-def test_what_remains_skips_what_is_known_and_nothing_else() -> None:
+def test_the_remaining_section_skips_exactly_the_known_transactions() -> None:
     data = retail()
     reached = int(occurred_at(data)[1_000])
     rows = data.transactions.iloc[990:1_010]
@@ -34,7 +34,7 @@ def test_what_remains_skips_what_is_known_and_nothing_else() -> None:
     assert left.skip == known & frozenset(zip(ahead["customer_id"], ahead["transaction_id"], strict=True))
 
 
-def test_nothing_is_left_of_what_has_been_done_to_its_last_tick() -> None:
+def test_nothing_remains_of_a_section_applied_up_to_its_last_tick() -> None:
     data = retail()
     everything = whole(data)
     ids = data.transactions[["customer_id", "transaction_id"]]

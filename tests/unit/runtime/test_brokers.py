@@ -1,4 +1,4 @@
-"""One value says how Kafka is reached, and no client goes another way."""
+"""One value configures every Kafka client."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[3]
 EXEMPT = {"runtime/brokers.py", "segue/local"}
 
 
-def test_no_client_is_configured_past_the_settings_for_security() -> None:
+def test_every_client_is_configured_from_the_security_settings() -> None:
     sources = [
         path
         for package in ("segue", "runtime", "services", "producers", "stream_app", "batch", "dashboard", "data")
@@ -25,7 +25,7 @@ def test_no_client_is_configured_past_the_settings_for_security() -> None:
                 assert "brokers.config" in text or "producer_config(" in text, f"{path}: build on Brokers.config"
 
 
-def test_certificates_are_files_of_librdkafka_and_a_context_of_python(tmp_path: Path) -> None:
+def test_certificates_are_files_for_librdkafka_and_a_context_for_python(tmp_path: Path) -> None:
     brokers = Brokers("a:1,b:2", "SSL", certificate_file=tmp_path / "own.pem", key_file=tmp_path / "own.key")
     assert brokers.config["ssl.certificate.location"] == str(tmp_path / "own.pem")
     assert brokers.config["ssl.key.location"] == str(tmp_path / "own.key")

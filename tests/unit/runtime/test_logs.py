@@ -1,4 +1,4 @@
-"""A worker's log: one JSON object a line, whoever writes it, and never a secret."""
+"""Logs: every line is a JSON object, also from libraries, and never contains a secret."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ except ValueError:
 """
 
 
-def test_what_is_said_over_and_over_is_written_once_and_a_crash_is_a_line_too() -> None:
+def test_a_repeated_line_is_written_once_and_a_crash_is_a_line_too() -> None:
     program = """
 import logging
 from runtime import logs
@@ -47,7 +47,7 @@ raise KeyError("hush")
     assert done.returncode == 1
 
 
-def test_every_line_is_json_and_no_secret_is_in_it() -> None:
+def test_every_line_is_json_without_a_secret() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert done.stdout == ""
     lines = [json.loads(line) for line in done.stderr.splitlines()]

@@ -1,4 +1,4 @@
-"""A dead letter is shown so that people can read it, whatever it holds."""
+"""Any bytes of a dead letter can be shown as safe text."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from runtime.readable import LONGEST, one_line, readable
 
 
-def test_json_is_shown_in_lines() -> None:
+def test_json_is_indented() -> None:
     assert readable(b'{"a":[1,2],"b":"x"}').splitlines()[0] == "{"
     assert json.loads(readable(b'{"a":[1,2],"b":"x"}')) == {"a": [1, 2], "b": "x"}
 
@@ -22,7 +22,7 @@ def test_json_is_shown_in_lines() -> None:
         (b"one\ntwo\x1b[31m\x07", "one\ntwo\\x1b[31m\\x07"),
     ],
 )
-def test_text_is_shown_as_it_is_but_for_what_would_upset_a_terminal(value: bytes | None, shown: str) -> None:
+def test_text_is_unchanged_except_for_control_characters(value: bytes | None, shown: str) -> None:
     assert readable(value) == shown
 
 
@@ -34,13 +34,13 @@ def test_bytes_are_shown_as_hexadecimal() -> None:
 
 
 @pytest.mark.parametrize("byte", [b"x", b"\xff", b"\x00", b"\x07", b"[", b'"'])
-def test_a_long_one_is_cut_and_says_so(byte: bytes) -> None:
+def test_long_text_is_cut_with_a_note(byte: bytes) -> None:
     value = byte * 2_000_000
     assert len(readable(value)) < 10_000
     assert readable(value).endswith(f"… {len(value):,} bytes in all")
 
 
-def test_the_beginning_of_a_long_one_says_how_long_it_is() -> None:
+def test_a_cut_value_names_its_full_size() -> None:
     assert readable(b"x" * (LONGEST + 1), size=2_000_000).endswith("… 2,000,000 bytes in all")
     assert readable(b"short", size=5) == "short"
 

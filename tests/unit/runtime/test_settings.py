@@ -1,4 +1,4 @@
-"""Settings: where they come from, which wins, and what is wrong with them, without ever giving a secret away."""
+"""Settings: their sources, their precedence and their errors, without showing a secret."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from runtime.postgres_url import shown
-from runtime.settings import STACK_FILE, Settings, bad_setting
+from runtime.settings import Settings, bad_setting
+from runtime.settings_sources import STACK_FILE
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def test_security_reaches_both_client_libraries(sasl: None, monkeypatch: pytest.
     assert faust.ssl_context.check_hostname  # type: ignore[attr-defined]
 
 
-def test_without_security_there_is_none() -> None:
+def test_without_security_settings_clients_use_none() -> None:
     from stream_app.partitions.credentials import credentials
 
     brokers = Settings().brokers
@@ -61,7 +62,7 @@ def test_a_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert Settings().database == "postgresql://other@db/segue"
 
 
-def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_secret_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_SASL_PASSWORD_FILE", "/nowhere/password")
     with pytest.raises(FileNotFoundError, match="SEGUE_SASL_PASSWORD_FILE: can't read /nowhere/password"):
         Settings()
@@ -73,11 +74,11 @@ def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatc
         ({"SASL_PASSWORD": ""}, "SASL_SSL needs SEGUE_SASL_USERNAME and SEGUE_SASL_PASSWORD"),
         ({"SASL_MECHANISM": "GSSAPI"}, "SEGUE_SASL_MECHANISM: Input should be 'PLAIN'"),
         ({"SECURITY_PROTOCOL": "TLS"}, "SEGUE_SECURITY_PROTOCOL: Input should be 'PLAINTEXT'"),
-        ({"SSL_CA_FILE": "/nowhere/ca.pem"}, "SEGUE_SSL_CA_FILE names a file that is not there"),
+        ({"SSL_CA_FILE": "/nowhere/ca.pem"}, "SEGUE_SSL_CA_FILE names a file that does not exist"),
         ({"BATCH_SIZE": "hush"}, "SEGUE_BATCH_SIZE: "),
     ],
 )
-def test_what_is_wrong_is_one_line_without_what_the_settings_hold(
+def test_an_error_is_one_line_without_the_values(
     variables: dict[str, str], reason: str, sasl: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables.items():
@@ -88,7 +89,7 @@ def test_what_is_wrong_is_one_line_without_what_the_settings_hold(
     assert "hush" not in bad_setting(caught.value) + str(caught.value)
 
 
-def test_settings_shown_as_text_tell_no_secret(sasl: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_as_text_show_no_secret(sasl: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://segue:quiet@db/segue")
     settings = Settings()
     for text in (repr(settings), str(settings.brokers), repr(settings.brokers), settings.model_dump_json()):
@@ -97,7 +98,7 @@ def test_settings_shown_as_text_tell_no_secret(sasl: None, monkeypatch: pytest.M
     assert sorted(settings.secrets) == ["hush", "quiet"]
 
 
-def test_whatever_is_secret_is_known_to_be(sasl: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_secret_is_listed(sasl: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_SASL_PASSWORD", "odd://one")
     monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://db/segue?user=segue&password=quiet&sslpassword=key")
     monkeypatch.setenv("SEGUE_WEBHOOK_URL", "https://us:pw@hooks.example/T0/secret")
@@ -115,7 +116,7 @@ def test_a_database_is_shown_without_its_password(url: str) -> None:
     assert "db/segue" in shown(url)
 
 
-def test_the_dashboard_reads_as_its_own_user_unless_somebody_names_another_database(
+def test_the_dashboard_has_its_own_user_unless_the_environment_names_a_database(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stack = {"database_url": "postgresql://owner@/x", "dashboard_database_url": "postgresql://reader@/x"}
@@ -127,5 +128,5 @@ def test_the_dashboard_reads_as_its_own_user_unless_somebody_names_another_datab
     assert Settings().dashboard_database == "postgresql://reader@/y"
 
 
-def test_nothing_is_served_beyond_this_machine_unless_somebody_says_so() -> None:
+def test_by_default_nothing_is_served_beyond_this_machine() -> None:
     assert Settings().web_host == "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Choosing changes by a filter: a small language that never does anything but compare."""
+"""Filters of changes: a small language that can only compare."""
 
 import operator
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ NEW = replace(SLIPPING, from_=None, cause="first_purchase", transaction_id="4894
         "((to=At Risk))",
     ],
 )
-def test_a_filter_takes_what_it_describes(text: str) -> None:
+def test_a_filter_matches_what_it_describes(text: str) -> None:
     assert parse(text)(SLIPPING)
 
 
@@ -72,17 +72,17 @@ def test_a_filter_takes_what_it_describes(text: str) -> None:
         "effective_at < 2010-10-27",
     ],
 )
-def test_a_filter_leaves_what_it_does_not_describe(text: str) -> None:
+def test_a_filter_does_not_match_anything_else(text: str) -> None:
     assert not parse(text)(SLIPPING)
 
 
-def test_none_means_that_there_is_nothing() -> None:
+def test_none_matches_a_missing_value() -> None:
     assert parse("from = none and transaction != none")(NEW)
     assert not parse("from = Promising")(NEW)
     assert parse("from != Promising")(NEW)
 
 
-def test_a_quoted_value_may_hold_and_or_and_brackets() -> None:
+def test_a_quoted_value_may_contain_keywords_and_brackets() -> None:
     odd = replace(SLIPPING, to=SegmentRef("odd", "Come and go (or stay)"))
     assert parse("to = 'Come and go (or stay)' and sequence = 3")(odd)
 
@@ -110,10 +110,10 @@ def test_a_persona_that_begins_like_a_keyword_needs_no_quotes() -> None:
         ("to = Lost) or", "expected `and`, `or` or the end, not `) or`"),
         ("to = 'Lost' 'Found'", "not `to = 'Lost' 'Found'`"),
         ("__import__('os')", "expected a comparison"),
-        ("(" * 60 + "to = Lost", "more than 50 brackets"),
+        ("(" * 60 + "to = Lost", "more than 50 nested brackets"),
     ],
 )
-def test_what_is_not_a_filter_is_refused_on_one_line(text: str, said: str) -> None:
+def test_an_invalid_filter_is_refused_on_one_line(text: str, said: str) -> None:
     with pytest.raises(FilterError) as refused:
         parse(text)
     assert said in str(refused.value)
@@ -129,7 +129,7 @@ def test_the_command_line_refuses_before_it_connects_to_anything() -> None:
 @given(st.text(st.sampled_from("to=<>!'\"() andrmey10.\n\t-"), max_size=60) | st.text(max_size=60))
 @example("to=\n")
 @example("to=a\nb and\nmonetary>")
-def test_any_text_is_a_filter_or_refused_on_one_line(text: str) -> None:
+def test_any_text_is_parsed_or_refused_on_one_line(text: str) -> None:
     try:
         outcome = str(parse(text)(SLIPPING))
     except FilterError as error:
@@ -170,7 +170,7 @@ def _joined(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expressio
 
 
 @given(st.recursive(_comparisons(), _joined, max_leaves=8))
-def test_brackets_and_or_mean_what_logic_says(expression: Expression) -> None:
+def test_brackets_and_or_follow_boolean_logic(expression: Expression) -> None:
     text, truth = expression
     assert parse(text)(SLIPPING) is truth
 
@@ -182,7 +182,7 @@ def test_and_binds_tighter_than_or(rows: list[list[Any]]) -> None:
 
 
 @pytest.mark.parametrize("value", ["Decay", "FIRST_PURCHASE", "model"])
-def test_a_cause_is_one_of_five_whatever_the_case(value: str) -> None:
+def test_the_case_of_a_cause_does_not_matter(value: str) -> None:
     parse(f"cause = {value}")
 
 

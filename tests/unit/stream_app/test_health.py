@@ -1,4 +1,4 @@
-"""A worker tells whether it is alive and gets on, at an address of its own."""
+"""A worker reports whether it is alive and makes progress, at an address of its own."""
 
 import asyncio
 import contextlib
@@ -20,10 +20,10 @@ PROGRESS = PartitionProgress(0, "log", 10, 1, LONG_AGO, "model", LONG_AGO, 7, 5)
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Of a worker that holds one partition and has read all of it."""
+    """The metrics of a worker that has one partition and has read all of it."""
     metrics = Metrics()
     metrics.joined = True
-    metrics.reach = lambda _: LogEnd(10, 0.0)
+    metrics.log_end = lambda _: LogEnd(10, 0.0)
     metrics.assigned(0)
     metrics.claimed(PROGRESS)
     return metrics
@@ -39,25 +39,25 @@ def value(metrics: Metrics, name: str) -> float | None:
     return metrics.registry.get_sample_value(name, {"partition": "0"})
 
 
-def waited(metrics: Metrics, seconds: float) -> None:
+def age_last_commit(metrics: Metrics, seconds: float) -> None:
     metrics.partitions[0].committed_at -= seconds
 
 
-def test_a_worker_that_has_read_everything_is_ready_however_long_ago_that_was(metrics: Metrics) -> None:
-    waited(metrics, 3_600)
+def test_a_worker_without_lag_is_ready_however_long_ago_its_last_commit_was(metrics: Metrics) -> None:
+    age_last_commit(metrics, 3_600)
     assert not reasons(metrics)
 
 
-def test_a_worker_is_not_ready_before_it_is_in_the_group() -> None:
-    assert "not in the consumer group yet" in reasons(Metrics())
+def test_a_worker_is_not_ready_before_it_has_joined_the_group() -> None:
+    assert "not joined the consumer group yet" in reasons(Metrics())
 
 
-def test_a_worker_without_partitions_is_ready_to_take_over(metrics: Metrics) -> None:
+def test_a_worker_without_partitions_is_ready(metrics: Metrics) -> None:
     metrics.released(0)
     assert not reasons(metrics)
 
 
-def test_a_partition_has_to_be_claimed(metrics: Metrics) -> None:
+def test_a_worker_with_an_unclaimed_partition_is_not_ready(metrics: Metrics) -> None:
     metrics.assigned(1)
     assert "partition 1 has not been claimed" in reasons(metrics)
     metrics.claimed(replace(PROGRESS, partition=1))
@@ -66,37 +66,37 @@ def test_a_partition_has_to_be_claimed(metrics: Metrics) -> None:
     assert "partition 1 has not been claimed" in reasons(metrics)
 
 
-def test_being_behind_is_fine_as_long_as_something_is_committed(metrics: Metrics) -> None:
-    metrics.reach = lambda _: LogEnd(1_000, 0.0)
-    waited(metrics, STUCK_SECONDS - 1)
+def test_a_worker_with_lag_is_ready_as_long_as_it_commits(metrics: Metrics) -> None:
+    metrics.log_end = lambda _: LogEnd(1_000, 0.0)
+    age_last_commit(metrics, STUCK_SECONDS - 1)
     assert not reasons(metrics)
-    waited(metrics, 2)
-    assert "partition 0 is 990 behind and has committed nothing for 16 s" in reasons(metrics)
+    age_last_commit(metrics, 2)
+    assert "partition 0 is 990 records behind and has committed nothing for 16 s" in reasons(metrics)
 
 
-def test_a_fault_shows_until_it_has_passed(metrics: Metrics) -> None:
+def test_a_worker_is_not_ready_while_a_partition_backs_off(metrics: Metrics) -> None:
     metrics.failed(0, ConnectionError("hush"))
-    assert "waits for a fault to pass (ConnectionError)" in reasons(metrics)
+    assert "backs off after a fault (ConnectionError)" in reasons(metrics)
     metrics.claimed(PROGRESS)
     assert not reasons(metrics)
 
 
-def test_a_broker_that_says_nothing_shows(metrics: Metrics) -> None:
-    metrics.reach = lambda _: LogEnd(10, STUCK_SECONDS + 1)
+def test_a_worker_is_not_ready_when_the_broker_does_not_answer(metrics: Metrics) -> None:
+    metrics.log_end = lambda _: LogEnd(10, STUCK_SECONDS + 1)
     assert not reasons(metrics)
-    waited(metrics, STUCK_SECONDS + 1)
-    assert "partition 0 has heard nothing from the broker" in reasons(metrics)
+    age_last_commit(metrics, STUCK_SECONDS + 1)
+    assert "partition 0 has received no answer from the broker" in reasons(metrics)
 
 
-def test_lag_and_backlog_are_gauges_of_now(metrics: Metrics) -> None:
-    metrics.reach = lambda _: LogEnd(25, 0.5)
+def test_gauges_show_the_current_lag_and_outbox(metrics: Metrics) -> None:
+    metrics.log_end = lambda _: LogEnd(25, 0.5)
     assert value(metrics, "segue_partition_lag_records") == 15
     assert value(metrics, "segue_unpublished_changes") == 2
     assert value(metrics, "segue_fetch_age_seconds") == 0.5
     assert value(metrics, "segue_event_time_lag_seconds") is None
     metrics.published(0, 7)
     assert value(metrics, "segue_unpublished_changes") == 0
-    metrics.claimed(replace(PROGRESS, event_time=int((time.time() - 60) * 1e6)))
+    metrics.claimed(replace(PROGRESS, watermark=int((time.time() - 60) * 1e6)))
     assert value(metrics, "segue_event_time_lag_seconds") == pytest.approx(60, abs=5)
     metrics.released(0)
     assert value(metrics, "segue_partition_lag_records") is None
@@ -106,17 +106,17 @@ def test_a_process_whose_event_loop_hangs_is_not_alive(metrics: Metrics, monkeyp
     health = Health(metrics)
     assert health.alive().status == 200
 
-    async def turn_once() -> None:
+    async def beat_once() -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(health.beat(), 0.01)
 
-    asyncio.run(turn_once())
+    asyncio.run(beat_once())
     assert health.alive().status == 200
     monkeypatch.setattr(healths, "HUNG_SECONDS", -1.0)
     assert health.alive().status == 503
 
 
-def test_two_workers_on_one_machine_get_addresses_of_their_own(metrics: Metrics) -> None:
+def test_two_workers_on_one_machine_get_different_addresses(metrics: Metrics) -> None:
     first = WebServer(Health(metrics)).start("127.0.0.1", 26_066)
     second = WebServer(Health(Metrics())).start("127.0.0.1", 26_066)
     assert first is not None
@@ -129,5 +129,5 @@ def test_two_workers_on_one_machine_get_addresses_of_their_own(metrics: Metrics)
     assert httpx.get(f"{first}/").status_code == 404
 
 
-def test_an_interface_that_is_not_there_does_not_stop_a_worker(metrics: Metrics) -> None:
+def test_a_worker_runs_without_health_pages_when_the_interface_does_not_exist(metrics: Metrics) -> None:
     assert WebServer(Health(metrics)).start("192.0.2.1", 26_066) is None

@@ -1,9 +1,9 @@
 """Indexes for the dashboard: none
 
-Measured at 1,000,000 changes and 100,000 customers (benchmarks/dashboard_pages.py), the indexes that the worker needs
-serve the pages too: a page of changes asks only for the days on which the remembered history has some, the history
-itself is read once, and who slips next is found where decay is fired. Every further index would be paid for by the
-stream, on each change and each profile.
+Measured at 1,000,000 changes and 100,000 customers (benchmarks/dashboard_pages.py), the worker's indexes serve the
+pages too: a page of changes reads only days that have changes in the cached history, the history is read once, and the
+query for the customers who slip next uses the index for decay. Every further index would slow the stream down, at each
+change and each profile.
 """
 
 revision = "0005"

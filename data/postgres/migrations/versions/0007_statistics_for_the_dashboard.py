@@ -1,8 +1,8 @@
 """Statistics for the dashboard
 
-How many kinds of changes there are on how many event days. Without this Postgres takes every change for a kind of its
-own, and adds the history up on one processor; with it, on several (dashboard/shared/history.py). The expressions must
-be those of the query.
+The number of distinct kinds of changes and event days. Without these statistics, Postgres estimates one group per
+change and aggregates the history on one CPU; with them, on several (dashboard/shared/history.py). The expressions must
+be equal to those of the query.
 """
 
 from alembic import op

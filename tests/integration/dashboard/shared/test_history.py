@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, event, insert, update
 
 from dashboard.shared import flows, reading
-from dashboard.shared.history import Memory, daily
+from dashboard.shared.history import DailyHistory, daily, new_cache
 from dashboard.shared.words import WINDOWS
 from data.postgres.tables import metadata, segment_changes, stream_progress
 from models.segment_model import SegmentModel
@@ -20,9 +20,9 @@ WINDOW_DAYS = [window.days for window in WINDOWS.values()]
 KEYS = ["day", "from_segment", "to_segment", "cause"]
 
 
-def test_every_day_has_its_changes_and_what_they_were_worth(filled: Engine, stream: Stored) -> None:
+def test_every_day_has_its_changes_and_their_spend(filled: Engine, stream: Stored) -> None:
     expected = _days(stream.changes)
-    found = _read(Memory(), filled).set_index(KEYS).sort_index()
+    found = _read(new_cache(), filled).set_index(KEYS).sort_index()
     assert found["changes"].to_dict() == expected["changes"].to_dict()
     pd.testing.assert_series_equal(found["money"], expected["money"], check_index_type=False)
 
@@ -30,7 +30,7 @@ def test_every_day_has_its_changes_and_what_they_were_worth(filled: Engine, stre
 @pytest.mark.parametrize("days", WINDOW_DAYS)
 def test_the_flows_of_a_window_count_its_changes(filled: Engine, stream: Stored, days: int | None) -> None:
     since = flows.window_start(EVENT_TIME, days)
-    found = flows.flows(flows.between(_read(Memory(), filled), since))
+    found = flows.flows(flows.between(_read(new_cache(), filled), since))
     inside = _inside(stream, since)
     keys = zip(inside["from_segment"].fillna(""), inside["to_segment"], inside["cause"], strict=True)
     assert {(row.from_segment, row.to_segment, row.cause): row.changes for row in found.itertuples()} == Counter(keys)
@@ -39,11 +39,11 @@ def test_the_flows_of_a_window_count_its_changes(filled: Engine, stream: Stored,
 
 @pytest.mark.parametrize("days", WINDOW_DAYS)
 @pytest.mark.parametrize("bin_days", [1, 7])
-def test_the_rhythm_puts_every_change_of_a_window_in_one_bin(
+def test_the_rhythm_counts_every_change_of_a_window_once(
     filled: Engine, stream: Stored, days: int | None, bin_days: int
 ) -> None:
     since = flows.window_start(EVENT_TIME, days)
-    found = flows.rhythm(flows.between(_read(Memory(), filled), since), since, bin_days)
+    found = flows.rhythm(flows.between(_read(new_cache(), filled), since), since, bin_days)
     origin = since or datetime(2011, 1, 3, tzinfo=UTC)
     inside = _inside(stream, since)
     whole_bins = (inside["effective_at"] - origin) // timedelta(days=bin_days)
@@ -52,14 +52,14 @@ def test_the_rhythm_puts_every_change_of_a_window_in_one_bin(
     assert found["at"].is_monotonic_increasing
 
 
-def test_the_sizes_end_with_where_everybody_is_now(filled: Engine, stream: Stored) -> None:
-    sizes = flows.sizes(_read(Memory(), filled))
+def test_the_sizes_end_with_the_present_segments(filled: Engine, stream: Stored) -> None:
+    sizes = flows.sizes(_read(new_cache(), filled))
     assert sizes.iloc[-1].to_dict() == stream.customers["segment"].value_counts().to_dict()
     assert (sizes.to_numpy() >= 0).all()
 
 
-def test_the_sizes_of_any_day_count_each_customer_where_they_were_last(filled: Engine, stream: Stored) -> None:
-    sizes = flows.sizes(_read(Memory(), filled))
+def test_the_sizes_of_a_day_count_each_customer_in_their_last_segment(filled: Engine, stream: Stored) -> None:
+    sizes = flows.sizes(_read(new_cache(), filled))
     for day in (sizes.index[0], sizes.index[len(sizes) // 2], sizes.index[-40]):
         before = stream.changes[stream.changes["effective_at"] < day + timedelta(days=1)]
         last = before.sort_values("sequence").groupby("customer_id")["to_segment"].last().value_counts()
@@ -67,39 +67,39 @@ def test_the_sizes_of_any_day_count_each_customer_where_they_were_last(filled: E
 
 
 def test_a_second_reading_asks_for_the_open_days_only(filled: Engine) -> None:
-    memory = Memory()
-    first = _read(memory, filled)
+    cache = new_cache()
+    first = _read(cache, filled)
     with _statements(filled) as asked:
-        second = _read(memory, filled)
+        second = _read(cache, filled)
     pd.testing.assert_frame_equal(second, first)
     parameters = [values for sql, values in asked if "segment_changes" in sql]
     assert len(parameters) == 1
     assert flows.midnight(EVENT_TIME) in parameters[0].values()
 
 
-def test_what_happens_after_the_first_reading_is_seen(filled: Engine, model: SegmentModel) -> None:
-    memory = Memory()
-    before = _read(memory, filled)["changes"].sum()
+def test_changes_after_the_first_reading_are_seen(filled: Engine, model: SegmentModel) -> None:
+    cache = new_cache()
+    before = _read(cache, filled)["changes"].sum()
     later = EVENT_TIME + timedelta(days=3)
     _add(filled, _change(model, "a", later))
     _add(filled, _change(model, "b", EVENT_TIME))
     with filled.begin() as connection:
         connection.execute(update(stream_progress).values(event_time=later))
-    after = _read(memory, filled)
+    after = _read(cache, filled)
     assert after["changes"].sum() == before + 2
     assert after["day"].max() == flows.midnight(later)
-    pd.testing.assert_frame_equal(after, _read(memory, filled))
+    pd.testing.assert_frame_equal(after, _read(cache, filled))
 
 
-def test_a_past_that_has_become_another_one_is_read_anew(filled: Engine, model: SegmentModel) -> None:
-    memory = Memory()
-    _read(memory, filled)
+def test_a_changed_past_is_read_again(filled: Engine, model: SegmentModel) -> None:
+    cache = new_cache()
+    _read(cache, filled)
     with filled.begin() as connection:
         connection.execute(segment_changes.delete())
         connection.execute(update(stream_progress).values(change_position=0))
-    assert _read(memory, filled).empty
+    assert _read(cache, filled).empty
     _add(filled, _change(model, "a", EVENT_TIME - timedelta(days=300)))
-    assert _read(memory, filled)["changes"].tolist() == [1]
+    assert _read(cache, filled)["changes"].tolist() == [1]
 
 
 def test_a_change_at_midnight_belongs_to_the_new_day(filled: Engine, model: SegmentModel) -> None:
@@ -107,23 +107,23 @@ def test_a_change_at_midnight_belongs_to_the_new_day(filled: Engine, model: Segm
     with filled.begin() as connection:
         connection.execute(insert(segment_changes), [_change(model, "a", midnight)])
         connection.execute(insert(segment_changes), [_change(model, "b", midnight - timedelta(microseconds=1))])
-    days = _read(Memory(), filled)
+    days = _read(new_cache(), filled)
     assert flows.between(days, midnight)["changes"].tolist() == [1]
 
 
 def test_nothing_streamed_is_an_empty_history(engine: Engine) -> None:
     metadata.create_all(engine)
-    days = _read(Memory(), engine)
+    days = _read(new_cache(), engine)
     assert days.empty
     assert flows.flows(days).empty
     assert flows.rhythm(days, None, 1).empty
     assert flows.sizes(days).empty
-    assert flows.place(days, 10).days == []
+    assert flows.locate(days, 10).days == []
 
 
-def _read(memory: Memory, engine: Engine) -> pd.DataFrame:
+def _read(cache: DailyHistory, engine: Engine) -> pd.DataFrame:
     with reading.reading(engine) as connection:
-        return memory.read(connection, reading.progress(connection))
+        return cache.read(connection, reading.progress(connection))
 
 
 def _days(changes: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Fetching over real HTTP from a server of our own: in good weather and in bad."""
+"""Fetching over real HTTP from a local server, with and without faults."""
 
 import io
 import threading
@@ -16,6 +16,7 @@ import pytest
 from data.datasets import dataset, readers, synthetic
 from data.datasets.cells import DataError
 from data.datasets.fetch import CACHE_NAME, ONLINE_RETAIL_II, fetch, totals
+from runtime.errors import Hint
 from segue.local.ports import free_ports
 from tests.support.retail import REAL
 
@@ -27,7 +28,7 @@ PATH = "/static/shop+II.zip"
 
 @dataclass
 class Answer:
-    """What the server says: a status, a body, and how long it claims the body to be (``None``: it doesn't say)."""
+    """The server's answer: status, body, and the Content-Length that it sends (``None``: it sends none)."""
 
     status: int = 200
     body: bytes = b""
@@ -37,7 +38,7 @@ class Answer:
 
 @dataclass
 class Host:
-    """A running server: it gives its answers one after the other, the last one again and again."""
+    """A running server: it sends its answers one after the other, and then repeats the last one."""
 
     url: str
     answers: list[Answer]
@@ -90,7 +91,7 @@ def csv(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="module")
 def xlsx() -> bytes:
-    """The two exports as two sheets, as the original has them."""
+    """The two exports as two sheets, as in the original."""
     book = openpyxl.Workbook(write_only=True)
     for number, rows in RAW.groupby("export"):
         sheet = book.create_sheet(f"Year {2009 + int(str(number))}")
@@ -121,14 +122,19 @@ def files(folder: Path) -> list[str]:
 
 def refusal(source: str, cache_dir: Path) -> str:
     """The one line with which a source is refused; nothing is left in the cache."""
+    return str(refused(source, cache_dir))
+
+
+def refused(source: str, cache_dir: Path) -> DataError:
+    """The error with which a source is refused: one line, and nothing is left in the cache."""
     with pytest.raises(DataError) as error:
         fetch(source, cache_dir=cache_dir, checks=TOTALS)
     assert files(cache_dir) == []
     assert "\n" not in str(error.value)
-    return str(error.value)
+    return error.value
 
 
-def test_a_zipped_workbook_is_downloaded_checked_and_kept_as_one_parquet_file(tmp_path: Path, xlsx: bytes) -> None:
+def test_a_zipped_workbook_is_downloaded_checked_and_cached_as_one_parquet_file(tmp_path: Path, xlsx: bytes) -> None:
     seen: list[tuple[int, int | None]] = []
     body = zipped(online_retail_II__xlsx=xlsx)
     with serving(Answer(body=body)) as host:
@@ -140,24 +146,24 @@ def test_a_zipped_workbook_is_downloaded_checked_and_kept_as_one_parquet_file(tm
     assert_same(path)
 
 
-def test_what_is_kept_is_used_without_a_network(tmp_path: Path, csv: bytes) -> None:
+def test_the_cached_dataset_is_used_without_a_network(tmp_path: Path, csv: bytes) -> None:
     with serving(Answer(body=zipped(shop__csv=csv))) as host:
         first = fetch(host.url, cache_dir=tmp_path, checks=TOTALS)
         written = first.stat().st_mtime_ns
         assert fetch(host.url, cache_dir=tmp_path, checks=TOTALS) == first
-    assert fetch(host.url, cache_dir=tmp_path) == first, "the server is gone by now"
+    assert fetch(host.url, cache_dir=tmp_path) == first, "the server has ended by now"
     assert host.requests == [PATH]
     assert first.stat().st_mtime_ns == written
 
 
-def test_a_server_that_fails_at_first_is_asked_again(tmp_path: Path, csv: bytes) -> None:
+def test_a_request_that_fails_at_first_is_retried(tmp_path: Path, csv: bytes) -> None:
     good = zipped(shop__csv=csv)
     with serving(Answer(status=500), Answer(body=good[:100], length=len(good)), Answer(body=good)) as host:
         assert_same(fetch(host.url, cache_dir=tmp_path, checks=TOTALS))
     assert len(host.requests) == 3
 
 
-def test_a_redirect_is_followed_and_a_server_need_not_tell_the_length(tmp_path: Path, csv: bytes) -> None:
+def test_a_redirect_is_followed_and_the_length_may_be_missing(tmp_path: Path, csv: bytes) -> None:
     seen: list[int | None] = []
     with serving(Answer(302, location="/elsewhere"), Answer(body=zipped(shop__csv=csv), length=None)) as host:
         path = fetch(host.url, cache_dir=tmp_path, progress=lambda _, total: seen.append(total), checks=TOTALS)
@@ -168,21 +174,21 @@ def test_a_redirect_is_followed_and_a_server_need_not_tell_the_length(tmp_path: 
 
 def test_a_download_that_keeps_breaking_off_is_refused(tmp_path: Path) -> None:
     with serving(Answer(body=b"PK" * 50, length=1_000)) as host:
-        message = refusal(host.url, tmp_path)
-    assert message.startswith(f"{host.url}: the download broke off (")
-    assert message.endswith("try again or use --from FILE")
+        error = refused(host.url, tmp_path)
+    assert str(error).startswith(f"{host.url}: the download broke off (")
+    assert error.hint is Hint.USE_A_FILE
     assert 2 <= len(host.requests) <= 5
 
 
-def test_a_host_that_is_away_is_named_with_the_way_out(tmp_path: Path) -> None:
+def test_an_unreachable_host_is_named_with_a_hint(tmp_path: Path) -> None:
     [port] = free_ports(1)
-    message = refusal(f"http://127.0.0.1:{port}{PATH}", tmp_path)
-    assert message.startswith(f"can't reach 127.0.0.1:{port} (")
-    assert message.endswith("check the network or use --from FILE")
+    error = refused(f"http://127.0.0.1:{port}{PATH}", tmp_path)
+    assert str(error).startswith(f"can't reach 127.0.0.1:{port} (")
+    assert error.hint is Hint.USE_A_FILE
 
 
 @pytest.mark.parametrize(("status", "requests"), [(404, 1), (503, 4)])
-def test_a_server_that_refuses_is_quoted_and_only_asked_again_if_that_can_help(
+def test_an_error_status_is_quoted_and_only_a_transient_one_is_retried(
     tmp_path: Path, status: int, requests: int
 ) -> None:
     with serving(Answer(status=status)) as host:
@@ -231,7 +237,7 @@ def test_other_data_than_expected_is_refused_with_the_total_that_differs(tmp_pat
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".xlsx", ".csv", ".parquet"])
-def test_a_file_that_is_here_already_is_taken_instead(tmp_path: Path, csv: bytes, xlsx: bytes, suffix: str) -> None:
+def test_a_local_file_is_used_without_a_download(tmp_path: Path, csv: bytes, xlsx: bytes, suffix: str) -> None:
     source = tmp_path / f"mine{suffix}"
     if suffix == ".parquet":
         synthetic.write(RAW, source)
@@ -240,7 +246,7 @@ def test_a_file_that_is_here_already_is_taken_instead(tmp_path: Path, csv: bytes
     assert_same(fetch(str(source), cache_dir=tmp_path / "cache", checks=TOTALS))
 
 
-def test_a_file_replaces_what_is_kept_and_a_bad_one_does_not(tmp_path: Path) -> None:
+def test_a_valid_file_replaces_the_cached_one_and_an_invalid_one_does_not(tmp_path: Path) -> None:
     cache, mine = tmp_path / "cache", tmp_path / "mine.csv"
     synthetic.write(RAW[RAW["export"] == 0], mine)
     fetch(str(mine), cache_dir=cache, checks=None)
@@ -262,7 +268,7 @@ def test_a_cache_that_can_not_be_written_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real dataset is not here")
-def test_the_real_dataset_adds_up_and_nothing_else_passes_for_it(tmp_path: Path) -> None:
+def test_the_real_dataset_has_the_known_totals_and_another_one_is_refused(tmp_path: Path) -> None:
     assert totals(readers.read(REAL)) == ONLINE_RETAIL_II
     path = fetch(str(REAL), cache_dir=tmp_path)
     assert readers.read(path).equals(readers.read(REAL))

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, insert
 from data.postgres import dead_letters
 from data.postgres.database import engine, migrate
 from data.postgres.tables import dead_letters as table
+from runtime.errors import Hint, NotFoundError
 
 ROWS = [
     ("old", 0, 7, "the currency is EUR", b"C1", b"{}"),
@@ -28,20 +29,21 @@ def postgres(database_url: str) -> Iterator[Engine]:
     connected.dispose()
 
 
-def test_one_is_found_by_its_place(postgres: Engine) -> None:
+def test_a_dead_letter_is_found_by_partition_and_offset(postgres: Engine) -> None:
     letter = dead_letters.find(postgres, 1, 2, None)
     assert (letter.log_id, letter.key, letter.value, letter.id) == ("new", b"C2", b"\x00\xff", "1:2")
 
 
-def test_a_place_that_several_logs_have_needs_the_log(postgres: Engine) -> None:
-    with pytest.raises(LookupError, match="--log-id, one of "):
+def test_an_offset_with_dead_letters_of_several_logs_needs_the_log_id(postgres: Engine) -> None:
+    with pytest.raises(NotFoundError, match=r"several logs have a dead letter 0:7: (old, new|new, old)") as error:
         dead_letters.find(postgres, 0, 7, None)
+    assert error.value.hint is Hint.NAME_THE_LOG
     assert dead_letters.find(postgres, 0, 7, "new").value is None
-    with pytest.raises(LookupError, match="there is no dead letter 5:5"):
+    with pytest.raises(NotFoundError, match="there is no dead letter 5:5"):
         dead_letters.find(postgres, 5, 5, None)
 
 
-def test_they_are_counted_by_reason_and_a_retry_is_seen(postgres: Engine) -> None:
+def test_dead_letters_are_counted_by_reason_and_by_whether_they_were_retried(postgres: Engine) -> None:
     assert tuple(dead_letters.by_reason(postgres, None)[0]) == ("the currency is EUR", 2, 0)
     dead_letters.mark_retried(postgres, [dead_letters.find(postgres, 1, 3, None)])
     assert [tuple(row) for row in dead_letters.by_reason(postgres, "CURRENCY")] == [("the currency is EUR", 1, 1)]
@@ -49,7 +51,7 @@ def test_they_are_counted_by_reason_and_a_retry_is_seen(postgres: Engine) -> Non
     assert [letter.log_id for letter in dead_letters.waiting(postgres, "currency", 10)] == ["old"]
 
 
-def test_those_that_wait_come_in_log_order_and_a_percent_sign_is_just_that(postgres: Engine) -> None:
+def test_waiting_ones_are_in_log_order_and_a_percent_sign_is_no_wildcard(postgres: Engine) -> None:
     places = [(each.log_id, each.id) for each in dead_letters.waiting(postgres, None, 10)]
     assert places == [("new", "0:7"), ("new", "1:2"), ("new", "1:3"), ("old", "0:7")]
     assert [each.id for each in dead_letters.waiting(postgres, "%", 10)] == ["1:2"]

@@ -1,4 +1,4 @@
-"""What Postgres answers, as a frame."""
+"""Query results as frames."""
 
 import pytest
 from sqlalchemy import cast, func, select
@@ -9,14 +9,14 @@ from data.postgres.database import engine
 from data.postgres.frames import frame, money_units
 
 
-def test_a_connection_that_breaks_is_told_as_one_and_not_as_pandas_would(database_url: str) -> None:
+def test_a_broken_connection_raises_the_error_of_sqlalchemy(database_url: str) -> None:
     postgres = engine(database_url)
     with postgres.connect() as connection, pytest.raises(OperationalError):
         frame(connection, select(func.pg_terminate_backend(func.pg_backend_pid())))
     postgres.dispose()
 
 
-def test_money_is_exact_whole_units_under_the_names_of_the_query(database_url: str) -> None:
+def test_money_is_exact_and_columns_have_the_names_of_the_query(database_url: str) -> None:
     postgres = engine(database_url)
     query = select(money_units(cast("12345678901.2345", Numeric)).label("much"), money_units(cast("-0.01", Numeric)))
     with postgres.connect() as connection:

@@ -5,7 +5,7 @@ from data.postgres.database import engine, migrate
 from data.postgres.tables import metadata
 
 
-def test_the_migrations_make_the_tables_that_the_code_knows(database_url: str) -> None:
+def test_the_migrations_create_the_tables_of_the_code(database_url: str) -> None:
     migrate(database_url)
     with engine(database_url).connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})

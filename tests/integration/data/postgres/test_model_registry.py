@@ -7,6 +7,7 @@ from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from models.personas import name_segments
 from models.segment_model import SegmentModel, build
+from runtime.errors import NotFoundError
 
 
 def model(number: int) -> SegmentModel:
@@ -40,7 +41,7 @@ def test_the_first_model_is_the_champion_and_the_newest_after_it_the_challenger(
     assert model_registry.champion(postgres) == ONE
 
 
-def test_a_challenger_that_is_crowned_is_the_champion_and_nothing_else(postgres: Engine) -> None:
+def test_a_challenger_that_becomes_the_champion_has_no_other_alias(postgres: Engine) -> None:
     for each in (ONE, TWO):
         model_registry.register(postgres, each)
     with postgres.begin() as connection:
@@ -49,7 +50,7 @@ def test_a_challenger_that_is_crowned_is_the_champion_and_nothing_else(postgres:
         assert model_registry.aliases(connection) == {"champion": TWO.version}
 
 
-def test_crowning_another_model_leaves_the_challenger_alone(postgres: Engine) -> None:
+def test_making_another_model_the_champion_keeps_the_challenger(postgres: Engine) -> None:
     for each in (ONE, TWO, THREE):
         model_registry.register(postgres, each)
     with postgres.begin() as connection:
@@ -57,7 +58,7 @@ def test_crowning_another_model_leaves_the_challenger_alone(postgres: Engine) ->
         assert model_registry.aliases(connection) == {"champion": TWO.version, "challenger": THREE.version}
 
 
-def test_a_model_that_is_registered_again_stays_what_it_was(postgres: Engine) -> None:
+def test_registering_a_model_again_does_not_change_it(postgres: Engine) -> None:
     model_registry.register(postgres, ONE)
     same = build(ONE.monetary, ONE.transform, ONE.means, ONE.scales, ONE.segments, {"customers": 99})
     assert same.version == ONE.version
@@ -76,21 +77,21 @@ def test_a_model_is_found_by_alias_by_version_and_by_a_part_of_it(postgres: Engi
     ("name", "reason"),
     [("k3-", "k3-.* or k3-"), ("k9", "no model k9 is registered"), ("", "no model"), ("%", "no model")],
 )
-def test_a_name_that_means_no_model_or_several_is_refused(postgres: Engine, name: str, reason: str) -> None:
+def test_a_name_that_fits_no_model_or_several_is_refused(postgres: Engine, name: str, reason: str) -> None:
     for each in (ONE, TWO):
         model_registry.register(postgres, each)
-    with pytest.raises(LookupError, match=reason):
+    with pytest.raises(NotFoundError, match=reason):
         model_registry.find(postgres, name)
 
 
-def test_models_that_are_not_there_are_not_loaded(postgres: Engine) -> None:
+def test_unregistered_models_are_not_loaded(postgres: Engine) -> None:
     model_registry.register(postgres, ONE)
     assert model_registry.load_all(postgres, [ONE.version, "k1-unheard-of"]) == {ONE.version: ONE}
-    with pytest.raises(LookupError, match="no model k1-unheard-of is registered"):
+    with pytest.raises(NotFoundError, match="no model k1-unheard-of is registered"):
         model_registry.load(postgres, "k1-unheard-of")
 
 
-def test_the_shadow_is_the_challenger_unless_somebody_fitted_one(postgres: Engine) -> None:
+def test_the_shadow_is_the_challenger_unless_a_fitted_model_is(postgres: Engine) -> None:
     shadows = [replace(each, metadata={"origin": "shadow"}) for each in (TWO, THREE)]
     model_registry.register(postgres, ONE)
     for shadow in shadows:
@@ -104,7 +105,7 @@ def test_the_shadow_is_the_challenger_unless_somebody_fitted_one(postgres: Engin
         assert model_registry.aliases(connection)["challenger"] == fitted.version
 
 
-def test_a_proposal_that_is_crowned_is_no_proposal_any_more(postgres: Engine) -> None:
+def test_a_proposal_that_becomes_the_champion_is_no_longer_proposed(postgres: Engine) -> None:
     model_registry.register(postgres, ONE)
     with postgres.begin() as connection:
         model_registry.propose(connection, TWO)

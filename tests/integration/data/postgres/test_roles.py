@@ -1,4 +1,4 @@
-"""Worker and observer can do what they must, the dashboard can look, and none can do anything else."""
+"""Each role has exactly the rights that it needs."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,7 @@ from data.postgres.stream_profiles import current_profiles
 from data.postgres.tables import metadata
 from models.segment_model import SegmentModel
 from segue.cli.app import app
-from services.drift.watcher import Watcher
+from services.drift.observer import StreamObserver
 from stream_app.core.apply import apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
@@ -38,13 +38,13 @@ OBSERVED = model_of("returns")
 
 
 def every(rights: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Each right by itself, with its table."""
+    """Each single right with its table."""
     return [(table, right.strip()) for table, given in rights.items() for right in given.split(",")]
 
 
 @pytest.fixture
 def as_user(database_url: str) -> Iterator[Callable[[roles.Role], str]]:
-    """The database's URL for a user with a role's rights."""
+    """Makes the URL of the database for a user with the rights of a role."""
     migrate(database_url)
     owner = engine(database_url)
     model_registry.register(owner, MODEL)
@@ -58,18 +58,18 @@ def as_user(database_url: str) -> Iterator[Callable[[roles.Role], str]]:
 
 
 async def _everything(url: str) -> None:
-    """What a worker does in its life: claim, apply, set aside, activate a model, rescore, publish, recover."""
+    """All that a worker does: claim, apply, store dead letters, activate a model, rescore, publish, recover."""
     store = await PartitionStore.connect(url, 0)
     try:
         progress = await store.claim("log", "me")
         bad = Transaction("T9", "c", datetime(2010, 1, 1, tzinfo=UTC), "sale", "1", "EUR", "France", [])
         messages = [transaction(1, 0), transaction(2, 3, "return", "2.5"), bad, tick(30), ModelActivation(a_model())]
-        in_force = await store.model(progress.model_version)
+        active = await store.model(progress.model_version)
         for batch in decode(logs(messages, 1)[0], "GBP"):
-            stored = await store.stored(batch, in_force, progress.event_time)
-            step = apply_batch(batch, stored, in_force, progress, lambda _: 0)
+            stored = await store.load(batch, active, progress.watermark)
+            step = apply_batch(batch, stored, active, progress, lambda _: 0)
             progress = await store.save(batch, step, change_rows(batch, step, progress), progress, 0)
-        await store.outdated(await store.model(progress.model_version), 10)
+        await store.load_outdated(await store.model(progress.model_version), 10)
         assert await store.unpublished_changes(0, 10)
         assert await store.unpublished_dead_letters("log")
         progress = await store.mark_published(progress, progress.change_position, dead_letters=True)
@@ -158,9 +158,7 @@ def test_every_table_has_its_rights() -> None:
     assert {*roles.WORKER_RIGHTS}.isdisjoint(roles.NOT_FOR_WORKERS)
 
 
-def test_rights_that_somebody_has_added_are_gone_after_the_next_migration(
-    as_user: Callable[[roles.Role], str], database_url: str
-) -> None:
+def test_the_next_migration_revokes_added_rights(as_user: Callable[[roles.Role], str], database_url: str) -> None:
     url = as_user(roles.DASHBOARD)
     with connect(database_url, autocommit=True) as owner:
         owner.execute("GRANT ALL ON customers TO segue_dashboard")
@@ -168,7 +166,7 @@ def test_rights_that_somebody_has_added_are_gone_after_the_next_migration(
     _refused(url, ["DELETE FROM customers"])
 
 
-def test_a_user_who_may_not_make_roles_is_told_which_are_missing(database_url: str) -> None:
+def test_migrating_without_the_right_to_create_roles_returns_the_missing_ones(database_url: str) -> None:
     with connect(database_url, autocommit=True) as owner:
         for role in [f"{name}{login}" for login in ("_login", "") for name in get_args(roles.Role)]:
             owner.execute(f"DROP OWNED BY {role}") if _exists(owner, role) else None  # type: ignore[arg-type]
@@ -186,7 +184,7 @@ def test_a_user_who_may_not_make_roles_is_told_which_are_missing(database_url: s
                 owner.execute(f"ALTER ROLE {role}_away RENAME TO {role}")  # type: ignore[arg-type]
 
 
-def test_segue_migrate_makes_the_users_whose_passwords_it_is_given(
+def test_segue_migrate_creates_the_users_with_given_passwords(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
@@ -199,7 +197,7 @@ def test_segue_migrate_makes_the_users_whose_passwords_it_is_given(
     _refused(url, ["DELETE FROM customers"])
 
 
-def test_a_password_is_kept_as_a_verifier_only(database_url: str) -> None:
+def test_a_password_is_stored_as_a_verifier_only(database_url: str) -> None:
     migrate(database_url)
     owner = engine(database_url)
     roles.make_login(owner, roles.WORKER, "o'hush%")
@@ -226,7 +224,7 @@ def _live(url: str) -> None:
 
 
 def _observe(url: str) -> None:
-    """What an observer does in its life: look, raise, tell, refit, put the new model in force, compare."""
+    """All that a drift observer does: observe, raise, publish, refit, promote the new model, compare."""
     observer = engine(url)
 
     def promote(model: SegmentModel) -> None:
@@ -234,7 +232,7 @@ def _observe(url: str) -> None:
             model_registry.make_champion(connection, model.version)
 
     try:
-        assert Watcher(observer, promote=promote).look() == 80
+        assert StreamObserver(observer, promote=promote).observe() == 80
         drift.mark_published(observer, [alarm.id for alarm in drift.unpublished(observer)])
         assert len(current_profiles(observer))
         assert model_registry.champion_version(observer) != OBSERVED.version
@@ -247,7 +245,7 @@ def _observe(url: str) -> None:
 def _needs_each(
     database_url: str, role: roles.Role, rights: Mapping[str, str], live: Callable[[], None], tables: str
 ) -> None:
-    """A life fails without any one of a role's rights, and not with all; ``tables`` are emptied in between."""
+    """Run ``life`` without each right of a role, when it must fail, and with all; ``tables`` are emptied in between."""
     with connect(database_url, autocommit=True) as owner:
         for table, right in every(rights):
             owner.execute(f"REVOKE {right} ON {table} FROM {role}")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Profiles from Postgres are those that pandas counts from the file, as of now and of any earlier moment."""
+"""Profiles from Postgres equal those that pandas computes from the file, as of now and any earlier moment."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ def dataset() -> Dataset:
 
 @pytest.fixture(scope="module")
 def stream(dataset: Dataset, postgres_server: str) -> Iterator[Engine]:
-    """A stream that has seen all of the dataset; the last tick is the last transaction's moment."""
+    """A stream that has applied the whole dataset; its watermark is the last transaction's moment."""
     with new_database(postgres_server) as url:
         migrate(url)
         postgres = engine(url)
@@ -51,16 +51,14 @@ def test_by_default_both_are_as_of_a_day_after_the_last_transaction(stream: Engi
     pd.testing.assert_frame_equal(found.profiles, profiles_as_of(dataset.transactions, found.as_of))
 
 
-def test_the_same_customers_make_the_same_model_whether_they_come_from_a_file_or_from_postgres(
-    stream: Engine, dataset: Dataset
-) -> None:
+def test_a_file_and_postgres_give_the_same_model_for_the_same_customers(stream: Engine, dataset: Dataset) -> None:
     found = read_profiles(stream)
     of_file = fit(profiles_as_of(dataset.transactions, found.as_of)).model
     assert fit(found.profiles).model == of_file
 
 
 @pytest.mark.parametrize("days_ago", [0, 1, 200, 500])
-def test_profiles_of_an_earlier_moment_are_counted_from_the_ledger(
+def test_profiles_of_an_earlier_moment_are_computed_from_the_ledger(
     stream: Engine, dataset: Dataset, days_ago: int
 ) -> None:
     moment = dataset.report.last - days_ago * DAY
@@ -69,10 +67,10 @@ def test_profiles_of_an_earlier_moment_are_counted_from_the_ledger(
     pd.testing.assert_frame_equal(found.profiles, profiles_as_of(dataset.transactions, moment))
 
 
-def test_profiles_at_rest_and_profiles_from_the_ledger_are_the_same(stream: Engine, dataset: Dataset) -> None:
+def test_stored_profiles_equal_profiles_from_the_ledger(stream: Engine, dataset: Dataset) -> None:
     at_rest = read_profiles(stream, dataset.report.last).profiles
     with stream.begin() as connection:
-        # Somebody who is ahead of event time makes the profiles at rest useless for that moment.
+        # A customer with an event after the watermark makes the stored profiles unusable for that moment.
         connection.execute(
             text(
                 "INSERT INTO customers (customer_id, partition, country, last_event_at, frequency, gross, returned, "
@@ -87,9 +85,9 @@ def test_profiles_at_rest_and_profiles_from_the_ledger_are_the_same(stream: Engi
             connection.execute(text("DELETE FROM customers WHERE customer_id = 'ahead'"))
 
 
-def test_customers_stand_as_of_event_time_or_of_what_they_did_since(stream: Engine, dataset: Dataset) -> None:
-    standing = current_profiles(stream)
-    pd.testing.assert_frame_equal(standing, profiles_as_of(dataset.transactions, dataset.report.last))
+def test_current_profiles_are_as_of_the_later_of_watermark_and_last_event(stream: Engine, dataset: Dataset) -> None:
+    current = current_profiles(stream)
+    pd.testing.assert_frame_equal(current, profiles_as_of(dataset.transactions, dataset.report.last))
     behind = dataset.report.last - 30 * DAY
     with stream.begin() as connection:
         connection.execute(text("UPDATE stream_progress SET event_time = :moment"), {"moment": behind})
@@ -100,16 +98,16 @@ def test_customers_stand_as_of_event_time_or_of_what_they_did_since(stream: Engi
             connection.execute(text("UPDATE stream_progress SET event_time = :moment"), {"moment": dataset.report.last})
     recent = before["last_purchase_at"] > pd.Timestamp(behind)
     assert recent.any()
-    assert (before.loc[recent, "recency_days"] <= standing.loc[recent, "recency_days"]).all()
+    assert (before.loc[recent, "recency_days"] <= current.loc[recent, "recency_days"]).all()
     assert (before["recency_days"] >= 0).all()
 
 
 def test_a_moment_that_the_stream_has_not_reached_is_refused(stream: Engine, dataset: Dataset) -> None:
-    with pytest.raises(LookupError, match="the stream has only come to"):
+    with pytest.raises(LookupError, match="the stream has only reached"):
         read_profiles(stream, dataset.report.last + 2 * DAY)
 
 
-def test_a_stream_without_event_time_or_transactions_says_so(empty: Engine) -> None:
+def test_a_stream_without_a_watermark_or_transactions_is_an_error(empty: Engine) -> None:
     with pytest.raises(LookupError, match="has not reached any event time yet"):
         read_profiles(empty)
     model_registry.register(empty, a_model())

@@ -18,7 +18,7 @@ from models.segment_model import build
 MODEL = build("net", "log1p", (3.0, 1.0, 5.0), (1.0, 1.0, 1.0), name_segments(np.array([[-1.0, 1, 1], [1, -1, -1]])))
 SALE_AT = datetime(2011, 3, 27, 1, 30, 0, 123_456, tzinfo=UTC)
 RETURN_AT = datetime(2011, 10, 30, 1, 30, 0, 999_999, tzinfo=UTC)
-# The greatest amount that the tables hold: a float would lose its last digits.
+# The largest amount that the tables can store; a float would lose its last digits.
 AMOUNT = Decimal("12345678901234.5679")
 
 TRANSACTION: dict[str, Any] = {
@@ -66,7 +66,7 @@ PROGRESS: dict[str, Any] = {"partition": 2, "log_id": "log", "next_offset": 1, "
 
 @pytest.fixture
 def stored(database_url: str) -> str:
-    """A database with one row in each table, whose clock is set to a far place."""
+    """A database with one row in each table and a remote time zone."""
     migrate(database_url)
     source = engine(database_url)
     with source.begin() as connection:
@@ -83,7 +83,7 @@ def dtypes(frame: pd.DataFrame) -> dict[str, str]:
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
 
 
-def test_money_and_moments_come_out_of_postgres_to_the_last_digit(stored: str) -> None:
+def test_money_and_moments_are_exact(stored: str) -> None:
     state = read_stream_state(stored)
     units = 123_456_789_012_345_679
     [customer] = state.customers.to_dict("records")
@@ -105,7 +105,7 @@ def test_money_and_moments_come_out_of_postgres_to_the_last_digit(stored: str) -
     assert state.progress["event_time"].isna().tolist() == [True]
 
 
-def test_columns_are_what_they_are_whether_or_not_there_are_rows(stored: str) -> None:
+def test_dtypes_do_not_depend_on_the_rows(stored: str) -> None:
     full = read_stream_state(stored)
     assert full.model_versions == {MODEL.version}
     source = engine(stored)
@@ -121,14 +121,14 @@ def test_columns_are_what_they_are_whether_or_not_there_are_rows(stored: str) ->
     assert str(full.customers["next_segment"].dtype) == "str"
 
 
-def test_what_is_read_can_be_reconciled(stored: str) -> None:
+def test_the_state_can_be_reconciled(stored: str) -> None:
     rows = [
         {"transaction_id": "536365", "customer_id": "17850", "occurred_at": SALE_AT, "kind": "sale", "amount_units": 1},
         {"transaction_id": "C1", "customer_id": "17850", "occurred_at": RETURN_AT, "kind": "return", "amount_units": 1},
     ]
     dataset = pd.DataFrame(rows).astype({"occurred_at": MOMENT})
     found = reconcile(dataset, read_stream_state(stored), {MODEL.version: MODEL})
-    # Nothing is owed before the first tick; what is held differs.
+    # Before the first tick no customer is expected, so that every stored one is a difference.
     assert {"536365 amount_units", "gross_units", "returned_units", "last_event_at"} <= set(found["field"])
     assert "C1" not in set(found["field"])
 
@@ -141,5 +141,5 @@ def test_the_url_of_another_database_is_refused_without_being_repeated(url: str)
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
-def test_every_way_to_write_postgres_leads_to_psycopg(scheme: str) -> None:
+def test_every_postgres_scheme_uses_psycopg(scheme: str) -> None:
     assert engine(f"{scheme}://segue@localhost/segue").url.drivername == "postgresql+psycopg"

@@ -1,4 +1,4 @@
-"""What webhooks keep in Postgres: one process at a time, one log at a time, and nothing half."""
+"""The state of webhooks in Postgres: one process at a time, one log at a time, and atomic."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from data.postgres import webhooks
 from data.postgres.database import engine, migrate
 from data.postgres.webhooks import SavedOffset, TakenOverError, UndeliveredChange
 
-NOBODY: frozenset[int] = frozenset()
+NONE_WAITING: frozenset[int] = frozenset()
 LETTER = UndeliveredChange("c:1", 3, b"{}", "400 Bad Request", 1)
 
 
@@ -21,39 +21,39 @@ def postgres(database_url: str) -> Iterator[Engine]:
     made.dispose()
 
 
-def test_the_first_claim_begins_where_it_is_told_and_later_ones_where_it_ended(postgres: Engine) -> None:
+def test_the_first_claim_begins_at_the_given_offset_and_later_ones_at_the_saved_one(postgres: Engine) -> None:
     first = webhooks.claim(postgres, "crm", "log", [10, 20])
-    assert first.reached == {0: SavedOffset(10, NOBODY), 1: SavedOffset(20, NOBODY)}
+    assert first.offsets == {0: SavedOffset(10, NONE_WAITING), 1: SavedOffset(20, NONE_WAITING)}
     webhooks.save(postgres, first, {1: SavedOffset(25, frozenset({21, 23}))}, [])
     again = webhooks.claim(postgres, "crm", "log", [99, 99])
-    assert again.reached == {0: SavedOffset(10, NOBODY), 1: SavedOffset(25, frozenset({21, 23}))}
+    assert again.offsets == {0: SavedOffset(10, NONE_WAITING), 1: SavedOffset(25, frozenset({21, 23}))}
 
 
 def test_another_log_is_read_from_its_beginning(postgres: Engine) -> None:
     webhooks.claim(postgres, "crm", "log", [10])
-    assert webhooks.claim(postgres, "crm", "another log", [5]).reached == {0: SavedOffset(0, NOBODY)}
+    assert webhooks.claim(postgres, "crm", "another log", [5]).offsets == {0: SavedOffset(0, NONE_WAITING)}
 
 
-def test_webhooks_have_nothing_to_do_with_each_other(postgres: Engine) -> None:
+def test_webhooks_are_independent_of_each_other(postgres: Engine) -> None:
     first = webhooks.claim(postgres, "crm", "log", [10])
     second = webhooks.claim(postgres, "shop", "log", [20])
-    webhooks.save(postgres, first, {0: SavedOffset(11, NOBODY)}, [LETTER])
-    webhooks.save(postgres, second, {0: SavedOffset(21, NOBODY)}, [])
+    webhooks.save(postgres, first, {0: SavedOffset(11, NONE_WAITING)}, [LETTER])
+    webhooks.save(postgres, second, {0: SavedOffset(21, NONE_WAITING)}, [])
     overview = [(row.webhook, row.read, row.waiting, row.dead) for row in webhooks.overview(postgres)]
     assert overview == [("crm", 11, 0, 1), ("shop", 21, 0, 0)]
 
 
-def test_whoever_was_taken_over_from_saves_nothing_at_all(postgres: Engine) -> None:
+def test_a_process_whose_webhook_was_claimed_by_another_saves_nothing(postgres: Engine) -> None:
     earlier = webhooks.claim(postgres, "crm", "log", [10])
     later = webhooks.claim(postgres, "crm", "log", [10])
     with pytest.raises(TakenOverError, match="another process delivers for the webhook 'crm'"):
-        webhooks.save(postgres, earlier, {0: SavedOffset(11, NOBODY)}, [LETTER])
+        webhooks.save(postgres, earlier, {0: SavedOffset(11, NONE_WAITING)}, [LETTER])
     assert webhooks.newest_dead(postgres, "crm", 9) == []
-    webhooks.save(postgres, later, {0: SavedOffset(12, NOBODY)}, [])
-    assert webhooks.claim(postgres, "crm", "log", [10]).reached == {0: SavedOffset(12, NOBODY)}
+    webhooks.save(postgres, later, {0: SavedOffset(12, NONE_WAITING)}, [])
+    assert webhooks.claim(postgres, "crm", "log", [10]).offsets == {0: SavedOffset(12, NONE_WAITING)}
 
 
-def test_what_is_given_up_again_is_there_once_with_the_last_reason(postgres: Engine) -> None:
+def test_a_change_that_fails_again_is_stored_once_with_the_last_reason(postgres: Engine) -> None:
     webhooks.set_aside(postgres, "crm", [LETTER])
     webhooks.mark_delivered(postgres, "crm", [("c:1", 3)])
     assert [tuple(row) for row in webhooks.dead_by_reason(postgres, "crm")] == [("400 Bad Request", 0, 1)]
@@ -62,10 +62,10 @@ def test_what_is_given_up_again_is_there_once_with_the_last_reason(postgres: Eng
     assert (row.customer_id, row.sequence, row.reason, row.attempts) == ("c:1", 3, "410 Gone", 2)
 
 
-def test_what_has_arrived_after_all_is_not_found_to_be_sent_again(postgres: Engine) -> None:
+def test_a_delivered_change_is_not_found_for_another_retry(postgres: Engine) -> None:
     webhooks.set_aside(postgres, "crm", [LETTER])
     webhooks.mark_delivered(postgres, "crm", [("c:1", 3)])
-    with pytest.raises(LookupError, match=r"c:1:3 has arrived at .*; nothing is left to send"):
+    with pytest.raises(LookupError, match=r"c:1:3 was delivered at .*; nothing is left to send"):
         webhooks.find_dead(postgres, "crm", "c:1", 3)
 
 
@@ -81,7 +81,7 @@ def test_dead_letters_are_paged_in_order_and_end_with_those_that_were_there(post
     assert found == [("a", 2), ("a", 10), ("b", 2), ("b", 10)]
 
 
-def test_a_dead_letter_that_is_not_there_is_said_to_be_none(postgres: Engine) -> None:
+def test_a_missing_dead_letter_is_an_error(postgres: Engine) -> None:
     webhooks.set_aside(postgres, "crm", [LETTER])
     assert webhooks.find_dead(postgres, "crm", "c:1", 3) == b"{}"
     with pytest.raises(LookupError, match="there is no dead letter c:1:4"):

@@ -1,4 +1,4 @@
-"""``segue drift`` and ``segue models promote`` as somebody types them."""
+"""``segue drift`` and ``segue models promote`` on the command line."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from data.postgres.database import engine, migrate
 from segue.cli.app import app
 from segue.cli.console import output
 from services.drift.metrics import DriftHealth, DriftMetrics
-from services.drift.watcher import Watcher
+from services.drift.observer import StreamObserver
 from tests.support.filled import fill
 from tests.support.steady import model_of, shop
 
@@ -35,10 +35,10 @@ def postgres(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Eng
 
 @pytest.fixture
 def observed(postgres: Engine) -> Engine:
-    """A stream with a return wave, and an observer that has looked at it."""
+    """A stream with a return wave that has been observed."""
     rows = shop("returns")
     fill(postgres, rows[rows["occurred_at"] < REACHED].assign(country="Nowhere"), CHAMPION, REACHED)
-    assert Watcher(postgres).look() == 80
+    assert StreamObserver(postgres).observe() == 80
     return postgres
 
 
@@ -66,7 +66,7 @@ def test_the_status_shows_the_newest_day_every_alarm_and_the_candidates(observed
     assert all(0 <= each["share"] <= 1 for each in found["candidates"])
 
 
-def test_the_list_leaves_out_what_the_shadow_once_was(observed: Engine) -> None:
+def test_the_list_leaves_out_earlier_challengers_of_the_observer(observed: Engine) -> None:
     listed = {each["version"] for each in json.loads(segue("models", "list", "--json").stdout)}
     everything = {each["version"] for each in json.loads(segue("models", "list", "--all", "--json").stdout)}
     with observed.connect() as connection:
@@ -88,7 +88,7 @@ def test_the_metrics_are_those_of_the_newest_day(observed: Engine) -> None:
     assert "segue_drift_windows_total 80.0" in page
 
 
-def test_its_health_says_what_it_waits_for() -> None:
+def test_the_health_page_names_the_fault() -> None:
     health = DriftHealth(DriftMetrics())
     assert (health.alive().status, health.ready().status) == (200, 200)
     health.trouble = "can't reach Postgres"
@@ -102,18 +102,18 @@ def test_promoting_shows_who_would_move_and_asks(observed: Engine) -> None:
     done = segue("models", "promote", typed="n\n")
     assert done.exit_code == 1
     assert "customers would move" in done.stdout
-    assert f"Put {proposed} in force?" in done.output
+    assert f"Activate {proposed}?" in done.output
     assert model_registry.champion_version(observed) == CHAMPION.version
 
 
-def test_promoting_goes_the_way_of_an_activation(postgres: Engine) -> None:
+def test_promoting_activates_the_model(postgres: Engine) -> None:
     model_registry.register(postgres, OTHER)
     done = segue("models", "promote", "--yes")
     assert "No worker has started yet" in done.output
     assert model_registry.champion_version(postgres) == OTHER.version
 
 
-def test_there_is_nothing_to_promote_in_the_champion(postgres: Engine) -> None:
+def test_the_champion_can_not_be_promoted(postgres: Engine) -> None:
     done = segue("models", "promote", "champion", "--yes")
     assert done.exit_code == 1
     assert "there is nothing to promote" in done.output

@@ -1,4 +1,4 @@
-"""``segue models`` as somebody types it: what is refused, what is printed, what is written."""
+"""``segue models`` on the command line: what it refuses, prints and writes."""
 
 import json
 import pickle
@@ -27,7 +27,7 @@ GOOD: dict[str, Any] = json.loads(to_json(a_model()))
 
 
 class Done(NamedTuple):
-    """What a command left behind."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -41,7 +41,7 @@ Segue = Callable[..., Done]
 def segue(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Segue:
-    """The command line, in this process: starting a new one for each would take most of the time."""
+    """Run the command line in this process, which is faster than starting a new one."""
     migrate(database_url)
     monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
@@ -103,7 +103,7 @@ def test_a_bad_model_file_is_refused_with_one_line(segue: Segue, tmp_path: Path,
     assert reason in line
 
 
-def test_a_pickle_is_not_even_looked_into(segue: Segue, tmp_path: Path) -> None:
+def test_a_pickle_is_never_loaded(segue: Segue, tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "exploded",)
@@ -119,7 +119,7 @@ def test_a_pickle_is_not_even_looked_into(segue: Segue, tmp_path: Path) -> None:
     assert not (tmp_path / "exploded").exists()
 
 
-def test_a_model_goes_out_as_a_file_and_comes_back_the_same(segue: Segue, tmp_path: Path, database_url: str) -> None:
+def test_an_exported_model_can_be_imported_unchanged(segue: Segue, tmp_path: Path, database_url: str) -> None:
     model = random_model("identity", 4, seed=2)
     write_model(model, tmp_path / "model.json", "json")
     assert "Registered as" in segue("models", "import", str(tmp_path / "model.json")).stderr
@@ -139,7 +139,7 @@ def test_a_model_goes_out_as_a_file_and_comes_back_the_same(segue: Segue, tmp_pa
         assert connection.execute(text("SELECT count(*) FROM models")).scalar_one() == 1
 
 
-def test_the_list_says_which_is_which(segue: Segue, database_url: str) -> None:
+def test_the_list_shows_versions_and_aliases(segue: Segue, database_url: str) -> None:
     postgres = engine(database_url)
     models = [random_model("log1p", k, seed=k) for k in (3, 4)]
     for model in models:
@@ -150,10 +150,10 @@ def test_the_list_says_which_is_which(segue: Segue, database_url: str) -> None:
         (models[1].version, ["challenger"]),
     ]
     assert all(model.version in segue("models", "list").stdout for model in models)
-    assert "is registered: see `segue models list`" in segue("models", "show", "k7").stderr
+    assert "is registered; see `segue models list`" in segue("models", "show", "k7").stderr
 
 
-def test_comparing_says_who_would_move(segue: Segue, database_url: str) -> None:
+def test_comparing_shows_who_would_move(segue: Segue, database_url: str) -> None:
     postgres = engine(database_url)
     before, after = a_model(), random_model("log1p", 4, seed=1)
     for model in (before, after):

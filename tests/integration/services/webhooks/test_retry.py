@@ -1,4 +1,4 @@
-"""``segue webhooks retry`` says why what it sends again does not arrive."""
+"""``segue webhooks retry`` reports why a change fails again."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from data.postgres.webhooks import UndeliveredChange
 from segue.cli.app import app
 
 
-def test_what_fails_again_is_told_with_its_reason(
+def test_a_change_that_fails_again_is_reported_with_its_reason(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrate(database_url)
@@ -22,7 +22,7 @@ def test_what_fails_again_is_told_with_its_reason(
     monkeypatch.setenv("SEGUE_WEBHOOK_SECRET", "whsec_" + "A" * 32)
     result = CliRunner().invoke(app, ["webhooks", "retry", "--all"])
     assert result.exit_code == 1
-    told = result.output.strip().splitlines()
-    assert "0 delivered, 1 failed again" in told[-2]
-    assert told[-1].startswith("1 wait: ")
-    assert "gone" not in told[-1]
+    lines = result.output.strip().splitlines()
+    assert "0 delivered, 1 failed again" in lines[-2]
+    assert lines[-1].startswith("1 wait: ")
+    assert "gone" not in lines[-1]

@@ -1,4 +1,4 @@
-"""The unit of work on a real Postgres: all or nothing, and never by a worker that has lost its partition."""
+"""The unit of work on a real Postgres: all or nothing, and never by a worker that has lost its claim."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,8 @@ from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import MicroBatch, decode
 from stream_app.storage import statements
 from stream_app.storage.arrays import moments, register
-from stream_app.storage.unit_of_work import FencedError, PartitionStore
+from stream_app.storage.claim import FencedError
+from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.stored import a_model
 from tests.support.world import Message, logs, run
 from tests.unit.stream_app.core.test_transition import model, tick, transaction
@@ -55,9 +56,9 @@ def batch(*messages: Message) -> MicroBatch:
 
 
 async def apply(store: PartitionStore, progress: PartitionProgress, work: MicroBatch) -> PartitionProgress:
-    stored = await store.stored(work, MODEL, progress.event_time)
-    step = apply_batch(work, stored, MODEL, progress, lambda _: 0)
-    return await store.save(work, step, change_rows(work, step, progress), progress, 0)
+    stored = await store.load(work, MODEL, progress.watermark)
+    result = apply_batch(work, stored, MODEL, progress, lambda _: 0)
+    return await store.save(work, result, change_rows(work, result, progress), progress, 0)
 
 
 def counts(database: str) -> dict[str, int]:
@@ -68,8 +69,9 @@ def counts(database: str) -> dict[str, int]:
         }
 
 
-def test_what_is_stored_is_what_the_pure_processor_says(database: str) -> None:
-    messages = [transaction(1, 0), transaction(2, 3, "return", "2.5"), transaction(3, 2, customer="d"), tick(30)]
+def test_the_stored_rows_are_those_of_the_pure_core(database: str) -> None:
+    first, second = transaction(1, 0), transaction(2, 3, "return", "2.5")
+    messages: list[Message] = [first, second, transaction(3, 2, customer="d"), tick(30)]
 
     async def work(store: PartitionStore) -> None:
         await apply(store, await store.claim("log", "me"), batch(*messages))
@@ -107,31 +109,31 @@ def test_a_zombie_writes_nothing(database: str) -> None:
 
 
 @pytest.mark.parametrize("last", [statements.ADVANCE, "COMMIT"], ids=["halfway", "before its commit"])
-def test_a_worker_that_stands_still_in_a_transaction_does_not_hold_its_successor_up(
+def test_a_worker_that_hangs_in_a_transaction_does_not_delay_its_successor(
     database: str, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
-    standing = asyncio.Event()
+    hanging = asyncio.Event()
     execute = AsyncCursor.execute
 
-    async def stand_still(*_: object) -> None:
-        standing.set()
+    async def hang(*_: object) -> None:
+        hanging.set()
         await asyncio.Event().wait()
 
     async def up_to_the_last(cursor: AsyncCursor[Any], query: Any, *arguments: Any) -> AsyncCursor[Any]:
         if query == last:
-            await stand_still()
+            await hang()
         return await execute(cursor, query, *arguments)
 
     async def work(store: PartitionStore) -> None:
         mine, successor = await store.claim("log", "me"), await PartitionStore.connect(database, 0)
         with monkeypatch.context() as patch:
             patch.setattr(AsyncCursor, "execute", up_to_the_last)
-            patch.setattr(AsyncConnection, "commit", stand_still)
-            standing_still = asyncio.create_task(apply(store, mine, batch(transaction(1, 0))))
-            await standing.wait()
+            patch.setattr(AsyncConnection, "commit", hang)
+            hanging_task = asyncio.create_task(apply(store, mine, batch(transaction(1, 0))))
+            await hanging.wait()
         async with asyncio.timeout(5):
             await apply(successor, await successor.claim("log", "successor"), batch(transaction(1, 0)))
-        standing_still.cancel()
+        hanging_task.cancel()
         await successor.close()
 
     with_store(database, work)
@@ -148,19 +150,19 @@ def test_a_batch_that_does_not_follow_the_last_one_writes_nothing(database: str)
     assert set(counts(database).values()) == {0}
 
 
-def test_a_new_log_is_read_from_its_beginning_and_keeps_what_was_learnt(database: str) -> None:
+def test_a_new_log_is_read_from_its_beginning_and_profiles_stay(database: str) -> None:
     async def work(store: PartitionStore) -> tuple[PartitionProgress, PartitionProgress, PartitionProgress]:
         first = await apply(store, await store.claim("log", "me"), batch(transaction(1, 0), tick(30)))
         return first, await store.claim("log", "me again"), await store.claim("another log", "me again")
 
     saved, same, other = with_store(database, work)
     assert (same.next_offset, other.next_offset) == (saved.next_offset, 0)
-    assert same.event_time == other.event_time == saved.event_time
+    assert same.watermark == other.watermark == saved.watermark
     assert saved.epoch < same.epoch < other.epoch
     assert other.change_position == 2
 
 
-def test_a_claim_without_any_model_says_so(database_url: str) -> None:
+def test_a_claim_without_a_champion_raises(database_url: str) -> None:
     migrate(database_url)
 
     async def work(store: PartitionStore) -> None:
@@ -170,7 +172,7 @@ def test_a_claim_without_any_model_says_so(database_url: str) -> None:
     with_store(database_url, work)
 
 
-def test_dead_letters_move_the_offset_on_in_the_same_transaction(database: str) -> None:
+def test_dead_letters_advance_the_offset_in_the_same_transaction(database: str) -> None:
     async def work(store: PartitionStore) -> tuple[PartitionProgress, list[int]]:
         bad = Transaction("T1", "c", datetime(2010, 1, 1, tzinfo=UTC), "sale", "1", "EUR", "France", [])
         claimed = await store.claim("log", "me")
@@ -189,7 +191,7 @@ def test_dead_letters_move_the_offset_on_in_the_same_transaction(database: str) 
         assert connection.execute(select(stream_progress.c.dead_letters)).scalar_one() == 1
 
 
-def test_columns_travel_to_postgres_and_back_unchanged(database_url: str) -> None:
+def test_columns_are_the_same_after_a_round_trip_to_postgres(database_url: str) -> None:
     numbers = np.array([0, 1, -1, 2**53 + 1, np.iinfo(np.int64).max, np.iinfo(np.int64).min], dtype=np.int64)
     times = np.array([LONG_AGO, 0, 1, 1_304_251_200_000_001, -1, np.iinfo(np.int64).max], dtype=np.int64)
 
@@ -209,7 +211,7 @@ def test_columns_travel_to_postgres_and_back_unchanged(database_url: str) -> Non
     with_store(database_url, work)
 
 
-def test_an_activation_leaves_a_row_of_the_reign_that_it_ends(database: str) -> None:
+def test_an_activation_adds_a_row_for_the_model_period_that_it_ends(database: str) -> None:
     async def work(store: PartitionStore) -> None:
         progress = await store.claim("log", "me")
         progress = await apply(store, progress, batch(transaction(1, 0), tick(30)))
@@ -218,8 +220,8 @@ def test_an_activation_leaves_a_row_of_the_reign_that_it_ends(database: str) -> 
 
     with_store(database, work)
     with engine(database).connect() as connection:
-        reigns = connection.execute(select(model_reigns).order_by(model_reigns.c.until)).all()
-    assert [(row.partition, row.model_version, row.since, row.until) for row in reigns] == [
+        periods = connection.execute(select(model_reigns).order_by(model_reigns.c.until)).all()
+    assert [(row.partition, row.model_version, row.since, row.until) for row in periods] == [
         (0, MODEL.version, None, tick(31).at),
         (0, a_model().version, tick(31).at, tick(40).at),
     ]

@@ -16,7 +16,7 @@ from tests.support.shop import raw_rows, sale, shop
 
 
 def invoices() -> pd.DataFrame:
-    """Invoices of known customers from the raw rows, by a way of its own."""
+    """Invoices of known customers from the raw rows, computed independently."""
     raw = rows()
     raw = raw[raw["customer"].notna() & ~raw["invoice"].str.startswith("A")].copy()
     raw["money"] = raw["quantity"] * (raw["price_units"] / 10_000)
@@ -42,7 +42,7 @@ def test_return_rates_are_credit_notes_to_sales_of_the_raw_rows() -> None:
     np.testing.assert_allclose(rates["by_invoice"], counts / each[~is_return].groupby(month).size())
 
 
-def test_classes_of_orders_hold_every_sale_of_the_raw_rows_once() -> None:
+def test_every_sale_of_the_raw_rows_is_in_one_bin() -> None:
     each = invoices()
     sales = each[~each["invoice"].str.startswith("C")]
     by_lines = orders_by_lines(retail().transactions)
@@ -54,7 +54,7 @@ def test_classes_of_orders_hold_every_sale_of_the_raw_rows_once() -> None:
     assert by_value["share"].sum() == pytest.approx(1)
     cheap = by_value[by_value["high"] <= 100]
     assert cheap["orders"].sum() == (sales["money"].round(4) < cheap["high"].max()).sum()
-    assert f"(the median; the mean is £{sales['money'].mean():,.0f})" in value_of_orders(retail()).finding
+    assert f"(the median; the mean is £{sales['money'].mean():,.0f})" in value_of_orders(retail()).summary
 
 
 def test_a_month_without_sales_has_no_rate() -> None:
@@ -65,8 +65,8 @@ def test_a_month_without_sales_has_no_rate() -> None:
     assert np.isnan(rates["by_value"].iloc[1])
 
 
-def test_the_peak_is_told_apart_from_its_largest_credit_note() -> None:
-    exhibit = returns_over_time(
+def test_the_peak_is_reported_with_and_without_its_largest_credit_note() -> None:
+    finding = returns_over_time(
         shop(
             sale("1", "a", "2011-01-03 10:00", 100.0),
             sale("C2", "a", "2011-01-04 10:00", 40.0),
@@ -74,17 +74,17 @@ def test_the_peak_is_told_apart_from_its_largest_credit_note() -> None:
             sale("4", "a", "2011-02-05 10:00", 100.0),
         )
     )
-    assert "100 credit notes to 100 orders" in exhibit.finding
-    assert "The peak of 50% in January 2011 would be 10% without one credit note of £40." in exhibit.finding
+    assert "100 credit notes per 100 orders" in finding.summary
+    assert "The peak of 50% in January 2011 would be 10% without one credit note of £40." in finding.summary
 
 
-def test_a_shop_without_returns_says_so() -> None:
-    exhibit = returns_over_time(shop(sale("1", "a", "2011-01-03 10:00", 8.0)))
-    assert (exhibit.finding, exhibit.figure) == ("Nothing came back.", None)
+def test_a_shop_without_returns_has_a_summary_and_no_figure() -> None:
+    finding = returns_over_time(shop(sale("1", "a", "2011-01-03 10:00", 8.0)))
+    assert (finding.summary, finding.figure) == ("There are no returns.", None)
 
 
 def test_an_order_has_as_many_lines_as_rows() -> None:
     lines = [("1", f"8504{n}", "LIGHTS", 1, "2011-01-03 10:00", 1.0, "a", "France", 0) for n in range(5)]
-    exhibit = lines_per_order(clean(raw_rows(*lines, sale("2", "a", "2011-01-03 10:00", 0.0)), "lines"))
-    assert exhibit.data.set_index("low")["orders"].to_dict() == {1: 1, 2: 0, 4: 1, 8: 0, 16: 0, 32: 0, 64: 0, 128: 0}
-    assert "the longest has 5" in exhibit.finding
+    finding = lines_per_order(clean(raw_rows(*lines, sale("2", "a", "2011-01-03 10:00", 0.0)), "lines"))
+    assert finding.data.set_index("low")["orders"].to_dict() == {1: 1, 2: 0, 4: 1, 8: 0, 16: 0, 32: 0, 64: 0, 128: 0}
+    assert "the longest has 5" in finding.summary

@@ -21,7 +21,7 @@ SMALL = shop(
 )
 
 
-def test_a_cohort_is_everybody_whose_first_sale_is_in_the_month() -> None:
+def test_a_cohort_is_all_customers_whose_first_sale_is_in_the_month() -> None:
     active = active_by_cohort(SMALL.transactions)
     nan = np.nan
     assert [f"{month:%Y-%m}" for month in active.index] == ["2011-01", "2011-02"]
@@ -29,7 +29,7 @@ def test_a_cohort_is_everybody_whose_first_sale_is_in_the_month() -> None:
     np.testing.assert_array_equal(retention(active).to_numpy(), [[1, 0.5, 0, 0], [1, 0, 1, nan]])
 
 
-def test_retention_is_what_sets_of_customers_by_month_give() -> None:
+def test_retention_equals_a_computation_with_sets_of_customers() -> None:
     months_of: dict[str, set[int]] = defaultdict(set)
     last = 0
     raw = rows()
@@ -58,7 +58,7 @@ def test_retention_is_what_sets_of_customers_by_month_give() -> None:
                 assert rate == pytest.approx(sum(start + since in months for months in people) / len(people))
 
 
-def test_the_average_leaves_out_the_first_cohort_and_months_that_are_cut() -> None:
+def test_the_average_leaves_out_the_first_cohort_and_incomplete_months() -> None:
     dataset = shop(
         sale("1", "old", "2011-01-03 10:00", 5.0),
         sale("2", "old", "2011-02-03 10:00", 5.0),
@@ -73,9 +73,9 @@ def test_the_average_leaves_out_the_first_cohort_and_months_that_are_cut() -> No
     assert average_retention(active, 1, cut) == 0.5
     assert average_retention(active, 1, set()) == pytest.approx(2 / 3)
     assert np.isnan(average_retention(active, 12, cut))
-    assert "50% order again" in cohort_retention(dataset).finding
+    assert "50% order again" in cohort_retention(dataset).summary
 
 
-def test_a_week_is_too_short_to_see_anybody_come_back() -> None:
-    exhibit = cohort_retention(shop(sale("1", "a", "2011-01-03 10:00", 5.0), sale("2", "a", "2011-01-09 10:00", 5.0)))
-    assert "too short" in exhibit.finding
+def test_a_week_is_too_short_for_retention() -> None:
+    finding = cohort_retention(shop(sale("1", "a", "2011-01-03 10:00", 5.0), sale("2", "a", "2011-01-09 10:00", 5.0)))
+    assert "too short" in finding.summary

@@ -26,12 +26,12 @@ KNOWN = {
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs Online Retail II")
-def test_what_is_known_about_the_real_file_is_found() -> None:
+def test_the_known_anomalies_of_the_real_file_are_found() -> None:
     counts = quality(rows(), retail())["count"]
     assert counts[list(KNOWN)].to_dict() == KNOWN
 
 
-def test_counts_are_what_plain_loops_over_the_raw_rows_give() -> None:
+def test_counts_equal_plain_loops_over_the_raw_rows() -> None:
     raw = rows().head(60_000)
     counts = quality(raw, clean(raw, "part"))["count"]
     seen: set[tuple[object, ...]] = set()
@@ -58,7 +58,7 @@ def test_counts_are_what_plain_loops_over_the_raw_rows_give() -> None:
     assert counts["Missing description"] == nameless
 
 
-def test_every_oddity_of_a_small_file_is_counted_once() -> None:
+def test_every_anomaly_of_a_small_file_is_counted_once() -> None:
     raw = raw_rows(
         ("1", "85048", "LIGHTS", 2, "2011-01-03 10:00", 1.5, "a", "France", 0),
         ("1", "85048", "LIGHTS", 2, "2011-01-03 10:00", 1.5, "a", "France", 0),
@@ -82,7 +82,7 @@ def test_every_oddity_of_a_small_file_is_counted_once() -> None:
         "Invoices that a second export repeats": 1,
         "Exact duplicates of a line, within an invoice": 1,
         "Invoices with two timestamps": 1,
-        "Stock codes that are no product": 3,
+        "Stock codes that are not products": 3,
         "Price 0": 3,
         "Price 0, with a customer": 2,
         "Price below 0": 1,
@@ -90,19 +90,19 @@ def test_every_oddity_of_a_small_file_is_counted_once() -> None:
         "Negative quantity outside credit notes": 1,
         "Missing description": 3,
         "Customers who only returned": 1,
-        "Customers who spent nothing net of returns": 1,
+        "Customers with no spend net of returns": 1,
         "Customers in two countries or more": 1,
     }
     assert found.loc["Rows without a customer (guests)", "share"] == 2 / 8
     assert found.loc["Customers who only returned", "share"] == 1 / 2
 
 
-def test_products_have_five_digits_and_perhaps_some_letters() -> None:
+def test_products_have_five_digits_and_up_to_three_letters() -> None:
     codes = ["85048", "79323P", "15056bl", "47503J ", "POST", "M", "C2", "BANK CHARGES", "gift_0001_20", "1234", ""]
     assert is_product(pd.Series(codes, dtype="str")).tolist() == [True] * 4 + [False] * 7
 
 
-def test_odd_codes_are_gathered_into_series_with_their_money() -> None:
+def test_codes_that_are_not_products_are_grouped_into_series() -> None:
     raw = raw_rows(
         ("1", "gift_0001_20", "Voucher", 1, "2011-01-03 10:00", 20.0, None, "France", 0),
         ("1", "gift_0001_30", "Voucher", 1, "2011-01-03 10:00", 30.0, None, "France", 0),
@@ -120,7 +120,7 @@ def test_odd_codes_are_gathered_into_series_with_their_money() -> None:
     }
 
 
-def test_a_clean_file_has_no_odd_codes_to_show() -> None:
+def test_a_clean_file_has_no_table_of_other_codes() -> None:
     raw = raw_rows(sale("1", "a", "2011-01-03 10:00", 5.0))
     assert odd_codes_table(raw).table is None
     table = quality_table(raw, clean(raw, "clean")).table

@@ -27,7 +27,7 @@ def html(source: Source) -> str:
     return page(source, list(chapters(source)))
 
 
-def test_the_page_asks_nobody_for_anything(html: str) -> None:
+def test_the_page_loads_nothing_from_the_network(html: str) -> None:
     without_plotly = re.sub(r"<script>.*?</script>", "", html, count=1, flags=re.DOTALL)
     assert not re.findall(r"""(?:src|href)=["'](?!#|data:)""", without_plotly)
     assert "@import" not in without_plotly
@@ -35,28 +35,28 @@ def test_the_page_asks_nobody_for_anything(html: str) -> None:
     assert len(html) < 8_000_000
 
 
-def test_every_exhibit_is_on_the_page_with_its_sentence(source: Source, html: str) -> None:
-    exhibits = [exhibit for chapter in chapters(source) for exhibit in chapter.exhibits]
+def test_every_finding_is_on_the_page_with_its_summary(source: Source, html: str) -> None:
+    findings = [finding for chapter in chapters(source) for finding in chapter.findings]
     found = re.search(r'id="figures">(.*?)</script>', html, flags=re.DOTALL)
     assert found is not None
     figures = json.loads(found[1])
-    assert set(figures) == {exhibit.id for exhibit in exhibits if exhibit.figure is not None}
-    assert len({exhibit.id for exhibit in exhibits}) == len(exhibits)
-    for exhibit in exhibits:
-        assert exhibit.finding.endswith(".")
-        assert f"<h3>{exhibit.title}</h3>" in html
-        shown = exhibit.figure is not None or exhibit.table is not None
-        assert (f'id="{exhibit.id}"' in html) == shown
+    assert set(figures) == {finding.id for finding in findings if finding.figure is not None}
+    assert len({finding.id for finding in findings}) == len(findings)
+    for finding in findings:
+        assert finding.summary.endswith(".")
+        assert f"<h3>{finding.title}</h3>" in html
+        shown = finding.figure is not None or finding.table is not None
+        assert (f'id="{finding.id}"' in html) == shown
     for title, _ in CHAPTERS:
         assert f"<h2>{title}</h2>" in html
 
 
-def test_the_same_data_make_the_same_page(source: Source, html: str) -> None:
+def test_the_same_data_gives_the_same_page(source: Source, html: str) -> None:
     again = source_of(source.raw)
     assert page(again, list(chapters(again))) == html
 
 
-def test_what_a_file_says_is_text_and_never_markup() -> None:
+def test_text_from_a_file_is_escaped() -> None:
     evil = "</script><img src=x onerror=alert(1)>"
     rows = [
         (str(n), evil[:20] + str(n % 3), evil, 1, f"2011-01-{n % 27 + 1:02} 10:00", float(n + 1), f"c{n % 9}", evil, 0)
@@ -71,17 +71,17 @@ def test_what_a_file_says_is_text_and_never_markup() -> None:
 
 
 @pytest.mark.parametrize("days", [7, 40])
-def test_a_small_shop_has_a_page_too(days: int) -> None:
+def test_a_small_shop_has_a_page(days: int) -> None:
     shop = source_of(synthetic.generate(customers=25, days=days, seed=5), wanted_k=2)
     assert "<h2>The segments</h2>" in page(shop, list(chapters(shop)))
 
 
-def test_a_shop_without_returns_or_odd_codes_has_a_page_too() -> None:
+def test_a_shop_without_returns_or_unusual_codes_has_a_page() -> None:
     rows = [sale(str(n), f"c{n % 8}", f"2011-{n % 5 + 1:02}-10 10:00", float(n + 1)) for n in range(50)]
     shop = source_of(raw_rows(*rows), wanted_k=4)
     html = page(shop, list(chapters(shop)))
-    assert "Nothing came back." in html
-    assert "Every stock code looks like a product" in html
+    assert "There are no returns." in html
+    assert "All stock codes look like products" in html
 
 
 def test_too_few_customers_are_refused_in_one_line() -> None:

@@ -7,13 +7,13 @@ from tests.support.shop import sale, shop
 
 
 def known_rows() -> pd.DataFrame:
-    """What is left of the raw rows, in money, by a way of its own: invoice by invoice the first export it is in."""
+    """Amounts of the raw rows of known customers, computed independently: each invoice from its first export."""
     raw = rows()
     raw = raw[raw["customer"].notna() & ~raw["invoice"].str.startswith("A")]
     first = raw.drop_duplicates(["invoice", "export"]).sort_values("export", kind="stable").drop_duplicates("invoice")
     raw = raw.merge(first[["invoice", "export"]], on=["invoice", "export"])
     raw["money"] = raw["quantity"] * (raw["price_units"] / 10_000)
-    # The invoice's own moment is its first one.
+    # The time of an invoice is that of its first row.
     raw["moment"] = raw.groupby("invoice")["occurred_at"].transform("min")
     return raw
 
@@ -51,7 +51,7 @@ def test_orders_by_weekday_and_hour_are_sales_of_the_raw_rows() -> None:
         assert counts.loc[weekday, hour] == expected
 
 
-def test_a_month_without_trade_is_there_with_nothing_in_it() -> None:
+def test_a_month_without_transactions_has_zeros() -> None:
     months = by_month(
         shop(sale("1", "a", "2011-01-03 10:00", 5.0), sale("C2", "a", "2011-03-30 10:00", 2.0)).transactions
     )
@@ -59,7 +59,7 @@ def test_a_month_without_trade_is_there_with_nothing_in_it() -> None:
     assert months["is_whole"].tolist() == [True, True, True]
 
 
-def test_a_month_that_the_data_cut_is_no_best_month() -> None:
+def test_an_incomplete_month_is_never_the_best_month() -> None:
     dataset = shop(
         sale("1", "a", "2011-01-20 10:00", 900.0),
         sale("2", "a", "2011-02-10 10:00", 50.0),
@@ -67,14 +67,14 @@ def test_a_month_that_the_data_cut_is_no_best_month() -> None:
         sale("4", "a", "2011-04-10 10:00", 800.0),
     )
     assert by_month(dataset.transactions)["is_whole"].tolist() == [False, True, True, False]
-    exhibit = revenue_by_month(dataset)
-    assert "March 2011 with £70" in exhibit.finding
-    assert "January 2011 and April 2011" in exhibit.note
+    finding = revenue_by_month(dataset)
+    assert "March 2011 with £70" in finding.summary
+    assert "January 2011 and April 2011" in finding.note
 
 
-def test_one_country_alone_makes_a_sentence_and_a_negative_one_is_no_dot() -> None:
+def test_a_single_country_has_a_summary_and_a_negative_country_has_no_marker() -> None:
     alone = revenue_by_country(shop(sale("1", "a", "2011-01-03 10:00", 5.0)))
-    assert alone.finding == "United Kingdom brings 100% of the net revenue."
+    assert alone.summary == "United Kingdom accounts for 100% of net revenue."
     two = revenue_by_country(
         shop(sale("1", "a", "2011-01-03 10:00", 5.0), sale("C2", "b", "2011-01-03 10:00", 2.0, country="Eire"))
     )

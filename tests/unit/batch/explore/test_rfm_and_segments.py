@@ -31,7 +31,7 @@ def test_every_customer_is_in_one_bin_of_each_histogram(source: Source) -> None:
     np.testing.assert_allclose(area.groupby([bins["feature"], bins["scale"]]).sum(), 1)
 
 
-def test_bins_of_whole_numbers_hold_the_numbers_they_say(source: Source) -> None:
+def test_bins_of_integers_contain_the_integers_of_their_labels(source: Source) -> None:
     table = features(source.profiles, "net")
     bins = histograms(table)
     for feature in ("recency", "frequency"):
@@ -39,30 +39,30 @@ def test_bins_of_whole_numbers_hold_the_numbers_they_say(source: Source) -> None
             assert row.customers == table[feature].between(row.low, row.high).sum()
 
 
-def test_skewness_is_scipys(source: Source) -> None:
+def test_skewness_equals_that_of_scipy(source: Source) -> None:
     table = features(source.profiles, "net")
     skew = skewness(table)
     for feature in table:
         assert skew["raw"][feature] == pytest.approx(scipy_skew(table[feature], bias=False))
         assert skew["log1p"][feature] == pytest.approx(scipy_skew(np.log1p(table[feature]), bias=False))
-    assert f"spent £{table['monetary'].median():,.0f}" in rfm_distributions(source.profiles, "net").finding
+    assert f"spent £{table['monetary'].median():,.0f}" in rfm_distributions(source.profiles, "net").summary
 
 
-def test_the_curves_are_those_that_the_choice_was_made_on(source: Source) -> None:
-    for exhibit, column in (
+def test_the_curves_are_those_of_the_choice(source: Source) -> None:
+    for finding, column in (
         (elbow, "inertia"),
         (silhouettes, "silhouette"),
         (separation, "davies_bouldin"),
         (stability, "stability"),
     ):
-        shown = exhibit(source.choice, source.k)
+        shown = finding(source.choice, source.k)
         assert shown.figure is not None
         line, ring = shown.figure.data
         assert dict(zip(line.x, line.y, strict=True)) == source.choice.curve[column].to_dict()
         assert (list(ring.x), list(ring.y)) == ([source.k], [source.choice.curve[column][source.k]])
 
 
-def test_findings_about_k_say_what_the_curves_say() -> None:
+def test_summaries_about_k_agree_with_the_curves() -> None:
     curve = pd.DataFrame(
         {
             "inertia": [100.0, 60.0, 30.0],
@@ -73,14 +73,14 @@ def test_findings_about_k_say_what_the_curves_say() -> None:
         index=pd.Index([2, 3, 4], name="k"),
     )
     choice = KChoice(4, "k = 4: because.", curve)
-    assert elbow(choice, 4).finding == "k = 4: because. Going from 3 to 4 lowers the inertia by 50%."
-    assert elbow(choice, 2).finding == "k = 4: because."
-    assert silhouettes(choice, 4).finding == "It is best at k = 3 (0.50); k = 4 has 0.30."
-    assert separation(choice, 4).finding == "It is best at k = 4 (0.70)."
+    assert elbow(choice, 4).summary == "k = 4: because. Going from 3 to 4 lowers the inertia by 50%."
+    assert elbow(choice, 2).summary == "k = 4: because."
+    assert silhouettes(choice, 4).summary == "The best value is at k = 3 (0.50); k = 4 has 0.30."
+    assert separation(choice, 4).summary == "The best value is at k = 4 (0.70)."
     assert stability(KChoice(4, "", curve.assign(stability=np.nan)), 4).figure is None
 
 
-def test_segment_profiles_are_what_the_fitted_pipeline_gives(source: Source) -> None:
+def test_segment_profiles_agree_with_the_fitted_pipeline(source: Source) -> None:
     result = fit(profiles_as_of(retail().transactions, retail().report.last + timedelta(days=1)), k=source.k)
     assert source.model.version == result.model.version
     table = features(source.profiles, "net")
@@ -97,7 +97,7 @@ def test_segment_profiles_are_what_the_fitted_pipeline_gives(source: Source) -> 
     assert frame["share"].sum() == pytest.approx(1)
 
 
-def test_personas_have_their_own_colours_in_every_figure(source: Source) -> None:
+def test_every_figure_uses_the_colours_of_the_personas(source: Source) -> None:
     colours = {archetype.name: archetype.colour for archetype in ARCHETYPES}
     snake, points = snake_plot(source.customers).figure, cloud(source.customers).figure
     assert snake is not None
@@ -119,7 +119,7 @@ def test_a_sample_is_bounded_and_the_same_for_the_same_seed(source: Source) -> N
     assert len(sampled(source.customers, 10**9, seed=1)) == len(source.profiles)
 
 
-def test_a_segment_of_two_is_in_the_sample() -> None:
+def test_a_segment_of_two_customers_is_in_the_sample() -> None:
     giants = segmented(retail_profiles(), fit(retail_profiles(), k=5, monetary="gross", transform="identity").model)
     sizes = giants.table["segment"].value_counts()
     small = sizes[sizes <= 25]

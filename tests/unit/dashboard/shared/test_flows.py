@@ -1,4 +1,4 @@
-"""What the daily history comes to."""
+"""Summaries of the daily history."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -34,12 +34,10 @@ def test_a_window_begins_at_midnight_and_has_today_in_it() -> None:
 
 
 @given(_history, st.integers(1, 12), st.integers(0, 60))
-def test_a_page_lies_where_counting_from_the_newest_change_finds_it(
-    history: pd.DataFrame, limit: int, offset: int
-) -> None:
+def test_a_page_is_located_by_counting_from_the_newest_change(history: pd.DataFrame, limit: int, offset: int) -> None:
     newest_first = sorted(history["day"].repeat(history["changes"]), reverse=True)
     wanted = newest_first[offset : offset + limit]
-    place = flows.place(history, limit, offset)
+    place = flows.locate(history, limit, offset)
     assert place.days == sorted({*wanted})
     if wanted:
         on_these_days = [day for day in newest_first if day in place.days]
@@ -47,7 +45,7 @@ def test_a_page_lies_where_counting_from_the_newest_change_finds_it(
 
 
 @given(_history)
-def test_money_and_moves_between_all_pairs_are_all_there_is(history: pd.DataFrame) -> None:
+def test_money_and_moves_of_all_pairs_add_up_to_the_total(history: pd.DataFrame) -> None:
     pairs = {*zip(history["from_segment"], history["to_segment"], strict=True)}
     assert flows.moves(history, pairs) == history["changes"].sum()
     assert flows.money(history, pairs) == history["money"].sum()

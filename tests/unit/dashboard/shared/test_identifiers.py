@@ -14,7 +14,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 
 @given(st.text(max_size=200))
-def test_whatever_is_typed_postgres_can_take_it(typed: str) -> None:
+def test_postgres_accepts_any_cleaned_id(typed: str) -> None:
     found = cleaned(typed)
     assert len(found) <= LONGEST
     assert found == found.strip()

@@ -1,4 +1,4 @@
-"""Every error becomes a state with a reason and a next step, and gives no secret away."""
+"""Every error becomes a state with a reason and a next step, without secrets."""
 
 import pytest
 from psycopg import errors
@@ -14,18 +14,18 @@ URL = make_url("postgresql://segue:hush@db.example:6543/shop")
 @pytest.mark.parametrize(
     ("error", "title"),
     [
-        (ProgrammingError("select", {}, errors.UndefinedTable("no table")), "The tables are not there yet"),
+        (ProgrammingError("select", {}, errors.UndefinedTable("no table")), "The tables do not exist yet"),
         (ProgrammingError("select", {}, errors.UndefinedColumn("no column")), "The tables are from another version"),
-        (ProgrammingError("select", {}, errors.InsufficientPrivilege("no")), "The dashboard may not read"),
+        (ProgrammingError("select", {}, errors.InsufficientPrivilege("no")), "The dashboard may not read the tables"),
         (OperationalError("select", {}, errors.QueryCanceled("timeout")), "Postgres is too busy"),
-        (OperationalError("select", {}, errors.AdminShutdown("bye")), "Postgres is away"),
-        (OperationalError("connect", {}, errors.ConnectionTimeout("refused")), "Postgres is away"),
+        (OperationalError("select", {}, errors.AdminShutdown("bye")), "Postgres is not available"),
+        (OperationalError("connect", {}, errors.ConnectionTimeout("refused")), "Postgres is not available"),
         (SQLAlchemyError("something else\nand its details"), "Postgres can't be read"),
         (ModelError("two segments have the same id"), "The champion model can't be read"),
     ],
 )
 def test_each_error_has_its_state(error: SQLAlchemyError | ModelError, title: str) -> None:
-    state = trouble.of(error, URL)
+    state = trouble.from_error(error, URL)
     assert state.title == title
     assert state.reason
     assert state.next_step
@@ -34,12 +34,12 @@ def test_each_error_has_its_state(error: SQLAlchemyError | ModelError, title: st
 
 
 def test_an_absent_postgres_is_named_by_its_address() -> None:
-    state = trouble.of(OperationalError("connect", {}, errors.ConnectionTimeout("refused")), URL)
+    state = trouble.from_error(OperationalError("connect", {}, errors.ConnectionTimeout("refused")), URL)
     assert "“shop” at db.example:6543" in state.reason
 
 
 def test_a_socket_folder_is_an_address_too() -> None:
-    state = trouble.of(
+    state = trouble.from_error(
         OperationalError("connect", {}, errors.ConnectionTimeout("refused")),
         make_url("postgresql://postgres@/shop?host=/run/postgres"),
     )
@@ -48,4 +48,4 @@ def test_a_socket_folder_is_an_address_too() -> None:
 
 def test_one_silent_partition_is_not_an_empty_stream() -> None:
     assert trouble.no_event_time(2, 2) == trouble.NOTHING_STREAMED
-    assert "1 of 2 partitions not heard from yet" in trouble.no_event_time(1, 2).reason
+    assert "1 of 2 partitions without a tick yet" in trouble.no_event_time(1, 2).reason

@@ -16,7 +16,7 @@ def test_decay_is_called_time_alone() -> None:
     assert cause("decay").phrase == "time alone"
 
 
-def test_a_cause_of_a_later_version_speaks_for_itself() -> None:
+def test_an_unknown_cause_is_its_own_phrase() -> None:
     assert cause("price_rise").phrase == "price rise"
 
 
@@ -24,7 +24,7 @@ def test_causes_come_in_the_order_of_the_page_and_only_once() -> None:
     assert in_order(["zeal", "purchase", "decay", "purchase", "awe"]) == ["decay", "purchase", "awe", "zeal"]
 
 
-def test_one_thing_is_not_many_things() -> None:
+def test_a_count_of_one_has_the_singular() -> None:
     assert (many(0, "day"), many(1, "day"), many(1_234, "day")) == ("0 days", "1 day", "1,234 days")
 
 

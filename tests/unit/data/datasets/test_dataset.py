@@ -1,4 +1,4 @@
-"""Transactions: what is kept, what is set aside and counted, and what travels."""
+"""Transactions: which rows are kept, which are left out and counted, and how they are encoded."""
 
 from decimal import Decimal
 
@@ -49,7 +49,7 @@ def test_a_credit_note_is_a_return_with_a_positive_amount() -> None:
     assert (data.report.sales, data.report.returns) == (1, 1)
 
 
-def test_guests_and_adjustments_are_set_aside_and_counted() -> None:
+def test_guests_and_adjustments_are_left_out_and_counted() -> None:
     data = clean(("1",), ("2", 1, 1, 0, None), ("2", 1, 1, 0, None), ("A3", 1, -9, 0, None), ("A4", 1, -9, 0, "13085"))
     assert data.transactions["transaction_id"].tolist() == ["1"]
     report = data.report
@@ -100,32 +100,30 @@ def test_the_country_of_a_transaction_is_that_of_its_first_line() -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([("1",), ("7", -1, 15_000)], "shop: invoice 7: a total of -1.50 is less than nothing for a sale"),
-        ([("1",), ("C7", 1, 15_000)], "shop: invoice C7: a total of 1.50 is more than nothing for a return"),
+        ([("1",), ("7", -1, 15_000)], "shop: invoice 7: a total of -1.50 is negative for a sale"),
+        ([("1",), ("C7", 1, 15_000)], "shop: invoice C7: a total of 1.50 is positive for a return"),
         ([("1",), ("7",), ("7", 1, 1, 0, "999")], "shop: invoice 7 has two customers, 13085 and 999"),
         ([("1",), ("7", 10**6, 10**7)], "shop: invoice 7: its total is too large an amount"),
-        # 2**72 wraps around to nothing in 64 bits.
+        # 2**72 overflows to 0 in 64 bits.
         ([("1",), ("7", 2**29, 2**43)], "shop: invoice 7: its total is too large an amount"),
         ([("1", 1, 1, 0, None)], "shop: no transaction of a known customer in 1 rows"),
         ([], "shop: no transaction of a known customer in 0 rows"),
     ],
 )
-def test_an_invoice_that_makes_no_sense_is_named(rows: list[tuple[object, ...]], message: str) -> None:
+def test_an_invalid_invoice_is_named(rows: list[tuple[object, ...]], message: str) -> None:
     with pytest.raises(DataError) as error:
         clean(*rows)
     assert str(error.value) == message
 
 
-def test_the_total_may_be_nothing_either_way() -> None:
+def test_the_total_of_a_sale_or_a_return_may_be_zero() -> None:
     data = clean(("1", 1, 0), ("C2", -1, 0), ("3", 2, 10_000), ("3", -2, 10_000))
     assert data.transactions["amount_units"].tolist() == [0, 0, 0]
 
 
 @given(st.permutations(range(8)), st.data())
 @settings(max_examples=30)
-def test_what_becomes_of_an_invoice_does_not_depend_on_the_order_of_others(
-    order: list[int], draw: st.DataObject
-) -> None:
+def test_a_transaction_does_not_depend_on_the_order_of_other_invoices(order: list[int], draw: st.DataObject) -> None:
     minutes = draw.draw(st.lists(st.integers(0, 3), min_size=8, max_size=8))
     rows = [(str(100 + i), i + 1, 10 * i, minutes[i]) for i in range(8)]
     shuffled = clean(*(rows[i] for i in order))
@@ -133,7 +131,7 @@ def test_what_becomes_of_an_invoice_does_not_depend_on_the_order_of_others(
     pd.testing.assert_frame_equal(shuffled.lines, clean(*rows).lines)
 
 
-def test_a_transaction_travels_with_its_lines_and_exact_decimal_texts() -> None:
+def test_a_transaction_is_encoded_with_its_lines_and_exact_decimal_texts() -> None:
     source = raw(("1", 2, 12_345), ("1", 1, 100_000), ("1", 1, 0))
     source.loc[1, "description"] = None
     sent = dataset.clean(source, "shop").wire_transactions()
@@ -154,7 +152,7 @@ def test_a_transaction_travels_with_its_lines_and_exact_decimal_texts() -> None:
     }
 
 
-def test_any_section_can_travel_alone() -> None:
+def test_any_section_can_be_encoded_alone() -> None:
     data = dataset.clean(synthetic.generate(customers=400, days=400), "synthetic")
     count = len(data.transactions)
     assert count > 2_000, "more than one chunk"
@@ -173,7 +171,7 @@ def test_any_section_can_travel_alone() -> None:
         assert list(data.wire_transactions(start, stop)) == everything[start:stop]
 
 
-def test_everything_that_travels_obeys_the_wire_contract_and_adds_up() -> None:
+def test_every_encoded_transaction_is_valid_and_the_totals_agree() -> None:
     data = retail()
     step = max(len(data.transactions) // 3_000, 1)
     decode = msgspec.json.Decoder(wire.Transaction).decode
@@ -187,7 +185,7 @@ def test_everything_that_travels_obeys_the_wire_contract_and_adds_up() -> None:
         assert (sent.kind == "return") == sent.transaction_id.startswith("C")
 
 
-def test_lines_and_transactions_fit_together() -> None:
+def test_lines_and_transactions_are_consistent() -> None:
     data = retail()
     transactions, lines = data.transactions, data.lines
     assert transactions["occurred_at"].is_monotonic_increasing
@@ -205,9 +203,9 @@ def test_lines_and_transactions_fit_together() -> None:
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real dataset is not here")
 class TestTheRealDataset:
-    """Against pandas, straight from the file."""
+    """The real dataset, compared with a computation in pandas from the file."""
 
-    def test_it_holds_what_is_known_of_it(self) -> None:
+    def test_its_totals_are_the_known_ones(self) -> None:
         report = retail().report
         assert (report.rows, report.exports) == (1_067_371, 2)
         assert (report.guest_rows, report.guest_invoices, report.adjustment_rows) == (243_007, 8_752, 6)
@@ -216,7 +214,7 @@ class TestTheRealDataset:
         transactions = retail().transactions
         assert transactions.loc[transactions["kind"] == "sale", "customer_id"].nunique() == 5_881
 
-    def test_its_transactions_are_those_that_pandas_finds(self) -> None:
+    def test_its_transactions_are_those_that_pandas_computes(self) -> None:
         source = pd.read_parquet(REAL)
         in_first = set(source.loc[source["sheet"] == "Year 2009-2010", "Invoice"])
         repeated = (source["sheet"] == "Year 2010-2011") & source["Invoice"].isin(in_first)

@@ -1,4 +1,4 @@
-"""Raw files: every known layout reads the same, and a broken one says where it is broken."""
+"""Raw files: every known layout gives the same rows, and errors name the place."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -137,7 +137,7 @@ def xlsx_row(invoice: object, minute: int, price: object, customer: object) -> l
     return [invoice, 85048, "MUG", 2, datetime(2010, 12, 1, 8, minute), price, customer, "France"]  # noqa: DTZ001
 
 
-def test_an_xlsx_is_read_sheet_by_sheet_with_numbers_as_text_where_ids_are_meant(tmp_path: Path) -> None:
+def test_an_xlsx_is_read_sheet_by_sheet_with_numeric_ids_as_text(tmp_path: Path) -> None:
     header: list[object] = list(HEADER.split(","))
     path = workbook(
         tmp_path / "shop.xlsx",
@@ -170,7 +170,7 @@ def test_a_new_export_begins_where_the_date_jumps_back_by_more_than_a_day(tmp_pa
     assert raw["export"].tolist() == [0, 0, 0, 1, 1]
 
 
-def test_a_file_that_is_in_no_order_of_time_is_one_export(tmp_path: Path) -> None:
+def test_a_file_that_is_not_sorted_by_time_is_one_export(tmp_path: Path) -> None:
     days = [f"2010-{month:02}-{day:02} 09:00" for day in (20, 1) for month in range(12, 0, -1)] * 2
     raw = readers.read(csv(tmp_path, *(with_cell("InvoiceDate", day) for day in days)))
     assert set(raw["export"]) == {0}
@@ -197,7 +197,7 @@ def test_a_file_that_is_in_no_order_of_time_is_one_export(tmp_path: Path) -> Non
         ("Country", "a\tb", r"'a\tb' is longer than 64 characters or has control characters"),
     ],
 )
-def test_a_cell_that_makes_no_sense_is_named_with_its_file_row_and_column(
+def test_an_invalid_cell_is_named_with_its_file_row_and_column(
     tmp_path: Path, column: str, value: str, reason: str
 ) -> None:
     path = csv(tmp_path, *ROWS, with_cell(column, value), with_cell(column, "?" * 99))
@@ -230,7 +230,7 @@ def test_a_ragged_row_is_named(tmp_path: Path) -> None:
         ("shop.txt", b"", "shop.txt: can't read this kind of file; use .parquet, .csv, .xlsx"),
     ],
 )
-def test_a_file_that_is_not_what_its_name_says_is_refused_in_one_line(
+def test_a_file_with_the_wrong_extension_is_refused_in_one_line(
     tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -240,12 +240,12 @@ def test_a_file_that_is_not_what_its_name_says_is_refused_in_one_line(
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere.csv: no such file$"):
         readers.read(tmp_path / "nowhere.csv")
 
 
-def test_a_file_without_rows_reads_as_no_rows(tmp_path: Path) -> None:
+def test_a_file_without_rows_gives_no_rows(tmp_path: Path) -> None:
     raw = readers.read(csv(tmp_path))
     assert len(raw) == 0
     assert raw.dtypes.tolist() == expected().dtypes.tolist()
@@ -258,7 +258,7 @@ def test_prices_of_four_decimals_are_read_exactly_from_text_and_from_decimals(un
 
 
 @given(st.integers(-(10**9), 10**9))
-def test_prices_of_four_decimals_survive_the_floats_of_an_xlsx(units: int) -> None:
+def test_prices_of_four_decimals_are_exact_despite_the_floats_of_an_xlsx(units: int) -> None:
     assert cells.price_units(float(from_money_units(units))) == units
 
 
@@ -273,13 +273,13 @@ def test_a_moment_with_a_zone_is_converted_to_utc(tmp_path: Path) -> None:
     assert raw["occurred_at"].tolist() == [pd.Timestamp("2010-06-01 08:30", tz="UTC")]
 
 
-def test_only_a_number_loses_the_fraction_that_a_column_of_floats_gave_it(tmp_path: Path) -> None:
+def test_only_a_number_loses_the_fraction_of_a_float_column(tmp_path: Path) -> None:
     raw = readers.read(csv(tmp_path, *(with_cell("Customer ID", name) for name in ("13085.0", "13085", "v2.0", " "))))
     assert raw["customer"].fillna("guest").tolist() == ["13085", "13085", "v2.0", "guest"]
 
 
 @given(st.text(), st.sampled_from(sorted(cells.PARSERS)))
-def test_whatever_a_cell_holds_is_parsed_or_refused_in_one_line(written: str, column: str) -> None:
+def test_any_cell_is_parsed_or_refused_in_one_line(written: str, column: str) -> None:
     parse, _ = cells.PARSERS[column]
     with suppress(ValueError):
         parse(written)

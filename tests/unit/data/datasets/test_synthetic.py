@@ -1,4 +1,4 @@
-"""The synthetic shop: reproducible, readable, and shaped like the real one."""
+"""The synthetic shop: it is reproducible and resembles the real dataset."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -28,19 +28,19 @@ def shop() -> Dataset:
 
 
 def shops() -> list[object]:
-    """The synthetic shop, and the real one where it is at hand: both have the same shape."""
+    """The synthetic shop, and the real one if it has been downloaded: both have the same properties."""
     real = pytest.param(retail, id="real", marks=pytest.mark.skipif(not REAL.exists(), reason="not here"))
     return [pytest.param(shop, id="synthetic"), real]
 
 
-def test_the_same_seed_makes_the_same_rows_and_another_seed_others() -> None:
+def test_the_same_seed_gives_the_same_rows_and_another_seed_other_rows() -> None:
     first = synthetic.generate(customers=50, seed=3)
     pd.testing.assert_frame_equal(first, synthetic.generate(customers=50, seed=3))
     assert not first.equals(synthetic.generate(customers=50, seed=4))
 
 
 @pytest.mark.parametrize("name", ["shop.csv", "shop.parquet", "SHOP.CSV"])
-def test_what_is_written_loads_as_an_equal_dataset(tmp_path: Path, name: str) -> None:
+def test_a_written_dataset_is_read_back_unchanged(tmp_path: Path, name: str) -> None:
     source = synthetic.generate(customers=150)
     assert source["export"].nunique() == 2
     synthetic.write(source, tmp_path / name)
@@ -50,7 +50,7 @@ def test_what_is_written_loads_as_an_equal_dataset(tmp_path: Path, name: str) ->
     assert loaded.report == made.report
 
 
-def test_only_known_kinds_of_file_are_written_and_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_unknown_kinds_of_file_and_missing_folders_are_refused(tmp_path: Path) -> None:
     few = raw()[:5]
     with pytest.raises(DataError, match=r"^shop.xls: can't write this kind of file; use .parquet or .csv$"):
         synthetic.write(few, tmp_path / "shop.xls")
@@ -70,20 +70,20 @@ def test_a_shop_of_any_size_is_clean_and_has_every_customer(customers: int, days
 
 
 @pytest.mark.parametrize(("customers", "days"), [(0, 730), (10, 6)])
-def test_a_shop_needs_a_customer_and_a_week(customers: int, days: int) -> None:
-    with pytest.raises(DataError, match="a shop needs a customer and a week"):
+def test_a_shop_needs_at_least_one_customer_and_seven_days(customers: int, days: int) -> None:
+    with pytest.raises(DataError, match="a shop needs at least 1 customer and 7 days"):
         synthetic.generate(customers=customers, days=days)
 
 
 @pytest.mark.parametrize("start", [datetime(2020, 2, 29), datetime(2020, 2, 29, 17, tzinfo=UTC)])  # noqa: DTZ001
-def test_the_shop_opens_on_the_day_it_is_told(start: datetime) -> None:
+def test_the_shop_opens_on_the_given_day(start: datetime) -> None:
     first = dataset.clean(synthetic.generate(customers=300, days=60, start=start), "synthetic").report.first
     assert datetime(2020, 2, 29, tzinfo=UTC) <= first < datetime(2020, 3, 3, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("make", shops())
 class TestTheShape:
-    """What both shops have in common."""
+    """Properties of both shops."""
 
     def test_saturdays_are_quiet_and_november_is_the_busiest_month(self, make: Callable[[], Dataset]) -> None:
         when = make().transactions["occurred_at"].dt
@@ -100,14 +100,14 @@ class TestTheShape:
         assert orders.iloc[-top:].sum() > 0.55 * orders.sum()
         assert spent.iloc[-top:].sum() > 0.6 * spent.sum()
 
-    def test_customers_die_off_and_new_ones_arrive(self, make: Callable[[], Dataset]) -> None:
+    def test_customers_leave_and_new_ones_arrive(self, make: Callable[[], Dataset]) -> None:
         sales = make().transactions.query("kind == 'sale'").groupby("customer_id")["occurred_at"]
         year = make().report.first + pd.Timedelta(days=365)
         known_early = sales.min() < year
         assert 0.5 < known_early.mean() < 0.9
         assert 0.25 < (sales.max()[known_early] < year).mean() < 0.75
 
-    def test_about_one_invoice_in_six_is_a_return_and_some_customers_only_bring_back(
+    def test_about_one_invoice_in_six_is_a_return_and_some_customers_only_return(
         self, make: Callable[[], Dataset]
     ) -> None:
         report, transactions = make().report, make().transactions
@@ -133,14 +133,14 @@ class TestTheShape:
         assert 0 < report.overlap_rows < 0.05 * report.rows
 
 
-def test_some_invoices_have_two_moments_of_some_minutes_apart() -> None:
+def test_some_invoices_have_two_moments_a_few_minutes_apart() -> None:
     moments = raw().drop_duplicates(["invoice", "occurred_at"]).groupby("invoice")["occurred_at"].agg(["min", "max"])
     apart = (moments["max"] - moments["min"])[lambda gap: gap > pd.Timedelta(0)]
     assert 5 < len(apart) < 0.01 * len(moments)
     assert apart.max() < pd.Timedelta(minutes=10)
 
 
-def test_what_comes_back_was_bought_before() -> None:
+def test_every_returned_product_was_bought_before() -> None:
     lines = shop().lines.assign(back=lambda frame: frame["transaction_id"].str.startswith("C"))
     sales = lines[~lines["back"]].groupby(["customer_id", "stock_code"])["occurred_at"].min().rename("bought_at")
     buyers = lines.loc[~lines["back"], "customer_id"].unique()

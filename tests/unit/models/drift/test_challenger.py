@@ -1,4 +1,4 @@
-"""The shadow starts as the champion, follows the customers, and is a model like any other."""
+"""The challenger starts as the champion, follows the customers, and its snapshots are valid models."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ MOMENT = "2011-01-01T00:00:00+00:00"
 
 
 def customers(seed: int, shift: float = 0.0, count: int = 600) -> Population:
-    """Around the champion's centroids, with money moved by some standard deviations."""
+    """Customers around the champion's centroids, with money shifted by ``shift`` standard deviations."""
     rng = np.random.default_rng(seed)
     points = CENTROIDS[rng.integers(0, 3, count)] + rng.normal(0, 0.3, (count, 3)) + [0, 0, shift]
     raw = np.expm1(np.maximum(points * SCALES + MEANS, 0.0))
@@ -30,7 +30,7 @@ def learnt(shift: float = 0.0, windows: int = 300) -> SegmentModel:
     return challenger.model(MOMENT)
 
 
-def test_it_starts_as_the_champion() -> None:
+def test_a_challenger_starts_as_the_champion() -> None:
     assert Challenger(CHAMPION).model(MOMENT).version == CHAMPION.version
 
 
@@ -44,22 +44,22 @@ def test_a_snapshot_is_a_valid_model_in_the_champions_space() -> None:
     assert model.metadata["champion"] == CHAMPION.version
 
 
-def test_it_follows_customers_who_have_moved_and_fits_them_better() -> None:
+def test_a_challenger_follows_customers_who_have_moved_and_fits_them_better() -> None:
     model, now = learnt(0.5), customers(9_999, 0.5)
     assert inertia(model, now) < 0.9 * inertia(CHAMPION, now)
     moved = model.centroids[:, 2].mean() - CHAMPION.centroids[:, 2].mean()
     assert moved == pytest.approx(0.5, abs=0.15)
 
 
-def test_where_nobody_has_moved_it_agrees_with_the_champion() -> None:
+def test_a_challenger_agrees_with_the_champion_if_customers_have_not_moved() -> None:
     assert agreement(CHAMPION, learnt(), customers(9_999)) > 0.97
 
 
-def test_the_same_customers_make_the_same_model() -> None:
+def test_the_same_customers_give_the_same_model() -> None:
     assert learnt(0.2, 50) == learnt(0.2, 50)
 
 
-def test_inertia_is_the_mean_squared_distance_of_the_textbook() -> None:
+def test_inertia_is_the_mean_squared_distance_to_the_nearest_centroid() -> None:
     people = customers(1)
     points = standardised(CHAMPION, people)
     squared = ((points[:, None] - CHAMPION.centroids[None]) ** 2).sum(axis=2).min(axis=1)

@@ -1,4 +1,4 @@
-"""An observer says what has moved, when, and by how much; it says the same every time."""
+"""An observer reports which measure has shifted, when and by how much, and is deterministic."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from batch.backtest import backtest
 from batch.profiles import profiles_as_of
 from data.datasets.steady import Injection, moment
 from models.compare import segment_ids
-from models.drift.observation import PERSISTENCE, SNAPSHOT_WINDOWS, Measurement, Observed
+from models.drift.observation import PERSISTENCE, SNAPSHOT_WINDOWS, Measurement, Observation
 from models.drift.reference import METADATA_KEY, RECENT_DAYS
 from models.segment_model import checked
 from models.units import from_micros, to_micros
@@ -18,11 +18,11 @@ from tests.support.steady import model_of, shop
 AT = 40
 
 
-def observed(injection: Injection) -> list[Observed]:
+def observed(injection: Injection) -> list[Observation]:
     return list(backtest(model_of(injection), shop(injection), moment(0)))
 
 
-def raised(windows: list[Observed]) -> list[tuple[int, Measurement]]:
+def raised(windows: list[Observation]) -> list[tuple[int, Measurement]]:
     """The day, counted from the start, and the alarm."""
     start = to_micros(moment(0))
     return [((window.end - start) // 86_400_000_000, alarm) for window in windows for alarm in window.raised]
@@ -31,7 +31,7 @@ def raised(windows: list[Observed]) -> list[tuple[int, Measurement]]:
 @pytest.mark.parametrize(
     ("injection", "measure"), [("prices", "basket"), ("returns", "returns"), ("one-timers", "newcomers")]
 )
-def test_a_shift_is_told_apart_from_others_and_told_by_how_much(injection: Injection, measure: str) -> None:
+def test_a_shift_raises_its_own_measure_with_the_size_of_the_shift(injection: Injection, measure: str) -> None:
     alarms = [(day, alarm) for day, alarm in raised(observed(injection)) if alarm.measure != "psi"]
     assert {alarm.measure for _, alarm in alarms} <= {measure, "distance"}
     day, alarm = next(each for each in alarms if each[1].measure == measure)
@@ -44,13 +44,13 @@ def test_the_same_windows_give_the_same_numbers() -> None:
     assert observed("returns") == observed("returns")
 
 
-def test_what_is_raised_is_marked_in_the_windows_measurements() -> None:
+def test_measurements_that_raise_an_alarm_have_the_alarm_flag() -> None:
     for window in observed("prices"):
         in_alarm = {(each.measure, each.name) for each in window.measurements if each.alarm}
         assert {(each.measure, each.name) for each in window.raised} <= in_alarm
 
 
-def test_shares_are_those_of_everybody_scored_at_the_end_of_the_window() -> None:
+def test_shares_are_those_of_all_customers_scored_at_the_end_of_the_window() -> None:
     window = observed("none")[49]
     model = model_of()
     profiles = profiles_as_of(shop(), from_micros(window.end - 1))
@@ -80,8 +80,8 @@ def test_a_model_without_a_reference_is_compared_with_the_first_window() -> None
     assert any(each.value > 0 for each in last.measurements if each.measure == "psi")
 
 
-def test_an_index_has_to_stay_high_before_it_is_raised_once() -> None:
-    # Prices in another currency: the distribution of money is another one for good.
+def test_an_index_raises_one_alarm_after_it_has_stayed_high() -> None:
+    # All prices change currency, so the distribution of money changes permanently.
     dear = shop().assign(amount_units=lambda rows: rows["amount_units"].where(rows["occurred_at"] < moment(0), 10**8))
     alarms = [
         (day, alarm) for day, alarm in raised(list(backtest(model_of(), dear, moment(0)))) if alarm.name == "monetary"
@@ -92,7 +92,7 @@ def test_an_index_has_to_stay_high_before_it_is_raised_once() -> None:
     assert alarms[0][1].value > alarms[0][1].threshold
 
 
-def test_challengers_are_kept_every_four_weeks_and_are_models() -> None:
+def test_snapshots_of_the_challenger_are_kept_every_four_weeks_and_are_valid_models() -> None:
     windows = observed("none")
     kept = [number for number, window in enumerate(windows, 1) if window.challenger is not None]
     assert kept == list(range(SNAPSHOT_WINDOWS, len(windows) + 1, SNAPSHOT_WINDOWS))
@@ -101,7 +101,7 @@ def test_challengers_are_kept_every_four_weeks_and_are_models() -> None:
             assert checked(window.challenger).metadata["cutoff"] == from_micros(window.end).isoformat()
 
 
-def test_a_day_on_which_the_shop_is_closed_says_nothing_about_what_came_in() -> None:
+def test_a_day_on_which_the_shop_is_closed_has_no_measures_of_incoming_transactions() -> None:
     rows = shop()
     closed = rows[(rows["occurred_at"] < moment(10)) | (rows["occurred_at"] >= moment(13))]
     windows = list(backtest(model_of(), closed, moment(0)))
@@ -110,7 +110,7 @@ def test_a_day_on_which_the_shop_is_closed_says_nothing_about_what_came_in() -> 
     assert np.diff([window.end for window in windows]).tolist() == [86_400_000_000] * (len(windows) - 1)
 
 
-def test_an_empty_shop_says_nothing_and_breaks_nothing() -> None:
+def test_months_without_transactions_have_only_measures_of_all_customers() -> None:
     rows = shop()
     before = rows[rows["occurred_at"] < moment(0)]
     far = pd.concat([before, rows.iloc[[-1]].assign(transaction_id="last")])

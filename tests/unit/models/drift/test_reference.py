@@ -1,4 +1,4 @@
-"""What a fit remembers of its customers travels with the model and changes nothing about it."""
+"""A fit stores a reference of its customers in the model's metadata, without effect on the version."""
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ def test_the_reference_counts_recent_customers_by_deciles(model: SegmentModel, p
     assert by_pandas.tolist() == binned.tolist()
 
 
-def test_it_has_everybodys_segments_and_how_far_they_are_from_the_centres(
+def test_the_reference_has_the_segments_and_the_inertia_of_all_customers(
     model: SegmentModel, profiles: pd.DataFrame
 ) -> None:
     reference = reference_of(model)
@@ -44,17 +44,17 @@ def test_it_has_everybodys_segments_and_how_far_they_are_from_the_centres(
     assert reference.inertia == pytest.approx(model.metadata["inertia"] / len(profiles))
 
 
-def test_it_decides_nothing_so_the_version_is_that_of_the_model_without_it(model: SegmentModel) -> None:
+def test_the_version_is_the_same_without_the_reference(model: SegmentModel) -> None:
     bare = replace(model, metadata={name: value for name, value in model.metadata.items() if name != METADATA_KEY})
     assert checked(bare).version == model.version
     assert reference_of(bare) is None
 
 
-def test_it_comes_back_from_a_file(model: SegmentModel) -> None:
+def test_the_reference_survives_json(model: SegmentModel) -> None:
     assert reference_of(from_json(to_json(model))) == reference_of(model)
 
 
-def test_too_few_recent_customers_make_no_reference(profiles: pd.DataFrame) -> None:
+def test_too_few_recent_customers_give_no_reference(profiles: pd.DataFrame) -> None:
     long_ago = profiles.assign(recency_days=profiles["recency_days"] + RECENT_DAYS)
     assert reference_of(fit(long_ago).model) is None
 
@@ -62,11 +62,11 @@ def test_too_few_recent_customers_make_no_reference(profiles: pd.DataFrame) -> N
 @pytest.mark.parametrize(
     "broken", [None, "a text", {}, {"edges": {}, "binned": {}, "segments": {}, "inertia": 1.0}, {"edges": [1]}]
 )
-def test_a_reference_that_makes_no_sense_is_none(model: SegmentModel, broken: object) -> None:
+def test_an_invalid_reference_is_ignored(model: SegmentModel, broken: object) -> None:
     assert reference_of(replace(model, metadata={METADATA_KEY: broken})) is None
 
 
-def test_bins_that_do_not_fit_their_edges_are_none(model: SegmentModel) -> None:
+def test_a_reference_with_a_wrong_number_of_bins_is_ignored(model: SegmentModel) -> None:
     found = dict(model.metadata[METADATA_KEY])
     found["binned"] = found["binned"] | {"monetary": [1, 2]}
     assert reference_of(replace(model, metadata={METADATA_KEY: found})) is None

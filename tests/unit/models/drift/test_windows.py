@@ -1,4 +1,4 @@
-"""Windows of the ledger are what pandas counts as of their ends, however the ledger is cut into pieces."""
+"""Windows of the ledger equal what pandas counts as of their ends, however the ledger is split."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from batch.backtest import backtest
 from batch.profiles import features, histories, profiles_as_of
 from data.datasets.steady import moment
-from models.drift.observation import QUIET_DAYS, WINDOW, Window
+from models.drift.observation import PAUSE_DAYS, WINDOW, Window
 from models.drift.windows import WindowFold, window_floor
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
@@ -21,7 +21,7 @@ START, DAYS = 20, 12
 
 
 def folded(transactions: pd.DataFrame, model: SegmentModel, cuts: list[int]) -> Iterator[Window]:
-    """Windows of some days, from pieces of the ledger."""
+    """Windows of some days, from a ledger that is read in pieces."""
     start = to_micros(moment(START))
     fold = WindowFold(model, histories(transactions[transactions["occurred_at"] < moment(START)]), start)
     for stop in [*sorted(set(cuts)), DAYS]:
@@ -45,7 +45,7 @@ def test_a_window_has_the_profiles_as_of_its_end(model: SegmentModel) -> None:
         np.testing.assert_array_equal(found.to_numpy(), table.to_numpy())
 
 
-def test_a_window_has_what_came_in(model: SegmentModel) -> None:
+def test_a_window_has_the_transactions_of_its_day(model: SegmentModel) -> None:
     for window in folded(shop(), model, []):
         when = shop()["occurred_at"]
         end, start = from_micros(window.end), from_micros(window.end - WINDOW)
@@ -55,19 +55,19 @@ def test_a_window_has_what_came_in(model: SegmentModel) -> None:
         assert sorted(window.sales) == sorted(sales["amount_units"] / 10_000)
         assert window.returns == len(day) - len(sales)
         assert window.newcomers == len(set(sales["customer_id"]) - set(bought["customer_id"]))
-        lately = bought[bought["occurred_at"] >= start - pd.Timedelta(days=QUIET_DAYS)]
-        assert len(window.fresh) == len(set(day["customer_id"]) - set(lately["customer_id"]))
+        lately = bought[bought["occurred_at"] >= start - pd.Timedelta(days=PAUSE_DAYS)]
+        assert len(window.arrivals) == len(set(day["customer_id"]) - set(lately["customer_id"]))
 
 
 @settings(max_examples=15)
 @given(st.lists(st.integers(1, DAYS - 1), max_size=5))
-def test_it_does_not_matter_where_the_ledger_is_cut(cuts: list[int]) -> None:
+def test_windows_do_not_depend_on_where_the_ledger_is_split(cuts: list[int]) -> None:
     whole, pieces = list(folded(shop(), model_of(), [])), list(folded(shop(), model_of(), cuts))
     assert [window.end for window in whole] == [window.end for window in pieces]
     for one, other in zip(whole, pieces, strict=True):
         for name in ("recency", "frequency", "monetary"):
             np.testing.assert_array_equal(getattr(one.base, name), getattr(other.base, name))
-        np.testing.assert_array_equal(one.fresh, other.fresh)
+        np.testing.assert_array_equal(one.arrivals, other.arrivals)
         np.testing.assert_array_equal(one.sales, other.sales)
 
 
@@ -75,11 +75,11 @@ def test_windows_are_days_of_utc() -> None:
     assert from_micros(window_floor(to_micros(moment(3)) + 5 * WINDOW // 2)) == moment(5)
 
 
-def test_a_steady_shop_raises_nothing(model: SegmentModel) -> None:
+def test_a_steady_shop_raises_no_alarm(model: SegmentModel) -> None:
     windows = list(backtest(model, shop(), moment(0)))
     assert len(windows) == 199
     assert [raised for window in windows for raised in window.raised] == []
 
 
-def test_a_shop_without_whole_windows_after_the_training_has_nothing_to_say(model: SegmentModel) -> None:
+def test_a_shop_without_complete_windows_after_the_training_has_no_observations(model: SegmentModel) -> None:
     assert list(backtest(model, shop(), moment(200))) == []

@@ -1,30 +1,19 @@
-"""The command line as people meet it: help worth reading, and errors that are one line and say what to do."""
+"""The command line as users see it: every command has help, and every error is one line that says what to do."""
 
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
-import typer.main
 
-from segue.cli.app import app
+from segue.cli.reference import commands
 
 Command = tuple[str, ...]
 
 
-def _commands(group: click.Group, path: Command = ()) -> Iterator[tuple[Command, click.Command]]:
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from _commands(command, (*path, name))  # type: ignore[arg-type]
-        else:
-            yield (*path, name), command
-
-
-COMMANDS = dict(_commands(typer.main.get_command(app)))  # type: ignore[arg-type]
+COMMANDS = {tuple(path.split()[1:]): command for path, command in commands()}
 
 
 def segue(*arguments: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -43,7 +32,7 @@ def test_every_command_and_option_explains_itself(path: Command) -> None:
             assert getattr(parameter, "help", None), f"{' '.join(path)}: {parameter.name} has no help"
 
 
-def test_the_commands_that_people_expect_are_there() -> None:
+def test_the_expected_commands_exist() -> None:
     expected = {"demo", "up", "fit", "replay", "worker", "dashboard", "reconcile", "changes", "status", "migrate"}
     assert expected <= {path[0] for path in COMMANDS}
     assert {("data", "fetch"), ("data", "describe"), ("data", "generate")} <= set(COMMANDS)
@@ -73,14 +62,14 @@ def test_an_error_is_one_line_that_says_what_to_do(arguments: Command, hint: str
     assert hint in said
 
 
-def test_every_command_finds_its_state_folder_in_the_same_way() -> None:
+def test_every_command_has_the_same_option_for_the_state_folder() -> None:
     options = [each for command in COMMANDS.values() for each in command.params if each.name == "state_dir"]
     assert len(options) == 3
     assert {option.envvar for option in options} == {"SEGUE_STATE_DIR"}
 
 
 @pytest.mark.parametrize("url", ["mysql://u:hush@h/d", "postgresql://u:hush@h:port/d", "hush"])
-def test_a_database_url_that_is_none_is_one_line_without_the_password(url: str, tmp_path: Path) -> None:
+def test_an_invalid_database_url_is_reported_without_the_password(url: str, tmp_path: Path) -> None:
     done = segue("status", folder=tmp_path, SEGUE_DATABASE_URL=url)
     assert done.returncode == 1
     assert done.stderr.startswith("error: SEGUE_DATABASE_URL: the database URL must be")
@@ -88,25 +77,25 @@ def test_a_database_url_that_is_none_is_one_line_without_the_password(url: str, 
     assert "hush" not in done.stderr
 
 
-def test_who_reaches_nothing_learns_where_a_stack_was_looked_for(tmp_path: Path) -> None:
+def test_a_failed_connection_names_the_folder_in_which_no_stack_is_running(tmp_path: Path) -> None:
     done = segue("status", folder=tmp_path, SEGUE_DATABASE_URL="postgresql://segue@127.0.0.1:1/segue")
-    assert f"(no stack runs in {tmp_path / '.segue'})" in done.stderr
+    assert f"(no stack is running in {tmp_path / '.segue'})" in done.stderr
 
 
-def test_a_speed_that_is_none_is_refused_with_examples(tmp_path: Path) -> None:
+def test_an_invalid_speed_is_refused_with_examples(tmp_path: Path) -> None:
     done = segue("replay", "--speed", "fast", folder=tmp_path)
     assert done.returncode == 2
     assert "1d/s" in done.stderr
 
 
-def test_a_speed_that_begins_with_a_minus_is_no_option(tmp_path: Path) -> None:
+def test_a_negative_speed_is_not_taken_for_an_option(tmp_path: Path) -> None:
     done = segue("control", "speed", "-1x", folder=tmp_path)
     assert done.returncode == 2
     assert "'-1x' is not a speed" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["up", "demo"])
-def test_a_taken_port_is_refused_before_anything_starts(command: str, tmp_path: Path) -> None:
+def test_a_port_in_use_is_refused_before_anything_starts(command: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         done = segue(command, "--port", str(port), folder=tmp_path)
@@ -115,7 +104,7 @@ def test_a_taken_port_is_refused_before_anything_starts(command: str, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_is_overwritten_only_by_force(tmp_path: Path) -> None:
+def test_an_existing_file_is_overwritten_only_with_force(tmp_path: Path) -> None:
     shop = tmp_path / "shop.csv"
     shop.write_text("mine")
     size = ("--customers", "5", "--days", "10")
@@ -127,7 +116,7 @@ def test_a_file_is_overwritten_only_by_force(tmp_path: Path) -> None:
     assert shop.read_text() != "mine"
 
 
-def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
+def test_the_command_line_starts_without_importing_slow_libraries() -> None:
     heavy = {"faust", "pandas", "river", "scipy", "sklearn", "httpx", "alembic"}
     program = "import sys, segue.cli.app; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -137,6 +126,6 @@ def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
 def test_a_generated_dataset_can_be_described(tmp_path: Path) -> None:
     made = segue("data", "generate", "shop.csv", "--customers", "30", "--days", "60", folder=tmp_path)
     assert made.returncode == 0, made.stderr
-    told = segue("data", "describe", "shop.csv", "--json", folder=tmp_path)
-    assert told.returncode == 0, told.stderr
-    assert '"transactions"' in told.stdout
+    described = segue("data", "describe", "shop.csv", "--json", folder=tmp_path)
+    assert described.returncode == 0, described.stderr
+    assert '"transactions"' in described.stdout

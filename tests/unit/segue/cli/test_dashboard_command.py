@@ -1,4 +1,4 @@
-"""What `segue dashboard` hands on to the page: the right to write only to an operator's."""
+"""`segue dashboard` passes a database URL with write access to an operator's page only."""
 
 import os
 import sys
@@ -12,11 +12,11 @@ OWNER, READER = "postgresql://owner@127.0.0.1/shop", "postgresql://reader@127.0.
 
 
 class ReplacedError(Exception):
-    """The process would be another one now."""
+    """Raised where the real process would be replaced."""
 
 
 @pytest.mark.parametrize(("arguments", "writes_as"), [([], READER), (["--operator"], OWNER)])
-def test_only_an_operators_page_is_told_how_to_write(
+def test_only_an_operators_page_gets_a_url_with_write_access(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], writes_as: str
 ) -> None:
     commands: list[list[str]] = []

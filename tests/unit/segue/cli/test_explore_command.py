@@ -16,7 +16,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_it_writes_a_page_and_says_where(dataset: Path, tmp_path: Path) -> None:
+def test_it_writes_a_page_and_reports_the_path(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     result = RUNNER.invoke(app, ["explore", str(dataset), "-o", str(out), "--k", "3"])
     assert result.exit_code == 0, result.output
@@ -26,7 +26,7 @@ def test_it_writes_a_page_and_says_where(dataset: Path, tmp_path: Path) -> None:
     assert "model k3-" in html
 
 
-def test_it_replaces_an_earlier_report_and_nothing_else(dataset: Path, tmp_path: Path) -> None:
+def test_it_replaces_an_earlier_report_but_no_other_file(dataset: Path, tmp_path: Path) -> None:
     out, before = tmp_path / "report.html", dataset.read_bytes()
     for k in ("2", "3"):
         assert RUNNER.invoke(app, ["explore", str(dataset), "-o", str(out), "--k", k]).exit_code == 0
@@ -37,7 +37,7 @@ def test_it_replaces_an_earlier_report_and_nothing_else(dataset: Path, tmp_path:
     assert dataset.read_bytes() == before
 
 
-def test_a_missing_folder_is_told_before_any_work(dataset: Path, tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported_before_any_work(dataset: Path, tmp_path: Path) -> None:
     result = RUNNER.invoke(app, ["explore", str(dataset), "-o", str(tmp_path / "none" / "report.html")])
     assert result.exit_code == 1
     assert "is not a folder" in result.output.replace("\n", "")

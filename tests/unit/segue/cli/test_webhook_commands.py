@@ -1,4 +1,4 @@
-"""``segue webhooks``: what is set wrong is said in one line, before anything is sent anywhere."""
+"""``segue webhooks`` reports an invalid setting in one line, before it sends anything."""
 
 from pathlib import Path
 
@@ -33,20 +33,20 @@ def segue(folder: Path, *arguments: str, **settings: str) -> Result:
 def test_settings_are_checked_first(settings: dict[str, str], reason: str, tmp_path: Path) -> None:
     result = segue(tmp_path, "run", **settings)
     assert result.exit_code == 1
-    told = f"{result.stderr}{result.exception}"
-    assert reason in told or reason.removeprefix("SEGUE_").lower() in told
-    assert "hush" not in told
+    message = f"{result.stderr}{result.exception}"
+    assert reason in message or reason.removeprefix("SEGUE_").lower() in message
+    assert "hush" not in message
 
 
 @pytest.mark.parametrize("arguments", [(), ("--all", "12345:1")])
-def test_retry_wants_to_know_which(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_retry_needs_exactly_one_way_to_choose(arguments: tuple[str, ...], tmp_path: Path) -> None:
     result = segue(tmp_path, "retry", *arguments)
     assert result.exit_code == 1
     assert "say which" in result.stderr
 
 
 @pytest.mark.parametrize("which", ["12345", ":1", "12345:one", "12345:"])
-def test_what_is_not_a_change_is_said_to_be_none(which: str, tmp_path: Path) -> None:
+def test_an_invalid_change_is_refused_in_one_line(which: str, tmp_path: Path) -> None:
     result = segue(tmp_path, "retry", which)
     assert result.exit_code == 1
     assert "write CUSTOMER:SEQUENCE" in result.stderr

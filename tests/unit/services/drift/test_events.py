@@ -1,4 +1,4 @@
-"""An alarm in a sentence, and as an event."""
+"""A drift alarm as a sentence and as an event."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -44,7 +44,7 @@ def alarm(measure: str, value: float, reference: float | None, name: str = "", t
         ),
     ],
 )
-def test_it_says_what_has_moved_and_by_how_much(row: Any, sentence: str) -> None:
+def test_the_summary_says_what_has_changed_and_by_how_much(row: Any, sentence: str) -> None:
     assert summary(row) == sentence
 
 

@@ -1,4 +1,4 @@
-"""The integrator's trust in a request: it is a CloudEvent, it is signed, and its answer is understood."""
+"""A request is a signed CloudEvent, and every answer has a defined meaning."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.webhooks.endpoint import Endpoint, WebhookError, meaning
+from services.webhooks.endpoint import Endpoint, WebhookError, outcome_of
 from services.webhooks.schedule import Accepted, Delivery, Failed, Refused
 
 URL = "https://shop.example/segue?token=hush"
@@ -31,7 +31,7 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
     }
 
 
-def test_a_receiver_verifies_it_and_sees_what_was_tampered_with() -> None:
+def test_a_receiver_verifies_a_request_and_detects_tampering() -> None:
     headers = Endpoint.of(URL, SECRET).headers(CHANGE, datetime.now(UTC))
     assert Webhook(SECRET).verify(CHANGE.event, headers) == {"id": "12345:3", "£": 1}
     with pytest.raises(WebhookVerificationError):
@@ -40,13 +40,13 @@ def test_a_receiver_verifies_it_and_sees_what_was_tampered_with() -> None:
         Webhook(OLD_SECRET).verify(CHANGE.event, headers)
 
 
-def test_while_a_secret_changes_both_of_them_verify() -> None:
+def test_while_there_are_two_secrets_both_verify() -> None:
     headers = Endpoint.of(URL, f"{SECRET} {OLD_SECRET}").headers(CHANGE, datetime.now(UTC))
     for secret in (SECRET, OLD_SECRET):
         assert Webhook(secret).verify(CHANGE.event, headers)
 
 
-def test_an_id_goes_into_a_header_whatever_is_in_it() -> None:
+def test_any_id_can_be_encoded_in_a_header() -> None:
     endpoint = Endpoint.of(URL, SECRET)
     headers = endpoint.headers(Delivery(0, 0, "Zoë 5.1%", 2, b"{}"), datetime.now(UTC))
     assert headers["webhook-id"] == "Zo%C3%AB%205%2E1%25:2"
@@ -63,21 +63,23 @@ def test_an_id_goes_into_a_header_whatever_is_in_it() -> None:
         ("shop.example/segue", SECRET, "must begin with https:// or http://"),
         ("https://", SECRET, "name a host"),
         ("https://shop.example:port/", SECRET, "is not a URL"),
-        ("https://me:hush@shop.example/", SECRET, "holds a user"),
+        ("https://me:hush@shop.example/", SECRET, "contains a user"),
         (URL, "hush", "must be whsec_"),
         (URL, "whsec_hush!", "must be whsec_"),
         (URL, "whsec_" + base64.b64encode(bytes(23)).decode(), "24 to 64 bytes"),
         (URL, "whsec_" + base64.b64encode(bytes(65)).decode(), "24 to 64 bytes"),
     ],
 )
-def test_what_is_set_wrong_is_one_line_without_any_secret(url: str | None, secret: str | None, reason: str) -> None:
+def test_an_invalid_setting_is_reported_in_one_line_without_a_secret(
+    url: str | None, secret: str | None, reason: str
+) -> None:
     with pytest.raises(WebhookError, match=reason) as raised:
         Endpoint.of(url, secret)
     assert "hush" not in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_shown_as_text_an_endpoint_tells_neither_path_nor_keys() -> None:
+def test_an_endpoint_as_text_shows_neither_path_nor_keys() -> None:
     endpoint = Endpoint.of("https://shop.example:8443/secret/path?token=hush", SECRET)
     assert str(endpoint) == "https://shop.example:8443"
     assert "secret/path" not in repr(endpoint)
@@ -85,26 +87,26 @@ def test_shown_as_text_an_endpoint_tells_neither_path_nor_keys() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_a_success_is_taken(status: int) -> None:
-    assert meaning(status, {}, "", NOW) == Accepted()
+def test_a_success_is_accepted(status: int) -> None:
+    assert outcome_of(status, {}, "", NOW) == Accepted()
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 599])
-def test_what_may_work_another_time_is_tried_again(status: int) -> None:
-    outcome = meaning(status, {}, "", NOW)
+def test_a_temporary_error_is_retried(status: int) -> None:
+    outcome = outcome_of(status, {}, "", NOW)
     assert isinstance(outcome, Failed)
     # The others say that it is there, and has failed at this change.
-    assert outcome.away == (status not in {409, 500, 599})
+    assert outcome.unavailable == (status not in {409, 500, 599})
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422])
-def test_what_will_never_work_is_not(status: int) -> None:
-    assert isinstance(meaning(status, {}, "", NOW), Refused)
+def test_a_permanent_error_is_not_retried(status: int) -> None:
+    assert isinstance(outcome_of(status, {}, "", NOW), Refused)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_refused_and_says_what_to_do(status: int) -> None:
-    outcome = meaning(status, {"location": "http://169.254.169.254/"}, "", NOW)
+def test_a_redirect_is_refused_with_advice(status: int) -> None:
+    outcome = outcome_of(status, {"location": "http://169.254.169.254/"}, "", NOW)
     assert isinstance(outcome, Refused)
     assert "SEGUE_WEBHOOK_URL must be where it leads" in outcome.reason
 
@@ -127,14 +129,14 @@ def test_a_redirect_is_refused_and_says_what_to_do(status: int) -> None:
 )
 def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
     for status in (429, 503):
-        outcome = meaning(status, {"retry-after": header}, "", NOW)
+        outcome = outcome_of(status, {"retry-after": header}, "", NOW)
         assert isinstance(outcome, Failed)
-        assert outcome.away
+        assert outcome.unavailable
         assert outcome.after == seconds
 
 
-def test_the_reason_tells_what_the_receiver_said_on_one_short_line() -> None:
-    outcome = meaning(422, {}, "no such\n  customer " + "x" * 1_000, NOW)
+def test_the_reason_contains_the_receivers_answer_on_one_short_line() -> None:
+    outcome = outcome_of(422, {}, "no such\n  customer " + "x" * 1_000, NOW)
     assert isinstance(outcome, Refused)
     assert outcome.reason.startswith("422 Unprocessable Entity: no such customer xxx")
     assert len(outcome.reason) < 300

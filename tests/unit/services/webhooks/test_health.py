@@ -1,4 +1,4 @@
-"""A webhook is ready as long as its changes get somewhere, and says what keeps them."""
+"""A webhook is ready while changes can be delivered and saved, and reports why not otherwise."""
 
 from dataclasses import dataclass
 
@@ -28,16 +28,16 @@ class Webhook:
         (Webhook(receiver_is_down=True, in_trouble=True), ["the receiver seems to be down", "progress can't be saved"]),
     ],
 )
-def test_it_is_ready_unless_something_keeps_changes_from_arriving(webhook: Webhook, reasons: list[str]) -> None:
+def test_it_is_ready_unless_changes_can_not_be_delivered_or_saved(webhook: Webhook, reasons: list[str]) -> None:
     health = WebhookHealth(webhook)
     answer = health.ready()
     assert answer.status == (503 if reasons else 200)
-    told = msgspec.json.decode(answer.body)
-    assert told == {"ready": not reasons, "reasons": reasons, "waiting": webhook.waiting}
+    content = msgspec.json.decode(answer.body)
+    assert content == {"ready": not reasons, "reasons": reasons, "waiting": webhook.waiting}
     assert health.alive().status == 200
 
 
-def test_the_metrics_are_those_of_the_moment_when_they_are_read() -> None:
+def test_the_metrics_are_current_when_they_are_read() -> None:
     webhook = Webhook()
     health = WebhookHealth(webhook)
     assert _values(health)["segue_webhook_delivered_total"] == 0

@@ -1,4 +1,4 @@
-"""A webhook takes what v1 may grow by, and passes over only what is no change."""
+"""A webhook delivers changes with additions to v1, and skips only records that are not changes."""
 
 import json
 from typing import Any, cast
@@ -16,7 +16,7 @@ EXAMPLE = asyncapi.document()["components"]["messages"]["segmentChanged"]["examp
 
 
 def event(**more: Any) -> bytes:
-    """The change of the contract, with some fields of its data set to something else."""
+    """Return the contract's example of a change, with some fields of its data replaced."""
     payload = EXAMPLE["payload"]
     return json.dumps(payload | {"data": payload["data"] | more}).encode()
 
@@ -25,24 +25,24 @@ async def accept(delivery: Delivery, now: object) -> Outcome:
     return Accepted()
 
 
-def taken(*events: bytes, where: str | None = None) -> Webhook:
-    """A webhook that has read these and delivered nothing yet."""
+def after_reading(*events: bytes, where: str | None = None) -> Webhook:
+    """Return a webhook that has read these events and delivered none yet."""
     claim = Claim("webhook", 1, {0: SavedOffset(0, frozenset())})
     chosen = None if where is None else parse(where)
     webhook = Webhook(cast(Engine, None), claim, chosen, Policy(15, 8, 1.0, 60.0), accept)
     for offset, each in enumerate(events):
-        webhook._take(Record(0, offset, each))
+        webhook._add(Record(0, offset, each))
     return webhook
 
 
-def test_a_change_with_a_cause_or_field_that_came_later_is_delivered() -> None:
-    assert taken(event(cause="merger")).waiting == 1
-    assert taken(event(cause="merger", household="H1"), where="to = At Risk").waiting == 1
-    assert taken(event(cause="merger"), where="cause = decay").waiting == 0
+def test_a_change_with_an_unknown_cause_or_field_is_delivered() -> None:
+    assert after_reading(event(cause="merger")).waiting == 1
+    assert after_reading(event(cause="merger", household="H1"), where="to = At Risk").waiting == 1
+    assert after_reading(event(cause="merger"), where="cause = decay").waiting == 0
 
 
-def test_events_of_other_types_and_what_is_no_event_are_passed_over() -> None:
+def test_events_of_other_types_and_invalid_events_are_skipped() -> None:
     other = json.dumps({"type": "segue.customer.merged.v1", "data": {"into": "12346"}}).encode()
-    webhook = taken(other, b"", b"\xff", b"{}", event(sequence=0), event())
+    webhook = after_reading(other, b"", b"\xff", b"{}", event(sequence=0), event())
     assert webhook.waiting == 1
     assert webhook.read_from == {0: 6}

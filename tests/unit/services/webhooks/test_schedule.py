@@ -1,4 +1,4 @@
-"""The marketer's trust in what other systems are told: each customer's changes in order, and none forgotten."""
+"""A schedule delivers each customer's changes in order, and forgets none."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -15,7 +15,7 @@ POLICY = Policy(attempts=3, concurrency=2, first_wait=1.0, longest_wait=8.0)
 BY_DEFAULT = Policy(attempts=15, concurrency=8, first_wait=1.0, longest_wait=3600.0)
 WEEKEND = 60 * 3600.0
 YES, NO, NEVER = Accepted(), Failed("500"), Refused("400")
-AWAY = Failed("no connection", away=True)
+AWAY = Failed("no connection", unavailable=True)
 
 
 def change(customer: str, sequence: int) -> Delivery:
@@ -33,18 +33,18 @@ def started(of: Schedule, now: float) -> list[str]:
     return [f"{delivery.customer_id}{delivery.sequence}" for delivery in of.start(now)]
 
 
-def test_different_customers_go_at_the_same_time_up_to_the_limit() -> None:
+def test_changes_of_different_customers_run_concurrently_up_to_the_limit() -> None:
     assert started(schedule(("a", 1), ("b", 1), ("c", 1)), 0.0) == ["a1", "b1"]
 
 
-def test_a_customers_changes_go_one_after_another() -> None:
+def test_a_customers_changes_are_delivered_one_after_another() -> None:
     line = schedule(("a", 1), ("a", 2))
     assert started(line, 0.0) == ["a1"]
     line.finish(change("a", 1), YES, 1.0, 0.0)
     assert started(line, 1.0) == ["a2"]
 
 
-def test_a_customer_who_waits_holds_back_nobody_else() -> None:
+def test_a_waiting_change_holds_back_no_other_customer() -> None:
     line = schedule(("a", 1), ("a", 2), ("b", 1))
     assert started(line, 0.0) == ["a1", "b1"]
     assert line.finish(change("a", 1), NO, 0.0, 1.0) is None
@@ -54,12 +54,12 @@ def test_a_customer_who_waits_holds_back_nobody_else() -> None:
     assert started(line, 1.0) == ["a1"]
 
 
-def test_waits_double_up_to_the_longest_and_half_of_each_is_chance() -> None:
+def test_waits_double_up_to_the_longest_and_half_of_each_is_random() -> None:
     assert [POLICY.wait(failures, 1.0) for failures in (1, 2, 3, 4, 5, 10_000)] == [1, 2, 4, 8, 8, 8]
     assert POLICY.wait(3, 0.0) == 2.0
 
 
-def test_after_the_last_attempt_a_change_is_given_up_and_the_next_has_its_turn() -> None:
+def test_after_its_last_attempt_a_change_is_abandoned_and_the_next_is_due() -> None:
     line = schedule(("a", 1), ("a", 2), policy=replace(POLICY, concurrency=5))
     for now in (0.0, 1.0):
         assert started(line, now) == ["a1"]
@@ -72,14 +72,14 @@ def test_after_the_last_attempt_a_change_is_given_up_and_the_next_has_its_turn()
     assert line.finish(change("a", 2), NO, 3.0, 1.0) is None
 
 
-def test_what_is_refused_is_given_up_at_once() -> None:
+def test_a_refused_change_is_abandoned_at_once() -> None:
     line = schedule(("a", 1))
     line.start(0.0)
     assert line.finish(change("a", 1), NEVER, 0.0, 0.0) == (1, "400")
     assert not line
 
 
-def test_a_receiver_that_says_when_to_come_again_is_left_alone_until_then_by_everybody() -> None:
+def test_after_retry_after_nothing_is_sent_until_then() -> None:
     line = schedule(("a", 1), ("b", 1), ("c", 1))
     assert started(line, 0.0) == ["a1", "b1"]
     assert line.finish(change("a", 1), Failed("429", 100.0), 0.0, 0.0) is None
@@ -89,7 +89,7 @@ def test_a_receiver_that_says_when_to_come_again_is_left_alone_until_then_by_eve
     assert started(line, 100.0) == ["c1", "a1"]
 
 
-def test_being_told_to_wait_costs_no_attempt() -> None:
+def test_being_has_retry_after_costs_no_attempt() -> None:
     line = schedule(("a", 1))
     for now in range(0, 1_000, 100):
         assert started(line, now) == ["a1"]
@@ -99,7 +99,7 @@ def test_being_told_to_wait_costs_no_attempt() -> None:
     assert line.finish(change("a", 1), YES, 1_000.0, 0.0) == (1, None)
 
 
-def test_one_who_is_down_gets_one_attempt_at_a_time_with_growing_pauses_until_one_succeeds() -> None:
+def test_a_receiver_that_is_down_gets_one_attempt_at_a_time_with_growing_pauses_until_one_succeeds() -> None:
     customers = [(name, 1) for name in "abcdefgh"]
     line = schedule(*customers, policy=Policy(attempts=100, concurrency=2, first_wait=1.0, longest_wait=1e9))
     now, gaps = 0.0, []
@@ -122,7 +122,7 @@ def test_one_who_is_down_gets_one_attempt_at_a_time_with_growing_pauses_until_on
     assert len(line.start(now + LONGEST_PAUSE)) == 2
 
 
-def test_an_outage_spreads_over_everyone_who_waits() -> None:
+def test_during_an_outage_attempts_are_spread_over_all_waiting_customers() -> None:
     customers = [(f"{number:03}", 1) for number in range(100)]
     line = schedule(*customers)
     tried: dict[str, int] = defaultdict(int)
@@ -136,7 +136,7 @@ def test_an_outage_spreads_over_everyone_who_waits() -> None:
 
 
 @pytest.mark.parametrize("customers", [1, 20])
-def test_a_weekend_without_the_receiver_gives_up_nothing_however_few_wait(customers: int) -> None:
+def test_an_outage_over_a_weekend_abandons_nothing_however_few_changes_wait(customers: int) -> None:
     names = [f"{number:02}" for number in range(customers)]
     line = schedule(*((name, 1) for name in names), policy=BY_DEFAULT)
     while (now := line.next_start()) is not None and now < WEEKEND:
@@ -156,7 +156,7 @@ def test_a_weekend_without_the_receiver_gives_up_nothing_however_few_wait(custom
 
 
 @pytest.mark.parametrize("customers", [1, 20])
-def test_changes_that_the_receiver_always_fails_at_are_given_up_though_nothing_else_arrives(customers: int) -> None:
+def test_changes_that_always_fail_are_abandoned_even_if_there_are_no_others(customers: int) -> None:
     names = [f"{number:02}" for number in range(customers)]
     line = schedule(*((name, 1) for name in names), policy=BY_DEFAULT)
     given_up = []
@@ -168,7 +168,7 @@ def test_changes_that_the_receiver_always_fails_at_are_given_up_though_nothing_e
 
 
 @pytest.mark.parametrize("seconds_between_others", [1.0, 600.0, 7_200.0])
-def test_one_change_that_always_fails_while_others_arrive_is_given_up_after_its_attempts(
+def test_a_change_that_always_fails_is_abandoned_after_its_attempts_while_others_are_delivered(
     seconds_between_others: float,
 ) -> None:
     line = schedule(("bad", 1), policy=BY_DEFAULT)
@@ -192,9 +192,11 @@ def test_one_change_that_always_fails_while_others_arrive_is_given_up_after_its_
     assert failures >= BY_DEFAULT.attempts
 
 
-def test_who_does_not_sit_an_outage_out_gives_up_in_it_too() -> None:
+def test_without_waiting_out_outages_changes_are_abandoned_during_one() -> None:
     customers = [(name, 1) for name in "abcdefgh"]
-    line = schedule(*customers, policy=replace(POLICY, attempts=1, first_wait=0.0, longest_wait=0.0, sits_out=False))
+    line = schedule(
+        *customers, policy=replace(POLICY, attempts=1, first_wait=0.0, longest_wait=0.0, waits_out_outages=False)
+    )
     given_up = []
     while (now := line.next_start()) is not None:
         given_up += [line.finish(delivery, NO, max(now, 0.0), 1.0) for delivery in line.start(max(now, 0.0))]
@@ -202,7 +204,7 @@ def test_who_does_not_sit_an_outage_out_gives_up_in_it_too() -> None:
 
 
 class Receiver(RuleBasedStateMachine):
-    """Any arrivals, any answers, any passing of time, against a plain account of what has to hold."""
+    """Random arrivals, answers and waiting times, checked against a simple model of the rules."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -211,7 +213,7 @@ class Receiver(RuleBasedStateMachine):
         self.added: dict[str, list[int]] = defaultdict(list)
         self.settled: dict[str, list[int]] = defaultdict(list)
         self.attempts: dict[tuple[str, int], int] = defaultdict(int)
-        self.under_way: list[Delivery] = []
+        self.running: list[Delivery] = []
         self.not_before: dict[str, float] = {}
         self.failures_in_a_row = 0
 
@@ -233,22 +235,22 @@ class Receiver(RuleBasedStateMachine):
             customer = delivery.customer_id
             assert delivery.sequence == len(self.settled[customer]) + 1, "in order, and none left out"
             assert self.now >= self.not_before.get(customer, 0.0)
-        self.under_way += going
+        self.running += going
 
-    @precondition(lambda self: self.under_way)
+    @precondition(lambda self: self.running)
     @rule(
         data=st.data(),
         outcome=st.sampled_from([YES, YES, YES, NO, NO, NEVER]) | st.builds(Failed, st.just("429"), st.floats(1, 50)),
         jitter=st.floats(0, 1),
     )
     def finish(self, data: st.DataObject, outcome: Outcome, jitter: float) -> None:
-        delivery = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
+        delivery = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
         who = delivery.customer_id, delivery.sequence
-        told_to_wait = isinstance(outcome, Failed) and outcome.after is not None
-        if not told_to_wait:
+        has_retry_after = isinstance(outcome, Failed) and outcome.after is not None
+        if not has_retry_after:
             self.failures_in_a_row = 0 if outcome == YES else self.failures_in_a_row + 1
         is_down = self.failures_in_a_row > POLICY.concurrency
-        counts = not told_to_wait and not (outcome == NO and is_down)
+        counts = not has_retry_after and not (outcome == NO and is_down)
         self.attempts[who] += counts
         settled = self.schedule.finish(delivery, outcome, self.now, jitter)
         assert self.schedule.is_down == is_down
@@ -263,21 +265,21 @@ class Receiver(RuleBasedStateMachine):
             self.not_before.pop(who[0], None)
 
     @invariant()
-    def no_more_at_a_time_than_allowed(self) -> None:
-        assert len(self.under_way) == self.schedule.under_way <= POLICY.concurrency
-        customers = [delivery.customer_id for delivery in self.under_way]
+    def never_more_attempts_than_allowed(self) -> None:
+        assert len(self.running) == self.schedule.running <= POLICY.concurrency
+        customers = [delivery.customer_id for delivery in self.running]
         assert len(set(customers)) == len(customers)
 
     @invariant()
-    def it_is_empty_when_everything_is_settled_and_goes_on_otherwise(self) -> None:
+    def it_is_empty_if_and_only_if_everything_is_finished(self) -> None:
         left = sum(map(len, self.added.values())) - sum(map(len, self.settled.values()))
         assert bool(self.schedule) == bool(left)
-        if left and not self.under_way:
+        if left and not self.running:
             assert self.schedule.next_start() is not None
 
     def teardown(self) -> None:
-        """Whatever has happened: once the receiver answers, everything arrives."""
-        for delivery in self.under_way:
+        """Once the receiver answers, every remaining change is delivered."""
+        for delivery in self.running:
             self.schedule.finish(delivery, YES, self.now, 0.0)
             self.settled[delivery.customer_id].append(delivery.sequence)
         while (at := self.schedule.next_start()) is not None:

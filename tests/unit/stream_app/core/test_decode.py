@@ -1,4 +1,4 @@
-"""Bad records are set aside one by one, each with a reason; good ones around them go through."""
+"""Each bad record becomes a dead letter with a reason; the good records around it are applied."""
 
 from datetime import UTC, datetime
 
@@ -47,7 +47,7 @@ def changed(**fields: object) -> bytes:
         (None, b'{"type":"model","model":{}}', "model"),
     ],
 )
-def test_a_bad_record_is_set_aside_with_its_reason(key: bytes | None, value: bytes | None, reason: str) -> None:
+def test_a_bad_record_is_a_dead_letter_with_its_reason(key: bytes | None, value: bytes | None, reason: str) -> None:
     good = msgspec.json.encode(GOOD)
     (batch,) = decode([Record(7, b"c", good), Record(8, key, value), Record(9, b"c", good)], "GBP")
     (letter,) = batch.dead_letters
@@ -64,16 +64,16 @@ def test_money_and_moments_are_exact_integers() -> None:
     assert batch.occurred_at == [1_304_251_200_000_000]
 
 
-def test_every_record_knows_the_newest_tick_before_it() -> None:
+def test_every_transaction_has_the_watermark_before_it() -> None:
     early, late = datetime(2011, 1, 1, tzinfo=UTC), datetime(2011, 1, 2, tzinfo=UTC)
     values = [GOOD, Tick(late), GOOD, Tick(early), GOOD]
     records = [Record(i, b"c", msgspec.json.encode(value)) for i, value in enumerate(values)]
     (batch,) = decode(records, "GBP")
     newest = 1_293_926_400_000_000
-    assert batch.tick == [LONG_AGO, newest, newest]
-    assert batch.until == newest
+    assert batch.watermark_before == [LONG_AGO, newest, newest]
+    assert batch.watermark == newest
 
 
-def test_unknown_fields_are_welcome() -> None:
+def test_unknown_fields_are_ignored() -> None:
     (batch,) = decode([Record(0, b"c", changed(channel="web"))], "GBP")
     assert batch.dead_letters == []

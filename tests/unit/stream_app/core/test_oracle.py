@@ -1,4 +1,4 @@
-"""The processor against an oracle that knows neither closed forms nor batches, on two years of a shop."""
+"""The processor against an oracle without closed forms or batches, on two years of retail data."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ CUSTOMERS = 600
 CUTOFF = datetime(2010, 12, 1, tzinfo=UTC)
 
 
-def test_the_stream_finds_the_changes_that_scikit_learn_finds_day_by_day() -> None:
+def test_the_processor_finds_the_changes_that_scikit_learn_finds_day_by_day() -> None:
     data = retail()
     model = fit(profiles_as_of(data.transactions, CUTOFF)).model
     chosen = sorted(data.transactions["customer_id"].unique())[:: max(data.report.customers // CUSTOMERS, 1)]
@@ -23,7 +23,7 @@ def test_the_stream_finds_the_changes_that_scikit_learn_finds_day_by_day() -> No
     expected = histories(transactions, sklearn_pipeline(model), data.report.last)
 
     kept = set(transactions.index)
-    messages = [m for position, m in enumerate(data.wire_transactions()) if position in kept]
+    messages = [m for row, m in enumerate(data.wire_transactions()) if row in kept]
     _, changes = outcome(run(model, [*messages, Tick(data.report.last)], partitions=3, cuts=range(0, 9_999, 1_000)))
     found = [
         Answer(

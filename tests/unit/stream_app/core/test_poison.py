@@ -1,4 +1,4 @@
-"""Nothing that can be in a log makes decoding or the processor raise, whatever it is."""
+"""No content of a log makes decoding or the processor raise."""
 
 import warnings
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ keys = st.none() | st.binary(max_size=10) | st.just(b"c")
 
 @st.composite
 def values(draw: st.DrawFn) -> bytes | None:
-    """Noise, and sound records that something has happened to."""
+    """Random bytes, random JSON, and valid records with damage."""
     kind = draw(st.integers(0, 4))
     if kind == 0:
         return draw(st.none() | st.binary(max_size=100))
@@ -49,16 +49,16 @@ def values(draw: st.DrawFn) -> bytes | None:
 @example([(b"c", msgspec.json.encode(FIELDS | {"currency": "\x00\ud7ff"}))])
 @example([(b"c", msgspec.json.encode(FIELDS)[:-1] + b',"more":' + b"[" * 50_000 + b"]" * 50_000 + b"}")])
 @settings(max_examples=300)
-def test_whatever_a_record_holds_it_is_taken_or_set_aside_with_a_reason_that_can_be_stored(
+def test_any_record_is_decoded_or_becomes_a_dead_letter_with_a_storable_reason(
     contents: list[tuple[bytes | None, bytes | None]],
 ) -> None:
     records = [Record(offset, key, value) for offset, (key, value) in enumerate(contents)]
     batches = decode(records, "GBP")
     letters = [letter for batch in batches for letter in batch.dead_letters]
-    taken = {id(record) for batch in batches for record in batch.record}
-    aside = {letter.offset for letter in letters}
-    assert not aside & {record.offset for record in records if id(record) in taken}
-    assert len(aside) == len(letters)
+    decoded = {id(record) for batch in batches for record in batch.record}
+    dead = {letter.offset for letter in letters}
+    assert not dead & {record.offset for record in records if id(record) in decoded}
+    assert len(dead) == len(letters)
     for letter in letters:
         assert letter.reason.isprintable()
         assert 0 < len(letter.reason) <= 500
@@ -67,14 +67,14 @@ def test_whatever_a_record_holds_it_is_taken_or_set_aside_with_a_reason_that_can
     assert sum(batch.size for batch in batches) == sum(len(value or b"") for _, value in contents)
 
 
-def test_a_line_feed_behind_an_amount_does_not_change_it_tenfold() -> None:
-    # In Python's regular expressions `$` lets a line feed pass, and "123\n" has as many characters as four decimals.
+def test_an_amount_with_a_line_feed_behind_it_is_a_dead_letter() -> None:
+    # `$` in a Python regular expression matches before a final line feed, and "123\n" is as long as four decimals.
     (batch,) = decode([Record(0, b"c", msgspec.json.encode(FIELDS | {"amount": "12.123\n"}))], "GBP")
     assert batch.amount == []
     assert "amount" in batch.dead_letters[0].reason
 
 
-def test_a_model_whose_texts_postgres_cannot_hold_is_set_aside() -> None:
+def test_a_model_that_postgres_cannot_store_is_a_dead_letter() -> None:
     spec = msgspec.to_builtins(ModelActivation(a_model()))
     spec["model"]["metadata"] = {"note": ["a\x00b"]}
     (batch,) = decode([Record(0, None, msgspec.json.encode(spec))], "GBP")
@@ -83,7 +83,7 @@ def test_a_model_whose_texts_postgres_cannot_hold_is_set_aside() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_record_of_a_poisoned_stream_meets_its_fate(seed: int) -> None:
+def test_every_record_of_a_poisoned_stream_has_the_expected_outcome(seed: int) -> None:
     sent = Poisoner(seed, partitions=4).stream(600)
     for partition in range(4):
         own = [each for each in sent if each.partition == partition]
@@ -101,7 +101,7 @@ point = st.tuples(number, number, number)
 
 @st.composite
 def extreme_models(draw: st.DrawFn) -> SegmentModel:
-    """Anything that passes for a model, however absurd its numbers."""
+    """Any valid model, however extreme its numbers."""
     scales = draw(st.tuples(*[st.floats(5e-324, 1.7e308, allow_nan=False)] * 3))
     centroids = draw(st.lists(point, min_size=1, max_size=4, unique=True))
     unique = list(dict.fromkeys(tuple(coordinate + 0.0 for coordinate in centroid) for centroid in centroids))
@@ -112,12 +112,12 @@ def extreme_models(draw: st.DrawFn) -> SegmentModel:
 
 @given(streams(models=True), st.lists(extreme_models(), max_size=2), segment_models())
 @settings(max_examples=150)
-def test_no_model_and_no_moment_make_the_processor_raise(
-    messages: list[Message], absurd: list[SegmentModel], first: SegmentModel
+def test_no_model_and_no_moment_makes_the_processor_raise(
+    messages: list[Message], extreme: list[SegmentModel], first: SegmentModel
 ) -> None:
     edges = [datetime(1970, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)]
     records: list[Message] = [*messages]
-    for model in absurd:
+    for model in extreme:
         records.insert(len(records) // 2, ModelActivation(model))
     for number, edge in enumerate(edges):
         records.append(
@@ -125,7 +125,7 @@ def test_no_model_and_no_moment_make_the_processor_raise(
         )
         records.append(Tick(edge))
     with warnings.catch_warnings():
-        # Absurd models overflow; what counts is that everybody still has a segment and the worker goes on.
+        # Extreme models overflow; every buyer must still have a segment, and the worker must continue.
         warnings.simplefilter("ignore", RuntimeWarning)
         world = World(first).run(logs(records, 1)[0], cuts=range(3, len(records), 7))
     assert world.progress.next_offset == len(records)

@@ -1,4 +1,4 @@
-"""Small histories with known ends: what a purchase, a return, time and a new model do to a customer."""
+"""Small histories with known results: what a purchase, a return, time and a new model do to a customer."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ START = datetime(2010, 1, 1, 9, 30, tzinfo=UTC)
 
 
 def model(away: float = 20.0, lost: float = 60.0) -> SegmentModel:
-    """Three segments along recency alone: the borders are half-way between 0, ``away`` and ``lost`` days."""
+    """Three segments by recency alone; the borders are half-way between 0, ``away`` and ``lost`` days."""
 
     def segment(name: str, days: float) -> Segment:
         return Segment(name, name.title(), "", "#000000", "", (days, 0.0, 0.0))
@@ -28,7 +28,7 @@ def transaction(number: int, days: float, kind: Kind = "sale", amount: str = "10
 
 
 def history(*messages: Message) -> list[tuple[str | None, str, str, float]]:
-    """From, to, cause and days since the start of every change."""
+    """Segments from and to, cause, and days since the start of every change."""
     (world,) = run(model(), messages)
     return [
         (row.from_segment, row.to_segment, row.cause, (from_micros(row.effective_at) - START) / timedelta(days=1))
@@ -46,7 +46,7 @@ def test_time_alone_moves_a_customer_at_the_exact_moment_however_coarse_the_tick
     assert history(transaction(1, 0), *map(tick, range(1, 500))) == moves
 
 
-def test_nothing_decays_before_a_tick_or_a_record_says_that_time_has_passed() -> None:
+def test_no_decay_fires_before_a_tick_or_a_record_shows_that_time_has_passed() -> None:
     assert history(transaction(1, 0)) == [(None, "here", "first_purchase", 0.0)]
     assert history(transaction(1, 0), tick(10.9)) == [(None, "here", "first_purchase", 0.0)]
 
@@ -59,7 +59,7 @@ def test_decay_that_is_due_fires_before_the_purchase_that_ends_it() -> None:
     ]
 
 
-def test_decay_that_is_due_at_the_very_moment_of_a_purchase_fires_before_it() -> None:
+def test_decay_that_is_due_at_the_moment_of_a_purchase_fires_before_it() -> None:
     assert history(transaction(1, 0), transaction(2, 11)) == [
         (None, "here", "first_purchase", 0.0),
         ("here", "away", "decay", 11.0),
@@ -80,7 +80,7 @@ def test_a_return_before_the_first_purchase_still_counts_against_it() -> None:
     assert [row.monetary for row in world.changes] == [0]
 
 
-def test_a_late_sale_counts_but_does_not_turn_back_the_last_purchase() -> None:
+def test_a_late_sale_counts_but_does_not_move_the_last_purchase_back() -> None:
     (world,) = run(model(), [transaction(1, 5), tick(6), transaction(2, 2)])
     profile = world.profiles["c"]
     assert (world.late, profile["frequency"]) == (1, 2)
@@ -88,7 +88,7 @@ def test_a_late_sale_counts_but_does_not_turn_back_the_last_purchase() -> None:
     assert from_micros(profile["first_purchase_at"]) == START + timedelta(days=2)
 
 
-def test_a_late_first_sale_enters_as_of_the_newest_tick() -> None:
+def test_a_late_first_sale_is_effective_at_the_watermark() -> None:
     assert history(tick(30), transaction(1, 0)) == [(None, "away", "first_purchase", 30.0)]
 
 
@@ -102,7 +102,14 @@ def test_a_return_does_not_make_a_customer_recent() -> None:
 @pytest.mark.parametrize("chunk", [1, 100])
 def test_a_new_model_moves_customers_as_of_its_activation(chunk: int) -> None:
     strict = ModelActivation(model(away=4.0, lost=8.0))
-    messages = [transaction(1, 0), transaction(2, 4, customer="d"), tick(5), strict, transaction(3, 7), tick(20)]
+    messages: list[Message] = [
+        transaction(1, 0),
+        transaction(2, 4, customer="d"),
+        tick(5),
+        strict,
+        transaction(3, 7),
+        tick(20),
+    ]
     (world,) = run(model(), messages, chunk=chunk)
     moves = [
         (row.from_segment, row.to_segment, row.cause, (from_micros(row.effective_at) - START).days)

@@ -1,4 +1,4 @@
-"""Whatever the dead-letter topic or the client says of a dead letter, it holds nobody up, and none is forgotten."""
+"""A dead letter that the broker or the client refuses delays nothing, and is published later."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -18,17 +18,17 @@ LETTER = DeadLetter(offset=7, reason="not JSON", key=b"k", value=b"x" * 200_000)
 
 
 class Client:
-    """A producer that refuses at once, as librdkafka does with what is its own to refuse."""
+    """A producer that refuses records before it asks a broker, as librdkafka does."""
 
     def __init__(self, refusal: Callable[[bytes], KafkaError | None]) -> None:
-        self.taken: list[bytes] = []
+        self.accepted: list[bytes] = []
         self._refusal = refusal
 
     def produce(self, topic: str, value: bytes, key: bytes, **_: Any) -> None:
         error = self._refusal(value)
         if error is not None:
             raise KafkaException(error)
-        self.taken.append(value)
+        self.accepted.append(value)
 
     def flush(self, seconds: float) -> int:
         return 0
@@ -38,7 +38,7 @@ class Client:
 
 def publisher(monkeypatch: pytest.MonkeyPatch, client: Client) -> DeadLetterPublisher:
     monkeypatch.setattr(dead_letter_publisher, "Producer", lambda config: client)
-    monkeypatch.setattr(dead_letter_publisher, "_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(dead_letter_publisher, "_REREAD_SECONDS", 0.0)
     return DeadLetterPublisher(Brokers("127.0.0.1:1"), TOPICS, "log", 0)
 
 
@@ -46,22 +46,22 @@ async def unpublished() -> Sequence[DeadLetter]:
     return [LETTER]
 
 
-def test_one_that_the_client_itself_finds_too_large_is_published_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_letter_that_is_too_large_for_the_client_is_published_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(lambda value: KafkaError(KafkaError.MSG_SIZE_TOO_LARGE) if len(value) > 100_000 else None)
     letters = publisher(monkeypatch, client)
     letters.publish([LETTER])
-    assert [len(value) for value in client.taken] == [64 * 1024]
-    assert asyncio.run(letters.delivered(unpublished))
+    assert [len(value) for value in client.accepted] == [64 * 1024]
+    assert asyncio.run(letters.all_delivered(unpublished))
 
 
-def test_those_of_a_topic_that_is_not_there_are_published_once_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = False
-    client = Client(lambda value: None if there else KafkaError(KafkaError._UNKNOWN_TOPIC))
+def test_dead_letters_are_published_once_their_topic_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    topic_exists = False
+    client = Client(lambda value: None if topic_exists else KafkaError(KafkaError._UNKNOWN_TOPIC))
     letters = publisher(monkeypatch, client)
     letters.publish([LETTER])
-    assert not asyncio.run(letters.delivered(unpublished))
+    assert not asyncio.run(letters.all_delivered(unpublished))
     letters.publish([LETTER])
-    assert not asyncio.run(letters.delivered(unpublished))
-    there = True
-    assert asyncio.run(letters.delivered(unpublished))
-    assert client.taken == [LETTER.value]
+    assert not asyncio.run(letters.all_delivered(unpublished))
+    topic_exists = True
+    assert asyncio.run(letters.all_delivered(unpublished))
+    assert client.accepted == [LETTER.value]

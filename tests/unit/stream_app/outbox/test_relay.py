@@ -1,4 +1,4 @@
-"""The relay publishes everything that was committed, whether it was handed over or not, in order and once."""
+"""The relay publishes every committed change, offered or not, in order and exactly once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,17 +17,17 @@ CLAIM = PartitionProgress(0, "log", 0, 1, 0, "m", 0, 0, 0)
 QUEUED, AT_ONCE = 100, 40
 
 
-class Outbox:
-    """What was committed: looks like the store."""
+class CommittedChanges:
+    """The outbox in memory; it has the methods of :class:`stream_app.storage.outbox.Outbox` that a relay uses."""
 
     def __init__(self) -> None:
         self.rows: list[ChangeRow] = []
 
-    def __call__(self, database_url: str, partition: int) -> "Outbox":
+    def __call__(self, database_url: str, partition: int) -> "CommittedChanges":
         return self
 
     def commit(self, number: int) -> list[ChangeRow]:
-        """Some more changes."""
+        """Commit some more changes, and return them."""
         first = len(self.rows) + 1
         new = [
             ChangeRow(at, f"c{at}", 1, None, "x", "decay", 0, 1, 1, 1, "m", None) for at in range(first, first + number)
@@ -41,7 +41,7 @@ class Outbox:
     async def progress(self, claim: PartitionProgress) -> PartitionProgress:
         return claim
 
-    async def position(self, last: Any) -> int | None:
+    async def position_of(self, last: Any) -> int | None:
         return next((row.position for row in self.rows if row.customer_id == last.customer_id), None)
 
     async def unpublished_changes(self, after: int, limit: int) -> list[ChangeRow]:
@@ -49,30 +49,30 @@ class Outbox:
 
 
 def relaying(
-    monkeypatch: pytest.MonkeyPatch, work: Callable[[Outbox, ChangeTopic, Relay], Awaitable[None]]
-) -> tuple[Outbox, ChangeTopic]:
-    """Let a relay run while ``work`` does, and until everything is delivered."""
-    outbox, topic = Outbox(), ChangeTopic()
-    monkeypatch.setattr(relay, "PartitionStore", outbox)
+    monkeypatch: pytest.MonkeyPatch, work: Callable[[CommittedChanges, ChangeTopic, Relay], Awaitable[None]]
+) -> tuple[CommittedChanges, ChangeTopic]:
+    """Run a relay while ``work`` runs, and until everything is published."""
+    outbox, topic = CommittedChanges(), ChangeTopic()
+    monkeypatch.setattr(relay, "Outbox", outbox)
     monkeypatch.setattr(relay, "_QUEUED_ROWS", QUEUED)
     monkeypatch.setattr(relay, "_ROWS", AT_ONCE)
 
     async def run() -> None:
         running = Relay("", CLAIM, {}, topic.writer, topic.last_event, lambda *_: None)  # type: ignore[arg-type]
         await work(outbox, topic, running)
-        await asyncio.wait_for(running.delivered(), 10)
+        await asyncio.wait_for(running.wait_until_published(), 10)
         await running.close()
 
     asyncio.run(run())
     return outbox, topic
 
 
-def everything(outbox: Outbox) -> list[int]:
+def everything(outbox: CommittedChanges) -> list[int]:
     return [row.position for row in outbox.rows]
 
 
-def test_changes_that_found_no_room_are_published_before_those_that_did_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work(outbox: Outbox, topic: ChangeTopic, running: Relay) -> None:
+def test_changes_that_found_the_queue_full_are_published_before_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         topic.may_write.clear()
         running.offer(outbox.commit(QUEUED + 1))
         running.offer(outbox.commit(10))
@@ -85,14 +85,14 @@ def test_changes_that_found_no_room_are_published_before_those_that_did_later(mo
     assert topic.positions == everything(outbox)
 
 
-def test_changes_whose_commit_was_in_doubt_are_published_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work(outbox: Outbox, topic: ChangeTopic, running: Relay) -> None:
+def test_changes_that_were_committed_but_never_offered_are_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         topic.may_write.clear()
         running.offer(outbox.commit(10))
         await asyncio.sleep(0.05)
         running.offer(outbox.commit(10))
         never_offered = outbox.commit(10)
-        running.reach(never_offered[-1].position)
+        running.publish_up_to(never_offered[-1].position)
         running.offer(outbox.commit(10))
         topic.may_write.set()
 
@@ -100,10 +100,10 @@ def test_changes_whose_commit_was_in_doubt_are_published_too(monkeypatch: pytest
     assert topic.positions == everything(outbox)
 
 
-def test_what_a_newer_worker_published_with_a_cause_of_its_own_is_gone_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work(outbox: Outbox, topic: ChangeTopic, running: Relay) -> None:
+def test_publishing_continues_behind_a_change_with_an_unknown_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         running.offer([row._replace(cause="merger") for row in outbox.commit(10)])
-        await running.delivered()
+        await running.wait_until_published()
         topic.fails = 1
         running.offer(outbox.commit(10))
 
@@ -111,10 +111,10 @@ def test_what_a_newer_worker_published_with_a_cause_of_its_own_is_gone_on_from(m
     assert topic.positions == everything(outbox)
 
 
-def test_after_a_fault_publishing_goes_on_behind_what_is_in_the_topic(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work(outbox: Outbox, topic: ChangeTopic, running: Relay) -> None:
+def test_after_a_fault_publishing_continues_behind_the_last_published_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         running.offer(outbox.commit(10))
-        await running.delivered()
+        await running.wait_until_published()
         topic.fails = 2
         running.offer(outbox.commit(10))
 
@@ -122,10 +122,10 @@ def test_after_a_fault_publishing_goes_on_behind_what_is_in_the_topic(monkeypatc
     assert topic.positions == everything(outbox)
 
 
-def test_an_outage_of_any_length_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_relay_survives_an_outage_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "_LONGEST_SECONDS", 0.0)
 
-    async def work(outbox: Outbox, topic: ChangeTopic, running: Relay) -> None:
+    async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         topic.takes_no_writer = 1_500
         topic.fails = 1
         running.offer(outbox.commit(10))
@@ -135,10 +135,10 @@ def test_an_outage_of_any_length_is_waited_out(monkeypatch: pytest.MonkeyPatch) 
     assert topic.takes_no_writer == 0
 
 
-def test_a_transaction_that_has_no_end_is_ended_and_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work(outbox: Outbox, topic: ChangeTopic, running: Relay) -> None:
+def test_a_hanging_transaction_is_aborted_and_its_changes_are_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         running.offer(outbox.commit(10))
-        await running.delivered()
+        await running.wait_until_published()
         rows = outbox.commit(10)
         topic.hanging += rows
         topic.fails = 1

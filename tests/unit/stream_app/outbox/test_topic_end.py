@@ -1,4 +1,4 @@
-"""Which record is the last committed one is told by the marks in the log, wherever looking begins."""
+"""Transaction markers decide which record is the last committed one, wherever reading begins."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.outbox.topic_end import Committed, UndecidedError
+from stream_app.outbox.topic_end import HangingTransactionError, LastCommitted
 
 COMMIT, ABORT = b"\x00\x00\x00\x01", b"\x00\x00\x00\x00"
 
@@ -30,12 +30,12 @@ class Batch:
         return iter(self.records)
 
 
-# A transaction: how many records each of its batches has, and whether it is committed.
+# A Kafka transaction: the number of records in each of its batches, and whether it is committed.
 transactions = st.tuples(st.lists(st.integers(1, 4), max_size=3), st.booleans())
 
 
 def log(history: list[tuple[list[int], bool]]) -> tuple[list[Batch], bytes | None]:
-    """The batches of a history, one transaction after the other, and the value of the last record that counts."""
+    """The batches of some Kafka transactions in a row, and the value of the last committed record."""
     batches, offset, last = [], 0, None
     for sizes, committed in history:
         value = None
@@ -43,8 +43,8 @@ def log(history: list[tuple[list[int], bool]]) -> tuple[list[Batch], bytes | Non
             value = str(offset + size - 1).encode()
             batches.append(Batch([Record(at, b"k", str(at).encode()) for at in range(offset, offset + size)]))
             offset += size
-        mark = Record(offset, COMMIT if committed else ABORT, b"")
-        batches.append(Batch([mark], is_control_batch=True))
+        marker = Record(offset, COMMIT if committed else ABORT, b"")
+        batches.append(Batch([marker], is_control_batch=True))
         offset += 1
         if committed and value is not None:
             last = value
@@ -52,42 +52,44 @@ def log(history: list[tuple[list[int], bool]]) -> tuple[list[Batch], bytes | Non
 
 
 def read(batches: list[Batch]) -> bytes | None:
-    committed = Committed()
+    last_committed = LastCommitted()
     for batch in batches:
-        committed.add(batch)
-    return committed.last()
+        last_committed.add(batch)
+    return last_committed.value()
 
 
 @given(st.lists(transactions, max_size=8))
-def test_the_last_record_of_the_last_committed_transaction_counts(history: list[tuple[list[int], bool]]) -> None:
+def test_the_last_record_of_the_last_committed_transaction_is_found(history: list[tuple[list[int], bool]]) -> None:
     batches, last = log(history)
     assert read(batches) == last
 
 
 @given(st.lists(transactions, min_size=1, max_size=8), st.data())
-def test_looking_from_anywhere_finds_it_or_nothing(history: list[tuple[list[int], bool]], data: st.DataObject) -> None:
+def test_reading_from_any_batch_finds_the_same_record_or_none(
+    history: list[tuple[list[int], bool]], data: st.DataObject
+) -> None:
     batches, last = log(history)
     found = read(batches[data.draw(st.integers(0, len(batches))) :])
     assert found in (last, None)
 
 
-def test_an_aborted_transaction_at_the_end_does_not_count() -> None:
+def test_an_aborted_transaction_at_the_end_is_ignored() -> None:
     batches, _ = log([([2], True), ([100], False)])
     assert read(batches) == b"1"
 
 
-def test_a_transaction_without_an_end_leaves_it_undecided() -> None:
+def test_a_transaction_without_a_marker_is_reported_as_hanging() -> None:
     batches, _ = log([([2], True), ([3], True)])
-    with pytest.raises(UndecidedError):
+    with pytest.raises(HangingTransactionError):
         read(batches[:-1])
 
 
-def test_records_that_belong_to_no_transaction_count_at_once() -> None:
+def test_records_outside_transactions_are_committed_at_once() -> None:
     assert read([Batch([Record(0, b"k", b"a"), Record(1, b"k", b"b")], is_transactional=False)]) == b"b"
 
 
-def test_producers_that_take_turns_are_told_apart() -> None:
-    mine, theirs = Batch([Record(0, b"k", b"mine")]), Batch([Record(1, b"k", b"theirs")], producer_id=8)
-    lost = Batch([Record(2, ABORT, b"")], producer_id=8, is_control_batch=True)
-    kept = Batch([Record(3, COMMIT, b"")], is_control_batch=True)
-    assert read([mine, theirs, lost, kept]) == b"mine"
+def test_transactions_of_different_producers_are_kept_apart() -> None:
+    first, second = Batch([Record(0, b"k", b"first")]), Batch([Record(1, b"k", b"second")], producer_id=8)
+    aborted = Batch([Record(2, ABORT, b"")], producer_id=8, is_control_batch=True)
+    committed = Batch([Record(3, COMMIT, b"")], is_control_batch=True)
+    assert read([first, second, aborted, committed]) == b"first"

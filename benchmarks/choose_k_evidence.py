@@ -1,0 +1,122 @@
+"""How sensitive the chosen number of segments is to the constants of `batch/choose_k.py`.
+
+    python benchmarks/choose_k_evidence.py FILE
+
+FILE is a dataset such as Online Retail II. The tables are in docs/models.md.
+
+- Dataset: the k that is chosen under other stability thresholds, seeds, numbers of bootstraps and sample sizes.
+- Known k: how often k is found in points drawn from k normal distributions, by how far their centres are apart.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from batch import choose_k as rule
+from batch.profiles import profiles_as_of
+from data.datasets.dataset import clean
+from data.datasets.readers import read
+from models.segment_model import Monetary, Transform
+from models.units import Floats
+
+THRESHOLDS = (0.6, 0.7, 0.8, 0.9, 0.95)
+DEFINITIONS: tuple[tuple[Monetary, Transform], ...] = (("net", "log1p"), ("gross", "log1p"), ("gross", "identity"))
+SEEDS = range(5)
+EFFORTS = ((4, rule.SAMPLE), (rule.BOOTSTRAPS, rule.SAMPLE), (16, rule.SAMPLE), (8, 3_000), (8, 1_000))
+DISTANCES = (3.0, 4.0, 6.0)
+KNOWN_KS = (3, 4, 5, 6)
+DRAWS = 10
+POINTS = 1_500
+
+
+@contextmanager
+def constants(**values: Any) -> Iterator[None]:
+    """Other constants of the rule for a while."""
+    usual = {name: getattr(rule, name) for name in values}
+    vars(rule).update(values)
+    yield
+    vars(rule).update(usual)
+
+
+def threshold_table(profiles: pd.DataFrame) -> str:
+    """The chosen k by definition of the features and stability threshold, and the stability of each k."""
+    ks = [str(k) for k in rule.KS]
+    head = ["features", *(f"threshold {threshold}" for threshold in THRESHOLDS), *(f"stability at {k}" for k in ks)]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for monetary, transform in DEFINITIONS:
+        curve = rule.choose_k(profiles, monetary=monetary, transform=transform).curve
+        chosen = []
+        for threshold in THRESHOLDS:
+            with constants(STABLE=threshold):
+                chosen.append(str(rule.chosen(curve).k))
+        lines.append(f"| {monetary}, {transform} | {' | '.join(chosen)} | {_stabilities(curve)} |")
+    return "\n".join(lines)
+
+
+def _stabilities(curve: pd.DataFrame) -> str:
+    return " | ".join(f"{value:.2f}" for value in curve["stability"])
+
+
+def effort_table(profiles: pd.DataFrame) -> str:
+    """The chosen k and its stability by seed, for other numbers of bootstraps and sample sizes."""
+    lines = ["| bootstraps | customers sampled | k by seed | stability of the chosen k, lowest and highest |"]
+    lines.append("|---|---|---|---|")
+    for bootstraps, sample in EFFORTS:
+        with constants(BOOTSTRAPS=bootstraps, SAMPLE=sample):
+            choices = [rule.choose_k(profiles, seed=seed) for seed in SEEDS]
+        found = [choice.curve["stability"][choice.k] for choice in choices]
+        size = "all" if sample > len(profiles) else f"{sample:,}"
+        ks = ", ".join(str(choice.k) for choice in choices)
+        lines.append(f"| {bootstraps} | {size} | {ks} | {min(found):.2f}, {max(found):.2f} |")
+    return "\n".join(lines)
+
+
+def known_table() -> str:
+    """In how many draws the k that the points were drawn with is chosen."""
+    lines = ["| least distance of two centres | " + " | ".join(f"k = {k}" for k in KNOWN_KS) + " |"]
+    lines.append("|---" * (1 + len(KNOWN_KS)) + "|")
+    for distance in DISTANCES:
+        cells = []
+        for k in KNOWN_KS:
+            found = [rule.chosen(rule.k_curve(blobs(k, distance, seed), 42, lambda k: None)).k for seed in range(DRAWS)]
+            cells.append(f"{found.count(k)}/{DRAWS}" + (f" (else {_else(found, k)})" if found.count(k) < DRAWS else ""))
+        lines.append(f"| {distance:g} standard deviations | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _else(found: list[int], k: int) -> str:
+    return ", ".join(str(other) for other in sorted(set(found) - {k}))
+
+
+def blobs(k: int, distance: float, seed: int) -> Floats:
+    """Points of k standard normal distributions whose centres are at least ``distance`` apart, shape (n, 3)."""
+    rng = np.random.default_rng(seed)
+    while True:
+        centres = rng.uniform(0, 1.5 * distance, (k, 3))
+        gaps = np.linalg.norm(centres[:, None] - centres[None], axis=2)[~np.eye(k, dtype=bool)]
+        if gaps.min() >= distance:
+            break
+    return np.asarray(centres[rng.integers(0, k, POINTS)] + rng.normal(size=(POINTS, 3)))
+
+
+def main() -> None:
+    """Vary and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, help="a dataset")
+    arguments = parser.parse_args()
+    dataset = clean(read(arguments.file).copy(), arguments.file.name)
+    profiles = profiles_as_of(dataset.transactions, dataset.report.last + timedelta(days=1))
+    for table in (threshold_table(profiles), effort_table(profiles), known_table()):
+        sys.stdout.write(f"{table}\n\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""The customer page's text: the header, the list of changes, and similar customers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from typing import Any
+from urllib.parse import urlencode
+
+import pandas as pd
+
+from dashboard.shared import elements, style
+from dashboard.shared.personas import Personas, look_up
+from dashboard.shared.words import many
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A customer as of event time; ``recency_days`` and ``segment`` are None if they only ever returned goods."""
+
+    customer_id: str
+    country: str
+    segment: str | None
+    since: datetime | None
+    recency_days: int | None
+    frequency: int
+    monetary: float
+    first_purchase_at: datetime | None
+    next_change_at: datetime | None
+    next_segment: str | None
+
+
+def portrait(who: Portrait, known: Personas, now: datetime) -> str:
+    """The header: the persona and since when, the numbers that decide the segment, and the next change."""
+    persona = look_up(known, who.segment)
+    name = persona.name if who.segment else "No segment: never bought, only returned goods"
+    since = f" since {style.stamp(who.since)}" if who.since else ""
+    ago = (
+        "never" if who.recency_days is None else f"{many(who.recency_days, 'day')} ago" if who.recency_days else "today"
+    )
+    tiles = (
+        ("last purchase", ago),
+        ("purchases", f"{who.frequency:,}"),
+        ("spend", style.money(who.monetary)),
+        ("country", escape(who.country)),
+        (
+            "first purchase",
+            style.stamp(who.first_purchase_at).partition(",")[0] if who.first_purchase_at else style.NOTHING,
+        ),
+    )
+    numbers = "".join(f'<div class="sg-total"><b>{value}</b><span>{title}</span></div>' for title, value in tiles)
+    return (
+        f'<div class="sg-who" data-customer="{escape(who.customer_id)}" style="--persona:{escape(persona.colour)}">'
+        f'<div class="sg-eyebrow">Customer</div><div class="sg-day">{escape(who.customer_id)}</div>'
+        f'<div class="sg-since"><b data-segment="{escape(who.segment or "")}">{escape(name)}</b>{since}</div>'
+        f"<p>{_outlook(who, known, now)}</p></div>"
+        f'<div class="sg-totals">{numbers}</div>'
+    )
+
+
+def advice(who: Portrait, known: Personas) -> str:
+    """The persona's description and recommended action."""
+    persona = look_up(known, who.segment)
+    return f'<div class="sg-note">{escape(persona.description)} <b>{escape(persona.action)}</b></div>'
+
+
+def past(changes: pd.DataFrame, known: Personas) -> str:
+    """The list of changes, the newest first, with their exact event times."""
+    if changes.empty:
+        return elements.empty("This customer has not entered a segment yet.")
+    rows = "".join(_change(row, known) for row in changes.iloc[::-1].to_dict("records"))
+    wide = "".join(f'<th class="sg-wide sg-right">{title}</th>' for title in ("Days since", "Purchases", "Spend"))
+    head = f"<tr><th>Event time</th><th>No.</th><th>Move</th><th>Cause</th>{wide}</tr>"
+    return f'<table class="sg-changes sg-past"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+
+
+def neighbours(nearest: pd.DataFrame, known: Personas) -> str:
+    """The most similar customers, the nearest first."""
+    if nearest.empty:
+        return elements.empty("There is no other customer to compare with.")
+    rows = "".join(
+        f"<tr><td>{elements.customer_link(row['customer_id'])}</td>"
+        f"<td>{elements.segment_dot(look_up(known, row['segment']))}</td>"
+        f'<td class="sg-right sg-wide">{row["recency"]:,} d</td><td class="sg-right sg-wide">{row["frequency"]:,}</td>'
+        f'<td class="sg-right">{style.money(row["monetary"])}</td><td class="sg-right">{row["distance"]:.2f}</td></tr>'
+        for row in nearest.to_dict("records")
+    )
+    head = (
+        '<tr><th>Customer</th><th>Segment</th><th class="sg-right sg-wide">Days since</th>'
+        '<th class="sg-right sg-wide">Purchases</th><th class="sg-right">Spend</th>'
+        '<th class="sg-right">Distance</th></tr>'
+    )
+    return f'<table class="sg-changes sg-people"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+
+
+def unknown(typed: str, suggested: Iterable[str]) -> str:
+    """An unknown number, and numbers that begin alike."""
+    links = _links(suggested)
+    hint = f"<p>Numbers that begin alike:</p>{links}" if links else "<p>No customer is known yet.</p>"
+    return f'<div class="sg-trouble" data-unknown="{escape(typed)}"><h2>No customer {escape(typed)}</h2>{hint}</div>'
+
+
+def welcome(suggested: Iterable[str]) -> str:
+    """The page before a customer is chosen."""
+    return (
+        '<div class="sg-trouble"><h2>Choose a customer</h2><p>Type a customer’s number above, '
+        f"or choose one of those who moved last:</p>{_links(suggested)}</div>"
+    )
+
+
+def persona_legend(segments: Iterable[str], known: Personas) -> str:
+    """The colour of each segment, in the personas' order."""
+    present = {*segments}
+    ordered = [segment for segment in known if segment in present] + sorted(present - {*known})
+    shown = (look_up(known, segment) for segment in ordered)
+    return " ".join(
+        f'<span class="sg-mark" style="--cause:{escape(persona.colour)}">{escape(persona.name)}</span>'
+        for persona in shown
+    )
+
+
+def simulator_link(customer_id: str) -> str:
+    """A link to the simulator, filled in with this customer."""
+    # Relative, so that it works wherever the dashboard is mounted.
+    query = urlencode({"customer": customer_id})
+    return f'<a class="sg-id sg-pill" href="simulator?{query}">What if they buy? Open the simulator</a>'
+
+
+def _links(ids: Iterable[str]) -> str:
+    links = "".join(elements.customer_link(each) for each in ids)
+    return f'<p class="sg-ids">{links}</p>' if links else ""
+
+
+def _outlook(who: Portrait, known: Personas, now: datetime) -> str:
+    if who.segment is None:
+        return "They get a segment with their first purchase."
+    if who.next_change_at is None or who.next_segment is None:
+        return "They never move by time alone."
+    return elements.outlook(look_up(known, who.next_segment), who.next_change_at, now)
+
+
+def _change(row: dict[Any, Any], known: Personas) -> str:
+    numbers = (f"{row['recency_days']:,}", f"{row['frequency']:,}", style.money(row["monetary"]))
+    before, after = (look_up(known, row[key]) for key in ("from_segment", "to_segment"))
+    cause = elements.cause_label(row["cause"])
+    invoice = f'<span class="sg-when"> {escape(row["transaction_id"])}</span>' if row["transaction_id"] else ""
+    return (
+        f'<tr><td class="sg-when">{_exact(row["effective_at"])}</td><td class="sg-when">{row["sequence"]}</td>'
+        f"<td>{elements.move(before, after)}</td><td>{cause}{invoice}</td>"
+        + "".join(f'<td class="sg-wide sg-right">{number}</td>' for number in numbers)
+        + "</tr>"
+    )
+
+
+def _exact(at: datetime) -> str:
+    return f'<time datetime="{at.isoformat()}" title="{at.isoformat()}">{style.stamp(at)}</time>'

@@ -1,0 +1,98 @@
+"""The customer page's queries: one customer's ledger and changes by primary key, and similar customers.
+
+Only :func:`neighbours` reads other customers, in one scan of the profiles without an index: distances in the model's
+space are sums over three columns, and R changes with event time.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Float, cast, func, select
+
+from dashboard.shared.identifiers import begins_with
+from dashboard.shared.reading import or_empty
+from dashboard.shared.rfm import monetary, recency_days
+from data.postgres.frames import frame
+from data.postgres.tables import customers, segment_changes, transactions
+from models.segment_model import SegmentModel
+
+MOST_ROWS = 3_000
+
+
+class RfmPoint(NamedTuple):
+    """R, F and M as the model sees them, in days, purchases and pounds."""
+
+    recency_days: int
+    frequency: int
+    monetary: float
+
+
+def ledger(connection: Connection, customer_id: str) -> pd.DataFrame:
+    """The customer's newest transactions, the oldest first: transaction_id, occurred_at, kind, amount, country."""
+    t = transactions.c
+    columns = (t.transaction_id, t.occurred_at, t.kind, t.amount, t.country)
+    newest = select(*columns).where(t.customer_id == customer_id)
+    query = newest.order_by(t.occurred_at.desc(), t.transaction_id.desc()).limit(MOST_ROWS)
+    return frame(connection, query).iloc[::-1].reset_index(drop=True)
+
+
+def changes(connection: Connection, customer_id: str) -> pd.DataFrame:
+    """The customer's newest segment changes, the oldest first.
+
+    Columns: sequence, from_segment and transaction_id (empty where there is none), to_segment, cause, effective_at,
+    recency_days, frequency, monetary.
+    """
+    c = segment_changes.c
+    moved = (c.sequence, or_empty(c.from_segment), c.to_segment, c.cause, c.effective_at, or_empty(c.transaction_id))
+    newest = (
+        select(*moved, c.recency_days, c.frequency, c.monetary)
+        .where(c.customer_id == customer_id)
+        .order_by(c.sequence.desc())
+        .limit(MOST_ROWS)
+    )
+    return frame(connection, newest).iloc[::-1].reset_index(drop=True)
+
+
+def suggestions(connection: Connection, typed: str, limit: int) -> list[str]:
+    """Ids that begin with ``typed`` or, if there are none, with the longest beginning of it that any id has."""
+    c = customers.c.customer_id
+    for length in range(len(typed), -1, -1):
+        prefix = typed[:length]
+        query = select(c).where(begins_with(c, prefix)).order_by(c).limit(limit)
+        found = list(connection.execute(query).scalars())
+        if found:
+            return found
+    return []
+
+
+def moved_last(connection: Connection, limit: int) -> list[str]:
+    """The customers of the newest changes in event time, each once."""
+    c = segment_changes.c
+    newest = select(c.customer_id).order_by(c.effective_at.desc(), c.customer_id).limit(4 * limit)
+    return [*dict.fromkeys(connection.execute(newest).scalars())][:limit]
+
+
+def neighbours(
+    connection: Connection, model: SegmentModel, event_time: datetime, customer_id: str, point: RfmPoint, limit: int
+) -> pd.DataFrame:
+    """The customers nearest to a point in the model's standardised space, the nearest first, without ``customer_id``.
+
+    Columns: customer_id, segment, country, recency, frequency, monetary, distance.
+    """
+    c = customers.c
+    rfm = (recency_days(event_time).label("recency"), c.frequency, monetary(model).label("monetary"))
+    squares = (_square(model, feature, column, point[feature]) for feature, column in enumerate(rfm))
+    distance = func.sqrt(sum(squares, start=cast(0.0, Float))).label("distance")
+    query = select(c.customer_id, c.segment, c.country, *rfm, distance)
+    others = query.where(c.segment.is_not(None), c.customer_id != customer_id)
+    return frame(connection, others.order_by(distance, c.customer_id).limit(limit))
+
+
+def _square(model: SegmentModel, feature: int, column: ColumnElement[object], value: float) -> ColumnElement[float]:
+    """The squared difference in one standardised feature; means cancel."""
+    here: ColumnElement[float] = cast(value, Float)
+    there: ColumnElement[float] = cast(column, Float)
+    if model.transform == "log1p":
+        here, there = func.ln(1 + here), func.ln(1 + there)
+    return func.power((there - here) / cast(model.scales[feature], Float), 2)

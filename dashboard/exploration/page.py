@@ -1,0 +1,146 @@
+"""The data page: revenue, countries, returning customers, baskets and distributions of what has been streamed."""
+
+from typing import NamedTuple
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import Engine
+
+from dashboard.exploration import figures, ledger_cache, markup, queries
+from dashboard.exploration.queries import Ledger
+from dashboard.shared import elements, page, plotting, style
+from dashboard.shared.page import Moment
+
+SUBTITLE = "What has been streamed so far: revenue, countries, returning customers, returns, and distributions."
+# The session state's key, and a URL parameter.
+REST = "data_rest"
+
+
+class Measure(NamedTuple):
+    """One of R, F and M: its name, its meaning, the bars of its histogram, and the ones labelled on the axis."""
+
+    name: str
+    meaning: str
+    edges: list[float]
+    marked: tuple[float, ...]
+    unit: str = ""
+
+
+MEASURES = {
+    "recency": Measure("Recency", "Days since the last purchase", queries.RECENCY, (90, 180, 360, 540, 720)),
+    "frequency": Measure("Frequency", "Purchases so far", queries.FREQUENCY, (1, 2, 3, 5, 10, 20, 50, 100)),
+    "monetary": Measure("Monetary value", "Spend in pounds", queries.MONETARY, (10, 100, 1_000, 10_000, 100_000), "£"),
+}
+
+
+def show(engine: Engine) -> None:
+    """Draw the page; it does not refresh by itself."""
+    page.show(engine, "Data", SUBTITLE, _draw)
+
+
+def _draw(moment: Moment) -> None:
+    with st.spinner("Adding up the ledger …"):
+        ledger = ledger_cache.read(moment.connection, moment.progress)
+    if ledger is None:
+        st.html('<div class="sg-note">The first event day is not over yet; this page counts only whole days.</div>')
+        return
+    months = figures.monthly(ledger.revenue, ledger.months)
+    _revenue(ledger, months)
+    _countries(ledger.revenue)
+    _returning_customers(ledger)
+    _baskets(ledger, months)
+    _distributions(queries.distributions(moment.connection, moment.model, moment.event_time), moment.model.monetary)
+
+
+def _revenue(ledger: Ledger, months: pd.DataFrame) -> None:
+    sums = months.sum()
+    st.html(
+        markup.tiles(
+            ("net revenue", style.money(sums["sold"] - sums["returned"]), "Sales minus returns"),
+            ("sales", style.count(sums["sales"]), "Invoices"),
+            ("credit notes", style.count(sums["returns"]), "Returns"),
+            ("of sales returned", style.percent(sums["returned"], sums["sold"]), "By value"),
+            ("average basket", style.money(sums["sold"] / max(sums["sales"], 1)), "Mean value of a sale"),
+            ("buyers", style.count(ledger.buyers), "Customers with at least one purchase"),
+        )
+    )
+    st.html(elements.title("Revenue by month", f"{_days(ledger)} Sales above the line, returns below."))
+    st.plotly_chart(
+        figures.revenue_bars(months),
+        key="data_revenue",
+        config=plotting.CONFIG,
+        alt=f"Sales and returns in pounds by month; the best month is {months['sold'].idxmax():%B %Y}",
+    )
+
+
+def _countries(revenue: pd.DataFrame) -> None:
+    table = figures.by_country(revenue)
+    largest = str(table.index[0])
+    total = float(table["net"].sum())
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.html(
+            elements.title(
+                "Countries", f"Net revenue; {largest} has {style.percent(table['net'].iloc[0], total)} of it."
+            )
+        )
+        without = len(table) > 1 and st.toggle(f"Without {largest}", key=REST, bind="query-params")
+    st.html(markup.countries(table.iloc[1:] if without else table, total))
+
+
+def _returning_customers(ledger: Ledger) -> None:
+    rates = figures.retention(ledger.cohorts, ledger.cohort_months)
+    st.html(
+        elements.title(
+            "Returning customers",
+            "Percentage of each month's new customers (their number is beside the month) who bought again later. "
+            "The first row also contains the customers that the shop already had.",
+        )
+    )
+    if rates.drop(columns=0).isna().all(axis=None):
+        st.html(elements.note("The first month is not over yet, so no customer has bought again in a later one."))
+        return
+    sizes = ledger.cohorts[ledger.cohorts["cohort"] == ledger.cohorts["month"]].set_index("cohort")["customers"]
+    figure = figures.retention_map(rates, sizes.reindex(rates.index, fill_value=0))
+    st.plotly_chart(
+        figure, key="data_cohorts", config=plotting.CONFIG, alt="Share of each month's new customers who bought again"
+    )
+
+
+def _baskets(ledger: Ledger, months: pd.DataFrame) -> None:
+    left, right = st.columns(2, gap="large")
+    low, high = figures.median_bar(ledger.baskets, queries.BASKETS)
+    bounds = (
+        f"between {figures.amount(low, '£')} and {figures.amount(high, '£')}" if high < float("inf") else "over £10,000"
+    )
+    with left:
+        st.html(elements.title("Basket values", f"Sales by their value; the median is {bounds}."))
+        figure = figures.histogram(ledger.baskets, queries.BASKETS, "£", (1, 10, 100, 1_000, 10_000))
+        st.plotly_chart(
+            figure, key="data_baskets", config=plotting.CONFIG, alt=f"Sales by value; the median is {bounds}"
+        )
+    with right:
+        marks = (("Percentage of the money sold", figures.RETURNED), ("Credit notes per 100 sales", "#9aa3b2"))
+        st.html(elements.title("Returns by month") + markup.legend(marks))
+        figure = figures.returns_lines(months)
+        st.plotly_chart(figure, key="data_returns", config=plotting.CONFIG, alt="Returns as a share of the money sold")
+
+
+def _distributions(bars: pd.DataFrame, definition: str) -> None:
+    st.html(
+        elements.title(
+            "Distributions", "Everyone who ever bought, at this moment: the numbers that decide their segments."
+        )
+    )
+    for column, (key, measure) in zip(st.columns(3, gap="large"), MEASURES.items(), strict=True):
+        counted = f", {'net of returns' if definition == 'net' else 'gross'}" if measure.unit else ""
+        with column:
+            st.html(elements.title(measure.name, measure.meaning + counted))
+            counts = bars[bars["measure"] == key]
+            figure = figures.histogram(counts, measure.edges, measure.unit, measure.marked)
+            st.plotly_chart(
+                figure, key=f"data_{key}", config=plotting.CONFIG, alt=f"Customers by {measure.name.lower()}"
+            )
+
+
+def _days(ledger: Ledger) -> str:
+    return f"Whole event days before {style.day(ledger.until)} (UTC)."

@@ -1,0 +1,217 @@
+"""The live page: the current event time, the segments' sizes, the moves between them, and the throughput."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import Engine, Row
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashboard.live import figures, markup, queries, throughput, today
+from dashboard.live.throughput import HISTORY, Sample, Samples
+from dashboard.shared import changes, elements, flows, history, page, plotting, reading, replay_markup, trouble
+from dashboard.shared.changes import ChangeFilter
+from dashboard.shared.flow_figures import sankey
+from dashboard.shared.personas import Personas, personas
+from dashboard.shared.reading import StreamProgress
+from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, Window, cause, in_order
+from data.postgres import replay_control
+from models.segment_model import ModelError
+
+SUBTITLE = "The current event time, the size of each segment, and why customers moved."
+REFRESH_SECONDS = 2
+LATEST = 12
+# Keys of the session state; those of the controls are URL parameters, too.
+WINDOW, LAST_KNOWN, SAMPLES = "live_window", "live_last_known", "live_samples"
+CAUSE, SEGMENT = "live_causes", "live_segments"
+
+
+class Choice(NamedTuple):
+    """What the reader has chosen: the time window, and which changes to list."""
+
+    window: Window
+    causes: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LiveData:
+    """All that the page shows, read at one moment."""
+
+    personas: Personas
+    progress: StreamProgress
+    sizes: pd.DataFrame
+    days: pd.DataFrame
+    latest: pd.DataFrame
+    replay: Row[Any] | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been streamed yet."""
+        return not self.progress.transactions and self.sizes.empty
+
+
+def show(engine: Engine) -> None:
+    """Draw the page; it refreshes every two seconds and keeps the reader's choices."""
+
+    @st.fragment(run_every=REFRESH_SECONDS)
+    def drawn() -> None:
+        _refresh(engine)
+
+    drawn()
+
+
+def read(engine: Engine, choice: Choice) -> LiveData | None:
+    """Everything that the page needs, in one read-only database transaction; None without a champion model."""
+    with reading.reading(engine) as connection:
+        model = reading.champion(connection)
+        if model is None:
+            return None
+        progress = reading.progress(connection)
+        now = progress.event_time
+        days = history.read(connection, progress)
+        wanted = ChangeFilter(causes=choice.causes, touched=choice.segments)
+        newest = flows.locate(changes.within(days, wanted), LATEST)
+        return LiveData(
+            personas(model),
+            progress,
+            queries.segment_sizes(connection, now and now + timedelta(days=markup.OUTLOOK_DAYS)),
+            days,
+            changes.page(connection, wanted, newest, LATEST),
+            replay_control.last(connection),
+        )
+
+
+def _choice() -> Choice:
+    chosen = st.session_state
+    window = WINDOWS[chosen.get(WINDOW, DEFAULT_WINDOW)]
+    return Choice(window, tuple(chosen.get(CAUSE, ())), tuple(chosen.get(SEGMENT, ())))
+
+
+def _refresh(engine: Engine) -> None:
+    choice = _choice()
+    # An empty element in its place, so that the elements below keep their places from one refresh to the next.
+    opening = page.opening("Live", SUBTITLE) or st.empty()
+    try:
+        live = read(engine, choice)
+    except (SQLAlchemyError, ModelError) as error:
+        opening.empty()
+        _draw_trouble(trouble.from_error(error, engine.url), choice.window)
+        return
+    opening.empty()
+    if live is None:
+        st.html(elements.trouble(trouble.NO_MODEL))
+    elif live.is_empty:
+        st.html(elements.trouble(trouble.SEGMENTS_WITHOUT_CUSTOMERS))
+        no_flows = flows.flows(live.days)
+        st.html(markup.segment_cards(live.sizes, no_flows, live.personas, choice.window))
+    else:
+        _remember(live)
+        _draw(live, choice.window)
+        if _choice() != choice:
+            # The URL sets the controls, which are drawn after the data was read.
+            st.rerun()
+
+
+def _draw_trouble(state: trouble.Trouble, window: Window) -> None:
+    last_known: LiveData | None = st.session_state.get(LAST_KNOWN)
+    if last_known is None:
+        st.html(elements.trouble(state))
+    else:
+        st.html(elements.banner(state))
+        _draw(last_known, window)
+
+
+def _remember(live: LiveData) -> None:
+    now = live.progress
+    sample = Sample(now.measured_at, now.transactions, now.event_time)
+    st.session_state[SAMPLES] = throughput.remember(st.session_state.get(SAMPLES), sample)
+    st.session_state[LAST_KNOWN] = live
+
+
+def _draw(live: LiveData, window: Window) -> None:
+    since = flows.window_start(live.progress.event_time, window.days)
+    inside = flows.between(live.days, since)
+    moved = flows.flows(inside)
+    _head(live, st.session_state[SAMPLES])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.html(elements.title("Segments", f"Net change, arrivals and departures {window.phrase}"))
+        _window_control()
+    st.html(markup.segment_cards(live.sizes, moved, live.personas, window))
+    _movements(moved, live.personas, window)
+    _rhythm(flows.rhythm(inside, since, window.bin_days), window)
+    st.html(elements.title("Latest changes"))
+    _stream_filters(live.personas)
+    if live.latest.empty:
+        st.html(elements.empty("No change matches these filters yet."))
+    else:
+        st.html(elements.change_table(live.latest, live.personas))
+
+
+def _head(live: LiveData, samples: Samples) -> None:
+    pace = throughput.pace(samples)
+    clock, rate, line = st.columns([3.2, 1, 1.2], vertical_alignment="bottom")
+    clock.html(markup.event_clock(live.progress, pace) + replay_markup.line(live.replay))
+    rate.html(markup.throughput(pace))
+    rates = figures.sparkline(throughput.rates(samples), HISTORY - 1)
+    line.plotly_chart(
+        rates, key="sparkline", config=plotting.CONFIG, alt="Transactions per second, the newest at the right"
+    )
+    st.html(today.sentence(live.days, live.progress))
+    st.html(markup.totals(live.progress, int(live.sizes["customers"].sum())))
+
+
+def _window_control() -> None:
+    st.segmented_control(
+        "How many event days to look back",
+        list(WINDOWS),
+        format_func=lambda key: WINDOWS[key].label,
+        default=DEFAULT_WINDOW,
+        required=True,
+        key=WINDOW,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+
+
+def _movements(moved: pd.DataFrame, known: Personas, window: Window) -> None:
+    why, where = st.columns([1, 1.3], gap="large")
+    with why:
+        st.html(elements.title("Why customers move"))
+        st.html(markup.cause_bars(moved, window))
+    with where:
+        st.html(elements.title("Moves between segments", f"Customers who moved {window.phrase}; no first purchases"))
+        streams = sankey(moved[moved["from_segment"] != ""], known)
+        alt = "Streams of customers from the segment they left to the one they entered"
+        st.plotly_chart(streams, key="streams", config=plotting.CONFIG, alt=alt)
+
+
+def _rhythm(rhythm: pd.DataFrame, window: Window) -> None:
+    bar = f"Each bar is one {'day' if window.bin_days == 1 else 'week'} of event time."
+    st.html(elements.title("Changes over time") + elements.cause_legend(in_order(rhythm["cause"]), bar))
+    bars = figures.rhythm_bars(rhythm, window.bin_days)
+    st.plotly_chart(bars, key="rhythm", config=plotting.CONFIG, alt="Changes over event time, by cause")
+
+
+def _stream_filters(known: Personas) -> None:
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.pills(
+            "Cause",
+            [*CAUSES],
+            selection_mode="multi",
+            format_func=lambda code: cause(code).phrase,
+            key=CAUSE,
+            bind="query-params",
+            wrap=True,
+        )
+        st.multiselect(
+            "Left or entered",
+            [*known],
+            format_func=lambda segment: known[segment].name,
+            placeholder="Any segment",
+            key=SEGMENT,
+            bind="query-params",
+            width=340,
+        )

@@ -1,0 +1,45 @@
+"""One sentence about the moves of the current event day."""
+
+from html import escape
+
+import pandas as pd
+
+from dashboard.shared import flows, style
+from dashboard.shared.flows import midnight
+from dashboard.shared.personas import is_climb
+from dashboard.shared.reading import StreamProgress
+from dashboard.shared.words import many
+from models.personas import is_slip
+
+LINK_TO_SLIPS = '<a href="slipping">Who is about to slip?</a>'
+
+
+def sentence(days: pd.DataFrame, progress: StreamProgress) -> str:
+    """Today's slips, climbs and first purchases, and the spend of those who slipped.
+
+    Parameters
+    ----------
+    days
+        The daily history, as :func:`dashboard.shared.history.daily` returns it.
+    """
+    now = progress.event_time
+    if now is None:
+        return ""
+    today = days[days["day"] == midnight(now)]
+    pairs = {*zip(today["from_segment"], today["to_segment"], strict=True)}
+    slips = {pair for pair in pairs if is_slip(pair[0] or None, pair[1])}
+    spend = f" (spend so far: {style.short_money(flows.money(today, slips))})"
+    parts = [
+        _part(flows.moves(today, slips), f"{spend} slipped out of a good segment"),
+        _part(flows.moves(today, {pair for pair in pairs if is_climb(*pair)}), " climbed to a better one"),
+        _part(flows.moves(today, {pair for pair in pairs if not pair[0]}), " bought for the first time"),
+    ]
+    shown = [part for part in parts if part]
+    text = (
+        " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part) if shown else "no customer has moved"
+    )
+    return f'<div class="sg-today"><b>Today, {escape(style.day(now))}:</b> {text}. {LINK_TO_SLIPS}</div>'
+
+
+def _part(number: int, action: str) -> str:
+    return f"{many(number, 'customer')}{action}" if number else ""

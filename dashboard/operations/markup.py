@@ -1,0 +1,86 @@
+"""The operations page's text: totals, partitions and dead letters as escaped HTML."""
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from dashboard.operations.queries import DeadLetterPreview, StreamStatus
+from dashboard.shared import elements, style
+from dashboard.shared.replay_markup import age
+from dashboard.shared.words import many
+from runtime.readable import one_line, readable
+
+# Columns with the class sg-wide are hidden on a phone.
+COLUMNS = {
+    "Event time": "",
+    "Offset": " sg-wide",
+    "Transactions": " sg-wide",
+    "To publish": " sg-wide",
+    "Epoch": " sg-wide",
+    "Last commit": "",
+}
+
+
+def totals(status: StreamStatus) -> str:
+    """The counters that an operator watches; dead letters are highlighted."""
+    progress, partitions = status.progress, status.partitions
+    alarm = "sg-alarm" if progress.dead_letters else "sg-quiet"
+    to_publish = int(partitions["to_publish"].sum())
+    counters = (
+        ("partitions", progress.partitions, "Claimed by a worker at least once", ""),
+        ("workers", partitions["owner"].nunique(), "Distinct workers that claimed a partition last", ""),
+        ("to publish", to_publish, "Committed changes that are not confirmed in the change topic yet", ""),
+        ("duplicates", progress.duplicates, elements.DUPLICATES, "sg-quiet"),
+        ("late", progress.late, elements.LATE, "sg-quiet"),
+        ("dead letters", progress.dead_letters, elements.DEAD_LETTERS, alarm),
+    )
+    return f'<div class="sg-totals">{"".join(elements.counter(*each) for each in counters)}</div>'
+
+
+def partitions(frame: pd.DataFrame, champion: str | None) -> str:
+    """One row per partition: its worker, its progress, and the age of its last commit."""
+    head = "<th>Partition</th><th>Worker</th>" + "".join(
+        f'<th class="sg-right{wide}">{name}</th>' for name, wide in COLUMNS.items()
+    )
+    rows = "".join(_partition(row, champion) for row in frame.to_dict("records"))
+    return f'<table class="sg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def dead_letter(item: DeadLetterPreview) -> str:
+    """A dead letter: its partition and offset, its reason, and its bytes as escaped text."""
+    at = item.retried_at
+    retried = "" if at is None else f'<span class="sg-lamp sg-done">retried {style.stamp(at)} (wall clock)</span>'
+    facts = f"key {one_line(item.key)} · {many(item.size, 'byte')} · log {item.log_id}"
+    return (
+        f'<div class="sg-letter" data-letter="{escape(item.id)}"><div class="sg-letter-head">'
+        f"<b>{escape(item.id)}</b><span>{escape(clipped(item.reason, 300))}</span>{retried}</div>"
+        f'<div class="sg-note">{escape(facts)}</div>'
+        f"<details><summary>Content</summary><pre>{escape(readable(item.value, item.size))}</pre></details></div>"
+    )
+
+
+def clipped(text: str, length: int) -> str:
+    """The text, cut to at most ``length`` characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _partition(row: dict[Any, Any], champion: str | None) -> str:
+    event_time = row["event_time"]
+    moment = "no tick yet" if pd.isna(event_time) else style.stamp(event_time)
+    old = row["model_version"] if row["model_version"] not in (None, champion) else None
+    model = f'<div class="sg-note">model {escape(old)}</div>' if old else ""
+    cells = (
+        moment,
+        f"{row['next_offset']:,}",
+        f"{row['transactions']:,}",
+        f"{row['to_publish']:,}",
+        f"{row['epoch']:,}",
+        f"{age(float(row['commit_age']))} ago",
+    )
+    return (
+        f'<tr data-partition="{row["partition"]}"><td><b>{row["partition"]}</b>{model}</td>'
+        f'<td class="sg-owner">{escape(clipped(row["owner"], 60))}</td>'
+        + "".join(f'<td class="sg-right{wide}">{cell}</td>' for cell, wide in zip(cells, COLUMNS.values(), strict=True))
+        + "</tr>"
+    )

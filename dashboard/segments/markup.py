@@ -1,0 +1,82 @@
+"""The segments page's text: a card per segment, and the table of customers."""
+
+from datetime import datetime
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from dashboard.shared import elements, style
+from dashboard.shared.personas import Persona, Personas, look_up
+from dashboard.shared.words import many
+
+MEASURES = (("recency", "Days since"), ("frequency", "Purchases"), ("monetary", "Spend"))
+
+
+def cards(summary: pd.DataFrame, known: Personas, total: int) -> str:
+    """One card per segment: its size, its total spend, means and medians, and the recommended action.
+
+    Parameters
+    ----------
+    summary
+        By segment: customers, total, and mean and median of each measure (recency_mean, recency_median, ...).
+    total
+        The number of customers who have a segment.
+    """
+    found = [persona for persona in known.values() if persona.id in summary.index]
+    inner = "".join(_card(persona, summary.loc[persona.id].to_dict(), total) for persona in found)
+    return f'<div class="sg-cards sg-explorer">{inner}</div>'
+
+
+def customers(rows: pd.DataFrame, known: Personas) -> str:
+    """One page of customers, with links to the customer page."""
+    head = (
+        '<tr><th>Customer</th><th>Segment</th><th class="sg-wide">Country</th><th class="sg-right">Last bought</th>'
+        '<th class="sg-right sg-wide">Purchases</th><th class="sg-right">Spend</th>'
+        '<th class="sg-wide sg-apart">Next segment, unless they buy</th></tr>'
+    )
+    cells = "".join(_customer(row, known) for row in rows.to_dict("records"))
+    return f'<table class="sg-changes sg-people"><thead>{head}</thead><tbody>{cells}</tbody></table>'
+
+
+def next_change(at: datetime | None, segment: str | None, known: Personas) -> str:
+    """The segment that time alone moves a customer to, and the day."""
+    if at is None or pd.isna(at):
+        return '<span class="sg-when">never by time alone</span>'
+    day = style.stamp(at).partition(",")[0]
+    return f'{elements.segment_dot(look_up(known, segment))} <span class="sg-when">{day}</span>'
+
+
+def _card(persona: Persona, numbers: dict[Any, float], total: int) -> str:
+    size = int(numbers["customers"])
+    lines = "".join(
+        f"<tr><th>{title}</th><td>{_written(name, numbers[f'{name}_mean'])}</td>"
+        f"<td>{_written(name, numbers[f'{name}_median'])}</td></tr>"
+        for name, title in MEASURES
+    )
+    return (
+        f'<div class="sg-card" data-segment="{escape(persona.id)}" style="--persona:{escape(persona.colour)}">'
+        f'<div class="sg-persona">{escape(persona.name)}</div>'
+        f'<div class="sg-size"><b>{size:,}</b><span>{style.percent(size, total)}</span></div>'
+        f'<div class="sg-share"><i style="width:{100 * size / max(total, 1):.1f}%"></i></div>'
+        f'<div class="sg-note">Total spend {style.money(numbers["total"])}</div>'
+        f"<table><thead><tr><th></th><td>mean</td><td>median</td></tr></thead><tbody>{lines}</tbody></table>"
+        f'<p class="sg-do">{escape(persona.action)}</p></div>'
+    )
+
+
+def _written(name: str, value: float) -> str:
+    return f"£{value:,.0f}" if name == "monetary" else f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
+
+
+def _customer(row: dict[Any, Any], known: Personas) -> str:
+    recency = int(row["recency"])
+    return (
+        f"<tr><td>{elements.customer_link(row['customer_id'])}</td>"
+        f"<td>{elements.segment_dot(look_up(known, row['segment']))}</td>"
+        f'<td class="sg-wide">{escape(row["country"])}</td>'
+        f'<td class="sg-right">{many(recency, "day") + " ago" if recency else "today"}</td>'
+        f'<td class="sg-right sg-wide">{row["frequency"]:,}</td>'
+        f'<td class="sg-right">{style.money(row["monetary"])}</td>'
+        f'<td class="sg-wide sg-apart">{next_change(row["next_change_at"], row["next_segment"], known)}</td></tr>'
+    )

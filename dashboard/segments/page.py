@@ -1,0 +1,190 @@
+"""The segments page: how the segments differ, their customers, and the recommended action for each."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import Connection, Engine
+
+from dashboard.segments import figures, markup, queries
+from dashboard.segments.distributions import PER_DECADE, binned, summary
+from dashboard.segments.queries import Search, Sort
+from dashboard.shared import downloads, elements, page, plotting, style
+from dashboard.shared.caching import RecentAnswer
+from dashboard.shared.identifiers import cleaned
+from dashboard.shared.page import Moment
+from dashboard.shared.personas import Personas
+from dashboard.shared.profiles import Population
+from dashboard.shared.reading import StreamProgress
+from dashboard.shared.words import many
+
+SUBTITLE = "How the segments differ in recency, frequency and spend, and the customers in them."
+SAMPLE, PAGE_SIZE, MOST_PAGES = 1_500, 25, 4_000
+# Keys of the session state, and URL parameters.
+CHOSEN, SEARCH, COUNTRY, SORT, PAGE = (f"segments_{name}" for name in ("personas", "search", "country", "sort", "page"))
+ANYWHERE = "All countries"
+ORDERS = {
+    "Highest spending": Sort("monetary", descending=True),
+    "Lowest spending": Sort("monetary", descending=False),
+    "Most purchases": Sort("frequency", descending=True),
+    "Fewest purchases": Sort("frequency", descending=False),
+    "Latest purchase": Sort("recency", descending=False),
+    "Longest silence": Sort("recency", descending=True),
+    "Next to move": Sort("next_change_at", descending=False),
+    "Longest in their segment": Sort("segment_since", descending=False),
+    "Customer": Sort("customer_id", descending=False),
+    "Country": Sort("country", descending=False),
+}
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """Per segment a row of means and medians, and per measure the counts in bins."""
+
+    summary: pd.DataFrame
+    bins: dict[str, pd.DataFrame]
+
+    @property
+    def customers(self) -> int:
+        """The number of customers in all segments."""
+        return int(self.summary["customers"].sum())
+
+    def of(self, segments: list[str]) -> "Distributions":
+        """The distributions of some of the segments."""
+        bins = {name: counts[counts["segment"].isin(segments)] for name, counts in self.bins.items()}
+        return Distributions(self.summary[self.summary.index.isin(segments)], bins)
+
+
+def show(engine: Engine) -> None:
+    """Draw the page."""
+    page.show(engine, "Segments", SUBTITLE, partial(_draw, engine))
+
+
+def read(connection: Connection, population: Population) -> Distributions:
+    """The distributions of R, F and M in a population's segments."""
+    whole = {name: queries.counts(connection, population, name) for name in ("recency", "frequency")}
+    numbers = queries.money(connection, population).set_index("segment").add_prefix("monetary_")
+    numbers = numbers.rename(columns={"monetary_customers": "customers", "monetary_total": "total"})
+    for name, counts in whole.items():
+        numbers = numbers.join(summary(counts)[["mean", "median"]].add_prefix(f"{name}_"))
+    bins = {name: binned(counts) for name, counts in whole.items()}
+    bins["monetary"] = queries.money_bins(connection, population, PER_DECADE)
+    return Distributions(numbers, bins)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _recent(database_and_model: str) -> RecentAnswer[Distributions]:
+    """The last distributions of a database and a model, which every click on the page needs again."""
+    return RecentAnswer()
+
+
+def _draw(engine: Engine, moment: Moment) -> None:
+    chosen, now = _personas_control(moment.personas), moment.event_time
+    whole = Population(moment.model, now, [*moment.personas])
+    recent = _recent(engine.url.render_as_string() + moment.model.version)
+    answer = recent.read(moment.progress, partial(read, moment.connection, whole))
+    shown, population = answer.value.of(chosen), Population(moment.model, now, chosen)
+    if not shown.customers:
+        st.html(elements.empty("These segments have no customers now. Choose others above."))
+        return
+    known = {segment: persona for segment, persona in moment.personas.items() if segment in chosen}
+    fresh = answer.is_current(moment.progress)
+    page.note_if("" if fresh else _as_of(answer.progress))
+    st.html(markup.cards(shown.summary, known, answer.value.customers))
+    _ridges(shown, known)
+    total = shown.customers if fresh else queries.count(moment.connection, population, Search())
+    _cloud(queries.sample(moment.connection, population, SAMPLE), known, total)
+    _customers(engine, moment, population, total)
+
+
+def _as_of(progress: StreamProgress) -> str:
+    moment = style.stamp(progress.event_time) if progress.event_time else style.NOTHING
+    return f"Cards and distributions are as of event time {moment}, a few seconds ago."
+
+
+def _personas_control(known: Personas) -> list[str]:
+    chosen = st.pills(
+        "Personas",
+        [*known],
+        selection_mode="multi",
+        default=[*known],
+        format_func=lambda segment: known[segment].name,
+        key=CHOSEN,
+        bind="query-params",
+    )
+    if not chosen:
+        st.html(elements.title("All personas", "Choose some above to see only those."))
+    return chosen or [*known]
+
+
+def _ridges(shown: Distributions, known: Personas) -> None:
+    text = "One ridge per segment, on a logarithmic scale; a bar marks the median. Recency is as of event time."
+    st.html(elements.title("Distributions", text))
+    for column, (name, title) in zip(st.columns(3, gap="medium"), figures.AXES.items(), strict=True):
+        medians = {str(segment): median for segment, median in shown.summary[f"{name}_median"].items()}
+        figure = figures.ridges(shown.bins[name], medians, known, name, "£" if name == "monetary" else "")
+        column.html(f'<div class="sg-eyebrow">{title}</div>')
+        column.plotly_chart(figure, key=f"ridges_{name}", config=plotting.CONFIG, alt=_alt(title, medians, known))
+
+
+def _cloud(sample: pd.DataFrame, known: Personas, customers: int) -> None:
+    sampled = f"A sample of {many(len(sample), 'customer')}, chosen by the hash of their id"
+    which = sampled if len(sample) < customers else "Every customer"
+    st.html(elements.title("Recency, purchases and spend together", f"{which}; logarithmic axes. Drag to turn."))
+    st.plotly_chart(
+        figures.cloud(sample, known),
+        key="cloud",
+        config=plotting.CONFIG | {"scrollZoom": False},
+        alt="Customers as points over recency, purchases and spend, in the colours of their personas",
+    )
+
+
+def _alt(title: str, medians: dict[str, float], known: Personas) -> str:
+    numbers = (f"{known[segment].name} {median:,.0f}" for segment, median in medians.items() if segment in known)
+    return f"{title} by segment, as histograms. Medians: {'; '.join(numbers)}"
+
+
+def _customers(engine: Engine, moment: Moment, population: Population, total: int) -> None:
+    st.html(elements.title("Customers", "Select a number for the customer's page. Times are event time (UTC)."))
+    search, sort = _search_controls(moment.connection)
+    found = queries.count(moment.connection, population, search) if any(search) else total
+    if not found:
+        st.html(elements.empty("No customer matches: shorten the number, or choose another country or more personas."))
+        return
+    pages = min(-(-found // PAGE_SIZE), MOST_PAGES)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.html(f'<div class="sg-note" data-found="{found}">{many(found, "customer")}</div>')
+        ask = partial(_all_rows, population, search, sort)
+        st.download_button(
+            "Download CSV",
+            downloads.on_request(engine, ask),
+            "segue-customers.csv",
+            "text/csv",
+            on_click="ignore",
+            key="people_csv",
+        )
+        page.note_if(downloads.limit_note(found))
+    number = min(st.session_state.get(PAGE, 1), pages)
+    st.html(
+        markup.customers(
+            queries.page(moment.connection, population, search, sort, PAGE_SIZE, number - 1), moment.personas
+        )
+    )
+    if pages > 1:
+        st.pagination(pages, key=PAGE)
+
+
+def _search_controls(connection: Connection) -> tuple[Search, Sort]:
+    typed, where, order = st.columns([1.2, 1, 1])
+    prefix = typed.text_input(
+        "Customer number begins with", max_chars=64, key=SEARCH, bind="query-params", live=True, placeholder="12"
+    )
+    countries = [ANYWHERE, *queries.countries(connection)]
+    country = where.selectbox("Country", countries, key=COUNTRY, bind="query-params")
+    sort = order.selectbox("Order", [*ORDERS], key=SORT, bind="query-params")
+    return Search(cleaned(prefix), "" if country == ANYWHERE else country), ORDERS[sort]
+
+
+def _all_rows(population: Population, search: Search, sort: Sort, connection: Connection) -> pd.DataFrame:
+    return queries.page(connection, population, search, sort, downloads.MOST_ROWS)

@@ -1,0 +1,81 @@
+"""Moves between segments as streams, and the matrix that figures of moves are drawn from."""
+
+from html import escape
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.shared.personas import Personas, look_up
+from dashboard.shared.plotting import faded, plain
+
+Measure = Literal["changes", "money"]
+UNITS = {"changes": "", "money": "£"}
+
+
+def flow_matrix(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -> pd.DataFrame:
+    """The moves from each row's segment to each column's, in the personas' order; "" is the row of first purchases.
+
+    Parameters
+    ----------
+    flows
+        Columns from_segment, to_segment, changes, money (and cause, summed over).
+    measure
+        Count the ``changes``, or add up the ``money`` in whole pounds.
+    """
+    table = flows.pivot_table(index="from_segment", columns="to_segment", values=measure, aggfunc="sum", fill_value=0)
+    retired = sorted(({*table.index} | {*table.columns}) - {*known, ""})
+    columns = [*known, *retired]
+    return table.reindex(index=[*columns, ""], columns=columns, fill_value=0).round().astype("int64")
+
+
+def sankey(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -> go.Figure:
+    """Streams of customers from the segment they left (left) to the one they entered (right), in the former's colour.
+
+    Parameters
+    ----------
+    flows
+        Columns from_segment ("" on entry), to_segment, changes, money (and cause, summed over).
+    """
+    matrix = flow_matrix(flows, known, measure)
+    counts = matrix.to_numpy()
+    left = [(segment, look_up(known, segment)) for segment in matrix.index[counts.sum(axis=1) > 0]]
+    right = [(segment, look_up(known, segment)) for segment in matrix.columns[counts.sum(axis=0) > 0]]
+    links = [
+        (i, len(left) + j, matrix.loc[a, b], f"{before.name} → {after.name}", before.colour)
+        for i, (a, before) in enumerate(left)
+        for j, (b, after) in enumerate(right)
+        if matrix.loc[a, b]
+    ]
+    shown = [persona for _, persona in [*left, *right]]
+    figure = go.Figure()
+    figure.add_sankey(
+        arrangement="fixed",
+        node={
+            "label": [escape(persona.name) for persona in shown],
+            "color": [persona.colour for persona in shown],
+            "x": [0.001] * len(left) + [0.999] * len(right),
+            "y": [*_heights(counts.sum(axis=1)), *_heights(counts.sum(axis=0))],
+            "pad": 14,
+            "thickness": 12,
+            "line": {"width": 0},
+            "hovertemplate": f"%{{label}}: {UNITS[measure]}%{{value:,}}<extra></extra>",
+        },
+        link={
+            "source": [link[0] for link in links],
+            "target": [link[1] for link in links],
+            "value": [link[2] for link in links],
+            "customdata": [escape(link[3]) for link in links],
+            "color": [faded(link[4]) for link in links],
+            "hovertemplate": f"%{{customdata}}: {UNITS[measure]}%{{value:,}}<extra></extra>",
+        },
+    )
+    return plain(figure, height=64 + 38 * (len(known) + 1)).update_layout(margin={"t": 8, "b": 8})
+
+
+def _heights(totals: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> list[float]:
+    """The middle of each node from the top (0) to the bottom (1), in order; a node is as high as its total."""
+    present = totals[totals > 0]
+    ends = np.cumsum(present) / max(1, present.sum())
+    return [float(place) for place in np.clip(ends - present / max(1, present.sum()) / 2, 0.001, 0.999)]

@@ -1,0 +1,62 @@
+"""Stored profiles: one of them, and the customers of some segments with R, F and M as the model sees them.
+
+R is as of event time (see :mod:`dashboard.shared.rfm`). Customers who never bought have no segment and are left out of
+a population.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Float, Row, cast, func, select
+
+from dashboard.shared.rfm import monetary, recency_days
+from data.postgres.frames import AnySelect, frame
+from data.postgres.tables import customers
+from models.segment_model import SegmentModel
+
+
+@dataclass(frozen=True)
+class Population:
+    """The customers in some segments, with R and M as the model sees them at event time."""
+
+    model: SegmentModel
+    event_time: datetime
+    segments: Sequence[str]
+
+    @property
+    def rfm(self) -> dict[str, ColumnElement[Any]]:
+        """Expressions for R, F and M by name."""
+        return {
+            "recency": recency_days(self.event_time).label("recency"),
+            "frequency": customers.c.frequency.label("frequency"),
+            "monetary": monetary(self.model).label("monetary"),
+        }
+
+
+def profile(connection: Connection, customer_id: str) -> Row[tuple[object, ...]] | None:
+    """A customer's profile, with all columns of the table; None if there is no such customer."""
+    return connection.execute(select(customers).where(customers.c.customer_id == customer_id)).one_or_none()
+
+
+def spend_before_floor(found: Row[tuple[object, ...]], model: SegmentModel) -> Decimal:
+    """A stored profile's spend in pounds: net of returns (and perhaps below 0) or gross, as the model counts it."""
+    spend: Decimal = found.gross - found.returned if model.monetary == "net" else found.gross
+    return spend
+
+
+def select_rfm(population: Population, *names: str) -> AnySelect:
+    """A query for the segment and the named measures (none named: all three) of every customer in a population."""
+    c = customers.c
+    measures = [expression for name, expression in population.rfm.items() if not names or name in names]
+    return select(c.segment, *measures).where(c.segment.in_(population.segments))
+
+
+def means(connection: Connection, population: Population) -> pd.DataFrame:
+    """Per segment: customers, and the means of recency, frequency and monetary."""
+    rfm = select_rfm(population).subquery().c
+    averages = [func.avg(cast(rfm[name], Float)).label(name) for name in population.rfm]
+    return frame(connection, select(rfm.segment, func.count().label("customers"), *averages).group_by(rfm.segment))

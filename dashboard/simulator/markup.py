@@ -1,0 +1,71 @@
+"""The simulator's text: the segment, the steps of a future, and the mean customer of each segment."""
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from dashboard.shared import elements, style
+from dashboard.shared.personas import Persona
+from dashboard.simulator.simulation import Profile, Scored, Step
+
+
+def verdict(persona: Persona, path: list[Step], personas: list[Persona]) -> str:
+    """The segment, the recommended action, and the first move by time alone."""
+    outlook = "They never move by time alone."
+    if len(path) > 1:
+        outlook = elements.outlook(personas[path[1].segment], path[1].at, path[0].at)
+    return (
+        f'<div class="sg-who" style="--persona:{escape(persona.colour)}"><div class="sg-eyebrow">The segment</div>'
+        f'<div class="sg-day" data-verdict="{escape(persona.id)}">{escape(persona.name)}</div>'
+        f"<p>{escape(persona.description)}</p><p><b>{escape(persona.action)}</b></p><p>{outlook}</p></div>"
+    )
+
+
+def steps(title: str, path: list[Step], personas: list[Persona]) -> str:
+    """The steps of a future, with their exact event times."""
+    rows = "".join(
+        f'<tr><td class="sg-when">{style.stamp(step.at)}</td>'
+        f"<td>{elements.segment_dot(personas[step.segment])}</td>"
+        f"<td>{elements.cause_label(step.cause) if step.cause else 'now'}</td></tr>"
+        for step in path
+    )
+    head = "<tr><th>Event time (UTC)</th><th>Segment</th><th>Cause</th></tr>"
+    table = f'<table class="sg-changes sg-people sg-steps"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+    return f'<div class="sg-eyebrow">{escape(title)}</div>{table}'
+
+
+def compared(profile: Profile, recency_days: int, scored: Scored, means: pd.DataFrame, personas: list[Persona]) -> str:
+    """This customer beside the mean customer of every segment.
+
+    Parameters
+    ----------
+    means
+        By segment: customers, and the means of recency, frequency and monetary; segments without customers are missing.
+    personas
+        By segment number.
+    """
+    own = int(scored.segment[0])
+    rows = "".join(
+        f"<tr{' class=sg-own' if number == own else ''}><td>{elements.segment_dot(persona)}</td>"
+        f'{_mean(means, persona.id)}<td class="sg-right">{scored.distances[0, number]:.2f}</td></tr>'
+        for number, persona in enumerate(personas)
+    )
+    this = _cells(recency_days, profile.frequency, max(float(profile.monetary), 0.0))
+    head = "".join(f'<th class="sg-right">{name}</th>' for name in ("Days since", "Purchases", "Spend", "Distance"))
+    return (
+        f'<table class="sg-changes sg-people"><thead><tr><th>Mean customer of</th>{head}</tr></thead><tbody>'
+        f'<tr><td><b>This customer</b></td>{this}<td class="sg-right"></td></tr>{rows}</tbody></table>'
+    )
+
+
+def _mean(means: pd.DataFrame, segment: str) -> str:
+    if segment not in means.index:
+        return '<td class="sg-right">no customers</td>' + '<td class="sg-right"></td>' * 2
+    row: dict[Any, float] = means.loc[segment].to_dict()
+    return _cells(row["recency"], row["frequency"], row["monetary"])
+
+
+def _cells(recency: float, frequency: float, monetary: float) -> str:
+    written = (f"{recency:,.0f}", f"{frequency:,.1f}".removesuffix(".0"), style.money(monetary))
+    return "".join(f'<td class="sg-right">{value}</td>' for value in written)

@@ -1,0 +1,123 @@
+"""The future of a real or imagined customer: the segment now, moves by time alone, and the effect of a purchase.
+
+Pure, with the functions that the stream uses: :func:`models.segment_model.assign` and :func:`models.decay.next_change`,
+applied in the processor's order.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+import numpy as np
+
+from models.decay import NEVER, next_change
+from models.segment_model import NO_SEGMENT, SegmentModel, assign, off_axis_distances, transformed
+from models.units import Floats, Ints
+
+DECAY, PURCHASE = "decay", "purchase"
+
+
+class Profile(NamedTuple):
+    """What decides a segment: the last purchase, the number of purchases, and the spend in pounds.
+
+    ``monetary`` may be below 0 where the model counts net of returns; it is scored as 0.
+    """
+
+    last_purchase_at: datetime
+    frequency: int
+    monetary: Decimal
+
+    def recency_days(self, at: datetime) -> int:
+        """Whole days since the last purchase, as pandas ``.dt.days`` counts them."""
+        return (at - self.last_purchase_at).days
+
+
+class Step(NamedTuple):
+    """From ``at`` on the customer is in ``segment`` (its number); ``cause`` is empty for the first step."""
+
+    at: datetime
+    segment: int
+    cause: str
+    profile: Profile
+
+
+class Scored(NamedTuple):
+    """The segment of each of n customers, their distances to all k centroids, and when time alone moves them.
+
+    Shapes (n,), (n, k), (n,) and (n,). Without a next change ``change_in_days`` is ``NEVER`` and
+    ``next_segment`` is -1.
+    """
+
+    segment: Ints
+    distances: Floats
+    change_in_days: Ints
+    next_segment: Ints
+
+
+def score(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Floats) -> Scored:
+    """Score n customers.
+
+    Parameters
+    ----------
+    recency_days, frequency, monetary
+        Shape (n,): whole days, distinct sale invoices, pounds; values below 0 count as 0.
+    """
+    spend = np.maximum(monetary, 0.0)
+    segment = assign(model, recency_days, frequency, spend)
+    along = (transformed(model, 0, recency_days)[:, None] - model.centroids[:, 0]) ** 2
+    distances = np.sqrt(along + off_axis_distances(model, frequency, spend))
+    change = next_change(model, segment, recency_days, frequency, spend)
+    never = change.recency_days == NEVER
+    return Scored(segment, distances, np.where(never, NEVER, change.recency_days - recency_days), change.segment)
+
+
+def score_one(model: SegmentModel, profile: Profile, at: datetime) -> Scored:
+    """Score one customer at a moment."""
+    return score(
+        model,
+        np.array([profile.recency_days(at)]),
+        np.array([profile.frequency]),
+        np.array([float(profile.monetary)]),
+    )
+
+
+def decay_path(model: SegmentModel, profile: Profile, start: datetime) -> list[Step]:
+    """The segment at ``start``, and every later change if the customer never buys again.
+
+    Time alone never leads back to a segment, so there are fewer changes than segments.
+    """
+    return [Step(start, _segment(model, profile, start), "", profile), *_decays(model, profile, start)]
+
+
+def path_with_purchase(
+    model: SegmentModel, profile: Profile, start: datetime, amount: Decimal, bought_at: datetime
+) -> list[Step]:
+    """The same with a purchase at ``bought_at`` (not before ``start``), which is a step even if the segment stays.
+
+    Decay that is due by then comes before the purchase, as in the stream.
+    """
+    before = [step for step in decay_path(model, profile, start) if step.at <= bought_at]
+    after = Profile(bought_at, profile.frequency + 1, profile.monetary + amount)
+    entered = Step(bought_at, _segment(model, after, bought_at), PURCHASE, after)
+    return [*before, entered, *_decays(model, after, bought_at)]
+
+
+def segment_at(path: list[Step], at: datetime) -> int:
+    """The segment of a path at a moment, which must not be before its start."""
+    return [step.segment for step in path if step.at <= at][-1]
+
+
+def _segment(model: SegmentModel, profile: Profile, at: datetime) -> int:
+    return int(score_one(model, profile, at).segment[0])
+
+
+def _decays(model: SegmentModel, profile: Profile, start: datetime) -> Iterator[Step]:
+    at = start
+    while True:
+        scored = score_one(model, profile, at)
+        if scored.next_segment[0] == NO_SEGMENT:
+            return
+        days = profile.recency_days(at) + int(scored.change_in_days[0])
+        at = profile.last_purchase_at + timedelta(days=days)
+        yield Step(at, int(scored.next_segment[0]), DECAY, profile)

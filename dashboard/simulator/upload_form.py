@@ -1,0 +1,49 @@
+"""The simulator's upload: a CSV file of profiles in, the same file with segments out."""
+
+from html import escape
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.shared import downloads, elements
+from dashboard.shared.personas import Personas, look_up
+from dashboard.shared.words import many
+from dashboard.simulator import uploads
+from models.segment_model import SegmentModel
+
+FILE, CSV = "simulator_file", "text/csv"
+
+
+def draw(model: SegmentModel, known: Personas) -> None:
+    """Draw the template, the upload and its result."""
+    limits = f"up to {uploads.MOST_PROFILES:,} profiles, {uploads.MOST_MEGABYTES} MB"
+    columns = ", ".join(f"`{name}`" for name in uploads.COLUMNS).replace("`", "")
+    st.html(elements.title("Segment a file", f"CSV with the columns {columns}; {limits}. Nothing is stored."))
+    st.download_button(
+        "Download a template", uploads.TEMPLATE, "segue-profiles.csv", CSV, on_click="ignore", key="simulator_template"
+    )
+    file = st.file_uploader("Profiles as CSV", type="csv", key=FILE, max_upload_size=uploads.MOST_MEGABYTES)
+    if file is None:
+        return
+    try:
+        found = uploads.segmented(model, uploads.read(file.getvalue(), model))
+    except uploads.UploadError as error:
+        st.html(f'<div class="sg-banner" role="alert"><b>{escape(file.name)}</b>: {escape(str(error))}</div>')
+        return
+    st.html(_counts(found, known))
+    st.download_button(
+        "Download the segments",
+        downloads.as_csv(found),
+        "segue-segments.csv",
+        CSV,
+        on_click="ignore",
+        key="simulator_segments",
+        type="primary",
+    )
+
+
+def _counts(found: pd.DataFrame, known: Personas) -> str:
+    sizes = found["segment"].value_counts()
+    ordered = [segment for segment in known if segment in sizes.index]
+    marks = " · ".join(f"{elements.segment_dot(look_up(known, each))} {sizes[each]:,}" for each in ordered)
+    return f'<div class="sg-note" data-segmented="{len(found)}">{many(len(found), "profile")} segmented: {marks}</div>'

@@ -1,0 +1,154 @@
+"""Segments for a CSV file of profiles; errors name the line and the column. Pure."""
+
+import re
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+
+from dashboard.simulator.simulation import score
+from models.decay import HORIZON_DAYS, NEVER
+from models.segment_model import NO_SEGMENT, SegmentModel
+
+COLUMNS = ("customer_id", "recency_days", "frequency", "monetary")
+MOST_MEGABYTES, MOST_PROFILES = 5, 100_000
+LONGEST_ID = 64
+MOST_PURCHASES, MOST_MONEY = 1_000_000, 1_000_000_000
+TEMPLATE = "customer_id,recency_days,frequency,monetary\n12345,3,12,2480.50\n12346,120,2,95.00\n"
+SHOWN = 40
+WHOLE, DECIMAL = r"[+-]?[0-9]{1,15}(\.0*)?", r"[+-]?[0-9]{1,15}(\.[0-9]{0,15})?"
+
+
+class UploadError(ValueError):
+    """A file that cannot be segmented; the message says where and what to correct."""
+
+
+def read(content: bytes, model: SegmentModel) -> pd.DataFrame:
+    """The profiles in a CSV file: customer_id (text), recency_days, frequency (whole numbers), monetary (pounds).
+
+    The four columns may come in any order. Lines are numbered as in an editor: the header is line 1.
+
+    Raises
+    ------
+    UploadError
+        If the file is too big, is not such a CSV, or has a value outside its range.
+    """
+    if len(content) > MOST_MEGABYTES * 1_000_000:
+        raise UploadError(f"The file has more than {MOST_MEGABYTES} MB: split it.")
+    cells = _cells(_text(content))
+    _check_text(cells["customer_id"])
+    lowest_money = -MOST_MONEY if model.monetary == "net" else 0
+    return pd.DataFrame(
+        {
+            "customer_id": cells["customer_id"].str.strip(),
+            "recency_days": _numbers(cells["recency_days"], 0, HORIZON_DAYS, whole=True).astype("int64"),
+            "frequency": _numbers(cells["frequency"], 1, MOST_PURCHASES, whole=True).astype("int64"),
+            "monetary": _numbers(cells["monetary"], lowest_money, MOST_MONEY, whole=False),
+        }
+    )
+
+
+def segmented(model: SegmentModel, profiles: pd.DataFrame) -> pd.DataFrame:
+    """The profiles with segment, persona, distance to its centroid, next_change_in_days and next_segment.
+
+    The last two are empty for customers whom time alone never moves.
+    """
+    columns = (profiles[name].to_numpy() for name in COLUMNS[1:])
+    scored = score(model, *columns)
+    ids = np.array([*(segment.id for segment in model.segments), ""], dtype=object)
+    names = np.array([segment.name for segment in model.segments], dtype=object)
+    days = pd.array(np.where(scored.change_in_days == NEVER, 0, scored.change_in_days), dtype="Int64")
+    return profiles.assign(
+        segment=ids[scored.segment],
+        persona=names[scored.segment],
+        distance=scored.distances[np.arange(len(profiles)), scored.segment].round(4),
+        next_change_in_days=pd.Series(days, index=profiles.index).mask(scored.next_segment == NO_SEGMENT),
+        next_segment=ids[scored.next_segment],
+    )
+
+
+def _text(content: bytes) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UploadError(f"Line {line} is not UTF-8 text: save the file as “CSV UTF-8”.") from error
+    if "\0" in text:
+        raise UploadError(f"Line {text[: text.index(chr(0))].count(chr(10)) + 1} is not text: is this a CSV file?")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _cells(text: str) -> pd.DataFrame:
+    """All cells as text in the four columns; the index is the line in the file."""
+    _check_header(text.partition("\n")[0])
+    try:
+        # Without a header: pandas would take the extra cells of a long line for an index.
+        cells = pd.read_csv(
+            StringIO(text),
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            na_filter=False,
+            skip_blank_lines=False,
+            nrows=MOST_PROFILES + 2,
+        )
+    except pd.errors.ParserError as error:
+        raise UploadError(_parser_words(str(error))) from error
+    names = [name.strip() for name in cells.iloc[0]]
+    cells = cells.iloc[1:].set_axis(names, axis=1).set_axis(range(2, len(cells) + 1), axis=0)
+    _check_line_breaks(cells)
+    cells = cells[(cells != "").any(axis=1)]
+    if cells.empty:
+        raise UploadError("There is no profile below the header.")
+    if len(cells) > MOST_PROFILES:
+        raise UploadError(f"The file has more than {MOST_PROFILES:,} profiles: split it.")
+    return cells
+
+
+def _check_header(line: str) -> None:
+    names = [name.strip().strip('"') for name in line.split(",")]
+    if sorted(names) != sorted(COLUMNS):
+        found = _shown(line) if line.strip() else "nothing"
+        raise UploadError(f"Line 1 must name the columns {', '.join(COLUMNS)}, separated by commas; it has {found}.")
+
+
+def _check_line_breaks(cells: pd.DataFrame) -> None:
+    # A cell of several lines would make all later line numbers wrong.
+    for name in cells.columns:
+        broken = cells[name].str.contains("\n", regex=False)
+        if broken.any():
+            raise UploadError(f"Line {broken.idxmax()}, column {name}: a cell must not go on in the next line.")
+
+
+def _check_text(ids: "pd.Series[str]") -> None:
+    for wrong, reason in (
+        (ids.str.strip() == "", "is empty"),
+        (ids.str.len() > LONGEST_ID, f"has more than {LONGEST_ID} characters"),
+    ):
+        if wrong.any():
+            raise UploadError(f"Line {wrong.idxmax()}, column customer_id {reason}.")
+
+
+def _numbers(cells: "pd.Series[str]", lowest: int, highest: int, whole: bool) -> "pd.Series[float]":
+    pattern, kind, example = (WHOLE, "a whole number", "1234") if whole else (DECIMAL, "a number", "1234.50")
+    cells = cells.str.strip()
+    numbers = cells.where(cells.str.fullmatch(pattern), "nan").astype("float64")
+    wrong = numbers.isna() | (numbers < lowest) | (numbers > highest)
+    if wrong.any():
+        line, cell = wrong.idxmax(), cells[wrong].iloc[0]
+        actual = f"is {_shown(cell)}" if cell else "is empty"
+        wanted = f"{kind} from {lowest:,} to {highest:,}, written like {example}"
+        raise UploadError(f"Line {line}, column {cells.name}: must be {wanted}; it {actual}.")
+    return numbers
+
+
+def _parser_words(message: str) -> str:
+    if found := re.search(r"Expected \d+ fields in line (\d+), saw (\d+)", message):
+        return f"Line {found[1]} has {found[2]} cells instead of {len(COLUMNS)}: put cells with commas in quotes."
+    if found := re.search(r"EOF inside string starting at row (\d+)", message):
+        return f"Line {int(found[1]) + 1}: a quotation mark is never closed."
+    return f"The file can't be read as CSV: {message}"
+
+
+def _shown(text: str) -> str:
+    return f"“{text if len(text) <= SHOWN else text[:SHOWN] + '…'}”"

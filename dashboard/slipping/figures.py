@@ -1,0 +1,53 @@
+"""The figure of the "About to slip" page: upcoming slips by day or week."""
+
+from datetime import timedelta
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.shared.flows import A_MONDAY
+from dashboard.shared.personas import Personas, look_up
+from dashboard.shared.plotting import MS_PER_DAY, plain
+
+WEEK = 7
+
+
+def bin_days(horizon: int) -> int:
+    """How many days one bar covers: one up to three months ahead, a week (from Monday on) beyond."""
+    return 1 if horizon <= 92 else WEEK
+
+
+def slip_bars(days: pd.DataFrame, known: Personas, measure: str, width: int) -> go.Figure:
+    """Customers (or spend) about to leave each good segment, a bar per ``width`` days, stacked by segment.
+
+    Parameters
+    ----------
+    days
+        Columns day, from_segment, customers, worth, as :func:`dashboard.slipping.queries.calendar` returns them.
+    measure
+        ``customers`` or ``worth`` (in pounds).
+    """
+    binned = A_MONDAY + (days["day"] - A_MONDAY) // timedelta(days=width) * timedelta(days=width)
+    bars = days.assign(day=binned).groupby(["from_segment", "day"], as_index=False)[measure].sum()
+    number = "£%{y:,.0f}" if measure == "worth" else "%{y:,}"
+    figure = go.Figure()
+    present = {*bars["from_segment"]}
+    for segment in [segment for segment in reversed([*known]) if segment in present]:
+        part = bars[bars["from_segment"] == segment]
+        persona = look_up(known, segment)
+        figure.add_bar(
+            x=part["day"].dt.strftime("%Y-%m-%dT%H:%M:%S").tolist(),
+            y=part[measure].tolist(),
+            name=escape(persona.name),
+            marker={"color": persona.colour, "line": {"width": 0}},
+            width=width * MS_PER_DAY * 0.82,
+            offset=width * MS_PER_DAY * 0.09,
+            hovertemplate=f"{number} {escape(persona.name)}<extra></extra>",
+        )
+    figure.update_layout(barmode="stack", hovermode="x unified", showlegend=False)
+    hover = "%a %-d %b %Y" if width == 1 else "Week of %-d %b %Y"
+    figure.update_xaxes(showgrid=False, fixedrange=True, hoverformat=hover, nticks=8)
+    prefix = "£" if measure == "worth" else ""
+    figure.update_yaxes(fixedrange=True, nticks=5, rangemode="tozero", tickprefix=prefix, tickformat=",~s")
+    return plain(figure, height=280)

@@ -1,0 +1,157 @@
+"""The "About to slip" page: who will leave a good segment unless they buy, on which day, and their spend."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import Connection, Engine
+
+from dashboard.shared import downloads, elements, flows, history, page, personas, plotting
+from dashboard.shared.page import Moment
+from dashboard.shared.words import many
+from dashboard.slipping import figures, markup, queries
+from dashboard.slipping.queries import Slips
+
+REFRESH_SECONDS = 10
+PAGE_SIZE = 25
+# Pages beyond these are in the download only.
+MOST_PAGES = 400
+# A float: Streamlit fails on a URL whose integer parameter is 1e400.
+MOST_WORTH = 1e9
+HORIZONS = {7: "1 week", 14: "2 weeks", 30: "30 days", 60: "60 days", 90: "90 days", 365: "1 year"}
+DEFAULT_HORIZON = 30
+LONGEST_CALENDAR = 92
+MEASURES = {"customers": "Customers", "worth": "Money"}
+SHAPES = {"bars": "Bars", "calendar": "Calendar"}
+ORDERS = {"urgent": "Most urgent", "soonest": "Soonest", "worth": "Worth most", "silent": "Silent longest"}
+# Keys of the session state, and URL parameters.
+HORIZON, FROM, WORTH, COUNTRY = "slip_days", "slip_from", "slip_worth", "slip_country"
+MEASURE, SHAPE, ORDER, PAGE = "slip_measure", "slip_shape", "slip_order", "slip_page"
+
+
+def show(engine: Engine) -> None:
+    """Draw the page; it refreshes every few seconds and keeps the reader's choices."""
+    subtitle = "Customers who will leave a good segment unless they buy. The day is computed, not predicted."
+    page.show(engine, "About to slip", subtitle, partial(_draw, engine), REFRESH_SECONDS)
+
+
+def _draw(engine: Engine, moment: Moment) -> None:
+    good = personas.good_personas(moment.personas)
+    pairs = personas.slips(moment.model)
+    if not pairs:
+        st.html(elements.empty("This model has no good segment that customers could slip out of."))
+        return
+    slips, horizon = _filters(moment, good, pairs)
+    days = queries.calendar(moment.connection, slips)
+    st.html(markup.headline(days, slips.until, _past_slips(moment, slips, horizon)))
+    if days.empty:
+        st.html(elements.empty("No customer does. Look further ahead, or remove a filter."))
+    else:
+        _outlook(days, slips, horizon, moment)
+        _customers(engine, slips, int(days["customers"].sum()), moment)
+    with st.expander("What is a slip, and how is its day computed?"):
+        st.html(markup.rule(good, moment.personas))
+
+
+def _past_slips(moment: Moment, slips: Slips, horizon: int) -> str:
+    """A sentence about as many days back as the page looks ahead; empty with a filter that the history cannot apply."""
+    since = flows.window_start(slips.now, horizon)
+    if since is None or slips.worth or slips.countries:
+        return ""
+    days = history.read(moment.connection, moment.progress)
+    number = flows.moves(flows.between(days, since), slips.pairs, "decay")
+    return f"Time alone made {many(number, 'such move')} in the last {many(horizon, 'event day')}."
+
+
+def _filters(moment: Moment, good: list[personas.Persona], pairs: list[queries.Pair]) -> tuple[Slips, int]:
+    names = {persona.id: persona.name for persona in good if any(persona.id == before for before, _ in pairs)}
+    horizon = st.segmented_control(
+        "Look ahead",
+        [*HORIZONS],
+        default=DEFAULT_HORIZON,
+        format_func=HORIZONS.__getitem__,
+        required=True,
+        key=HORIZON,
+        bind="query-params",
+    )
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+        chosen = st.pills(
+            "Leaving", [*names], format_func=names.__getitem__, selection_mode="multi", key=FROM, bind="query-params"
+        )
+        worth = st.number_input(
+            "Net spend of at least (£)",
+            0.0,
+            MOST_WORTH,
+            0.0,
+            step=100.0,
+            format="%.0f",
+            key=WORTH,
+            bind="query-params",
+            width=190,
+        )
+        countries = st.multiselect(
+            "Country",
+            queries.countries(moment.connection),
+            placeholder="All countries",
+            key=COUNTRY,
+            bind="query-params",
+            width=300,
+        )
+    now = moment.event_time
+    wanted = [pair for pair in pairs if not chosen or pair[0] in chosen]
+    return Slips(wanted, now, queries.until(now, horizon), int(worth), countries), horizon
+
+
+def _outlook(days: pd.DataFrame, slips: Slips, horizon: int, moment: Moment) -> None:
+    when, where = st.columns([1.9, 1], gap="large")
+    by_day = horizon <= LONGEST_CALENDAR
+    with when:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.html(elements.title("When they slip", "By event day" if by_day else "By event week"))
+            measure = _choice("Measure", MEASURES, MEASURE)
+            shape = _choice("Shape", SHAPES, SHAPE) if by_day else "bars"
+        if shape == "calendar":
+            st.html(markup.calendar(days, slips.now, slips.until, measure))
+        else:
+            bars = figures.slip_bars(days, moment.personas, measure, figures.bin_days(horizon))
+            st.plotly_chart(bars, key="slip_bars", config=plotting.CONFIG, alt="Upcoming slips by day and segment")
+    with where:
+        st.html(elements.title("Moves ahead", "With the spend so far of these customers"))
+        st.html(markup.routes(days, moment.personas))
+
+
+def _choice(label: str, options: dict[str, str], key: str) -> str:
+    first = next(iter(options))
+    return st.segmented_control(
+        label,
+        [*options],
+        default=first,
+        format_func=options.__getitem__,
+        required=True,
+        key=key,
+        bind="query-params",
+        label_visibility="collapsed",
+        wrap=True,
+    )
+
+
+def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(elements.title("Customers", "A purchase before the day keeps them"))
+        order = _choice("Order", ORDERS, ORDER)
+        ask = partial(_all_rows, slips, order)
+        name = f"about-to-slip-{slips.now:%Y-%m-%d}.csv"
+        st.download_button(
+            "Download CSV", downloads.on_request(engine, ask), name, "text/csv", key="slip_csv", on_click="ignore"
+        )
+        page.note_if(downloads.limit_note(number))
+    pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
+    chosen = page.number(PAGE, pages)
+    found = queries.page(moment.connection, slips, order, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
+    st.html(markup.table(found, moment.personas))
+    if pages > 1:
+        st.pagination(pages, key=PAGE)
+
+
+def _all_rows(slips: Slips, order: str, connection: Connection) -> pd.DataFrame:
+    return queries.page(connection, slips, order, downloads.MOST_ROWS)

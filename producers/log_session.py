@@ -1,0 +1,83 @@
+"""A session with the log: the topic's identity and end offsets, a writer, and Postgres.
+
+Model activation and requeued dead letters need no more than this. A replay adds flow control and replay controls
+(:mod:`producers.replay_session`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Engine
+
+from data.kafka.log import Log, LogIdentity, create_topics
+from data.postgres.database import engine
+from producers.log_writer import LogWriter
+from runtime.brokers import Brokers
+from runtime.topics import Topics
+
+_FLUSH_SECONDS = 5.0
+
+
+class LogConfig(Protocol):
+    """What a session connects to; :class:`runtime.settings.Settings` has all of it.
+
+    ``database`` is a ``postgresql://`` URL. ``partitions`` is the number of partitions of topics that the session
+    creates; with 0 it creates none. ``log_id`` replaces the identity that the broker reports.
+    """
+
+    @property
+    def brokers(self) -> Brokers: ...
+
+    @property
+    def topics(self) -> Topics: ...
+
+    @property
+    def database(self) -> str: ...
+
+    @property
+    def partitions(self) -> int: ...
+
+    @property
+    def log_id(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogSession:
+    """Open connections to the transactions topic and to Postgres."""
+
+    identity: LogIdentity
+    log: Log
+    postgres: Engine
+    writer: LogWriter
+
+    def ends(self) -> list[int]:
+        """The end offset of each partition."""
+        return self.log.ends(self.identity.partitions)
+
+
+@contextmanager
+def session(config: LogConfig) -> Iterator[LogSession]:
+    """Connect to the log and to Postgres; flush the writer and disconnect at the end.
+
+    Raises
+    ------
+    LogError
+        If no broker answers, or a topic is missing or has the wrong number of partitions.
+    WriteError
+        If the broker refuses a record.
+    """
+    topics = config.topics
+    if config.partitions:
+        create_topics(config.brokers, topics.configuration, config.partitions)
+    log = Log(config.brokers, topics.transactions)
+    postgres = engine(config.database)
+    try:
+        identity = log.identity(config.log_id)
+        writer = LogWriter(config.brokers, topics.transactions, identity.partitions)
+        yield LogSession(identity, log, postgres, writer)
+        writer.flush(_FLUSH_SECONDS)
+    finally:
+        log.close()
+        postgres.dispose()

@@ -1,0 +1,44 @@
+"""The base of errors that a person can do something about, and the key of what would help.
+
+Lower layers raise these errors without naming a command. The command line maps each key to a sentence that does.
+"""
+
+from enum import Enum, auto
+
+
+class Hint(Enum):
+    """What would help against an error."""
+
+    START_A_BROKER = auto()
+    START_POSTGRES = auto()
+    MIGRATE = auto()
+    START_A_WORKER = auto()
+    START_A_REPLAY = auto()
+    FIT_A_MODEL = auto()
+    LIST_MODELS = auto()
+    LIST_DEAD_LETTERS = auto()
+    LIST_UNDELIVERED_CHANGES = auto()
+    NAME_THE_LOG = auto()
+    NAME_THE_WEBHOOK = auto()
+    USE_A_FILE = auto()
+    DOWNLOAD = auto()
+
+
+class SegueError(Exception):
+    """An expected error: one line that says what is wrong, and a hint at what would help, if there is one.
+
+    Parameters
+    ----------
+    message
+        One line, without a period at its end.
+    hint
+        What would help.
+    """
+
+    def __init__(self, message: str, hint: Hint | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class NotFoundError(SegueError, LookupError):
+    """What was asked for does not exist, or its name fits several things."""

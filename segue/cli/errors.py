@@ -1,0 +1,34 @@
+"""What the command line adds to an expected error: a sentence with the command, option or variable that helps."""
+
+from runtime.errors import Hint
+
+_SENTENCES: dict[Hint, str] = {
+    Hint.START_A_BROKER: "is one running? Set SEGUE_BOOTSTRAP_SERVERS, or start `segue up`",
+    Hint.START_POSTGRES: "set SEGUE_DATABASE_URL, or start `segue up`",
+    Hint.MIGRATE: "does the schema exist? Run `segue migrate`",
+    Hint.START_A_WORKER: "start one with `segue worker`, and try again",
+    Hint.START_A_REPLAY: "start a replay with `segue replay DATASET` or `segue demo`",
+    Hint.FIT_A_MODEL: "run `segue fit DATASET`",
+    Hint.LIST_MODELS: "see `segue models list`",
+    Hint.LIST_DEAD_LETTERS: "see `segue dlq list`",
+    Hint.LIST_UNDELIVERED_CHANGES: "see `segue webhooks dead`",
+    Hint.NAME_THE_LOG: "choose one with --log-id",
+    Hint.NAME_THE_WEBHOOK: "a second webhook needs its own SEGUE_WEBHOOK_NAME",
+    Hint.USE_A_FILE: "try again, or use --from FILE",
+    Hint.DOWNLOAD: "`segue data fetch` downloads the real dataset",
+}
+
+
+def with_hint(message: str, hint: Hint | None) -> str:
+    """A message, followed by the sentence for a hint, if there is one."""
+    return message if hint is None else f"{message}; {_SENTENCES[hint]}"
+
+
+def described(reason: str, hint: Hint | None) -> str:
+    """Why a dataset was chosen, with the sentence for a hint in parentheses, if there is one."""
+    return reason if hint is None else f"{reason} ({_SENTENCES[hint]})"
+
+
+def one_line(error: Exception) -> str:
+    """The message of an error, followed by what helps against it."""
+    return with_hint(str(error), getattr(error, "hint", None))

@@ -1,0 +1,67 @@
+"""``segue models import`` and ``segue models export``: models as files."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from batch.choices import Format
+from batch.model_files import read_model
+from data.postgres import model_registry
+from data.postgres.database import engine
+from runtime.settings import Settings
+from segue.cli import options
+from segue.cli.console import fail, messages
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("import")(import_model)
+    app.command()(export)
+
+
+def import_model(
+    file: Annotated[Path, typer.Argument(help="A model as JSON.", exists=True, dir_okay=False)],
+) -> None:
+    """Check a file that `segue models export` has written, and register its model."""
+    model = read_model(file)
+    postgres = engine(Settings().database)
+    known = model.version in model_registry.load_all(postgres, [model.version])
+    alias = model_registry.register(postgres, model)
+    messages.print(
+        f"{model.version} was registered already; it is the {alias}."
+        if known
+        else f"Registered as {model.version}, the {alias}."
+    )
+
+
+def export(
+    model: options.Model = model_registry.CHAMPION,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--out",
+            "-o",
+            help="File to write. By default the version, in the current folder.",
+            dir_okay=False,
+        ),
+    ] = None,
+    form: Annotated[
+        Format,
+        typer.Option("--format", help="`json` for services, `skops` for scikit-learn, `joblib` as a pickle."),
+    ] = "json",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Write a model to a file: as JSON, which services load, or as a scikit-learn pipeline."""
+    from batch.export import write_model
+
+    found = model_registry.find(engine(Settings().database), model)
+    path = out or Path(f"{found.version}.{form}")
+    if path.exists() and not force:
+        fail(f"{path} exists: choose another name, or use --force")
+    if not path.absolute().parent.is_dir():
+        fail(f"{path.absolute().parent} is not a folder: create it first")
+    write_model(found, path, form)
+    messages.print(f"Written to {path}")
+    if form == "joblib":
+        messages.print("Loading a joblib file executes code from it: share the skops file instead.", style="yellow")

@@ -1,0 +1,53 @@
+"""What people want to do, and the commands that do it: the table at the top of docs/cli.md."""
+
+from typing import NamedTuple
+
+
+class Task(NamedTuple):
+    """A goal as a user would put it, and the commands that reach it, without backquotes."""
+
+    goal: str
+    commands: tuple[str, ...]
+
+
+TASKS = (
+    Task("see everything at work on one dataset", ("segue demo FILE",)),
+    Task("check a whole dataset at full speed, without a dashboard", ("segue demo --once FILE",)),
+    Task("download the real dataset (45 MB from UCI; `--from` names a mirror or a file)", ("segue data fetch",)),
+    Task("see what a file contains, and which rows are left out", ("segue data describe FILE",)),
+    Task("generate a dataset with the same shape", ("segue data generate shop.parquet --customers 5000",)),
+    Task("start a broker, Postgres, a worker and the dashboard, and keep them running", ("segue up",)),
+    Task("explore a dataset: one interactive HTML page", ("segue explore FILE -o report.html",)),
+    Task("fit a model on a file, or on the stream's customers", ("segue fit FILE --k auto", "segue fit --from-stream")),
+    Task("reproduce the textbook pipeline", ("segue fit FILE --preset classic",)),
+    Task("list, show and compare models", ("segue models list", "segue models show V", "segue models compare A B")),
+    Task("export and import models", ("segue models export V", "segue models import FILE")),
+    Task("activate another model while everything runs", ("segue models activate V",)),
+    Task("replay a file, paced by event time", ("segue replay FILE --speed 1d/s",)),
+    Task("continue after an interruption", ("segue replay FILE --resume",)),
+    Task(
+        "pause a running replay, resume it, or change its speed",
+        ("segue control pause", "segue control resume", "segue control speed 500x"),
+    ),
+    Task("see the stream's progress", ("segue status",)),
+    Task("check the stream against the raw data", ("segue reconcile FILE",)),
+    Task("follow segment changes as JSON lines (`--topic` reads Kafka)", ("segue changes --follow",)),
+    Task("follow only some changes", ("segue changes --follow --topic --where 'to = At Risk and monetary > 1000'",)),
+    Task("let subscribers repair their state", ("segue publish-snapshot",)),
+    Task("send changes to an HTTP endpoint, signed, retried and in order", ("segue webhooks run",)),
+    Task(
+        "see and retry what a webhook could not deliver",
+        ("segue webhooks status", "segue webhooks dead", "segue webhooks retry"),
+    ),
+    Task("observe drift beside the workers", ("segue up --drift", "segue drift watch", "segue drift status")),
+    Task("replace the champion after drift", ("segue models promote",)),
+    Task(
+        "kill workers, broker and Postgres at random, then check the result", ("segue soak FILE --seed 1 --faults 20",)
+    ),
+    Task("run one more worker, or only a dashboard", ("segue worker", "segue dashboard")),
+    Task("create or upgrade the database schema and its roles", ("segue migrate",)),
+    Task(
+        "see dead letters, and retry them after their cause is fixed",
+        ("segue dlq list", "segue dlq show", "segue dlq retry"),
+    ),
+)

@@ -1,0 +1,230 @@
+"""The task that applies one assigned partition, micro-batch by micro-batch, in the order of the log.
+
+While a micro-batch waits for Postgres, the record buffer decodes the next records (``buffer.py``). While the changes
+of a micro-batch are published, the next one is applied (``stream_app.outbox.relay``). The task never skips a record.
+After any fault the task backs off, reads the stored progress, and continues to read the log from there. When another
+worker has claimed the partition, the task waits as long as the consumer group needs to revoke the partition, and claims
+it again only if that has not happened.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from models.segment_model import SegmentModel
+from runtime.backoff import wait_seconds
+from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
+from stream_app.core.change_rows import change_rows
+from stream_app.core.decode import LogRecord, MicroBatch
+from stream_app.partitions.buffer import RecordBuffer
+from stream_app.partitions.publisher import Publisher
+from stream_app.partitions.worker_context import WorkerContext
+from stream_app.storage.claim import FencedError
+from stream_app.storage.unit_of_work import PartitionStore
+
+log = structlog.get_logger(__name__)
+
+_IDLE_SECONDS = 0.25
+_CLOSE_SECONDS = 5.0
+
+
+class PartitionTask:
+    """One assigned partition: :meth:`run` it, and offer it records once it is :attr:`claimed`.
+
+    ``seek`` is called with the offset to read the log from, after every claim and every fault.
+    """
+
+    _progress: PartitionProgress
+    _model: SegmentModel
+
+    def __init__(self, context: WorkerContext, partition: int, seek: Callable[[int], Awaitable[None]]) -> None:
+        self._context = context
+        self._config = context.config
+        self._partition = partition
+        self._seek = seek
+        self._log = log.bind(partition=partition)
+        self._metrics = context.metrics
+        self._metrics.assigned(partition)
+        self._store = PartitionStore(self._config.database_url, partition)
+        self._buffer = RecordBuffer(self._config.currency, self._config.batch_size)
+        self._stop_requested = asyncio.Event()
+        self._has_claim = False
+        self.claimed = asyncio.Event()
+        self._personas: dict[str, str] = {}
+        self._rescoring = True
+        self._rescored_up_to = ""
+        self._failures = 0
+        self._publisher = Publisher(context, partition, self._store)
+
+    @property
+    def next_offset(self) -> int:
+        """The offset of the record that the task expects next."""
+        return self._buffer.next_offset
+
+    @property
+    def idle(self) -> bool:
+        """Whether the partition is claimed and no records wait."""
+        return self.claimed.is_set() and not self._buffer
+
+    def offer(self, records: Sequence[LogRecord]) -> int | None:
+        """Add records; returns the first missing offset, and adds nothing, if records before them are missing.
+
+        Before the partition is claimed, records are dropped: the next offset is not known yet.
+        """
+        return self._buffer.offer(records) if self.claimed.is_set() else None
+
+    def skip(self, missing: int, offset: int) -> bool:
+        """Expect the record at ``offset`` next, since the log has no records from ``missing`` up to there.
+
+        Returns False, and skips nothing, if ``missing`` is no longer the next offset.
+        """
+        if self._buffer.next_offset != missing:
+            return False
+        self._buffer.skip_to(offset)
+        return True
+
+    async def has_room(self) -> None:
+        """Wait until the record buffer has room."""
+        await self._buffer.has_room()
+
+    async def run(self) -> None:
+        """Claim the partition, and apply the offered records until :meth:`stop`."""
+        if self._partition >= self._context.partitions:
+            self._log.error("not claimed: partitions were added to the log, see docs/operations.md")
+            await self._stop_requested.wait()
+            return
+        try:
+            while not self._stopping:
+                try:
+                    await self._run_until_fenced()
+                except Exception as error:
+                    self._log.error("will try again", error=repr(error), exc_info=not self._failures)
+                    self._failures += 1
+                    self._metrics.failed(self._partition, error)
+                    await self._sleep(wait_seconds(self._failures))
+        finally:
+            self._buffer.close()
+
+    def stop(self) -> None:
+        """Let :meth:`run` return after the current micro-batch."""
+        self._stop_requested.set()
+        self._buffer.close()
+
+    async def close(self) -> None:
+        """Wait a few seconds for the changes to be published, save the published position, and disconnect."""
+        try:
+            if self.claimed.is_set():
+                await asyncio.wait_for(self._publisher.wait_until_published(), _CLOSE_SECONDS)
+                await asyncio.wait_for(self._publisher.save_position(self._progress), _CLOSE_SECONDS)
+        except Exception as error:
+            self._log.warning("could not save the published position", error=repr(error))
+        finally:
+            self._metrics.released(self._partition)
+            await self._publisher.close()
+            await self._store.close()
+
+    @property
+    def _stopping(self) -> bool:
+        return self._stop_requested.is_set()
+
+    async def _run_until_fenced(self) -> None:
+        try:
+            await self._resume()
+            await self._apply_batches()
+        except FencedError as error:
+            self._log.warning("fenced", reason=str(error))
+            self._metrics.fenced(self._partition)
+            self._has_claim = False
+            self.claimed.clear()
+            await self._publisher.pause()
+            # By then the consumer group has revoked the partition, if it now belongs to the other worker.
+            await self._sleep(self._config.session_timeout)
+
+    async def _resume(self) -> None:
+        """Claim the partition, or reread the progress of a claim that holds, and continue from there."""
+        await self._store.open()
+        if self._has_claim:
+            self._progress = await self._store.progress(self._progress)
+        else:
+            self._progress = await self._store.claim(self._context.log_id, self._context.owner)
+            # A fault from here on must not lead to another claim: it would fence a worker that has claimed since.
+            self._has_claim = True
+            self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
+        self._personas |= await self._store.personas()
+        await self._use_model(self._progress.model_version)
+        await self._publisher.resume(self._progress, self._personas)
+        self._buffer.reset(self._progress.next_offset)
+        await self._seek(self._progress.next_offset)
+        self.claimed.set()
+        self._buffer.request_records()
+        self._metrics.claimed(self._progress)
+
+    async def _apply_batches(self) -> None:
+        while not self._stopping:
+            if self._publisher.fenced:
+                raise FencedError("another worker publishes this partition now")
+            if not self._buffer:
+                if not await self._rescore_chunk() and not await self._buffer.wait_for_records(_IDLE_SECONDS):
+                    self._progress = await self._publisher.save_position(self._progress)
+                continue
+            # Step 1 of the unit of work.
+            batch = await self._buffer.next_batch()
+            if batch.next_offset > self._progress.next_offset:
+                # Rescoring, step 2: every customer is rescored with the old model before a new one becomes active.
+                while batch.model is not None and await self._rescore_chunk():
+                    pass
+                await self._apply(batch)
+            self._buffer.pop()
+            await self._rescore_chunk()
+
+    async def _apply(self, batch: MicroBatch) -> None:
+        """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""
+        started = time.monotonic()
+        # Step 2.
+        stored = await self._store.load(batch, self._model, self._progress.watermark)
+        result = await self._commit(batch, stored)
+        self._metrics.committed(self._progress, batch.records, result, time.monotonic() - started)
+        # Step 9, second half; _commit does the first.
+        self._publisher.offer_dead_letters(result.dead_letters)
+        self._failures = 0
+        if batch.model is not None:
+            # Rescoring, step 4.
+            await self._use_model(batch.model.version)
+
+    async def _commit(self, batch: MicroBatch, stored: StoredState) -> AppliedBatch:
+        # Steps 3 and 4.
+        result = apply_batch(batch, stored, self._model, self._progress, self._context.partition_of)
+        # Step 5.
+        changes = change_rows(batch, result, self._progress)
+        # Steps 6 to 8.
+        published = self._publisher.position(self._progress)
+        self._progress = await self._store.save(batch, result, changes, self._progress, published)
+        # Step 9, first half.
+        self._publisher.offer_changes(changes)
+        return result
+
+    async def _rescore_chunk(self) -> bool:
+        """Rescoring, step 6: rescore some customers under an older model; returns False when there are none."""
+        if not self._rescoring:
+            return False
+        stored = await self._store.load_outdated(self._model, self._config.batch_size, self._rescored_up_to)
+        self._rescoring = len(stored.profiles) > 0
+        if self._rescoring:
+            no_records = MicroBatch(self._progress.next_offset, self._progress.next_offset)
+            result = await self._commit(no_records, stored)
+            self._metrics.rescored(self._progress, result)
+            self._rescored_up_to = max(stored.profiles.customer_id)
+        return self._rescoring
+
+    async def _use_model(self, version: str) -> None:
+        self._model = await self._store.model(version)
+        self._personas |= {segment.id: segment.name for segment in self._model.segments}
+        self._rescoring = True
+        self._rescored_up_to = ""
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop_requested.wait(), seconds)

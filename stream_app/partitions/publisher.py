@@ -1,0 +1,76 @@
+"""Publishes what one partition commits: its changes through a relay, and its dead letters beside it."""
+
+from collections.abc import Mapping, Sequence
+
+from data.contract.change_row import ChangeRow
+from stream_app.core.apply import PartitionProgress
+from stream_app.core.decode import DeadLetter
+from stream_app.outbox.relay import Relay
+from stream_app.partitions.worker_context import WorkerContext
+from stream_app.storage.outbox import Outbox
+
+
+class Publisher:
+    """Publishes changes and dead letters while a claim holds; ``outbox`` is the partition task's own connection."""
+
+    def __init__(self, context: WorkerContext, partition: int, outbox: Outbox) -> None:
+        self._context = context
+        self._outbox = outbox
+        self._dead_letters = context.new_dead_letter_publisher(partition)
+        self._relay: Relay | None = None
+
+    @property
+    def fenced(self) -> bool:
+        """Whether the relay has found that another worker has claimed the partition."""
+        return self._relay is not None and self._relay.stopped
+
+    def position(self, progress: PartitionProgress) -> int:
+        """The position of the last change that is known to be in the change topic."""
+        return progress.published_position if self._relay is None else self._relay.published
+
+    async def resume(self, progress: PartitionProgress, personas: Mapping[str, str]) -> None:
+        """Publish what is committed but may not be published, under a new claim or after a fault."""
+        if self._relay is None:
+            context = self._context
+            on_published = context.metrics.published
+            self._relay = Relay(
+                context.config.database_url, progress, personas, context.new_writer, context.last_event, on_published
+            )
+        self._relay.publish_up_to(progress.change_position)
+        self._dead_letters.publish(await self._unpublished_dead_letters())
+
+    def offer_changes(self, changes: Sequence[ChangeRow]) -> None:
+        """Publish changes that have just been committed (unit of work, step 9)."""
+        if self._relay is not None:
+            self._relay.offer(changes)
+
+    def offer_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Publish dead letters that have just been committed (unit of work, step 9)."""
+        self._dead_letters.publish(letters)
+
+    async def wait_until_published(self) -> None:
+        """Wait until all changes up to now are in the topic."""
+        if self._relay is not None:
+            await self._relay.wait_until_published()
+
+    async def save_position(self, progress: PartitionProgress) -> PartitionProgress:
+        """Publishing, step 7, when no unit of work is about to save the position; returns the new progress."""
+        all_letters = await self._dead_letters.all_delivered(self._unpublished_dead_letters)
+        published = self.position(progress)
+        if all_letters or published > progress.published_position:
+            return await self._outbox.mark_published(progress, published, all_letters)
+        return progress
+
+    async def pause(self) -> None:
+        """Close the relay; :meth:`resume` creates a new one."""
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            await relay.close()
+
+    async def close(self) -> None:
+        """Stop publishing at once; a later claim continues from the outbox."""
+        self._dead_letters.close()
+        await self.pause()
+
+    async def _unpublished_dead_letters(self) -> Sequence[DeadLetter]:
+        return await self._outbox.unpublished_dead_letters(self._context.log_id)

@@ -1,0 +1,43 @@
+"""What all partition tasks of a worker share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stream_app.metrics import Metrics
+from stream_app.outbox.change_writer import ChangeWriter
+from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
+from stream_app.outbox.relay import LastEvent
+from stream_app.worker_config import WorkerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """The configuration of a worker, and what it found out and created when it started.
+
+    Attributes
+    ----------
+    log_id
+        The identity of the log that is there.
+    owner
+        The name under which the worker claims partitions.
+    partitions
+        The number of partitions that the log had when the worker started. The worker does not claim later ones, since
+        customers would move into them.
+    partition_of
+        The partition of a customer id.
+    is_gap
+        Whether a partition (first argument) has no records from one offset up to another one.
+    new_writer, last_event, new_dead_letter_publisher
+        Access to the topics for one partition.
+    """
+
+    config: WorkerConfig
+    log_id: str
+    owner: str
+    partitions: int
+    metrics: Metrics
+    partition_of: Callable[[str], int]
+    is_gap: Callable[[int, int, int], bool]
+    new_writer: Callable[[int], ChangeWriter]
+    last_event: LastEvent
+    new_dead_letter_publisher: Callable[[int], DeadLetterPublisher]

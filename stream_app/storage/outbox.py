@@ -1,0 +1,57 @@
+"""The outbox: the committed changes and dead letters of a partition, and which of them are published."""
+
+from dataclasses import replace
+
+from data.contract.change_row import ChangeRow
+from data.contract.events import SegmentChange
+from stream_app.core.apply import PartitionProgress
+from stream_app.core.decode import DeadLetter
+from stream_app.storage import statements as sql
+from stream_app.storage.claim import ClaimStore
+
+
+class Outbox(ClaimStore):
+    """The outbox of one partition, over a connection of its own. One task at a time may use it."""
+
+    async def unpublished_changes(self, after: int, limit: int) -> list[ChangeRow]:
+        """At most ``limit`` changes of the outbox behind a position, in order."""
+        async with self._connection.transaction():
+            await self._cursor.execute(sql.OUTBOX, {"partition": self._partition, "after": after, "limit": limit})
+            return [ChangeRow(*row) for row in await self._cursor.fetchall()]
+
+    async def position_of(self, change: SegmentChange) -> int | None:
+        """The position of a change in the partition's outbox; None if the outbox does not have exactly this change."""
+        parameters = {
+            "partition": self._partition,
+            "customer_id": change.customer_id,
+            "sequence": change.sequence,
+            "effective_at": change.effective_at,
+            "to_segment": change.to.id,
+        }
+        async with self._connection.transaction():
+            row = await (await self._connection.execute(sql.POSITION, parameters)).fetchone()
+        return None if row is None else int(row[0])
+
+    async def unpublished_dead_letters(self, log_id: str) -> list[DeadLetter]:
+        """Dead letters of the partition that are not marked as published."""
+        async with self._connection.transaction():
+            await self._cursor.execute(sql.UNPUBLISHED_DEAD_LETTERS, {"partition": self._partition, "log_id": log_id})
+            return [DeadLetter(*row) for row in await self._cursor.fetchall()]
+
+    async def mark_published(self, progress: PartitionProgress, position: int, dead_letters: bool) -> PartitionProgress:
+        """Publishing, step 7: save the position up to which changes are published.
+
+        With ``dead_letters``, all dead letters before the next offset are marked as published, too.
+        """
+        parameters = {
+            "partition": self._partition,
+            "epoch": progress.epoch,
+            "position": position,
+            "log_id": progress.log_id,
+            "next_offset": progress.next_offset,
+        }
+        async with self._connection.transaction():
+            await self._cursor.execute(sql.MARK_PUBLISHED, parameters)
+            if dead_letters:
+                await self._cursor.execute(sql.MARK_DEAD_LETTERS_PUBLISHED, parameters)
+        return replace(progress, published_position=position)

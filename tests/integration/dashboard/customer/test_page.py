@@ -1,0 +1,94 @@
+"""The customer page in each of its states, in Streamlit's test harness against a real Postgres."""
+
+import re
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import Engine, text
+from streamlit.testing.v1 import AppTest
+
+from dashboard.shared import style
+from models.segment_model import SegmentModel
+from tests.support.lived import NOW, Lived
+from tests.support.pages import HOSTILE, a_page, html, words
+
+CUSTOMER = "12303"
+
+
+@pytest.fixture
+def page(database_url: str) -> AppTest:
+    """The page with a customer in its URL, not yet opened."""
+    return a_page("customer", database_url, customer=CUSTOMER)
+
+
+def test_the_url_chooses_the_customer(page: AppTest, processed: Lived) -> None:
+    assert f'data-customer="{CUSTOMER}"' in html(page.run())
+    assert page.text_input[0].value == CUSTOMER
+
+
+def test_a_typed_number_goes_into_the_url(database_url: str, processed: Lived) -> None:
+    page = a_page("customer", database_url).run()
+    assert "Choose a customer" in words(page)
+    page.text_input[0].set_value(f" {CUSTOMER} ").run()
+    assert f'data-customer="{CUSTOMER}"' in html(page)
+
+
+def test_the_header_has_the_profile_and_the_next_change(
+    database_url: str, processed: Lived, model: SegmentModel
+) -> None:
+    names = {segment.id: segment.name for segment in model.segments}
+    for row in processed.customers[::6]:
+        shown = words(a_page("customer", database_url, customer=row["customer_id"]).run())
+        if row["segment"] is None:
+            assert "only returned goods" in shown
+            continue
+        assert f"{names[row['segment']]} since {style.stamp(row['segment_since'])}" in shown
+        assert f"{row['frequency']:,}purchases" in shown
+        assert style.money(max(row["gross"] - row["returned"], 0)) in shown
+        if row["next_change_at"] is None:
+            assert "They never move by time alone" in shown
+        else:
+            days = (row["next_change_at"] - NOW).days
+            assert f"{names[row['next_segment']]} from {style.stamp(row['next_change_at'])}" in shown
+            assert f"(in {days:,} day" in shown or days == 0
+
+
+def test_every_change_is_listed_with_its_cause_and_its_exact_moment(page: AppTest, processed: Lived) -> None:
+    moved = [each for each in processed.changes if each["customer_id"] == CUSTOMER]
+    listed = re.findall(r'<time datetime="(.*?)"', html(page.run()).replace("Z", "+00:00"))
+    assert listed == [each["effective_at"].isoformat() for each in reversed(moved)]
+    assert words(page).count("time alone") >= sum(each["cause"] == "decay" for each in moved) > 0
+
+
+def test_similar_customers_link_to_their_pages(page: AppTest, processed: Lived) -> None:
+    links = re.findall(r'href="customer\?customer=(\d+)"', html(page.run()))
+    assert len(links) == 6
+    assert CUSTOMER not in links
+    assert set(links) <= {row["customer_id"] for row in processed.customers}
+
+
+def test_an_unknown_number_gets_suggestions(database_url: str, processed: Lived) -> None:
+    page = a_page("customer", database_url, customer="1230x").run()
+    assert "No customer 1230x" in words(page)
+    assert re.findall(r'href="customer\?customer=(\d+)"', html(page)) == [f"1230{last}" for last in range(8)]
+
+
+def test_url_parameters_are_text(database_url: str, processed: Lived) -> None:
+    for hostile in HOSTILE:
+        page = a_page("customer", database_url, customer=hostile).run()
+        assert "<script" not in html(page)
+        assert "No customer" in words(page) or "Choose a customer" in words(page)
+
+
+def test_an_odd_id_is_shown_and_linked_as_text(page: AppTest, processed: Lived, engine: Engine) -> None:
+    odd = "<b>&%\"'/é"
+    nearest = re.findall(r'href="customer\?customer=(\d+)"', html(page.run()))[0]
+    with engine.begin() as connection:
+        for table in ("customers", "transactions", "segment_changes"):
+            statement = text(f"UPDATE {table} SET customer_id = :odd WHERE customer_id = :nearest")
+            connection.execute(statement, {"odd": odd, "nearest": nearest})
+    assert f'href="customer?customer={quote(odd, safe="")}"' in html(page.run())
+    assert odd in words(page)
+    page.text_input[0].set_value(odd).run()
+    assert "<b>&%" not in html(page)
+    assert odd in words(page)

@@ -1,0 +1,84 @@
+"""The queries that every page needs, against a real Postgres; pandas on the same rows is the oracle."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, text, update
+from sqlalchemy.exc import InternalError, OperationalError
+
+from dashboard.shared import reading
+from data.postgres.model_registry import register
+from data.postgres.tables import metadata, model_aliases, stream_progress
+from models.segment_model import SegmentModel
+from tests.support.stored import EVENT_TIME, PARTITIONS, Stored
+
+
+def test_there_is_no_champion_before_a_model_is_registered(engine: Engine, model: SegmentModel) -> None:
+    metadata.create_all(engine)
+    with reading.reading(engine) as connection:
+        assert reading.champion(connection) is None
+    register(engine, model)
+    with reading.reading(engine) as connection:
+        assert reading.champion(connection) == model
+
+
+def test_the_champion_is_the_model_that_the_alias_points_to(filled: Engine) -> None:
+    with filled.begin() as connection:
+        connection.execute(model_aliases.delete())
+    with reading.reading(filled) as connection:
+        assert reading.champion(connection) is None
+
+
+def test_progress_adds_up_the_partitions(filled: Engine, stream: Stored) -> None:
+    with reading.reading(filled) as connection:
+        progress = reading.progress(connection)
+    rows = stream.progress
+    assert progress.partitions == PARTITIONS
+    assert progress.silent == 0
+    assert progress.changes == len(stream.changes)
+    for counter in ("transactions", "duplicates", "late", "dead_letters"):
+        assert getattr(progress, counter) == rows[counter].sum()
+
+
+def test_event_time_is_that_of_the_slowest_partition(filled: Engine) -> None:
+    with reading.reading(filled) as connection:
+        progress = reading.progress(connection)
+    assert progress.event_time == EVENT_TIME
+    assert progress.newest_event_time == EVENT_TIME + timedelta(hours=5)
+
+
+def test_there_is_no_event_time_while_a_partition_is_silent(filled: Engine) -> None:
+    with filled.begin() as connection:
+        connection.execute(update(stream_progress).where(stream_progress.c.partition == 1).values(event_time=None))
+    with reading.reading(filled) as connection:
+        progress = reading.progress(connection)
+    assert progress.event_time is None
+    assert progress.silent == 1
+
+
+def test_progress_before_anything_is_streamed_is_zero(engine: Engine) -> None:
+    metadata.create_all(engine)
+    with reading.reading(engine) as connection:
+        progress = reading.progress(connection)
+    assert progress.event_time is None
+    assert (progress.partitions, progress.transactions, progress.changes, progress.dead_letters) == (0, 0, 0, 0)
+
+
+def test_a_reading_block_cannot_write(filled: Engine) -> None:
+    with reading.reading(filled) as connection, pytest.raises(InternalError, match="read-only"):
+        connection.execute(stream_progress.delete())
+
+
+def test_a_reading_block_sees_one_moment(filled: Engine) -> None:
+    with reading.reading(filled) as connection:
+        before = reading.progress(connection)
+        with filled.begin() as other:
+            other.execute(update(stream_progress).values(transactions=10_000_000))
+        assert reading.progress(connection) == before
+    with reading.reading(filled) as connection:
+        assert reading.progress(connection).transactions == PARTITIONS * 10_000_000
+
+
+def test_a_query_that_takes_too_long_is_cancelled(engine: Engine) -> None:
+    with reading.reading(engine, timeout_ms=50) as connection, pytest.raises(OperationalError, match="timeout"):
+        connection.execute(text("SELECT pg_sleep(20)"))

@@ -1,0 +1,191 @@
+"""A partition task on a real Postgres, with the change topic in memory: it recovers and publishes what it commits."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import count
+
+import psycopg
+import pytest
+from sqlalchemy import func, select
+
+from data.postgres import model_registry
+from data.postgres.database import engine, migrate
+from data.postgres.tables import dead_letters
+from runtime.brokers import Brokers
+from runtime.topics import Topics
+from stream_app.health import Health
+from stream_app.metrics import Metrics
+from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
+from stream_app.partitions.partition_task import PartitionTask
+from stream_app.partitions.worker_context import WorkerContext
+from stream_app.worker_config import WorkerConfig
+from tests.support.change_topic import ChangeTopic
+from tests.support.world import Record, logs
+from tests.unit.stream_app.core.test_transition import model, tick, transaction
+
+NO_BROKER = Brokers("127.0.0.1:1")
+TOPICS = Topics("transactions", "changes", "segments", "dead-letters", "drift")
+RECORDS = logs([transaction(1, 0), transaction(2, 3, customer="d"), tick(30), tick(200)], 1)[0]
+LATER = logs([*(tick(1) for _ in RECORDS), transaction(3, 201, customer="e"), tick(400)], 1)[0][len(RECORDS) :]
+
+
+@pytest.fixture
+def database(database_url: str) -> str:
+    migrate(database_url)
+    model_registry.register(engine(database_url), model())
+    return database_url
+
+
+def context(database: str, topic: ChangeTopic) -> WorkerContext:
+    """A worker of a log with one partition; dead letters can't be published, since no broker is running."""
+    config = WorkerConfig(
+        brokers=NO_BROKER,
+        database_url=database,
+        topics=TOPICS,
+        consumer_group="group",
+        log_id=None,
+        partitions_to_create=0,
+        currency="GBP",
+        batch_size=500,
+        session_timeout=0.2,
+        exactly_once=True,
+        worker_id=None,
+        web_host="127.0.0.1",
+        web_port=0,
+    )
+    return WorkerContext(
+        config=config,
+        log_id="log",
+        owner="me",
+        partitions=1,
+        metrics=Metrics(),
+        partition_of=lambda _: 0,
+        is_gap=lambda *_: False,
+        new_writer=topic.writer,  # type: ignore[arg-type]
+        last_event=topic.last_event,
+        new_dead_letter_publisher=partial(DeadLetterPublisher, NO_BROKER, TOPICS, "log"),
+    )
+
+
+@asynccontextmanager
+async def running(
+    database: str, topic: ChangeTopic, seek: Callable[[int], Awaitable[None]]
+) -> AsyncIterator[PartitionTask]:
+    """A partition task that has claimed its partition."""
+    task = PartitionTask(context(database, topic), 0, seek)
+    runner = asyncio.create_task(task.run())
+    await asyncio.wait_for(task.claimed.wait(), 10)
+    yield task
+    task.stop()
+    await runner
+    await task.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def committed(database: str) -> tuple[int, int]:
+    """The next offset, and the number of changes."""
+    with psycopg.connect(database) as connection:
+        row = connection.execute("SELECT next_offset, change_position FROM stream_progress").fetchone()
+        return (0, 0) if row is None else (row[0], row[1])
+
+
+async def anywhere(offset: int) -> None:
+    """Seek to any offset."""
+
+
+def test_a_fault_after_the_claim_leads_to_no_other_claim_and_changes_are_published(database: str) -> None:
+    topic, attempts = ChangeTopic(), count()
+
+    async def fail_once(offset: int) -> None:
+        if next(attempts) == 0:
+            raise RuntimeError("no current assignment")
+
+    async def work() -> None:
+        async with running(database, topic, fail_once) as task:
+            task.offer(RECORDS)
+            await until(lambda: committed(database)[0] == len(RECORDS))
+            await until(lambda: len(topic.rows) == committed(database)[1])
+            topic.fails = 1
+            task.offer(LATER)
+            await until(lambda: committed(database)[0] == len(RECORDS + LATER))
+            await until(lambda: len(topic.rows) == committed(database)[1])
+
+    asyncio.run(work())
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT epoch FROM stream_progress").fetchall() == [(1,)]
+    assert topic.positions == list(range(1, len(topic.rows) + 1))
+
+
+def test_a_fenced_task_that_is_still_assigned_claims_again_and_publishes(database: str) -> None:
+    topic = ChangeTopic()
+
+    async def work() -> None:
+        async with running(database, topic, anywhere) as task:
+            task.offer(RECORDS)
+            await until(lambda: bool(topic.rows) and len(topic.rows) == committed(database)[1])
+            with psycopg.connect(database, autocommit=True) as connection:
+                connection.execute("UPDATE stream_progress SET epoch = epoch + 1")
+            topic.fails = 1
+            task.offer(LATER)
+            await until(lambda: committed(database)[0] < len(RECORDS + LATER) and task.next_offset == len(RECORDS))
+            await until(task.claimed.is_set)
+            task.offer(LATER)
+            await until(lambda: committed(database)[0] == len(RECORDS + LATER))
+            await until(lambda: len(topic.rows) == committed(database)[1])
+
+    asyncio.run(work())
+    assert topic.positions == list(range(1, len(topic.rows) + 1))
+
+
+def test_an_unavailable_dead_letter_topic_delays_nothing_and_loses_nothing(database: str) -> None:
+    topic = ChangeTopic()
+
+    async def work() -> None:
+        async with running(database, topic, anywhere) as task:
+            task.offer([Record(0, b"k", b"nonsense")])
+            await until(lambda: committed(database)[0] == 1)
+            await asyncio.sleep(0.5)
+            task.offer([Record(record.offset + 1, record.key, record.value) for record in RECORDS])
+            await until(lambda: committed(database)[0] == 1 + len(RECORDS))
+
+    asyncio.run(work())
+    with engine(database).connect() as connection:
+        unpublished = connection.execute(select(func.count()).where(~dead_letters.c.published)).scalar_one()
+    assert unpublished == 1
+
+
+def test_nothing_is_skipped_when_the_next_offset_has_changed(database: str) -> None:
+    async def work() -> None:
+        async with running(database, ChangeTopic(), anywhere) as task:
+            assert task.offer(RECORDS) is None
+            assert not task.skip(0, 100)
+            assert task.next_offset == len(RECORDS)
+            assert task.skip(len(RECORDS), 100)
+            assert task.next_offset == 100
+
+    asyncio.run(work())
+
+
+def test_a_partition_that_was_added_after_the_start_is_not_claimed(database: str) -> None:
+    async def work() -> None:
+        worker = context(database, ChangeTopic())
+        task = PartitionTask(worker, 1, anywhere)
+        runner = asyncio.create_task(task.run())
+        await asyncio.sleep(0.5)
+        assert not task.claimed.is_set()
+        assert task.offer(RECORDS) is None
+        assert "partition 1 has not been claimed" in Health(worker.metrics).ready().body.decode()
+        task.stop()
+        await runner
+        await task.close()
+
+    asyncio.run(work())
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM stream_progress").fetchone() == (0,)

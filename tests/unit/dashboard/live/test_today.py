@@ -1,0 +1,54 @@
+"""The sentence about the moves of the current event day."""
+
+import re
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from dashboard.live import today
+from dashboard.shared.reading import StreamProgress
+
+NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
+COLUMNS = ["day", "from_segment", "to_segment", "cause", "changes", "money"]
+
+
+def test_the_sentence_counts_slips_climbs_and_first_purchases_of_today_only() -> None:
+    shown = _sentence(
+        (15, "champions", "lost", "decay", 2, 2_000.0),
+        (15, "champions", "lost", "return", 1, 400.0),
+        (15, "lost", "champions", "purchase", 1, 10.0),
+        (15, "", "champions", "first_purchase", 3, 9.0),
+        (14, "champions", "lost", "decay", 50, 9.0),
+    )
+    assert shown == (
+        "Today, Wed 15 June 2011: 3 customers (spend so far: £2.40k) slipped out of a good segment, "
+        "1 customer climbed to a better one and 3 customers bought for the first time."
+    )
+
+
+def test_kinds_without_a_move_are_left_out() -> None:
+    assert _sentence((15, "", "champions", "first_purchase", 1, 9.0)) == (
+        "Today, Wed 15 June 2011: 1 customer bought for the first time."
+    )
+
+
+def test_a_quiet_day_is_a_sentence_too() -> None:
+    assert (
+        _sentence((14, "", "champions", "first_purchase", 1, 9.0)) == "Today, Wed 15 June 2011: no customer has moved."
+    )
+    assert _sentence() == "Today, Wed 15 June 2011: no customer has moved."
+
+
+def test_before_event_time_begins_there_is_no_today() -> None:
+    assert today.sentence(pd.DataFrame([], columns=COLUMNS), _progress(None)) == ""
+
+
+def _sentence(*rows: tuple[int, str, str, str, int, float]) -> str:
+    days = pd.DataFrame([(datetime(2011, 6, day, tzinfo=UTC), *rest) for day, *rest in rows], columns=COLUMNS)
+    html = today.sentence(days, _progress(NOW))
+    assert 'href="slipping"' in html
+    return re.sub(r"<[^>]*>", "", html).removesuffix(" Who is about to slip?")
+
+
+def _progress(event_time: datetime | None) -> StreamProgress:
+    return StreamProgress(NOW, 1, 0, event_time, event_time, 1, 1, 0, 0, 0)

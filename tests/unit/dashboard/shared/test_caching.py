@@ -1,0 +1,102 @@
+"""The caches: answers that may be some seconds old, and the closed part of the past."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from threading import Event
+from typing import cast
+
+import pytest
+from sqlalchemy import Connection
+
+from dashboard.shared.caching import MAX_AGE, ClosedPast, PastReading, RecentAnswer
+from dashboard.shared.reading import StreamProgress
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+THEN = StreamProgress(NOW, 2, 0, datetime(2011, 6, 15, tzinfo=UTC), datetime(2011, 6, 15, tzinfo=UTC), 100, 10, 0, 0, 0)
+ON = replace(THEN, event_time=datetime(2011, 6, 20, tzinfo=UTC), transactions=900)
+
+# The caches only pass it on.
+CONNECTION = cast(Connection, object())
+
+
+def _later(progress: StreamProgress, seconds: float) -> StreamProgress:
+    return replace(progress, measured_at=NOW + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("now", "asked"),
+    [
+        (_later(THEN, 3_600), 1),
+        (_later(ON, 1), 1),
+        (_later(ON, MAX_AGE.total_seconds()), 2),
+        (_later(replace(ON, transactions=5), 1), 2),
+        (_later(replace(ON, event_time=None), 1), 2),
+    ],
+    ids=["a stream at rest", "a moment ago", "too long ago", "begun anew", "no event time"],
+)
+def test_an_answer_is_kept_while_the_stream_rests_and_for_some_seconds_while_it_runs(
+    now: StreamProgress, asked: int
+) -> None:
+    recent, numbers = RecentAnswer[int](), count(1)
+    recent.read(THEN, lambda: next(numbers))
+    assert recent.read(now, lambda: next(numbers)).value == asked
+
+
+def test_an_answer_has_the_progress_of_its_reading() -> None:
+    recent = RecentAnswer[int]()
+    recent.read(THEN, lambda: 1)
+    answer = recent.read(_later(ON, 1), lambda: 2)
+    assert answer.progress == THEN
+    assert not answer.is_current(_later(ON, 1))
+    assert answer.is_current(_later(THEN, 1))
+
+
+class Past:
+    """A source whose answer is the number of readings so far, and whose closed part is its answer."""
+
+    def __init__(self) -> None:
+        self.began_with: list[int | None] = []
+        self.started = Event()
+        self.may_finish = Event()
+        self.may_finish.set()
+
+    def read(self, _: Connection, __: StreamProgress, closed: int | None) -> PastReading[int, int]:
+        """Note which closed part the reading begins with."""
+        self.began_with.append(closed)
+        self.started.set()
+        self.may_finish.wait(10)
+        return PastReading(len(self.began_with), len(self.began_with))
+
+
+def _same_stream(before: StreamProgress, now: StreamProgress) -> bool:
+    return before.transactions <= now.transactions
+
+
+def test_a_reading_begins_with_the_closed_part_of_the_one_before() -> None:
+    past = Past()
+    cache = ClosedPast(past.read, _same_stream)
+    assert [cache.read(CONNECTION, THEN), cache.read(CONNECTION, ON)] == [1, 2]
+    assert past.began_with == [None, 1]
+
+
+def test_a_closed_part_that_is_no_longer_valid_is_not_used() -> None:
+    past = Past()
+    cache = ClosedPast(past.read, _same_stream)
+    cache.read(CONNECTION, ON)
+    cache.read(CONNECTION, THEN)
+    assert past.began_with == [None, None]
+
+
+def test_while_one_session_reads_everything_another_waits_for_its_closed_part() -> None:
+    past = Past()
+    cache = ClosedPast(past.read, _same_stream)
+    past.may_finish.clear()
+    with ThreadPoolExecutor(2) as sessions:
+        first = sessions.submit(cache.read, CONNECTION, THEN)
+        assert past.started.wait(10)
+        second = sessions.submit(cache.read, CONNECTION, THEN)
+        past.may_finish.set()
+        assert {first.result(), second.result()} == {1, 2}
+    assert past.began_with == [None, 1]
