@@ -203,10 +203,7 @@ class PartitionTask:
             await self._use_model(batch.model.version)
 
     async def _fire_due_decay(self, batch: MicroBatch) -> bool:
-        """Ticks, step 3: commit the due decay of customers whom the batch does not touch, in slices.
-
-        Returns False if a stop was requested before the last slice.
-        """
+        """Ticks, step 3: commit due decay in slices; returns False if a stop was requested before the last one."""
         watermark, last = max(batch.watermark, self._progress.watermark), BEFORE_ALL
         while not self._stopping:
             stored = await self._store.load_due(batch, self._model, watermark, self._config.batch_size, last)
