@@ -9,12 +9,7 @@ from dataclasses import replace
 
 from models.segment_model import SegmentModel
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
-from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import MicroBatch
-
-SliceKey = tuple[int, str]
-"""The next change and the id of a customer; slices are in this order."""
-BEFORE_ALL: SliceKey = (LONG_AGO, "")
 
 
 def untouched(batch: MicroBatch, stored: StoredState) -> int:
@@ -42,8 +37,3 @@ def apply_without_records(
     until_watermark = replace(no_records(progress), watermark=watermark)
     result = apply_batch(until_watermark, stored, model, progress, lambda _: progress.partition)
     return replace(result, watermark=progress.watermark)
-
-
-def last_key(stored: StoredState) -> SliceKey:
-    """The key of the last customer of a slice, as stored before the slice; at least one customer is needed."""
-    return max(zip(stored.profiles.next_change_at.tolist(), stored.profiles.customer_id, strict=True))

@@ -18,8 +18,9 @@ from models.segment_model import SegmentModel
 from runtime.backoff import wait_seconds
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
+from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import LogRecord, MicroBatch
-from stream_app.core.due import BEFORE_ALL, apply_without_records, last_key, no_records, untouched
+from stream_app.core.due import apply_without_records, no_records, untouched
 from stream_app.partitions.buffer import RecordBuffer
 from stream_app.partitions.publisher import Publisher
 from stream_app.partitions.worker_context import WorkerContext
@@ -204,12 +205,12 @@ class PartitionTask:
 
     async def _fire_due_decay(self, batch: MicroBatch) -> bool:
         """Ticks, step 3: commit due decay in slices; returns False if a stop was requested before the last one."""
-        watermark, last = max(batch.watermark, self._progress.watermark), BEFORE_ALL
+        watermark, start = max(batch.watermark, self._progress.watermark), LONG_AGO
         while not self._stopping:
-            stored = await self._store.load_due(batch, self._model, watermark, self._config.batch_size, last)
+            stored = await self._store.load_due(batch, self._model, watermark, self._config.batch_size, start)
             if not len(stored.profiles):
                 return True
-            last = last_key(stored)
+            start = int(stored.profiles.next_change_at.max())
             await self._commit_without_records(stored, watermark)
         return False
 

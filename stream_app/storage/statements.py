@@ -59,13 +59,14 @@ SELECT array_agg(customer_id), array_agg(country),
 _TOUCHED = f"touched AS MATERIALIZED (SELECT {_texts('customer')} AS ids)"
 
 # NOT IN builds a hash table of the touched customers once; <> ALL would compare every due customer with each of them.
-# Continuing from the last key skips the index entries of customers whose decay was committed in earlier slices.
+# Continuing from the last moment skips the index entries of customers whose decay was committed in earlier slices. The
+# order has no customer id: all customers of one moment would be sorted for each slice.
 _DUE = """due AS (
   SELECT * FROM customers
   WHERE partition = %(partition)s AND next_change_at <= %(watermark)s
-    AND (next_change_at, customer_id) > (coalesce(%(after)s::timestamptz, '-infinity'), %(after_customer)s)
+    AND next_change_at >= coalesce(%(start)s::timestamptz, '-infinity')
     AND customer_id NOT IN (SELECT unnest(ids) FROM touched)
-  ORDER BY next_change_at, customer_id LIMIT %(limit)s
+  ORDER BY next_change_at LIMIT %(limit)s
 )"""
 
 PROFILES = f"""

@@ -28,7 +28,6 @@ from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState
 from stream_app.core.columns import LONG_AGO, Profiles, SegmentNames
 from stream_app.core.decode import MicroBatch
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
-from stream_app.core.due import BEFORE_ALL, SliceKey
 from stream_app.storage import sql_values
 from stream_app.storage import statements as sql
 from stream_app.storage.claim import FencedError
@@ -77,7 +76,7 @@ class PartitionStore(Outbox):
                     "transaction": sql_values.text(batch.transaction_id),
                 },
             )
-            parameters = self._due(batch, max(batch.watermark, watermark), due, BEFORE_ALL)
+            parameters = self._due(batch, max(batch.watermark, watermark), due, LONG_AGO)
             await self._cursor.execute(sql.PROFILES, parameters)
         ledger = {(row[0], row[1]): (row[2], row[3], row[4]) for row in await known.fetchall()}
         row = await self._cursor.fetchone()
@@ -85,14 +84,14 @@ class PartitionStore(Outbox):
         return _stored(ledger, row, model)
 
     async def load_due(
-        self, batch: MicroBatch, model: SegmentModel, watermark: int, limit: int, after: SliceKey
+        self, batch: MicroBatch, model: SegmentModel, watermark: int, limit: int, start: int
     ) -> StoredState:
         """At most ``limit`` customers whose decay is due by a watermark, and whom a batch does not touch.
 
-        They are those with the next greater keys after ``after``.
+        Their next changes are the first ones from ``start`` on.
         """
         async with self._connection.transaction():
-            await self._cursor.execute(sql.DUE_PROFILES, self._due(batch, watermark, limit, after))
+            await self._cursor.execute(sql.DUE_PROFILES, self._due(batch, watermark, limit, start))
             row = await self._cursor.fetchone()
         return _stored({}, row, model)
 
@@ -149,14 +148,13 @@ class PartitionStore(Outbox):
             row = await self._cursor.fetchone()
         return _stored({}, row, model)
 
-    def _due(self, batch: MicroBatch, watermark: int, limit: int, after: SliceKey) -> dict[str, Any]:
+    def _due(self, batch: MicroBatch, watermark: int, limit: int, start: int) -> dict[str, Any]:
         return {
             "customer": sql_values.text(dict.fromkeys(batch.customer_id)),
             "partition": self._partition,
             "watermark": sql_values.moment(watermark),
             "limit": limit,
-            "after": sql_values.moment(after[0]),
-            "after_customer": after[1],
+            "start": sql_values.moment(start),
         }
 
 
