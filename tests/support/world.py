@@ -127,14 +127,14 @@ class World:
 
     def _take(self, batch: MicroBatch, customers: list[str]) -> None:
         stored = self._stored(batch, customers)
-        in_force = self.models[self.progress.model_version]
-        step = apply_batch(batch, stored, in_force, self.progress, partial(partition_of, partitions=self.partitions))
+        active = self.models[self.progress.model_version]
+        step = apply_batch(batch, stored, active, self.progress, partial(partition_of, partitions=self.partitions))
         self._keep(batch, step)
 
     def _take_without_records(self, customers: list[str], watermark: int) -> None:
         batch = no_records(self.progress)
-        in_force = self.models[self.progress.model_version]
-        step = apply_without_records(self._stored(batch, customers), in_force, self.progress, watermark)
+        active = self.models[self.progress.model_version]
+        step = apply_without_records(self._stored(batch, customers), active, self.progress, watermark)
         self._keep(batch, step)
 
     def _stored(self, batch: MicroBatch, customers: list[str]) -> StoredState:
