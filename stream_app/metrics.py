@@ -102,10 +102,10 @@ class Metrics:
         self._duplicates.inc(result.duplicates)
         self._batch_records.observe(records)
         self._batch_seconds.observe(seconds)
-        self.rescored(progress, result)
+        self.committed_without_records(progress, result)
 
-    def rescored(self, progress: PartitionProgress, result: AppliedBatch) -> None:
-        """Changes of a micro-batch, or of rescored customers, have been committed."""
+    def committed_without_records(self, progress: PartitionProgress, result: AppliedBatch) -> None:
+        """A unit of work has been committed: a micro-batch, a chunk of rescored customers, or a slice of due decay."""
         for counter, count in zip(self._causes, np.bincount(result.changes.cause, minlength=len(Cause)), strict=True):
             counter.inc(int(count))
         if status := self.partitions.get(progress.partition):

@@ -48,7 +48,15 @@ DRIFT_RIGHTS: Mapping[str, str] = {
     "drift_alarms": "SELECT, INSERT, UPDATE (published)",
 }
 #: Tables that a worker does not use.
-NOT_FOR_WORKERS = ("drift_observations", "drift_alarms", "replay_control", *WEBHOOKS_RIGHTS)
+NOT_FOR_WORKERS = (
+    "drift_observations",
+    "drift_alarms",
+    "replay_control",
+    "log_faults",
+    "skipped_records",
+    "model_activations",
+    *WEBHOOKS_RIGHTS,
+)
 #: Rights by table: the dashboard reads everything.
 DASHBOARD_RIGHTS: Mapping[str, str] = dict.fromkeys([*WORKER_RIGHTS, *NOT_FOR_WORKERS], _READ)
 

@@ -7,6 +7,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -22,7 +23,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 metadata = MetaData()
 
 Id = Text(collation="C")
-Money = Numeric(18, 4)
+# Room for any sum of valid amounts.
+Money = Numeric(24, 4)
 Moment = DateTime(timezone=True)
 
 # Profiles: a customer's dates, frequency, money and segment, and when decay will change the segment next.
@@ -79,6 +81,9 @@ segment_changes = Table(
     Column("recency_days", Integer, nullable=False),
     Column("frequency", Integer, nullable=False),
     Column("monetary", Money, nullable=False),
+    # Null in rows that were written before these columns existed.
+    Column("gross", Money),
+    Column("returned", Money),
     Column("model_version", Text, nullable=False),
     Column("transaction_id", Text),
     Index("segment_changes_outbox", "partition", "position", unique=True),
@@ -120,6 +125,12 @@ stream_progress = Table(
     Column("late", BigInteger, nullable=False, server_default="0"),
     Column("dead_letters", BigInteger, nullable=False, server_default="0"),
     Column("committed_at", Moment, nullable=False, server_default=func.now()),
+    # Failures in a row; only a commit resets them.
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failure", Text),
+    Column("failing_since", Moment),
+    # The number of the newest control record that was accepted.
+    Column("control_number", BigInteger, nullable=False, server_default="0"),
 )
 
 dead_letters = Table(
@@ -134,7 +145,44 @@ dead_letters = Table(
     Column("published", Boolean, nullable=False, server_default="false"),
     # When the original bytes were last requeued.
     Column("retried_at", Moment),
+    Column("at", Moment, nullable=False, server_default=func.now()),
     Index("dead_letters_unpublished", "partition", postgresql_where="not published"),
+)
+
+# Faults of the log. ``kind`` is truncated (the log ends before the stored next offset), recreated (the topic has
+# another id) or deleted (records from first_offset up to end_offset were deleted before they were read).
+log_faults = Table(
+    "log_faults",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("log_id", Text, nullable=False),
+    Column("partition", SmallInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("first_offset", BigInteger, nullable=False),
+    Column("end_offset", BigInteger, nullable=False),
+    Column("noticed_at", Moment, nullable=False, server_default=func.now()),
+    Column("resolved_at", Moment),
+)
+
+# Records that an operator has had skipped, and why.
+skipped_records = Table(
+    "skipped_records",
+    metadata,
+    Column("log_id", Text, primary_key=True),
+    Column("partition", SmallInteger, primary_key=True),
+    Column("offset", BigInteger, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("requested_at", Moment, nullable=False, server_default=func.now()),
+)
+
+# Activations that a partition has applied; ``activated_at`` is the timestamp of the activation's record.
+model_activations = Table(
+    "model_activations",
+    metadata,
+    Column("partition", SmallInteger, primary_key=True),
+    Column("model_version", Text, ForeignKey("models.version"), primary_key=True),
+    Column("activated_at", Moment, primary_key=True),
 )
 
 # A replay by the name of its dataset: its heartbeat about twice a second, and what an operator requests.

@@ -18,7 +18,9 @@ from models.segment_model import SegmentModel
 from runtime.backoff import wait_seconds
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
+from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import LogRecord, MicroBatch
+from stream_app.core.due import apply_without_records, no_records, untouched
 from stream_app.partitions.buffer import RecordBuffer
 from stream_app.partitions.publisher import Publisher
 from stream_app.partitions.worker_context import WorkerContext
@@ -184,8 +186,15 @@ class PartitionTask:
         """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""
         started = time.monotonic()
         # Step 2.
-        stored = await self._store.load(batch, self._model, self._progress.watermark)
-        result = await self._commit(batch, stored)
+        limit = self._config.batch_size
+        stored = await self._store.load(batch, self._model, self._progress.watermark, due=limit + 1)
+        if untouched(batch, stored) > limit:
+            if not await self._fire_due_decay(batch):
+                return
+            stored = await self._store.load(batch, self._model, self._progress.watermark, due=0)
+        # Steps 3 and 4.
+        result = apply_batch(batch, stored, self._model, self._progress, self._context.partition_of)
+        await self._commit(batch, result)
         self._metrics.committed(self._progress, batch.records, result, time.monotonic() - started)
         # Step 9, second half; _commit does the first.
         self._publisher.offer_dead_letters(result.dead_letters)
@@ -194,9 +203,23 @@ class PartitionTask:
             # Rescoring, step 4.
             await self._use_model(batch.model.version)
 
-    async def _commit(self, batch: MicroBatch, stored: StoredState) -> AppliedBatch:
-        # Steps 3 and 4.
-        result = apply_batch(batch, stored, self._model, self._progress, self._context.partition_of)
+    async def _fire_due_decay(self, batch: MicroBatch) -> bool:
+        """Ticks, step 3: commit due decay in slices; returns False if a stop was requested before the last one."""
+        watermark, start = max(batch.watermark, self._progress.watermark), LONG_AGO
+        while not self._stopping:
+            stored = await self._store.load_due(batch, self._model, watermark, self._config.batch_size, start)
+            if not len(stored.profiles):
+                return True
+            start = int(stored.profiles.next_change_at.max())
+            await self._commit_without_records(stored, watermark)
+        return False
+
+    async def _commit_without_records(self, stored: StoredState, watermark: int) -> None:
+        result = apply_without_records(stored, self._model, self._progress, watermark)
+        await self._commit(no_records(self._progress), result)
+        self._metrics.committed_without_records(self._progress, result)
+
+    async def _commit(self, batch: MicroBatch, result: AppliedBatch) -> None:
         # Step 5.
         changes = change_rows(batch, result, self._progress)
         # Steps 6 to 8.
@@ -204,7 +227,6 @@ class PartitionTask:
         self._progress = await self._store.save(batch, result, changes, self._progress, published)
         # Step 9, first half.
         self._publisher.offer_changes(changes)
-        return result
 
     async def _rescore_chunk(self) -> bool:
         """Rescoring, step 6: rescore some customers under an older model; returns False when there are none."""
@@ -213,9 +235,7 @@ class PartitionTask:
         stored = await self._store.load_outdated(self._model, self._config.batch_size, self._rescored_up_to)
         self._rescoring = len(stored.profiles) > 0
         if self._rescoring:
-            no_records = MicroBatch(self._progress.next_offset, self._progress.next_offset)
-            result = await self._commit(no_records, stored)
-            self._metrics.rescored(self._progress, result)
+            await self._commit_without_records(stored, self._progress.watermark)
             self._rescored_up_to = max(stored.profiles.customer_id)
         return self._rescoring
 

@@ -56,17 +56,30 @@ SELECT array_agg(customer_id), array_agg(country),
   array_agg(partition::int8), array_agg(model_version)
 """
 
+_TOUCHED = f"touched AS MATERIALIZED (SELECT {_texts('customer')} AS ids)"
+
+# NOT IN builds a hash table of the touched customers once; <> ALL would compare every due customer with each of them.
+# Continuing from the last moment skips the index entries of customers whose decay was committed in earlier slices. The
+# order has no customer id: all customers of one moment would be sorted for each slice.
+_DUE = """due AS (
+  SELECT * FROM customers
+  WHERE partition = %(partition)s AND next_change_at <= %(watermark)s
+    AND next_change_at >= coalesce(%(start)s::timestamptz, '-infinity')
+    AND customer_id NOT IN (SELECT unnest(ids) FROM touched)
+  ORDER BY next_change_at LIMIT %(limit)s
+)"""
+
 PROFILES = f"""
-WITH touched AS MATERIALIZED (SELECT {_texts("customer")} AS ids),
+WITH {_TOUCHED}, {_DUE},
 loaded AS (
   SELECT customers.* FROM touched, unnest(touched.ids) AS id JOIN customers ON customer_id = id
   UNION ALL
-  SELECT customers.* FROM customers
-  WHERE partition = %(partition)s AND next_change_at <= %(watermark)s
-    AND customer_id <> ALL (coalesce((SELECT ids FROM touched), '{{}}'))
+  SELECT * FROM due
 )
 {_AGGREGATES} FROM loaded
 """
+
+DUE_PROFILES = f"WITH {_TOUCHED}, {_DUE} {_AGGREGATES} FROM due"
 
 OUTDATED_PROFILES = f"""
 WITH loaded AS (

@@ -56,13 +56,18 @@ class PartitionStore(Outbox):
         async with self._connection.transaction():
             return dict(await (await self._connection.execute(sql.PERSONAS)).fetchall())
 
-    async def load(self, batch: MicroBatch, model: SegmentModel, watermark: int) -> StoredState:
-        """Step 2: the known transactions of a batch, its customers, and (ticks, step 3) those whose decay is due.
+    async def load(self, batch: MicroBatch, model: SegmentModel, watermark: int, due: int) -> StoredState:
+        """Step 2: the known transactions of a batch, its customers, and (ticks, step 3) some whose decay is due.
 
-        ``watermark`` is the partition's watermark before the batch.
+        Parameters
+        ----------
+        watermark
+            The partition's watermark before the batch.
+        due
+            The most customers that the batch does not touch.
         """
-        customer_ids = list(dict.fromkeys(batch.customer_id))
-        async with self._connection.pipeline():
+        # The transaction ends here: its time limit must not include the time in which segments are computed.
+        async with self._connection.pipeline(), self._connection.transaction():
             known = self._connection.cursor(binary=True)
             await known.execute(
                 sql.KNOWN,
@@ -71,16 +76,24 @@ class PartitionStore(Outbox):
                     "transaction": sql_values.text(batch.transaction_id),
                 },
             )
-            parameters = {
-                "customer": sql_values.text(customer_ids),
-                "partition": self._partition,
-                "watermark": sql_values.moment(max(batch.watermark, watermark)),
-            }
+            parameters = self._due(batch, max(batch.watermark, watermark), due, LONG_AGO)
             await self._cursor.execute(sql.PROFILES, parameters)
         ledger = {(row[0], row[1]): (row[2], row[3], row[4]) for row in await known.fetchall()}
         row = await self._cursor.fetchone()
         assert row is not None  # noqa: S101 - an aggregate always has a row
         return _stored(ledger, row, model)
+
+    async def load_due(
+        self, batch: MicroBatch, model: SegmentModel, watermark: int, limit: int, start: int
+    ) -> StoredState:
+        """At most ``limit`` customers whose decay is due by a watermark, and whom a batch does not touch.
+
+        Their next changes are the first ones from ``start`` on.
+        """
+        async with self._connection.transaction():
+            await self._cursor.execute(sql.DUE_PROFILES, self._due(batch, watermark, limit, start))
+            row = await self._cursor.fetchone()
+        return _stored({}, row, model)
 
     async def save(
         self,
@@ -134,6 +147,15 @@ class PartitionStore(Outbox):
             await self._cursor.execute(sql.OUTDATED_PROFILES, parameters)
             row = await self._cursor.fetchone()
         return _stored({}, row, model)
+
+    def _due(self, batch: MicroBatch, watermark: int, limit: int, start: int) -> dict[str, Any]:
+        return {
+            "customer": sql_values.text(dict.fromkeys(batch.customer_id)),
+            "partition": self._partition,
+            "watermark": sql_values.moment(watermark),
+            "limit": limit,
+            "start": sql_values.moment(start),
+        }
 
 
 def _stored(ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None, model: SegmentModel) -> StoredState:

@@ -18,6 +18,7 @@ from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO, PROFILE_COLUMNS, Profiles, SegmentNames
 from stream_app.core.decode import DeadLetter, MicroBatch, decode
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
+from stream_app.core.due import apply_without_records, no_records
 
 Message = Transaction | Tick | ModelActivation
 
@@ -63,43 +64,77 @@ class InMemoryPartition:
         self.models = {self.model.version: self.model}
         self.progress = PartitionProgress(self.partition, "log", 0, 1, LONG_AGO, self.model.version, LONG_AGO, 0, 0)
 
-    def run(self, records: Sequence[Record], cuts: Iterable[int] = (), chunk: int = 1_000_000) -> "InMemoryPartition":
-        """Apply a log that is cut into batches at ``cuts``; outdated customers are rescored ``chunk`` at a time."""
+    def run(
+        self, records: Sequence[Record], cuts: Iterable[int] = (), chunk: int = 1_000_000, dying: Iterable[int] = ()
+    ) -> "InMemoryPartition":
+        """Apply a log cut into batches at some places.
+
+        Outdated customers are rescored, and due decay is fired, ``chunk`` customers at a time. Before each batch a
+        worker with other batches, which end at ``dying``, has died after some slices of due decay.
+        """
+        ends = sorted(set(dying))
         for start, stop in pairwise([0, *sorted(set(cuts)), len(records)]):
             for batch in decode(records[start:stop], "GBP") if stop > start else []:
-                self.apply(batch)
+                end = next((end for end in ends if end > batch.first_offset), None)
+                if end is not None:
+                    self._die_between_slices(decode(records[batch.first_offset : end], "GBP")[0], chunk, end % 3)
+                self.apply(batch, chunk)
                 if batch.model is not None:
                     self._rescore_some(chunk)
         while self._rescore_some(chunk):
             pass
         return self
 
-    def apply(self, batch: MicroBatch) -> None:
-        """Apply a micro-batch as the unit of work does."""
-        if batch.model is not None:
-            while self._rescore_some(1_000_000):
-                pass
-        watermark = max(batch.watermark, self.progress.watermark)
-        due = [c for c, row in self.profiles.items() if row["next_change_at"] <= watermark]
+    def apply(self, batch: MicroBatch, chunk: int = 1_000_000) -> None:
+        """What the partition task and the unit of work do, on dictionaries."""
+        self._rescore_before(batch)
         touched = [c for c in dict.fromkeys(batch.customer_id) if c in self.profiles]
-        self._take(batch, list(dict.fromkeys([*touched, *due])))
+        if len(self._due(batch)) > chunk:
+            while self._fire_slice(batch, chunk):
+                pass
+        self._take(batch, touched + self._due(batch))
         if batch.model is not None:
             self.models[batch.model.version] = batch.model
             self.progress = replace(
                 self.progress, model_version=batch.model.version, model_since=self.progress.watermark
             )
 
+    def _die_between_slices(self, batch: MicroBatch, chunk: int, slices: int) -> None:
+        self._rescore_before(batch)
+        for _ in range(slices):
+            self._fire_slice(batch, chunk)
+
+    def _rescore_before(self, batch: MicroBatch) -> None:
+        while batch.model is not None and self._rescore_some(1_000_000):
+            pass
+
+    def _due(self, batch: MicroBatch) -> list[str]:
+        """Customers whose decay is due and whom the batch does not touch, in the order of slices."""
+        watermark, touched = max(batch.watermark, self.progress.watermark), set(batch.customer_id)
+        due = ((row["next_change_at"], c) for c, row in self.profiles.items() if c not in touched)
+        return [c for moment, c in sorted(due) if moment <= watermark]
+
+    def _fire_slice(self, batch: MicroBatch, chunk: int) -> bool:
+        due = self._due(batch)[:chunk]
+        self._take_without_records(due, max(batch.watermark, self.progress.watermark))
+        return bool(due)
+
     def _rescore_some(self, chunk: int) -> bool:
         outdated = [c for c, row in self.profiles.items() if row["model_version"] != self.progress.model_version]
         if outdated:
-            self._take(MicroBatch(self.progress.next_offset, self.progress.next_offset), outdated[:chunk])
+            self._take_without_records(outdated[:chunk], self.progress.watermark)
         return bool(outdated)
 
     def _take(self, batch: MicroBatch, customers: list[str]) -> None:
         stored = self._stored(batch, customers)
         active = self.models[self.progress.model_version]
         step = apply_batch(batch, stored, active, self.progress, partial(partition_of, partitions=self.partitions))
-        self.changes += change_rows(batch, step, self.progress)
+        self._keep(batch, step)
+
+    def _take_without_records(self, customers: list[str], watermark: int) -> None:
+        batch = no_records(self.progress)
+        active = self.models[self.progress.model_version]
+        step = apply_without_records(self._stored(batch, customers), active, self.progress, watermark)
         self._keep(batch, step)
 
     def _stored(self, batch: MicroBatch, customers: list[str]) -> StoredState:
@@ -116,6 +151,7 @@ class InMemoryPartition:
         return StoredState(known, profiles, names, np.full(len(rows), self.partition), versions)
 
     def _keep(self, batch: MicroBatch, step: AppliedBatch) -> None:
+        self.changes += change_rows(batch, step, self.progress)
         for i in step.applied:
             content = (batch.occurred_at[i], batch.kind[i], batch.amount[i])
             self.ledger[(batch.customer_id[i], batch.transaction_id[i])] = content
@@ -140,11 +176,18 @@ def _rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
 
 
 def run(
-    model: SegmentModel, messages: Iterable[Message], partitions: int = 1, cuts: Iterable[int] = (), chunk: int = 1_000
+    model: SegmentModel,
+    messages: Iterable[Message],
+    partitions: int = 1,
+    cuts: Iterable[int] = (),
+    chunk: int = 1_000,
+    dying: Iterable[int] = (),
 ) -> list[InMemoryPartition]:
-    """Apply a stream over some partitions; the log of each partition is cut at the same offsets."""
+    """Run a stream over some partitions, every one of them cut at the same offsets."""
     return [
-        InMemoryPartition(model, number, partitions).run(records, [cut for cut in cuts if cut < len(records)], chunk)
+        InMemoryPartition(model, number, partitions).run(
+            records, [cut for cut in cuts if cut < len(records)], chunk, dying
+        )
         for number, records in enumerate(logs(messages, partitions))
     ]
 

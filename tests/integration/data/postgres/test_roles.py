@@ -72,7 +72,7 @@ async def _everything(url: str) -> None:
         ]
         active = await store.model(progress.model_version)
         for batch in decode(logs(messages, 1)[0], "GBP"):
-            stored = await store.load(batch, active, progress.watermark)
+            stored = await store.load(batch, active, progress.watermark, 1_000)
             step = apply_batch(batch, stored, active, progress, lambda _: 0)
             progress = await store.save(batch, step, change_rows(batch, step, progress), progress, 0)
         await store.load_outdated(await store.model(progress.model_version), 10)

@@ -49,7 +49,7 @@ def batch(*messages: Message) -> MicroBatch:
 
 
 async def apply(store: PartitionStore, progress: PartitionProgress, work: MicroBatch) -> PartitionProgress:
-    stored = await store.load(work, MODEL, progress.watermark)
+    stored = await store.load(work, MODEL, progress.watermark, 1_000)
     result = apply_batch(work, stored, MODEL, progress, lambda _: 0)
     return await store.save(work, result, change_rows(work, result, progress), progress, 0)
 

@@ -49,6 +49,24 @@ def test_the_size_of_rescoring_chunks_changes_nothing(
     assert outcome(run(model, messages, chunk=chunk)) == outcome(run(model, messages, cuts=[3, 9], chunk=other))
 
 
+@given(segment_models(), streams(models=True), _cuts, st.integers(1, 3))
+@settings(max_examples=200)
+def test_the_size_of_slices_of_due_decay_changes_nothing(
+    model: SegmentModel, messages: list[Message], cuts: set[int], chunk: int
+) -> None:
+    assert outcome(run(model, messages, chunk=chunk, cuts=cuts)) == outcome(run(model, messages))
+
+
+@given(segment_models(), streams(models=True), _cuts, _cuts, st.integers(1, 3))
+@settings(max_examples=300)
+def test_a_death_between_slices_of_due_decay_changes_nothing_whatever_the_next_batches_are(
+    model: SegmentModel, messages: list[Message], cuts: set[int], dying: set[int], chunk: int
+) -> None:
+    died, lived = run(model, messages, cuts=cuts, dying=dying, chunk=chunk), run(model, messages)
+    assert outcome(died) == outcome(lived)
+    assert [world.late for world in died] == [world.late for world in lived]
+
+
 @given(segment_models(), streams(models=True))
 @settings(max_examples=examples(100))
 def test_a_customer_does_not_depend_on_other_customers(model: SegmentModel, messages: list[Message]) -> None:
