@@ -98,8 +98,8 @@ def _customer(row: dict[str, Any], world: World) -> dict[str, Any]:
 
 
 def _change(row: Any, world: World) -> dict[str, Any]:
-    exact = {"effective_at": from_micros(row.effective_at), "monetary": from_money_units(row.monetary)}
-    return row._asdict() | exact | {"partition": world.partition}
+    money = {name: from_money_units(getattr(row, name)) for name in ("monetary", "gross", "returned")}
+    return row._asdict() | money | {"effective_at": from_micros(row.effective_at)} | {"partition": world.partition}
 
 
 def _progress(world: World) -> dict[str, Any]:
