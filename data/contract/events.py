@@ -47,14 +47,14 @@ Spent = Annotated[
 Gross = Annotated[
     Total | UnsetType,
     Meta(
-        description="Sum of all sales, at that moment: a decimal string. Absent from changes that were made before the "
+        description="Sum of all sales, at that moment: a decimal string. Absent from changes made before the "
         "field existed.",
     ),
 ]
 Returned = Annotated[
     Total | UnsetType,
     Meta(
-        description="Sum of all returns, at that moment: a decimal string. Absent from changes that were made before the "
+        description="Sum of all returns, at that moment: a decimal string. Absent from changes made before the "
         "field existed.",
     ),
 ]
