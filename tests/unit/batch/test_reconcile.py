@@ -13,7 +13,8 @@ import pytest
 
 from batch.fit import fit
 from batch.profiles import profiles_as_of
-from batch.reconcile import COLUMNS, reconcile
+from batch.differences import COLUMNS
+from batch.reconcile import reconcile
 from data.postgres.frames import MOMENT
 from data.postgres.stream_state import StreamState
 from models.personas import name_segments
