@@ -1,9 +1,9 @@
 """What happens to each customer in the order of the log, reconstructed from a dataset and from what Postgres keeps.
 
-A replay sends a dataset in the order of event time and transaction id, so for customers without late transactions that is
-the order of the log. Postgres keeps the watermark at which a model was activated, but not which transactions between that
-watermark and the next one came before the activation. The stored changes say it for most of them, because each carries
-its model; :func:`activation_places` returns what remains possible.
+A replay sends a dataset in the order of event time and transaction id. For customers without late transactions that is
+the order of the log. Postgres keeps the watermark at which a model was activated, but not which transactions between
+that watermark and the next one came before the activation. Each stored change carries its model, which decides it for
+most transactions; :func:`activation_places` returns the places that remain possible.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from batch.ledger import KEY
 from data.postgres.stream_state import StreamState
 from models.units import Ints
 
@@ -79,7 +80,7 @@ class Log:
         return events.assign(model_version=version.where(version.notna(), first))
 
     def places(self, by_activation: dict[tuple[int, int], int]) -> pd.Series:
-        """The places of :meth:`events` if each activation, by partition and number, is at one place for all customers."""
+        """The argument of :meth:`events` if each activation has one place for all customers of its partition."""
         customers = self.transactions.drop_duplicates("customer_id")[["customer_id", "partition"]]
         rows = customers.merge(self.activations, on="partition")
         keys = zip(rows["partition"], rows["number"], strict=True)
@@ -95,14 +96,11 @@ def activation_places(log: Log, changes: pd.DataFrame) -> dict[tuple[int, int], 
     Where stored changes contradict each other, the places that contradict the fewest are possible.
     """
     found = {}
-    caused = changes.dropna(subset="transaction_id")[["customer_id", "transaction_id", "model_version"]]
-    for partition, activations in log.activations.groupby("partition"):
-        rows = log.transactions[log.transactions["partition"] == partition].drop(
-            columns="model_version", errors="ignore"
-        )
-        voters = rows.merge(
-            caused.drop_duplicates(["customer_id", "transaction_id"]), on=["customer_id", "transaction_id"]
-        )
+    caused = changes.dropna(subset="transaction_id").drop_duplicates(KEY)[[*KEY, "model_version"]]
+    for partition in log.activations["partition"].drop_duplicates().tolist():
+        activations = log.activations[log.activations["partition"] == partition]
+        rows = log.transactions[log.transactions["partition"] == partition]
+        voters = rows.merge(caused, on=KEY)
         moments = rows["moment"].cummax().to_numpy()
         versions = [log.first_models[partition], *activations["model_version"]]
         ends = [*activations["moment"].iloc[1:], np.iinfo(np.int64).max]
@@ -110,7 +108,7 @@ def activation_places(log: Log, changes: pd.DataFrame) -> dict[tuple[int, int], 
             lowest, highest = np.searchsorted(moments, [moment, end], side="right")
             of_old = voters["place"][voters["model_version"] == versions[number]].to_numpy()
             of_new = voters["place"][voters["model_version"] == versions[number + 1]].to_numpy()
-            found[int(partition), number] = _fewest_contradictions(int(lowest), int(highest), of_old, of_new)
+            found[partition, number] = _fewest_contradictions(int(lowest), int(highest), of_old, of_new)
     return found
 
 

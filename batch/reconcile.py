@@ -13,7 +13,7 @@ import pandas as pd
 from batch.differences import differences, unequal
 from batch.ledger import DEAD_LETTER, KEY, MISSING, Arrivals, known, watermarks
 from batch.profiles import histories
-from batch.scorer import Scorer, Scorers
+from batch.scorer import Scorer
 from data.postgres.stream_state import StreamState
 from models.segment_model import SegmentModel
 from models.units import MONEY_UNITS

@@ -21,14 +21,16 @@ class Reconciliation:
     Parameters
     ----------
     until
-        The event time up to which the stream was compared, the watermark of its slowest partition; None before the first
-        tick.
+        The event time up to which the stream was compared, which is the watermark of its slowest partition; None before
+        the first tick.
     customers, changes
         How many stored ones were compared. With a history check, every change was recomputed.
     applied, dead_letters, not_due, missing
         The distinct transactions of the dataset by what became of them; see :mod:`batch.ledger`.
     differences
         See :func:`batch.reconcile.reconcile`.
+    lost
+        Records that were never applied; see :class:`data.postgres.stream_state.StreamState`.
     history
         The history check, if there was one.
     """
@@ -41,6 +43,7 @@ class Reconciliation:
     not_due: int
     missing: int
     differences: pd.DataFrame
+    lost: pd.DataFrame
     history: HistoryCheck | None = None
 
     @property
@@ -87,6 +90,7 @@ def check(database_url: str, dataset: Dataset, *, history: bool = False) -> Reco
         not_due=arrivals.count(NOT_DUE),
         missing=arrivals.count(MISSING),
         differences=found,
+        lost=stream.lost,
         history=recomputed,
     )
 

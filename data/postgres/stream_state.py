@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pandas as pd
-from sqlalchemy import Connection, DateTime, Integer, Select, func, select
+from sqlalchemy import Connection, DateTime, Integer, Select, func, literal, select
 
 from data.postgres import tables
 from data.postgres.database import engine
@@ -34,6 +34,9 @@ class StreamState:
         Model periods that are over: ``partition, until, model_version, since``.
     rejected
         The ids of transactions that are dead letters: ``customer_id, transaction_id``.
+    lost
+        Records that were never applied: ``partition, first_offset, end_offset, reason``. They were deleted from the log
+        before they were read, or an operator had them skipped.
     """
 
     customers: pd.DataFrame
@@ -44,6 +47,9 @@ class StreamState:
         default_factory=lambda: pd.DataFrame(columns=["partition", "until", "model_version", "since"])
     )
     rejected: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["customer_id", "transaction_id"]))
+    lost: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["partition", "first_offset", "end_offset", "reason"])
+    )
 
     @property
     def model_versions(self) -> set[str]:
@@ -64,6 +70,7 @@ def read_stream_state(database_url: str) -> StreamState:
                 progress=_frame(connection, _progress()),
                 periods=_frame(connection, _periods()),
                 rejected=_rejected(connection),
+                lost=_frame(connection, _lost()),
             )
     finally:
         source.dispose()
@@ -129,6 +136,14 @@ def _periods() -> Select[Any]:
     return select(table.partition, table.until, table.model_version, table.since).order_by(
         table.partition, table.until, table.since.nulls_first()
     )
+
+
+def _lost() -> Select[Any]:
+    faults, skipped = tables.log_faults.c, tables.skipped_records.c
+    deleted = select(faults.partition, faults.first_offset, faults.end_offset, literal("deleted").label("reason"))
+    by_operator = select(skipped.partition, skipped.offset, skipped.offset + 1, literal("skipped"))
+    both = deleted.where(faults.kind == "deleted").union_all(by_operator).subquery()
+    return select(both).order_by(both.c.partition, both.c.first_offset)
 
 
 class _Ids(msgspec.Struct):

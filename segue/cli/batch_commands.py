@@ -56,14 +56,19 @@ def _compared(found: "Reconciliation") -> str:
     until = "before the first tick" if found.until is None else f"until {found.until:%Y-%m-%d %H:%M:%S} of event time"
     recomputed = "" if found.history is None else ", each recomputed"
     lines = [
-        f"Compared {found.customers:,} customers, {found.changes:,} changes{recomputed}, and {found.applied:,} transactions "
-        f"{until}.",
+        f"Compared {found.customers:,} customers, {found.changes:,} changes{recomputed}, "
+        f"and {found.applied:,} transactions {until}.",
         f"Of the file's other transactions, {found.not_due:,} are not yet due, {found.missing:,} are missing and "
         f"{found.dead_letters:,} are dead letters.",
     ]
     if found.history is not None and (number := len(found.history.not_comparable)):
         lines.append(
             f"The changes of {number:,} customers could not be compared: they depend on when late transactions arrived."
+        )
+    for partition, first, end, reason in found.lost.itertuples(index=False):
+        how = "an operator had skipped" if reason == "skipped" else "the log deleted before they were read"
+        lines.append(
+            f"Never applied: {end - first:,} records of partition {partition} from offset {first:,} on, which {how}."
         )
     return "\n".join(lines)
 
@@ -75,6 +80,7 @@ def _as_json(found: "Reconciliation") -> dict[str, Any]:
         "until": None if found.until is None else found.until.isoformat(),
         **{name: getattr(found, name) for name in counts},
         "history": found.history is not None,
+        "lost": found.lost.to_dict("records"),
         "not_comparable": [] if found.history is None else list(found.history.not_comparable),
         "differences": found.differences.to_dict("records"),
     }
