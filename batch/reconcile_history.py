@@ -124,7 +124,8 @@ class _Expectation:
         active = self.stream.progress.set_index("partition")["model_version"].reindex(customers["partition"])
         own = customers["model_version"]
         waits: pd.Series = own.isin(list(self.scorers)) & (own != active.set_axis(own.index))
-        return pd.Index(own[waits].index)
+        found: pd.Index = own[waits].index
+        return found
 
 
 def _compared(expected: pd.DataFrame, stream: StreamState) -> pd.DataFrame:

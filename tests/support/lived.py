@@ -121,7 +121,7 @@ def _progress(world: World) -> dict[str, Any]:
         "next_offset": world.progress.next_offset,
         "epoch": 1,
         "owner": "worker",
-        "event_time": from_micros(world.progress.watermark),
+        "event_time": _moment(world.progress.watermark),
         "model_version": world.progress.model_version,
         "model_since": _moment(world.progress.model_since),
         "late": world.late,

