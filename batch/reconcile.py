@@ -5,27 +5,21 @@ bisection finds the next change instead of the closed form. Bisection is valid b
 model is convex: a customer who buys nothing leaves a segment once and never returns.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
-from batch.pipeline import sklearn_pipeline
-from batch.profiles import features, histories
+from batch.differences import differences, unequal
+from batch.ledger import DEAD_LETTER, KEY, MISSING, Arrivals, known, watermarks
+from batch.profiles import histories
+from batch.scorer import Scorer
 from data.postgres.stream_state import StreamState
-from models.decay import HORIZON_DAYS
 from models.segment_model import SegmentModel
-from models.units import MONEY_UNITS, Floats, Ints
+from models.units import MONEY_UNITS
 
-Names = NDArray[np.object_]
-
-COLUMNS = ["what", "customer_id", "field", "expected", "actual"]
-KEY = ["customer_id", "transaction_id"]
 COUNTED = ["frequency", "gross_units", "returned_units", "first_purchase_at", "last_purchase_at", "last_event_at"]
+CONTENT = ["occurred_at", "kind", "amount_units", "country"]
 STATE = [*COUNTED, "segment", "next_change_at", "next_segment", "model_version"]
 
 
@@ -52,75 +46,32 @@ def reconcile(transactions: pd.DataFrame, stream: StreamState, models: Models) -
         rows if the stream is correct. Money is in ten-thousandths. A customer who still waits to be rescored under a
         newly activated model differs in ``model_version`` only.
     """
-    dataset = transactions.drop_duplicates(KEY)
-    event_time = _event_times(stream)
+    arrivals = Arrivals.of(transactions, stream)
+    dataset = arrivals.transactions.drop(columns="arrival")
+    event_time = watermarks(stream)
     held = dataset.merge(stream.transactions, on=KEY, suffixes=("_expected", "_actual"))
+    fields = [field for field in CONTENT if f"{field}_expected" in held]
     counted = histories(dataset.merge(stream.transactions[KEY], on=KEY))
     scorers = {version: Scorer.of(model) for version, model in models.items()}
     expected = _expected(counted, event_time, stream, scorers)
     found = [
-        _not_in_ledger(dataset, stream, event_time),
+        _not_in_ledger(arrivals),
         _not_in_dataset(dataset, stream),
-        *_unequal("ledger", held, ["occurred_at", "kind", "amount_units"], held["transaction_id"] + " "),
+        *unequal("ledger", held, fields, held["transaction_id"] + " "),
         *_customers(expected, stream.customers),
         *_history(stream, scorers),
     ]
     return pd.concat(found, ignore_index=True)
 
 
-def _event_times(stream: StreamState) -> pd.Series:
-    """Event time of the partition of each known customer."""
-    times = stream.progress.set_index("partition")["event_time"]
-    customers = stream.customers.set_index("customer_id")["partition"]
-    return times.reindex(customers).set_axis(customers.index)
-
-
-def _not_in_ledger(dataset: pd.DataFrame, stream: StreamState, event_time: pd.Series) -> pd.DataFrame:
-    # The partition of an unknown customer is unknown: a transaction is due once all partitions have passed it.
-    everywhere = stream.progress["event_time"].min(skipna=False)
-    due = event_time.reindex(dataset["customer_id"]).set_axis(dataset.index)
-    due = due.where(dataset["customer_id"].isin(event_time.index), everywhere)
-    missing = dataset[(dataset["occurred_at"] <= due) & ~_known(dataset, stream.transactions)]
-    return _differences("ledger", missing["customer_id"], missing["transaction_id"], "present", "missing")
+def _not_in_ledger(arrivals: Arrivals) -> pd.DataFrame:
+    absent = arrivals.transactions[arrivals.transactions["arrival"].isin([MISSING, DEAD_LETTER])]
+    return differences("ledger", absent["customer_id"], absent["transaction_id"], "present", absent["arrival"])
 
 
 def _not_in_dataset(dataset: pd.DataFrame, stream: StreamState) -> pd.DataFrame:
-    unknown = stream.transactions[~_known(stream.transactions, dataset)]
-    return _differences("ledger", unknown["customer_id"], unknown["transaction_id"], "missing", "present")
-
-
-def _known(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
-    known = pd.MultiIndex.from_frame(rows[KEY]).isin(pd.MultiIndex.from_frame(others[KEY]))
-    return pd.Series(known, index=rows.index)
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """A model as a scikit-learn pipeline, with the segment id of each number that it predicts."""
-
-    model: SegmentModel
-    pipeline: Pipeline
-    ids: Names
-
-    @classmethod
-    def of(cls, model: SegmentModel) -> Self:
-        """The scorer of a model."""
-        ids = np.array([segment.id for segment in model.segments], dtype=object)
-        return cls(model, sklearn_pipeline(model), ids)
-
-    def scored(self, buyers: pd.DataFrame) -> pd.DataFrame:
-        """Segment, next change and next segment of customers with a given recency."""
-        segment, days, target = _forecast(self.pipeline, features(buyers, self.model.monetary).to_numpy())
-        moves = days <= HORIZON_DAYS
-        moment = buyers["last_purchase_at"] + days.astype("timedelta64[D]")
-        return pd.DataFrame(
-            {
-                "segment": self.ids[segment],
-                "next_change_at": moment.where(moves),
-                "next_segment": pd.Series(self.ids[target], buyers.index).where(moves),
-            },
-            index=buyers.index,
-        )
+    unknown = stream.transactions[~known(stream.transactions, dataset)]
+    return differences("ledger", unknown["customer_id"], unknown["transaction_id"], "missing", "present")
 
 
 def _expected(
@@ -145,32 +96,14 @@ def _versions(stream: StreamState, customers: pd.Index) -> tuple[pd.Series, pd.S
     return active.set_axis(stored.index).reindex(customers), stored["model_version"].reindex(customers)
 
 
-def _forecast(pipeline: Pipeline, points: Floats) -> tuple[Ints, Ints, Ints]:
-    """Current segment; recency at which time alone changes it (past the horizon if never); the segment after that."""
-    if not len(points):
-        none = np.empty(0, dtype=np.int64)
-        return none, none, none
-
-    def waited(days: Ints) -> Ints:
-        return np.asarray(pipeline.predict(np.column_stack([days, points[:, 1:]])))
-
-    segment = waited(points[:, 0].astype(np.int64))
-    stays, leaves = points[:, 0].astype(np.int64), np.full(len(points), HORIZON_DAYS + 1)
-    while (leaves - stays > 1).any():
-        middle = (stays + leaves) // 2
-        left = waited(middle) != segment
-        leaves, stays = np.where(left, middle, leaves), np.where(left, stays, middle)
-    return segment, leaves, waited(leaves)
-
-
 def _customers(expected: pd.DataFrame, actual: pd.DataFrame) -> list[pd.DataFrame]:
     joined = expected.reset_index().merge(actual, on="customer_id", suffixes=("_expected", "_actual"))
     missing = expected.index.difference(pd.Index(actual["customer_id"])).to_series()
     unknown = actual["customer_id"][~actual["customer_id"].isin(expected.index)]
     return [
-        _differences("customer", missing, "row", "present", "missing"),
-        _differences("customer", unknown, "row", "missing", "present"),
-        *_unequal("customer", joined, STATE),
+        differences("customer", missing, "row", "present", "missing"),
+        differences("customer", unknown, "row", "missing", "present"),
+        *unequal("customer", joined, STATE),
     ]
 
 
@@ -199,11 +132,11 @@ def _history(stream: StreamState, scorers: Mapping[str, Scorer]) -> list[pd.Data
     orphans = changes["customer_id"][~changes["customer_id"].isin(stream.customers["customer_id"])].drop_duplicates()
     without_change = changes[changes["from_segment"] == changes["to_segment"]]
     return [
-        *_unequal("history", chain, ["sequence", "from_segment"]),
-        *_unequal("history", ends, ["segment", "segment_since", "sequence"]),
-        *_unequal("history", _rescored(changes, scorers), ["to_segment"]),
-        _differences("history", without_change["customer_id"], "to_segment", "another", without_change["to_segment"]),
-        _differences("history", orphans, "row", "missing", "present"),
+        *unequal("history", chain, ["sequence", "from_segment"]),
+        *unequal("history", ends, ["segment", "segment_since", "sequence"]),
+        *unequal("history", _rescored(changes, scorers), ["to_segment"]),
+        differences("history", without_change["customer_id"], "to_segment", "another", without_change["to_segment"]),
+        differences("history", orphans, "row", "missing", "present"),
     ]
 
 
@@ -221,29 +154,3 @@ def _rescored(changes: pd.DataFrame, scorers: Mapping[str, Scorer]) -> pd.DataFr
             "to_segment_actual": changes["to_segment"],
         }
     )
-
-
-def _unequal(
-    what: str, joined: pd.DataFrame, fields: Sequence[str], prefix: "pd.Series | str" = ""
-) -> list[pd.DataFrame]:
-    """Rows in which ``<field>_expected`` and ``<field>_actual`` differ; two missing values are equal."""
-    found = []
-    for field in fields:
-        expected, actual = joined[f"{field}_expected"], joined[f"{field}_actual"]
-        wrong = ~((expected == actual) | (expected.isna() & actual.isna()))
-        label = pd.Series(prefix + field, index=joined.index)[wrong]
-        found.append(_differences(what, joined["customer_id"][wrong], label, expected[wrong], actual[wrong]))
-    return found
-
-
-def _differences(
-    what: str,
-    customer_id: pd.Series,
-    field: pd.Series | str,
-    expected: pd.Series | str,
-    actual: pd.Series | str,
-) -> pd.DataFrame:
-    """One row for each given customer id; values of any type, None if missing."""
-    columns = (what, customer_id, field, expected, actual)
-    frame = pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)), index=customer_id.index, dtype=object)
-    return frame.where(frame.notna(), None)

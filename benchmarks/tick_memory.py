@@ -35,8 +35,8 @@ from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.worker_config import WorkerConfig
-from tests.support.change_topic import ChangeTopic
-from tests.support.world import Record
+from tests.support.in_memory_change_topic import ChangeTopic
+from tests.support.in_memory_worker import Record
 
 PURCHASED = datetime(2010, 1, 1, 9, 30, tzinfo=UTC)
 BROKERS, TOPICS = Brokers("127.0.0.1:1"), Topics("transactions", "changes", "segments", "dead-letters", "drift")

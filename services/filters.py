@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, get_args
 
+from msgspec import UNSET, UnsetType
+
 from data.contract.events import Cause, SegmentChange, SegmentRef
 
 Filter = Callable[[SegmentChange], bool]
@@ -157,7 +159,13 @@ def _comparison(name: str, sign: str, value: str | None) -> Filter:
         expected = field.read(value)
     except ValueError as error:
         raise FilterError(f"`{name}` is compared with {error}, not `{' '.join(value.split())}`") from error
-    return lambda change: compare(take(change), expected)
+
+    def matches(change: SegmentChange) -> bool:
+        actual = take(change)
+        # An absent value is neither less nor greater than any other.
+        return sign == "!=" if actual is None else compare(actual, expected)
+
+    return matches
 
 
 class _SegmentName(str):
@@ -189,6 +197,10 @@ def _number(text: str) -> Decimal:
         raise ValueError("a number") from error
 
 
+def _amount(text: str | UnsetType) -> Decimal | None:
+    return None if text is UNSET else Decimal(text)
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
@@ -207,6 +219,8 @@ _FIELDS = {
     "recency_days": _Field(lambda change: Decimal(change.recency_days), _number, ordered=True),
     "frequency": _Field(lambda change: Decimal(change.frequency), _number, ordered=True),
     "monetary": _Field(lambda change: Decimal(change.monetary), _number, ordered=True),
+    "gross": _Field(lambda change: _amount(change.gross), _number, ordered=True),
+    "returned": _Field(lambda change: _amount(change.returned), _number, ordered=True),
     "model_version": _Field(lambda change: change.model_version, str, ordered=False),
     "transaction": _Field(lambda change: change.transaction_id, str, ordered=False),
 }

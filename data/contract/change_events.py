@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from data.contract.change_row import ChangeRow
 from data.contract.events import (
@@ -35,6 +35,8 @@ def change_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:
         monetary=money_text(row.monetary),
         model_version=row.model_version,
         transaction_id=row.transaction_id,
+        gross=_amount(row.gross),
+        returned=_amount(row.returned),
     )
     return _encode(SegmentChanged(id=_event_id(row), subject=row.customer_id, time=effective_at, data=change))
 
@@ -51,6 +53,8 @@ def segment_event(row: ChangeRow, personas: Mapping[str, str], *, snapshot: bool
         frequency=row.frequency,
         monetary=money_text(row.monetary),
         model_version=row.model_version,
+        gross=_amount(row.gross),
+        returned=_amount(row.returned),
     )
     again = True if snapshot else UNSET
     return _encode(
@@ -60,6 +64,10 @@ def segment_event(row: ChangeRow, personas: Mapping[str, str], *, snapshot: bool
 
 def _event_id(row: ChangeRow) -> str:
     return f"{row.customer_id}:{row.sequence}"
+
+
+def _amount(units: int | None) -> str | UnsetType:
+    return UNSET if units is None else money_text(units)
 
 
 def _ref(segment_id: str, personas: Mapping[str, str]) -> SegmentRef:

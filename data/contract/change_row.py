@@ -4,9 +4,14 @@ from typing import Any, NamedTuple, Self
 
 from models.units import to_micros, to_money_units
 
+_MONEY = ("monetary", "gross", "returned")
+
 
 class ChangeRow(NamedTuple):
-    """One segment change at its position in the partition's outbox; micros and money units."""
+    """One segment change at its position in the partition's outbox; micros and money units.
+
+    ``gross`` and ``returned`` are None in rows that were written before their columns existed.
+    """
 
     position: int
     customer_id: str
@@ -20,10 +25,12 @@ class ChangeRow(NamedTuple):
     monetary: int
     model_version: str
     transaction_id: str | None
+    gross: int | None = None
+    returned: int | None = None
 
     @classmethod
     def of(cls, stored: Any) -> Self:
         """The change in a row of ``segment_changes``, with its moments in micros and its money in ten-thousandths."""
         values = {name: getattr(stored, name) for name in cls._fields}
-        exact = {"effective_at": to_micros(stored.effective_at), "monetary": to_money_units(stored.monetary)}
-        return cls(**values | exact)
+        money = {name: to_money_units(values[name]) for name in _MONEY if values[name] is not None}
+        return cls(**values | money | {"effective_at": to_micros(stored.effective_at)})

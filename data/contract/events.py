@@ -35,12 +35,27 @@ EffectiveAt = Annotated[
 ]
 RecencyDays = Annotated[int, Meta(ge=0, description="Whole days since the last purchase, at that moment.")]
 Frequency = Annotated[int, Meta(ge=0, description="Distinct sale invoices, at that moment.")]
+Total = Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]{2,4}$")]
 Spent = Annotated[
-    str,
+    Total,
     Meta(
-        pattern=r"^-?[0-9]+\.[0-9]{2,4}$",
-        description="Net or gross amount spent, as the model uses it, at that moment: a decimal string in the shop's "
-        "only currency.",
+        description="Amount spent, as the model uses it, at that moment: a decimal string in the shop's only currency. "
+        "Under a `gross` model it is `gross`. Under a `net` model it is `gross` less `returned`, but never below 0: a "
+        "customer who returned more than they bought has `0.00`.",
+    ),
+]
+Gross = Annotated[
+    Total | UnsetType,
+    Meta(
+        description="Sum of all sales, at that moment: a decimal string. Absent from changes made before the "
+        "field existed.",
+    ),
+]
+Returned = Annotated[
+    Total | UnsetType,
+    Meta(
+        description="Sum of all returns, at that moment: a decimal string. Absent from changes made before the "
+        "field existed.",
     ),
 ]
 ModelVersion = Annotated[str, Meta(min_length=1, description="The segment model that decided the segment.")]
@@ -77,6 +92,8 @@ class SegmentChange(Struct, frozen=True):
     monetary: Spent
     model_version: ModelVersion
     transaction_id: CausingTransaction
+    gross: Gross = UNSET
+    returned: Returned = UNSET
 
 
 class CustomerSegment(Struct, frozen=True):
@@ -90,6 +107,8 @@ class CustomerSegment(Struct, frozen=True):
     frequency: Frequency
     monetary: Spent
     model_version: ModelVersion
+    gross: Gross = UNSET
+    returned: Returned = UNSET
 
 
 class SegmentChanged(Struct, frozen=True, kw_only=True):

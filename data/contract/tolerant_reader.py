@@ -19,7 +19,7 @@ class _Envelope(Struct):
     data: Raw
 
 
-class _Change(SegmentChange, frozen=True):
+class _Change(SegmentChange, frozen=True, kw_only=True):
     """A change whose cause may be any text."""
 
     cause: str  # type: ignore[assignment]

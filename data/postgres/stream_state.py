@@ -1,10 +1,11 @@
 """The state of the stream: one snapshot of its tables as pandas frames."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pandas as pd
-from sqlalchemy import Connection, DateTime, Integer, Select, select
+from sqlalchemy import Connection, DateTime, Integer, Select, func, literal, select
 
 from data.postgres import tables
 from data.postgres.database import engine
@@ -18,26 +19,42 @@ class StreamState:
     Parameters
     ----------
     customers
-        ``customer_id, partition, first_purchase_at, last_purchase_at, last_event_at, frequency, gross_units,
+        ``customer_id, partition, country, first_purchase_at, last_purchase_at, last_event_at, frequency, gross_units,
         returned_units, segment, segment_since, sequence, model_version, next_change_at, next_segment``.
     transactions
-        The ledger: ``customer_id, transaction_id, occurred_at, kind, amount_units``.
+        The ledger: ``customer_id, transaction_id, occurred_at, kind, amount_units, country``.
     changes
-        ``customer_id, sequence, from_segment, to_segment, effective_at, recency_days, frequency, monetary_units,
-        model_version``.
+        ``customer_id, sequence, partition, position, from_segment, to_segment, cause, effective_at, recency_days,
+        frequency, monetary_units, gross_units, returned_units`` (-1 in rows that were written before these two columns
+        existed), ``model_version, transaction_id``.
     progress
-        ``partition, event_time`` (the watermark), and ``model_version`` of the active model.
+        ``partition, event_time`` (the watermark), ``model_version`` and ``model_since`` of the active model, ``late``
+        (the number of late transactions) and ``change_position``.
+    periods
+        Model periods that are over: ``partition, until, model_version, since``.
+    rejected
+        The ids of transactions that are dead letters: ``customer_id, transaction_id``.
+    lost
+        Records that were never applied: ``partition, first_offset, end_offset, reason``. They were deleted from the log
+        before they were read, or an operator had them skipped.
     """
 
     customers: pd.DataFrame
     transactions: pd.DataFrame
     changes: pd.DataFrame
     progress: pd.DataFrame
+    periods: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["partition", "until", "model_version", "since"])
+    )
+    rejected: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["customer_id", "transaction_id"]))
+    lost: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["partition", "first_offset", "end_offset", "reason"])
+    )
 
     @property
     def model_versions(self) -> set[str]:
         """The versions of all models that these rows refer to."""
-        parts = (self.customers, self.changes, self.progress)
+        parts = (self.customers, self.changes, self.progress, self.periods)
         return {str(version) for part in parts for version in part["model_version"].dropna().unique()}
 
 
@@ -51,6 +68,9 @@ def read_stream_state(database_url: str) -> StreamState:
                 transactions=_frame(connection, _transactions()),
                 changes=_frame(connection, _changes()),
                 progress=_frame(connection, _progress()),
+                periods=_frame(connection, _periods()),
+                rejected=_rejected(connection),
+                lost=_frame(connection, _lost()),
             )
     finally:
         source.dispose()
@@ -61,6 +81,7 @@ def _customers() -> Select[Any]:
     return select(
         table.customer_id,
         table.partition,
+        table.country,
         table.first_purchase_at,
         table.last_purchase_at,
         table.last_event_at,
@@ -79,7 +100,7 @@ def _customers() -> Select[Any]:
 def _transactions() -> Select[Any]:
     table = tables.transactions.c
     amount = money_units(table.amount).label("amount_units")
-    return select(table.customer_id, table.transaction_id, table.occurred_at, table.kind, amount)
+    return select(table.customer_id, table.transaction_id, table.occurred_at, table.kind, amount, table.country)
 
 
 def _changes() -> Select[Any]:
@@ -87,19 +108,61 @@ def _changes() -> Select[Any]:
     return select(
         table.customer_id,
         table.sequence,
+        table.partition,
+        table.position,
         table.from_segment,
         table.to_segment,
+        table.cause,
         table.effective_at,
         table.recency_days,
         table.frequency,
         money_units(table.monetary).label("monetary_units"),
+        func.coalesce(money_units(table.gross), -1).label("gross_units"),
+        func.coalesce(money_units(table.returned), -1).label("returned_units"),
         table.model_version,
+        table.transaction_id,
     )
 
 
 def _progress() -> Select[Any]:
     table = tables.stream_progress.c
-    return select(table.partition, table.event_time, table.model_version)
+    return select(
+        table.partition, table.event_time, table.model_version, table.model_since, table.late, table.change_position
+    )
+
+
+def _periods() -> Select[Any]:
+    table = tables.model_reigns.c
+    return select(table.partition, table.until, table.model_version, table.since).order_by(
+        table.partition, table.until, table.since.nulls_first()
+    )
+
+
+def _lost() -> Select[Any]:
+    faults, skipped = tables.log_faults.c, tables.skipped_records.c
+    deleted = select(faults.partition, faults.first_offset, faults.end_offset, literal("deleted").label("reason"))
+    by_operator = select(skipped.partition, skipped.offset, skipped.offset + 1, literal("skipped"))
+    both = deleted.where(faults.kind == "deleted").union_all(by_operator).subquery()
+    return select(both).order_by(both.c.partition, both.c.first_offset)
+
+
+class _Ids(msgspec.Struct):
+    """The ids in the value of a transaction's record."""
+
+    customer_id: str
+    transaction_id: str
+
+
+def _rejected(connection: Connection) -> pd.DataFrame:
+    """The ids in all dead letters that have any."""
+    found = set()
+    for value in connection.execute(select(tables.dead_letters.c.value)).scalars():
+        try:
+            ids = msgspec.json.decode(value or b"", type=_Ids)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            continue
+        found.add((ids.customer_id, ids.transaction_id))
+    return pd.DataFrame(sorted(found), columns=["customer_id", "transaction_id"], dtype="str")
 
 
 def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:

@@ -1,10 +1,15 @@
 """``segue reconcile``."""
 
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import messages, output, spinner, table
+from segue.cli.console import fail, messages, output, spinner, table
+
+if TYPE_CHECKING:
+    from batch.reconcile_stream import Reconciliation
 
 _SHOWN = 20
 
@@ -14,23 +19,68 @@ def add_to(app: typer.Typer) -> None:
     app.command()(reconcile)
 
 
-def reconcile(dataset: options.OptionalDataset = None, as_json: options.AsJson = False) -> None:
+def reconcile(
+    dataset: options.OptionalDataset = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Also recompute every segment change of every customer, day by day.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
     """Check the stream: recompute every customer from the raw dataset with pandas and scikit-learn, and compare.
 
-    The exit code is 0 only if there is no difference.
+    The exit code is 0 only if something was compared and there is no difference.
     """
-    from batch.reconcile_stream import differences
+    from batch.reconcile_stream import check
     from data.datasets.selection import choose
 
     settings = Settings()
     with spinner("Recomputing"):
         chosen = choose(dataset, settings.datasets_dir)
-        found = differences(settings.database, chosen.dataset)
+        found = check(settings.database, chosen.dataset, history=history)
     if as_json:
-        output.print_json(found.to_json(orient="records", date_format="iso"))
-    elif len(found):
-        rows = [[str(value) for value in row] for row in found.head(_SHOWN).itertuples(index=False)]
-        output.print(table(f"{len(found):,} differences", list(found.columns), rows))
-    else:
+        output.print_json(data=_as_json(found), default=str)
+    elif len(found.differences):
+        rows = [[str(value) for value in row] for row in found.differences.head(_SHOWN).itertuples(index=False)]
+        output.print(table(f"{len(found.differences):,} differences", list(found.differences.columns), rows))
+    if not as_json:
+        messages.print(_compared(found), soft_wrap=True)
+    if found.is_empty:
+        fail(f"nothing was compared: the stream holds no transaction of {chosen.dataset.name} that can be checked")
+    if not as_json and not len(found.differences):
         messages.print("[bold green]No difference[/]: the stream agrees with the raw data.")
-    raise typer.Exit(1 if len(found) else 0)
+    raise typer.Exit(1 if len(found.differences) else 0)
+
+
+def _compared(found: "Reconciliation") -> str:
+    """Say what was compared, and what was not."""
+    until = "before the first tick" if found.until is None else f"until {found.until:%Y-%m-%d %H:%M:%S} of event time"
+    recomputed = "" if found.history is None else ", each recomputed"
+    lines = [
+        f"Compared {found.customers:,} customers, {found.changes:,} changes{recomputed}, "
+        f"and {found.applied:,} transactions {until}.",
+        f"Of the file's other transactions, {found.not_due:,} are not yet due, {found.missing:,} are missing and "
+        f"{found.dead_letters:,} are dead letters.",
+    ]
+    if found.history is not None and (number := len(found.history.not_comparable)):
+        lines.append(
+            f"The changes of {number:,} customers could not be compared: they depend on when late transactions arrived."
+        )
+    for partition, first, end, reason in found.lost.itertuples(index=False):
+        how = "an operator had skipped" if reason == "skipped" else "the log deleted before they were read"
+        lines.append(
+            f"Never applied: {end - first:,} records of partition {partition} from offset {first:,} on, which {how}."
+        )
+    return "\n".join(lines)
+
+
+def _as_json(found: "Reconciliation") -> dict[str, Any]:
+    """Return everything as JSON values; the differences as one object each."""
+    counts = ("customers", "changes", "applied", "not_due", "missing", "dead_letters")
+    return {
+        "until": None if found.until is None else found.until.isoformat(),
+        **{name: getattr(found, name) for name in counts},
+        "history": found.history is not None,
+        "lost": found.lost.to_dict("records"),
+        "not_comparable": [] if found.history is None else list(found.history.not_comparable),
+        "differences": found.differences.to_dict("records"),
+    }

@@ -98,7 +98,8 @@ def changes(
 
     By default the changes come from Postgres, which has all of them; with `--topic` they come from the change topic, as
     subscribers read it. A FILTER compares customer, sequence, from, to, cause, effective_at, recency_days, frequency,
-    monetary, model_version or transaction by =, !=, >, >=, < or <=. Comparisons are combined by and, or and brackets.
+    monetary, gross, returned, model_version or transaction by =, !=, >, >=, < or <=. Comparisons are combined by and,
+    or and brackets.
     """
     from data.contract import tolerant_reader
     from services import change_stream

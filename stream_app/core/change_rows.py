@@ -20,6 +20,8 @@ def change_rows(batch: MicroBatch, result: AppliedBatch, progress: PartitionProg
         changes.recency_days.tolist(),
         changes.frequency.tolist(),
         changes.monetary.tolist(),
+        changes.gross.tolist(),
+        changes.returned.tolist(),
         changes.record.tolist(),
         strict=True,
     )
@@ -37,6 +39,8 @@ def change_rows(batch: MicroBatch, result: AppliedBatch, progress: PartitionProg
             monetary=monetary,
             model_version=progress.model_version,
             transaction_id=None if record == NO_RECORD else batch.transaction_id[result.applied[record]],
+            gross=gross,
+            returned=returned,
         )
         for position, (
             customer,
@@ -48,6 +52,8 @@ def change_rows(batch: MicroBatch, result: AppliedBatch, progress: PartitionProg
             recency_days,
             frequency,
             monetary,
+            gross,
+            returned,
             record,
         ) in enumerate(columns, progress.change_position + 1)
     ]

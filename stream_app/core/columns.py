@@ -152,6 +152,8 @@ class Changes:
     recency_days: Ints
     frequency: Ints
     monetary: Ints
+    gross: Ints
+    returned: Ints
     record: Ints
 
     def __len__(self) -> int:

@@ -59,6 +59,8 @@ def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
         recency_days=_days_between(before.last_purchase_at[moved], as_of[moved]),
         frequency=before.frequency[moved],
         monetary=net_or_gross(model.monetary, before.gross, before.returned)[moved],
+        gross=before.gross[moved],
+        returned=before.returned[moved],
         record=np.full(len(moved), NO_RECORD),
     )
     after = replace(
@@ -176,6 +178,8 @@ def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: lis
         recency_days=_days_between(states.last_purchase_at[state], moment),
         frequency=states.frequency[state],
         monetary=net_or_gross(model.monetary, states.gross[state], states.returned[state]),
+        gross=states.gross[state],
+        returned=states.returned[state],
         record=np.where(cause == Cause.DECAY.value, NO_RECORD, states.record[state]),
     )
 

@@ -81,7 +81,7 @@ def changes(rows: list[ChangeRow], progress: PartitionProgress) -> dict[str, Any
     """
     columns = dict(zip(ChangeRow._fields, zip(*rows, strict=True), strict=True))
     texts = ("customer_id", "from_segment", "to_segment", "cause", "transaction_id")
-    numbers = ("sequence", "effective_at", "recency_days", "frequency", "monetary")
+    numbers = ("sequence", "effective_at", "recency_days", "frequency", "monetary", "gross", "returned")
     parameters: dict[str, Any] = {name: text(columns[name]) for name in texts}
     parameters |= {name: np.array(columns[name], dtype=np.int64) for name in numbers}
     parameters["effective_at"] = moments(parameters["effective_at"])

@@ -118,13 +118,15 @@ ON CONFLICT (customer_id) DO UPDATE SET country = excluded.country, first_purcha
 
 ADD_CHANGES = f"""
 INSERT INTO segment_changes (customer_id, sequence, partition, position, from_segment, to_segment, cause, effective_at,
-  recency_days, frequency, monetary, model_version, transaction_id)
+  recency_days, frequency, monetary, gross, returned, model_version, transaction_id)
 SELECT customer_id, sequence, %(partition)s, %(position)s + ordinality, nullif(from_segment, ''), to_segment, cause,
-  effective_at, recency_days, frequency, monetary * 0.0001, %(model_version)s, nullif(transaction_id, '')
+  effective_at, recency_days, frequency, monetary * 0.0001, gross * 0.0001, returned * 0.0001, %(model_version)s,
+  nullif(transaction_id, '')
 FROM unnest({_texts("customer_id")}, %(sequence)s, {_texts("from_segment")}, {_texts("to_segment")}, {_texts("cause")},
-  %(effective_at)s, %(recency_days)s, %(frequency)s, %(monetary)s, {_texts("transaction_id")}) WITH ORDINALITY
+  %(effective_at)s, %(recency_days)s, %(frequency)s, %(monetary)s, %(gross)s, %(returned)s,
+  {_texts("transaction_id")}) WITH ORDINALITY
 AS batch (customer_id, sequence, from_segment, to_segment, cause, effective_at, recency_days, frequency, monetary,
-  transaction_id, ordinality)
+  gross, returned, transaction_id, ordinality)
 """
 
 ADD_DEAD_LETTER = """
@@ -163,7 +165,7 @@ WHERE partition = %(partition)s AND log_id = %(log_id)s AND "offset" < %(next_of
 OUTBOX = """
 SELECT position, customer_id, sequence, from_segment, to_segment, cause,
   (extract(epoch FROM effective_at) * 1000000)::int8, recency_days, frequency, (monetary * 10000)::int8,
-  model_version, transaction_id
+  model_version, transaction_id, (gross * 10000)::int8, (returned * 10000)::int8
 FROM segment_changes WHERE partition = %(partition)s AND position > %(after)s ORDER BY position LIMIT %(limit)s
 """
 

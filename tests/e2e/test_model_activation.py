@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from batch.fit import fit
 from batch.profiles import histories, profiles_as_of
-from batch.reconcile_stream import differences
+from batch.reconcile_stream import check
 from data.contract.wire import ModelActivation, Tick, TransactionHeader
 from data.datasets.dataset import Dataset
 from data.datasets.selection import default_cutoff
@@ -60,7 +60,11 @@ def test_activating_a_model_during_a_replay_moves_whom_compare_says_and_reconcil
         run.replay(dataset, run.replaying.resumed(dataset, second_year))
         assert model_registry.champion_version(run.postgres) == challenger.version
         assert moves(run) == expected_moves(run, dataset, model, challenger)
-        assert differences(run.settings.database, dataset).empty
+        reconciled = check(run.settings.database, dataset, history=True)
+        assert reconciled.differences.empty, reconciled.differences.to_string()
+        assert reconciled.history is not None
+        assert not reconciled.history.not_comparable
+        assert reconciled.changes > 0
         of_stream = json.loads(segue(run.stack.state_dir, "fit", "--from-stream", "--dry-run", "--json"))
         assert of_stream["version"] == fit(_everybody(dataset), champion=challenger).model.version
 
@@ -84,7 +88,7 @@ def test_a_worker_killed_in_the_middle_of_rescoring_goes_on_with_the_rest(
                 _kill_in_the_middle(run)
             model_activation.wait(run.replaying, sent, lambda _: None)
             assert moves(run) == _as_moves(beforehand)
-            assert differences(run.settings.database, dataset).empty
+            assert check(run.settings.database, dataset, history=True).differences.empty
             results.append((stored(run.postgres), subscribed(run)))
     assert results[0] == results[1]
 

@@ -59,6 +59,8 @@ class InMemoryPartition:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     duplicates: int = 0
     late: int = 0
+    #: Model periods that are over: version, since, until.
+    periods: list[tuple[str, int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.models = {self.model.version: self.model}
@@ -95,6 +97,9 @@ class InMemoryPartition:
         self._take(batch, touched + self._due(batch))
         if batch.model is not None:
             self.models[batch.model.version] = batch.model
+            before = self.progress
+            if before.watermark != LONG_AGO:
+                self.periods.append((before.model_version, before.model_since, before.watermark))
             self.progress = replace(
                 self.progress, model_version=batch.model.version, model_since=self.progress.watermark
             )

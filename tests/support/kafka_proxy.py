@@ -10,7 +10,7 @@ from threading import Event, Lock, Thread
 from typing import NamedTuple, Self
 
 from segue.local.ports import LOOPBACK, free_ports
-from tests.support.real_kafka import running_kafka
+from tests.support.apache_kafka import running_kafka
 
 PRODUCE, ADD_PARTITIONS, END = 0, 24, 26
 _OF_TRANSACTIONS = {PRODUCE, ADD_PARTITIONS, END}

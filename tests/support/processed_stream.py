@@ -11,12 +11,12 @@ from sqlalchemy import Engine, insert
 from data.contract.change_row import ChangeRow
 from data.contract.wire import Tick, Transaction
 from data.postgres.model_registry import register
-from data.postgres.tables import customers, metadata, segment_changes, stream_progress, transactions
+from data.postgres.tables import customers, metadata, model_reigns, segment_changes, stream_progress, transactions
 from models.decay import NEVER
 from models.segment_model import SegmentModel
 from models.units import from_micros, from_money_units, money_text
 from stream_app.core.columns import LONG_AGO
-from tests.support.in_memory_worker import InMemoryPartition, run
+from tests.support.in_memory_worker import InMemoryPartition, Message, run
 
 START, NOW = datetime(2010, 1, 4, 8, 30, tzinfo=UTC), datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 COUNTRIES = ("United Kingdom", "United Kingdom", "France", "EIRE")
@@ -31,6 +31,7 @@ class Lived:
     customers: list[dict[str, Any]]
     changes: list[dict[str, Any]]
     progress: list[dict[str, Any]]
+    periods: list[dict[str, Any]]
 
     def frame(self, table: str) -> pd.DataFrame:
         """A table as a frame of objects."""
@@ -64,26 +65,37 @@ def messages(number: int = 60, seed: int = 5) -> list[Transaction]:
 
 def live(model: SegmentModel, sent: list[Transaction], now: datetime = NOW, partitions: int = 2) -> Lived:
     """Process transactions and one tick at ``now``."""
-    worlds = run(model, [*sent, Tick(now)], partitions)
+    return lived(model, [*sent, Tick(now)], partitions)
+
+
+def lived(model: SegmentModel, messages: list[Message], partitions: int = 2) -> Lived:
+    """Process everything."""
+    worlds = run(model, messages, partitions)
+    sent = [each for each in messages if isinstance(each, Transaction)]
     return Lived(
         transactions=[_transaction(each) for each in sent],
         customers=[_customer(row, world) for world in worlds for row in world.profiles.values()],
         changes=[_change(row, world) for world in worlds for row in world.changes],
         progress=[_progress(world) for world in worlds],
+        periods=[row for world in worlds for row in _periods(world)],
     )
 
 
-def store(engine: Engine, model: SegmentModel, lived: Lived) -> None:
-    """Create the tables and fill them; the model is the champion."""
+def store(engine: Engine, model: SegmentModel, lived: Lived, *others: SegmentModel) -> None:
+    """Create the tables and fill them; the model is the champion, and the others are registered, too."""
     metadata.create_all(engine)
-    register(engine, model)
+    for each in (model, *others):
+        register(engine, each)
     with engine.begin() as connection:
         for table, rows in (
             (transactions, lived.transactions),
             (customers, lived.customers),
             (segment_changes, lived.changes),
             (stream_progress, lived.progress),
+            (model_reigns, lived.periods),
         ):
+            if not rows:
+                continue
             connection.execute(insert(table), rows)
 
 
@@ -99,8 +111,8 @@ def _customer(row: dict[str, Any], world: InMemoryPartition) -> dict[str, Any]:
 
 
 def _change(row: ChangeRow, world: InMemoryPartition) -> dict[str, Any]:
-    exact = {"effective_at": from_micros(row.effective_at), "monetary": from_money_units(row.monetary)}
-    return row._asdict() | exact | {"partition": world.partition}
+    money = {name: from_money_units(getattr(row, name)) for name in ("monetary", "gross", "returned")}
+    return row._asdict() | money | {"effective_at": from_micros(row.effective_at)} | {"partition": world.partition}
 
 
 def _progress(world: InMemoryPartition) -> dict[str, Any]:
@@ -110,12 +122,21 @@ def _progress(world: InMemoryPartition) -> dict[str, Any]:
         "next_offset": world.progress.next_offset,
         "epoch": 1,
         "owner": "worker",
-        "event_time": from_micros(world.progress.watermark),
+        "event_time": _moment(world.progress.watermark),
         "model_version": world.progress.model_version,
+        "model_since": _moment(world.progress.model_since),
+        "late": world.late,
         "change_position": world.progress.change_position,
         "published_position": world.progress.change_position,
         "transactions": len(world.ledger),
     }
+
+
+def _periods(world: InMemoryPartition) -> list[dict[str, Any]]:
+    return [
+        {"partition": world.partition, "model_version": version, "since": _moment(since), "until": _moment(until)}
+        for version, since, until in world.periods
+    ]
 
 
 def _moment(micros: int) -> datetime | None:

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from batch.differences import COLUMNS
 from batch.fit import fit
 from batch.profiles import profiles_as_of
-from batch.reconcile import COLUMNS, reconcile
+from batch.reconcile import reconcile
 from data.postgres.frames import MOMENT
 from data.postgres.stream_state import StreamState
 from models.personas import name_segments

@@ -28,6 +28,7 @@ SLIPPING = SegmentChange(
     model_version="k5-e460fdb171ec",
     transaction_id=None,
 )
+WITH_RETURNS = replace(SLIPPING, gross="1400.00", returned="27.135")
 NEW = replace(SLIPPING, from_=None, cause="first_purchase", transaction_id="489434")
 
 
@@ -80,6 +81,16 @@ def test_none_matches_a_missing_value() -> None:
     assert parse("from = none and transaction != none")(NEW)
     assert not parse("from = Promising")(NEW)
     assert parse("from != Promising")(NEW)
+
+
+def test_gross_and_returned_are_numbers() -> None:
+    assert parse("gross = 1400 and returned > 27 and returned < 27.2")(WITH_RETURNS)
+    assert not parse("gross > 1400 or returned = none")(WITH_RETURNS)
+
+
+def test_an_older_change_without_gross_is_not_comparable_with_a_number() -> None:
+    assert parse("gross = none and returned = none and gross != 3")(SLIPPING)
+    assert not parse("gross >= 0 or gross < 0 or gross = 0")(SLIPPING)
 
 
 def test_a_quoted_value_may_contain_keywords_and_brackets() -> None:

@@ -99,6 +99,7 @@ def test_money_and_moments_are_exact(stored: str) -> None:
         "occurred_at": pd.Timestamp(SALE_AT),
         "kind": "sale",
         "amount_units": units,
+        "country": "France",
     }
     assert state.changes["monetary_units"].tolist() == [units]
     assert state.progress["partition"].tolist() == [2]

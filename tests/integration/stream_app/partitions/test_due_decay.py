@@ -22,8 +22,8 @@ from tests.integration.stream_app.partitions.test_partition_task import (
     transaction,
     until,
 )
-from tests.support.change_topic import ChangeTopic
-from tests.support.world import Message, logs, outcome, run
+from tests.support.in_memory_change_topic import ChangeTopic
+from tests.support.in_memory_worker import Message, logs, outcome, run
 
 __all__ = ["database"]
 

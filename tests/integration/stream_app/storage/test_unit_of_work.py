@@ -10,8 +10,10 @@ import msgspec
 import numpy as np
 import pytest
 from psycopg import AsyncConnection, AsyncCursor, OperationalError
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from data.contract.change_events import change_event
+from data.contract.change_row import ChangeRow
 from data.contract.wire import ModelActivation, Tick, Transaction
 from data.postgres.database import engine, migrate
 from data.postgres.tables import customers, model_reigns, segment_changes, stream_progress, transactions
@@ -81,6 +83,36 @@ def test_the_stored_rows_are_those_of_the_pure_core(database: str) -> None:
     assert found["c"].segment == world.profiles["c"]["segment"] == "away"
     assert found["c"].next_segment == "lost"
     assert (found["c"].gross, found["c"].returned) == (10, 2.5)
+
+
+def test_the_outbox_gives_the_rows_that_were_published(database: str) -> None:
+    messages: list[Message] = [transaction(1, 0), transaction(2, 3, "return", "12.5"), tick(30)]
+    work = batch(*messages)
+
+    async def saved_and_read(store: PartitionStore) -> tuple[list[ChangeRow], list[ChangeRow]]:
+        progress = await store.claim("log", "me")
+        result = apply_batch(work, await store.load(work, MODEL, progress.watermark), MODEL, progress, lambda _: 0)
+        rows = change_rows(work, result, progress)
+        await store.save(work, result, rows, progress, 0)
+        return rows, await store.unpublished_changes(0, 100)
+
+    published, again = with_store(database, saved_and_read)
+    assert published == again
+    assert [change_event(row, {}) for row in published] == [change_event(row, {}) for row in again]
+    last = published[-1]
+    assert (last.monetary, last.gross, last.returned) == (0, 100_000, 125_000)
+
+
+def test_the_outbox_still_gives_rows_that_were_written_before_gross_and_returned(database: str) -> None:
+    async def work(store: PartitionStore) -> list[ChangeRow]:
+        await apply(store, await store.claim("log", "me"), batch(transaction(1, 0)))
+        with engine(database).begin() as connection:
+            connection.execute(update(segment_changes).values(gross=None, returned=None))
+        return await store.unpublished_changes(0, 100)
+
+    (row,) = with_store(database, work)
+    assert (row.gross, row.returned) == (None, None)
+    assert b"gross" not in change_event(row, {})
 
 
 def test_a_zombie_writes_nothing(database: str) -> None:

@@ -35,6 +35,8 @@ WRITTEN_BY_US: dict[str, dict[str, str]] = {
         "monetary": "string",
         "model_version": "string",
         "transaction_id": "string | null",
+        "gross?": "string",
+        "returned?": "string",
     },
     "CustomerSegment": {
         "customer_id": "string",
@@ -45,6 +47,8 @@ WRITTEN_BY_US: dict[str, dict[str, str]] = {
         "frequency": "integer",
         "monetary": "string",
         "model_version": "string",
+        "gross?": "string",
+        "returned?": "string",
     },
     "SegmentChanged": {
         "specversion": '"1.0"',

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import pytest
+
+from data.contract import tolerant_reader
 from data.contract.change_events import change_event, segment_event
 from data.contract.change_row import ChangeRow
 
@@ -26,3 +29,28 @@ def test_a_snapshot_is_the_same_state_published_again() -> None:
     for row in ROWS:
         state, again = (json.loads(segment_event(row, {}, snapshot=snapshot)) for snapshot in (False, True))
         assert again == state | {"snapshot": True}
+
+
+def test_an_event_says_what_was_bought_and_returned() -> None:
+    row = ROWS[0]._replace(monetary=0, gross=1_200_000, returned=1_250_001)
+    for make in (change_event, segment_event):
+        data = json.loads(make(row, {}))["data"]
+        assert (data["monetary"], data["gross"], data["returned"]) == ("0.00", "120.00", "125.0001")
+
+
+@pytest.mark.parametrize("make", [change_event, segment_event])
+def test_an_event_of_a_row_without_gross_and_returned_omits_both(make: Any) -> None:
+    without = make(ROWS[0], {})
+    assert not {"gross", "returned"} & set(json.loads(without)["data"])
+    # Additive: the new fields are at the end, and all other bytes are the same.
+    both = make(ROWS[0]._replace(gross=5, returned=2), {})
+    assert both == without[:-2] + b',"gross":"0.0005","returned":"0.0002"}}'
+
+
+def test_a_reader_accepts_changes_with_and_without_the_new_fields() -> None:
+    newer = tolerant_reader.change(change_event(ROWS[0]._replace(gross=5, returned=2), {}))
+    older = tolerant_reader.change(change_event(ROWS[0], {}))
+    assert newer is not None
+    assert older is not None
+    assert (newer.gross, newer.returned) == ("0.0005", "0.0002")
+    assert not older.gross

@@ -1,0 +1,58 @@
+"""What became of each transaction of a dataset: applied, refused, not yet due, or missing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from data.postgres.stream_state import StreamState
+
+KEY = ["customer_id", "transaction_id"]
+APPLIED, DEAD_LETTER, NOT_DUE, MISSING = "applied", "dead letter", "not yet due", "missing"
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """The distinct transactions of a dataset, with the column ``arrival``."""
+
+    transactions: pd.DataFrame
+
+    @classmethod
+    def of(cls, transactions: pd.DataFrame, stream: StreamState) -> "Arrivals":
+        """What became of each transaction; a repeated id of the same customer counts once.
+
+        A transaction is due once the watermark of its customer's partition has passed it.
+        """
+        distinct = transactions.drop_duplicates(KEY)
+        arrival = np.select(
+            [known(distinct, stream.transactions), known(distinct, stream.rejected), ~_due(distinct, stream)],
+            [APPLIED, DEAD_LETTER, NOT_DUE],
+            default=MISSING,
+        )
+        return cls(distinct.assign(arrival=arrival))
+
+    def count(self, arrival: str) -> int:
+        """The number of transactions with an arrival."""
+        return int((self.transactions["arrival"] == arrival).sum())
+
+
+def known(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
+    """Which rows have the customer and transaction id of one of the others."""
+    found = pd.MultiIndex.from_frame(rows[KEY]).isin(pd.MultiIndex.from_frame(others[KEY]))
+    return pd.Series(found, index=rows.index)
+
+
+def watermarks(stream: StreamState) -> pd.Series:
+    """The watermark of the partition of each known customer."""
+    times = stream.progress.set_index("partition")["event_time"]
+    customers = stream.customers.set_index("customer_id")["partition"]
+    return times.reindex(customers).set_axis(customers.index)
+
+
+def _due(transactions: pd.DataFrame, stream: StreamState) -> pd.Series:
+    # The partition of an unknown customer is unknown: a transaction is due once all partitions have passed it.
+    watermark = watermarks(stream)
+    everywhere = stream.progress["event_time"].min(skipna=False)
+    due = watermark.reindex(transactions["customer_id"]).set_axis(transactions.index)
+    due = due.where(transactions["customer_id"].isin(watermark.index), everywhere)
+    return transactions["occurred_at"] <= due
