@@ -50,7 +50,8 @@ class Request(NamedTuple):
     @classmethod
     def parse(cls, content: bytes) -> Self:
         """Read the fixed part of the header."""
-        return cls(*struct.unpack_from(">hhi", content), content)
+        key, version, correlation = struct.unpack_from(">hhi", content)
+        return cls(key, version, correlation, content)
 
 
 @dataclass

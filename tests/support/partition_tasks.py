@@ -68,3 +68,7 @@ def committed(database: str) -> tuple[int, int]:
     with psycopg.connect(database) as connection:
         row = connection.execute("SELECT next_offset, change_position FROM stream_progress").fetchone()
         return (0, 0) if row is None else (row[0], row[1])
+
+
+async def anywhere(offset: int) -> None:
+    """Seek to any offset."""

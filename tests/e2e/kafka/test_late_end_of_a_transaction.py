@@ -110,14 +110,14 @@ class Subscriber:
                 return stale
 
     def _read(self, topic: str) -> list[tuple[str, int]]:
-        read = []
+        read: list[tuple[str, int]] = []
         while True:
             messages = self._consumers[topic].consume(10_000, timeout=READ_SECONDS)
             if not messages:
                 return read
             for message in messages:
                 assert message.error() is None, message.error()
-                data = msgspec.json.decode(message.value())["data"]
+                data = msgspec.json.decode(message.value() or b"")["data"]
                 read.append((data["customer_id"], data["sequence"]))
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -12,20 +13,10 @@ from data.contract.change_row import ChangeRow
 from stream_app.core.decode import MicroBatch
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.storage.unit_of_work import PartitionStore
-from tests.integration.stream_app.partitions.test_partition_task import (
-    anywhere,
-    committed,
-    context,
-    database,
-    model,
-    tick,
-    transaction,
-    until,
-)
+from tests.support.builders import recency_model, tick, transaction
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Message, logs, outcome, run
-
-__all__ = ["database"]
+from tests.support.partition_tasks import PATIENCE, anywhere, committed, wait_for, worker_context
 
 CUSTOMERS = 40
 SLICE = 3
@@ -44,7 +35,7 @@ RECORDS = logs([*BUYERS, *LATER], 1)[0]
 
 
 def a_task(database: str, topic: ChangeTopic, batch_size: int) -> PartitionTask:
-    worker = context(database, topic)
+    worker = worker_context(database, topic)
     return PartitionTask(replace(worker, config=replace(worker.config, batch_size=batch_size)), 0, anywhere)
 
 
@@ -52,15 +43,19 @@ async def apply(database: str, topic: ChangeTopic, batch_size: int, ends: list[i
     """Apply the log from the stored next offset on, in batches that end before some offsets."""
     task = a_task(database, topic, batch_size)
     runner = asyncio.create_task(task.run())
-    await asyncio.wait_for(task.claimed.wait(), 10)
+    await asyncio.wait_for(task.claimed.wait(), PATIENCE)
     for end in ends:
         if records := [record for record in RECORDS[:end] if record.offset >= task.next_offset]:
             task.offer(records)
-            await until(lambda end=end: committed(database)[0] >= end)  # type: ignore[misc]
-    await until(lambda: len(topic.rows) == committed(database)[1])
+            await wait_for(partial(_has_committed, database, end))
+    await wait_for(lambda: len(topic.rows) == committed(database)[1])
     task.stop()
     await runner
     await task.close()
+
+
+def _has_committed(database: str, end: int) -> bool:
+    return committed(database)[0] >= end
 
 
 def stored(database: str) -> tuple[dict[str, Any], set[tuple[Any, ...]]]:
@@ -77,7 +72,7 @@ def stored(database: str) -> tuple[dict[str, Any], set[tuple[Any, ...]]]:
 
 def expected() -> tuple[dict[str, Any], set[tuple[Any, ...]]]:
     """The outcome of the pure core, without slices."""
-    profiles, changes = outcome(run(model(), [*BUYERS, *LATER]))
+    profiles, changes = outcome(run(recency_model(), [*BUYERS, *LATER]))
 
     def change(row: ChangeRow) -> tuple[Any, ...]:
         of_customer = (row.customer_id, row.sequence, row.from_segment, row.to_segment, row.cause)
@@ -142,7 +137,7 @@ async def _die(database: str, topic: ChangeTopic, patch: pytest.MonkeyPatch, sli
     task = a_task(database, topic, SLICE)
     patch.setattr(PartitionStore, "save", save_some)
     runner = asyncio.create_task(task.run())
-    await asyncio.wait_for(task.claimed.wait(), 10)
+    await asyncio.wait_for(task.claimed.wait(), PATIENCE)
     task.offer(RECORDS[task.next_offset :])
     await asyncio.wait_for(hanging.wait(), 10)
     runner.cancel()

@@ -14,7 +14,7 @@ from stream_app.health import Health
 from stream_app.partitions.partition_task import PartitionTask
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Record
-from tests.support.partition_tasks import LATER, PATIENCE, RECORDS, committed, wait_for, worker_context
+from tests.support.partition_tasks import LATER, PATIENCE, RECORDS, anywhere, committed, wait_for, worker_context
 
 
 @asynccontextmanager
@@ -29,10 +29,6 @@ async def running(
     task.stop()
     await runner
     await task.close()
-
-
-async def anywhere(offset: int) -> None:
-    """Seek to any offset."""
 
 
 def test_a_fault_after_the_claim_leads_to_no_other_claim_and_changes_are_published(database: str) -> None:

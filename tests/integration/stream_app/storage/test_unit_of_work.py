@@ -91,7 +91,9 @@ def test_the_outbox_gives_the_rows_that_were_published(database: str) -> None:
 
     async def saved_and_read(store: PartitionStore) -> tuple[list[ChangeRow], list[ChangeRow]]:
         progress = await store.claim("log", "me")
-        result = apply_batch(work, await store.load(work, MODEL, progress.watermark), MODEL, progress, lambda _: 0)
+        result = apply_batch(
+            work, await store.load(work, MODEL, progress.watermark, 1_000), MODEL, progress, lambda _: 0
+        )
         rows = change_rows(work, result, progress)
         await store.save(work, result, rows, progress, 0)
         return rows, await store.unpublished_changes(0, 100)
