@@ -5,42 +5,61 @@ same numbers in docs/mechanisms/outbox.md:
 
 1. Check that the claim still holds (``Outbox.progress``).
 2. Open a writer, which fences all former writers (``ChangeWriter.open``).
-3. Find the last committed change in the topic (``topic_end.last_committed``); abort a hanging transaction.
-4. Look up its position in the outbox (``Outbox.position_of``).
+3. Read what the topic holds behind the stored published position (``topic_end.changes_behind``); abort a hanging
+   transaction.
+4. Drop what the outbox has before that position (``Outbox.sequences``); the rest is ahead of the relay.
 5. Collect the next changes, from memory or from the outbox (:meth:`Relay._next_changes`).
-6. Publish them in one Kafka transaction (``ChangeWriter.write``).
+6. Publish those that the topic does not hold in one Kafka transaction (``ChangeWriter.write``).
 7. Save the published position in Postgres (``Outbox.mark_published``, or with the next unit of work).
 
 After any fault the relay starts again at step 1.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from data.contract import tolerant_reader
 from data.contract.change_row import ChangeRow
 from runtime.backoff import wait_seconds
 from stream_app.core.apply import PartitionProgress
 from stream_app.outbox.change_writer import ChangeWriter
+from stream_app.outbox.changes_ahead import ChangesAhead, Held
 from stream_app.outbox.topic_end import HangingTransactionError
 from stream_app.storage.claim import FencedError
-from stream_app.storage.outbox import Outbox
+from stream_app.storage.outbox import ChangeKey, Outbox
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-LastEvent = Callable[[int], Awaitable[bytes | None]]
-"""Returns the value of the last committed record of a partition of the change topic; None without one."""
+ChangesBehind = Callable[[int, ChangeKey | None], Awaitable[ChangesAhead]]
+"""Returns the committed changes of a partition of the change topic behind a change; all of them without one."""
 
 _ROWS = 5_000
 _QUEUED_ROWS = 50_000
+_REPORT_SECONDS = 1.0
+
+
+class Observer(Protocol):
+    """Receives what a relay does."""
+
+    def published(self, partition: int, position: int) -> None:
+        """The change topic has every change up to a position."""
+
+    def ahead_of_postgres(self, partition: int, changes: int) -> None:
+        """The change topic has so many changes that Postgres does not have."""
+
+    def published_differently(self, changes: int) -> None:
+        """So many changes have another content in the change topic than in Postgres."""
+
+    def mark_missing(self) -> None:
+        """The change topic does not have the change that Postgres knows as the last published one."""
 
 
 class Relay:
@@ -49,14 +68,15 @@ class Relay:
     Attributes
     ----------
     published
-        The position of the last change that is known to be in the topic.
+        The position up to which all changes are known to be in the topic.
+    safe_position
+        The published position to save. While the topic is ahead of the relay it stays where the relay started: the
+        changes behind it are in another order in the topic, and the next relay must find all of them, too.
 
     Parameters
     ----------
     personas
         The names of segments by id.
-    on_published
-        Called with the partition and the new published position.
     """
 
     def __init__(
@@ -65,14 +85,14 @@ class Relay:
         claim: PartitionProgress,
         personas: Mapping[str, str],
         new_writer: Callable[[int], ChangeWriter],
-        last_event: LastEvent,
-        on_published: Callable[[int, int], None],
+        changes_behind: ChangesBehind,
+        observer: Observer,
     ) -> None:
         self._claim = claim
         self._personas = personas
         self._new_writer = new_writer
-        self._last_event = last_event
-        self._on_published = on_published
+        self._changes_behind = changes_behind
+        self._observer = observer
         self._log = log.bind(partition=claim.partition)
         self._outbox = Outbox(database_url, claim.partition)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"relay-{claim.partition}")
@@ -81,7 +101,10 @@ class Relay:
         self._last_position = claim.change_position
         self._more_to_publish = asyncio.Event()
         self._progressed = asyncio.Event()
-        self.published = claim.published_position
+        self.published = self.safe_position = claim.published_position
+        self._ahead = ChangesAhead(None)
+        self._opened_at_position = claim.change_position
+        self._reported, self._reported_at = 0, 0.0
         self._task = asyncio.create_task(self._run())
 
     def offer(self, rows: Sequence[ChangeRow]) -> None:
@@ -100,6 +123,10 @@ class Relay:
     def stopped(self) -> bool:
         """Whether the relay has stopped because its claim no longer holds."""
         return self._task.done()
+
+    def is_beyond(self, position: int) -> bool:
+        """Whether the relay knows a committed change behind the last one that Postgres has: Postgres was set back."""
+        return self._last_position > position
 
     def publish_up_to(self, position: int) -> None:
         """Publish all changes up to a position, including changes that were never offered."""
@@ -142,40 +169,49 @@ class Relay:
                 await asyncio.sleep(wait_seconds(failures))
 
     async def _start_publishing(self) -> None:
-        """Steps 1 to 4: fence other writers, and find the position from which to continue."""
+        """Steps 1 to 4: fence other writers, and find out what is published."""
         await self._in_thread(self._writer.discard)
         async with self._connected_outbox():
             # Step 1: without this check a zombie would fence its successor.
-            await self._outbox.progress(self._claim)
+            stored = await self._outbox.progress(self._claim)
             # Step 2.
             self._writer = self._new_writer(self._claim.partition)
             await self._in_thread(self._writer.open)
-            before = self.published
             try:
-                self.published = await self._find_published_position()
+                await self._compare_with_topic(stored)
             except HangingTransactionError as error:
                 # Opening the writer ended all transactions that its broker knows of. This one never ends by itself.
                 await self._in_thread(self._writer.abort_hanging, error.key, error.value)
                 raise
+            await self._report()
         self._progressed.set()
-        write_log = self._log.error if self.published < before else self._log.info
-        write_log("publishing", position=self.published, known=before)
 
-    async def _find_published_position(self) -> int:
+    async def _compare_with_topic(self, stored: PartitionProgress) -> None:
+        before, position = self.published, stored.published_position
         # Step 3.
-        event = await self._last_event(self._claim.partition)
-        if event is None:
-            return self.published
-        # A newer worker may have published this event, with a cause that this version does not know.
-        last = tolerant_reader.change(event)
-        if last is None:
-            raise ValueError("the change topic ends with an event of another type")
+        mark = await self._outbox.change_at(position)
+        ahead = await self._changes_behind(self._claim.partition, mark)
+        if ahead.foreign:
+            self._log.warning("the change topic has records that are not changes", records=ahead.foreign)
+        if position and (mark is None or not ahead.found):
+            position = await self._position_without_mark(ahead, position)
         # Step 4.
-        position = await self._outbox.position_of(last)
-        if position is None:
-            self._log.warning("the change topic ends with a change that is not in Postgres", customer=last.customer_id)
-            return self.published
-        return position
+        for customer, sequence in await self._outbox.sequences(list(ahead.customers), position):
+            ahead.drop(customer, sequence)
+        lost = max(before - position - len(ahead), 0)
+        write_log = self._log.error if lost else self._log.info
+        write_log("publishing", position=position, known=before, ahead=len(ahead), lost=lost)
+        self._ahead, self.published, self.safe_position = ahead, position, position
+        self._opened_at_position = stored.change_position
+
+    async def _position_without_mark(self, ahead: ChangesAhead, position: int) -> int:
+        """The position to publish from when the topic does not have the last published change: it is shorter now."""
+        found = None if ahead.last is None else await self._outbox.position_of(ahead.last)
+        self._log.warning(
+            "the change topic does not have the change that was published last", position=position, ends_at=found
+        )
+        self._observer.mark_missing()
+        return position if found is None else min(position, found)
 
     async def _next_changes(self) -> Sequence[ChangeRow]:
         """Step 5: the changes behind the published position."""
@@ -191,10 +227,44 @@ class Relay:
 
     async def _publish(self, rows: Sequence[ChangeRow]) -> None:
         """Step 6."""
-        await self._in_thread(self._writer.write, rows, self._personas)
+        missing = self._not_in_topic(rows) if self._ahead else rows
+        if missing:
+            await self._in_thread(self._writer.write, missing, self._personas)
         self.published = rows[-1].position
-        self._on_published(self._claim.partition, self.published)
+        if not self._ahead:
+            self.safe_position = self.published
+        self._observer.published(self._claim.partition, self.published)
         self._progressed.set()
+        ahead = self._ahead_of_postgres
+        if ahead != self._reported and (not ahead or time.monotonic() - self._reported_at > _REPORT_SECONDS):
+            async with self._connected_outbox():
+                await self._report()
+
+    def _not_in_topic(self, rows: Sequence[ChangeRow]) -> list[ChangeRow]:
+        """The changes that the topic does not hold yet; reports the ones that it holds with another content."""
+        held = [self._ahead.take(row) for row in rows]
+        different = [row for row, found in zip(rows, held, strict=True) if found is Held.DIFFERENT]
+        if different:
+            self._observer.published_differently(len(different))
+            self._log.error(
+                "changes were published with another content",
+                changes=len(different),
+                customer=different[0].customer_id,
+                sequence=different[0].sequence,
+            )
+        return [row for row, found in zip(rows, held, strict=True) if found is Held.NO]
+
+    @property
+    def _ahead_of_postgres(self) -> int:
+        """How many changes of the topic Postgres does not have; the ones that it had at the opening don't count."""
+        return max(len(self._ahead) - max(self._opened_at_position - self.published, 0), 0)
+
+    async def _report(self) -> None:
+        """Store how many changes of the topic Postgres does not have, for those who look at the stream."""
+        ahead = self._ahead_of_postgres
+        self._observer.ahead_of_postgres(self._claim.partition, ahead)
+        await self._outbox.save_changes_ahead(self._claim, ahead)
+        self._reported, self._reported_at = ahead, time.monotonic()
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         """Run a call of the Kafka client, which blocks, in a thread that runs one call after another."""

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from data.contract.change_row import ChangeRow
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.decode import DeadLetter
 from stream_app.outbox.relay import Relay
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.storage.outbox import Outbox
+
+log = structlog.get_logger(__name__)
 
 
 class Publisher:
@@ -16,6 +20,7 @@ class Publisher:
     def __init__(self, context: WorkerContext, partition: int, outbox: Outbox) -> None:
         self._context = context
         self._outbox = outbox
+        self._log = log.bind(partition=partition)
         self._dead_letters = context.new_dead_letter_publisher(partition)
         self._relay: Relay | None = None
 
@@ -25,16 +30,25 @@ class Publisher:
         return self._relay is not None and self._relay.stopped
 
     def position(self, progress: PartitionProgress) -> int:
-        """The position of the last change that is known to be in the change topic."""
-        return progress.published_position if self._relay is None else self._relay.published
+        """The published position to save: a later relay can start from it."""
+        return progress.published_position if self._relay is None else self._relay.safe_position
 
     async def resume(self, progress: PartitionProgress, personas: Mapping[str, str]) -> None:
         """Publish what is committed but may not be published, under a new claim or after a fault."""
+        if self._relay is not None and self._relay.is_beyond(progress.change_position):
+            self._log.error(
+                "Postgres was set back: it has fewer changes than it had", position=progress.change_position
+            )
+            await self.pause()
         if self._relay is None:
             context = self._context
-            on_published = context.metrics.published
             self._relay = Relay(
-                context.config.database_url, progress, personas, context.new_writer, context.last_event, on_published
+                context.config.database_url,
+                progress,
+                personas,
+                context.new_writer,
+                context.changes_behind,
+                context.metrics,
             )
         self._relay.publish_up_to(progress.change_position)
         self._dead_letters.publish(await self._unpublished_dead_letters())
