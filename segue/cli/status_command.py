@@ -50,6 +50,7 @@ def _status(settings: Settings) -> dict[str, Any]:
                 "transactions": row.transactions,
                 "changes": row.change_position,
                 "to_publish": row.change_position - row.published_position,
+                "changes_ahead": row.changes_ahead,
             }
             for row in rows
         ],
@@ -79,6 +80,12 @@ def _print(current: dict[str, Any]) -> None:
     ]
     columns = ["partition", "offset", "event time", "transactions", "changes", "to publish"]
     output.print(table("Progress", columns, rows))
+    for row in current["partitions"]:
+        if row["changes_ahead"]:
+            output.print(
+                f"partition {row['partition']} is catching up with what was published: the change topic has "
+                f"{row['changes_ahead']:,} changes that Postgres does not have"
+            )
     output.print(f"brokers: {current['brokers']}")
     output.print(f"database: {current['database']}")
     output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}")

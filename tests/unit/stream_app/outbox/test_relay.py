@@ -156,7 +156,8 @@ def test_after_a_restoration_nothing_is_repeated_whatever_the_order_of_customers
     asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
     assert keys(topic.rows) == [*keys(published), ("c", 3), ("a", 4)]
     assert outbox.published_position == len(outbox.rows)
-    assert (outbox.changes_ahead[0], outbox.changes_ahead[-1]) == (4, 0)
+    # Postgres has the first change of AGAIN when the relay opens.
+    assert (outbox.changes_ahead[0], outbox.changes_ahead[-1]) == (3, 0)
     assert metrics.registry.get_sample_value("segue_published_changes_differ_total") == 0
 
 
