@@ -1,5 +1,6 @@
 """Publishes what one partition commits: its changes through a relay, and its dead letters beside it."""
 
+import time
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -13,6 +14,8 @@ from stream_app.storage.outbox import Outbox
 
 log = structlog.get_logger(__name__)
 
+_SAVE_SECONDS = 5.0
+
 
 class Publisher:
     """Publishes changes and dead letters while a claim holds; ``outbox`` is the partition task's own connection."""
@@ -23,6 +26,7 @@ class Publisher:
         self._log = log.bind(partition=partition)
         self._dead_letters = context.new_dead_letter_publisher(partition)
         self._relay: Relay | None = None
+        self._save_at = time.monotonic() + _SAVE_SECONDS
 
     @property
     def fenced(self) -> bool:
@@ -68,10 +72,19 @@ class Publisher:
             await self._relay.wait_until_published()
 
     async def save_position(self, progress: PartitionProgress) -> PartitionProgress:
-        """Publishing, step 7, when no unit of work is about to save the position; returns the new progress."""
+        """Publishing, step 7, when no unit of work is about to save the position; returns the new progress.
+
+        Saves every few seconds in any case: an idle partition would not notice otherwise that Postgres was set back.
+
+        Raises
+        ------
+        FencedError
+            If another worker has claimed the partition, or Postgres no longer has ``progress``.
+        """
         all_letters = await self._dead_letters.all_delivered(self._unpublished_dead_letters)
         published = self.position(progress)
-        if all_letters or published > progress.published_position:
+        if all_letters or published > progress.published_position or time.monotonic() > self._save_at:
+            self._save_at = time.monotonic() + _SAVE_SECONDS
             return await self._outbox.mark_published(progress, published, all_letters)
         return progress
 

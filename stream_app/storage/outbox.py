@@ -94,7 +94,9 @@ class Outbox(ClaimStore):
         async with self._connection.transaction():
             await self._cursor.execute(sql.MARK_PUBLISHED, parameters)
             if self._cursor.rowcount != 1:
-                raise FencedError(f"partition {self._partition} was claimed by another worker")
+                raise FencedError(
+                    f"partition {self._partition} was claimed by another worker, or Postgres was set back"
+                )
             if dead_letters:
                 await self._cursor.execute(sql.MARK_DEAD_LETTERS_PUBLISHED, parameters)
         return replace(progress, published_position=position)

@@ -11,17 +11,19 @@ from batch.fit_dataset import fit_before
 from data.datasets.dataset import Dataset
 from data.datasets.selection import default_cutoff
 from models.segment_model import SegmentModel
-from segue.local.soak.outcome import Rows, stored
+from segue.local.soak.outcome import Rows, latest, stored
+from services import change_stream
 from tests.support.local import local
 from tests.support.retail import retail
 
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a run without any trouble leaves in Postgres and in the change topic."""
+    """What a run without any trouble leaves in Postgres and in both topics."""
 
     rows: dict[str, Rows]
     topic: list[dict[str, Any]]
+    states: dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -41,4 +43,4 @@ def undisturbed(
     folder: Path = tmp_path_factory.mktemp("undisturbed")
     with local(folder, model) as run:
         run.replay(dataset)
-        yield Undisturbed(stored(run.postgres), run.topic())
+        yield Undisturbed(stored(run.postgres), run.topic(), latest(change_stream.states(run.settings)))

@@ -23,4 +23,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def expected(undisturbed: Undisturbed) -> Outcome:
     """What a run on the embedded broker leaves, without any faults."""
-    return Outcome(undisturbed.rows, history(undisturbed.topic))
+    return Outcome(undisturbed.rows, history(undisturbed.topic), undisturbed.states)
