@@ -16,50 +16,30 @@ After any fault the relay starts again at step 1.
 """
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from data.contract.change_row import ChangeRow
 from runtime.backoff import wait_seconds
 from stream_app.core.apply import PartitionProgress
+from stream_app.outbox.catch_up import CatchUp, ChangesBehind, Observer
 from stream_app.outbox.change_writer import ChangeWriter
-from stream_app.outbox.changes_ahead import ChangesAhead, Held
 from stream_app.outbox.topic_end import HangingTransactionError
 from stream_app.storage.claim import FencedError
-from stream_app.storage.outbox import ChangeKey, Outbox
+from stream_app.storage.outbox import Outbox
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-ChangesBehind = Callable[[int, ChangeKey | None], Awaitable[ChangesAhead]]
-"""Returns the committed changes of a partition of the change topic behind a change; all of them without one."""
 
 _ROWS = 5_000
 _QUEUED_ROWS = 50_000
-_REPORT_SECONDS = 1.0
-
-
-class Observer(Protocol):
-    """Receives what a relay does."""
-
-    def published(self, partition: int, position: int) -> None:
-        """The change topic has every change up to a position."""
-
-    def ahead_of_postgres(self, partition: int, changes: int) -> None:
-        """The change topic has so many changes that Postgres does not have."""
-
-    def published_differently(self, changes: int) -> None:
-        """So many changes have another content in the change topic than in Postgres."""
-
-    def mark_missing(self) -> None:
-        """The change topic does not have the change that Postgres knows as the last published one."""
 
 
 class Relay:
@@ -70,7 +50,7 @@ class Relay:
     published
         The position up to which all changes are known to be in the topic.
     safe_position
-        The published position to save. While the topic is ahead of the relay it stays where the relay started: the
+        The published position to save. While the relay is catching up, it stays where the relay started: the
         changes behind it are in another order in the topic, and the next relay must find all of them, too.
 
     Parameters
@@ -91,7 +71,7 @@ class Relay:
         self._claim = claim
         self._personas = personas
         self._new_writer = new_writer
-        self._changes_behind = changes_behind
+        self._catch_up = CatchUp(changes_behind, observer, claim)
         self._observer = observer
         self._log = log.bind(partition=claim.partition)
         self._outbox = Outbox(database_url, claim.partition)
@@ -102,9 +82,6 @@ class Relay:
         self._more_to_publish = asyncio.Event()
         self._progressed = asyncio.Event()
         self.published = self.safe_position = claim.published_position
-        self._ahead = ChangesAhead(None)
-        self._opened_at_position = claim.change_position
-        self._reported, self._reported_at = 0, 0.0
         self._task = asyncio.create_task(self._run())
 
     def offer(self, rows: Sequence[ChangeRow]) -> None:
@@ -178,40 +155,13 @@ class Relay:
             self._writer = self._new_writer(self._claim.partition)
             await self._in_thread(self._writer.open)
             try:
-                await self._compare_with_topic(stored)
+                position = await self._catch_up.begin(self._outbox, stored, self.published)
             except HangingTransactionError as error:
                 # Opening the writer ended all transactions that its broker knows of. This one never ends by itself.
                 await self._in_thread(self._writer.abort_hanging, error.key, error.value)
                 raise
-            await self._report()
+        self.published = self.safe_position = position
         self._progressed.set()
-
-    async def _compare_with_topic(self, stored: PartitionProgress) -> None:
-        before, position = self.published, stored.published_position
-        # Step 3.
-        mark = await self._outbox.change_at(position)
-        ahead = await self._changes_behind(self._claim.partition, mark)
-        if ahead.foreign:
-            self._log.warning("the change topic has records that are not changes", records=ahead.foreign)
-        if position and (mark is None or not ahead.found):
-            position = await self._position_without_mark(ahead, position)
-        # Step 4.
-        for customer, sequence in await self._outbox.sequences(list(ahead.customers), position):
-            ahead.drop(customer, sequence)
-        lost = max(before - position - len(ahead), 0)
-        write_log = self._log.error if lost else self._log.info
-        write_log("publishing", position=position, known=before, ahead=len(ahead), lost=lost)
-        self._ahead, self.published, self.safe_position = ahead, position, position
-        self._opened_at_position = stored.change_position
-
-    async def _position_without_mark(self, ahead: ChangesAhead, position: int) -> int:
-        """The position to publish from when the topic does not have the last published change: it is shorter now."""
-        found = None if ahead.last is None else await self._outbox.position_of(ahead.last)
-        self._log.warning(
-            "the change topic does not have the change that was published last", position=position, ends_at=found
-        )
-        self._observer.mark_missing()
-        return position if found is None else min(position, found)
 
     async def _next_changes(self) -> Sequence[ChangeRow]:
         """Step 5: the changes behind the published position."""
@@ -227,44 +177,17 @@ class Relay:
 
     async def _publish(self, rows: Sequence[ChangeRow]) -> None:
         """Step 6."""
-        missing = self._not_in_topic(rows) if self._ahead else rows
+        missing = self._catch_up.not_in_topic(rows)
         if missing:
             await self._in_thread(self._writer.write, missing, self._personas)
         self.published = rows[-1].position
-        if not self._ahead:
+        if self._catch_up.finished:
             self.safe_position = self.published
         self._observer.published(self._claim.partition, self.published)
         self._progressed.set()
-        ahead = self._ahead_of_postgres
-        if ahead != self._reported and (not ahead or time.monotonic() - self._reported_at > _REPORT_SECONDS):
+        if self._catch_up.report_due(self.published):
             async with self._connected_outbox():
-                await self._report()
-
-    def _not_in_topic(self, rows: Sequence[ChangeRow]) -> list[ChangeRow]:
-        """The changes that the topic does not hold yet; reports the ones that it holds with another content."""
-        held = [self._ahead.take(row) for row in rows]
-        different = [row for row, found in zip(rows, held, strict=True) if found is Held.DIFFERENT]
-        if different:
-            self._observer.published_differently(len(different))
-            self._log.error(
-                "changes were published with another content",
-                changes=len(different),
-                customer=different[0].customer_id,
-                sequence=different[0].sequence,
-            )
-        return [row for row, found in zip(rows, held, strict=True) if found is Held.NO]
-
-    @property
-    def _ahead_of_postgres(self) -> int:
-        """How many changes of the topic Postgres does not have; the ones that it had at the opening don't count."""
-        return max(len(self._ahead) - max(self._opened_at_position - self.published, 0), 0)
-
-    async def _report(self) -> None:
-        """Store how many changes of the topic Postgres does not have, for those who look at the stream."""
-        ahead = self._ahead_of_postgres
-        self._observer.ahead_of_postgres(self._claim.partition, ahead)
-        await self._outbox.save_changes_ahead(self._claim, ahead)
-        self._reported, self._reported_at = ahead, time.monotonic()
+                await self._catch_up.report(self._outbox, self.published)
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         """Run a call of the Kafka client, which blocks, in a thread that runs one call after another."""

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stream_app.metrics import Metrics
+from stream_app.outbox.catch_up import ChangesBehind
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
-from stream_app.outbox.relay import ChangesBehind
 from stream_app.worker_config import WorkerConfig
 
 
