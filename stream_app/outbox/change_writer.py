@@ -8,7 +8,7 @@ Where a broker has no Kafka transactions, writers are idempotent and can't fence
 writer had in flight may then still arrive, after its successor has published the same changes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -59,10 +59,12 @@ class ChangeWriter:
         if self._transactional:
             self._retry(self._producer.init_transactions)
 
-    def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
+    def write(self, rows: Sequence[ChangeRow], personas: Mapping[str, str]) -> None:
         """Publishing, step 6: publish changes in order, and the latest state of each customer.
 
-        With Kafka transactions, readers of committed records see all of it or nothing.
+        With Kafka transactions, readers of committed records see all of it or nothing. The one exception: if a delayed
+        commit of the previous Kafka transaction ends this one too early, they may see its states without its changes,
+        but never a change without its state.
 
         Raises
         ------
@@ -70,17 +72,19 @@ class ChangeWriter:
             If the broker can't be reached, another writer has been opened, or the writer was closed. The changes may
             or may not be published then.
         WriteError
-            If a broker without Kafka transactions refuses a record for good.
+            If the broker refuses a record for good.
         """
         assert self._producer is not None  # noqa: S101 - opened
         if self._transactional:
             self._producer.begin_transaction()
-        latest: dict[str, ChangeRow] = {}
-        for row in rows:
-            self._send(self._topics.changes, row.customer_id, change_event(row, personas))
-            latest[row.customer_id] = row
+        latest = {row.customer_id: row for row in rows}
         for row in latest.values():
             self._send(self._topics.segments, row.customer_id, segment_event(row, personas))
+        # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit whatever the
+        # broker has of this transaction when it arrives. The broker must have every state before the first change.
+        self._retry(self._flush)
+        for row in rows:
+            self._send(self._topics.changes, row.customer_id, change_event(row, personas))
         self._retry(self._producer.commit_transaction if self._transactional else self._flush)
 
     def abort_hanging(self, key: bytes | None, value: bytes | None) -> None:
@@ -91,6 +95,8 @@ class ChangeWriter:
         transaction of this writer writes a marker that ends the hanging one, too. The changes of the hanging
         transaction are then published again. ``key`` and ``value`` are the content of the aborted record. The marker
         may appear in the log shortly after this method returns.
+
+        Open another writer before you publish: a delayed repeat of the abort could end this writer's next transaction.
 
         Raises
         ------
@@ -126,7 +132,11 @@ class ChangeWriter:
 
     def _flush(self, seconds: float) -> None:
         assert self._producer is not None  # noqa: S101 - opened
-        left = self._producer.flush(seconds)
+        try:
+            left = self._producer.flush(seconds)
+        except SystemError as error:
+            # A fatal error, such as fencing, ends flush() between delivery reports; Python then hides it as the cause.
+            raise error.__cause__ or error from None
         self._refusals.check()
         if left:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records not delivered", retriable=True))

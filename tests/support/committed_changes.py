@@ -50,11 +50,12 @@ class CommittedChanges:
         return next((_key(row) for row in self.rows if row.position == position), None)
 
     async def sequences(self, customers: Sequence[str], position: int) -> list[tuple[str, int]]:
-        """The highest sequences of customers up to a position."""
+        """Sequences of customers up to a position; the last of each customer is the highest."""
+        asked = set(customers)
         return [
             (row.customer_id, row.sequence)
             for row in self.rows
-            if row.position <= position and row.customer_id in customers
+            if row.position <= position and row.customer_id in asked
         ]
 
     async def position_of(self, change: Any) -> int | None:
