@@ -5,10 +5,6 @@ import msgspec
 from segue.local.soak.outcome import Outcome, history, latest
 
 CHANGES = [{"customer_id": customer, "sequence": sequence} for customer, sequence in (("a", 1), ("b", 1), ("a", 2))]
-    {"customer_id": "a", "sequence": 1},
-    {"customer_id": "b", "sequence": 1},
-    {"customer_id": "a", "sequence": 2},
-]
 
 
 def outcome(*sequences: tuple[str, int]) -> Outcome:
