@@ -60,12 +60,20 @@ def test_changes_that_a_restored_postgres_forgot_are_not_published_again(
         run.replaying.postgres.dispose()
         if workers_stop:
             run.stack.start_workers(WORKERS)
-        started = time.monotonic()
-        wait_until(lambda: all(run.done()[p] >= end for p, end in enumerate(ends)), "after the restoration")
-        print(f"caught up after {time.monotonic() - started:.1f} s")  # noqa: T201
+        started, ahead = time.monotonic(), [0]
+
+        def caught_up() -> bool:
+            rows = progress.partitions(run.replaying.postgres)
+            ahead.append(sum(row.changes_ahead for row in rows))
+            return not ahead[-1] and all(row.next_offset >= end for row, end in zip(rows, ends, strict=True))
+
+        wait_until(caught_up, "after the restoration")
+        print(f"{max(ahead):,} changes ahead, caught up after {time.monotonic() - started:.1f} s")  # noqa: T201
         healed = run.outcome()
         print(f"{healed.history.repeats:,} repeats, {healed.history.gaps} gaps")  # noqa: T201
+        assert max(ahead) > 0
         assert healed.history == forgotten.history
+        assert healed.stale == 0
         # Publishing goes on from there, also under a further owner.
         run.replay(dataset, section=part(dataset, 0.7, 0.9))
         stop_workers(run)
