@@ -20,7 +20,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: options.AsJson = False) -> None:
-    """Show the stream's progress: partitions, event time, counts, changes and the replay."""
+    """Show the stream's progress: partitions, event time, counts, changes and the replay.
+
+    The exit code is 1 while Postgres is behind the change topic.
+    """
     settings = Settings()
     _refuse_dead_stack(settings)
     current = _status(settings)
@@ -28,6 +31,8 @@ def status(as_json: options.AsJson = False) -> None:
         output.print_json(msgspec.json.encode(current).decode())
     else:
         _print(current)
+    if any(row["changes_ahead"] for row in current["partitions"]):
+        raise typer.Exit(1)
 
 
 def _refuse_dead_stack(settings: Settings) -> None:
