@@ -86,7 +86,9 @@ class ChangesAhead:
             self._customers.clear()
             self._count = 0
             return
-        digests = self._customers.setdefault(change.customer_id, _Digests(change.sequence))
+        digests = self._customers.get(change.customer_id)
+        if digests is None:
+            digests = self._customers[change.customer_id] = _Digests(change.sequence)
         missing = change.sequence - digests.end
         if missing >= 0:
             digests.values.extend([_MISSING] * missing)
