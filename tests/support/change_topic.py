@@ -52,7 +52,7 @@ class InMemoryWriter:
         self._topic = topic
 
     def open(self) -> None:
-        """There is nobody to shut out."""
+        """There is no other writer to fence."""
         if self._topic.takes_no_writer:
             self._topic.takes_no_writer -= 1
             raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker is away"))
