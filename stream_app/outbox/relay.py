@@ -5,10 +5,11 @@ same numbers in docs/mechanisms/outbox.md:
 
 1. Check that the claim still holds (``Outbox.progress``).
 2. Open a writer, which fences all former writers (``ChangeWriter.open``).
-3. Find the last committed change in the topic (``topic_end.last_committed``); abort a hanging transaction.
-4. Look up its position in the outbox (``Outbox.position_of``).
+3. Read what the topic holds behind the stored published position (``topic_end.changes_behind``); abort a hanging
+   transaction.
+4. Drop what the outbox has before that position (``Outbox.sequences``); the rest is ahead of the relay.
 5. Collect the next changes, from memory or from the outbox (:meth:`Relay._next_changes`).
-6. Publish them in one Kafka transaction (``ChangeWriter.write``).
+6. Publish those that the topic does not hold in one Kafka transaction (``ChangeWriter.write``).
 7. Save the published position in Postgres (``Outbox.mark_published``, or with the next unit of work).
 
 After any fault the relay starts again at step 1.
@@ -16,7 +17,7 @@ After any fault the relay starts again at step 1.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -24,10 +25,10 @@ from typing import Any, TypeVar
 
 import structlog
 
-from data.contract import tolerant_reader
 from data.contract.change_row import ChangeRow
 from runtime.backoff import wait_seconds
 from stream_app.core.apply import PartitionProgress
+from stream_app.outbox.catch_up import CatchUp, ChangesBehind, Observer
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.topic_end import HangingTransactionError
 from stream_app.storage.claim import FencedError
@@ -36,8 +37,6 @@ from stream_app.storage.outbox import Outbox
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-LastEvent = Callable[[int], Awaitable[bytes | None]]
-"""Returns the value of the last committed record of a partition of the change topic; None without one."""
 
 _ROWS = 5_000
 _QUEUED_ROWS = 50_000
@@ -49,14 +48,15 @@ class Relay:
     Attributes
     ----------
     published
-        The position of the last change that is known to be in the topic.
+        The position up to which all changes are known to be in the topic.
+    safe_position
+        The published position to save. While the relay is catching up, it stays where the relay started: the
+        changes behind it are in another order in the topic, and the next relay must find all of them, too.
 
     Parameters
     ----------
     personas
         The names of segments by id.
-    on_published
-        Called with the partition and the new published position.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class Relay:
         claim: PartitionProgress,
         personas: Mapping[str, str],
         new_writer: Callable[[int], ChangeWriter],
-        last_event: LastEvent,
-        on_published: Callable[[int, int], None],
+        changes_behind: ChangesBehind,
+        observer: Observer,
     ) -> None:
         self._claim = claim
         self._personas = personas
         self._new_writer = new_writer
-        self._last_event = last_event
-        self._on_published = on_published
+        self._catch_up = CatchUp(changes_behind, observer, claim)
+        self._observer = observer
         self._log = log.bind(partition=claim.partition)
         self._outbox = Outbox(database_url, claim.partition)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"relay-{claim.partition}")
@@ -81,7 +81,7 @@ class Relay:
         self._last_position = claim.change_position
         self._more_to_publish = asyncio.Event()
         self._progressed = asyncio.Event()
-        self.published = claim.published_position
+        self.published = self.safe_position = claim.published_position
         self._task = asyncio.create_task(self._run())
 
     def offer(self, rows: Sequence[ChangeRow]) -> None:
@@ -100,6 +100,10 @@ class Relay:
     def stopped(self) -> bool:
         """Whether the relay has stopped because its claim no longer holds."""
         return self._task.done()
+
+    def is_beyond(self, position: int) -> bool:
+        """Whether the relay knows a committed change behind the last one that Postgres has: Postgres was set back."""
+        return self._last_position > position
 
     def publish_up_to(self, position: int) -> None:
         """Publish all changes up to a position, including changes that were never offered."""
@@ -142,40 +146,22 @@ class Relay:
                 await asyncio.sleep(wait_seconds(failures))
 
     async def _start_publishing(self) -> None:
-        """Steps 1 to 4: fence other writers, and find the position from which to continue."""
+        """Steps 1 to 4: fence other writers, and find out what is published."""
         await self._in_thread(self._writer.discard)
         async with self._connected_outbox():
             # Step 1: without this check a zombie would fence its successor.
-            await self._outbox.progress(self._claim)
+            stored = await self._outbox.progress(self._claim)
             # Step 2.
             self._writer = self._new_writer(self._claim.partition)
             await self._in_thread(self._writer.open)
-            before = self.published
             try:
-                self.published = await self._find_published_position()
+                position = await self._catch_up.begin(self._outbox, stored, self.published)
             except HangingTransactionError as error:
                 # Opening the writer ended all transactions that its broker knows of. This one never ends by itself.
                 await self._in_thread(self._writer.abort_hanging, error.key, error.value)
                 raise
+        self.published = self.safe_position = position
         self._progressed.set()
-        write_log = self._log.error if self.published < before else self._log.info
-        write_log("publishing", position=self.published, known=before)
-
-    async def _find_published_position(self) -> int:
-        # Step 3.
-        event = await self._last_event(self._claim.partition)
-        if event is None:
-            return self.published
-        # A newer worker may have published this event, with a cause that this version does not know.
-        last = tolerant_reader.change(event)
-        if last is None:
-            raise ValueError("the change topic ends with an event of another type")
-        # Step 4.
-        position = await self._outbox.position_of(last)
-        if position is None:
-            self._log.warning("the change topic ends with a change that is not in Postgres", customer=last.customer_id)
-            return self.published
-        return position
 
     async def _next_changes(self) -> Sequence[ChangeRow]:
         """Step 5: the changes behind the published position."""
@@ -191,10 +177,17 @@ class Relay:
 
     async def _publish(self, rows: Sequence[ChangeRow]) -> None:
         """Step 6."""
-        await self._in_thread(self._writer.write, rows, self._personas)
+        missing = self._catch_up.not_in_topic(rows)
+        if missing:
+            await self._in_thread(self._writer.write, missing, self._personas)
         self.published = rows[-1].position
-        self._on_published(self._claim.partition, self.published)
+        if self._catch_up.finished:
+            self.safe_position = self.published
+        self._observer.published(self._claim.partition, self.published)
         self._progressed.set()
+        if self._catch_up.report_due(self.published):
+            async with self._connected_outbox():
+                await self._catch_up.report(self._outbox, self.published)
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         """Run a call of the Kafka client, which blocks, in a thread that runs one call after another."""

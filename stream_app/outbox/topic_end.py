@@ -1,4 +1,4 @@
-"""Publishing, step 3: the last committed record of a partition of the change topic, as the log itself shows.
+"""Publishing, step 3: the committed changes at the end of a partition of the change topic, as the log itself shows.
 
 Kafka ends each Kafka transaction with a transaction marker behind its records. This module reads all records and all
 markers, and decides from them alone. It does not read as a consumer of committed records, which depends on the broker's
@@ -18,12 +18,14 @@ from aiokafka.structs import TopicPartition
 
 from runtime.brokers import Brokers
 from stream_app.core.decode import LogRecord
+from stream_app.outbox.changes_ahead import ChangesAhead
+from stream_app.storage.outbox import ChangeKey
 
 _REQUEST_MS = 5_000
 _WAIT_MS = 100
 _BYTES = 1024 * 1024
 _FIRST_LOOK_BACK = 64
-_LOOK_BACK_GROWTH = 8
+_LOOK_BACK_GROWTH = 4
 _READ_UNCOMMITTED = 0
 _EARLIEST, _LATEST = -2, -1
 
@@ -47,40 +49,33 @@ class Batch(Protocol):
         """The records."""
 
 
-class LastCommitted:
-    """Finds the last committed record among batches that are added in the order of the log."""
+class CommittedRecords:
+    """Finds the committed records among batches that are added in the order of the log."""
 
     def __init__(self) -> None:
-        self._last: LogRecord | None = None
-        self._open: dict[int, LogRecord] = {}
+        self._open: dict[int, list[LogRecord]] = {}
 
-    def add(self, batch: Batch) -> None:
-        """Add the next batch."""
-        *_, last = batch
+    def add(self, batch: Batch) -> list[LogRecord]:
+        """Add the next batch; returns the records that it commits, in order."""
+        records = list(batch)
         if batch.is_control_batch:
-            ended = self._open.pop(batch.producer_id, None)
-            if ended is not None and ControlRecord.parse(last.key or b"") == COMMIT_MARKER:
-                self._last = ended if self._last is None or self._last.offset < ended.offset else self._last
-        elif batch.is_transactional:
-            self._open[batch.producer_id] = last
-        else:
-            self._last = last
+            ended = self._open.pop(batch.producer_id, [])
+            return ended if ControlRecord.parse(records[-1].key or b"") == COMMIT_MARKER else []
+        if batch.is_transactional:
+            self._open.setdefault(batch.producer_id, []).extend(records)
+            return []
+        return records
 
-    def value(self) -> bytes | None:
-        """The value of the last committed record; None if no record is committed.
-
-        Raises
-        ------
-        HangingTransactionError
-            If a transaction has no transaction marker.
-        """
-        for record in self._open.values():
-            raise HangingTransactionError(record.key, record.value)
-        return None if self._last is None else self._last.value
+    def raise_if_hanging(self) -> None:
+        """Raise HangingTransactionError if a transaction has no transaction marker."""
+        for records in self._open.values():
+            raise HangingTransactionError(records[-1].key, records[-1].value)
 
 
-async def last_committed(brokers: Brokers, topic: str, partition: int) -> bytes | None:
-    """The value of the last committed record of a partition; None if no record is committed.
+async def changes_behind(brokers: Brokers, topic: str, partition: int, mark: ChangeKey | None) -> ChangesAhead:
+    """The committed changes behind a change of the topic, or of the whole partition without a ``mark``.
+
+    If the topic does not have the mark, these are all its changes, and ``found`` is false.
 
     Raises
     ------
@@ -102,7 +97,7 @@ async def last_committed(brokers: Brokers, topic: str, partition: int) -> bytes 
     try:
         await client.bootstrap()
         await client.set_topics([topic])
-        return await _Partition(client, topic, partition).last_committed()
+        return await _Partition(client, topic, partition).changes_behind(mark)
     finally:
         await client.close()
 
@@ -113,25 +108,27 @@ class _Partition:
     def __init__(self, client: AIOKafkaClient, topic: str, partition: int) -> None:
         self._client, self._topic, self._partition = client, topic, partition
 
-    async def last_committed(self) -> bytes | None:
-        """Read ever more of the partition's end: transaction markers and aborted records take offsets, too."""
+    async def changes_behind(self, mark: ChangeKey | None) -> ChangesAhead:
+        """Read ever more of the partition's end, until the mark is in it: usually it is in the first part."""
         first, end = await self._offset(_EARLIEST), await self._offset(_LATEST)
-        look_back = _FIRST_LOOK_BACK
+        look_back = end - first if mark is None else _FIRST_LOOK_BACK
         while True:
             start = max(first, end - look_back)
-            value = await self._last_committed_between(start, end)
-            if value is not None or start == first:
-                return value
+            ahead = await self._changes_between(start, end, mark)
+            if start == first or (ahead.found and mark is not None):
+                return ahead
             look_back *= _LOOK_BACK_GROWTH
 
-    async def _last_committed_between(self, start: int, end: int) -> bytes | None:
-        last_committed, offset = LastCommitted(), start
+    async def _changes_between(self, start: int, end: int, mark: ChangeKey | None) -> ChangesAhead:
+        ahead, committed, offset = ChangesAhead(mark), CommittedRecords(), start
         while offset < end:
             for batch in await self._batches(offset):
                 if batch.base_offset < end:
-                    last_committed.add(batch)
+                    for record in committed.add(batch):
+                        ahead.add(record.value)
                 offset = max(offset, batch.next_offset)
-        return last_committed.value()
+        committed.raise_if_hanging()
+        return ahead
 
     async def _batches(self, offset: int) -> list[Any]:
         partitions = [(self._topic, [(self._partition, offset, _BYTES)])]

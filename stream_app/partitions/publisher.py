@@ -1,6 +1,9 @@
 """Publishes what one partition commits: its changes through a relay, and its dead letters beside it."""
 
+import time
 from collections.abc import Mapping, Sequence
+
+import structlog
 
 from data.contract.change_row import ChangeRow
 from stream_app.core.apply import PartitionProgress
@@ -9,6 +12,10 @@ from stream_app.outbox.relay import Relay
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.storage.outbox import Outbox
 
+log = structlog.get_logger(__name__)
+
+_SAVE_SECONDS = 5.0
+
 
 class Publisher:
     """Publishes changes and dead letters while a claim holds; ``outbox`` is the partition task's own connection."""
@@ -16,8 +23,10 @@ class Publisher:
     def __init__(self, context: WorkerContext, partition: int, outbox: Outbox) -> None:
         self._context = context
         self._outbox = outbox
+        self._log = log.bind(partition=partition)
         self._dead_letters = context.new_dead_letter_publisher(partition)
         self._relay: Relay | None = None
+        self._save_at = time.monotonic() + _SAVE_SECONDS
 
     @property
     def fenced(self) -> bool:
@@ -25,16 +34,25 @@ class Publisher:
         return self._relay is not None and self._relay.stopped
 
     def position(self, progress: PartitionProgress) -> int:
-        """The position of the last change that is known to be in the change topic."""
-        return progress.published_position if self._relay is None else self._relay.published
+        """The published position to save: a later relay can start from it."""
+        return progress.published_position if self._relay is None else self._relay.safe_position
 
     async def resume(self, progress: PartitionProgress, personas: Mapping[str, str]) -> None:
         """Publish what is committed but may not be published, under a new claim or after a fault."""
+        if self._relay is not None and self._relay.is_beyond(progress.change_position):
+            self._log.error(
+                "Postgres was set back: it has fewer changes than it had", position=progress.change_position
+            )
+            await self.pause()
         if self._relay is None:
             context = self._context
-            on_published = context.metrics.published
             self._relay = Relay(
-                context.config.database_url, progress, personas, context.new_writer, context.last_event, on_published
+                context.config.database_url,
+                progress,
+                personas,
+                context.new_writer,
+                context.changes_behind,
+                context.metrics,
             )
         self._relay.publish_up_to(progress.change_position)
         self._dead_letters.publish(await self._unpublished_dead_letters())
@@ -54,10 +72,19 @@ class Publisher:
             await self._relay.wait_until_published()
 
     async def save_position(self, progress: PartitionProgress) -> PartitionProgress:
-        """Publishing, step 7, when no unit of work is about to save the position; returns the new progress."""
+        """Publishing, step 7, when no unit of work is about to save the position; returns the new progress.
+
+        Saves every few seconds in any case: an idle partition would not notice otherwise that Postgres was set back.
+
+        Raises
+        ------
+        FencedError
+            If another worker has claimed the partition, or Postgres no longer has ``progress``.
+        """
         all_letters = await self._dead_letters.all_delivered(self._unpublished_dead_letters)
         published = self.position(progress)
-        if all_letters or published > progress.published_position:
+        if all_letters or published > progress.published_position or time.monotonic() > self._save_at:
+            self._save_at = time.monotonic() + _SAVE_SECONDS
             return await self._outbox.mark_published(progress, published, all_letters)
         return progress
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stream_app.metrics import Metrics
+from stream_app.outbox.catch_up import ChangesBehind
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
-from stream_app.outbox.relay import LastEvent
 from stream_app.worker_config import WorkerConfig
 
 
@@ -27,7 +27,7 @@ class WorkerContext:
         The partition of a customer id.
     is_gap
         Whether a partition (first argument) has no records from one offset up to another one.
-    new_writer, last_event, new_dead_letter_publisher
+    new_writer, changes_behind, new_dead_letter_publisher
         Access to the topics for one partition.
     """
 
@@ -39,5 +39,5 @@ class WorkerContext:
     partition_of: Callable[[str], int]
     is_gap: Callable[[int, int, int], bool]
     new_writer: Callable[[int], ChangeWriter]
-    last_event: LastEvent
+    changes_behind: ChangesBehind
     new_dead_letter_publisher: Callable[[int], DeadLetterPublisher]

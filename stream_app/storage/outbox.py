@@ -1,13 +1,25 @@
 """The outbox: the committed changes and dead letters of a partition, and which of them are published."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from data.contract.change_row import ChangeRow
 from data.contract.events import SegmentChange
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.decode import DeadLetter
+from stream_app.storage import sql_values
 from stream_app.storage import statements as sql
-from stream_app.storage.claim import ClaimStore
+from stream_app.storage.claim import ClaimStore, FencedError
+
+_CUSTOMERS = 5_000
+
+
+class ChangeKey(NamedTuple):
+    """What identifies a change in every replay of the log."""
+
+    customer_id: str
+    sequence: int
 
 
 class Outbox(ClaimStore):
@@ -32,6 +44,29 @@ class Outbox(ClaimStore):
             row = await (await self._connection.execute(sql.POSITION, parameters)).fetchone()
         return None if row is None else int(row[0])
 
+    async def change_at(self, position: int) -> ChangeKey | None:
+        """The customer and the sequence of the change at a position; None if the outbox has no such change."""
+        parameters = {"partition": self._partition, "position": position}
+        async with self._connection.transaction():
+            row = await (await self._connection.execute(sql.CHANGE_AT, parameters)).fetchone()
+        return None if row is None else ChangeKey(*row)
+
+    async def sequences(self, customers: Sequence[str], position: int) -> list[tuple[str, int]]:
+        """Customers with the highest sequence that each of them has in the outbox up to a position."""
+        found: list[tuple[str, int]] = []
+        for start in range(0, len(customers), _CUSTOMERS):
+            page = sql_values.text(customers[start : start + _CUSTOMERS])
+            parameters = {"partition": self._partition, "position": position, "customer": page}
+            async with self._connection.transaction():
+                found += await (await self._connection.execute(sql.SEQUENCES, parameters)).fetchall()
+        return found
+
+    async def save_changes_ahead(self, claim: PartitionProgress, changes: int) -> None:
+        """Store how many changes the topic has that Postgres does not have, for those who look at the stream."""
+        parameters = {"partition": self._partition, "epoch": claim.epoch, "changes": changes}
+        async with self._connection.transaction():
+            await self._connection.execute(sql.SAVE_CHANGES_AHEAD, parameters)
+
     async def unpublished_dead_letters(self, log_id: str) -> list[DeadLetter]:
         """Dead letters of the partition that are not marked as published."""
         async with self._connection.transaction():
@@ -42,6 +77,11 @@ class Outbox(ClaimStore):
         """Publishing, step 7: save the position up to which changes are published.
 
         With ``dead_letters``, all dead letters before the next offset are marked as published, too.
+
+        Raises
+        ------
+        FencedError
+            If another worker has claimed the partition, or Postgres was set back and no longer has ``progress``.
         """
         parameters = {
             "partition": self._partition,
@@ -49,9 +89,14 @@ class Outbox(ClaimStore):
             "position": position,
             "log_id": progress.log_id,
             "next_offset": progress.next_offset,
+            "change_position": progress.change_position,
         }
         async with self._connection.transaction():
             await self._cursor.execute(sql.MARK_PUBLISHED, parameters)
+            if self._cursor.rowcount != 1:
+                raise FencedError(
+                    f"partition {self._partition} was claimed by another worker, or Postgres was set back"
+                )
             if dead_letters:
                 await self._cursor.execute(sql.MARK_DEAD_LETTERS_PUBLISHED, parameters)
         return replace(progress, published_position=position)

@@ -28,6 +28,7 @@ def progress(before: PartitionProgress, after: PartitionProgress, result: Applie
         "event_time": moment(after.watermark),
         "model_since": moment(after.model_since),
         "expected_offset": before.next_offset,
+        "expected_position": before.change_position,
         "transactions": len(result.applied),
         "duplicates": result.duplicates,
         "late": result.late,

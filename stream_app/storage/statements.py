@@ -150,11 +150,18 @@ UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_t
   transactions = transactions + %(transactions)s, duplicates = duplicates + %(duplicates)s,
   late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, committed_at = now()
 WHERE partition = %(partition)s AND log_id = %(log_id)s AND epoch = %(epoch)s AND next_offset = %(expected_offset)s
+  AND change_position = %(expected_position)s
 """
 
 MARK_PUBLISHED = """
 UPDATE stream_progress SET published_position = greatest(published_position, %(position)s)
-WHERE partition = %(partition)s AND epoch = %(epoch)s
+WHERE partition = %(partition)s AND epoch = %(epoch)s AND next_offset = %(next_offset)s
+  AND change_position = %(change_position)s
+"""
+
+SAVE_CHANGES_AHEAD = """
+UPDATE stream_progress SET changes_ahead = %(changes)s
+WHERE partition = %(partition)s AND epoch = %(epoch)s AND changes_ahead <> %(changes)s
 """
 
 MARK_DEAD_LETTERS_PUBLISHED = """
@@ -173,6 +180,16 @@ POSITION = """
 SELECT position FROM segment_changes
 WHERE customer_id = %(customer_id)s AND sequence = %(sequence)s AND partition = %(partition)s
   AND effective_at = %(effective_at)s AND to_segment = %(to_segment)s
+"""
+
+CHANGE_AT = (
+    "SELECT customer_id, sequence FROM segment_changes WHERE partition = %(partition)s AND position = %(position)s"
+)
+
+SEQUENCES = f"""
+SELECT customer_id, max(sequence) FROM segment_changes JOIN unnest({_texts("customer")}) AS asked (customer_id)
+  USING (customer_id)
+WHERE partition = %(partition)s AND position <= %(position)s GROUP BY customer_id
 """
 
 UNPUBLISHED_DEAD_LETTERS = """

@@ -6,7 +6,8 @@ from batch.fit_dataset import fit_before
 from data.datasets.dataset import Dataset
 from data.datasets.selection import default_cutoff
 from models.segment_model import SegmentModel
-from segue.local.soak.outcome import stored
+from segue.local.soak.outcome import latest, stored
+from services import change_stream
 from tests.support.local_stack import local
 from tests.support.once_per_run import once_per_run
 from tests.support.retail import retail
@@ -28,6 +29,6 @@ def undisturbed(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.
     def replay_everything() -> Undisturbed:
         with local(tmp_path_factory.mktemp("undisturbed"), model) as run:
             run.replay(dataset)
-            return Undisturbed(stored(run.postgres), run.topic())
+            return Undisturbed(stored(run.postgres), run.topic(), latest(change_stream.states(run.settings)))
 
     return once_per_run(tmp_path_factory, "undisturbed", replay_everything)

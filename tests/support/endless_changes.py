@@ -11,14 +11,13 @@ from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from data.contract import tolerant_reader
 from data.contract.change_row import ChangeRow
 from data.contract.events import SegmentChange
 from data.kafka.partitioner import partition_of
 from models.units import to_micros
 from runtime.settings import Settings
 from stream_app.outbox.change_writer import ChangeWriter
-from stream_app.outbox.topic_end import HangingTransactionError, last_committed
+from stream_app.outbox.topic_end import HangingTransactionError, changes_behind
 
 PARTITION = 2
 CUSTOMERS = [str(number) for number in range(12_000, 12_100) if partition_of(str(number), 4) == PARTITION]
@@ -55,8 +54,7 @@ def opened(settings: Settings) -> ChangeWriter:
 @_patiently
 def last(settings: Settings) -> SegmentChange | None:
     """The last change in the topic."""
-    event = asyncio.run(last_committed(settings.brokers, settings.changes_topic, PARTITION))
-    return None if event is None else tolerant_reader.change(event)
+    return asyncio.run(changes_behind(settings.brokers, settings.changes_topic, PARTITION, None)).last
 
 
 def reached(settings: Settings) -> int:

@@ -7,7 +7,9 @@ from confluent_kafka import KafkaError, KafkaException
 
 from data.contract.change_events import change_event
 from data.contract.change_row import ChangeRow
+from stream_app.outbox.changes_ahead import ChangesAhead
 from stream_app.outbox.topic_end import HangingTransactionError
+from stream_app.storage.outbox import ChangeKey
 
 
 class ChangeTopic:
@@ -30,11 +32,14 @@ class ChangeTopic:
         """The positions of the published changes."""
         return [row.position for row in self.rows]
 
-    async def last_event(self, partition: int) -> bytes | None:
-        """The last published change."""
+    async def changes_behind(self, partition: int, mark: ChangeKey | None) -> ChangesAhead:
+        """The published changes behind a change."""
         if self.hanging:
             raise HangingTransactionError(b"key", change_event(self.hanging[-1], {}))
-        return change_event(self.rows[-1], {}) if self.rows else None
+        ahead = ChangesAhead(mark)
+        for row in self.rows:
+            ahead.add(change_event(row, {}))
+        return ahead
 
     def writer(self, partition: int) -> "InMemoryWriter":
         """A writer for the partition."""
@@ -48,7 +53,7 @@ class InMemoryWriter:
         self._topic = topic
 
     def open(self) -> None:
-        """Nothing to fence."""
+        """There is no other writer to fence."""
         if self._topic.failing_openings:
             self._topic.failing_openings -= 1
             raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker is not available"))

@@ -51,7 +51,7 @@ def worker_context(database: str, topic: ChangeTopic) -> WorkerContext:
         partition_of=lambda _: 0,
         is_gap=lambda *_: False,
         new_writer=topic.writer,  # type: ignore[arg-type]
-        last_event=topic.last_event,
+        changes_behind=topic.changes_behind,
         new_dead_letter_publisher=partial(DeadLetterPublisher, NO_BROKER, TOPICS, "log"),
     )
 

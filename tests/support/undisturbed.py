@@ -8,7 +8,8 @@ from segue.local.soak.outcome import Rows
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """The rows in Postgres and the data of every event in the change topic."""
+    """The rows in Postgres, the data of every event in the change topic, and the latest state of every customer."""
 
     rows: dict[str, Rows]
     topic: list[dict[str, Any]]
+    states: dict[str, dict[str, Any]]

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ Fault = Callable[[Stack, random.Random], None]
 _CHECK_SECONDS = 0.01
 _CUT_SECONDS = 3.0
 _MINUTE = 60.0
+_FORGOTTEN_SECONDS = 4.0
 _CUT = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE application_name ^@ %s AND (state <> 'idle' OR %s)
@@ -92,6 +94,19 @@ def postgres_away_for_a_minute(stack: Stack, rng: random.Random) -> None:
     stack.postgres.resume()
 
 
+def postgres_restored_to_an_older_copy(stack: Stack, rng: random.Random) -> None:
+    """Copy Postgres, let the workers commit and publish for some seconds more, then restore the copy."""
+    copy = stack.state_dir / "postgres-copy"
+    stack.postgres.halt("fast")
+    stack.postgres.copy_to(copy)
+    stack.postgres.resume()
+    time.sleep(_FORGOTTEN_SECONDS + rng.random() * 2)
+    stack.postgres.halt("immediate")
+    stack.postgres.restore(copy)
+    stack.postgres.resume()
+    shutil.rmtree(copy)
+
+
 def connections_cut(stack: Stack, rng: random.Random) -> None:
     """Cut the workers' connections to Postgres in the middle of a transaction."""
     deadline = time.monotonic() + _CUT_SECONDS
@@ -125,6 +140,7 @@ FAULTS = _named(
     postgres_restarted,
     postgres_killed,
     postgres_away,
+    postgres_restored_to_an_older_copy,
     connections_cut,
     power_cut,
 )

@@ -1,6 +1,6 @@
 """What a run leaves behind, in a form that depends on the input alone, so that two runs can be compared."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,20 +31,26 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Profiles, ledger and changes in Postgres by primary key, and the history in the change topic."""
+    """Profiles, ledger and changes in Postgres by primary key, the history in the change topic, and latest states.
+
+    ``states`` has the last record of each customer in the compacted topic.
+    """
 
     rows: dict[str, Rows]
     history: History
+    states: dict[str, dict[str, Any]]
+
+    @property
+    def stale(self) -> int:
+        """How many customers have a latest state that is not the one of their last change."""
+        changes = self.history.changes
+        return sum(self.states.get(customer, {}).get("sequence") != len(own) for customer, own in changes.items())
 
     def differences(self, other: "Outcome") -> int:
         """Return how many rows and events are missing from one of the outcomes, or differ."""
-        ours, theirs = self.history.changes, other.history.changes
-        unequal = sum(ours.get(customer) != theirs.get(customer) for customer in ours.keys() | theirs.keys())
-        for table, rows in self.rows.items():
-            unequal += sum(
-                rows.get(key) != other.rows[table].get(key) for key in rows.keys() | other.rows[table].keys()
-            )
-        return unequal + self.history.gaps + other.history.gaps
+        unequal = _unequal(self.history.changes, other.history.changes) + _unequal(self.states, other.states)
+        unequal += sum(_unequal(rows, other.rows[table]) for table, rows in self.rows.items())
+        return unequal + sum(each.history.gaps + each.stale for each in (self, other))
 
 
 def stored(postgres: Engine) -> dict[str, Rows]:
@@ -57,6 +63,12 @@ def stored(postgres: Engine) -> dict[str, Rows]:
             rows = connection.execute(select(*columns)).mappings().all()
         result[table.name] = {tuple(row[key] for key in keys): dict(row) for row in rows}
     return result
+
+
+def latest(events: Iterable[bytes]) -> dict[str, dict[str, Any]]:
+    """Return the last state of each customer in the compacted topic's events."""
+    states = (msgspec.json.decode(event)["data"] for event in events)
+    return {state["customer_id"]: state for state in states}
 
 
 def subscribed(events: Iterable[bytes]) -> History:
@@ -76,3 +88,7 @@ def history(read: Iterable[dict[str, Any]]) -> History:
         gaps += change["sequence"] > len(own) + 1
         own.append(change)
     return History(changes, repeats, gaps)
+
+
+def _unequal(ours: Mapping[Any, Any], theirs: Mapping[Any, Any]) -> int:
+    return sum(ours.get(key) != theirs.get(key) for key in ours.keys() | theirs.keys())

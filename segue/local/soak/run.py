@@ -21,7 +21,7 @@ from producers.replay import Section, ShowProgress, whole
 from producers.replay_session import ReplaySession, session
 from runtime.settings import Settings
 from segue.local.demo import wait_for_worker
-from segue.local.soak.outcome import Outcome, stored, subscribed
+from segue.local.soak.outcome import Outcome, latest, stored, subscribed
 from segue.local.stack import BrokerKind, Stack
 from services import change_stream
 
@@ -67,7 +67,7 @@ class Running:
         return self.replaying.replay(dataset, show).run(section or whole(dataset), Speed.parse("max"))
 
     def outcome(self) -> Outcome:
-        """Wait until everything has been published, and return what the run has left in Postgres and in the topic.
+        """Wait until everything has been published, and return what the run has left in Postgres and in the topics.
 
         Raises
         ------
@@ -75,7 +75,9 @@ class Running:
             If some changes are never published.
         """
         wait_until(lambda: not progress.unpublished(self.replaying.postgres), "until all changes were published")
-        return Outcome(stored(self.replaying.postgres), subscribed(change_stream.topic(self.settings, follow=False)))
+        changes = change_stream.topic(self.settings, follow=False)
+        states = change_stream.states(self.settings)
+        return Outcome(stored(self.replaying.postgres), subscribed(changes), latest(states))
 
     def applied(self) -> int:
         """Return how many transactions have been applied."""

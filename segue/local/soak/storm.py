@@ -41,13 +41,18 @@ class FaultRecord(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The result of a storm. ``repeats`` are changes that are in the change topic more than once."""
+    """The result of a storm.
+
+    ``repeats`` are changes that are in the change topic more than once, ``stale_states`` customers whose latest state
+    in the compacted topic is not the one of their last change.
+    """
 
     seed: int
     transactions: int
     strikes: list[FaultRecord]
     duplicates: int
     repeats: int
+    stale_states: int
     unlike_undisturbed: int
     unlike_recomputed: int
     seconds: float
@@ -55,7 +60,9 @@ class Report(msgspec.Struct, frozen=True):
     @property
     def clean(self) -> bool:
         """Whether nothing was lost, counted twice or published twice."""
-        return not (self.duplicates or self.repeats or self.unlike_undisturbed or self.unlike_recomputed)
+        return not (
+            self.duplicates or self.repeats or self.stale_states or self.unlike_undisturbed or self.unlike_recomputed
+        )
 
 
 def storm(
@@ -96,6 +103,7 @@ def storm(
             strikes=records,
             duplicates=progress.totals(run.replaying.postgres).duplicates,
             repeats=outcome.history.repeats,
+            stale_states=outcome.stale,
             unlike_undisturbed=outcome.differences(expected),
             unlike_recomputed=len(differences(run.settings.database, dataset)),
             seconds=round(time.monotonic() - started, 1),

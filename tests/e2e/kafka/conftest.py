@@ -24,4 +24,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def expected(undisturbed: Undisturbed) -> Outcome:
     """The result of an undisturbed run on the embedded broker."""
-    return Outcome(undisturbed.rows, history(undisturbed.topic))
+    return Outcome(undisturbed.rows, history(undisturbed.topic), undisturbed.states)

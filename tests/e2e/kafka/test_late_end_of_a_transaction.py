@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import msgspec
 import pytest
@@ -24,10 +23,12 @@ from data.kafka.log import create_topics
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 from stream_app.core.apply import PartitionProgress
+from stream_app.metrics import Metrics
 from stream_app.outbox import relay
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.relay import Relay
-from stream_app.outbox.topic_end import last_committed
+from stream_app.outbox.topic_end import changes_behind
+from tests.support.committed_changes import CommittedChanges, change
 from tests.support.kafka_proxy import ADD_PARTITIONS, PRODUCE, HeldEnd, ProxiedKafka, proxied_kafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(3_600)]
@@ -46,40 +47,6 @@ TOPICS = Topics("transactions", "changes", "segments", "dead-letters", "drift")
 OTHER_TOPICS = replace(TOPICS, changes="other-changes", segments="other-segments")
 CLAIM = PartitionProgress(0, "log", 0, 1, 0, "m", 0, 0, 0)
 ROWS = [ChangeRow(1, "customer", 1, None, "best", "decay", 0, 9, 1, 15_000, "m", None)]
-
-
-class CommittedChanges:
-    """The outbox in memory; it has the methods of :class:`stream_app.storage.outbox.Outbox` that a relay uses."""
-
-    def __init__(self) -> None:
-        self.rows: list[ChangeRow] = []
-        self._positions: dict[tuple[str, int], int] = {}
-
-    def __call__(self, database_url: str, partition: int) -> "CommittedChanges":
-        return self
-
-    def commit(self, customers: list[str], sequence: int) -> list[ChangeRow]:
-        """Add a change of every customer."""
-        first = len(self.rows) + 1
-        new = [
-            ChangeRow(first + n, customer, sequence, None, "best", "decay", 0, 9, 1, 15_000, "m", None)
-            for n, customer in enumerate(customers)
-        ]
-        self.rows += new
-        self._positions |= {(row.customer_id, row.sequence): row.position for row in new}
-        return new
-
-    async def open(self) -> None: ...
-    async def close(self) -> None: ...
-
-    async def progress(self, claim: PartitionProgress) -> PartitionProgress:
-        return claim
-
-    async def position_of(self, last: Any) -> int | None:
-        return self._positions.get((last.customer_id, last.sequence))
-
-    async def unpublished_changes(self, after: int, limit: int) -> list[ChangeRow]:
-        return self.rows[after : after + limit]
 
 
 class Subscriber:
@@ -151,8 +118,8 @@ async def shoot(
         CLAIM,
         {},
         lambda partition: ChangeWriter(through, TOPICS, True, partition),
-        partial(last_committed, direct, TOPICS.changes),
-        lambda *_: None,
+        partial(changes_behind, direct, TOPICS.changes),
+        Metrics(),
     )
     shots = itertools.islice(itertools.cycle(itertools.product(CUSTOMERS, REQUESTS_BEFORE)), SHOTS)
     held = []
@@ -160,7 +127,7 @@ async def shoot(
         ids = [f"{number}-{customer}" for customer in range(customers)]
         held.append(kafka.proxy.hold_next_end(before, lambda: stale.update(subscriber.stale())))
         for sequence in (1, 2):
-            publishing.offer(outbox.commit(ids, sequence))
+            publishing.offer(outbox.add([change(customer, sequence) for customer in ids]))
             await asyncio.wait_for(publishing.wait_until_published(), SECONDS)
     await publishing.close()
     return held

@@ -22,6 +22,7 @@ def test_a_storm_changes_nothing(dataset: Dataset, model: SegmentModel, expected
     assert report.transactions == len(dataset.transactions)
     assert report.duplicates == 0
     assert report.repeats == 0
+    assert report.stale_states == 0
     assert report.unlike_undisturbed == 0
     assert report.unlike_recomputed == 0
     assert "worker killed" in {strike.fault for strike in report.strikes}

@@ -81,6 +81,20 @@ def test_a_worker_is_not_ready_while_a_partition_backs_off(metrics: Metrics) -> 
     assert not reasons(metrics)
 
 
+def test_a_worker_is_not_ready_while_postgres_is_behind_the_change_topic(metrics: Metrics) -> None:
+    metrics.ahead_of_postgres(0, 12)
+    assert "the change topic has 12 changes that Postgres does not have" in reasons(metrics)
+    assert value(metrics, "segue_changes_ahead_of_postgres") == 12
+    metrics.ahead_of_postgres(0, 0)
+    assert not reasons(metrics)
+
+
+def test_unpublished_changes_are_never_negative_when_postgres_was_set_back(metrics: Metrics) -> None:
+    metrics.published(0, 7)
+    metrics.claimed(replace(PROGRESS, change_position=3, published_position=2))
+    assert value(metrics, "segue_unpublished_changes") == 1
+
+
 def test_a_worker_is_not_ready_when_the_broker_does_not_answer(metrics: Metrics) -> None:
     metrics.log_end = lambda _: LogEnd(10, STUCK_SECONDS + 1)
     assert not reasons(metrics)

@@ -2,50 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from data.contract.change_row import ChangeRow
 from runtime import backoff
 from stream_app.core.apply import PartitionProgress
+from stream_app.metrics import Metrics
 from stream_app.outbox import relay
 from stream_app.outbox.relay import Relay
+from tests.support.committed_changes import CommittedChanges, change
 from tests.support.in_memory_change_topic import ChangeTopic
 
 CLAIM = PartitionProgress(0, "log", 0, 1, 0, "m", 0, 0, 0)
 QUEUED, AT_ONCE = 100, 40
-
-
-class CommittedChanges:
-    """The outbox in memory; it has the methods of :class:`stream_app.storage.outbox.Outbox` that a relay uses."""
-
-    def __init__(self) -> None:
-        self.rows: list[ChangeRow] = []
-
-    def __call__(self, database_url: str, partition: int) -> "CommittedChanges":
-        return self
-
-    def commit(self, number: int) -> list[ChangeRow]:
-        """Commit some more changes, and return them."""
-        first = len(self.rows) + 1
-        new = [
-            ChangeRow(at, f"c{at}", 1, None, "x", "decay", 0, 1, 1, 1, "m", None) for at in range(first, first + number)
-        ]
-        self.rows += new
-        return new
-
-    async def open(self) -> None: ...
-    async def close(self) -> None: ...
-
-    async def progress(self, claim: PartitionProgress) -> PartitionProgress:
-        return claim
-
-    async def position_of(self, last: Any) -> int | None:
-        return next((row.position for row in self.rows if row.customer_id == last.customer_id), None)
-
-    async def unpublished_changes(self, after: int, limit: int) -> list[ChangeRow]:
-        return self.rows[after : after + limit]
 
 
 def relaying(
@@ -53,18 +23,28 @@ def relaying(
 ) -> tuple[CommittedChanges, ChangeTopic]:
     """Run a relay while ``work`` runs, and until everything is published."""
     outbox, topic = CommittedChanges(), ChangeTopic()
-    monkeypatch.setattr(relay, "Outbox", outbox)
     monkeypatch.setattr(relay, "_QUEUED_ROWS", QUEUED)
     monkeypatch.setattr(relay, "_ROWS", AT_ONCE)
-
-    async def run() -> None:
-        running = Relay("", CLAIM, {}, topic.writer, topic.last_event, lambda *_: None)  # type: ignore[arg-type]
-        await work(outbox, topic, running)
-        await asyncio.wait_for(running.wait_until_published(), 120)
-        await running.close()
-
-    asyncio.run(run())
+    asyncio.run(publish(monkeypatch, outbox, topic, Metrics(), lambda running: work(outbox, topic, running)))
     return outbox, topic
+
+
+async def publish(
+    monkeypatch: pytest.MonkeyPatch,
+    outbox: CommittedChanges,
+    topic: ChangeTopic,
+    metrics: Metrics,
+    work: Callable[[Relay], Awaitable[None]],
+) -> None:
+    """Run a relay while ``work`` runs, and until everything is published; then store its position."""
+    monkeypatch.setattr(relay, "Outbox", outbox)
+    metrics.assigned(0)
+    claim = await outbox.progress(CLAIM)
+    running = Relay("", claim, {}, topic.writer, topic.changes_behind, metrics)  # type: ignore[arg-type]
+    await work(running)
+    await asyncio.wait_for(running.wait_until_published(), 120)
+    outbox.published_position = running.safe_position
+    await running.close()
 
 
 def everything(outbox: CommittedChanges) -> list[int]:
@@ -147,3 +127,95 @@ def test_a_hanging_transaction_is_aborted_and_its_changes_are_published_again(mo
     outbox, topic = relaying(monkeypatch, work)
     assert topic.positions == everything(outbox)
     assert not topic.hanging
+
+
+def restored() -> tuple[CommittedChanges, ChangeTopic]:
+    """Postgres as it was after three of seven changes; the first two had been stored as published."""
+    outbox, topic = CommittedChanges(), ChangeTopic()
+    outbox.add([change("a", 1), change("b", 1), change("a", 2)])
+    outbox.published_position = 2
+    topic.rows = [*outbox.rows, change("c", 1), change("b", 2), change("a", 3), change("c", 2)]
+    return outbox, topic
+
+
+# What Postgres commits again: customers in another order than in the topic, and two new changes in between.
+AGAIN = [("a", 3), ("c", 1), ("c", 2), ("c", 3), ("b", 2), ("a", 4)]
+
+
+def test_after_a_restoration_nothing_is_repeated_whatever_the_order_of_customers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outbox, topic = restored()
+    published, metrics = list(topic.rows), Metrics()
+
+    async def work(running: Relay) -> None:
+        for customer, sequence in AGAIN:
+            running.offer(outbox.add([change(customer, sequence)]))
+            await running.wait_until_published()
+
+    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    assert keys(topic.rows) == [*keys(published), ("c", 3), ("a", 4)]
+    assert outbox.published_position == len(outbox.rows)
+    # Postgres has the first change of AGAIN when the relay opens.
+    assert (outbox.changes_ahead[0], outbox.changes_ahead[-1]) == (3, 0)
+    assert metrics.registry.get_sample_value("segue_published_changes_differ_total") == 0
+
+
+@pytest.mark.parametrize("restart_after", range(len(AGAIN)))
+def test_a_relay_that_starts_again_while_it_catches_up_repeats_nothing(
+    monkeypatch: pytest.MonkeyPatch, restart_after: int
+) -> None:
+    outbox, topic = restored()
+    published = list(topic.rows)
+
+    def commit(changes: list[tuple[str, int]]) -> Callable[[Relay], Awaitable[None]]:
+        async def work(running: Relay) -> None:
+            running.offer(outbox.add([change(*each) for each in changes]))
+
+        return work
+
+    for changes in (AGAIN[:restart_after], AGAIN[restart_after:], []):
+        asyncio.run(publish(monkeypatch, outbox, topic, Metrics(), commit(changes)))
+    assert sorted(keys(topic.rows)) == sorted([*keys(published), ("c", 3), ("a", 4)])
+
+
+def test_a_change_with_another_content_is_reported_and_not_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox, topic = restored()
+    published, metrics = list(topic.rows), Metrics()
+
+    async def work(running: Relay) -> None:
+        running.offer(outbox.add([change("c", 1)._replace(to_segment="y")]))
+
+    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    assert topic.rows == published
+    assert metrics.registry.get_sample_value("segue_published_changes_differ_total") == 1
+    assert metrics.registry.get_sample_value("segue_changes_ahead_of_postgres", {"partition": "0"}) == 3
+
+
+def test_a_topic_that_has_lost_its_end_gets_the_lost_changes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox, topic, metrics = CommittedChanges(), ChangeTopic(), Metrics()
+    topic.rows = outbox.commit(10)[:6]
+    outbox.published_position = 10
+
+    async def work(running: Relay) -> None:
+        running.offer(outbox.commit(10))
+
+    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    assert topic.positions == everything(outbox)
+    assert metrics.registry.get_sample_value("segue_published_changes_missing_total") == 1
+
+
+def test_an_empty_topic_gets_only_what_was_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox, topic = CommittedChanges(), ChangeTopic()
+    outbox.commit(10)
+    outbox.published_position = 10
+
+    async def work(running: Relay) -> None:
+        running.offer(outbox.commit(10))
+
+    asyncio.run(publish(monkeypatch, outbox, topic, Metrics(), work))
+    assert topic.positions == list(range(11, 21))
+
+
+def keys(rows: list[ChangeRow]) -> list[tuple[str, int]]:
+    return [(row.customer_id, row.sequence) for row in rows]

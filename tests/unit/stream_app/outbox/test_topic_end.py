@@ -1,4 +1,4 @@
-"""Transaction markers decide which record is the last committed one, wherever reading begins."""
+"""Transaction markers decide which records are committed, wherever reading begins."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.outbox.topic_end import HangingTransactionError, LastCommitted
+from stream_app.outbox.topic_end import CommittedRecords, HangingTransactionError
 
 COMMIT, ABORT = b"\x00\x00\x00\x01", b"\x00\x00\x00\x00"
 
@@ -34,48 +34,47 @@ class Batch:
 transactions = st.tuples(st.lists(st.integers(1, 4), max_size=3), st.booleans())
 
 
-def log(history: list[tuple[list[int], bool]]) -> tuple[list[Batch], bytes | None]:
-    """The batches of some Kafka transactions in a row, and the value of the last committed record."""
-    batches, offset, last = [], 0, None
+def log(history: list[tuple[list[int], bool]]) -> tuple[list[Batch], list[bytes]]:
+    """The batches of some Kafka transactions in a row, and the values of the committed records."""
+    batches, offset, committed_values = list[Batch](), 0, list[bytes]()
     for sizes, committed in history:
-        value = None
+        begin = offset
         for size in sizes:
-            value = str(offset + size - 1).encode()
             batches.append(Batch([Record(at, b"k", str(at).encode()) for at in range(offset, offset + size)]))
             offset += size
+        if committed:
+            committed_values += [str(at).encode() for at in range(begin, offset)]
         marker = Record(offset, COMMIT if committed else ABORT, b"")
         batches.append(Batch([marker], is_control_batch=True))
         offset += 1
-        if committed and value is not None:
-            last = value
-    return batches, last
+    return batches, committed_values
 
 
-def read(batches: list[Batch]) -> bytes | None:
-    last_committed = LastCommitted()
-    for batch in batches:
-        last_committed.add(batch)
-    return last_committed.value()
+def read(batches: list[Batch]) -> list[bytes | None]:
+    committed = CommittedRecords()
+    values = [record.value for batch in batches for record in committed.add(batch)]
+    committed.raise_if_hanging()
+    return values
 
 
 @given(st.lists(transactions, max_size=8))
-def test_the_last_record_of_the_last_committed_transaction_is_found(history: list[tuple[list[int], bool]]) -> None:
-    batches, last = log(history)
-    assert read(batches) == last
+def test_exactly_the_records_of_committed_transactions_are_found_in_order(
+    history: list[tuple[list[int], bool]],
+) -> None:
+    batches, values = log(history)
+    assert read(batches) == values
 
 
 @given(st.lists(transactions, min_size=1, max_size=8), st.data())
-def test_reading_from_any_batch_finds_the_same_record_or_none(
-    history: list[tuple[list[int], bool]], data: st.DataObject
-) -> None:
-    batches, last = log(history)
+def test_reading_from_any_batch_finds_the_same_end(history: list[tuple[list[int], bool]], data: st.DataObject) -> None:
+    batches, values = log(history)
     found = read(batches[data.draw(st.integers(0, len(batches))) :])
-    assert found in (last, None)
+    assert found == values[len(values) - len(found) :]
 
 
 def test_an_aborted_transaction_at_the_end_is_ignored() -> None:
     batches, _ = log([([2], True), ([100], False)])
-    assert read(batches) == b"1"
+    assert read(batches) == [b"0", b"1"]
 
 
 def test_a_transaction_without_a_marker_is_reported_as_hanging() -> None:
@@ -85,11 +84,12 @@ def test_a_transaction_without_a_marker_is_reported_as_hanging() -> None:
 
 
 def test_records_outside_transactions_are_committed_at_once() -> None:
-    assert read([Batch([Record(0, b"k", b"a"), Record(1, b"k", b"b")], is_transactional=False)]) == b"b"
+    batch = Batch([Record(0, b"k", b"a"), Record(1, b"k", b"b")], is_transactional=False)
+    assert read([batch]) == [b"a", b"b"]
 
 
 def test_transactions_of_different_producers_are_kept_apart() -> None:
     first, second = Batch([Record(0, b"k", b"first")]), Batch([Record(1, b"k", b"second")], producer_id=8)
     aborted = Batch([Record(2, ABORT, b"")], producer_id=8, is_control_batch=True)
     committed = Batch([Record(3, COMMIT, b"")], is_control_batch=True)
-    assert read([first, second, aborted, committed]) == b"first"
+    assert read([first, second, aborted, committed]) == [b"first"]

@@ -1,0 +1,166 @@
+"""Publishing, steps 3 and 4: the changes that the topic holds behind the published position that Postgres has stored.
+
+Normally they are the changes of the last moments, whose published position was not stored any more. After Postgres was
+restored to an older copy they are all the changes that it has forgotten. The log makes it commit them again, each
+customer's in the same order and with the same content, but customers may be in another order: which changes are
+published follows from customers and sequences, not from positions.
+"""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from msgspec import MsgspecError
+
+from data.contract import tolerant_reader
+from data.contract.change_row import ChangeRow
+from data.contract.events import SegmentChange
+from models.units import money_text, to_micros
+from stream_app.storage.outbox import ChangeKey
+
+# The digest of a change that the topic should have and does not have.
+_MISSING = 0
+
+
+class Held(Enum):
+    """Whether the topic holds a change: not at all, with the same content, or with another content."""
+
+    NO = auto()
+    SAME = auto()
+    DIFFERENT = auto()
+
+
+@dataclass(slots=True)
+class _Digests:
+    """Digests of one customer's changes, whose sequences follow each other from ``first`` on."""
+
+    first: int
+    values: "array[int]" = field(default_factory=lambda: array("q"))
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.values)
+
+
+class ChangesAhead:
+    """The changes behind the change ``mark`` of a partition of the topic; behind its beginning if there is no mark.
+
+    Holds 8 bytes for each change, and about 300 for each of their customers. Add the records in the order of the topic.
+
+    Attributes
+    ----------
+    found
+        Whether the mark was among the added changes.
+    last
+        The last change that was added.
+    foreign
+        How many added records are not changes that this version can read.
+    """
+
+    def __init__(self, mark: ChangeKey | None) -> None:
+        self.mark = mark
+        self.found = mark is None
+        self.last: SegmentChange | None = None
+        self.foreign = 0
+        self._customers: dict[str, _Digests] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def customers(self) -> Iterator[str]:
+        """The customers of these changes."""
+        return iter(self._customers)
+
+    def add(self, event: bytes | None) -> None:
+        """Add the next record of the topic."""
+        change = _read(event)
+        if change is None:
+            self.foreign += 1
+            return
+        self.last = change
+        if (change.customer_id, change.sequence) == self.mark:
+            self.found = True
+            self._customers.clear()
+            self._count = 0
+            return
+        digests = self._customers.get(change.customer_id)
+        if digests is None:
+            digests = self._customers[change.customer_id] = _Digests(change.sequence)
+        missing = change.sequence - digests.end
+        if missing >= 0:
+            digests.values.extend([_MISSING] * missing)
+            digests.values.append(_event_digest(change))
+            self._count += missing + 1
+
+    def last_sequence(self, customer_id: str) -> int:
+        """The highest sequence of a customer's changes here; 0 without one."""
+        digests = self._customers.get(customer_id)
+        return 0 if digests is None else digests.end - 1
+
+    def drop(self, customer_id: str, sequence: int) -> None:
+        """Drop a customer's changes up to a sequence."""
+        digests = self._customers.get(customer_id)
+        if digests is None:
+            return
+        passed = min(max(sequence + 1 - digests.first, 0), len(digests.values))
+        self._count -= passed
+        if passed == len(digests.values):
+            del self._customers[customer_id]
+        elif passed:
+            del digests.values[:passed]
+            digests.first += passed
+
+    def take(self, row: ChangeRow) -> Held:
+        """Whether the topic holds a change of the outbox; drops it and the customer's changes before it."""
+        digests = self._customers.get(row.customer_id)
+        if digests is None or row.sequence >= digests.end:
+            held = Held.NO
+        elif row.sequence >= digests.first and digests.values[row.sequence - digests.first] == _row_digest(row):
+            held = Held.SAME
+        else:
+            held = Held.DIFFERENT
+        self.drop(row.customer_id, row.sequence)
+        return held
+
+
+def _read(event: bytes | None) -> SegmentChange | None:
+    try:
+        return tolerant_reader.change(event or b"")
+    except MsgspecError:
+        return None
+
+
+def _event_digest(change: SegmentChange) -> int:
+    came_from = None if change.from_ is None else change.from_.id
+    return _digest(
+        came_from,
+        change.to.id,
+        change.cause,
+        to_micros(change.effective_at),
+        change.recency_days,
+        change.frequency,
+        change.monetary,
+        change.model_version,
+        change.transaction_id,
+    )
+
+
+def _row_digest(row: ChangeRow) -> int:
+    return _digest(
+        row.from_segment,
+        row.to_segment,
+        row.cause,
+        row.effective_at,
+        row.recency_days,
+        row.frequency,
+        money_text(row.monetary),
+        row.model_version,
+        row.transaction_id,
+    )
+
+
+def _digest(*content: str | int | None) -> int:
+    return hash(content) or 1
