@@ -52,6 +52,10 @@ class Health:
                 reasons.append(f"partition {partition} has not been claimed")
             elif status.fault is not None:
                 reasons.append(f"partition {partition} backs off after a fault ({status.fault})")
+            elif status.recovering is not None:
+                reasons.append(f"partition {partition} recovers from a fault of the log: {status.recovering}")
+            elif status.log_problem is not None:
+                reasons.append(f"partition {partition} can't check the log: {status.log_problem}")
             elif lag and age > STUCK_SECONDS:
                 reasons.append(
                     f"partition {partition} is {lag} records behind and has committed nothing for {age:.0f} s"

@@ -24,6 +24,10 @@ class UnreachableError(LogError):
     """No broker answers; one may do so later."""
 
 
+class MissingTopicError(LogError):
+    """The broker does not have the topic; it may be created later."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogIdentity:
     """The number of partitions of a topic, and an id that changes when the topic is deleted and created again."""
@@ -58,7 +62,7 @@ class Log:
             metadata = self._consumer.list_topics(self._topic, timeout=_TIMEOUT)
             partitions = len(metadata.topics[self._topic].partitions)
             if not partitions:
-                raise LogError(f"the broker at {self._brokers} has no topic {self._topic}")
+                raise MissingTopicError(f"the broker at {self._brokers} has no topic {self._topic}")
             return LogIdentity(log_id or f"{metadata.cluster_id}/{topic_id(self._brokers, self._topic)}", partitions)
         except KafkaException as error:
             raise unreachable(self._brokers, error) from error

@@ -7,7 +7,7 @@ from threading import Lock
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from data.contract.record_mark import RecordMark, mark
-from data.kafka.log import LogError, topic_id, unreachable
+from data.kafka.log import MissingTopicError, UnreachableError, topic_id, unreachable
 from runtime.brokers import Brokers
 
 _TIMEOUT = 10.0
@@ -55,7 +55,7 @@ class PartitionLogReader:
         ------
         UnreachableError
             If the broker does not answer.
-        LogError
+        MissingTopicError
             If the topic does not exist.
         """
         with self._lock:
@@ -69,7 +69,7 @@ class PartitionLogReader:
         metadata = consumer.list_topics(self._topic, timeout=_TIMEOUT)
         partitions = len(metadata.topics[self._topic].partitions)
         if not partitions:
-            raise LogError(f"the broker at {self._brokers} has no topic {self._topic}")
+            raise MissingTopicError(f"the broker at {self._brokers} has no topic {self._topic}")
         log_id = self._log_id or f"{metadata.cluster_id}/{topic_id(self._brokers, self._topic)}"
         place = TopicPartition(self._topic, partition)
         first, end = consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
@@ -108,7 +108,7 @@ class PartitionLogReader:
                     return mark_of(message)
                 if not error.retriable():
                     raise KafkaException(error)
-            raise LogError(f"the broker did not deliver the record at offset {place.offset} of {place.topic}")
+            raise UnreachableError(f"the broker did not deliver the record at offset {place.offset} of {place.topic}")
         finally:
             consumer.unassign()
 

@@ -37,6 +37,7 @@ class Publisher:
                 context.config.database_url, progress, personas, context.new_writer, context.last_event, on_published
             )
         self._relay.publish_up_to(progress.change_position)
+        self._dead_letters.log_id = progress.log_id
         self._dead_letters.publish(await self._unpublished_dead_letters())
 
     def offer_changes(self, changes: Sequence[ChangeRow]) -> None:
@@ -73,4 +74,4 @@ class Publisher:
         await self.pause()
 
     async def _unpublished_dead_letters(self) -> Sequence[DeadLetter]:
-        return await self._outbox.unpublished_dead_letters(self._context.log_id)
+        return await self._outbox.unpublished_dead_letters(self._dead_letters.log_id)

@@ -10,6 +10,8 @@ import psycopg
 import pytest
 from sqlalchemy import func, select
 
+from data.contract.record_mark import RecordMark
+from data.kafka.partition_log import PartitionLog
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from data.postgres.tables import dead_letters
@@ -29,6 +31,19 @@ NO_BROKER = Brokers("127.0.0.1:1")
 TOPICS = Topics("transactions", "changes", "segments", "dead-letters", "drift")
 RECORDS = logs([transaction(1, 0), transaction(2, 3, customer="d"), tick(30), tick(200)], 1)[0]
 LATER = logs([*(tick(1) for _ in RECORDS), transaction(3, 201, customer="e"), tick(400)], 1)[0][len(RECORDS) :]
+
+
+class HealthyLog:
+    """A log that holds exactly what has been applied from it."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+
+    def read(self, partition: int, offset: int | None) -> PartitionLog:
+        query = "SELECT next_offset, last_offset, last_timestamp, last_checksum FROM stream_progress"
+        with psycopg.connect(self._database) as connection:
+            end, *last = connection.execute(query).fetchone() or (0, None, None, None)
+        return PartitionLog("log", 1, 0, end, None if offset is None else RecordMark(*last))
 
 
 @pytest.fixture
@@ -62,6 +77,7 @@ def context(database: str, topic: ChangeTopic) -> WorkerContext:
         partitions=1,
         metrics=Metrics(),
         partition_of=lambda _: 0,
+        read_log=HealthyLog(database).read,
         is_gap=lambda *_: False,
         new_writer=topic.writer,  # type: ignore[arg-type]
         last_event=topic.last_event,
