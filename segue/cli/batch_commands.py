@@ -2,6 +2,8 @@
 
 import typer
 
+from data.postgres import log_faults
+from data.postgres.database import engine
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import messages, output, spinner, table
@@ -23,6 +25,8 @@ def reconcile(dataset: options.OptionalDataset = None, as_json: options.AsJson =
     from data.datasets.selection import choose
 
     settings = Settings()
+    for fault in log_faults.faults(engine(settings.database), resolved=True):
+        messages.print(f"[bold]Log fault {fault.id}[/], partition {fault.partition}: {log_faults.describe(fault)}.")
     with spinner("Recomputing"):
         chosen = choose(dataset, settings.datasets_dir)
         found = differences(settings.database, chosen.dataset)
