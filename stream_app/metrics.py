@@ -48,9 +48,9 @@ class LogFaultStatus(NamedTuple):
 class PartitionStatus:
     """The status of one partition of this worker.
 
-    ``fault`` names the exception after which the partition backs off. ``log_fault`` is a fault of the log that the
-    partition has not recovered from, and ``log_problem`` the reason for which the log can't be checked. ``committed_at`` is in monotonic
-    seconds; a claim counts as a commit.
+    ``fault`` names the exception after which the partition backs off. ``log_fault`` is the last fault of the log, and
+    ``log_problem`` the reason for which the log can't be checked. ``committed_at`` is in monotonic seconds; a claim
+    counts as a commit.
     """
 
     claimed: bool = False

@@ -6,9 +6,9 @@ from threading import Lock
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from data.contract.record_mark import RecordMark, mark
 from data.kafka.log import MissingTopicError, UnreachableError, topic_id, unreachable
 from runtime.brokers import Brokers
+from runtime.record_mark import RecordMark, mark
 
 _TIMEOUT = 10.0
 _POLL_SECONDS = 0.5
@@ -101,13 +101,9 @@ class PartitionLogReader:
             deadline = time.monotonic() + _TIMEOUT
             while time.monotonic() < deadline:
                 message = consumer.poll(_POLL_SECONDS)
-                if message is None:
-                    continue
-                error = message.error()
-                if error is None:
+                # An error may concern the group, which this client does not need, or pass.
+                if message is not None and message.error() is None:
                     return mark_of(message)
-                if not error.retriable():
-                    raise KafkaException(error)
             raise UnreachableError(f"the broker did not deliver the record at offset {place.offset} of {place.topic}")
         finally:
             consumer.unassign()

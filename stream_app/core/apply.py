@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data.contract.record_mark import RecordMark
 from models.segment_model import SegmentModel
 from models.units import Ints
+from runtime.record_mark import RecordMark
 from stream_app.core.columns import Changes, Outcome, Profiles, Records, SegmentNames
 from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.core.deduplicate import LedgerContent, LedgerKey, admit

@@ -70,7 +70,8 @@ class MicroBatch:
 
     ``watermark_before`` is the newest tick of the batch before each transaction, and ``watermark`` the newest tick of
     the whole batch; both are ``LONG_AGO`` without a tick. ``model`` is the model that the last record activates, if
-    that record is a model. ``last_record`` is the last record of the batch, if it has any. ``size`` is the number of bytes of all values.
+    that record is a model. ``last_record`` is the last record of the batch, if it has any. ``size`` is the number of
+    bytes of all values.
     """
 
     first_offset: int

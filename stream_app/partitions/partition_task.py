@@ -15,10 +15,10 @@ from dataclasses import asdict, replace
 
 import structlog
 
-from data.contract.record_mark import RecordMark
 from data.kafka.log import LogError, MissingTopicError, UnreachableError
 from models.segment_model import SegmentModel
 from runtime.backoff import wait_seconds
+from runtime.record_mark import RecordMark
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import LogRecord, MicroBatch

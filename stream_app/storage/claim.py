@@ -11,8 +11,8 @@ from typing import Any, Self
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
-from data.contract.record_mark import RecordMark
 from models.units import to_micros
+from runtime.record_mark import RecordMark
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.storage import statements as sql

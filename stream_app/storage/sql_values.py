@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from data.contract.change_row import ChangeRow
-from data.contract.record_mark import RecordMark
 from models.units import from_micros
+from runtime.record_mark import RecordMark
 from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import MicroBatch

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from data.contract.change_row import ChangeRow
-from data.contract.record_mark import mark
 from models.segment_model import SegmentModel, from_json, to_json
 from models.units import Ints
+from runtime.record_mark import mark
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState
 from stream_app.core.columns import LONG_AGO, Profiles, SegmentNames
 from stream_app.core.decode import MicroBatch
@@ -171,7 +171,5 @@ def _advanced(
         model_since=result.watermark if activated else progress.model_since,
         change_position=progress.change_position + len(result.changes),
         published_position=published_position,
-        last_record=progress.last_record
-        if last is None
-        else mark(last.offset, last.timestamp, last.key, last.value),
+        last_record=progress.last_record if last is None else mark(last.offset, last.timestamp, last.key, last.value),
     )

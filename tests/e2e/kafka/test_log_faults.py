@@ -1,4 +1,4 @@
-"""The operator's trust in the log's own word: a log that loses records, or is another log, is never skipped silently."""
+"""The operator trusts that a log which loses records, or is another log, is never skipped silently."""
 
 import json
 import os

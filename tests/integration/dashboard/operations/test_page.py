@@ -10,8 +10,9 @@ from sqlalchemy import Engine, delete, insert, text
 from streamlit.testing.v1 import AppTest
 
 from data.postgres import replay_control
+from data.postgres.log_faults import resolve
 from data.postgres.replay_control import Heartbeat, ReplayRequest
-from data.postgres.tables import dead_letters, metadata, stream_progress
+from data.postgres.tables import dead_letters, log_faults, metadata, stream_progress
 from tests.support.pages import a_page, html, words
 from tests.support.stored import PARTITIONS, Stored
 

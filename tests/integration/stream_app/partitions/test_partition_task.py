@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from sqlalchemy import func, select
 
-from data.contract.record_mark import RecordMark
 from data.kafka.partition_log import PartitionLog
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from data.postgres.tables import dead_letters
 from runtime.brokers import Brokers
+from runtime.record_mark import RecordMark
 from runtime.topics import Topics
 from stream_app.health import Health
 from stream_app.metrics import Metrics

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from data.contract.record_mark import mark
 from data.kafka.partition_log import PartitionLog
+from runtime.record_mark import mark
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.partitions.log_faults import LogFault, base_id, find_fault, next_generation
