@@ -207,8 +207,11 @@ def test_records_that_were_deleted_before_they_were_read_are_counted(shop: Shop,
     shop.wait_for(range(300, 340))
     assert_told(shop, "deleted")
     faults = [fault for fault in status(shop)["log_faults"] if fault["kind"] == "deleted"]
-    # A tick went to each of the four partitions, too.
-    assert sum(fault["end_offset"] - fault["first_offset"] for fault in faults) == 100 + 4
+    lost = sum(fault["end_offset"] - fault["first_offset"] for fault in faults)
+    never_applied = len(set(range(200, 300)) - shop.applied())
+    # A tick went to each of the four partitions, too. A paused worker may have had an answer of the broker already.
+    assert never_applied <= lost <= never_applied + 4
+    assert never_applied == 100 or running
     assert_each_change_once(shop)
 
 
