@@ -69,7 +69,7 @@ def test_status_and_reconcile_report_log_faults_until_they_are_resolved(postgres
         (1, "deleted", 2_000),
     ]
     assert json.loads(segue(app, ["faults", "list", "--json"]).stdout)[1]["first_offset"] == 200
-    assert "partition 2" in " ".join(segue(app, ["reconcile", "nowhere.csv"]).output.split())
+    assert "partition 2" in " ".join(segue(app, ["reconcile", __file__]).output.split())
     assert "say which" in segue(app, ["faults", "resolve"]).output
     assert isinstance(segue(app, ["faults", "resolve", "1", "9"]).exception, LookupError)
     assert len(json.loads(segue(app, ["faults", "list", "--json"]).stdout)) == 2
