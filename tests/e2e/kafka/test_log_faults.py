@@ -144,7 +144,7 @@ def test_a_running_worker_goes_on_with_a_log_that_was_restored_from_an_older_cop
     shop.restart_with(lambda: shop.broker.restore_records(tmp_path / "copy"))
     shop.send(range(300, 340), 4)
     shop.wait_for(range(300, 340))
-    assert_told(shop, "truncated")
+    assert_reported(shop, "truncated")
     assert_each_change_once(shop)
     assert_active(shop, MODEL)
 
@@ -160,7 +160,7 @@ def test_a_worker_that_starts_goes_on_with_a_shorter_log(shop: Shop, tmp_path: P
     shop.send(range(300, 340), 4)
     shop.start_worker()
     shop.wait_for(range(300, 340))
-    assert_told(shop, "truncated")
+    assert_reported(shop, "truncated")
     assert_each_change_once(shop)
 
 
@@ -175,7 +175,7 @@ def test_a_worker_that_starts_notices_a_log_that_lost_records_and_has_grown_agai
     shop.send(range(300, 500), 4)
     shop.start_worker()
     shop.wait_for(range(300, 500))
-    assert_told(shop, "truncated")
+    assert_reported(shop, "truncated")
     assert_each_change_once(shop)
 
 
@@ -185,7 +185,7 @@ def test_a_topic_that_is_created_again_under_a_running_worker_is_read_from_its_s
     recreate(shop)
     shop.send(range(300, 600), 4)
     shop.wait_for(range(300, 600))
-    assert_told(shop, "recreated")
+    assert_reported(shop, "recreated")
     assert_each_change_once(shop)
 
 
@@ -205,7 +205,7 @@ def test_records_that_were_deleted_before_they_were_read_are_counted(shop: Shop,
     else:
         shop.start_worker()
     shop.wait_for(range(300, 340))
-    assert_told(shop, "deleted")
+    assert_reported(shop, "deleted")
     faults = json.loads(shop.segue("faults", "list", "--resolved", "--json").stdout)
     lost = sum(fault["end_offset"] - fault["first_offset"] for fault in faults)
     never_applied = len(set(range(200, 300)) - shop.applied())
@@ -239,7 +239,7 @@ def status(shop: Shop) -> dict[str, Any]:
     return found
 
 
-def assert_told(shop: Shop, kind: str) -> None:
+def assert_reported(shop: Shop, kind: str) -> None:
     """Readiness, metrics, the command line and the table name one kind of fault, and the fault can be resolved."""
     wait_until(lambda: shop.kinds() == {kind}, 60)
     ready = httpx.get(f"{shop.web()}/readyz")
