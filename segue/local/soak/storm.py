@@ -94,8 +94,6 @@ def storm(
             if name in LOG_FAULTS:
                 # Everything was applied before the fault, and is in the log once more.
                 read_again += run.applied()
-                # The restored broker does not know the producer's last records, and would refuse its next ones.
-                run.replaying.writer.reconnect()
             say(
                 f"{name}: lasted {records[-1].lasted_seconds:.1f} s, "
                 f"all partitions recovered {records[-1].recovered_seconds:.1f} s later"
@@ -132,6 +130,9 @@ def inject(run: Running, name: str, fault: Fault, rng: random.Random) -> FaultRe
     """
     after, began = run.applied(), time.monotonic()
     fault(run.stack, rng)
+    if name in LOG_FAULTS:
+        # The restored broker does not know the producer's last records, and would refuse its next ones.
+        run.replaying.writer.reconnect()
     over = ticked = time.monotonic()
     # A commit that a killed worker had sent may still arrive; it is not part of the recovery.
     time.sleep(_SETTLE_SECONDS)
