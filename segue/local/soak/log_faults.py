@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from data.kafka.log import Log, create_topics
 from data.kafka.read_to_end import read_topic
 from data.kafka.record_writer import RecordWriter
-from data.postgres import progress
+from data.postgres import log_faults, progress
 from data.postgres.database import engine
 from runtime.settings import Settings
 from segue.local.apache.broker import ApacheBroker
@@ -46,11 +46,14 @@ def shortened_log(stack: Stack, rng: random.Random) -> None:
     _wait_until_all_is_applied(settings)
     ends = json.loads((copy / _ENDS).read_text())
     lost = [record for record in _records(settings) if (record.offset() or 0) >= ends[record.partition() or 0]]
-    assert lost, "the copy has everything"  # noqa: S101 - the fault would test nothing
+    everywhere = {record.partition() for record in lost} == {*range(settings.partitions)}
+    assert everywhere, "the copy has all records of a partition"  # noqa: S101 - the fault would not be one there
+    noticed = _noticed(settings)
     broker.kill()
     broker.restore_records(copy)
     shutil.rmtree(copy)
     broker.restart()
+    _wait_until(noticed)
     _send(settings, lost)
 
 
@@ -58,12 +61,25 @@ def topic_made_anew(stack: Stack, rng: random.Random) -> None:
     """Delete the transactions topic, create it again, and send everything again."""
     settings = Settings(state_dir=stack.state_dir)
     _wait_until_all_is_applied(settings)
-    records, topic = _records(settings), settings.transactions_topic
+    records, topic, noticed = _records(settings), settings.transactions_topic, _noticed(settings)
     admin = AdminClient(settings.brokers.config)
     admin.delete_topics([topic])[topic].result()
     _wait_until(lambda: topic not in admin.list_topics(timeout=10).topics)
     create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
     _send(settings, records)
+    _wait_until(noticed)
+
+
+def _noticed(settings: Settings) -> Callable[[], bool]:
+    """Return a condition: from now on, workers have noticed a fault of the log in every partition."""
+    postgres = engine(settings.database)
+    known = {fault.id for fault in log_faults.faults(postgres)}
+
+    def noticed() -> bool:
+        new = {fault.partition for fault in log_faults.faults(postgres) if fault.id not in known}
+        return new == {*range(settings.partitions)}
+
+    return noticed
 
 
 def _records(settings: Settings) -> list[Message]:
