@@ -9,13 +9,14 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from typing import cast
 
 from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient
 
 from data.kafka.log import Log, create_topics
 from data.kafka.read_to_end import read_topic
-from data.kafka.record_writer import RecordWriter
+from data.kafka.record_writer import Headers, RecordWriter
 from data.postgres import log_faults, progress
 from data.postgres.database import engine
 from runtime.settings import Settings
@@ -90,14 +91,8 @@ def _send(settings: Settings, records: Iterable[Message]) -> None:
     """Send records to the partitions that they came from, each partition in order."""
     writer = RecordWriter(settings.brokers)
     for record in records:
-        headers = record.headers()
-        writer.write(
-            settings.transactions_topic,
-            record.value(),
-            record.key(),
-            None if headers is None else list(headers),
-            record.partition() or 0,
-        )
+        headers = cast("Headers", record.headers() or [])
+        writer.write(settings.transactions_topic, record.value(), record.key(), headers, record.partition() or 0)
     while writer.flush():
         pass
 

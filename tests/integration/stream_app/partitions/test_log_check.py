@@ -19,13 +19,20 @@ from stream_app.partitions.worker_context import WorkerContext
 from tests.integration.stream_app.partitions.test_partition_task import committed, context, database, until
 from tests.support.change_topic import ChangeTopic
 from tests.support.stored import a_model
-from tests.support.world import Record, logs
+from tests.support.world import Message, Record, logs
 from tests.unit.stream_app.core.test_transition import model, tick, transaction
 
 __all__ = ["database"]
 
-ACTIVATIONS = [transaction(1, 0), tick(1), ModelActivation(a_model()), tick(2), ModelActivation(model()), tick(30)]
-RECORDS = [replace(record, timestamp=record.offset + 1) for record in logs(ACTIVATIONS, 1)[0]]
+MESSAGES: list[Message] = [
+    transaction(1, 0),
+    tick(1),
+    ModelActivation(a_model()),
+    tick(2),
+    ModelActivation(model()),
+    tick(30),
+]
+RECORDS = [replace(record, timestamp=record.offset + 1) for record in logs(MESSAGES, 1)[0]]
 
 
 class Log:
