@@ -11,19 +11,17 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, replace
 
 import structlog
 
-from data.kafka.log import LogError, MissingTopicError, UnreachableError
+from data.kafka.log import MissingTopicError, UnreachableError
 from models.segment_model import SegmentModel
 from runtime.backoff import wait_seconds
-from runtime.record_mark import RecordMark
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import LogRecord, MicroBatch
 from stream_app.partitions.buffer import RecordBuffer
-from stream_app.partitions.log_faults import LogFault, find_fault
+from stream_app.partitions.log_check import LogCheck
 from stream_app.partitions.publisher import Publisher
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.storage.claim import FencedError
@@ -33,7 +31,6 @@ log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS = 0.25
 _CLOSE_SECONDS = 5.0
-_CONFIRM_SECONDS = 0.5
 
 
 class PartitionTask:
@@ -64,7 +61,7 @@ class PartitionTask:
         self._failures = 0
         self._check_requested = False
         self._seek_after_check = False
-        self._checkpoint: RecordMark | None = None
+        self._log_check = LogCheck(context, partition, self._store)
         self._publisher = Publisher(context, partition, self._store)
 
     @property
@@ -169,7 +166,6 @@ class PartitionTask:
             # A fault from here on must not lead to another claim: it would fence a worker that has claimed since.
             self._has_claim = True
             self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
-        self._checkpoint = self._progress.last_record
         await self._check_log()
         self._personas |= await self._store.personas()
         await self._use_model(self._progress.model_version)
@@ -205,31 +201,11 @@ class PartitionTask:
 
     async def _check_log(self) -> bool:
         """Compare the progress with the log; after a fault continue with what the log holds, and return True."""
-        if await self._find_fault() is None:
-            return False
-        # A broker that has just started may know less than it will in a moment.
-        await self._sleep(_CONFIRM_SECONDS)
-        fault = await self._find_fault()
-        if fault is None:
-            return False
-        self._log.error(
-            "fault of the log",
-            kind=fault.kind,
-            reason=str(fault),
-            first=fault.first_offset,
-            stop=fault.end_offset,
-            next_offset=fault.next_offset,
-        )
-        self._progress = await self._publisher.save_position(self._progress)
-        # A log id from the settings changes only on purpose, and a log without an applied record loses nothing.
-        expected = fault.kind == "recreated" and (self._config.log_id is not None or not fault.end_offset)
-        self._progress = await self._store.continue_in_log(
-            self._progress, fault.next_log_id, fault.next_offset, None if expected else asdict(fault)
-        )
-        self._checkpoint = None
-        if not expected:
-            self._metrics.log_fault(self._partition, fault.kind, str(fault), fault.caught_up_offset)
-        return True
+        fault = await self._log_check.find(self._progress)
+        if fault is not None:
+            self._progress = await self._publisher.save_position(self._progress)
+            self._progress = await self._log_check.continue_after(fault, self._progress)
+        return fault is not None
 
     async def _check_running_log(self) -> None:
         try:
@@ -247,25 +223,6 @@ class PartitionTask:
         if faulty or self._seek_after_check:
             self._seek_after_check = False
             await self._seek(self._buffer.next_offset)
-
-    async def _find_fault(self) -> LogFault | None:
-        """The fault of the log, if it has one.
-
-        A log that has lost records and has grown again shows in a record that was applied before the last check.
-        """
-        fault = None
-        for record in dict.fromkeys([self._checkpoint, self._progress.last_record]):
-            offset = None if record is None else record.offset
-            seen = await asyncio.to_thread(self._context.read_log, self._partition, offset)
-            fault = fault or find_fault(replace(self._progress, last_record=record), seen)
-        self._metrics.log_checked(self._partition, None)
-        if fault is not None and fault.kind == "recreated" and seen.partitions != self._context.partitions:
-            raise LogError(
-                f"the topic was created again with {seen.partitions} partitions instead of {self._context.partitions}: "
-                "customers would move between partitions; see docs/operations.md"
-            )
-        self._checkpoint = self._progress.last_record if fault is None else self._checkpoint
-        return fault
 
     async def _apply(self, batch: MicroBatch) -> None:
         """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""
