@@ -14,7 +14,7 @@ from typing import cast
 from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient
 
-from data.kafka.log import Log, create_topics
+from data.kafka.log import Log, UnreachableError, create_topics
 from data.kafka.read_to_end import read_topic
 from data.kafka.record_writer import Headers, RecordWriter
 from data.postgres import log_faults, progress
@@ -108,11 +108,15 @@ def _ends(settings: Settings) -> list[int]:
 def _wait_until_all_is_applied(settings: Settings) -> None:
     """Wait until the held replay sends nothing, and its records have been applied and published."""
     postgres = engine(settings.database)
-    held_since, held_ends = time.monotonic(), _ends(settings)
+    held_since, held_ends = time.monotonic(), list[int]()
 
     def held() -> bool:
         nonlocal held_since, held_ends
-        ends = _ends(settings)
+        try:
+            ends = _ends(settings)
+        except UnreachableError:
+            # A broker that has just started does not lead its partitions yet.
+            return False
         if ends != held_ends:
             held_since, held_ends = time.monotonic(), ends
         offsets = {row.partition: row.next_offset for row in progress.partitions(postgres)}
