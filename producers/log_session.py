@@ -4,6 +4,7 @@ Model activation and requeued dead letters need no more than this. A replay adds
 (:mod:`producers.replay_session`).
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from typing import Protocol
 from sqlalchemy import Engine
 
 from data.kafka.log import Log, LogIdentity, create_topics
+from data.postgres import progress
 from data.postgres.database import engine
 from producers.log_writer import LogWriter
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 
 _FLUSH_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
 
 
 class LogConfig(Protocol):
@@ -55,6 +58,25 @@ class LogSession:
     def ends(self) -> list[int]:
         """The end offset of each partition."""
         return self.log.ends(self.identity.partitions)
+
+
+class CurrentOffsets:
+    """The next offsets of the log that is there; a topic that is created again is another log."""
+
+    def __init__(self, config: LogConfig, opened: LogSession) -> None:
+        self._config = config
+        self._opened = opened
+        self._log_id = opened.identity.log_id
+        self._looked = 0.0
+
+    def __call__(self) -> dict[int, int]:
+        """The next offset by partition, for the partitions that have been claimed in this log."""
+        offsets = progress.next_offsets(self._opened.postgres, self._log_id)
+        now = time.monotonic()
+        if len(offsets) < self._opened.identity.partitions and now - self._looked > _LOOK_SECONDS:
+            self._looked = now
+            self._log_id = self._opened.log.identity(self._config.log_id).log_id
+        return offsets
 
 
 @contextmanager

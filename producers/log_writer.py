@@ -17,10 +17,15 @@ class LogWriter:
     """An idempotent producer for one transactions topic."""
 
     def __init__(self, brokers: Brokers, topic: str, partitions: int) -> None:
+        self._brokers = brokers
         self._topic = topic
         self._partitions = partitions
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """Continue with a new producer, after a flush; a broker that was restored refuses records of an older one."""
         self._writer = RecordWriter(
-            brokers,
+            self._brokers,
             {
                 "compression.type": "zstd",
                 "linger.ms": 20,

@@ -4,7 +4,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from types import FrameType
 from typing import NamedTuple
 
@@ -12,13 +11,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from data.datasets.dataset import Dataset
-from data.kafka.log import UnreachableError
+from data.kafka.log import MissingTopicError, UnreachableError
 from data.postgres import progress, replay_control
 from models.units import to_micros
 from producers import log_session
 from producers.control import ReplayControls
 from producers.flow_control import FlowControl
-from producers.log_session import LogConfig, LogSession
+from producers.log_session import CurrentOffsets, LogConfig, LogSession
 from producers.pace import Speed
 from producers.replay import Replay, Section, ShowProgress, remaining
 
@@ -80,6 +79,10 @@ def session(config: LogConfig, max_lag: int) -> Iterator[ReplaySession]:
         As :func:`log_session.session`.
     """
     with log_session.session(config) as opened:
-        next_offsets = partial(progress.next_offsets, opened.postgres, opened.identity.log_id)
-        flow = FlowControl(opened.ends, next_offsets, max_lag, (UnreachableError, OperationalError))
+        flow = FlowControl(
+            opened.ends,
+            CurrentOffsets(config, opened),
+            max_lag,
+            (UnreachableError, MissingTopicError, OperationalError),
+        )
         yield ReplaySession(opened.identity, opened.log, opened.postgres, opened.writer, flow)

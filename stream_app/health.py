@@ -57,6 +57,10 @@ class Health:
                     f"partition {partition} is catching up with what was published: the change topic has "
                     f"{status.ahead_of_postgres} changes that Postgres does not have"
                 )
+            elif status.recovering is not None:
+                reasons.append(f"partition {partition} recovers from a fault of the log: {status.recovering}")
+            elif status.log_problem is not None:
+                reasons.append(f"partition {partition} can't check the log: {status.log_problem}")
             elif lag and age > STUCK_SECONDS:
                 reasons.append(
                     f"partition {partition} is {lag} records behind and has committed nothing for {age:.0f} s"

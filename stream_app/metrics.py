@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from runtime.errors import SegueError
 from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO, Cause
 
@@ -21,6 +22,7 @@ from stream_app.core.columns import LONG_AGO, Cause
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _RECORDS = (1, 10, 50, 100, 500, 1_000, 2_000, 5_000, 10_000)
+_SHOWN_SECONDS = 30.0
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -31,22 +33,48 @@ class LogEnd(NamedTuple):
     age: float | None
 
 
+class LogFaultStatus(NamedTuple):
+    """A fault of the log, the next offset at which the partition has caught up, and when the fault was noticed.
+
+    ``noticed_at`` is in monotonic seconds.
+    """
+
+    text: str
+    caught_up_offset: int
+    noticed_at: float
+
+
 @dataclass(slots=True)
 class PartitionStatus:
     """The status of one partition of this worker.
 
-    ``fault`` is the name of the exception after which the partition backs off. ``committed_at`` is in monotonic
-    seconds; a claim counts as a commit.
+    ``fault`` names the exception after which the partition backs off. ``log_fault`` is the last fault of the log, and
+    ``log_problem`` the reason for which the log can't be checked. ``committed_at`` is in monotonic seconds; a claim
+    counts as a commit.
     """
 
     claimed: bool = False
     fault: str | None = None
+    log_fault: LogFaultStatus | None = None
+    log_problem: str | None = None
     next_offset: int = 0
     watermark: int = LONG_AGO
     change_position: int = 0
     published_position: int = 0
     ahead_of_postgres: int = 0
     committed_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def recovering(self) -> str | None:
+        """The fault of the log that the partition recovers from.
+
+        It is reported for at least half a minute, so that a probe notices it.
+        """
+        fault = self.log_fault
+        if fault is None:
+            return None
+        seen = time.monotonic() - fault.noticed_at > _SHOWN_SECONDS
+        return None if seen and self.next_offset >= fault.caught_up_offset else fault.text
 
     @property
     def commit_age(self) -> float:
@@ -70,6 +98,9 @@ class Metrics:
         self._late = self._counter("segue_late_transactions", "Transactions that were late.")
         self._duplicates = self._counter("segue_duplicate_transactions", "Transactions that were known already.")
         self._failures = self._counter("segue_failures", "Faults after which a partition backed off and tried again.")
+        self._log_faults = self._counter("segue_log_faults", "Faults of the log that were noticed, by kind.", "kind")
+        for kind in ("truncated", "recreated", "deleted"):
+            self._log_faults.labels(kind)
         self._fencings = self._counter("segue_fencings", "Times that another worker had claimed a partition.")
         self._different = self._counter(
             "segue_published_changes_differ", "Changes that were published with another content than Postgres has."
@@ -145,7 +176,19 @@ class Metrics:
         """A partition backs off after a fault."""
         self._failures.inc()
         if status := self.partitions.get(partition):
-            status.fault = type(error).__name__
+            # The messages of Segue's own errors are meant for people.
+            status.fault = str(error) if isinstance(error, SegueError) else type(error).__name__
+
+    def log_fault(self, partition: int, kind: str, text: str, caught_up_offset: int) -> None:
+        """A fault of the log was noticed; the partition has recovered when it gets to ``caught_up_offset``."""
+        self._log_faults.labels(kind).inc()
+        if status := self.partitions.get(partition):
+            status.log_fault = LogFaultStatus(text, caught_up_offset, time.monotonic())
+
+    def log_checked(self, partition: int, problem: str | None) -> None:
+        """The log was compared with a partition's progress, or could not be, for a reason."""
+        if status := self.partitions.get(partition):
+            status.log_problem = problem
 
     def fenced(self, partition: int) -> None:
         """Another worker has claimed a partition."""

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fixed
 
 from data.kafka.log import Log, LogIdentity, UnreachableError, check_partitions, create_topics, is_gap
+from data.kafka.partition_log import PartitionLogReader
 from data.kafka.partitioner import partition_of
 from data.postgres.database import engine
 from data.postgres.model_registry import champion_version
@@ -73,6 +74,7 @@ def _context(config: WorkerConfig, identity: LogIdentity, metrics: Metrics) -> W
         partitions=identity.partitions,
         metrics=metrics,
         partition_of=partial(partition_of, partitions=identity.partitions),
+        read_log=PartitionLogReader(brokers, topics.transactions, config.log_id).read,
         is_gap=partial(is_gap, brokers, topics.transactions),
         new_writer=partial(ChangeWriter, brokers, topics, config.exactly_once),
         changes_behind=partial(changes_behind, brokers, topics.changes),

@@ -1,16 +1,20 @@
 """The operations page's text: totals, partitions and dead letters as escaped HTML."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import pandas as pd
+from sqlalchemy import Row
 
 from dashboard.operations.queries import DeadLetterPreview, StreamStatus
 from dashboard.shared import elements, style
 from dashboard.shared.replay_markup import age
 from dashboard.shared.words import many
+from data.postgres import log_faults
 from runtime.readable import one_line, readable
 
+MOST_FAULTS = 10
 # Columns with the class sg-wide are hidden on a phone.
 COLUMNS = {
     "Event time": "",
@@ -45,6 +49,21 @@ def partitions(frame: pd.DataFrame, champion: str | None) -> str:
     )
     rows = "".join(_partition(row, champion) for row in frame.to_dict("records"))
     return f'<table class="sg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def faults_of_the_log(faults: Sequence[Row[Any]]) -> str:
+    """A banner with the unresolved faults of the log, the newest first."""
+    rows = "".join(
+        f'<li data-log-fault="{fault.id}">Partition {fault.partition}: {escape(log_faults.describe(fault))} '
+        f"({style.stamp(fault.noticed_at)}, wall clock).</li>"
+        for fault in faults[:MOST_FAULTS]
+    )
+    more = f"<li>… and {len(faults) - MOST_FAULTS:,} more.</li>" if len(faults) > MOST_FAULTS else ""
+    return (
+        f'<div class="sg-banner" role="status"><b>{many(len(faults), "log fault")}.</b> '
+        "See docs/reliability.md, then run <code>segue faults resolve</code>."
+        f"<ul>{rows}{more}</ul></div>"
+    )
 
 
 def dead_letter(item: DeadLetterPreview) -> str:

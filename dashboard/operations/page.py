@@ -60,6 +60,8 @@ def _draw_trouble(state: trouble.Trouble) -> None:
 
 def _draw(status: StreamStatus) -> None:
     st.html(elements.heading("Operations", SUBTITLE, status.progress))
+    if status.log_faults:
+        st.html(markup.faults_of_the_log(status.log_faults))
     st.html(markup.totals(status))
     st.html(elements.title("Replay"))
     st.html(replay_markup.replay(status.replay))

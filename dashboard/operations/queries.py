@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from dashboard.shared.reading import StreamProgress, progress
 from data.postgres import dead_letters as stored
-from data.postgres import model_registry, replay_control
+from data.postgres import log_faults, model_registry, replay_control
 from data.postgres.frames import frame
 from data.postgres.tables import dead_letters, stream_progress
 from runtime.readable import LONGEST
@@ -20,12 +20,16 @@ MOST_REASONS = 50
 
 @dataclass(frozen=True)
 class StreamStatus:
-    """The status of the stream at one moment; ``model`` is the champion's version."""
+    """The status of the stream at one moment; ``model`` is the champion's version.
+
+    ``log_faults`` are the faults of the log that are not resolved.
+    """
 
     progress: StreamProgress
     partitions: pd.DataFrame
     replay: Row[Any] | None
     model: str | None
+    log_faults: Sequence[Row[Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class DeadLetterPreview:
 def status(connection: Connection) -> StreamStatus:
     """The status of the stream, from a few rows."""
     model = model_registry.aliases(connection).get(model_registry.CHAMPION)
-    return StreamStatus(progress(connection), partitions(connection), replay_control.last(connection), model)
+    replay, faults = replay_control.last(connection), log_faults.read(connection)
+    return StreamStatus(progress(connection), partitions(connection), replay, model, faults)
 
 
 def partitions(connection: Connection) -> pd.DataFrame:

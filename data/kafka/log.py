@@ -3,15 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from runtime.brokers import Brokers
 from runtime.errors import Hint, SegueError
-
-log = structlog.get_logger(__name__)
 
 _TIMEOUT = 10.0
 _GROUP = "segue-log-reader"
@@ -25,6 +22,10 @@ class LogError(SegueError):
 
 class UnreachableError(LogError):
     """No broker answers; one may do so later."""
+
+
+class MissingTopicError(LogError):
+    """The broker does not have the topic; it may be created later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ class Log:
             metadata = self._consumer.list_topics(self._topic, timeout=_TIMEOUT)
             partitions = len(metadata.topics[self._topic].partitions)
             if not partitions:
-                raise LogError(f"the broker at {self._brokers} has no topic {self._topic}")
-            return LogIdentity(log_id or f"{metadata.cluster_id}/{self._topic_id()}", partitions)
+                raise MissingTopicError(f"the broker at {self._brokers} has no topic {self._topic}")
+            return LogIdentity(log_id or f"{metadata.cluster_id}/{topic_id(self._brokers, self._topic)}", partitions)
         except KafkaException as error:
             raise unreachable(self._brokers, error) from error
 
@@ -86,15 +87,17 @@ class Log:
         """Disconnect."""
         self._consumer.close()
 
-    def _topic_id(self) -> str:
-        admin = _admin(self._brokers)
-        described = admin.describe_topics(TopicCollection([self._topic]), request_timeout=_TIMEOUT)
-        try:
-            return str(described[self._topic].result().topic_id)
-        except KafkaException as error:
-            if error.args[0].code() in _UNSUPPORTED:
-                return self._topic
-            raise
+
+def topic_id(brokers: Brokers, topic: str) -> str:
+    """The id of a topic; its name if the broker can't report ids."""
+    admin = _admin(brokers)
+    described = admin.describe_topics(TopicCollection([topic]), request_timeout=_TIMEOUT)
+    try:
+        return str(described[topic].result().topic_id)
+    except KafkaException as error:
+        if error.args[0].code() in _UNSUPPORTED:
+            return topic
+        raise
 
 
 def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) -> bool:
@@ -114,10 +117,7 @@ def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) 
         if message is None or offset is None:
             return False
         error = message.error()
-        found = offset >= stop and (error is None or error.code() == KafkaError._PARTITION_EOF)
-        if found and (first := consumer.get_watermark_offsets(place, timeout=_TIMEOUT)[0]) > start:
-            log.error("records were deleted before they were read", partition=partition, start=start, stop=first)
-        return found
+        return offset >= stop and (error is None or error.code() == KafkaError._PARTITION_EOF)
     except KafkaException:
         return False
     finally:

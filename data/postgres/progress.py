@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Engine, Row, case, func, select
 from data.postgres.tables import customers, segment_changes, stream_progress, transactions
 
 _event_time = stream_progress.c.event_time
+# A log that has lost records has a number at the end of its id.
+_base_id = func.regexp_replace(stream_progress.c.log_id, "#[0-9]+$", "")
 #: The watermark of the slowest partition, as an expression over all rows of ``stream_progress``.
 WATERMARK = case((func.bool_and(_event_time.is_not(None)), func.min(_event_time)))
 
@@ -28,7 +30,7 @@ class StreamTotals:
 
 def next_offsets(engine: Engine, log_id: str) -> dict[int, int]:
     """The next offset by partition, for the claimed partitions of a log."""
-    query = select(stream_progress.c.partition, stream_progress.c.next_offset).where(stream_progress.c.log_id == log_id)
+    query = select(stream_progress.c.partition, stream_progress.c.next_offset).where(_base_id == log_id)
     with engine.connect() as connection:
         return {row.partition: row.next_offset for row in connection.execute(query)}
 

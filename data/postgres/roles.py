@@ -32,6 +32,8 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "stream_progress": _WRITE,
     "dead_letters": "SELECT, INSERT, UPDATE (published)",
     "model_reigns": "INSERT",
+    "model_activations": _APPEND,
+    "log_faults": "INSERT",
 }
 #: Rights by table: a process that sends requests to the outside has its own two tables only.
 WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
@@ -52,9 +54,7 @@ NOT_FOR_WORKERS = (
     "drift_observations",
     "drift_alarms",
     "replay_control",
-    "log_faults",
     "skipped_records",
-    "model_activations",
     *WEBHOOKS_RIGHTS,
 )
 #: Rights by table: the dashboard reads everything.

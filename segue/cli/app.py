@@ -21,6 +21,7 @@ from segue.cli import (
     dlq_commands,
     drift_commands,
     explore_command,
+    faults_commands,
     fit_command,
     model_commands,
     replay_command,
@@ -60,6 +61,7 @@ app.add_typer(control_commands.app, name="control")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.app, name="models")
 app.add_typer(dlq_commands.app, name="dlq")
+app.add_typer(faults_commands.app, name="faults")
 app.add_typer(drift_commands.app, name="drift")
 app.add_typer(webhook_commands.app, name="webhooks")
 

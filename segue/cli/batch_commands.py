@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from data.postgres import log_faults
+from data.postgres.database import engine
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import fail, messages, output, spinner, table
@@ -34,6 +36,8 @@ def reconcile(
     from data.datasets.selection import choose
 
     settings = Settings()
+    for fault in log_faults.faults(engine(settings.database), resolved=True):
+        messages.print(f"[bold]Log fault {fault.id}[/], partition {fault.partition}: {log_faults.describe(fault)}.")
     with spinner("Recomputing"):
         chosen = choose(dataset, settings.datasets_dir)
         found = check(settings.database, chosen.dataset, history=history)

@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 import typer
 
-from data.postgres import model_registry, progress, replay_control
+from data.postgres import log_faults, model_registry, progress, replay_control
 from data.postgres.database import engine
 from runtime.postgres_url import shown
 from runtime.settings import Settings
-from segue.cli import control_commands, options
+from segue.cli import control_commands, faults_commands, options
 from segue.cli.console import counted, fail, output, table
 from segue.local.running_stack import not_running_reason, stack_settings
 
@@ -20,9 +20,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: options.AsJson = False) -> None:
-    """Show the stream's progress: partitions, event time, counts, changes and the replay.
+    """Show the stream's progress: partitions, event time, counts, changes, log faults and the replay.
 
-    The exit code is 1 while Postgres is behind the change topic.
+    The exit code is 1 while there are unresolved log faults, or Postgres is behind the change topic.
     """
     settings = Settings()
     _refuse_dead_stack(settings)
@@ -31,7 +31,7 @@ def status(as_json: options.AsJson = False) -> None:
         output.print_json(msgspec.json.encode(current).decode())
     else:
         _print(current)
-    if any(row["changes_ahead"] for row in current["partitions"]):
+    if current["log_faults"] or any(row["changes_ahead"] for row in current["partitions"]):
         raise typer.Exit(1)
 
 
@@ -45,6 +45,7 @@ def _refuse_dead_stack(settings: Settings) -> None:
 
 def _status(settings: Settings) -> dict[str, Any]:
     postgres = engine(settings.database)
+    faults = log_faults.faults(postgres)
     rows, totals, replays = progress.partitions(postgres), progress.totals(postgres), replay_control.replays(postgres)
     return {
         "partitions": [
@@ -69,6 +70,9 @@ def _status(settings: Settings) -> dict[str, Any]:
         "dead_letters": totals.dead_letters,
         "customers": totals.customers,
         "changes": totals.changes,
+        "log_faults": [
+            faults_commands.as_values(fault) | {"description": log_faults.describe(fault)} for fault in faults
+        ],
         "replay": control_commands.state(replays[0]) if replays else None,
     }
 
@@ -101,4 +105,8 @@ def _print(current: dict[str, Any]) -> None:
     )
     output.print(f"customers in a segment: {current['customers']:,}")
     output.print(f"changes: {sum(current['changes'].values()):,} ({counted(current['changes'])})")
+    for fault in current["log_faults"]:
+        output.print(f"[bold red]log fault {fault['id']}[/], partition {fault['partition']}: {fault['description']}")
+    if current["log_faults"]:
+        output.print("see docs/reliability.md, then `segue faults resolve --all`")
     output.print(f"replay: {current['replay'] or 'none yet'}", soft_wrap=True)

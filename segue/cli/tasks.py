@@ -50,4 +50,5 @@ TASKS = (
         "see dead letters, and retry them after their cause is fixed",
         ("segue dlq list", "segue dlq show", "segue dlq retry"),
     ),
+    Task("see faults of the log, and resolve them", ("segue faults list", "segue faults resolve")),
 )

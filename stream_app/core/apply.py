@@ -7,6 +7,7 @@ import numpy as np
 
 from models.segment_model import SegmentModel
 from models.units import Ints
+from runtime.record_mark import RecordMark
 from stream_app.core.columns import Changes, Outcome, Profiles, Records, SegmentNames
 from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.core.deduplicate import LedgerContent, LedgerKey, admit
@@ -19,7 +20,7 @@ class PartitionProgress:
 
     ``watermark`` and ``model_since`` (the watermark at which the model became active) are microseconds, ``LONG_AGO``
     before the first tick. ``change_position`` is the position of the partition's last change, ``published_position``
-    that of the last change that is known to be in the change topic.
+    that of the last change that is known to be in the change topic. ``last_record`` is the last applied record.
     """
 
     partition: int
@@ -31,6 +32,7 @@ class PartitionProgress:
     model_since: int
     change_position: int
     published_position: int
+    last_record: RecordMark | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,10 @@ class LogRecord(Protocol):
         """The offset in its partition."""
 
     @property
+    def timestamp(self) -> int:
+        """The time of the record in its topic, in milliseconds since 1970."""
+
+    @property
     def key(self) -> bytes | None:
         """The key, if the record has one."""
 
@@ -66,7 +70,8 @@ class MicroBatch:
 
     ``watermark_before`` is the newest tick of the batch before each transaction, and ``watermark`` the newest tick of
     the whole batch; both are ``LONG_AGO`` without a tick. ``model`` is the model that the last record activates, if
-    that record is a model. ``size`` is the number of bytes of all values.
+    that record is a model. ``last_record`` is the last record of the batch, if it has any. ``size`` is the number of
+    bytes of all values.
     """
 
     first_offset: int
@@ -74,6 +79,7 @@ class MicroBatch:
     watermark: int = LONG_AGO
     size: int = 0
     model: SegmentModel | None = None
+    last_record: LogRecord | None = None
     record: list[LogRecord] = field(default_factory=list)
     transaction_id: list[str] = field(default_factory=list)
     customer_id: list[str] = field(default_factory=list)
@@ -96,6 +102,7 @@ class MicroBatch:
         self.next_offset = later.next_offset
         self.size += later.size
         self.model = later.model
+        self.last_record = later.last_record or self.last_record
         for name in ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount"):
             getattr(self, name).extend(getattr(later, name))
         self.dead_letters += later.dead_letters
@@ -113,6 +120,7 @@ def decode(records: Iterable[LogRecord], currency: str) -> list[MicroBatch]:
             batch = MicroBatch(record.offset, record.offset)
             batches.append(batch)
         batch.next_offset = record.offset + 1
+        batch.last_record = record
         batch.size += len(record.value or b"")
         try:
             _add(batch, record, currency)

@@ -25,12 +25,15 @@ _CLIPPED_BYTES = 64 * 1024
 
 
 class DeadLetterPublisher:
-    """Publishes the dead letters of one partition of a log. The first dead letter creates the producer."""
+    """Publishes the dead letters of one partition. The first dead letter creates the producer.
+
+    ``log_id`` is the log that their offsets belong to; it changes after a fault of the log.
+    """
 
     def __init__(self, brokers: Brokers, topics: Topics, log_id: str, partition: int) -> None:
         self._brokers = brokers
         self._topics = topics
-        self._log_id = log_id
+        self.log_id = log_id
         self._partition = partition
         self._log = log.bind(partition=partition)
         self._producer: Producer | None = None
@@ -51,7 +54,7 @@ class DeadLetterPublisher:
                 ("segue-topic", self._topics.transactions.encode()),
                 ("segue-partition", str(self._partition).encode()),
                 ("segue-offset", str(letter.offset).encode()),
-                ("segue-log-id", self._log_id.encode()),
+                ("segue-log-id", self.log_id.encode()),
             ]
             self._produce(letter.key, letter.value, headers, partial(self._clip, letter, headers))
 

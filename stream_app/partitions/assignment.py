@@ -5,6 +5,7 @@ arrives before its predecessors, or fetched records never arrive, the log is rea
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
@@ -12,6 +13,7 @@ from typing import Protocol
 import structlog
 from faust.types import TP
 
+from data.kafka.log import LogError
 from stream_app.core.decode import LogRecord
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
@@ -21,6 +23,8 @@ log = structlog.get_logger(__name__)
 _RELEASE_SECONDS = 3.0
 _CLAIM_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
+_SUSPICION_SECONDS = 2.0
+_LOG_CHECK_SECONDS = 20.0
 
 Gap = tuple[int, int]
 """The first missing offset, and the next offset that is not missing."""
@@ -88,7 +92,9 @@ class PartitionAssignment:
         gap = (missing, records[0].offset)
         refetched_before = self._refetched.get(partition) == gap
         if refetched_before and await self._is_gap(partition, gap):
-            if task.skip(*gap):
+            if await self._deleted(partition, missing):
+                task.request_log_check(seek=True)
+            elif task.skip(*gap):
                 task.offer(records)
             return
         self._refetched[partition] = gap
@@ -115,6 +121,22 @@ class PartitionAssignment:
                 if is_power_of_two:
                     await self._fill_gap(partition, task, missing)
 
+    async def watch_log(self) -> None:
+        """Have every partition task compare its progress with the log, forever.
+
+        A fetcher that is behind the next offset, or has seen an end before it, reads a log that has become shorter.
+        """
+        checked: dict[TP, float] = {}
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = time.monotonic()
+            for partition, (task, _) in list(self._running.items()):
+                age = now - checked.setdefault(partition, now)
+                behind = age > _SUSPICION_SECONDS and self._is_behind(partition, task)
+                if behind or age > _LOG_CHECK_SECONDS:
+                    checked[partition] = now
+                    task.request_log_check(seek=behind)
+
     async def release(self) -> None:
         """Stop every partition task after its current micro-batch, or cancel it after some seconds.
 
@@ -135,10 +157,26 @@ class PartitionAssignment:
         is_gap = await self._is_gap(partition, missing)
         if self._running.get(partition, (None,))[0] is not task:
             return
-        if is_gap:
+        if is_gap and await self._deleted(partition, missing[0]):
+            task.request_log_check(seek=True)
+        elif is_gap:
             task.skip(*missing)
         else:
             await self._refetch(partition, task.next_offset)
+
+    def _is_behind(self, partition: TP, task: PartitionTask) -> bool:
+        if not task.idle:
+            return False
+        known = (self._fetcher.fetched_to(partition), self._context.metrics.log_end(partition.partition).end)
+        return any(offset is not None and offset < task.next_offset for offset in known)
+
+    async def _deleted(self, partition: TP, offset: int) -> bool:
+        """Whether the log had a record at an offset that was deleted."""
+        try:
+            seen = await asyncio.to_thread(self._context.read_log, partition.partition, None)
+        except LogError:
+            return False
+        return seen.first_offset > offset
 
     async def _is_gap(self, partition: TP, gap: Gap) -> bool:
         """Whether the log has no records in a gap."""

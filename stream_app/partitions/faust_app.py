@@ -28,6 +28,7 @@ from stream_app.partitions.worker_context import WorkerContext
 log = structlog.get_logger(__name__)
 
 _FETCH_WAIT_MILLISECONDS = 50
+_METADATA_MILLISECONDS = 15_000
 
 Claim = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 
@@ -122,6 +123,8 @@ def create_app(context: WorkerContext) -> faust.App:
         consumer_group_instance_id=config.worker_id,
         broker_session_timeout=config.session_timeout,
         broker_heartbeat_interval=config.session_timeout / 3,
+        # A topic that was deleted is assigned again soon after it is created again.
+        consumer_metadata_max_age_ms=_METADATA_MILLISECONDS,
         broker_max_poll_records=config.batch_size,
         consumer_max_fetch_size=4 * 1024 * 1024,
         stream_buffer_maxsize=64,
@@ -148,6 +151,7 @@ def create_app(context: WorkerContext) -> faust.App:
             await assignment.offer(event.message.tp, event.value)
 
     app.task(assignment.watch)
+    app.task(assignment.watch_log)
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]
     async def join(_app: Any, assigned: set[TP], *_: Any, **__: Any) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from data.kafka.log import MissingTopicError, UnreachableError
 from models.segment_model import SegmentModel
 from runtime.backoff import wait_seconds
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
@@ -22,6 +23,7 @@ from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import LogRecord, MicroBatch
 from stream_app.core.due import apply_without_records, no_records, untouched
 from stream_app.partitions.buffer import RecordBuffer
+from stream_app.partitions.log_check import LogCheck
 from stream_app.partitions.publisher import Publisher
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.storage.claim import FencedError
@@ -59,6 +61,9 @@ class PartitionTask:
         self._rescoring = True
         self._rescored_up_to = ""
         self._failures = 0
+        self._check_requested = False
+        self._seek_after_check = False
+        self._log_check = LogCheck(context, partition, self._store)
         self._publisher = Publisher(context, partition, self._store)
 
     @property
@@ -87,6 +92,14 @@ class PartitionTask:
             return False
         self._buffer.skip_to(offset)
         return True
+
+    def request_log_check(self, seek: bool = False) -> None:
+        """Compare the progress with the log before the next micro-batch is applied.
+
+        With ``seek``, read the log from the next offset again even if it has no fault.
+        """
+        self._check_requested = True
+        self._seek_after_check = self._seek_after_check or seek
 
     async def has_room(self) -> None:
         """Wait until the record buffer has room."""
@@ -155,6 +168,7 @@ class PartitionTask:
             # A fault from here on must not lead to another claim: it would fence a worker that has claimed since.
             self._has_claim = True
             self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
+        await self._check_log()
         self._personas |= await self._store.personas()
         await self._use_model(self._progress.model_version)
         await self._publisher.resume(self._progress, self._personas)
@@ -168,6 +182,9 @@ class PartitionTask:
         while not self._stopping:
             if self._publisher.fenced:
                 raise FencedError("another worker publishes this partition now")
+            if self._check_requested:
+                self._check_requested = False
+                await self._check_running_log()
             if not self._buffer:
                 if not await self._rescore_chunk() and not await self._buffer.wait_for_records(_IDLE_SECONDS):
                     self._progress = await self._publisher.save_position(self._progress)
@@ -175,12 +192,39 @@ class PartitionTask:
             # Step 1 of the unit of work.
             batch = await self._buffer.next_batch()
             if batch.next_offset > self._progress.next_offset:
+                if batch.model is not None and await self._store.has_activated(batch):
+                    batch.model = None
                 # Rescoring, step 2: every customer is rescored with the old model before a new one becomes active.
                 while batch.model is not None and await self._rescore_chunk():
                     pass
                 await self._apply(batch)
             self._buffer.pop()
             await self._rescore_chunk()
+
+    async def _check_log(self) -> bool:
+        """Compare the progress with the log; after a fault continue with what the log holds, and return True."""
+        fault = await self._log_check.find(self._progress)
+        if fault is not None:
+            self._progress = await self._publisher.save_position(self._progress)
+            self._progress = await self._log_check.continue_after(fault, self._progress)
+        return fault is not None
+
+    async def _check_running_log(self) -> None:
+        try:
+            faulty = await self._check_log()
+        except UnreachableError as error:
+            self._log.warning("the log was not checked", reason=str(error))
+            return
+        except MissingTopicError as error:
+            self._metrics.log_checked(self._partition, str(error))
+            return
+        if faulty:
+            await self._publisher.resume(self._progress, self._personas)
+            self._buffer.reset(self._progress.next_offset)
+            self._metrics.claimed(self._progress)
+        if faulty or self._seek_after_check:
+            self._seek_after_check = False
+            await self._seek(self._buffer.next_offset)
 
     async def _apply(self, batch: MicroBatch) -> None:
         """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""

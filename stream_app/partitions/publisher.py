@@ -55,6 +55,7 @@ class Publisher:
                 context.metrics,
             )
         self._relay.publish_up_to(progress.change_position)
+        self._dead_letters.log_id = progress.log_id
         self._dead_letters.publish(await self._unpublished_dead_letters())
 
     def offer_changes(self, changes: Sequence[ChangeRow]) -> None:
@@ -100,4 +101,4 @@ class Publisher:
         await self.pause()
 
     async def _unpublished_dead_letters(self) -> Sequence[DeadLetter]:
-        return await self._outbox.unpublished_dead_letters(self._context.log_id)
+        return await self._outbox.unpublished_dead_letters(self._dead_letters.log_id)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from data.kafka.partition_log import PartitionLog
 from stream_app.metrics import Metrics
 from stream_app.outbox.catch_up import ChangesBehind
 from stream_app.outbox.change_writer import ChangeWriter
@@ -17,7 +18,7 @@ class WorkerContext:
     Attributes
     ----------
     log_id
-        The identity of the log that is there.
+        The identity that the log had when the worker started.
     owner
         The name under which the worker claims partitions.
     partitions
@@ -25,6 +26,8 @@ class WorkerContext:
         customers would move into them.
     partition_of
         The partition of a customer id.
+    read_log
+        The state of the log of a partition (first argument) now, with the record at an offset (second argument).
     is_gap
         Whether a partition (first argument) has no records from one offset up to another one.
     new_writer, changes_behind, new_dead_letter_publisher
@@ -37,6 +40,7 @@ class WorkerContext:
     partitions: int
     metrics: Metrics
     partition_of: Callable[[str], int]
+    read_log: Callable[[int, int | None], PartitionLog]
     is_gap: Callable[[int, int, int], bool]
     new_writer: Callable[[int], ChangeWriter]
     changes_behind: ChangesBehind

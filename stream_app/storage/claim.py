@@ -3,6 +3,8 @@
 A claim raises the partition's fencing epoch. A former owner can no longer write, since every commit compares the epoch.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -10,6 +12,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
 from models.units import to_micros
+from runtime.record_mark import RecordMark
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.storage import statements as sql
@@ -55,8 +58,9 @@ class ClaimStore:
         """Take the partition over, so that its former owner can no longer write.
 
         Postgres ends the former owner's connections first, and with them the locks of a worker that hangs in a
-        transaction. A partition of a new log continues from offset 0; ledger and profiles stay. The first model of a
-        partition is the champion; later models come by the log.
+        transaction. A partition that was never claimed starts at offset 0 of ``log_id``; another one keeps its log id
+        and next offset (:meth:`continue_in_log`). The first model of a partition is the champion; the log activates
+        later models.
 
         Raises
         ------
@@ -81,6 +85,35 @@ class ClaimStore:
             raise FencedError(f"partition {self._partition} was claimed by another worker")
         return stored
 
+    async def continue_in_log(
+        self, progress: PartitionProgress, log_id: str, next_offset: int, fault: Mapping[str, Any] | None
+    ) -> PartitionProgress:
+        """Continue from an offset of a log, and store the fault that is the reason for it; returns the new progress.
+
+        Ledger, profiles and watermark stay. ``fault`` has ``kind``, ``first_offset`` and ``end_offset``.
+
+        Raises
+        ------
+        FencedError
+            If another worker has claimed the partition.
+        """
+        parameters = {
+            **(fault or {}),
+            "partition": self._partition,
+            "epoch": progress.epoch,
+            "log_id": log_id,
+            "next_offset": next_offset,
+            "known_log_id": progress.log_id,
+            "known_offset": progress.next_offset,
+        }
+        async with self._connection.transaction():
+            updated = await self._connection.execute(sql.CONTINUE_IN_LOG, parameters)
+            if updated.rowcount != 1:
+                raise FencedError(f"partition {self._partition} was claimed by another worker")
+            if fault is not None:
+                await self._connection.execute(sql.ADD_LOG_FAULT, parameters)
+        return replace(progress, log_id=log_id, next_offset=next_offset, last_record=None)
+
     async def _progress(self, query: str, parameters: dict[str, Any]) -> PartitionProgress:
         async with self._connection.transaction():
             cursor = self._connection.cursor(row_factory=dict_row)
@@ -90,7 +123,8 @@ class ClaimStore:
             raise LookupError("no champion model is registered")
         row["watermark"] = _micros(row.pop("event_time"))
         row["model_since"] = _micros(row["model_since"])
-        return PartitionProgress(**row)
+        last = RecordMark(*(row.pop(f"last_{name}") for name in RecordMark._fields))
+        return PartitionProgress(**row, last_record=None if last.offset is None else last)
 
 
 def _micros(moment: datetime | None) -> int:

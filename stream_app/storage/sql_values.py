@@ -9,6 +9,7 @@ import numpy as np
 
 from data.contract.change_row import ChangeRow
 from models.units import from_micros
+from runtime.record_mark import RecordMark
 from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import MicroBatch
@@ -33,7 +34,21 @@ def progress(before: PartitionProgress, after: PartitionProgress, result: Applie
         "duplicates": result.duplicates,
         "late": result.late,
         "dead_letters": len(result.dead_letters),
+        **last_record(after.last_record),
     }
+
+
+def last_record(mark: RecordMark | None) -> dict[str, int | None]:
+    """Parameters for the columns that hold the mark of the last applied record."""
+    offset, timestamp, checksum = mark or (None, None, None)
+    return {"last_offset": offset, "last_timestamp": timestamp, "last_checksum": checksum}
+
+
+def activation(partition: int, batch: MicroBatch) -> dict[str, Any]:
+    """Parameters that identify the activation at the end of a batch: its model, and its record's own timestamp."""
+    assert batch.model is not None and batch.last_record is not None  # noqa: S101, PT018 - the record is the model
+    at = from_micros(batch.last_record.timestamp * 1_000)
+    return {"partition": partition, "model_version": batch.model.version, "activated_at": at}
 
 
 def moment(micros: int) -> datetime | None:

@@ -12,7 +12,7 @@ def _texts(name: str) -> str:
 
 
 _PROGRESS_COLUMNS = """partition, log_id, next_offset, epoch, event_time, model_version, model_since,
-  change_position, published_position"""
+  change_position, published_position, last_offset, last_timestamp, last_checksum"""
 
 PROGRESS = f"SELECT {_PROGRESS_COLUMNS} FROM stream_progress WHERE partition = %(partition)s"
 
@@ -28,12 +28,22 @@ WITH champion AS (SELECT version FROM model_aliases WHERE alias = 'champion')
 INSERT INTO stream_progress AS progress (partition, log_id, next_offset, epoch, owner, model_version)
 VALUES (%(partition)s, %(log_id)s, 0, 1, %(owner)s, (SELECT version FROM champion))
 ON CONFLICT (partition) DO UPDATE SET
-  next_offset = CASE WHEN progress.log_id = excluded.log_id THEN progress.next_offset ELSE 0 END,
-  log_id = excluded.log_id,
   epoch = progress.epoch + 1,
   owner = excluded.owner,
   model_version = coalesce(progress.model_version, excluded.model_version)
 RETURNING {_PROGRESS_COLUMNS}
+"""
+
+# After a fault of the log, or in another log, the offsets belong to other records.
+CONTINUE_IN_LOG = """
+UPDATE stream_progress SET log_id = %(log_id)s, next_offset = %(next_offset)s,
+  last_offset = NULL, last_timestamp = NULL, last_checksum = NULL
+WHERE partition = %(partition)s AND log_id = %(known_log_id)s AND epoch = %(epoch)s AND next_offset = %(known_offset)s
+"""
+
+ADD_LOG_FAULT = """
+INSERT INTO log_faults (log_id, partition, kind, first_offset, end_offset)
+VALUES (%(known_log_id)s, %(partition)s, %(kind)s, %(first_offset)s, %(end_offset)s)
 """
 
 PERSONAS = "SELECT segment->>'id', segment->>'name' FROM models, jsonb_array_elements(spec->'segments') AS segment"
@@ -136,6 +146,16 @@ VALUES (%(log_id)s, %(partition)s, %(offset)s, %(reason)s, %(key)s, %(value)s)
 
 ADD_MODEL = "INSERT INTO models (version, spec) VALUES (%s, %s::jsonb) ON CONFLICT (version) DO NOTHING"
 
+ACTIVATED = """
+SELECT count(*) FROM model_activations
+WHERE partition = %(partition)s AND model_version = %(model_version)s AND activated_at = %(activated_at)s
+"""
+
+ADD_ACTIVATION = """
+INSERT INTO model_activations (partition, model_version, activated_at)
+VALUES (%(partition)s, %(model_version)s, %(activated_at)s) ON CONFLICT DO NOTHING
+"""
+
 # The model period that an activation ends. The progress row still has the old model when this statement runs.
 ADD_MODEL_PERIOD = """
 INSERT INTO model_reigns (partition, until, model_version, since)
@@ -148,7 +168,8 @@ UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_t
   model_version = %(model_version)s, model_since = %(model_since)s,
   change_position = %(change_position)s, published_position = %(published_position)s,
   transactions = transactions + %(transactions)s, duplicates = duplicates + %(duplicates)s,
-  late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, committed_at = now()
+  late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, committed_at = now(),
+  last_offset = %(last_offset)s, last_timestamp = %(last_timestamp)s, last_checksum = %(last_checksum)s
 WHERE partition = %(partition)s AND log_id = %(log_id)s AND epoch = %(epoch)s AND next_offset = %(expected_offset)s
   AND change_position = %(expected_position)s
 """

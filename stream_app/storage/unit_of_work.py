@@ -24,6 +24,7 @@ import numpy as np
 from data.contract.change_row import ChangeRow
 from models.segment_model import SegmentModel, from_json, to_json
 from models.units import Ints
+from runtime.record_mark import mark
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState
 from stream_app.core.columns import LONG_AGO, Profiles, SegmentNames
 from stream_app.core.decode import MicroBatch
@@ -95,6 +96,13 @@ class PartitionStore(Outbox):
             row = await self._cursor.fetchone()
         return _stored({}, row, model)
 
+    async def has_activated(self, batch: MicroBatch) -> bool:
+        """Whether the activation at the end of a batch has been applied before, from an earlier reading of the log."""
+        async with self._connection.transaction():
+            query = await self._connection.execute(sql.ACTIVATED, sql_values.activation(self._partition, batch))
+            row = await query.fetchone()
+        return row is not None and row[0] > 0
+
     async def save(
         self,
         batch: MicroBatch,
@@ -125,6 +133,7 @@ class PartitionStore(Outbox):
             if batch.model is not None:
                 # Rescoring, step 3.
                 await self._cursor.execute(sql.ADD_MODEL, [batch.model.version, to_json(batch.model).decode()])
+                await self._cursor.execute(sql.ADD_ACTIVATION, sql_values.activation(self._partition, batch))
                 if result.watermark != LONG_AGO:
                     period = {"partition": progress.partition, "until": sql_values.moment(result.watermark)}
                     await self._cursor.execute(sql.ADD_MODEL_PERIOD, period)
@@ -175,7 +184,7 @@ def _stored(ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None,
 def _advanced(
     progress: PartitionProgress, batch: MicroBatch, result: AppliedBatch, published_position: int
 ) -> PartitionProgress:
-    activated = batch.model is not None
+    activated, last = batch.model is not None, batch.last_record
     return replace(
         progress,
         next_offset=batch.next_offset,
@@ -184,4 +193,5 @@ def _advanced(
         model_since=result.watermark if activated else progress.model_since,
         change_position=progress.change_position + len(result.changes),
         published_position=published_position,
+        last_record=progress.last_record if last is None else mark(last.offset, last.timestamp, last.key, last.value),
     )

@@ -30,6 +30,7 @@ class Record:
     offset: int
     key: bytes | None
     value: bytes | None
+    timestamp: int = 0
 
 
 def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:

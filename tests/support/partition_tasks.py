@@ -6,7 +6,9 @@ from functools import partial
 
 import psycopg
 
+from data.kafka.partition_log import PartitionLog
 from runtime.brokers import Brokers
+from runtime.record_mark import RecordMark
 from runtime.topics import Topics
 from stream_app.metrics import Metrics
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
@@ -23,6 +25,20 @@ RECORDS = logs([transaction(1, 0), transaction(2, 3, customer="d"), tick(30), ti
 LATER = logs([*(tick(1) for _ in RECORDS), transaction(3, 201, customer="e"), tick(400)], 1)[0][len(RECORDS) :]
 # A condition comes true within a moment; the bound is for a machine that is busy with something else.
 PATIENCE = 120
+
+
+class HealthyLog:
+    """A log that holds exactly what has been applied from it."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+
+    def read(self, partition: int, offset: int | None) -> PartitionLog:
+        """The log as of now, with the record at an offset."""
+        query = "SELECT next_offset, last_offset, last_timestamp, last_checksum FROM stream_progress"
+        with psycopg.connect(self._database) as connection:
+            end, *last = connection.execute(query).fetchone() or (0, None, None, None)
+        return PartitionLog("log", 1, 0, end, None if offset is None else RecordMark(*last))
 
 
 def worker_context(database: str, topic: ChangeTopic) -> WorkerContext:
@@ -49,6 +65,7 @@ def worker_context(database: str, topic: ChangeTopic) -> WorkerContext:
         partitions=1,
         metrics=Metrics(),
         partition_of=lambda _: 0,
+        read_log=HealthyLog(database).read,
         is_gap=lambda *_: False,
         new_writer=topic.writer,  # type: ignore[arg-type]
         changes_behind=topic.changes_behind,

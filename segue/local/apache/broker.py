@@ -1,5 +1,6 @@
 """A local Apache Kafka with one or more nodes: durable, on the loopback interface only."""
 
+import shutil
 import time
 import uuid
 from base64 import urlsafe_b64encode
@@ -112,6 +113,17 @@ class ApacheBroker:
         self._should_run = False
         for node in self._nodes:
             node.kill()
+
+    def copy_records(self, folder: Path) -> None:
+        """Copy the records and the metadata of all stopped brokers to a new folder."""
+        for number, node in enumerate(self._nodes):
+            shutil.copytree(node.data, folder / str(number))
+
+    def restore_records(self, folder: Path) -> None:
+        """Replace what all stopped brokers have stored by a copy."""
+        for number, node in enumerate(self._nodes):
+            shutil.rmtree(node.data)
+            shutil.copytree(folder / str(number), node.data)
 
     def kill_one(self, number: int) -> None:
         """Kill one of several brokers; the supervisor restarts it."""

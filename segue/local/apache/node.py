@@ -19,7 +19,7 @@ class Node:
 
     def __init__(self, number: int, folder: Path, log_file: Path, kafka: list[str], port: int | None = None) -> None:
         self._number = number
-        self._data = folder / "data"
+        self.data = folder / "data"
         self._properties = folder / "server.properties"
         self._kafka = kafka
         self.process = ChildProcess(f"kafka-{number}", [*kafka, "kafka.Kafka", str(self._properties)], {}, log_file)
@@ -44,18 +44,18 @@ class Node:
                 voters=voters,
                 client=self.client,
                 controller=self.controller,
-                data=self._data,
+                data=self.data,
                 replicas=nodes,
                 in_sync=min(nodes, 2),
             )
         )
-        if (self._data / _FORMATTED).exists():
+        if (self.data / _FORMATTED).exists():
             return
         tool = [*self._kafka, "kafka.tools.StorageTool", "format", "--config", str(self._properties)]
         formatted = subprocess.run([*tool, f"--cluster-id={cluster}"], capture_output=True, text=True, check=False)
         if formatted.returncode:
             reason = (formatted.stderr or formatted.stdout).strip().splitlines()[-1:]
-            raise RuntimeError(f"can't format Kafka's storage in {self._data}: {''.join(reason)}")
+            raise RuntimeError(f"can't format Kafka's storage in {self.data}: {''.join(reason)}")
 
     def kill(self) -> None:
         """Kill the process, like a crash."""

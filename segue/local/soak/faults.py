@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import psycopg
 
-from segue.local.apache.broker import ApacheBroker
+from segue.local.soak.log_faults import apache, shortened_log, topic_made_anew
 from segue.local.stack import Stack
 from stream_app.storage.connection import APPLICATION
 
@@ -44,28 +44,28 @@ def worker_becomes_a_zombie(stack: Stack, rng: random.Random) -> None:
 
 def broker_restarted(stack: Stack, rng: random.Random) -> None:
     """Stop the broker cleanly, and start it again."""
-    _apache(stack).stop()
-    _apache(stack).restart()
+    apache(stack).stop()
+    apache(stack).restart()
 
 
 def broker_killed(stack: Stack, rng: random.Random) -> None:
     """Kill the broker, and start it again."""
-    _apache(stack).kill()
-    _apache(stack).restart()
+    apache(stack).kill()
+    apache(stack).restart()
 
 
 def broker_away(stack: Stack, rng: random.Random) -> None:
     """Keep the broker down for longer than the session timeout."""
-    _apache(stack).kill()
+    apache(stack).kill()
     time.sleep(stack.session_timeout * 1.5 + rng.random() * 5)
-    _apache(stack).restart()
+    apache(stack).restart()
 
 
 def broker_away_for_a_minute(stack: Stack, rng: random.Random) -> None:
     """Keep the broker down for longer than Kafka transactions and most requests wait."""
-    _apache(stack).kill()
+    apache(stack).kill()
     time.sleep(_MINUTE)
-    _apache(stack).restart()
+    apache(stack).restart()
 
 
 def postgres_restarted(stack: Stack, rng: random.Random) -> None:
@@ -117,13 +117,13 @@ def connections_cut(stack: Stack, rng: random.Random) -> None:
 
 def power_cut(stack: Stack, rng: random.Random) -> None:
     """Kill everything: the broker first, so that some changes are committed but not published."""
-    _apache(stack).kill()
+    apache(stack).kill()
     time.sleep(rng.random() / 2)
     for worker in stack.workers:
         with suppress(ProcessLookupError):
             os.kill(worker.pid, signal.SIGKILL)
     postgres_killed(stack, rng)
-    _apache(stack).restart()
+    apache(stack).restart()
 
 
 def _named(*faults: Fault) -> dict[str, Fault]:
@@ -144,6 +144,8 @@ FAULTS = _named(
     connections_cut,
     power_cut,
 )
+# Each reads records of the log again, so that known transactions become duplicates.
+LOG_FAULTS = _named(shortened_log, topic_made_anew)
 # These last too long for a storm.
 LONG_FAULTS = _named(broker_away_for_a_minute, postgres_away_for_a_minute)
 
@@ -167,8 +169,3 @@ def _pause(pid: int, seconds: float) -> None:
 def _cut(connection: psycopg.Connection[tuple[int]], idle_too: bool) -> bool:
     row = connection.execute(_CUT, [APPLICATION, idle_too]).fetchone()
     return idle_too or (row is not None and row[0] > 0)
-
-
-def _apache(stack: Stack) -> ApacheBroker:
-    assert isinstance(stack.broker, ApacheBroker), "the embedded broker loses its records when it stops"  # noqa: S101
-    return stack.broker

@@ -92,7 +92,7 @@ class Running:
 
     def done(self) -> dict[int, int]:
         """Return the next offset of every partition."""
-        return progress.next_offsets(self.replaying.postgres, self.replaying.identity.log_id)
+        return {row.partition: row.next_offset for row in progress.partitions(self.replaying.postgres)}
 
 
 @contextmanager

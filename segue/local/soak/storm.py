@@ -15,12 +15,14 @@ from batch.reconcile_stream import differences
 from data.datasets.dataset import Dataset
 from data.postgres import progress
 from models.segment_model import SegmentModel
-from segue.local.soak.faults import FAULTS, Fault
+from segue.local.soak.faults import FAULTS, LOG_FAULTS, Fault
+from segue.local.soak.log_faults import copy_log, shortened_log
 from segue.local.soak.outcome import Outcome
 from segue.local.soak.run import STUCK_SECONDS, ReplayGate, Running, SoakError, running, wait_until
 
 Say = Callable[[str], None]
 
+ALL = FAULTS | LOG_FAULTS
 WORKERS = 3
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK_SECONDS = 0.2
@@ -43,8 +45,9 @@ class FaultRecord(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """The result of a storm.
 
-    ``repeats`` are changes that are in the change topic more than once, ``stale_states`` customers whose latest state
-    in the compacted topic is not the one of their last change.
+    ``duplicates`` are transactions that producers sent twice, without those that were sent or read again because the
+    log had lost them. ``repeats`` are changes that are in the change topic more than once, ``stale_states`` customers
+    whose latest state in the compacted topic is not the one of their last change.
     """
 
     seed: int
@@ -83,11 +86,18 @@ def storm(
     with running(folder, "apache", model, WORKERS, max_lag=max(total // 20, 100)) as run:
         replay = Thread(target=run.replay, args=(dataset, gate), daemon=True)
         replay.start()
-        records = []
+        records, read_again = [], 0
         for name, moment in zip(_names(rng, faults), moments, strict=True):
-            gate.open(moment + total / 50)
+            fault = ALL[name]
+            if fault is shortened_log:
+                gate.open(moment)
+                copy_log(run.stack)
+            gate.open(moment + total / (25 if fault is shortened_log else 50))
             wait_until(lambda moment=moment: run.applied() >= moment, f"before {name}")  # type: ignore[misc]
-            records.append(inject(run, name, FAULTS[name], rng))
+            records.append(inject(run, name, fault, rng))
+            if name in LOG_FAULTS:
+                # Everything was applied before the fault, and is in the log once more.
+                read_again += run.applied()
             say(
                 f"{name}: lasted {records[-1].lasted_seconds:.1f} s, "
                 f"all partitions recovered {records[-1].recovered_seconds:.1f} s later"
@@ -101,7 +111,7 @@ def storm(
             seed=seed,
             transactions=run.applied(),
             strikes=records,
-            duplicates=progress.totals(run.replaying.postgres).duplicates,
+            duplicates=progress.totals(run.replaying.postgres).duplicates - read_again,
             repeats=outcome.history.repeats,
             stale_states=outcome.stale,
             unlike_undisturbed=outcome.differences(expected),
@@ -125,6 +135,9 @@ def inject(run: Running, name: str, fault: Fault, rng: random.Random) -> FaultRe
     """
     after, began = run.applied(), time.monotonic()
     fault(run.stack, rng)
+    if name in LOG_FAULTS:
+        # The restored broker does not know the producer's last records, and would refuse its next ones.
+        run.replaying.writer.reconnect()
     over = ticked = time.monotonic()
     # A commit that a killed worker had sent may still arrive; it is not part of the recovery.
     time.sleep(_SETTLE_SECONDS)
@@ -143,6 +156,6 @@ def inject(run: Running, name: str, fault: Fault, rng: random.Random) -> FaultRe
 
 def _names(rng: random.Random, count: int) -> list[str]:
     """Return every fault once, then any, in random order."""
-    names = [*FAULTS, *rng.choices(list(FAULTS), k=max(count - len(FAULTS), 0))][:count]
+    names = [*ALL, *rng.choices(list(ALL), k=max(count - len(ALL), 0))][:count]
     rng.shuffle(names)
     return names

@@ -13,7 +13,7 @@ from data.postgres import model_registry, replay_control
 from data.postgres.database import engine as connect
 from data.postgres.database import migrate
 from data.postgres.replay_control import Heartbeat
-from data.postgres.tables import dead_letters
+from data.postgres.tables import dead_letters, log_faults
 from producers.replay_session import other_datasets
 from runtime.settings_sources import STACK_FILE
 from segue.cli.app import app
@@ -51,6 +51,34 @@ def test_status_has_the_same_content_as_json_and_as_text(postgres: Engine) -> No
     assert found["brokers"] == "127.0.0.1:9092"
     assert found["replay"].startswith("shop.csv stopped at 2010-03-01 00:00")
     assert found["partitions"]
+
+
+def test_status_and_reconcile_report_log_faults_until_they_are_resolved(postgres: Engine) -> None:
+    segue = CliRunner().invoke
+    assert segue(app, ["faults", "list"]).exit_code == 0
+    fault = {"log_id": "log", "partition": 2, "kind": "deleted", "first_offset": 200, "end_offset": 2_000}
+    with postgres.begin() as connection:
+        connection.execute(insert(log_faults), [fault, fault | {"kind": "recreated", "first_offset": 0}])
+    printed, found = segue(app, ["status"]), segue(app, ["status", "--json"])
+    assert (printed.exit_code, found.exit_code) == (1, 1)
+    text = "partition 2: 1,800 records (offsets 200 to 1,999) were deleted before they were read"
+    assert text in " ".join(printed.stdout.split())
+    faults = json.loads(found.stdout)["log_faults"]
+    assert [(each["id"], each["kind"], each["end_offset"]) for each in faults] == [
+        (2, "recreated", 2_000),
+        (1, "deleted", 2_000),
+    ]
+    assert json.loads(segue(app, ["faults", "list", "--json"]).stdout)[1]["first_offset"] == 200
+    assert "partition 2" in " ".join(segue(app, ["reconcile", __file__]).output.split())
+    assert "say which" in segue(app, ["faults", "resolve"]).output
+    assert isinstance(segue(app, ["faults", "resolve", "1", "9"]).exception, LookupError)
+    assert len(json.loads(segue(app, ["faults", "list", "--json"]).stdout)) == 2
+    assert segue(app, ["faults", "resolve", "1"]).exit_code == 0
+    assert segue(app, ["status"]).exit_code == 1
+    assert segue(app, ["faults", "resolve", "--all"]).exit_code == 0
+    assert segue(app, ["status"]).exit_code == 0
+    assert json.loads(segue(app, ["faults", "list", "--json"]).stdout) == []
+    assert len(json.loads(segue(app, ["faults", "list", "--json", "--resolved"]).stdout)) == 2
 
 
 def test_status_reports_that_a_killed_stack_is_gone(postgres: Engine, database_url: str, tmp_path: Path) -> None:

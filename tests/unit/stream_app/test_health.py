@@ -8,8 +8,10 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from runtime.errors import SegueError
 from runtime.health import WebServer
 from stream_app import health as healths
+from stream_app import metrics as stream_metrics
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.health import STUCK_SECONDS, Health
@@ -93,6 +95,35 @@ def test_unpublished_changes_are_never_negative_when_postgres_was_set_back(metri
     metrics.published(0, 7)
     metrics.claimed(replace(PROGRESS, change_position=3, published_position=2))
     assert value(metrics, "segue_unpublished_changes") == 1
+
+
+def test_a_partition_that_recovers_from_a_fault_of_the_log_is_not_ready(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics.log_fault(0, "truncated", "the log has lost records", caught_up_offset=20)
+    assert "partition 0 recovers from a fault of the log: the log has lost records" in reasons(metrics)
+    assert metrics.registry.get_sample_value("segue_log_faults_total", {"kind": "truncated"}) == 1
+    monkeypatch.setattr(stream_metrics, "_SHOWN_SECONDS", -1.0)
+    assert "the log has lost records" in reasons(metrics)
+    metrics.claimed(replace(PROGRESS, next_offset=20))
+    assert not reasons(metrics)
+
+
+def test_a_caught_up_partition_reports_its_log_fault_long_enough_for_a_probe(metrics: Metrics) -> None:
+    metrics.log_fault(0, "deleted", "records were deleted", caught_up_offset=0)
+    assert "records were deleted" in reasons(metrics)
+
+
+def test_a_partition_whose_log_can_not_be_checked_is_not_ready(metrics: Metrics) -> None:
+    metrics.log_checked(0, "the broker has no such topic")
+    assert "partition 0 can't check the log: the broker has no such topic" in reasons(metrics)
+    metrics.log_checked(0, None)
+    assert not reasons(metrics)
+
+
+def test_the_message_of_an_own_error_is_a_reason(metrics: Metrics) -> None:
+    metrics.failed(0, SegueError("the topic was created again with 6 partitions"))
+    assert "the topic was created again with 6 partitions" in reasons(metrics)
 
 
 def test_a_worker_is_not_ready_when_the_broker_does_not_answer(metrics: Metrics) -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import Engine, delete, insert, text
 from streamlit.testing.v1 import AppTest
 
 from data.postgres import replay_control
+from data.postgres.log_faults import resolve
 from data.postgres.replay_control import Heartbeat, ReplayRequest
-from data.postgres.tables import dead_letters, metadata, stream_progress
+from data.postgres.tables import dead_letters, log_faults, metadata, stream_progress
 from tests.support.generated_tables import PARTITIONS, Stored
 from tests.support.pages import a_page, html, words
 
@@ -161,6 +162,19 @@ def test_a_retried_dead_letter_has_its_wall_clock_time(page: AppTest, filled: En
     with filled.begin() as connection:
         connection.execute(text("UPDATE dead_letters SET retried_at = '2026-06-01T12:00:00Z'"))
     assert "retried 1 Jun 2026, 12:00 (wall clock)" in words(page.run())
+
+
+def test_unresolved_log_faults_are_shown_above_everything(page: AppTest, filled: Engine) -> None:
+    assert "log fault" not in words(page.run())
+    fault = {"log_id": HOSTILE, "partition": 1, "kind": "deleted", "first_offset": 5, "end_offset": 2_005}
+    with filled.begin() as connection:
+        connection.execute(insert(log_faults), [fault, fault | {"kind": HOSTILE}])
+    shown = words(page.run())
+    assert "2 log faults" in shown
+    assert "Partition 1: 2,000 records (offsets 5 to 2,004) were deleted before they were read" in shown
+    assert "<img" not in html(page)
+    resolve(filled, None)
+    assert "log fault" not in words(page.run())
 
 
 def test_hostile_bytes_are_shown_and_not_run(page: AppTest, filled: Engine) -> None:

@@ -74,10 +74,13 @@ async def _everything(url: str) -> None:
         for batch in decode(logs(messages, 1)[0], "GBP"):
             stored = await store.load(batch, active, progress.watermark, 1_000)
             step = apply_batch(batch, stored, active, progress, lambda _: 0)
+            assert batch.model is None or not await store.has_activated(batch)
             progress = await store.save(batch, step, change_rows(batch, step, progress), progress, 0)
         await store.load_outdated(await store.model(progress.model_version), 10)
         assert await store.unpublished_changes(0, 10)
         assert await store.unpublished_dead_letters("log")
+        fault = {"kind": "deleted", "first_offset": 5, "end_offset": 9}
+        progress = await store.continue_in_log(progress, "log", 9, fault)
         progress = await store.mark_published(progress, progress.change_position, dead_letters=True)
         assert await store.progress(progress) == replace(progress)
     finally:
@@ -86,7 +89,7 @@ async def _everything(url: str) -> None:
 
 def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
     url = as_user(roles.WORKER)
-    tables = "customers, transactions, segment_changes, stream_progress, dead_letters"
+    tables = "customers, transactions, segment_changes, stream_progress, dead_letters, model_activations, log_faults"
     _needs_each(database_url, roles.WORKER, roles.WORKER_RIGHTS, partial(_live, url), tables)
 
 
@@ -102,6 +105,8 @@ def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) ->
         "UPDATE dead_letters SET value = ''",
         "UPDATE dead_letters SET retried_at = now()",
         "DELETE FROM stream_progress",
+        "UPDATE log_faults SET resolved_at = now()",
+        "DELETE FROM model_activations",
         "UPDATE replay_control SET wanted_paused = true",
         "TRUNCATE customers",
         "DROP TABLE customers",

@@ -180,12 +180,15 @@ def test_a_batch_that_does_not_follow_the_last_one_writes_nothing(database: str)
 def test_a_new_log_is_read_from_its_beginning_and_profiles_stay(database: str) -> None:
     async def work(store: PartitionStore) -> tuple[PartitionProgress, PartitionProgress, PartitionProgress]:
         first = await apply(store, await store.claim("log", "me"), batch(transaction(1, 0), tick(30)))
-        return first, await store.claim("log", "me again"), await store.claim("another log", "me again")
+        same = await store.claim("another log", "me again")
+        return first, same, await store.continue_in_log(same, "another log", 0, None)
 
     saved, same, other = with_store(database, work)
     assert (same.next_offset, other.next_offset) == (saved.next_offset, 0)
     assert same.watermark == other.watermark == saved.watermark
-    assert saved.epoch < same.epoch < other.epoch
+    assert saved.epoch < same.epoch == other.epoch
+    assert (same.log_id, other.log_id) == ("log", "another log")
+    assert (same.last_record, other.last_record) == (saved.last_record, None)
     assert other.change_position == 2
 
 
