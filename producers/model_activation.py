@@ -70,7 +70,7 @@ def activate(session: LogSession, model: SegmentModel) -> Activation:
     if missing:
         which = ", ".join(map(str, missing))
         raise ActivationError(f"no worker has claimed partition {which} yet", Hint.START_A_WORKER)
-    session.writer.activate(model)
+    session.writer.activate(model, progress.control_numbers(session.postgres, session.identity.log_id))
     if session.writer.flush(_FLUSH_SECONDS):
         raise WriteError("the broker does not answer; the model may be in some partitions only: activate it again")
     ends = session.ends()

@@ -19,7 +19,8 @@ class PartitionProgress:
 
     ``watermark`` and ``model_since`` (the watermark at which the model became active) are microseconds, ``LONG_AGO``
     before the first tick. ``change_position`` is the position of the partition's last change, ``published_position``
-    that of the last change that is known to be in the change topic.
+    that of the last change that is known to be in the change topic. ``control_number`` is the number of the newest
+    signed model.
     """
 
     partition: int
@@ -31,6 +32,7 @@ class PartitionProgress:
     model_since: int
     change_position: int
     published_position: int
+    control_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

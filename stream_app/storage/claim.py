@@ -55,8 +55,8 @@ class ClaimStore:
         """Take the partition over, so that its former owner can no longer write.
 
         Postgres ends the former owner's connections first, and with them the locks of a worker that hangs in a
-        transaction. A partition of a new log continues from offset 0; ledger and profiles stay. The first model of a
-        partition is the champion; later models come by the log.
+        transaction. A partition of a new log continues from offset 0 and control number 0; ledger and profiles stay.
+        The first model of a partition is the champion; later models come by the log.
 
         Raises
         ------

@@ -12,7 +12,7 @@ def _texts(name: str) -> str:
 
 
 _PROGRESS_COLUMNS = """partition, log_id, next_offset, epoch, event_time, model_version, model_since,
-  change_position, published_position"""
+  change_position, published_position, control_number"""
 
 PROGRESS = f"SELECT {_PROGRESS_COLUMNS} FROM stream_progress WHERE partition = %(partition)s"
 
@@ -29,6 +29,7 @@ INSERT INTO stream_progress AS progress (partition, log_id, next_offset, epoch, 
 VALUES (%(partition)s, %(log_id)s, 0, 1, %(owner)s, (SELECT version FROM champion))
 ON CONFLICT (partition) DO UPDATE SET
   next_offset = CASE WHEN progress.log_id = excluded.log_id THEN progress.next_offset ELSE 0 END,
+  control_number = CASE WHEN progress.log_id = excluded.log_id THEN progress.control_number ELSE 0 END,
   log_id = excluded.log_id,
   epoch = progress.epoch + 1,
   owner = excluded.owner,
@@ -132,6 +133,7 @@ ADVANCE = """
 UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_time)s,
   model_version = %(model_version)s, model_since = %(model_since)s,
   change_position = %(change_position)s, published_position = %(published_position)s,
+  control_number = %(control_number)s,
   transactions = transactions + %(transactions)s, duplicates = duplicates + %(duplicates)s,
   late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, committed_at = now()
 WHERE partition = %(partition)s AND log_id = %(log_id)s AND epoch = %(epoch)s AND next_offset = %(expected_offset)s

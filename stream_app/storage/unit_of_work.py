@@ -162,4 +162,5 @@ def _advanced(
         model_since=result.watermark if activated else progress.model_since,
         change_position=progress.change_position + len(result.changes),
         published_position=published_position,
+        control_number=max(progress.control_number, batch.control_number),
     )

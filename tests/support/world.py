@@ -29,6 +29,8 @@ class Record:
     offset: int
     key: bytes | None
     value: bytes | None
+    timestamp: int | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:

@@ -3,25 +3,34 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from itertools import count
 
+import msgspec
 import psycopg
 import pytest
 from sqlalchemy import func, select
 
+from data.contract.control import signed
+from data.contract.wire import ModelActivation
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from data.postgres.tables import dead_letters
+from models.segment_model import SegmentModel
 from runtime.brokers import Brokers
 from runtime.topics import Topics
+from stream_app.core.apply import PartitionProgress
 from stream_app.health import Health
 from stream_app.metrics import Metrics
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
+from stream_app.storage.unit_of_work import PartitionStore
 from stream_app.worker_config import WorkerConfig
 from tests.support.change_topic import ChangeTopic
+from tests.support.stored import a_model
 from tests.support.world import Record, logs
 from tests.unit.stream_app.core.test_transition import model, tick, transaction
 
@@ -38,7 +47,7 @@ def database(database_url: str) -> str:
     return database_url
 
 
-def context(database: str, topic: ChangeTopic) -> WorkerContext:
+def context(database: str, topic: ChangeTopic, control_keys: tuple[bytes, ...] = ()) -> WorkerContext:
     """A worker of a log with one partition; dead letters can't be published, since no broker is running."""
     config = WorkerConfig(
         brokers=NO_BROKER,
@@ -48,6 +57,8 @@ def context(database: str, topic: ChangeTopic) -> WorkerContext:
         log_id=None,
         partitions_to_create=0,
         currency="GBP",
+        max_ahead=timedelta(days=1),
+        control_keys=control_keys,
         batch_size=500,
         session_timeout=0.2,
         exactly_once=True,
@@ -71,10 +82,13 @@ def context(database: str, topic: ChangeTopic) -> WorkerContext:
 
 @asynccontextmanager
 async def running(
-    database: str, topic: ChangeTopic, seek: Callable[[int], Awaitable[None]]
+    database: str,
+    topic: ChangeTopic,
+    seek: Callable[[int], Awaitable[None]],
+    worker: WorkerContext | None = None,
 ) -> AsyncIterator[PartitionTask]:
     """A partition task that has claimed its partition."""
-    task = PartitionTask(context(database, topic), 0, seek)
+    task = PartitionTask(worker or context(database, topic), 0, seek)
     runner = asyncio.create_task(task.run())
     await asyncio.wait_for(task.claimed.wait(), 10)
     yield task
@@ -189,3 +203,37 @@ def test_a_partition_that_was_added_after_the_start_is_not_claimed(database: str
     asyncio.run(work())
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM stream_progress").fetchone() == (0,)
+
+
+def test_a_copy_of_an_older_model_is_refused_also_after_a_restart(database: str) -> None:
+    key, others = b"the key of the operators", a_model()
+
+    def activation(offset: int, chosen: SegmentModel, number: int) -> Record:
+        value = msgspec.json.encode(ModelActivation(chosen))
+        return Record(offset, None, value, None, signed(key, TOPICS.transactions, 0, number, value))
+
+    first, second = activation(0, others, 5), activation(1, model(), 6)
+    copy = Record(2, None, first.value, None, first.headers)
+
+    async def offered(*records: Record, log_id: str = "log") -> PartitionProgress:
+        topic = ChangeTopic()
+        worker = replace(context(database, topic, (key,)), log_id=log_id)
+        async with running(database, topic, anywhere, worker) as task:
+            task.offer(records)
+            await until(lambda: _next_offset(database) == records[-1].offset + 1)
+        store = await PartitionStore.connect(database, 0)
+        progress = await store.claim(log_id, "a look")
+        await store.close()
+        return progress
+
+    progress = asyncio.run(offered(first, second))
+    assert (progress.model_version, progress.control_number) == (model().version, 6)
+    progress = asyncio.run(offered(copy))
+    assert (progress.model_version, progress.control_number) == (model().version, 6)
+    with engine(database).connect() as connection:
+        (letter,) = connection.execute(select(dead_letters)).all()
+    assert "not newer than the model before it" in letter.reason
+
+    # A log that is read again from its beginning has the same models in the same order.
+    progress = asyncio.run(offered(first, log_id="the log, read again"))
+    assert (progress.model_version, progress.control_number) == (others.version, 5)
