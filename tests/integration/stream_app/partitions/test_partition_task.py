@@ -17,6 +17,7 @@ from data.contract.control import signed
 from data.contract.wire import ModelActivation
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
+from data.postgres.progress import next_offsets
 from data.postgres.tables import dead_letters
 from models.segment_model import SegmentModel
 from runtime.brokers import Brokers
@@ -220,7 +221,8 @@ def test_a_copy_of_an_older_model_is_refused_also_after_a_restart(database: str)
         worker = replace(context(database, topic, (key,)), log_id=log_id)
         async with running(database, topic, anywhere, worker) as task:
             task.offer(records)
-            await until(lambda: _next_offset(database) == records[-1].offset + 1)
+            after = {0: records[-1].offset + 1}
+            await until(lambda: next_offsets(engine(database), log_id) == after)
         store = await PartitionStore.connect(database, 0)
         progress = await store.claim(log_id, "a look")
         await store.close()
