@@ -116,7 +116,7 @@ def test_a_stream_that_was_aged_is_read_again(broker: BrokerKind, tmp_path: Path
 
             # The steps of docs/operations.md; the workers have been stopped.
             first = tmp_path / "exported.json"
-            first.write_text(aged.segue("models", "export", "champion"))
+            aged.segue("models", "export", "champion", "--out", str(first))
             again = stream(stack, new_url, "again", "log")
             again.segue("migrate")
             again.segue("models", "import", str(first))

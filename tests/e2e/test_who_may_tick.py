@@ -27,7 +27,7 @@ from data.postgres.tables import customers, dead_letters, stream_progress
 from models.segment_model import SegmentModel, build
 from producers.log_session import session
 from producers.log_writer import LogWriter
-from producers.model_activation import activate
+from producers.model_activation import ActivationError, activate, wait
 from runtime.settings import Settings
 from segue.local.apache.java import missing
 from segue.local.processes import ChildProcess
@@ -108,13 +108,17 @@ def _the_owners_can(settings: Settings, postgres: Engine) -> None:
     clock.tick(LATER)
     assert clock.flush(10) == 0
     wait_until(lambda: progress.totals(postgres).changes.get("decay", 0) > 0)
-    assert progress.current_watermark(postgres) == LATER
+    wait_until(lambda: progress.current_watermark(postgres) == LATER)
     chosen = _another_model()
     model_registry.register(postgres, chosen)
     with session(settings) as operator:
         for model in (chosen, a_model()):
             activate(operator, model)
             wait_until(lambda model=model: _active(postgres) == {model.version})  # type: ignore[misc]
+    with session(Settings(control_key=None)) as without_key:
+        sent = activate(without_key, chosen)
+        with pytest.raises(ActivationError, match="SEGUE_CONTROL_KEY"):
+            wait(without_key, sent, lambda _: None)
 
 
 def _copies_are_of_no_use(settings: Settings, postgres: Engine) -> None:
