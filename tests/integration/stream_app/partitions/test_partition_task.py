@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 
@@ -14,10 +14,11 @@ import pytest
 from sqlalchemy import func, select
 
 from data.contract.control import signed
-from data.contract.wire import ModelActivation
+from data.contract.wire import ModelActivation, Tick
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
-from data.postgres.progress import next_offsets
+from data.postgres.dead_letters import by_reason
+from data.postgres.progress import current_watermark, next_offsets
 from data.postgres.tables import dead_letters
 from models.segment_model import SegmentModel
 from runtime.brokers import Brokers
@@ -35,6 +36,7 @@ from tests.support.stored import a_model
 from tests.support.world import Record, logs
 from tests.unit.stream_app.core.test_transition import model, tick, transaction
 
+COUNTERS = ("dead_letters", "future_records", "refused_control_records")
 NO_BROKER = Brokers("127.0.0.1:1")
 TOPICS = Topics("transactions", "changes", "segments", "dead-letters", "drift")
 RECORDS = logs([transaction(1, 0), transaction(2, 3, customer="d"), tick(30), tick(200)], 1)[0]
@@ -239,3 +241,26 @@ def test_a_copy_of_an_older_model_is_refused_also_after_a_restart(database: str)
     # A log that is read again from its beginning has the same models in the same order.
     progress = asyncio.run(offered(first, log_id="the log, read again"))
     assert (progress.model_version, progress.control_number) == (others.version, 5)
+
+
+def test_records_from_the_future_and_unsigned_ticks_are_counted_for_the_alarms(database: str) -> None:
+    written = 1_777_777_777_000
+    future, today = (msgspec.json.encode(Tick(datetime(year, 1, 1, tzinfo=UTC))) for year in (2109, 2026))
+    key, topic = b"the key of the clock", ChangeTopic()
+    records = [
+        Record(0, None, future, written, signed(key, TOPICS.transactions, 0, 1, future)),
+        Record(1, None, today, written),
+        Record(2, None, today, written, signed(key, TOPICS.transactions, 0, 2, today)),
+    ]
+    worker = context(database, topic, (key,))
+
+    async def work() -> None:
+        async with running(database, topic, anywhere, worker) as task:
+            task.offer(records)
+            await until(lambda: next_offsets(engine(database), "log") == {0: 3})
+
+    asyncio.run(work())
+    counted = {name: worker.metrics.registry.get_sample_value(f"segue_{name}_total") for name in COUNTERS}
+    assert counted == {"dead_letters": 2, "future_records": 1, "refused_control_records": 1}
+    assert current_watermark(engine(database)) == datetime(2026, 1, 1, tzinfo=UTC)
+    assert [row.waiting for row in by_reason(engine(database), None)] == [1, 1]
