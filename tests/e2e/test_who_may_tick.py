@@ -122,7 +122,7 @@ def _the_owners_can(settings: Settings, postgres: Engine) -> None:
 
 
 def _copies_are_of_no_use(settings: Settings, postgres: Engine) -> None:
-    """The shop can't even read the topic; somebody else gave it all signed records."""
+    """An attacker who can read the topic writes copies of all signed records with the shop's rights."""
     before = progress.totals(postgres)
     signed = [message for message in read(settings.brokers, settings.transactions_topic) if message.headers()]
     assert len(signed) == 12
