@@ -27,7 +27,8 @@ class LogConfig(Protocol):
     """What a session connects to; :class:`runtime.settings.Settings` has all of it.
 
     ``database`` is a ``postgresql://`` URL. ``partitions`` is the number of partitions of topics that the session
-    creates; with 0 it creates none. ``log_id`` replaces the identity that the broker reports.
+    creates; with 0 it creates none. ``log_id`` replaces the identity that the broker reports. The first of the
+    ``control_keys`` signs ticks and models; without one they are not signed.
     """
 
     @property
@@ -44,6 +45,9 @@ class LogConfig(Protocol):
 
     @property
     def log_id(self) -> str | None: ...
+
+    @property
+    def control_keys(self) -> tuple[bytes, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,8 @@ def session(config: LogConfig) -> Iterator[LogSession]:
     postgres = engine(config.database)
     try:
         identity = log.identity(config.log_id)
-        writer = LogWriter(config.brokers, topics.transactions, identity.partitions)
+        control_key = next(iter(config.control_keys), None)
+        writer = LogWriter(config.brokers, topics.transactions, identity.partitions, control_key)
         yield LogSession(identity, log, postgres, writer)
         writer.flush(_FLUSH_SECONDS)
     finally:

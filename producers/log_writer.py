@@ -1,9 +1,12 @@
 """Writing the transactions topic: transactions by key, ticks and models to every partition."""
 
+import time
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 
+from data.contract.control import signed
 from data.contract.wire import ModelActivation, Tick
 from data.kafka.record_writer import BY_KEY, Headers, RecordWriter
 from data.postgres.dead_letters import StoredDeadLetter
@@ -14,11 +17,15 @@ _QUEUE_KILOBYTES = 64 * 1024
 
 
 class LogWriter:
-    """An idempotent producer for one transactions topic."""
+    """An idempotent producer for one transactions topic.
 
-    def __init__(self, brokers: Brokers, topic: str, partitions: int) -> None:
+    With a ``control_key`` it signs ticks and models, as workers with that key require.
+    """
+
+    def __init__(self, brokers: Brokers, topic: str, partitions: int, control_key: bytes | None = None) -> None:
         self._brokers = brokers
         self._topic = topic
+        self._control_key = control_key
         self._partitions = partitions
         self.reconnect()
 
@@ -44,12 +51,19 @@ class LogWriter:
         """Append a tick to every partition: everything up to a moment has been sent."""
         self._broadcast(msgspec.json.encode(Tick(at)))
 
-    def activate(self, model: SegmentModel) -> None:
-        """Append a model to every partition: it is active from its record on."""
-        self._broadcast(msgspec.json.encode(ModelActivation(model)))
+    def activate(self, model: SegmentModel, newest: Mapping[int, int] | None = None) -> None:
+        """Append a model to every partition: it is active from its record on.
+
+        ``newest`` is the number of each partition's newest signed model, so that a clock that is behind the one of the
+        last producer does no harm.
+        """
+        self._broadcast(msgspec.json.encode(ModelActivation(model)), newest)
 
     def requeue(self, letter: StoredDeadLetter) -> None:
-        """Append a dead letter's original bytes to its customer's partition; without a key, to the one it was in."""
+        """Append a dead letter's original bytes to its customer's partition; without a key, to the one it was in.
+
+        A tick or a model is not signed: its producer has to send it again.
+        """
         partition = letter.partition if letter.key is None else BY_KEY
         place = f"{letter.log_id}/{letter.partition}/{letter.offset}"
         headers: Headers = [("segue-retry-of", place.encode())]
@@ -68,6 +82,11 @@ class LogWriter:
     def __len__(self) -> int:
         return len(self._writer)
 
-    def _broadcast(self, value: bytes) -> None:
+    def _broadcast(self, value: bytes, newest: Mapping[int, int] | None = None) -> None:
+        now = time.time_ns() // 1_000
         for partition in range(self._partitions):
-            self._writer.write(self._topic, value, None, partition=partition)
+            headers: Headers | None = None
+            if self._control_key is not None:
+                number = max(now, (newest or {}).get(partition, 0) + 1)
+                headers = [*signed(self._control_key, self._topic, partition, number, value)]
+            self._writer.write(self._topic, value, None, headers, partition)

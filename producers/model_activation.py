@@ -32,6 +32,7 @@ class Activation:
     """The end offset of each partition after the model was written: a worker that is there has applied the model."""
 
     ends: list[int]
+    model_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +71,41 @@ def activate(session: LogSession, model: SegmentModel) -> Activation:
     if missing:
         which = ", ".join(map(str, missing))
         raise ActivationError(f"no worker has claimed partition {which} yet", Hint.START_A_WORKER)
-    session.writer.activate(model)
+    session.writer.activate(model, progress.control_numbers(session.postgres, session.identity.log_id))
     if session.writer.flush(_FLUSH_SECONDS):
         raise WriteError("the broker does not answer; the model may be in some partitions only: activate it again")
     ends = session.ends()
     with session.postgres.begin() as connection:
         model_registry.make_champion(connection, model.version)
-    return Activation(ends)
+    return Activation(ends, model.version)
 
 
 def wait(session: LogSession, activation: Activation, show: Callable[[ActivationProgress], None]) -> None:
-    """Wait until the workers have applied an activation and rescored every customer."""
+    """Wait until the workers have applied an activation and rescored every customer.
+
+    Raises
+    ------
+    ActivationError
+        If another model is active then, because workers have refused this one.
+    """
     customers = progress.customers_known(session.postgres)
     while True:
         offsets = progress.next_offsets(session.postgres, session.identity.log_id)
         records = sum(max(end - offsets.get(partition, 0), 0) for partition, end in enumerate(activation.ends))
         waiting = customers if records else progress.customers_outdated(session.postgres)
+        if not records:
+            _check_active(session, activation)
         show(ActivationProgress(records, waiting, customers))
         if not records and not waiting:
             return
         time.sleep(_LOOK_SECONDS)
+
+
+def _check_active(session: LogSession, activation: Activation) -> None:
+    rows = progress.partitions(session.postgres)
+    others = [str(row.partition) for row in rows if row.model_version != activation.model_version]
+    if others:
+        raise ActivationError(
+            f"{activation.model_version} is not active on partition {', '.join(others)}: workers have refused it, for "
+            "example without the right SEGUE_CONTROL_KEY (`segue dlq list` shows why), or a later model has replaced it"
+        )

@@ -4,16 +4,20 @@ A secret may also be in a file that ``SEGUE_..._FILE`` names. Only entry points 
 values as arguments.
 """
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runtime.brokers import Brokers, Mechanism, Protocol
+from runtime.durations import duration
 from runtime.postgres_url import parsed, passwords
 from runtime.settings_sources import SecretFiles, StackSource
 from runtime.topics import Topics
+
+_SHORTEST_KEY = 16
 
 
 class Settings(BaseSettings):
@@ -70,6 +74,17 @@ class Settings(BaseSettings):
     consumer_group: str = Field("segue", description="Workers of the same group share the partitions.")
     currency: str = Field(
         "GBP", description="Currency of all amounts; a transaction in another currency becomes a dead letter."
+    )
+    max_ahead: Annotated[timedelta, BeforeValidator(duration)] = Field(
+        "1d",
+        validate_default=True,
+        description="How far the time of a transaction or a tick may be after its record's Kafka timestamp, in seconds "
+        "or as 90s, 30m, 12h or 1d; a record beyond that becomes a dead letter. The same for all workers.",
+    )
+    control_key: SecretStr | None = Field(
+        None,
+        description="Key that signs ticks and models, 16 characters or more. If set, workers refuse those without a "
+        "valid signature. Several keys, separated by spaces, while you change it: the first one signs.",
     )
     batch_size: int = Field(5_000, ge=1, description="Maximum number of records in a micro-batch.")
     session_timeout: float = Field(6.0, gt=0, description="Seconds after which a silent worker loses its partitions.")
@@ -155,7 +170,14 @@ class Settings(BaseSettings):
         # Of a database URL only the password is secret; the webhook's secret may contain two keys.
         whole = [value for name, value in values.items() if not name.endswith("database_url")]
         within = [part for name, value in values.items() if name.endswith("_url") for part in passwords(value)]
-        return [*whole, *within, *values.get("webhook_secret", "").split()]
+        several = (part for name in ("webhook_secret", "control_key") for part in values.get(name, "").split())
+        return [*whole, *within, *several]
+
+    @property
+    def control_keys(self) -> tuple[bytes, ...]:
+        """The keys of control records, the one that signs first; none if anyone may write control records."""
+        keys = "" if self.control_key is None else self.control_key.get_secret_value()
+        return tuple(key.encode() for key in keys.split())
 
     @property
     def topics(self) -> Topics:
@@ -179,6 +201,13 @@ class Settings(BaseSettings):
         if url is not None:
             parsed(url.get_secret_value())
         return url
+
+    @field_validator("control_key")
+    @classmethod
+    def _is_long(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None and not all(len(key) >= _SHORTEST_KEY for key in keys.get_secret_value().split() or [""]):
+            raise ValueError(f"a key needs {_SHORTEST_KEY} characters or more")
+        return keys
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -23,6 +23,8 @@ def worker_config(settings: Settings) -> WorkerConfig:
         log_id=settings.log_id,
         partitions_to_create=settings.partitions,
         currency=settings.currency,
+        max_ahead=settings.max_ahead,
+        control_keys=settings.control_keys,
         batch_size=settings.batch_size,
         session_timeout=settings.session_timeout,
         exactly_once=settings.exactly_once,

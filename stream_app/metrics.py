@@ -5,6 +5,7 @@ docs/metrics.md explains every metric.
 """
 
 import time
+from collections import Counter as Counts
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -95,6 +96,12 @@ class Metrics:
         self._transactions = self._counter("segue_transactions", "Transactions applied.")
         self._changes = self._counter("segue_segment_changes", "Segment changes, by cause.", "cause")
         self._dead_letters = self._counter("segue_dead_letters", "Records that could not be applied.")
+        self._future = self._counter(
+            "segue_future_records", "Dead letters because their event time is too far after their Kafka timestamp."
+        )
+        self._refused_control = self._counter(
+            "segue_refused_control_records", "Dead letters because their producer may not write ticks or models."
+        )
         self._late = self._counter("segue_late_transactions", "Transactions that were late.")
         self._duplicates = self._counter("segue_duplicate_transactions", "Transactions that were known already.")
         self._failures = self._counter("segue_failures", "Faults after which a partition backed off and tried again.")
@@ -140,6 +147,9 @@ class Metrics:
         self._records.inc(records)
         self._transactions.inc(len(result.applied))
         self._dead_letters.inc(len(result.dead_letters))
+        kinds = Counts(letter.kind for letter in result.dead_letters)
+        self._future.inc(kinds["future"])
+        self._refused_control.inc(kinds["control"])
         self._late.inc(result.late)
         self._duplicates.inc(result.duplicates)
         self._batch_records.observe(records)

@@ -1,6 +1,7 @@
 """Everything that a worker's environment configures, in one immutable value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from runtime.brokers import Brokers
 from runtime.topics import Topics
@@ -16,6 +17,10 @@ class WorkerConfig:
         The identity of the log; None asks the broker.
     partitions_to_create
         The number of partitions of the topics that the worker creates where they are missing; 0 creates none.
+    max_ahead
+        How far an event time may be after its record's Kafka timestamp.
+    control_keys
+        The keys with which ticks and models may be signed; without a key, they need no signature.
     batch_size
         The most records in a micro-batch.
     session_timeout
@@ -35,6 +40,8 @@ class WorkerConfig:
     log_id: str | None
     partitions_to_create: int
     currency: str
+    max_ahead: timedelta
+    control_keys: tuple[bytes, ...] = field(repr=False)
     batch_size: int
     session_timeout: float
     exactly_once: bool

@@ -18,6 +18,8 @@ Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?$(?!\n)")]
 Price = Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,4})?$(?!\n)")]
 Moment = Annotated[datetime, Meta(tz=True)]
 Country = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$(?!\n)")]
+ControlNumber = Annotated[str, Meta(pattern=r"^[0-9]{1,18}$(?!\n)")]
+ControlSignature = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 UNSPECIFIED = "Unspecified"
 Kind = Literal["sale", "return"]
 
@@ -52,6 +54,19 @@ class TransactionHeaders(Struct, frozen=True, rename=lambda name: f"segue-{name.
 
     retry_of: Annotated[
         str | UnsetType, Meta(description="`LOG/PARTITION/OFFSET`: the dead letter that was requeued as this record.")
+    ] = UNSET
+
+
+class ControlHeaders(Struct, frozen=True, rename=lambda name: f"segue-{name.replace('_', '-')}"):
+    """Headers of a tick's or a model's record; with a control key (``SEGUE_CONTROL_KEY``), the worker requires them."""
+
+    control_number: Annotated[
+        ControlNumber | UnsetType,
+        Meta(description="Grows with every model of a partition: microseconds since 1970, or the last number plus 1."),
+    ] = UNSET
+    control_signature: Annotated[
+        ControlSignature | UnsetType,
+        Meta(description="HMAC-SHA256 over topic, partition, number and value, with a line feed between each two."),
     ] = UNSET
 
 

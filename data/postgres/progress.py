@@ -35,6 +35,14 @@ def next_offsets(engine: Engine, log_id: str) -> dict[int, int]:
         return {row.partition: row.next_offset for row in connection.execute(query)}
 
 
+def control_numbers(engine: Engine, log_id: str) -> dict[int, int]:
+    """The number of the newest signed model by partition, for the claimed partitions of a log."""
+    columns = stream_progress.c
+    query = select(columns.partition, columns.control_number).where(columns.log_id == log_id)
+    with engine.connect() as connection:
+        return {row.partition: row.control_number for row in connection.execute(query)}
+
+
 def partitions(engine: Engine) -> Sequence[Row[Any]]:
     """The rows of ``stream_progress``, ordered by partition."""
     with engine.connect() as connection:

@@ -56,6 +56,7 @@ def fit_model(
     ] = None,
     seed: Annotated[Optional[int], typer.Option(min=0, help="Seed of KMeans and of sampling. By default 42.")] = None,  # noqa: UP045
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the segments, but register nothing.")] = False,
+    accept_dates: options.AcceptDates = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the model as JSON.")] = False,
 ) -> None:
     """Fit segments on customers, and register the model in Postgres.
@@ -75,7 +76,7 @@ def fit_model(
         if from_stream:
             source = fitting.from_stream(settings, dataset, cutoff, preset)
         else:
-            source = fitting.from_dataset(settings, dataset, cutoff, preset)
+            source = fitting.from_dataset(settings, dataset, cutoff, preset, accept_dates)
     choice = fitting.chosen_k(source.profiles, chosen) if k == "auto" else None
     chosen = chosen._replace(k=chosen.k if k is None else k if choice is None else choice.k)
     metadata = source.metadata | {"preset": preset} | ({} if choice is None else choice.metadata)

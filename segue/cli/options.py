@@ -1,14 +1,17 @@
 """Arguments and options that several commands use."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from producers.pace import Speed
 from segue.cli.console import fail, messages
 from segue.local.stack import BrokerKind
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def speed(text: str | Speed) -> Speed:
@@ -29,6 +32,18 @@ def check_cutoff(cutoff: datetime, last: datetime) -> None:
         messages.print(
             f"The cutoff {cutoff:%Y-%m-%d} is after the last transaction, of {last:%Y-%m-%d}: recency grows till then.",
             style="yellow",
+        )
+
+
+def check_dates(name: str, transactions: "pd.DataFrame", accept: bool) -> None:
+    """Refuse a dataset with dates that are probably mistakes, unless they are accepted."""
+    from data.datasets.unlikely_dates import in_one_line, unlikely_dates
+
+    unlikely = unlikely_dates(transactions, datetime.now(UTC))
+    if unlikely and not accept:
+        fail(
+            f"{in_one_line(name, unlikely)}; correct the file (`segue data describe` names the rows), or add "
+            "--accept-dates to go on"
         )
 
 
@@ -75,6 +90,13 @@ Workers = Annotated[int, typer.Option(min=1, help="Number of workers that share 
 StateDir = Annotated[Path, typer.Option(envvar="SEGUE_STATE_DIR", help="Where the local stack keeps its data.")]
 MaxLag = Annotated[int, typer.Option(min=1, help="Pause sending while the workers' lag is above this many records.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+AcceptDates = Annotated[
+    bool,
+    typer.Option(
+        "--accept-dates",
+        help="Go on with dates that are probably mistakes: in the future, or few and a year from all others.",
+    ),
+]
 Drift = Annotated[bool, typer.Option("--drift", help="Start a drift observer, too; see `segue drift status`.")]
 Operator = Annotated[
     bool,

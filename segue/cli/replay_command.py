@@ -41,6 +41,7 @@ def replay(
         bool,
         typer.Option("--mix", help="Send even if the stream contains another dataset; customers mix."),
     ] = False,
+    accept_dates: options.AcceptDates = False,
 ) -> None:
     """Send a dataset's transactions into the log, paced by event time.
 
@@ -55,6 +56,7 @@ def replay(
     with spinner("Loading data"):
         chosen = choose(dataset, settings.datasets_dir)
     messages.print(f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/]")
+    options.check_dates(chosen.dataset.name, chosen.dataset.transactions, accept_dates)
     with session(settings, max_lag) as replaying:
         if not mix and (held := other_datasets(replaying.postgres, chosen.dataset.name)):
             fail(

@@ -55,6 +55,7 @@ def demo(
     state_dir: options.StateDir = Path(".segue"),
     operator: options.Operator = False,
     drift: options.Drift = False,
+    accept_dates: options.AcceptDates = False,
 ) -> None:
     """See everything at work: broker, Postgres, worker and dashboard, on one dataset.
 
@@ -72,6 +73,7 @@ def demo(
     messages.print(
         f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/] · {chosen.dataset.report.transactions:,} transactions"
     )
+    options.check_dates(chosen.dataset.name, chosen.dataset.transactions, accept_dates)
     until = default_cutoff(chosen.dataset) if cutoff is None else cutoff.replace(tzinfo=UTC)
     options.check_cutoff(until, chosen.dataset.report.last)
     if once:

@@ -20,7 +20,8 @@ class PartitionProgress:
 
     ``watermark`` and ``model_since`` (the watermark at which the model became active) are microseconds, ``LONG_AGO``
     before the first tick. ``change_position`` is the position of the partition's last change, ``published_position``
-    that of the last change that is known to be in the change topic. ``last_record`` is the last applied record.
+    that of the last change that is known to be in the change topic. ``last_record`` is the last applied record, and
+    ``control_number`` the number of the newest signed model.
     """
 
     partition: int
@@ -33,6 +34,7 @@ class PartitionProgress:
     change_position: int
     published_position: int
     last_record: RecordMark | None = None
+    control_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,19 @@
 Only the fields that the worker needs are decoded. A record that can't be decoded, or breaks a rule, is a dead letter.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Protocol, Self
+from datetime import timedelta
+from typing import Literal, Protocol, Self
 
 import msgspec
 
 from data.contract.wire import ModelActivation, Tick, TransactionHeader
 from models.segment_model import ModelError, SegmentModel, checked, to_json
-from models.units import MONEY_DECIMALS, to_micros
+from models.units import MONEY_DECIMALS
+from stream_app.core.bounds import ONE_DAY, FutureError, event_time
 from stream_app.core.columns import LONG_AGO
-
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-_EARLIEST, _LATEST = to_micros(EARLIEST), to_micros(LATEST)
+from stream_app.core.control import ANYONE, ControlError, ControlRules
 
 _REASON_LENGTH = 500
 
@@ -32,10 +30,6 @@ class LogRecord(Protocol):
         """The offset in its partition."""
 
     @property
-    def timestamp(self) -> int:
-        """The time of the record in its topic, in milliseconds since 1970."""
-
-    @property
     def key(self) -> bytes | None:
         """The key, if the record has one."""
 
@@ -43,25 +37,41 @@ class LogRecord(Protocol):
     def value(self) -> bytes | None:
         """The value, if the record has one."""
 
+    @property
+    def timestamp(self) -> int | None:
+        """When the record was written, in milliseconds since 1970; None or negative if it has no timestamp."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """The headers."""
+
+
+DeadLetterKind = Literal["invalid", "future", "control"]
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that could not be applied: its original bytes, and the reason."""
+    """A record that could not be applied: its original bytes, and the reason.
+
+    ``kind`` is for the metrics: an event time in the future, a control record whose producer may not write it, or
+    anything else.
+    """
 
     offset: int
     reason: str
     key: bytes | None
     value: bytes | None
+    kind: DeadLetterKind = "invalid"
 
     @classmethod
-    def of(cls, record: LogRecord, reason: str) -> Self:
+    def of(cls, record: LogRecord, reason: str, kind: DeadLetterKind = "invalid") -> Self:
         """A record and the reason, as one line of printable text.
 
         A reason may quote the record, which can hold characters that Postgres does not store.
         """
         line = " ".join(reason.split())[:_REASON_LENGTH]
         printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
-        return cls(record.offset, printable, record.key, record.value)
+        return cls(record.offset, printable, record.key, record.value, kind)
 
 
 @dataclass(slots=True)
@@ -70,8 +80,8 @@ class MicroBatch:
 
     ``watermark_before`` is the newest tick of the batch before each transaction, and ``watermark`` the newest tick of
     the whole batch; both are ``LONG_AGO`` without a tick. ``model`` is the model that the last record activates, if
-    that record is a model. ``last_record`` is the last record of the batch, if it has any. ``size`` is the number of
-    bytes of all values.
+    that record is a model. ``last_record`` is the last record of the batch, if it has any. ``control_number`` is the
+    number of the newest signed model that was accepted so far. ``size`` is the number of bytes of all values.
     """
 
     first_offset: int
@@ -80,6 +90,7 @@ class MicroBatch:
     size: int = 0
     model: SegmentModel | None = None
     last_record: LogRecord | None = None
+    control_number: int = 0
     record: list[LogRecord] = field(default_factory=list)
     transaction_id: list[str] = field(default_factory=list)
     customer_id: list[str] = field(default_factory=list)
@@ -103,75 +114,105 @@ class MicroBatch:
         self.size += later.size
         self.model = later.model
         self.last_record = later.last_record or self.last_record
+        self.control_number = max(self.control_number, later.control_number)
         for name in ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount"):
             getattr(self, name).extend(getattr(later, name))
         self.dead_letters += later.dead_letters
 
 
-def decode(records: Iterable[LogRecord], currency: str) -> list[MicroBatch]:
+def decode(
+    records: Iterable[LogRecord],
+    currency: str,
+    max_ahead: timedelta = ONE_DAY,
+    control: ControlRules = ANYONE,
+    control_number: int = 0,
+) -> list[MicroBatch]:
     """Batches of consecutive records.
 
     A model ends its batch, since it decides the segments of all later records (rescoring, step 1).
+
+    Parameters
+    ----------
+    currency
+        The currency of all amounts.
+    max_ahead
+        How far an event time may be after its record's Kafka timestamp.
+    control
+        Who may write ticks and models.
+    control_number
+        The number of the newest model before these records.
     """
+    decoder = _Decoder(currency, max_ahead, control)
     batches: list[MicroBatch] = []
     batch: MicroBatch | None = None
     for record in records:
         if batch is None or batch.model is not None:
-            batch = MicroBatch(record.offset, record.offset)
+            control_number = control_number if batch is None else batch.control_number
+            batch = MicroBatch(record.offset, record.offset, control_number=control_number)
             batches.append(batch)
         batch.next_offset = record.offset + 1
         batch.last_record = record
         batch.size += len(record.value or b"")
         try:
-            _add(batch, record, currency)
+            decoder.add(batch, record)
         except RecursionError:
             batch.dead_letters.append(DeadLetter.of(record, "the record is nested too deeply"))
+        except FutureError as error:
+            batch.dead_letters.append(DeadLetter.of(record, str(error), "future"))
+        except ControlError as error:
+            batch.dead_letters.append(DeadLetter.of(record, str(error), "control"))
         except (msgspec.MsgspecError, ValueError) as error:
             batch.dead_letters.append(DeadLetter.of(record, str(error)))
     return batches
 
 
-def _add(batch: MicroBatch, record: LogRecord, currency: str) -> None:
-    if record.value is None:
-        raise ValueError("the record has no value")
-    message = _decoder.decode(record.value)
-    if type(message) is TransactionHeader:
-        _add_transaction(batch, record, message, currency)
-    elif type(message) is Tick:
-        # Ticks, step 2.
-        batch.watermark = max(batch.watermark, _moment(message.at))
-    else:
-        assert isinstance(message, ModelActivation)  # noqa: S101 - the union has no fourth member
-        batch.model = _storable(checked(message.model))
+@dataclass(slots=True)
+class _Decoder:
+    """Adds records to batches by the rules of one stream."""
 
+    currency: str
+    max_ahead: timedelta
+    control: ControlRules
 
-def _add_transaction(batch: MicroBatch, record: LogRecord, message: TransactionHeader, currency: str) -> None:
-    if message.currency != currency:
-        raise ValueError(f"the currency is {message.currency[:8]}, not {currency}: amounts can't be added up")
-    if record.key != message.customer_id.encode():
-        raise ValueError("the record's key is not its customer_id")
-    occurred_at = _moment(message.occurred_at)
-    batch.record.append(record)
-    batch.transaction_id.append(message.transaction_id)
-    batch.customer_id.append(message.customer_id)
-    batch.country.append(message.country)
-    batch.kind.append(message.kind)
-    batch.occurred_at.append(occurred_at)
-    batch.amount.append(_money(message.amount))
-    batch.watermark_before.append(batch.watermark)
+    def add(self, batch: MicroBatch, record: LogRecord) -> None:
+        """Decode a record and add it; raises ValueError or MsgspecError if it breaks a rule."""
+        if record.value is None:
+            raise ValueError("the record has no value")
+        message = _decoder.decode(record.value)
+        if type(message) is TransactionHeader:
+            self._add_transaction(batch, record, message)
+        elif type(message) is Tick:
+            # Ticks, step 2.
+            self.control.number(record.headers, record.value)
+            tick = event_time(message.at, "the tick is", record.timestamp, self.max_ahead)
+            batch.watermark = max(batch.watermark, tick)
+        else:
+            assert isinstance(message, ModelActivation)  # noqa: S101 - the union has no fourth member
+            number = self.control.model_number(record.headers, record.value, batch.control_number)
+            batch.model = _storable(checked(message.model))
+            batch.control_number = number
+
+    def _add_transaction(self, batch: MicroBatch, record: LogRecord, message: TransactionHeader) -> None:
+        if message.currency != self.currency:
+            raise ValueError(f"the currency is {message.currency[:8]}, not {self.currency}: amounts can't be added up")
+        if record.key != message.customer_id.encode():
+            raise ValueError("the record's key is not its customer_id")
+        subject = "the transaction happened"
+        occurred_at = event_time(message.occurred_at, subject, record.timestamp, self.max_ahead)
+        batch.record.append(record)
+        batch.transaction_id.append(message.transaction_id)
+        batch.customer_id.append(message.customer_id)
+        batch.country.append(message.country)
+        batch.kind.append(message.kind)
+        batch.occurred_at.append(occurred_at)
+        batch.amount.append(_money(message.amount))
+        batch.watermark_before.append(batch.watermark)
 
 
 def _storable(model: SegmentModel) -> SegmentModel:
     if rb"\u0000" in to_json(model):
         raise ModelError("the model has a text with a null character in it, which Postgres can't store")
     return model
-
-
-def _moment(moment: datetime) -> int:
-    micros = to_micros(moment)
-    if not _EARLIEST <= micros < _LATEST:
-        raise ValueError(f"{moment.isoformat()} is not between {EARLIEST.year} and {LATEST.year}")
-    return micros
 
 
 def _money(text: str) -> int:

@@ -5,7 +5,10 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Sequence
+from datetime import timedelta
 
+from stream_app.core.bounds import ONE_DAY
+from stream_app.core.control import ANYONE, ControlRules
 from stream_app.core.decode import LogRecord, MicroBatch, decode
 
 _LINGER_SECONDS = 0.05
@@ -19,9 +22,14 @@ class RecordBuffer:
     ``next_offset`` is the offset of the record that the buffer expects next.
     """
 
-    def __init__(self, currency: str, batch_size: int) -> None:
+    def __init__(
+        self, currency: str, batch_size: int, max_ahead: timedelta = ONE_DAY, control: ControlRules = ANYONE
+    ) -> None:
         self._currency = currency
         self._batch_size = batch_size
+        self._max_ahead = max_ahead
+        self._control = control
+        self._control_number = 0
         self._batches: deque[MicroBatch] = deque()
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
@@ -32,10 +40,11 @@ class RecordBuffer:
     def __bool__(self) -> bool:
         return bool(self._batches)
 
-    def reset(self, offset: int) -> None:
-        """Drop all batches, and expect the record at an offset next."""
+    def reset(self, offset: int, control_number: int = 0) -> None:
+        """Drop all batches, and expect the record at an offset next, after the signed model with a number."""
         self._batches.clear()
         self.next_offset = offset
+        self._control_number = control_number
 
     def request_records(self) -> None:
         """Let :meth:`has_room` return."""
@@ -54,7 +63,7 @@ class RecordBuffer:
         fresh = [record for record in records if record.offset >= self.next_offset]
         if fresh:
             self.next_offset = fresh[-1].offset + 1
-            self._batches.extend(decode(fresh, self._currency))
+            self._batches.extend(self._decode(fresh))
             self._arrived.set()
             if self._records > 2 * self._batch_size or sum(b.size for b in self._batches) > 2 * _BATCH_BYTES:
                 self._room.clear()
@@ -94,6 +103,11 @@ class RecordBuffer:
         """Remove the next batch."""
         self._batches.popleft()
         self._room.set()
+
+    def _decode(self, records: Sequence[LogRecord]) -> list[MicroBatch]:
+        batches = decode(records, self._currency, self._max_ahead, self._control, self._control_number)
+        self._control_number = batches[-1].control_number
+        return batches
 
     async def _wait_for_arrival(self, seconds: float) -> None:
         self._room.set()

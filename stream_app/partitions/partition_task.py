@@ -20,6 +20,7 @@ from runtime.backoff import wait_seconds
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO
+from stream_app.core.control import ControlRules
 from stream_app.core.decode import LogRecord, MicroBatch
 from stream_app.core.due import apply_without_records, no_records, untouched
 from stream_app.partitions.buffer import RecordBuffer
@@ -53,7 +54,8 @@ class PartitionTask:
         self._metrics = context.metrics
         self._metrics.assigned(partition)
         self._store = PartitionStore(self._config.database_url, partition)
-        self._buffer = RecordBuffer(self._config.currency, self._config.batch_size)
+        control = ControlRules(self._config.control_keys, self._config.topics.transactions, partition)
+        self._buffer = RecordBuffer(self._config.currency, self._config.batch_size, self._config.max_ahead, control)
         self._stop_requested = asyncio.Event()
         self._has_claim = False
         self.claimed = asyncio.Event()
@@ -172,7 +174,7 @@ class PartitionTask:
         self._personas |= await self._store.personas()
         await self._use_model(self._progress.model_version)
         await self._publisher.resume(self._progress, self._personas)
-        self._buffer.reset(self._progress.next_offset)
+        self._buffer.reset(self._progress.next_offset, self._progress.control_number)
         await self._seek(self._progress.next_offset)
         self.claimed.set()
         self._buffer.request_records()

@@ -47,7 +47,7 @@ def last_record(mark: RecordMark | None) -> dict[str, int | None]:
 def activation(partition: int, batch: MicroBatch) -> dict[str, Any]:
     """Parameters that identify the activation at the end of a batch: its model, and its record's own timestamp."""
     assert batch.model is not None and batch.last_record is not None  # noqa: S101, PT018 - the record is the model
-    at = from_micros(batch.last_record.timestamp * 1_000)
+    at = from_micros((batch.last_record.timestamp or 0) * 1_000)
     return {"partition": partition, "model_version": batch.model.version, "activated_at": at}
 
 

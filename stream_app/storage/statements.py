@@ -12,7 +12,7 @@ def _texts(name: str) -> str:
 
 
 _PROGRESS_COLUMNS = """partition, log_id, next_offset, epoch, event_time, model_version, model_since,
-  change_position, published_position, last_offset, last_timestamp, last_checksum"""
+  change_position, published_position, last_offset, last_timestamp, last_checksum, control_number"""
 
 PROGRESS = f"SELECT {_PROGRESS_COLUMNS} FROM stream_progress WHERE partition = %(partition)s"
 
@@ -37,6 +37,7 @@ RETURNING {_PROGRESS_COLUMNS}
 # After a fault of the log, or in another log, the offsets belong to other records.
 CONTINUE_IN_LOG = """
 UPDATE stream_progress SET log_id = %(log_id)s, next_offset = %(next_offset)s,
+  control_number = CASE WHEN log_id = %(log_id)s THEN control_number ELSE 0 END,
   last_offset = NULL, last_timestamp = NULL, last_checksum = NULL
 WHERE partition = %(partition)s AND log_id = %(known_log_id)s AND epoch = %(epoch)s AND next_offset = %(known_offset)s
 """
@@ -167,6 +168,7 @@ ADVANCE = """
 UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_time)s,
   model_version = %(model_version)s, model_since = %(model_since)s,
   change_position = %(change_position)s, published_position = %(published_position)s,
+  control_number = %(control_number)s,
   transactions = transactions + %(transactions)s, duplicates = duplicates + %(duplicates)s,
   late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, committed_at = now(),
   last_offset = %(last_offset)s, last_timestamp = %(last_timestamp)s, last_checksum = %(last_checksum)s

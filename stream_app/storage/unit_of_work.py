@@ -193,5 +193,8 @@ def _advanced(
         model_since=result.watermark if activated else progress.model_since,
         change_position=progress.change_position + len(result.changes),
         published_position=published_position,
-        last_record=progress.last_record if last is None else mark(last.offset, last.timestamp, last.key, last.value),
+        last_record=progress.last_record
+        if last is None
+        else mark(last.offset, last.timestamp or 0, last.key, last.value),
+        control_number=max(progress.control_number, batch.control_number),
     )

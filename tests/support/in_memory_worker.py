@@ -31,6 +31,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     timestamp: int = 0
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 import psycopg
@@ -41,7 +42,7 @@ class HealthyLog:
         return PartitionLog("log", 1, 0, end, None if offset is None else RecordMark(*last))
 
 
-def worker_context(database: str, topic: ChangeTopic) -> WorkerContext:
+def worker_context(database: str, topic: ChangeTopic, control_keys: tuple[bytes, ...] = ()) -> WorkerContext:
     """A worker of a log with one partition; dead letters can't be published, since no broker is running."""
     config = WorkerConfig(
         brokers=NO_BROKER,
@@ -57,6 +58,8 @@ def worker_context(database: str, topic: ChangeTopic) -> WorkerContext:
         worker_id=None,
         web_host="127.0.0.1",
         web_port=0,
+        max_ahead=timedelta(days=1),
+        control_keys=control_keys,
     )
     return WorkerContext(
         config=config,

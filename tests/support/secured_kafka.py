@@ -11,6 +11,12 @@ from segue.local.ports import free_ports
 from tests.support.apache_kafka import running_kafka
 
 USER, PASSWORD = "segue", "open sesame"
+# Users without any right but those that a test gives them in access control lists.
+SHOP, CLOCK = "shop", "clock"
+_ACCESS_CONTROL = """\
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:{user};User:ANONYMOUS
+"""
 _STORE_PASSWORD = "changeit"
 _PROPERTIES = """\
 process.roles=broker,controller
@@ -49,8 +55,8 @@ class SecuredKafka:
 
 
 @contextmanager
-def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
-    """A broker while the block runs."""
+def secured_kafka(folder: Path, *, access_control: bool = False) -> Iterator[SecuredKafka]:
+    """A broker while the block runs; with access control :data:`USER` may do everything, and the others nothing."""
     locked, inside, controller = free_ports(3)
     keystore, ca_file = folder / "broker.p12", folder / "ca.pem"
     _make_certificate(keystore, ca_file)
@@ -64,7 +70,9 @@ def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
         store_password=_STORE_PASSWORD,
         data=folder / "data",
     )
-    scram = ("--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]")
+    if access_control:
+        properties += _ACCESS_CONTROL.format(user=USER)
+    scram = [f"--add-scram=SCRAM-SHA-512=[name={user},password={PASSWORD}]" for user in (USER, SHOP, CLOCK)]
     with running_kafka(folder, properties, f"127.0.0.1:{inside}", *scram):
         yield SecuredKafka(f"127.0.0.1:{locked}", ca_file)
 

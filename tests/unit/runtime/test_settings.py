@@ -1,6 +1,7 @@
 """Settings: their sources, their precedence and their errors, without showing a secret."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,9 @@ def test_a_missing_secret_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         ({"SASL_MECHANISM": "GSSAPI"}, "SEGUE_SASL_MECHANISM: Input should be 'PLAIN'"),
         ({"SECURITY_PROTOCOL": "TLS"}, "SEGUE_SECURITY_PROTOCOL: Input should be 'PLAINTEXT'"),
         ({"SSL_CA_FILE": "/nowhere/ca.pem"}, "SEGUE_SSL_CA_FILE names a file that does not exist"),
+        ({"MAX_AHEAD": "hush"}, "SEGUE_MAX_AHEAD: give seconds, or a number with s, m, h or d"),
+        ({"MAX_AHEAD": "-1d"}, "SEGUE_MAX_AHEAD: give seconds, or a number with s, m, h or d"),
+        ({"CONTROL_KEY": "long enough as a hush"}, "SEGUE_CONTROL_KEY: a key needs 16 characters or more"),
         ({"BATCH_SIZE": "hush"}, "SEGUE_BATCH_SIZE: "),
     ],
 )
@@ -130,3 +134,30 @@ def test_the_dashboard_has_its_own_user_unless_the_environment_names_a_database(
 
 def test_by_default_nothing_is_served_beyond_this_machine() -> None:
     assert Settings().web_host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", timedelta(days=1)),
+        ("90", timedelta(seconds=90)),
+        ("1.5h", timedelta(minutes=90)),
+        ("2d", timedelta(days=2)),
+    ],
+)
+def test_how_far_ahead_an_event_time_may_be(text: str, expected: timedelta, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_MAX_AHEAD", text)
+    assert Settings().max_ahead == expected
+
+
+def test_several_control_keys_are_secret_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = "the-newer-control-key", "the-older-control-key"
+    monkeypatch.setenv("SEGUE_CONTROL_KEY", f"{first} {second}")
+    settings = Settings()
+    assert settings.control_keys == (first.encode(), second.encode())
+    assert {first, second} <= set(settings.secrets)
+    assert first not in repr(settings) + settings.model_dump_json()
+
+
+def test_without_a_control_key_there_is_none() -> None:
+    assert Settings().control_keys == ()

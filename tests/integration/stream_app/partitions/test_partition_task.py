@@ -3,26 +3,53 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import count
 
+import msgspec
 import psycopg
 from sqlalchemy import func, select
 
+from data.contract.control import signed
+from data.contract.wire import ModelActivation, Tick
 from data.postgres.database import engine
+from data.postgres.dead_letters import by_reason
+from data.postgres.progress import current_watermark, next_offsets
 from data.postgres.tables import dead_letters
+from models.segment_model import SegmentModel
+from stream_app.core.apply import PartitionProgress
 from stream_app.health import Health
 from stream_app.partitions.partition_task import PartitionTask
+from stream_app.partitions.worker_context import WorkerContext
+from stream_app.storage.unit_of_work import PartitionStore
+from tests.support.builders import recency_model
+from tests.support.generated_tables import a_model
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Record
-from tests.support.partition_tasks import LATER, PATIENCE, RECORDS, anywhere, committed, wait_for, worker_context
+from tests.support.partition_tasks import (
+    LATER,
+    PATIENCE,
+    RECORDS,
+    TOPICS,
+    anywhere,
+    committed,
+    wait_for,
+    worker_context,
+)
+
+COUNTERS = ("dead_letters", "future_records", "refused_control_records")
 
 
 @asynccontextmanager
 async def running(
-    database: str, topic: ChangeTopic, seek: Callable[[int], Awaitable[None]]
+    database: str,
+    topic: ChangeTopic,
+    seek: Callable[[int], Awaitable[None]],
+    worker: WorkerContext | None = None,
 ) -> AsyncIterator[PartitionTask]:
     """A partition task that has claimed its partition."""
-    task = PartitionTask(worker_context(database, topic), 0, seek)
+    task = PartitionTask(worker or worker_context(database, topic), 0, seek)
     runner = asyncio.create_task(task.run())
     await asyncio.wait_for(task.claimed.wait(), PATIENCE)
     yield task
@@ -120,3 +147,61 @@ def test_a_partition_that_was_added_after_the_start_is_not_claimed(database: str
     asyncio.run(work())
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM stream_progress").fetchone() == (0,)
+
+
+def test_a_copy_of_an_older_model_is_refused_also_after_a_restart(database: str) -> None:
+    key, others = b"the key of the operators", a_model()
+
+    def activation(offset: int, chosen: SegmentModel, number: int) -> Record:
+        value = msgspec.json.encode(ModelActivation(chosen))
+        return Record(offset, None, value, None, signed(key, TOPICS.transactions, 0, number, value))
+
+    first, second = activation(0, others, 5), activation(1, recency_model(), 6)
+    copy = Record(2, None, first.value, None, first.headers)
+
+    async def offered(*records: Record, log_id: str = "log") -> PartitionProgress:
+        topic = ChangeTopic()
+        worker = replace(worker_context(database, topic, (key,)), log_id=log_id)
+        async with running(database, topic, anywhere, worker) as task:
+            task.offer(records)
+            after = {0: records[-1].offset + 1}
+            await wait_for(lambda: next_offsets(engine(database), log_id) == after)
+        store = await PartitionStore.connect(database, 0)
+        progress = await store.claim(log_id, "a look")
+        await store.close()
+        return progress
+
+    progress = asyncio.run(offered(first, second))
+    assert (progress.model_version, progress.control_number) == (recency_model().version, 6)
+    progress = asyncio.run(offered(copy))
+    assert (progress.model_version, progress.control_number) == (recency_model().version, 6)
+    with engine(database).connect() as connection:
+        (letter,) = connection.execute(select(dead_letters)).all()
+    assert "not newer than the model before it" in letter.reason
+
+    # A log that is read again from its beginning has the same models in the same order.
+    progress = asyncio.run(offered(first, log_id="the log, read again"))
+    assert (progress.model_version, progress.control_number) == (others.version, 5)
+
+
+def test_records_from_the_future_and_unsigned_ticks_are_counted_for_the_alarms(database: str) -> None:
+    written = 1_777_777_777_000
+    future, today = (msgspec.json.encode(Tick(datetime(year, 1, 1, tzinfo=UTC))) for year in (2109, 2026))
+    key, topic = b"the key of the clock", ChangeTopic()
+    records = [
+        Record(0, None, future, written, signed(key, TOPICS.transactions, 0, 1, future)),
+        Record(1, None, today, written),
+        Record(2, None, today, written, signed(key, TOPICS.transactions, 0, 2, today)),
+    ]
+    worker = worker_context(database, topic, (key,))
+
+    async def work() -> None:
+        async with running(database, topic, anywhere, worker) as task:
+            task.offer(records)
+            await wait_for(lambda: next_offsets(engine(database), "log") == {0: 3})
+
+    asyncio.run(work())
+    counted = {name: worker.metrics.registry.get_sample_value(f"segue_{name}_total") for name in COUNTERS}
+    assert counted == {"dead_letters": 2, "future_records": 1, "refused_control_records": 1}
+    assert current_watermark(engine(database)) == datetime(2026, 1, 1, tzinfo=UTC)
+    assert [row.waiting for row in by_reason(engine(database), None)] == [1, 1]

@@ -118,6 +118,7 @@ WRITTEN_BY_OTHERS = {
     },
     "Line": {"stock_code": "string", "description": "string | null", "quantity": "integer", "price": "string"},
     "TransactionHeaders": {"segue-retry-of?": "string"},
+    "ControlHeaders": {"segue-control-number?": "string", "segue-control-signature?": "string"},
     "Tick": {"type": '"tick"', "at": "date-time"},
     "ModelActivation": {"type": '"model"', "model": "SegmentModel"},
     "SegmentModel": {
