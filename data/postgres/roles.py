@@ -30,8 +30,9 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "models": _APPEND,
     "model_aliases": _READ,
     "stream_progress": _WRITE,
-    "dead_letters": "SELECT, INSERT, UPDATE (published)",
+    "dead_letters": _WRITE,
     "model_reigns": "INSERT",
+    "skipped_records": _READ,
 }
 #: Rights by table: a process that sends requests to the outside has its own two tables only.
 WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
@@ -53,7 +54,6 @@ NOT_FOR_WORKERS = (
     "drift_alarms",
     "replay_control",
     "log_faults",
-    "skipped_records",
     "model_activations",
     *WEBHOOKS_RIGHTS,
 )

@@ -3,9 +3,11 @@
 Only the fields that the worker needs are decoded. A record that can't be decoded, or breaks a rule, is a dead letter.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Protocol, Self
 
 import msgspec
@@ -20,6 +22,8 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = to_micros(EARLIEST), to_micros(LATEST)
 
 _REASON_LENGTH = 500
+# The columns of a batch that describe its transactions, and need no computing when a batch is split or extended.
+_COLUMNS = ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount")
 
 _decoder = msgspec.json.Decoder(TransactionHeader | Tick | ModelActivation)
 
@@ -66,7 +70,8 @@ class MicroBatch:
 
     ``watermark_before`` is the newest tick of the batch before each transaction, and ``watermark`` the newest tick of
     the whole batch; both are ``LONG_AGO`` without a tick. ``model`` is the model that the last record activates, if
-    that record is a model. ``size`` is the number of bytes of all values.
+    that record is a model. ``size`` is the number of bytes of all values. ``raw`` has every record, and ``ticks`` the
+    offset and the moment of every tick, so that a batch can be split.
     """
 
     first_offset: int
@@ -74,6 +79,8 @@ class MicroBatch:
     watermark: int = LONG_AGO
     size: int = 0
     model: SegmentModel | None = None
+    raw: list[LogRecord] = field(default_factory=list)
+    ticks: list[tuple[int, int]] = field(default_factory=list)
     record: list[LogRecord] = field(default_factory=list)
     transaction_id: list[str] = field(default_factory=list)
     customer_id: list[str] = field(default_factory=list)
@@ -96,9 +103,38 @@ class MicroBatch:
         self.next_offset = later.next_offset
         self.size += later.size
         self.model = later.model
-        for name in ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount"):
+        for name in ("raw", "ticks", *_COLUMNS):
             getattr(self, name).extend(getattr(later, name))
         self.dead_letters += later.dead_letters
+
+    def split_at(self, count: int) -> tuple["MicroBatch", "MicroBatch"]:
+        """The batches of the first ``count`` offsets and of the others, as if each had been decoded alone."""
+        offset = self.first_offset + count
+        return self._part(self.first_offset, offset), self._part(offset, self.next_offset)
+
+    def rejected(self, reason: str) -> "MicroBatch":
+        """The same offsets with every record as a dead letter."""
+        letters = [DeadLetter.of(record, reason) for record in self.raw]
+        return MicroBatch(self.first_offset, self.next_offset, size=self.size, raw=self.raw, dead_letters=letters)
+
+    def _part(self, start: int, stop: int) -> "MicroBatch":
+        raw = [record for record in self.raw if start <= record.offset < stop]
+        ticks = [tick for tick in self.ticks if start <= tick[0] < stop]
+        offsets = [record.offset for record in self.record]
+        rows = slice(bisect_left(offsets, start), bisect_left(offsets, stop))
+        newest = list(accumulate((moment for _, moment in ticks), max, initial=LONG_AGO))
+        return MicroBatch(
+            start,
+            stop,
+            watermark=newest[-1],
+            size=sum(len(record.value or b"") for record in raw),
+            model=self.model if stop == self.next_offset else None,
+            raw=raw,
+            ticks=ticks,
+            watermark_before=[newest[bisect_left(ticks, (offset, LONG_AGO))] for offset in offsets[rows]],
+            dead_letters=[letter for letter in self.dead_letters if start <= letter.offset < stop],
+            **{name: getattr(self, name)[rows] for name in _COLUMNS},
+        )
 
 
 def decode(records: Iterable[LogRecord], currency: str) -> list[MicroBatch]:
@@ -114,6 +150,7 @@ def decode(records: Iterable[LogRecord], currency: str) -> list[MicroBatch]:
             batches.append(batch)
         batch.next_offset = record.offset + 1
         batch.size += len(record.value or b"")
+        batch.raw.append(record)
         try:
             _add(batch, record, currency)
         except RecursionError:
@@ -131,7 +168,9 @@ def _add(batch: MicroBatch, record: LogRecord, currency: str) -> None:
         _add_transaction(batch, record, message, currency)
     elif type(message) is Tick:
         # Ticks, step 2.
-        batch.watermark = max(batch.watermark, _moment(message.at))
+        moment = _moment(message.at)
+        batch.watermark = max(batch.watermark, moment)
+        batch.ticks.append((record.offset, moment))
     else:
         assert isinstance(message, ModelActivation)  # noqa: S101 - the union has no fourth member
         batch.model = _storable(checked(message.model))

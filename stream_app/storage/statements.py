@@ -38,7 +38,7 @@ RETURNING {_PROGRESS_COLUMNS}
 
 PERSONAS = "SELECT segment->>'id', segment->>'name' FROM models, jsonb_array_elements(spec->'segments') AS segment"
 
-MODEL = "SELECT spec::text FROM models WHERE version = %s"
+MODEL = "SELECT (spec - 'metadata')::text FROM models WHERE version = %s"
 
 KNOWN = f"""
 SELECT customer_id, transaction_id, (extract(epoch FROM occurred_at) * 1000000)::int8, kind, (amount * 10000)::int8
@@ -114,9 +114,12 @@ AS batch (customer_id, sequence, from_segment, to_segment, cause, effective_at, 
   transaction_id, ordinality)
 """
 
+# A log that was restored to an older copy can have another record at an offset that was a dead letter before.
 ADD_DEAD_LETTER = """
 INSERT INTO dead_letters (log_id, partition, "offset", reason, key, value)
 VALUES (%(log_id)s, %(partition)s, %(offset)s, %(reason)s, %(key)s, %(value)s)
+ON CONFLICT (log_id, partition, "offset") DO UPDATE
+SET reason = excluded.reason, key = excluded.key, value = excluded.value, published = false, retried_at = NULL, at = now()
 """
 
 ADD_MODEL = "INSERT INTO models (version, spec) VALUES (%s, %s::jsonb) ON CONFLICT (version) DO NOTHING"
