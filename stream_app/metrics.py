@@ -35,11 +35,14 @@ class LogEnd(NamedTuple):
 class PartitionStatus:
     """The status of one partition of this worker.
 
-    ``fault`` is the name of the exception after which the partition backs off. ``committed_at`` is in monotonic
-    seconds; a claim counts as a commit.
+    ``failures`` is the number of failures in a row, and ``fault`` the name of the last one's exception; only a commit,
+    or having caught up with the log, ends them. ``committed_at`` is in monotonic seconds: the last commit, by whichever
+    worker, or the assignment if there never was one. ``claimed_at`` is None before the claim.
     """
 
     claimed: bool = False
+    claimed_at: float | None = None
+    failures: int = 0
     fault: str | None = None
     next_offset: int = 0
     watermark: int = LONG_AGO
@@ -51,6 +54,11 @@ class PartitionStatus:
     def commit_age(self) -> float:
         """Seconds since the last commit."""
         return time.monotonic() - self.committed_at
+
+    @property
+    def claim_age(self) -> float:
+        """Seconds since this worker claimed the partition; 0 before."""
+        return 0.0 if self.claimed_at is None else time.monotonic() - self.claimed_at
 
 
 class Metrics:
@@ -90,8 +98,16 @@ class Metrics:
     def claimed(self, progress: PartitionProgress) -> None:
         """A partition has been claimed, or has resumed after a fault."""
         status = self.partitions.setdefault(progress.partition, PartitionStatus())
-        status.claimed, status.fault = True, None
+        if not status.claimed:
+            status.claimed, status.claimed_at = True, time.monotonic()
         self._update(status, progress)
+
+    def inherited(self, partition: int, commit_age: float, failures: int, failure: str | None) -> None:
+        """A claim has found how long ago the last commit was, and the failures in a row since then."""
+        if status := self.partitions.get(partition):
+            status.committed_at = time.monotonic() - commit_age
+            status.failures = failures
+            status.fault = None if failure is None else failure.partition(":")[0]
 
     def committed(self, progress: PartitionProgress, records: int, result: AppliedBatch, seconds: float) -> None:
         """A micro-batch has been committed."""
@@ -109,18 +125,30 @@ class Metrics:
         for counter, count in zip(self._causes, np.bincount(result.changes.cause, minlength=len(Cause)), strict=True):
             counter.inc(int(count))
         if status := self.partitions.get(progress.partition):
-            status.fault = None
+            self._recover(status)
+            status.committed_at = time.monotonic()
             self._update(status, progress)
+
+    def caught_up(self, partition: int) -> bool:
+        """Whether the log is known to have no record beyond the partition's next offset."""
+        status, end = self.partitions.get(partition), self.log_end(partition).end
+        return status is not None and end is not None and end <= status.next_offset
+
+    def recovered(self, partition: int) -> None:
+        """A partition has caught up with its log after failures."""
+        if status := self.partitions.get(partition):
+            self._recover(status)
 
     def published(self, partition: int, position: int) -> None:
         """The change topic has every change up to a position."""
         if status := self.partitions.get(partition):
             status.published_position = position
 
-    def failed(self, partition: int, error: Exception) -> None:
+    def failed(self, partition: int, error: Exception, in_a_row: int) -> None:
         """A partition backs off after a fault."""
         self._failures.inc()
         if status := self.partitions.get(partition):
+            status.failures = in_a_row
             status.fault = type(error).__name__
 
     def fenced(self, partition: int) -> None:
@@ -138,7 +166,9 @@ class Metrics:
         status.watermark = progress.watermark
         status.change_position = progress.change_position
         status.published_position = max(status.published_position, progress.published_position)
-        status.committed_at = time.monotonic()
+
+    def _recover(self, status: PartitionStatus) -> None:
+        status.failures, status.fault = 0, None
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
@@ -159,7 +189,8 @@ class _Gauges(Collector):
             for name, text in (
                 ("segue_partition_lag_records", "Records in the log whose effect has not been committed."),
                 ("segue_event_time_lag_seconds", "Seconds from the partition's event time to now."),
-                ("segue_commit_age_seconds", "Seconds since the last commit."),
+                ("segue_commit_age_seconds", "Seconds since the last commit, by whichever worker."),
+                ("segue_failures_in_a_row", "Failures since the last commit."),
                 ("segue_fetch_age_seconds", "Seconds since the broker last reported the partition's end offset."),
                 ("segue_unpublished_changes", "Changes that are not known to be in the change topic."),
             )
@@ -177,6 +208,7 @@ class _Gauges(Collector):
             "segue_partition_lag_records": None if end is None else max(end - status.next_offset, 0),
             "segue_event_time_lag_seconds": time.time() - status.watermark / 1e6 if has_watermark else None,
             "segue_commit_age_seconds": status.commit_age,
+            "segue_failures_in_a_row": status.failures,
             "segue_fetch_age_seconds": age,
             "segue_unpublished_changes": status.change_position - status.published_position,
         }

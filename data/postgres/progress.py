@@ -9,6 +9,11 @@ from sqlalchemy import Connection, Engine, Row, case, func, select
 
 from data.postgres.tables import customers, segment_changes, stream_progress, transactions
 
+#: A partition that is behind and has committed nothing for so many seconds is stuck.
+STUCK_SECONDS = 15.0
+#: A single failure can be the end of a connection; a partition is failing from this number of failures in a row on.
+FAILING = 2
+
 _event_time = stream_progress.c.event_time
 #: The watermark of the slowest partition, as an expression over all rows of ``stream_progress``.
 WATERMARK = case((func.bool_and(_event_time.is_not(None)), func.min(_event_time)))

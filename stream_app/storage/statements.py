@@ -119,7 +119,8 @@ ADD_DEAD_LETTER = """
 INSERT INTO dead_letters (log_id, partition, "offset", reason, key, value)
 VALUES (%(log_id)s, %(partition)s, %(offset)s, %(reason)s, %(key)s, %(value)s)
 ON CONFLICT (log_id, partition, "offset") DO UPDATE
-SET reason = excluded.reason, key = excluded.key, value = excluded.value, published = false, retried_at = NULL, at = now()
+SET reason = excluded.reason, key = excluded.key, value = excluded.value, published = false, retried_at = NULL,
+  at = now()
 """
 
 ADD_MODEL = "INSERT INTO models (version, spec) VALUES (%s, %s::jsonb) ON CONFLICT (version) DO NOTHING"
@@ -136,8 +137,29 @@ UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_t
   model_version = %(model_version)s, model_since = %(model_since)s,
   change_position = %(change_position)s, published_position = %(published_position)s,
   transactions = transactions + %(transactions)s, duplicates = duplicates + %(duplicates)s,
-  late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, committed_at = now()
+  late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, committed_at = now(),
+  failures = 0, failure = NULL, failing_since = NULL
 WHERE partition = %(partition)s AND log_id = %(log_id)s AND epoch = %(epoch)s AND next_offset = %(expected_offset)s
+"""
+
+FAILURE_STATE = """
+SELECT extract(epoch FROM now() - committed_at), failures, failure FROM stream_progress WHERE partition = %(partition)s
+"""
+
+SAVE_FAILURE = """
+UPDATE stream_progress
+SET failures = %(failures)s, failure = %(failure)s, failing_since = coalesce(failing_since, now())
+WHERE partition = %(partition)s AND epoch = %(epoch)s
+"""
+
+CLEAR_FAILURES = """
+UPDATE stream_progress SET failures = 0, failure = NULL, failing_since = NULL
+WHERE partition = %(partition)s AND epoch = %(epoch)s
+"""
+
+SKIPPED = """
+SELECT "offset", reason FROM skipped_records
+WHERE partition = %(partition)s AND log_id = %(log_id)s AND "offset" >= %(next_offset)s
 """
 
 MARK_PUBLISHED = """

@@ -31,10 +31,11 @@ from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.storage import sql_values
 from stream_app.storage import statements as sql
 from stream_app.storage.claim import FencedError
+from stream_app.storage.failures import FailureStore
 from stream_app.storage.outbox import Outbox
 
 
-class PartitionStore(Outbox):
+class PartitionStore(Outbox, FailureStore):
     """The stored state of one partition, over a connection of its own. One task at a time may use it."""
 
     async def model(self, version: str) -> SegmentModel:

@@ -1,5 +1,7 @@
 """Valid records whose sums no arithmetic would carry are dead letters, whatever the boundaries of the batches."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,7 @@ def test_a_record_beyond_a_limit_is_a_dead_letter_and_smaller_ones_are_applied(
 ) -> None:
     world, log = near_the_limits(column, room)
     starts = [2, *(cut for cut in cuts if cut > 2), len(log)]
-    for start, stop in zip(starts, starts[1:], strict=False):
+    for start, stop in pairwise(starts):
         world.run(log[start:stop])
     limit = MOST_PURCHASES if column == "frequency" else MOST_MONEY
     assert world.profiles["c"][column] == limit
