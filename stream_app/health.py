@@ -21,6 +21,7 @@ class Health:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        metrics.ready = lambda: self.ready().status == 200
         self._last_beat_at: float | None = None
 
     async def beat(self) -> None:

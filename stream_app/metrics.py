@@ -70,6 +70,8 @@ class Metrics:
         self.joined = False
         #: Asks the consumer for the end of a partition; the Faust app replaces this default.
         self.log_end: Callable[[int], LogEnd] = lambda _: LogEnd(None, None)
+        #: Whether the worker is ready; :class:`stream_app.health.Health` replaces this default.
+        self.ready: Callable[[], bool] = lambda: False
         self._records = self._counter("segue_records", "Log records whose effect has been committed.")
         self._transactions = self._counter("segue_transactions", "Transactions applied.")
         self._changes = self._counter("segue_segment_changes", "Segment changes, by cause.", "cause")
@@ -93,7 +95,7 @@ class Metrics:
 
     def assigned(self, partition: int) -> None:
         """A partition has been assigned to this worker, and is not claimed yet."""
-        self.partitions[partition] = PartitionStatus()
+        self.partitions[partition] = PartitionStatus(committed_at=time.monotonic())
 
     def claimed(self, progress: PartitionProgress) -> None:
         """A partition has been claimed, or has resumed after a fault."""
@@ -184,6 +186,7 @@ class _Gauges(Collector):
         """The current values of all gauges."""
         partitions = sorted(self._metrics.partitions.items())
         yield GaugeMetricFamily("segue_assigned_partitions", "Partitions of this worker.", value=len(partitions))
+        yield GaugeMetricFamily("segue_ready", "1 if the worker makes progress.", value=int(self._metrics.ready()))
         gauges = {
             name: GaugeMetricFamily(name, text, labels=["partition"])
             for name, text in (

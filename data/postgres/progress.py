@@ -39,9 +39,10 @@ def next_offsets(engine: Engine, log_id: str) -> dict[int, int]:
 
 
 def partitions(engine: Engine) -> Sequence[Row[Any]]:
-    """The rows of ``stream_progress``, ordered by partition."""
+    """The rows of ``stream_progress``, ordered by partition, with ``commit_age`` in seconds by Postgres's clock."""
+    age = func.extract("epoch", func.now() - stream_progress.c.committed_at).label("commit_age")
     with engine.connect() as connection:
-        return connection.execute(select(stream_progress).order_by(stream_progress.c.partition)).all()
+        return connection.execute(select(stream_progress, age).order_by(stream_progress.c.partition)).all()
 
 
 def unpublished(engine: Engine) -> int:

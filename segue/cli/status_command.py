@@ -1,17 +1,22 @@
-"""``segue status``: the stream's progress."""
+"""``segue status``: the stream's progress, and whether a partition is stuck or failing."""
 
 from typing import Any
 
 import msgspec
 import typer
+from rich.markup import escape
+from rich.text import Text
 
 from data.postgres import model_registry, progress, replay_control
 from data.postgres.database import engine
 from runtime.postgres_url import shown
 from runtime.settings import Settings
 from segue.cli import control_commands, options
-from segue.cli.console import counted, fail, output, table
+from segue.cli.console import counted, fail, messages, output, table
+from segue.cli.partition_states import states
 from segue.local.running_stack import not_running_reason, stack_settings
+
+_CONNECT_SECONDS = 5
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,7 +25,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: options.AsJson = False) -> None:
-    """Show the stream's progress: partitions, event time, counts, changes and the replay."""
+    """Show the stream's progress: partitions, event time, counts, changes and the replay.
+
+    The exit code is 1 if a partition is stuck or failing, or if no broker answers.
+    """
     settings = Settings()
     _refuse_dead_stack(settings)
     current = _status(settings)
@@ -28,6 +36,10 @@ def status(as_json: options.AsJson = False) -> None:
         output.print_json(msgspec.json.encode(current).decode())
     else:
         _print(current)
+    for problem in current["problems"]:
+        messages.print(Text.assemble(("problem: ", "bold red"), problem), soft_wrap=True)
+    if current["problems"]:
+        raise typer.Exit(1)
 
 
 def _refuse_dead_stack(settings: Settings) -> None:
@@ -39,23 +51,36 @@ def _refuse_dead_stack(settings: Settings) -> None:
 
 
 def _status(settings: Settings) -> dict[str, Any]:
-    postgres = engine(settings.database)
-    rows, totals, replays = progress.partitions(postgres), progress.totals(postgres), replay_control.replays(postgres)
+    postgres = engine(settings.database, _CONNECT_SECONDS)
+    found = states(postgres, settings)
+    totals, replays = progress.totals(postgres), replay_control.replays(postgres)
+    problems = [problem for state in found.partitions if (problem := state.problem) is not None]
+    if found.broker_answers is False:
+        problems.insert(0, f"no broker answers at {settings.bootstrap_servers}: the lag is unknown")
     return {
         "partitions": [
             {
-                "partition": row.partition,
-                "offset": row.next_offset,
-                "event_time": row.event_time,
-                "transactions": row.transactions,
-                "changes": row.change_position,
-                "to_publish": row.change_position - row.published_position,
+                "partition": state.partition,
+                "offset": state.next_offset,
+                "event_time": state.event_time,
+                "transactions": state.transactions,
+                "changes": state.changes,
+                "to_publish": state.to_publish,
+                "owner": state.owner,
+                "lag": state.lag,
+                "commit_age_seconds": round(state.commit_age, 3),
+                "failures_in_a_row": state.failures,
+                "failure": state.failure,
+                "failing_since": state.failing_since,
+                "stuck": state.stuck,
+                "failing": state.failing,
             }
-            for row in rows
+            for state in found.partitions
         ],
+        "problems": problems,
         "brokers": settings.bootstrap_servers,
         "database": shown(settings.database),
-        "workers": sorted({row.owner for row in rows}),
+        "workers": sorted({state.owner for state in found.partitions}),
         "model": model_registry.champion_version(postgres),
         "transactions": totals.transactions,
         "duplicates": totals.duplicates,
@@ -79,6 +104,17 @@ def _print(current: dict[str, Any]) -> None:
     ]
     columns = ["partition", "offset", "event time", "transactions", "changes", "to publish"]
     output.print(table("Progress", columns, rows))
+    health = [
+        [
+            str(row["partition"]),
+            "unknown" if row["lag"] is None else f"{row['lag']:,}",
+            f"{row['commit_age_seconds']:,.0f} s ago",
+            f"{row['failures_in_a_row']:,}",
+            escape(row["owner"]),
+        ]
+        for row in current["partitions"]
+    ]
+    output.print(table("Partitions", ["partition", "lag", "last commit", "failures in a row", "worker"], health))
     output.print(f"brokers: {current['brokers']}")
     output.print(f"database: {current['database']}")
     output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}")

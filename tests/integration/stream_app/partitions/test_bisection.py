@@ -43,7 +43,8 @@ class Worker:
 
     def __init__(self, database: str, log: list[Record]) -> None:
         self.log = log
-        self.context: WorkerContext = context(database, ChangeTopic())
+        self.topic = ChangeTopic()
+        self.context: WorkerContext = context(database, self.topic)
         self.metrics: Metrics = self.context.metrics
         self.metrics.joined = True
         self.metrics.log_end = lambda _: LogEnd(len(log), 0.0)
