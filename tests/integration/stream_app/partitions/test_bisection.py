@@ -232,8 +232,8 @@ def test_failures_end_without_a_commit_when_nothing_is_left_that_could_fail(data
     asyncio.run(worker.run(work))
 
 
-def test_a_dead_letter_at_an_offset_of_a_restored_log_replaces_the_one_before(database: str) -> None:
+def test_another_dead_letter_at_an_offset_of_a_restored_log_stops_nothing(database: str) -> None:
     apply(database, [Record(0, b"k", b"nonsense")])
     execute(database, "UPDATE stream_progress SET next_offset = 0")
     apply(database, [Record(0, b"k", b"other nonsense"), *(replace(r, offset=r.offset + 1) for r in LOG)])
-    assert rows(database, 'SELECT "offset", value FROM dead_letters') == [(0, b"other nonsense")]
+    assert rows(database, 'SELECT "offset", value FROM dead_letters') == [(0, b"nonsense")]
