@@ -1,8 +1,6 @@
 """Records that an operator has had skipped: the last resort for a partition that does not continue by itself."""
 
-from typing import Any
-
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from data.postgres.tables import skipped_records, stream_progress
@@ -24,13 +22,13 @@ def skip(engine: Engine, partition: int, offset: int, reason: str) -> str:
         If no worker has claimed the partition yet, or it has gone beyond the offset.
     """
     with engine.begin() as connection:
-        row = _partition(connection, partition)
-        if offset < row.next_offset:
+        log_id, next_offset = _progress(connection, partition)
+        if offset < next_offset:
             raise SkipError(
                 f"offset {offset:,} of partition {partition} is applied already: "
-                f"the partition continues from offset {row.next_offset:,}"
+                f"the partition continues from offset {next_offset:,}"
             )
-        place = {"log_id": row.log_id, "partition": partition, "offset": offset}
+        place = {"log_id": log_id, "partition": partition, "offset": offset}
         request = insert(skipped_records).values(**place, reason=reason, requested_by=func.session_user())
         values = {"reason": reason, "requested_by": func.session_user(), "requested_at": func.now()}
         stored = request.on_conflict_do_update(index_elements=list(place), set_=values)
@@ -38,9 +36,10 @@ def skip(engine: Engine, partition: int, offset: int, reason: str) -> str:
     return user
 
 
-def _partition(connection: Connection, partition: int) -> Row[Any]:
+def _progress(connection: Connection, partition: int) -> tuple[str, int]:
+    """The log id and the next offset of a partition."""
     p = stream_progress.c
     row = connection.execute(select(p.log_id, p.next_offset).where(p.partition == partition)).one_or_none()
     if row is None:
         raise SkipError(f"no worker has claimed partition {partition} yet")
-    return row
+    return row.log_id, row.next_offset

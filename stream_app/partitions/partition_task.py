@@ -3,7 +3,7 @@
 While a micro-batch waits for Postgres, the record buffer decodes the next records (``buffer.py``). While the changes
 of a micro-batch are published, the next one is applied (``stream_app.outbox.relay``). After any fault the task backs
 off, reads the stored progress, and continues to read the log from there. The task never skips a record: one that can't
-be applied is found by halving its batch (``bisection.py``) and becomes a dead letter, and so does one that an operator
+be applied is found by halving its batch (``recovery.py``) and becomes a dead letter, and so does one that an operator
 has had skipped. Only a commit, or having caught up with the log, ends a series of failures. When another
 worker has claimed the partition, the task waits as long as the consumer group needs to revoke the partition, and claims
 it again only if that has not happened.
@@ -17,13 +17,12 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from models.segment_model import SegmentModel
-from runtime.backoff import wait_seconds
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import LogRecord, MicroBatch
-from stream_app.partitions.bisection import Bisection, in_one_line
 from stream_app.partitions.buffer import RecordBuffer
 from stream_app.partitions.publisher import Publisher
+from stream_app.partitions.recovery import Recovery
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.storage.claim import FencedError
 from stream_app.storage.unit_of_work import PartitionStore
@@ -32,9 +31,6 @@ log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS = 0.25
 _CLOSE_SECONDS = 5.0
-_SAVE_FAILURE_SECONDS = 6.0
-# Far more failures than finding one record in the largest batch takes.
-_MOST_HURRIED = 50
 
 
 class PartitionTask:
@@ -62,10 +58,7 @@ class PartitionTask:
         self._personas: dict[str, str] = {}
         self._rescoring = True
         self._rescored_up_to = ""
-        self._failures = 0
-        self._bisection = Bisection()
-        self._applying: tuple[int, int] | None = None
-        self._skipped: dict[int, str] = {}
+        self._recovery = Recovery(partition, self._store, self._metrics)
         self._publisher = Publisher(context, partition, self._store)
 
     @property
@@ -110,7 +103,8 @@ class PartitionTask:
                 try:
                     await self._run_until_fenced()
                 except Exception as error:
-                    await self._handle_failure(error)
+                    progress = self._progress if self._has_claim else None
+                    await self._sleep(await self._recovery.failed(error, progress))
         finally:
             self._buffer.close()
 
@@ -136,24 +130,6 @@ class PartitionTask:
     def _stopping(self) -> bool:
         return self._stop_requested.is_set()
 
-    async def _handle_failure(self, error: Exception) -> None:
-        """Report and store a failure, and back off; a search for its cause does not back off for long."""
-        self._log.error("will try again", error=repr(error), exc_info=not self._failures)
-        self._failures += 1
-        self._metrics.failed(self._partition, error, self._failures)
-        if self._applying is not None:
-            self._bisection.failed(*self._applying, error)
-            self._applying = None
-        if self._bisection.gave_up:
-            self._log.error("many records in a row could not be applied: the cause is not the records")
-        if self._has_claim:
-            # Best effort: Postgres may be unavailable, and the next failure or commit is stored in any case.
-            with contextlib.suppress(Exception):
-                saving = self._store.save_failure(self._progress, self._failures, in_one_line(error))
-                await asyncio.wait_for(saving, _SAVE_FAILURE_SECONDS)
-        hurry = self._bisection.searching and not self._bisection.gave_up and self._failures < _MOST_HURRIED
-        await self._sleep(wait_seconds(0 if hurry else self._failures))
-
     async def _run_until_fenced(self) -> None:
         try:
             await self._resume()
@@ -169,6 +145,7 @@ class PartitionTask:
 
     async def _resume(self) -> None:
         """Claim the partition, or reread the progress of a claim that holds, and continue from there."""
+        self._recovery.resume()
         await self._store.open()
         if self._has_claim:
             self._progress = await self._store.progress(self._progress)
@@ -176,11 +153,9 @@ class PartitionTask:
             self._progress = await self._store.claim(self._context.log_id, self._context.owner)
             # A fault from here on must not lead to another claim: it would fence a worker that has claimed since.
             self._has_claim = True
-            state = await self._store.failure_state()
-            self._failures = max(self._failures, state.failures)
-            self._metrics.inherited(self._partition, state.commit_age, self._failures, state.failure)
+            await self._recovery.inherit()
             self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
-        self._skipped = await self._store.skipped(self._progress)
+        await self._recovery.read_skipped(self._progress)
         self._personas |= await self._store.personas()
         await self._use_model(self._progress.model_version)
         await self._publisher.resume(self._progress, self._personas)
@@ -197,10 +172,10 @@ class PartitionTask:
             if not self._buffer:
                 if not await self._rescore_chunk() and not await self._buffer.wait_for_records(_IDLE_SECONDS):
                     self._progress = await self._publisher.save_position(self._progress)
-                    await self._end_failures_if_caught_up()
+                    await self._recovery.end_if_caught_up(self._progress)
                 continue
             # Step 1 of the unit of work.
-            batch = await self._buffer.next_batch(self._most_offsets())
+            batch = await self._buffer.next_batch(self._recovery.most_offsets(self._progress.next_offset))
             if batch.next_offset > self._progress.next_offset:
                 # Rescoring, step 2: every customer is rescored with the old model before a new one becomes active.
                 while batch.model is not None and await self._rescore_chunk():
@@ -212,20 +187,11 @@ class PartitionTask:
     async def _apply(self, batch: MicroBatch) -> None:
         """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""
         started = time.monotonic()
-        first = self._progress.next_offset
-        self._applying = first, batch.next_offset
-        verdict = self._bisection.verdict(first, batch.next_offset)
-        skipped = self._skipped.get(first)
-        if skipped is not None:
-            batch = batch.rejected(f"skipped by an operator: {skipped}")
-        elif verdict is not None:
-            self._log.error("a record could not be applied", offset=first, reason=verdict)
-            batch = batch.rejected(verdict)
+        batch = self._recovery.begin(batch, self._progress)
         # Step 2.
         stored = await self._store.load(batch, self._model, self._progress.watermark)
         result = await self._commit(batch, stored)
-        self._applying = None
-        self._bisection.committed(self._progress.next_offset, rejected=verdict is not None and skipped is None)
+        self._recovery.applied(self._progress)
         self._metrics.committed(self._progress, batch.records, result, time.monotonic() - started)
         # Step 9, second half; _commit does the first.
         self._publisher.offer_dead_letters(result.dead_letters)
@@ -241,27 +207,10 @@ class PartitionTask:
         # Steps 6 to 8.
         published = self._publisher.position(self._progress)
         self._progress = await self._store.save(batch, result, changes, self._progress, published)
-        self._failures = 0
+        self._recovery.committed()
         # Step 9, first half.
         self._publisher.offer_changes(changes)
         return result
-
-    def _most_offsets(self) -> int | None:
-        """The limit of the next batch: a suspected record is searched for, and a skipped one must be alone."""
-        first = self._progress.next_offset
-        limit = self._bisection.most_offsets(first)
-        to_skip = min((offset for offset in self._skipped if offset >= first), default=None)
-        if to_skip is None:
-            return limit
-        before = max(to_skip - first, 1)
-        return before if limit is None else min(limit, before)
-
-    async def _end_failures_if_caught_up(self) -> None:
-        """End a series of failures without a commit: nothing waits that could fail, and Postgres can be written to."""
-        if self._failures and self._metrics.caught_up(self._partition):
-            await self._store.clear_failures(self._progress)
-            self._failures = 0
-            self._metrics.recovered(self._partition)
 
     async def _rescore_chunk(self) -> bool:
         """Rescoring, step 6: rescore some customers under an older model; returns False when there are none."""

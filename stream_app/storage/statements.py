@@ -114,8 +114,8 @@ AS batch (customer_id, sequence, from_segment, to_segment, cause, effective_at, 
   transaction_id, ordinality)
 """
 
-# A log that was restored to an older copy can have another record at an offset that was a dead letter before. The row of
-# the first one stays, since a worker may not change it; the dead letter topic gets both.
+# A log that was restored to an older copy can have another record at an offset that was a dead letter before. The row
+# of the first one stays, since a worker may not change it; the dead letter topic gets both.
 ADD_DEAD_LETTER = """
 INSERT INTO dead_letters (log_id, partition, "offset", reason, key, value)
 VALUES (%(log_id)s, %(partition)s, %(offset)s, %(reason)s, %(key)s, %(value)s)

@@ -1,4 +1,4 @@
-"""A partition that does not continue: `/readyz`, the metrics, `segue status` and the Operations page report the same."""
+"""A partition that does not continue: `/readyz`, metrics, `segue status` and the Operations page report the same."""
 
 import json
 import os
@@ -98,15 +98,13 @@ def test_a_failing_partition_is_reported_all_the_time_by_all_four_until_it_commi
     assert seen == [503] * LOOKS
     assert stack.metric("segue_ready") == 0
     assert stack.metric("segue_commit_age_seconds") > LOOKS * 0.2
-    stack.execute("ALTER TABLE elsewhere RENAME TO transactions")
-    stack.execute("ALTER TABLE transactions RENAME TO elsewhere; CREATE VIEW transactions AS SELECT 1 AS nothing")
     code, shown = stack.segue("status")
     assert code == 1
-    assert "times in a row: UndefinedColumn" in " ".join(shown.split()) or "times in a row: UndefinedTable" in shown
+    assert "times in a row: UndefinedTable" in " ".join(shown.split())
     page = stack.page()
     assert " data-failing" in page
-    assert "Undefined" in page
-    stack.execute("DROP VIEW transactions; ALTER TABLE elsewhere RENAME TO transactions")
+    assert "UndefinedTable" in page
+    stack.execute("ALTER TABLE elsewhere RENAME TO transactions")
     wait_until(lambda: applied(stack.run) == 2)
     wait_until(lambda: stack.ready() == 200)
     assert stack.metric("segue_failures_in_a_row") == 0

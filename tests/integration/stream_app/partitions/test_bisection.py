@@ -1,10 +1,12 @@
 """A record that can't be applied stops no partition: on a real Postgres, it is found and becomes a dead letter."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -237,3 +239,23 @@ def test_another_dead_letter_at_an_offset_of_a_restored_log_stops_nothing(databa
     execute(database, "UPDATE stream_progress SET next_offset = 0")
     apply(database, [Record(0, b"k", b"other nonsense"), *(replace(r, offset=r.offset + 1) for r in LOG)])
     assert rows(database, 'SELECT "offset", value FROM dead_letters') == [(0, b"nonsense")]
+
+
+def test_models_of_absurd_size_are_dead_letters_and_stop_nothing(database: str) -> None:
+    whole = msgspec.to_builtins(ModelActivation(model(away=30.0)))
+    one = whole["model"]["segments"][0]
+    many = [one | {"id": f"s{number}"} for number in range(20_000)]
+    deep = '{"a":' * 977 + "1" + "}" * 977
+    values = [
+        msgspec.json.encode(whole | {"model": whole["model"] | {"segments": many}}),
+        msgspec.json.encode(whole | {"model": whole["model"] | {"metadata": {"note": "n" * 2_000_000}}}),
+        msgspec.json.encode(whole | {"model": whole["model"] | {"metadata": msgspec.Raw(deep.encode())}}),
+    ]
+    log = [*(Record(offset, None, value) for offset, value in enumerate(values))]
+    log += [replace(record, offset=record.offset + len(values)) for record in LOG]
+    apply(database, log)
+    reasons = dict(rows(database, 'SELECT "offset", reason FROM dead_letters'))
+    assert "at most 100 segments, not 20,000" in reasons[0]
+    assert "at most 1,000,000 bytes" in reasons[1]
+    assert re.search("levels|nested too deeply", reasons[2])
+    assert rows(database, "SELECT count(*) FROM customers") == [(len(ORDINARY) + 1,)]
