@@ -23,6 +23,12 @@ from msgspec import Meta, Struct
 
 from models.units import MONEY_UNITS, Floats, Ints
 
+MOST_SEGMENTS = 100
+"""A model with more segments is refused: every customer is compared with every segment."""
+MOST_METADATA_BYTES = 1_000_000
+MOST_METADATA_LEVELS = 32
+LONGEST_TEXT = 1_000
+"""The most characters in a segment's name, description or action."""
 FEATURES = ("recency", "frequency", "monetary")
 NO_SEGMENT = -1
 
@@ -121,6 +127,28 @@ def from_json(text: bytes | str) -> SegmentModel:
     return checked(model)
 
 
+def from_registry(spec: str, metadata: str | None) -> SegmentModel:
+    """Read a stored model from its JSON without metadata, and the JSON of its metadata.
+
+    The limits apply when a model is registered or activated: one that was stored before they existed still loads. Its
+    metadata, which has no effect on scoring, is left out if it can't be read.
+
+    Raises
+    ------
+    ModelError
+        If the numbers do not form a valid model.
+    """
+    try:
+        model = msgspec.json.decode(spec, type=SegmentModel)
+        found = None if metadata is None else msgspec.json.decode(metadata, type=dict[str, Any])
+        within = found is None or not _levels_exceed(found, MOST_METADATA_LEVELS)
+    except RecursionError:
+        found, within = None, False
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ModelError(f"not a segment model: {error}") from error
+    return consistent(msgspec.structs.replace(model, metadata=found if found is not None and within else {}))
+
+
 def to_json(model: SegmentModel) -> bytes:
     """The model as JSON; :func:`from_json` reads it back to an equal value."""
     return msgspec.json.encode(model)
@@ -208,7 +236,20 @@ def _digest(model: SegmentModel) -> str:
 
 
 def checked(model: SegmentModel) -> SegmentModel:
-    """Return the model unchanged if it is valid.
+    """Return the model unchanged if it is valid and not larger than a model may be.
+
+    Raises
+    ------
+    ModelError
+        If it exceeds a limit, its numbers do not form a valid model, or its version is not the digest of its
+        definition.
+    """
+    _check_size(model)
+    return consistent(model)
+
+
+def consistent(model: SegmentModel) -> SegmentModel:
+    """Return the model unchanged if it is valid, whatever its size.
 
     Raises
     ------
@@ -229,3 +270,31 @@ def checked(model: SegmentModel) -> SegmentModel:
     if model.version != _digest(model):
         raise ModelError(f"version {model.version} does not match its content ({_digest(model)}): was it edited?")
     return model
+
+
+def _check_size(model: SegmentModel) -> None:
+    """Refuse a model that is too large, before an array is built from it."""
+    if len(model.segments) > MOST_SEGMENTS:
+        raise ModelError(f"a segment model has at most {MOST_SEGMENTS} segments, not {len(model.segments):,}")
+    for segment in model.segments:
+        if max(len(segment.name), len(segment.description), len(segment.action)) > LONGEST_TEXT:
+            raise ModelError(f"a text of segment {segment.id} has more than {LONGEST_TEXT:,} characters")
+    if _levels_exceed(model.metadata, MOST_METADATA_LEVELS):
+        raise ModelError(f"the metadata of a segment model has at most {MOST_METADATA_LEVELS} levels")
+    if len(msgspec.json.encode(model.metadata)) > MOST_METADATA_BYTES:
+        raise ModelError(f"the metadata of a segment model has at most {MOST_METADATA_BYTES:,} bytes as JSON")
+
+
+def _levels_exceed(value: object, most: int) -> bool:
+    """Whether JSON values are nested more than ``most`` levels deep; a loop, because recursion has a limit itself."""
+    level: list[object] = [value]
+    for _ in range(most + 1):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, dict | list | tuple)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+        if not level:
+            return False
+    return True

@@ -7,14 +7,13 @@ it notices when the event loop hangs.
 import asyncio
 import time
 
+from data.postgres.progress import FAILING, STUCK_SECONDS
 from runtime.health import Answer
 from stream_app.metrics import Metrics
 
 _BEAT_SECONDS = 1.0
 #: An event loop that has not run for so long hangs.
 HUNG_SECONDS = 30.0
-#: A partition that is behind and has committed nothing for so long is stuck.
-STUCK_SECONDS = 15.0
 
 
 class Health:
@@ -22,6 +21,7 @@ class Health:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        metrics.ready = lambda: self.ready().status == 200
         self._last_beat_at: float | None = None
 
     async def beat(self) -> None:
@@ -47,11 +47,13 @@ class Health:
                 "next_offset": status.next_offset,
                 "lag_records": lag,
                 "commit_age_seconds": round(age, 3),
+                "failures_in_a_row": status.failures,
             }
-            if not status.claimed:
+            silence = status.claim_age if fetch_age is None else fetch_age
+            if status.failures >= FAILING:
+                reasons.append(f"partition {partition} has failed {status.failures} times in a row ({status.fault})")
+            elif not status.claimed:
                 reasons.append(f"partition {partition} has not been claimed")
-            elif status.fault is not None:
-                reasons.append(f"partition {partition} backs off after a fault ({status.fault})")
             elif status.ahead_of_postgres:
                 reasons.append(
                     f"partition {partition} is catching up with what was published: the change topic has "
@@ -65,7 +67,7 @@ class Health:
                 reasons.append(
                     f"partition {partition} is {lag} records behind and has committed nothing for {age:.0f} s"
                 )
-            elif min(age, age if fetch_age is None else fetch_age) > STUCK_SECONDS:
+            elif min(age, silence) > STUCK_SECONDS:
                 reasons.append(f"partition {partition} has received no answer from the broker")
         return Answer.json(503 if reasons else 200, ready=not reasons, reasons=reasons, partitions=partitions)
 

@@ -49,12 +49,15 @@ class LogFaultStatus(NamedTuple):
 class PartitionStatus:
     """The status of one partition of this worker.
 
-    ``fault`` names the exception after which the partition backs off. ``log_fault`` is the last fault of the log, and
-    ``log_problem`` the reason for which the log can't be checked. ``committed_at`` is in monotonic seconds; a claim
-    counts as a commit.
+    ``failures`` is the number of failures in a row, and ``fault`` the last one; only a commit, or having caught up with
+    the log, ends them. ``log_fault`` is the last fault of the log, and ``log_problem`` the reason for which the log
+    can't be checked. ``committed_at`` is in monotonic seconds: the last commit, by whichever worker, or the assignment
+    if there never was one. ``claimed_at`` is None before the claim.
     """
 
     claimed: bool = False
+    claimed_at: float | None = None
+    failures: int = 0
     fault: str | None = None
     log_fault: LogFaultStatus | None = None
     log_problem: str | None = None
@@ -82,6 +85,11 @@ class PartitionStatus:
         """Seconds since the last commit."""
         return time.monotonic() - self.committed_at
 
+    @property
+    def claim_age(self) -> float:
+        """Seconds since this worker claimed the partition; 0 before."""
+        return 0.0 if self.claimed_at is None else time.monotonic() - self.claimed_at
+
 
 class Metrics:
     """All metrics of a worker, and the status of its partitions. The event loop writes; any thread may read."""
@@ -92,6 +100,8 @@ class Metrics:
         self.joined = False
         #: Asks the consumer for the end of a partition; the Faust app replaces this default.
         self.log_end: Callable[[int], LogEnd] = lambda _: LogEnd(None, None)
+        #: Whether the worker is ready; :class:`stream_app.health.Health` replaces this default.
+        self.ready: Callable[[], bool] = lambda: False
         self._records = self._counter("segue_records", "Log records whose effect has been committed.")
         self._transactions = self._counter("segue_transactions", "Transactions applied.")
         self._changes = self._counter("segue_segment_changes", "Segment changes, by cause.", "cause")
@@ -131,16 +141,24 @@ class Metrics:
 
     def assigned(self, partition: int) -> None:
         """A partition has been assigned to this worker, and is not claimed yet."""
-        self.partitions[partition] = PartitionStatus()
+        self.partitions[partition] = PartitionStatus(committed_at=time.monotonic())
 
     def claimed(self, progress: PartitionProgress) -> None:
         """A partition has been claimed, or has resumed after a fault."""
         status = self.partitions.setdefault(progress.partition, PartitionStatus())
-        status.claimed, status.fault = True, None
+        if not status.claimed:
+            status.claimed, status.claimed_at = True, time.monotonic()
         if progress.change_position < status.published_position:
             # Postgres was set back.
             status.published_position = progress.published_position
         self._update(status, progress)
+
+    def inherited(self, partition: int, commit_age: float, failures: int, failure: str | None) -> None:
+        """A claim has found how long ago the last commit was, and the failures in a row since then."""
+        if status := self.partitions.get(partition):
+            status.committed_at = time.monotonic() - commit_age
+            status.failures = failures
+            status.fault = None if failure is None else failure.partition(":")[0]
 
     def committed(self, progress: PartitionProgress, records: int, result: AppliedBatch, seconds: float) -> None:
         """A micro-batch has been committed."""
@@ -161,8 +179,19 @@ class Metrics:
         for counter, count in zip(self._causes, np.bincount(result.changes.cause, minlength=len(Cause)), strict=True):
             counter.inc(int(count))
         if status := self.partitions.get(progress.partition):
-            status.fault = None
+            self._recover(status)
+            status.committed_at = time.monotonic()
             self._update(status, progress)
+
+    def caught_up(self, partition: int) -> bool:
+        """Whether the log is known to have no record beyond the partition's next offset."""
+        status, end = self.partitions.get(partition), self.log_end(partition).end
+        return status is not None and end is not None and end <= status.next_offset
+
+    def recovered(self, partition: int) -> None:
+        """A partition has caught up with its log after failures."""
+        if status := self.partitions.get(partition):
+            self._recover(status)
 
     def published(self, partition: int, position: int) -> None:
         """The change topic has every change up to a position."""
@@ -182,10 +211,11 @@ class Metrics:
         """The change topic does not have the change that Postgres knows as the last published one."""
         self._marks_missing.inc()
 
-    def failed(self, partition: int, error: Exception) -> None:
+    def failed(self, partition: int, error: Exception, in_a_row: int) -> None:
         """A partition backs off after a fault."""
         self._failures.inc()
         if status := self.partitions.get(partition):
+            status.failures = in_a_row
             # The messages of Segue's own errors are meant for people.
             status.fault = str(error) if isinstance(error, SegueError) else type(error).__name__
 
@@ -215,7 +245,9 @@ class Metrics:
         status.watermark = progress.watermark
         status.change_position = progress.change_position
         status.published_position = max(status.published_position, progress.published_position)
-        status.committed_at = time.monotonic()
+
+    def _recover(self, status: PartitionStatus) -> None:
+        status.failures, status.fault = 0, None
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
@@ -231,12 +263,14 @@ class _Gauges(Collector):
         """The current values of all gauges."""
         partitions = sorted(self._metrics.partitions.items())
         yield GaugeMetricFamily("segue_assigned_partitions", "Partitions of this worker.", value=len(partitions))
+        yield GaugeMetricFamily("segue_ready", "1 if the worker makes progress.", value=int(self._metrics.ready()))
         gauges = {
             name: GaugeMetricFamily(name, text, labels=["partition"])
             for name, text in (
                 ("segue_partition_lag_records", "Records in the log whose effect has not been committed."),
                 ("segue_event_time_lag_seconds", "Seconds from the partition's event time to now."),
-                ("segue_commit_age_seconds", "Seconds since the last commit."),
+                ("segue_commit_age_seconds", "Seconds since the last commit, by whichever worker."),
+                ("segue_failures_in_a_row", "Failures since the last commit."),
                 ("segue_fetch_age_seconds", "Seconds since the broker last reported the partition's end offset."),
                 ("segue_unpublished_changes", "Changes that are not known to be in the change topic."),
                 ("segue_changes_ahead_of_postgres", "Changes in the change topic that Postgres does not have."),
@@ -255,6 +289,7 @@ class _Gauges(Collector):
             "segue_partition_lag_records": None if end is None else max(end - status.next_offset, 0),
             "segue_event_time_lag_seconds": time.time() - status.watermark / 1e6 if has_watermark else None,
             "segue_commit_age_seconds": status.commit_age,
+            "segue_failures_in_a_row": status.failures,
             "segue_fetch_age_seconds": age,
             "segue_unpublished_changes": status.change_position - status.published_position,
             "segue_changes_ahead_of_postgres": status.ahead_of_postgres,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import msgspec
 import pandas as pd
 from sqlalchemy import BigInteger, Connection, cast, func, select
 
@@ -11,7 +10,7 @@ from dashboard.shared.rfm import recency_days
 from data.postgres import model_registry
 from data.postgres.frames import frame
 from data.postgres.tables import customers, drift_alarms, drift_observations, models, stream_progress
-from models.segment_model import ModelError, SegmentModel, from_json
+from models.segment_model import ModelError, SegmentModel
 from models.units import MONEY_UNITS
 
 MOST_VERSIONS = 50
@@ -39,9 +38,10 @@ def versions(connection: Connection) -> list[Version]:
     newest = select(models.c.version).order_by(models.c.created_at.desc()).limit(MOST_VERSIONS)
     wanted = models.c.version.in_(newest) | models.c.version.in_([*names.values(), *filter(None, active)])
     found = []
-    for row in connection.execute(select(models).where(wanted).order_by(models.c.created_at.desc(), models.c.version)):
+    query = select(models.c.version, models.c.created_at, *model_registry.SPECIFICATION).where(wanted)
+    for row in connection.execute(query.order_by(models.c.created_at.desc(), models.c.version)):
         try:
-            model = from_json(msgspec.json.encode(row.spec))
+            model = model_registry.from_row(row)
         except ModelError:
             continue
         its_aliases = tuple(sorted(alias for alias, version in names.items() if version == row.version))

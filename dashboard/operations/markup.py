@@ -12,6 +12,7 @@ from dashboard.shared import elements, style
 from dashboard.shared.replay_markup import age
 from dashboard.shared.words import many
 from data.postgres import log_faults
+from data.postgres.progress import FAILING
 from runtime.readable import one_line, readable
 
 MOST_FAULTS = 10
@@ -23,6 +24,7 @@ COLUMNS = {
     "To publish": " sg-wide",
     "Epoch": " sg-wide",
     "Last commit": "",
+    "Failures in a row": "",
 }
 
 
@@ -30,6 +32,7 @@ def totals(status: StreamStatus) -> str:
     """The counters that an operator watches; dead letters are highlighted."""
     progress, partitions = status.progress, status.partitions
     alarm = "sg-alarm" if progress.dead_letters else "sg-quiet"
+    failing = int((partitions["failures"] >= FAILING).sum())
     to_publish = int(partitions["to_publish"].sum())
     counters = (
         ("partitions", progress.partitions, "Claimed by a worker at least once", ""),
@@ -38,12 +41,18 @@ def totals(status: StreamStatus) -> str:
         ("duplicates", progress.duplicates, elements.DUPLICATES, "sg-quiet"),
         ("late", progress.late, elements.LATE, "sg-quiet"),
         ("dead letters", progress.dead_letters, elements.DEAD_LETTERS, alarm),
+        (
+            "failing",
+            failing,
+            "Partitions that have failed several times in a row",
+            "sg-alarm" if failing else "sg-quiet",
+        ),
     )
     return f'<div class="sg-totals">{"".join(elements.counter(*each) for each in counters)}</div>'
 
 
 def partitions(frame: pd.DataFrame, champion: str | None) -> str:
-    """One row per partition: its worker, its progress, and the age of its last commit."""
+    """One row per partition: its worker, its progress, the age of its last commit, and its failures since then."""
     head = "<th>Partition</th><th>Worker</th>" + "".join(
         f'<th class="sg-right{wide}">{name}</th>' for name, wide in COLUMNS.items()
     )
@@ -99,9 +108,13 @@ def _partition(row: dict[Any, Any], champion: str | None) -> str:
         f"{row['to_publish']:,}",
         f"{row['epoch']:,}",
         f"{age(float(row['commit_age']))} ago",
+        f"{row['failures']:,}",
     )
+    failing = row["failures"] >= FAILING
+    error = f'<div class="sg-note sg-alarm">{escape(clipped(row["failure"] or "", 300))}</div>' if failing else ""
     return (
-        f'<tr data-partition="{row["partition"]}"><td><b>{row["partition"]}</b>{notes}</td>'
+        f'<tr data-partition="{row["partition"]}"{" data-failing" if failing else ""}>'
+        f"<td><b>{row['partition']}</b>{notes}{error}</td>"
         f'<td class="sg-owner">{escape(clipped(row["owner"], 60))}</td>'
         + "".join(f'<td class="sg-right{wide}">{cell}</td>' for cell, wide in zip(cells, COLUMNS.values(), strict=True))
         + "</tr>"

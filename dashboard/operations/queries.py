@@ -63,14 +63,15 @@ def partitions(connection: Connection) -> pd.DataFrame:
 
     partition, next_offset, event_time, epoch, owner, log_id, model_version, transactions, duplicates, late,
     dead_letters, changes_ahead (changes of the topic that Postgres lacks), to_publish (changes), commit_age (seconds,
-    by Postgres's clock).
+    by Postgres's clock), failures (in a row), failure (the error of the last one).
     """
     p = stream_progress.c
     age = func.extract("epoch", func.now() - p.committed_at).label("commit_age")
     identity = (p.partition, p.next_offset, p.event_time, p.epoch, p.owner, p.log_id, p.model_version)
     counts = (p.transactions, p.duplicates, p.late, p.dead_letters, p.changes_ahead)
     to_publish = (p.change_position - p.published_position).label("to_publish")
-    return frame(connection, select(*identity, *counts, to_publish, age).order_by(p.partition))
+    trouble = (p.failures, p.failure)
+    return frame(connection, select(*identity, *counts, to_publish, age, *trouble).order_by(p.partition))
 
 
 def reasons(connection: Connection) -> pd.DataFrame:

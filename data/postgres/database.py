@@ -11,15 +11,18 @@ from runtime.postgres_url import parsed
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def engine(database_url: str) -> Engine:
+def engine(database_url: str, connect_seconds: int | None = None) -> Engine:
     """An engine over psycopg 3 for a plain ``postgresql://`` URL. The time zone of its sessions is UTC.
+
+    ``connect_seconds`` limits how long connecting may take; None leaves that to the URL and the operating system.
 
     Raises
     ------
     ValueError
         If the URL is not valid; see :func:`runtime.postgres_url.parsed`.
     """
-    made = create_engine(parsed(database_url), pool_pre_ping=True)
+    limits = {} if connect_seconds is None else {"connect_timeout": connect_seconds}
+    made = create_engine(parsed(database_url), pool_pre_ping=True, connect_args=limits)
     event.listen(made, "connect", _in_utc)
     return made
 

@@ -8,19 +8,29 @@ champion (:mod:`models.drift.challenger`). **Proposed** is the newest refit afte
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, Row, Text, case, cast, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from data.postgres.tables import model_aliases, models, stream_progress
 from models.drift.challenger import ORIGIN
-from models.segment_model import SegmentModel, from_json, to_json
+from models.segment_model import MOST_METADATA_BYTES, SegmentModel, from_registry, to_json
 from runtime.errors import Hint, NotFoundError
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 PROPOSED = "proposed"
+
+_metadata = cast(models.c.spec["metadata"], Text)
+# Postgres takes the specification apart: a driver can't read metadata that is nested too deeply. Space between its
+# values doubles the length of JSON at most.
+SPECIFICATION = (
+    cast(models.c.spec.op("-")("metadata"), Text).label("specification"),
+    case((func.length(_metadata) <= 2 * MOST_METADATA_BYTES, _metadata)).label("metadata"),
+)
+"""The columns that :func:`from_row` needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +103,9 @@ def read_champion(connection: Connection) -> SegmentModel | None:
     ModelError
         If its stored specification is not a valid model.
     """
-    query = select(models.c.spec).join(model_aliases).where(model_aliases.c.alias == CHAMPION)
-    spec = connection.execute(query).scalar_one_or_none()
-    return None if spec is None else _from_row(spec)
+    query = select(*SPECIFICATION).select_from(models).join(model_aliases).where(model_aliases.c.alias == CHAMPION)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else from_row(row)
 
 
 def load(engine: Engine, version: str) -> SegmentModel:
@@ -115,8 +125,8 @@ def load(engine: Engine, version: str) -> SegmentModel:
 def load_all(engine: Engine, versions: Iterable[str]) -> Mapping[str, SegmentModel]:
     """The registered ones among some versions, by version."""
     with engine.connect() as connection:
-        query = select(models.c.spec).where(models.c.version.in_(list(versions)))
-        found = [_from_row(spec) for spec in connection.execute(query).scalars()]
+        query = select(*SPECIFICATION).where(models.c.version.in_(list(versions)))
+        found = [from_row(row) for row in connection.execute(query)]
     return {model.version: model for model in found}
 
 
@@ -146,10 +156,11 @@ def entries(engine: Engine) -> list[Entry]:
     with engine.connect() as connection:
         pointing = aliases(connection)
         partitions = {row[0]: row[1] for row in connection.execute(active)}
-        rows = connection.execute(select(models).order_by(models.c.created_at, models.c.version)).all()
+        query = select(models.c.version, models.c.created_at, *SPECIFICATION)
+        rows = connection.execute(query.order_by(models.c.created_at, models.c.version)).all()
     return [
         Entry(
-            _from_row(row.spec),
+            from_row(row),
             row.created_at,
             tuple(sorted(alias for alias, version in pointing.items() if version == row.version)),
             partitions.get(row.version, 0),
@@ -172,13 +183,21 @@ def _point(connection: Connection, alias: str, version: str) -> None:
 def personas(engine: Engine) -> dict[str, str]:
     """The names of the segments of all models, by segment id."""
     with engine.connect() as connection:
-        specs = [msgspec.convert(spec, SegmentModel) for spec in connection.execute(select(models.c.spec)).scalars()]
-    return {segment.id: segment.name for model in specs for segment in model.segments}
+        specifications = connection.execute(select(SPECIFICATION[0])).scalars()
+        found = [msgspec.json.decode(text, type=SegmentModel) for text in specifications]
+    return {segment.id: segment.name for model in found for segment in model.segments}
 
 
 def _as_json(model: SegmentModel) -> object:
     return msgspec.json.decode(to_json(model))
 
 
-def _from_row(spec: object) -> SegmentModel:
-    return from_json(msgspec.json.encode(spec))
+def from_row(row: Row[Any]) -> SegmentModel:
+    """The model of a row with the columns :data:`SPECIFICATION`.
+
+    Raises
+    ------
+    ModelError
+        If the stored specification is not a valid model.
+    """
+    return from_registry(row.specification, row.metadata)

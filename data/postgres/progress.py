@@ -9,6 +9,11 @@ from sqlalchemy import Connection, Engine, Row, case, func, select
 
 from data.postgres.tables import customers, segment_changes, stream_progress, transactions
 
+#: A partition that is behind and has committed nothing for so many seconds is stuck.
+STUCK_SECONDS = 15.0
+#: A single failure can be the end of a connection; a partition is failing from this number of failures in a row on.
+FAILING = 2
+
 _event_time = stream_progress.c.event_time
 # A log that has lost records has a number at the end of its id.
 _base_id = func.regexp_replace(stream_progress.c.log_id, "#[0-9]+$", "")
@@ -44,9 +49,10 @@ def control_numbers(engine: Engine, log_id: str) -> dict[int, int]:
 
 
 def partitions(engine: Engine) -> Sequence[Row[Any]]:
-    """The rows of ``stream_progress``, ordered by partition."""
+    """The rows of ``stream_progress``, ordered by partition, with ``commit_age`` in seconds by Postgres's clock."""
+    age = func.extract("epoch", func.now() - stream_progress.c.committed_at).label("commit_age")
     with engine.connect() as connection:
-        return connection.execute(select(stream_progress).order_by(stream_progress.c.partition)).all()
+        return connection.execute(select(stream_progress, age).order_by(stream_progress.c.partition)).all()
 
 
 def unpublished(engine: Engine) -> int:

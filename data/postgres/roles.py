@@ -34,6 +34,7 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "model_reigns": "INSERT",
     "model_activations": _APPEND,
     "log_faults": "INSERT",
+    "skipped_records": _READ,
 }
 #: Rights by table: a process that sends requests to the outside has its own two tables only.
 WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
@@ -54,7 +55,6 @@ NOT_FOR_WORKERS = (
     "drift_observations",
     "drift_alarms",
     "replay_control",
-    "skipped_records",
     *WEBHOOKS_RIGHTS,
 )
 #: Rights by table: the dashboard reads everything.

@@ -25,6 +25,7 @@ from segue.cli import (
     fit_command,
     model_commands,
     replay_command,
+    skip_command,
     snapshot_command,
     soak_command,
     stack_commands,
@@ -52,6 +53,7 @@ stack_commands.add_to(app)
 replay_command.add_to(app)
 status_command.add_to(app)
 stream_commands.add_to(app)
+skip_command.add_to(app)
 snapshot_command.add_to(app)
 fit_command.add_to(app)
 batch_commands.add_to(app)

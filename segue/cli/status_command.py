@@ -1,17 +1,22 @@
-"""``segue status``: the stream's progress."""
+"""``segue status``: the stream's progress, and whether a partition is stuck or failing."""
 
 from typing import Any
 
 import msgspec
 import typer
+from rich.markup import escape
+from rich.text import Text
 
 from data.postgres import log_faults, model_registry, progress, replay_control
 from data.postgres.database import engine
 from runtime.postgres_url import shown
 from runtime.settings import Settings
 from segue.cli import control_commands, faults_commands, options
-from segue.cli.console import counted, fail, output, table
+from segue.cli.console import counted, fail, messages, output, table
+from segue.cli.partition_states import states
 from segue.local.running_stack import not_running_reason, stack_settings
+
+_CONNECT_SECONDS = 5
 
 
 def add_to(app: typer.Typer) -> None:
@@ -22,7 +27,8 @@ def add_to(app: typer.Typer) -> None:
 def status(as_json: options.AsJson = False) -> None:
     """Show the stream's progress: partitions, event time, counts, changes, log faults and the replay.
 
-    The exit code is 1 while there are unresolved log faults, or Postgres is behind the change topic.
+    The exit code is 1 if a partition is stuck or failing, if Postgres is behind the change topic, if there are
+    unresolved log faults, or if no broker answers.
     """
     settings = Settings()
     _refuse_dead_stack(settings)
@@ -31,7 +37,9 @@ def status(as_json: options.AsJson = False) -> None:
         output.print_json(msgspec.json.encode(current).decode())
     else:
         _print(current)
-    if current["log_faults"] or any(row["changes_ahead"] for row in current["partitions"]):
+    for problem in current["problems"]:
+        messages.print(Text.assemble(("problem: ", "bold red"), problem), soft_wrap=True)
+    if current["problems"]:
         raise typer.Exit(1)
 
 
@@ -44,25 +52,39 @@ def _refuse_dead_stack(settings: Settings) -> None:
 
 
 def _status(settings: Settings) -> dict[str, Any]:
-    postgres = engine(settings.database)
-    faults = log_faults.faults(postgres)
-    rows, totals, replays = progress.partitions(postgres), progress.totals(postgres), replay_control.replays(postgres)
+    postgres = engine(settings.database, _CONNECT_SECONDS)
+    found, faults = states(postgres, settings), log_faults.faults(postgres)
+    totals, replays = progress.totals(postgres), replay_control.replays(postgres)
+    problems = [problem for state in found.partitions if (problem := state.problem) is not None]
+    if found.broker_answers is False:
+        problems.insert(0, f"no broker answers at {settings.bootstrap_servers}: the lag is unknown")
+    if faults:
+        problems.append(f"the log has had {len(faults):,} faults: see `segue faults list`")
     return {
         "partitions": [
             {
-                "partition": row.partition,
-                "offset": row.next_offset,
-                "event_time": row.event_time,
-                "transactions": row.transactions,
-                "changes": row.change_position,
-                "to_publish": row.change_position - row.published_position,
-                "changes_ahead": row.changes_ahead,
+                "partition": state.partition,
+                "offset": state.next_offset,
+                "event_time": state.event_time,
+                "transactions": state.transactions,
+                "changes": state.changes,
+                "to_publish": state.to_publish,
+                "owner": state.owner,
+                "lag": state.lag,
+                "commit_age_seconds": round(state.commit_age, 3),
+                "failures_in_a_row": state.failures,
+                "failure": state.failure,
+                "failing_since": state.failing_since,
+                "stuck": state.stuck,
+                "failing": state.failing,
+                "changes_ahead": state.changes_ahead,
             }
-            for row in rows
+            for state in found.partitions
         ],
+        "problems": problems,
         "brokers": settings.bootstrap_servers,
         "database": shown(settings.database),
-        "workers": sorted({row.owner for row in rows}),
+        "workers": sorted({state.owner for state in found.partitions}),
         "model": model_registry.champion_version(postgres),
         "transactions": totals.transactions,
         "duplicates": totals.duplicates,
@@ -89,12 +111,17 @@ def _print(current: dict[str, Any]) -> None:
     ]
     columns = ["partition", "offset", "event time", "transactions", "changes", "to publish"]
     output.print(table("Progress", columns, rows))
-    for row in current["partitions"]:
-        if row["changes_ahead"]:
-            output.print(
-                f"partition {row['partition']} is catching up with what was published: the change topic has "
-                f"{row['changes_ahead']:,} changes that Postgres does not have"
-            )
+    health = [
+        [
+            str(row["partition"]),
+            "unknown" if row["lag"] is None else f"{row['lag']:,}",
+            f"{row['commit_age_seconds']:,.0f} s ago",
+            f"{row['failures_in_a_row']:,}",
+            escape(row["owner"]),
+        ]
+        for row in current["partitions"]
+    ]
+    output.print(table("Partitions", ["partition", "lag", "last commit", "failures in a row", "worker"], health))
     output.print(f"brokers: {current['brokers']}")
     output.print(f"database: {current['database']}")
     output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}")

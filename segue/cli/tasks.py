@@ -29,7 +29,10 @@ TASKS = (
         "pause a running replay, resume it, or change its speed",
         ("segue control pause", "segue control resume", "segue control speed 500x"),
     ),
-    Task("see the stream's progress", ("segue status",)),
+    Task("see the stream's progress, and whether a partition is stuck", ("segue status",)),
+    Task(
+        "have a record skipped that keeps a partition from continuing", ("segue skip PARTITION OFFSET --reason TEXT",)
+    ),
     Task("check the stream against the raw data", ("segue reconcile FILE --history",)),
     Task("follow segment changes as JSON lines (`--topic` reads Kafka)", ("segue changes --follow",)),
     Task("follow only some changes", ("segue changes --follow --topic --where 'to = At Risk and monetary > 1000'",)),

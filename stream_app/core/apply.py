@@ -10,7 +10,7 @@ from models.units import Ints
 from runtime.record_mark import RecordMark
 from stream_app.core.columns import Changes, Outcome, Profiles, Records, SegmentNames
 from stream_app.core.decode import DeadLetter, MicroBatch
-from stream_app.core.deduplicate import LedgerContent, LedgerKey, admit
+from stream_app.core.deduplicate import LedgerContent, LedgerKey, Totals, admit, may_exceed
 from stream_app.core.transition import apply_records, rescore
 
 
@@ -89,7 +89,8 @@ def apply_batch(
     """
     # Step 3: deduplicate.
     homes = dict(zip(stored.profiles.customer_id, stored.partition.tolist(), strict=True))
-    admission = admit(batch, stored.ledger, homes, progress.partition, partition_of)
+    totals = _totals_near_a_limit(batch, stored.profiles)
+    admission = admit(batch, stored.ledger, homes, progress.partition, partition_of, totals)
     applied = admission.applied
     before, rows = _with_new_customers(batch, applied, stored.profiles)
 
@@ -115,6 +116,16 @@ def apply_batch(
         late=outcome.late,
         watermark=watermark,
     )
+
+
+def _totals_near_a_limit(batch: MicroBatch, profiles: Profiles) -> dict[str, Totals] | None:
+    """The totals of all stored customers if a customer could exceed a limit in this batch; None otherwise."""
+    columns = (profiles.frequency, profiles.gross, profiles.returned)
+    frequency, gross, returned = (int(column.max(initial=0)) for column in columns)
+    if not may_exceed(batch, (frequency, gross, returned)):
+        return None
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return dict(zip(profiles.customer_id, rows, strict=True))
 
 
 def _with_new_customers(batch: MicroBatch, applied: list[int], stored: Profiles) -> tuple[Profiles, dict[str, int]]:

@@ -3,9 +3,11 @@
 Only the fields that the worker needs are decoded. A record that can't be decoded, or breaks a rule, is a dead letter.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import accumulate
 from typing import Literal, Protocol, Self
 
 import msgspec
@@ -18,6 +20,8 @@ from stream_app.core.columns import LONG_AGO
 from stream_app.core.control import ANYONE, ControlError, ControlRules
 
 _REASON_LENGTH = 500
+# The columns of a batch that describe its transactions, and need no computing when a batch is split or extended.
+_COLUMNS = ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount")
 
 _decoder = msgspec.json.Decoder(TransactionHeader | Tick | ModelActivation)
 
@@ -80,8 +84,9 @@ class MicroBatch:
 
     ``watermark_before`` is the newest tick of the batch before each transaction, and ``watermark`` the newest tick of
     the whole batch; both are ``LONG_AGO`` without a tick. ``model`` is the model that the last record activates, if
-    that record is a model. ``last_record`` is the last record of the batch, if it has any. ``control_number`` is the
-    number of the newest signed model that was accepted so far. ``size`` is the number of bytes of all values.
+    that record is a model. ``control_number`` is the number of the newest signed model that was accepted so far, and
+    ``control_number_before`` the number before the batch. ``size`` is the number of bytes of all values. ``raw`` has
+    every record, and ``ticks`` the offset and the moment of every tick, so that a batch can be split.
     """
 
     first_offset: int
@@ -89,8 +94,10 @@ class MicroBatch:
     watermark: int = LONG_AGO
     size: int = 0
     model: SegmentModel | None = None
-    last_record: LogRecord | None = None
     control_number: int = 0
+    control_number_before: int = 0
+    raw: list[LogRecord] = field(default_factory=list)
+    ticks: list[tuple[int, int]] = field(default_factory=list)
     record: list[LogRecord] = field(default_factory=list)
     transaction_id: list[str] = field(default_factory=list)
     customer_id: list[str] = field(default_factory=list)
@@ -100,6 +107,11 @@ class MicroBatch:
     amount: list[int] = field(default_factory=list)
     watermark_before: list[int] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+
+    @property
+    def last_record(self) -> LogRecord | None:
+        """The last record of the batch, if it has any."""
+        return self.raw[-1] if self.raw else None
 
     @property
     def records(self) -> int:
@@ -113,11 +125,49 @@ class MicroBatch:
         self.next_offset = later.next_offset
         self.size += later.size
         self.model = later.model
-        self.last_record = later.last_record or self.last_record
         self.control_number = max(self.control_number, later.control_number)
-        for name in ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount"):
+        for name in ("raw", "ticks", *_COLUMNS):
             getattr(self, name).extend(getattr(later, name))
         self.dead_letters += later.dead_letters
+
+    def split_at(self, count: int) -> tuple["MicroBatch", "MicroBatch"]:
+        """The batches of the first ``count`` offsets and of the others, as if each had been decoded alone."""
+        offset = self.first_offset + count
+        return self._part(self.first_offset, offset), self._part(offset, self.next_offset)
+
+    def rejected(self, reason: str) -> "MicroBatch":
+        """The same offsets with every record as a dead letter."""
+        before = self.control_number_before
+        return MicroBatch(
+            self.first_offset,
+            self.next_offset,
+            size=self.size,
+            control_number=before,
+            control_number_before=before,
+            raw=self.raw,
+            dead_letters=[DeadLetter.of(record, reason) for record in self.raw],
+        )
+
+    def _part(self, start: int, stop: int) -> "MicroBatch":
+        raw = [record for record in self.raw if start <= record.offset < stop]
+        ticks = [tick for tick in self.ticks if start <= tick[0] < stop]
+        offsets = [record.offset for record in self.record]
+        rows = slice(bisect_left(offsets, start), bisect_left(offsets, stop))
+        newest = list(accumulate((moment for _, moment in ticks), max, initial=LONG_AGO))
+        return MicroBatch(
+            start,
+            stop,
+            watermark=newest[-1],
+            size=sum(len(record.value or b"") for record in raw),
+            model=self.model if stop == self.next_offset else None,
+            control_number=self.control_number if stop == self.next_offset else self.control_number_before,
+            control_number_before=self.control_number_before,
+            raw=raw,
+            ticks=ticks,
+            watermark_before=[newest[bisect_left(ticks, (offset, LONG_AGO))] for offset in offsets[rows]],
+            dead_letters=[letter for letter in self.dead_letters if start <= letter.offset < stop],
+            **{name: getattr(self, name)[rows] for name in _COLUMNS},
+        )
 
 
 def decode(
@@ -148,11 +198,13 @@ def decode(
     for record in records:
         if batch is None or batch.model is not None:
             control_number = control_number if batch is None else batch.control_number
-            batch = MicroBatch(record.offset, record.offset, control_number=control_number)
+            batch = MicroBatch(
+                record.offset, record.offset, control_number=control_number, control_number_before=control_number
+            )
             batches.append(batch)
         batch.next_offset = record.offset + 1
-        batch.last_record = record
         batch.size += len(record.value or b"")
+        batch.raw.append(record)
         try:
             decoder.add(batch, record)
         except RecursionError:
@@ -186,6 +238,7 @@ class _Decoder:
             self.control.number(record.headers, record.value)
             tick = event_time(message.at, "the tick is", record.timestamp, self.max_ahead)
             batch.watermark = max(batch.watermark, tick)
+            batch.ticks.append((record.offset, tick))
         else:
             assert isinstance(message, ModelActivation)  # noqa: S101 - the union has no fourth member
             number = self.control.model_number(record.headers, record.value, batch.control_number)

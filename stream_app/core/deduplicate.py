@@ -1,18 +1,28 @@
 """Unit of work, step 3: which transactions of a micro-batch count. Pure.
 
 The ledger holds every transaction that was ever applied, by customer and transaction id. A repeated transaction is a
-duplicate and changes nothing. A known id with other content, and a customer of another partition, are dead letters.
+duplicate and changes nothing. A known id with other content, a customer of another partition, and a transaction that
+would take a customer's totals beyond what all arithmetic carries are dead letters.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from models.units import money_text
 from stream_app.core.decode import DeadLetter, MicroBatch
 
 LedgerKey = tuple[str, str]
 """Customer id and transaction id."""
 LedgerContent = tuple[int, str, int]
 """The moment in microseconds, the kind, and the amount in ten-thousandths."""
+MOST_MONEY = 4 * 10**18
+"""The most that a customer may have bought, or returned, in ten-thousandths: sums and differences of it fit 64 bits."""
+MOST_PURCHASES = 2**31 - 1
+"""The greatest frequency that the tables hold."""
+_LIMITS = (MOST_PURCHASES, MOST_MONEY, MOST_MONEY)
+
+Totals = tuple[int, int, int]
+"""Frequency, gross and returned of a customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,7 @@ def admit(
     home_partitions: Mapping[str, int],
     partition: int,
     partition_of: Callable[[str], int],
+    totals: Mapping[str, Totals] | None = None,
 ) -> Admission:
     """Decide which transactions of a micro-batch count.
 
@@ -47,8 +58,11 @@ def admit(
         The partition that the batch was read from.
     partition_of
         The partition of a customer id; called for new customers only.
+    totals
+        The totals of each known customer before the batch; None if no customer can exceed a limit in this batch.
     """
     homes, seen = dict(home_partitions), dict(ledger)
+    room = None if totals is None else _Room(totals)
     applied, dead_letters, duplicates = [], list(batch.dead_letters), 0
     contents = zip(batch.occurred_at, batch.kind, batch.amount, strict=True)
     for i, (customer_id, content) in enumerate(zip(batch.customer_id, contents, strict=True)):
@@ -64,10 +78,38 @@ def admit(
         home = homes.get(customer_id)
         if home is None:
             home = homes[customer_id] = partition_of(customer_id)
-        if home == partition:
-            applied.append(i)
-        else:
-            del seen[key]
+        if home != partition:
             reason = f"the customer belongs to partition {home}: is the producer's partitioner murmur2_random?"
+        else:
+            reason = "" if room is None else room.take(customer_id, batch.kind[i], batch.amount[i])
+        if reason:
+            del seen[key]
             dead_letters.append(DeadLetter.of(batch.record[i], reason))
+        else:
+            applied.append(i)
     return Admission(applied, dead_letters, duplicates)
+
+
+def may_exceed(batch: MicroBatch, most: Totals) -> bool:
+    """Whether a batch could take a customer beyond a limit; ``most`` are the greatest totals among its customers."""
+    added = sum(batch.amount)
+    return most[0] + len(batch.amount) > MOST_PURCHASES or max(most[1:]) + added > MOST_MONEY
+
+
+class _Room:
+    """What each customer may still buy and return; a record that does not fit in changes nothing."""
+
+    def __init__(self, totals: Mapping[str, Totals]) -> None:
+        self._totals = dict(totals)
+
+    def take(self, customer_id: str, kind: str, amount: int) -> str:
+        """Add a transaction; returns why it is refused, or an empty text."""
+        frequency, gross, returned = self._totals.get(customer_id, (0, 0, 0))
+        after = (frequency + 1, gross + amount, returned) if kind == "sale" else (frequency, gross, returned + amount)
+        names = ("number of purchases", "total of purchases", "total of returns")
+        limits = (f"{MOST_PURCHASES}", money_text(MOST_MONEY), money_text(MOST_MONEY))
+        for name, limit, shown, value in zip(names, _LIMITS, limits, after, strict=True):
+            if value > limit:
+                return f"the customer's {name} would exceed {shown}"
+        self._totals[customer_id] = after
+        return ""

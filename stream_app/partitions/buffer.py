@@ -85,19 +85,26 @@ class RecordBuffer:
             await self._wait_for_arrival(seconds)
         return bool(self._batches)
 
-    async def next_batch(self) -> MicroBatch:
-        """The next batch, which stays the next one until :meth:`pop`.
+    async def next_batch(self, most_offsets: int | None = None) -> MicroBatch:
+        """The next batch, which stays the next one until :meth:`pop`; it may be limited to so many offsets.
 
         Under load the batch may grow for a moment: one Postgres transaction costs about as much as a thousand records.
         """
         while (
             not self._closed
+            and most_offsets is None
             and self._records < self._batch_size
             and (left := self._last_batch_at + _LINGER_SECONDS - time.monotonic()) > 0
         ):
             await self._wait_for_arrival(left)
         self._last_batch_at = time.monotonic()
-        return self._merge_first()
+        batch = self._merge_first()
+        if most_offsets is not None and batch.records > most_offsets:
+            first, others = batch.split_at(most_offsets)
+            self._batches[0] = first
+            self._batches.insert(1, others)
+            return first
+        return batch
 
     def pop(self) -> None:
         """Remove the next batch."""

@@ -1,8 +1,10 @@
 """The task that applies one assigned partition, micro-batch by micro-batch, in the order of the log.
 
 While a micro-batch waits for Postgres, the record buffer decodes the next records (``buffer.py``). While the changes
-of a micro-batch are published, the next one is applied (``stream_app.outbox.relay``). The task never skips a record.
-After any fault the task backs off, reads the stored progress, and continues to read the log from there. When another
+of a micro-batch are published, the next one is applied (``stream_app.outbox.relay``). After any fault the task backs
+off, reads the stored progress, and continues to read the log from there. The task never skips a record: one that can't
+be applied is found by halving its batch (``recovery.py``) and becomes a dead letter, and so does one that an operator
+has had skipped. Only a commit, or having caught up with the log, ends a series of failures. When another
 worker has claimed the partition, the task waits as long as the consumer group needs to revoke the partition, and claims
 it again only if that has not happened.
 """
@@ -16,7 +18,6 @@ import structlog
 
 from data.kafka.log import MissingTopicError, UnreachableError
 from models.segment_model import SegmentModel
-from runtime.backoff import wait_seconds
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO
@@ -26,6 +27,7 @@ from stream_app.core.due import apply_without_records, no_records, untouched
 from stream_app.partitions.buffer import RecordBuffer
 from stream_app.partitions.log_check import LogCheck
 from stream_app.partitions.publisher import Publisher
+from stream_app.partitions.recovery import Recovery
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.storage.claim import FencedError
 from stream_app.storage.unit_of_work import PartitionStore
@@ -62,10 +64,10 @@ class PartitionTask:
         self._personas: dict[str, str] = {}
         self._rescoring = True
         self._rescored_up_to = ""
-        self._failures = 0
         self._check_requested = False
         self._seek_after_check = False
         self._log_check = LogCheck(context, partition, self._store)
+        self._recovery = Recovery(partition, self._store, self._metrics)
         self._publisher = Publisher(context, partition, self._store)
 
     @property
@@ -118,10 +120,8 @@ class PartitionTask:
                 try:
                     await self._run_until_fenced()
                 except Exception as error:
-                    self._log.error("will try again", error=repr(error), exc_info=not self._failures)
-                    self._failures += 1
-                    self._metrics.failed(self._partition, error)
-                    await self._sleep(wait_seconds(self._failures))
+                    progress = self._progress if self._has_claim else None
+                    await self._sleep(await self._recovery.failed(error, progress))
         finally:
             self._buffer.close()
 
@@ -162,6 +162,7 @@ class PartitionTask:
 
     async def _resume(self) -> None:
         """Claim the partition, or reread the progress of a claim that holds, and continue from there."""
+        self._recovery.resume()
         await self._store.open()
         if self._has_claim:
             self._progress = await self._store.progress(self._progress)
@@ -169,8 +170,10 @@ class PartitionTask:
             self._progress = await self._store.claim(self._context.log_id, self._context.owner)
             # A fault from here on must not lead to another claim: it would fence a worker that has claimed since.
             self._has_claim = True
+            await self._recovery.inherit()
             self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
         await self._check_log()
+        await self._recovery.read_skipped(self._progress)
         self._personas |= await self._store.personas()
         await self._use_model(self._progress.model_version)
         await self._publisher.resume(self._progress, self._personas)
@@ -190,9 +193,10 @@ class PartitionTask:
             if not self._buffer:
                 if not await self._rescore_chunk() and not await self._buffer.wait_for_records(_IDLE_SECONDS):
                     self._progress = await self._publisher.save_position(self._progress)
+                    await self._recovery.end_if_caught_up(self._progress)
                 continue
             # Step 1 of the unit of work.
-            batch = await self._buffer.next_batch()
+            batch = await self._buffer.next_batch(self._recovery.most_offsets(self._progress.next_offset))
             if batch.next_offset > self._progress.next_offset:
                 if batch.model is not None and await self._store.has_activated(batch):
                     batch.model = None
@@ -231,6 +235,7 @@ class PartitionTask:
     async def _apply(self, batch: MicroBatch) -> None:
         """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""
         started = time.monotonic()
+        batch = self._recovery.begin(batch, self._progress)
         # Step 2.
         limit = self._config.batch_size
         stored = await self._store.load(batch, self._model, self._progress.watermark, due=limit + 1)
@@ -241,10 +246,10 @@ class PartitionTask:
         # Steps 3 and 4.
         result = apply_batch(batch, stored, self._model, self._progress, self._context.partition_of)
         await self._commit(batch, result)
+        self._recovery.applied(self._progress)
         self._metrics.committed(self._progress, batch.records, result, time.monotonic() - started)
         # Step 9, second half; _commit does the first.
         self._publisher.offer_dead_letters(result.dead_letters)
-        self._failures = 0
         if batch.model is not None:
             # Rescoring, step 4.
             await self._use_model(batch.model.version)
@@ -271,6 +276,7 @@ class PartitionTask:
         # Steps 6 to 8.
         published = self._publisher.position(self._progress)
         self._progress = await self._store.save(batch, result, changes, self._progress, published)
+        self._recovery.committed()
         # Step 9, first half.
         self._publisher.offer_changes(changes)
 

@@ -49,7 +49,7 @@ VALUES (%(known_log_id)s, %(partition)s, %(kind)s, %(first_offset)s, %(end_offse
 
 PERSONAS = "SELECT segment->>'id', segment->>'name' FROM models, jsonb_array_elements(spec->'segments') AS segment"
 
-MODEL = "SELECT spec::text FROM models WHERE version = %s"
+MODEL = "SELECT (spec - 'metadata')::text FROM models WHERE version = %s"
 
 KNOWN = f"""
 SELECT customer_id, transaction_id, (extract(epoch FROM occurred_at) * 1000000)::int8, kind, (amount * 10000)::int8
@@ -140,9 +140,12 @@ AS batch (customer_id, sequence, from_segment, to_segment, cause, effective_at, 
   gross, returned, transaction_id, ordinality)
 """
 
+# A log that was restored to an older copy can have another record at an offset that was a dead letter before. The row
+# of the first one stays, since a worker may not change it; the dead letter topic gets both.
 ADD_DEAD_LETTER = """
 INSERT INTO dead_letters (log_id, partition, "offset", reason, key, value)
 VALUES (%(log_id)s, %(partition)s, %(offset)s, %(reason)s, %(key)s, %(value)s)
+ON CONFLICT (log_id, partition, "offset") DO NOTHING
 """
 
 ADD_MODEL = "INSERT INTO models (version, spec) VALUES (%s, %s::jsonb) ON CONFLICT (version) DO NOTHING"
@@ -171,9 +174,30 @@ UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_t
   control_number = %(control_number)s,
   transactions = transactions + %(transactions)s, duplicates = duplicates + %(duplicates)s,
   late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, committed_at = now(),
-  last_offset = %(last_offset)s, last_timestamp = %(last_timestamp)s, last_checksum = %(last_checksum)s
+  last_offset = %(last_offset)s, last_timestamp = %(last_timestamp)s, last_checksum = %(last_checksum)s,
+  failures = 0, failure = NULL, failing_since = NULL
 WHERE partition = %(partition)s AND log_id = %(log_id)s AND epoch = %(epoch)s AND next_offset = %(expected_offset)s
   AND change_position = %(expected_position)s
+"""
+
+FAILURE_STATE = """
+SELECT extract(epoch FROM now() - committed_at), failures, failure FROM stream_progress WHERE partition = %(partition)s
+"""
+
+SAVE_FAILURE = """
+UPDATE stream_progress
+SET failures = %(failures)s, failure = %(failure)s, failing_since = coalesce(failing_since, now())
+WHERE partition = %(partition)s AND epoch = %(epoch)s
+"""
+
+CLEAR_FAILURES = """
+UPDATE stream_progress SET failures = 0, failure = NULL, failing_since = NULL
+WHERE partition = %(partition)s AND epoch = %(epoch)s
+"""
+
+SKIPPED = """
+SELECT "offset", reason FROM skipped_records
+WHERE partition = %(partition)s AND log_id = %(log_id)s AND "offset" >= %(next_offset)s
 """
 
 MARK_PUBLISHED = """

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from data.contract.change_row import ChangeRow
-from models.segment_model import SegmentModel, from_json, to_json
+from models.segment_model import SegmentModel, from_registry, to_json
 from models.units import Ints
 from runtime.record_mark import mark
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState
@@ -32,14 +32,15 @@ from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.storage import sql_values
 from stream_app.storage import statements as sql
 from stream_app.storage.claim import FencedError
+from stream_app.storage.failures import FailureStore
 from stream_app.storage.outbox import Outbox
 
 
-class PartitionStore(Outbox):
+class PartitionStore(Outbox, FailureStore):
     """The stored state of one partition, over a connection of its own. One task at a time may use it."""
 
     async def model(self, version: str) -> SegmentModel:
-        """A registered model.
+        """A registered model, without its metadata.
 
         Raises
         ------
@@ -50,7 +51,7 @@ class PartitionStore(Outbox):
             row = await (await self._connection.execute(sql.MODEL, [version])).fetchone()
         if row is None:
             raise LookupError(f"model {version} is not registered")
-        return from_json(row[0])
+        return from_registry(row[0], None)
 
     async def personas(self) -> dict[str, str]:
         """The names of the segments of all registered models, by segment id."""

@@ -1,5 +1,7 @@
 import json
 import math
+import time
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -16,6 +18,7 @@ from models.segment_model import (
     assign,
     build,
     from_json,
+    from_registry,
     monetary_value,
     off_axis_distances,
     to_json,
@@ -182,3 +185,46 @@ def test_net_money_is_floored_at_zero_and_gross_money_ignores_returns() -> None:
     assert monetary_value(model, gross, returned).tolist() == [9.9999, 0.0, 0.0]
     gross_model = msgspec.structs.replace(model, monetary="gross")
     assert monetary_value(gross_model, gross, returned).tolist() == [12.0, 5.0, 0.0]
+
+
+def large(segments: int, **changes: object) -> dict[str, Any]:
+    """The JSON of a model with some number of segments; its version is not right."""
+    one = {"name": "n", "description": "", "colour": "#000000", "action": ""} | changes
+    names = [one | {"id": f"s{number}", "centroid": [number, 0, 0]} for number in range(segments)]
+    fields = {"version": "k", "monetary": "net", "transform": "identity", "means": [0, 0, 0], "scales": [1, 1, 1]}
+    return fields | {"segments": names}
+
+
+def nested(levels: int) -> str:
+    return '{"a":' * levels + "1" + "}" * levels
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (json.dumps(large(101)), "at most 100 segments"),
+        (json.dumps(large(100_000)), "at most 100 segments, not 100,000"),
+        (json.dumps(large(1, name="n" * 1_001)), "more than 1,000 characters"),
+        (json.dumps(large(1, action="n" * 5_000_000)), "more than 1,000 characters"),
+        (json.dumps(large(1) | {"metadata": {"note": "n" * 1_000_001}}), "at most 1,000,000 bytes"),
+        (json.dumps(large(1) | {"metadata": 0}).replace(": 0}", f": {nested(33)}}}"), "at most 32 levels"),
+        (json.dumps(large(1) | {"metadata": 0}).replace(": 0}", f": {nested(977)}}}"), "levels|recursion"),
+        (json.dumps(large(1) | {"metadata": 0}).replace(": 0}", f": {nested(100_000)}}}"), "levels|recursion"),
+    ],
+)
+def test_a_model_that_is_too_large_is_refused_at_once_and_in_little_memory(text: str, reason: str) -> None:
+    tracemalloc.start()
+    started = time.monotonic()
+    with pytest.raises(ModelError, match=reason):
+        from_json(text)
+    assert time.monotonic() - started < 5
+    assert tracemalloc.get_traced_memory()[1] < 10 * len(text) + 1_000_000
+    tracemalloc.stop()
+
+
+def test_a_stored_model_with_metadata_beyond_the_limits_still_loads() -> None:
+    model = build("net", "identity", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), segments_at((0.0, 0.0, 0.0)))
+    spec = to_json(model).decode()
+    for levels in (40, 977, 100_000):
+        assert from_registry(spec, nested(levels)) == model
+    assert from_registry(spec, '{"k":3}').metadata == {"k": 3}

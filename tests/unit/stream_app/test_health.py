@@ -8,13 +8,14 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from data.postgres.progress import STUCK_SECONDS
 from runtime.errors import SegueError
 from runtime.health import WebServer
 from stream_app import health as healths
 from stream_app import metrics as stream_metrics
-from stream_app.core.apply import PartitionProgress
-from stream_app.core.columns import LONG_AGO
-from stream_app.health import STUCK_SECONDS, Health
+from stream_app.core.apply import AppliedBatch, PartitionProgress
+from stream_app.core.columns import LONG_AGO, Changes, Profiles
+from stream_app.health import Health
 from stream_app.metrics import LogEnd, Metrics
 
 PROGRESS = PartitionProgress(0, "log", 10, 1, LONG_AGO, "model", LONG_AGO, 7, 5)
@@ -76,11 +77,52 @@ def test_a_worker_with_lag_is_ready_as_long_as_it_commits(metrics: Metrics) -> N
     assert "partition 0 is 990 records behind and has committed nothing for 16 s" in reasons(metrics)
 
 
-def test_a_worker_is_not_ready_while_a_partition_backs_off(metrics: Metrics) -> None:
-    metrics.failed(0, ConnectionError("hush"))
-    assert "backs off after a fault (ConnectionError)" in reasons(metrics)
-    metrics.claimed(PROGRESS)
+def failed_after_a_claim(metrics: Metrics, failures: int) -> None:
+    """The partition task fails so many times in a row, and continues with its claim after each failure."""
+    for number in range(1, failures + 1):
+        metrics.failed(0, ConnectionError("hush"), number)
+        metrics.claimed(PROGRESS)
+
+
+def commit(metrics: Metrics) -> None:
+    metrics.rescored(PROGRESS, AppliedBatch([], Profiles.new([]), Changes.empty(), None, [], 0, 0, LONG_AGO))  # type: ignore[arg-type]
+
+
+def test_a_worker_is_not_ready_from_the_second_failure_in_a_row_until_the_next_commit(metrics: Metrics) -> None:
+    failed_after_a_claim(metrics, 1)
     assert not reasons(metrics)
+    failed_after_a_claim(metrics, 2)
+    assert all("has failed 2 times in a row (ConnectionError)" in reasons(metrics) for _ in range(30))
+    assert value(metrics, "segue_failures_in_a_row") == 2
+    commit(metrics)
+    assert not reasons(metrics)
+    assert value(metrics, "segue_failures_in_a_row") == 0
+
+
+def test_no_claim_and_no_retry_makes_the_last_commit_younger(metrics: Metrics) -> None:
+    metrics.log_end = lambda _: LogEnd(1_000, 0.0)
+    age_last_commit(metrics, 100)
+    failed_after_a_claim(metrics, 1)
+    assert (value(metrics, "segue_commit_age_seconds") or 0) >= 100
+    assert "has committed nothing for 100 s" in reasons(metrics)
+    metrics.fenced(0)
+    metrics.claimed(PROGRESS)
+    assert "has committed nothing for 100 s" in reasons(metrics)
+    metrics.assigned(0)
+    metrics.inherited(0, 250.0, 7, "DiskFull: no space")
+    metrics.claimed(PROGRESS)
+    assert (value(metrics, "segue_commit_age_seconds") or 0) >= 250
+    assert "has failed 7 times in a row (DiskFull)" in reasons(metrics)
+    commit(metrics)
+    assert not reasons(metrics)
+
+
+def test_a_partition_that_was_just_claimed_gets_time_until_the_broker_answers(metrics: Metrics) -> None:
+    metrics.log_end = lambda _: LogEnd(None, None)
+    age_last_commit(metrics, 3_600)
+    assert not reasons(metrics)
+    metrics.partitions[0].claimed_at = time.monotonic() - STUCK_SECONDS - 1
+    assert "has received no answer from the broker" in reasons(metrics)
 
 
 def test_a_worker_is_not_ready_while_postgres_is_behind_the_change_topic(metrics: Metrics) -> None:

@@ -72,9 +72,21 @@ def test_it_shows_what_is_in_postgres_even_without_a_model(page: AppTest, filled
         "duplicates": f"{progress['duplicates'].sum():,}",
         "late": f"{progress['late'].sum():,}",
         "dead letters": f"{progress['dead_letters'].sum():,}",
+        "failing": "0",
     }
     assert re.findall(r'data-partition="(\d+)"', html(page)) == [str(number) for number in range(PARTITIONS)]
     assert "15 Jun 2011, 09:30" in words(page)
+
+
+def test_a_failing_partition_is_marked_with_its_error(page: AppTest, filled: Engine) -> None:
+    failing = stream_progress.update().where(stream_progress.c.partition == 1)
+    with filled.begin() as connection:
+        connection.execute(failing.values(failures=7, failure=f"DiskFull: {HOSTILE}"))
+    page.run()
+    assert re.findall(r'data-partition="(\d+)" data-failing', html(page)) == ["1"]
+    assert "DiskFull: &lt;img" in html(page)
+    assert HOSTILE not in html(page)
+    assert dict(re.findall(r'data-total="(.*?)">([\d,]+)<', html(page)))["failing"] == "1"
 
 
 def test_a_partition_without_a_tick_is_marked(page: AppTest, filled: Engine) -> None:

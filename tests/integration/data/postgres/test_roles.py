@@ -62,6 +62,10 @@ async def _everything(url: str) -> None:
     store = await PartitionStore.connect(url, 0)
     try:
         progress = await store.claim("log", "me")
+        assert await store.skipped(progress) == {}
+        await store.save_failure(progress, 1, "an error")
+        await store.clear_failures(progress)
+        assert (await store.failure_state()).failures == 0
         bad = Transaction("T9", "c", datetime(2010, 1, 1, tzinfo=UTC), "sale", "1", "EUR", "France", [])
         messages: list[Message] = [
             transaction(1, 0),
@@ -107,6 +111,7 @@ def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) ->
         "DELETE FROM stream_progress",
         "UPDATE log_faults SET resolved_at = now()",
         "DELETE FROM model_activations",
+        "INSERT INTO skipped_records VALUES ('log', 0, 0, '', '')",
         "UPDATE replay_control SET wanted_paused = true",
         "TRUNCATE customers",
         "DROP TABLE customers",

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -178,3 +179,25 @@ def test_before_any_worker_has_started_activating_only_moves_the_alias(segue: Se
     assert done.returncode == 0, done.stderr
     assert "No worker has started yet" in done.stderr
     assert model_registry.champion_version(postgres) == models[1].version
+
+
+def test_a_model_that_is_too_large_is_refused_and_a_stored_one_is_listed(
+    segue: Segue, database_url: str, tmp_path: Path
+) -> None:
+    many = [GOOD["segments"][0] | {"id": f"s{number}"} for number in range(100_000)]
+    deep = json.dumps(GOOD | {"metadata": 0}).replace('"metadata": 0', '"metadata": ' + '{"a":' * 977 + "1" + "}" * 977)
+    for content, reason in (
+        (json.dumps(GOOD | {"segments": many[:20_000]}), "at most 100 segments"),
+        (json.dumps(GOOD | {"segments": many}), "too large|at most 100 segments"),
+        (deep, "levels|recursion"),
+    ):
+        (tmp_path / "model.json").write_text(content)
+        done = segue("models", "import", str(tmp_path / "model.json"))
+        assert done.returncode == 1
+        assert re.search(reason, done.stderr)
+        assert "Traceback" not in done.stderr
+    with engine(database_url).begin() as connection:
+        row = {"version": GOOD["version"], "spec": deep}
+        connection.execute(text("INSERT INTO models (version, spec) VALUES (:version, (:spec)::jsonb)"), row)
+    assert GOOD["version"] in segue("models", "list").stdout
+    assert json.loads(segue("models", "list", "--json").stdout)[0]["version"] == GOOD["version"]

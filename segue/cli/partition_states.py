@@ -1,0 +1,103 @@
+"""The state of each partition for ``segue status`` and ``segue skip``: progress from Postgres, lag from Kafka."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Row
+
+from data.kafka.end_offsets import end_offsets
+from data.postgres import progress
+from data.postgres.progress import FAILING, STUCK_SECONDS
+from runtime.settings import Settings
+
+_BROKER_SECONDS = 3.0
+_SECOND_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """One partition; ``lag`` is None if the broker does not report it, ``commit_age`` is in seconds."""
+
+    partition: int
+    owner: str
+    next_offset: int
+    event_time: datetime | None
+    transactions: int
+    changes: int
+    to_publish: int
+    lag: int | None
+    commit_age: float
+    failures: int
+    failure: str | None
+    failing_since: datetime | None
+
+    @property
+    def failing(self) -> bool:
+        """Whether the partition has failed several times in a row."""
+        return self.failures >= FAILING
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the partition is behind and has committed nothing for too long."""
+        return bool(self.lag) and self.commit_age > STUCK_SECONDS
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong, in one line; None if nothing is."""
+        if self.failing:
+            return f"partition {self.partition} has failed {self.failures:,} times in a row: {self.failure}"
+        if self.stuck:
+            return (
+                f"partition {self.partition} is stuck: {self.lag or 0:,} records behind, and no commit for "
+                f"{self.commit_age:.0f} s; its worker {self.owner} may be frozen or gone"
+            )
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStates:
+    """All claimed partitions; ``broker_answers`` is None if there is none to ask about."""
+
+    partitions: list[PartitionState]
+    broker_answers: bool | None
+
+
+def states(postgres: Engine, settings: Settings) -> StreamStates:
+    """The state of all claimed partitions, within a few seconds, whatever does not answer."""
+    found = _look(postgres, settings)
+    if any(state.stuck and not state.failing for state in found.partitions):
+        # A record that has just arrived after a long silence is not stuck: its partition commits within a second.
+        offsets = {state.partition: state.next_offset for state in found.partitions}
+        time.sleep(_SECOND_LOOK_SECONDS)
+        again = _look(postgres, settings)
+        if any(state.next_offset != offsets.get(state.partition) for state in again.partitions) or again.broker_answers:
+            return again
+    return found
+
+
+def _look(postgres: Engine, settings: Settings) -> StreamStates:
+    rows = progress.partitions(postgres)
+    if not rows:
+        return StreamStates([], None)
+    topic = settings.topics.transactions
+    ends = end_offsets(settings.brokers, topic, [row.partition for row in rows], _BROKER_SECONDS)
+    return StreamStates([_state(row, (ends or {}).get(row.partition)) for row in rows], ends is not None)
+
+
+def _state(row: Row[Any], end: int | None) -> PartitionState:
+    return PartitionState(
+        partition=row.partition,
+        owner=row.owner,
+        next_offset=row.next_offset,
+        event_time=row.event_time,
+        transactions=row.transactions,
+        changes=row.change_position,
+        to_publish=row.change_position - row.published_position,
+        lag=None if end is None else max(end - row.next_offset, 0),
+        commit_age=float(row.commit_age),
+        failures=row.failures,
+        failure=row.failure,
+        failing_since=row.failing_since,
+    )
