@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from batch.differences import COLUMNS
 from batch.fit import fit
 from batch.profiles import profiles_as_of
-from batch.differences import COLUMNS
 from batch.reconcile import reconcile
 from data.postgres.frames import MOMENT
 from data.postgres.stream_state import StreamState
