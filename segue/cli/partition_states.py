@@ -27,6 +27,7 @@ class PartitionState:
     transactions: int
     changes: int
     to_publish: int
+    changes_ahead: int
     lag: int | None
     commit_age: float
     failures: int
@@ -52,6 +53,11 @@ class PartitionState:
             return (
                 f"partition {self.partition} is stuck: {self.lag or 0:,} records behind, and no commit for "
                 f"{self.commit_age:.0f} s; its worker {self.owner} may be frozen or gone"
+            )
+        if self.changes_ahead:
+            return (
+                f"partition {self.partition} is catching up with what was published: the change topic has "
+                f"{self.changes_ahead:,} changes that Postgres does not have"
             )
         return None
 
@@ -95,6 +101,7 @@ def _state(row: Row[Any], end: int | None) -> PartitionState:
         transactions=row.transactions,
         changes=row.change_position,
         to_publish=row.change_position - row.published_position,
+        changes_ahead=row.changes_ahead,
         lag=None if end is None else max(end - row.next_offset, 0),
         commit_age=float(row.commit_age),
         failures=row.failures,
