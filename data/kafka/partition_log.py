@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from threading import Lock
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -11,7 +10,12 @@ from runtime.brokers import Brokers
 from runtime.record_mark import RecordMark, mark
 
 _TIMEOUT = 10.0
+_RECORD_SECONDS = 5.0
 _POLL_SECONDS = 0.5
+
+
+class UndeliveredError(UnreachableError):
+    """The broker answers, but did not deliver a record in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,6 @@ class PartitionLogReader:
         self._brokers = brokers
         self._topic = topic
         self._log_id = log_id
-        self._consumer: Consumer | None = None
-        self._lock = Lock()
 
     def read(self, partition: int, offset: int | None = None) -> PartitionLog:
         """The state of a partition, and the mark of its record at an offset.
@@ -54,18 +56,20 @@ class PartitionLogReader:
         Raises
         ------
         UnreachableError
-            If the broker does not answer.
+            If the broker does not answer; an UndeliveredError if only the record did not arrive.
         MissingTopicError
             If the topic does not exist.
         """
-        with self._lock:
-            try:
-                return self._read(partition, offset)
-            except KafkaException as error:
-                raise unreachable(self._brokers, error) from error
+        # A client that knew the broker before it was restored may wait for what the broker no longer has.
+        consumer = self._connect()
+        try:
+            return self._read(consumer, partition, offset)
+        except KafkaException as error:
+            raise unreachable(self._brokers, error) from error
+        finally:
+            consumer.close()
 
-    def _read(self, partition: int, offset: int | None) -> PartitionLog:
-        consumer = self._connected()
+    def _read(self, consumer: Consumer, partition: int, offset: int | None) -> PartitionLog:
         metadata = consumer.list_topics(self._topic, timeout=_TIMEOUT)
         partitions = len(metadata.topics[self._topic].partitions)
         if not partitions:
@@ -78,35 +82,29 @@ class PartitionLogReader:
             record = self._record(consumer, TopicPartition(self._topic, partition, offset))
         return PartitionLog(log_id, partitions, first, end, record)
 
-    def _connected(self) -> Consumer:
-        if self._consumer is None:
-            own = {
-                "group.id": "segue-log-reader",
-                "allow.auto.create.topics": False,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "error",
-                # The end offset then is the high watermark, which an open Kafka transaction does not hold back.
-                "isolation.level": "read_uncommitted",
-                # One record is enough.
-                "fetch.message.max.bytes": 16_384,
-                "queued.max.messages.kbytes": 64,
-            }
-            self._consumer = Consumer({**self._brokers.config, **own})
-        return self._consumer
+    def _connect(self) -> Consumer:
+        own = {
+            "group.id": "segue-log-reader",
+            "allow.auto.create.topics": False,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            # The end offset then is the high watermark, which an open Kafka transaction does not hold back.
+            "isolation.level": "read_uncommitted",
+            # One record is enough.
+            "fetch.message.max.bytes": 16_384,
+        }
+        return Consumer({**self._brokers.config, **own})
 
     def _record(self, consumer: Consumer, place: TopicPartition) -> RecordMark | None:
         """The first record from an offset on."""
         consumer.assign([place])
-        try:
-            deadline = time.monotonic() + _TIMEOUT
-            while time.monotonic() < deadline:
-                message = consumer.poll(_POLL_SECONDS)
-                # An error may concern the group, which this client does not need, or pass.
-                if message is not None and message.error() is None:
-                    return mark_of(message)
-            raise UnreachableError(f"the broker did not deliver the record at offset {place.offset} of {place.topic}")
-        finally:
-            consumer.unassign()
+        deadline = time.monotonic() + _RECORD_SECONDS
+        while time.monotonic() < deadline:
+            message = consumer.poll(_POLL_SECONDS)
+            # An error may concern the group, which this client does not need, or pass.
+            if message is not None and message.error() is None:
+                return mark_of(message)
+        raise UndeliveredError(f"the broker did not deliver the record at offset {place.offset} of {place.topic}")
 
 
 def mark_of(message: Message) -> RecordMark:

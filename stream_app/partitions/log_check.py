@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 import structlog
 
 from data.kafka.log import LogError
+from data.kafka.partition_log import PartitionLog, UndeliveredError
 from runtime.record_mark import RecordMark
 from stream_app.core.apply import PartitionProgress
 from stream_app.partitions.log_faults import LogFault, find_fault
@@ -61,6 +62,15 @@ class LogCheck:
             self._context.metrics.log_fault(self._partition, fault.kind, str(fault), fault.caught_up_offset)
         return progress
 
+    async def _read(self, record: RecordMark | None) -> tuple[PartitionLog, RecordMark | None]:
+        """The log, and the record to compare it with; None if the broker does not deliver that record."""
+        if record is not None:
+            try:
+                return await asyncio.to_thread(self._context.read_log, self._partition, record.offset), record
+            except UndeliveredError as error:
+                self._log.warning("only offsets were compared with the log", reason=str(error))
+        return await asyncio.to_thread(self._context.read_log, self._partition, None), None
+
     async def _find_now(self, progress: PartitionProgress) -> LogFault | None:
         """The fault of the log, if it has one.
 
@@ -68,9 +78,8 @@ class LogCheck:
         """
         fault = None
         for record in dict.fromkeys([self._last_checked, progress.last_record]):
-            offset = None if record is None else record.offset
-            seen = await asyncio.to_thread(self._context.read_log, self._partition, offset)
-            fault = fault or find_fault(replace(progress, last_record=record), seen)
+            seen, known = await self._read(record)
+            fault = fault or find_fault(replace(progress, last_record=known), seen)
         self._context.metrics.log_checked(self._partition, None)
         if fault is None:
             self._last_checked = progress.last_record
