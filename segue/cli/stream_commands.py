@@ -68,10 +68,12 @@ def migrate_schema() -> None:
     password in the settings, a user is created.
     """
     settings = Settings()
-    missing = migrate(settings.database)
+    missing, refused = migrate(settings.database)
     messages.print("The schema is up to date.")
     for role in missing:
         messages.print(f"This user may not create roles: have `CREATE ROLE {role} NOLOGIN` run, then migrate again.")
+    for statement in refused:
+        messages.print(Text(f"This user may not run `{statement}`: have an administrator run it."), soft_wrap=True)
     passwords: dict[roles.Role, SecretStr | None] = {
         roles.WORKER: settings.worker_password,
         roles.DASHBOARD: settings.dashboard_password,
