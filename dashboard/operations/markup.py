@@ -1,12 +1,12 @@
 """The operations page's text: totals, partitions and dead letters as escaped HTML."""
 
-from html import escape
 from typing import Any
 
 import pandas as pd
 
 from dashboard.operations.queries import DeadLetterPreview, StreamStatus
 from dashboard.shared import elements, style
+from dashboard.shared.literal import escape
 from dashboard.shared.replay_markup import age
 from dashboard.shared.words import many
 from runtime.readable import one_line, readable
