@@ -145,9 +145,8 @@ def _preview(moment: Moment, before: Version, after: Version) -> None:
         else:
             st.html('<div class="sg-note">No customer would move.</div>')
     if after.model.version != moment.model.version:
-        st.html(
-            f'<div class="sg-note">To activate it: <code>segue models activate {escape(after.model.version)}</code></div>'
-        )
+        command = f"segue models activate {escape(after.model.version)}"
+        st.html(f'<div class="sg-note">To activate it: <code>{command}</code></div>')
 
 
 def _drift(moment: Moment) -> None:

@@ -103,13 +103,15 @@ def _button(label: str, icon: str, action: Callable[[], str], disabled: bool = F
 
 def _do(action: Callable[[], str]) -> None:
     try:
-        st.toast(in_markdown(action()), icon=":material/check:")
+        _toast(action(), "check")
     except (ReplayControlError, LookupError, LogError, WriteError, ValueError) as error:
-        st.toast(in_markdown(f"Failed: {error}"), icon=":material/error:")
+        _toast(f"Failed: {error}", "error")
     except SQLAlchemyError as error:
-        st.toast(
-            in_markdown(f"Failed: {trouble.from_error(error, actions.engine().url).title}"), icon=":material/error:"
-        )
+        _toast(f"Failed: {trouble.from_error(error, actions.engine().url).title}", "error")
+
+
+def _toast(text: str, icon: str) -> None:
+    st.toast(in_markdown(text), icon=f":material/{icon}:")
 
 
 def _dead_letters(engine: Engine) -> None:

@@ -14,7 +14,10 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """The frame as UTF-8 CSV with a header; a text that a spreadsheet would run gets an apostrophe before it, and hidden characters are visible."""
+    """The frame as UTF-8 CSV with a header.
+
+    A text that a spreadsheet would run gets an apostrophe before it; hidden characters become visible escapes.
+    """
     return frame.apply(_harmless).to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ").encode()
 
 

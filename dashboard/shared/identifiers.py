@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy import Column, ColumnElement, and_
 
 from runtime.readable import from_visible
 
 LONGEST = 64
+Found = TypeVar("Found")
 _NEVER_STORED = re.compile("[\x00\ud800-\udfff]")
 _LAST = "\U0010ffff"
 
@@ -33,7 +35,7 @@ def readings(typed: str | None) -> list[str]:
     return [text for text in dict.fromkeys(meant) if text.strip() and len(text) <= LONGEST]
 
 
-def resolve[Found](typed: str | None, find: Callable[[str], Found | None]) -> tuple[str, Found | None]:
+def resolve(typed: str | None, find: Callable[[str], Found | None]) -> tuple[str, Found | None]:
     """The first reading of a typed id that ``find`` finds; the cleaned text and None if it finds none."""
     for text in readings(typed):
         if (found := find(text)) is not None:

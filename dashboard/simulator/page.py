@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import streamlit as st
 from sqlalchemy import Engine, Row
@@ -177,9 +178,8 @@ def _comparison(moment: Moment, current: Profile, now: datetime, personas: list[
         )
     )
     bars, table = st.columns([1, 1.5], gap="medium", vertical_alignment="center")
-    alt = "; ".join(
-        f"{visible(persona.name)} {value:.2f}" for persona, value in zip(personas, scored.distances[0], strict=True)
-    )
+    names = [visible(persona.name) for persona in personas]
+    alt = "; ".join(f"{name} {value:.2f}" for name, value in zip(names, scored.distances[0], strict=True))
     figure = figures.distances(personas, scored.distances[0])
     bars.plotly_chart(figure, key="distances", config=plotting.CONFIG, alt=f"Distance to each segment: {alt}")
     table.html(markup.compared(current, current.recency_days(now), scored, mean_customers, personas))

@@ -79,14 +79,14 @@ def _print(current: dict[str, Any]) -> None:
     ]
     columns = ["partition", "offset", "event time", "transactions", "changes", "to publish"]
     output.print(table("Progress", columns, rows))
-    output.print(f"brokers: {current['brokers']}")
-    output.print(f"database: {current['database']}")
-    output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}")
-    output.print(f"model: {current['model'] or 'none yet: run `segue fit DATASET`'}")
+    output.print(f"brokers: {current['brokers']}", markup=False)
+    output.print(f"database: {current['database']}", markup=False)
+    output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}", markup=False)
+    output.print(f"model: {current['model'] or 'none yet: run `segue fit DATASET`'}", markup=False)
     output.print(
         f"transactions: {current['transactions']:,} "
         f"({current['duplicates']:,} duplicates, {current['late']:,} late, {current['dead_letters']:,} dead letters)"
     )
     output.print(f"customers in a segment: {current['customers']:,}")
     output.print(f"changes: {sum(current['changes'].values()):,} ({counted(current['changes'])})")
-    output.print(f"replay: {current['replay'] or 'none yet'}", soft_wrap=True)
+    output.print(f"replay: {current['replay'] or 'none yet'}", soft_wrap=True, markup=False)
