@@ -26,8 +26,8 @@ def cleaned(typed: str | None) -> str:
 def readings(typed: str | None) -> list[str]:
     """The ids that a text may mean, the likeliest first: itself, the id that pages show so, and the cleaned text.
 
-    >>> readings("12347"), readings("7\\\\u202e")
-    (['12347'], ['7\\\\u202e', '7\\u202e'])
+    >>> readings(" 12347")
+    [' 12347', '12347']
     """
     # Postgres stores neither null characters nor halves of a surrogate pair.
     raw = _NEVER_STORED.sub("", typed or "")

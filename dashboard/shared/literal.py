@@ -5,9 +5,11 @@ import re
 
 from runtime.readable import visible
 
-_MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>&$~^])")
+# At the beginning: headings, quotes, lists and rules.
+_BLOCK = re.compile(r"^([#>+=-]|\d+(?=[.)]))")
 # Streamlit replaces `:name:` by a picture, and makes links of addresses, even where the punctuation is escaped.
-_SPECIAL = re.compile(r"(:)(?=\S)|(www)(?=\.)|(@)(?=\S)", re.IGNORECASE)
+_SPECIAL = re.compile(r":(?=[\w+/-]+:)|:(?=//)|www(?=\.)|@(?=\S)", re.IGNORECASE)
 _WORD_JOINER = "\u2060"
 
 
@@ -35,4 +37,9 @@ def in_markdown(text: str) -> str:
     >>> in_markdown("*Lost* customers")
     '\\\\*Lost\\\\* customers'
     """
-    return _MARKDOWN.sub(r"\\\1", _SPECIAL.sub(rf"\g<0>{_WORD_JOINER}", visible(text).strip()))
+    inner = _MARKDOWN.sub(r"\\\1", _SPECIAL.sub(rf"\g<0>{_WORD_JOINER}", visible(text).strip()))
+    return _BLOCK.sub(_unlike_block, inner)
+
+
+def _unlike_block(beginning: re.Match[str]) -> str:
+    return f"{beginning[0]}{_WORD_JOINER}" if beginning[0].isdecimal() else f"\\{beginning[0]}"

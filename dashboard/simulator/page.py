@@ -118,7 +118,7 @@ def _fill_in(real: Profile | None, now: datetime) -> None:
     """
     for key, value in DEFAULTS.items():
         st.session_state.setdefault(key, value)
-    customer = real.customer_id if real is not None else cleaned(st.session_state[CUSTOMER])
+    customer = cleaned(st.session_state[CUSTOMER])
     filled_for, filled = st.session_state.get(FILLED_IN, ("", {}))
     numbers: dict[str, float] = {}
     if real is not None:

@@ -43,6 +43,16 @@ def migrate(database_url: str) -> roles.Granted:
     return granted
 
 
+def newest_revision() -> str:
+    """The revision of the schema that this version needs."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return str(ScriptDirectory.from_config(config).get_current_head())
+
+
 def _in_utc(connection: Any, _: object) -> None:
     """Set the session's time zone, in which Postgres returns moments. A database or a role may have another default."""
     # A statement, because the URL may have options of its own and not every connection pooler accepts options.

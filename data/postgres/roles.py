@@ -62,7 +62,8 @@ NOT_FOR_WORKERS = (
 #: Rights by table: the dashboard reads everything.
 DASHBOARD_RIGHTS: Mapping[str, str] = dict.fromkeys([*WORKER_RIGHTS, *NOT_FOR_WORKERS], _READ)
 
-_RIGHTS: Mapping[Role, Mapping[str, str]] = {
+#: Rights by role and table.
+RIGHTS: Mapping[Role, Mapping[str, str]] = {
     WORKER: WORKER_RIGHTS,
     DASHBOARD: DASHBOARD_RIGHTS,
     WEBHOOKS: WEBHOOKS_RIGHTS,
@@ -84,7 +85,7 @@ def grant(engine: Engine) -> Granted:
     """
     missing: list[Role] = []
     with _driver(engine) as connection:
-        for role, rights in _RIGHTS.items():
+        for role, rights in RIGHTS.items():
             try:
                 _create(connection, role)
             except errors.InsufficientPrivilege:

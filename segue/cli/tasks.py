@@ -30,6 +30,7 @@ TASKS = (
         ("segue control pause", "segue control resume", "segue control speed 500x"),
     ),
     Task("see the stream's progress", ("segue status",)),
+    Task("check a set-up, and read what to do", ("segue doctor",)),
     Task("check the stream against the raw data", ("segue reconcile FILE",)),
     Task("follow segment changes as JSON lines (`--topic` reads Kafka)", ("segue changes --follow",)),
     Task("follow only some changes", ("segue changes --follow --topic --where 'to = At Risk and monetary > 1000'",)),
