@@ -3,7 +3,7 @@
 import os
 import stat
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 #: The umask of processes that write into a private folder.
 UMASK = 0o077
@@ -22,7 +22,7 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def open_private(path: Path, mode: str) -> TextIO:
+def open_private(path: Path, mode: Literal["a", "w"]) -> TextIO:
     """Open a text file; if that creates it, only its owner can read it."""
     return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
 

@@ -114,4 +114,4 @@ def _has(connection: Connection[tuple[object, ...]], role: str, table: str, righ
     question, values = "SELECT has_table_privilege(%s, %s, %s)", [role, table, name]
     if column:
         question, values = "SELECT has_column_privilege(%s, %s, %s, %s)", [role, table, column.rstrip(")"), name]
-    return connection.execute(sql.SQL(question), values).fetchone() == (True,)  # type: ignore[arg-type]
+    return connection.execute(sql.SQL(question), values).fetchone() == (True,)
