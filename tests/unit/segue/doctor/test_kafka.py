@@ -8,8 +8,8 @@ TOPICS = Topics("log", "changes", "segments", "dead", "drift")
 KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "min.insync.replicas": "2", "retention.bytes": "-1"}
 
 
-def topic(partitions: int = 4, replicas: int = 3, **configuration: str) -> Topic:
-    return Topic("id", partitions, replicas, KEPT | {name.replace("_", "."): v for name, v in configuration.items()})
+def topic(partitions: int = 4, replicas: int = 3, configuration: dict[str, str] | None = None) -> Topic:
+    return Topic("id", partitions, replicas, KEPT | (configuration or {}))
 
 
 def test_topics_with_different_numbers_of_partitions_are_a_problem() -> None:
@@ -27,16 +27,16 @@ def test_a_missing_topic_is_a_warning() -> None:
     ("name", "changed", "level"),
     [
         ("log", {}, "ok"),
-        ("log", {"cleanup_policy": "compact"}, "problem"),
-        ("log", {"retention_ms": "604800000"}, "warning"),
-        ("log", {"retention_bytes": "1000"}, "problem"),
-        ("segments", {"cleanup_policy": "delete"}, "problem"),
-        ("segments", {"cleanup_policy": "compact"}, "ok"),
-        ("dead", {"max_message_bytes": "1048588"}, "warning"),
+        ("log", {"cleanup.policy": "compact"}, "problem"),
+        ("log", {"retention.ms": "604800000"}, "warning"),
+        ("log", {"retention.bytes": "1000"}, "problem"),
+        ("segments", {"cleanup.policy": "delete"}, "problem"),
+        ("segments", {"cleanup.policy": "compact"}, "ok"),
+        ("dead", {"max.message.bytes": "1048588"}, "warning"),
     ],
 )
 def test_a_topic_must_keep_its_records(name: str, changed: dict[str, str], level: str) -> None:
-    assert [found.level for found in kafka.configuration(name, topic(**changed), TOPICS)] == [level]
+    assert [found.level for found in kafka.configuration(name, topic(configuration=changed), TOPICS)] == [level]
 
 
 def test_a_broker_that_reports_no_configuration_is_a_warning() -> None:
@@ -47,7 +47,7 @@ def test_a_broker_that_reports_no_configuration_is_a_warning() -> None:
     ("replicas", "in_sync", "level"), [(1, "1", "warning"), (3, "1", "problem"), (3, "2", "ok"), (3, "3", "warning")]
 )
 def test_a_lost_broker_must_lose_no_record(replicas: int, in_sync: str, level: str) -> None:
-    topics = {"log": topic(replicas=replicas, min_insync_replicas=in_sync)}
+    topics = {"log": topic(replicas=replicas, configuration={"min.insync.replicas": in_sync})}
     assert kafka.replication(topics, 3).level == level
 
 
