@@ -18,6 +18,7 @@ from dashboard.exploration import ledger_cache
 from dashboard.exploration import page as exploration
 from dashboard.live import page as live
 from dashboard.model import page as model
+from dashboard.operations import actions
 from dashboard.operations import page as operations
 from dashboard.segments import page as segments
 from dashboard.shared import connection, elements, style, trouble
@@ -59,6 +60,10 @@ def main() -> None:
         engine = connection.engine(Settings().dashboard_database)
     except (ValidationError, ArgumentError) as error:
         st.html(elements.trouble(trouble.bad_settings(error)))
+        return
+    refused = actions.refusal()
+    if refused is not None:
+        st.html(elements.trouble(trouble.operator_refused(refused)))
         return
     # Its first reading takes a second at a million transactions.
     connection.read_ahead(engine, ledger_cache.read)

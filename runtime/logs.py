@@ -12,6 +12,8 @@ from urllib.parse import quote, unquote
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from runtime.readable import visible
+
 _HIDDEN = "***"
 _QUIET_SECONDS = 30.0
 _LINES_REMEMBERED = 1_000
@@ -30,7 +32,8 @@ def configure(secrets: Iterable[str] = ()) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last: list[Processor] = [structlog.dev.ConsoleRenderer()]
+    # JSON has escapes of its own.
+    last: list[Processor] = [_visible, structlog.dev.ConsoleRenderer()]
     if not terminal:
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
     last[-1] = _masked(last[-1], secrets)
@@ -79,6 +82,14 @@ def _thread_crashed(crash: threading.ExceptHookArgs) -> None:
     thread = crash.thread.name if crash.thread is not None else None
     trace = (crash.exc_type, crash.exc_value, crash.exc_traceback)
     structlog.get_logger().critical("a thread crashed", thread=thread, exc_info=trace)
+
+
+def _visible(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Show control, bidirectional and invisible characters of every text as escapes."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = visible(value)
+    return event
 
 
 def _masked(renderer: Processor, secrets: Iterable[str]) -> Processor:

@@ -1,7 +1,6 @@
 """The customer page's figure: transactions, recency, purchases and spend over time, above the customer's segments."""
 
 from datetime import datetime, timedelta
-from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import ACCENT, cause_colour, plain
 
@@ -100,7 +100,7 @@ def _marks(figure: go.Figure, ledger: pd.DataFrame) -> None:
             col=1,
             marker={"symbol": symbol, "size": 8, "color": colour},
             customdata=[
-                (f"{amount:,.2f}", escape(number))
+                (f"{amount:,.2f}", in_figure(number))
                 for amount, number in zip(amounts, part["transaction_id"], strict=True)
             ],
             hovertemplate=f"{kind} of £%{{customdata[0]}}, %{{x}}<extra>%{{customdata[1]}}</extra>",

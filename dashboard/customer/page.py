@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -12,12 +13,13 @@ from dashboard.customer.figures import Outlook, Timeline
 from dashboard.customer.markup import Portrait
 from dashboard.customer.queries import RfmPoint
 from dashboard.shared import elements, page, plotting
-from dashboard.shared.identifiers import LONGEST, cleaned
+from dashboard.shared.identifiers import LONGEST, readings, resolve
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import look_up
 from dashboard.shared.profiles import profile, spend_before_floor
 from dashboard.shared.words import many
 from models.segment_model import SegmentModel
+from runtime.readable import visible
 
 SUBTITLE = "One customer's transactions, the segments they were in, and their next change."
 # The key is the URL parameter.
@@ -85,11 +87,10 @@ def _draw(moment: Moment) -> None:
         placeholder="For example 12347",
         width=320,
     )
-    wanted = cleaned(typed)
-    if not wanted:
+    if not readings(typed):
         st.html(markup.welcome(queries.moved_last(moment.connection, SUGGESTED)))
         return
-    biography = read(moment.connection, moment.model, moment.event_time, wanted)
+    wanted, biography = resolve(typed, partial(read, moment.connection, moment.model, moment.event_time))
     if biography is None:
         st.html(markup.unknown(wanted, queries.suggestions(moment.connection, wanted, SUGGESTED)))
         return
@@ -108,8 +109,8 @@ def _draw_customer(biography: Biography, moment: Moment) -> None:
     note = "Triangles that point up are sales, down returns. The dotted line is the current event time."
     st.html(elements.title("History") + f'<div class="sg-note">{note} {colours}</div>')
     alt = (
-        f"Customer {who.customer_id}: {many(len(timeline.ledger), 'transaction')} and "
-        f"{many(len(biography.changes), 'segment change')}, now {look_up(known, who.segment).name}"
+        f"Customer {visible(who.customer_id)}: {many(len(timeline.ledger), 'transaction')} and "
+        f"{many(len(biography.changes), 'segment change')}, now {visible(look_up(known, who.segment).name)}"
     )
     st.plotly_chart(figures.timeline(timeline, known), key="life", config=plotting.CONFIG, alt=alt)
     past, like = st.columns([1.7, 1], gap="large")

@@ -1,11 +1,11 @@
 """The data page's text: totals, a legend, and the table of countries."""
 
 from collections.abc import Iterable
-from html import escape
 
 import pandas as pd
 
 from dashboard.shared import style
+from dashboard.shared.literal import escape
 
 MOST_COUNTRIES = 12
 

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from dashboard.exploration import figures, ledger_cache, markup, queries
 from dashboard.exploration.queries import Ledger
 from dashboard.shared import elements, page, plotting, style
+from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 
 SUBTITLE = "What has been streamed so far: revenue, countries, returning customers, returns, and distributions."
@@ -83,7 +84,7 @@ def _countries(revenue: pd.DataFrame) -> None:
                 "Countries", f"Net revenue; {largest} has {style.percent(table['net'].iloc[0], total)} of it."
             )
         )
-        without = len(table) > 1 and st.toggle(f"Without {largest}", key=REST, bind="query-params")
+        without = len(table) > 1 and st.toggle(f"Without {in_markdown(largest)}", key=REST, bind="query-params")
     st.html(markup.countries(table.iloc[1:] if without else table, total))
 
 

@@ -1,11 +1,10 @@
 """The live page's text: event time, throughput, totals, a card per segment, and the causes of moves."""
 
-from html import escape
-
 import pandas as pd
 
 from dashboard.live.throughput import Pace
 from dashboard.shared import elements, style
+from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress

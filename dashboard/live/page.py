@@ -14,11 +14,13 @@ from dashboard.live.throughput import HISTORY, Sample, Samples
 from dashboard.shared import changes, elements, flows, history, page, plotting, reading, replay_markup, trouble
 from dashboard.shared.changes import ChangeFilter
 from dashboard.shared.flow_figures import sankey
+from dashboard.shared.literal import in_markdown
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, Window, cause, in_order
 from data.postgres import replay_control
 from models.segment_model import ModelError
+from runtime.readable import visible
 
 SUBTITLE = "The current event time, the size of each segment, and why customers moved."
 REFRESH_SECONDS = 2
@@ -159,7 +161,7 @@ def _head(live: LiveData, samples: Samples) -> None:
     line.plotly_chart(
         rates, key="sparkline", config=plotting.CONFIG, alt="Transactions per second, the newest at the right"
     )
-    st.html(today.sentence(live.days, live.progress))
+    page.html_or_place(today.sentence(live.days, live.progress))
     st.html(markup.totals(live.progress, int(live.sizes["customers"].sum())))
 
 
@@ -201,7 +203,7 @@ def _stream_filters(known: Personas) -> None:
             "Cause",
             [*CAUSES],
             selection_mode="multi",
-            format_func=lambda code: cause(code).phrase,
+            format_func=lambda code: in_markdown(cause(code).phrase),
             key=CAUSE,
             bind="query-params",
             wrap=True,
@@ -209,7 +211,7 @@ def _stream_filters(known: Personas) -> None:
         st.multiselect(
             "Left or entered",
             [*known],
-            format_func=lambda segment: known[segment].name,
+            format_func=lambda segment: visible(known[segment].name),
             placeholder="Any segment",
             key=SEGMENT,
             bind="query-params",

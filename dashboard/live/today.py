@@ -1,11 +1,10 @@
 """One sentence about the moves of the current event day."""
 
-from html import escape
-
 import pandas as pd
 
 from dashboard.shared import flows, style
 from dashboard.shared.flows import midnight
+from dashboard.shared.literal import escape
 from dashboard.shared.personas import is_climb
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import many

@@ -1,13 +1,13 @@
 """The model page's figures: centres in original units, the choice of k, a comparison, and drift over time."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import (
     ACCENT,
@@ -60,7 +60,7 @@ def parallel(model: SegmentModel, known: Personas) -> go.Figure:
             mode="lines+markers",
             line={"color": persona.colour, "width": 3, "shape": "spline", "smoothing": 0.5},
             marker={"size": 10},
-            hovertemplate=f"{escape(persona.name)}: {text}<extra></extra>",
+            hovertemplate=f"{in_figure(persona.name)}: {text}<extra></extra>",
         )
     figure.update_layout(showlegend=False)
     figure.update_xaxes(tickvals=[0, 1, 2], ticktext=FEATURES, range=[-0.25, 2.25], side="top", **BARE_AXIS)
@@ -162,7 +162,7 @@ def drift_lines(
         own = rows[rows["name"] == name]
         x = own["window_end"].dt.strftime("%Y-%m-%dT%H:%M:%S").tolist()
         colour = colours.get(name, GREY)
-        hover = f"{escape(names[name])}: %{{y:{form}}}<extra></extra>"
+        hover = f"{in_figure(names[name])}: %{{y:{form}}}<extra></extra>"
         line = {"color": colour, "width": 2}
         figure.add_scatter(x=x, y=own["value"].tolist(), mode="lines", line=line, hovertemplate=hover)
         if own["reference"].notna().any():
@@ -220,4 +220,4 @@ def _axis(figure: go.Figure, model: SegmentModel, place: int, low: float, high: 
 
 
 def _cell_name(before: Persona, after: Persona) -> str:
-    return escape(f"stay {before.name}" if before.id == after.id else f"{before.name} → {after.name}")
+    return in_figure(f"stay {before.name}" if before.id == after.id else f"{before.name} → {after.name}")

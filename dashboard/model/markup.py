@@ -1,7 +1,6 @@
 """The model page's text: the champion, versions, customers who would move, and alarms, as escaped HTML."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -9,6 +8,7 @@ import pandas as pd
 from dashboard.model.figures import GREY, centres
 from dashboard.model.queries import Version
 from dashboard.shared import elements, style
+from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from models.segment_model import SegmentModel
 

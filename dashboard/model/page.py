@@ -9,10 +9,12 @@ from sqlalchemy import Engine
 from dashboard.model import figures, markup, queries
 from dashboard.model.queries import Version
 from dashboard.shared import elements, page, plotting, style
+from dashboard.shared.literal import escape
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.words import many
 from models.compare import compare
+from runtime.readable import visible
 
 SUBTITLE = "The model that decides the segments, what another model would change, and drift since it was fitted."
 MOST_MOVERS = 10
@@ -108,7 +110,7 @@ def _choose(label: str, key: str, found: dict[str, Version], default: str) -> st
         label,
         options,
         index=options.index(default) if default in options else 0,
-        format_func=lambda v: f"{v} ({', '.join(found[v].aliases)})" if found[v].aliases else v,
+        format_func=lambda v: visible(f"{v} ({', '.join(found[v].aliases)})" if found[v].aliases else v),
         key=key,
         persist_state="session",
     )
@@ -143,7 +145,8 @@ def _preview(moment: Moment, before: Version, after: Version) -> None:
         else:
             st.html('<div class="sg-note">No customer would move.</div>')
     if after.model.version != moment.model.version:
-        st.html(f'<div class="sg-note">To activate it: <code>segue models activate {after.model.version}</code></div>')
+        command = f"segue models activate {escape(after.model.version)}"
+        st.html(f'<div class="sg-note">To activate it: <code>{command}</code></div>')
 
 
 def _drift(moment: Moment) -> None:

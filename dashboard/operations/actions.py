@@ -7,6 +7,7 @@ database user, who cannot write; only these actions use ``SEGUE_DATABASE_URL``.
 import sys
 from collections.abc import Callable
 
+import streamlit as st
 from sqlalchemy import Engine
 
 from dashboard.shared import connection
@@ -15,14 +16,22 @@ from data.postgres.dead_letters import StoredDeadLetter
 from producers.log_session import session
 from producers.pace import Speed
 from producers.requeue import retry
+from runtime.listening import ANYWHERE, OPERATOR, problem
 from runtime.settings import Settings
-
-FLAG = "--operator"
 
 
 def allowed() -> bool:
-    """Whether the dashboard was started for an operator."""
-    return FLAG in sys.argv[1:]
+    """Whether the dashboard was started for an operator, on an interface that it may serve operators on."""
+    return OPERATOR in sys.argv[1:] and refusal() is None
+
+
+def refusal() -> str | None:
+    """Why a dashboard that was started for an operator must not serve one; None if it may."""
+    if OPERATOR not in sys.argv[1:] or ANYWHERE in sys.argv[1:]:
+        return None
+    address = st.get_option("server.address")
+    # Without an address Streamlit listens on all interfaces.
+    return problem(address or "", for_operator=True)
 
 
 def engine() -> Engine:

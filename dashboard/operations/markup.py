@@ -1,7 +1,6 @@
 """The operations page's text: totals, partitions and dead letters as escaped HTML."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -9,6 +8,7 @@ from sqlalchemy import Row
 
 from dashboard.operations.queries import DeadLetterPreview, StreamStatus
 from dashboard.shared import elements, style
+from dashboard.shared.literal import escape
 from dashboard.shared.replay_markup import age
 from dashboard.shared.words import many
 from data.postgres import log_faults

@@ -12,11 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.operations import actions, markup, queries
 from dashboard.operations.queries import DeadLetterPreview, StreamStatus
 from dashboard.shared import elements, page, replay_markup, trouble
+from dashboard.shared.literal import in_markdown
 from dashboard.shared.reading import reading
 from data.kafka.log import LogError
 from data.kafka.record_writer import WriteError
 from data.postgres import replay_control
 from data.postgres.replay_control import ReplayControlError
+from runtime.readable import visible
 
 REFRESH_SECONDS, LETTERS_SECONDS = 2, 5
 PAGE = 10
@@ -103,11 +105,15 @@ def _button(label: str, icon: str, action: Callable[[], str], disabled: bool = F
 
 def _do(action: Callable[[], str]) -> None:
     try:
-        st.toast(action(), icon=":material/check:")
+        _toast(action(), "check")
     except (ReplayControlError, LookupError, LogError, WriteError, ValueError) as error:
-        st.toast(f"Failed: {error}", icon=":material/error:")
+        _toast(f"Failed: {error}", "error")
     except SQLAlchemyError as error:
-        st.toast(f"Failed: {trouble.from_error(error, actions.engine().url).title}", icon=":material/error:")
+        _toast(f"Failed: {trouble.from_error(error, actions.engine().url).title}", "error")
+
+
+def _toast(text: str, icon: str) -> None:
+    st.toast(in_markdown(text), icon=f":material/{icon}:")
 
 
 def _dead_letters(engine: Engine) -> None:
@@ -139,7 +145,9 @@ def _filter(counts: dict[str, int]) -> tuple[str | None, int]:
             "Reason",
             [None, *counts],
             format_func=lambda each: (
-                f"Any reason ({total:,})" if each is None else f"{markup.clipped(each, 120)} ({counts[each]:,})"
+                f"Any reason ({total:,})"
+                if each is None
+                else f"{markup.clipped(visible(each), 120)} ({counts[each]:,})"
             ),
             key=REASON,
             persist_state="session",

@@ -1,12 +1,11 @@
 """The segments page's figures, on logarithmic scales: a histogram per segment, and customers in three dimensions."""
 
-from html import escape
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.segments.distributions import PER_DECADE
+from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona, Personas
 from dashboard.shared.plotting import BARE_AXIS, CLEAR, dotted, faded, plain
 from models.units import Floats
@@ -67,12 +66,12 @@ def cloud(sample: pd.DataFrame, known: Personas) -> go.Figure:
             y=y,
             z=z,
             mode="markers",
-            name=escape(persona.name),
+            name=in_figure(persona.name),
             marker={"size": 3.2, "color": persona.colour, "opacity": 0.75, "line": {"width": 0}},
-            text=part["customer_id"].map(escape).tolist(),
+            text=part["customer_id"].map(in_figure).tolist(),
             customdata=raw.to_numpy().tolist(),
             hovertemplate="%{text}: %{customdata[0]:,.0f} days, %{customdata[1]:,.0f} purchases, "
-            "£%{customdata[2]:,.0f}<extra>" + escape(persona.name) + "</extra>",
+            "£%{customdata[2]:,.0f}<extra>" + in_figure(persona.name) + "</extra>",
         )
     axis = {
         "gridcolor": NEUTRAL,
@@ -117,7 +116,7 @@ def _ridge(figure: go.Figure, persona: Persona, bins: pd.DataFrame, row: int, la
         line={"color": persona.colour, "width": 1.6, "shape": "spline", "smoothing": 0.6},
         fill="tonexty",
         fillcolor=faded(persona.colour, 0.32),
-        hovertemplate="%{customdata[0]} customers at %{customdata[1]}<extra>" + escape(persona.name) + "</extra>",
+        hovertemplate="%{customdata[0]} customers at %{customdata[1]}<extra>" + in_figure(persona.name) + "</extra>",
     )
 
 
@@ -128,7 +127,7 @@ def _median(figure: go.Figure, persona: Persona, median: float, row: int, measur
         y=[row - 0.1, row + 0.1],
         mode="lines",
         line={"color": persona.colour, "width": 4},
-        hovertemplate=f"median {measure} {prefix}{median:,.0f}<extra>{escape(persona.name)}</extra>",
+        hovertemplate=f"median {measure} {prefix}{median:,.0f}<extra>{in_figure(persona.name)}</extra>",
     )
 
 

@@ -1,12 +1,12 @@
 """The segments page's text: a card per segment, and the table of customers."""
 
 from datetime import datetime
-from html import escape
 from typing import Any
 
 import pandas as pd
 
 from dashboard.shared import elements, style
+from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.words import many
 

@@ -13,11 +13,13 @@ from dashboard.segments.queries import Search, Sort
 from dashboard.shared import downloads, elements, page, plotting, style
 from dashboard.shared.caching import RecentAnswer
 from dashboard.shared.identifiers import cleaned
+from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas
 from dashboard.shared.profiles import Population
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import many
+from runtime.readable import visible
 
 SUBTITLE = "How the segments differ in recency, frequency and spend, and the customers in them."
 SAMPLE, PAGE_SIZE, MOST_PAGES = 1_500, 25, 4_000
@@ -109,7 +111,7 @@ def _personas_control(known: Personas) -> list[str]:
         [*known],
         selection_mode="multi",
         default=[*known],
-        format_func=lambda segment: known[segment].name,
+        format_func=lambda segment: in_markdown(known[segment].name),
         key=CHOSEN,
         bind="query-params",
     )
@@ -141,7 +143,9 @@ def _cloud(sample: pd.DataFrame, known: Personas, customers: int) -> None:
 
 
 def _alt(title: str, medians: dict[str, float], known: Personas) -> str:
-    numbers = (f"{known[segment].name} {median:,.0f}" for segment, median in medians.items() if segment in known)
+    numbers = (
+        f"{visible(known[segment].name)} {median:,.0f}" for segment, median in medians.items() if segment in known
+    )
     return f"{title} by segment, as histograms. Medians: {'; '.join(numbers)}"
 
 
@@ -181,7 +185,7 @@ def _search_controls(connection: Connection) -> tuple[Search, Sort]:
         "Customer number begins with", max_chars=64, key=SEARCH, bind="query-params", live=True, placeholder="12"
     )
     countries = [ANYWHERE, *queries.countries(connection)]
-    country = where.selectbox("Country", countries, key=COUNTRY, bind="query-params")
+    country = where.selectbox("Country", countries, format_func=visible, key=COUNTRY, bind="query-params")
     sort = order.selectbox("Order", [*ORDERS], key=SORT, bind="query-params")
     return Search(cleaned(prefix), "" if country == ANYWHERE else country), ORDERS[sort]
 

@@ -6,6 +6,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine
 
 from dashboard.shared.reading import reading
+from runtime.readable import visible
 
 # Few enough for a spreadsheet (about a million rows), and for the memory of a session.
 MOST_ROWS = 200_000
@@ -13,7 +14,10 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """The frame as UTF-8 CSV with a header; a text that a spreadsheet would run gets an apostrophe before it."""
+    """The frame as UTF-8 CSV with a header.
+
+    A text that a spreadsheet would run gets an apostrophe before it; hidden characters become visible escapes.
+    """
     return frame.apply(_harmless).to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ").encode()
 
 
@@ -38,4 +42,9 @@ def on_request(engine: Engine, ask: Callable[[Connection], pd.DataFrame]) -> Cal
 def _harmless(column: "pd.Series[str]") -> "pd.Series[str]":
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column
-    return column.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(DANGEROUS) else cell)
+    return column.map(lambda cell: _harmless_text(cell) if isinstance(cell, str) else cell)
+
+
+def _harmless_text(cell: str) -> str:
+    shown = visible(cell)
+    return f"'{shown}" if cell.startswith(DANGEROUS) else shown

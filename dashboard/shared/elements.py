@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
 
 from dashboard.shared import style
+from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress

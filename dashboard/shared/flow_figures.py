@@ -1,12 +1,12 @@
 """Moves between segments as streams, and the matrix that figures of moves are drawn from."""
 
-from html import escape
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.plotting import faded, plain
 
@@ -53,7 +53,7 @@ def sankey(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -
     figure.add_sankey(
         arrangement="fixed",
         node={
-            "label": [escape(persona.name) for persona in shown],
+            "label": [in_figure(persona.name) for persona in shown],
             "color": [persona.colour for persona in shown],
             "x": [0.001] * len(left) + [0.999] * len(right),
             "y": [*_heights(counts.sum(axis=1)), *_heights(counts.sum(axis=0))],
@@ -66,7 +66,7 @@ def sankey(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -
             "source": [link[0] for link in links],
             "target": [link[1] for link in links],
             "value": [link[2] for link in links],
-            "customdata": [escape(link[3]) for link in links],
+            "customdata": [in_figure(link[3]) for link in links],
             "color": [faded(link[4]) for link in links],
             "hovertemplate": f"%{{customdata}}: {UNITS[measure]}%{{value:,}}<extra></extra>",
         },

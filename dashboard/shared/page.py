@@ -60,6 +60,11 @@ def note_if(text: str) -> None:
         st.html(elements.note(text))
 
 
+def html_or_place(text: str) -> None:
+    """HTML; an empty text keeps its place, so that the elements below keep theirs from one refresh to the next."""
+    st.html(text) if text else st.empty()
+
+
 def opening(title: str, subtitle: str) -> DeltaGenerator | None:
     """A heading that says "Reading …" until the caller replaces it.
 

@@ -3,12 +3,13 @@
 Colours that carry meaning are set here; fonts, grid lines and backgrounds come from the page's theme.
 """
 
-from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 
+from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona
+from runtime.readable import visible
 
 ACCENT, ACCENT_FAINT, ACCENT_STRONG = "#6f6bdf", "rgba(111,107,223,0.08)", "rgba(111,107,223,0.62)"
 # The accent is for time alone, which the product is about.
@@ -53,13 +54,13 @@ def faded(colour: str, alpha: float = 0.4) -> str:
 
 def dotted(persona: Persona) -> str:
     """A segment's name after a dot of its colour."""
-    return f"{dot(persona)} {escape(persona.name)}"
+    return f"{dot(persona)} {in_figure(persona.name)}"
 
 
 def stacked(persona: Persona) -> str:
     """A segment's name in short lines, with its dot."""
     # The dot comes last: on narrow screens the style sheet hides all lines but the last.
-    return "<br>".join([*map(escape, persona.name.split()), dot(persona)])
+    return "<br>".join([*map(in_figure, visible(persona.name).split()), dot(persona)])
 
 
 def dot(persona: Persona) -> str:

@@ -1,11 +1,11 @@
 """The state of a replay as HTML: in full for the operations page, as one line for the live page."""
 
-from html import escape
 from typing import Any
 
 from sqlalchemy import Row
 
 from dashboard.shared import style
+from dashboard.shared.literal import escape
 from dashboard.shared.words import many
 from data.postgres import replay_control
 from producers.pace import Speed

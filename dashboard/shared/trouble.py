@@ -79,6 +79,12 @@ def bad_settings(error: ValidationError | ArgumentError) -> Trouble:
     return Trouble("The settings are not valid", reason, "Correct the environment and start the dashboard again.")
 
 
+def operator_refused(reason: str) -> Trouble:
+    """The state of an operator's dashboard that other machines could reach."""
+    next_step = "Start it with `--server.address 127.0.0.1`, or without `--operator`."
+    return Trouble("An operator's dashboard is for this machine only", f"{reason[:1].upper()}{reason[1:]}.", next_step)
+
+
 def from_error(error: SQLAlchemyError | ModelError, url: URL) -> Trouble:
     """The state that an error while reading means; the database's address is shown without the password."""
     if isinstance(error, ModelError):

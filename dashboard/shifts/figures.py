@@ -1,13 +1,13 @@
 """The shifts page's figures: moves between segments as a matrix, the money they moved, and the segments' sizes."""
 
 from datetime import datetime
-from html import escape
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.shared.flow_figures import UNITS, Measure, flow_matrix
+from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.plotting import (
     ACCENT,
@@ -35,7 +35,7 @@ def flow_heat_map(flows: pd.DataFrame, known: Personas, measure: Measure = "chan
     figure = go.Figure()
     figure.add_heatmap(
         z=np.sqrt(counts),
-        customdata=[[escape(f"{a.name} → {b.name}") for b in columns] for a in rows],
+        customdata=[[in_figure(f"{a.name} → {b.name}") for b in columns] for a in rows],
         text=counts,
         hovertemplate=f"%{{customdata}}: {UNITS[measure]}%{{text:,}}<extra></extra>",
         zmin=0,
@@ -95,12 +95,12 @@ def size_areas(sizes: pd.DataFrame, known: Personas, period: tuple[datetime, dat
         figure.add_scatter(
             x=days,
             y=sizes[segment].tolist(),
-            name=escape(persona.name),
+            name=in_figure(persona.name),
             mode="lines",
             stackgroup="all",
             line={"width": 0.6, "color": persona.colour},
             fillcolor=faded(persona.colour, 0.72),
-            hovertemplate="%{y:,} " + escape(persona.name) + "<extra></extra>",
+            hovertemplate="%{y:,} " + in_figure(persona.name) + "<extra></extra>",
         )
     for edge in period:
         figure.add_vline(x=edge.strftime("%Y-%m-%d"), line={"color": ACCENT, "width": 1.5, "dash": "dot"})

@@ -1,10 +1,9 @@
 """The shifts page's text: totals of the period, and the legend of the segments' sizes."""
 
-from html import escape
-
 import pandas as pd
 
 from dashboard.shared import flows, style
+from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, is_climb
 from dashboard.shared.words import many
 from models.personas import is_slip

@@ -11,11 +11,13 @@ from sqlalchemy import Connection, Engine
 from dashboard.shared import changes, downloads, elements, flows, history, page, plotting
 from dashboard.shared.changes import ENTRY, ChangeFilter
 from dashboard.shared.flow_figures import Measure, sankey
+from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import look_up
 from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, many
 from dashboard.shifts import figures, markup, periods
 from dashboard.shifts.periods import CUSTOM, Period
+from runtime.readable import visible
 
 REFRESH_SECONDS = 10
 PAGE_SIZE = 10
@@ -162,7 +164,7 @@ def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[
 
 def _segment_box(label: str, key: str, options: list[str], moment: Moment) -> list[str]:
     def name(segment: str) -> str:
-        return "Any segment" if segment == ANY else look_up(moment.personas, segment).name
+        return "Any segment" if segment == ANY else visible(look_up(moment.personas, segment).name)
 
     chosen = st.selectbox(
         label, options, format_func=name, key=key, bind="query-params", on_change=_first_page, width=190
@@ -182,13 +184,13 @@ def _over_time(days: pd.DataFrame, moved: pd.DataFrame, period: Period, moment: 
             st.plotly_chart(bars, key="shift_money", config=plotting.CONFIG, alt="Spend into and out of each segment")
     with areas:
         st.html(elements.title("Segment sizes", "At the end of every event day since the beginning"))
-        st.html(markup.sizes_note(sizes, moment.personas))
+        page.html_or_place(markup.sizes_note(sizes, moment.personas))
         drawn = figures.size_areas(sizes, moment.personas, (period.since, period.last_day + timedelta(days=1)))
         st.plotly_chart(drawn, key="shift_sizes", config=plotting.CONFIG, alt="Customers in each segment, day by day")
 
 
 def _phrase(code: str) -> str:
-    return cause(code).phrase
+    return in_markdown(cause(code).phrase)
 
 
 def _all_rows(wanted: ChangeFilter, connection: Connection) -> pd.DataFrame:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from html import escape
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona
 from dashboard.shared.plotting import ACCENT, BARE_AXIS, MS_PER_DAY, dotted, plain
 from dashboard.simulator.simulation import PURCHASE, Step
@@ -32,7 +32,7 @@ def distances(personas: list[Persona], values: Floats) -> go.Figure:
             "opacity": [0.45] * (len(order) - 1) + [1.0],
             "line": {"width": 0},
         },
-        customdata=[escape(personas[number].name) for number in order],
+        customdata=[in_figure(personas[number].name) for number in order],
         hovertemplate="%{customdata}: %{x:.3f}<extra></extra>",
     )
     # The numbers are a trace of their own, so that they have the theme's text colour.
@@ -76,7 +76,7 @@ def futures(paths: Mapping[str, list[Step]], personas: list[Persona], end: datet
     figure.update_xaxes(type="date", range=[_iso(start), _iso(end)], showgrid=False, fixedrange=True, nticks=6)
     figure.update_yaxes(
         tickvals=list(range(rows)),
-        ticktext=[escape(name) for name in reversed([*paths])],
+        ticktext=[in_figure(name) for name in reversed([*paths])],
         range=[-0.55, rows - 0.4],
         **BARE_AXIS,
     )
@@ -91,7 +91,7 @@ def horizon(paths: Mapping[str, list[Step]]) -> datetime:
 
 
 def _band(figure: go.Figure, row: int, start: datetime, stop: datetime, persona: Persona, whole: timedelta) -> None:
-    shown = escape(persona.name)
+    shown = in_figure(persona.name)
     figure.add_bar(
         base=[_iso(start)],
         x=[(stop - start) / timedelta(days=1) * MS_PER_DAY],

@@ -1,11 +1,11 @@
 """The simulator's text: the segment, the steps of a future, and the mean customer of each segment."""
 
-from html import escape
 from typing import Any
 
 import pandas as pd
 
 from dashboard.shared import elements, style
+from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona
 from dashboard.simulator.simulation import Profile, Scored, Step
 

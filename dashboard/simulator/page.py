@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from html import escape
+from functools import partial
 
 import streamlit as st
 from sqlalchemy import Engine, Row
 
 from dashboard.shared import elements, page, plotting, style
-from dashboard.shared.identifiers import LONGEST, cleaned
+from dashboard.shared.identifiers import LONGEST, cleaned, readings, resolve
+from dashboard.shared.literal import escape
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Persona
 from dashboard.shared.profiles import Population, means, profile, spend_before_floor
@@ -16,6 +17,7 @@ from dashboard.simulator import figures, markup, upload_form, uploads
 from dashboard.simulator.simulation import Profile, Step, decay_path, path_with_purchase, score_one
 from models.decay import HORIZON_DAYS
 from models.segment_model import SegmentModel
+from runtime.readable import visible
 
 SUBTITLE = "The segment for given recency, frequency and spend, and its future with and without a purchase."
 # Keys of the session state; the first one is a URL parameter, too.
@@ -99,10 +101,9 @@ def _real_customer(moment: Moment) -> Row[tuple[object, ...]] | None:
         type="search",
         placeholder="12347",
     )
-    wanted = cleaned(typed)
-    if not wanted:
+    if not readings(typed):
         return None
-    found = profile(moment.connection, wanted)
+    wanted, found = resolve(typed, partial(profile, moment.connection))
     if found is not None and found.last_purchase_at is not None:
         return found
     why = "has never bought anything" if found is not None else "does not exist"
@@ -163,7 +164,7 @@ def _draw_results(moment: Moment, current: Profile, now: datetime, amount: Decim
 
 
 def _path_text(path: list[Step], personas: list[Persona]) -> str:
-    return ", then ".join(f"{personas[step.segment].name} from {style.stamp(step.at)}" for step in path)
+    return ", then ".join(f"{visible(personas[step.segment].name)} from {style.stamp(step.at)}" for step in path)
 
 
 def _comparison(moment: Moment, current: Profile, now: datetime, personas: list[Persona]) -> None:
@@ -177,7 +178,8 @@ def _comparison(moment: Moment, current: Profile, now: datetime, personas: list[
         )
     )
     bars, table = st.columns([1, 1.5], gap="medium", vertical_alignment="center")
-    alt = "; ".join(f"{persona.name} {value:.2f}" for persona, value in zip(personas, scored.distances[0], strict=True))
+    names = [visible(persona.name) for persona in personas]
+    alt = "; ".join(f"{name} {value:.2f}" for name, value in zip(names, scored.distances[0], strict=True))
     figure = figures.distances(personas, scored.distances[0])
     bars.plotly_chart(figure, key="distances", config=plotting.CONFIG, alt=f"Distance to each segment: {alt}")
     table.html(markup.compared(current, current.recency_days(now), scored, mean_customers, personas))

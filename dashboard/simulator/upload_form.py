@@ -1,11 +1,10 @@
 """The simulator's upload: a CSV file of profiles in, the same file with segments out."""
 
-from html import escape
-
 import pandas as pd
 import streamlit as st
 
 from dashboard.shared import downloads, elements
+from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.words import many
 from dashboard.simulator import uploads

@@ -1,12 +1,12 @@
 """The figure of the "About to slip" page: upcoming slips by day or week."""
 
 from datetime import timedelta
-from html import escape
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.shared.flows import A_MONDAY
+from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.plotting import MS_PER_DAY, plain
 
@@ -39,11 +39,11 @@ def slip_bars(days: pd.DataFrame, known: Personas, measure: str, width: int) -> 
         figure.add_bar(
             x=part["day"].dt.strftime("%Y-%m-%dT%H:%M:%S").tolist(),
             y=part[measure].tolist(),
-            name=escape(persona.name),
+            name=in_figure(persona.name),
             marker={"color": persona.colour, "line": {"width": 0}},
             width=width * MS_PER_DAY * 0.82,
             offset=width * MS_PER_DAY * 0.09,
-            hovertemplate=f"{number} {escape(persona.name)}<extra></extra>",
+            hovertemplate=f"{number} {in_figure(persona.name)}<extra></extra>",
         )
     figure.update_layout(barmode="stack", hovermode="x unified", showlegend=False)
     hover = "%a %-d %b %Y" if width == 1 else "Week of %-d %b %Y"

@@ -1,7 +1,6 @@
 """The text of the "About to slip" page: headline, moves, calendar, list of customers, and the rules."""
 
 from datetime import datetime, timedelta
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -9,6 +8,7 @@ import pandas as pd
 from dashboard.shared import style
 from dashboard.shared.elements import customer_link, move, segment_dot
 from dashboard.shared.flows import midnight
+from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.words import many
 

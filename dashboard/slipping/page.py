@@ -7,10 +7,12 @@ import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from dashboard.shared import downloads, elements, flows, history, page, personas, plotting
+from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.words import many
 from dashboard.slipping import figures, markup, queries
 from dashboard.slipping.queries import Slips
+from runtime.readable import visible
 
 REFRESH_SECONDS = 10
 PAGE_SIZE = 25
@@ -64,7 +66,9 @@ def _past_slips(moment: Moment, slips: Slips, horizon: int) -> str:
 
 
 def _filters(moment: Moment, good: list[personas.Persona], pairs: list[queries.Pair]) -> tuple[Slips, int]:
-    names = {persona.id: persona.name for persona in good if any(persona.id == before for before, _ in pairs)}
+    names = {
+        persona.id: in_markdown(persona.name) for persona in good if any(persona.id == before for before, _ in pairs)
+    }
     horizon = st.segmented_control(
         "Look ahead",
         [*HORIZONS],
@@ -92,6 +96,7 @@ def _filters(moment: Moment, good: list[personas.Persona], pairs: list[queries.P
         countries = st.multiselect(
             "Country",
             queries.countries(moment.connection),
+            format_func=visible,
             placeholder="All countries",
             key=COUNTRY,
             bind="query-params",

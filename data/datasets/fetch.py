@@ -18,6 +18,7 @@ from data.datasets import readers
 from data.datasets.cells import DataError
 from data.datasets.writers import write
 from runtime.errors import Hint
+from runtime.private_files import private_folder, restrict
 
 UCI_URL = "https://archive.ics.uci.edu/static/public/502/online+retail+ii.zip"
 CACHE_NAME = "online_retail_II.parquet"
@@ -75,7 +76,7 @@ def fetch(
     if is_remote and cached.is_file():
         return cached
     try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(cache_dir)
         with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".fetch-") as folder:
             workplace = Path(folder)
             path = _download(source, workplace, progress) if is_remote else Path(source)
@@ -84,6 +85,7 @@ def fetch(
                 _verify(raw, checks, path.name)
             ready = workplace / CACHE_NAME
             write(raw, ready)
+            restrict(ready)
             os.replace(ready, cached)
     except OSError as error:
         raise DataError(f"can't keep the dataset in {cache_dir}: {error}") from None

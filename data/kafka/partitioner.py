@@ -10,4 +10,9 @@ PARTITIONER = "murmur2_random"
 
 def partition_of(customer_id: str, partitions: int) -> int:
     """The partition of a customer's key, from 0 to ``partitions - 1``."""
-    return int(murmur2(customer_id.encode()) & 0x7FFFFFFF) % partitions
+    return partition_of_key(customer_id.encode(), partitions)
+
+
+def partition_of_key(key: bytes, partitions: int) -> int:
+    """The partition of a record's key, from 0 to ``partitions - 1``."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions

@@ -27,10 +27,10 @@ def engine(database_url: str, connect_seconds: int | None = None) -> Engine:
     return made
 
 
-def migrate(database_url: str) -> list[roles.Role]:
+def migrate(database_url: str) -> roles.Granted:
     """Create the schema or migrate an older one, and give the roles their rights.
 
-    Returns the missing roles that the current user has no right to create.
+    Returns what the current user has no right to do.
     """
     # Importing Alembic is slow, and only a migration needs it.
     from alembic import command
@@ -41,9 +41,19 @@ def migrate(database_url: str) -> list[roles.Role]:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["engine"] = connected
     command.upgrade(config, "head")
-    missing = roles.grant(connected)
+    granted = roles.grant(connected)
     connected.dispose()
-    return missing
+    return granted
+
+
+def newest_revision() -> str:
+    """The revision of the schema that this version needs."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return str(ScriptDirectory.from_config(config).get_current_head())
 
 
 def _in_utc(connection: Any, _: object) -> None:

@@ -6,12 +6,14 @@ granted again after every migration, so that a new table only needs a line here.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 from psycopg import Connection, errors, sql
 from sqlalchemy import Engine
 
-AnyConnection = Connection[tuple[Any, ...]]
+from data.postgres import public_rights
+from data.postgres.public_rights import AnyConnection
+
 Role = Literal["segue_worker", "segue_dashboard", "segue_webhooks", "segue_drift"]
 WORKER: Role = "segue_worker"
 DASHBOARD: Role = "segue_dashboard"
@@ -60,7 +62,8 @@ NOT_FOR_WORKERS = (
 #: Rights by table: the dashboard reads everything.
 DASHBOARD_RIGHTS: Mapping[str, str] = dict.fromkeys([*WORKER_RIGHTS, *NOT_FOR_WORKERS], _READ)
 
-_RIGHTS: Mapping[Role, Mapping[str, str]] = {
+#: Rights by role and table.
+RIGHTS: Mapping[Role, Mapping[str, str]] = {
     WORKER: WORKER_RIGHTS,
     DASHBOARD: DASHBOARD_RIGHTS,
     WEBHOOKS: WEBHOOKS_RIGHTS,
@@ -68,14 +71,21 @@ _RIGHTS: Mapping[Role, Mapping[str, str]] = {
 }
 
 
-def grant(engine: Engine) -> list[Role]:
+class Granted(NamedTuple):
+    """What the current user had no right to do: the roles to create, and the statements to run."""
+
+    missing: list[Role]
+    refused: list[str]
+
+
+def grant(engine: Engine) -> Granted:
     """Create the roles that are missing, and give each role exactly its rights.
 
-    Returns the missing roles that the current user has no right to create.
+    Returns what the current user has no right to do.
     """
     missing: list[Role] = []
     with _driver(engine) as connection:
-        for role, rights in _RIGHTS.items():
+        for role, rights in RIGHTS.items():
             try:
                 _create(connection, role)
             except errors.InsufficientPrivilege:
@@ -88,14 +98,14 @@ def grant(engine: Engine) -> list[Role]:
                     if table in rights:
                         given = sql.SQL(rights[table])
                         connection.execute(sql.SQL("GRANT {given} ON {table} TO {role}").format(given=given, **names))
-    return missing
+        return Granted(missing, public_rights.revoke(connection))
 
 
 def make_login(engine: Engine, role: Role, password: str | None) -> str:
     """Create the user ``ROLE_login`` with the rights of a role, or set an existing user's password; returns its name.
 
     Without a password, the user can log in only where Postgres is configured to trust the connection. Postgres gets the
-    password's SCRAM verifier, never the password itself.
+    password's SCRAM verifier, never the password itself. A dashboard's transactions are read-only by default.
     """
     user = f"{role}_login"
     with _driver(engine) as connection:
@@ -108,6 +118,8 @@ def make_login(engine: Engine, role: Role, password: str | None) -> str:
         with connection.transaction():
             connection.execute(sql.SQL("ALTER ROLE {user} LOGIN PASSWORD {secret}").format(**names))
             connection.execute(sql.SQL("GRANT {role} TO {user}").format(**names))
+            if role == DASHBOARD:
+                connection.execute(sql.SQL("ALTER ROLE {user} SET default_transaction_read_only = on").format(**names))
     return user
 
 

@@ -19,6 +19,7 @@ from segue.cli import (
     control_commands,
     data_commands,
     dlq_commands,
+    doctor_command,
     drift_commands,
     explore_command,
     faults_commands,
@@ -52,6 +53,7 @@ app = typer.Typer(
 stack_commands.add_to(app)
 replay_command.add_to(app)
 status_command.add_to(app)
+doctor_command.add_to(app)
 stream_commands.add_to(app)
 skip_command.add_to(app)
 snapshot_command.add_to(app)

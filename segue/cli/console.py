@@ -2,17 +2,44 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from runtime.readable import visible
+
+
 # Messages go to standard error, so that standard output contains only the result (JSON, lists).
-messages = Console(stderr=True, highlight=False)
-output = Console(highlight=False, soft_wrap=True)
+class VisibleConsole(Console):
+    """A console that shows control, bidirectional and invisible characters of stored text as escapes.
+
+    They could move the cursor, or change the order in which the text around them is shown. JSON stays as it is.
+    """
+
+    _is_json = False
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render an object as segments of visible text."""
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control or self._is_json else visible(segment.text, keep="\n")
+            yield Segment(text, segment.style, segment.control)
+
+    def print_json(self, json: str | None = None, **options: Any) -> None:
+        """Print JSON, whose characters are part of the data."""
+        self._is_json = True
+        try:
+            super().print_json(json, **options)
+        finally:
+            self._is_json = False
+
+
+messages = VisibleConsole(stderr=True, highlight=False)
+output = VisibleConsole(highlight=False, soft_wrap=True)
 
 
 def fail(reason: str) -> NoReturn:
@@ -23,11 +50,12 @@ def fail(reason: str) -> NoReturn:
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     """Return a small table; columns after the first are aligned right."""
-    sheet = Table(title=title, title_justify="left", header_style="bold")
+    sheet = Table(title=Text(title), title_justify="left", header_style="bold")
     for number, column in enumerate(columns):
         sheet.add_column(column, justify="left" if number == 0 else "right")
     for row in rows:
-        sheet.add_row(*row)
+        # As text: a stored text may contain what rich reads as markup.
+        sheet.add_row(*(Text(visible(cell)) for cell in row))
     return sheet
 
 

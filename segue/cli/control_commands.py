@@ -67,4 +67,6 @@ def _wait_for_answer(postgres: Engine, datasets: list[str]) -> None:
             break
         time.sleep(_CHECK_SECONDS)
     for row in rows:
-        messages.print(state(row) + (" (asked, and has not answered yet)" if row in silent else ""), highlight=False)
+        messages.print(
+            state(row) + (" (asked, and has not answered yet)" if row in silent else ""), highlight=False, markup=False
+        )

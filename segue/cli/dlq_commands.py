@@ -46,14 +46,14 @@ def list_them(
             else "There are no dead letters."
         )
         return
-    counts = [[escape(row.reason), f"{row.waiting:,}", f"{row.retried:,}"] for row in reasons]
+    counts = [[row.reason, f"{row.waiting:,}", f"{row.retried:,}"] for row in reasons]
     output.print(table("Dead letters by reason", ["reason", "waiting", "retried"], counts))
     rows = [
         [
             f"{row.partition}:{row.offset}",
-            escape(one_line(row.key)),
+            one_line(row.key),
             f"{row.size or 0:,}",
-            escape(row.reason),
+            row.reason,
         ]
         for row in newest
     ]

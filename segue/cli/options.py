@@ -104,5 +104,12 @@ Operator = Annotated[
         "--operator", help="Let the dashboard write: add buttons that control a replay and retry dead letters."
     ),
 ]
+OperatorAnywhere = Annotated[
+    bool,
+    typer.Option(
+        "--operator-anywhere",
+        help="Allow --operator on an interface that other machines can reach. A dashboard has no login.",
+    ),
+]
 MODEL_HELP = "A version, a part of it that no other version contains, `champion`, `challenger` or `proposed`."
 Model = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]

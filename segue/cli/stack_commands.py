@@ -10,6 +10,7 @@ import typer
 from data.postgres import model_registry
 from data.postgres.database import engine
 from producers.pace import Speed
+from runtime.private_files import write_private
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import counted, fail, messages, output, spinner
@@ -113,7 +114,7 @@ def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashb
         postgres = engine(Settings(state_dir=state_dir).database)
         for held in other_datasets(postgres, chosen.dataset.name):
             _refuse(held, chosen, state_dir)
-        (state_dir / DATASET_FILE).write_text(chosen.dataset.name)
+        write_private(state_dir / DATASET_FILE, chosen.dataset.name)
         stack.start_workers(setup.workers)
         stack.start_dashboard(dashboard.port, dashboard.operator)
         if setup.drift:

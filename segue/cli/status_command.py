@@ -122,10 +122,10 @@ def _print(current: dict[str, Any]) -> None:
         for row in current["partitions"]
     ]
     output.print(table("Partitions", ["partition", "lag", "last commit", "failures in a row", "worker"], health))
-    output.print(f"brokers: {current['brokers']}")
-    output.print(f"database: {current['database']}")
-    output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}")
-    output.print(f"model: {current['model'] or 'none yet: run `segue fit DATASET`'}")
+    output.print(f"brokers: {current['brokers']}", markup=False)
+    output.print(f"database: {current['database']}", markup=False)
+    output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}", markup=False)
+    output.print(f"model: {current['model'] or 'none yet: run `segue fit DATASET`'}", markup=False)
     output.print(
         f"transactions: {current['transactions']:,} "
         f"({current['duplicates']:,} duplicates, {current['late']:,} late, {current['dead_letters']:,} dead letters)"
@@ -133,7 +133,9 @@ def _print(current: dict[str, Any]) -> None:
     output.print(f"customers in a segment: {current['customers']:,}")
     output.print(f"changes: {sum(current['changes'].values()):,} ({counted(current['changes'])})")
     for fault in current["log_faults"]:
-        output.print(f"[bold red]log fault {fault['id']}[/], partition {fault['partition']}: {fault['description']}")
+        output.print(
+            f"[bold red]log fault {fault['id']}[/], partition {fault['partition']}: {escape(fault['description'])}"
+        )
     if current["log_faults"]:
         output.print("see docs/reliability.md, then `segue faults resolve --all`")
-    output.print(f"replay: {current['replay'] or 'none yet'}", soft_wrap=True)
+    output.print(f"replay: {current['replay'] or 'none yet'}", soft_wrap=True, markup=False)

@@ -11,9 +11,10 @@ from rich.text import Text
 
 from data.postgres import roles
 from data.postgres.database import engine, migrate
+from runtime import listening
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import messages
+from segue.cli.console import fail, messages
 from segue.cli.extras import require
 from segue.cli.filter_option import parse_filter
 
@@ -40,9 +41,13 @@ def dashboard(
     port: Annotated[Optional[int], typer.Option(min=0, max=65_535, help="Port to serve on.")] = None,  # noqa: UP045
     address: Annotated[str, typer.Option(help="Interface to serve on. By default this machine only.")] = "127.0.0.1",
     operator: options.Operator = False,
+    operator_anywhere: options.OperatorAnywhere = False,
 ) -> None:
     """Serve the dashboard on this machine."""
     require("streamlit")
+    problem = listening.problem(address, operator and not operator_anywhere)
+    if problem is not None:
+        fail(f"--address {address}: {problem}")
     settings = Settings()
     page = Path(__file__).parents[2] / "dashboard" / "app.py"
     os.environ["SEGUE_DASHBOARD_DATABASE_URL"] = settings.dashboard_database
@@ -56,9 +61,13 @@ def dashboard(
             *("--server.address", address),
             *("--server.headless", "true"),
             *("--browser.gatherUsageStats", "false"),
-            *(("--", "--operator") if operator else ()),
+            *(("--", *_operator_flags(operator_anywhere)) if operator else ()),
         ],
     )
+
+
+def _operator_flags(anywhere: bool) -> tuple[str, ...]:
+    return (listening.OPERATOR, listening.ANYWHERE) if anywhere else (listening.OPERATOR,)
 
 
 def migrate_schema() -> None:
@@ -68,10 +77,12 @@ def migrate_schema() -> None:
     password in the settings, a user is created.
     """
     settings = Settings()
-    missing = migrate(settings.database)
+    missing, refused = migrate(settings.database)
     messages.print("The schema is up to date.")
     for role in missing:
         messages.print(f"This user may not create roles: have `CREATE ROLE {role} NOLOGIN` run, then migrate again.")
+    for statement in refused:
+        messages.print(Text(f"This user may not run `{statement}`: have an administrator run it."), soft_wrap=True)
     passwords: dict[roles.Role, SecretStr | None] = {
         roles.WORKER: settings.worker_password,
         roles.DASHBOARD: settings.dashboard_password,

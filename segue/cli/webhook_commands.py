@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import msgspec
 import typer
-from rich.markup import escape
 from sqlalchemy import Engine
 
 from data.postgres import webhooks
@@ -82,7 +81,7 @@ def status(as_json: AsJson = False) -> None:
     else:
         shown = [
             [
-                escape(row.webhook),
+                row.webhook,
                 f"{row.read:,}",
                 f"{row.waiting:,}",
                 f"{row.dead:,}",
@@ -111,14 +110,14 @@ def dead(
     if not reasons:
         messages.print(f"The webhook {settings.webhook_name} has abandoned no change.")
         return
-    counts = [[escape(row.reason), f"{row.waiting:,}", f"{row.delivered:,}"] for row in reasons]
+    counts = [[row.reason, f"{row.waiting:,}", f"{row.delivered:,}"] for row in reasons]
     output.print(table("Abandoned changes by reason", ["reason", "waiting", "delivered since"], counts))
     rows = [
         [
-            escape(f"{row.customer_id}:{row.sequence}"),
+            f"{row.customer_id}:{row.sequence}",
             f"{row.attempts:,}",
             f"{row.failed_at:%Y-%m-%d %H:%M}",
-            escape(row.reason),
+            row.reason,
         ]
         for row in newest
     ]

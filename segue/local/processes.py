@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from runtime.private_files import UMASK, open_private
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -23,7 +25,7 @@ class ChildProcess:
 
     def start(self) -> None:
         """Start the command in a new session, so that Ctrl-C in the terminal does not reach it."""
-        with self.log_file.open("a") as log:
+        with open_private(self.log_file, "a") as log:
             self._process = subprocess.Popen(
                 self._command,
                 env=self._environment,
@@ -31,6 +33,7 @@ class ChildProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                umask=UMASK,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
 

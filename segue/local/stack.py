@@ -2,8 +2,8 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -12,8 +12,10 @@ from sqlalchemy import make_url
 
 from data.postgres import roles
 from data.postgres.database import engine, migrate
+from runtime.private_files import private_folder, restrict_tree
 from segue.local.apache.broker import ApacheBroker
 from segue.local.embedded_broker import EmbeddedBroker
+from segue.local.interrupts import Interrupts
 from segue.local.lock import StateLock
 from segue.local.postgres import LocalPostgres
 from segue.local.processes import ChildProcess
@@ -57,32 +59,31 @@ class Stack:
         self._lock = StateLock(self.state_dir)
         self._file = StackFile(self.state_dir)
         self._supervisor = Supervisor(self._logs, self._write_file)
+        self._interrupts = Interrupts()
 
     def __enter__(self) -> Self:
         if not self._lock.acquire():
             raise StackError(_running(self.state_dir))
-        self._logs.mkdir(parents=True, exist_ok=True)
-        try:
-            self.postgres = LocalPostgres.start(self.state_dir / "postgres")
-            with self._postgres_stopped_on_error():
-                migrate(self.postgres.url)
-                self._worker_url = self._login(roles.WORKER)
-                self._dashboard_url = self._login(roles.DASHBOARD)
-                self._drift_url = self._login(roles.DRIFT)
-                self.broker = self._start_broker()
-        except RuntimeError as error:
-            raise StackError(str(error)) from error
-        self._write_file()
+        with ExitStack() as undo:
+            undo.callback(self._lock.release)
+            self._interrupts.install()
+            undo.callback(self._interrupts.restore)
+            undo.callback(self._interrupts.ignore)
+            try:
+                self._start_servers(undo)
+            except RuntimeError as error:
+                raise StackError(str(error)) from error
+            undo.callback(self._file.remove)
+            self._write_file()
+            undo.callback(self._supervisor.stop)
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._supervisor.stop()
-        self.broker.stop()
-        self.postgres.stop()
-        self._file.remove()
-        self._lock.release()
+        self._interrupts.ignore()
+        self._undo.close()
 
     @property
     def settings(self) -> dict[str, str]:
@@ -134,19 +135,26 @@ class Stack:
 
     def watch(self, say: Callable[[str], None]) -> None:
         """From now on, restart what dies, and report it to ``say``."""
-        self._supervisor.watch(self.broker, say)
+        self._supervisor.watch(self.postgres, self.broker, say)
 
     def wait(self) -> None:
         """Block until Ctrl-C."""
         self._supervisor.wait()
 
-    @contextmanager
-    def _postgres_stopped_on_error(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self.postgres.stop()
-            raise
+    def _start_servers(self, undo: ExitStack) -> None:
+        """Start Postgres and the broker; ``undo`` stops what has been started."""
+        private_folder(self._logs)
+        restrict_tree(self.state_dir)
+        # Interrupted halfway, a server would run on without a process that knows it.
+        with self._interrupts.held():
+            self.postgres = LocalPostgres.start(self.state_dir / "postgres")
+            undo.callback(self.postgres.stop)
+        migrate(self.postgres.url)
+        self._worker_url = self._login(roles.WORKER)
+        self._dashboard_url = self._login(roles.DASHBOARD)
+        self._drift_url = self._login(roles.DRIFT)
+        self.broker = self._start_broker()
+        undo.callback(self.broker.stop)
 
     def _login(self, role: roles.Role) -> str:
         """Return the database URL of a user with one role's rights; the local server needs no password."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 
+from runtime.private_files import private_folder, write_private
 from runtime.settings_sources import STACK_FILE
 from segue.local.processes import ChildProcess
 
@@ -19,7 +20,7 @@ class StackFile:
 
     def write(self, settings: Mapping[str, str], children: Iterable[ChildProcess]) -> None:
         """Replace the file as a whole, readable only by its owner."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self._path.parent)
         content = {
             "pid": os.getpid(),
             "settings": settings,
@@ -27,8 +28,7 @@ class StackFile:
         }
         draft = self._path.with_name(f"{STACK_FILE}.part")
         with self._writing:
-            draft.write_text(json.dumps(content, indent=2))
-            draft.chmod(0o600)
+            write_private(draft, json.dumps(content, indent=2))
             draft.replace(self._path)
 
     def remove(self) -> None:

@@ -1,4 +1,4 @@
-"""Keeps the child processes and the broker of a local stack running."""
+"""Keeps Postgres, the broker and the child processes of a local stack running."""
 
 import signal
 import time
@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 from segue.local.apache.broker import ApacheBroker
 from segue.local.embedded_broker import EmbeddedBroker
+from segue.local.postgres import LocalPostgres
 from segue.local.processes import ChildProcess
 from segue.local.restarts import Restart
 
@@ -43,12 +44,12 @@ class Supervisor:
         child.stop()
         self._changed()
 
-    def watch(self, broker: Broker, say: Callable[[str], None]) -> None:
+    def watch(self, postgres: LocalPostgres, broker: Broker, say: Callable[[str], None]) -> None:
         """From now on, restart what dies: half a second later, or later if it keeps dying.
 
         A dead embedded broker ends the stack, as Ctrl-C would: its log is lost, so the next start needs a new log.
         """
-        self._thread = Thread(target=self._watch, args=(broker, say), daemon=True)
+        self._thread = Thread(target=self._watch, args=(postgres, broker, say), daemon=True)
         self._thread.start()
 
     def wait(self) -> None:
@@ -64,8 +65,11 @@ class Supervisor:
         with ThreadPoolExecutor() as pool:
             list(pool.map(ChildProcess.stop, self.children))
 
-    def _watch(self, broker: Broker, say: Callable[[str], None]) -> None:
+    def _watch(self, postgres: LocalPostgres, broker: Broker, say: Callable[[str], None]) -> None:
+        restart = Restart(time.monotonic())
         while not self._stopping.wait(_CHECK_SECONDS):
+            if postgres.died:
+                self._revive(postgres, restart, say)
             if broker.died and not self._revived(broker, say):
                 signal.raise_signal(signal.SIGINT)
                 return
@@ -82,6 +86,14 @@ class Supervisor:
             child.start()
             restart.started(now)
             self._changed()
+
+    def _revive(self, postgres: LocalPostgres, restart: Restart, say: Callable[[str], None]) -> None:
+        now = time.monotonic()
+        if restart.died(now):
+            say(f"Postgres has died and is being restarted; see {postgres.log_file}")
+        elif restart.due(now) and postgres.revive():
+            restart.started(time.monotonic())
+            say("Postgres is running again")
 
     def _revived(self, broker: Broker, say: Callable[[str], None]) -> bool:
         """Restart a dead broker; return False if that is impossible or has failed."""

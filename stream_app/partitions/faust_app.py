@@ -6,7 +6,6 @@ consumer's committed offsets come from Postgres: an assigned partition is claime
 """
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
@@ -110,10 +109,17 @@ class PostgresOffsetConsumer(driver.Consumer):
         return await self.claim(self.assignment())
 
 
+class _App(faust.App):
+    """Faust without its folders for tables: Segue keeps its state in Postgres."""
+
+    def _create_directories(self) -> None:
+        pass
+
+
 def create_app(context: WorkerContext) -> faust.App:
     """The app, ready for a Faust worker."""
     config, topic = context.config, context.config.topics.transactions
-    app = faust.App(
+    app = _App(
         config.consumer_group,
         broker=[f"kafka://{server}" for server in config.brokers.servers.split(",")],
         broker_credentials=credentials(config.brokers),
@@ -134,8 +140,6 @@ def create_app(context: WorkerContext) -> faust.App:
         table_standby_replicas=0,
         topic_allow_declare=False,
         web_enabled=False,
-        # Faust needs a folder for its tables, although Segue has none.
-        datadir=tempfile.mkdtemp(prefix="segue-faust-"),
         key_serializer="raw",
         value_serializer="raw",
     )

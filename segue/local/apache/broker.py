@@ -11,6 +11,7 @@ from typing import Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from runtime.private_files import private_folder
 from segue.local.apache.java import classpath, java
 from segue.local.apache.node import Node
 
@@ -52,7 +53,7 @@ class ApacheBroker:
         RuntimeError
             If a broker does not start, or the folder belongs to another number of brokers.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         _check_node_count(folder, nodes)
         kafka = [java(), *_JVM, "-cp", classpath(folder)]
         members = [Node(1, folder, log_file, kafka, port)]
@@ -61,7 +62,11 @@ class ApacheBroker:
         for node in members:
             node.set_up(voters, nodes, cluster)
         broker = cls(members, log_file)
-        broker.restart()
+        try:
+            broker.restart()
+        except BaseException:
+            broker.stop()
+            raise
         return broker
 
     @property

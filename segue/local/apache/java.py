@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from runtime.private_files import UMASK
+
 POM = Path(__file__).with_name("pom.xml")
 NEEDED = 17
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
@@ -83,6 +85,7 @@ def classpath(folder: Path) -> str:
         check=False,
         timeout=_RESOLVE_SECONDS,
         cwd=folder,
+        umask=UMASK,
     )
     if found.returncode:
         reason = next((line for line in found.stdout.splitlines() if "ERROR" in line), found.stderr.strip())

@@ -5,6 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from runtime.private_files import UMASK, private_folder, write_private
 from segue.local.ports import free_ports, is_free
 from segue.local.processes import ChildProcess
 
@@ -23,7 +24,7 @@ class Node:
         self._properties = folder / "server.properties"
         self._kafka = kafka
         self.process = ChildProcess(f"kafka-{number}", [*kafka, "kafka.Kafka", str(self._properties)], {}, log_file)
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         ports = _ports(self._properties)
         if not ports and port is not None:
             ports = [port, *free_ports(1)]
@@ -38,7 +39,8 @@ class Node:
 
     def set_up(self, voters: str, nodes: int, cluster: str) -> None:
         """Write the node's properties, and format its storage if that is new."""
-        self._properties.write_text(
+        write_private(
+            self._properties,
             _PROPERTIES.format(
                 number=self._number,
                 voters=voters,
@@ -47,12 +49,14 @@ class Node:
                 data=self.data,
                 replicas=nodes,
                 in_sync=min(nodes, 2),
-            )
+            ),
         )
         if (self.data / _FORMATTED).exists():
             return
         tool = [*self._kafka, "kafka.tools.StorageTool", "format", "--config", str(self._properties)]
-        formatted = subprocess.run([*tool, f"--cluster-id={cluster}"], capture_output=True, text=True, check=False)
+        formatted = subprocess.run(
+            [*tool, f"--cluster-id={cluster}"], capture_output=True, text=True, check=False, umask=UMASK
+        )
         if formatted.returncode:
             reason = (formatted.stderr or formatted.stdout).strip().splitlines()[-1:]
             raise RuntimeError(f"can't format Kafka's storage in {self.data}: {''.join(reason)}")

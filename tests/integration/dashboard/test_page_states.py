@@ -84,6 +84,39 @@ def test_a_hostile_name_is_shown_and_not_run(name: str, database_url: str, fille
     assert "<img src=x onerror=alert(1)>" in words(page)
 
 
+# Every page, in the states before the stream has begun.
+ALL_PAGES = [*PAGES, "live", "operations"]
+all_pages = pytest.mark.parametrize("name", ALL_PAGES)
+
+
+@all_pages
+def test_a_page_works_before_the_first_tick(name: str, database_url: str, filled: Engine) -> None:
+    with filled.begin() as connection:
+        connection.execute(update(stream_progress).values(event_time=None))
+    assert words(a_page(name, database_url).run())
+
+
+@all_pages
+def test_a_page_works_after_a_tick_and_before_the_first_transaction(
+    name: str, database_url: str, filled: Engine
+) -> None:
+    with filled.begin() as connection:
+        for table in ("customers", "segment_changes", "transactions"):
+            connection.execute(text(f"DELETE FROM {table}"))
+        connection.execute(update(stream_progress).values(transactions=0, change_position=0))
+    assert words(a_page(name, database_url).run())
+
+
+@all_pages
+def test_a_page_works_with_claimed_partitions_and_nothing_else(name: str, database_url: str, filled: Engine) -> None:
+    with filled.begin() as connection:
+        for table in ("customers", "segment_changes", "transactions"):
+            connection.execute(text(f"DELETE FROM {table}"))
+        nothing = {"transactions": 0, "change_position": 0, "event_time": None, "next_offset": 0}
+        connection.execute(update(stream_progress).values(**nothing))
+    assert words(a_page(name, database_url).run())
+
+
 def _rename(engine: Engine, before: str, after: str) -> None:
     with engine.begin() as connection:
         for table in TABLES:

@@ -60,3 +60,16 @@ def test_every_line_is_json_without_a_secret() -> None:
     assert all("ValueError: with *** in it" in line["exception"] for line in lines[3:])
     assert lines[0]["url"] == "postgresql://segue:***@db/x"
     assert "sh%" not in done.stderr
+
+
+def test_a_terminal_shows_hidden_characters_as_escapes() -> None:
+    program = """
+import sys, structlog
+sys.stderr.isatty = lambda: True
+from runtime import logs
+logs.configure()
+structlog.get_logger().info("seen", customer="4\\u202e2\\x1b[2J")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "4\\u202e2\\x1b[2J" in done.stderr
+    assert "\u202e" not in done.stderr

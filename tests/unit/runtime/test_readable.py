@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from runtime.readable import LONGEST, one_line, readable
+from runtime.readable import LONGEST, from_visible, one_line, readable, visible
 
 
 def test_json_is_indented() -> None:
@@ -50,3 +50,20 @@ def test_a_cut_value_names_its_full_size() -> None:
 )
 def test_a_key_is_one_short_line(key: bytes | None, shown: str) -> None:
     assert one_line(key) == shown
+
+
+@pytest.mark.parametrize(
+    "code", [0x00, 0x07, 0x1B, 0x7F, 0x85, 0xAD, 0x200B, 0x200F, 0x2028, 0x202E, 0x2066, 0x3164, 0xE0041]
+)
+def test_a_hidden_character_is_shown_as_an_escape_that_reads_back(code: int) -> None:
+    text = f"4{chr(code)}2"
+    shown = visible(text)
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert from_visible(shown) == text
+
+
+def test_visible_characters_stay_as_they_are() -> None:
+    text = "Ä 😀 日本 \\ — '\""
+    assert visible(text) == text
+    assert from_visible("\\u12 \\q \\U00ffffff") == "\\u12 \\q \\U00ffffff"

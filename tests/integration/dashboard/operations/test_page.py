@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, delete, insert, text
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from data.postgres import replay_control
@@ -30,6 +31,7 @@ def page(database_url: str) -> AppTest:
 def as_operator(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
     """The dashboard as it is started with ``-- --operator``."""
     monkeypatch.setattr(sys, "argv", ["app.py", "--operator"])
+    config.set_option("server.address", "127.0.0.1")
     monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
 
 

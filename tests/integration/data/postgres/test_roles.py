@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from data.contract.wire import ModelActivation, Transaction
 from data.datasets.steady import moment
-from data.postgres import drift, model_registry, roles
+from data.postgres import drift, model_registry, public_rights, roles
 from data.postgres.database import engine, migrate
 from data.postgres.stream_profiles import current_profiles
 from data.postgres.tables import metadata
@@ -169,6 +169,35 @@ def test_the_dashboard_can_read_every_table_and_write_none(as_user: Callable[[ro
     _refused(url, statements)
 
 
+@pytest.mark.parametrize("role", get_args(roles.Role))
+def test_a_role_can_create_nothing_anywhere(role: roles.Role, as_user: Callable[[roles.Role], str]) -> None:
+    statements = [
+        "CREATE TABLE mine (id int)",
+        "CREATE TEMPORARY TABLE mine (id int)",
+        "CREATE SCHEMA mine",
+        "SELECT lo_create(0)",
+        "SELECT lo_creat(-1)",
+        "SELECT lo_from_bytea(0, 'mine')",
+        "SELECT lo_import('/etc/hostname')",
+        "COPY customers TO '/tmp/mine'",
+    ]
+    _refused(as_user(role), statements)
+
+
+def test_a_dashboard_reads_in_read_only_transactions_by_default(as_user: Callable[[roles.Role], str]) -> None:
+    with connect(as_user(roles.DASHBOARD)) as connection:
+        assert connection.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
+
+
+def test_the_next_migration_revokes_what_everyone_may_do_again(database_url: str) -> None:
+    migrate(database_url)
+    with connect(database_url, autocommit=True) as owner:
+        owner.execute("GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC")
+    assert migrate(database_url) == ([], [])
+    with connect(database_url) as owner:
+        assert not any(held for _, held in public_rights.statements(owner))
+
+
 def test_every_table_has_its_rights() -> None:
     assert {*roles.WORKER_RIGHTS, *roles.NOT_FOR_WORKERS} == set(roles.DASHBOARD_RIGHTS) == set(metadata.tables)
     assert {*roles.WORKER_RIGHTS}.isdisjoint(roles.NOT_FOR_WORKERS)
@@ -178,7 +207,7 @@ def test_the_next_migration_revokes_added_rights(as_user: Callable[[roles.Role],
     url = as_user(roles.DASHBOARD)
     with connect(database_url, autocommit=True) as owner:
         owner.execute("GRANT ALL ON customers TO segue_dashboard")
-    assert migrate(database_url) == []
+    assert migrate(database_url) == ([], [])
     _refused(url, ["DELETE FROM customers"])
 
 
@@ -194,7 +223,15 @@ def test_migrating_without_the_right_to_create_roles_returns_the_missing_ones(da
             owner.execute(f"ALTER ROLE {role} RENAME TO {role}_away")
         try:
             plain = make_url(database_url).set(username="plain").render_as_string(hide_password=False)
-            assert migrate(plain) == list(get_args(roles.Role))
+            missing, refused = migrate(plain)
+            assert missing == list(get_args(roles.Role))
+            database = make_url(database_url).database
+            assert refused == [
+                f'REVOKE TEMPORARY ON DATABASE "{database}" FROM PUBLIC',
+                "REVOKE EXECUTE ON FUNCTION pg_catalog.lo_creat(integer) FROM PUBLIC",
+                "REVOKE EXECUTE ON FUNCTION pg_catalog.lo_create(oid) FROM PUBLIC",
+                "REVOKE EXECUTE ON FUNCTION pg_catalog.lo_from_bytea(oid, bytea) FROM PUBLIC",
+            ]
         finally:
             for role in renamed:
                 owner.execute(f"ALTER ROLE {role}_away RENAME TO {role}")
@@ -273,7 +310,8 @@ def _needs_each(
 
 
 def _refused(url: str, statements: list[str]) -> None:
-    with connect(url, autocommit=True) as connection:
+    # The dashboard's transactions are read-only by default; its rights must not depend on that.
+    with connect(url, autocommit=True, options="-c default_transaction_read_only=off") as connection:
         for statement in statements:
             with pytest.raises(InsufficientPrivilege):
                 connection.execute(statement)
