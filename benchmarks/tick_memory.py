@@ -37,6 +37,7 @@ from stream_app.partitions.worker_context import WorkerContext
 from stream_app.worker_config import WorkerConfig
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Record
+from tests.support.partition_tasks import HealthyLog
 
 PURCHASED = datetime(2010, 1, 1, 9, 30, tzinfo=UTC)
 BROKERS, TOPICS = Brokers("127.0.0.1:1"), Topics("transactions", "changes", "segments", "dead-letters", "drift")
@@ -96,7 +97,21 @@ def a_model() -> SegmentModel:
 def context(database: str, partitions: int, batch_size: int) -> WorkerContext:
     """A worker without a broker."""
     config = WorkerConfig(
-        BROKERS, database, TOPICS, "group", None, 0, "GBP", batch_size, 6.0, True, None, "127.0.0.1", 0
+        brokers=BROKERS,
+        database_url=database,
+        topics=TOPICS,
+        consumer_group="group",
+        log_id=None,
+        partitions_to_create=0,
+        currency="GBP",
+        max_ahead=timedelta(days=1),
+        control_keys=(),
+        batch_size=batch_size,
+        session_timeout=6.0,
+        exactly_once=True,
+        worker_id=None,
+        web_host="127.0.0.1",
+        web_port=0,
     )
     return WorkerContext(
         config=config,
@@ -107,7 +122,8 @@ def context(database: str, partitions: int, batch_size: int) -> WorkerContext:
         partition_of=lambda _: 0,
         is_gap=lambda *_: False,
         new_writer=lambda partition: _topic_of_one_change().writer(partition),  # type: ignore[arg-type, return-value]
-        last_event=ChangeTopic().last_event,
+        read_log=HealthyLog(database).read,
+        changes_behind=ChangeTopic().changes_behind,
         new_dead_letter_publisher=partial(DeadLetterPublisher, BROKERS, TOPICS, "log"),
     )
 

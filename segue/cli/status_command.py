@@ -117,7 +117,7 @@ def _print(current: dict[str, Any]) -> None:
             "unknown" if row["lag"] is None else f"{row['lag']:,}",
             f"{row['commit_age_seconds']:,.0f} s ago",
             f"{row['failures_in_a_row']:,}",
-            escape(row["owner"]),
+            row["owner"],
         ]
         for row in current["partitions"]
     ]

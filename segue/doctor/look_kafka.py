@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from data.kafka.partitioner import partition_of_key
 from runtime.brokers import Brokers

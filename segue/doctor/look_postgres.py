@@ -10,10 +10,10 @@ from sqlalchemy import make_url
 
 from data.postgres import public_rights, roles
 from data.postgres.database import newest_revision
+from data.postgres.progress import STUCK_SECONDS
 from segue.doctor import database, kafka, stream
 from segue.doctor.finding import Finding
 from segue.doctor.stream import Partition
-from stream_app.health import STUCK_SECONDS
 
 _TIMEOUT = 5
 _PARTITIONS = """

@@ -23,11 +23,11 @@ from data.postgres import progress
 from data.postgres.progress import STUCK_SECONDS
 from segue.local.ports import free_ports
 from tests.support.brokers import BOTH_BROKERS
+from tests.support.builders import transaction
 from tests.support.generated_tables import a_model
 from tests.support.kafka_records import write
 from tests.support.local_stack import Local, applied, local, wait_until
-from tests.support.poisoned_records import Sent
-from tests.unit.stream_app.core.test_transition import transaction
+from tests.support.poisoned_records import FatedRecord
 
 LOOKS = 30
 
@@ -42,7 +42,7 @@ class Stack:
     def send(self, *transactions: Transaction) -> None:
         partitions = self.run.replaying.identity.partitions
         records = [
-            Sent(
+            FatedRecord(
                 partition_of(each.customer_id, partitions),
                 each.customer_id.encode(),
                 msgspec.json.encode(each),

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
 from sqlalchemy import Engine, select
 
 from data.contract.wire import Tick, Transaction
-from data.kafka.record_writer import WriteError
+from data.kafka.record_writer import Headers, WriteError
 from data.postgres import model_registry, progress
 from data.postgres.database import engine, migrate
 from data.postgres.tables import customers, dead_letters, stream_progress
@@ -35,7 +35,7 @@ from tests.support.generated_tables import a_model
 from tests.support.kafka_records import read
 from tests.support.local_stack import wait_until
 from tests.support.postgres import new_database, running_postgres
-from tests.support.secured_kafka import CLOCK, PASSWORD, SHOP, USER, LockedKafka, locked_kafka
+from tests.support.secured_kafka import CLOCK, PASSWORD, SHOP, USER, SecuredKafka, secured_kafka
 
 REASON = missing()
 KEY = "only-the-clock-and-operators-know-this"
@@ -46,8 +46,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.skipif(REASON is not None, reason=R
 
 
 @pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LockedKafka]:
-    with locked_kafka(tmp_path_factory.mktemp("locked"), access_control=True) as broker:
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    with secured_kafka(tmp_path_factory.mktemp("locked"), access_control=True) as broker:
         yield broker
 
 
@@ -60,7 +60,7 @@ def database_url(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_shop_can_write_transactions_and_nothing_else(
-    kafka: LockedKafka, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kafka: SecuredKafka, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables = _environment(kafka, database_url)
     for name, value in variables.items():
@@ -129,7 +129,8 @@ def _copies_are_of_no_use(settings: Settings, postgres: Engine) -> None:
     shop = LogWriter(replace(settings.brokers, username=SHOP), settings.transactions_topic, 4)
     for message in signed:
         for partition in range(4):
-            shop._writer.write(message.topic(), message.value(), None, message.headers(), partition)
+            headers: Headers = [(name, value) for name, value in message.headers() or []]  # type: ignore[str-unpack]
+            shop._writer.write(message.topic() or "", message.value(), None, headers, partition)
     assert shop.flush(10) == 0
     # Of each partition's own copies, the tick is harmless and both models are refused.
     wait_until(lambda: progress.totals(postgres).dead_letters == before.dead_letters + 48 - 4)
@@ -140,7 +141,7 @@ def _copies_are_of_no_use(settings: Settings, postgres: Engine) -> None:
 
 
 def test_a_producer_can_not_choose_a_timestamp_in_the_future(
-    kafka: LockedKafka, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kafka: SecuredKafka, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in _environment(kafka, database_url, "timestamps").items():
         monkeypatch.setenv(name, value)
@@ -191,7 +192,7 @@ def _allow_writing(settings: Settings, user: str) -> None:
         made.result(10)
 
 
-def _environment(kafka: LockedKafka, database_url: str, name: str = "acl") -> dict[str, str]:
+def _environment(kafka: SecuredKafka, database_url: str, name: str = "acl") -> dict[str, str]:
     topics = {f"SEGUE_{topic}_TOPIC": f"{name}.{topic}" for topic in ("TRANSACTIONS", "CHANGES", "SEGMENTS", "DRIFT")}
     return topics | {
         "SEGUE_DEAD_LETTERS_TOPIC": f"{name}.DLQ",

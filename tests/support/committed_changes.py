@@ -42,8 +42,7 @@ class CommittedChanges:
 
     async def progress(self, claim: PartitionProgress) -> PartitionProgress:
         """The stored progress; the claim always holds."""
-        positions = {"change_position": len(self.rows), "published_position": self.published_position}
-        return PartitionProgress(0, "log", 0, 1, 0, "m", 0, **positions)
+        return PartitionProgress(0, "log", 0, 1, 0, "m", 0, len(self.rows), self.published_position)
 
     async def change_at(self, position: int) -> ChangeKey | None:
         """The change at a position."""

@@ -32,12 +32,12 @@ from segue.local.processes import ChildProcess
 from segue.local.soak.outcome import subscribed
 from segue.local.stack import Stack
 from services import change_stream
+from tests.support.builders import recency_model, tick, transaction
 from tests.support.local_stack import wait_until
-from tests.unit.stream_app.core.test_transition import model, tick, transaction
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
-MODEL, OTHER = model(), model(away=30.0)
+MODEL, OTHER = recency_model(), recency_model(away=30.0)
 KINDS = ("truncated", "recreated", "deleted")
 
 

@@ -16,8 +16,9 @@ from services.webhooks.health import WebhookHealth
 from stream_app import metrics
 from stream_app.health import Health
 from stream_app.metrics import LogEnd, Metrics
-from tests.integration.stream_app.partitions.test_bisection import FAULTS, LOG, Worker, execute
-from tests.integration.stream_app.partitions.test_partition_task import committed, database, until
+from tests.support.builders import WebhookState
+from tests.support.partition_tasks import committed, wait_for
+from tests.support.poisoned_partition import FAULTS, LOG, Worker, execute
 from tests.support.promtool import (
     NEEDS_PROMTOOL,
     RULES,
@@ -28,9 +29,6 @@ from tests.support.promtool import (
     scrape,
     together,
 )
-from tests.unit.services.webhooks.test_health import Webhook
-
-__all__ = ["database"]
 
 SPEED = 60
 #: Metrics that Prometheus makes itself.
@@ -83,7 +81,11 @@ def fired(found: list[dict[str, float]], folder: Path) -> set[str]:
 def test_every_metric_of_a_rule_exists_and_every_rule_is_documented() -> None:
     worker = Metrics()
     worker.assigned(0)
-    families = (*worker.registry.collect(), *DriftMetrics().registry.collect(), *WebhookHealth(Webhook()).collect())
+    families = (
+        *worker.registry.collect(),
+        *DriftMetrics().registry.collect(),
+        *WebhookHealth(WebhookState()).collect(),
+    )
     known = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
     used = {name for expression in alerts().values() for name in re.findall(r"\b(?:segue_\w+|up\b)", expression)}
     assert used - known - OWN <= {"segue_log_faults_total"}
@@ -101,7 +103,7 @@ def test_no_alarm_fires_for_a_worker_that_commits_and_then_waits_for_records(dat
     worker = Worker(database, LOG)
 
     async def work(_: Worker) -> list[dict[str, float]]:
-        await until(lambda: committed(database)[0] == len(LOG))
+        await wait_for(lambda: committed(database)[0] == len(LOG))
         return await scrapes(worker, 7)
 
     assert fired(watched(worker, work), tmp_path) == set()
@@ -117,7 +119,7 @@ def test_a_stuck_partition_raises_alarms_until_it_commits(database: str, tmp_pat
         await asyncio.wait_for(worker.task.claimed.wait(), 10)
         found = await scrapes(worker, 5)
         execute(database, "ALTER TABLE elsewhere RENAME TO transactions")
-        await until(lambda: committed(database)[0] == len(LOG))
+        await wait_for(lambda: committed(database)[0] == len(LOG))
         repaired.extend(await scrapes(worker, 2))
         return found
 
@@ -133,7 +135,7 @@ def test_a_record_that_is_set_aside_raises_an_alarm(database: str, tmp_path: Pat
 
     async def work(_: Worker) -> list[dict[str, float]]:
         before = await scrapes(worker, 0.5)
-        await until(lambda: committed(database)[0] == len(LOG))
+        await wait_for(lambda: committed(database)[0] == len(LOG))
         return [*before, *await scrapes(worker, 2)]
 
     assert fired(watched(worker, work), tmp_path) == {"SegueSetsRecordsAside"}
@@ -145,7 +147,7 @@ def test_changes_that_are_not_published_raise_an_alarm(database: str, tmp_path: 
     worker.topic.fails = 1_000_000
 
     async def work(_: Worker) -> list[dict[str, float]]:
-        await until(lambda: committed(database)[0] == len(LOG))
+        await wait_for(lambda: committed(database)[0] == len(LOG))
         return await scrapes(worker, 7)
 
     assert "SegueDoesNotPublish" in fired(watched(worker, work), tmp_path)
@@ -156,9 +158,10 @@ def test_a_broker_that_falls_silent_raises_an_alarm(database: str, tmp_path: Pat
     worker = Worker(database, LOG)
 
     async def work(_: Worker) -> list[dict[str, float]]:
-        await until(lambda: committed(database)[0] == len(LOG))
-        silent_since = metrics.time.monotonic()
-        worker.metrics.log_end = lambda _: LogEnd(len(LOG), metrics.time.monotonic() - silent_since)
+        await wait_for(lambda: committed(database)[0] == len(LOG))
+        silence = FastClock()
+        silent_since = silence.monotonic()
+        worker.metrics.log_end = lambda _: LogEnd(len(LOG), silence.monotonic() - silent_since)
         return await scrapes(worker, 5)
 
     assert fired(watched(worker, work), tmp_path) == {"SegueHearsNoBroker", "SegueIsNotReady"}

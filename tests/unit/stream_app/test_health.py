@@ -14,9 +14,10 @@ from runtime.health import WebServer
 from stream_app import health as healths
 from stream_app import metrics as stream_metrics
 from stream_app.core.apply import AppliedBatch, PartitionProgress
-from stream_app.core.columns import LONG_AGO, Changes, Profiles
+from stream_app.core.columns import LONG_AGO, Changes, Profiles, SegmentNames
 from stream_app.health import Health
 from stream_app.metrics import LogEnd, Metrics
+from tests.support.builders import recency_model
 
 PROGRESS = PartitionProgress(0, "log", 10, 1, LONG_AGO, "model", LONG_AGO, 7, 5)
 
@@ -85,7 +86,9 @@ def failed_after_a_claim(metrics: Metrics, failures: int) -> None:
 
 
 def commit(metrics: Metrics) -> None:
-    metrics.rescored(PROGRESS, AppliedBatch([], Profiles.new([]), Changes.empty(), None, [], 0, 0, LONG_AGO))  # type: ignore[arg-type]
+    names = SegmentNames(recency_model())
+    nothing = AppliedBatch([], Profiles.new([]), Changes.empty(), names, [], 0, 0, LONG_AGO)
+    metrics.committed_without_records(PROGRESS, nothing)
 
 
 def test_a_worker_is_not_ready_from_the_second_failure_in_a_row_until_the_next_commit(metrics: Metrics) -> None:
@@ -164,7 +167,7 @@ def test_a_partition_whose_log_can_not_be_checked_is_not_ready(metrics: Metrics)
 
 
 def test_the_message_of_an_own_error_is_a_reason(metrics: Metrics) -> None:
-    metrics.failed(0, SegueError("the topic was created again with 6 partitions"))
+    metrics.failed(0, SegueError("the topic was created again with 6 partitions"), 2)
     assert "the topic was created again with 6 partitions" in reasons(metrics)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,59 +10,13 @@ import psycopg
 import pytest
 
 from data.contract.wire import ModelActivation
+from stream_app.core.apply import apply_batch
 from stream_app.health import Health
-from stream_app.metrics import LogEnd, Metrics
 from stream_app.partitions import partition_task
-from stream_app.partitions.partition_task import PartitionTask
-from stream_app.partitions.worker_context import WorkerContext
-from tests.integration.stream_app.partitions.test_partition_task import committed, context, database, until
-from tests.support.in_memory_change_topic import ChangeTopic
-from tests.support.in_memory_worker import Record, logs
-from tests.unit.stream_app.core.test_transition import model, tick, transaction
-
-__all__ = ["database"]
-
-POISON = 7
-ORDINARY = [transaction(number, number, customer=f"c{number}") for number in range(20)]
-(LOG,) = logs([*ORDINARY[:POISON], transaction(99, 3, customer="evil"), *ORDINARY[POISON:], tick(30)], 1)
-#: What an administrator could add to a table, and what a defect in a statement looks like from outside.
-FAULTS = {
-    "a constraint": "ALTER TABLE customers ADD CONSTRAINT no_evil CHECK (customer_id <> 'evil')",
-    "a trigger": """
-        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN IF NEW.customer_id = 'evil' THEN RAISE 'no evil\nhere'; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER no_evil BEFORE INSERT ON transactions FOR EACH ROW EXECUTE FUNCTION refuse()""",
-    "a number out of range": """
-        CREATE FUNCTION overflow() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN IF NEW.customer_id = 'evil' THEN NEW.frequency = 2147483647 + NEW.frequency; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER no_evil BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION overflow()""",
-}
-
-
-class Worker:
-    """A partition task whose seeks read a log again from an offset, as Kafka does."""
-
-    def __init__(self, database: str, log: list[Record]) -> None:
-        self.log = log
-        self.topic = ChangeTopic()
-        self.context: WorkerContext = context(database, self.topic)
-        self.metrics: Metrics = self.context.metrics
-        self.metrics.joined = True
-        self.metrics.log_end = lambda _: LogEnd(len(log), 0.0)
-        self.task = PartitionTask(self.context, 0, self.seek)
-
-    async def seek(self, offset: int) -> None:
-        if records := self.log[offset:]:
-            asyncio.get_running_loop().call_soon(lambda: self.task.offer(records))
-
-    async def run(self, work: Callable[["Worker"], Awaitable[None]]) -> None:
-        runner = asyncio.create_task(self.task.run())
-        try:
-            await work(self)
-        finally:
-            self.task.stop()
-            await runner
-            await self.task.close()
+from tests.support.builders import recency_model, tick, transaction
+from tests.support.in_memory_worker import Message, Record, logs
+from tests.support.partition_tasks import committed, wait_for
+from tests.support.poisoned_partition import FAULTS, LOG, ORDINARY, POISON, Worker, execute
 
 
 def apply(database: str, log: list[Record]) -> Worker:
@@ -71,7 +24,7 @@ def apply(database: str, log: list[Record]) -> Worker:
     worker = Worker(database, log)
 
     async def work(_: Worker) -> None:
-        await until(lambda: committed(database)[0] == len(log))
+        await wait_for(lambda: committed(database)[0] == len(log))
 
     asyncio.run(worker.run(work))
     return worker
@@ -79,12 +32,7 @@ def apply(database: str, log: list[Record]) -> Worker:
 
 def rows(database: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(database) as connection:
-        return connection.execute(query).fetchall()  # type: ignore[arg-type]
-
-
-def execute(database: str, statement: str) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[arg-type]
+        return connection.execute(query).fetchall()
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -103,7 +51,7 @@ def test_the_one_record_that_postgres_refuses_is_found_and_all_others_are_applie
 def test_a_lack_of_memory_that_one_customer_causes_ends_with_a_dead_letter(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = partition_task.apply_batch
+    real = apply_batch
 
     def limited(batch: Any, *arguments: Any) -> Any:
         if "evil" in batch.customer_id:
@@ -122,7 +70,7 @@ def test_a_model_or_a_tick_that_cannot_be_applied_is_a_dead_letter_too(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execute(database, "ALTER TABLE models ADD CONSTRAINT one CHECK (version = (spec->>'version') AND false) NOT VALID")
-    real = partition_task.apply_batch
+    real = apply_batch
 
     def limited(batch: Any, *arguments: Any) -> Any:
         if len(batch.ticks) and min(batch.ticks)[1] > 365 * 40 * 86_400_000_000 + 10**15:
@@ -130,7 +78,12 @@ def test_a_model_or_a_tick_that_cannot_be_applied_is_a_dead_letter_too(
         return real(batch, *arguments)
 
     monkeypatch.setattr(partition_task, "apply_batch", limited)
-    messages = [transaction(1, 0), ModelActivation(model(away=30.0)), transaction(2, 1, customer="d"), tick(20_000)]
+    messages: list[Message] = [
+        transaction(1, 0),
+        ModelActivation(recency_model(away=30.0)),
+        transaction(2, 1, customer="d"),
+        tick(20_000),
+    ]
     (log,) = logs([*messages, tick(2), transaction(3, 4)], 1)
     apply(database, log)
     reasons = dict(rows(database, 'SELECT "offset", reason FROM dead_letters'))
@@ -146,14 +99,14 @@ def test_what_is_never_the_fault_of_a_record_makes_no_dead_letter(database: str)
     worker = Worker(database, LOG)
 
     async def work(_: Worker) -> None:
-        await until(lambda: worker.metrics.partitions[0].failures >= 4)
+        await wait_for(lambda: worker.metrics.partitions[0].failures >= 4)
         body = Health(worker.metrics).ready().body.decode()
         assert "partition 0 has failed" in body
         assert rows(database, "SELECT failures > 2, failure LIKE 'UndefinedTable: %' FROM stream_progress") == [
             (True, True)
         ]
         execute(database, "ALTER TABLE elsewhere RENAME TO transactions")
-        await until(lambda: Health(worker.metrics).ready().status == 200)
+        await wait_for(lambda: Health(worker.metrics).ready().status == 200)
         assert committed(database)[0] == len(LOG)
 
     asyncio.run(worker.run(work))
@@ -176,7 +129,7 @@ def test_a_record_that_an_operator_has_had_skipped_is_a_dead_letter_and_nothing_
 def test_a_running_worker_that_fails_finds_a_record_that_is_to_be_skipped(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = partition_task.apply_batch
+    real = apply_batch
 
     def away(batch: Any, *arguments: Any) -> Any:
         if "evil" in batch.customer_id:
@@ -187,9 +140,9 @@ def test_a_running_worker_that_fails_finds_a_record_that_is_to_be_skipped(
     worker = Worker(database, LOG)
 
     async def work(_: Worker) -> None:
-        await until(lambda: worker.metrics.partitions[0].failures >= 3)
+        await wait_for(lambda: worker.metrics.partitions[0].failures >= 3)
         execute(database, f"INSERT INTO skipped_records VALUES ('log', 0, {POISON}, 'why not', 'ada')")
-        await until(lambda: committed(database)[0] == len(LOG))
+        await wait_for(lambda: committed(database)[0] == len(LOG))
 
     asyncio.run(worker.run(work))
     assert rows(database, 'SELECT "offset" FROM dead_letters') == [(POISON,)]
@@ -214,7 +167,7 @@ def test_failures_continue_over_claims_and_end_with_a_commit(database: str) -> N
         assert Health(worker.metrics).ready().status == 503
         assert rows(database, "SELECT failures FROM stream_progress") == [(5,)]
         worker.task.offer(LOG[3:])
-        await until(lambda: status.failures == 0)
+        await wait_for(lambda: status.failures == 0)
         assert committed(database)[0] == len(LOG)
         assert status.fault is None
         assert status.commit_age < 60
@@ -229,8 +182,8 @@ def test_failures_end_without_a_commit_when_nothing_is_left_that_could_fail(data
     worker = Worker(database, LOG)
 
     async def work(_: Worker) -> None:
-        await until(lambda: rows(database, "SELECT failures FROM stream_progress") == [(0,)])
-        await until(lambda: Health(worker.metrics).ready().status == 200)
+        await wait_for(lambda: rows(database, "SELECT failures FROM stream_progress") == [(0,)])
+        await wait_for(lambda: Health(worker.metrics).ready().status == 200)
 
     asyncio.run(worker.run(work))
 
@@ -243,7 +196,7 @@ def test_another_dead_letter_at_an_offset_of_a_restored_log_stops_nothing(databa
 
 
 def test_models_of_absurd_size_are_dead_letters_and_stop_nothing(database: str) -> None:
-    whole = msgspec.to_builtins(ModelActivation(model(away=30.0)))
+    whole = msgspec.to_builtins(ModelActivation(recency_model(away=30.0)))
     one = whole["model"]["segments"][0]
     many = [one | {"id": f"s{number}"} for number in range(20_000)]
     deep = '{"a":' * 977 + "1" + "}" * 977

@@ -16,20 +16,18 @@ from runtime.record_mark import mark
 from stream_app.health import Health
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
-from tests.integration.stream_app.partitions.test_partition_task import committed, context, database, until
+from tests.support.builders import recency_model, tick, transaction
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Message, Record, logs
-from tests.unit.stream_app.core.test_transition import model, tick, transaction
-
-__all__ = ["database"]
+from tests.support.partition_tasks import committed, wait_for, worker_context
 
 MESSAGES: list[Message] = [
     transaction(1, 0),
     tick(1),
     ModelActivation(a_model()),
     tick(2),
-    ModelActivation(model()),
+    ModelActivation(recency_model()),
     tick(30),
 ]
 RECORDS = [replace(record, timestamp=record.offset + 1) for record in logs(MESSAGES, 1)[0]]
@@ -45,7 +43,7 @@ class Log:
     def read(self, partition: int, offset: int | None) -> PartitionLog:
         if not self.exists:
             raise MissingTopicError("there is no such topic")
-        found = [mark(r.offset, r.timestamp, r.key, r.value) for r in self.records if r.offset == offset]
+        found = [mark(r.offset, r.timestamp or 0, r.key, r.value) for r in self.records if r.offset == offset]
         end = self.records[-1].offset + 1 if self.records else self.first
         return PartitionLog(self.log_id, self.partitions, self.first, end, next(iter(found), None))
 
@@ -61,12 +59,12 @@ def with_task(
         async def seek(offset: int) -> None:
             seeks.append(offset)
 
-        worker = replace(context(database, ChangeTopic()), read_log=log.read)
+        worker = replace(worker_context(database, ChangeTopic()), read_log=log.read)
         task = PartitionTask(worker, 0, seek)
         runner = asyncio.create_task(task.run())
         await asyncio.wait_for(task.claimed.wait(), 10)
         task.offer(RECORDS)
-        await until(lambda: committed(database)[0] == len(RECORDS))
+        await wait_for(lambda: committed(database)[0] == len(RECORDS))
         seeks.clear()
         await work(task, worker, seeks)
         task.stop()
@@ -93,11 +91,11 @@ def test_a_log_that_lost_records_is_read_again_and_nothing_is_applied_twice(data
         before = snapshot(database)
         log.records = log.records[:3]
         task.request_log_check()
-        await until(lambda: seeks == [0])
+        await wait_for(lambda: seeks == [0])
         assert "recovers from a fault of the log" in Health(worker.metrics).ready().body.decode()
         log.records = list(RECORDS)
         task.offer(RECORDS)
-        await until(lambda: committed(database)[0] == len(RECORDS))
+        await wait_for(lambda: committed(database)[0] == len(RECORDS))
         assert snapshot(database) == before
 
     with_task(database, log, work)
@@ -111,7 +109,7 @@ def test_an_activation_that_is_requested_again_has_an_effect(database: str) -> N
         again = replace(RECORDS[2], offset=len(RECORDS), timestamp=1_000)
         log.records.append(again)
         task.offer([again])
-        await until(lambda: snapshot(database)[0] == a_model().version)
+        await wait_for(lambda: snapshot(database)[0] == a_model().version)
 
     with_task(database, log, work)
 
@@ -120,9 +118,9 @@ def test_a_log_with_the_same_offsets_and_other_records_has_lost_records(database
     log = Log(list(RECORDS))
 
     async def work(task: PartitionTask, worker: WorkerContext, seeks: list[int]) -> None:
-        log.records = [replace(record, timestamp=record.timestamp + 500) for record in RECORDS]
+        log.records = [replace(record, timestamp=(record.timestamp or 0) + 500) for record in RECORDS]
         task.request_log_check()
-        await until(lambda: seeks == [0])
+        await wait_for(lambda: seeks == [0])
 
     with_task(database, log, work)
     assert stored(database) == ("log#2", [("truncated", 0, len(RECORDS))])
@@ -134,15 +132,15 @@ def test_a_topic_that_was_created_again_is_read_from_its_start_if_its_partitions
     async def work(task: PartitionTask, worker: WorkerContext, seeks: list[int]) -> None:
         log.exists = False
         task.request_log_check()
-        await until(lambda: "there is no such topic" in Health(worker.metrics).ready().body.decode())
+        await wait_for(lambda: "there is no such topic" in Health(worker.metrics).ready().body.decode())
         log.exists, log.log_id, log.records, log.partitions = True, "another", [], 6
         task.request_log_check()
-        await until(
+        await wait_for(
             lambda: "created again with 6 partitions instead of 1" in Health(worker.metrics).ready().body.decode()
         )
         assert stored(database) == ("log", [])
         log.partitions = 1
-        await until(lambda: seeks[-1:] == [0])
+        await wait_for(lambda: seeks[-1:] == [0])
 
     with_task(database, log, work)
     assert stored(database) == ("another", [("recreated", 0, len(RECORDS))])
@@ -154,7 +152,7 @@ def test_deleted_records_are_passed_over_and_counted(database: str) -> None:
     async def work(task: PartitionTask, worker: WorkerContext, seeks: list[int]) -> None:
         log.first, log.records = 50, [replace(RECORDS[-1], offset=60)]
         task.request_log_check()
-        await until(lambda: seeks == [50])
+        await wait_for(lambda: seeks == [50])
         assert worker.metrics.registry.get_sample_value("segue_log_faults_total", {"kind": "deleted"}) == 1
 
     with_task(database, log, work)

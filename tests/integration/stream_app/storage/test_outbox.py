@@ -14,11 +14,11 @@ from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
 from stream_app.storage.claim import FencedError
 from stream_app.storage.unit_of_work import PartitionStore
-from tests.support.in_memory_worker import logs
-from tests.unit.stream_app.core.test_transition import model, tick, transaction
+from tests.support.builders import recency_model, tick, transaction
+from tests.support.in_memory_worker import Message, logs
 
-MODEL = model()
-MESSAGES = [transaction(1, 0), transaction(2, 3, customer="d"), tick(30), tick(200)]
+MODEL = recency_model()
+MESSAGES: list[Message] = [transaction(1, 0), transaction(2, 3, customer="d"), tick(30), tick(200)]
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def with_changes(database: str, work: Callable[[PartitionStore, PartitionProgres
         try:
             progress = await store.claim("log", "me")
             (batch,) = decode(logs(MESSAGES, 1)[0], "GBP")
-            stored = await store.load(batch, MODEL, progress.watermark)
+            stored = await store.load(batch, MODEL, progress.watermark, 1_000)
             result = apply_batch(batch, stored, MODEL, progress, lambda _: 0)
             await work(store, await store.save(batch, result, change_rows(batch, result, progress), progress, 0))
         finally:

@@ -1,6 +1,8 @@
 """Valid records whose sums no arithmetic would carry are dead letters, whatever the boundaries of the batches."""
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -8,21 +10,21 @@ import pytest
 from stream_app.core.columns import Profiles
 from stream_app.core.decode import decode
 from stream_app.core.deduplicate import MOST_MONEY, MOST_PURCHASES
-from tests.support.in_memory_worker import InMemoryPartition, Record, logs
-from tests.unit.stream_app.core.test_transition import model, tick, transaction
+from tests.support.builders import recency_model, tick, transaction
+from tests.support.in_memory_worker import InMemoryPartition, Message, Record, logs
 
 LARGEST = "999999999.9999"
-CUTS = ([], [2], [4, 5], range(2, 9))
+CUTS: tuple[Sequence[int], ...] = ([], [2], [4, 5], range(2, 9))
 
 
 def near_the_limits(column: str, room: int) -> tuple[InMemoryPartition, list[Record]]:
     """A stream whose customer ``c`` has ``room`` left before a limit, and the rest of its log."""
     limit = MOST_PURCHASES if column == "frequency" else MOST_MONEY
-    messages = [transaction(1, 0), transaction(2, 1, "return", "1")]
-    kind = "return" if column == "returned" else "sale"
+    messages: list[Message] = [transaction(1, 0), transaction(2, 1, "return", "1")]
+    kind: Literal["sale", "return"] = "return" if column == "returned" else "sale"
     messages += [transaction(number, number, kind, LARGEST if number % 2 else "0.0001") for number in range(3, 7)]
     (log,) = logs([*messages, transaction(7, 8, customer="d"), tick(400)], 1)
-    world = InMemoryPartition(model()).run(log[:2])
+    world = InMemoryPartition(recency_model()).run(log[:2])
     world.profiles["c"][column] = limit - room
     return world, log
 
@@ -54,7 +56,15 @@ def test_the_limits_leave_room_in_all_arithmetic() -> None:
 
 
 def test_a_batch_that_is_split_is_two_batches_as_if_each_had_been_decoded_alone() -> None:
-    messages = [tick(5), transaction(1, 0), transaction(2, 3), tick(2), transaction(3, 4), tick(30), transaction(4, 9)]
+    messages: list[Message] = [
+        tick(5),
+        transaction(1, 0),
+        transaction(2, 3),
+        tick(2),
+        transaction(3, 4),
+        tick(30),
+        transaction(4, 9),
+    ]
     (log,) = logs(messages, 1)
     log.insert(3, Record(99, b"k", b"nonsense"))
     log = [Record(offset, record.key, record.value) for offset, record in enumerate(log)]
