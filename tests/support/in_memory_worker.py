@@ -30,7 +30,7 @@ class Record:
     offset: int
     key: bytes | None
     value: bytes | None
-    timestamp: int | None = 0
+    timestamp: int | None = None
     headers: Sequence[tuple[str, bytes]] = ()
 
 
