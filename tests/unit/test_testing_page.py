@@ -1,4 +1,4 @@
-"""docs/testing.md names files, targets and markers that exist."""
+"""docs/testing.md names files, targets and markers that exist, and every row of docs/reliability.md names its tests."""
 
 import re
 import tomllib
@@ -8,10 +8,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text()
+RELIABILITY = (ROOT / "docs" / "reliability.md").read_text()
+_TEST = re.compile(r"`(tests/[\w/.]+)`")
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(tests/[\w/.]+)`", PAGE))))
-def test_a_file_of_the_page_exists(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(set(_TEST.findall(PAGE + RELIABILITY))))
+def test_a_file_of_the_pages_exists(name: str) -> None:
     assert (ROOT / name).exists()
 
 
@@ -21,3 +23,9 @@ def test_the_page_explains_every_target_of_tests_and_every_marker() -> None:
     markers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["markers"]
     assert [name for name in targets if f"`make {name}`" not in PAGE] == []
     assert [name for name in markers if f"| `{name.split(':')[0]}` |" not in PAGE] == []
+
+
+def test_every_row_about_reliability_names_a_test() -> None:
+    rows = [line for line in RELIABILITY.splitlines() if line.startswith("| ") and not line.startswith("| what happens |")]
+    assert len(rows) > 30
+    assert [row for row in rows if not _TEST.search(row.strip("| ").split(" | ")[-1])] == []
