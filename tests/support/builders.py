@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 
 from data.contract.wire import Kind, Tick, Transaction
@@ -63,3 +64,11 @@ class WebhookState:
     waiting: int = 0
     receiver_is_down: bool = False
     in_trouble: bool = False
+
+
+GOOD_TRANSACTION = Transaction("T1", "c", datetime(2011, 5, 1, 12, tzinfo=UTC), "sale", "12.345", "GBP", "France", [])
+
+
+def changed(**fields: object) -> bytes:
+    """The value of a record: a good transaction with some other fields."""
+    return msgspec.json.encode(msgspec.to_builtins(GOOD_TRANSACTION) | fields)

@@ -10,8 +10,8 @@ from data.contract.wire import Tick
 from models.units import to_micros
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import decode
+from tests.support.builders import GOOD_TRANSACTION, changed
 from tests.support.in_memory_worker import Record
-from tests.unit.stream_app.core.test_decode import GOOD, changed
 
 WRITTEN = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -78,7 +78,7 @@ def test_without_a_timestamp_only_the_fixed_bounds_apply(timestamp: int | None) 
 
 @pytest.mark.parametrize("year", [9999, 2101, 2109, 1899])
 def test_a_mistyped_year_is_a_dead_letter_whatever_the_other_records_are(year: int) -> None:
-    wrong = GOOD.occurred_at.replace(year=year)
-    for order in permutations([GOOD.occurred_at, wrong, WRITTEN]):
+    wrong = GOOD_TRANSACTION.occurred_at.replace(year=year)
+    for order in permutations([GOOD_TRANSACTION.occurred_at, wrong, WRITTEN]):
         (batch,) = decode([at(moment, offset) for offset, moment in enumerate(order)], "GBP", DAY)
         assert [letter.offset for letter in batch.dead_letters] == [order.index(wrong)]

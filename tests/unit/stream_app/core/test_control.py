@@ -11,9 +11,9 @@ from models.units import to_micros
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.control import ControlRules
 from stream_app.core.decode import MicroBatch, decode
+from tests.support.builders import GOOD_TRANSACTION
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_worker import Record
-from tests.unit.stream_app.core.test_decode import GOOD
 
 KEY, OLD_KEY = b"a key of the clock and the operators", b"the key before it was changed"
 MOMENT = datetime(2011, 5, 1, tzinfo=UTC)
@@ -67,7 +67,7 @@ def test_every_key_is_accepted_while_it_is_changed() -> None:
     ],
 )
 def test_a_control_record_without_a_valid_signature_is_a_dead_letter(value, headers, reason) -> None:  # type: ignore[no-untyped-def]
-    transaction = Record(1, b"c", msgspec.json.encode(GOOD))
+    transaction = Record(1, b"c", msgspec.json.encode(GOOD_TRANSACTION))
     (batch,) = decoded(Record(0, None, value, None, headers(value)), transaction)
     (letter,) = batch.dead_letters
     assert (letter.offset, letter.kind) == (0, "control")

@@ -5,16 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from data.contract.wire import Tick, Transaction
+from data.contract.wire import Tick
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import decode
+from tests.support.builders import GOOD_TRANSACTION, changed
 from tests.support.in_memory_worker import Record
-
-GOOD = Transaction("T1", "c", datetime(2011, 5, 1, 12, tzinfo=UTC), "sale", "12.345", "GBP", "France", [])
-
-
-def changed(**fields: object) -> bytes:
-    return msgspec.json.encode(msgspec.to_builtins(GOOD) | fields)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +43,7 @@ def changed(**fields: object) -> bytes:
     ],
 )
 def test_a_bad_record_is_a_dead_letter_with_its_reason(key: bytes | None, value: bytes | None, reason: str) -> None:
-    good = msgspec.json.encode(GOOD)
+    good = msgspec.json.encode(GOOD_TRANSACTION)
     (batch,) = decode([Record(7, b"c", good), Record(8, key, value), Record(9, b"c", good)], "GBP")
     (letter,) = batch.dead_letters
     assert (letter.offset, letter.key, letter.value) == (8, key, value)
@@ -59,14 +54,14 @@ def test_a_bad_record_is_a_dead_letter_with_its_reason(key: bytes | None, value:
 
 
 def test_money_and_moments_are_exact_integers() -> None:
-    (batch,) = decode([Record(0, b"c", msgspec.json.encode(GOOD))], "GBP")
+    (batch,) = decode([Record(0, b"c", msgspec.json.encode(GOOD_TRANSACTION))], "GBP")
     assert batch.amount == [123_450]
     assert batch.occurred_at == [1_304_251_200_000_000]
 
 
 def test_every_transaction_has_the_watermark_before_it() -> None:
     early, late = datetime(2011, 1, 1, tzinfo=UTC), datetime(2011, 1, 2, tzinfo=UTC)
-    values = [GOOD, Tick(late), GOOD, Tick(early), GOOD]
+    values = [GOOD_TRANSACTION, Tick(late), GOOD_TRANSACTION, Tick(early), GOOD_TRANSACTION]
     records = [Record(i, b"c", msgspec.json.encode(value)) for i, value in enumerate(values)]
     (batch,) = decode(records, "GBP")
     newest = 1_293_926_400_000_000
