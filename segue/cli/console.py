@@ -13,6 +13,8 @@ from rich.text import Text
 
 from runtime.readable import visible
 
+_PIPE_WIDTH = 400
+
 
 # Messages go to standard error, so that standard output contains only the result (JSON, lists).
 class VisibleConsole(Console):
@@ -40,6 +42,9 @@ class VisibleConsole(Console):
 
 messages = VisibleConsole(stderr=True, highlight=False)
 output = VisibleConsole(highlight=False, soft_wrap=True)
+if not output.is_terminal:
+    # A program that reads a table from a pipe needs whole cells, and has no edge to fit them to.
+    output.width = _PIPE_WIDTH
 
 
 def fail(reason: str) -> NoReturn:

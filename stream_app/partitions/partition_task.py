@@ -226,7 +226,7 @@ class PartitionTask:
             return
         if faulty:
             await self._publisher.resume(self._progress, self._personas)
-            self._buffer.reset(self._progress.next_offset)
+            self._buffer.reset(self._progress.next_offset, self._progress.control_number)
             self._metrics.claimed(self._progress)
         if faulty or self._seek_after_check:
             self._seek_after_check = False

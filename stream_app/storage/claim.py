@@ -112,7 +112,10 @@ class ClaimStore:
                 raise FencedError(f"partition {self._partition} was claimed by another worker")
             if fault is not None:
                 await self._connection.execute(sql.ADD_LOG_FAULT, parameters)
-        return replace(progress, log_id=log_id, next_offset=next_offset, last_record=None)
+        control_number = progress.control_number if log_id == progress.log_id else 0
+        return replace(
+            progress, log_id=log_id, next_offset=next_offset, last_record=None, control_number=control_number
+        )
 
     async def _progress(self, query: str, parameters: dict[str, Any]) -> PartitionProgress:
         async with self._connection.transaction():

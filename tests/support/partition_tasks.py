@@ -31,15 +31,18 @@ PATIENCE = 120
 class HealthyLog:
     """A log that holds exactly what has been applied from it."""
 
-    def __init__(self, database: str) -> None:
-        self._database = database
+    def __init__(self, database: str, log_id: str = "log") -> None:
+        self._database, self._log_id = database, log_id
+        self._marks: dict[int, RecordMark] = {}
 
     def read(self, partition: int, offset: int | None) -> PartitionLog:
         """The log as of now, with the record at an offset."""
         query = "SELECT next_offset, last_offset, last_timestamp, last_checksum FROM stream_progress"
         with psycopg.connect(self._database) as connection:
             end, *last = connection.execute(query).fetchone() or (0, None, None, None)
-        return PartitionLog("log", 1, 0, end, None if offset is None else RecordMark(*last))
+        if last[0] is not None:
+            self._marks[last[0]] = RecordMark(*last)
+        return PartitionLog(self._log_id, 1, 0, end, None if offset is None else self._marks.get(offset))
 
 
 def worker_context(database: str, topic: ChangeTopic, control_keys: tuple[bytes, ...] = ()) -> WorkerContext:

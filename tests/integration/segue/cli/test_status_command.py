@@ -9,7 +9,7 @@ import pytest
 
 from data.postgres.database import migrate
 from segue.cli import main
-from segue.cli.console import output
+from segue.cli.console import messages, output
 
 CATCHING_UP = (
     "partition 1 is catching up with what was published: the change topic has 1,234 changes that Postgres does not have"
@@ -23,6 +23,7 @@ def test_a_partition_that_is_behind_the_change_topic_is_shown(
     monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     monkeypatch.setattr(output, "width", 200)
+    monkeypatch.setattr(messages, "width", 200)
     with psycopg.connect(database_url) as connection:
         connection.execute(
             "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, changes_ahead) "
@@ -34,7 +35,8 @@ def test_a_partition_that_is_behind_the_change_topic_is_shown(
         with pytest.raises(SystemExit) as end:
             main()
         assert end.value.code == 1
-        return capsys.readouterr().out
+        printed = capsys.readouterr()
+        return printed.out if "--json" in options else printed.out + printed.err
 
     text = status()
     assert CATCHING_UP in text

@@ -32,6 +32,7 @@ from tests.support.partition_tasks import (
     PATIENCE,
     RECORDS,
     TOPICS,
+    HealthyLog,
     anywhere,
     committed,
     wait_for,
@@ -150,7 +151,7 @@ def test_a_partition_that_was_added_after_the_start_is_not_claimed(database: str
 
 
 def test_a_copy_of_an_older_model_is_refused_also_after_a_restart(database: str) -> None:
-    key, others = b"the key of the operators", a_model()
+    key, others, postgres = b"the key of the operators", a_model(), engine(database)
 
     def activation(offset: int, chosen: SegmentModel, number: int) -> Record:
         value = msgspec.json.encode(ModelActivation(chosen))
@@ -161,11 +162,12 @@ def test_a_copy_of_an_older_model_is_refused_also_after_a_restart(database: str)
 
     async def offered(*records: Record, log_id: str = "log") -> PartitionProgress:
         topic = ChangeTopic()
-        worker = replace(worker_context(database, topic, (key,)), log_id=log_id)
+        worker = worker_context(database, topic, (key,))
+        worker = replace(worker, log_id=log_id, read_log=HealthyLog(database, log_id).read)
         async with running(database, topic, anywhere, worker) as task:
             task.offer(records)
             after = {0: records[-1].offset + 1}
-            await wait_for(lambda: next_offsets(engine(database), log_id) == after)
+            await wait_for(lambda: next_offsets(postgres, log_id) == after)
         store = await PartitionStore.connect(database, 0)
         progress = await store.claim(log_id, "a look")
         await store.close()
@@ -187,7 +189,7 @@ def test_a_copy_of_an_older_model_is_refused_also_after_a_restart(database: str)
 def test_records_from_the_future_and_unsigned_ticks_are_counted_for_the_alarms(database: str) -> None:
     written = 1_777_777_777_000
     future, today = (msgspec.json.encode(Tick(datetime(year, 1, 1, tzinfo=UTC))) for year in (2109, 2026))
-    key, topic = b"the key of the clock", ChangeTopic()
+    key, topic, postgres = b"the key of the clock", ChangeTopic(), engine(database)
     records = [
         Record(0, None, future, written, signed(key, TOPICS.transactions, 0, 1, future)),
         Record(1, None, today, written),
@@ -198,7 +200,7 @@ def test_records_from_the_future_and_unsigned_ticks_are_counted_for_the_alarms(d
     async def work() -> None:
         async with running(database, topic, anywhere, worker) as task:
             task.offer(records)
-            await wait_for(lambda: next_offsets(engine(database), "log") == {0: 3})
+            await wait_for(lambda: next_offsets(postgres, "log") == {0: 3})
 
     asyncio.run(work())
     counted = {name: worker.metrics.registry.get_sample_value(f"segue_{name}_total") for name in COUNTERS}
