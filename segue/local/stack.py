@@ -16,6 +16,7 @@ from runtime.private_files import private_folder, restrict_tree
 from segue.local.apache.broker import ApacheBroker
 from segue.local.embedded_broker import EmbeddedBroker
 from segue.local.interrupts import Interrupts
+from segue.local.kafka_proxy import KafkaProxy
 from segue.local.lock import StateLock
 from segue.local.postgres import LocalPostgres
 from segue.local.processes import ChildProcess
@@ -43,15 +44,22 @@ class Stack:
 
     Everything is in one state folder. The data of Postgres and of Apache Kafka survive a restart; the embedded broker
     starts empty, as a new log. Kafka listens on ``port``, if that is free. :meth:`watch` restarts processes that die.
+    With a ``proxy``, workers connect to Apache Kafka through it; everything else connects directly.
     """
 
     broker: Broker
     postgres: LocalPostgres
 
     def __init__(
-        self, state_dir: Path, broker: BrokerKind = "embedded", port: int | None = None, nodes: int = 1
+        self,
+        state_dir: Path,
+        broker: BrokerKind = "embedded",
+        port: int | None = None,
+        nodes: int = 1,
+        proxy: KafkaProxy | None = None,
     ) -> None:
         self.state_dir = state_dir.resolve()
+        self.proxy = proxy
         self._kind = broker
         self._port = port
         self._nodes = nodes
@@ -115,6 +123,8 @@ class Stack:
         number = 1 + len(self.workers)
         name = "worker" if number == 1 else f"worker-{number}"
         own = {"SEGUE_WORKER_ID": name, "SEGUE_DATABASE_URL": self._worker_url}
+        if self.proxy is not None:
+            own["SEGUE_BOOTSTRAP_SERVERS"] = self.proxy.servers
         return self._start(name, [sys.executable, "-m", "stream_app"], own | dict(environment or {}))
 
     def dismiss(self, child: ChildProcess) -> None:
@@ -166,7 +176,9 @@ class Stack:
     def _start_broker(self) -> Broker:
         if self._kind == "embedded":
             return EmbeddedBroker.start(self._logs / "broker.log")
-        return ApacheBroker.start(self.state_dir / "kafka", self._logs / "kafka.log", self._port, self._nodes)
+        return ApacheBroker.start(
+            self.state_dir / "kafka", self._logs / "kafka.log", self._port, self._nodes, self.proxy
+        )
 
     def _start(self, name: str, command: list[str], environment: Mapping[str, str]) -> ChildProcess:
         settings = {f"SEGUE_{setting.upper()}": value for setting, value in self.settings.items()}

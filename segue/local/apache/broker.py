@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from runtime.private_files import private_folder
 from segue.local.apache.java import classpath, java
 from segue.local.apache.node import Node
+from segue.local.kafka_proxy import KafkaProxy
 
 _LOG_CONFIGURATION = Path(__file__).with_name("log4j2.xml")
 _JVM = [
@@ -41,22 +42,28 @@ class ApacheBroker:
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
 
     @classmethod
-    def start(cls, folder: Path, log_file: Path, port: int | None = None, nodes: int = 1) -> Self:
+    def start(
+        cls, folder: Path, log_file: Path, port: int | None = None, nodes: int = 1, proxy: KafkaProxy | None = None
+    ) -> Self:
         """Start brokers, one of them on ``port`` if that is free, and wait until they answer.
 
-        The first start creates the brokers' folders.
+        The first start creates the brokers' folders. Clients reach a single broker at ``proxy``, too.
 
         Raises
         ------
         JavaError
             If Java or Maven is missing or too old, or Maven finds no jars.
+        ValueError
+            If there is a proxy for more than one broker.
         RuntimeError
             If a broker does not start, or the folder belongs to another number of brokers.
         """
+        if proxy is not None and nodes > 1:
+            raise ValueError("only a single broker can be behind a proxy")
         private_folder(folder)
         _check_node_count(folder, nodes)
         kafka = [java(), *_JVM, "-cp", classpath(folder)]
-        members = [Node(1, folder, log_file, kafka, port)]
+        members = [Node(1, folder, log_file, kafka, port, proxy)]
         members += [Node(number, folder / f"node-{number}", log_file, kafka) for number in range(2, nodes + 1)]
         voters, cluster = ",".join(node.voter for node in members), _random_id()
         for node in members:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from runtime.private_files import UMASK, private_folder, write_private
+from segue.local.kafka_proxy import KafkaProxy
 from segue.local.ports import free_ports, is_free
 from segue.local.processes import ChildProcess
 
@@ -15,11 +16,21 @@ _FORMATTED = "meta.properties"
 class Node:
     """One broker process with its own folder. It keeps the ports of its last start, if they are free.
 
-    On the first start clients connect to ``port``, if that is free.
+    On the first start clients connect to ``port``, if that is free. With a ``proxy``, the node has
+    another listener for it.
     """
 
-    def __init__(self, number: int, folder: Path, log_file: Path, kafka: list[str], port: int | None = None) -> None:
+    def __init__(
+        self,
+        number: int,
+        folder: Path,
+        log_file: Path,
+        kafka: list[str],
+        port: int | None = None,
+        proxy: KafkaProxy | None = None,
+    ) -> None:
         self._number = number
+        self._proxy = proxy
         self.data = folder / "data"
         self._properties = folder / "server.properties"
         self._kafka = kafka
@@ -39,6 +50,7 @@ class Node:
 
     def set_up(self, voters: str, nodes: int, cluster: str) -> None:
         """Write the node's properties, and format its storage if that is new."""
+        proxy = self._proxy
         write_private(
             self._properties,
             _PROPERTIES.format(
@@ -46,6 +58,8 @@ class Node:
                 voters=voters,
                 client=self.client,
                 controller=self.controller,
+                proxied=f",PROXIED://127.0.0.1:{proxy.broker_port}" if proxy else "",
+                advertised=f",PROXIED://127.0.0.1:{proxy.port}" if proxy else "",
                 data=self.data,
                 replicas=nodes,
                 in_sync=min(nodes, 2),
@@ -71,7 +85,8 @@ def _ports(properties: Path) -> list[int]:
     if not properties.exists():
         return []
     listeners = dict(line.split("=", 1) for line in properties.read_text().splitlines() if "=" in line)["listeners"]
-    return [int(listener.rsplit(":", 1)[1]) for listener in listeners.split(",")]
+    # A proxy's listener is the third one, and has a new port on every start.
+    return [int(listener.rsplit(":", 1)[1]) for listener in listeners.split(",")[:2]]
 
 
 # Every node has a replica of everything. Clients create topics, because they know the number of partitions.
@@ -81,9 +96,9 @@ node.id={number}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=CLIENT
-listeners=CLIENT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=CLIENT://127.0.0.1:{client}
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}{proxied}
+advertised.listeners=CLIENT://127.0.0.1:{client}{advertised}
+listener.security.protocol.map=CLIENT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 default.replication.factor={replicas}

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import psycopg
+import structlog
 
 from segue.local.soak.log_faults import apache, shortened_log, topic_made_anew
 from segue.local.stack import Stack
 from stream_app.storage.connection import APPLICATION
+
+log = structlog.get_logger(__name__)
 
 Fault = Callable[[Stack, random.Random], None]
 
@@ -20,6 +23,9 @@ _CHECK_SECONDS = 0.01
 _CUT_SECONDS = 3.0
 _MINUTE = 60.0
 _FORGOTTEN_SECONDS = 4.0
+_LATE_SECONDS = 60.0
+# Adding both topics to a Kafka transaction, and producing to both.
+_REQUESTS = 4
 _CUT = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE application_name ^@ %s AND (state <> 'idle' OR %s)
@@ -107,6 +113,20 @@ def postgres_restored_to_an_older_copy(stack: Stack, rng: random.Random) -> None
     shutil.rmtree(copy)
 
 
+def late_end_txn(stack: Stack, rng: random.Random) -> None:
+    """Hold back the next EndTxn request of a worker, which repeats it, and send it in the next Kafka transaction."""
+    assert stack.proxy is not None, "workers connect to the broker directly"  # noqa: S101
+    held = stack.proxy.hold_next_end(before=rng.randint(0, _REQUESTS))
+    if not held.finished.wait(_LATE_SECONDS):
+        stack.proxy.release()
+    if held.request is None:
+        log.warning(f"no Kafka transaction ended within {_LATE_SECONDS:.0f} s, so that no EndTxn request was late")
+    elif not held.finished.is_set() or held.error is None:
+        log.warning("the broker was not available for the late EndTxn request")
+    elif not held.repeated:
+        log.warning("the worker did not repeat the EndTxn request")
+
+
 def connections_cut(stack: Stack, rng: random.Random) -> None:
     """Cut the workers' connections to Postgres in the middle of a transaction."""
     deadline = time.monotonic() + _CUT_SECONDS
@@ -143,7 +163,7 @@ FAULTS = _named(
     postgres_restored_to_an_older_copy,
     connections_cut,
     power_cut,
-)
+) | {"late EndTxn": late_end_txn}
 # Each reads records of the log again, so that known transactions become duplicates.
 LOG_FAULTS = _named(shortened_log, topic_made_anew)
 # These last too long for a storm.

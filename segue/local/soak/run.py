@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from producers.replay import Section, ShowProgress, whole
 from producers.replay_session import ReplaySession, session
 from runtime.settings import Settings
 from segue.local.demo import wait_for_worker
+from segue.local.kafka_proxy import KafkaProxy
+from segue.local.ports import free_ports
 from segue.local.soak.outcome import Outcome, latest, stored, subscribed
 from segue.local.stack import BrokerKind, Stack
 from services import change_stream
@@ -97,10 +99,21 @@ class Running:
 
 @contextmanager
 def running(
-    folder: Path, broker: BrokerKind, model: SegmentModel, workers: int, max_lag: int, nodes: int = 1
+    folder: Path,
+    broker: BrokerKind,
+    model: SegmentModel,
+    workers: int,
+    max_lag: int,
+    nodes: int = 1,
+    proxied: bool = False,
 ) -> Iterator[Running]:
-    """Start a broker of ``nodes`` nodes and ``workers`` workers that are restarted whenever they die."""
-    with Stack(folder, broker, nodes=nodes) as stack:
+    """Start a broker of ``nodes`` nodes and ``workers`` workers that are restarted whenever they die.
+
+    If ``proxied``, the workers connect to the only node through a proxy, which the fault "late EndTxn" needs.
+    """
+    with ExitStack() as ending:
+        proxy = ending.enter_context(KafkaProxy(*free_ports(2))) if proxied else None
+        stack = ending.enter_context(Stack(folder, broker, nodes=nodes, proxy=proxy))
         settings = Settings(state_dir=folder)
         postgres: Engine = engine(settings.database)
         model_registry.register(postgres, model)

@@ -31,7 +31,7 @@ PARTS = len(ALL) + 5
 
 @pytest.fixture(scope="module")
 def parts(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PartwiseRun]:
-    with running(tmp_path_factory.mktemp("faults"), "apache", model, workers=3, max_lag=1_000) as run:
+    with running(tmp_path_factory.mktemp("faults"), "apache", model, workers=3, max_lag=1_000, proxied=True) as run:
         wait_until(lambda: len(owners(run)) == 3, "at the start")
         yield PartwiseRun(run, dataset)
 

@@ -22,6 +22,8 @@ from data.contract.change_row import ChangeRow
 from data.kafka.log import create_topics
 from runtime.brokers import Brokers
 from runtime.topics import Topics
+from segue.local.kafka_proxy import HeldEnd
+from segue.local.kafka_requests import ADD_PARTITIONS, PRODUCE
 from stream_app.core.apply import PartitionProgress
 from stream_app.metrics import Metrics
 from stream_app.outbox import relay
@@ -29,7 +31,7 @@ from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.relay import Relay
 from stream_app.outbox.topic_end import changes_behind
 from tests.support.committed_changes import CommittedChanges, change
-from tests.support.kafka_proxy import ADD_PARTITIONS, PRODUCE, HeldEnd, ProxiedKafka, proxied_kafka
+from tests.support.proxied_kafka import ProxiedKafka, proxied_kafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(3_600)]
 
