@@ -24,11 +24,10 @@ Say = Callable[[str], None]
 
 ALL = FAULTS | LOG_FAULTS
 WORKERS = 3
-# These need more transactions than other faults while they last.
-_NEEDS_ROOM = {shortened_log, late_end_txn}
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK_SECONDS = 0.2
 _SETTLE_SECONDS = 0.2
+_SLOW_SECONDS = 20.0
 
 
 class FaultRecord(msgspec.Struct, frozen=True):
@@ -94,8 +93,11 @@ def storm(
             if fault is shortened_log:
                 gate.open(moment)
                 copy_log(run.stack)
-            gate.open(moment + total / (25 if fault in _NEEDS_ROOM else 50))
+            gate.open(moment + total / (25 if fault is shortened_log else 50))
             wait_until(lambda moment=moment: run.applied() >= moment, f"before {name}")  # type: ignore[misc]
+            if fault is late_end_txn:
+                # Without more transactions meanwhile, there would be no next Kafka transaction for the request.
+                gate.open_slowly(moment + total / 10, _SLOW_SECONDS)
             records.append(inject(run, name, fault, rng))
             if name in LOG_FAULTS:
                 # Everything was applied before the fault, and is in the log once more.

@@ -16,7 +16,7 @@ import pytest
 from data.datasets.dataset import Dataset
 from data.postgres import progress
 from models.segment_model import SegmentModel
-from segue.local.soak.faults import FAULTS, LONG_FAULTS
+from segue.local.soak.faults import FAULTS, LONG_FAULTS, late_end_txn
 from segue.local.soak.outcome import Outcome
 from segue.local.soak.run import ReplayGate, running, wait_until
 from segue.local.soak.storm import inject
@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
 ALL = FAULTS | LONG_FAULTS
 PARTS = len(ALL) + 5
+SLOW_SECONDS = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,8 @@ def parts(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPa
 def test_the_stream_goes_on_by_itself_and_is_right(parts: PartwiseRun, expected: Outcome, name: str) -> None:
     gate = ReplayGate()
     replay = parts.next(gate, PARTS)
+    if ALL[name] is late_end_txn:
+        gate.open_slowly(len(parts.dataset.transactions) / PARTS, SLOW_SECONDS)
     struck = inject(parts.run, name, ALL[name], random.Random(1))
     parts.finish(gate, replay)
     print(f"{name}: lasted {struck.lasted_seconds} s, recovered {struck.recovered_seconds} s later")  # noqa: T201
