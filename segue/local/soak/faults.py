@@ -125,6 +125,9 @@ def late_end_txn(stack: Stack, rng: random.Random) -> None:
         log.warning(f"no other Kafka transaction followed the late EndTxn request within {_LATE_SECONDS:.0f} s")
     elif held.error is None:
         log.warning("the broker did not answer the late EndTxn request")
+    elif held.error:
+        # The worker has opened another writer for the partition meanwhile.
+        log.warning(f"the broker refused the late EndTxn request with error code {held.error}")
 
 
 def connections_cut(stack: Stack, rng: random.Random) -> None:

@@ -45,18 +45,21 @@ class ReplayGate:
 
     def __init__(self) -> None:
         self._limit: Callable[[], float] = lambda: 0.0
+        #: How many transactions had been sent when the replay last called the gate.
+        self.sent = 0
 
     def open(self, limit: float) -> None:
         """Let the replay continue until it has sent ``limit`` transactions."""
         self._limit = lambda: limit
 
-    def open_slowly(self, limit: float, seconds: float) -> None:
-        """Let the replay send evenly for some seconds, until it has sent ``limit`` transactions."""
-        start, began = self._limit(), time.monotonic()
-        self._limit = lambda: start + (limit - start) * min((time.monotonic() - began) / seconds, 1)
+    def open_slowly(self, more: float, seconds: float) -> None:
+        """Let the replay send ``more`` transactions, evenly within some seconds."""
+        sent, began = self.sent, time.monotonic()
+        self._limit = lambda: sent + more * min((time.monotonic() - began) / seconds, 1)
 
     def __call__(self, state: ReplayState) -> None:
         """Block while the replay has reached the limit."""
+        self.sent = state.sent
         while state.sent >= self._limit():
             time.sleep(_CHECK_SECONDS)
 

@@ -27,7 +27,7 @@ WORKERS = 3
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK_SECONDS = 0.2
 _SETTLE_SECONDS = 0.2
-_SLOW_SECONDS = 20.0
+_SLOW_SECONDS = 10.0
 
 
 class FaultRecord(msgspec.Struct, frozen=True):
@@ -89,16 +89,8 @@ def storm(
         replay.start()
         records, read_again = [], 0
         for name, moment in zip(_names(rng, faults), moments, strict=True):
-            fault = ALL[name]
-            if fault is shortened_log:
-                gate.open(moment)
-                copy_log(run.stack)
-            gate.open(moment + total / (25 if fault is shortened_log else 50))
-            wait_until(lambda moment=moment: run.applied() >= moment, f"before {name}")  # type: ignore[misc]
-            if fault is late_end_txn:
-                # Without more transactions meanwhile, there would be no next Kafka transaction for the request.
-                gate.open_slowly(moment + total / 10, _SLOW_SECONDS)
-            records.append(inject(run, name, fault, rng))
+            _approach(run, gate, name, moment, total)
+            records.append(inject(run, name, ALL[name], rng))
             if name in LOG_FAULTS:
                 # Everything was applied before the fault, and is in the log once more.
                 read_again += run.applied()
@@ -125,6 +117,21 @@ def storm(
     if report.clean:
         shutil.rmtree(folder, ignore_errors=True)
     return report
+
+
+def _approach(run: Running, gate: ReplayGate, name: str, moment: int, total: int) -> None:
+    """Wait until ``moment`` transactions have been applied, and let the replay send some more during the fault."""
+    fault = ALL[name]
+    if fault is shortened_log:
+        gate.open(moment)
+        copy_log(run.stack)
+        gate.open(max(moment, gate.sent) + total / 25)
+    else:
+        gate.open(moment + (0 if fault is late_end_txn else total / 50))
+    wait_until(lambda: run.applied() >= moment, f"before {name}")
+    if fault is late_end_txn:
+        # The late request needs a next Kafka transaction, so transactions must arrive while the fault lasts.
+        gate.open_slowly(total / 20, _SLOW_SECONDS)
 
 
 def inject(run: Running, name: str, fault: Fault, rng: random.Random) -> FaultRecord:

@@ -42,7 +42,7 @@ def test_the_stream_goes_on_by_itself_and_is_right(parts: PartwiseRun, expected:
     gate = ReplayGate()
     replay = parts.next(gate, PARTS)
     if ALL[name] is late_end_txn:
-        gate.open_slowly(len(parts.dataset.transactions) / PARTS, SLOW_SECONDS)
+        gate.open_slowly(len(parts.dataset.transactions) / PARTS / 2, SLOW_SECONDS)
     struck = inject(parts.run, name, ALL[name], random.Random(1))
     parts.finish(gate, replay)
     print(f"{name}: lasted {struck.lasted_seconds} s, recovered {struck.recovered_seconds} s later")  # noqa: T201
