@@ -31,8 +31,8 @@ def soak(
     """Replay through Apache Kafka and three workers while workers, broker and Postgres are killed at random.
 
     Needs Java 17 and Maven. The outcome is compared with a run without faults, row by row and event by event, and
-    with a recomputation from the raw data. The exit code is 0 only if nothing differs. The state folder of a failed
-    round is kept.
+    with a recomputation of every change from the raw data. The exit code is 0 only if nothing differs. The state folder
+    of a failed round is kept.
     """
     from batch.fit_dataset import fit_before
     from data.datasets.selection import choose, default_cutoff

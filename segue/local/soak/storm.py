@@ -48,7 +48,8 @@ class Report(msgspec.Struct, frozen=True):
 
     ``duplicates`` are transactions that producers sent twice, without those that were sent or read again because the
     log had lost them. ``repeats`` are changes that are in the change topic more than once, ``stale_states`` customers
-    whose latest state in the compacted topic is not the one of their last change.
+    whose latest state in the compacted topic is not the one of their last change. ``unlike_recomputed`` are values and
+    changes that differ from a recomputation of every customer's history.
     """
 
     seed: int
