@@ -114,20 +114,26 @@ def postgres_restored_to_an_older_copy(stack: Stack, rng: random.Random) -> None
 
 
 def late_end_txn(stack: Stack, rng: random.Random) -> None:
-    """Hold back the next EndTxn request of a worker, which repeats it, and send it in the next Kafka transaction."""
+    """Hold back the next EndTxn request of a worker, which repeats it, and send it in the next Kafka transaction.
+
+    If the broker refuses the late request, because a rebalance has opened another writer, the next one is held back.
+    """
     assert stack.proxy is not None, "workers connect to the broker directly"  # noqa: S101
-    held = stack.proxy.hold_next_end(before=rng.randint(0, _REQUESTS))
-    in_time = held.finished.wait(_LATE_SECONDS)
-    stack.proxy.release()
+    deadline = time.monotonic() + _LATE_SECONDS
+    while True:
+        held = stack.proxy.hold_next_end(before=rng.randint(0, _REQUESTS))
+        in_time = held.finished.wait(max(deadline - time.monotonic(), 0))
+        stack.proxy.release()
+        if in_time and held.error == 0:
+            return
+        if not in_time or held.error is None:
+            break
     if held.request is None:
         log.warning(f"no Kafka transaction ended within {_LATE_SECONDS:.0f} s, so no EndTxn request was late")
     elif not in_time:
         log.warning(f"no other Kafka transaction followed the late EndTxn request within {_LATE_SECONDS:.0f} s")
-    elif held.error is None:
+    else:
         log.warning("the broker did not answer the late EndTxn request")
-    elif held.error:
-        # The worker has opened another writer for the partition meanwhile.
-        log.warning(f"the broker refused the late EndTxn request with error code {held.error}")
 
 
 def connections_cut(stack: Stack, rng: random.Random) -> None:

@@ -27,7 +27,7 @@ WORKERS = 3
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK_SECONDS = 0.2
 _SETTLE_SECONDS = 0.2
-_SLOW_SECONDS = 10.0
+_SLOW_SECONDS = 20.0
 
 
 class FaultRecord(msgspec.Struct, frozen=True):
@@ -86,6 +86,7 @@ def storm(
     gate = ReplayGate()
     started = time.monotonic()
     with running(folder, "apache", model, WORKERS, max_lag=max(total // 20, 100), proxied=True) as run:
+        wait_until(lambda: run.owners() == WORKERS, "until every worker has a partition")
         replay = Thread(target=run.replay, args=(dataset, gate), daemon=True)
         replay.start()
         records, read_again = [], 0
@@ -132,7 +133,7 @@ def _approach(run: Running, gate: ReplayGate, name: str, moment: int, total: int
     wait_until(lambda: run.applied() >= moment, f"before {name}")
     if fault is late_end_txn:
         # The late request needs a next Kafka transaction, so transactions must arrive while the fault lasts.
-        gate.open_slowly(total / 20, _SLOW_SECONDS)
+        gate.open_slowly(total / 10, _SLOW_SECONDS)
 
 
 def inject(run: Running, name: str, fault: Fault, rng: random.Random) -> FaultRecord:
