@@ -21,11 +21,12 @@ fmt: $(VENV)/.dev  ## Format the code and fix what ruff can fix
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
 
-lint: $(VENV)/.dev  ## Check format, style, types (tests included) and the direction of imports
+lint: $(VENV)/.dev  ## Check format, style, types (tests included), the direction of imports and the words
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pytest --quiet --no-header -p no:cacheprovider tests/unit/test_glossary.py
 
 test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in less than a minute
 	@$(PYTEST) tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
