@@ -92,7 +92,7 @@ class PartitionAssignment:
         gap = (missing, records[0].offset)
         refetched_before = self._refetched.get(partition) == gap
         if refetched_before and await self._is_gap(partition, gap):
-            if await self._deleted(partition, missing):
+            if await self._may_be_deleted(partition, missing):
                 task.request_log_check(seek=True)
             elif task.skip(*gap):
                 task.offer(records)
@@ -157,7 +157,7 @@ class PartitionAssignment:
         is_gap = await self._is_gap(partition, missing)
         if self._running.get(partition, (None,))[0] is not task:
             return
-        if is_gap and await self._deleted(partition, missing[0]):
+        if is_gap and await self._may_be_deleted(partition, missing[0]):
             task.request_log_check(seek=True)
         elif is_gap:
             task.skip(*missing)
@@ -170,12 +170,15 @@ class PartitionAssignment:
         known = (self._fetcher.fetched_to(partition), self._context.metrics.log_end(partition.partition).end)
         return any(offset is not None and offset < task.next_offset for offset in known)
 
-    async def _deleted(self, partition: TP, offset: int) -> bool:
-        """Whether the log had a record at an offset that was deleted."""
+    async def _may_be_deleted(self, partition: TP, offset: int) -> bool:
+        """Whether the log had a record at an offset that was deleted; True if no broker answers.
+
+        Then the log is checked before anything is skipped.
+        """
         try:
             seen = await asyncio.to_thread(self._context.read_log, partition.partition, None)
         except LogError:
-            return False
+            return True
         return seen.first_offset > offset
 
     async def _is_gap(self, partition: TP, gap: Gap) -> bool:
