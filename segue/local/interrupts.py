@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Interrupts:
     """Handlers of SIGINT, SIGTERM and SIGHUP that raise ``KeyboardInterrupt`` once.
 
-    A shutdown that has begun is never interrupted: whoever presses Ctrl-C twice would leave child processes behind.
+    A shutdown that has begun is never interrupted: a second Ctrl-C would leave child processes behind.
     """
 
     def __init__(self) -> None:
