@@ -15,6 +15,21 @@ from segue.local.processes import ChildProcess
 from tests.support.local_stack import wait_until
 
 _JVM = ["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC"]
+#: What every single node has in common; ``controller`` is a port, ``data`` a folder.
+SINGLE_NODE = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+"""
 
 
 @contextmanager

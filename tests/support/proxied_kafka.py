@@ -7,27 +7,18 @@ from typing import NamedTuple
 
 from segue.local.kafka_proxy import KafkaProxy
 from segue.local.ports import LOOPBACK, free_ports
-from tests.support.apache_kafka import running_kafka
+from tests.support.apache_kafka import SINGLE_NODE, running_kafka
 
 # Clients reach the broker at the proxy's port, because that is the one the broker advertises.
-_PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-controller.listener.names=CONTROLLER
+_PROPERTIES = (
+    SINGLE_NODE
+    + """\
 inter.broker.listener.name=DIRECT
 listeners=PROXIED://127.0.0.1:{proxied},DIRECT://127.0.0.1:{direct},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PROXIED://127.0.0.1:{proxy},DIRECT://127.0.0.1:{direct}
 listener.security.protocol.map=PROXIED:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={data}
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-group.initial.rebalance.delay.ms=0
 """
+)
 
 
 class ProxiedKafka(NamedTuple):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from segue.local.apache.java import java
 from segue.local.ports import free_ports
-from tests.support.apache_kafka import running_kafka
+from tests.support.apache_kafka import SINGLE_NODE, running_kafka
 
 USER, PASSWORD = "segue", "open sesame"
 # Users without any right but those that a test gives them in access control lists.
@@ -18,11 +18,9 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:{user};User:ANONYMOUS
 """
 _STORE_PASSWORD = "changeit"
-_PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-controller.listener.names=CONTROLLER
+_PROPERTIES = (
+    SINGLE_NODE
+    + """\
 inter.broker.listener.name=INSIDE
 listeners=LOCKED://127.0.0.1:{locked},INSIDE://127.0.0.1:{inside},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=LOCKED://127.0.0.1:{locked},INSIDE://127.0.0.1:{inside}
@@ -35,15 +33,8 @@ org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{p
 ssl.keystore.type=PKCS12
 ssl.keystore.location={keystore}
 ssl.keystore.password={store_password}
-log.dirs={data}
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-group.initial.rebalance.delay.ms=0
 """
+)
 
 
 @dataclass(frozen=True)
