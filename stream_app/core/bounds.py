@@ -41,7 +41,8 @@ def event_time(moment: datetime, subject: str, timestamp: int | None, max_ahead:
         If it is outside the fixed bounds, :data:`EARLIEST` to :data:`LATEST`.
     """
     micros = to_micros(moment)
-    if timestamp is not None and timestamp >= 0:
+    # Nearly every record is written after it happened: only the others are worth a timedelta.
+    if timestamp is not None and 0 <= timestamp * 1_000 < micros:
         ahead = timedelta(microseconds=micros - timestamp * 1_000)
         if ahead > max_ahead:
             raise FutureError(
