@@ -67,13 +67,12 @@ def check(database_url: str, dataset: Dataset, *, history: bool = False) -> Reco
 
     Raises
     ------
-    LookupError
+    NotFoundError
         If no model has been registered yet.
     """
     stream = read_stream_state(database_url)
     postgres = engine(database_url)
-    if model_registry.champion_version(postgres) is None:
-        raise LookupError("there is no model yet: run `segue fit DATASET`")
+    model_registry.require_champion_version(postgres)
     models = dict(model_registry.load_all(postgres, stream.model_versions))
     postgres.dispose()
     found = reconcile(dataset.transactions, stream, models)

@@ -89,6 +89,20 @@ def champion_version(engine: Engine) -> str | None:
         return aliases(connection).get(CHAMPION)
 
 
+def require_champion_version(engine: Engine) -> str:
+    """The version of the champion.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none yet.
+    """
+    version = champion_version(engine)
+    if version is None:
+        raise NotFoundError("there is no model yet", Hint.FIT_A_MODEL)
+    return version
+
+
 def champion(engine: Engine) -> SegmentModel | None:
     """The champion, if there is one."""
     with engine.connect() as connection:

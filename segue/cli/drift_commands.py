@@ -69,9 +69,7 @@ def watch(
 def status(as_json: options.AsJson = False) -> None:
     """Show the newest day, every alarm, and how many customers a new model would move."""
     postgres = engine(Settings().database)
-    champion = model_registry.champion(postgres)
-    if champion is None:
-        raise LookupError("there is no model yet: run `segue fit DATASET`")
+    champion = model_registry.load(postgres, model_registry.require_champion_version(postgres))
     newest, alarms = drift.newest(postgres, champion.version), drift.alarms(postgres, champion.version)
     with spinner("Comparing"):
         candidates = [
