@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, case, func, select
 
+from data.kafka.log_id import GENERATION
 from data.postgres.tables import customers, segment_changes, stream_progress, transactions
 
 #: A partition that is behind and has committed nothing for so many seconds is stuck.
@@ -15,8 +16,7 @@ STUCK_SECONDS = 15.0
 FAILING = 2
 
 _event_time = stream_progress.c.event_time
-# A log that has lost records has a number at the end of its id.
-_base_id = func.regexp_replace(stream_progress.c.log_id, "#[0-9]+$", "")
+_base_id = func.regexp_replace(stream_progress.c.log_id, GENERATION, "")
 #: The watermark of the slowest partition, as an expression over all rows of ``stream_progress``.
 WATERMARK = case((func.bool_and(_event_time.is_not(None)), func.min(_event_time)))
 
@@ -43,7 +43,7 @@ def next_offsets(engine: Engine, log_id: str) -> dict[int, int]:
 def control_numbers(engine: Engine, log_id: str) -> dict[int, int]:
     """The number of the newest signed model by partition, for the claimed partitions of a log."""
     columns = stream_progress.c
-    query = select(columns.partition, columns.control_number).where(columns.log_id == log_id)
+    query = select(columns.partition, columns.control_number).where(_base_id == log_id)
     with engine.connect() as connection:
         return {row.partition: row.control_number for row in connection.execute(query)}
 

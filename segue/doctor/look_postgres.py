@@ -8,6 +8,7 @@ import psycopg
 from psycopg import Connection, sql
 from sqlalchemy import make_url
 
+from data.kafka.log_id import base_id
 from data.postgres import public_rights, roles
 from data.postgres.database import newest_revision
 from data.postgres.progress import STUCK_SECONDS
@@ -58,7 +59,8 @@ def look(url: str) -> Seen:
         faults = [f"{kind} in partition {p}, offsets {a} to {b}" for kind, p, a, b in connection.execute(_FAULTS)]
         logs: dict[str, int] = {}
         for row in rows:
-            logs[row[1]] = logs.get(row[1], 0) + 1
+            base = base_id(row[1])
+            logs[base] = logs.get(base, 0) + 1
         return Seen(findings, logs, rows, faults, True)
 
 
@@ -69,7 +71,7 @@ def judge(seen: Seen, log_id: str | None, ends: Mapping[int, int], expected: int
         return
     if log_id:
         yield kafka.log_identity(seen.logs, log_id)
-    own = [row for row in seen.rows if not log_id or row[1] == log_id]
+    own = [row for row in seen.rows if not log_id or base_id(row[1]) == log_id]
     found = [
         Partition(number, offset, ends.get(number), age, failures, failure, unpublished)
         for number, _, offset, age, failures, failure, unpublished in own

@@ -5,16 +5,14 @@ unclean election, a restored copy), the topic can be deleted and created again, 
 they were read. Each of these would let a worker skip records without any sign.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
+from data.kafka.log_id import base_id, next_generation
 from data.kafka.partition_log import PartitionLog
 from stream_app.core.apply import PartitionProgress
 
 Kind = Literal["truncated", "recreated", "deleted"]
-
-_GENERATION = re.compile(r"#(\d+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +80,3 @@ def find_fault(progress: PartitionProgress, seen: PartitionLog) -> LogFault | No
     if last is not None and last.offset >= seen.first_offset and seen.record != last:
         return fault("truncated", seen.first_offset, applied, next_generation(progress.log_id))
     return None
-
-
-def base_id(log_id: str) -> str:
-    """A log id without its generation.
-
-    >>> base_id("cluster/topic#2")
-    'cluster/topic'
-    """
-    return _GENERATION.sub("", log_id)
-
-
-def next_generation(log_id: str) -> str:
-    """The id of the same log after it has lost records: its offsets then belong to other records.
-
-    >>> next_generation("cluster/topic"), next_generation("cluster/topic#2")
-    ('cluster/topic#2', 'cluster/topic#3')
-    """
-    found = _GENERATION.search(log_id)
-    return f"{base_id(log_id)}#{int(found[1]) + 1 if found else 2}"

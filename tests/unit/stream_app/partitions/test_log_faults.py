@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from data.kafka.log_id import base_id, next_generation
 from data.kafka.partition_log import PartitionLog
 from runtime.record_mark import mark
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.columns import LONG_AGO
-from stream_app.partitions.log_faults import LogFault, base_id, find_fault, next_generation
+from stream_app.partitions.log_faults import LogFault, find_fault
 
 LAST = mark(99, 5, b"k", b"v")
 PROGRESS = PartitionProgress(3, "cluster/topic", 100, 1, LONG_AGO, "model", LONG_AGO, 0, 0, LAST)
