@@ -14,11 +14,12 @@ from sqlalchemy import Engine
 from data.postgres import public_rights
 from data.postgres.public_rights import AnyConnection
 
-Role = Literal["segue_worker", "segue_dashboard", "segue_webhooks", "segue_drift"]
+Role = Literal["segue_worker", "segue_dashboard", "segue_webhooks", "segue_drift", "segue_clock"]
 WORKER: Role = "segue_worker"
 DASHBOARD: Role = "segue_dashboard"
 WEBHOOKS: Role = "segue_webhooks"
 DRIFT: Role = "segue_drift"
+CLOCK: Role = "segue_clock"
 
 _READ = "SELECT"
 _APPEND = "SELECT, INSERT"
@@ -52,6 +53,8 @@ DRIFT_RIGHTS: Mapping[str, str] = {
     "drift_observations": _APPEND,
     "drift_alarms": "SELECT, INSERT, UPDATE (published)",
 }
+#: Rights by table: the clock reads how far the stream is, and when time alone moves the next customer.
+CLOCK_RIGHTS: Mapping[str, str] = {"customers": _READ, "stream_progress": _READ}
 #: Tables that a worker does not use.
 NOT_FOR_WORKERS = (
     "drift_observations",
@@ -68,6 +71,7 @@ RIGHTS: Mapping[Role, Mapping[str, str]] = {
     DASHBOARD: DASHBOARD_RIGHTS,
     WEBHOOKS: WEBHOOKS_RIGHTS,
     DRIFT: DRIFT_RIGHTS,
+    CLOCK: CLOCK_RIGHTS,
 }
 
 

@@ -16,6 +16,7 @@ from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
     batch_commands,
+    clock_command,
     control_commands,
     data_commands,
     dlq_commands,
@@ -54,6 +55,7 @@ stack_commands.add_to(app)
 replay_command.add_to(app)
 status_command.add_to(app)
 doctor_command.add_to(app)
+clock_command.add_to(app)
 stream_commands.add_to(app)
 skip_command.add_to(app)
 snapshot_command.add_to(app)

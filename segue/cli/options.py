@@ -98,6 +98,9 @@ AcceptDates = Annotated[
     ),
 ]
 Drift = Annotated[bool, typer.Option("--drift", help="Start a drift observer, too; see `segue drift status`.")]
+Live = Annotated[
+    bool, typer.Option("--live", help="Start a clock, too: time passes as on the wall; see `segue clock`.")
+]
 Operator = Annotated[
     bool,
     typer.Option(

@@ -140,6 +140,7 @@ def up(
     port: Port = 8501,
     operator: options.Operator = False,
     drift: options.Drift = False,
+    live: options.Live = False,
 ) -> None:
     """Start broker, Postgres, worker and dashboard, and keep them running until Ctrl-C.
 
@@ -153,6 +154,8 @@ def up(
         stack.start_dashboard(port, operator)
         if drift:
             stack.start_drift()
+        if live:
+            stack.start_clock()
         stack.watch(messages.print)
         messages.print(
             f"Dashboard: [bold link]http://127.0.0.1:{port}[/]\n"

@@ -48,6 +48,7 @@ TASKS = (
     Task(
         "kill workers, broker and Postgres at random, then check the result", ("segue soak FILE --seed 1 --faults 20",)
     ),
+    Task("let time pass in a live stream, without a replay", ("segue up --live", "segue clock")),
     Task("run one more worker, or only a dashboard", ("segue worker", "segue dashboard")),
     Task("create or upgrade the database schema and its roles", ("segue migrate",)),
     Task(

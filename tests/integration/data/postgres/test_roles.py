@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from data.contract.wire import ModelActivation, Transaction
 from data.datasets.steady import moment
-from data.postgres import drift, model_registry, public_rights, roles
+from data.postgres import decay_schedule, drift, model_registry, progress, public_rights, roles
 from data.postgres.database import engine, migrate
 from data.postgres.stream_profiles import current_profiles
 from data.postgres.tables import metadata
@@ -140,6 +140,19 @@ def test_the_observer_can_do_nothing_else(as_user: Callable[[roles.Role], str]) 
     _refused(url, [f"INSERT INTO {name} DEFAULT VALUES" for name in read_only])
     _refused(url, [f"DELETE FROM {name}" for name in roles.DRIFT_RIGHTS if name != "model_aliases"])
     _refused(url, ["UPDATE models SET spec = '{}'", "UPDATE drift_alarms SET value = 0", "SET ROLE segue_worker"])
+
+
+def test_the_clock_reads_its_two_tables_and_writes_none(as_user: Callable[[roles.Role], str]) -> None:
+    url = as_user(roles.CLOCK)
+    others = [table.name for table in metadata.sorted_tables if table.name not in roles.CLOCK_RIGHTS]
+    _refused(url, [f"SELECT * FROM {name}" for name in others])
+    _refused(url, [f"DELETE FROM {name}" for name in roles.CLOCK_RIGHTS])
+    _refused(url, ["UPDATE stream_progress SET event_time = now()", "SET ROLE segue_worker"])
+    clock = engine(url)
+    with clock.connect() as connection:
+        assert progress.watermark(connection) is None
+        assert decay_schedule.next_change_after(connection, moment(0)) is None
+    clock.dispose()
 
 
 def test_webhooks_see_their_own_tables_only(as_user: Callable[[roles.Role], str]) -> None:
