@@ -99,7 +99,7 @@ AcceptDates = Annotated[
 ]
 Drift = Annotated[bool, typer.Option("--drift", help="Start a drift observer, too; see `segue drift status`.")]
 Live = Annotated[
-    bool, typer.Option("--live", help="Start a clock, too: time passes as on the wall; see `segue clock`.")
+    bool, typer.Option("--live", help="Start a clock and the HTTP API, too; see `segue clock` and `segue api`.")
 ]
 Operator = Annotated[
     bool,
