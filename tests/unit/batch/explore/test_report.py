@@ -10,11 +10,12 @@ from batch.explore.report import is_report, page
 from batch.fit import FitError
 from data.datasets import synthetic
 from data.datasets.dataset import clean
+from tests.support.money import POUNDS
 from tests.support.shop_rows import raw_rows, sale
 
 
 def source_of(raw: pd.DataFrame, name: str = "a shop", **how: int) -> Source:
-    return Source(raw, clean(raw, name), **how)  # type: ignore[arg-type]
+    return Source(raw, clean(raw, name), POUNDS, **how)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
