@@ -3,17 +3,20 @@
 With SEGUE_SCREENSHOTS=FOLDER screenshots of the pages are kept.
 """
 
+import csv
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Connection, Row, text
 
 from data.datasets.dataset import Dataset
@@ -345,3 +348,60 @@ def _address(shop: Shop, path: str) -> str:
 
 def _number(shown: str) -> int:
     return int(shown.replace(",", ""))
+
+
+def _name(segment: str) -> str:
+    return next(archetype.name for archetype in ARCHETYPES if archetype.id == segment)
+
+
+def _replay(shop: Shop) -> Row[Any]:
+    return replay_control.replays(shop.run.postgres)[0]
+
+
+def _type(page: Page, label: str, value: str) -> None:
+    box = page.get_by_label(label, exact=True)
+    box.fill(value, timeout=PATIENCE)
+    box.press("Enter")
+
+
+def _download(page: Page) -> list[dict[str, str]]:
+    with page.expect_download(timeout=PATIENCE) as download:
+        page.get_by_role("button", name="Download CSV").click()
+    with download.value.path().open(newline="") as file:
+        return [*csv.DictReader(file)]
+
+
+def _settle(page: Page) -> None:
+    """Wait until the page is complete."""
+    expect(page.locator(browser.THERE).first).to_be_visible(timeout=3 * PATIENCE)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    page.wait_for_load_state("networkidle")
+
+
+def _expect_real_data(page: Page, expected: Expected) -> None:
+    expect(page.locator(expected.heading)).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(expected.proof).first).to_be_visible(timeout=PATIENCE)
+    if expected.figures:
+        expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(TROUBLE)).to_have_count(0)
+
+
+def _expect_only(page: Page, expected: Expected) -> None:
+    """Only this page is shown."""
+    expect(page.locator(expected.heading)).to_be_visible(timeout=PATIENCE)
+    for other in PAGES.values():
+        if other is not expected:
+            expect(page.locator(other.heading)).to_have_count(0, timeout=PATIENCE)
+
+
+def _keep(page: Page, name: str) -> None:
+    if SCREENSHOTS:
+        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
+
+
+def _busiest_customer(run: Local) -> str:
+    """The customer who has moved most often."""
+    with run.postgres.connect() as connection:
+        return str(
+            connection.execute(text("SELECT customer_id FROM customers ORDER BY sequence DESC LIMIT 1")).scalar_one()
+        )
