@@ -34,6 +34,7 @@ from tests.support.browser import (
     expect_to_fit_a_phone,
     launched,
     served,
+    settle,
     visit,
 )
 from tests.support.local_stack import Local, applied, local, wait_until
@@ -166,7 +167,7 @@ def paused(shop: Shop) -> Iterator[PausedReplay]:
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_works_and_is_accessible(shop: Shop, path: str, colours: str) -> None:
     with visit(shop.chromium, shop.address, _address(shop, path), DESKTOP, colours) as page:
-        _settle(page)
+        settle(page)
         _expect_real_data(page, PAGES[path])
         expect_no_sideways_scrolling(page)
         _keep(page, f"{path}-{colours}")
@@ -369,13 +370,6 @@ def _download(page: Page) -> list[dict[str, str]]:
         page.get_by_role("button", name="Download CSV").click()
     with download.value.path().open(newline="") as file:
         return [*csv.DictReader(file)]
-
-
-def _settle(page: Page) -> None:
-    """Wait until the page is complete."""
-    expect(page.locator(browser.THERE).first).to_be_visible(timeout=3 * PATIENCE)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
-    page.wait_for_load_state("networkidle")
 
 
 def _expect_real_data(page: Page, expected: Expected) -> None:

@@ -14,7 +14,17 @@ from playwright.sync_api import Browser, expect
 from data.postgres.database import engine as connect
 from runtime.money import Money
 from tests.support import processed_stream
-from tests.support.browser import DESKTOP, MARKS, PATIENCE, PHONE, expect_no_sideways_scrolling, launched, served, visit
+from tests.support.browser import (
+    DESKTOP,
+    MARKS,
+    PATIENCE,
+    PHONE,
+    expect_no_sideways_scrolling,
+    launched,
+    served,
+    settle,
+    visit,
+)
 from tests.support.generated_tables import a_model
 from tests.support.money import EUROS, YEN
 from tests.support.postgres import new_database, running_postgres
@@ -71,8 +81,7 @@ def test_a_page_is_in_the_currency_of_the_shop(
     name = path.partition("?")[0]
     with visit(browser, address, path, width) as page:
         expect(page.locator(PAGES[path]).first).to_be_visible(timeout=PATIENCE)
-        for figure in page.locator(".js-plotly-plot").all():
-            expect(figure.locator(".main-svg").first).to_be_attached(timeout=PATIENCE)
+        settle(page)
         if name not in WITHOUT_MONEY:
             expect(page.get_by_text(money.symbol).first).to_be_attached(timeout=PATIENCE)
         shown = page.content()

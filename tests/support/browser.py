@@ -120,6 +120,13 @@ def choose(page: Page, box: Locator, option: str) -> None:
         raise
 
 
+def settle(page: Page) -> None:
+    """Wait until the page is complete."""
+    expect(page.locator(THERE).first).to_be_visible(timeout=3 * PATIENCE)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    page.wait_for_load_state("networkidle")
+
+
 def expect_no_sideways_scrolling(page: Page) -> None:
     """Wait until the page fits the width of the window."""
     fits = "() => (it => it.scrollWidth === it.clientWidth)(document.querySelector('[data-testid=stMain]'))"

@@ -104,7 +104,6 @@ def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) ->
         "DELETE FROM transactions",
         "UPDATE transactions SET amount = 0",
         "DELETE FROM segment_changes",
-        "UPDATE stream_currency SET currency = 'EUR'",
         "UPDATE segment_changes SET cause = 'model'",
         "UPDATE models SET spec = '{}'",
         "INSERT INTO model_aliases VALUES ('champion', 'x')",
