@@ -14,8 +14,13 @@ from tests.support.money import POUNDS
 HOSTILE = ("' OR 1=1 --", "%", "\x00", "\x00" * 70, "<script>alert(1)</script>", "9" * 500)
 
 
-def a_page(name: str, database_url: str, money: Money = POUNDS, **query: str) -> AppTest:
-    """The page ``dashboard.<name>.page`` with URL parameters, not yet run."""
+def a_page(name: str, database_url: str, **query: str) -> AppTest:
+    """The page ``dashboard.<name>.page`` with URL parameters, in pounds, not yet run."""
+    return a_page_in(POUNDS, name, database_url, **query)
+
+
+def a_page_in(money: Money, name: str, database_url: str, **query: str) -> AppTest:
+    """The same with settings for another currency."""
     page = AppTest.from_function(_show, default_timeout=300, args=(name, database_url, money.currency, money.locale))
     for key, value in query.items():
         page.query_params[key] = value

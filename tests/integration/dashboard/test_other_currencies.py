@@ -11,7 +11,7 @@ from dashboard.shared import downloads
 from data.postgres.tables import stream_currency
 from runtime.money import Money
 from tests.support.money import EUROS, POUNDS, YEN
-from tests.support.pages import a_page, html, words
+from tests.support.pages import a_page_in, html, words
 
 CUSTOMER = "12303"
 #: Pages with the choices that show as much money as possible.
@@ -42,7 +42,7 @@ def _everything(page: AppTest) -> str:
 @pytest.mark.parametrize("money", [EUROS, YEN], ids=["euros", "yen"])
 @pytest.mark.usefixtures("processed")
 def test_a_page_is_in_the_currency_of_the_settings(name: str, database_url: str, money: Money) -> None:
-    shown = _everything(a_page(name, database_url, money, **PAGES[name]).run())
+    shown = _everything(a_page_in(money, name, database_url, **PAGES[name]).run())
     assert "£" not in shown
     assert "pound" not in shown.casefold()
     if name not in WITHOUT_MONEY:
@@ -54,7 +54,7 @@ def test_a_page_is_in_the_currency_of_the_settings(name: str, database_url: str,
 def test_the_currency_of_the_stream_has_precedence(name: str, database_url: str, engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(insert(stream_currency).values(currency="EUR"))
-    shown = _everything(a_page(name, database_url, POUNDS, **PAGES[name]).run())
+    shown = _everything(a_page_in(POUNDS, name, database_url, **PAGES[name]).run())
     assert "£" not in shown
     if name not in WITHOUT_MONEY:
         assert "€" in shown
@@ -62,12 +62,12 @@ def test_the_currency_of_the_stream_has_precedence(name: str, database_url: str,
 
 @pytest.mark.usefixtures("processed")
 def test_a_german_shop_has_commas_before_the_cents(database_url: str) -> None:
-    assert re.search(r"\d,\d\d\u00a0€", words(a_page("segments", database_url, EUROS).run()))
+    assert re.search(r"\d,\d\d\u00a0€", words(a_page_in(EUROS, "segments", database_url).run()))
 
 
 @pytest.mark.usefixtures("processed")
 def test_yen_have_no_decimals(database_url: str) -> None:
-    page = a_page("simulator", database_url, YEN).run()
+    page = a_page_in(YEN, "simulator", database_url).run()
     spend = page.number_input(key="simulator_monetary")
     assert (spend.label, spend.proto.format) == ("Spend (JP¥), net of returns", "%.0f")
     assert page.number_input(key="simulator_amount").min == 1.0
@@ -86,7 +86,7 @@ def test_the_file_of_a_list_says_which_currency_its_plain_numbers_are_in(
         return lambda: written[-1]
 
     monkeypatch.setattr(downloads, "on_request", keep)
-    html(a_page(name, database_url, EUROS).run())
+    html(a_page_in(EUROS, name, database_url).run())
     header, first, *_ = written[0].decode().splitlines()
     assert header.split(",")[-1] == "currency"
     assert first.split(",")[-1] == "EUR"
