@@ -23,16 +23,10 @@ def test_a_worker_and_a_replay_with_another_currency_are_refused(
     with local(tmp_path / "state", model) as run:
         run.replay(retail())
         known = applied(run)
-        for command in (("stream_app",), ("segue", "worker"), ("segue", "replay", str(file), "--mix")):
-            environment = os.environ | {"SEGUE_STATE_DIR": str(tmp_path / "state"), "SEGUE_CURRENCY": "EUR"}
-            done = subprocess.run(
-                [sys.executable, "-m", *command],
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=300,
-                check=False,
-            )
+        environment = os.environ | {"SEGUE_STATE_DIR": str(tmp_path / "state"), "SEGUE_CURRENCY": "EUR"}
+        for module in (("stream_app",), ("segue", "worker"), ("segue", "replay", str(file), "--mix")):
+            command = [sys.executable, "-m", *module]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
             assert done.returncode == 1, done.stderr
             assert REFUSED in " ".join(done.stderr.split())
             assert "Traceback" not in done.stderr
