@@ -7,9 +7,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, localcontext
+from functools import cache
 
 from babel import Locale
-from babel.numbers import format_compact_currency, format_currency, get_currency_precision, get_currency_symbol
+from babel.numbers import (
+    NumberPattern,
+    format_compact_currency,
+    format_currency,
+    get_currency_precision,
+    get_currency_symbol,
+    parse_pattern,
+)
 
 #: In place of an amount that is missing.
 NOTHING = "–"
@@ -42,7 +50,7 @@ class Money:
     @property
     def symbol(self) -> str:
         """The currency's symbol, such as ``£``; its code if the locale has none."""
-        return get_currency_symbol(self.currency, locale=self.locale)
+        return get_currency_symbol(self.currency, locale=_locale(self.locale))
 
     @property
     def decimals(self) -> int:
@@ -92,7 +100,7 @@ class Money:
         leading = _leading(value)
         if not self._is_abbreviated(leading):
             return self.rounded(value)
-        text = format_compact_currency(abs(leading), self.currency, locale=self.locale, fraction_digits=2)
+        text = format_compact_currency(abs(leading), self.currency, locale=_locale(self.locale), fraction_digits=2)
         return self._signed(value, text)
 
     def mark(self, amount: Decimal | float) -> str:
@@ -140,12 +148,11 @@ class Money:
 
     def _written(self, value: Decimal, decimals: int) -> str:
         """A number in the locale's own pattern, but with so many decimals."""
-        pattern = Locale.parse(self.locale).currency_formats["standard"].pattern
         text = format_currency(
             abs(value),
             self.currency,
-            format=re.sub(r"\.0+", f".{'0' * decimals}" if decimals else "", pattern.partition(";")[0]),
-            locale=self.locale,
+            format=_pattern(self.locale, decimals),
+            locale=_locale(self.locale),
             currency_digits=False,
             decimal_quantization=False,
         )
@@ -160,7 +167,7 @@ class Money:
 
     def _is_abbreviated(self, value: Decimal) -> bool:
         """Whether the locale has an abbreviation for an amount of this size; German has none for thousands."""
-        forms = Locale.parse(self.locale).compact_currency_formats["short"]["other"]
+        forms = _locale(self.locale).compact_currency_formats["short"]["other"]
         sizes = [int(size) for size in forms if int(size) <= abs(value)]
         return bool(sizes) and re.sub(r"[0¤\s]", "", forms[str(max(sizes))].pattern) != ""
 
@@ -204,3 +211,16 @@ def _positive(value: float) -> Decimal:
     if found is None or found <= 0:
         raise ValueError(f"{value} is not above 0")
     return found
+
+
+# A page writes thousands of amounts, and parsing is most of the work.
+@cache
+def _locale(name: str) -> Locale:
+    return Locale.parse(name)
+
+
+@cache
+def _pattern(locale: str, decimals: int) -> NumberPattern:
+    """The locale's pattern of an amount above 0, with so many decimals."""
+    pattern = _locale(locale).currency_formats["standard"].pattern.partition(";")[0]
+    return parse_pattern(re.sub(r"\.0+", f".{'0' * decimals}" if decimals else "", pattern))
