@@ -46,10 +46,11 @@ def explore(
 
     _check(out, force)
     with spinner("Loading data"):
-        chosen = choose_rows(dataset, Settings().datasets_dir)
+        settings = Settings()
+        chosen = choose_rows(dataset, settings.datasets_dir)
         cleaned = clean(chosen.raw, chosen.name)
     messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
-    source = Source(chosen.raw, cleaned, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
+    source = Source(chosen.raw, cleaned, settings.money, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
     out.write_text(page(source, _computed(source)), encoding="utf-8")
     messages.print(f"The report is {out.resolve()} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.")
 

@@ -167,7 +167,7 @@ class PartitionTask:
         if self._has_claim:
             self._progress = await self._store.progress(self._progress)
         else:
-            self._progress = await self._store.claim(self._context.log_id, self._context.owner)
+            self._progress = await self._store.claim(self._context.log_id, self._context.owner, self._config.currency)
             # A fault from here on must not lead to another claim: it would fence a worker that has claimed since.
             self._has_claim = True
             await self._recovery.inherit()

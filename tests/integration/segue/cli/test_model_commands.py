@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import joblib
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from batch.export import write_model
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
+from data.postgres.tables import stream_currency
 from models.segment_model import SegmentModel, from_json, to_json
 from segue.cli import main
 from segue.cli.console import output
@@ -168,6 +169,20 @@ def test_comparing_shows_who_would_move(segue: Segue, database_url: str) -> None
     printed = segue("models", "compare", "--limit", "2").stdout
     assert f"{found['moving']:,} of {found['customers']:,} customers would move" in printed
     assert [found["movers"][rank]["customer_id"] in printed for rank in (0, 1, 2)] == [True, True, False]
+    assert "£" in printed
+
+
+def test_comparing_shows_spend_in_the_currency_of_the_stream(segue: Segue, database_url: str) -> None:
+    postgres = engine(database_url)
+    before, after = a_model(), random_model("log1p", 4, seed=1)
+    for model in (before, after):
+        model_registry.register(postgres, model)
+    fill(postgres, retail().transactions.head(3_000), before, retail().report.first)
+    with postgres.begin() as connection:
+        connection.execute(insert(stream_currency).values(currency="EUR"))
+    printed = segue("models", "compare", "--limit", "2").stdout
+    assert "€" in printed
+    assert "£" not in printed
 
 
 def test_before_any_worker_has_started_activating_only_moves_the_alias(segue: Segue, database_url: str) -> None:

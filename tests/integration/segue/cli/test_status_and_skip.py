@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
-from data.postgres import model_registry
+from data.postgres import currency, model_registry
 from data.postgres.database import engine, migrate
 from segue.cli import partition_states
 from segue.cli.app import app
@@ -66,6 +66,16 @@ def test_a_stream_that_is_well_has_exit_code_0(postgres: Engine, broker: dict[in
     assert found["problems"] == []
     assert {row["lag"] for row in found["partitions"]} == {0}
     assert all(row["commit_age_seconds"] >= 3_600 and row["owner"] for row in found["partitions"])
+
+
+def test_the_status_has_the_currency_of_the_stream_and_not_that_of_the_reader(
+    postgres: Engine, broker: dict[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_CURRENCY", "JPY")
+    assert json.loads(segue("status", "--json").stdout)["currency"] == "JPY"
+    currency.keep(postgres, "EUR")
+    assert json.loads(segue("status", "--json").stdout)["currency"] == "EUR"
+    assert "currency: EUR" in segue("status").output
 
 
 def test_a_failing_partition_is_named_with_its_error(postgres: Engine, broker: dict[int, int]) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from batch.explore.quality import is_product, odd_codes_table, odd_stock_codes, quality, quality_table
 from data.datasets.dataset import clean
+from tests.support.money import POUNDS
 from tests.support.retail import REAL, retail, rows
 from tests.support.shop_rows import raw_rows, sale
 
@@ -125,7 +126,7 @@ def test_codes_that_are_not_products_are_grouped_into_series() -> None:
 
 def test_a_clean_file_has_no_table_of_other_codes() -> None:
     raw = raw_rows(sale("1", "a", "2011-01-03 10:00", 5.0))
-    assert odd_codes_table(raw).table is None
+    assert odd_codes_table(raw, POUNDS).table is None
     table = quality_table(raw, clean(raw, "clean")).table
     assert table is not None
     assert table.set_index("finding").loc["Price 0", "count"] == "0"

@@ -10,11 +10,13 @@ from batch.explore.report import is_report, page
 from batch.fit import FitError
 from data.datasets import synthetic
 from data.datasets.dataset import clean
+from runtime.money import Money
+from tests.support.money import EUROS, POUNDS, YEN
 from tests.support.shop_rows import raw_rows, sale
 
 
-def source_of(raw: pd.DataFrame, name: str = "a shop", **how: int) -> Source:
-    return Source(raw, clean(raw, name), **how)  # type: ignore[arg-type]
+def source_of(raw: pd.DataFrame, name: str = "a shop", money: Money = POUNDS, **how: int) -> Source:
+    return Source(raw, clean(raw, name), money, **how)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,19 @@ def test_every_finding_is_on_the_page_with_its_summary(source: Source, html: str
         assert (f'id="{finding.id}"' in html) == shown
     for title, _ in CHAPTERS:
         assert f"<h2>{title}</h2>" in html
+
+
+@pytest.mark.parametrize("money", [EUROS, YEN], ids=["euros", "yen"])
+def test_the_report_is_in_the_currency_of_the_shop(source: Source, money: Money) -> None:
+    again = source_of(source.raw, money=money, wanted_k=3)
+    shown = page(again, list(chapters(again)))
+    text = re.sub(r"<script>.*?</script>", "", shown, flags=re.DOTALL).replace("\\u20ac", "€").replace("\\u00a5", "¥")
+    assert money.symbol in text
+    assert "£" not in text
+    assert "\\u00a3" not in text
+    assert "pound" not in text.casefold()
+    cells = re.findall(rf"<td([^>]*)>[^<]*{money.symbol}[^<]*</td>", text)
+    assert {*cells} == {' class="number"'}
 
 
 def test_the_same_data_gives_the_same_page(source: Source, html: str) -> None:
