@@ -1,7 +1,13 @@
-"""Hypothesis profiles: ``fast`` in ``make test-fast``, ``standard`` in ``make test``, ``ci`` in ``make test-all``."""
+"""Hypothesis profiles: ``fast`` in ``make test-fast``, ``standard`` in ``make test``, ``ci`` in ``make test-all``.
+
+Also for processes that tests start: no test crashes the machine, so no Postgres server has to wait for the disk.
+"""
+
+import os
 
 from hypothesis import settings
 
+from segue.local.postgres import SYNC_VARIABLE
 from tests.support.examples import STANDARD
 
 # The time that an example takes says more about the machine than about the code: no deadlines.
@@ -10,3 +16,5 @@ settings.register_profile("standard", deadline=None, max_examples=STANDARD)
 settings.register_profile("ci", deadline=None, max_examples=STANDARD * 2)
 # ``--hypothesis-profile`` is read later than this file, and wins.
 settings.load_profile("standard")
+
+os.environ.setdefault(SYNC_VARIABLE, "off")

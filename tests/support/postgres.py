@@ -16,7 +16,6 @@ def running_postgres(folder: Path) -> Iterator[str]:
     """The URL of a server over ``folder`` while the block runs."""
     server = LocalPostgres.start(folder)
     try:
-        _write_without_waiting_for_the_disk(server.url)
         yield server.url
     finally:
         server.stop()
@@ -35,13 +34,3 @@ def new_database(server_url: str) -> Iterator[str]:
         with server.connect() as connection:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         server.dispose()
-
-
-def _write_without_waiting_for_the_disk(server_url: str) -> None:
-    """Save the time of flushes: no test survives a crash of the machine."""
-    server = engine(server_url).execution_options(isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
-        connection.execute(text("SELECT pg_reload_conf()"))
-    server.dispose()
