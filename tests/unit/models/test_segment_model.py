@@ -11,19 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.pipeline import sklearn_pipeline
-from models.segment_model import (
-    ModelError,
-    SegmentModel,
-    Transform,
-    assign,
-    build,
-    from_json,
-    from_registry,
-    monetary_value,
-    off_axis_distances,
-    to_json,
-    transformed,
-)
+from models.scoring import assign, monetary_value, off_axis_distances, transformed
+from models.segment_model import ModelError, SegmentModel, Transform, build, from_json, from_registry, to_json
 from tests.support.builders import MEANS, SCALES, random_model, random_profiles, segments_at
 
 COORDINATES = st.floats(-5, 5)
