@@ -20,7 +20,7 @@ from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from stream_app.metrics import LogEnd
+from stream_app.partition_status import LogEnd
 from stream_app.partitions.assignment import PartitionAssignment
 from stream_app.partitions.credentials import credentials
 from stream_app.partitions.worker_context import WorkerContext

@@ -22,12 +22,15 @@ def running_postgres(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def new_database(server_url: str) -> Iterator[str]:
-    """The URL of an empty database with a name of its own, dropped afterwards even if clients are still connected."""
+def new_database(server_url: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a database with a name of its own, dropped afterwards even if clients are still connected.
+
+    It is a copy of the database ``template``, by default an empty one.
+    """
     name = f"test_{uuid4().hex}"
     server = engine(server_url).execution_options(isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:
