@@ -25,7 +25,7 @@ Apply = Callable[
 
 
 class UnitsOfWork:
-    """Commits one unit of work after another, from :attr:`progress` on. ``stopping`` tells whether to end early."""
+    """Commits one unit of work after another, from :attr:`progress` on. ``stopping`` returns whether to end early."""
 
     progress: PartitionProgress
     model: SegmentModel

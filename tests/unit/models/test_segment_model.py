@@ -203,10 +203,10 @@ def nested(levels: int) -> str:
 )
 def test_a_model_that_is_too_large_is_refused_at_once_and_in_little_memory(text: str, reason: str) -> None:
     tracemalloc.start()
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ModelError, match=reason):
         from_json(text)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert tracemalloc.get_traced_memory()[1] < 10 * len(text) + 1_000_000
     tracemalloc.stop()
 
