@@ -75,9 +75,21 @@ def missing() -> str | None:
 
 
 def cache_folder() -> Path:
-    """Return the folder in the user's cache; it is created if it is missing."""
+    """Return the folder in the user's cache; it is created if it is missing.
+
+    Raises
+    ------
+    JavaError
+        If it can't be created.
+    """
     base = os.environ.get("XDG_CACHE_HOME")
-    return private_folder((Path(base) if base else Path.home() / ".cache") / "segue")
+    folder = (Path(base) if base else Path.home() / ".cache") / "segue"
+    try:
+        return private_folder(folder)
+    except OSError as error:
+        raise JavaError(
+            f"can't keep Kafka's class path in {folder} ({error.strerror}): set XDG_CACHE_HOME to another folder"
+        ) from error
 
 
 def classpath() -> str:

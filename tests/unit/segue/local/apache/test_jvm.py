@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.local.apache.java import POM
+from segue.local.apache.java import POM, JavaError, cache_folder
 from segue.local.apache.jvm import kafka_command
 
 ARCHIVE = "-XX:SharedArchiveFile="
@@ -64,3 +64,10 @@ def test_a_java_that_makes_no_archive_is_asked_once_and_runs_without_one(calls: 
     assert first == second
     assert not any(word.startswith(ARCHIVE) for word in first)
     assert runs(calls) == 1
+
+
+def test_a_cache_that_can_not_be_created_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(JavaError, match=r"^can't keep Kafka's class path in .*: set XDG_CACHE_HOME to another folder$"):
+        cache_folder()
