@@ -6,7 +6,6 @@ from functools import partial
 from threading import Timer
 from typing import Any
 
-import faust
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
@@ -24,7 +23,7 @@ from stream_app.metrics import Metrics
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
 from stream_app.outbox.topic_end import changes_behind
-from stream_app.partitions.faust_app import create_app
+from stream_app.partitions.faust_app import PromptWorker, create_app
 from stream_app.partitions.layout import check_layout
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.worker_config import WorkerConfig
@@ -63,7 +62,7 @@ def run_worker(config: WorkerConfig) -> None:
     log.info("worker starting", log_id=identity.log_id, partitions=identity.partitions, owner=context.owner)
     app.task(health.beat)
     app.on_before_shutdown.connect(_limit_shutdown)
-    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker = PromptWorker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     # Faust's spinner would write to the log even without a terminal.
     worker.spinner = None
     worker.execute_from_commandline()

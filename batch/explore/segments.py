@@ -8,7 +8,8 @@ import pandas as pd
 from batch.explore import style, words
 from batch.explore.finding import Finding
 from batch.profiles import features
-from models.segment_model import FEATURES, SegmentModel, assign, transformed
+from models.scoring import assign, transformed
+from models.segment_model import FEATURES, SegmentModel
 from models.units import Floats, Ints
 from runtime.money import Money
 

@@ -5,7 +5,8 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from models.segment_model import SegmentModel, net_or_gross
+from models.scoring import net_or_gross
+from models.segment_model import SegmentModel
 from models.units import Floats
 
 ONE_DAY = pd.Timedelta(days=1)

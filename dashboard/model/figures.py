@@ -19,7 +19,8 @@ from dashboard.shared.plotting import (
     plain,
     stacked,
 )
-from models.segment_model import SegmentModel, transformed
+from models.scoring import transformed
+from models.segment_model import SegmentModel
 from models.units import Floats
 from runtime.money import Money
 

@@ -17,8 +17,10 @@ _SHAPES = (
 )
 _SVG = 'svg xmlns="http://www.w3.org/2000/svg"'
 MARK = f'<{_SVG} viewBox="0 0 64 64" width="64" height="64">{_SHAPES}</svg>'
+# The text has a length of its own: with another font it would be cut off.
 LOGO = (
-    f'<{_SVG} viewBox="0 0 200 64" width="200" height="64">{_SHAPES}<text x="76" y="47" font-size="42" '
+    f'<{_SVG} viewBox="0 0 216 64" width="216" height="64">{_SHAPES}<text x="76" y="47" font-size="42" '
+    'textLength="132" lengthAdjust="spacingAndGlyphs" '
     'font-weight="700" font-family="Segoe UI, Helvetica, Arial, sans-serif" fill="#6f6bdf">segue</text></svg>'
 )
 # An image: Streamlit removes inline SVG from a page's HTML.

@@ -1,6 +1,6 @@
 """The future of a real or imagined customer: the segment now, moves by time alone, and the effect of a purchase.
 
-Pure, with the functions that the stream uses: :func:`models.segment_model.assign` and :func:`models.decay.next_change`,
+Pure, with the functions that the stream uses: :func:`models.scoring.assign` and :func:`models.decay.next_change`,
 applied in the worker's order.
 """
 
@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from models.decay import NEVER, next_change
-from models.segment_model import NO_SEGMENT, SegmentModel, assign, off_axis_distances, transformed
+from models.scoring import assign, off_axis_distances, transformed
+from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Floats, Ints
 
 DECAY, PURCHASE = "decay", "purchase"

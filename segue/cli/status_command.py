@@ -28,7 +28,7 @@ def status(as_json: options.AsJson = False) -> None:
     """Show the stream's progress: partitions, event time, counts, changes, log faults and the replay.
 
     The exit code is 1 if a partition is stuck or failing, if Postgres is behind the change topic, if there are
-    unresolved log faults, or if no broker answers.
+    unresolved log faults, if no broker answers, or if the broker does not have the topic.
     """
     settings = Settings()
     _refuse_dead_stack(settings)
@@ -58,6 +58,12 @@ def _status(settings: Settings) -> dict[str, Any]:
     problems = [problem for state in found.partitions if (problem := state.problem) is not None]
     if found.broker_answers is False:
         problems.insert(0, f"no broker answers at {settings.bootstrap_servers}: the lag is unknown")
+    if found.broker_answers and all(state.lag is None for state in found.partitions):
+        problems.insert(
+            0,
+            f"the broker has no topic {settings.topics.transactions}, or none of its leaders answers: "
+            "the lag is unknown",
+        )
     if faults:
         problems.append(f"the log has had {len(faults):,} faults: see `segue faults list`")
     return {

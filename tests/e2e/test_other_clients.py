@@ -122,7 +122,7 @@ def test_java_reads_every_change_with_the_settings_of_the_page(run: Local, tmp_p
         _block("properties", "bootstrap.servers").replace("127.0.0.1:9092", run.settings.bootstrap_servers)
     )
     program = Path(__file__).with_name("ReadChanges.java")
-    command = [java(), "-cp", classpath(run.stack.state_dir / "kafka"), str(program), str(settings)]
+    command = [java(), "-cp", classpath(), str(program), str(settings)]
     result = subprocess.run(
         [*command, run.settings.changes_topic], capture_output=True, text=True, timeout=300, check=False
     )

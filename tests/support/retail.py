@@ -14,7 +14,7 @@ REAL = Path(__file__).parents[3] / "shared" / "data" / "online_retail_II.parquet
 @cache
 def rows() -> pd.DataFrame:
     """Raw rows of two years; read once per process."""
-    return readers.read(REAL) if REAL.exists() else synthetic.generate(customers=1_500, seed=11)
+    return readers.read(REAL) if REAL.exists() else synthetic.generate(customers=2_400, seed=11)
 
 
 @cache

@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from data.postgres import model_registry, replay_control
 from data.postgres.database import engine as connect
-from data.postgres.database import migrate
 from data.postgres.replay_control import Heartbeat
 from data.postgres.tables import dead_letters, log_faults
 from producers.replay_session import other_datasets
@@ -26,11 +25,10 @@ GONE = 2**22 + 1  # greater than any process id on Linux
 
 
 @pytest.fixture
-def postgres(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    migrate(database_url)
-    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+def postgres(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    return connect(database_url)
+    return connect(migrated_url)
 
 
 def test_status_has_the_same_content_as_json_and_as_text(postgres: Engine) -> None:
@@ -81,8 +79,8 @@ def test_status_and_reconcile_report_log_faults_until_they_are_resolved(postgres
     assert len(json.loads(segue(app, ["faults", "list", "--json", "--resolved"]).stdout)) == 2
 
 
-def test_status_reports_that_a_killed_stack_is_gone(postgres: Engine, database_url: str, tmp_path: Path) -> None:
-    left = {"pid": os.getpid(), "settings": {"database_url": database_url}}
+def test_status_reports_that_a_killed_stack_is_gone(postgres: Engine, migrated_url: str, tmp_path: Path) -> None:
+    left = {"pid": os.getpid(), "settings": {"migrated_url": migrated_url}}
     (tmp_path / STACK_FILE).write_text(json.dumps(left))
     assert CliRunner().invoke(app, ["status"]).exit_code == 0
     (tmp_path / STACK_FILE).write_text(json.dumps(left | {"pid": GONE}))

@@ -6,7 +6,8 @@ import pytest
 
 from dashboard.model import figures
 from dashboard.shared.personas import personas
-from models.segment_model import assign, build
+from models.scoring import assign
+from models.segment_model import build
 from tests.support.generated_tables import a_model
 from tests.support.money import POUNDS
 

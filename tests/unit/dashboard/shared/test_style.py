@@ -1,6 +1,7 @@
 """How numbers, money and moments are written."""
 
 import doctest
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -33,3 +34,12 @@ def test_shares_are_whole_per_cent_and_little_is_not_nothing() -> None:
         "56%",
         "100%",
     ]
+
+
+def test_the_word_of_the_logo_ends_within_the_picture_in_any_font() -> None:
+    width, start, length = (
+        float(match[1])
+        for pattern in (r'viewBox="0 0 (\d+) ', r'<text x="(\d+)"', r'textLength="(\d+)"')
+        if (match := re.search(pattern, style.LOGO))
+    )
+    assert start + length < width
