@@ -25,6 +25,7 @@ from dashboard.shared import connection, elements, style, trouble
 from dashboard.shifts import page as shifts
 from dashboard.simulator import page as simulator
 from dashboard.slipping import page as slipping
+from runtime.errors import SegueError
 from runtime.settings import Settings
 
 
@@ -58,7 +59,7 @@ def main() -> None:
     style.apply()
     try:
         engine = connection.engine(Settings().dashboard_database)
-    except (ValidationError, ArgumentError) as error:
+    except (ValidationError, ArgumentError, SegueError) as error:
         st.html(elements.trouble(trouble.bad_settings(error)))
         return
     refused = actions.refusal()

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from data.kafka.log import UnreachableError
 from models.segment_model import ModelError
 from runtime.errors import Hint, SegueError
+from runtime.running_stack import not_running_reason
 from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
@@ -26,6 +27,7 @@ from segue.cli import (
     fit_command,
     model_commands,
     replay_command,
+    settings_command,
     skip_command,
     snapshot_command,
     soak_command,
@@ -37,7 +39,6 @@ from segue.cli import (
 from segue.cli.console import messages
 from segue.cli.errors import one_line, with_hint
 from segue.cli.extras import missing_extra
-from segue.local.running_stack import not_running_reason
 from segue.local.stack import StackError
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ stack_commands.add_to(app)
 replay_command.add_to(app)
 status_command.add_to(app)
 doctor_command.add_to(app)
+settings_command.add_to(app)
 stream_commands.add_to(app)
 skip_command.add_to(app)
 snapshot_command.add_to(app)
@@ -100,7 +102,7 @@ def _version(wanted: bool) -> None:
 def _options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
-    pass
+    settings_command.warn_of_unknown()
 
 
 def main() -> None:

@@ -85,6 +85,8 @@ def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:
 
 def champion_to_follow(settings: Settings) -> SegmentModel | None:
     """Return the champion, whose names the new model keeps; None without a champion or without Postgres."""
+    if settings.database_url is None:
+        return None
     try:
         return model_registry.champion(engine(settings.database))
     except (OperationalError, ProgrammingError):

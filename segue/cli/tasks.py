@@ -34,6 +34,7 @@ TASKS = (
         "have a record skipped that keeps a partition from continuing", ("segue skip PARTITION OFFSET --reason TEXT",)
     ),
     Task("check a set-up, and read what to do", ("segue doctor",)),
+    Task("see every setting, and where its value comes from", ("segue settings",)),
     Task("check the stream against the raw data", ("segue reconcile FILE --history",)),
     Task("follow segment changes as JSON lines (`--topic` reads Kafka)", ("segue changes --follow",)),
     Task("follow only some changes", ("segue changes --follow --topic --where 'to = At Risk and monetary > 1000'",)),

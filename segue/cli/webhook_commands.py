@@ -142,10 +142,11 @@ def retry_them(
 
     if bool(which) == everything:
         fail("say which: changes from `segue webhooks dead`, or --all")
+    named = [_change(each) for each in which or []]
     settings = Settings()
     endpoint = _endpoint(settings)
     postgres = engine(settings.database)
-    chosen = None if everything else [_abandoned_change(postgres, settings.webhook_name, each) for each in which or []]
+    chosen = None if everything else [_abandoned_change(postgres, settings.webhook_name, *each) for each in named]
 
     async def deliver() -> tuple[int, int]:
         async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
@@ -182,11 +183,16 @@ def _policy(settings: Settings) -> "Policy":
     )
 
 
-def _abandoned_change(postgres: Engine, webhook: str, which: str) -> "Delivery":
-    from services.webhooks.schedule import Delivery
-
+def _change(which: str) -> tuple[str, int]:
+    """The customer and the sequence of a change."""
     # A customer's id may hold colons; the sequence is what follows the last one.
     customer, _, sequence = which.rpartition(":")
     if not customer or not sequence.isdecimal():
         fail(f"{which!r} is not a change: write CUSTOMER:SEQUENCE, as `segue webhooks dead` shows it")
-    return Delivery(0, 0, customer, int(sequence), webhooks.find_dead(postgres, webhook, customer, int(sequence)))
+    return customer, int(sequence)
+
+
+def _abandoned_change(postgres: Engine, webhook: str, customer: str, sequence: int) -> "Delivery":
+    from services.webhooks.schedule import Delivery
+
+    return Delivery(0, 0, customer, sequence, webhooks.find_dead(postgres, webhook, customer, sequence))
