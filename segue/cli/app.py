@@ -27,6 +27,7 @@ from segue.cli import (
     fit_command,
     model_commands,
     replay_command,
+    score_command,
     settings_command,
     skip_command,
     snapshot_command,
@@ -60,6 +61,7 @@ stream_commands.add_to(app)
 skip_command.add_to(app)
 snapshot_command.add_to(app)
 fit_command.add_to(app)
+score_command.add_to(app)
 batch_commands.add_to(app)
 explore_command.add_to(app)
 soak_command.add_to(app)

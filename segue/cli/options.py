@@ -23,8 +23,30 @@ def speed(text: str | Speed) -> Speed:
         raise typer.BadParameter(str(error)) from error
 
 
-def check_cutoff(cutoff: datetime, last: datetime) -> None:
-    """Refuse a cutoff more than a year after the last transaction; warn of one more than a day after it."""
+def moment(text: str | datetime) -> datetime:
+    """Parse a day or a moment in any form that Segue prints; without a time zone it is UTC.
+
+    >>> moment("2010-12-01 08:26 UTC").isoformat()
+    '2010-12-01T08:26:00+00:00'
+    """
+    if isinstance(text, datetime):
+        return text
+    try:
+        found = datetime.fromisoformat(text.strip().removesuffix("UTC").strip())
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        reason = f"{shown!r} is not a moment: write 2010-12-01, 2010-12-01 08:26 or 2010-12-01T08:26:00+00:00"
+        raise typer.BadParameter(reason) from None
+
+
+def check_cutoff(cutoff: datetime, first: datetime, last: datetime) -> None:
+    """Refuse a cutoff before all transactions or more than a year after them; warn of one more than a day after."""
+    if cutoff < first:
+        fail(
+            f"the cutoff {cutoff:%Y-%m-%d %H:%M} is before the first transaction, of {first:%Y-%m-%d %H:%M}: "
+            f"choose one up to {last:%Y-%m-%d}"
+        )
     after = cutoff - last
     if after > _A_YEAR:
         fail(f"the cutoff {cutoff:%Y-%m-%d} is {after.days:,} days after the last transaction; choose an earlier one")
@@ -70,12 +92,13 @@ Pace = Annotated[
 ]
 Cutoff = Annotated[
     Optional[datetime],  # noqa: UP045
-    typer.Option(formats=["%Y-%m-%d"], help="Fit on transactions before this day. By default after one year."),
+    typer.Option(parser=moment, metavar="MOMENT", help="Fit on transactions before it. By default after one year."),
 ]
 FitCutoff = Annotated[
     Optional[datetime],  # noqa: UP045
     typer.Option(
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+        parser=moment,
+        metavar="MOMENT",
         help="Fit on transactions up to this moment. By default a day after the last transaction.",
     ),
 ]

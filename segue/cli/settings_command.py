@@ -7,8 +7,8 @@ import typer
 from rich.text import Text
 
 from runtime.environment import nearest, unknown_variables
-from runtime.settings import Settings, variables
 from runtime.setting_values import setting_values
+from runtime.settings import Settings, variables
 from segue.cli import options
 from segue.cli.console import messages, output, table
 

@@ -1,6 +1,6 @@
 """``segue demo`` and ``segue up``: start the local stack."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
@@ -75,8 +75,8 @@ def demo(
         f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/] · {chosen.dataset.report.transactions:,} transactions"
     )
     options.check_dates(chosen.dataset.name, chosen.dataset.transactions, accept_dates)
-    until = default_cutoff(chosen.dataset) if cutoff is None else cutoff.replace(tzinfo=UTC)
-    options.check_cutoff(until, chosen.dataset.report.last)
+    until = default_cutoff(chosen.dataset) if cutoff is None else cutoff
+    options.check_cutoff(until, chosen.dataset.report.first, chosen.dataset.report.last)
     if once:
         _once(chosen, until, Setup(state_dir, broker, workers), as_json)
     else:

@@ -8,14 +8,12 @@ from rich.markup import escape
 from rich.text import Text
 
 from data.postgres import log_faults, model_registry, progress, replay_control
-from data.postgres.database import engine
 from runtime.postgres_url import shown
 from runtime.settings import Settings
 from segue.cli import control_commands, faults_commands, options
 from segue.cli.console import counted, messages, output, table
 from segue.cli.partition_states import states
-
-_CONNECT_SECONDS = 5
+from segue.cli.postgres import connect
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,7 +40,7 @@ def status(as_json: options.AsJson = False) -> None:
 
 
 def _status(settings: Settings) -> dict[str, Any]:
-    postgres = engine(settings.database, _CONNECT_SECONDS)
+    postgres = connect(settings)
     found, faults = states(postgres, settings), log_faults.faults(postgres)
     totals, replays = progress.totals(postgres), replay_control.replays(postgres)
     problems = [problem for state in found.partitions if (problem := state.problem) is not None]

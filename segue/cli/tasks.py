@@ -19,6 +19,10 @@ TASKS = (
     Task("start a broker, Postgres, a worker and the dashboard, and keep them running", ("segue up",)),
     Task("explore a dataset: one interactive HTML page", ("segue explore FILE -o report.html",)),
     Task("fit a model on a file, or on the stream's customers", ("segue fit FILE --k auto", "segue fit --from-stream")),
+    Task(
+        "get every customer's segment from a file alone, without a stack",
+        ("segue fit FILE -o model.json --assign out.csv", "segue score FILE --model model.json -o out.csv"),
+    ),
     Task("reproduce the textbook pipeline", ("segue fit FILE --preset classic",)),
     Task("list, show and compare models", ("segue models list", "segue models show V", "segue models compare A B")),
     Task("export and import models", ("segue models export V", "segue models import FILE")),

@@ -14,6 +14,7 @@ from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.filter_option import parse_filter
 from segue.cli.options import AsJson
+from segue.cli.postgres import connect
 
 if TYPE_CHECKING:
     from services.webhooks.endpoint import Endpoint
@@ -73,7 +74,7 @@ def status(as_json: AsJson = False) -> None:
 
     The offset is a sum over all partitions: it grows as the webhook reads, but is not a number of changes.
     """
-    rows = webhooks.overview(engine(Settings().database))
+    rows = webhooks.overview(connect(Settings()))
     if as_json:
         output.print_json(msgspec.json.encode([row._asdict() for row in rows]).decode())
     elif not rows:
@@ -99,7 +100,7 @@ def dead(
 ) -> None:
     """Show the number of abandoned changes by reason, and the newest ones."""
     settings = Settings()
-    postgres = engine(settings.database)
+    postgres = connect(settings)
     reasons = webhooks.dead_by_reason(postgres, settings.webhook_name)[:limit]
     newest = webhooks.newest_dead(postgres, settings.webhook_name, limit)
     if as_json:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from runtime.running_stack import STACK_FILE
-from runtime.settings import Settings
 from runtime.setting_values import SettingValue, setting_values
+from runtime.settings import Settings
 
 
 def value_of(name: str) -> SettingValue:

@@ -17,7 +17,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_an_unknown_variable_is_told_in_one_line_with_the_nearest_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_variable_is_reported_in_one_line_with_the_nearest_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_CURENCY", "EUR")
     monkeypatch.setenv("SEGUE_QQQQQQQQ", "1")
     monkeypatch.setenv("SEGUE_TEST_ANYTHING", "1")
