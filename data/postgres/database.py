@@ -8,14 +8,15 @@ from sqlalchemy import Engine, create_engine, event
 from data.postgres import roles
 from runtime.postgres_url import parsed
 
+CONNECT_SECONDS = 30
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def engine(database_url: str, connect_seconds: int | None = None) -> Engine:
     """An engine over psycopg 3 for a plain ``postgresql://`` URL. The time zone of its sessions is UTC.
 
-    ``connect_seconds`` limits how long connecting may take, unless the URL has a limit of its own; None leaves that to
-    the URL and the operating system.
+    ``connect_seconds`` limits how long connecting may take, by default :data:`CONNECT_SECONDS`, unless the URL has a
+    limit of its own. A server that accepts and is silent must not hang anyone for ever.
 
     Raises
     ------
@@ -23,8 +24,8 @@ def engine(database_url: str, connect_seconds: int | None = None) -> Engine:
         If the URL is not valid; see :func:`runtime.postgres_url.parsed`.
     """
     url = parsed(database_url)
-    own = connect_seconds is None or "connect_timeout" in url.query
-    limits = {} if own else {"connect_timeout": connect_seconds}
+    own = "connect_timeout" in url.query
+    limits = {} if own else {"connect_timeout": CONNECT_SECONDS if connect_seconds is None else connect_seconds}
     made = create_engine(url, pool_pre_ping=True, connect_args=limits)
     event.listen(made, "connect", _in_utc)
     return made

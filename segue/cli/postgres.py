@@ -5,20 +5,15 @@ import threading
 from types import FrameType
 from typing import Any, NoReturn
 
+import psycopg
 from sqlalchemy import Engine, event
 
 from data.postgres.database import engine
-from runtime.errors import Hint, SegueError
-from runtime.postgres_url import shown
 from runtime.settings import Settings
 
 CONNECT_SECONDS = 10
 #: How long one statement of a command that only looks may take.
 ANSWER_SECONDS = 60.0
-
-
-class SilentError(SegueError):
-    """Postgres accepts connections and does not answer."""
 
 
 def connect(settings: Settings, answer_seconds: float | None = None) -> Engine:
@@ -32,27 +27,40 @@ def connect(settings: Settings, answer_seconds: float | None = None) -> Engine:
     Raises
     ------
     SegueError
-        If no database is named. Using the engine raises ``SilentError`` if Postgres does not answer in time.
+        If no database is named. Using the engine raises ``OperationalError`` if Postgres does not answer in time.
     """
     seconds = ANSWER_SECONDS if answer_seconds is None else answer_seconds
     made = engine(settings.database, CONNECT_SECONDS)
     if seconds and threading.current_thread() is threading.main_thread():
-        _limit(made, seconds, shown(settings.database))
+        _limit(made, seconds)
     return made
 
 
-def _limit(made: Engine, seconds: float, place: str) -> None:
+def _limit(made: Engine, seconds: float) -> None:
     """Interrupt a statement by a signal of this process: a server that is frozen keeps no time limit itself."""
 
     def silent(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise SilentError(f"Postgres at {place} has not answered for {seconds:g} seconds", Hint.START_POSTGRES)
+        stop()
+        # Closed, because a rollback would wait for the answer, too.
+        for connection in busy:
+            connection.close()
+        raise psycopg.OperationalError(f"no answer for {seconds:g} seconds")
 
-    def start(*_: Any) -> None:
-        signal.signal(signal.SIGALRM, silent)
+    former: list[tuple[Any, float]] = []
+    busy: list[Any] = []
+
+    def start(_: Any, cursor: Any = None, *__: Any) -> None:
+        busy[:] = [cursor.connection] if isinstance(cursor, psycopg.Cursor) else []
+        if not former:
+            former.append((signal.signal(signal.SIGALRM, silent), signal.getitimer(signal.ITIMER_REAL)[0]))
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def stop(*_: Any) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        # Another part of the process may have an alarm of its own, which counts on.
+        while former:
+            handler, left = former.pop()
+            signal.setitimer(signal.ITIMER_REAL, left)
+            signal.signal(signal.SIGALRM, handler)
 
     for name in ("do_connect", "before_cursor_execute"):
         event.listen(made, name, start)
