@@ -17,6 +17,7 @@ from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
     batch_commands,
+    changes_command,
     control_commands,
     data_commands,
     dlq_commands,
@@ -57,6 +58,7 @@ replay_command.add_to(app)
 status_command.add_to(app)
 doctor_command.add_to(app)
 settings_command.add_to(app)
+changes_command.add_to(app)
 stream_commands.add_to(app)
 skip_command.add_to(app)
 snapshot_command.add_to(app)

@@ -1,4 +1,4 @@
-"""``segue worker``, ``dashboard``, ``migrate`` and ``changes``."""
+"""``segue worker``, ``dashboard`` and ``migrate``."""
 
 import os
 import sys
@@ -16,12 +16,10 @@ from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import fail, messages
 from segue.cli.extras import require
-from segue.cli.filter_option import parse_filter
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(changes)
     app.command()(worker)
     app.command()(dashboard)
     app.command(name="migrate")(migrate_schema)
@@ -93,40 +91,3 @@ def migrate_schema() -> None:
         if password is not None and role not in missing:
             user = roles.make_login(engine(settings.database), role, password.get_secret_value())
             messages.print(f"The user {user} may log in.")
-
-
-def changes(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing changes as they arrive.")] = False,
-    topic: Annotated[bool, typer.Option("--topic", help="Read the change topic instead of Postgres.")] = False,
-    customer: Annotated[Optional[str], typer.Option(help="Print only this customer's changes.")] = None,  # noqa: UP045
-    where: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="FILTER", help="Print only matching changes: `to = At Risk and monetary > 1000`."),
-    ] = None,
-    limit: Annotated[Optional[int], typer.Option(min=1, help="Stop after this many changes.")] = None,  # noqa: UP045
-) -> None:
-    """Print segment changes as JSON lines (CloudEvents), in order for each partition.
-
-    By default the changes come from Postgres, which has all of them; with `--topic` they come from the change topic, as
-    subscribers read it. A FILTER compares customer, sequence, from, to, cause, effective_at, recency_days, frequency,
-    monetary, gross, returned, model_version or transaction by =, !=, >, >=, < or <=. Comparisons are combined by and,
-    or and brackets.
-    """
-    from data.contract import tolerant_reader
-    from services import change_stream
-
-    settings = Settings()
-    chosen = parse_filter(where, "--where", settings)
-    lines = change_stream.topic(settings, follow) if topic else change_stream.postgres(settings, follow, customer)
-    printed = 0
-    for line in lines:
-        change = tolerant_reader.change(line)
-        if change is None or (topic and customer not in (None, change.customer_id)) or (chosen and not chosen(change)):
-            continue
-        sys.stdout.write(line.decode() + "\n")
-        sys.stdout.flush() if follow else None
-        printed += 1
-        if printed == limit:
-            return
-    if not printed:
-        messages.print(Text("no such changes yet" if where or customer else "no changes yet", style="dim"))
