@@ -1,5 +1,6 @@
 """The ``segue`` command: its subcommands, and errors as one line."""
 
+import os
 import signal
 import sys
 
@@ -7,10 +8,11 @@ import msgspec
 import typer
 from pydantic import ValidationError
 from rich.text import Text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
 
 from data.kafka.log import UnreachableError
 from models.segment_model import ModelError
+from runtime.environment import DEBUG
 from runtime.errors import Hint, SegueError
 from runtime.running_stack import not_running_reason
 from runtime.settings import Settings, bad_setting
@@ -75,6 +77,8 @@ app.add_typer(faults_commands.app, name="faults")
 app.add_typer(drift_commands.app, name="drift")
 app.add_typer(webhook_commands.app, name="webhooks")
 
+UNEXPECTED = "this should not happen"
+"""How the message of an error begins that no part of Segue has foreseen."""
 _EXPECTED = (
     SegueError,
     ModelError,
@@ -130,6 +134,17 @@ def main() -> None:
         _complain(bad_setting(error))
     except msgspec.ValidationError as error:
         _complain(f"unreadable message: {error}")
+    except DataError as error:
+        _complain(f"Postgres refuses a value ({_first_line(error.orig)})")
+    except UnicodeEncodeError as error:
+        _complain(f"a text is not valid UTF-8: {error.object[:40]!r}")
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _complain(f"{place}{error.strerror or error}")
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        _complain(f"{UNEXPECTED} ({type(error).__name__}: {_first_line(error)}); see more with {DEBUG}=1")
 
 
 def _complain(reason: str) -> None:

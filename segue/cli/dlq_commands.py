@@ -13,7 +13,7 @@ from producers.requeue import retry, retry_waiting
 from runtime.readable import LONGEST, one_line, readable
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, table
-from segue.cli.options import AsJson
+from segue.cli.options import AsJson, Limit
 from segue.cli.postgres import connect
 
 Reason = Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only reasons that contain this text.")]  # noqa: UP045
@@ -26,7 +26,7 @@ app = typer.Typer(no_args_is_help=True, help="List, show and retry dead letters:
 @app.command("list")
 def list_them(
     reason: Reason = None,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows in each table.")] = 20,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the number of dead letters by reason, and the newest ones."""

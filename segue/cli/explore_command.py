@@ -32,7 +32,7 @@ def explore(
     ] = None,
     monetary: Annotated[Monetary, typer.Option(help="Monetary value, `net` of returns or `gross`.")] = "net",
     transform: Annotated[Transform, typer.Option(help="Transform of R, F and M before they are scaled.")] = "log1p",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of KMeans and of sampling.")] = 42,
+    seed: Annotated[int, typer.Option(min=0, max=options.LARGEST_SEED, help="Seed of KMeans and of sampling.")] = 42,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is not a report.")] = False,
 ) -> None:
     """Write an interactive report on a dataset: quality, revenue, cohorts, baskets, returns, R, F, M and segments.

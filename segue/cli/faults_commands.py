@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from data.postgres import log_faults
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, table
-from segue.cli.options import AsJson
+from segue.cli.options import LARGEST_ID, AsJson
 from segue.cli.postgres import connect
 
 app = typer.Typer(
@@ -50,7 +50,7 @@ def list_them(
 def resolve_them(
     which: Annotated[
         Optional[list[int]],  # noqa: UP045
-        typer.Argument(metavar="[ID]...", help="The ids, as `segue faults list` shows them."),
+        typer.Argument(metavar="[ID]...", min=1, max=LARGEST_ID, help="The ids, as `segue faults list` shows them."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All log faults.")] = False,
 ) -> None:

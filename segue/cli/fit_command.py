@@ -58,7 +58,10 @@ def fit_model(
         Optional[Scaler],  # noqa: UP045
         typer.Option(help="Scale by mean and deviation, or by median and quartiles. By default standard."),
     ] = None,
-    seed: Annotated[Optional[int], typer.Option(min=0, help="Seed of KMeans and of sampling. By default 42.")] = None,  # noqa: UP045
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=options.LARGEST_SEED, help="Seed of KMeans and of sampling. By default 42."),
+    ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--out", "-o", help="Also write the model to this file, .json."),

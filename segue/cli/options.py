@@ -1,5 +1,7 @@
 """Arguments and options that several commands use."""
 
+import math
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -40,6 +42,26 @@ def moment(text: str | datetime) -> datetime:
         raise typer.BadParameter(reason) from None
 
 
+def number(value: float) -> float:
+    """Refuse what is no number, and so within any bounds."""
+    if math.isnan(value):
+        raise typer.BadParameter("give a number")
+    return value
+
+
+def state_folder(path: Path) -> Path:
+    """Refuse a state folder that can't be made or written to."""
+    try:
+        existing = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    except OSError as error:
+        raise typer.BadParameter(f"can't use this folder ({error.strerror})") from None
+    if not existing.is_dir():
+        raise typer.BadParameter(f"{existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"{existing} can't be written to")
+    return path
+
+
 def check_cutoff(cutoff: datetime, first: datetime, last: datetime) -> None:
     """Refuse a cutoff before all transactions or more than a year after them; warn of one more than a day after."""
     if cutoff < first:
@@ -70,6 +92,15 @@ def check_dates(name: str, transactions: "pd.DataFrame", accept: bool) -> None:
 
 
 _A_DAY, _A_YEAR = timedelta(days=1), timedelta(days=365)
+
+#: As many as there are personas.
+MOST_SEGMENTS = 10
+MOST_ROWS = 1_000_000
+#: Of Postgres' bigint.
+LARGEST_ID = 2**63 - 1
+A_WEEK_IN_MINUTES = 7 * 24 * 60
+#: Of numpy's and scikit-learn's generators.
+LARGEST_SEED = 2**32 - 1
 
 DATASET_HELP = "A .parquet, .csv or .xlsx file with the columns of Online Retail II."
 Dataset = Annotated[Path, typer.Argument(help=DATASET_HELP, exists=True, dir_okay=False)]
@@ -110,8 +141,12 @@ Nodes = Annotated[
     int, typer.Option(min=1, max=3, help="Number of Kafka nodes; with 3, any one may fail. It can't be changed later.")
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Number of workers that share the partitions.")]
-StateDir = Annotated[Path, typer.Option(envvar="SEGUE_STATE_DIR", help="Where the local stack keeps its data.")]
+StateDir = Annotated[
+    Path,
+    typer.Option(envvar="SEGUE_STATE_DIR", callback=state_folder, help="Where the local stack keeps its data."),
+]
 MaxLag = Annotated[int, typer.Option(min=1, help="Pause sending while the workers' lag is above this many records.")]
+Limit = Annotated[int, typer.Option(min=1, max=MOST_ROWS, help="Maximum number of rows in each table.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 AcceptDates = Annotated[
     bool,

@@ -1,5 +1,6 @@
 """The steps of ``segue score``, and the file of customers that ``segue fit --assign`` writes, too."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,8 @@ def find_model(name: str, settings: Settings) -> SegmentModel:
     from data.postgres import model_registry
 
     file = Path(name)
-    if file.suffix.lower() == ".json" or "/" in name or (settings.database_url is None and file.is_file()):
+    is_file = os.path.isfile(name)  # unlike Path.is_file, also False for a name that is too long
+    if file.suffix.lower() == ".json" or "/" in name or (settings.database_url is None and is_file):
         return read_model(file)
     if settings.database_url is None:
         reason = not_running_reason(settings.state_dir)

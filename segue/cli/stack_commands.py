@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn, Optional
 
 import msgspec
 import typer
@@ -15,8 +15,8 @@ from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import counted, fail, messages, output, spinner
 from segue.cli.errors import described
+from segue.cli.ports import refuse_port_in_use
 from segue.cli.replay_display import replay_bar
-from segue.local.ports import is_free
 from segue.local.stack import BrokerKind, Stack, clear
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ def demo(
     ] = False,
     speed: options.Pace = Speed.parse("1d/s"),  # noqa: B008 - immutable
     cutoff: options.Cutoff = None,
+    k: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads it
+        typer.Option(min=1, max=options.MOST_SEGMENTS, help="Number of segments, by default 5."),
+    ] = None,
     port: Port = 8501,
     broker: options.Broker = "embedded",
     workers: options.Workers = 1,
@@ -68,7 +72,7 @@ def demo(
     from segue.local.demo import Setup
 
     if not once:
-        _refuse_port_in_use(port)
+        refuse_port_in_use(port)
     with spinner("Loading data"):
         chosen = choose(dataset, state_dir / "datasets")
     messages.print(
@@ -78,9 +82,9 @@ def demo(
     until = default_cutoff(chosen.dataset) if cutoff is None else cutoff
     options.check_cutoff(until, chosen.dataset.report.first, chosen.dataset.report.last)
     if once:
-        _once(chosen, until, Setup(state_dir, broker, workers), as_json)
+        _once(chosen, until, Setup(state_dir, broker, workers, k=k), as_json)
     else:
-        _live(chosen, until, Setup(state_dir, broker, workers, drift), speed, _Dashboard(port, operator), fresh)
+        _live(chosen, until, Setup(state_dir, broker, workers, drift, k), speed, _Dashboard(port, operator), fresh)
 
 
 def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> None:
@@ -122,7 +126,9 @@ def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashb
         stack.watch(messages.print)
         if model_registry.champion_version(postgres) is None:
             with spinner("Fitting a model"):
-                model_registry.register(postgres, fit_before(chosen.dataset, until))
+                model_registry.register(postgres, fit_before(chosen.dataset, until, setup.k))
+        elif setup.k is not None:
+            messages.print(f"--k has no effect: {state_dir} has a model; add --fresh to start over", style="yellow")
         messages.print(f"Dashboard: [bold link]http://127.0.0.1:{dashboard.port}[/] · Ctrl-C stops")
         with replay_bar("replaying") as bar:
             finished = demos.run_live(chosen.dataset, until, stack, speed, bar)
@@ -145,7 +151,7 @@ def up(
 
     Other commands with the same state folder connect to them: `segue fit`, `segue replay`, `segue status`, …
     """
-    _refuse_port_in_use(port)
+    refuse_port_in_use(port)
     if nodes > 1 and broker != "apache":
         fail("--nodes needs --broker apache")
     with _stack(state_dir, broker, nodes) as stack:
@@ -182,12 +188,6 @@ def _refuse(held: str, chosen: "Chosen", state_dir: Path) -> NoReturn:
         f"{state_dir} contains a replay of {held}, not of {chosen.dataset.name}: "
         "add --fresh to start over, or choose another --state-dir"
     )
-
-
-def _refuse_port_in_use(port: int) -> None:
-    """Refuse a port that is in use: the dashboard could not start, and would be restarted for ever."""
-    if not is_free(port):
-        fail(f"port {port} is taken; choose another --port")
 
 
 def _stack(state_dir: Path, broker: BrokerKind, nodes: int = 1) -> Stack:

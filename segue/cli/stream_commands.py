@@ -16,6 +16,7 @@ from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import fail, messages
 from segue.cli.extras import require
+from segue.cli.ports import refuse_port_in_use
 
 
 def add_to(app: typer.Typer) -> None:
@@ -47,6 +48,8 @@ def dashboard(
     if problem is not None:
         fail(f"--address {address}: {problem}")
     settings = Settings()
+    served = settings.dashboard_port if port is None else port
+    refuse_port_in_use(served, address)
     page = Path(__file__).parents[2] / "dashboard" / "app.py"
     os.environ["SEGUE_DASHBOARD_DATABASE_URL"] = settings.dashboard_database
     # Without --operator the page must not know the URL of a user who can write.
@@ -55,7 +58,7 @@ def dashboard(
         sys.executable,
         [
             *(sys.executable, "-m", "streamlit", "run", str(page)),
-            *("--server.port", str(settings.dashboard_port if port is None else port)),
+            *("--server.port", str(served)),
             *("--server.address", address),
             *("--server.headless", "true"),
             *("--browser.gatherUsageStats", "false"),

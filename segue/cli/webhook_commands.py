@@ -13,7 +13,7 @@ from runtime import logs
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.filter_option import parse_filter
-from segue.cli.options import AsJson
+from segue.cli.options import AsJson, Limit
 from segue.cli.postgres import connect
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command()
 def dead(
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows in each table.")] = 20,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the number of abandoned changes by reason, and the newest ones."""
