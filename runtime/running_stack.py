@@ -41,6 +41,12 @@ def not_running_reason(state_dir: Path) -> str | None:
     return f"the stack in {state_dir.resolve()} is gone (process {content.get('pid')})"
 
 
+def process_id(state_dir: Path) -> int | None:
+    """Return the process that the stack of a folder runs in, whether it is still running or not."""
+    found = _content(state_dir).get("pid")
+    return found if isinstance(found, int) else None
+
+
 def _content(state_dir: Path) -> dict[str, Any]:
     file = state_dir / STACK_FILE
     try:

@@ -50,6 +50,19 @@ def migrate(database_url: str) -> roles.Granted:
     return granted
 
 
+def revision(database_url: str) -> str | None:
+    """The revision of the schema in a database; None if it is empty."""
+    from alembic.migration import MigrationContext
+
+    connected = engine(database_url)
+    try:
+        with connected.connect() as connection:
+            found: str | None = MigrationContext.configure(connection).get_current_revision()
+            return found
+    finally:
+        connected.dispose()
+
+
 def newest_revision() -> str:
     """The revision of the schema that this version needs."""
     from alembic.config import Config

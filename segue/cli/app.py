@@ -24,6 +24,7 @@ from segue.cli import (
     data_commands,
     dlq_commands,
     doctor_command,
+    down_command,
     drift_commands,
     explore_command,
     faults_commands,
@@ -56,6 +57,7 @@ app = typer.Typer(
     passing of time alone can change it, too. Start with `segue demo`.""",
 )
 stack_commands.add_to(app)
+down_command.add_to(app)
 replay_command.add_to(app)
 status_command.add_to(app)
 doctor_command.add_to(app)

@@ -51,13 +51,14 @@ def list_them(
     rows = [
         [
             f"{row.partition}:{row.offset}",
+            f"{row.at:%Y-%m-%d %H:%M:%S}",
             one_line(row.key),
             f"{row.size or 0:,}",
             row.reason,
         ]
         for row in newest
     ]
-    output.print(table("The newest", ["id", "key", "bytes", "reason"], rows))
+    output.print(table("The newest", ["id", "since", "key", "bytes", "reason"], rows))
 
 
 @app.command()
@@ -76,6 +77,7 @@ def show(
         ("log", letter.log_id),
         ("partition", str(letter.partition)),
         ("offset", str(letter.offset)),
+        ("since", "unknown" if letter.at is None else f"{letter.at:%Y-%m-%d %H:%M:%S %Z}"),
         ("reason", letter.reason),
         ("retried", retried),
         ("key", one_line(letter.key)),

@@ -1,5 +1,7 @@
 """``segue demo`` and ``segue up``: start the local stack."""
 
+import os
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn, Optional
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from segue.local.demo import Setup
 
 DATASET_FILE = "dataset.txt"
+_SYNTHETIC = "synthetic"
 # The port that Kafka clients use by default.
 _KAFKA_PORT = 9092
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the dashboard, on the loopback interface.")]
@@ -81,6 +84,8 @@ def demo(
     options.check_dates(chosen.dataset.name, chosen.dataset.transactions, accept_dates)
     until = default_cutoff(chosen.dataset) if cutoff is None else cutoff
     options.check_cutoff(until, chosen.dataset.report.first, chosen.dataset.report.last)
+    if dataset is None and not once and not fresh:
+        _forget_synthetic_data(chosen, state_dir)
     if once:
         _once(chosen, until, Setup(state_dir, broker, workers, k=k), as_json)
     else:
@@ -129,7 +134,11 @@ def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashb
                 model_registry.register(postgres, fit_before(chosen.dataset, until, setup.k))
         elif setup.k is not None:
             messages.print(f"--k has no effect: {state_dir} has a model; add --fresh to start over", style="yellow")
-        messages.print(f"Dashboard: [bold link]http://127.0.0.1:{dashboard.port}[/] · Ctrl-C stops")
+        messages.print(
+            f"Dashboard: [bold link]http://127.0.0.1:{dashboard.port}[/] · open it in a browser; Ctrl-C stops\n"
+            "Your own file: `segue data describe FILE` says how it is read, `segue fit FILE` which segments it has\n"
+            "A stack of your own: Ctrl-C, then `segue up --state-dir mine`; it says what follows"
+        )
         with replay_bar("replaying") as bar:
             finished = demos.run_live(chosen.dataset, until, stack, speed, bar)
         if finished:
@@ -163,7 +172,9 @@ def up(
         messages.print(
             f"Dashboard: [bold link]http://127.0.0.1:{port}[/]\n"
             f"Broker: {stack.settings['bootstrap_servers']} · worker: process {worker.pid}, log in {worker.log_file}\n"
-            "Next: `segue fit DATASET`, then `segue replay DATASET`. Ctrl-C stops."
+            f"Next, in another terminal: `{_in(state_dir)}segue fit FILE`, then `{_in(state_dir)}segue replay FILE`. "
+            "Ctrl-C stops.",
+            soft_wrap=True,
         )
         _until_interrupted(stack)
         messages.print("Stopping …")
@@ -174,6 +185,20 @@ def _until_interrupted(stack: Stack) -> None:
         stack.wait()
     except KeyboardInterrupt:
         return
+
+
+def _forget_synthetic_data(chosen: "Chosen", state_dir: Path) -> None:
+    """Start over if the last demo had nothing but synthetic data to show, and a dataset has been downloaded since."""
+    file = state_dir / DATASET_FILE
+    if file.exists() and file.read_text() == _SYNTHETIC != chosen.dataset.name:
+        messages.print(f"The last demo showed synthetic data; this one starts over with {chosen.dataset.name}.")
+        clear(state_dir)
+
+
+def _in(state_dir: Path) -> str:
+    """What to write before a command so that it finds the stack of a state folder."""
+    found = Path(os.environ.get("SEGUE_STATE_DIR") or ".segue").resolve() == state_dir.resolve()
+    return "" if found else f"SEGUE_STATE_DIR={shlex.quote(str(state_dir.resolve()))} "
 
 
 def _refuse_mixing(chosen: "Chosen", state_dir: Path) -> None:

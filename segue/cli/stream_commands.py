@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from rich.text import Text
 
 from data.postgres import roles
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine, migrate, newest_revision, revision
 from runtime import listening
 from runtime.settings import Settings
 from segue.cli import options
@@ -78,8 +78,15 @@ def migrate_schema() -> None:
     password in the settings, a user is created.
     """
     settings = Settings()
+    before = revision(settings.database)
     missing, refused = migrate(settings.database)
-    messages.print("The schema is up to date.")
+    newest = newest_revision()
+    if before is None:
+        messages.print(f"The database was empty: all tables were created, revision {newest}.")
+    elif before == newest:
+        messages.print(f"The schema was up to date: revision {newest}.")
+    else:
+        messages.print(f"The schema was upgraded from revision {before} to {newest}.")
     for role in missing:
         messages.print(f"This user may not create roles: have `CREATE ROLE {role} NOLOGIN` run, then migrate again.")
     for statement in refused:

@@ -17,6 +17,7 @@ TASKS = (
     Task("see what a file contains, and which rows are left out", ("segue data describe FILE",)),
     Task("generate a dataset with the same shape", ("segue data generate shop.parquet --customers 5000",)),
     Task("start a broker, Postgres, a worker and the dashboard, and keep them running", ("segue up",)),
+    Task("stop them from another terminal", ("segue down",)),
     Task("explore a dataset: one interactive HTML page", ("segue explore FILE -o report.html",)),
     Task("fit a model on a file, or on the stream's customers", ("segue fit FILE --k auto", "segue fit --from-stream")),
     Task(
