@@ -137,7 +137,8 @@ def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashb
         messages.print(
             f"Dashboard: [bold link]http://127.0.0.1:{dashboard.port}[/] · open it in a browser; Ctrl-C stops\n"
             "Your own file: `segue data describe FILE` says how it is read, `segue fit FILE` which segments it has\n"
-            "A stack of your own: Ctrl-C, then `segue up --state-dir mine`; it says what follows"
+            "A stack of your own: Ctrl-C, then `segue up --state-dir mine`; it says what follows",
+            soft_wrap=True,
         )
         with replay_bar("replaying") as bar:
             finished = demos.run_live(chosen.dataset, until, stack, speed, bar)
