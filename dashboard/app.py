@@ -25,6 +25,7 @@ from dashboard.shared import connection, elements, style, trouble
 from dashboard.shifts import page as shifts
 from dashboard.simulator import page as simulator
 from dashboard.slipping import page as slipping
+from runtime.errors import SegueError
 from runtime.money import Money
 from runtime.settings import Settings
 
@@ -60,7 +61,7 @@ def main() -> None:
     try:
         settings = Settings()
         engine = connection.engine(settings.dashboard_database)
-    except (ValidationError, ArgumentError) as error:
+    except (ValidationError, ArgumentError, SegueError) as error:
         st.html(elements.trouble(trouble.bad_settings(error)))
         return
     refused = actions.refusal()

@@ -9,6 +9,7 @@ from enum import Enum, auto
 class Hint(Enum):
     """What would help against an error."""
 
+    START_A_STACK = auto()
     START_A_BROKER = auto()
     START_POSTGRES = auto()
     MIGRATE = auto()

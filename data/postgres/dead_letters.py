@@ -15,7 +15,7 @@ _c = dead_letters.c
 
 @dataclass(frozen=True, slots=True)
 class StoredDeadLetter:
-    """A record that could not be applied: its offset, its bytes, the reason, and when it was last requeued."""
+    """A record that could not be applied: its offset, its bytes, the reason, when it was requeued and stored."""
 
     log_id: str
     partition: int
@@ -24,6 +24,7 @@ class StoredDeadLetter:
     key: bytes | None
     value: bytes | None
     retried_at: datetime | None
+    at: datetime | None = None
 
     @property
     def id(self) -> str:
@@ -50,10 +51,11 @@ def reasons() -> Select[Any]:
 def newest(engine: Engine, reason: str | None, limit: int) -> Sequence[Row[Any]]:
     """The newest dead letters of each partition whose reason contains a text, without their values.
 
-    ``log_id, partition, offset, reason, key, size`` (of the value, in bytes), ``retried_at``.
+    ``log_id, partition, offset, reason, key, size`` (of the value, in bytes), ``retried_at``, and ``at``, when it was
+    stored.
     """
     size = func.octet_length(_c.value).label("size")
-    query = select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, size, _c.retried_at)
+    query = select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, size, _c.retried_at, _c.at)
     with engine.connect() as connection:
         ordered = _about(query, reason).order_by(_c.offset.desc(), _c.partition, _c.log_id).limit(limit)
         return connection.execute(ordered).all()
@@ -103,7 +105,7 @@ def mark_retried(engine: Engine, letters: Iterable[StoredDeadLetter]) -> None:
 
 
 def _whole() -> Select[Any]:
-    return select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, _c.value, _c.retried_at)
+    return select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, _c.value, _c.retried_at, _c.at)
 
 
 def _about(query: Select[Any], reason: str | None) -> Select[Any]:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data.postgres import log_faults
-from data.postgres.database import engine
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import fail, messages, output, spinner, table
+from segue.cli.postgres import connect
 
 if TYPE_CHECKING:
     from batch.reconcile_stream import Reconciliation
@@ -36,7 +36,7 @@ def reconcile(
     from data.datasets.selection import choose
 
     settings = Settings()
-    for fault in log_faults.faults(engine(settings.database), resolved=True):
+    for fault in log_faults.faults(connect(settings), resolved=True):
         messages.print(f"[bold]Log fault {fault.id}[/], partition {fault.partition}: {log_faults.describe(fault)}.")
     with spinner("Recomputing"):
         chosen = choose(dataset, settings.datasets_dir)

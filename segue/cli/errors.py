@@ -3,6 +3,7 @@
 from runtime.errors import Hint
 
 _SENTENCES: dict[Hint, str] = {
+    Hint.START_A_STACK: "start `segue up`, or set it",
     Hint.START_A_BROKER: "is one running? Set SEGUE_BOOTSTRAP_SERVERS, or start `segue up`",
     Hint.START_POSTGRES: "set SEGUE_DATABASE_URL, or start `segue up`",
     Hint.MIGRATE: "does the schema exist? Run `segue migrate`",

@@ -1,12 +1,13 @@
 """The steps of ``segue fit``: read profiles from a file or the stream, choose k, and print the segments."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.table import Table
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from batch.choices import PresetName
@@ -17,13 +18,14 @@ from batch.profiles import profiles_as_of
 from data.datasets.dataset import clean
 from data.datasets.selection import choose_rows
 from data.postgres import currency, model_registry
-from data.postgres.database import engine
 from data.postgres.stream_profiles import read_profiles
 from models.segment_model import SegmentModel, to_json
 from runtime.money import Money
+from runtime.running_stack import not_running_reason
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, progress_bar, table
 from segue.cli.options import check_cutoff, check_dates
+from segue.cli.postgres import connect
 
 DAY = timedelta(days=1)
 
@@ -35,6 +37,15 @@ class Source:
     profiles: pd.DataFrame
     metadata: dict[str, Any]
     money: Money
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Where to register a model, and the champion; ``reason`` is why there is no database, if there is none."""
+
+    postgres: Engine | None
+    champion: SegmentModel | None
+    reason: str | None
 
 
 def from_dataset(
@@ -50,8 +61,8 @@ def from_dataset(
     else:
         dataset = clean(rows.raw, rows.name)
         check_dates(rows.name, dataset.transactions, accept_dates)
-        moment = dataset.report.last + DAY if cutoff is None else cutoff.replace(tzinfo=UTC)
-        check_cutoff(moment, dataset.report.last)
+        moment = dataset.report.last + DAY if cutoff is None else cutoff
+        check_cutoff(moment, dataset.report.first, dataset.report.last)
         profiles = profiles_as_of(dataset.transactions, moment)
     return Source(profiles, {"dataset": rows.name, "cutoff": moment.isoformat()}, settings.money)
 
@@ -62,8 +73,8 @@ def from_stream(settings: Settings, path: Path | None, cutoff: datetime | None, 
         fail("give a dataset or --from-stream, not both")
     if preset == "classic":
         fail("--preset classic needs the raw rows of a dataset: leave out --from-stream")
-    postgres = engine(settings.database)
-    found = read_profiles(postgres, None if cutoff is None else cutoff.replace(tzinfo=UTC))
+    postgres = connect(settings, 0)
+    found = read_profiles(postgres, cutoff)
     metadata = {
         "dataset": "the stream",
         "cutoff": found.as_of.isoformat(),
@@ -86,13 +97,29 @@ def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:
         )
 
 
-def champion_to_follow(settings: Settings) -> SegmentModel | None:
-    """Return the champion, whose names the new model keeps; None without a champion or without Postgres."""
+def registry(settings: Settings, register: bool, dry_run: bool) -> Registry:
+    """Find out, before the work begins, where a model is registered and whose names it keeps.
+
+    Parameters
+    ----------
+    register
+        Whether a missing database is an error; otherwise nothing is registered without one.
+    """
+    if settings.database_url is None and not register:
+        return Registry(None, None, not_running_reason(settings.state_dir))
+    postgres = connect(settings)
     try:
-        return model_registry.champion(engine(settings.database))
+        champion = model_registry.champion(postgres)
     except (OperationalError, ProgrammingError):
+        if not dry_run:
+            raise
         messages.print("Postgres can't be read for a champion: the segments get new names.", style="dim")
-        return None
+        return Registry(None, None, None)
+    if dry_run:
+        return Registry(None, champion, None)
+    if not model_registry.may_register(postgres):
+        fail("this user of the database may not register models: use a user who may, or --dry-run")
+    return Registry(postgres, champion, None)
 
 
 def show(result: FitResult, choice: KChoice | None, as_json: bool, money: Money) -> None:

@@ -6,16 +6,19 @@ import msgspec
 import typer
 
 from data.postgres import currency, model_registry
-from data.postgres.database import engine
 from models.drift.challenger import ORIGIN
 from models.segment_model import SegmentModel
 from runtime.settings import Settings
 from segue.cli import model_file_commands, options
 from segue.cli.console import fail, messages, output, progress_bar, spinner, table
+from segue.cli.postgres import connect
 
 if TYPE_CHECKING:
     from producers.log_session import LogSession
     from producers.model_activation import Activation, ActivationProgress
+
+# Every customer is read.
+_LONG_SECONDS = 600
 
 app = typer.Typer(no_args_is_help=True, help="List, compare, activate, import and export models.")
 
@@ -26,7 +29,7 @@ def list_models(
     as_json: options.AsJson = False,
 ) -> None:
     """List the registered models, oldest first."""
-    registered = model_registry.entries(engine(Settings().database))
+    registered = model_registry.entries(connect(Settings()))
     entries = [entry for entry in registered if everything or _is_listed(entry)]
     if as_json:
         found = [_entry(entry) for entry in entries]
@@ -55,7 +58,7 @@ def list_models(
 @app.command()
 def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson = False) -> None:
     """Show one model: its definition, its segments and its metadata."""
-    found = model_registry.find(engine(Settings().database), model)
+    found = model_registry.find(connect(Settings()), model)
     if as_json:
         output.print_json(msgspec.json.encode(found).decode())
         return
@@ -86,7 +89,7 @@ def compare_models(
     from segue.cli import comparison
 
     settings = Settings()
-    postgres = engine(settings.database)
+    postgres = connect(settings, _LONG_SECONDS)
     with spinner("Comparing"):
         models = model_registry.find(postgres, before), model_registry.find(postgres, after)
         found = compare(current_profiles(postgres), *models)
@@ -110,7 +113,7 @@ def activate(
     from producers.log_session import session
 
     settings = Settings()
-    postgres = engine(settings.database)
+    postgres = connect(settings)
     chosen = model_registry.find(postgres, model)
     if model_activation.make_champion_before_start(postgres, chosen):
         messages.print(f"No worker has started yet: {chosen.version} is the champion that workers will start with.")
@@ -143,7 +146,7 @@ def promote(
     from segue.cli import comparison
 
     settings = Settings()
-    postgres = engine(settings.database)
+    postgres = connect(settings, _LONG_SECONDS)
     with postgres.connect() as connection:
         known = model_registry.aliases(connection)
     name = model or (model_registry.PROPOSED if model_registry.PROPOSED in known else model_registry.CHALLENGER)

@@ -17,8 +17,13 @@ TASKS = (
     Task("see what a file contains, and which rows are left out", ("segue data describe FILE",)),
     Task("generate a dataset with the same shape", ("segue data generate shop.parquet --customers 5000",)),
     Task("start a broker, Postgres, a worker and the dashboard, and keep them running", ("segue up",)),
+    Task("stop them from another terminal", ("segue down",)),
     Task("explore a dataset: one interactive HTML page", ("segue explore FILE -o report.html",)),
     Task("fit a model on a file, or on the stream's customers", ("segue fit FILE --k auto", "segue fit --from-stream")),
+    Task(
+        "get every customer's segment from a file alone, without a stack",
+        ("segue fit FILE -o model.json --assign out.csv", "segue score FILE --model model.json -o out.csv"),
+    ),
     Task("reproduce the textbook pipeline", ("segue fit FILE --preset classic",)),
     Task("list, show and compare models", ("segue models list", "segue models show V", "segue models compare A B")),
     Task("export and import models", ("segue models export V", "segue models import FILE")),
@@ -34,6 +39,7 @@ TASKS = (
         "have a record skipped that keeps a partition from continuing", ("segue skip PARTITION OFFSET --reason TEXT",)
     ),
     Task("check a set-up, and read what to do", ("segue doctor",)),
+    Task("see every setting, and where its value comes from", ("segue settings",)),
     Task("check the stream against the raw data", ("segue reconcile FILE --history",)),
     Task("follow segment changes as JSON lines (`--topic` reads Kafka)", ("segue changes --follow",)),
     Task("follow only some changes", ("segue changes --follow --topic --where 'to = At Risk and monetary > 1000'",)),

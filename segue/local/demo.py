@@ -47,6 +47,7 @@ class Setup:
     broker: BrokerKind
     workers: int
     drift: bool = False
+    k: int | None = None
 
 
 def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgress) -> Summary:
@@ -58,7 +59,7 @@ def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgres
             stack.start_workers(setup.workers)
             stack.watch(lambda _: None)
             postgres = engine(settings.database)
-            model_registry.register(postgres, fit_before(dataset, cutoff))
+            model_registry.register(postgres, fit_before(dataset, cutoff, setup.k))
             with session(settings, MAX_LAG) as replaying:
                 wait_for_worker(replaying)
                 started = time.perf_counter()

@@ -1,6 +1,6 @@
 """Every page of the dashboard while a replay runs, light and dark: it works, is accessible, and follows the stream.
 
-With SEGUE_SCREENSHOTS=FOLDER screenshots of the pages are kept.
+With SEGUE_TEST_SCREENSHOTS=FOLDER screenshots of the pages are kept.
 """
 
 import csv
@@ -95,7 +95,7 @@ SPEED = "6h/s"
 # Findings that axe-core calls serious or critical are errors; the frame around the pages is Streamlit's.
 GRAVE = {"serious", "critical"}
 OURS = {"include": [["[data-testid=stMain]"]]}
-SCREENSHOTS = os.environ.get("SEGUE_SCREENSHOTS")
+SCREENSHOTS = os.environ.get("SEGUE_TEST_SCREENSHOTS")
 
 
 @dataclass

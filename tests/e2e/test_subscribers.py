@@ -192,7 +192,7 @@ async def _aiokafka(servers: str, topic: str, partitions: int) -> list[Any]:
 
 def test_a_client_that_is_neither_ours_nor_librdkafka_reads_the_changes(run: Local) -> None:
     partitions = list(range(run.replaying.identity.partitions))
-    found = asyncio.run(_aiokafka(run.settings.bootstrap_servers, run.settings.changes_topic, len(partitions)))
+    found = asyncio.run(_aiokafka(run.settings.brokers.servers, run.settings.changes_topic, len(partitions)))
     with run.postgres.connect() as connection:
         rows = connection.execute(text("select customer_id, sequence, to_segment from segment_changes")).all()
     read = [json.loads(record.value)["data"] for record in found]
@@ -230,7 +230,7 @@ def test_following_ends_with_the_wanted_change(run: Local) -> None:
 
 def _start(run: Local, file: Path, segment: str) -> "subprocess.Popen[bytes]":
     options = {
-        "--bootstrap-servers": run.settings.bootstrap_servers,
+        "--bootstrap-servers": run.settings.brokers.servers,
         "--file": str(file),
         "--segment": segment,
         "--spent": str(SPENT),

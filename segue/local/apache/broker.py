@@ -139,7 +139,7 @@ def _check_node_count(folder: Path, nodes: int) -> None:
     existing = len([*folder.glob("node-*")]) + (folder / "data").exists()
     if existing and existing != nodes:
         raise RuntimeError(
-            f"{folder} holds a Kafka of {existing} nodes: start it with --nodes {existing}, or delete it (--fresh)"
+            f"{folder} holds a Kafka of {existing} nodes: start it with --nodes {existing}, or delete that folder"
         )
 
 
