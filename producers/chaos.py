@@ -1,7 +1,8 @@
 """Chaos on purpose: a seeded, pure transformation of the records of a replay.
 
-Nothing real is lost: broken and contradictory records are extra ones, and late and shuffled transactions all come before
-the last tick. So R, F, M and the segments end as without chaos, and the stack must report exactly what was injected.
+Nothing real is lost: broken and contradictory records are extra ones, and late and shuffled transactions all come
+before the last tick. So R, F, M and the segments end as without chaos, and the stack must report exactly what was
+injected.
 """
 
 import heapq
@@ -9,7 +10,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -69,14 +70,18 @@ class Injection:
     """Injects chaos into the records of one replay; equal seeds give equal records."""
 
     def __init__(self, chaos: Chaos, seed: int) -> None:
-        self._chaos = chaos
-        self._random = random.Random(seed)
+        self._chaos, self._seed = chaos, seed
+        self._random = random.Random(seed)  # noqa: S311 - nothing here is a secret
         self._pending: list[_Pending] = []
         self._order = 0
         self._watermark = _LONG_AGO
         self._newest: dict[bytes, int] = {}
         #: Counts only what the consumer of :meth:`into` has passed: it asks for a record once the one before is sent.
         self.injected = Injected()
+
+    def again(self) -> "Injection":
+        """The same chaos from its beginning."""
+        return Injection(self._chaos, self._seed)
 
     def into(self, planned: Iterable[Record], event_end: int) -> Iterator[Record]:
         """The records of a section with chaos; the tick at ``event_end`` (micros) is the last record, as before."""
@@ -101,23 +106,27 @@ class Injection:
         elif self._chaos.shuffle:
             due = min(due + self._random.randrange(self._chaos.shuffle), next_tick, event_end)
         self._push(due, record, "transaction", held_back)
-        for share, made in (
-            (self._chaos.duplicates, "duplicate"),
-            (self._chaos.malformed, "malformed"),
-            (self._chaos.conflicts, "conflict"),
-        ):
+        shares: dict[Made, float] = {
+            "duplicate": self._chaos.duplicates,
+            "malformed": self._chaos.malformed,
+            "conflict": self._chaos.conflicts,
+        }
+        for made, share in shares.items():
             if self._happens(share):
                 self._push(due + self._random.randrange(_EXTRA_WITHIN), self._extra(record, made), made)
 
     def _extra(self, record: Record, made: Made) -> Record:
+        value = record.value
         if made == "malformed":
-            return record._replace(value=_broken(record.value, self._random))
-        return record._replace(value=_contradicting(record.value)) if made == "conflict" else record
+            value = _broken(value, self._random)
+        elif made == "conflict":
+            value = _contradicting(value)
+        return record._replace(value=value, known=False)
 
     def _happens(self, share: float) -> bool:
         return share > 0 and self._random.random() < share
 
-    def _push(self, due: int, record: Record, made: Any, held_back: bool = False) -> None:
+    def _push(self, due: int, record: Record, made: Made, held_back: bool = False) -> None:
         self._order += 1
         heapq.heappush(self._pending, _Pending(due, self._order, record._replace(due=due), made, held_back))
 

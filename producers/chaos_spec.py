@@ -43,15 +43,16 @@ class Chaos:
         >>> Chaos.parse("late=0.05,shuffle=1s")
         Chaos(duplicates=0.0, late=0.05, malformed=0.0, conflicts=0.0, shuffle=1000000)
         """
-        found: dict[str, float | int] = {}
+        found = dict[str, str]()
         for part in text.split(","):
             name, _, value = (each.strip() for each in part.partition("="))
             if name not in (*SHARES, "shuffle"):
                 raise ChaosError(f"--chaos: {name!r} is no kind of chaos: {_ALLOWED}")
             if name in found:
                 raise ChaosError(f"--chaos: {name} is given twice")
-            found[name] = _shuffle(value) if name == "shuffle" else _share(name, value)
-        return cls(**found)  # type: ignore[arg-type] - a share is a float, the window an int
+            found[name] = value
+        window = _shuffle(found.pop("shuffle")) if "shuffle" in found else 0
+        return cls(**{name: _share(name, value) for name, value in found.items()}, shuffle=window)
 
 
 def _share(name: str, value: str) -> float:

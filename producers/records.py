@@ -23,13 +23,15 @@ PERIOD_MARK = "~"
 class Record(NamedTuple):
     """A record to be sent when event time (micros) reaches ``due``; without a key, it is a tick at ``due``.
 
-    ``occurred_at`` is the moment of the transaction; ``due`` is later if the record is held back.
+    ``occurred_at`` is the moment of the transaction; ``due`` is later if the record is held back. ``known`` says that
+    the ledger had the transaction before the replay.
     """
 
     due: int
     occurred_at: int
     key: bytes | None
     value: bytes
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,12 @@ FIRST_PERIOD = Period()
 def records(dataset: Dataset, section: Section, period: Period = FIRST_PERIOD) -> Iterator[Record]:
     """The records of a section, whose moments are those of the period already; none of its ticks goes back."""
     ticked = section.event_start
-    for transaction in _transactions(dataset, section, period):
+    for transaction, known in _transactions(dataset, section, period):
         moment = to_micros(transaction.occurred_at)
         for midnight in days_between(ticked, moment):
             yield tick(midnight)
             ticked = midnight
-        yield Record(moment, moment, transaction.customer_id.encode(), msgspec.json.encode(transaction))
+        yield Record(moment, moment, transaction.customer_id.encode(), msgspec.json.encode(transaction), known)
     for moment in last_ticks(ticked, section.event_end):
         yield tick(moment)
 
@@ -83,8 +85,8 @@ def tick(moment: int) -> Record:
     return Record(moment, moment, None, b"")
 
 
-def _transactions(dataset: Dataset, section: Section, period: Period) -> Iterator[Transaction]:
+def _transactions(dataset: Dataset, section: Section, period: Period) -> Iterator[tuple[Transaction, bool]]:
     transactions = dataset.wire_transactions(section.start, section.stop)
     for number, transaction in enumerate(transactions, section.start):
         if section.sends(number):
-            yield period.moved(transaction)
+            yield period.moved(transaction), section.is_known(number)

@@ -87,6 +87,8 @@ class Replay:
         self._controls = controls
         self._rate = rate
         self._stopped = Event()
+        #: How many of the sent transactions the ledger had before.
+        self.known = 0
 
     def stop(self) -> None:
         """Make :meth:`run` return soon; safe in a signal handler."""
@@ -122,6 +124,7 @@ class Replay:
             else:
                 self._writer.transaction(record.key, record.value)
                 progress.note_sent(time.monotonic())
+                self.known += record.known
         return True
 
     def _wait_until(self, progress: SectionProgress, record: Record) -> bool:

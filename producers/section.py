@@ -13,8 +13,8 @@ from producers.dataset_contents import occurred_at
 class Section:
     """Transactions number ``start`` up to ``stop`` of a dataset, and the event time (micros) that they cover.
 
-    ``skip`` has one byte for each transaction of the dataset, which is not 0 if the transaction is not sent; it is empty
-    if all are sent.
+    ``skip`` has one byte for each transaction of the dataset, which is not 0 if the transaction is not sent; it is
+    empty if all are sent. Likewise, ``known`` says which transactions the ledger has.
     """
 
     start: int
@@ -22,6 +22,7 @@ class Section:
     event_start: int
     event_end: int
     skip: bytes = b""
+    known: bytes = b""
 
     @property
     def count(self) -> int:
@@ -36,6 +37,10 @@ class Section:
     def sends(self, number: int) -> bool:
         """Whether a transaction of the section is sent."""
         return not (self.skip and self.skip[number])
+
+    def is_known(self, number: int) -> bool:
+        """Whether the ledger has a transaction of the section."""
+        return bool(self.known and self.known[number])
 
 
 def whole(dataset: Dataset) -> Section:

@@ -93,8 +93,8 @@ def waiting(engine: Engine, reason: str | None, limit: int) -> list[StoredDeadLe
 
 def transactions(connection: Connection) -> Iterator[tuple[str, str]]:
     """The customer and transaction id of each dead letter that has both, read page by page."""
-    values = connection.execution_options(yield_per=_PAGE).execute(select(_c.value)).scalars()
-    for value in values:
+    values = connection.execute(select(_c.value), execution_options={"yield_per": _PAGE})
+    for (value,) in values:
         try:
             ids = msgspec.json.decode(value or b"", type=Identifiers)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -104,9 +104,10 @@ def transactions(connection: Connection) -> Iterator[tuple[str, str]]:
 
 def reasons_between(engine: Engine, log_id: str, partition: int, first: int, end: int) -> Sequence[Row[Any]]:
     """``offset, reason`` of the dead letters of a partition of a log from offset ``first`` to before ``end``."""
-    query = select(_c.offset, _c.reason).where(_c.log_id == log_id, _c.partition == partition)
+    query: Select[Any] = select(_c.offset, _c.reason).where(_c.log_id == log_id, _c.partition == partition)
+    within = query.where(_c.offset >= first, _c.offset < end).order_by(_c.offset)
     with engine.connect() as connection:
-        return connection.execute(query.where(_c.offset >= first, _c.offset < end).order_by(_c.offset)).all()
+        return connection.execute(within).all()
 
 
 def mark_retried(engine: Engine, letters: Iterable[StoredDeadLetter]) -> None:

@@ -38,4 +38,4 @@ def is_empty(connection: Connection) -> bool:
 
 def has_after(connection: Connection, moment: datetime) -> bool:
     """Whether the ledger has a transaction that happened after a moment."""
-    return bool(connection.execute(select(select(_MOMENT).where(_MOMENT > moment).exists())).scalar_one())
+    return bool(connection.execute(select(select(_MOMENT).where(moment < _MOMENT).exists())).scalar_one())

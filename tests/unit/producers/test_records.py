@@ -19,9 +19,7 @@ def test_every_record_comes_in_order_of_event_time_with_a_tick_at_every_midnight
     part = section(retail(), 0, 2_000)
     sent = list(records(retail(), part))
     assert [record.due for record in sent] == sorted(record.due for record in sent)
-    midnights = range(
-        (part.event_start // MICROS_PER_DAY + 1) * MICROS_PER_DAY, part.event_end + 1, MICROS_PER_DAY
-    )
+    midnights = range((part.event_start // MICROS_PER_DAY + 1) * MICROS_PER_DAY, part.event_end + 1, MICROS_PER_DAY)
     assert _ticks(part) == sorted({*midnights, part.event_end})
     assert ticks(part) == len(_ticks(part))
     assert sent[-1].key is None
