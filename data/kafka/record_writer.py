@@ -31,7 +31,7 @@ class WriteError(SegueError):
 class TooLargeError(WriteError):
     """The broker refuses a record because of its size.
 
-    ``key`` and ``value`` are those of the record. A broker refuses whole batches: of several records, it is the largest.
+    ``key`` and ``value`` are those of the record. A broker refuses whole batches; then it is the largest record.
     """
 
     def __init__(self, topic: str, key: bytes | None, value: bytes) -> None:
