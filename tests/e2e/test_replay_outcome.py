@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tests.support.generated_tables import a_model
 from tests.support.local_stack import PATIENCE, Local, applied, local, wait_until
 
 COLUMNS = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
-FIRST = datetime(2010, 3, 1, 9)
+FIRST = datetime(2010, 3, 1, 9, tzinfo=UTC)
 CHAOS = "duplicates=0.1,late=0.1,shuffle=3h,malformed=0.05,conflicts=0.05"
 Row = list[Any]
 
