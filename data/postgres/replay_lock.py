@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, text
 from sqlalchemy.exc import DBAPIError
 
+from data.postgres import replay_control
 from runtime.errors import Hint, SegueError
 
 # Two numbers name the lock: "segue" and "play" in ASCII, as far as four bytes hold them.
@@ -109,7 +110,13 @@ class ReplayLock:
 def _described(connection: Connection) -> str:
     row: Row[Any] | None = connection.execute(_HOLDER, _LOCK).first()
     who = "another process" if row is None else row.application_name.removeprefix("segue replay ")
-    return f"a replay is running in this stream already: {who}"
+    dataset = None
+    # Without the tables, or the right to read them, the lock works all the same.
+    with suppress(DBAPIError):
+        dataset = next(
+            (replay.dataset for replay in replay_control.read_replays(connection) if replay_control.alive(replay)), None
+        )
+    return f"a replay{'' if dataset is None else f' of {dataset}'} is running in this stream already: {who}"
 
 
 def _who() -> str:

@@ -109,7 +109,11 @@ def _send(replaying: ReplaySession, plan: Plan, pace: Pace, choices: Choices) ->
         done = _run(replaying, plan, section, pace)
     injected = None if plan.injection is None else plan.injection.injected
     known = done.known + (injected.duplicates if injected else 0)
-    outcome = accounting.outcome(done.sent, known)
+    try:
+        outcome = accounting.outcome(done.sent, known)
+    except DBAPIError:
+        messages.print(f"{done.sent:,} sent; Postgres does not answer, so what became of them is unknown")
+        return done.exit_code or 1
     differences = [] if injected is None else outcome.differences(injected, done.known, compare_late=comparable)
     if plan.loop and not done.stopped:
         messages.print("The next period would end in the future, where workers refuse records: the loop ends here.")

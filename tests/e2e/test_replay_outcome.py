@@ -139,6 +139,7 @@ def test_a_signal_ends_a_replay_cleanly_and_only_one_runs_at_a_time(
     try:
         wait_until(lambda: applied(run) >= 20)
         refused = _refusal(shop)
+        assert "a replay of shop.csv is running" in refused
         assert f"process {process.pid} since" in refused
         process.send_signal(number)
         output, _ = process.communicate(timeout=PATIENCE)

@@ -1,4 +1,4 @@
-"""An invoice that is larger than the topic allows ends the replay by its name, and the replay goes on once it is not."""
+"""A replay names an invoice that is larger than the topic allows, and goes on once the limit is raised."""
 
 import csv
 import json
