@@ -23,6 +23,8 @@ class Hint(Enum):
     NAME_THE_WEBHOOK = auto()
     USE_A_FILE = auto()
     DOWNLOAD = auto()
+    RAISE_THE_LIMIT = auto()
+    STOP_THE_REPLAY = auto()
 
 
 class SegueError(Exception):

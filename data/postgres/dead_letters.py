@@ -1,16 +1,19 @@
 """Dead letters in Postgres: counted by reason, listed, looked up by offset, and marked as retried."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, bindparam, func, select, update
+import msgspec
+from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, select, update
 
+from data.contract.wire import Identifiers
 from data.postgres.tables import dead_letters
 from runtime.errors import Hint, NotFoundError
 
 _c = dead_letters.c
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,25 @@ def waiting(engine: Engine, reason: str | None, limit: int) -> list[StoredDeadLe
     with engine.connect() as connection:
         ordered = query.order_by(_c.log_id, _c.partition, _c.offset).limit(limit)
         return [StoredDeadLetter(*row) for row in connection.execute(ordered)]
+
+
+def transactions(connection: Connection) -> Iterator[tuple[str, str]]:
+    """The customer and transaction id of each dead letter that has both, read page by page."""
+    values = connection.execute(select(_c.value), execution_options={"yield_per": _PAGE})
+    for (value,) in values:
+        try:
+            ids = msgspec.json.decode(value or b"", type=Identifiers)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            continue
+        yield ids.customer_id, ids.transaction_id
+
+
+def reasons_between(engine: Engine, log_id: str, partition: int, first: int, end: int) -> Sequence[Row[Any]]:
+    """``offset, reason`` of the dead letters of a partition of a log from offset ``first`` to before ``end``."""
+    query: Select[Any] = select(_c.offset, _c.reason).where(_c.log_id == log_id, _c.partition == partition)
+    within = query.where(_c.offset >= first, _c.offset < end).order_by(_c.offset)
+    with engine.connect() as connection:
+        return connection.execute(within).all()
 
 
 def mark_retried(engine: Engine, letters: Iterable[StoredDeadLetter]) -> None:

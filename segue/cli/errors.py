@@ -17,6 +17,8 @@ _SENTENCES: dict[Hint, str] = {
     Hint.NAME_THE_WEBHOOK: "a second webhook needs its own SEGUE_WEBHOOK_NAME",
     Hint.USE_A_FILE: "try again, or use --from FILE",
     Hint.DOWNLOAD: "`segue data fetch` downloads the real dataset",
+    Hint.RAISE_THE_LIMIT: "raise it, then continue with `segue replay --resume`",
+    Hint.STOP_THE_REPLAY: "Ctrl-C or SIGTERM ends it there, and `segue control pause` pauses it",
 }
 
 

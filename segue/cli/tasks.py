@@ -29,7 +29,9 @@ TASKS = (
     Task("export and import models", ("segue models export V", "segue models import FILE")),
     Task("activate another model while everything runs", ("segue models activate V",)),
     Task("replay a file, paced by event time", ("segue replay FILE --speed 1d/s",)),
+    Task("see what a replay would send", ("segue replay FILE --dry-run",)),
     Task("continue after an interruption", ("segue replay FILE --resume",)),
+    Task("disturb a running stack on purpose", ("segue replay FILE --chaos duplicates=0.02,late=0.05 --seed 1",)),
     Task(
         "pause a running replay, resume it, or change its speed",
         ("segue control pause", "segue control resume", "segue control speed 500x"),

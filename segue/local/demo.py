@@ -73,12 +73,12 @@ def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgres
 def run_live(dataset: Dataset, cutoff: datetime, stack: Stack, speed: Speed, show: ShowProgress) -> bool:
     """Replay up to the cutoff at full speed, then at ``speed``; return whether everything has been sent."""
     settings = Settings(state_dir=stack.state_dir)
-    with session(settings, MAX_LAG) as replaying:
+    with session(settings, MAX_LAG) as replaying, replaying.alone(dataset.name):
         wait_for_worker(replaying)
         remaining = replaying.resumed(dataset, whole(dataset))
         past, future = split(remaining, dataset, to_micros(cutoff))
         for section, pace in ((past, Speed.parse("max")), (future, speed)):
-            if section.event_start < section.event_end and replaying.run(dataset, section, pace, show).stopped:
+            if not section.is_empty and replaying.run(dataset, section, pace, show).stopped:
                 return False
         return True
 
