@@ -1,5 +1,6 @@
 """``segue data``: download, describe and generate datasets."""
 
+import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import fail, messages, output, spinner, table
+from segue.cli.console import fail, messages, output, progress_bar, spinner, table
 from segue.cli.errors import described
 
 if TYPE_CHECKING:
@@ -91,20 +92,38 @@ def _warn_of_dates(raw: "pd.DataFrame", cleaned: "Dataset") -> None:
 
 @app.command()
 def generate(
-    out: Annotated[Path, typer.Argument(help="File to write, .csv or .parquet.")],
-    customers: Annotated[int, typer.Option(min=1, help="Number of customers with an id.")] = 2_000,
-    days: Annotated[int, typer.Option(min=7, help="Number of trading days.")] = 730,
+    out: Annotated[Path, typer.Argument(help="File to write: .parquet, .csv or .csv.gz.")],
+    customers: Annotated[int, typer.Option(min=1, help="Number of customers with an id, at most 10 million.")] = 2_000,
+    days: Annotated[int, typer.Option(min=7, help="Number of trading days, at most 36,500.")] = 730,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same data.")] = 7,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Generate a synthetic dataset with the real one's shape: seasons, skewed customers, returns, guests."""
-    from data.datasets import dataset as datasets
-    from data.datasets import synthetic
+    """Generate a synthetic dataset with the real one's shape: seasons, skewed customers, returns, guests.
 
-    if out.exists() and not force:
+    The file appears when it is complete. A million customers over a year are 100 million lines, which take 1.5 GB of
+    memory and a few minutes.
+    """
+    from data.datasets.synthetic import open_shop
+    from data.datasets.writers import writing
+
+    if os.path.isfile(out) and not force:
         fail(f"{out} exists: choose another name, or use --force")
-    with spinner("Generating"):
-        raw = synthetic.generate(customers=customers, days=days, seed=seed)
-        synthetic.write(raw, out)
-        report = datasets.clean(raw, out.name).report
-    messages.print(f"{out}: {len(raw):,} lines, {report.transactions:,} transactions of {report.customers:,} customers")
+    with writing(out, overwrite=force) as add, progress_bar(transient=True) as bar:
+        if not messages.is_terminal:
+            messages.print("Generating …")
+        task = bar.add_task("filling baskets", total=None)
+        shop = open_shop(
+            customers=customers,
+            days=days,
+            seed=seed,
+            progress=lambda done, lines: bar.update(task, completed=done, total=lines),
+        )
+        bar.reset(task, description="writing lines", total=shop.rows)
+        for frame in shop.frames():
+            add(frame)
+            bar.advance(task, len(frame))
+    messages.print(
+        f"{out}: {shop.rows:,} lines, {shop.transactions:,} transactions of {shop.customers:,} customers",
+        soft_wrap=True,
+        markup=False,
+    )
