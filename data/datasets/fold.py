@@ -10,7 +10,7 @@ from models.units import MONEY_UNITS
 _MAX_UNITS = MAX_NUMBER * MONEY_UNITS
 
 
-def fold(db: duckdb.DuckDBPyConnection, returns: Returns) -> None:
+def fold(db: duckdb.DuckDBPyConnection, returns: Returns, *, look: bool = True) -> None:
     """Make the table ``folded``, one row per invoice, from ``rows``; add invoices that can't be right to ``faults``.
 
     An invoice happened at its first moment, and in the country of its first row. It is a return if its id or its kind
@@ -19,13 +19,19 @@ def fold(db: duckdb.DuckDBPyConnection, returns: Returns) -> None:
     db.execute(
         """
         CREATE OR REPLACE TABLE folded AS
+        SELECT *, total < 0 OR has_prefix OR coalesce(is_return_kind, false) AS is_return FROM (
         SELECT transaction_id, customer_id, min(occurred_at) AS occurred_at, sum(amount_units::HUGEINT) AS total,
                arg_min(country, (source, row)) AS country, count(quantity) AS line_count,
                bool_or(has_prefix) AS has_prefix, bool_or(is_return_kind) AS is_return_kind,
                min((source, row)) AS place
-        FROM rows WHERE left_out IS NULL GROUP BY transaction_id, customer_id
+        FROM rows WHERE left_out IS NULL GROUP BY transaction_id, customer_id)
         """
     )
+    if look:
+        _look(db, returns)
+
+
+def _look(db: duckdb.DuckDBPyConnection, returns: Returns) -> None:
     # A shop writes what it paid back either as negative amounts or as positive ones, but not both.
     signed = count(db, "SELECT count(*) FROM folded WHERE is_return_kind AND total < 0") > 0
     refuse = "true" if signed else "has_prefix"
@@ -55,8 +61,7 @@ def number(db: duckdb.DuckDBPyConnection) -> None:
                line_count, (sum(line_count) OVER (ROWS UNBOUNDED PRECEDING))::BIGINT - line_count AS first_line
         FROM (
             SELECT transaction_id, customer_id, occurred_at,
-                   CASE WHEN total < 0 OR has_prefix OR coalesce(is_return_kind, false) THEN 'return' ELSE 'sale' END
-                       AS kind,
+                   CASE WHEN is_return THEN 'return' ELSE 'sale' END AS kind,
                    abs(total)::BIGINT AS amount_units, country, line_count
             FROM folded ORDER BY occurred_at, transaction_id, customer_id
         )

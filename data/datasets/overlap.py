@@ -24,13 +24,13 @@ def mark_repeated(db: duckdb.DuckDBPyConnection) -> None:
             WHERE left_out IS DISTINCT FROM 'rejected'
             GROUP BY transaction_id, customer_id HAVING min(export) < max(export)
         )
-        SELECT export, transaction_id, customer_id, first, count(*) AS lines,
+        SELECT export, transaction_id, rows.customer_id, first, count(*) AS lines,
                sum(hash({_LINE})::HUGEINT) AS content, min(source) AS source, min(row) AS row,
                bool_and(rows.left_out IS NOT NULL) AS is_left_out
         FROM rows JOIN shared USING (transaction_id)
         WHERE shared.customer_id IS NOT DISTINCT FROM rows.customer_id
             AND rows.left_out IS DISTINCT FROM 'rejected'
-        GROUP BY export, transaction_id, rows.customer_id AS customer_id, first
+        GROUP BY export, transaction_id, rows.customer_id, first
         """
     )
     db.execute(
@@ -57,7 +57,7 @@ def mark_repeated(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(
         """
         INSERT INTO faults
-        SELECT source, row, 'transaction', 'invoice ' || transaction_id || ' of customer ' || customer_id
+        SELECT repeats.source, repeats.row, 'transaction', 'invoice ' || transaction_id || ' of customer ' || customer_id
             || ' has other lines here than in ' || places.place || ' from row ' || first_row || ' on'
         FROM repeats JOIN places ON places.source = first_source
         WHERE NOT is_equal AND NOT is_left_out
