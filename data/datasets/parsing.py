@@ -203,6 +203,5 @@ def _parse_table(
         FROM {quoted(table.raw.name)}
         JOIN exports ON exports.source = {table.number} AND {export}
         {joins}
-        ORDER BY segue_row
         """
     )
