@@ -1,8 +1,11 @@
 """Customers: which texts name nobody, and which ids a spreadsheet has shortened."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+import msgspec
 
 from data.datasets.cells import AmbiguousError, shown, trimmed
 from data.datasets.mapping import Customers
@@ -93,28 +96,36 @@ def find_out(customers: Customers, cells: Iterable[str]) -> tuple[Customers, Cus
         customers.scientific == "accept",
     )
     named = {trimmed(text).lower() for text in customers.none}
-    found: dict[str, None] = {}
-    kept: dict[str, None] = {}
+    found: set[str] = set()
+    kept: set[str] = set()
+    shortened = ""
     for cell in cells:
         name = trimmed(cell)
         if is_shortened(name) and not parser.scientific:
-            raise AmbiguousError(
-                f"the customer {shown(name)} is a number that a spreadsheet has shortened: several customers can be "
-                "one; export the ids as text, or take each as one customer with --set customers.scientific=accept"
-            )
-        if name.lower() in NOBODY - named and name not in parser.real:
-            found[name] = None
-        elif _SCIENTIFIC.fullmatch(name) and len(kept) < _NAMED:
-            kept[name] = None
+            shortened = min(shortened or name, name)
+        elif name.lower() in NOBODY - named and name not in parser.real:
+            found.add(name)
+        elif _SCIENTIFIC.fullmatch(name):
+            kept.add(name)
+    if shortened:
+        raise AmbiguousError(
+            f"the customer {shown(shortened)} is a number that a spreadsheet has shortened: several customers can be one; "
+            "export the ids as texts, or take each for one customer with --set customers.scientific=accept"
+        )
+    none = (*customers.none, *sorted(found))
+    return msgspec.structs.replace(customers, none=none), parser, _notes(sorted(found), sorted(kept))
+
+
+def _notes(found: list[str], kept: list[str]) -> list[str]:
     notes = []
     if found:
-        names = sorted(found)
-        real = ", ".join(f'"{name}"' for name in names)
+        names = " or ".join(map(shown, found))
         notes.append(
-            f"The customer {' or '.join(map(shown, names))} is nobody: these rows are guests "
-            f"(if it is somebody, --set 'customers.real=[{real}]')."
+            f"The customer {names} is nobody: these rows are guests "
+            f"(if {found[0]} is somebody: --set 'customers.real=[{json.dumps(found[0], ensure_ascii=False)}]')."
         )
     if kept:
-        notes.append(f"Customer ids in scientific notation are kept as written: {', '.join(map(shown, sorted(kept)))}.")
-    none = (*customers.none, *sorted(found))
-    return Customers(none=none, real=customers.real, scientific=customers.scientific), parser, notes
+        names = ", ".join(map(shown, kept[:_NAMED]))
+        more = f" and {len(kept) - _NAMED:,} more" if len(kept) > _NAMED else ""
+        notes.append(f"Customers in scientific notation are kept as they are written: {names}{more}.")
+    return notes

@@ -1,7 +1,7 @@
 """Decides how the times of a column are written, from all its distinct cells."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -23,8 +23,8 @@ class _Seen:
 
     count: int = 0
     open: str = ""
-    day_first: list[str] = field(default_factory=list)
-    month_first: list[str] = field(default_factory=list)
+    day_first: str = ""
+    month_first: str = ""
     days: int = 0
     months: int = 0
 
@@ -76,20 +76,25 @@ def _look(cells: Iterable[str], forms: Iterable[str]) -> dict[str, _Seen]:
             first, second = first_two(cell)
             if first > 12 >= second:
                 kind.days += 1
-                kind.day_first = kind.day_first or [cell]
+                kind.day_first = _least(kind.day_first, cell)
             elif second > 12 >= first:
                 kind.months += 1
-                kind.month_first = kind.month_first or [cell]
+                kind.month_first = _least(kind.month_first, cell)
             elif first != second and max(first, second) <= 12:
-                kind.open = kind.open or cell
+                kind.open = _least(kind.open, cell)
     return seen
+
+
+def _least(example: str, cell: str) -> str:
+    """The example for a message, which does not depend on the order of the cells."""
+    return min(example or cell, cell)
 
 
 def _is_day_first(seen: _Seen) -> bool:
     if seen.days and seen.months and max(seen.days, seen.months) < _AGREE * (seen.days + seen.months):
         raise AmbiguousError(
-            f"the dates contradict each other: {shown(seen.day_first[0])} has the day first and "
-            f"{shown(seen.month_first[0])} the month; choose with --set time.day_first=true or "
+            f"the dates contradict each other: {shown(seen.day_first)} has the day first and "
+            f"{shown(seen.month_first)} the month; choose with --set time.day_first=true or "
             "--set time.day_first=false"
         )
     if not (seen.days or seen.months) and seen.open:
@@ -114,7 +119,7 @@ def _zone_notes(time: Time, moments: Moments, cells: Iterable[str]) -> list[str]
             if not daylight_saving:
                 break
             if not clock.dated and is_repeated(clock.local.replace(tzinfo=moments.zone)):
-                repeated, example = repeated + 1, example or cell
+                repeated, example = repeated + 1, _least(example, cell)
     notes = []
     if without_zone:
         hint = "" if time.zone else " If they are local times, name their zone, such as --set time.zone=Europe/Berlin."

@@ -138,9 +138,11 @@ class Moments:
     def _expected(self, cell: str) -> str:
         other = format_of(cell)
         if other == self.form and other in ("dashes", "dots", "slashes"):
-            order = "day" if self.day_first else "month"
-            opposite = str(not self.day_first).lower()
-            return f"the {order} comes first in this column (--set time.day_first={opposite} reads it otherwise)"
+            first, second = first_two(cell)
+            # Only one of the two numbers can be a month, and it is where the day should be.
+            if (second if self.day_first else first) > 12 >= (first if self.day_first else second) > 0:
+                order, opposite = ("day", "false") if self.day_first else ("month", "true")
+                return f"the {order} comes first in this column (--set time.day_first={opposite} reads it otherwise)"
         if other and other != self.form:
             return "a column of times has one format"
         return "there is no such date and time"

@@ -160,15 +160,15 @@ def with_settings(mapping: Mapping, settings: Sequence[str]) -> Mapping:
         if not sign or not all(path) or len(path) > 2:
             raise DataError(f"--set {setting}: write KEY=VALUE, such as time.day_first=true")
         if path == ["preset"]:
-            tables = merged(_preset_of({"preset": _value(written, text=True)}, f"--set {setting}"), tables)
-            tables["preset"] = _value(written, text=True)
+            name = _value(written, path)
+            tables = merged(_preset_of({"preset": name}, f"--set {setting}"), tables) | {"preset": name}
             continue
         table = tables.setdefault(path[0], {}) if len(path) == 2 else tables
         if not isinstance(table, dict):
             raise DataError(f"--set {setting}: {path[0]} has no keys")
         if path[0] == "columns":
             mapping_checks.drop_other_amounts(table, path[1], settings)
-        table[path[-1]] = _value(written, text=_is_text(path))
+        table[path[-1]] = _value(written, path)
         # One setting after the other, so that the message names the one that is wrong.
         _converted(tables, f"--set {setting}")
     return _checked(_converted(tables, "--set"), "--set " + " --set ".join(settings) if settings else "mapping")
@@ -220,17 +220,15 @@ def _checked(mapping: Mapping, place: str) -> Mapping:
     return mapping
 
 
-def _is_text(path: Sequence[str]) -> bool:
-    """Whether a key holds a text, so that ``rows.sheet=2010`` is no number."""
-    part: Any = Mapping()
-    for name in path:
-        part = getattr(part, name, None)
-    return isinstance(part, str)
-
-
-def _value(written: str, *, text: bool) -> Any:
+def _value(written: str, path: Sequence[str]) -> Any:
+    """The value of a setting: TOML, or a text as it is where a text belongs; one text can be a list of one."""
     try:
         value = tomllib.loads(f"value = {written}")["value"] if "\n" not in written else written
     except tomllib.TOMLDecodeError:
         value = written
-    return value if isinstance(value, str) or not text else written
+    default: Any = Mapping()
+    for name in path:
+        default = getattr(default, name, None)
+    if isinstance(default, str) and not isinstance(value, str):
+        return written
+    return [value] if isinstance(default, tuple) and isinstance(value, str) else value

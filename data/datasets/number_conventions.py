@@ -51,7 +51,7 @@ def find_out(
     for column in columns:
         for cell in cells(column):
             if column == "currency":
-                seen.currencies.setdefault(trimmed(cell), cell)
+                _add_currency(seen, trimmed(cell), cell)
             else:
                 _look(seen, cell)
     decimal = money.decimal or _decimal(seen)
@@ -81,11 +81,16 @@ def _look(seen: _Seen, cell: str) -> None:
     except ValueError:
         return  # the parser reports it, with its row
     if number.currency:
-        seen.currencies.setdefault(number.currency, cell)
+        _add_currency(seen, number.currency, cell)
     if number.open:
-        seen.open = seen.open or cell
+        seen.open = min(seen.open or cell, cell)
     elif number.mark:
         seen.marks[number.mark] += 1
+
+
+def _add_currency(seen: _Seen, name: str, cell: str) -> None:
+    # Examples for messages do not depend on the order of the cells.
+    seen.currencies[name] = min(seen.currencies.get(name, cell), cell)
 
 
 def _decimal(seen: _Seen) -> Literal[".", ","]:
@@ -94,8 +99,8 @@ def _decimal(seen: _Seen) -> Literal[".", ","]:
         number = written(seen.open)
         mark = number.mark or "."
         raise AmbiguousError(
-            f"the number {shown(seen.open)} can be {number.number:f} (--set 'money.decimal=\"{mark}\"') or "
-            f"{number.number * 1000:.0f} (--set 'money.decimal=\"{_OTHER[mark]}\"'), and no other number tells"
+            f"the number {shown(seen.open)} can be {number.number:f} (--set money.decimal={mark}) or "
+            f"{number.number * 1000:.0f} (--set money.decimal={_OTHER[mark]}), and no other number tells"
         )
     return "," if comma > point else "."
 
@@ -104,7 +109,7 @@ def _currency(seen: _Seen, setting: str) -> str:
     """The only currency that every symbol and code can stand for; empty if there is neither."""
     possible: list[str] | None = None
     first = ""
-    for name, cell in seen.currencies.items():
+    for name, cell in sorted(seen.currencies.items()):
         codes = meanings(name)
         if not codes:
             continue  # the parser reports it, with its row

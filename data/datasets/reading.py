@@ -41,11 +41,6 @@ class Reading:
         DataError
             If a setting is not valid, the file lacks a column, or no preset fits.
         """
-        base = self.base(headers)
-        return presets.complete(base, headers)
-
-    def base(self, headers: Sequence[str]) -> Mapping:
-        """The mapping before the columns of its preset are looked up; what says how a file is laid out is in it."""
         named = self.mapping is not None or any(one.partition("=")[0].strip() == "preset" for one in self.settings)
         mapping = self.mapping or (Mapping() if named else presets.preset(presets.recognised(headers)))
-        return with_settings(mapping, self.settings)
+        return presets.complete(with_settings(mapping, self.settings), headers)
