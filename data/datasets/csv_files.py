@@ -1,23 +1,38 @@
 """Reads a CSV into DuckDB, every cell as text.
 
-DuckDB reads a file whose every line is a row. A file with bad lines, blank lines, cells of several lines or another
-encoding than UTF-8 is split in Python, which is slower but finds each line that is wrong. Both give the same table.
+DuckDB reads a file whose every line is a row. Any other file is split in Python first, which finds each line that is
+wrong; DuckDB then reads a clean copy of its rows. Both ways give the same table.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import duckdb
 
 from data.datasets import csv_lines, csv_text, tables
+from data.datasets.cells import DataError
 from data.datasets.csv_layout import SAMPLE, Layout, as_bad, layout
 from data.datasets.csv_lines import Line
 from data.datasets.csv_text import Text
-from data.datasets.engine import plain_errors
+from data.datasets.engine import engine_folder, plain_errors
 from data.datasets.tables import FIND_OUT, BadLine, Columns, RawOptions, RawTable, literal
 
+QUOTE = '"'
+
 _MAX_LINE = 2**21
+
+
+class _Plain(NamedTuple):
+    """A file whose every line after the first ``skip`` is one of ``rows``."""
+
+    path: Path
+    skip: int
+    packed: bool
+    rows: int
 
 
 def read_csv(
@@ -32,8 +47,14 @@ def read_csv(
     text, form = _look(path, name, options)
     kept = tables.needed(form.headers, columns)
     bad: list[BadLine] = []
-    rows = _by_duckdb(db, path, table, text, form, kept) if text.plain and len(form.headers) > 1 else None
+    rows = None
+    if text.plain and len(form.headers) > 1:
+        rows = _by_duckdb(db, _Plain(path, form.header, text.packed, text.lines - form.header), name, table, form, kept)
     if rows is None:
+        with _clean_copy(db, _lines(path, name, text, form), name, form) as (copy, bad):
+            rows = _by_duckdb(db, copy, name, table, form, kept) if len(form.headers) > 1 else None
+    if rows is None:
+        bad = []
         rows = tables.fill(db, table, name, kept, _good(_lines(path, name, text, form), name, bad))
     tables.publish(db, table, name, form.headers, kept)
     return RawTable(name, table, form.headers, rows, text.notes), bad
@@ -73,8 +94,34 @@ def _good(lines: Iterator[Line], place: str, bad: list[BadLine]) -> Iterator[lis
             yield line.cells
 
 
+@contextmanager
+def _clean_copy(
+    db: duckdb.DuckDBPyConnection, lines: Iterator[Line], place: str, form: Layout
+) -> Iterator[tuple[_Plain, list[BadLine]]]:
+    """A temporary copy of the rows without the bad lines, in UTF-8 and with the quotation marks that it needs."""
+    bad: list[BadLine] = []
+    separator = form.shape.separator
+    count = 0
+    with TemporaryDirectory(dir=engine_folder(db)) as folder:
+        path = Path(folder) / "rows.csv"
+        try:
+            with path.open("w", encoding="utf-8", newline="") as file:
+                for line in lines:
+                    if line.reason:
+                        bad.append(BadLine(place, line.number, None, line.reason, as_bad(line)))
+                        continue
+                    count += 1
+                    row = separator.join(line.cells)
+                    if '"' in line.text:
+                        row = separator.join(f'"{cell.replace(QUOTE, QUOTE * 2)}"' for cell in line.cells)
+                    file.write(f"{row}\n")
+        except OSError as error:
+            raise DataError(f"{place}: can't write a temporary copy: {error.strerror or error}") from None
+        yield _Plain(path, 0, False, count), bad
+
+
 def _by_duckdb(
-    db: duckdb.DuckDBPyConnection, path: Path, table: str, text: Text, form: Layout, kept: Sequence[int]
+    db: duckdb.DuckDBPyConnection, file: _Plain, place: str, table: str, form: Layout, kept: Sequence[int]
 ) -> int | None:
     """The number of rows, ``None`` if not every line is a row of its own."""
     names = [f"c{number}" for number in range(len(form.headers))]
@@ -84,22 +131,19 @@ def _by_duckdb(
     query = f"""
         CREATE OR REPLACE TABLE {tables.cells_table(table)} AS
         SELECT {stored}
-        FROM read_csv({literal(exact(path))}, columns = {{{types}}}, auto_detect = false, header = false,
-            skip = {form.header}, delim = {literal(form.shape.separator)}, quote = '"', escape = '"',
+        FROM read_csv({literal(exact(file.path))}, columns = {{{types}}}, auto_detect = false, header = false,
+            skip = {file.skip}, delim = {literal(form.shape.separator)}, quote = '"', escape = '"',
             strict_mode = true, null_padding = false, max_line_size = {_MAX_LINE},
-            compression = '{"gzip" if text.packed else "none"}')
+            compression = '{"gzip" if file.packed else "none"}')
         WHERE NOT ({blank})
     """
-    try:
-        db.execute(query)
-    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.BinderException):
-        return None
-    except duckdb.Error:
-        with plain_errors(str(path.name)):
-            raise
-    count = db.execute(f"SELECT count(*) FROM {tables.cells_table(table)}").fetchone()
-    rows = int(count[0]) if count else 0
-    return rows if rows == text.lines - form.header else None
+    with plain_errors(place):
+        try:
+            db.execute(query)
+        except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.BinderException):
+            return None
+    count = tables.count(db, table, place)
+    return count if count == file.rows else None
 
 
 def exact(path: Path) -> str:

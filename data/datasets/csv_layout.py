@@ -14,6 +14,7 @@ SAMPLE = 1_000
 
 _EXCEL_HINT = re.compile(r'\ufeff?"?sep=(.)"?\s*')
 _LAST_LINES = 200
+_FEW = 0.5
 
 
 class Layout(NamedTuple):
@@ -69,7 +70,9 @@ class _Try(NamedTuple):
 
     @property
     def score(self) -> tuple[bool, float, int]:
-        return len(self.cells) > 1, self.fits, len(self.cells)
+        """A separator of the header that fits the lines, or else one that splits the lines, whatever the header is."""
+        splits = len(self.cells) > 1 and self.fits > 0
+        return splits, self.fits if splits else self.usual, len(self.cells)
 
 
 def _try(lines: Sequence[str], at: int, separator: str) -> _Try | None:
@@ -116,7 +119,7 @@ def _require_header(best: _Try, text: str, line: int, name: str) -> None:
         raise DataError(f"{name}: line {line} holds no names of columns: {_cut(text)}")
     if len(best.cells) == 1 and text.lstrip("\ufeff ").startswith('"') and any(s in named[0] for s in SEPARATORS):
         raise DataError(f"{name}: every line is in quotation marks as a whole; export the file again: {_cut(text)}")
-    if best.fits == 0 and best.usual > max(len(named), 1):
+    if best.fits < _FEW and best.usual > max(len(named), 1):
         raise DataError(
             f"{name}: line {line} is {_cut(text)} with {len(named)} of the {best.usual} columns of line "
             f"{best.usual_line}; the first line must hold the names of the columns, so delete what is above them"

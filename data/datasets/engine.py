@@ -78,6 +78,12 @@ def default_memory() -> int:
     return max(_MIN_MEMORY, min(MAX_MEMORY, limit // 4))
 
 
+def engine_folder(db: duckdb.DuckDBPyConnection) -> Path:
+    """The folder of the engine that a connection belongs to, for temporary files."""
+    setting = db.execute("SELECT current_setting('temp_directory')").fetchone()
+    return Path(setting[0]).parent if setting else Path(tempfile.gettempdir())
+
+
 @contextmanager
 def plain_errors(place: str) -> Iterator[None]:
     """Raise DuckDB's errors as a :class:`DataError` of one line that begins with ``place``."""

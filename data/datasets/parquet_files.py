@@ -32,9 +32,8 @@ def read_parquet(
     stored = ", ".join(cells) or "NULL::VARCHAR AS nothing"
     with plain_errors(name):
         db.execute(f"CREATE OR REPLACE TABLE {tables.cells_table(table)} AS SELECT {stored} FROM {origin}")
-        count = db.execute(f"SELECT count(*) FROM {tables.cells_table(table)}").fetchone()
     tables.publish(db, table, name, headers, kept)
-    return RawTable(name, table, headers, int(count[0]) if count else 0), []
+    return RawTable(name, table, headers, tables.count(db, table, name)), []
 
 
 def _names(path: Path, name: str) -> list[str]:

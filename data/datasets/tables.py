@@ -14,7 +14,8 @@ from data.datasets.engine import plain_errors
 MAX_SHOWN = 200
 ROW = "segue_row"
 
-_BATCH = 20_000
+# Larger batches are slower: Python's garbage collector looks at every row that is held.
+_BATCH = 2_000
 
 Columns = Callable[[list[str]], Sequence[str]]
 
@@ -99,14 +100,14 @@ def fill(
     """Store the columns ``kept`` of ``rows`` in the cells table of a raw table; the number of rows."""
     names = [f"c{number}" for number in kept]
     empty = [f"{name} VARCHAR" for name in names] or ["nothing VARCHAR"]
-    count = 0
+    number = 0
     # DuckDB's errors only: those of the rows are the caller's.
     with plain_errors(place):
         db.execute(f"CREATE OR REPLACE TABLE {cells_table(table)} ({', '.join(empty)})")
         db.execute("BEGIN")
     try:
         for batch in _batches(rows):
-            count += len(batch)
+            number += len(batch)
             columns = list(zip(*batch, strict=True))
             arrays = [pa.array([cell or None for cell in columns[number]], pa.string()) for number in kept]
             arrow = pa.table(arrays or [pa.nulls(len(batch), pa.string())], names=names or ["nothing"])
@@ -119,7 +120,14 @@ def fill(
     except BaseException:
         db.execute("ROLLBACK")
         raise
-    return count
+    return number
+
+
+def count(db: duckdb.DuckDBPyConnection, table: str, place: str) -> int:
+    """The number of rows of a cells table."""
+    with plain_errors(place):
+        found = db.execute(f"SELECT count(*) FROM {cells_table(table)}").fetchone()
+    return int(found[0]) if found else 0
 
 
 def _batches(rows: Iterable[Sequence[str | None]]) -> Iterator[list[Any]]:
