@@ -17,7 +17,7 @@ import pandas as pd
 
 from data.contract import wire
 from data.datasets import encoding, fold, overlap, rejects, rows, stacks
-from data.datasets.cells import DataError
+from data.datasets.cells import AmbiguousError, DataError
 from data.datasets.column_readings import ColumnReading
 from data.datasets.engine import Engine
 from data.datasets.mapping import Mapping
@@ -186,7 +186,10 @@ def assemble(
     db.executemany("INSERT INTO places VALUES (?, ?)", [[number, place.name] for number, place in enumerate(places)])
     notes = stacks.number_exports(db)
     counted = one(db, "SELECT count(*), count(DISTINCT export) FROM parsed")
-    rows.build(db, mapping, has_lines=has_lines, has_amounts=has_amounts)
+    try:
+        notes += rows.build(db, mapping, has_lines=has_lines, has_amounts=has_amounts)
+    except AmbiguousError as error:
+        raise AmbiguousError(f"{name}: {error}") from None
     db.execute("DROP TABLE parsed")
     handle(db, places, bad_lines)
     overlap.mark_repeated(db)

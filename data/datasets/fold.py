@@ -2,12 +2,12 @@
 
 import duckdb
 
-from data.datasets.cells import MAX_NUMBER
+from data.contract.bounds import MAX_MONEY
 from data.datasets.mapping import Returns
 from data.datasets.query import count
 from models.units import MONEY_UNITS
 
-_MAX_UNITS = MAX_NUMBER * MONEY_UNITS
+_MAX_UNITS = MAX_MONEY * MONEY_UNITS
 
 
 def fold(db: duckdb.DuckDBPyConnection, returns: Returns, *, look: bool = True) -> None:

@@ -4,14 +4,16 @@ A row is faulty if it can't be used as it is; :mod:`data.datasets.rejects` decid
 """
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 import duckdb
 
 from data.contract.wire import UNSPECIFIED
-from data.datasets.cells import MAX_NUMBER
+from data.contract.bounds import MAX_MONEY
+from data.datasets.cells import AmbiguousError
 from data.datasets.mapping import Mapping
-from data.datasets.query import count
-from models.units import MONEY_UNITS
+from data.datasets.query import count, rows_of
+from models.units import MONEY_UNITS, from_money_units
 
 # One row per row of the files, in their order. Amounts are None without such a column. ``fault`` is the canonical
 # column of the first cell that can't be read, and ``reason`` says why.
@@ -26,7 +28,7 @@ FAULTS = "CREATE TABLE faults (source INTEGER, row BIGINT, fault VARCHAR, reason
 
 REFUND = "refund"
 _EMPTY = "the cell is empty"
-_MAX_UNITS = MAX_NUMBER * MONEY_UNITS
+_MAX_UNITS = MAX_MONEY * MONEY_UNITS
 
 # What an invoice says once, perhaps on its first row only: the value that holds for its other rows.
 _FILLED = {
@@ -38,8 +40,8 @@ _FILLED = {
 }
 
 
-def build(db: duckdb.DuckDBPyConnection, mapping: Mapping, *, has_lines: bool, has_amounts: bool) -> None:
-    """Make the tables ``rows`` and ``faults`` from ``parsed``.
+def build(db: duckdb.DuckDBPyConnection, mapping: Mapping, *, has_lines: bool, has_amounts: bool) -> list[str]:
+    """Make the tables ``rows`` and ``faults`` from ``parsed``; returns notes.
 
     Parameters
     ----------
@@ -47,16 +49,21 @@ def build(db: duckdb.DuckDBPyConnection, mapping: Mapping, *, has_lines: bool, h
         Whether the rows have a quantity and a price.
     has_amounts
         Whether the rows have an amount: of a row or, beside a quantity and a price, of the whole invoice.
+
+    Raises
+    ------
+    AmbiguousError
+        If equal amounts of an invoice may be parts of its total or repeat it.
     """
     db.execute(FAULTS)
     filled = [name for name in _FILLED if _fill(db, name, repeat=mapping.rows.repeat_blank or name == "customer_id")]
     _make_rows(db, mapping, filled, has_lines=has_lines, has_amounts=has_amounts)
     for name in filled:
         db.execute(f"DROP TABLE fill_{name}")
-    if has_lines and has_amounts:
-        _totals(db)
+    notes = _totals(db, mapping.money.amount_of, has_lines=has_lines) if has_amounts else []
     _add_refunds(db)
     db.execute("ALTER TABLE rows DROP COLUMN line_units")
+    return notes
 
 
 def _fill(db: duckdb.DuckDBPyConnection, name: str, *, repeat: bool) -> bool:
@@ -100,11 +107,9 @@ def _make_rows(
         faults.append(_fault(f"quantity IS NULL AND NOT ({blank})", "quantity", _EMPTY))
         faults.append(_fault(f"price_units IS NULL AND NOT ({blank})", "price", _EMPTY))
         faults.append(_fault(f"abs(line_units) >= {_MAX_UNITS}", "price", "quantity times price is too large an amount"))
-    else:
-        faults.append(_fault("amount_units IS NULL", "amount", _EMPTY))
     ambiguous = "coalesce(fill_customer_id.is_ambiguous, false)" if "customer_id" in filled else "false"
     # An amount without lines is a line of its own.
-    quantity = "quantity" if has_lines else "CASE WHEN amount_units < 0 THEN -1 ELSE 1 END"
+    quantity = "quantity" if has_lines else "CASE WHEN amount_units < 0 THEN -1 WHEN amount_units >= 0 THEN 1 END"
     price = "price_units" if has_lines else "abs(amount_units)"
     amount = "amount_units" if has_amounts else "line_units"
     not_sale, parameters = _not_sale(mapping)
@@ -175,39 +180,64 @@ def _folded(texts: Sequence[str]) -> list[str]:
     return [text.strip().lower() for text in texts]
 
 
-def _totals(db: duckdb.DuckDBPyConnection) -> None:
-    """Replace the amounts of rows that name their invoice's total: the total counts once, whatever the lines add up to.
+def _totals(db: duckdb.DuckDBPyConnection, amount_of: str, *, has_lines: bool) -> list[str]:
+    """Decide what several amounts of an invoice mean: they add up, or each is the total, which counts once.
 
-    Amounts that are quantity times price in every row are amounts of rows, and stay.
+    Beside lines, an amount is the total of its invoice, whatever the lines add up to, unless every amount is quantity
+    times price. Without lines, amounts that differ within an invoice add up.
     """
     db.execute(
         """
         CREATE TABLE totals AS
-        SELECT export, transaction_id, customer_id, count(amount_units) AS named, arg_min(amount_units, row)
-            FILTER (amount_units IS NOT NULL) AS total, min(row) FILTER (amount_units IS NOT NULL) AS first,
-            count(amount_units) = count(*) AND bool_and(line_units = amount_units) AS of_rows,
-            count(DISTINCT amount_units) > 1 AS differ, min(row) AS begin, min(source) AS source
+        SELECT export, transaction_id, customer_id, min(source) AS source, min(row) AS begin,
+               count(amount_units) AS named, min(row) FILTER (amount_units IS NOT NULL) AS first,
+               arg_min(amount_units, row) FILTER (amount_units IS NOT NULL) AS total,
+               min(amount_units) < max(amount_units) AS differ,
+               coalesce(count(amount_units) = count(*) AND bool_and(line_units = amount_units), false) AS of_rows
         FROM rows WHERE left_out IS NULL GROUP BY export, transaction_id, customer_id
+        HAVING count(*) > 1 OR count(amount_units) = 0
         """
     )
+    notes = []
+    if not amount_of and not has_lines:
+        several = rows_of(
+            db,
+            "SELECT transaction_id, named, total, count(*) OVER (), max(differ) OVER () FROM totals "
+            "WHERE named > 1 AND (differ OR total <> 0) ORDER BY differ DESC, source, begin LIMIT 1",
+        )
+        for transaction, named, total, invoices, differ in several:
+            if not differ:
+                _refuse_repeated(transaction, named, total)
+            amount_of = "row"
+            notes = [f"The amounts of {invoices:,} invoices with several rows, such as {transaction}, are added up."]
+    once = {"row": "false", "invoice": "true"}.get(amount_of, "NOT of_rows")
     db.execute(
         f"""
         INSERT INTO faults
         SELECT source, coalesce(first, begin), 'amount', CASE WHEN named = 0 THEN '{_EMPTY}'
             ELSE 'the rows of the invoice name different totals' END
-        FROM totals WHERE named = 0 OR differ AND NOT coalesce(of_rows, false)
+        FROM totals WHERE named = 0 OR differ AND {once}
         """
     )
+    lines = "" if has_lines else ", quantity = NULL, price_units = NULL"
     db.execute(
-        """
-        UPDATE rows SET amount_units = CASE WHEN rows.row = totals.first THEN totals.total ELSE 0 END
-        FROM totals
+        f"""
+        UPDATE rows SET amount_units = 0{lines} FROM totals
         WHERE rows.export = totals.export AND rows.transaction_id = totals.transaction_id
-            AND rows.customer_id = totals.customer_id AND NOT coalesce(totals.of_rows, false)
+            AND rows.customer_id = totals.customer_id AND rows.row <> totals.first AND {once}
         """
     )
-    db.execute("UPDATE rows SET amount_units = coalesce(amount_units, line_units, 0) WHERE amount_units IS NULL")
+    db.execute("UPDATE rows SET amount_units = 0 WHERE amount_units IS NULL")
     db.execute("DROP TABLE totals")
+    return notes
+
+
+def _refuse_repeated(transaction: str, named: int, total: int) -> NoReturn:
+    each, together = from_money_units(total), from_money_units(named * total)
+    raise AmbiguousError(
+        f"transaction {transaction} has {named} rows of {each:f} each: they can be parts of {together:f} "
+        f"(--set money.amount_of=row) or repeat the total of {each:f} (--set money.amount_of=invoice)"
+    )
 
 
 def _add_refunds(db: duckdb.DuckDBPyConnection) -> None:
