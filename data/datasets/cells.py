@@ -18,11 +18,25 @@ MAX_NUMBER = 10**9
 
 _NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d*)?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_INVISIBLE = "\ufeff\u200b\u2060"
 _AMERICAN = ("%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y")
 
 
 class DataError(SegueError, ValueError):
     """A file of transactions that can't be used; the message names the place and the reason in one line."""
+
+
+class AmbiguousError(DataError):
+    """A file that can be read in two ways; the message names both, and the settings that choose."""
+
+
+def trimmed(cell: str) -> str:
+    """A cell without the blanks around it, whatever their width; an invisible mark at an end is no part of it, either.
+
+    >>> trimmed("\\u00a0 Ann \\ufeff")
+    'Ann'
+    """
+    return cell.strip().strip(_INVISIBLE).strip()
 
 
 def text(cell: object) -> str | None:
