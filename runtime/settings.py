@@ -8,11 +8,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runtime.brokers import Brokers, Mechanism, Protocol
+from runtime.currencies import checked_currency, checked_locale
 from runtime.durations import duration
+from runtime.money import Money
 from runtime.postgres_url import parsed, passwords
 from runtime.settings_sources import SecretFiles, StackSource
 from runtime.topics import Topics
@@ -72,8 +82,13 @@ class Settings(BaseSettings):
         4, ge=0, description="Number of partitions of the topics that a worker creates; with 0 it creates none."
     )
     consumer_group: str = Field("segue", description="Workers of the same group share the partitions.")
-    currency: str = Field(
-        "GBP", description="Currency of all amounts; a transaction in another currency becomes a dead letter."
+    currency: Annotated[str, AfterValidator(checked_currency)] = Field(
+        "GBP",
+        description="Currency of all amounts, as an ISO 4217 code; a transaction in another currency becomes a dead "
+        "letter. A stream keeps the currency that its first worker had.",
+    )
+    locale: Annotated[str, AfterValidator(checked_locale)] = Field(
+        "en_GB", description="Whose separators, symbols and abbreviations amounts of money are shown with."
     )
     max_ahead: Annotated[timedelta, BeforeValidator(duration)] = Field(
         "1d",
@@ -178,6 +193,11 @@ class Settings(BaseSettings):
         """The keys of control records, the one that signs first; none if anyone may write control records."""
         keys = "" if self.control_key is None else self.control_key.get_secret_value()
         return tuple(key.encode() for key in keys.split())
+
+    @property
+    def money(self) -> Money:
+        """How amounts are written."""
+        return Money(self.currency, self.locale)
 
     @property
     def topics(self) -> Topics:

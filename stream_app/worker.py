@@ -15,6 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fix
 from data.kafka.log import Log, LogIdentity, UnreachableError, check_partitions, create_topics, is_gap
 from data.kafka.partition_log import PartitionLogReader
 from data.kafka.partitioner import partition_of
+from data.postgres import currency
 from data.postgres.database import engine
 from data.postgres.model_registry import champion_version
 from runtime.health import WebServer
@@ -44,6 +45,8 @@ def run_worker(config: WorkerConfig) -> None:
     LogError
         If a topic is not configured as it must be, or the log has another number of partitions than the log that the
         stored data was made from.
+    CurrencyError
+        If the stored amounts are in another currency.
     """
     metrics = Metrics()
     health = Health(metrics)
@@ -52,6 +55,7 @@ def run_worker(config: WorkerConfig) -> None:
     identity = _wait_for(UnreachableError)(_identity, config)
     postgres = engine(config.database_url)
     _wait_for(OperationalError)(check_layout, postgres, identity.partitions)
+    _wait_for(OperationalError)(currency.keep, postgres, config.currency)
     _wait_for(OperationalError, LookupError)(_champion, postgres)
     postgres.dispose()
     context = _context(config, identity, metrics)

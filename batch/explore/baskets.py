@@ -9,6 +9,7 @@ from batch.explore.months import all_months, cut_months, month_of
 from batch.explore.revenue import by_month
 from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
+from runtime.money import Money
 
 LINE_EDGES = (1, 2, 4, 8, 16, 32, 64, 128)
 MONEY_BINS = 40
@@ -76,15 +77,15 @@ def lines_per_order(dataset: Dataset) -> Finding:
     return Finding("basket-lines", "Lines of an order", summary, bins, figure, wide=False)
 
 
-def value_of_orders(dataset: Dataset) -> Finding:
+def value_of_orders(dataset: Dataset, money: Money) -> Finding:
     """The distribution of order values."""
-    money = _sales(dataset.transactions)["amount_units"] / MONEY_UNITS
+    values = _sales(dataset.transactions)["amount_units"] / MONEY_UNITS
     bins = orders_by_value(dataset.transactions)
-    largest = money.sort_values(ascending=False).head(max(1, len(money) // 100))
+    largest = values.sort_values(ascending=False).head(max(1, len(values) // 100))
     summary = (
-        f"The typical order is worth {words.pounds(money.median())} (the median; the mean is "
-        f"{words.pounds(money.mean())}), and the largest 1% of orders make up "
-        f"{words.percent(largest.sum() / money.sum())} of revenue."
+        f"The typical order is worth {words.amount(values.median(), money)} (the median; the mean is "
+        f"{words.amount(values.mean(), money)}), and the largest 1% of orders make up "
+        f"{words.percent(largest.sum() / values.sum())} of revenue."
     )
     left, right = np.log1p(bins["low"]), np.log1p(bins["high"])
     figure = style.figure(300)
@@ -94,17 +95,20 @@ def value_of_orders(dataset: Dataset) -> Finding:
         offset=0,
         y=100 * bins["share"],
         marker={"color": style.ACCENT, "line": {"width": 0}},
-        customdata=bins[["low", "high", "orders"]],
-        hovertemplate="£%{customdata[0]:,.0f} to £%{customdata[1]:,.0f}: %{y:.1f}% of the orders "
+        customdata=[
+            (money.rounded(low), money.rounded(high), int(orders))
+            for low, high, orders in zip(bins["low"], bins["high"], bins["orders"], strict=True)
+        ],
+        hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:.1f}% of the orders "
         "(%{customdata[2]:,})<extra></extra>",
     )
     figure.update_layout(bargap=0)
-    figure.update_xaxes(title="£, log scale", showgrid=False, **style.log_ticks(bins["high"].max()))
+    figure.update_xaxes(title="value, log scale", showgrid=False, **style.log_ticks(bins["high"].max(), money))
     figure.update_yaxes(ticksuffix="%", nticks=5, title="share of orders")
     return Finding("basket-value", "Value of an order", summary, bins, figure, wide=False)
 
 
-def returns_over_time(dataset: Dataset) -> Finding:
+def returns_over_time(dataset: Dataset, money: Money) -> Finding:
     """Return rates by month, with and without the largest credit note."""
     rates = return_rates(dataset.transactions)
     if not rates["largest"].any():
@@ -117,7 +121,7 @@ def returns_over_time(dataset: Dataset) -> Finding:
         f"There are {100 * invoices:.0f} credit notes per 100 orders. They refund "
         f"{words.percent(months['returned'].sum() / months['sold'].sum())} of the revenue. The peak of "
         f"{words.percent(with_it)} in {rates.index[peak]:%B %Y} would be {words.percent(without)} without one credit "
-        f"note of {words.pounds(rates['largest'].iloc[peak])}."
+        f"note of {words.amount(rates['largest'].iloc[peak], money)}."
     )
     figure = style.figure(340)
     for column, name, line in (

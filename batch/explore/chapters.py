@@ -20,6 +20,7 @@ from batch.fit import fit
 from batch.profiles import profiles_as_of
 from data.datasets.dataset import Dataset
 from models.segment_model import Monetary, SegmentModel, Transform
+from runtime.money import Money
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,15 @@ class Source:
         Rows as :func:`data.datasets.frames.frame` returns them.
     dataset
         The transactions made from these rows.
+    money
+        How amounts are written.
     wanted_k
         Number of segments; None lets :func:`batch.choose_k.choose_k` choose.
     """
 
     raw: pd.DataFrame
     dataset: Dataset
+    money: Money
     wanted_k: int | None = None
     monetary: Monetary = "net"
     transform: Transform = "log1p"
@@ -76,12 +80,12 @@ class Source:
 
 def _quality(source: Source) -> Iterator[Finding]:
     yield quality_table(source.raw, source.dataset)
-    yield odd_codes_table(source.raw)
+    yield odd_codes_table(source.raw, source.money)
 
 
 def _revenue(source: Source) -> Iterator[Finding]:
-    yield revenue_by_month(source.dataset)
-    yield revenue_by_country(source.dataset)
+    yield revenue_by_month(source.dataset, source.money)
+    yield revenue_by_country(source.dataset, source.money)
     yield orders_by_weekday_and_hour(source.dataset)
 
 
@@ -91,12 +95,12 @@ def _cohorts(source: Source) -> Iterator[Finding]:
 
 def _baskets(source: Source) -> Iterator[Finding]:
     yield lines_per_order(source.dataset)
-    yield value_of_orders(source.dataset)
-    yield returns_over_time(source.dataset)
+    yield value_of_orders(source.dataset, source.money)
+    yield returns_over_time(source.dataset, source.money)
 
 
 def _rfm(source: Source) -> Iterator[Finding]:
-    yield rfm_distributions(source.profiles, source.monetary)
+    yield rfm_distributions(source.profiles, source.monetary, source.money)
 
 
 def _choice_of_k(source: Source) -> Iterator[Finding]:
@@ -105,9 +109,9 @@ def _choice_of_k(source: Source) -> Iterator[Finding]:
 
 
 def _segments(source: Source) -> Iterator[Finding]:
-    yield snake_plot(source.customers)
-    yield segment_table(source.customers)
-    yield cloud(source.customers, seed=source.seed)
+    yield snake_plot(source.customers, source.money)
+    yield segment_table(source.customers, source.money)
+    yield cloud(source.customers, source.money, seed=source.seed)
 
 
 CHAPTERS: tuple[tuple[str, Callable[[Source], Iterator[Finding]]], ...] = (

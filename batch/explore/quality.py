@@ -12,6 +12,7 @@ from batch.explore.finding import Finding
 from batch.profiles import histories
 from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
+from runtime.money import Money
 
 Mask = NDArray[np.bool_]
 
@@ -150,14 +151,15 @@ def quality_table(raw: pd.DataFrame, dataset: Dataset) -> Finding:
     return Finding("quality", "Anomalies in the file", summary, found, table=table, note=note)
 
 
-def odd_codes_table(raw: pd.DataFrame) -> Finding:
+def odd_codes_table(raw: pd.DataFrame, money: Money) -> Finding:
     """Postage, discounts, fees and similar codes, as a table."""
     codes = odd_stock_codes(raw)
     if codes.empty:
         return Finding("codes", "Stock codes that are not products", "All stock codes look like products.", codes)
     summary = (
         f"{words.count(int(codes['rows'].sum()), 'row')} are postage, manual entries, fees and similar; the most "
-        f"frequent code is {codes.index[0]} ({codes['rows'].iloc[0]:,} rows, {words.pounds(codes['net'].iloc[0])} net)."
+        f"frequent code is {codes.index[0]} ({codes['rows'].iloc[0]:,} rows, "
+        f"{words.amount(codes['net'].iloc[0], money)} net)."
     )
     shown = codes.head(SHOWN_CODES)
     table = pd.DataFrame(
@@ -166,7 +168,7 @@ def odd_codes_table(raw: pd.DataFrame) -> Finding:
             "for example": shown["description"],
             "rows": shown["rows"].map("{:,}".format),
             "with customer": shown["with_customer"].map("{:,}".format),
-            "net": shown["net"].map(words.pounds),
+            "net": [words.amount(net, money) for net in shown["net"]],
         }
     )
     hidden = len(codes) - len(shown)

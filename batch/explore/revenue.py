@@ -10,6 +10,7 @@ from batch.explore.finding import Finding
 from batch.explore.months import all_months, cut_months, month_of
 from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
+from runtime.money import Money
 
 SHOWN_COUNTRIES = 20
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -46,14 +47,14 @@ def by_weekday_and_hour(transactions: pd.DataFrame) -> pd.DataFrame:
     return counts.reindex(index=range(7), columns=np.arange(hours.min(), hours.max() + 1), fill_value=0)
 
 
-def revenue_by_month(dataset: Dataset) -> Finding:
+def revenue_by_month(dataset: Dataset, money: Money) -> Finding:
     """Sold, returned and net amounts by month."""
     months = by_month(dataset.transactions)
     whole = months[months["is_whole"]] if months["is_whole"].any() else months
     best = whole.index[int(whole["net"].argmax())]
     lift = whole["net"].max() / whole["net"].mean()
     summary = (
-        f"The best month is {best:%B %Y} with {words.pounds(whole['net'].max())} net of returns, "
+        f"The best month is {best:%B %Y} with {words.amount(whole['net'].max(), money)} net of returns, "
         f"{lift:.1f} times the average month. Returns are "
         f"{words.percent(months['returned'].sum() / months['sold'].sum())} of sales."
     )
@@ -65,8 +66,8 @@ def revenue_by_month(dataset: Dataset) -> Finding:
             y=sign * months[column],
             name=name,
             marker={"color": colour, "opacity": opacity},
-            customdata=months[column],
-            hovertemplate=f"£%{{customdata:,.0f}} {name}<extra></extra>",
+            customdata=[money.rounded(amount) for amount in months[column]],
+            hovertemplate=f"%{{customdata}} {name}<extra></extra>",
         )
     figure.add_scatter(
         x=months.index,
@@ -75,17 +76,18 @@ def revenue_by_month(dataset: Dataset) -> Finding:
         mode="lines+markers",
         line={"color": style.NEUTRAL, "width": 2},
         marker={"size": 5},
-        hovertemplate="£%{y:,.0f} net<extra></extra>",
+        customdata=[money.rounded(amount) for amount in months["net"]],
+        hovertemplate="%{customdata} net<extra></extra>",
     )
     figure.update_layout(barmode="relative", hovermode="x unified", bargap=0.25)
     figure.update_xaxes(hoverformat="%B %Y", showgrid=False)
-    figure.update_yaxes(tickprefix="£", tickformat="~s", nticks=6)
+    figure.update_yaxes(**money.axis([*months["sold"], *-months["returned"]], 6))
     cut = [words.month(moment) for moment in months.index[~months["is_whole"]]]
     note = f"Pale bars: the data covers only part of {' and '.join(cut)}. " if cut else ""
     return Finding("revenue-month", "Revenue by month", summary, months, figure, note=f"{note}Known customers only.")
 
 
-def revenue_by_country(dataset: Dataset) -> Finding:
+def revenue_by_country(dataset: Dataset, money: Money) -> Finding:
     """Net revenue by country, on a log scale so that small markets are visible."""
     countries = by_country(dataset.transactions)
     first, others = countries.iloc[0], countries.iloc[1:]
@@ -107,16 +109,18 @@ def revenue_by_country(dataset: Dataset) -> Finding:
         textposition="middle right",
         textfont={"size": 11},
         cliponaxis=False,
-        customdata=shown[["sales", "customers"]],
-        hovertemplate="%{y}: £%{x:,.0f}<br>%{customdata[0]:,} orders, %{customdata[1]:,} customers<extra></extra>",
+        customdata=[
+            (int(sales), int(customers), money.rounded(net))
+            for sales, customers, net in zip(shown["sales"], shown["customers"], shown["net"], strict=True)
+        ],
+        hovertemplate="%{y}: %{customdata[2]}<br>%{customdata[0]:,} orders, %{customdata[1]:,} customers"
+        "<extra></extra>",
     )
     low, high = np.log10(shown["net"].min()), np.log10(shown["net"].max())
     figure.update_xaxes(
         type="log",
         range=[low - 0.15, high + 0.45],
-        tickprefix="£",
-        dtick=1,
-        tickformat="~s",
+        **money.decades(shown["net"].min(), shown["net"].max()),
         title="net revenue, log scale",
     )
     figure.update_yaxes(autorange="reversed", showgrid=True)

@@ -41,7 +41,7 @@ def recency_line(ledger: pd.DataFrame, until: datetime) -> pd.DataFrame:
 def spend_steps(
     ledger: pd.DataFrame, model: SegmentModel, frequency: int, gross: float, returned: float, until: datetime
 ) -> pd.DataFrame:
-    """Purchases and money after every transaction and up to ``until``: at, frequency, monetary (pounds).
+    """Purchases and money after every transaction and up to ``until``: at, frequency, monetary.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ DECAY, PURCHASE = "decay", "purchase"
 
 
 class Profile(NamedTuple):
-    """What decides a segment: the last purchase, the number of purchases, and the spend in pounds.
+    """What decides a segment: the last purchase, the number of purchases, and the spend.
 
     ``monetary`` may be below 0 where the model counts net of returns; it is scored as 0.
     """
@@ -61,7 +61,7 @@ def score(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Fl
     Parameters
     ----------
     recency_days, frequency, monetary
-        Shape (n,): whole days, distinct sale invoices, pounds; values below 0 count as 0.
+        Shape (n,): whole days, distinct sale invoices, units of the currency; values below 0 count as 0.
     """
     spend = np.maximum(monetary, 0.0)
     segment = assign(model, recency_days, frequency, spend)

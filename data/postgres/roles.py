@@ -31,6 +31,7 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "segment_changes": _APPEND,
     "models": _APPEND,
     "model_aliases": _READ,
+    "stream_currency": _APPEND,
     "stream_progress": _WRITE,
     "dead_letters": "SELECT, INSERT, UPDATE (published)",
     "model_reigns": "INSERT",

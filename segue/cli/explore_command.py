@@ -55,7 +55,8 @@ def explore(
         chosen = choose(files, settings.datasets_dir, how)
         raw = frame(chosen.dataset)
     messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
-    source = Source(raw, chosen.dataset, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
+    money = settings.money.of(chosen.dataset.currency)
+    source = Source(raw, chosen.dataset, money, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
     out.write_text(page(source, _computed(source)), encoding="utf-8")
     messages.print(f"The report is {out.resolve()} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.")
 

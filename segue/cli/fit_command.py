@@ -88,7 +88,7 @@ def fit_model(
     with spinner("Fitting"):
         champion = fitting.champion_to_follow(settings)
         result = fit(source.profiles, **chosen._asdict(), champion=champion, metadata=metadata)
-    fitting.show(result, choice, as_json)
+    fitting.show(result, choice, as_json, source.money)
     if not dry_run:
         alias = model_registry.register(engine(settings.database), result.model)
         hint = (

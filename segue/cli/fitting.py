@@ -18,10 +18,11 @@ from batch.profiles import profiles_as_of
 from data.datasets.frames import frame
 from data.datasets.reading import Reading
 from data.datasets.selection import choose
-from data.postgres import model_registry
+from data.postgres import currency, model_registry
 from data.postgres.database import engine
 from data.postgres.stream_profiles import read_profiles
 from models.segment_model import SegmentModel, to_json
+from runtime.money import Money
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, progress_bar, table
 from segue.cli.options import check_cutoff, check_dates
@@ -31,10 +32,11 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Source:
-    """Profiles to fit on, and metadata about their origin."""
+    """Profiles to fit on, metadata about their origin, and how their amounts are written."""
 
     profiles: pd.DataFrame
     metadata: dict[str, Any]
+    money: Money
 
 
 def from_dataset(
@@ -56,7 +58,8 @@ def from_dataset(
         moment = dataset.report.last + DAY if cutoff is None else cutoff.replace(tzinfo=UTC)
         check_cutoff(moment, dataset.report.last)
         profiles = profiles_as_of(dataset.transactions, moment)
-    return Source(profiles, {"dataset": dataset.name, "cutoff": moment.isoformat()})
+    money = settings.money.of(dataset.currency)
+    return Source(profiles, {"dataset": dataset.name, "cutoff": moment.isoformat()}, money)
 
 
 def from_stream(settings: Settings, files: Sequence[Path] | None, cutoff: datetime | None, preset: PresetName) -> Source:
@@ -65,13 +68,14 @@ def from_stream(settings: Settings, files: Sequence[Path] | None, cutoff: dateti
         fail("give a dataset or --from-stream, not both")
     if preset == "classic":
         fail("--preset classic needs the raw rows of a dataset: leave out --from-stream")
-    found = read_profiles(engine(settings.database), None if cutoff is None else cutoff.replace(tzinfo=UTC))
+    postgres = engine(settings.database)
+    found = read_profiles(postgres, None if cutoff is None else cutoff.replace(tzinfo=UTC))
     metadata = {
         "dataset": "the stream",
         "cutoff": found.as_of.isoformat(),
         "event_time": found.event_time.isoformat(),
     }
-    return Source(found.profiles, metadata)
+    return Source(found.profiles, metadata, currency.stored_money(postgres, settings.money))
 
 
 def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:
@@ -97,7 +101,7 @@ def champion_to_follow(settings: Settings) -> SegmentModel | None:
         return None
 
 
-def show(result: FitResult, choice: KChoice | None, as_json: bool) -> None:
+def show(result: FitResult, choice: KChoice | None, as_json: bool, money: Money) -> None:
     """Print the chosen k and the segments of a fit."""
     if choice is not None:
         messages.print(_curve(choice)) if as_json else output.print(_curve(choice))
@@ -105,7 +109,7 @@ def show(result: FitResult, choice: KChoice | None, as_json: bool) -> None:
     if as_json:
         output.print_json(to_json(result.model).decode())
     else:
-        output.print(_summary(result))
+        output.print(_summary(result, money))
 
 
 def _curve(choice: KChoice) -> Table:
@@ -116,9 +120,9 @@ def _curve(choice: KChoice) -> Table:
     return table("Number of segments", ["k", "inertia", "silhouette", "Davies-Bouldin", "stability"], rows)
 
 
-def _summary(result: FitResult) -> Table:
+def _summary(result: FitResult, money: Money) -> Table:
     rows = [
-        [persona, f"{size:,}", f"{recency:,.1f}", f"{frequency:,.1f}", f"£{monetary:,.2f}"]
+        [persona, f"{size:,}", f"{recency:,.1f}", f"{frequency:,.1f}", money.exact(monetary)]
         for persona, size, recency, frequency, monetary in result.summary.itertuples(index=False)
     ]
     return table(f"Model {result.model.version}", ["persona", "customers", "days since", "orders", "spent"], rows)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import msgspec
 import typer
 
-from data.postgres import model_registry
+from data.postgres import currency, model_registry
 from data.postgres.database import engine
 from models.drift.challenger import ORIGIN
 from models.segment_model import SegmentModel
@@ -85,14 +85,15 @@ def compare_models(
     from models.compare import compare
     from segue.cli import comparison
 
-    postgres = engine(Settings().database)
+    settings = Settings()
+    postgres = engine(settings.database)
     with spinner("Comparing"):
         models = model_registry.find(postgres, before), model_registry.find(postgres, after)
         found = compare(current_profiles(postgres), *models)
     if as_json:
         output.print_json(msgspec.json.encode(comparison.as_json(found)).decode())
     else:
-        comparison.show(found, postgres, limit)
+        comparison.show(found, postgres, currency.stored_money(postgres, settings.money), limit)
 
 
 @app.command()
@@ -141,7 +142,8 @@ def promote(
     from models.compare import compare
     from segue.cli import comparison
 
-    postgres = engine(Settings().database)
+    settings = Settings()
+    postgres = engine(settings.database)
     with postgres.connect() as connection:
         known = model_registry.aliases(connection)
     name = model or (model_registry.PROPOSED if model_registry.PROPOSED in known else model_registry.CHALLENGER)
@@ -150,7 +152,7 @@ def promote(
         fail(f"{candidate.version} is the champion: there is nothing to promote")
     with spinner("Comparing"):
         found = compare(current_profiles(postgres), champion, candidate)
-    comparison.show(found, postgres, 0)
+    comparison.show(found, postgres, currency.stored_money(postgres, settings.money), 0)
     if not yes:
         typer.confirm(f"Activate {candidate.version}?", abort=True, err=True)
     activate(candidate.version, no_wait)

@@ -6,7 +6,7 @@ import typer
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from data.postgres import model_registry
+from data.postgres import currency, model_registry
 from producers.control import ReplayState
 from producers.flow_control import MAX_LAG
 from producers.pace import Speed
@@ -64,6 +64,7 @@ def replay(
     options.check_dates(chosen.dataset, accept_dates)
     options.check_currency(chosen.dataset, settings.currency)
     with session(settings, max_lag) as replaying:
+        currency.check(replaying.postgres, settings.currency)
         if not mix and (held := other_datasets(replaying.postgres, chosen.dataset.name)):
             fail(
                 f"the stream contains a replay of {', '.join(held)}, not of {chosen.dataset.name}: "

@@ -84,6 +84,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         "problems": problems,
         "brokers": settings.bootstrap_servers,
         "database": shown(settings.database),
+        "currency": currency.stored_money(postgres, settings.money).currency,
         "workers": sorted({state.owner for state in found.partitions}),
         "model": model_registry.champion_version(postgres),
         "transactions": totals.transactions,
@@ -124,6 +125,7 @@ def _print(current: dict[str, Any]) -> None:
     output.print(table("Partitions", ["partition", "lag", "last commit", "failures in a row", "worker"], health))
     output.print(f"brokers: {current['brokers']}", markup=False)
     output.print(f"database: {current['database']}", markup=False)
+    output.print(f"currency: {current['currency']}", markup=False)
     output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}", markup=False)
     output.print(f"model: {current['model'] or 'none yet: run `segue fit DATASET`'}", markup=False)
     output.print(
