@@ -45,7 +45,6 @@ def explore(
     """
     from batch.explore.chapters import Source
     from batch.explore.report import page
-    from data.datasets.frames import frame
     from data.datasets.selection import choose
 
     _check(out, force)
@@ -53,10 +52,9 @@ def explore(
     how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     with spinner("Loading data"):
         chosen = choose(files, settings.datasets_dir, how)
-        raw = frame(chosen.dataset)
     messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
     money = settings.money.of(chosen.dataset.currency)
-    source = Source(raw, chosen.dataset, money, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
+    source = Source(chosen.dataset, money, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
     out.write_text(page(source, _computed(source)), encoding="utf-8")
     messages.print(f"The report is {out.resolve()} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.")
 

@@ -12,10 +12,9 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from batch.choices import PresetName
 from batch.choose_k import KS, KChoice, choose_k
+from batch.dataset_frames import profiles_of
 from batch.fit import FitResult
 from batch.presets import Preset, classic_profiles
-from batch.profiles import profiles_as_of
-from data.datasets.frames import frame
 from data.datasets.reading import Reading
 from data.datasets.selection import choose
 from data.postgres import currency, model_registry
@@ -53,11 +52,11 @@ def from_dataset(
     if preset == "classic":
         if cutoff is not None:
             fail("--preset classic counts all sales, as of the day after the last one: leave out --cutoff")
-        profiles, moment = classic_profiles(frame(dataset))
+        profiles, moment = classic_profiles(dataset)
     else:
         moment = dataset.report.last + DAY if cutoff is None else cutoff.replace(tzinfo=UTC)
         check_cutoff(moment, dataset.report.last)
-        profiles = profiles_as_of(dataset.transactions, moment)
+        profiles = profiles_of(dataset, moment)
     money = settings.money.of(dataset.currency)
     return Source(profiles, {"dataset": dataset.name, "cutoff": moment.isoformat()}, money)
 
