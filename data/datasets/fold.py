@@ -45,7 +45,7 @@ def _look(db: duckdb.DuckDBPyConnection, returns: Returns) -> None:
             f"""
             INSERT INTO faults
             SELECT place[1], place[2], 'transaction', 'invoice ' || transaction_id || ': a total of '
-                || (total::DECIMAL(38, 0) / {MONEY_UNITS}) || ' {reason}'
+                || regexp_replace((total::DECIMAL(30, 0) * 0.0001::DECIMAL(5, 4))::VARCHAR, '00$', '') || ' {reason}'
             FROM folded WHERE {condition}
             """,
             {"negative": returns.negative} if "$negative" in condition else {},

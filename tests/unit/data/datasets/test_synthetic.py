@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.datasets import dataset, invoices, synthetic
+from data.datasets import frames, invoices, synthetic
 from data.datasets.cells import DataError
 from data.datasets.dataset import Dataset
+from tests.support.dataset_lines import kept_rows
 from tests.support.examples import examples
 from tests.support.retail import REAL, retail
 
@@ -27,7 +28,7 @@ def raw() -> pd.DataFrame:
 
 @cache
 def shop() -> Dataset:
-    return dataset.clean(raw(), "synthetic")
+    return frames.clean(raw(), "synthetic")
 
 
 def shops() -> list[object]:
@@ -55,9 +56,9 @@ def test_rows_do_not_depend_on_the_size_of_the_pieces(size: int, monkeypatch: py
     monkeypatch.setattr(invoices, "PIECE", size)
     monkeypatch.setattr(synthetic, "PIECE", size)
     shop = synthetic.open_shop(customers=60, days=500, seed=3)
-    frames = list(shop.frames())
-    assert len(frames) > 2
-    pd.testing.assert_frame_equal(pd.concat(frames, ignore_index=True), whole)
+    pieces = list(shop.frames())
+    assert len(pieces) > 2
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
     pd.testing.assert_frame_equal(pd.concat(shop.frames(), ignore_index=True), whole)
 
 
@@ -65,7 +66,7 @@ def test_rows_do_not_depend_on_the_size_of_the_pieces(size: int, monkeypatch: py
 @settings(max_examples=examples(20))
 def test_a_shop_knows_what_its_rows_will_hold(customers: int, days: int, seed: int) -> None:
     shop = synthetic.open_shop(customers=customers, days=days, seed=seed)
-    report = dataset.clean(pd.concat(shop.frames()), "synthetic").report
+    report = frames.clean(pd.concat(shop.frames()), "synthetic").report
     assert (shop.rows, shop.transactions, shop.customers) == (report.rows, report.transactions, report.customers)
 
 
@@ -93,7 +94,7 @@ def test_a_shop_needs_few_bytes_for_each_of_its_lines() -> None:
 @settings(max_examples=examples(40))
 def test_a_shop_of_any_size_is_clean_and_has_every_customer(customers: int, days: int, seed: int) -> None:
     source = synthetic.generate(customers=customers, days=days, seed=seed)
-    report = dataset.clean(source, "synthetic").report
+    report = frames.clean(source, "synthetic").report
     assert report.customers == customers
     assert datetime(2009, 12, 1, tzinfo=UTC) <= report.first
     assert (report.last - datetime(2009, 12, 1, tzinfo=UTC)).days < days
@@ -122,7 +123,7 @@ def test_a_shop_needs_at_least_one_customer_and_seven_days(customers: int, days:
 
 @pytest.mark.parametrize("start", [datetime(2020, 2, 29), datetime(2020, 2, 29, 17, tzinfo=UTC)])  # noqa: DTZ001
 def test_the_shop_opens_on_the_given_day(start: datetime) -> None:
-    first = dataset.clean(synthetic.generate(customers=300, days=60, start=start), "synthetic").report.first
+    first = frames.clean(synthetic.generate(customers=300, days=60, start=start), "synthetic").report.first
     assert datetime(2020, 2, 29, tzinfo=UTC) <= first < datetime(2020, 3, 3, tzinfo=UTC)
 
 
@@ -163,14 +164,14 @@ class TestTheShape:
     def test_guests_two_moments_thousandths_and_other_countries_occur(self, make: Callable[[], Dataset]) -> None:
         data = make()
         assert 0.05 < data.report.guest_rows / data.report.rows < 0.3
-        assert (data.lines["price_units"] % 100 != 0).any()
-        assert (data.lines["price_units"] == 0).any()
+        assert (kept_rows(data)["price_units"] % 100 != 0).any()
+        assert (kept_rows(data)["price_units"] == 0).any()
         shares = data.transactions["country"].value_counts(normalize=True)
         assert shares.index[0] == "United Kingdom"
         assert 0.85 < shares.iloc[0] < 0.95
         assert len(shares) >= 5
-        assert 15 < data.lines.groupby("transaction_id").size().mean() < 25
-        assert data.lines.duplicated().any(), "equal lines within an invoice"
+        assert 15 < kept_rows(data).groupby("transaction_id").size().mean() < 25
+        assert kept_rows(data).duplicated().any(), "equal lines within an invoice"
 
     def test_two_exports_share_some_days(self, make: Callable[[], Dataset]) -> None:
         report = make().report
@@ -186,7 +187,7 @@ def test_some_invoices_have_two_moments_a_few_minutes_apart() -> None:
 
 
 def test_every_returned_product_was_bought_before() -> None:
-    lines = shop().lines.assign(back=lambda frame: frame["transaction_id"].str.startswith("C"))
+    lines = kept_rows(shop()).assign(back=lambda frame: frame["transaction_id"].str.startswith("C"))
     sales = lines[~lines["back"]].groupby(["customer_id", "stock_code"])["occurred_at"].min().rename("bought_at")
     buyers = lines.loc[~lines["back"], "customer_id"].unique()
     returns = lines[lines["back"] & lines["customer_id"].isin(buyers)].join(sales, on=["customer_id", "stock_code"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from data.datasets import dataset
+from data.datasets.load import load
 from segue.cli.app import app
 
 RUNNER = CliRunner()
@@ -27,7 +27,7 @@ def said(*arguments: str) -> tuple[int, str]:
 @pytest.mark.parametrize("name", ["shop.csv", "shop.parquet"])
 def test_the_last_line_counts_what_a_reader_of_the_file_counts(tmp_path: Path, name: str) -> None:
     code, text = said(str(tmp_path / name), *SMALL)
-    report = dataset.load(tmp_path / name).report
+    report = load(tmp_path / name).report
     counts = f"{report.rows:,} lines, {report.transactions:,} transactions of {report.customers} customers"
     assert code == 0
     assert text.splitlines()[-1] == f"{tmp_path / name}: {counts}"
