@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from batch.dataset_frames import profiles_of
 from batch.fit import fit
-from batch.profiles import profiles_as_of
 from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel
 
@@ -16,5 +16,5 @@ def fit_before(dataset: Dataset, cutoff: datetime) -> SegmentModel:
     FitError
         If there are too few customers by then.
     """
-    profiles = profiles_as_of(dataset.transactions, cutoff)
+    profiles = profiles_of(dataset, cutoff)
     return fit(profiles, metadata={"dataset": dataset.name, "cutoff": cutoff.isoformat()}).model

@@ -92,8 +92,8 @@ class Money:
         leading = _leading(value)
         if not self._is_abbreviated(leading):
             return self.rounded(value)
-        text = format_compact_currency(leading, self.currency, locale=self.locale, fraction_digits=2)
-        return self._spaced(text)
+        text = format_compact_currency(abs(leading), self.currency, locale=self.locale, fraction_digits=2)
+        return self._signed(value, text)
 
     def mark(self, amount: Decimal | float) -> str:
         """A round amount beside an axis, or the edge of a range: as few digits as it needs.
@@ -123,7 +123,8 @@ class Money:
         """
         numbers = [number for value in values if (number := _decimal(value)) is not None]
         low, high = min([*numbers, Decimal(0)]), max([*numbers, Decimal(0)])
-        step = max(_step((high - low) / most), self.smallest)
+        # Two more, since the round step is up to 2.5 times as large.
+        step = max(_step((high - low) / (most + 2)), self.smallest)
         first, last = (low / step).to_integral_value(ROUND_CEILING), (high / step).to_integral_value(ROUND_FLOOR)
         marks = [step * number for number in range(int(first), int(last) + 1)]
         return {"tickvals": [float(mark) for mark in marks], "ticktext": [self.mark(mark) for mark in marks]}
@@ -141,19 +142,21 @@ class Money:
         """A number in the locale's own pattern, but with so many decimals."""
         pattern = Locale.parse(self.locale).currency_formats["standard"].pattern
         text = format_currency(
-            value,
+            abs(value),
             self.currency,
-            format=re.sub(r"\.0+", f".{'0' * decimals}" if decimals else "", pattern),
+            format=re.sub(r"\.0+", f".{'0' * decimals}" if decimals else "", pattern.partition(";")[0]),
             locale=self.locale,
             currency_digits=False,
             decimal_quantization=False,
         )
-        return self._spaced(text)
+        return self._signed(value, text)
 
-    def _spaced(self, text: str) -> str:
-        """A space between letters and a digit, which Babel leaves out: ``KWD 5``."""
+    def _signed(self, value: Decimal, text: str) -> str:
+        """The text of an amount's size, with its sign first, and with a space that Babel leaves out: ``KWD 5``."""
         symbol = self.symbol
-        return re.sub(rf"{re.escape(symbol)}(?=\d)", f"{symbol}\N{NO-BREAK SPACE}", text) if symbol.isalpha() else text
+        if symbol.isalpha():
+            text = re.sub(rf"{re.escape(symbol)}(?=\d)", f"{symbol}\N{NO-BREAK SPACE}", text)
+        return f"-{text}" if value < 0 else text
 
     def _is_abbreviated(self, value: Decimal) -> bool:
         """Whether the locale has an abbreviation for an amount of this size; German has none for thousands."""

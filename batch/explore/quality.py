@@ -38,8 +38,8 @@ def quality_table(dataset: Dataset) -> Finding:
     found, report = quality(dataset), dataset.report
     summary = (
         f"{words.percent(report.guest_rows / report.rows)} of the rows have no customer, "
-        f"{words.percent(found['share'][_credit_notes(dataset)])} of the invoices are credit notes, and a second export "
-        f"repeats {words.percent(report.overlap_rows / report.rows)} of the rows."
+        f"{words.percent(found['share'][_credit_notes(dataset)])} of the invoices are credit notes, and a second "
+        f"export repeats {words.percent(report.overlap_rows / report.rows)} of the rows."
     )
     table = pd.DataFrame(
         {
@@ -164,7 +164,8 @@ def _customer_counts(dataset: Dataset) -> Iterator[Count]:
         SELECT count(*) FILTER (sales = 0) AS only_returned, count(*) FILTER (sold <= returned) AS without_spend,
                count(*) FILTER (first_country <> last_country) AS with_two_countries
         FROM (
-            SELECT count(*) FILTER (kind = 'sale') AS sales, min(country) AS first_country, max(country) AS last_country,
+            SELECT count(*) FILTER (kind = 'sale') AS sales,
+                   min(country) AS first_country, max(country) AS last_country,
                    coalesce(sum(amount_units) FILTER (kind = 'sale'), 0) AS sold,
                    coalesce(sum(amount_units) FILTER (kind = 'return'), 0) AS returned
             FROM transactions GROUP BY customer_id

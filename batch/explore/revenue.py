@@ -182,4 +182,3 @@ def orders_by_weekday_and_hour(dataset: Dataset) -> Finding:
     figure.update_yaxes(autorange="reversed", showgrid=False)
     note = "Orders of known customers; times as in the file."
     return Finding("orders-hour", "Orders by weekday and hour", summary, counts, figure, note=note, wide=False)
-

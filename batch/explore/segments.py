@@ -78,11 +78,11 @@ def snake_plot(found: Segmented, money: Money) -> Finding:
     """Mean standardised features of each segment."""
     frame = segment_profiles(found)
     figure = style.figure(420)
-    for row in frame.itertuples():
+    for row, spend in zip(frame.itertuples(), frame["monetary"], strict=True):
         figure.add_scatter(
             x=["recency", "frequency", "money"],
             y=[row.z_recency, row.z_frequency, row.z_monetary],
-            customdata=[f"{row.recency:,.0f} days", f"{row.frequency:,.1f} orders", money.rounded(float(row.monetary))],
+            customdata=[f"{row.recency:,.0f} days", f"{row.frequency:,.1f} orders", money.rounded(spend)],
             name=row.persona,
             mode="lines+markers",
             line={"color": row.colour, "width": 3},

@@ -32,8 +32,9 @@ def is_product(stock_code: str) -> bool:
 
 def odd_rows(dataset: Dataset) -> int:
     """The number of rows whose stock code is not that of a product."""
-    rows = ask(dataset, f"SELECT stock_code, count(*) AS rows FROM rows WHERE {USABLE} GROUP BY stock_code")
-    return int(rows["rows"][~rows["stock_code"].map(is_product).astype("bool")].sum())
+    found = ask(dataset, f"SELECT stock_code, count(*) AS rows FROM rows WHERE {USABLE} GROUP BY stock_code")
+    counts = zip(found["stock_code"].tolist(), found["rows"].tolist(), strict=True)
+    return sum(rows for code, rows in counts if not is_product(code))
 
 
 def odd_stock_codes(dataset: Dataset) -> pd.DataFrame:

@@ -198,4 +198,4 @@ def _refuse_port_in_use(port: int) -> None:
 
 def _stack(state_dir: Path, broker: BrokerKind, nodes: int = 1) -> Stack:
     messages.print(f"Starting Postgres and {'Apache Kafka' if broker == 'apache' else 'the embedded broker'} …")
-    return Stack(state_dir, broker, _KAFKA_PORT, nodes)
+    return Stack(state_dir, broker, _KAFKA_PORT, nodes, money=Settings(state_dir=state_dir).money)

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from data.postgres import log_faults, model_registry, progress, replay_control
+from data.postgres import currency, log_faults, model_registry, progress, replay_control
 from data.postgres.database import engine
 from runtime.postgres_url import shown
 from runtime.settings import Settings

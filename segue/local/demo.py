@@ -53,7 +53,7 @@ def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgres
     """Replay everything at full speed in a temporary state folder, and compare the result with the raw data."""
     folder = setup.state_dir / f"once-{time.time_ns():x}"
     try:
-        with Stack(folder, setup.broker) as stack:
+        with Stack(folder, setup.broker, money=Settings(state_dir=folder).money) as stack:
             settings = Settings(state_dir=folder)
             stack.start_workers(setup.workers)
             stack.watch(lambda _: None)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +37,7 @@ from tests.support.browser import (
     visit,
 )
 from tests.support.local_stack import Local, applied, local, wait_until
+from tests.support.money import POUNDS
 
 pytestmark = browser.MARKS
 
@@ -308,10 +309,10 @@ def test_the_ledger_adds_up_to_what_postgres_has_with_and_without_the_biggest_co
         expect(first).to_have_attribute("data-country", biggest.country, timeout=PATIENCE)
         expect(page.locator("[data-total='sales']")).to_have_text(f"{everything.sales:,}")
         expect(page.locator("[data-total='credit notes']")).to_have_text(f"{everything.returns:,}")
-        expect(page.locator("[data-total='net revenue']")).to_have_text(_pounds(everything.net))
+        expect(page.locator("[data-total='net revenue']")).to_have_text(POUNDS.rounded(everything.net))
         page.get_by_text(f"Without {biggest.country}", exact=True).click()
         expect(first).to_have_attribute("data-country", second.country, timeout=PATIENCE)
-        expect(first.locator("b")).to_have_text(_pounds(second.net))
+        expect(first.locator("b")).to_have_text(POUNDS.exact(second.net))
 
 
 def test_the_model_page_has_the_sizes_that_postgres_has_and_compares_any_version(
@@ -347,10 +348,6 @@ def _address(shop: Shop, path: str) -> str:
 
 def _number(shown: str) -> int:
     return int(shown.replace(",", ""))
-
-
-def _pounds(amount: Decimal) -> str:
-    return f"£{amount.quantize(Decimal(1), ROUND_HALF_UP):,}"
 
 
 def _name(segment: str) -> str:

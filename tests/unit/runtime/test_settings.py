@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from runtime.money import Money
 from runtime.postgres_url import shown
 from runtime.settings import Settings, bad_setting
 from runtime.settings_sources import STACK_FILE
@@ -161,3 +162,29 @@ def test_several_control_keys_are_secret_each(monkeypatch: pytest.MonkeyPatch) -
 
 def test_without_a_control_key_there_is_none() -> None:
     assert Settings().control_keys == ()
+
+
+def test_amounts_are_written_in_the_currency_and_locale_that_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_CURRENCY", "EUR")
+    monkeypatch.setenv("SEGUE_LOCALE", "de-DE")
+    assert Settings().money == Money("EUR", "de_DE")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("SEGUE_CURRENCY", "Euro", "SEGUE_CURRENCY: 'Euro' is no currency: use EUR"),
+        (
+            "SEGUE_LOCALE",
+            "german",
+            "SEGUE_LOCALE: 'german' is no locale: use a language and a country, such as en_GB or de_DE",
+        ),
+    ],
+)
+def test_a_text_that_is_no_currency_or_locale_is_one_line_with_what_to_use(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValidationError) as raised:
+        Settings()
+    assert bad_setting(raised.value) == message

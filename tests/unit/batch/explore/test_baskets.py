@@ -11,6 +11,7 @@ from batch.explore.baskets import (
     value_of_orders,
 )
 from data.datasets.frames import clean
+from tests.support.money import POUNDS
 from tests.support.retail import retail, rows
 from tests.support.shop_rows import raw_rows, sale, shop
 
@@ -54,7 +55,7 @@ def test_every_sale_of_the_raw_rows_is_in_one_bin() -> None:
     assert by_value["share"].sum() == pytest.approx(1)
     cheap = by_value[by_value["high"] <= 100]
     assert cheap["orders"].sum() == (sales["money"].round(4) < cheap["high"].max()).sum()
-    assert f"(the median; the mean is £{sales['money'].mean():,.0f})" in value_of_orders(retail()).summary
+    assert f"(the median; the mean is £{sales['money'].mean():,.0f})" in value_of_orders(retail(), POUNDS).summary
 
 
 def test_a_month_without_sales_has_no_rate() -> None:
@@ -70,14 +71,15 @@ def test_the_peak_is_reported_with_and_without_its_largest_credit_note() -> None
             sale("C2", "a", "2011-01-04 10:00", 40.0),
             sale("C3", "a", "2011-01-05 10:00", 10.0),
             sale("4", "a", "2011-02-05 10:00", 100.0),
-        )
+        ),
+        POUNDS,
     )
     assert "100 credit notes per 100 orders" in finding.summary
     assert "The peak of 50% in January 2011 would be 10% without one credit note of £40." in finding.summary
 
 
 def test_a_shop_without_returns_has_a_summary_and_no_figure() -> None:
-    finding = returns_over_time(shop(sale("1", "a", "2011-01-03 10:00", 8.0)))
+    finding = returns_over_time(shop(sale("1", "a", "2011-01-03 10:00", 8.0)), POUNDS)
     assert (finding.summary, finding.figure) == ("There are no returns.", None)
 
 

@@ -6,6 +6,7 @@ import pytest
 from batch.explore.quality import quality, quality_table
 from batch.explore.stock_codes import is_product, odd_codes_table, odd_stock_codes
 from data.datasets.frames import clean
+from tests.support.money import POUNDS
 from tests.support.retail import REAL, retail, rows
 from tests.support.shop_rows import raw_rows, sale
 
@@ -111,10 +112,11 @@ def test_codes_that_are_not_products_are_grouped_into_series() -> None:
         ("1", "gift_0001_20", "Voucher", 1, "2011-01-03 10:00", 20.0, None, "France", 0),
         ("1", "gift_0001_30", "Voucher", 1, "2011-01-03 10:00", 30.0, None, "France", 0),
         ("C2", "M", "Manual", -2, "2011-01-03 10:00", 7.0, "a", "France", 0),
-        ("3", "m", None, 1, "2011-01-03 10:00", 4.0, "a", "France", 0),
-        ("3", "m", None, 1, "2011-01-03 10:00", 4.0, "a", "France", 1),
-        ("3", "C2", None, 1, "2011-01-03 10:00", 3.0, "a", "France", 0),
-        ("3", "85048", "LIGHTS", 1, "2011-01-03 10:00", 1.0, "a", "France", 0),
+        *(
+            ("3", code, description, 1, "2011-01-03 10:00", price, "a", "France", export)
+            for export in (0, 1)
+            for code, description, price in (("m", None, 4.0), ("C2", None, 3.0), ("85048", "LIGHTS", 1.0))
+        ),
     )
     codes = odd_stock_codes(clean(raw, "codes"))
     assert codes.to_dict("index") == {
@@ -125,8 +127,8 @@ def test_codes_that_are_not_products_are_grouped_into_series() -> None:
 
 
 def test_a_clean_file_has_no_table_of_other_codes() -> None:
-    raw = raw_rows(sale("1", "a", "2011-01-03 10:00", 5.0))
-    assert odd_codes_table(raw).table is None
-    table = quality_table(clean(raw, "clean")).table
+    dataset = clean(raw_rows(sale("1", "a", "2011-01-03 10:00", 5.0)), "clean")
+    assert odd_codes_table(dataset, POUNDS).table is None
+    table = quality_table(dataset).table
     assert table is not None
     assert table.set_index("finding").loc["Price 0", "count"] == "0"

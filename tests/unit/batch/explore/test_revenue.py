@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from batch.explore.revenue import by_country, by_month, by_weekday_and_hour, revenue_by_country, revenue_by_month
+from tests.support.money import POUNDS
 from tests.support.retail import retail, rows
 from tests.support.shop_rows import sale, shop
 
@@ -65,16 +66,16 @@ def test_an_incomplete_month_is_never_the_best_month() -> None:
         sale("4", "a", "2011-04-10 10:00", 800.0),
     )
     assert by_month(dataset)["is_whole"].tolist() == [False, True, True, False]
-    finding = revenue_by_month(dataset)
+    finding = revenue_by_month(dataset, POUNDS)
     assert "March 2011 with £70" in finding.summary
     assert "January 2011 and April 2011" in finding.note
 
 
 def test_a_single_country_has_a_summary_and_a_negative_country_has_no_marker() -> None:
-    alone = revenue_by_country(shop(sale("1", "a", "2011-01-03 10:00", 5.0)))
+    alone = revenue_by_country(shop(sale("1", "a", "2011-01-03 10:00", 5.0)), POUNDS)
     assert alone.summary == "United Kingdom accounts for 100% of net revenue."
     two = revenue_by_country(
-        shop(sale("1", "a", "2011-01-03 10:00", 5.0), sale("C2", "b", "2011-01-03 10:00", 2.0, country="Eire"))
+        shop(sale("1", "a", "2011-01-03 10:00", 5.0), sale("C2", "b", "2011-01-03 10:00", 2.0, country="Eire")), POUNDS
     )
     assert two.figure is not None
     assert two.figure.data[0].x.tolist() == [5.0]

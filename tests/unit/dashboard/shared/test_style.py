@@ -2,7 +2,6 @@
 
 import doctest
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
 
 import pytest
 
@@ -16,14 +15,6 @@ def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.attempted > 0
     assert result.failed == 0
-
-
-@pytest.mark.parametrize(
-    ("amount", "written"),
-    [("0", "£0.00"), ("999.994", "£999.99"), ("1234567.8", "£1,234,568"), ("-0.004", "£0.00"), ("-5", "-£5.00")],
-)
-def test_money_is_in_pounds(amount: str, written: str) -> None:
-    assert style.money(Decimal(amount)) == written
 
 
 @pytest.mark.parametrize("moment", [NOON, NOON.astimezone(timezone(timedelta(hours=9)))])
