@@ -214,10 +214,14 @@ def _two_customers(db: duckdb.DuckDBPyConnection) -> list[str]:
         """,
     )
     return [
-        f"{invoices:,} invoices, such as {example}, have several customers at the same time; each customer has a "
-        "transaction of their own."
+        f"{_counted(invoices, 'invoice', 'has', 'have', example)} several customers at the same time; each customer has "
+        "a transaction of their own."
         for example, invoices in found
     ]
+
+
+def _counted(number: int, what: str, singular: str, plural: str, example: str) -> str:
+    return f"{number:,} {what}{'s' if number > 1 else ''}, such as {example}, {plural if number > 1 else singular}"
 
 
 def _report(db: duckdb.DuckDBPyConnection, name: str, rows_read: int, exports: int, bad_lines: int) -> Report:
@@ -263,8 +267,12 @@ def _nothing_left(name: str, rows_read: int, guests: int, not_sales: int, reject
     if not rows_read:
         return f"{name}: there is no row below the names of the columns"
     reasons = [
-        f"{number:,} {what}"
-        for number, what in ((guests, "have no customer"), (not_sales, "are no sales"), (rejected, "are rejected"))
+        f"{number:,} {singular if number == 1 else plural}"
+        for number, singular, plural in (
+            (guests, "has no customer", "have no customer"),
+            (not_sales, "is no sale", "are no sales"),
+            (rejected, "is rejected", "are rejected"),
+        )
         if number
     ]
     return f"{name}: no transaction of a known customer is left: of {rows_read:,} rows, {', '.join(reasons)}"

@@ -1,6 +1,8 @@
 """Decides the decimal mark and the currency of a file, from all its distinct numbers."""
 
 from collections.abc import Callable, Iterable, Sequence
+import msgspec
+
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -61,7 +63,8 @@ def find_out(
         notes.append("Some numbers have a decimal point and others a decimal comma; each is read as it is written.")
     if currency and not money.currency:
         notes.append(f"Amounts are in {currency}, as the file says.")
-    return Money(decimal=decimal, currency=currency), Numbers(decimal, currency), notes
+    found = msgspec.structs.replace(money, decimal=decimal, currency=currency)
+    return found, Numbers(decimal, currency), notes
 
 
 def currency_parser(currency: str) -> Callable[[str], str]:

@@ -209,7 +209,8 @@ def _totals(db: duckdb.DuckDBPyConnection, amount_of: str, *, has_lines: bool) -
             if not differ:
                 _refuse_repeated(transaction, named, total)
             amount_of = "row"
-            notes = [f"The amounts of {invoices:,} invoices with several rows, such as {transaction}, are added up."]
+            what = "1 invoice" if invoices == 1 else f"{invoices:,} invoices"
+            notes = [f"The amounts of {what} with several rows, such as {transaction}, are added up."]
     once = {"row": "false", "invoice": "true"}.get(amount_of, "NOT of_rows")
     db.execute(
         f"""
