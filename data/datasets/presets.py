@@ -18,7 +18,7 @@ _WORDS = {
     "time": "date (columns.time)",
     "amount": "amount (columns.amount, or columns.quantity and columns.price)",
 }
-_WHERE = "docs/files.md describes mappings"
+_WHERE = "see docs/files.md"
 Headers = Dict[str, str]  # the file's spelling by the plain one
 
 
@@ -144,9 +144,11 @@ def _refuse_missing(columns: Dict[str, str], name: str, headers: Sequence[str]) 
     if lacking:
         missing = [_WORDS.get(field, f"{field} (columns.{field})") for field in lacking]
         kind = f", read as {name}," if name else ""
+        # A price alone is no amount: the quantity can be in a column that nobody recognises.
+        whole = f", or --set {_setting('amount', columns['price'])} if that is all" if lacking == ["quantity"] else ""
         raise DataError(
             f"the file{kind} lacks the columns {', '.join(missing)}; it has {_listed(headers)}; "
-            f"name a column with --set columns.{lacking[0]}=NAME or in a mapping: {_WHERE}"
+            f"name a column with --set columns.{lacking[0]}=NAME{whole}, or in a mapping ({_WHERE})"
         )
 
 
