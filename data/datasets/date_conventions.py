@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from data.datasets.cells import AmbiguousError, shown
-from data.datasets.dates import FORMATS, Moments, first_two, format_of
+from data.datasets.date_parts import first_two, format_of
+from data.datasets.dates import FORMATS, Moments
 from data.datasets.mapping import Time
 from data.datasets.zones import is_repeated
 
@@ -58,7 +60,8 @@ def find_out(time: Time, cells: Callable[[], Iterable[str]]) -> tuple[Time, Mome
             day_first = _is_day_first(seen[form])
     if form == "excel-days":
         notes.append("Times are numbers of days, as a spreadsheet counts them from 1899-12-30.")
-    moments = Moments(form, day_first is not False, ZoneInfo(time.zone or _DEFAULT_ZONE))
+    zone = ZoneInfo(time.zone) if time.zone and time.zone != _DEFAULT_ZONE else UTC
+    moments = Moments(form, day_first is not False, zone)
     notes += _zone_notes(time, moments, cells())
     found = Time(format=form, day_first=day_first is not False, zone=time.zone or _DEFAULT_ZONE)
     return (found if form in _YEAR_LAST else msgspec.structs.replace(found, day_first=time.day_first)), moments, notes
@@ -98,7 +101,7 @@ def _is_day_first(seen: _Seen) -> bool:
             "--set time.day_first=false"
         )
     if not (seen.days or seen.months) and seen.open:
-        day, month = (Moments("slashes", first, ZoneInfo("UTC")).clock(seen.open).local for first in (True, False))
+        day, month = (Moments("slashes", first, UTC).clock(seen.open).local for first in (True, False))
         raise AmbiguousError(
             f"the date {shown(seen.open)} can be {day:%Y-%m-%d} (--set time.day_first=true) or "
             f"{month:%Y-%m-%d} (--set time.day_first=false), and no other date tells"

@@ -19,7 +19,7 @@ PLAIN = {"transaction": ["1"], "customer": ["a"], "time": ["2010-12-01 08:26"], 
 
 def understood(cells: Mapping[str, list[str]], *settings: str, currency: str = "") -> Conventions:
     """What is found out about a file with these cells, the others being plain."""
-    cells = PLAIN | cells
+    cells = PLAIN | dict(cells)
     named = [f"columns.{name}={name}" for name in cells if name not in ("time_of_day", "time_zone")]
 
     def distinct(column: str) -> Iterator[str]:

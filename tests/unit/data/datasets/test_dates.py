@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.datasets.dates import FORMATS, Moments, format_of
+from data.datasets.date_parts import format_of
+from data.datasets.dates import FORMATS, Moments
 from models.units import from_micros, to_micros
 
 MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 30))  # noqa: DTZ001 (their zone is what is tested)
