@@ -104,7 +104,7 @@ def _is_day_first(seen: _Seen) -> bool:
         day, month = (Moments("slashes", first, UTC).clock(seen.open).local for first in (True, False))
         raise AmbiguousError(
             f"the date {shown(seen.open)} can be {day:%Y-%m-%d} (--set time.day_first=true) or "
-            f"{month:%Y-%m-%d} (--set time.day_first=false), and no other date tells"
+            f"{month:%Y-%m-%d} (--set time.day_first=false), and no other date decides"
         )
     return seen.days >= seen.months
 

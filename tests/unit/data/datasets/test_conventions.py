@@ -42,7 +42,7 @@ def test_only_the_columns_of_the_file_have_a_parser() -> None:
     assert understood({}).parsers.keys() == PLAIN.keys()
 
 
-def test_one_date_that_tells_decides_for_all() -> None:
+def test_one_date_with_one_reading_decides_for_all() -> None:
     assert times(["01/12/2010 08:26", "13/01/2011 11:00"]) == ["2010-12-01 08:26", "2011-01-13 11:00"]
     assert times(["12/1/2010 8:26", "1/13/2011 11:00"]) == ["2010-12-01 08:26", "2011-01-13 11:00"]
 
@@ -50,7 +50,7 @@ def test_one_date_that_tells_decides_for_all() -> None:
 def test_dates_that_do_not_tell_are_asked_about_with_both_readings() -> None:
     expected = (
         r"^the date '01/12/2010 08:26' can be 2010-12-01 \(--set time.day_first=true\) or 2010-01-12 "
-        r"\(--set time.day_first=false\), and no other date tells$"
+        r"\(--set time.day_first=false\), and no other date decides$"
     )
     with pytest.raises(AmbiguousError, match=expected):
         times(["05/12/2010 09:10", "01/12/2010 08:26"])

@@ -1,5 +1,7 @@
 """A mapping goes to TOML and back, settings win, and a mistake is one line that names its key."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +99,19 @@ def test_a_mistake_in_a_mapping_is_one_line_that_names_the_key(text: str, messag
     with pytest.raises(DataError, match=message) as error:
         from_toml(text, "shop.toml")
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_every_key_is_described() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "files.md").read_text()
+    tables = {name: getattr(Mapping(), name) for name in Mapping.__struct_fields__ if name != "preset"}
+    missing = [
+        f"{name}.{key}"
+        for name, table in tables.items()
+        for key in table.__struct_fields__
+        if f"`{name}.{key}`" not in page
+    ]
+    assert not missing
+    assert not [name for name in (*NAMES, *FORMATS) if f"`{name}`" not in page]
 
 
 @given(st.text(max_size=60))

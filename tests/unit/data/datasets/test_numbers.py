@@ -57,7 +57,9 @@ GROUPS = st.sampled_from(["", ",", "'", "’", " ", "\xa0", "\u202f", "\u2009"])
         ("007", "7"),
     ],
 )
-def test_a_number_that_tells_is_read_alike_whatever_the_decimal_mark_of_the_others(cell: str, number: str) -> None:
+def test_a_number_with_one_reading_is_read_alike_whatever_the_decimal_mark_of_the_others(
+    cell: str, number: str
+) -> None:
     assert POINT.number(cell) == COMMA.number(cell) == Decimal(number)
 
 
