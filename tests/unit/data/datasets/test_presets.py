@@ -103,8 +103,18 @@ def test_a_time_in_a_column_of_its_own_belongs_to_the_date() -> None:
 
 
 def test_a_price_without_a_quantity_is_no_amount_but_a_missing_column() -> None:
-    with pytest.raises(DataError, match=r"lacks the columns quantity .*--set columns.amount=price if that is all"):
+    with pytest.raises(DataError, match=r"lacks the column quantity .*--set columns.amount=price if that is all"):
         recognise(header("order_id,customer_id,date,price"))
+
+
+def test_a_file_that_lacks_what_its_preset_needs_may_still_be_one_of_orders() -> None:
+    assert recognise(header("InvoiceNo,InvoiceDate,CustomerID,Amount")).preset == "orders"
+    assert recognise(header("Name,Email,Created at,Lineitem name,Total,Order ID")).preset == "shopify"
+
+
+def test_the_customer_of_olist_is_the_unique_one() -> None:
+    headers = header("order_id,customer_id,customer_unique_id,order_purchase_timestamp,payment_value")
+    assert recognise(headers).columns.customer == "customer_unique_id"
 
 
 def test_all_missing_columns_are_named_at_once_with_those_that_are_there() -> None:
@@ -120,7 +130,7 @@ def test_all_missing_columns_are_named_at_once_with_those_that_are_there() -> No
 
 
 def test_only_the_column_that_is_missing_is_named() -> None:
-    with pytest.raises(DataError, match=r"read as online-retail, lacks the columns customer \(columns.customer\); it"):
+    with pytest.raises(DataError, match=r"read as online-retail, lacks the column customer \(columns.customer\); it"):
         recognise(header(OLD.replace("CustomerID", "Kunde")))
     reading = Reading(settings=("columns.customer=Kunde",))
     assert reading.mapping_of(header(OLD.replace("CustomerID", "Kunde"))).columns.customer == "Kunde"
