@@ -51,6 +51,15 @@ def first_two(cell: str) -> tuple[int, int]:
     return int(first), int(second)
 
 
+def has_short_year(cell: str) -> bool:
+    """Whether a date that has the year last gives only two digits of it.
+
+    >>> has_short_year("01-12-10 08:26"), has_short_year("01-12-2010")
+    (True, False)
+    """
+    return not re.split(r"[/.\-]", tidy(cell), maxsplit=2)[2][:4].isdecimal()
+
+
 def plain_iso(cell: str) -> datetime | None:
     """The time of a cell such as ``2010-12-01 08:26:00``, ``2010-12-01T08:26`` or ``2010-12-01``, None for others."""
     size = len(cell)

@@ -85,6 +85,11 @@ def test_dashes_and_dots_with_the_year_last_have_the_day_first(cell: str) -> Non
     assert times([cell], "time.day_first=false") == ["2010-01-12 00:00"]
 
 
+def test_years_of_two_digits_are_shown_as_they_are_read() -> None:
+    notes = understood({"time": ["02-12-10 09:00", "01-12-10 08:26"]}).notes
+    assert notes[0] == "Years have two digits: '01-12-10 08:26' is read as 2010-12-01."
+
+
 def test_a_column_has_one_format_and_the_rest_is_bad() -> None:
     found = understood({"time": ["2010-12-01", "2010-12-02", "03/12/2010", "2010-12-13"]})
     assert found.mapping.time.format == "iso"
