@@ -53,10 +53,14 @@ class Time(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class Money(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How amounts are written. ``decimal`` decides where a number such as 1.234 has two readings."""
+    """How amounts are written. ``decimal`` decides where a number such as 1.234 has two readings.
+
+    ``amount_of`` says whether the amounts of the rows of an invoice add up, or each is the total of the invoice.
+    """
 
     decimal: Literal["", ".", ","] = ""
     currency: str = ""
+    amount_of: Literal["", "row", "invoice"] = ""
 
 
 class Customers(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -88,7 +92,7 @@ class NotSales(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 class Rows(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How the file is laid out."""
 
-    repeat_blank: bool = False
+    repeat_blank: bool = True
     sheet: str = ""
     sheets: tuple[str, ...] = ()
     separator: str = ""

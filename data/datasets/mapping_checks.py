@@ -27,8 +27,10 @@ _AMOUNTS = {"amount": ("quantity", "price"), "quantity": ("amount",), "price": (
 def check(mapping: "Mapping") -> None:
     """Raise ``ValueError``, naming the key, if a mapping contradicts itself or names what is unknown."""
     columns = mapping.columns
-    if columns.amount and (columns.quantity or columns.price):
-        raise ValueError("columns.amount excludes columns.quantity and columns.price; leave out one or the other")
+    if columns.amount and bool(columns.quantity) != bool(columns.price):
+        raise ValueError(
+            "columns.amount stands alone, or beside both columns.quantity and columns.price as the total of an invoice"
+        )
     if mapping.time.format and mapping.time.format not in FORMATS:
         _check_format(mapping.time.format)
     if mapping.time.zone and not is_zone(mapping.time.zone):

@@ -16,7 +16,8 @@ def preset_tables(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The tables of a mapping that a preset supplies, and how the preset is recognised.
 
     The second holds ``signature``, groups of column names of which each group has one in the file, and ``spellings``:
-    for each canonical column lists of names, of which the first list that the file has wins.
+    for each canonical column lists of names, of which the first list that the file has wins. With ``totals``, an amount
+    is the total of an invoice, beside the quantity and the price of its lines.
 
     Raises
     ------

@@ -83,8 +83,8 @@ def complete(mapping: Mapping, headers: Sequence[str]) -> Mapping:
     file: Headers = {_plain(header): header for header in reversed(headers)}
     columns = {field: _spelled(field, name, file, headers) for field, name in mapping.columns.named().items()}
     if mapping.preset:
-        spellings: dict[str, list[list[str]]] = preset_tables(mapping.preset)[1]["spellings"]
-        _add_known(columns, spellings, file)
+        recognise = preset_tables(mapping.preset)[1]
+        _add_known(columns, recognise["spellings"], file, has_totals=recognise.get("totals", False))
     _refuse_missing(columns, mapping.preset, headers)
     return msgspec.structs.replace(mapping, columns=Columns(**columns))
 
@@ -106,10 +106,17 @@ def _spelled(field: str, name: str, file: Headers, headers: Sequence[str]) -> st
     return file[_plain(name)]
 
 
-def _add_known(columns: dict[str, str], spellings: Dict[str, list[list[str]]], file: Headers) -> None:
-    """Add the columns that a preset knows, except for what the mapping names itself or excludes."""
+def _add_known(
+    columns: dict[str, str], spellings: Dict[str, list[list[str]]], file: Headers, *, has_totals: bool
+) -> None:
+    """Add the columns that a preset knows, except for what the mapping names itself or excludes.
+
+    ``has_totals`` says that an amount is the total of an invoice, beside the quantity and the price of its lines.
+    """
     amounts = {"amount", "quantity", "price"} & columns.keys()
     excluded = {"amount"} if amounts & {"quantity", "price"} else {"quantity", "price"} if amounts else set()
+    if has_totals:
+        excluded = set()
     for field, tiers in spellings.items():
         if field in columns or field in excluded:
             continue
@@ -117,7 +124,7 @@ def _add_known(columns: dict[str, str], spellings: Dict[str, list[list[str]]], f
         found = _known(field, tiers, free)
         if found:
             columns[field] = found
-    if not amounts and "amount" in columns:
+    if not amounts and "amount" in columns and not has_totals:
         _choose_amount(columns)
 
 
