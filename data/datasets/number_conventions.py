@@ -45,7 +45,7 @@ def find_out(
     Raises
     ------
     AmbiguousError
-        If a number can be read in two ways and no other number tells, or a symbol stands for several currencies.
+        If a number can be read in two ways and no other number decides, or a symbol stands for several currencies.
     DataError
         If the amounts are in several currencies.
     """
@@ -103,7 +103,7 @@ def _decimal(seen: _Seen) -> Literal[".", ","]:
         mark = number.mark or "."
         raise AmbiguousError(
             f"the number {shown(seen.open)} can be {number.number:f} (--set money.decimal={mark}) or "
-            f"{number.number * 1000:.0f} (--set money.decimal={_OTHER[mark]}), and no other number tells"
+            f"{number.number * 1000:.0f} (--set money.decimal={_OTHER[mark]}), and no other number decides"
         )
     return "," if comma > point else "."
 
