@@ -13,8 +13,8 @@ from data.datasets.engine import plain_errors
 from data.datasets.tables import BadLine, Columns, RawTable, literal, quoted
 
 _NESTED = ("STRUCT", "MAP", "UNION")
-# A larger whole float has more digits than a float keeps.
-_EXACT_FLOAT = 2**53
+# A larger float is written in scientific notation.
+_LARGE_FLOAT = 10**16
 
 
 def read_parquet(
@@ -52,7 +52,7 @@ def _text(name: str, header: str, column: str, kind: str) -> str:
         what = "bytes" if kind == "BLOB" else "lists or records"
         raise DataError(f"{name}: column {header!r} holds {what}, not values; write it as text or numbers")
     if kind in ("DOUBLE", "FLOAT"):
-        whole = f"{value} = trunc({value}) AND abs({value}) < {_EXACT_FLOAT}"
+        whole = f"{value} = trunc({value}) AND abs({value}) < {_LARGE_FLOAT}"
         return (
             f"CASE WHEN isnan({value}) THEN NULL WHEN {whole} THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) "
             f"ELSE CAST({value} AS VARCHAR) END"
