@@ -18,6 +18,7 @@ from data.datasets.cells import DataError
 MAX_MEMORY = 512 * 2**20
 _MIN_MEMORY = 128 * 2**20
 _PREFIX = "segue-data-"
+_NO_SPACE = ("No space left", "Disk quota", "File too large", "max_temp_directory_size")
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -97,7 +98,7 @@ def plain_errors(place: str) -> Iterator[None]:
 
 def _reason(error: duckdb.Error) -> str:
     text = " ".join(str(error).split())
-    if "No space left" in text or "max_temp_directory_size" in text or "Disk quota" in text:
+    if any(sign in text for sign in _NO_SPACE):
         return "there is no space left for temporary files; make space, or set TMPDIR to a folder on a larger disk"
     if isinstance(error, duckdb.OutOfMemoryException):
         return "there is not enough memory to read the file"

@@ -282,3 +282,24 @@ def test_damaged_bytes_give_rows_or_one_line_and_never_another_error(
     with suppress(DataError):
         read = Read(engine, place, bytes(content))
         assert all(len(row) == len(read.headers) for row in read.rows)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.text(st.sampled_from('a1" '), max_size=4), min_size=1, max_size=20),
+    st.lists(st.sampled_from([",", ",", "\n"]), min_size=20, max_size=20),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_a_file_is_read_the_same_with_and_without_a_clean_copy(
+    engine: Engine, place: Source, cells: list[str], between: list[str], end: str
+) -> None:
+    body = "".join(cell + sign for cell, sign in zip(cells, between, strict=False)).replace("\n", end)
+    options = RawOptions(separator=",")
+    try:
+        direct = Read(engine, place, f"Order,Item,Price{end}{body}", options)
+    except DataError:
+        assume(False)
+    # A blank line at the start needs the copy.
+    copied = Read(engine, place, f"{end}Order,Item,Price{end}{body}", options)
+    assert direct.rows == copied.rows
+    assert [(line + 1, reason) for line, reason in direct.bad_lines] == copied.bad_lines

@@ -56,6 +56,13 @@ def test_the_standard_input_becomes_a_file() -> None:
     assert source.path.read_text() == "Order,Item\n1,MUG\n"
 
 
+def test_files_of_one_name_are_told_apart_by_their_folder(tmp_path: Path) -> None:
+    write(tmp_path / "may", "day1.csv", "day2.csv")
+    write(tmp_path / "june", "day1.csv")
+    names = [source.name for source in sources([tmp_path / "may", tmp_path / "june"])]
+    assert names == [f"{tmp_path}/may/day1.csv", "day2.csv", f"{tmp_path}/june/day1.csv"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "kind"),
     [("a.csv", b"PAR1....", "parquet"), ("a.txt", b"a,b\n", "csv"), ("a.xls", b"a\tb\n", "csv")],
