@@ -96,10 +96,17 @@ def plain_errors(place: str) -> Iterator[None]:
         raise DataError(f"{place}: {_reason(error)}") from None
 
 
+def no_space(reason: str) -> str:
+    """What to do if a temporary file can't be written for ``reason``."""
+    if any(sign in reason for sign in _NO_SPACE):
+        return "there is no space left for temporary files; make space, or set TMPDIR to a folder on a larger disk"
+    return f"can't write a temporary file: {reason}"
+
+
 def _reason(error: duckdb.Error) -> str:
     text = " ".join(str(error).split())
     if any(sign in text for sign in _NO_SPACE):
-        return "there is no space left for temporary files; make space, or set TMPDIR to a folder on a larger disk"
+        return no_space(text)
     if isinstance(error, duckdb.OutOfMemoryException):
         return "there is not enough memory to read the file"
     return f"can't read it: {text[:200]}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 from data.datasets.cells import DataError
+from data.datasets.engine import no_space
 from data.datasets.excel_files import visible_sheets
 
 STDIN = Path("-")
@@ -179,7 +180,7 @@ def _spooled(stream: BinaryIO, folder: Path | None) -> Path:
         with path.open("wb") as file:
             shutil.copyfileobj(stream, file, 2**20)
     except OSError as error:
-        raise DataError(f"standard input: can't keep it in {folder}: {error.strerror}") from None
+        raise DataError(f"standard input: {no_space(error.strerror or str(error))}") from None
     return path
 
 
