@@ -18,7 +18,7 @@ from data.datasets.cells import DataError
 from data.datasets.csv_layout import SAMPLE, Layout, as_bad, layout
 from data.datasets.csv_lines import Line
 from data.datasets.csv_text import Text
-from data.datasets.engine import engine_folder, plain_errors
+from data.datasets.engine import engine_folder, no_space, plain_errors
 from data.datasets.tables import FIND_OUT, BadLine, Columns, RawOptions, RawTable, literal
 
 QUOTE = '"'
@@ -116,7 +116,7 @@ def _clean_copy(
                         row = separator.join(f'"{cell.replace(QUOTE, QUOTE * 2)}"' for cell in line.cells)
                     file.write(f"{row}\n")
         except OSError as error:
-            raise DataError(f"{place}: can't write a temporary copy: {error.strerror or error}") from None
+            raise DataError(f"{place}: {no_space(error.strerror or str(error))}") from None
         yield _Plain(path, 0, False, count), bad
 
 

@@ -18,6 +18,7 @@ from data.datasets.cells import DataError
 MAX_MEMORY = 512 * 2**20
 _MIN_MEMORY = 128 * 2**20
 _PREFIX = "segue-data-"
+_NO_SPACE = ("No space left", "Disk quota", "File too large", "max_temp_directory_size")
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -95,10 +96,17 @@ def plain_errors(place: str) -> Iterator[None]:
         raise DataError(f"{place}: {_reason(error)}") from None
 
 
+def no_space(reason: str) -> str:
+    """What to do if a temporary file can't be written for ``reason``."""
+    if any(sign in reason for sign in _NO_SPACE):
+        return "there is no space left for temporary files; make space, or set TMPDIR to a folder on a larger disk"
+    return f"can't write a temporary file: {reason}"
+
+
 def _reason(error: duckdb.Error) -> str:
     text = " ".join(str(error).split())
-    if "No space left" in text or "max_temp_directory_size" in text or "Disk quota" in text:
-        return "there is no space left for temporary files; make space, or set TMPDIR to a folder on a larger disk"
+    if any(sign in text for sign in _NO_SPACE):
+        return no_space(text)
     if isinstance(error, duckdb.OutOfMemoryException):
         return "there is not enough memory to read the file"
     return f"can't read it: {text[:200]}"
