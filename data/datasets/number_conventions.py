@@ -1,10 +1,10 @@
 """Decides the decimal mark and the currency of a file, from all its distinct numbers."""
 
 from collections.abc import Callable, Iterable, Sequence
-import msgspec
-
 from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from data.datasets.cells import AmbiguousError, DataError, shown, trimmed
 from data.datasets.currencies import meanings
