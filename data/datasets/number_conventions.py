@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from data.datasets.cells import AmbiguousError, DataError, shown, trimmed
 from data.datasets.currencies import meanings
 from data.datasets.mapping import Money
@@ -61,7 +63,7 @@ def find_out(
         notes.append("Some numbers have a decimal point and others a decimal comma; each is read as it is written.")
     if currency and not money.currency:
         notes.append(f"Amounts are in {currency}, as the file says.")
-    return Money(decimal=decimal, currency=currency), Numbers(decimal, currency), notes
+    return msgspec.structs.replace(money, decimal=decimal, currency=currency), Numbers(decimal, currency), notes
 
 
 def currency_parser(currency: str) -> Callable[[str], str]:
