@@ -63,8 +63,7 @@ def find_out(
         notes.append("Some numbers have a decimal point and others a decimal comma; each is read as it is written.")
     if currency and not money.currency:
         notes.append(f"Amounts are in {currency}, as the file says.")
-    found = msgspec.structs.replace(money, decimal=decimal, currency=currency)
-    return found, Numbers(decimal, currency), notes
+    return msgspec.structs.replace(money, decimal=decimal, currency=currency), Numbers(decimal, currency), notes
 
 
 def currency_parser(currency: str) -> Callable[[str], str]:

@@ -166,15 +166,15 @@ def _number_exports(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> N
     number = 0
     for table in tables:
         cell = table.cell("export")
-        named = rows_of(db, f"SELECT {cell} AS cell, min(segue_row) FROM {quoted(table.raw.name)} GROUP BY 1 ORDER BY 2")
+        named = rows_of(
+            db, f"SELECT {cell} AS cell, min(segue_row) FROM {quoted(table.raw.name)} GROUP BY 1 ORDER BY 2"
+        )
         for text, _ in named:
             db.execute("INSERT INTO exports VALUES (?, ?, ?)", [table.number, text, number])
             number += 1
 
 
-def _parse_table(
-    db: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[str], faults: Sequence[str]
-) -> None:
+def _parse_table(db: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[str], faults: Sequence[str]) -> None:
     here = [column for column in columns if column in table.names]
     values = {name: "NULL" for name in COLUMNS.values()}
     for column in here:
@@ -186,9 +186,7 @@ def _parse_table(
             values[COLUMNS[column]] = f"CASE WHEN {found}.cell IS NULL THEN {cell} ELSE {found}.value END"
     for column in _COPIED:
         values[column] = table.cell(column)
-    joins = " ".join(
-        f"LEFT JOIN values_{column} ON values_{column}.cell = {table.cell(column)}" for column in here
-    )
+    joins = " ".join(f"LEFT JOIN values_{column} ON values_{column}.cell = {table.cell(column)}" for column in here)
     faulty = [column for column in here if column in faults]
     fault = "".join(f" WHEN values_{column}.reason IS NOT NULL THEN '{column}'" for column in faulty)
     reason = ", ".join([*(f"values_{column}.reason" for column in faulty), "NULL"])

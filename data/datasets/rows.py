@@ -99,14 +99,22 @@ def _make_rows(
     line_units = "quantity::HUGEINT * price_units" if has_lines else "NULL::HUGEINT"
     faults = ["WHEN reason IS NOT NULL THEN struct_pack(fault := fault, reason := reason)"]
     if "customer_id" in filled:
-        faults.append(_fault("customer_id IS NULL AND is_ambiguous", "customer", "the cell is empty, and the invoice has several customers"))
+        faults.append(
+            _fault(
+                "customer_id IS NULL AND is_ambiguous",
+                "customer",
+                "the cell is empty, and the invoice has several customers",
+            )
+        )
     faults.append(_fault("transaction_id IS NULL", "transaction", _EMPTY))
     faults.append(_fault("moment IS NULL", "time", _EMPTY))
     if has_lines:
         blank = "quantity IS NULL AND price_units IS NULL" if has_amounts else "false"
         faults.append(_fault(f"quantity IS NULL AND NOT ({blank})", "quantity", _EMPTY))
         faults.append(_fault(f"price_units IS NULL AND NOT ({blank})", "price", _EMPTY))
-        faults.append(_fault(f"abs(line_units) >= {_MAX_UNITS}", "price", "quantity times price is too large an amount"))
+        faults.append(
+            _fault(f"abs(line_units) >= {_MAX_UNITS}", "price", "quantity times price is too large an amount")
+        )
     ambiguous = "coalesce(fill_customer_id.is_ambiguous, false)" if "customer_id" in filled else "false"
     # An amount without lines is a line of its own.
     quantity = "quantity" if has_lines else "CASE WHEN amount_units < 0 THEN -1 WHEN amount_units >= 0 THEN 1 END"

@@ -36,7 +36,9 @@ def describe(
     rejects: reading_options.Rejects = None,
     save_mapping: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads it
-        typer.Option("--save-mapping", metavar="FILE", help="Write how the files were understood, to use with --mapping."),
+        typer.Option(
+            "--save-mapping", metavar="FILE", help="Write how the files were understood, to use with --mapping."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing mapping.")] = False,
     as_json: options.AsJson = False,

@@ -59,7 +59,9 @@ def from_dataset(
     return Source(profiles, {"dataset": dataset.name, "cutoff": moment.isoformat()})
 
 
-def from_stream(settings: Settings, files: Sequence[Path] | None, cutoff: datetime | None, preset: PresetName) -> Source:
+def from_stream(
+    settings: Settings, files: Sequence[Path] | None, cutoff: datetime | None, preset: PresetName
+) -> Source:
     """Return the profiles of the customers in Postgres."""
     if files:
         fail("give a dataset or --from-stream, not both")

@@ -46,7 +46,8 @@ Settings = Annotated[
 OnErrorOption = Annotated[
     OnError,
     typer.Option(
-        "--on-error", help="Whether a row that can't be used stops the reading, or its invoice is set aside and counted."
+        "--on-error",
+        help="Whether a row that can't be used stops the reading, or its invoice is set aside and counted.",
     ),
 ]
 Rejects = Annotated[

@@ -29,7 +29,12 @@ def write(folder: Path, *lines: str, header: str = HEADER, name: str = "shop.csv
 
 
 def line(
-    invoice: str, customer: str = "c1", quantity: int | str = 1, price: str = "5.00", at: str = "2024-03-01 10:00", **cells: str
+    invoice: str,
+    customer: str = "c1",
+    quantity: int | str = 1,
+    price: str = "5.00",
+    at: str = "2024-03-01 10:00",
+    **cells: str,
 ) -> str:
     """A line of the layout of :data:`HEADER`; ``cells`` can have ``code``, ``text`` and ``country``."""
     code, text, country = cells.get("code", "A10"), cells.get("text", "MUG"), cells.get("country", "UK")

@@ -160,6 +160,11 @@ def test_a_column_of_currencies_says_the_currency() -> None:
     assert "Amounts are in EUR, as the file says." in found.notes
 
 
+def test_what_is_not_found_out_stays_as_the_mapping_says() -> None:
+    found = understood({}, "money.amount_of=row", "customers.real=NA").mapping
+    assert (found.money.amount_of, found.customers.real, found.columns.time) == ("row", ("NA",), "time")
+
+
 def test_two_currencies_are_an_error_unless_one_is_chosen() -> None:
     for cells in ({"price": ["£1", "2 €"]}, {"currency": ["EUR", "GBP"]}, {"price": ["£1"], "currency": ["EUR"]}):
         with pytest.raises(DataError, match=r"amounts are in two currencies, .*--set money.currency=... and leave"):

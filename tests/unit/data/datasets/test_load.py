@@ -10,7 +10,9 @@ from data.datasets.load import load
 from data.datasets.reading import Reading
 from tests.support.shop_files import HEADER, ORDERS, Sold, line, sold, sold_in, write
 
-SHOPIFY = "Name,Email,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Currency,Total,Refunded Amount"
+SHOPIFY = (
+    "Name,Email,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Currency,Total,Refunded Amount"
+)
 
 
 class TestInvoices:
@@ -22,7 +24,9 @@ class TestInvoices:
         assert (report.transactions, report.lines, report.overlap_rows, report.exports) == (3, 6, 0, 1)
 
     def test_two_customers_with_one_receipt_number_have_a_transaction_each(self, tmp_path: Path) -> None:
-        path = write(tmp_path, line("1", "ann"), line("1", "bob", at="2024-03-05 10:00"), line("1", "ann", price="2.50"))
+        path = write(
+            tmp_path, line("1", "ann"), line("1", "bob", at="2024-03-05 10:00"), line("1", "ann", price="2.50")
+        )
         assert sold_in(path) == [Sold("1", "ann", "sale", "7.50", 2), Sold("1", "bob", "sale", "5.00", 1)]
 
     def test_two_customers_of_one_receipt_at_the_same_time_are_mentioned(self, tmp_path: Path) -> None:
@@ -32,10 +36,17 @@ class TestInvoices:
         assert note.startswith("1 invoice, such as 1, has several customers at the same time")
 
     def test_what_an_invoice_says_once_holds_for_all_its_lines(self, tmp_path: Path) -> None:
-        path = write(tmp_path, "1,A10,MUG,2,,5.00,,", line("1", "ann", price="12.00", country="Germany"), line("2", "bob"))
+        path = write(
+            tmp_path, "1,A10,MUG,2,,5.00,,", line("1", "ann", price="12.00", country="Germany"), line("2", "bob")
+        )
         with load(path) as dataset:
             first = next(dataset.wire_transactions())
-        assert (first.transaction_id, first.customer_id, first.country, first.amount) == ("1", "ann", "Germany", "22.00")
+        assert (first.transaction_id, first.customer_id, first.country, first.amount) == (
+            "1",
+            "ann",
+            "Germany",
+            "22.00",
+        )
 
     def test_a_blank_customer_of_a_receipt_of_two_customers_is_refused(self, tmp_path: Path) -> None:
         path = write(tmp_path, line("1", "ann"), line("1", "bob"), line("1", ""))
@@ -65,21 +76,21 @@ class TestReturns:
         assert sold_in(write(tmp_path, line("c1", quantity=-2)))[0].kind == "return"
 
     def test_a_letter_that_contradicts_the_total_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match="line 2, column InvoiceNo: invoice C1: a total of 5.00 is positive for a return"):
+        with pytest.raises(
+            DataError, match="line 2, column InvoiceNo: invoice C1: a total of 5.00 is positive for a return"
+        ):
             load(write(tmp_path, line("C1")))
 
     @pytest.mark.parametrize("amount", ["12.00", "-12.00"])
     def test_a_kind_says_what_is_a_return_whatever_its_sign(self, tmp_path: Path, amount: str) -> None:
-        path = write(
-            tmp_path, "1,a,2024-03-01,20.00,sale", f"2,a,2024-03-02,{amount},refund", header=f"{ORDERS},type"
-        )
+        path = write(tmp_path, "1,a,2024-03-01,20.00,sale", f"2,a,2024-03-02,{amount},refund", header=f"{ORDERS},type")
         assert sold_in(path)[1] == Sold("2", "a", "return", "12.00", 1)
 
     def test_refunds_of_both_signs_contradict_each_other(self, tmp_path: Path) -> None:
-        path = write(
-            tmp_path, "1,a,2024-03-01,-20.00,refund", "2,a,2024-03-02,12.00,refund", header=f"{ORDERS},type"
-        )
-        with pytest.raises(DataError, match="line 3, column order_id: invoice 2: a total of 12.00 is positive for a return"):
+        path = write(tmp_path, "1,a,2024-03-01,-20.00,refund", "2,a,2024-03-02,12.00,refund", header=f"{ORDERS},type")
+        with pytest.raises(
+            DataError, match="line 3, column order_id: invoice 2: a total of 12.00 is positive for a return"
+        ):
             load(path)
 
     def test_a_negative_sale_is_refused(self, tmp_path: Path) -> None:
@@ -100,7 +111,10 @@ class TestTotals:
         assert sold_in(write(tmp_path, *rows, header=SHOPIFY))[0].amount == "27.00"
 
     def test_what_was_paid_back_is_a_return_of_its_own(self, tmp_path: Path) -> None:
-        rows = ["#1,a@x.org,2024-03-01,2,Mug,5.00,M1,EUR,10.00,4.00", "#2,b@x.org,2024-03-02,1,Mug,5.00,M1,EUR,5.00,0.00"]
+        rows = [
+            "#1,a@x.org,2024-03-01,2,Mug,5.00,M1,EUR,10.00,4.00",
+            "#2,b@x.org,2024-03-02,1,Mug,5.00,M1,EUR,5.00,0.00",
+        ]
         assert sold_in(write(tmp_path, *rows, header=SHOPIFY)) == [
             Sold("#1", "a@x.org", "sale", "10.00", 1),
             Sold("#1-refund", "a@x.org", "return", "4.00", 1),

@@ -28,9 +28,9 @@ LISTS = st.lists(TEXTS, max_size=3).map(tuple)
 NAMES_OF_COLUMNS = st.lists(TEXTS, min_size=16, max_size=16)
 
 
-def columns(names: list[str], order_level: bool) -> Columns:
+def columns(names: list[str], only_amounts: bool) -> Columns:
     made = Columns(*names)
-    without = ("quantity", "price") if order_level else ("amount",)
+    without = ("quantity", "price") if only_amounts else ("amount",)
     return Columns(**{field: name for field, name in made.named().items() if field not in without})
 
 
@@ -44,7 +44,12 @@ MAPPINGS = st.builds(
         day_first=st.sampled_from([None, True, False]),
         zone=st.sampled_from(["", "UTC", "Europe/Berlin"]),
     ),
-    money=st.builds(Money, decimal=st.sampled_from(["", ".", ","]), currency=st.sampled_from(["", "EUR", "JPY"])),
+    money=st.builds(
+        Money,
+        decimal=st.sampled_from(["", ".", ","]),
+        currency=st.sampled_from(["", "EUR", "JPY"]),
+        amount_of=st.sampled_from(["", "row", "invoice"]),
+    ),
     customers=st.builds(Customers, none=LISTS, real=LISTS, scientific=st.sampled_from(["refuse", "accept"])),
     returns=st.builds(Returns, negative=st.booleans(), prefix=TEXTS, kinds=LISTS),
     not_sales=st.builds(NotSales, LISTS, LISTS, LISTS, LISTS, LISTS),
@@ -90,7 +95,7 @@ def test_a_key_of_the_mapping_wins_over_its_preset() -> None:
         ('[rows]\nsheet = "a"\nsheets = ["b"]', r"shop.toml: rows.sheet excludes rows.sheets"),
         (
             '[columns]\namount = "a"\nprice = "b"',
-            r"shop.toml: columns.amount excludes columns.quantity and columns.pri",
+            r"shop.toml: columns.amount stands alone, or beside both columns.qu",
         ),
         ('preset = "shopware"', r"shop.toml: preset: there is no preset 'shopware'; there are online-retail, "),
     ],
@@ -133,6 +138,7 @@ def test_any_text_is_a_mapping_or_one_line_of_an_error(text: str) -> None:
         ('columns.time="Date"', Mapping(columns=Columns(time="Date"))),
         ("columns.time=2010", Mapping(columns=Columns(time="2010"))),
         ("columns.time=a=b", Mapping(columns=Columns(time="a=b"))),
+        ("money.amount_of=invoice", Mapping(money=Money(amount_of="invoice"))),
         ("money.decimal=,", Mapping(money=Money(decimal=","))),
         ('customers.real=["None", "NA"]', Mapping(customers=Customers(real=("None", "NA")))),
         ("customers.real=None", Mapping(customers=Customers(real=("None",)))),
@@ -151,8 +157,8 @@ def test_a_later_setting_wins_and_other_keys_stay() -> None:
 
 
 def test_a_preset_can_be_set_and_keeps_what_the_mapping_says_itself() -> None:
-    mapping = with_settings(Mapping(columns=Columns(time="Datum")), ["preset=shopify"])
-    assert (mapping.preset, mapping.rows.repeat_blank, mapping.columns.time) == ("shopify", True, "Datum")
+    mapping = with_settings(Mapping(columns=Columns(time="Datum")), ["preset=square"])
+    assert (mapping.preset, mapping.returns.kinds, mapping.columns.time) == ("square", ("refund",), "Datum")
 
 
 def test_setting_an_amount_takes_quantity_and_price_away() -> None:
@@ -194,6 +200,6 @@ def test_any_setting_is_accepted_or_one_line_of_an_error(setting: str) -> None:
     assert len(message.splitlines()) <= 1
 
 
-def test_an_amount_and_a_price_cannot_both_be_set() -> None:
-    with pytest.raises(DataError, match=r"columns.amount excludes columns.quantity and columns.price"):
+def test_an_amount_and_a_price_without_a_quantity_cannot_be_set() -> None:
+    with pytest.raises(DataError, match=r"columns.amount stands alone, or beside both"):
         with_settings(Mapping(), ["columns.amount=a", "columns.price=b"])

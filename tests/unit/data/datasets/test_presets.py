@@ -81,7 +81,8 @@ def test_the_columns_of_online_retail_are_found_in_the_spelling_of_the_file() ->
 def test_the_columns_of_a_shopify_export_are_those_of_the_order() -> None:
     columns = recognise(header(SHOPIFY)).columns
     assert (columns.transaction, columns.customer, columns.time) == ("Name", "Email", "Created at")
-    assert (columns.amount, columns.refund, columns.quantity, columns.price) == ("Total", "Refunded Amount", "", "")
+    assert (columns.amount, columns.refund) == ("Total", "Refunded Amount")
+    assert (columns.quantity, columns.price) == ("Lineitem quantity", "Lineitem price")
     assert (columns.status, columns.currency, columns.country) == ("Financial Status", "Currency", "Billing Country")
 
 
@@ -193,7 +194,7 @@ def test_of_two_columns_with_one_plain_name_the_exact_one_is_meant() -> None:
 def test_the_preset_of_a_setting_wins_over_the_header() -> None:
     reading = Reading(settings=("preset=orders", "columns.amount=Total", "columns.transaction=Name"))
     mapping = reading.mapping_of(header("Name,Email,Created at,Lineitem name,Total"))
-    assert (mapping.preset, mapping.rows.repeat_blank) == ("orders", False)
+    assert (mapping.preset, mapping.columns.quantity) == ("orders", "")
 
 
 @pytest.mark.parametrize("name", NAMES)
