@@ -133,8 +133,8 @@ def _require_header(best: _Try, text: str, line: int, name: str) -> None:
         raise DataError(f"{name}: every line is in quotation marks as a whole; export the file again: {_cut(text)}")
     if 1 < len(named) < best.usual and best.fits < _FEW:
         raise DataError(
-            f"{name}: line {line} is {_cut(text)} with {len(named)} columns, but line {best.usual_line} has {best.usual}; "
-            f"delete what is above the names of the columns, or quote the cells that hold {best.separator!r}"
+            f"{name}: line {line} is {_cut(text)} with {len(named)} columns, but line {best.usual_line} has "
+            f"{best.usual}; delete what is above the names of the columns, or quote the cells that hold {best.separator!r}"
         )
     if (best.fits < _FEW and best.usual > 1 == len(named)) or len(named) == 1 < best.filled:
         raise DataError(

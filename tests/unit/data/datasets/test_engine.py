@@ -25,7 +25,7 @@ QUERY = """
 try:
     print("open", flush=True)
     with plain_errors("shop.csv"):
-        engine.db.execute("SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range % 7 = b.range % 11")
+        engine.db.execute("SELECT count(*) FROM range(900000000) a, range(900000000) b WHERE a.range % 7 = b.range % 5")
 except KeyboardInterrupt:
     engine.close()
     print("interrupted")
