@@ -134,7 +134,7 @@ def _require_header(best: _Try, text: str, line: int, name: str) -> None:
     if 1 < len(named) < best.usual and best.fits < _FEW:
         raise DataError(
             f"{name}: line {line} is {_cut(text)} with {len(named)} columns, but line {best.usual_line} has "
-            f"{best.usual}; delete what is above the names of the columns, or quote the cells that hold {best.separator!r}"
+            f"{best.usual}; delete lines above the header, or quote cells that hold {best.separator!r}"
         )
     if (best.fits < _FEW and best.usual > 1 == len(named)) or len(named) == 1 < best.filled:
         raise DataError(
