@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from models.segment_model import Monetary, Transform
 from runtime.settings import Settings
-from segue.cli import options, reading_options
+from segue.cli import reading_options
 from segue.cli.console import fail, messages, spinner
 from segue.cli.errors import described
 
