@@ -46,6 +46,8 @@ def reconcile(
     with spinner("Recomputing"):
         chosen = choose(files, settings.datasets_dir, how)
         found = check(settings.database, chosen.dataset, history=history)
+    if files:
+        reading_options.mention(chosen.dataset)
     if as_json:
         output.print_json(data=_as_json(found), default=str)
     elif len(found.differences):

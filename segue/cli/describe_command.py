@@ -71,8 +71,7 @@ def _warn(dataset: "Dataset") -> None:
     """Print what a person should know: notes, and rows whose dates are probably mistakes."""
     from data.datasets.unlikely_dates import rows_with, unlikely_dates
 
-    for note in dataset.notes:
-        messages.print(note, style="yellow", markup=False, soft_wrap=True)
+    reading_options.mention(dataset)
     found = unlikely_dates(dataset, datetime.now(UTC))
     for unlikely in found[:_NAMED_DATES]:
         rows = rows_with(dataset, unlikely)

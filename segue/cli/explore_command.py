@@ -54,6 +54,8 @@ def explore(
     with spinner("Loading data"):
         chosen = choose(files, settings.datasets_dir, how)
         raw = frame(chosen.dataset)
+    if files:
+        reading_options.mention(chosen.dataset)
     messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
     source = Source(raw, chosen.dataset, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
     out.write_text(page(source, _computed(source)), encoding="utf-8")

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from runtime.output_files import check_output
+from segue.cli.console import messages
 
 if TYPE_CHECKING:
+    from data.datasets.dataset import Dataset
     from data.datasets.mapping import Mapping
     from data.datasets.reading import Reading
 
@@ -83,6 +85,15 @@ def reading(
         rejects,
         currency,
     )
+
+
+def mention(dataset: "Dataset") -> None:
+    """Print what a person should know about how files were read, and how many rows were set aside."""
+    for note in dataset.notes:
+        messages.print(note, style="yellow", markup=False, soft_wrap=True)
+    if rejected := dataset.report.rejected_rows:
+        rows = "1 row can't be used and was" if rejected == 1 else f"{rejected:,} rows can't be used and were"
+        messages.print(f"{rows} set aside.", style="yellow", soft_wrap=True)
 
 
 def _mapping(path: Path) -> "Mapping":

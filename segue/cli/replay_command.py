@@ -61,6 +61,8 @@ def replay(
     with spinner("Loading data"):
         chosen = choose(files, settings.datasets_dir, how)
     messages.print(f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/]")
+    if files:
+        reading_options.mention(chosen.dataset)
     options.check_dates(chosen.dataset, accept_dates)
     options.check_currency(chosen.dataset, settings.currency)
     with session(settings, max_lag) as replaying:

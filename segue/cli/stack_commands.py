@@ -79,6 +79,8 @@ def demo(
     messages.print(
         f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/] · {chosen.dataset.report.transactions:,} transactions"
     )
+    if files:
+        reading_options.mention(chosen.dataset)
     options.check_dates(chosen.dataset, accept_dates)
     options.check_currency(chosen.dataset, how.currency)
     until = default_cutoff(chosen.dataset) if cutoff is None else cutoff.replace(tzinfo=UTC)
