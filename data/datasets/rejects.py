@@ -114,8 +114,8 @@ def write(
         writer = csv.writer(file)
         writer.writerow(("file", "line", "column", "reason", "text"))
         for number, place in enumerate(places):
-            unsplit = [_of_bad_line(line) for source, line in bad_lines if source == number]
-            rejected = [*unsplit, *_rejected(db, number, place)]
+            rejected = [_of_bad_line(line) for source, line in bad_lines if source == number]
+            rejected.extend(_rejected(db, number, place))
             writer.writerows(sorted(rejected, key=lambda reject: reject.line))
 
 

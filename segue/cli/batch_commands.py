@@ -29,7 +29,7 @@ def reconcile(
     as_json: options.AsJson = False,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
-    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    on_error: reading_options.OnError = "stop",
     rejects: reading_options.Rejects = None,
 ) -> None:
     """Check the stream: recompute every customer from the raw dataset with pandas and scikit-learn, and compare.

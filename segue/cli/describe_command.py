@@ -32,7 +32,7 @@ def describe(
     files: reading_options.Files = None,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
-    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    on_error: reading_options.OnError = "stop",
     rejects: reading_options.Rejects = None,
     save_mapping: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads it

@@ -1,8 +1,7 @@
 """The options of every command that reads the files of a shop."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import typer
 
@@ -13,13 +12,6 @@ if TYPE_CHECKING:
     from data.datasets.dataset import Dataset
     from data.datasets.mapping import Mapping
     from data.datasets.reading import Reading
-
-
-class OnError(StrEnum):
-    """What becomes of a row that can't be used."""
-
-    STOP = "stop"
-    SKIP = "skip"
 
 
 FILES_HELP = (
@@ -45,8 +37,8 @@ Settings = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the mapping, such as time.day_first=true."),
 ]
-OnErrorOption = Annotated[
-    OnError,
+OnError = Annotated[
+    Literal["stop", "skip"],
     typer.Option(
         "--on-error",
         help="Whether a row that can't be used stops the reading, or its invoice is set aside and counted.",
@@ -61,7 +53,11 @@ Rejects = Annotated[
 
 
 def reading(
-    mapping: Path | None, settings: list[str] | None, on_error: OnError, rejects: Path | None, currency: str
+    mapping: Path | None,
+    settings: list[str] | None,
+    on_error: Literal["stop", "skip"],
+    rejects: Path | None,
+    currency: str,
 ) -> "Reading":
     """How files are to be read, by the options of a command.
 
@@ -75,13 +71,13 @@ def reading(
     from data.datasets.reading import Reading
 
     if rejects is not None:
-        if on_error is OnError.STOP:
+        if on_error == "stop":
             raise typer.BadParameter("--rejects needs --on-error skip")
         check_output(rejects, force=True)
     return Reading(
         None if mapping is None else _mapping(mapping),
         tuple(settings or ()),
-        "skip" if on_error is OnError.SKIP else "stop",
+        on_error,
         rejects,
         currency,
     )

@@ -44,7 +44,7 @@ def replay(
     accept_dates: options.AcceptDates = False,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
-    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    on_error: reading_options.OnError = "stop",
     rejects: reading_options.Rejects = None,
 ) -> None:
     """Send a dataset's transactions into the log, paced by event time.
