@@ -15,6 +15,8 @@ SAMPLE = 1_000
 _EXCEL_HINT = re.compile(r'\ufeff?"?sep=(.)"?\s*')
 _LAST_LINES = 200
 _FEW = 0.5
+# A row of empty cells above the header is passed over, as it is below.
+_NOTHING = '\ufeff \t\r\n"' + "".join(SEPARATORS)
 
 
 class Layout(NamedTuple):
@@ -39,7 +41,7 @@ def layout(sample: Sequence[str], name: str, separator: str | None = None) -> La
         hint = _EXCEL_HINT.fullmatch(lines[number])
         if hint is not None:
             separator = separator or hint[1]
-        elif lines[number].strip("\ufeff \t\r\n"):
+        elif lines[number].strip(_NOTHING):
             break
         number += 1
     else:
@@ -67,6 +69,7 @@ class _Try(NamedTuple):
     fits: float
     usual: int
     usual_line: int
+    filled: int
 
     @property
     def score(self) -> tuple[bool, float, int]:
@@ -75,16 +78,25 @@ class _Try(NamedTuple):
         return splits, self.fits if splits else self.usual, len(self.cells)
 
 
+class _Width(NamedTuple):
+    """How many columns a line has, and how many of them hold anything."""
+
+    number: int
+    columns: int
+    filled: int
+
+
 def _try(lines: Sequence[str], at: int, separator: str) -> _Try | None:
     header = _header(lines, at, separator)
     if header is None:
         return None
     wanted = len(header[0])
     widths = _widths(lines[at + header[1] :][:_LAST_LINES], separator, header[0], at + header[1] + 1)
-    fit = sum(width == wanted for _, width in widths) / len(widths) if widths else 1.0
-    usual = Counter(width for _, width in widths).most_common(1)[0][0] if widths else wanted
-    usual_line = next((number for number, width in widths if width == usual), 0)
-    return _Try(separator, header[0], header[1], fit, usual, usual_line)
+    fit = sum(line.columns == wanted for line in widths) / len(widths) if widths else 1.0
+    usual = Counter(line.columns for line in widths).most_common(1)[0][0] if widths else wanted
+    usual_line = next((line.number for line in widths if line.columns == usual), 0)
+    filled = max((line.filled for line in widths), default=0)
+    return _Try(separator, header[0], header[1], fit, usual, usual_line, filled)
 
 
 def _header(lines: Sequence[str], at: int, separator: str) -> tuple[list[str], int] | None:
@@ -97,14 +109,14 @@ def _header(lines: Sequence[str], at: int, separator: str) -> tuple[list[str], i
     return None
 
 
-def _widths(lines: Sequence[str], separator: str, header: list[str], first: int) -> list[tuple[int, int]]:
-    """The number of each line that can be split, and how many columns it has."""
+def _widths(lines: Sequence[str], separator: str, header: list[str], first: int) -> list[_Width]:
+    """How many columns each line has that can be split."""
     widths = []
     for line in scan(lines, Shape(separator, len(header), _named(header)), first):
         cells = line.cells or split(line.text, separator)
         if cells is not None:
             width = len(header) if line.cells else _named(cells)
-            widths.append((line.number, width))
+            widths.append(_Width(line.number, width, sum(bool(cell.strip()) for cell in cells)))
     return widths
 
 
@@ -119,7 +131,12 @@ def _require_header(best: _Try, text: str, line: int, name: str) -> None:
         raise DataError(f"{name}: line {line} holds no names of columns: {_cut(text)}")
     if len(best.cells) == 1 and text.lstrip("\ufeff ").startswith('"') and any(s in named[0] for s in SEPARATORS):
         raise DataError(f"{name}: every line is in quotation marks as a whole; export the file again: {_cut(text)}")
-    if best.fits < _FEW and best.usual > max(len(named), 1):
+    if 1 < len(named) < best.usual and best.fits < _FEW:
+        raise DataError(
+            f"{name}: line {line} is {_cut(text)} with {len(named)} columns, but line {best.usual_line} has "
+            f"{best.usual}; delete lines above the header, or quote cells that hold {best.separator!r}"
+        )
+    if (best.fits < _FEW and best.usual > 1 == len(named)) or len(named) == 1 < best.filled:
         raise DataError(
             f"{name}: line {line} is {_cut(text)} with {len(named)} of the {best.usual} columns of line "
             f"{best.usual_line}; the first line must hold the names of the columns, so delete what is above them"

@@ -109,8 +109,8 @@ def find_out(customers: Customers, cells: Iterable[str]) -> tuple[Customers, Cus
             kept.add(name)
     if shortened:
         raise AmbiguousError(
-            f"the customer {shown(shortened)} is a number that a spreadsheet has shortened: several customers can be one; "
-            "export the ids as texts, or take each for one customer with --set customers.scientific=accept"
+            f"the customer {shown(shortened)} is a number that a spreadsheet has shortened: several customers can be "
+            "one; export the ids as texts, or take each for one customer with --set customers.scientific=accept"
         )
     none = (*customers.none, *sorted(found))
     return msgspec.structs.replace(customers, none=none), parser, _notes(sorted(found), sorted(kept))

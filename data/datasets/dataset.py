@@ -214,14 +214,18 @@ def _two_customers(db: duckdb.DuckDBPyConnection) -> list[str]:
         """,
     )
     return [
-        f"{invoices:,} invoices, such as {example}, have several customers at the same time; each customer has a "
-        "transaction of their own."
+        f"{_invoices_have(invoices, example)} several customers at the same time; each customer has a transaction of "
+        "their own."
         for example, invoices in found
     ]
 
 
+def _invoices_have(number: int, example: str) -> str:
+    return f"1 invoice, {example}, has" if number == 1 else f"{number:,} invoices, such as {example}, have"
+
+
 def _report(db: duckdb.DuckDBPyConnection, name: str, rows_read: int, exports: int, bad_lines: int) -> Report:
-    left_out = one(
+    guest_rows, guest_invoices, not_sales, overlap_rows, overlap_invoices = one(
         db,
         """
         SELECT count(*) FILTER (customer_id IS NULL), count(DISTINCT transaction_id) FILTER (customer_id IS NULL),
@@ -241,11 +245,15 @@ def _report(db: duckdb.DuckDBPyConnection, name: str, rows_read: int, exports: i
         """,
     )
     if not transactions:
-        raise DataError(_nothing_left(name, rows_read, left_out[0], left_out[2], rejected))
+        raise DataError(_nothing_left(name, rows_read, guest_rows, not_sales, rejected))
     return Report(
         rows_read,
         exports,
-        *left_out,
+        guest_rows,
+        guest_invoices,
+        not_sales,
+        overlap_rows,
+        overlap_invoices,
         rejected,
         lines,
         transactions,
@@ -263,8 +271,12 @@ def _nothing_left(name: str, rows_read: int, guests: int, not_sales: int, reject
     if not rows_read:
         return f"{name}: there is no row below the names of the columns"
     reasons = [
-        f"{number:,} {what}"
-        for number, what in ((guests, "have no customer"), (not_sales, "are no sales"), (rejected, "are rejected"))
+        f"{number:,} {singular if number == 1 else plural}"
+        for number, singular, plural in (
+            (guests, "has no customer", "have no customer"),
+            (not_sales, "is no sale", "are no sales"),
+            (rejected, "is rejected", "are rejected"),
+        )
         if number
     ]
     return f"{name}: no transaction of a known customer is left: of {rows_read:,} rows, {', '.join(reasons)}"

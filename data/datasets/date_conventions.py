@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from data.datasets.cells import AmbiguousError, shown
-from data.datasets.dates import FORMATS, Moments, first_two, format_of
+from data.datasets.date_parts import first_two, format_of, has_short_year
+from data.datasets.dates import FORMATS, Moments
 from data.datasets.mapping import Time
 from data.datasets.zones import is_repeated
 
@@ -23,6 +25,7 @@ class _Seen:
 
     count: int = 0
     open: str = ""
+    short_year: str = ""
     day_first: str = ""
     month_first: str = ""
     days: int = 0
@@ -51,14 +54,19 @@ def find_out(time: Time, cells: Callable[[], Iterable[str]]) -> tuple[Time, Mome
     """
     form, day_first = time.format, time.day_first
     notes: list[str] = []
+    short_year = ""
     if not form or (form == "slashes" and day_first is None):
         seen = _look(cells(), [form] if form else FORMATS)
         form = form or max(seen, key=lambda name: seen[name].count)
         if form == "slashes" and day_first is None:
             day_first = _is_day_first(seen[form])
+        short_year = seen[form].short_year
     if form == "excel-days":
         notes.append("Times are numbers of days, as a spreadsheet counts them from 1899-12-30.")
-    moments = Moments(form, day_first is not False, ZoneInfo(time.zone or _DEFAULT_ZONE))
+    zone = ZoneInfo(time.zone) if time.zone and time.zone != _DEFAULT_ZONE else UTC
+    moments = Moments(form, day_first is not False, zone)
+    if short_year:
+        notes += _short_year_note(moments, short_year)
     notes += _zone_notes(time, moments, cells())
     found = Time(format=form, day_first=day_first is not False, zone=time.zone or _DEFAULT_ZONE)
     return (found if form in _YEAR_LAST else msgspec.structs.replace(found, day_first=time.day_first)), moments, notes
@@ -72,6 +80,8 @@ def _look(cells: Iterable[str], forms: Iterable[str]) -> dict[str, _Seen]:
             continue
         kind = seen[form]
         kind.count += 1
+        if form in _YEAR_LAST and has_short_year(cell):
+            kind.short_year = _least(kind.short_year, cell)
         if form == "slashes":
             first, second = first_two(cell)
             if first > 12 >= second:
@@ -98,12 +108,19 @@ def _is_day_first(seen: _Seen) -> bool:
             "--set time.day_first=false"
         )
     if not (seen.days or seen.months) and seen.open:
-        day, month = (Moments("slashes", first, ZoneInfo("UTC")).clock(seen.open).local for first in (True, False))
+        day, month = (Moments("slashes", first, UTC).clock(seen.open).local for first in (True, False))
         raise AmbiguousError(
             f"the date {shown(seen.open)} can be {day:%Y-%m-%d} (--set time.day_first=true) or "
-            f"{month:%Y-%m-%d} (--set time.day_first=false), and no other date tells"
+            f"{month:%Y-%m-%d} (--set time.day_first=false), and no other date decides"
         )
     return seen.days >= seen.months
+
+
+def _short_year_note(moments: Moments, cell: str) -> list[str]:
+    try:
+        return [f"Years have two digits: {shown(cell)} is read as {moments.clock(cell).local:%Y-%m-%d}."]
+    except ValueError:
+        return []  # a bad cell, which the parser reports
 
 
 def _zone_notes(time: Time, moments: Moments, cells: Iterable[str]) -> list[str]:

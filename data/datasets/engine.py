@@ -18,6 +18,7 @@ from data.datasets.cells import DataError
 MAX_MEMORY = 512 * 2**20
 _MIN_MEMORY = 128 * 2**20
 _PREFIX = "segue-data-"
+_NO_SPACE = ("No space left", "Disk quota", "File too large", "max_temp_directory_size")
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -86,19 +87,34 @@ def engine_folder(db: duckdb.DuckDBPyConnection) -> Path:
 
 @contextmanager
 def plain_errors(place: str) -> Iterator[None]:
-    """Raise DuckDB's errors as a :class:`DataError` of one line that begins with ``place``."""
+    """Raise DuckDB's errors as a :class:`DataError` of one line that begins with ``place``.
+
+    Every query that may take long belongs into it, since Ctrl-C is a ``KeyboardInterrupt`` only here.
+    """
     try:
         yield
     except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        # This is what DuckDB makes of Ctrl-C during a query.
+        if "interrupted" not in str(error).lower():
+            raise
         raise KeyboardInterrupt from None
     except duckdb.Error as error:
         raise DataError(f"{place}: {_reason(error)}") from None
 
 
+def no_space(reason: str) -> str:
+    """What to do if a temporary file can't be written for ``reason``."""
+    if any(sign in reason for sign in _NO_SPACE):
+        return "there is no space left for temporary files; make space, or set TMPDIR to a folder on a larger disk"
+    return f"can't write a temporary file: {reason}"
+
+
 def _reason(error: duckdb.Error) -> str:
     text = " ".join(str(error).split())
-    if "No space left" in text or "max_temp_directory_size" in text or "Disk quota" in text:
-        return "there is no space left for temporary files; make space, or set TMPDIR to a folder on a larger disk"
+    if any(sign in text for sign in _NO_SPACE):
+        return no_space(text)
     if isinstance(error, duckdb.OutOfMemoryException):
         return "there is not enough memory to read the file"
     return f"can't read it: {text[:200]}"

@@ -107,7 +107,7 @@ def _text(cell: object) -> str:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() else repr(cell)
+        return repr(cell).removesuffix(".0")
     if isinstance(cell, datetime):
         return _rounded(cell).isoformat(sep=" ")
     if isinstance(cell, date | time):

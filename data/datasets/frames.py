@@ -37,9 +37,7 @@ def clean(raw: pd.DataFrame, name: str, currency: str = _DEFAULT_CURRENCY) -> Da
             engine.db.execute("INSERT INTO parsed BY NAME SELECT * FROM raw")
             engine.db.unregister("raw")
             places = [Place(None, name, {})]
-            report, notes = dataset.assemble(
-                engine, name, mapping, places=places, has_lines=True, has_amounts=False
-            )
+            report, notes = dataset.assemble(engine, name, mapping, places=places, has_lines=True, has_amounts=False)
         closing.pop_all()
     return Dataset(name, engine, report, mapping, currency, notes, places=places)
 

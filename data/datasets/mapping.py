@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from data.datasets import mapping_checks
-from data.datasets.cells import DataError
+from data.datasets.cells import DataError, shown
 from data.datasets.preset_tables import preset_tables
 from data.datasets.toml_text import toml_text
 
@@ -159,23 +159,24 @@ def with_settings(mapping: Mapping, settings: Sequence[str]) -> Mapping:
     """
     tables = msgspec.to_builtins(mapping)
     for setting in settings:
+        place = f"--set {setting if setting.isprintable() else shown(setting)}"
         key, sign, written = setting.partition("=")
         path = [part.strip() for part in key.split(".")]
         if not sign or not all(path) or len(path) > 2:
-            raise DataError(f"--set {setting}: write KEY=VALUE, such as time.day_first=true")
+            raise DataError(f"{place}: write KEY=VALUE, such as time.day_first=true")
         if path == ["preset"]:
             name = _value(written, path)
-            tables = merged(_preset_of({"preset": name}, f"--set {setting}"), tables) | {"preset": name}
+            tables = merged(_preset_of({"preset": name}, place), tables) | {"preset": name}
             continue
         table = tables.setdefault(path[0], {}) if len(path) == 2 else tables
         if not isinstance(table, dict):
-            raise DataError(f"--set {setting}: {path[0]} has no keys")
-        if path[0] == "columns":
+            raise DataError(f"{place}: {path[0]} has no keys")
+        if path[0] == "columns" and len(path) == 2:
             mapping_checks.drop_other_amounts(table, path[1], settings)
         table[path[-1]] = _value(written, path)
         # One setting after the other, so that the message names the one that is wrong.
-        _converted(tables, f"--set {setting}")
-    return _checked(_converted(tables, "--set"), "--set " + " --set ".join(settings) if settings else "mapping")
+        _converted(tables, place)
+    return _checked(_converted(tables, "--set"), "--set")
 
 
 def from_tables(tables: dict[str, Any], place: str) -> Mapping:

@@ -74,7 +74,7 @@ def in_words(reason: str) -> str:
     >>> in_words("Expected `bool | null`, got `str` - at `$.time.day_first`")
     'time.day_first: write true or false'
     """
-    what, _, where = reason.partition(" - at ")
+    what, _, where = " ".join(reason.split()).partition(" - at ")
     place = where.strip("`").removeprefix("$").lstrip(".")
     if unknown := re.search(r"unknown field `(.*)`", what):
         return f"{'.'.join(filter(None, (place, unknown[1])))}: there is no such key"

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from data.datasets.cells import AmbiguousError, DataError, shown, trimmed
 from data.datasets.currencies import meanings
 from data.datasets.mapping import Money
@@ -43,7 +45,7 @@ def find_out(
     Raises
     ------
     AmbiguousError
-        If a number can be read in two ways and no other number tells, or a symbol stands for several currencies.
+        If a number can be read in two ways and no other number decides, or a symbol stands for several currencies.
     DataError
         If the amounts are in several currencies.
     """
@@ -61,7 +63,7 @@ def find_out(
         notes.append("Some numbers have a decimal point and others a decimal comma; each is read as it is written.")
     if currency and not money.currency:
         notes.append(f"Amounts are in {currency}, as the file says.")
-    return Money(decimal=decimal, currency=currency), Numbers(decimal, currency), notes
+    return msgspec.structs.replace(money, decimal=decimal, currency=currency), Numbers(decimal, currency), notes
 
 
 def currency_parser(currency: str) -> Callable[[str], str]:
@@ -100,7 +102,7 @@ def _decimal(seen: _Seen) -> Literal[".", ","]:
         mark = number.mark or "."
         raise AmbiguousError(
             f"the number {shown(seen.open)} can be {number.number:f} (--set money.decimal={mark}) or "
-            f"{number.number * 1000:.0f} (--set money.decimal={_OTHER[mark]}), and no other number tells"
+            f"{number.number * 1000:.0f} (--set money.decimal={_OTHER[mark]}), and no other number decides"
         )
     return "," if comma > point else "."
 

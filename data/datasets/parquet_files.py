@@ -13,8 +13,6 @@ from data.datasets.engine import plain_errors
 from data.datasets.tables import BadLine, Columns, RawTable, literal, quoted
 
 _NESTED = ("STRUCT", "MAP", "UNION")
-# A larger whole float has more digits than a float keeps.
-_EXACT_FLOAT = 2**53
 
 
 def read_parquet(
@@ -52,9 +50,7 @@ def _text(name: str, header: str, column: str, kind: str) -> str:
         what = "bytes" if kind == "BLOB" else "lists or records"
         raise DataError(f"{name}: column {header!r} holds {what}, not values; write it as text or numbers")
     if kind in ("DOUBLE", "FLOAT"):
-        whole = f"{value} = trunc({value}) AND abs({value}) < {_EXACT_FLOAT}"
-        return (
-            f"CASE WHEN isnan({value}) THEN NULL WHEN {whole} THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) "
-            f"ELSE CAST({value} AS VARCHAR) END"
-        )
+        # Text, since DuckDB decides isnan() and comparisons by the statistics of the file, which leave NaN out.
+        text = f"CAST({value} AS VARCHAR)"
+        return f"CASE WHEN {text} LIKE '%nan' THEN NULL ELSE regexp_replace({text}, '[.]0$', '') END"
     return f"nullif(CAST({value} AS VARCHAR), '')"

@@ -144,7 +144,7 @@ def parsed(cell: str, parser: Parser) -> tuple[Any, str | None]:
 
 
 def parse_rows(db: duckdb.DuckDBPyConnection, cells: Cells, parsers: Mapping[str, Parser]) -> None:
-    """Make the table ``parsed``, of which :data:`data.datasets.rows.PARSED` says the columns, and drop the raw tables."""
+    """Make the table ``parsed``, whose columns :data:`data.datasets.rows.PARSED` has, and drop the raw tables."""
     tables = cells.tables
     columns = [column for column in COLUMNS if column in parsers and any(column in table.names for table in tables)]
     for column in columns:
@@ -166,17 +166,17 @@ def _number_exports(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> N
     number = 0
     for table in tables:
         cell = table.cell("export")
-        named = rows_of(db, f"SELECT {cell} AS cell, min(segue_row) FROM {quoted(table.raw.name)} GROUP BY 1 ORDER BY 2")
+        named = rows_of(
+            db, f"SELECT {cell} AS cell, min(segue_row) FROM {quoted(table.raw.name)} GROUP BY 1 ORDER BY 2"
+        )
         for text, _ in named:
             db.execute("INSERT INTO exports VALUES (?, ?, ?)", [table.number, text, number])
             number += 1
 
 
-def _parse_table(
-    db: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[str], faults: Sequence[str]
-) -> None:
+def _parse_table(db: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[str], faults: Sequence[str]) -> None:
     here = [column for column in columns if column in table.names]
-    values = {name: "NULL" for name in COLUMNS.values()}
+    values = dict.fromkeys(COLUMNS.values(), "NULL")
     for column in here:
         found = f"values_{column}"
         if column in _NUMBERS:
@@ -186,9 +186,7 @@ def _parse_table(
             values[COLUMNS[column]] = f"CASE WHEN {found}.cell IS NULL THEN {cell} ELSE {found}.value END"
     for column in _COPIED:
         values[column] = table.cell(column)
-    joins = " ".join(
-        f"LEFT JOIN values_{column} ON values_{column}.cell = {table.cell(column)}" for column in here
-    )
+    joins = " ".join(f"LEFT JOIN values_{column} ON values_{column}.cell = {table.cell(column)}" for column in here)
     faulty = [column for column in here if column in faults]
     fault = "".join(f" WHEN values_{column}.reason IS NOT NULL THEN '{column}'" for column in faulty)
     reason = ", ".join([*(f"values_{column}.reason" for column in faulty), "NULL"])

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping as Dict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import msgspec
 
@@ -18,7 +18,7 @@ _WORDS = {
     "time": "date (columns.time)",
     "amount": "amount (columns.amount, or columns.quantity and columns.price)",
 }
-_WHERE = "docs/files.md describes mappings"
+_WHERE = "see docs/files.md"
 Headers = Dict[str, str]  # the file's spelling by the plain one
 
 
@@ -47,13 +47,27 @@ def recognise(headers: Sequence[str]) -> Mapping:
 
 
 def recognised(headers: Sequence[str]) -> str:
-    """The name of the preset whose signature a header has; ``orders`` has none and comes last."""
+    """The name of the first preset whose signature a header has and that finds all it needs.
+
+    If none finds all, it is the first one with the signature. ``orders``, the last one, fits every header.
+    """
     plain = {_plain(header) for header in headers}
-    for name in NAMES:
-        groups: list[list[str]] = preset_tables(name)[1]["signature"]
-        if all(any(_plain(spelling) in plain for spelling in group) for group in groups):
-            return name
-    return NAMES[-1]
+    fitting = [name for name in NAMES if _has_signature(plain, preset_tables(name)[1]["signature"])]
+    return next((name for name in fitting if _finds_all(name, headers)), fitting[0])
+
+
+def _has_signature(plain: Set[str], groups: Sequence[Sequence[str]]) -> bool:
+    return all(any(_plain(spelling) in plain for spelling in group) for group in groups)
+
+
+def _finds_all(name: str, headers: Sequence[str]) -> bool:
+    try:
+        complete(preset(name), headers)
+    except AmbiguousError:
+        return True
+    except DataError:
+        return False
+    return True
 
 
 def complete(mapping: Mapping, headers: Sequence[str]) -> Mapping:
@@ -151,9 +165,12 @@ def _refuse_missing(columns: Dict[str, str], name: str, headers: Sequence[str]) 
     if lacking:
         missing = [_WORDS.get(field, f"{field} (columns.{field})") for field in lacking]
         kind = f", read as {name}," if name else ""
+        # A price alone is no amount: the quantity can be in a column that nobody recognises.
+        whole = f", or --set {_setting('amount', columns['price'])} if that is all" if lacking == ["quantity"] else ""
+        plural = "s" if len(missing) > 1 else ""
         raise DataError(
-            f"the file{kind} lacks the columns {', '.join(missing)}; it has {_listed(headers)}; "
-            f"name a column with --set columns.{lacking[0]}=NAME or in a mapping: {_WHERE}"
+            f"the file{kind} lacks the column{plural} {', '.join(missing)}; it has {_listed(headers)}; "
+            f"name a column with --set columns.{lacking[0]}=NAME{whole}, or in a mapping ({_WHERE})"
         )
 
 

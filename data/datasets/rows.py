@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import duckdb
 
-from data.contract.wire import UNSPECIFIED
 from data.contract.bounds import MAX_MONEY
+from data.contract.wire import UNSPECIFIED
 from data.datasets.cells import AmbiguousError
 from data.datasets.mapping import Mapping
 from data.datasets.query import count, rows_of
@@ -99,14 +99,22 @@ def _make_rows(
     line_units = "quantity::HUGEINT * price_units" if has_lines else "NULL::HUGEINT"
     faults = ["WHEN reason IS NOT NULL THEN struct_pack(fault := fault, reason := reason)"]
     if "customer_id" in filled:
-        faults.append(_fault("customer_id IS NULL AND is_ambiguous", "customer", "the cell is empty, and the invoice has several customers"))
+        faults.append(
+            _fault(
+                "customer_id IS NULL AND is_ambiguous",
+                "customer",
+                "the cell is empty, and the invoice has several customers",
+            )
+        )
     faults.append(_fault("transaction_id IS NULL", "transaction", _EMPTY))
     faults.append(_fault("moment IS NULL", "time", _EMPTY))
     if has_lines:
         blank = "quantity IS NULL AND price_units IS NULL" if has_amounts else "false"
         faults.append(_fault(f"quantity IS NULL AND NOT ({blank})", "quantity", _EMPTY))
         faults.append(_fault(f"price_units IS NULL AND NOT ({blank})", "price", _EMPTY))
-        faults.append(_fault(f"abs(line_units) >= {_MAX_UNITS}", "price", "quantity times price is too large an amount"))
+        faults.append(
+            _fault(f"abs(line_units) >= {_MAX_UNITS}", "price", "quantity times price is too large an amount")
+        )
     ambiguous = "coalesce(fill_customer_id.is_ambiguous, false)" if "customer_id" in filled else "false"
     # An amount without lines is a line of its own.
     quantity = "quantity" if has_lines else "CASE WHEN amount_units < 0 THEN -1 WHEN amount_units >= 0 THEN 1 END"
@@ -209,7 +217,8 @@ def _totals(db: duckdb.DuckDBPyConnection, amount_of: str, *, has_lines: bool) -
             if not differ:
                 _refuse_repeated(transaction, named, total)
             amount_of = "row"
-            notes = [f"The amounts of {invoices:,} invoices with several rows, such as {transaction}, are added up."]
+            what = "1 invoice" if invoices == 1 else f"{invoices:,} invoices"
+            notes = [f"The amounts of {what} with several rows, such as {transaction}, are added up."]
     once = {"row": "false", "invoice": "true"}.get(amount_of, "NOT of_rows")
     db.execute(
         f"""

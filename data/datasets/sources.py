@@ -8,11 +8,13 @@ import shutil
 import stat
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 from data.datasets.cells import DataError
+from data.datasets.engine import no_space
 from data.datasets.excel_files import visible_sheets
 
 STDIN = Path("-")
@@ -44,18 +46,22 @@ class Source(NamedTuple):
     sheet: str | None = None
 
 
-def sources(paths: Sequence[Path], sheets: Sequence[str] = (), stdin: BinaryIO | None = None) -> list[Source]:
+def sources(
+    paths: Sequence[Path], sheets: Sequence[str] = (), stdin: BinaryIO | None = None, folder: Path | None = None
+) -> list[Source]:
     """The tables in files, in the order of ``paths``; the files of a folder or a pattern are sorted, 2 before 10.
 
     Parameters
     ----------
     paths
         Files, folders, patterns such as ``exports/*.csv``, or ``-`` for the standard input, which is copied into a
-        temporary file that vanishes with the process.
+        temporary file.
     sheets
         The sheets of Excel files to read; every visible one by default.
     stdin
-        What ``-`` reads.
+        What ``-`` reads; the standard input by default.
+    folder
+        Where the copy is made, such as the folder of an engine; by default in one that vanishes with the process.
 
     Raises
     ------
@@ -64,17 +70,20 @@ def sources(paths: Sequence[Path], sheets: Sequence[str] = (), stdin: BinaryIO |
     """
     if not paths:
         raise DataError("no file is named")
-    found: list[Source] = []
-    seen: dict[tuple[int, int], Path] = {}
+    files: list[_File] = []
+    seen: dict[tuple[int, int], str] = {}
     for path in paths:
-        for file in _files(Path(path), stdin):
+        for file in _files(Path(path), stdin, folder):
             about = _stat(file.path)
             identity = (about.st_dev, about.st_ino)
             if identity in seen:
                 raise DataError(f"{file.name}: the file is named twice, also as {seen[identity]}; name it once")
-            seen[identity] = Path(file.name)
-            found += _tables(file, sheets)
-    return found
+            seen[identity] = file.name
+            files.append(file)
+    # Two folders may hold files of one name.
+    names = Counter(file.name for file in files)
+    files = [file if names[file.name] == 1 else file._replace(name=str(file.path)) for file in files]
+    return [table for file in files for table in _tables(file, sheets)]
 
 
 class _File(NamedTuple):
@@ -82,9 +91,9 @@ class _File(NamedTuple):
     name: str
 
 
-def _files(path: Path, stdin: BinaryIO | None) -> list[_File]:
+def _files(path: Path, stdin: BinaryIO | None, folder: Path | None) -> list[_File]:
     if path == STDIN:
-        return [_File(_spooled(stdin if stdin is not None else sys.stdin.buffer), "standard input")]
+        return [_File(_spooled(stdin if stdin is not None else sys.stdin.buffer, folder), "standard input")]
     if not os.path.lexists(path) and glob.has_magic(str(path)):
         matching = [Path(name) for name in glob.glob(str(path), recursive=True)]
         files = [file for file in matching if not file.is_dir()]
@@ -161,16 +170,17 @@ def _stat(path: Path) -> os.stat_result:
     return about
 
 
-def _spooled(stream: BinaryIO) -> Path:
-    """A temporary file with the content of a stream; it vanishes with the process."""
-    folder = Path(tempfile.mkdtemp(prefix="segue-stdin-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+def _spooled(stream: BinaryIO, folder: Path | None) -> Path:
+    """A temporary file with the content of a stream."""
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="segue-stdin-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = folder / "stdin"
     try:
         with path.open("wb") as file:
             shutil.copyfileobj(stream, file, 2**20)
     except OSError as error:
-        raise DataError(f"standard input: can't keep it in {folder}: {error.strerror}") from None
+        raise DataError(f"standard input: {no_space(error.strerror or str(error))}") from None
     return path
 
 

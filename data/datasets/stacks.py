@@ -34,7 +34,9 @@ def number_exports(db: duckdb.DuckDBPyConnection) -> list[str]:
                 "UPDATE parsed SET export = export + 1 WHERE source > $source OR source = $source AND row >= $start",
                 {"source": source, "start": start},
             )
-        notes += [f"A second export begins at row {start:,} of its file: it repeats earlier invoices." for start in starts]
+        notes += [
+            f"A second export begins at row {start:,} of its file: it repeats earlier invoices." for start in starts
+        ]
     db.execute("DROP TABLE IF EXISTS repeated_lines")
     return notes
 

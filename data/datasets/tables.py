@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -21,7 +22,10 @@ Columns = Callable[[list[str]], Sequence[str]]
 
 
 class RawOptions(NamedTuple):
-    """How a file is laid out, where a person has said so; ``None`` and empty mean: find out."""
+    """How a file is laid out, where a person has said so; ``None`` means: find out.
+
+    ``sheets`` are for :func:`data.datasets.sources.sources`; empty means: every visible one.
+    """
 
     separator: str | None = None
     encoding: str | None = None
@@ -118,7 +122,8 @@ def fill(
         with plain_errors(place):
             db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        with suppress(duckdb.Error):
+            db.execute("ROLLBACK")
         raise
     return number
 

@@ -63,12 +63,6 @@ def offsets(moment: datetime) -> tuple[timedelta, timedelta]:
     return before or timedelta(), after or timedelta()
 
 
-def is_skipped(moment: datetime) -> bool:
-    """Whether a local time does not exist, because the clocks have gone forward over it."""
-    before, after = offsets(moment)
-    return before < after
-
-
 def is_repeated(moment: datetime) -> bool:
     """Whether a local time happens twice, because the clocks have gone back over it."""
     before, after = offsets(moment)

@@ -35,7 +35,7 @@ def explore(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is not a report.")] = False,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
-    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    on_error: reading_options.OnError = "stop",
     rejects: reading_options.Rejects = None,
 ) -> None:
     """Write an interactive report on a dataset: quality, revenue, cohorts, baskets, returns, R, F, M and segments.
@@ -52,6 +52,8 @@ def explore(
     how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     with spinner("Loading data"):
         chosen = choose(files, settings.datasets_dir, how)
+    if files:
+        reading_options.mention(chosen.dataset)
     messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
     money = settings.money.of(chosen.dataset.currency)
     source = Source(chosen.dataset, money, wanted_k=k, monetary=monetary, transform=transform, seed=seed)

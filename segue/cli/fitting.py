@@ -25,6 +25,7 @@ from runtime.money import Money
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, progress_bar, table
 from segue.cli.options import check_cutoff, check_dates
+from segue.cli.reading_options import mention
 
 DAY = timedelta(days=1)
 
@@ -48,6 +49,8 @@ def from_dataset(
 ) -> Source:
     """Return the profiles of a dataset."""
     dataset = choose(files, settings.datasets_dir, reading).dataset
+    if files:
+        mention(dataset)
     check_dates(dataset, accept_dates)
     if preset == "classic":
         if cutoff is not None:
@@ -61,7 +64,9 @@ def from_dataset(
     return Source(profiles, {"dataset": dataset.name, "cutoff": moment.isoformat()}, money)
 
 
-def from_stream(settings: Settings, files: Sequence[Path] | None, cutoff: datetime | None, preset: PresetName) -> Source:
+def from_stream(
+    settings: Settings, files: Sequence[Path] | None, cutoff: datetime | None, preset: PresetName
+) -> Source:
     """Return the profiles of the customers in Postgres."""
     if files:
         fail("give a dataset or --from-stream, not both")

