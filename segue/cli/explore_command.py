@@ -58,7 +58,8 @@ def explore(
     money = settings.money.of(chosen.dataset.currency)
     source = Source(chosen.dataset, money, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
     out.write_text(page(source, _computed(source)), encoding="utf-8")
-    messages.print(f"The report is {out.resolve()} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.")
+    size = f"{out.stat().st_size / 1e6:.1f} MB"
+    messages.print(f"The report is {out.resolve()} ({size}); open it in a browser.", soft_wrap=True, markup=False)
 
 
 def _check(out: Path, force: bool) -> None:
