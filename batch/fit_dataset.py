@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from batch.dataset_frames import profiles_of
 from batch.fit import fit
 from batch.presets import PRESETS
-from batch.profiles import profiles_as_of
 from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel
 
@@ -19,6 +19,6 @@ def fit_before(dataset: Dataset, cutoff: datetime, k: int | None = None) -> Segm
     FitError
         If there are too few customers by then.
     """
-    profiles = profiles_as_of(dataset.transactions, cutoff)
+    profiles = profiles_of(dataset, cutoff)
     metadata = {"dataset": dataset.name, "cutoff": cutoff.isoformat()}
     return fit(profiles, k=DEFAULT_K if k is None else k, metadata=metadata).model

@@ -1,9 +1,7 @@
 """What a replay asks of a dataset, without holding more than a chunk of it in memory."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from data.datasets.dataset import Dataset
 from models.units import Ints
@@ -27,10 +25,7 @@ class Content(NamedTuple):
 
 def occurred_at(dataset: Dataset) -> Ints:
     """Event time of every transaction in micros, ascending."""
-    moments: Ints | None = getattr(dataset, "moments", None)
-    if moments is None:
-        moments = np.asarray(dataset.transactions["occurred_at"].astype("int64"), dtype=np.int64)
-    return moments
+    return dataset.moments
 
 
 def contents(dataset: Dataset, start: int, stop: int) -> Iterator[list[Content]]:
@@ -40,17 +35,5 @@ def contents(dataset: Dataset, start: int, stop: int) -> Iterator[list[Content]]
 
 
 def _chunk(dataset: Dataset, start: int, stop: int) -> list[Content]:
-    database: Any = getattr(dataset, "db", None)
-    if database is not None:
-        # A cursor of its own: another one may be in the middle of reading the transactions.
-        return [Content(*row) for row in database.cursor().execute(_CONTENTS, [start, stop]).fetchall()]
-    rows = dataset.transactions.iloc[start:stop]
-    moments = occurred_at(dataset)[start:stop].tolist()
-    columns = (rows["customer_id"], rows["transaction_id"], moments, rows["kind"], rows["amount_units"])
-    return [Content(*row) for row in zip(*map(list, columns), strict=True)]
-
-
-def currency(dataset: Dataset) -> str:
-    """The currency of a dataset's amounts."""
-    found: str = getattr(dataset, "currency", "GBP")
-    return found
+    # A cursor of its own: another one may be in the middle of reading the transactions.
+    return [Content(*row) for row in dataset.db.cursor().execute(_CONTENTS, [start, stop]).fetchall()]

@@ -86,9 +86,8 @@ def _summary(source: Source) -> str:
 
 
 def _totals(source: Source) -> str:
-    report, transactions = source.dataset.report, source.dataset.transactions
-    sign = (transactions["kind"] == "sale") * 2 - 1
-    net = int((transactions["amount_units"] * sign).sum()) / MONEY_UNITS
+    report = source.dataset.report
+    net = (report.gross_units - report.returned_units) / MONEY_UNITS
     totals = [
         (f"{report.rows:,}", "rows in the file"),
         (f"{report.customers:,}", "known customers"),

@@ -91,4 +91,5 @@ def progress_bar(transient: bool) -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    return Progress(*columns, console=messages, transient=transient)
+    # Without a terminal, a bar that disappears would leave an empty line.
+    return Progress(*columns, console=messages, transient=transient, disable=transient and not messages.is_terminal)

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from models.segment_model import Monetary, Transform
 from runtime.output_files import check_output, write_text
 from runtime.settings import Settings
-from segue.cli import options
+from segue.cli import options, reading_options
 from segue.cli.console import messages, spinner
 from segue.cli.errors import described
 
@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def explore(
-    dataset: options.OptionalDataset = None,
+    files: reading_options.Files = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write, .html.")] = Path("report.html"),
     k: Annotated[
         Optional[int],  # noqa: UP045 - typer reads it
@@ -34,6 +34,10 @@ def explore(
     transform: Annotated[Transform, typer.Option(help="Transform of R, F and M before they are scaled.")] = "log1p",
     seed: Annotated[int, typer.Option(min=0, max=options.LARGEST_SEED, help="Seed of KMeans and of sampling.")] = 42,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is not a report.")] = False,
+    mapping: reading_options.MappingFile = None,
+    set_: reading_options.Settings = None,
+    on_error: reading_options.OnError = "stop",
+    rejects: reading_options.Rejects = None,
 ) -> None:
     """Write an interactive report on a dataset: quality, revenue, cohorts, baskets, returns, R, F, M and segments.
 
@@ -42,18 +46,21 @@ def explore(
     """
     from batch.explore.chapters import Source
     from batch.explore.report import page
-    from data.datasets.dataset import clean
-    from data.datasets.selection import choose_rows
+    from data.datasets.selection import choose
 
     _check(out, force)
+    settings = Settings()
+    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     with spinner("Loading data"):
-        settings = Settings()
-        chosen = choose_rows(dataset, settings.datasets_dir)
-        cleaned = clean(chosen.raw, chosen.name)
+        chosen = choose(files, settings.datasets_dir, how)
+    if files:
+        reading_options.mention(chosen.dataset)
     messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
-    source = Source(chosen.raw, cleaned, settings.money, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
+    money = settings.money.of(chosen.dataset.currency)
+    source = Source(chosen.dataset, money, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
     write_text(out, page(source, _computed(source)))
-    messages.print(f"The report is {out.resolve()} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.")
+    size = f"{out.stat().st_size / 1e6:.1f} MB"
+    messages.print(f"The report is {out.resolve()} ({size}); open it in a browser.", soft_wrap=True, markup=False)
 
 
 def _check(out: Path, force: bool) -> None:

@@ -10,7 +10,7 @@ from data.postgres import model_registry
 from models.segment_model import Monetary, SegmentModel, Transform
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
-from segue.cli import options
+from segue.cli import options, reading_options
 from segue.cli.console import fail, messages, spinner
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def fit_model(
-    dataset: options.OptionalDataset = None,
+    files: reading_options.Files = None,
     from_stream: Annotated[
         bool, typer.Option("--from-stream", help="Fit on the customers in Postgres instead of a dataset.")
     ] = False,
@@ -77,6 +77,10 @@ def fit_model(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the segments, but register nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     accept_dates: options.AcceptDates = False,
+    mapping: reading_options.MappingFile = None,
+    set_: reading_options.Settings = None,
+    on_error: reading_options.OnError = "stop",
+    rejects: reading_options.Rejects = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the model as JSON.")] = False,
 ) -> None:
     """Fit segments on customers, show them, and register the model if a stack or a database is there.
@@ -100,14 +104,15 @@ def fit_model(
         check_output(out, suffixes=(".json",), force=force)
     scoring.check_assigned(assign, force)
     settings = Settings()
+    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     registry = fitting.registry(settings, register, dry_run)
     given: dict[str, Any] = {"monetary": monetary, "transform": transform, "scaler": scaler, "seed": seed}
     chosen = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
     with spinner("Counting"):
         if from_stream:
-            source = fitting.from_stream(settings, dataset, cutoff, preset)
+            source = fitting.from_stream(settings, files, cutoff, preset)
         else:
-            source = fitting.from_dataset(settings, dataset, cutoff, preset, accept_dates)
+            source = fitting.from_dataset(settings, files, how, cutoff, preset, accept_dates)
     choice = fitting.chosen_k(source.profiles, chosen) if k == "auto" else None
     chosen = chosen._replace(k=chosen.k if k is None else k if choice is None else choice.k)
     metadata = source.metadata | {"preset": preset} | ({} if choice is None else choice.metadata)

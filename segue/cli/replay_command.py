@@ -7,7 +7,7 @@ import typer
 from producers.flow_control import MAX_LAG
 from producers.pace import Speed
 from runtime.settings import Settings
-from segue.cli import options, replay_options
+from segue.cli import options, reading_options, replay_options
 from segue.cli.console import fail, messages, spinner
 from segue.cli.errors import described
 
@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 def replay(
     context: typer.Context,
-    dataset: options.OptionalDataset = None,
+    files: reading_options.Files = None,
     speed: options.Pace = _PACE,
     rate: replay_options.Rate = None,
     since: replay_options.Since = None,
@@ -37,6 +37,10 @@ def replay(
     dry_run: replay_options.IsDryRun = False,
     as_json: replay_options.AsJson = False,
     out: replay_options.Out = None,
+    mapping: reading_options.MappingFile = None,
+    set_: reading_options.Settings = None,
+    on_error: reading_options.OnError = "stop",
+    rejects: reading_options.Rejects = None,
 ) -> None:
     """Send a dataset's transactions into the log, paced by event time.
 
@@ -53,13 +57,17 @@ def replay(
     _refuse_combinations(resume, resend_dead_letters, dry_run, out is not None)
     injection = replaying.injection(chaos, seed)
     settings = Settings()
+    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     if rate is not None and _is_default(context, "speed"):
         speed = Speed(math.inf)
     with spinner("Loading data"):
-        chosen = choose(dataset, settings.datasets_dir)
+        chosen = choose(files, settings.datasets_dir, how)
     messages.print(f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/]")
-    options.check_dates(chosen.dataset.name, chosen.dataset.transactions, accept_dates)
-    replaying.check_content(chosen.dataset, settings.currency, loop)
+    if files:
+        reading_options.mention(chosen.dataset)
+    options.check_dates(chosen.dataset, accept_dates)
+    options.check_currency(chosen.dataset, settings.currency)
+    replaying.check_content(chosen.dataset, loop)
     section = replaying.section(chosen.dataset, since, until)
     plan = replaying.plan(chosen.dataset, section, injection, loop, settings.max_ahead)
     pace = replaying.Pace(speed, rate)

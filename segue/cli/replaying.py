@@ -18,7 +18,7 @@ from producers.arrivals import Arrivals, arrivals
 from producers.chaos import Injection
 from producers.chaos_spec import Chaos
 from producers.control import ReplayState
-from producers.dataset_contents import contents, currency, occurred_at
+from producers.dataset_contents import contents, occurred_at
 from producers.dry_run import json_lines, summary
 from producers.pace import Speed
 from producers.periods import LONGEST_ID, Lap
@@ -162,13 +162,8 @@ def section(dataset: Dataset, since: datetime | None, until: datetime | None) ->
     return found
 
 
-def check_content(dataset: Dataset, expected: str, loop: bool) -> None:
+def check_content(dataset: Dataset, loop: bool) -> None:
     """Refuse what the workers would refuse."""
-    if currency(dataset) != expected:
-        fail(
-            f"{dataset.name} is in {currency(dataset)} and SEGUE_CURRENCY is {expected}: workers would refuse "
-            f"every transaction; set SEGUE_CURRENCY={currency(dataset)} for all of Segue, or name the file's currency"
-        )
     if loop:
         for chunk in contents(dataset, 0, len(occurred_at(dataset))):
             for each in chunk:

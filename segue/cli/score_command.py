@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from runtime.settings import Settings
-from segue.cli import options
+from segue.cli import options, reading_options
 from segue.cli.console import output, spinner
 
 
@@ -17,7 +17,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def score(
-    dataset: options.OptionalDataset = None,
+    files: reading_options.Files = None,
     model: Annotated[
         str,
         typer.Option(
@@ -39,6 +39,10 @@ def score(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     accept_dates: options.AcceptDates = False,
+    mapping: reading_options.MappingFile = None,
+    set_: reading_options.Settings = None,
+    on_error: reading_options.OnError = "stop",
+    rejects: reading_options.Rejects = None,
 ) -> None:
     """Assign every customer of a dataset to a segment by a model, and print the segments' sizes.
 
@@ -49,9 +53,10 @@ def score(
 
     scoring.check_assigned(out, force)
     settings = Settings()
+    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     chosen = scoring.find_model(model, settings)
     with spinner("Counting"):
-        source = fitting.from_dataset(settings, dataset, as_of, "segue", accept_dates)
+        source = fitting.from_dataset(settings, files, how, as_of, "segue", accept_dates)
     assigned = assignments(source.profiles, chosen)
     output.print(scoring.sizes(assigned, chosen))
     if out is not None:

@@ -10,7 +10,7 @@ from batch.explore.baskets import (
     returns_over_time,
     value_of_orders,
 )
-from data.datasets.dataset import clean
+from data.datasets.frames import clean
 from tests.support.money import POUNDS
 from tests.support.retail import retail, rows
 from tests.support.shop_rows import raw_rows, sale, shop
@@ -33,7 +33,7 @@ def test_return_rates_are_credit_notes_to_sales_of_the_raw_rows() -> None:
     is_return = each["invoice"].str.startswith("C")
     sold, back = each[~is_return].groupby(month)["money"].sum(), -each[is_return].groupby(month)["money"].sum()
     largest = -each[is_return].groupby(month)["money"].min()
-    rates = return_rates(retail().transactions)
+    rates = return_rates(retail())
     rates.index = pd.DatetimeIndex(rates.index).strftime("%Y-%m")
     back, largest = back.reindex(rates.index, fill_value=0.0), largest.reindex(rates.index, fill_value=0.0)
     np.testing.assert_allclose(rates["by_value"], back / sold)
@@ -46,11 +46,11 @@ def test_return_rates_are_credit_notes_to_sales_of_the_raw_rows() -> None:
 def test_every_sale_of_the_raw_rows_is_in_one_bin() -> None:
     each = invoices()
     sales = each[~each["invoice"].str.startswith("C")]
-    by_lines = orders_by_lines(retail().transactions)
+    by_lines = orders_by_lines(retail())
     for low, high, orders, share in by_lines.itertuples(index=False):
         assert orders == sales["lines"].between(low, high).sum()
         assert share == pytest.approx(orders / len(sales))
-    by_value = orders_by_value(retail().transactions)
+    by_value = orders_by_value(retail())
     assert by_value["orders"].sum() == len(sales)
     assert by_value["share"].sum() == pytest.approx(1)
     cheap = by_value[by_value["high"] <= 100]
@@ -59,9 +59,7 @@ def test_every_sale_of_the_raw_rows_is_in_one_bin() -> None:
 
 
 def test_a_month_without_sales_has_no_rate() -> None:
-    rates = return_rates(
-        shop(sale("1", "a", "2011-01-03 10:00", 8.0), sale("C2", "a", "2011-02-03 10:00", 2.0)).transactions
-    )
+    rates = return_rates(shop(sale("1", "a", "2011-01-03 10:00", 8.0), sale("C2", "a", "2011-02-03 10:00", 2.0)))
     assert rates["by_value"].iloc[0] == 0
     assert np.isnan(rates["by_value"].iloc[1])
 

@@ -15,12 +15,12 @@ from batch.fit import fit
 from batch.profiles import features, profiles_as_of
 from models.personas import ARCHETYPES
 from tests.support.money import POUNDS
-from tests.support.retail import retail, rows
+from tests.support.retail import retail
 
 
 @pytest.fixture(scope="module")
 def source() -> Source:
-    return Source(rows(), retail(), POUNDS)
+    return Source(retail(), POUNDS)
 
 
 def test_every_customer_is_in_one_bin_of_each_histogram(source: Source) -> None:

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from data.datasets import synthetic
-from data.datasets.dataset import load
+from data.datasets.load import load
 from segue.cli.app import app
 
 
