@@ -118,7 +118,7 @@ def write(
         writer = csv.writer(file)
         writer.writerow(("file", "line", "column", "reason", "text"))
         for number, place in enumerate(places):
-            rejected = [_of_bad_line(line) for source, line in bad_lines if source == number]
+            rejected: list[Reject] = [_of_bad_line(line) for source, line in bad_lines if source == number]
             rejected.extend(_rejected(db, number, place))
             writer.writerows(sorted(rejected, key=_line))
 

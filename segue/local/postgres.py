@@ -20,7 +20,7 @@ _START_SECONDS = 300.0
 _RETRY_SECONDS = 0.5
 #: An environment variable for tests: with ``off``, a new server keeps its data in a crash of a process, but not of the
 #: machine.
-SYNC_VARIABLE = "SEGUE_LOCAL_POSTGRES_SYNC"
+SYNC_VARIABLE = "SEGUE_TEST_POSTGRES_SYNC"
 # A commit still waits until it is written, so a killed server has lost none.
 _WITHOUT_FLUSHING = "fsync = off\nfull_page_writes = off\n"
 _PRIVATE_SOCKET = "unix_socket_permissions = 0700"
