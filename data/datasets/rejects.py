@@ -7,6 +7,7 @@ set aside, too.
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,10 +101,6 @@ def set_aside(db: duckdb.DuckDBPyConnection, places: Sequence[Place], bad_lines:
     db.execute("DROP TABLE bad_invoices")
 
 
-def _line(reject: Reject) -> int:
-    return reject.line
-
-
 def write(
     db: duckdb.DuckDBPyConnection, places: Sequence[Place], bad_lines: Sequence[tuple[int, BadLine]], path: Path
 ) -> None:
@@ -120,7 +117,7 @@ def write(
         for number, place in enumerate(places):
             rejected: list[Reject] = [_of_bad_line(line) for source, line in bad_lines if source == number]
             rejected.extend(_rejected(db, number, place))
-            writer.writerows(sorted(rejected, key=_line))
+            writer.writerows(sorted(rejected, key=attrgetter("line")))
 
 
 def _rejected(db: duckdb.DuckDBPyConnection, number: int, place: Place) -> Iterator[Reject]:
