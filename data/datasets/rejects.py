@@ -7,7 +7,6 @@ set aside, too.
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,9 +114,10 @@ def write(
         writer = csv.writer(file)
         writer.writerow(("file", "line", "column", "reason", "text"))
         for number, place in enumerate(places):
-            rejected: list[Reject] = [_of_bad_line(line) for source, line in bad_lines if source == number]
+            rejected = [_of_bad_line(line) for source, line in bad_lines if source == number]
             rejected.extend(_rejected(db, number, place))
-            writer.writerows(sorted(rejected, key=attrgetter("line")))
+            rejected.sort(key=lambda reject: reject.line)
+            writer.writerows(rejected)
 
 
 def _rejected(db: duckdb.DuckDBPyConnection, number: int, place: Place) -> Iterator[Reject]:
