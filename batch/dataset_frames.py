@@ -34,6 +34,27 @@ def moment(column: str) -> str:
     return f"make_timestamptz({column}::BIGINT)"
 
 
+def transactions_of(dataset: Dataset, first: str, end: str | None) -> pd.DataFrame:
+    """The transactions of the customers with ids from ``first`` to before ``end``, as :attr:`Dataset.transactions`."""
+    sql = f"""
+        SELECT transaction_id, customer_id, {moment("occurred_at")} AS occurred_at, kind, amount_units, country,
+               line_count
+        FROM transactions WHERE customer_id >= $first AND ($end IS NULL OR customer_id < $end) ORDER BY number
+    """
+    return ask(dataset, sql, {"first": first, "end": end})
+
+
+def first_customers(dataset: Dataset, size: int) -> list[str]:
+    """The first customer of each range of customers that have about ``size`` transactions together, in order."""
+    sql = """
+        SELECT min(customer_id) AS first FROM (
+            SELECT customer_id, (sum(count(*)) OVER (ORDER BY customer_id) - 1) // $size AS range
+            FROM transactions GROUP BY customer_id
+        ) GROUP BY range ORDER BY first
+    """
+    return [str(first) for first in ask(dataset, sql, {"size": size})["first"]]
+
+
 def profiles_of(dataset: Dataset, as_of: datetime) -> pd.DataFrame:
     """Profiles of all customers as of a given time, as :func:`batch.profiles.profiles_as_of` makes them.
 

@@ -1,17 +1,25 @@
 """Compare a running stream, as it is in Postgres, with a recomputation from its raw dataset."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import zip_longest
 
 import pandas as pd
+from sqlalchemy import Engine
 
+from batch.dataset_frames import first_customers, transactions_of
 from batch.ledger import APPLIED, DEAD_LETTER, MISSING, NOT_DUE, Arrivals
 from batch.reconcile import reconcile
 from batch.reconcile_history import HistoryCheck, check_history
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry
 from data.postgres.database import engine
-from data.postgres.stream_state import StreamState, read_stream_state
+from data.postgres.stream_state import ALL_CUSTOMERS, CustomerRange, StreamState, stream_snapshot
+
+#: The default of how many transactions are in memory at a time, with their customers and changes.
+AT_A_TIME = 500_000
+_COUNTS = ("customers", "changes", "applied", "dead_letters", "not_due", "missing")
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class Reconciliation:
         return not len(self.differences) and (not self.applied or not self.customers or nothing_recomputed)
 
 
-def check(database_url: str, dataset: Dataset, *, history: bool = False) -> Reconciliation:
+def check(database_url: str, dataset: Dataset, *, history: bool = False, at_a_time: int = AT_A_TIME) -> Reconciliation:
     """Read one consistent state of the stream, and compare it with the dataset.
 
     Parameters
@@ -63,20 +71,39 @@ def check(database_url: str, dataset: Dataset, *, history: bool = False) -> Reco
     dataset
         What was replayed into the stream.
     history
-        Also recompute every change of every customer by brute force.
+        Also recompute every change of every customer by brute force. Everything is in memory then.
+    at_a_time
+        About how many transactions are in memory at a time.
 
     Raises
     ------
     NotFoundError
         If no model has been registered yet.
     """
-    stream = read_stream_state(database_url)
     postgres = engine(database_url)
-    model_registry.require_champion_version(postgres)
+    try:
+        model_registry.require_champion_version(postgres)
+        with stream_snapshot(database_url) as snapshot:
+            # Where an activation took effect shows only in the changes of all customers together.
+            ranges = [ALL_CUSTOMERS] if history else _ranges(dataset, at_a_time)
+            return _sum([_check(snapshot.state(each), each, dataset, postgres, history) for each in ranges])
+    finally:
+        postgres.dispose()
+
+
+def _ranges(dataset: Dataset, at_a_time: int) -> list[CustomerRange]:
+    """Ranges of customers that together are all, so that only some transactions are in memory at a time."""
+    firsts = ["", *first_customers(dataset, at_a_time)[1:]]
+    return [CustomerRange(first, end) for first, end in zip_longest(firsts, firsts[1:])]
+
+
+def _check(
+    stream: StreamState, customers: CustomerRange, dataset: Dataset, postgres: Engine, history: bool
+) -> Reconciliation:
     models = dict(model_registry.load_all(postgres, stream.model_versions))
-    postgres.dispose()
-    found = reconcile(dataset.transactions, stream, models)
-    arrivals = Arrivals.of(dataset.transactions, stream)
+    transactions = transactions_of(dataset, *customers)
+    found = reconcile(transactions, stream, models)
+    arrivals = Arrivals.of(transactions, stream)
     recomputed = check_history(arrivals.transactions.drop(columns="arrival"), stream, models) if history else None
     if recomputed is not None:
         found = pd.concat([found, recomputed.differences], ignore_index=True)
@@ -92,6 +119,12 @@ def check(database_url: str, dataset: Dataset, *, history: bool = False) -> Reco
         lost=stream.lost,
         history=recomputed,
     )
+
+
+def _sum(parts: Sequence[Reconciliation]) -> Reconciliation:
+    """The reconciliation of all ranges together."""
+    counts = {name: sum(getattr(part, name) for part in parts) for name in _COUNTS}
+    return replace(parts[0], differences=pd.concat([part.differences for part in parts], ignore_index=True), **counts)
 
 
 def differences(database_url: str, dataset: Dataset) -> pd.DataFrame:

@@ -1,10 +1,12 @@
 """The state of the stream: one snapshot of its tables as pandas frames."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
-from sqlalchemy import Connection, DateTime, Integer, Select, func, literal, select
+from sqlalchemy import Connection, DateTime, Integer, Select, Table, func, literal, select
 
 from data.postgres import dead_letters, tables
 from data.postgres.database import engine
@@ -57,22 +59,61 @@ class StreamState:
         return {str(version) for part in parts for version in part["model_version"].dropna().unique()}
 
 
-def read_stream_state(database_url: str) -> StreamState:
-    """Read the tables in one snapshot, while workers go on writing."""
+class CustomerRange(NamedTuple):
+    """Customers whose ids are ``first`` or later and before ``end``, byte by byte; without an end, all later ones."""
+
+    first: str = ""
+    end: str | None = None
+
+
+ALL_CUSTOMERS = CustomerRange()
+
+
+class StreamSnapshot:
+    """One moment of the tables, from which ranges of customers are read one after another."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._progress = _frame(connection, _progress())
+        self._periods = _frame(connection, _periods())
+        self._rejected = _rejected(connection)
+        self._lost = _frame(connection, _lost())
+
+    def state(self, customers: CustomerRange = ALL_CUSTOMERS) -> StreamState:
+        """The state of a range of customers, and everything that belongs to none."""
+        return StreamState(
+            customers=self._of(customers, _customers(), tables.customers),
+            transactions=self._of(customers, _transactions(), tables.transactions),
+            changes=self._of(customers, _changes(), tables.segment_changes),
+            progress=self._progress,
+            periods=self._periods,
+            rejected=self._rejected,
+            lost=self._lost,
+        )
+
+    def _of(self, customers: CustomerRange, query: Select[Any], table: Table) -> pd.DataFrame:
+        if customers.first:
+            query = query.where(table.c.customer_id >= customers.first)
+        if customers.end is not None:
+            query = query.where(table.c.customer_id < customers.end)
+        return _frame(self._connection, query)
+
+
+@contextmanager
+def stream_snapshot(database_url: str) -> Iterator[StreamSnapshot]:
+    """Open a snapshot of the tables, while workers go on writing."""
     source = engine(database_url)
     try:
         with source.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-            return StreamState(
-                customers=_frame(connection, _customers()),
-                transactions=_frame(connection, _transactions()),
-                changes=_frame(connection, _changes()),
-                progress=_frame(connection, _progress()),
-                periods=_frame(connection, _periods()),
-                rejected=_rejected(connection),
-                lost=_frame(connection, _lost()),
-            )
+            yield StreamSnapshot(connection)
     finally:
         source.dispose()
+
+
+def read_stream_state(database_url: str) -> StreamState:
+    """Read the whole state in one snapshot."""
+    with stream_snapshot(database_url) as snapshot:
+        return snapshot.state()
 
 
 def _customers() -> Select[Any]:

@@ -172,6 +172,29 @@ def must_be_noticed(server: str, shop: Shop, field: str, *statements: str) -> No
         assert any(field in line for line in lines), result.output
 
 
+@pytest.mark.parametrize("at_a_time", [1, 97, 1_000_000])
+def test_the_number_of_transactions_in_memory_changes_no_result(server: str, shop: Shop, at_a_time: int) -> None:
+    def rows(url: str, size: int) -> tuple[list[int], list[tuple[str, ...]]]:
+        result = check(url, shop.dataset, at_a_time=size)
+        counts = [result.customers, result.changes, result.applied, result.missing, result.not_due]
+        return counts, sorted(tuple(map(str, row)) for row in result.differences.itertuples(index=False))
+
+    with mutated(
+        server,
+        "UPDATE customers SET gross = gross + 1 WHERE customer_id = :victim",
+        "DELETE FROM transactions WHERE transaction_id LIKE '%7'",
+        "UPDATE customers SET customer_id = '00 unknown' WHERE customer_id = (SELECT min(customer_id) FROM customers)",
+        "UPDATE customers SET customer_id = 'zz unknown' WHERE customer_id = (SELECT max(customer_id) FROM customers)",
+    ):
+        counts, found_differences = rows(server, at_a_time)
+        everything = check(server, shop.dataset, at_a_time=10**9)
+        assert counts[0] == len(execute(server, "SELECT FROM customers"))
+        assert counts[1] == len(execute(server, "SELECT FROM segment_changes"))
+        assert found_differences
+        assert (counts, found_differences) == rows(server, 10**9)
+        assert len(found_differences) == len(everything.differences)
+
+
 def test_there_is_a_mutation_of_every_column(server: str) -> None:
     for table, mutations in (("segment_changes", CHANGES), ("customers", CUSTOMERS)):
         columns = execute(server, f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'")
