@@ -38,7 +38,7 @@ def classic_profiles(raw: pd.DataFrame) -> tuple[pd.DataFrame, datetime]:
     Parameters
     ----------
     raw
-        Rows in the columns of :func:`data.datasets.readers.read`.
+        Rows in the columns of :func:`data.datasets.frames.frame`.
 
     Returns
     -------

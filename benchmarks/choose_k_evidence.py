@@ -21,8 +21,7 @@ import pandas as pd
 
 from batch import choose_k as rule
 from batch.profiles import profiles_as_of
-from data.datasets.dataset import clean
-from data.datasets.readers import read
+from data.datasets.load import load
 from models.segment_model import Monetary, Transform
 from models.units import Floats
 
@@ -111,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="a dataset")
     arguments = parser.parse_args()
-    dataset = clean(read(arguments.file).copy(), arguments.file.name)
+    dataset = load(arguments.file)
     profiles = profiles_as_of(dataset.transactions, dataset.report.last + timedelta(days=1))
     for table in (threshold_table(profiles), effort_table(profiles), known_table()):
         sys.stdout.write(f"{table}\n\n")

@@ -24,8 +24,7 @@ from plotly.subplots import make_subplots
 from batch.backtest import backtest
 from batch.fit import fit
 from batch.profiles import profiles_as_of
-from data.datasets.dataset import clean
-from data.datasets.readers import read
+from data.datasets.load import load
 from data.datasets.steady import Injection, moment, steady_shop
 from models.drift.adwin import DELTA
 from models.drift.observation import WINDOW, Observation
@@ -92,7 +91,7 @@ def table(found: list[Alarm], seeds: int) -> str:
 
 def real(path: Path, delta: float) -> tuple[list[Observation], str]:
     """Observe the second year of a dataset under a model of its first year."""
-    dataset = clean(read(path).copy(), path.name)
+    dataset = load(path)
     begin = dataset.report.first.replace(hour=0, minute=0) + timedelta(days=365)
     windows = list(observed(dataset.transactions, begin, delta))
     lines = ["| day | measure | now | before or threshold |", "|---|---|---|---|"]

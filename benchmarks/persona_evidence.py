@@ -21,8 +21,8 @@ import pandas as pd
 
 from batch.fit import fit
 from batch.profiles import profiles_as_of
-from data.datasets.dataset import Dataset, clean
-from data.datasets.readers import read
+from data.datasets.dataset import Dataset
+from data.datasets.load import load
 from models.alignment import UNUSED_COST, align
 from models.compare import segment_ids
 from models.personas import ARCHETYPES, WEIGHTS, match, name_segments
@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument("file", type=Path, help="a dataset of two years")
     parser.add_argument("--seeds", type=int, default=200, help="draws of noise")
     arguments = parser.parse_args()
-    dataset = clean(read(arguments.file).copy(), arguments.file.name)
+    dataset = load(arguments.file)
     profiles = profiles_as_of(dataset.transactions, dataset.report.last + timedelta(days=1))
     models = [fit(profiles, k=k).model for k in KS]
     tables = (weight_table(models), noise_table(models, arguments.seeds), cost_table(dataset, models[KS.index(5)]))

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from batch.fit_dataset import fit_before
-from data.datasets.dataset import load
+from data.datasets.load import load
 from data.datasets.selection import default_cutoff
 from data.kafka.read_to_end import read_topic
 from data.postgres import progress

@@ -21,7 +21,7 @@ from sqlalchemy import text
 
 from batch.fit_dataset import fit_before
 from data.datasets import dataset as datasets
-from data.datasets import readers
+from data.datasets.load import load
 from data.datasets.selection import default_cutoff
 from data.postgres import progress
 from data.postgres.dead_letters import StoredDeadLetter
@@ -83,7 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", nargs="?", type=Path, default=REAL)
     path: Path = parser.parse_args().dataset
-    shop = datasets.clean(readers.read(path), path.name)
+    shop = load(path)
     past, future = split(whole(shop), shop, to_micros(UNTIL))
     model = fit_before(shop, default_cutoff(shop))
     with tempfile.TemporaryDirectory(prefix="segue-pictures-") as folder, local(Path(folder), model) as run:

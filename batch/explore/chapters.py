@@ -29,7 +29,7 @@ class Source:
     Parameters
     ----------
     raw
-        Rows as :func:`data.datasets.readers.read` returns them.
+        Rows as :func:`data.datasets.frames.frame` returns them.
     dataset
         The transactions made from these rows.
     wanted_k

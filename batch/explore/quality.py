@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from batch.explore import words
 from batch.explore.finding import Finding
 from batch.profiles import histories
-from data.datasets.dataset import ADJUSTMENT, RETURN, Dataset
+from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
 
 Mask = NDArray[np.bool_]
@@ -18,6 +18,7 @@ Mask = NDArray[np.bool_]
 SHOWN_CODES = 15
 PRODUCT = r"\d{5}[A-Za-z]{0,3}"  # stock codes of products
 # Codes of one series differ only in their last digits: gift_0001_20, DCGS0058.
+RETURN, ADJUSTMENT = "C", "A"
 _SERIES = re.compile(r"[_\d].*$")
 _CELLS = ["invoice", "stock_code", "description", "quantity", "occurred_at", "price_units", "customer", "country"]
 
@@ -28,7 +29,7 @@ def quality(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     Parameters
     ----------
     raw
-        The rows, as :func:`data.datasets.readers.read` returns them, that ``dataset`` was made from.
+        The rows, as :func:`data.datasets.frames.frame` returns them, that ``dataset`` was made from.
 
     Returns
     -------
@@ -42,7 +43,7 @@ def quality(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     duplicate = exact_duplicates(raw, repeated)
     free = (raw["price_units"] == 0).to_numpy()
     invoices = raw["invoice"].nunique()
-    dropped = "second copy dropped" if dataset.report.overlap_dropped else "kept"
+    dropped = "second copy dropped"
 
     def rows(name: str, mask: Mask, treatment: str) -> tuple[Any, ...]:
         return name, int(mask.sum()), "rows", float(mask.mean()), treatment

@@ -1,57 +1,48 @@
-"""The transactions of a retail dataset: clean and in the order of event time.
+"""The transactions of a retail dataset: clean, in the order of event time, in a temporary database.
 
-A raw file has one row per line of an invoice. A transaction is a whole invoice. Rows without a customer and bad-debt
-adjustments are left out, and so is an invoice that a later export repeats. All of them are counted.
+A file has one row per line of an invoice, or one row per invoice. A transaction is a whole invoice. What is no
+transaction of a known customer is left out and counted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from functools import cached_property
+from types import TracebackType
+from typing import Self
 
+import duckdb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data.contract import wire
-from data.datasets import encoding, readers
-from data.datasets.cells import MAX_NUMBER, DataError
-from models.units import MONEY_UNITS, Ints, from_money_units
-
-RETURN = "C"
-ADJUSTMENT = "A"
-
-LINE_COLUMNS = [
-    "transaction_id",
-    "customer_id",
-    "occurred_at",
-    "stock_code",
-    "description",
-    "quantity",
-    "price_units",
-    "country",
-]
-
-_CHUNK = 2_000
-_MAX_UNITS = MAX_NUMBER * MONEY_UNITS
+from data.datasets import encoding, fold, overlap, rejects, rows, stacks
+from data.datasets.cells import AmbiguousError, DataError
+from data.datasets.column_readings import ColumnReading
+from data.datasets.engine import Engine
+from data.datasets.mapping import Mapping
+from data.datasets.query import one, rows_of
+from data.datasets.rejects import Place
+from data.datasets.tables import BadLine
+from models.units import Ints, from_micros
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Report:
-    """Counts of the rows of a file and of the transactions made from them.
+    """Counts of the rows of a dataset's files and of the transactions made from them.
 
-    ``guest_*``, ``adjustment_rows`` and ``overlap_*`` describe the file: a guest's invoice that a second export repeats
-    counts in both. ``lines`` and the fields after it describe the transactions.
+    The fields up to ``rejected_rows`` describe the files: a guest's invoice that a second export repeats counts in
+    both. ``lines`` and the fields after it describe the transactions. Money is in ten-thousandths.
     """
 
     rows: int
     exports: int
     guest_rows: int
     guest_invoices: int
-    adjustment_rows: int
+    not_sale_rows: int
     overlap_rows: int
     overlap_invoices: int
-    overlap_dropped: bool
+    rejected_rows: int
     lines: int
     transactions: int
     sales: int
@@ -59,155 +50,229 @@ class Report:
     customers: int
     first: datetime
     last: datetime
+    gross_units: int
+    returned_units: int
 
 
-@dataclass(frozen=True)
 class Dataset:
-    """Clean transactions, ordered by event time and transaction id.
+    """Clean transactions, in the order of event time, transaction id and customer id.
+
+    They are in the tables ``rows``, ``transactions`` and ``lines`` of a temporary database, which vanishes when the
+    dataset is closed or the process ends. ``lines`` is made when it is first needed.
 
     Parameters
     ----------
     name
-        The name of their source, for messages.
-    lines
-        One row per line, an invoice's lines together: ``transaction_id, customer_id, occurred_at, stock_code,
-        description, quantity, price_units, country``.
-    transactions
-        One row per invoice: ``transaction_id, customer_id, occurred_at`` (its first moment), ``kind`` (``sale`` or
-        ``return``), ``amount_units`` (ten-thousandths, never negative), ``country``, and the rows of its lines:
-        ``first_line, line_count``.
-    report
-        What was kept and what was left out.
+        The name of the source, for messages.
+    mapping
+        How the files were read, with everything that was found out.
+    currency
+        The currency of all amounts.
+    notes
+        What a person should know about how the files were read, one sentence each.
+    columns
+        How each column was read.
+    places
+        The sources of the rows, by their number.
     """
 
-    name: str
-    lines: pd.DataFrame
-    transactions: pd.DataFrame
-    report: Report
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        report: Report,
+        mapping: Mapping,
+        currency: str,
+        notes: Sequence[str] = (),
+        columns: Sequence[ColumnReading] = (),
+        places: Sequence[Place] = (),
+    ) -> None:
+        self.name = name
+        self.report = report
+        self.mapping = mapping
+        self.currency = currency
+        self.notes = tuple(notes)
+        self.columns = tuple(columns)
+        self.places = tuple(places)
+        self._engine = engine
+        self._has_lines = False
+
+    @property
+    def db(self) -> duckdb.DuckDBPyConnection:
+        """The database; ask through a cursor of it while something else reads."""
+        return self._engine.db
+
+    def close(self) -> None:
+        """Remove the database; the report and what was read before stay."""
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """The number of transactions."""
+        return self.report.transactions
+
+    @cached_property
+    def moments(self) -> Ints:
+        """Event time of every transaction in microseconds, ascending."""
+        found = self.db.cursor().execute("SELECT occurred_at FROM transactions ORDER BY number").fetchnumpy()
+        return np.asarray(found["occurred_at"], dtype=np.int64)
+
+    @cached_property
+    def transactions(self) -> pd.DataFrame:
+        """One row per transaction.
+
+        ``transaction_id, customer_id, occurred_at`` (UTC), ``kind`` (``sale`` or ``return``), ``amount_units``
+        (ten-thousandths, never negative), ``country, line_count``.
+        """
+        table = (
+            self.db.cursor()
+            .sql(
+                "SELECT transaction_id, customer_id, make_timestamptz(occurred_at) AS occurred_at, kind, amount_units, "
+                "country, line_count FROM transactions ORDER BY number"
+            )
+            .to_arrow_table()
+        )
+        frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+        frame["occurred_at"] = frame["occurred_at"].dt.tz_convert("UTC").dt.as_unit("us")
+        return frame
 
     def wire_transactions(self, start: int = 0, stop: int | None = None) -> Iterator[wire.Transaction]:
-        """Transactions number ``start`` up to ``stop`` as values of the transactions topic."""
-        numbers = range(len(self.transactions))[start:stop]
-        for begin in range(numbers.start, numbers.stop, _CHUNK):
-            chunk = self.transactions.iloc[begin : min(begin + _CHUNK, numbers.stop)]
-            yield from encoding.wire_transactions(chunk, self.lines)
+        """Transactions number ``start`` up to ``stop`` as values of the transactions topic, read as they are needed."""
+        if not self._has_lines:
+            fold.order_lines(self.db)
+            self._has_lines = True
+        yield from encoding.wire_transactions(self.db, range(len(self))[start:stop], self.currency)
 
 
-def load(path: Path, *, drop_overlap: bool = True) -> Dataset:
-    """Read and clean one raw file; see :func:`data.datasets.readers.read` and :func:`clean`."""
-    return clean(readers.read(path), Path(path).name, drop_overlap=drop_overlap)
-
-
-def clean(raw: pd.DataFrame, name: str, *, drop_overlap: bool = True) -> Dataset:
-    """Build transactions from raw rows.
+def assemble(
+    engine: Engine,
+    name: str,
+    mapping: Mapping,
+    *,
+    places: Sequence[Place],
+    skip: bool = False,
+    bad_lines: Sequence[tuple[int, BadLine]] = (),
+    has_lines: bool,
+    has_amounts: bool,
+) -> tuple[Report, list[str]]:
+    """Make ``rows`` and ``transactions`` from the table ``parsed``; returns the report and notes.
 
     Parameters
     ----------
-    raw
-        Rows in the columns of :func:`data.datasets.readers.read`.
-    drop_overlap
-        Keep an invoice that several exports contain from the first one only. Otherwise it becomes several transactions
-        with the same id.
+    places
+        The sources of the rows, by their number.
+    skip
+        Whether to set aside what can't be used, instead of stopping.
+    bad_lines
+        Lines that are no rows, with the number of their source.
+    has_lines, has_amounts
+        See :func:`data.datasets.rows.build`.
 
     Raises
     ------
     DataError
-        If no transaction is left, or an invoice has two customers or a total that contradicts its kind.
+        If a row or an invoice can't be used, or no transaction is left.
     """
-    guest = raw["customer"].isna().to_numpy()
-    adjustment = raw["invoice"].str.startswith(ADJUSTMENT).to_numpy()
-    invoice, _ = raw["invoice"].factorize()
-    repeated = _after_first_export(invoice, raw["export"].to_numpy())
-    kept = ~guest & ~adjustment
-    if drop_overlap:
-        kept &= ~repeated
-    if not kept.any():
-        raise DataError(f"{name}: no transaction of a known customer in {len(raw):,} rows")
-    one_each = pd.MultiIndex.from_arrays([invoice[kept], raw["export"].to_numpy()[kept]])
-    lines, transactions = _fold(raw[kept], one_each.factorize()[0], name)
-    returns = int((transactions["kind"] == "return").sum())
-    report = Report(
-        rows=len(raw),
-        exports=raw["export"].nunique(),
-        guest_rows=int(guest.sum()),
-        guest_invoices=raw.loc[guest, "invoice"].nunique(),
-        adjustment_rows=int(adjustment.sum()),
-        overlap_rows=int(repeated.sum()),
-        overlap_invoices=raw.loc[repeated, "invoice"].nunique(),
-        overlap_dropped=drop_overlap,
-        lines=len(lines),
-        transactions=len(transactions),
-        sales=len(transactions) - returns,
-        returns=returns,
-        customers=transactions["customer_id"].nunique(),
-        first=transactions["occurred_at"].iloc[0].to_pydatetime(),
-        last=transactions["occurred_at"].iloc[-1].to_pydatetime(),
+    db = engine.db
+    handle = rejects.set_aside if skip else rejects.stop
+    db.execute("CREATE TABLE places (source INTEGER, place VARCHAR)")
+    db.executemany("INSERT INTO places VALUES (?, ?)", [[number, place.name] for number, place in enumerate(places)])
+    notes = stacks.number_exports(db)
+    counted = one(db, "SELECT count(*), count(DISTINCT export) FROM parsed")
+    try:
+        notes += rows.build(db, mapping, has_lines=has_lines, has_amounts=has_amounts)
+    except AmbiguousError as error:
+        raise AmbiguousError(f"{name}: {error}") from None
+    db.execute("DROP TABLE parsed")
+    handle(db, places, bad_lines)
+    overlap.mark_repeated(db)
+    handle(db, places, bad_lines)
+    fold.fold(db, mapping.returns)
+    if rows_of(db, "SELECT 1 FROM faults LIMIT 1"):
+        handle(db, places, bad_lines)
+        fold.fold(db, mapping.returns, look=False)
+    notes += _two_customers(db)
+    report = _report(db, name, counted[0] + len(bad_lines), counted[1], len(bad_lines))
+    fold.number(db)
+    return report, notes
+
+
+def _two_customers(db: duckdb.DuckDBPyConnection) -> list[str]:
+    """A note about receipt numbers that two customers have at the same time."""
+    found = rows_of(
+        db,
+        """
+        SELECT transaction_id, count(*) OVER () FROM folded
+        GROUP BY transaction_id, occurred_at HAVING count(*) > 1 ORDER BY transaction_id LIMIT 1
+        """,
     )
-    return Dataset(name, lines, transactions, report)
+    return [
+        f"{_counted(invoices, 'invoice', 'has', 'have', example)} several customers at the same time; each customer has "
+        "a transaction of their own."
+        for example, invoices in found
+    ]
 
 
-def _after_first_export(invoice: Ints, export: Ints) -> NDArray[np.bool_]:
-    """Which rows belong to an invoice that an earlier export contains."""
-    first = np.full(invoice.max(initial=-1) + 1, np.iinfo(np.int64).max)
-    np.minimum.at(first, invoice, export)
-    return export > first[invoice]
+def _counted(number: int, what: str, singular: str, plural: str, example: str) -> str:
+    return f"{number:,} {what}{'s' if number > 1 else ''}, such as {example}, {plural if number > 1 else singular}"
 
 
-def _fold(rows: pd.DataFrame, group: Ints, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Lines and transactions; rows with the same ``group``, numbered in order of appearance, are one invoice."""
-    rows = rows.rename(columns={"invoice": "transaction_id", "customer": "customer_id"}).reset_index(drop=True)
-    count = group.max() + 1
-    head = rows.loc[~pd.Series(group).duplicated()].reset_index(drop=True)
-    _refuse_two_customers(rows, head, group, name)
-    first = np.full(count, np.iinfo(np.int64).max)
-    np.minimum.at(first, group, rows["occurred_at"].astype("int64").to_numpy())
-    kind = np.where(head["transaction_id"].str.startswith(RETURN), "return", "sale")
-    transactions = pd.DataFrame(
-        {
-            "transaction_id": head["transaction_id"],
-            "customer_id": head["customer_id"],
-            "occurred_at": pd.to_datetime(first, unit="us", utc=True).as_unit("us"),
-            "kind": pd.array(kind, dtype="str"),
-            "amount_units": _amounts(rows, head, group, kind, name),
-            "country": head["country"],
-            "line_count": np.bincount(group),
-        }
-    ).sort_values(["occurred_at", "transaction_id"], kind="stable")
-    rank = np.empty(count, dtype=np.int64)
-    rank[transactions.index] = np.arange(count)
-    transactions = transactions.reset_index(drop=True)
-    transactions.insert(6, "first_line", transactions["line_count"].cumsum() - transactions["line_count"])
-    number = rank[group]
-    order = np.argsort(number, kind="stable")
-    lines = rows[LINE_COLUMNS].take(order).reset_index(drop=True)
-    lines["occurred_at"] = transactions["occurred_at"].take(number[order]).array
-    return lines, transactions
+def _report(db: duckdb.DuckDBPyConnection, name: str, rows_read: int, exports: int, bad_lines: int) -> Report:
+    left_out = one(
+        db,
+        """
+        SELECT count(*) FILTER (customer_id IS NULL), count(DISTINCT transaction_id) FILTER (customer_id IS NULL),
+               count(*) FILTER (not_sale), count(*) FILTER (left_out = 'repeated'),
+               count(DISTINCT transaction_id) FILTER (left_out = 'repeated')
+        FROM rows
+        """,
+    )
+    rejected = one(db, "SELECT count(DISTINCT (source, row)) FROM faults")[0] + bad_lines
+    lines, transactions, returns, customers, first, last, gross, returned = one(
+        db,
+        """
+        SELECT coalesce(sum(line_count), 0)::BIGINT, count(*), count(*) FILTER (is_return),
+               count(DISTINCT customer_id), min(occurred_at), max(occurred_at),
+               coalesce(sum(abs(total)) FILTER (NOT is_return), 0), coalesce(sum(abs(total)) FILTER (is_return), 0)
+        FROM folded
+        """,
+    )
+    if not transactions:
+        raise DataError(_nothing_left(name, rows_read, left_out[0], left_out[2], rejected))
+    return Report(
+        rows_read,
+        exports,
+        *left_out,
+        rejected,
+        lines,
+        transactions,
+        transactions - returns,
+        returns,
+        customers,
+        from_micros(first),
+        from_micros(last),
+        int(gross),
+        int(returned),
+    )
 
 
-def _amounts(rows: pd.DataFrame, head: pd.DataFrame, group: Ints, kind: NDArray[np.str_], name: str) -> Ints:
-    """The absolute total of each invoice. The sign of the total must be the one of its kind."""
-    quantity, price = rows["quantity"].to_numpy(), rows["price_units"].to_numpy()
-    totals = np.zeros(len(head), dtype=np.int64)
-    np.add.at(totals, group, quantity * price)
-    # Integer sums overflow silently, floats don't, so the float sum shows whether an exact total is valid.
-    size = np.bincount(group, weights=np.abs(quantity.astype(np.float64) * price))
-    for wrong, reason in (
-        (size >= _MAX_UNITS, "is too large an amount"),
-        ((kind == "sale") & (totals < 0), "is negative for a sale"),
-        ((kind == "return") & (totals > 0), "is positive for a return"),
-    ):
-        if wrong.any():
-            at = int(np.argmax(wrong))
-            total = f"a total of {from_money_units(int(totals[at]))} " if size[at] < _MAX_UNITS else "its total "
-            raise DataError(f"{name}: invoice {head['transaction_id'].iloc[at]}: {total}{reason}")
-    return np.abs(totals)
-
-
-def _refuse_two_customers(rows: pd.DataFrame, head: pd.DataFrame, group: Ints, name: str) -> None:
-    customer, names = rows["customer_id"].factorize()
-    first = customer[~pd.Series(group).duplicated().to_numpy()]
-    mixed = customer != first[group]
-    if mixed.any():
-        at = int(np.argmax(mixed))
-        both = f"{names[first[group[at]]]} and {names[customer[at]]}"
-        raise DataError(f"{name}: invoice {rows['transaction_id'].iloc[at]} has two customers, {both}")
+def _nothing_left(name: str, rows_read: int, guests: int, not_sales: int, rejected: int) -> str:
+    if not rows_read:
+        return f"{name}: there is no row below the names of the columns"
+    reasons = [
+        f"{number:,} {singular if number == 1 else plural}"
+        for number, singular, plural in (
+            (guests, "has no customer", "have no customer"),
+            (not_sales, "is no sale", "are no sales"),
+            (rejected, "is rejected", "are rejected"),
+        )
+        if number
+    ]
+    return f"{name}: no transaction of a known customer is left: of {rows_read:,} rows, {', '.join(reasons)}"

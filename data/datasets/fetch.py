@@ -14,7 +14,8 @@ import httpx
 import pandas as pd
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from data.datasets import readers
+from data.datasets.frames import frame
+from data.datasets.load import load
 from data.datasets.cells import DataError
 from data.datasets.writers import write
 from runtime.errors import Hint
@@ -80,7 +81,8 @@ def fetch(
         with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".fetch-") as folder:
             workplace = Path(folder)
             path = _download(source, workplace, progress) if is_remote else Path(source)
-            raw = readers.read(_unzipped(path, workplace) if path.suffix.lower() == ".zip" else path)
+            with load(_unzipped(path, workplace) if path.suffix.lower() == ".zip" else path) as dataset:
+                raw = frame(dataset)
             if checks is not None:
                 _verify(raw, checks, path.name)
             ready = workplace / CACHE_NAME

@@ -1,17 +1,19 @@
-"""Choosing a dataset: the named file, else the downloaded dataset, else a synthetic one."""
+"""Choosing a dataset: the named files, else the downloaded dataset, else a synthetic one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
-
-from data.datasets import dataset, readers, synthetic
+from data.datasets import frames, synthetic
 from data.datasets.dataset import Dataset
 from data.datasets.fetch import CACHE_NAME
+from data.datasets.load import load
+from data.datasets.reading import Reading
 from runtime.errors import Hint
 
 SYNTHETIC_SEED = 7
+_DEFAULT = Reading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +25,20 @@ class Chosen:
     hint: Hint | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenRows:
-    """The raw rows of a dataset, its name, and the rest as in :class:`Chosen`."""
+def choose(paths: Sequence[Path] | Path | None, datasets_dir: Path, reading: Reading = _DEFAULT) -> Chosen:
+    """Load the named files, else the downloaded dataset, else generate the synthetic one.
 
-    raw: pd.DataFrame
-    name: str
-    why: str
-    hint: Hint | None = None
-
-
-def choose(path: Path | None, datasets_dir: Path) -> Chosen:
-    """Load the named file, else the downloaded dataset, else generate the synthetic one."""
-    rows = choose_rows(path, datasets_dir)
-    return Chosen(dataset.clean(rows.raw, rows.name), rows.why, rows.hint)
-
-
-def choose_rows(path: Path | None, datasets_dir: Path) -> ChosenRows:
-    """The raw rows of what :func:`choose` loads."""
-    if path is not None:
-        return ChosenRows(readers.read(path), path.name, path.name)
+    ``reading`` says how the named files are to be read; of the other two only their currency can be chosen.
+    """
+    if paths:
+        found = load(paths, reading)
+        preset = found.mapping.preset
+        return Chosen(found, f"{found.name}, read as {preset}" if preset else f"{found.name}, read by its mapping")
     downloaded = datasets_dir / CACHE_NAME
     if downloaded.exists():
-        return ChosenRows(readers.read(downloaded), downloaded.name, "Online Retail II, as downloaded")
-    return ChosenRows(synthetic.generate(seed=SYNTHETIC_SEED), "synthetic", "synthetic data", Hint.DOWNLOAD)
+        return Chosen(load(downloaded, Reading(currency=reading.currency)), "Online Retail II, as downloaded")
+    made = frames.clean(synthetic.generate(seed=SYNTHETIC_SEED), "synthetic", reading.currency)
+    return Chosen(made, "synthetic data", Hint.DOWNLOAD)
 
 
 def default_cutoff(chosen: Dataset) -> datetime:

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from models.units import MICROS_PER_DAY, Ints, to_micros
+from data.datasets.dataset import Dataset
+from data.datasets.query import rows_of
+from models.units import MICROS_PER_DAY, Ints, from_micros, to_micros
 
 _GAP = 365 * MICROS_PER_DAY
 _SHARE = 0.01
@@ -21,39 +22,65 @@ _NAMED = 3
 
 
 class UnlikelyDate(NamedTuple):
-    """A transaction whose date is probably a mistake."""
+    """A transaction whose date is probably a mistake, by its number in the dataset."""
 
+    number: int
     transaction_id: str
+    customer_id: str
     occurred_at: datetime
     in_future: bool
 
 
-def unlikely_dates(transactions: pd.DataFrame, now: datetime) -> list[UnlikelyDate]:
+def unlikely_dates(dataset: Dataset, now: datetime) -> list[UnlikelyDate]:
     """The transactions whose dates are probably mistakes, in the order of event time.
 
     A date is unlikely if it is more than a day after ``now``, or if it is one of the first or last few (at most three
     transactions, or one percent) and a gap of more than 365 days separates these from all others.
-
-    Parameters
-    ----------
-    transactions
-        The transactions of a dataset, in the order of event time: ``transaction_id, occurred_at``.
     """
-    moments = np.asarray(transactions["occurred_at"].astype("int64"), dtype=np.int64)
     latest = to_micros(now + _AHEAD)
-    first, last = _without_outliers(moments)
-    unlikely = (np.arange(len(moments)) < first) | (np.arange(len(moments)) >= last) | (moments > latest)
-    chosen = transactions[unlikely]
+    first, last = unlikely_numbers(dataset.moments, latest)
+    found = rows_of(
+        dataset.db.cursor(),
+        "SELECT number, transaction_id, customer_id, occurred_at FROM transactions "
+        "WHERE number < $first OR number >= $last ORDER BY number",
+        {"first": first, "last": last},
+    )
     return [
-        UnlikelyDate(transaction_id, moment.to_pydatetime(), to_micros(moment.to_pydatetime()) > latest)
-        for transaction_id, moment in zip(chosen["transaction_id"], chosen["occurred_at"], strict=True)
+        UnlikelyDate(number, transaction_id, customer_id, from_micros(moment), moment > latest)
+        for number, transaction_id, customer_id, moment in found
     ]
 
 
-def rows_of(raw: pd.DataFrame, unlikely: UnlikelyDate) -> list[int]:
-    """The rows of the file with this invoice and this date, as the file counts them; see ``readers.read``."""
-    same = (raw["invoice"] == unlikely.transaction_id) & (raw["occurred_at"] == unlikely.occurred_at)
-    return [int(row) for row in raw.loc[same, "row"]]
+def unlikely_numbers(moments: Ints, latest: int) -> tuple[int, int]:
+    """The first transaction whose date is likely, and the one after the last such.
+
+    Parameters
+    ----------
+    moments
+        The moment of each transaction in microseconds, ascending.
+    latest
+        The last moment that is not in the future.
+    """
+    first, last = _without_outliers(moments)
+    return first, max(first, min(last, int(np.searchsorted(moments, latest, side="right"))))
+
+
+def rows_with(dataset: Dataset, unlikely: UnlikelyDate) -> list[tuple[str, int]]:
+    """The file and the row of each line of a transaction that has its date."""
+    found = rows_of(
+        dataset.db.cursor(),
+        """
+        SELECT source, row FROM rows
+        WHERE transaction_id = $transaction AND customer_id = $customer AND occurred_at = $moment AND left_out IS NULL
+        ORDER BY source, row
+        """,
+        {
+            "transaction": unlikely.transaction_id,
+            "customer": unlikely.customer_id,
+            "moment": to_micros(unlikely.occurred_at),
+        },
+    )
+    return [(dataset.places[source].name, row) for source, row in found]
 
 
 def in_one_line(name: str, unlikely: Sequence[UnlikelyDate]) -> str:

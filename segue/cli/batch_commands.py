@@ -7,7 +7,7 @@ import typer
 from data.postgres import log_faults
 from data.postgres.database import engine
 from runtime.settings import Settings
-from segue.cli import options
+from segue.cli import options, reading_options
 from segue.cli.console import fail, messages, output, spinner, table
 
 if TYPE_CHECKING:
@@ -22,11 +22,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def reconcile(
-    dataset: options.OptionalDataset = None,
+    files: reading_options.Files = None,
     history: Annotated[
         bool, typer.Option("--history", help="Also recompute every segment change of every customer, day by day.")
     ] = False,
     as_json: options.AsJson = False,
+    mapping: reading_options.MappingFile = None,
+    set_: reading_options.Settings = None,
+    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    rejects: reading_options.Rejects = None,
 ) -> None:
     """Check the stream: recompute every customer from the raw dataset with pandas and scikit-learn, and compare.
 
@@ -36,10 +40,11 @@ def reconcile(
     from data.datasets.selection import choose
 
     settings = Settings()
+    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     for fault in log_faults.faults(engine(settings.database), resolved=True):
         messages.print(f"[bold]Log fault {fault.id}[/], partition {fault.partition}: {log_faults.describe(fault)}.")
     with spinner("Recomputing"):
-        chosen = choose(dataset, settings.datasets_dir)
+        chosen = choose(files, settings.datasets_dir, how)
         found = check(settings.database, chosen.dataset, history=history)
     if as_json:
         output.print_json(data=_as_json(found), default=str)

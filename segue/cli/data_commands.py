@@ -1,26 +1,17 @@
 """``segue data``: download, describe and generate datasets."""
 
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from runtime.settings import Settings
-from segue.cli import options
-from segue.cli.console import fail, messages, output, spinner, table
-from segue.cli.errors import described
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from data.datasets.dataset import Dataset
-
-_NAMED_ROWS = 20
+from segue.cli import describe_command
+from segue.cli.console import fail, messages, spinner
 
 app = typer.Typer(no_args_is_help=True, help="Download, describe and generate datasets.")
+describe_command.add_to(app)
 
 
 @app.command("fetch")
@@ -53,43 +44,6 @@ def fetch_dataset(
 
 
 @app.command()
-def describe(dataset: options.OptionalDataset = None, as_json: options.AsJson = False) -> None:
-    """Show what a dataset contains, and which rows are left out."""
-    from data.datasets.dataset import clean
-    from data.datasets.selection import choose_rows
-
-    with spinner("Loading data"):
-        chosen = choose_rows(dataset, Settings().datasets_dir)
-        cleaned = clean(chosen.raw, chosen.name)
-    report = asdict(cleaned.report)
-    _warn_of_dates(chosen.raw, cleaned)
-    if as_json:
-        output.print_json(
-            data={name: value if isinstance(value, int) else str(value) for name, value in report.items()}
-        )
-        return
-    rows = [
-        [name.replace("_", " "), f"{value:,}" if type(value) is int else str(value)] for name, value in report.items()
-    ]
-    output.print(table(described(chosen.why, chosen.hint), ["what", "count"], rows))
-
-
-def _warn_of_dates(raw: "pd.DataFrame", cleaned: "Dataset") -> None:
-    """Name the rows whose dates are probably mistakes."""
-    from data.datasets.unlikely_dates import rows_of, unlikely_dates
-
-    found = unlikely_dates(cleaned.transactions, datetime.now(UTC))
-    for unlikely in found[:_NAMED_ROWS]:
-        rows = rows_of(raw, unlikely)
-        place = f"row {rows[0]}" if len(rows) == 1 else f"rows {rows[0]} to {rows[-1]}"
-        reason = "in the future" if unlikely.in_future else "more than a year from all others"
-        text = f"{place}: invoice {unlikely.transaction_id} of {unlikely.occurred_at:%Y-%m-%d} is {reason}"
-        messages.print(text, style="yellow", markup=False, soft_wrap=True)
-    if len(found) > _NAMED_ROWS:
-        messages.print(f"and {len(found) - _NAMED_ROWS:,} more invoices", style="yellow")
-
-
-@app.command()
 def generate(
     out: Annotated[Path, typer.Argument(help="File to write, .csv or .parquet.")],
     customers: Annotated[int, typer.Option(min=1, help="Number of customers with an id.")] = 2_000,
@@ -98,13 +52,12 @@ def generate(
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Generate a synthetic dataset with the real one's shape: seasons, skewed customers, returns, guests."""
-    from data.datasets import dataset as datasets
-    from data.datasets import synthetic
+    from data.datasets import frames, synthetic
 
     if out.exists() and not force:
         fail(f"{out} exists: choose another name, or use --force")
     with spinner("Generating"):
         raw = synthetic.generate(customers=customers, days=days, seed=seed)
         synthetic.write(raw, out)
-        report = datasets.clean(raw, out.name).report
+        report = frames.clean(raw, out.name).report
     messages.print(f"{out}: {len(raw):,} lines, {report.transactions:,} transactions of {report.customers:,} customers")

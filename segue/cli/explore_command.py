@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from models.segment_model import Monetary, Transform
 from runtime.settings import Settings
-from segue.cli import options
+from segue.cli import options, reading_options
 from segue.cli.console import fail, messages, spinner
 from segue.cli.errors import described
 
@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def explore(
-    dataset: options.OptionalDataset = None,
+    files: reading_options.Files = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.", dir_okay=False)] = Path("report.html"),
     k: Annotated[
         Optional[int],  # noqa: UP045 - typer reads it
@@ -33,6 +33,10 @@ def explore(
     transform: Annotated[Transform, typer.Option(help="Transform of R, F and M before they are scaled.")] = "log1p",
     seed: Annotated[int, typer.Option(min=0, help="Seed of KMeans and of sampling.")] = 42,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is not a report.")] = False,
+    mapping: reading_options.MappingFile = None,
+    set_: reading_options.Settings = None,
+    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    rejects: reading_options.Rejects = None,
 ) -> None:
     """Write an interactive report on a dataset: quality, revenue, cohorts, baskets, returns, R, F, M and segments.
 
@@ -41,15 +45,17 @@ def explore(
     """
     from batch.explore.chapters import Source
     from batch.explore.report import page
-    from data.datasets.dataset import clean
-    from data.datasets.selection import choose_rows
+    from data.datasets.frames import frame
+    from data.datasets.selection import choose
 
     _check(out, force)
+    settings = Settings()
+    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     with spinner("Loading data"):
-        chosen = choose_rows(dataset, Settings().datasets_dir)
-        cleaned = clean(chosen.raw, chosen.name)
+        chosen = choose(files, settings.datasets_dir, how)
+        raw = frame(chosen.dataset)
     messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
-    source = Source(chosen.raw, cleaned, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
+    source = Source(raw, chosen.dataset, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
     out.write_text(page(source, _computed(source)), encoding="utf-8")
     messages.print(f"The report is {out.resolve()} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.")
 

@@ -9,7 +9,7 @@ from data.postgres import model_registry
 from data.postgres.database import engine
 from models.segment_model import Monetary, Transform
 from runtime.settings import Settings
-from segue.cli import options
+from segue.cli import options, reading_options
 from segue.cli.console import messages, spinner
 
 
@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def fit_model(
-    dataset: options.OptionalDataset = None,
+    files: reading_options.Files = None,
     from_stream: Annotated[
         bool, typer.Option("--from-stream", help="Fit on the customers in Postgres instead of a dataset.")
     ] = False,
@@ -57,6 +57,10 @@ def fit_model(
     seed: Annotated[Optional[int], typer.Option(min=0, help="Seed of KMeans and of sampling. By default 42.")] = None,  # noqa: UP045
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the segments, but register nothing.")] = False,
     accept_dates: options.AcceptDates = False,
+    mapping: reading_options.MappingFile = None,
+    set_: reading_options.Settings = None,
+    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    rejects: reading_options.Rejects = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the model as JSON.")] = False,
 ) -> None:
     """Fit segments on customers, and register the model in Postgres.
@@ -70,13 +74,14 @@ def fit_model(
     from segue.cli import fitting
 
     settings = Settings()
+    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     given: dict[str, Any] = {"monetary": monetary, "transform": transform, "scaler": scaler, "seed": seed}
     chosen = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
     with spinner("Counting"):
         if from_stream:
-            source = fitting.from_stream(settings, dataset, cutoff, preset)
+            source = fitting.from_stream(settings, files, cutoff, preset)
         else:
-            source = fitting.from_dataset(settings, dataset, cutoff, preset, accept_dates)
+            source = fitting.from_dataset(settings, files, how, cutoff, preset, accept_dates)
     choice = fitting.chosen_k(source.profiles, chosen) if k == "auto" else None
     chosen = chosen._replace(k=chosen.k if k is None else k if choice is None else choice.k)
     metadata = source.metadata | {"preset": preset} | ({} if choice is None else choice.metadata)

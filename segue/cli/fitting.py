@@ -1,5 +1,6 @@
 """The steps of ``segue fit``: read profiles from a file or the stream, choose k, and print the segments."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +15,9 @@ from batch.choose_k import KS, KChoice, choose_k
 from batch.fit import FitResult
 from batch.presets import Preset, classic_profiles
 from batch.profiles import profiles_as_of
-from data.datasets.dataset import clean
-from data.datasets.selection import choose_rows
+from data.datasets.frames import frame
+from data.datasets.reading import Reading
+from data.datasets.selection import choose
 from data.postgres import model_registry
 from data.postgres.database import engine
 from data.postgres.stream_profiles import read_profiles
@@ -36,27 +38,32 @@ class Source:
 
 
 def from_dataset(
-    settings: Settings, path: Path | None, cutoff: datetime | None, preset: PresetName, accept_dates: bool
+    settings: Settings,
+    files: Sequence[Path] | None,
+    reading: Reading,
+    cutoff: datetime | None,
+    preset: PresetName,
+    accept_dates: bool,
 ) -> Source:
     """Return the profiles of a dataset."""
-    rows = choose_rows(path, settings.datasets_dir)
+    dataset = choose(files, settings.datasets_dir, reading).dataset
+    check_dates(dataset, accept_dates)
     if preset == "classic":
         if cutoff is not None:
             fail("--preset classic counts all sales, as of the day after the last one: leave out --cutoff")
-        check_dates(rows.name, _with_a_customer(rows.raw), accept_dates)
-        profiles, moment = classic_profiles(rows.raw)
+        profiles, moment = classic_profiles(frame(dataset))
     else:
-        dataset = clean(rows.raw, rows.name)
-        check_dates(rows.name, dataset.transactions, accept_dates)
         moment = dataset.report.last + DAY if cutoff is None else cutoff.replace(tzinfo=UTC)
         check_cutoff(moment, dataset.report.last)
         profiles = profiles_as_of(dataset.transactions, moment)
-    return Source(profiles, {"dataset": rows.name, "cutoff": moment.isoformat()})
+    return Source(profiles, {"dataset": dataset.name, "cutoff": moment.isoformat()})
 
 
-def from_stream(settings: Settings, path: Path | None, cutoff: datetime | None, preset: PresetName) -> Source:
+def from_stream(
+    settings: Settings, files: Sequence[Path] | None, cutoff: datetime | None, preset: PresetName
+) -> Source:
     """Return the profiles of the customers in Postgres."""
-    if path is not None:
+    if files:
         fail("give a dataset or --from-stream, not both")
     if preset == "classic":
         fail("--preset classic needs the raw rows of a dataset: leave out --from-stream")
@@ -101,12 +108,6 @@ def show(result: FitResult, choice: KChoice | None, as_json: bool) -> None:
         output.print_json(to_json(result.model).decode())
     else:
         output.print(_summary(result))
-
-
-def _with_a_customer(raw: pd.DataFrame) -> pd.DataFrame:
-    """The rows that the classic preset may count, in the order of event time, as ``unlikely_dates`` expects them."""
-    known = raw.loc[raw["customer"].notna(), ["invoice", "occurred_at"]].rename(columns={"invoice": "transaction_id"})
-    return known.drop_duplicates().sort_values("occurred_at", kind="stable")
 
 
 def _curve(choice: KChoice) -> Table:

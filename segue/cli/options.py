@@ -11,7 +11,7 @@ from segue.cli.console import fail, messages
 from segue.local.stack import BrokerKind
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from data.datasets.dataset import Dataset as LoadedDataset
 
 
 def speed(text: str | Speed) -> Speed:
@@ -35,30 +35,29 @@ def check_cutoff(cutoff: datetime, last: datetime) -> None:
         )
 
 
-def check_dates(name: str, transactions: "pd.DataFrame", accept: bool) -> None:
+def check_dates(dataset: "LoadedDataset", accept: bool) -> None:
     """Refuse a dataset with dates that are probably mistakes, unless they are accepted."""
     from data.datasets.unlikely_dates import in_one_line, unlikely_dates
 
-    unlikely = unlikely_dates(transactions, datetime.now(UTC))
+    unlikely = unlikely_dates(dataset, datetime.now(UTC))
     if unlikely and not accept:
         fail(
-            f"{in_one_line(name, unlikely)}; correct the file (`segue data describe` names the rows), or add "
+            f"{in_one_line(dataset.name, unlikely)}; correct the file (`segue data describe` names the rows), or add "
             "--accept-dates to go on"
+        )
+
+
+def check_currency(dataset: "LoadedDataset", currency: str) -> None:
+    """Refuse a dataset whose amounts are in another currency than the stream's."""
+    if dataset.currency != currency:
+        fail(
+            f"{dataset.name} is in {dataset.currency}, and the stream in {currency}: set SEGUE_CURRENCY={dataset.currency} "
+            "for all processes of a new stream"
         )
 
 
 _A_DAY, _A_YEAR = timedelta(days=1), timedelta(days=365)
 
-DATASET_HELP = "A .parquet, .csv or .xlsx file with the columns of Online Retail II."
-Dataset = Annotated[Path, typer.Argument(help=DATASET_HELP, exists=True, dir_okay=False)]
-OptionalDataset = Annotated[
-    Optional[Path],  # noqa: UP045 - typer reads it
-    typer.Argument(
-        help=f"{DATASET_HELP} By default the downloaded dataset if there is one, otherwise synthetic data.",
-        exists=True,
-        dir_okay=False,
-    ),
-]
 Pace = Annotated[
     Speed,
     typer.Option(

@@ -11,7 +11,7 @@ from producers.control import ReplayState
 from producers.flow_control import MAX_LAG
 from producers.pace import Speed
 from runtime.settings import Settings
-from segue.cli import options
+from segue.cli import options, reading_options
 from segue.cli.console import fail, messages, spinner
 from segue.cli.errors import described
 from segue.cli.replay_display import LagAlarm, replay_bar
@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def replay(
-    dataset: options.OptionalDataset = None,
+    files: reading_options.Files = None,
     speed: options.Pace = Speed.parse("1d/s"),  # noqa: B008 - immutable
     resume: Annotated[
         bool,
@@ -42,6 +42,10 @@ def replay(
         typer.Option("--mix", help="Send even if the stream contains another dataset; customers mix."),
     ] = False,
     accept_dates: options.AcceptDates = False,
+    mapping: reading_options.MappingFile = None,
+    set_: reading_options.Settings = None,
+    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    rejects: reading_options.Rejects = None,
 ) -> None:
     """Send a dataset's transactions into the log, paced by event time.
 
@@ -53,10 +57,12 @@ def replay(
     from producers.replay_session import other_datasets, session
 
     settings = Settings()
+    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     with spinner("Loading data"):
-        chosen = choose(dataset, settings.datasets_dir)
+        chosen = choose(files, settings.datasets_dir, how)
     messages.print(f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/]")
-    options.check_dates(chosen.dataset.name, chosen.dataset.transactions, accept_dates)
+    options.check_dates(chosen.dataset, accept_dates)
+    options.check_currency(chosen.dataset, settings.currency)
     with session(settings, max_lag) as replaying:
         if not mix and (held := other_datasets(replaying.postgres, chosen.dataset.name)):
             fail(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from segue.cli import options
+from segue.cli import options, reading_options
 from segue.cli.console import messages, output, spinner, table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def soak(
-    dataset: options.OptionalDataset = None,
+    files: reading_options.Files = None,
     seed: Annotated[int, typer.Option(help="Seed of the faults and their moments. Each further round adds 1.")] = 1,
     faults: Annotated[int, typer.Option(min=1, help="Number of faults in each round.")] = 20,
     minutes: Annotated[float, typer.Option(min=0, help="Start further rounds until so many minutes have passed.")] = 0,
@@ -43,7 +43,7 @@ def soak(
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
     folder = state_dir.resolve() / f"soak-{time.time_ns():x}"
     with spinner("Loading data and fitting a model"):
-        chosen = choose(dataset, state_dir / "datasets").dataset
+        chosen = choose(files, state_dir / "datasets").dataset
         model = fit_before(chosen, default_cutoff(chosen))
     with spinner("Replaying without faults"):
         expected = undisturbed(folder / "undisturbed", chosen, model)

@@ -12,7 +12,7 @@ from data.postgres.database import engine
 from producers.pace import Speed
 from runtime.private_files import write_private
 from runtime.settings import Settings
-from segue.cli import options
+from segue.cli import options, reading_options
 from segue.cli.console import counted, fail, messages, output, spinner
 from segue.cli.errors import described
 from segue.cli.replay_display import replay_bar
@@ -42,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(
-    dataset: options.OptionalDataset = None,
+    files: reading_options.Files = None,
     once: Annotated[
         bool, typer.Option("--once", help="Replay everything at full speed, reconcile, print a summary and exit.")
     ] = False,
@@ -57,6 +57,10 @@ def demo(
     operator: options.Operator = False,
     drift: options.Drift = False,
     accept_dates: options.AcceptDates = False,
+    mapping: reading_options.MappingFile = None,
+    set_: reading_options.Settings = None,
+    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    rejects: reading_options.Rejects = None,
 ) -> None:
     """See everything at work: broker, Postgres, worker and dashboard, on one dataset.
 
@@ -69,12 +73,14 @@ def demo(
 
     if not once:
         _refuse_port_in_use(port)
+    how = reading_options.reading(mapping, set_, on_error, rejects, Settings(state_dir=state_dir).currency)
     with spinner("Loading data"):
-        chosen = choose(dataset, state_dir / "datasets")
+        chosen = choose(files, state_dir / "datasets", how)
     messages.print(
         f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/] · {chosen.dataset.report.transactions:,} transactions"
     )
-    options.check_dates(chosen.dataset.name, chosen.dataset.transactions, accept_dates)
+    options.check_dates(chosen.dataset, accept_dates)
+    options.check_currency(chosen.dataset, how.currency)
     until = default_cutoff(chosen.dataset) if cutoff is None else cutoff.replace(tzinfo=UTC)
     options.check_cutoff(until, chosen.dataset.report.last)
     if once:

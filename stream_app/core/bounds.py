@@ -4,12 +4,12 @@ A time in the future is measured against the record's own Kafka timestamp: one m
 customer of a partition, and a watermark never goes back. A record without a timestamp has only the fixed bounds.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from data.contract.bounds import EARLIEST as EARLIEST
+from data.contract.bounds import LATEST as LATEST
 from models.units import to_micros
 
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = to_micros(EARLIEST), to_micros(LATEST)
 
 ONE_DAY = timedelta(days=1)

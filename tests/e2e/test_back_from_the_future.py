@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from batch.reconcile_stream import differences
 from data.contract.wire import Transaction
-from data.datasets import dataset, synthetic
+from data.datasets import frames, synthetic
 from data.datasets.dataset import Dataset
 from data.postgres import progress
 from data.postgres.database import engine
@@ -99,7 +99,7 @@ def replay(to: Stream, shop: Dataset, mistakes: bool) -> None:
 
 @pytest.mark.parametrize("broker", BOTH_BROKERS)
 def test_a_stream_that_was_aged_is_read_again(broker: BrokerKind, tmp_path: Path) -> None:
-    shop = dataset.clean(synthetic.generate(customers=50, days=60, seed=3), "small")
+    shop = frames.clean(synthetic.generate(customers=50, days=60, seed=3), "small")
     with Stack(tmp_path / "state", broker) as stack:
         server = Settings(state_dir=stack.state_dir).database
         with new_database(server) as old_url, new_database(server) as new_url, new_database(server) as clean_url:

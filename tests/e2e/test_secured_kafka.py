@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 from sqlalchemy import Engine, select
 
-from data.datasets import dataset, synthetic
+from data.datasets import frames, synthetic
 from data.kafka.log import Log, UnreachableError
 from data.postgres import model_registry, progress
 from data.postgres.database import engine, migrate
@@ -107,7 +107,7 @@ def test_transactions_go_in_and_changes_come_out(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shop = dataset.clean(synthetic.generate(customers=50, days=60, seed=3), "small")
+    shop = frames.clean(synthetic.generate(customers=50, days=60, seed=3), "small")
     variables = environment(kafka, database_url, mechanism.lower(), mechanism, password)
     settings = settings_of(variables, monkeypatch, tmp_path)
     log_file = tmp_path / "worker.log"

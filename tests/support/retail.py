@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.datasets import dataset, readers, synthetic
+from data.datasets import frames, synthetic
 from data.datasets.dataset import Dataset
+from data.datasets.load import load
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "online_retail_II.parquet"
 
@@ -14,10 +15,12 @@ REAL = Path(__file__).parents[3] / "shared" / "data" / "online_retail_II.parquet
 @cache
 def rows() -> pd.DataFrame:
     """Raw rows of two years; read once per process."""
-    return readers.read(REAL) if REAL.exists() else synthetic.generate(customers=1_500, seed=11)
+    return frames.frame(retail())
 
 
 @cache
 def retail() -> Dataset:
     """Transactions of two years; cleaned once per process."""
-    return dataset.clean(rows(), REAL.name if REAL.exists() else "synthetic")
+    if REAL.exists():
+        return load(REAL)
+    return frames.clean(synthetic.generate(customers=1_500, seed=11), "synthetic")

@@ -1,72 +1,55 @@
-"""Small files as shops export them, and what Segue reads from them."""
+"""Small files of a shop, written by tests."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from data.datasets.dataset import Dataset
 from data.datasets.load import load
 from data.datasets.reading import Reading
-from models.units import from_money_units
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+ORDERS = "order_id,customer_id,order_date,total"
 
 
-class Read(NamedTuple):
-    """What a file holds: ``(id, customer, moment, kind, amount)`` of each transaction, guests' rows, and notes."""
+class Sold(NamedTuple):
+    """What a transaction comes down to: its id, customer, kind, amount and number of lines."""
 
-    transactions: list[tuple[str, str, str, str, str]]
-    guest_rows: int
-    overlap_invoices: int
-    rejected_rows: int
-    notes: str
-
-    @property
-    def moments(self) -> list[str]:
-        """The moments of the transactions, in UTC."""
-        return [moment for _, _, moment, _, _ in self.transactions]
-
-    @property
-    def amounts(self) -> list[str]:
-        """The amounts of the transactions; a return's has a minus."""
-        return [f"{'-' if kind == 'return' else ''}{amount}" for _, _, _, kind, amount in self.transactions]
-
-    @property
-    def customers(self) -> list[str]:
-        """The customers of the transactions."""
-        return [customer for _, customer, _, _, _ in self.transactions]
+    transaction_id: str
+    customer_id: str
+    kind: str
+    amount: str
+    lines: int
 
 
-def rows(*lines: str, header: str = HEADER) -> str:
-    """A file of these lines."""
-    return "\n".join([header, *lines, ""])
-
-
-def read(folder: Path, content: str | bytes, *settings: str, name: str = "shop.csv", on_error: str = "stop") -> Read:
-    """Read a file with these settings (``key=value``) of a mapping."""
+def write(folder: Path, *lines: str, header: str = HEADER, name: str = "shop.csv") -> Path:
+    """A CSV of a header and lines."""
     path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_paths([path], *settings, on_error=on_error)
+    path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+    return path
 
 
-def read_paths(paths: Sequence[Path], *settings: str, on_error: str = "stop") -> Read:
-    """Read files as one dataset."""
-    assert on_error in ("stop", "skip")
-    rejects = paths[0].parent / "rejects.csv" if on_error == "skip" else None
-    how = Reading(settings=settings, on_error="skip" if rejects else "stop", rejects=rejects)
-    with load(paths, how) as dataset:
-        frame, report = dataset.transactions, dataset.report
-        return Read(
-            [
-                (row.transaction_id, row.customer_id, f"{row.occurred_at:%Y-%m-%d %H:%M:%S}", row.kind, money(row))
-                for row in frame.itertuples()
-            ],
-            report.guest_rows,
-            report.overlap_invoices,
-            report.rejected_rows,
-            " ".join(dataset.notes),
-        )
+def line(
+    invoice: str,
+    customer: str = "c1",
+    quantity: int | str = 1,
+    price: str = "5.00",
+    at: str = "2024-03-01 10:00",
+    **cells: str,
+) -> str:
+    """A line of the layout of :data:`HEADER`; ``cells`` can have ``code``, ``text`` and ``country``."""
+    code, text, country = cells.get("code", "A10"), cells.get("text", "MUG"), cells.get("country", "UK")
+    return f"{invoice},{code},{text},{quantity},{at},{price},{customer},{country}"
 
 
-def money(row: object) -> str:
-    """The amount of a transaction, with two decimals or more."""
-    return f"{from_money_units(getattr(row, 'amount_units')):f}"  # noqa: B009 - a row of a frame has no type
+def sold(dataset: Dataset) -> list[Sold]:
+    """All transactions of a dataset, in their order; the dataset is closed."""
+    with dataset:
+        return [
+            Sold(sent.transaction_id, sent.customer_id, sent.kind, sent.amount, len(sent.lines))
+            for sent in dataset.wire_transactions()
+        ]
+
+
+def sold_in(path: Path, *settings: str) -> list[Sold]:
+    """All transactions of a file, read with settings of the mapping."""
+    return sold(load(path, Reading(settings=settings)))

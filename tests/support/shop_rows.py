@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from data.datasets.dataset import Dataset, clean
+from data.datasets.dataset import Dataset
+from data.datasets.frames import clean
 
 Row = tuple[str, str, str | None, int, str, float, str | None, str, int]
 COLUMNS = ["invoice", "stock_code", "description", "quantity", "occurred_at", "price", "customer", "country", "export"]

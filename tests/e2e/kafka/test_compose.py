@@ -19,7 +19,7 @@ import yaml
 from sqlalchemy import make_url, text
 
 from batch.reconcile_stream import differences
-from data.datasets.dataset import clean
+from data.datasets.frames import clean
 from data.datasets.synthetic import generate
 from data.datasets.writers import write
 from data.postgres import progress

@@ -11,7 +11,9 @@ from sklearn.preprocessing import StandardScaler
 
 from batch.fit import FitResult, fit
 from batch.presets import PRESETS, classic_profiles
-from data.datasets import readers, synthetic
+from data.datasets import synthetic
+from data.datasets.frames import frame
+from data.datasets.load import load
 from tests.support.retail import REAL
 
 
@@ -43,7 +45,7 @@ def published(file: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def ours(file: Path) -> tuple[pd.DataFrame, FitResult]:
-    profiles, _ = classic_profiles(readers.read(file))
+    profiles, _ = classic_profiles(frame(load(file)))
     return profiles, fit(profiles, **PRESETS["classic"]._asdict())
 
 
@@ -93,7 +95,7 @@ def test_two_customers_form_a_cluster(ours: tuple[pd.DataFrame, FitResult]) -> N
 
 
 def test_the_as_of_time_is_one_day_after_the_last_sale(file: Path) -> None:
-    raw = readers.read(file)
+    raw = frame(load(file))
     _, as_of = classic_profiles(raw)
     sold = raw[raw["customer"].notna() & (raw["quantity"] > 0)]["occurred_at"].max()
     assert as_of == sold + timedelta(days=1)

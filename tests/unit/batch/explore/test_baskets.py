@@ -10,7 +10,7 @@ from batch.explore.baskets import (
     returns_over_time,
     value_of_orders,
 )
-from data.datasets.dataset import clean
+from data.datasets.frames import clean
 from tests.support.retail import retail, rows
 from tests.support.shop_rows import raw_rows, sale, shop
 

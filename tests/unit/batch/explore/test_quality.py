@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from batch.explore.quality import is_product, odd_codes_table, odd_stock_codes, quality, quality_table
-from data.datasets.dataset import clean
+from data.datasets.frames import clean
 from tests.support.retail import REAL, retail, rows
 from tests.support.shop_rows import raw_rows, sale
 

@@ -9,7 +9,7 @@ from batch.explore.chapters import CHAPTERS, Source, chapters
 from batch.explore.report import is_report, page
 from batch.fit import FitError
 from data.datasets import synthetic
-from data.datasets.dataset import clean
+from data.datasets.frames import clean
 from tests.support.shop_rows import raw_rows, sale
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.datasets.cells import DataError
-from tests.support.shop_files import read, rows
+from tests.support.shop_readings import read, rows
 
 
 def _file(*dates: str) -> str:

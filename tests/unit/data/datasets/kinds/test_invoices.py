@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.datasets.cells import DataError
-from tests.support.shop_files import read, read_paths, rows
+from tests.support.shop_readings import read, read_paths, rows
 
 A1 = "980000,A10,MUG,1,2024-03-01 10:00,2.50,k0,UK"
 A2 = "980000,B20,CUP,1,2024-03-01 10:00,4.00,k0,UK"

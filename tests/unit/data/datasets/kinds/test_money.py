@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.datasets.cells import DataError
-from tests.support.shop_files import HEADER, read, rows
+from tests.support.shop_readings import HEADER, read, rows
 
 
 def _priced(*prices: str) -> str:

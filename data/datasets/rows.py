@@ -1,0 +1,275 @@
+"""Canonical rows from parsed ones: what an invoice says once is known to all its rows, and each row has its amount.
+
+A row is faulty if it can't be used as it is; :mod:`data.datasets.rejects` decides what becomes of its invoice.
+"""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+import duckdb
+
+from data.contract.wire import UNSPECIFIED
+from data.contract.bounds import MAX_MONEY
+from data.datasets.cells import AmbiguousError
+from data.datasets.mapping import Mapping
+from data.datasets.query import count, rows_of
+from models.units import MONEY_UNITS, from_money_units
+
+# One row per row of the files, in their order. Amounts are None without such a column. ``fault`` is the canonical
+# column of the first cell that can't be read, and ``reason`` says why.
+PARSED = """
+CREATE TABLE parsed (
+    source INTEGER, row BIGINT, export INTEGER, transaction_id VARCHAR, customer_id VARCHAR, occurred_at BIGINT,
+    stock_code VARCHAR, description VARCHAR, quantity BIGINT, price_units BIGINT, amount_units BIGINT, country VARCHAR,
+    kind VARCHAR, status VARCHAR, currency VARCHAR, refund_units BIGINT, fault VARCHAR, reason VARCHAR
+)
+"""
+FAULTS = "CREATE TABLE faults (source INTEGER, row BIGINT, fault VARCHAR, reason VARCHAR)"
+
+REFUND = "refund"
+_EMPTY = "the cell is empty"
+_MAX_UNITS = MAX_MONEY * MONEY_UNITS
+
+# What an invoice says once, perhaps on its first row only: the value that holds for its other rows.
+_FILLED = {
+    "customer_id": "min(customer_id)",
+    "occurred_at": "min(occurred_at)",
+    "country": "arg_min(country, row)",
+    "kind": "arg_min(kind, row)",
+    "status": "arg_min(status, row)",
+}
+
+
+def build(db: duckdb.DuckDBPyConnection, mapping: Mapping, *, has_lines: bool, has_amounts: bool) -> list[str]:
+    """Make the tables ``rows`` and ``faults`` from ``parsed``; returns notes.
+
+    Parameters
+    ----------
+    has_lines
+        Whether the rows have a quantity and a price.
+    has_amounts
+        Whether the rows have an amount: of a row or, beside a quantity and a price, of the whole invoice.
+
+    Raises
+    ------
+    AmbiguousError
+        If equal amounts of an invoice may be parts of its total or repeat it.
+    """
+    db.execute(FAULTS)
+    filled = [name for name in _FILLED if _fill(db, name, repeat=mapping.rows.repeat_blank or name == "customer_id")]
+    _make_rows(db, mapping, filled, has_lines=has_lines, has_amounts=has_amounts)
+    for name in filled:
+        db.execute(f"DROP TABLE fill_{name}")
+    notes = _totals(db, mapping.money.amount_of, has_lines=has_lines) if has_amounts else []
+    _add_refunds(db)
+    db.execute("ALTER TABLE rows DROP COLUMN line_units")
+    return notes
+
+
+def _fill(db: duckdb.DuckDBPyConnection, name: str, *, repeat: bool) -> bool:
+    """Make a table of the values for blank cells of a column; False if there are none."""
+    if not repeat or not count(db, f"SELECT count(*) FILTER ({name} IS NULL AND reason IS NULL) FROM parsed"):
+        return False
+    db.execute(
+        f"""
+        CREATE TABLE fill_{name} AS
+        SELECT export, transaction_id, {_FILLED[name]} AS value, min({name}) <> max({name}) AS is_ambiguous
+        FROM parsed
+        WHERE {name} IS NOT NULL AND (export, transaction_id) IN (
+            SELECT (export, transaction_id) FROM parsed WHERE {name} IS NULL AND transaction_id IS NOT NULL
+        )
+        GROUP BY ALL
+        """
+    )
+    if count(db, f"SELECT count(*) FROM fill_{name}"):
+        return True
+    db.execute(f"DROP TABLE fill_{name}")
+    return False
+
+
+def _make_rows(
+    db: duckdb.DuckDBPyConnection, mapping: Mapping, filled: Sequence[str], *, has_lines: bool, has_amounts: bool
+) -> None:
+    value = {name: f"coalesce(parsed.{name}, fill_{name}.value)" if name in filled else name for name in _FILLED}
+    joins = " ".join(
+        f"LEFT JOIN fill_{name} ON fill_{name}.export = parsed.export "
+        f"AND fill_{name}.transaction_id = parsed.transaction_id"
+        for name in filled
+    )
+    line_units = "quantity::HUGEINT * price_units" if has_lines else "NULL::HUGEINT"
+    faults = ["WHEN reason IS NOT NULL THEN struct_pack(fault := fault, reason := reason)"]
+    if "customer_id" in filled:
+        faults.append(
+            _fault(
+                "customer_id IS NULL AND is_ambiguous",
+                "customer",
+                "the cell is empty, and the invoice has several customers",
+            )
+        )
+    faults.append(_fault("transaction_id IS NULL", "transaction", _EMPTY))
+    faults.append(_fault("moment IS NULL", "time", _EMPTY))
+    if has_lines:
+        blank = "quantity IS NULL AND price_units IS NULL" if has_amounts else "false"
+        faults.append(_fault(f"quantity IS NULL AND NOT ({blank})", "quantity", _EMPTY))
+        faults.append(_fault(f"price_units IS NULL AND NOT ({blank})", "price", _EMPTY))
+        faults.append(
+            _fault(f"abs(line_units) >= {_MAX_UNITS}", "price", "quantity times price is too large an amount")
+        )
+    ambiguous = "coalesce(fill_customer_id.is_ambiguous, false)" if "customer_id" in filled else "false"
+    # An amount without lines is a line of its own.
+    quantity = "quantity" if has_lines else "CASE WHEN amount_units < 0 THEN -1 WHEN amount_units >= 0 THEN 1 END"
+    price = "price_units" if has_lines else "abs(amount_units)"
+    amount = "amount_units" if has_amounts else "line_units"
+    not_sale, parameters = _not_sale(mapping)
+    parameters |= {"prefix": mapping.returns.prefix.lower(), "return_kinds": _folded(mapping.returns.kinds)}
+    db.execute(
+        f"""
+        CREATE TABLE rows AS
+        WITH known AS (
+            SELECT parsed.* EXCLUDE ({", ".join(_FILLED)}),
+                   parsed.customer_id, {ambiguous} AS is_ambiguous,
+                   {value["customer_id"]} AS customer, {value["occurred_at"]} AS moment,
+                   {value["country"]} AS land, {value["kind"]} AS sort, {value["status"]} AS state
+            FROM parsed {joins}
+        ), measured AS (SELECT *, {line_units} AS line_units FROM known),
+        judged AS (
+            SELECT *,
+                coalesce({not_sale}, false) AS not_sale,
+                $prefix <> '' AND coalesce(starts_with(lower(transaction_id), $prefix), false) AS has_prefix,
+                CASE WHEN len($return_kinds::VARCHAR[]) = 0 OR sort IS NULL THEN NULL
+                     ELSE list_contains($return_kinds::VARCHAR[], lower(trim(sort))) END AS is_return_kind,
+                CASE {" ".join(faults)} END AS problem
+            FROM measured
+        )
+        SELECT source, row, export, transaction_id, customer AS customer_id, moment AS occurred_at,
+               coalesce(stock_code, '') AS stock_code, description,
+               ({quantity})::BIGINT AS quantity, ({price})::BIGINT AS price_units,
+               TRY_CAST({amount} AS BIGINT) AS amount_units,
+               coalesce(land, $unspecified) AS country,
+               CASE WHEN customer IS NULL THEN 'guest' WHEN not_sale THEN 'not a sale' END AS left_out,
+               not_sale, has_prefix, is_return_kind, line_units, refund_units,
+               CASE WHEN NOT not_sale THEN problem.fault END AS fault,
+               CASE WHEN NOT not_sale THEN problem.reason END AS reason
+        FROM judged
+        """,
+        parameters | {"unspecified": UNSPECIFIED},
+    )
+    db.execute("INSERT INTO faults SELECT source, row, fault, reason FROM rows WHERE reason IS NOT NULL")
+    db.execute("ALTER TABLE rows DROP COLUMN fault")
+    db.execute("ALTER TABLE rows DROP COLUMN reason")
+
+
+def _not_sale(mapping: Mapping) -> tuple[str, dict[str, object]]:
+    """The condition for a row that is neither sale nor return, and its parameters. A blank cell meets no condition."""
+    rules = mapping.not_sales
+    listed = {
+        "trim(stock_code)": rules.stock_codes,
+        "trim(sort)": rules.kinds,
+        "trim(state)": rules.statuses,
+        "customer": rules.customers,
+    }
+    parameters: dict[str, object] = {}
+    conditions = ["false"]
+    for number, prefix in enumerate(rules.transaction_prefixes):
+        parameters[f"prefix_{number}"] = prefix
+        conditions.append(f"coalesce(starts_with(transaction_id, $prefix_{number}), false)")
+    for number, (column, texts) in enumerate(listed.items()):
+        if texts:
+            parameters[f"texts_{number}"] = _folded(texts)
+            conditions.append(f"coalesce(list_contains($texts_{number}::VARCHAR[], lower({column})), false)")
+    return " OR ".join(conditions), parameters
+
+
+def _fault(condition: str, column: str, reason: str) -> str:
+    return f"WHEN {condition} THEN struct_pack(fault := '{column}', reason := '{reason}')"
+
+
+def _folded(texts: Sequence[str]) -> list[str]:
+    return [text.strip().lower() for text in texts]
+
+
+def _totals(db: duckdb.DuckDBPyConnection, amount_of: str, *, has_lines: bool) -> list[str]:
+    """Decide what several amounts of an invoice mean: they add up, or each is the total, which counts once.
+
+    Beside lines, an amount is the total of its invoice, whatever the lines add up to, unless every amount is quantity
+    times price. Without lines, amounts that differ within an invoice add up.
+    """
+    db.execute(
+        """
+        CREATE TABLE totals AS
+        SELECT export, transaction_id, customer_id, min(source) AS source, min(row) AS begin,
+               count(amount_units) AS named, min(row) FILTER (amount_units IS NOT NULL) AS first,
+               arg_min(amount_units, row) FILTER (amount_units IS NOT NULL) AS total,
+               min(amount_units) < max(amount_units) AS differ,
+               coalesce(count(amount_units) = count(*) AND bool_and(line_units = amount_units), false) AS of_rows
+        FROM rows WHERE left_out IS NULL GROUP BY export, transaction_id, customer_id
+        HAVING count(*) > 1 OR count(amount_units) = 0
+        """
+    )
+    notes = []
+    if not amount_of and not has_lines:
+        several = rows_of(
+            db,
+            "SELECT transaction_id, named, total, count(*) OVER (), max(differ) OVER () FROM totals "
+            "WHERE named > 1 AND (differ OR total <> 0) ORDER BY differ DESC, source, begin LIMIT 1",
+        )
+        for transaction, named, total, invoices, differ in several:
+            if not differ:
+                _refuse_repeated(transaction, named, total)
+            amount_of = "row"
+            what = "1 invoice" if invoices == 1 else f"{invoices:,} invoices"
+            notes = [f"The amounts of {what} with several rows, such as {transaction}, are added up."]
+    once = {"row": "false", "invoice": "true"}.get(amount_of, "NOT of_rows")
+    db.execute(
+        f"""
+        INSERT INTO faults
+        SELECT source, coalesce(first, begin), 'amount', CASE WHEN named = 0 THEN '{_EMPTY}'
+            ELSE 'the rows of the invoice name different totals' END
+        FROM totals WHERE named = 0 OR differ AND {once}
+        """
+    )
+    lines = "" if has_lines else ", quantity = NULL, price_units = NULL"
+    db.execute(
+        f"""
+        UPDATE rows SET amount_units = 0{lines} FROM totals
+        WHERE rows.export = totals.export AND rows.transaction_id = totals.transaction_id
+            AND rows.customer_id = totals.customer_id AND rows.row <> totals.first AND {once}
+        """
+    )
+    db.execute("UPDATE rows SET amount_units = 0 WHERE amount_units IS NULL")
+    db.execute("DROP TABLE totals")
+    return notes
+
+
+def _refuse_repeated(transaction: str, named: int, total: int) -> NoReturn:
+    each, together = from_money_units(total), from_money_units(named * total)
+    raise AmbiguousError(
+        f"transaction {transaction} has {named} rows of {each:f} each: they can be parts of {together:f} "
+        f"(--set money.amount_of=row) or repeat the total of {each:f} (--set money.amount_of=invoice)"
+    )
+
+
+def _add_refunds(db: duckdb.DuckDBPyConnection) -> None:
+    """Add a return for what was paid back of an invoice, at the invoice's time, with an id of its own.
+
+    The sale stays as it is, so that it counts in F and in gross M; the return counts in net M.
+    """
+    if count(db, "SELECT count(*) FILTER (refund_units <> 0) FROM rows"):
+        db.execute(
+            f"""
+            INSERT INTO rows BY NAME
+            SELECT source, row, export, transaction_id || '-{REFUND}' AS transaction_id, customer_id, occurred_at,
+                   '{REFUND}' AS stock_code, 'Refund' AS description, -1 AS quantity, paid AS price_units,
+                   -paid AS amount_units, country, left_out, false AS not_sale, false AS has_prefix,
+                   NULL AS is_return_kind
+            FROM (
+                SELECT source, min(row) AS row, export, transaction_id, customer_id, min(occurred_at) AS occurred_at,
+                       arg_min(country, row) AS country, left_out,
+                       CASE WHEN min(abs(refund_units)) FILTER (refund_units <> 0) = max(abs(refund_units))
+                            THEN max(abs(refund_units)) ELSE sum(abs(refund_units)) END::BIGINT AS paid
+                FROM rows GROUP BY source, export, transaction_id, customer_id, left_out
+                HAVING count(*) FILTER (refund_units <> 0) > 0
+            )
+            """
+        )
+    db.execute("ALTER TABLE rows DROP COLUMN refund_units")

@@ -1,0 +1,97 @@
+"""The options of every command that reads the files of a shop."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from runtime.output_files import check_output
+
+if TYPE_CHECKING:
+    from data.datasets.mapping import Mapping
+    from data.datasets.reading import Reading
+
+
+class OnError(StrEnum):
+    """What becomes of a row that can't be used."""
+
+    STOP = "stop"
+    SKIP = "skip"
+
+
+FILES_HELP = (
+    "Files of transactions (.csv, .tsv, .xlsx, .parquet, also .csv.gz), folders of them, patterns, or - for the "
+    "standard input; together they are one dataset."
+)
+Files = Annotated[
+    Optional[list[Path]],  # noqa: UP045 - typer reads it
+    typer.Argument(
+        metavar="FILES...",
+        help=f"{FILES_HELP} By default the downloaded dataset if there is one, otherwise synthetic data.",
+    ),
+]
+MappingFile = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--mapping",
+        metavar="FILE",
+        help="A mapping (TOML) that says how the files are to be read; see docs/files.md. By default it is found out.",
+    ),
+]
+Settings = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the mapping, such as time.day_first=true."),
+]
+OnErrorOption = Annotated[
+    OnError,
+    typer.Option(
+        "--on-error",
+        help="Whether a row that can't be used stops the reading, or its invoice is set aside and counted.",
+    ),
+]
+Rejects = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--rejects", metavar="FILE", help="With --on-error skip, write what is set aside to this CSV, with the reasons."
+    ),
+]
+
+
+def reading(
+    mapping: Path | None, settings: list[str] | None, on_error: OnError, rejects: Path | None, currency: str
+) -> "Reading":
+    """How files are to be read, by the options of a command.
+
+    Raises
+    ------
+    BadParameter
+        If the mapping can't be read, or the options contradict each other.
+    OutputError
+        If the rejects can't be written.
+    """
+    from data.datasets.reading import Reading
+
+    if rejects is not None:
+        if on_error is OnError.STOP:
+            raise typer.BadParameter("--rejects needs --on-error skip")
+        check_output(rejects, force=True)
+    return Reading(
+        None if mapping is None else _mapping(mapping),
+        tuple(settings or ()),
+        "skip" if on_error is OnError.SKIP else "stop",
+        rejects,
+        currency,
+    )
+
+
+def _mapping(path: Path) -> "Mapping":
+    from data.datasets.mapping import from_toml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"can't read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{path} is not a text in UTF-8") from None
+    return from_toml(text, path.name)
