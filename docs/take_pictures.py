@@ -20,7 +20,6 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
 
 from batch.fit_dataset import fit_before
-from data.datasets import dataset as datasets
 from data.datasets.load import load
 from data.datasets.selection import default_cutoff
 from data.postgres import progress

@@ -4,7 +4,7 @@ DuckDB reads a file whose every line is a row. Any other file is split in Python
 wrong; DuckDB then reads a clean copy of its rows. Both ways give the same table.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from data.datasets.tables import FIND_OUT, BadLine, Columns, RawOptions, RawTabl
 QUOTE = '"'
 
 _MAX_LINE = 2**21
+_MAX_SAMPLE = 2**22
 
 
 class _Plain(NamedTuple):
@@ -75,8 +76,19 @@ def lines_of(path: Path, name: str, rows: Sequence[int], options: RawOptions) ->
 def _look(path: Path, name: str, options: RawOptions) -> tuple[Text, Layout]:
     text = csv_text.examine(path, name, options.encoding)
     with csv_text.open_text(path, text) as file:
-        sample = list(islice(file, SAMPLE))
+        sample = _first_lines(file)
     return text, layout(sample, name, options.separator)
+
+
+def _first_lines(file: Iterable[str]) -> list[str]:
+    lines: list[str] = []
+    size = 0
+    for line in islice(file, SAMPLE):
+        lines.append(line)
+        size += len(line)
+        if size > _MAX_SAMPLE:
+            break
+    return lines
 
 
 def _lines(path: Path, name: str, text: Text, form: Layout) -> Iterator[Line]:

@@ -131,7 +131,12 @@ def _require_header(best: _Try, text: str, line: int, name: str) -> None:
         raise DataError(f"{name}: line {line} holds no names of columns: {_cut(text)}")
     if len(best.cells) == 1 and text.lstrip("\ufeff ").startswith('"') and any(s in named[0] for s in SEPARATORS):
         raise DataError(f"{name}: every line is in quotation marks as a whole; export the file again: {_cut(text)}")
-    if (best.fits < _FEW and best.usual > max(len(named), 1)) or len(named) == 1 < best.filled:
+    if 1 < len(named) < best.usual and best.fits < _FEW:
+        raise DataError(
+            f"{name}: line {line} is {_cut(text)} with {len(named)} columns, but line {best.usual_line} has "
+            f"{best.usual}; delete lines above the header, or quote cells that hold {best.separator!r}"
+        )
+    if (best.fits < _FEW and best.usual > 1 == len(named)) or len(named) == 1 < best.filled:
         raise DataError(
             f"{name}: line {line} is {_cut(text)} with {len(named)} of the {best.usual} columns of line "
             f"{best.usual_line}; the first line must hold the names of the columns, so delete what is above them"

@@ -214,18 +214,18 @@ def _two_customers(db: duckdb.DuckDBPyConnection) -> list[str]:
         """,
     )
     return [
-        f"{_counted(invoices, 'invoice', 'has', 'have', example)} several customers at the same time; each customer has "
-        "a transaction of their own."
+        f"{_invoices_have(invoices, example)} several customers at the same time; each customer has a transaction of "
+        "their own."
         for example, invoices in found
     ]
 
 
-def _counted(number: int, what: str, singular: str, plural: str, example: str) -> str:
-    return f"{number:,} {what}{'s' if number > 1 else ''}, such as {example}, {plural if number > 1 else singular}"
+def _invoices_have(number: int, example: str) -> str:
+    return f"1 invoice, {example}, has" if number == 1 else f"{number:,} invoices, such as {example}, have"
 
 
 def _report(db: duckdb.DuckDBPyConnection, name: str, rows_read: int, exports: int, bad_lines: int) -> Report:
-    left_out = one(
+    guest_rows, guest_invoices, not_sales, overlap_rows, overlap_invoices = one(
         db,
         """
         SELECT count(*) FILTER (customer_id IS NULL), count(DISTINCT transaction_id) FILTER (customer_id IS NULL),
@@ -245,11 +245,15 @@ def _report(db: duckdb.DuckDBPyConnection, name: str, rows_read: int, exports: i
         """,
     )
     if not transactions:
-        raise DataError(_nothing_left(name, rows_read, left_out[0], left_out[2], rejected))
+        raise DataError(_nothing_left(name, rows_read, guest_rows, not_sales, rejected))
     return Report(
         rows_read,
         exports,
-        *left_out,
+        guest_rows,
+        guest_invoices,
+        not_sales,
+        overlap_rows,
+        overlap_invoices,
         rejected,
         lines,
         transactions,

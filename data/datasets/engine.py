@@ -87,10 +87,18 @@ def engine_folder(db: duckdb.DuckDBPyConnection) -> Path:
 
 @contextmanager
 def plain_errors(place: str) -> Iterator[None]:
-    """Raise DuckDB's errors as a :class:`DataError` of one line that begins with ``place``."""
+    """Raise DuckDB's errors as a :class:`DataError` of one line that begins with ``place``.
+
+    Every query that may take long belongs into it, since Ctrl-C is a ``KeyboardInterrupt`` only here.
+    """
     try:
         yield
     except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        # This is what DuckDB makes of Ctrl-C during a query.
+        if "interrupted" not in str(error).lower():
+            raise
         raise KeyboardInterrupt from None
     except duckdb.Error as error:
         raise DataError(f"{place}: {_reason(error)}") from None

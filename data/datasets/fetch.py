@@ -14,9 +14,9 @@ import httpx
 import pandas as pd
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from data.datasets.cells import DataError
 from data.datasets.frames import frame
 from data.datasets.load import load
-from data.datasets.cells import DataError
 from data.datasets.writers import write
 from runtime.errors import Hint
 from runtime.private_files import private_folder, restrict

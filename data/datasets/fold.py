@@ -57,8 +57,8 @@ def number(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(
         """
         CREATE TABLE transactions AS
-        SELECT row_number() OVER () - 1 AS number, transaction_id, customer_id, occurred_at, kind, amount_units, country,
-               line_count, (sum(line_count) OVER (ROWS UNBOUNDED PRECEDING))::BIGINT - line_count AS first_line
+        SELECT row_number() OVER () - 1 AS number, transaction_id, customer_id, occurred_at, kind, amount_units,
+               country, line_count, (sum(line_count) OVER (ROWS UNBOUNDED PRECEDING))::BIGINT - line_count AS first_line
         FROM (
             SELECT transaction_id, customer_id, occurred_at,
                    CASE WHEN is_return THEN 'return' ELSE 'sale' END AS kind,

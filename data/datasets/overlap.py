@@ -57,7 +57,8 @@ def mark_repeated(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(
         """
         INSERT INTO faults
-        SELECT repeats.source, repeats.row, 'transaction', 'invoice ' || transaction_id || ' of customer ' || customer_id
+        SELECT repeats.source, repeats.row, 'transaction',
+            'invoice ' || transaction_id || ' of customer ' || customer_id
             || ' has other lines here than in ' || places.place || ' from row ' || first_row || ' on'
         FROM repeats JOIN places ON places.source = first_source
         WHERE NOT is_equal AND NOT is_left_out

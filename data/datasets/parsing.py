@@ -144,7 +144,7 @@ def parsed(cell: str, parser: Parser) -> tuple[Any, str | None]:
 
 
 def parse_rows(db: duckdb.DuckDBPyConnection, cells: Cells, parsers: Mapping[str, Parser]) -> None:
-    """Make the table ``parsed``, of which :data:`data.datasets.rows.PARSED` says the columns, and drop the raw tables."""
+    """Make the table ``parsed``, whose columns :data:`data.datasets.rows.PARSED` has, and drop the raw tables."""
     tables = cells.tables
     columns = [column for column in COLUMNS if column in parsers and any(column in table.names for table in tables)]
     for column in columns:
@@ -176,7 +176,7 @@ def _number_exports(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> N
 
 def _parse_table(db: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[str], faults: Sequence[str]) -> None:
     here = [column for column in columns if column in table.names]
-    values = {name: "NULL" for name in COLUMNS.values()}
+    values = dict.fromkeys(COLUMNS.values(), "NULL")
     for column in here:
         found = f"values_{column}"
         if column in _NUMBERS:

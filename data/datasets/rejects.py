@@ -6,9 +6,9 @@ set aside, too.
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -59,8 +59,8 @@ def stop(db: duckdb.DuckDBPyConnection, places: Sequence[Place], bad_lines: Sequ
     column = f", column {reject.column}" if reject.column else ""
     text = f" in: {_shortened(reject.text)}" if reject.text else ""
     raise DataError(
-        f"{reject.place}: line {reject.line}{column}: {reject.reason}{text}{others}; correct the file, or set such lines "
-        "aside with --on-error skip --rejects FILE"
+        f"{reject.place}: line {reject.line}{column}: {reject.reason}{text}{others}; correct the file, or set such "
+        "lines aside with --on-error skip --rejects FILE"
     )
 
 
@@ -114,12 +114,12 @@ def write(
         writer = csv.writer(file)
         writer.writerow(("file", "line", "column", "reason", "text"))
         for number, place in enumerate(places):
-            unsplit = [_of_bad_line(line) for source, line in bad_lines if source == number]
-            rejected = [*unsplit, *_rejected(db, number, place)]
+            rejected = [_of_bad_line(line) for source, line in bad_lines if source == number]
+            rejected.extend(_rejected(db, number, place))
             writer.writerows(sorted(rejected, key=lambda reject: reject.line))
 
 
-def _rejected(db: duckdb.DuckDBPyConnection, number: int, place: Place) -> Iterable[Reject]:
+def _rejected(db: duckdb.DuckDBPyConnection, number: int, place: Place) -> Iterator[Reject]:
     found = rows_of(
         db,
         "SELECT row, arg_min(fault, fault = ''), string_agg(reason, '; ' ORDER BY reason) FROM faults "
@@ -130,7 +130,7 @@ def _rejected(db: duckdb.DuckDBPyConnection, number: int, place: Place) -> Itera
         yield from _located(place, found[begin : begin + _CHUNK])
 
 
-def _located(place: Place, faults: Sequence[tuple[int, str, str]]) -> Iterable[Reject]:
+def _located(place: Place, faults: Sequence[tuple[Any, ...]]) -> Iterator[Reject]:
     rows = [row for row, _, _ in faults]
     lines = {} if place.source is None else lines_of(place.source, rows, place.options)
     for row, fault, reason in faults:

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import duckdb
 
-from data.contract.wire import UNSPECIFIED
 from data.contract.bounds import MAX_MONEY
+from data.contract.wire import UNSPECIFIED
 from data.datasets.cells import AmbiguousError
 from data.datasets.mapping import Mapping
 from data.datasets.query import count, rows_of

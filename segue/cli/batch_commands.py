@@ -29,7 +29,7 @@ def reconcile(
     as_json: options.AsJson = False,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
-    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    on_error: reading_options.OnError = "stop",
     rejects: reading_options.Rejects = None,
 ) -> None:
     """Check the stream: recompute every customer from the raw dataset with pandas and scikit-learn, and compare.
@@ -46,6 +46,8 @@ def reconcile(
     with spinner("Recomputing"):
         chosen = choose(files, settings.datasets_dir, how)
         found = check(settings.database, chosen.dataset, history=history)
+    if files:
+        reading_options.mention(chosen.dataset)
     if as_json:
         output.print_json(data=_as_json(found), default=str)
     elif len(found.differences):

@@ -32,7 +32,7 @@ def describe(
     files: reading_options.Files = None,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
-    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    on_error: reading_options.OnError = "stop",
     rejects: reading_options.Rejects = None,
     save_mapping: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads it
@@ -71,8 +71,7 @@ def _warn(dataset: "Dataset") -> None:
     """Print what a person should know: notes, and rows whose dates are probably mistakes."""
     from data.datasets.unlikely_dates import rows_with, unlikely_dates
 
-    for note in dataset.notes:
-        messages.print(note, style="yellow", markup=False, soft_wrap=True)
+    reading_options.mention(dataset)
     found = unlikely_dates(dataset, datetime.now(UTC))
     for unlikely in found[:_NAMED_DATES]:
         rows = rows_with(dataset, unlikely)

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from models.segment_model import Monetary, Transform
 from runtime.settings import Settings
-from segue.cli import options, reading_options
+from segue.cli import reading_options
 from segue.cli.console import fail, messages, spinner
 from segue.cli.errors import described
 
@@ -35,7 +35,7 @@ def explore(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is not a report.")] = False,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
-    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    on_error: reading_options.OnError = "stop",
     rejects: reading_options.Rejects = None,
 ) -> None:
     """Write an interactive report on a dataset: quality, revenue, cohorts, baskets, returns, R, F, M and segments.
@@ -54,6 +54,8 @@ def explore(
     with spinner("Loading data"):
         chosen = choose(files, settings.datasets_dir, how)
         raw = frame(chosen.dataset)
+    if files:
+        reading_options.mention(chosen.dataset)
     messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
     source = Source(raw, chosen.dataset, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
     out.write_text(page(source, _computed(source)), encoding="utf-8")

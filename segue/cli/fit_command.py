@@ -59,7 +59,7 @@ def fit_model(
     accept_dates: options.AcceptDates = False,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
-    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    on_error: reading_options.OnError = "stop",
     rejects: reading_options.Rejects = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the model as JSON.")] = False,
 ) -> None:

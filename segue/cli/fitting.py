@@ -25,6 +25,7 @@ from models.segment_model import SegmentModel, to_json
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, progress_bar, table
 from segue.cli.options import check_cutoff, check_dates
+from segue.cli.reading_options import mention
 
 DAY = timedelta(days=1)
 
@@ -47,6 +48,8 @@ def from_dataset(
 ) -> Source:
     """Return the profiles of a dataset."""
     dataset = choose(files, settings.datasets_dir, reading).dataset
+    if files:
+        mention(dataset)
     check_dates(dataset, accept_dates)
     if preset == "classic":
         if cutoff is not None:

@@ -51,8 +51,8 @@ def check_currency(dataset: "LoadedDataset", currency: str) -> None:
     """Refuse a dataset whose amounts are in another currency than the stream's."""
     if dataset.currency != currency:
         fail(
-            f"{dataset.name} is in {dataset.currency}, and the stream in {currency}: set SEGUE_CURRENCY={dataset.currency} "
-            "for all processes of a new stream"
+            f"{dataset.name} is in {dataset.currency}, and the stream in {currency}: set "
+            f"SEGUE_CURRENCY={dataset.currency} for all processes of a new stream"
         )
 
 

@@ -1,23 +1,17 @@
 """The options of every command that reads the files of a shop."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import typer
 
 from runtime.output_files import check_output
+from segue.cli.console import messages
 
 if TYPE_CHECKING:
+    from data.datasets.dataset import Dataset
     from data.datasets.mapping import Mapping
     from data.datasets.reading import Reading
-
-
-class OnError(StrEnum):
-    """What becomes of a row that can't be used."""
-
-    STOP = "stop"
-    SKIP = "skip"
 
 
 FILES_HELP = (
@@ -43,8 +37,8 @@ Settings = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the mapping, such as time.day_first=true."),
 ]
-OnErrorOption = Annotated[
-    OnError,
+OnError = Annotated[
+    Literal["stop", "skip"],
     typer.Option(
         "--on-error",
         help="Whether a row that can't be used stops the reading, or its invoice is set aside and counted.",
@@ -59,7 +53,11 @@ Rejects = Annotated[
 
 
 def reading(
-    mapping: Path | None, settings: list[str] | None, on_error: OnError, rejects: Path | None, currency: str
+    mapping: Path | None,
+    settings: list[str] | None,
+    on_error: Literal["stop", "skip"],
+    rejects: Path | None,
+    currency: str,
 ) -> "Reading":
     """How files are to be read, by the options of a command.
 
@@ -73,16 +71,25 @@ def reading(
     from data.datasets.reading import Reading
 
     if rejects is not None:
-        if on_error is OnError.STOP:
+        if on_error == "stop":
             raise typer.BadParameter("--rejects needs --on-error skip")
         check_output(rejects, force=True)
     return Reading(
         None if mapping is None else _mapping(mapping),
         tuple(settings or ()),
-        "skip" if on_error is OnError.SKIP else "stop",
+        on_error,
         rejects,
         currency,
     )
+
+
+def mention(dataset: "Dataset") -> None:
+    """Print what a person should know about how files were read, and how many rows were set aside."""
+    for note in dataset.notes:
+        messages.print(note, style="yellow", markup=False, soft_wrap=True)
+    if rejected := dataset.report.rejected_rows:
+        rows = "1 row can't be used and was" if rejected == 1 else f"{rejected:,} rows can't be used and were"
+        messages.print(f"{rows} set aside.", style="yellow", soft_wrap=True)
 
 
 def _mapping(path: Path) -> "Mapping":

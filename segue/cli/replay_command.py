@@ -44,7 +44,7 @@ def replay(
     accept_dates: options.AcceptDates = False,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
-    on_error: reading_options.OnErrorOption = reading_options.OnError.STOP,
+    on_error: reading_options.OnError = "stop",
     rejects: reading_options.Rejects = None,
 ) -> None:
     """Send a dataset's transactions into the log, paced by event time.
@@ -61,6 +61,8 @@ def replay(
     with spinner("Loading data"):
         chosen = choose(files, settings.datasets_dir, how)
     messages.print(f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/]")
+    if files:
+        reading_options.mention(chosen.dataset)
     options.check_dates(chosen.dataset, accept_dates)
     options.check_currency(chosen.dataset, settings.currency)
     with session(settings, max_lag) as replaying:

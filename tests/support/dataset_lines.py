@@ -17,12 +17,13 @@ def lines_of(dataset: Dataset) -> pd.DataFrame:
 
 def kept_rows(dataset: Dataset) -> pd.DataFrame:
     """The rows that transactions were made of, with the time of their own."""
-    return (
+    frame: pd.DataFrame = (
         dataset.db.cursor()
         .sql(
-            "SELECT transaction_id, customer_id, make_timestamptz(occurred_at) AS occurred_at, stock_code, description, "
-            "quantity, price_units FROM rows WHERE left_out IS NULL ORDER BY source, row"
+            "SELECT transaction_id, customer_id, make_timestamptz(occurred_at) AS occurred_at, stock_code, "
+            "description, quantity, price_units FROM rows WHERE left_out IS NULL ORDER BY source, row"
         )
         .to_arrow_table()
         .to_pandas()
     )
+    return frame

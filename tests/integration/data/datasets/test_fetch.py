@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 
 from data.datasets import frames, synthetic
-from data.datasets.load import load
 from data.datasets.cells import DataError
 from data.datasets.fetch import CACHE_NAME, ONLINE_RETAIL_II, fetch, totals
+from data.datasets.load import load
 from runtime.errors import Hint
 from segue.local.ports import free_ports
 from tests.support.retail import REAL

@@ -28,7 +28,7 @@ Row = tuple[str, ...]
 @st.composite
 def shops(draw: st.DrawFn) -> list[Row]:
     """Rows of a few invoices: with guests, returns and free lines. An invoice's lines differ in their stock code."""
-    rows = []
+    rows: list[Row] = []
     for number in range(draw(st.integers(1, 6))):
         is_return = draw(st.booleans())
         customer = draw(st.sampled_from(["ann", "bob", "13085", ""]))

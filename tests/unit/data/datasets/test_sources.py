@@ -56,7 +56,7 @@ def test_the_standard_input_becomes_a_file() -> None:
     assert source.path.read_text() == "Order,Item\n1,MUG\n"
 
 
-def test_files_of_one_name_are_told_apart_by_their_folder(tmp_path: Path) -> None:
+def test_files_of_one_name_are_reported_apart_by_their_folder(tmp_path: Path) -> None:
     write(tmp_path / "may", "day1.csv", "day2.csv")
     write(tmp_path / "june", "day1.csv")
     names = [source.name for source in sources([tmp_path / "may", tmp_path / "june"])]
@@ -86,7 +86,7 @@ def test_every_visible_sheet_is_a_table(tmp_path: Path) -> None:
         sources([tmp_path / "year.xlsx"], sheets=["July"])
 
 
-def test_what_can_not_be_read_is_told_in_one_line(tmp_path: Path) -> None:
+def test_what_can_not_be_read_is_reported_in_one_line(tmp_path: Path) -> None:
     write(tmp_path / "mixed", "a.csv", "b.docx", "c.png")
     (tmp_path / "empty").mkdir()
     (tmp_path / "folder.csv").mkdir()
