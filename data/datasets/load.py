@@ -56,7 +56,7 @@ def _load(engine: Engine, name: str, found: Sequence[Source], reading: Reading, 
     mapping = _merged(mappings)
     cells = Cells(engine.db, tables)
     try:
-        known = conventions.find_out(mapping, cells.distinct, reading.currency)
+        known = conventions.find_out(mapping, cells.distinct, reading.currency, cells.rows)
     except AmbiguousError as error:
         raise AmbiguousError(f"{name}: {error}") from None
     except DataError as error:

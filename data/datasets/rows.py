@@ -21,7 +21,8 @@ PARSED = """
 CREATE TABLE parsed (
     source INTEGER, row BIGINT, export INTEGER, transaction_id VARCHAR, customer_id VARCHAR, occurred_at BIGINT,
     stock_code VARCHAR, description VARCHAR, quantity BIGINT, price_units BIGINT, amount_units BIGINT, country VARCHAR,
-    kind VARCHAR, status VARCHAR, currency VARCHAR, refund_units BIGINT, fault VARCHAR, reason VARCHAR
+    kind VARCHAR, status VARCHAR, cancelled VARCHAR, currency VARCHAR, refund_units BIGINT,
+    fault VARCHAR, reason VARCHAR
 )
 """
 FAULTS = "CREATE TABLE faults (source INTEGER, row BIGINT, fault VARCHAR, reason VARCHAR)"
@@ -37,6 +38,7 @@ _FILLED = {
     "country": "arg_min(country, row)",
     "kind": "arg_min(kind, row)",
     "status": "arg_min(status, row)",
+    "cancelled": "min(cancelled)",
 }
 
 
@@ -129,7 +131,8 @@ def _make_rows(
             SELECT parsed.* EXCLUDE ({", ".join(_FILLED)}),
                    parsed.customer_id, {ambiguous} AS is_ambiguous,
                    {value["customer_id"]} AS customer, {value["occurred_at"]} AS moment,
-                   {value["country"]} AS land, {value["kind"]} AS sort, {value["status"]} AS state
+                   {value["country"]} AS land, {value["kind"]} AS sort, {value["status"]} AS state,
+                   {value["cancelled"]} AS cancellation
             FROM parsed {joins}
         ), measured AS (SELECT *, {line_units} AS line_units FROM known),
         judged AS (
@@ -169,7 +172,7 @@ def _not_sale(mapping: Mapping) -> tuple[str, dict[str, object]]:
         "customer": rules.customers,
     }
     parameters: dict[str, object] = {}
-    conditions = ["false"]
+    conditions = ["cancellation IS NOT NULL"]
     for number, prefix in enumerate(rules.transaction_prefixes):
         parameters[f"prefix_{number}"] = prefix
         conditions.append(f"coalesce(starts_with(transaction_id, $prefix_{number}), false)")
