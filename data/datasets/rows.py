@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import duckdb
 
-from data.contract.bounds import MAX_MONEY
+from data.contract.bounds import MAX_ID_LENGTH, MAX_MONEY
 from data.contract.wire import UNSPECIFIED
 from data.datasets.cells import AmbiguousError
 from data.datasets.mapping import Mapping
@@ -252,12 +252,34 @@ def _refuse_repeated(transaction: str, named: int, total: int) -> NoReturn:
     )
 
 
+def _refuse_refunds(db: duckdb.DuckDBPyConnection) -> None:
+    """Add refunds to ``faults`` whose id would be too long, or is the id of another transaction."""
+    db.execute(
+        f"""
+        INSERT INTO faults
+        SELECT source, row, 'refund', 'the refund needs the number ' || transaction_id || '-{REFUND}, which is too long'
+        FROM rows WHERE refund_units <> 0 AND left_out IS NULL AND len(transaction_id || '-{REFUND}') > {MAX_ID_LENGTH}
+        """
+    )
+    db.execute(
+        f"""
+        INSERT INTO faults
+        SELECT DISTINCT paid.source, paid.row, 'refund',
+            'the refund needs the number ' || other.transaction_id || ', which another transaction has'
+        FROM rows AS paid JOIN rows AS other
+            ON other.transaction_id = paid.transaction_id || '-{REFUND}' AND other.customer_id = paid.customer_id
+        WHERE paid.refund_units <> 0 AND paid.left_out IS NULL
+        """
+    )
+
+
 def _add_refunds(db: duckdb.DuckDBPyConnection) -> None:
     """Add a return for what was paid back of an invoice, at the invoice's time, with an id of its own.
 
     The sale stays as it is, so that it counts in F and in gross M; the return counts in net M.
     """
     if count(db, "SELECT count(*) FILTER (refund_units <> 0) FROM rows"):
+        _refuse_refunds(db)
         db.execute(
             f"""
             INSERT INTO rows BY NAME

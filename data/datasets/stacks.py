@@ -34,8 +34,10 @@ def number_exports(db: duckdb.DuckDBPyConnection) -> list[str]:
                 "UPDATE parsed SET export = export + 1 WHERE source > $source OR source = $source AND row >= $start",
                 {"source": source, "start": start},
             )
+        place = one(db, "SELECT place FROM places WHERE source = $source", {"source": source})[0]
         notes += [
-            f"A second export begins at row {start:,} of its file: it repeats earlier invoices." for start in starts
+            f"Another export begins at row {start:,} of {place}: the file repeats earlier invoices from there on."
+            for start in starts
         ]
     db.execute("DROP TABLE IF EXISTS repeated_lines")
     return notes

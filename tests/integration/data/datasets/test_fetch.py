@@ -205,7 +205,7 @@ def test_an_error_status_is_quoted_and_only_a_transient_one_is_retried(
         (b"<html>come back later</html>", "shop+II.zip: not a readable zip file (File is not a zip file)"),
         (zipped(readme__txt=b"hello"), "shop+II.zip: holds 0 tables (.xlsx, .csv, .parquet), not one"),
         (zipped(a__csv=b"", b__csv=b""), "shop+II.zip: holds 2 tables (.xlsx, .csv, .parquet), not one"),
-        (zipped(shop__xlsx=b"?"), "shop+II.xlsx: not a readable xlsx file"),
+        (zipped(shop__xlsx=b"?"), "shop+II.xlsx: the file, read as orders, lacks the columns"),
     ],
 )
 def test_a_download_that_is_not_a_zipped_table_is_refused(tmp_path: Path, body: bytes, reason: str) -> None:

@@ -121,6 +121,15 @@ class TestTotals:
             Sold("#2", "b@x.org", "sale", "5.00", 1),
         ]
 
+    @pytest.mark.parametrize(
+        ("number", "reason"),
+        [("x" * 58, "which is too long"), ("1", "which another transaction has")],
+    )
+    def test_a_refund_without_a_number_is_refused(self, tmp_path: Path, number: str, reason: str) -> None:
+        rows = [f"{number},a,2024-03-01,10.00,4.00", "1-refund,a,2024-03-02,5.00,"]
+        with pytest.raises(DataError, match=f"line 2, column refund: the refund needs the number .*-refund, {reason}"):
+            load(write(tmp_path, *rows, header=f"{ORDERS},refund"))
+
     def test_different_amounts_of_one_order_add_up_and_that_is_said(self, tmp_path: Path) -> None:
         dataset = load(write(tmp_path, "1,a,2024-03-01,5.00", "1,a,2024-03-01,6.00", header=ORDERS))
         assert any("are added up" in note for note in dataset.notes)
@@ -168,7 +177,7 @@ class TestExports:
         dataset = load(write(tmp_path, *days[:8], *days[4:]))
         assert (dataset.report.exports, dataset.report.overlap_invoices, dataset.report.overlap_rows) == (2, 2, 4)
         assert dataset.report.transactions == 6
-        assert any("second export" in note for note in dataset.notes)
+        assert any("Another export begins at row 9 of shop.csv" in note for note in dataset.notes)
 
     def test_three_exports_in_one_file_are_recognised(self, tmp_path: Path) -> None:
         days = [line(str(day), at=f"2024-03-0{day} 10:00") for day in range(1, 10)]

@@ -42,8 +42,8 @@ def test_the_expected_commands_exist() -> None:
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (("data", "describe", "shop.csv"), "shop.csv: row 1, column Price: 'free' is not a price"),
-        (("fit", "shop.csv"), "shop.csv: row 1"),
+        (("data", "describe", "shop.csv"), "shop.csv: line 2, column Price: 'free' is not a number"),
+        (("fit", "shop.csv"), "shop.csv: line 2"),
         (("status",), "segue up"),
         (("changes",), "segue up"),
         (("data", "fetch", "--from", "missing.zip"), "missing.zip"),
