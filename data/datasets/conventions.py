@@ -87,7 +87,7 @@ def find_out(
     people, customer_cells, customer_notes = customers.find_out(
         mapping.customers, distinct("customer"), partial(count, "customer") if count else None
     )
-    status_notes = statuses.notes(mapping, distinct, count) if "status" in columns else []
+    status_notes = statuses.notes(mapping, distinct, count)
     parsers: dict[str, Callable[[str], Any]] = {
         "transaction": ids.order_numbers(scientific=mapping.customers.scientific == "accept"),
         "customer": customer_cells.parse,

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from data.contract import wire
-from data.datasets import encoding, fold, overlap, rejects, rows, stacks
+from data.datasets import encoding, fold, invoice_notes, overlap, rejects, rows, stacks
 from data.datasets.cells import AmbiguousError, DataError
 from data.datasets.column_readings import ColumnReading
 from data.datasets.engine import Engine
@@ -198,7 +198,7 @@ def assemble(
     if rows_of(db, "SELECT 1 FROM faults LIMIT 1"):
         handle(db, places, bad_lines)
         fold.fold(db, mapping.returns, look=False)
-    notes += _two_customers(db)
+    notes += [*_two_customers(db), *invoice_notes.days_apart(db)]
     report = _report(db, name, counted[0] + len(bad_lines), counted[1], len(bad_lines))
     fold.number(db)
     return report, notes

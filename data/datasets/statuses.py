@@ -1,5 +1,6 @@
-"""The status of an order: which orders are no sales, and which ones nobody has decided about."""
+"""The status and the kind of an order: which orders are no sales, and which ones nobody has decided about."""
 
+import json
 from collections.abc import Callable, Iterable
 
 from data.datasets.cells import shown, trimmed
@@ -7,7 +8,7 @@ from data.datasets.mapping import Mapping
 from data.datasets.missing import MISSING
 from data.datasets.texts import keyword
 
-# Statuses of orders that are sales beyond doubt, in lower case and without punctuation.
+# Statuses and kinds of orders that are sales beyond doubt, in lower case and without punctuation.
 _SALES = frozenset(
     (
         "paid",
@@ -28,6 +29,13 @@ _SALES = frozenset(
         "done",
         "closed",
         "sale",
+        "sales",
+        "order",
+        "purchase",
+        "payment",
+        "charge",
+        "invoice",
+        "verkauf",
         "salesorder",
         "partiallyrefunded",
         "partiallypaid",
@@ -55,23 +63,37 @@ def cancelled(cell: str) -> str | None:
 def notes(
     mapping: Mapping, distinct: Callable[[str], Iterable[str]], count: Callable[[str, str], int] | None = None
 ) -> list[str]:
-    """A note about statuses that are read as sales although that is not sure."""
-    left_out = {keyword(status) for status in mapping.not_sales.statuses}
-    refunded = bool(mapping.columns.refund)
-    doubtful: dict[str, int] = {}
-    for cell in distinct("status"):
-        word = keyword(cell)
-        plain = "".join(filter(str.isalnum, word))
-        if word in left_out or plain in _SALES or (refunded and "refunded" in plain):
+    """Notes about statuses and kinds that are read as sales although that is not sure."""
+    columns, rules = mapping.columns, mapping.not_sales
+    decided = {"status": [*rules.statuses], "kind": [*rules.kinds, *mapping.returns.kinds]}
+    keys = {"status": "not_sales.statuses", "kind": "returns.kinds"}
+    found = []
+    for column, known in decided.items():
+        if not getattr(columns, column):
             continue
-        name = trimmed(cell)
-        doubtful[name] = doubtful.get(name, 0) + (count("status", cell) if count else 0)
-    if not doubtful:
-        return []
+        doubtful: dict[str, int] = {}
+        for cell in distinct(column):
+            name = trimmed(cell)
+            if not _is_decided(name, known, refunds=bool(columns.refund)):
+                doubtful[name] = doubtful.get(name, 0) + (count(column, cell) if count else 0)
+        if doubtful:
+            found.append(_note(column, doubtful, keys[column]))
+    return found
+
+
+def _is_decided(name: str, known: Iterable[str], *, refunds: bool) -> bool:
+    plain = _plain(name)
+    return plain in _SALES or (refunds and "refunded" in plain) or keyword(name) in map(keyword, known)
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, keyword(name)))
+
+
+def _note(column: str, doubtful: dict[str, int], key: str) -> str:
     named = [f"{shown(name)} ({rows:,})" if rows else shown(name) for name, rows in sorted(doubtful.items())]
     more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
-    example = min(doubtful)
-    return [
-        f"Rows with the status {', '.join(named[:_NAMED])}{more} are read as sales "
-        f"(if one is none, name all that are: --set 'not_sales.statuses=[\"{example}\"]')."
-    ]
+    return (
+        f"Rows with the {column} {', '.join(named[:_NAMED])}{more} count by their amount, like sales "
+        f"(if some are none, name all that are none: --set '{key}=[{json.dumps(min(doubtful), ensure_ascii=False)}]')."
+    )

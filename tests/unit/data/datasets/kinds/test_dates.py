@@ -52,6 +52,8 @@ def test_one_date_that_tells_decides_slashes_for_the_whole_column(
         ["03/04/11 10:00", "05/06/11 10:00"],
         ["01/02/2011 6:05:10 PM"],
         ["12/12/2010", "11/12/2010"],
+        ["13/12/2010 08:26", "12/13/2010 08:26"],
+        ["01/12/2010 8:26p", "01/12/2010 08:26"],
     ],
 )
 def test_slashes_that_do_not_tell_are_asked_about_with_both_options(tmp_path: Path, dates: list[str]) -> None:
@@ -69,7 +71,6 @@ def test_a_setting_decides_what_the_dates_do_not_tell(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "dates",
     [
-        ["13/12/2010 08:26", "12/13/2010 08:26"],
         ["2010-12-01 08:26", "13/12/2010 08:26"],
         ["31-02-2011 08:00"],
         ["2010-13-01 08:00"],
@@ -125,3 +126,20 @@ def test_local_times_become_utc_in_the_zone_of_the_mapping(tmp_path: Path, date:
 
 def test_times_without_a_zone_are_utc_and_the_notes_say_so(tmp_path: Path) -> None:
     assert "UTC" in read(tmp_path, _file("2011-03-27 00:30:00")).notes
+
+
+@pytest.mark.parametrize("date", ["10-12-01 08:26", "10-12-01", "01.12.10", "24-03-02 10:00:00"])
+def test_a_date_whose_year_can_be_first_or_last_is_asked_about(tmp_path: Path, date: str) -> None:
+    with pytest.raises(DataError, match=r"(?=.*time\.format=d)(?=.*time\.format=%y)"):
+        read(tmp_path, _file(date))
+
+
+def test_the_format_that_the_question_names_is_one_that_can_be_set(tmp_path: Path) -> None:
+    content = _file("10-12-01 08:26")
+    assert read(tmp_path, content, "time.format=dashes").moments == ["2001-12-10 08:26:00"]
+    assert read(tmp_path, content, "time.format=%y-%m-%d %H:%M").moments == ["2010-12-01 08:26:00"]
+
+
+def test_a_time_that_no_date_has_is_one_clear_line_even_if_the_date_can_be_read_in_two_ways(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="InvoiceDate"):
+        read(tmp_path, _file("01/12/2010 8:26p"))

@@ -42,7 +42,7 @@ def test_what_two_files_both_hold_is_counted_once(tmp_path: Path) -> None:
 
 
 def test_what_two_stretches_of_one_file_both_hold_is_counted_once(tmp_path: Path) -> None:
-    found = read(tmp_path, rows(A1, A2, B1, B2, B1, B2, C1, C2))
+    found = read(tmp_path, rows(A1, A2, B1, B2, A1, A2, B1, B2, C1, C2))
     assert found.amounts == ["6.50", "6.50", "6.50"]
 
 
