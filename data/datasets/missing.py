@@ -43,7 +43,7 @@ MISSING = frozenset(
 )
 # Texts that a shop may have chosen for: no customer, in lower case.
 STAND_INS = frozenset(
-    ("0", "-1", "unknown", "guest", "anonymous", "anonym", "gast", "unbekannt", "invité", "not set", "(not set)")
+    ("0", "0.0", "-1", "unknown", "guest", "anonymous", "anonym", "gast", "unbekannt", "invité", "not set", "(not set)")
 )
 
 

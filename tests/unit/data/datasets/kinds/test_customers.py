@@ -14,7 +14,28 @@ def _of(*customers: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "nobody", ["nan", "NaN", "NULL", "null", "None", "N/A", "n/a", "#N/A", "<NA>", "-", "", " ", "\u00a0", "NaT", "--"]
+    "nobody",
+    [
+        "nan",
+        "NaN",
+        "NULL",
+        "null",
+        "None",
+        "N/A",
+        "n/a",
+        "#N/A",
+        "<NA>",
+        "-",
+        "",
+        " ",
+        "\u00a0",
+        "NaT",
+        "--",
+        "\\N",
+        "[NULL]",
+        "#REF!",
+        "n.a.",
+    ],
 )
 def test_texts_that_mean_nobody_are_guests_and_the_notes_name_them(tmp_path: Path, nobody: str) -> None:
     found = read(tmp_path, _of("50001", nobody, "50002"))
@@ -61,5 +82,21 @@ def test_an_id_in_scientific_notation_is_asked_about(tmp_path: Path, written: st
 
 @pytest.mark.parametrize("written", ["f" * 65, "f" * 128, "a\x00b", "a\x07b", "a\tb"])
 def test_an_id_that_the_worker_would_refuse_is_refused_here_with_its_place(tmp_path: Path, written: str) -> None:
-    with pytest.raises(DataError, match="CustomerID|shop.csv"):
+    with pytest.raises(DataError, match=r"CustomerID|shop\.csv"):
         read(tmp_path, _of("50001", written))
+
+
+def test_a_note_counts_the_rows_of_a_text_that_means_nobody(tmp_path: Path) -> None:
+    notes = read(tmp_path, _of("50001", "NULL", " NULL", "\\N")).notes
+    assert "'NULL', '\\\\N' (3 rows)" in notes
+
+
+@pytest.mark.parametrize("written", ["0", "0.0", "-1", "Guest", "unknown", "Gast"])
+def test_a_text_that_may_mean_nobody_is_told_with_its_rows_and_the_setting(tmp_path: Path, written: str) -> None:
+    notes = read(tmp_path, _of("50001", written, written)).notes
+    assert f"{written!r} (2 rows)" in notes
+    assert "customers.none" in notes
+
+
+def test_an_id_that_is_wrapped_for_excel_is_the_id(tmp_path: Path) -> None:
+    assert read(tmp_path, _of('=""00123""', "00123")).customers == ["00123", "00123"]

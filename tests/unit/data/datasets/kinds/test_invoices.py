@@ -83,7 +83,7 @@ def test_the_sign_of_the_total_or_the_prefix_makes_a_return(
 
 @pytest.mark.parametrize("line", ["C1,A,MUG,2,2024-03-01 10:00,2.50,k0,UK", "c7,A,MUG,1,2024-03-01 10:00,1.00,k0,UK"])
 def test_a_credit_note_with_a_positive_total_is_named(tmp_path: Path, line: str) -> None:
-    with pytest.raises(DataError, match="(?i)c[17].*positive"):
+    with pytest.raises(DataError, match=r"(?i)c[17].*positive"):
         read(tmp_path, rows(line))
 
 
@@ -109,7 +109,8 @@ def test_blank_cells_of_an_order_mean_as_in_its_other_rows(tmp_path: Path, secon
 
 @pytest.mark.parametrize("country", ["", " ", "\u00a0"])
 def test_a_blank_country_is_unspecified(tmp_path: Path, country: str) -> None:
-    found = read(tmp_path, rows(f"1,A,MUG,1,2024-03-01 10:00,2.50,k0,{country}", "2,A,MUG,1,2024-03-02 10:00,2.50,k1,UK"))
+    blank = f"1,A,MUG,1,2024-03-01 10:00,2.50,k0,{country}"
+    found = read(tmp_path, rows(blank, "2,A,MUG,1,2024-03-02 10:00,2.50,k1,UK"))
     assert len(found.transactions) == 2
 
 
@@ -122,3 +123,49 @@ def test_postage_is_no_sale_if_the_mapping_says_so(tmp_path: Path) -> None:
     content = rows(A1, "980000,POST,POSTAGE,1,2024-03-01 10:00,5.00,k0,UK")
     assert read(tmp_path, content).amounts == ["7.50"]
     assert read(tmp_path, content, 'not_sales.stock_codes=["POST"]').amounts == ["2.50"]
+
+
+@pytest.mark.parametrize("number", ["nan", "NULL", "N/A", "-", "1.23457E+11"])
+def test_what_stands_for_many_order_numbers_makes_no_order(tmp_path: Path, number: str) -> None:
+    with pytest.raises(DataError, match="InvoiceNo"):
+        read(tmp_path, rows(f"{number},A,MUG,1,2024-03-01 10:00,2.50,k0,UK", f"{number},A,MUG,1,2024-03-09,2.50,k0,UK"))
+
+
+def test_a_number_that_comes_again_on_another_day_is_told(tmp_path: Path) -> None:
+    found = read(tmp_path, rows("1,A,MUG,1,2024-03-01 10:00,2.50,k0,UK", "1,A,MUG,1,2024-03-02 10:00,2.50,k0,UK"))
+    assert "1 invoice has rows of one customer more than half a day apart, such as 1" in found.notes
+
+
+ORDERS = "order_id,customer_id,order_date,amount,status"
+
+
+def _daily(folder: Path, *days: str) -> list[Path]:
+    paths = [folder / f"day{number}.csv" for number in range(len(days))]
+    for path, day in zip(paths, days, strict=True):
+        path.write_text(rows(day, header=ORDERS))
+    return paths
+
+
+def test_an_order_that_is_paid_in_a_later_export_is_a_sale(tmp_path: Path) -> None:
+    days = _daily(tmp_path, "1,k0,2024-03-01 10:00,5.00,pending", "1,k0,2024-03-01 10:00,5.00,paid")
+    assert read_paths(days).amounts == ["5.00"]
+
+
+def test_an_order_that_is_cancelled_in_a_later_export_is_named(tmp_path: Path) -> None:
+    days = _daily(tmp_path, "1,k0,2024-03-01 10:00,5.00,paid", "1,k0,2024-03-01 10:00,5.00,cancelled")
+    with pytest.raises(DataError, match=r"(?=.*invoice 1)(?=.*day0\.csv)(?=.*day1\.csv)(?=.*no sale)"):
+        read_paths(days)
+
+
+@pytest.mark.parametrize("status", ["Ausstehend", "quotation sent", "refunded"])
+def test_a_status_that_nobody_decided_about_is_told_with_its_rows(tmp_path: Path, status: str) -> None:
+    (path,) = _daily(tmp_path, f"1,k0,2024-03-01 10:00,5.00,{status}")
+    assert f"status {status!r} (1) count by their amount" in read_paths([path]).notes
+
+
+@pytest.mark.parametrize("cancelled", ["2024-03-02 10:00", "yes", "TRUE", "1"])
+def test_an_order_with_a_date_of_cancellation_is_no_sale(tmp_path: Path, cancelled: str) -> None:
+    header = "order_id,customer_id,order_date,amount,cancelled_at"
+    kept = [f"{n},k0,2024-03-0{n} 10:00,{n}.00,{cell}" for n, cell in enumerate(["", "NULL", "false", "0"], 1)]
+    found = read(tmp_path, rows(*kept, f"9,k0,2024-03-01 10:00,9.00,{cancelled}", header=header))
+    assert found.amounts == ["1.00", "2.00", "3.00", "4.00"]

@@ -92,7 +92,15 @@ def test_a_mapping_reads_a_german_shops_own_columns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    ["nonsense=1", "time.dayfirst=true", "time.day_first=maybe", "time.zone=Mars/Olympus", "columns.customer=Nobody", "=", ""],
+    [
+        "nonsense=1",
+        "time.dayfirst=true",
+        "time.day_first=maybe",
+        "time.zone=Mars/Olympus",
+        "columns.customer=Nobody",
+        "=",
+        "",
+    ],
 )
 def test_a_setting_that_is_wrong_is_one_clear_line(tmp_path: Path, setting: str) -> None:
     with pytest.raises(DataError) as caught:
