@@ -63,11 +63,13 @@ SHOPIFY = (
 
 
 def test_a_shopify_export_counts_the_total_of_the_orders_first_row(tmp_path: Path) -> None:
+    paid = "2024-03-01 10:00:00 +0100"
     content = rows(
-        "#1001,a@example.org,paid,2024-03-01 10:00:00 +0100,GBP,22.00,3.00,25.00,2024-03-01 10:00:00 +0100,2,Mug,5.00,M1,GB,,0.00",
+        f"#1001,a@example.org,paid,{paid},GBP,22.00,3.00,25.00,{paid},2,Mug,5.00,M1,GB,,0.00",
         "#1001,a@example.org,,,,,,,2024-03-01 10:00:00 +0100,1,Plate,12.00,P1,,,",
-        "#1002,b@example.org,paid,2024-03-02 10:00:00 +0100,GBP,5.00,0.00,5.00,2024-03-02 09:00:00 +0100,1,Mug,5.00,M1,GB,,0.00",
-        "#1003,c@example.org,voided,,GBP,5.00,0.00,5.00,2024-03-03 09:00:00 +0100,1,Mug,5.00,M1,GB,2024-03-03 09:00:00 +0100,0.00",
+        "#1002,b@example.org,paid,,GBP,5.00,0.00,5.00,2024-03-02 09:00:00 +0100,1,Mug,5.00,M1,GB,,0.00",
+        "#1003,c@example.org,voided,,GBP,5.00,0.00,5.00,2024-03-03 09:00:00 +0100,1,Mug,5.00,M1,GB,,0.00",
+        f"#1004,d@example.org,paid,,GBP,5.00,0.00,5.00,2024-03-03 09:00:00 +0100,1,Mug,5.00,M1,GB,{paid},0.00",
         header=SHOPIFY,
     )
     found = read(tmp_path, content)
