@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from make_orders import Expected, make
+from examples.any_shop.make_orders import Expected, make
 
 PAGES = ("", "live", "shifts", "segments", "customer", "simulator", "data", "model", "operations")
 PATIENCE = 600  # in seconds, for a slow machine; nearly everything is there within a moment
