@@ -30,7 +30,7 @@ DATES: dict[str, re.Pattern[str]] = {
 # What follows the date, except for a time zone; it also matches nothing.
 TIME = re.compile(
     r"(?:(?:,? | ?T|, ?| at )(?:(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?|(?<=T)(\d{2})(\d{2})(\d{2})?)"
-    r"(?: ?([AP])\.?M\.?)?)?",
+    r"(?: ?([AP])\.?M\.?(?![a-z]))?)?",
     re.ASCII | re.IGNORECASE,
 )
 
