@@ -63,8 +63,9 @@ def find_out(time: Time, cells: Callable[[], Iterable[str]]) -> tuple[Time, Mome
         if form == "slashes" and day_first is None:
             day_first = _is_day_first(seen[form])
         short_year = seen[form].short_year
-        if form in ("dashes", "dots") and day_first is None and not time.format:
-            seen[form].short_years.refuse_open(form, short_year)
+        # Dots have the day first; with dashes, 10-12-01 is as usual as 01-12-10.
+        if form == "dashes" and day_first is None and not time.format:
+            seen[form].short_years.refuse_open(short_year)
     if form == "excel-days":
         notes.append("Times are numbers of days, as a spreadsheet counts them from 1899-12-30.")
     zone = ZoneInfo(time.zone) if time.zone and time.zone != _DEFAULT_ZONE else UTC

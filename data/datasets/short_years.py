@@ -8,7 +8,7 @@ from data.datasets.cells import AmbiguousError, shown
 from data.datasets.date_parts import tidy
 from data.datasets.dates import Moments
 
-_PARTS = re.compile(r"(\d{1,2})([-.])(\d{1,2})[-.](\d{2})(?!\d)", re.ASCII)
+_PARTS = re.compile(r"(\d{1,2})-(\d{1,2})-(\d{2})(?!\d)", re.ASCII)
 _MONTHS, _DAYS = range(1, 13), range(1, 32)
 
 
@@ -25,23 +25,23 @@ class ShortYears:
         match = _PARTS.match(tidy(cell))
         if match is None:
             return
-        first, month, last = int(match[1]), int(match[3]), int(match[4])
+        first, month, last = int(match[1]), int(match[2]), int(match[3])
         self.first.add(first)
         self.last.add(last)
         self.year_first = self.year_first and len(match[1]) == 2 and month in _MONTHS and last in _DAYS
 
-    def refuse_open(self, form: str, cell: str) -> None:
+    def refuse_open(self, cell: str) -> None:
         """Raise :class:`AmbiguousError` if the year can come first as well as last; ``cell`` is an example."""
         if not (cell and self.year_first and self.first <= {*_DAYS}) or len(self.first) > len(self.last):
             return
         try:
-            last = Moments(form, True, UTC).clock(cell).local
+            last = Moments("dashes", True, UTC).clock(cell).local
             other = _year_first(cell)
             first = Moments(other, True, UTC).clock(cell).local
         except ValueError:
             return  # a bad cell, which the parser reports
         raise AmbiguousError(
-            f"the date {shown(cell)} can be {last:%Y-%m-%d} (--set time.format={form}) or {first:%Y-%m-%d} "
+            f"the date {shown(cell)} can be {last:%Y-%m-%d} (--set time.format=dashes) or {first:%Y-%m-%d} "
             f"(--set 'time.format={other}'), and the other dates do not decide"
         )
 
@@ -54,4 +54,4 @@ def _year_first(cell: str) -> str:
     clock = tidy(cell)[match.end() :]
     time = {0: "", 1: "%H:%M", 2: "%H:%M:%S"}.get(clock.count(":"), "")
     between = clock[: len(clock) - len(clock.lstrip(" ,T"))]
-    return f"%y{match[2]}%m{match[2]}%d{between}{time}"
+    return f"%y-%m-%d{between}{time}"
