@@ -60,6 +60,12 @@ class Settings(BaseSettings):
     drift_password: SecretStr | None = Field(
         None, description="The same for `segue_drift_login`, who can only observe drift and register models."
     )
+    clock_password: SecretStr | None = Field(
+        None, description="The same for `segue_clock_login`, who can only read how far the stream is."
+    )
+    api_password: SecretStr | None = Field(
+        None, description="The same for `segue_api_login`, who can only read customers, changes and keys."
+    )
     log_id: str | None = Field(
         None, description="Identity of the log; by default made from the ids of the cluster and the topic."
     )

@@ -22,14 +22,20 @@ _encode = msgspec.json.Encoder().encode
 
 def change_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:
     """The event of a change; ``personas`` has the segment names by segment id."""
-    effective_at = from_micros(row.effective_at)
-    change = SegmentChange(
+    change = segment_change(row, personas)
+    event = SegmentChanged(id=_event_id(row), subject=row.customer_id, time=change.effective_at, data=change)
+    return _encode(event)
+
+
+def segment_change(row: ChangeRow, personas: Mapping[str, str]) -> SegmentChange:
+    """The data of a change's event."""
+    return SegmentChange(
         customer_id=row.customer_id,
         sequence=row.sequence,
-        from_=None if row.from_segment is None else _ref(row.from_segment, personas),
-        to=_ref(row.to_segment, personas),
+        from_=None if row.from_segment is None else segment_ref(row.from_segment, personas),
+        to=segment_ref(row.to_segment, personas),
         cause=row.cause,  # type: ignore[arg-type]
-        effective_at=effective_at,
+        effective_at=from_micros(row.effective_at),
         recency_days=row.recency_days,
         frequency=row.frequency,
         monetary=money_text(row.monetary),
@@ -38,7 +44,6 @@ def change_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:
         gross=_amount(row.gross),
         returned=_amount(row.returned),
     )
-    return _encode(SegmentChanged(id=_event_id(row), subject=row.customer_id, time=effective_at, data=change))
 
 
 def segment_event(row: ChangeRow, personas: Mapping[str, str], *, snapshot: bool = False) -> bytes:
@@ -47,7 +52,7 @@ def segment_event(row: ChangeRow, personas: Mapping[str, str], *, snapshot: bool
     state = CustomerSegment(
         customer_id=row.customer_id,
         sequence=row.sequence,
-        segment=_ref(row.to_segment, personas),
+        segment=segment_ref(row.to_segment, personas),
         since=since,
         recency_days=row.recency_days,
         frequency=row.frequency,
@@ -70,5 +75,6 @@ def _amount(units: int | None) -> str | UnsetType:
     return UNSET if units is None else money_text(units)
 
 
-def _ref(segment_id: str, personas: Mapping[str, str]) -> SegmentRef:
+def segment_ref(segment_id: str, personas: Mapping[str, str]) -> SegmentRef:
+    """A segment with its name; the id where the name is unknown."""
     return SegmentRef(segment_id, personas.get(segment_id, segment_id))

@@ -5,8 +5,6 @@ transaction of a known customer is left out and counted.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -16,42 +14,13 @@ import numpy as np
 import pandas as pd
 
 from data.contract import wire
-from data.datasets import encoding, fold, invoice_notes, overlap, rejects, rows, stacks
-from data.datasets.cells import AmbiguousError, DataError
+from data.datasets import encoding, fold
 from data.datasets.column_readings import ColumnReading
 from data.datasets.engine import Engine
 from data.datasets.mapping import Mapping
-from data.datasets.query import one, rows_of
 from data.datasets.rejects import Place
-from data.datasets.tables import BadLine
-from models.units import Ints, from_micros
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Counts of the rows of a dataset's files and of the transactions made from them.
-
-    The fields up to ``rejected_rows`` describe the files: a guest's invoice that a second export repeats counts in
-    both. ``lines`` and the fields after it describe the transactions. Money is in ten-thousandths.
-    """
-
-    rows: int
-    exports: int
-    guest_rows: int
-    guest_invoices: int
-    not_sale_rows: int
-    overlap_rows: int
-    overlap_invoices: int
-    rejected_rows: int
-    lines: int
-    transactions: int
-    sales: int
-    returns: int
-    customers: int
-    first: datetime
-    last: datetime
-    gross_units: int
-    returned_units: int
+from data.datasets.report import Report as Report
+from models.units import Ints
 
 
 class Dataset:
@@ -149,134 +118,3 @@ class Dataset:
             fold.order_lines(self.db)
             self._has_lines = True
         yield from encoding.wire_transactions(self.db, range(len(self))[start:stop], self.currency)
-
-
-def assemble(
-    engine: Engine,
-    name: str,
-    mapping: Mapping,
-    *,
-    places: Sequence[Place],
-    skip: bool = False,
-    bad_lines: Sequence[tuple[int, BadLine]] = (),
-    has_lines: bool,
-    has_amounts: bool,
-) -> tuple[Report, list[str]]:
-    """Make ``rows`` and ``transactions`` from the table ``parsed``; returns the report and notes.
-
-    Parameters
-    ----------
-    places
-        The sources of the rows, by their number.
-    skip
-        Whether to set aside what can't be used, instead of stopping.
-    bad_lines
-        Lines that are no rows, with the number of their source.
-    has_lines, has_amounts
-        See :func:`data.datasets.rows.build`.
-
-    Raises
-    ------
-    DataError
-        If a row or an invoice can't be used, or no transaction is left.
-    """
-    db = engine.db
-    handle = rejects.set_aside if skip else rejects.stop
-    db.execute("CREATE TABLE places (source INTEGER, place VARCHAR)")
-    db.executemany("INSERT INTO places VALUES (?, ?)", [[number, place.name] for number, place in enumerate(places)])
-    notes = stacks.number_exports(db)
-    counted = one(db, "SELECT count(*), count(DISTINCT export) FROM parsed")
-    try:
-        notes += rows.build(db, mapping, has_lines=has_lines, has_amounts=has_amounts)
-    except AmbiguousError as error:
-        raise AmbiguousError(f"{name}: {error}") from None
-    db.execute("DROP TABLE parsed")
-    handle(db, places, bad_lines)
-    overlap.mark_repeated(db)
-    handle(db, places, bad_lines)
-    fold.fold(db, mapping.returns)
-    if rows_of(db, "SELECT 1 FROM faults LIMIT 1"):
-        handle(db, places, bad_lines)
-        fold.fold(db, mapping.returns, look=False)
-    notes += [*_two_customers(db), *invoice_notes.days_apart(db)]
-    report = _report(db, name, counted[0] + len(bad_lines), counted[1], len(bad_lines))
-    fold.number(db)
-    return report, notes
-
-
-def _two_customers(db: duckdb.DuckDBPyConnection) -> list[str]:
-    """A note about receipt numbers that two customers have at the same time."""
-    found = rows_of(
-        db,
-        """
-        SELECT transaction_id, count(*) OVER () FROM folded
-        GROUP BY transaction_id, occurred_at HAVING count(*) > 1 ORDER BY transaction_id LIMIT 1
-        """,
-    )
-    return [
-        f"{_invoices_have(invoices, example)} several customers at the same time; each customer has a transaction of "
-        "their own."
-        for example, invoices in found
-    ]
-
-
-def _invoices_have(number: int, example: str) -> str:
-    return f"1 invoice, {example}, has" if number == 1 else f"{number:,} invoices, such as {example}, have"
-
-
-def _report(db: duckdb.DuckDBPyConnection, name: str, rows_read: int, exports: int, bad_lines: int) -> Report:
-    guest_rows, guest_invoices, not_sales, overlap_rows, overlap_invoices = one(
-        db,
-        """
-        SELECT count(*) FILTER (customer_id IS NULL), count(DISTINCT transaction_id) FILTER (customer_id IS NULL),
-               count(*) FILTER (not_sale), count(*) FILTER (left_out = 'repeated'),
-               count(DISTINCT transaction_id) FILTER (left_out = 'repeated')
-        FROM rows
-        """,
-    )
-    rejected = one(db, "SELECT count(DISTINCT (source, row)) FROM faults")[0] + bad_lines
-    lines, transactions, returns, customers, first, last, gross, returned = one(
-        db,
-        """
-        SELECT coalesce(sum(line_count), 0)::BIGINT, count(*), count(*) FILTER (is_return),
-               count(DISTINCT customer_id), min(occurred_at), max(occurred_at),
-               coalesce(sum(abs(total)) FILTER (NOT is_return), 0), coalesce(sum(abs(total)) FILTER (is_return), 0)
-        FROM folded
-        """,
-    )
-    if not transactions:
-        raise DataError(_nothing_left(name, rows_read, guest_rows, not_sales, rejected))
-    return Report(
-        rows_read,
-        exports,
-        guest_rows,
-        guest_invoices,
-        not_sales,
-        overlap_rows,
-        overlap_invoices,
-        rejected,
-        lines,
-        transactions,
-        transactions - returns,
-        returns,
-        customers,
-        from_micros(first),
-        from_micros(last),
-        int(gross),
-        int(returned),
-    )
-
-
-def _nothing_left(name: str, rows_read: int, guests: int, not_sales: int, rejected: int) -> str:
-    if not rows_read:
-        return f"{name}: there is no row below the names of the columns"
-    reasons = [
-        f"{number:,} {singular if number == 1 else plural}"
-        for number, singular, plural in (
-            (guests, "has no customer", "have no customer"),
-            (not_sales, "is no sale", "are no sales"),
-            (rejected, "is rejected", "are rejected"),
-        )
-        if number
-    ]
-    return f"{name}: no transaction of a known customer is left: of {rows_read:,} rows, {', '.join(reasons)}"

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 import pandas as pd
 import pyarrow as pa
 
-from data.datasets import dataset, presets
+from data.datasets import presets
+from data.datasets.assemble import assemble
 from data.datasets.dataset import Dataset
 from data.datasets.engine import Engine, plain_errors
 from data.datasets.rejects import Place
@@ -37,7 +38,7 @@ def clean(raw: pd.DataFrame, name: str, currency: str = _DEFAULT_CURRENCY) -> Da
             engine.db.execute("INSERT INTO parsed BY NAME SELECT * FROM raw")
             engine.db.unregister("raw")
             places = [Place(None, name, {})]
-            report, notes = dataset.assemble(engine, name, mapping, places=places, has_lines=True, has_amounts=False)
+            report, notes = assemble(engine, name, mapping, places=places, has_lines=True, has_amounts=False)
         closing.pop_all()
     return Dataset(name, engine, report, mapping, currency, notes, places=places)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from data.datasets import conventions, dataset, rejects
+from data.datasets import conventions, rejects
+from data.datasets.assemble import assemble
 from data.datasets.cells import AmbiguousError, DataError
 from data.datasets.column_readings import column_readings
 from data.datasets.dataset import Dataset
@@ -66,7 +67,7 @@ def _load(engine: Engine, name: str, found: Sequence[Source], reading: Reading, 
     places = _places(found, tables, options)
     has_amounts, has_lines = bool(mapping.columns.amount), bool(mapping.columns.quantity and mapping.columns.price)
     currency = known.mapping.money.currency or reading.currency
-    report, more_notes = dataset.assemble(
+    report, more_notes = assemble(
         engine,
         name,
         known.mapping,

@@ -116,7 +116,8 @@ def write(
         for number, place in enumerate(places):
             rejected = [_of_bad_line(line) for source, line in bad_lines if source == number]
             rejected.extend(_rejected(db, number, place))
-            writer.writerows(sorted(rejected, key=lambda reject: reject.line))
+            rejected.sort(key=lambda reject: reject.line)
+            writer.writerows(rejected)
 
 
 def _rejected(db: duckdb.DuckDBPyConnection, number: int, place: Place) -> Iterator[Reject]:

@@ -4,16 +4,16 @@ A row is faulty if it can't be used as it is; :mod:`data.datasets.rejects` decid
 """
 
 from collections.abc import Sequence
-from typing import NoReturn
 
 import duckdb
 
-from data.contract.bounds import MAX_ID_LENGTH, MAX_MONEY
+from data.contract.bounds import MAX_MONEY
 from data.contract.wire import UNSPECIFIED
-from data.datasets.cells import AmbiguousError
 from data.datasets.mapping import Mapping
-from data.datasets.query import count, rows_of
-from models.units import MONEY_UNITS, from_money_units
+from data.datasets.query import count
+from data.datasets.refunds import add_refunds
+from data.datasets.totals import apply_totals
+from models.units import MONEY_UNITS
 
 # One row per row of the files, in their order. Amounts are None without such a column. ``fault`` is the canonical
 # column of the first cell that can't be read, and ``reason`` says why.
@@ -27,7 +27,6 @@ CREATE TABLE parsed (
 """
 FAULTS = "CREATE TABLE faults (source INTEGER, row BIGINT, fault VARCHAR, reason VARCHAR)"
 
-REFUND = "refund"
 _EMPTY = "the cell is empty"
 _MAX_UNITS = MAX_MONEY * MONEY_UNITS
 
@@ -62,8 +61,8 @@ def build(db: duckdb.DuckDBPyConnection, mapping: Mapping, *, has_lines: bool, h
     _make_rows(db, mapping, filled, has_lines=has_lines, has_amounts=has_amounts)
     for name in filled:
         db.execute(f"DROP TABLE fill_{name}")
-    notes = _totals(db, mapping.money.amount_of, has_lines=has_lines) if has_amounts else []
-    _add_refunds(db)
+    notes = apply_totals(db, mapping.money.amount_of, has_lines=has_lines) if has_amounts else []
+    add_refunds(db)
     db.execute("ALTER TABLE rows DROP COLUMN line_units")
     return notes
 
@@ -189,112 +188,3 @@ def _fault(condition: str, column: str, reason: str) -> str:
 
 def _folded(texts: Sequence[str]) -> list[str]:
     return [text.strip().lower() for text in texts]
-
-
-def _totals(db: duckdb.DuckDBPyConnection, amount_of: str, *, has_lines: bool) -> list[str]:
-    """Decide what several amounts of an invoice mean: they add up, or each is the total, which counts once.
-
-    Beside lines, an amount is the total of its invoice, whatever the lines add up to, unless every amount is quantity
-    times price. Without lines, amounts that differ within an invoice add up.
-    """
-    db.execute(
-        """
-        CREATE TABLE totals AS
-        SELECT export, transaction_id, customer_id, min(source) AS source, min(row) AS begin,
-               count(amount_units) AS named, min(row) FILTER (amount_units IS NOT NULL) AS first,
-               arg_min(amount_units, row) FILTER (amount_units IS NOT NULL) AS total,
-               min(amount_units) < max(amount_units) AS differ,
-               coalesce(count(amount_units) = count(*) AND bool_and(line_units = amount_units), false) AS of_rows
-        FROM rows WHERE left_out IS NULL GROUP BY export, transaction_id, customer_id
-        HAVING count(*) > 1 OR count(amount_units) = 0
-        """
-    )
-    notes = []
-    if not amount_of and not has_lines:
-        several = rows_of(
-            db,
-            "SELECT transaction_id, named, total, count(*) OVER (), max(differ) OVER () FROM totals "
-            "WHERE named > 1 AND (differ OR total <> 0) ORDER BY differ DESC, source, begin LIMIT 1",
-        )
-        for transaction, named, total, invoices, differ in several:
-            if not differ:
-                _refuse_repeated(transaction, named, total)
-            amount_of = "row"
-            what = "1 invoice" if invoices == 1 else f"{invoices:,} invoices"
-            notes = [f"The amounts of {what} with several rows, such as {transaction}, are added up."]
-    once = {"row": "false", "invoice": "true"}.get(amount_of, "NOT of_rows")
-    db.execute(
-        f"""
-        INSERT INTO faults
-        SELECT source, coalesce(first, begin), 'amount', CASE WHEN named = 0 THEN '{_EMPTY}'
-            ELSE 'the rows of the invoice name different totals' END
-        FROM totals WHERE named = 0 OR differ AND {once}
-        """
-    )
-    lines = "" if has_lines else ", quantity = NULL, price_units = NULL"
-    db.execute(
-        f"""
-        UPDATE rows SET amount_units = 0{lines} FROM totals
-        WHERE rows.export = totals.export AND rows.transaction_id = totals.transaction_id
-            AND rows.customer_id = totals.customer_id AND rows.row <> totals.first AND {once}
-        """
-    )
-    db.execute("UPDATE rows SET amount_units = 0 WHERE amount_units IS NULL")
-    db.execute("DROP TABLE totals")
-    return notes
-
-
-def _refuse_repeated(transaction: str, named: int, total: int) -> NoReturn:
-    each, together = from_money_units(total), from_money_units(named * total)
-    raise AmbiguousError(
-        f"transaction {transaction} has {named} rows of {each:f} each: they can be parts of {together:f} "
-        f"(--set money.amount_of=row) or repeat the total of {each:f} (--set money.amount_of=invoice)"
-    )
-
-
-def _refuse_refunds(db: duckdb.DuckDBPyConnection) -> None:
-    """Add refunds to ``faults`` whose id would be too long, or is the id of another transaction."""
-    db.execute(
-        f"""
-        INSERT INTO faults
-        SELECT source, row, 'refund', 'the refund needs the number ' || transaction_id || '-{REFUND}, which is too long'
-        FROM rows WHERE refund_units <> 0 AND left_out IS NULL AND len(transaction_id || '-{REFUND}') > {MAX_ID_LENGTH}
-        """
-    )
-    db.execute(
-        f"""
-        INSERT INTO faults
-        SELECT DISTINCT paid.source, paid.row, 'refund',
-            'the refund needs the number ' || other.transaction_id || ', which another transaction has'
-        FROM rows AS paid JOIN rows AS other
-            ON other.transaction_id = paid.transaction_id || '-{REFUND}' AND other.customer_id = paid.customer_id
-        WHERE paid.refund_units <> 0 AND paid.left_out IS NULL
-        """
-    )
-
-
-def _add_refunds(db: duckdb.DuckDBPyConnection) -> None:
-    """Add a return for what was paid back of an invoice, at the invoice's time, with an id of its own.
-
-    The sale stays as it is, so that it counts in F and in gross M; the return counts in net M.
-    """
-    if count(db, "SELECT count(*) FILTER (refund_units <> 0) FROM rows"):
-        _refuse_refunds(db)
-        db.execute(
-            f"""
-            INSERT INTO rows BY NAME
-            SELECT source, row, export, transaction_id || '-{REFUND}' AS transaction_id, customer_id, occurred_at,
-                   '{REFUND}' AS stock_code, 'Refund' AS description, -1 AS quantity, paid AS price_units,
-                   -paid AS amount_units, country, left_out, false AS not_sale, false AS has_prefix,
-                   NULL AS is_return_kind
-            FROM (
-                SELECT source, min(row) AS row, export, transaction_id, customer_id, min(occurred_at) AS occurred_at,
-                       arg_min(country, row) AS country, left_out,
-                       CASE WHEN min(abs(refund_units)) FILTER (refund_units <> 0) = max(abs(refund_units))
-                            THEN max(abs(refund_units)) ELSE sum(abs(refund_units)) END::BIGINT AS paid
-                FROM rows GROUP BY source, export, transaction_id, customer_id, left_out
-                HAVING count(*) FILTER (refund_units <> 0) > 0
-            )
-            """
-        )
-    db.execute("ALTER TABLE rows DROP COLUMN refund_units")

@@ -14,11 +14,13 @@ from sqlalchemy import Engine
 from data.postgres import public_rights
 from data.postgres.public_rights import AnyConnection
 
-Role = Literal["segue_worker", "segue_dashboard", "segue_webhooks", "segue_drift"]
+Role = Literal["segue_worker", "segue_dashboard", "segue_webhooks", "segue_drift", "segue_clock", "segue_api"]
 WORKER: Role = "segue_worker"
 DASHBOARD: Role = "segue_dashboard"
 WEBHOOKS: Role = "segue_webhooks"
 DRIFT: Role = "segue_drift"
+CLOCK: Role = "segue_clock"
+API: Role = "segue_api"
 
 _READ = "SELECT"
 _APPEND = "SELECT, INSERT"
@@ -52,6 +54,17 @@ DRIFT_RIGHTS: Mapping[str, str] = {
     "drift_observations": _APPEND,
     "drift_alarms": "SELECT, INSERT, UPDATE (published)",
 }
+#: Rights by table: the clock reads how far the stream is, and when time alone moves the next customer.
+CLOCK_RIGHTS: Mapping[str, str] = {"customers": _READ, "stream_progress": _READ}
+#: Rights by table: the HTTP API reads customers, their changes and the keys; transactions it writes to Kafka alone.
+API_RIGHTS: Mapping[str, str] = {
+    "customers": _READ,
+    "segment_changes": _READ,
+    "models": _READ,
+    "model_aliases": _READ,
+    "stream_progress": _READ,
+    "api_keys": _READ,
+}
 #: Tables that a worker does not use.
 NOT_FOR_WORKERS = (
     "drift_observations",
@@ -59,8 +72,11 @@ NOT_FOR_WORKERS = (
     "replay_control",
     *WEBHOOKS_RIGHTS,
 )
-#: Rights by table: the dashboard reads everything.
+#: Rights by table: the dashboard reads everything but the hashes of keys.
 DASHBOARD_RIGHTS: Mapping[str, str] = dict.fromkeys([*WORKER_RIGHTS, *NOT_FOR_WORKERS], _READ)
+
+#: All tables that a role may have rights on.
+TABLES = (*DASHBOARD_RIGHTS, "api_keys")
 
 #: Rights by role and table.
 RIGHTS: Mapping[Role, Mapping[str, str]] = {
@@ -68,6 +84,8 @@ RIGHTS: Mapping[Role, Mapping[str, str]] = {
     DASHBOARD: DASHBOARD_RIGHTS,
     WEBHOOKS: WEBHOOKS_RIGHTS,
     DRIFT: DRIFT_RIGHTS,
+    CLOCK: CLOCK_RIGHTS,
+    API: API_RIGHTS,
 }
 
 
@@ -92,7 +110,7 @@ def grant(engine: Engine) -> Granted:
                 missing.append(role)
                 continue
             with connection.transaction():
-                for table in DASHBOARD_RIGHTS:
+                for table in TABLES:
                     names = {"table": sql.Identifier(table), "role": sql.Identifier(role)}
                     connection.execute(sql.SQL("REVOKE ALL ON {table} FROM {role}").format(**names))
                     if table in rights:

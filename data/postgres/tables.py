@@ -279,3 +279,15 @@ webhook_dead_letters = Table(
     Column("failed_at", Moment, nullable=False, server_default=func.now()),
     Column("delivered_at", Moment),
 )
+
+# Keys of the HTTP API: what each allows, and its hash.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("revoked_at", Moment),
+)

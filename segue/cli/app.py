@@ -15,7 +15,9 @@ from runtime.errors import Hint, SegueError
 from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
+    api_command,
     batch_commands,
+    clock_command,
     control_commands,
     data_commands,
     dlq_commands,
@@ -24,6 +26,7 @@ from segue.cli import (
     explore_command,
     faults_commands,
     fit_command,
+    keys_commands,
     model_commands,
     replay_command,
     skip_command,
@@ -54,6 +57,8 @@ stack_commands.add_to(app)
 replay_command.add_to(app)
 status_command.add_to(app)
 doctor_command.add_to(app)
+clock_command.add_to(app)
+api_command.add_to(app)
 stream_commands.add_to(app)
 skip_command.add_to(app)
 snapshot_command.add_to(app)
@@ -66,6 +71,7 @@ app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.app, name="models")
 app.add_typer(dlq_commands.app, name="dlq")
 app.add_typer(faults_commands.app, name="faults")
+app.add_typer(keys_commands.app, name="keys")
 app.add_typer(drift_commands.app, name="drift")
 app.add_typer(webhook_commands.app, name="webhooks")
 

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 _MODULES = {
     "worker": ("cramjam", "faust", "standardwebhooks"),
     "dashboard": ("streamlit",),
+    "api": ("litestar", "uvicorn", "swagger_ui_bundle"),
     "batch": (
         *("joblib", "kneed", "pandas", "plotly", "pyarrow", "python_calamine", "river", "scipy", "sklearn", "skops"),
         "threadpoolctl",

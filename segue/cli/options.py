@@ -97,6 +97,9 @@ AcceptDates = Annotated[
     ),
 ]
 Drift = Annotated[bool, typer.Option("--drift", help="Start a drift observer, too; see `segue drift status`.")]
+Live = Annotated[
+    bool, typer.Option("--live", help="Start a clock and the HTTP API, too; see `segue clock` and `segue api`.")
+]
 Operator = Annotated[
     bool,
     typer.Option(

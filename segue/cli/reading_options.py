@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Optional
 import typer
 
 from runtime.output_files import check_output
-from segue.cli.console import messages
+from segue.cli.console import fail, messages
 
 if TYPE_CHECKING:
     from data.datasets.dataset import Dataset
@@ -63,7 +63,7 @@ def reading(
 
     Raises
     ------
-    BadParameter
+    Exit
         If the mapping can't be read, or the options contradict each other.
     OutputError
         If the rejects can't be written.
@@ -72,7 +72,7 @@ def reading(
 
     if rejects is not None:
         if on_error == "stop":
-            raise typer.BadParameter("--rejects needs --on-error skip")
+            fail("--rejects needs --on-error skip")
         check_output(rejects, force=True)
     return Reading(
         None if mapping is None else _mapping(mapping),
@@ -98,7 +98,7 @@ def _mapping(path: Path) -> "Mapping":
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise typer.BadParameter(f"can't read {path}: {error.strerror or error}") from None
+        fail(f"can't read the mapping {path}: {error.strerror or error}")
     except UnicodeDecodeError:
-        raise typer.BadParameter(f"{path} is not a text in UTF-8") from None
+        fail(f"the mapping {path} is not a text in UTF-8")
     return from_toml(text, path.name)

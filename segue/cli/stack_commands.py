@@ -148,12 +148,18 @@ def up(
     port: Port = 8501,
     operator: options.Operator = False,
     drift: options.Drift = False,
+    live: options.Live = False,
+    api_port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="With --live: port of the HTTP API, on the loopback interface.")
+    ] = 8600,
 ) -> None:
     """Start broker, Postgres, worker and dashboard, and keep them running until Ctrl-C.
 
     Other commands with the same state folder connect to them: `segue fit`, `segue replay`, `segue status`, …
     """
     _refuse_port_in_use(port)
+    if live:
+        _refuse_port_in_use(api_port, "--api-port")
     if nodes > 1 and broker != "apache":
         fail("--nodes needs --broker apache")
     with _stack(state_dir, broker, nodes) as stack:
@@ -161,14 +167,24 @@ def up(
         stack.start_dashboard(port, operator)
         if drift:
             stack.start_drift()
+        if live:
+            stack.start_clock()
+            stack.start_api(api_port)
         stack.watch(messages.print)
         messages.print(
             f"Dashboard: [bold link]http://127.0.0.1:{port}[/]\n"
+            f"{_live_lines(api_port) if live else ''}"
             f"Broker: {stack.settings['bootstrap_servers']} · worker: process {worker.pid}, log in {worker.log_file}\n"
             "Next: `segue fit DATASET`, then `segue replay DATASET`. Ctrl-C stops."
         )
         _until_interrupted(stack)
         messages.print("Stopping …")
+
+
+def _live_lines(api_port: int) -> str:
+    return (
+        f"HTTP API: [bold link]http://127.0.0.1:{api_port}/schema[/] · keys: `segue keys create NAME --read --write`\n"
+    )
 
 
 def _until_interrupted(stack: Stack) -> None:
@@ -192,10 +208,10 @@ def _refuse(held: str, chosen: "Chosen", state_dir: Path) -> NoReturn:
     )
 
 
-def _refuse_port_in_use(port: int) -> None:
-    """Refuse a port that is in use: the dashboard could not start, and would be restarted for ever."""
+def _refuse_port_in_use(port: int, option: str = "--port") -> None:
+    """Refuse a port that is in use: its process could not start, and would be restarted for ever."""
     if not is_free(port):
-        fail(f"port {port} is taken; choose another --port")
+        fail(f"port {port} is taken; choose another {option}")
 
 
 def _stack(state_dir: Path, broker: BrokerKind, nodes: int = 1) -> Stack:

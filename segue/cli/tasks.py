@@ -48,6 +48,13 @@ TASKS = (
     Task(
         "kill workers, broker and Postgres at random, then check the result", ("segue soak FILE --seed 1 --faults 20",)
     ),
+    Task(
+        "run a live stream: orders over HTTP, time from the wall clock", ("segue up --live", "segue clock", "segue api")
+    ),
+    Task(
+        "let a service use the HTTP API",
+        ("segue keys create till --write", "segue keys list", "segue keys revoke ID"),
+    ),
     Task("run one more worker, or only a dashboard", ("segue worker", "segue dashboard")),
     Task("create or upgrade the database schema and its roles", ("segue migrate",)),
     Task(

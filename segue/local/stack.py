@@ -143,6 +143,18 @@ class Stack:
         command = [sys.executable, "-m", "segue", "drift", "watch", *arguments]
         return self._start("drift", command, {"SEGUE_DATABASE_URL": self._drift_url})
 
+    def start_clock(self, *arguments: str) -> ChildProcess:
+        """Start a clock, which ticks from the wall clock."""
+        number = 1 + sum(child.name.startswith("clock") for child in self._supervisor.children)
+        name = "clock" if number == 1 else f"clock-{number}"
+        command = [sys.executable, "-m", "segue", "clock", *arguments]
+        return self._start(name, command, {"SEGUE_DATABASE_URL": self._clock_url})
+
+    def start_api(self, port: int, *arguments: str) -> ChildProcess:
+        """Start the HTTP API on a loopback port."""
+        command = [sys.executable, "-m", "segue", "api", "--port", str(port), *arguments]
+        return self._start("api", command, {"SEGUE_DATABASE_URL": self._api_url})
+
     def watch(self, say: Callable[[str], None]) -> None:
         """From now on, restart what dies, and report it to ``say``."""
         self._supervisor.watch(self.postgres, self.broker, say)
@@ -163,6 +175,8 @@ class Stack:
         self._worker_url = self._login(roles.WORKER)
         self._dashboard_url = self._login(roles.DASHBOARD)
         self._drift_url = self._login(roles.DRIFT)
+        self._clock_url = self._login(roles.CLOCK)
+        self._api_url = self._login(roles.API)
         self.broker = self._start_broker()
         undo.callback(self.broker.stop)
 

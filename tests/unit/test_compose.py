@@ -118,7 +118,7 @@ def test_a_client_is_sent_on_to_an_address_that_it_can_reach() -> None:
 
 def test_the_database_url_names_the_database_that_postgres_creates_and_a_user_with_the_rights_that_it_takes() -> None:
     postgres = environment("postgres")
-    users = {name: f"segue_{name}_login" for name in ("worker", "dashboard", "webhooks", "drift")}
+    users = {name: f"segue_{name}_login" for name in ("worker", "dashboard", "webhooks", "drift", "clock", "api")}
     for name in OURS:
         url = urlsplit(environment(name)["SEGUE_DATABASE_URL"])
         assert (url.hostname, url.port) == ("postgres", 5432)
@@ -135,7 +135,7 @@ def test_the_users_of_worker_and_dashboard_get_their_passwords_from_where_they_a
 
 
 def test_a_service_that_is_not_always_there_has_a_password_only_if_it_is_used() -> None:
-    for name in ("webhooks", "drift"):
+    for name in ("webhooks", "drift", "clock", "api"):
         variable = f"SEGUE_{name.upper()}_PASSWORD"
         assert environment("migrate")[variable] == environment(name)["PGPASSWORD"] == f"${{{variable}-}}"
 

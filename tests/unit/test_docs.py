@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from runtime.settings import Settings
 from segue.cli.app import app
+from services.clock.health import ClockHealth
 from services.drift.metrics import DriftMetrics
 from services.webhooks.health import WebhookHealth
 from stream_app.metrics import Metrics
@@ -91,9 +92,11 @@ def test_every_metric_is_explained_with_its_type_and_no_other_is() -> None:
     metrics = Metrics()
     metrics.assigned(0)
     webhook = WebhookHealth(WebhookState())
+    registries = (metrics.registry, DriftMetrics().registry, ClockHealth().registry)
+    families = [family for registry in registries for family in registry.collect()]
     found = {
         f"{family.name}_total" if family.type == "counter" else family.name: family.type
-        for family in (*metrics.registry.collect(), *DriftMetrics().registry.collect(), *webhook.collect())
+        for family in (*families, *webhook.collect())
     }
     labels = r"(?: by `\w+`(?: and `\w+`)?)?"
     documented = dict(re.findall(rf"^\| `(\w+)`{labels} \| (\w+) \|", PAGES["docs/metrics.md"], re.MULTILINE))

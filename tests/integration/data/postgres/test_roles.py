@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from data.contract.wire import ModelActivation, Transaction
 from data.datasets.steady import moment
-from data.postgres import drift, model_registry, public_rights, roles
+from data.postgres import decay_schedule, drift, model_registry, progress, public_rights, roles
 from data.postgres.database import engine, migrate
 from data.postgres.stream_profiles import current_profiles
 from data.postgres.tables import metadata
@@ -142,6 +142,28 @@ def test_the_observer_can_do_nothing_else(as_user: Callable[[roles.Role], str]) 
     _refused(url, ["UPDATE models SET spec = '{}'", "UPDATE drift_alarms SET value = 0", "SET ROLE segue_worker"])
 
 
+def test_the_clock_reads_its_two_tables_and_writes_none(as_user: Callable[[roles.Role], str]) -> None:
+    url = as_user(roles.CLOCK)
+    others = [table.name for table in metadata.sorted_tables if table.name not in roles.CLOCK_RIGHTS]
+    _refused(url, [f"SELECT * FROM {name}" for name in others])
+    _refused(url, [f"DELETE FROM {name}" for name in roles.CLOCK_RIGHTS])
+    _refused(url, ["UPDATE stream_progress SET event_time = now()", "SET ROLE segue_worker"])
+    clock = engine(url)
+    with clock.connect() as connection:
+        assert progress.watermark(connection) is None
+        assert decay_schedule.next_change_after(connection, moment(0)) is None
+    clock.dispose()
+
+
+def test_the_api_reads_what_it_answers_and_writes_nothing(as_user: Callable[[roles.Role], str]) -> None:
+    url = as_user(roles.API)
+    others = [table.name for table in metadata.sorted_tables if table.name not in roles.API_RIGHTS]
+    _refused(url, [f"SELECT * FROM {name}" for name in others])
+    _refused(url, [f"INSERT INTO {name} DEFAULT VALUES" for name in roles.API_RIGHTS])
+    _refused(url, [f"DELETE FROM {name}" for name in roles.API_RIGHTS])
+    _refused(url, ["UPDATE api_keys SET revoked_at = NULL", "SET ROLE segue_worker"])
+
+
 def test_webhooks_see_their_own_tables_only(as_user: Callable[[roles.Role], str]) -> None:
     url = as_user(roles.WEBHOOKS)
     others = [table.name for table in metadata.sorted_tables if table.name not in roles.WEBHOOKS_RIGHTS]
@@ -153,10 +175,11 @@ def test_the_dashboard_can_read_every_table_and_write_none(as_user: Callable[[ro
     url = as_user(roles.DASHBOARD)
     reader = engine(url)
     with reader.connect() as connection:
-        for table in metadata.sorted_tables:
-            connection.execute(table.select()).all()
+        for name in roles.DASHBOARD_RIGHTS:
+            connection.execute(metadata.tables[name].select()).all()
     reader.dispose()
-    statements = ["CREATE TABLE mine (id int)", "CREATE ROLE friend", "SET ROLE segue_worker"]
+    hashes = "SELECT hash FROM api_keys"
+    statements = ["CREATE TABLE mine (id int)", "CREATE ROLE friend", "SET ROLE segue_worker", hashes]
     for table in metadata.sorted_tables:
         column = next(iter(table.columns)).name
         statements += [
@@ -199,7 +222,8 @@ def test_the_next_migration_revokes_what_everyone_may_do_again(database_url: str
 
 
 def test_every_table_has_its_rights() -> None:
-    assert {*roles.WORKER_RIGHTS, *roles.NOT_FOR_WORKERS} == set(roles.DASHBOARD_RIGHTS) == set(metadata.tables)
+    assert {*roles.WORKER_RIGHTS, *roles.NOT_FOR_WORKERS} == set(roles.DASHBOARD_RIGHTS)
+    assert {*roles.DASHBOARD_RIGHTS, "api_keys"} == set(roles.TABLES) == set(metadata.tables)
     assert {*roles.WORKER_RIGHTS}.isdisjoint(roles.NOT_FOR_WORKERS)
 
 

@@ -1,0 +1,189 @@
+"""What the HTTP API reads from Postgres, each answer by one query on an index."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine, Row, Select, and_, event, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from data.contract.change_events import segment_change, segment_ref
+from data.contract.change_row import ChangeRow
+from data.postgres import model_registry
+from data.postgres.database import engine
+from data.postgres.tables import customers, segment_changes, stream_progress
+from models.segment_model import SegmentModel, net_or_gross
+from models.units import money_text, to_money_units
+from runtime.postgres_url import parsed
+from services.api.schemas import (
+    Changes,
+    Customer,
+    Member,
+    Members,
+    NextChange,
+    Segments,
+    SegmentSummary,
+    Why,
+)
+
+#: The most rows of one page.
+MOST_ROWS = 1_000
+_CONNECTIONS = 10
+_LAST_CHANGE = ("from_segment", "cause", "effective_at", "transaction_id")
+
+
+class Reader:
+    """Reads customers, changes and segments. A model is loaded once: a version never changes."""
+
+    def __init__(self, database_url: str) -> None:
+        self._rare: Engine = engine(database_url)
+        self._often: AsyncEngine = create_async_engine(parsed(database_url), pool_size=_CONNECTIONS, pool_pre_ping=True)
+        event.listen(self._often.sync_engine, "connect", _in_utc)
+        self._models: dict[str, SegmentModel] = {}
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._often.dispose()
+        self._rare.dispose()
+
+    async def trouble(self) -> str | None:
+        """Why Postgres can't be read; None if it can."""
+        try:
+            await self.rows(select(func.now()))
+        except DBAPIError as error:
+            return f"Postgres: {(str(error.orig).strip().splitlines() or ['no answer'])[0]}"
+        return None
+
+    async def row(self, query: Select[Any]) -> Row[Any] | None:
+        """The only row of a query, if there is one."""
+        async with self._often.connect() as connection:
+            found: Row[Any] | None = (await connection.execute(query)).one_or_none()
+            return found
+
+    async def rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """The rows of a query."""
+        async with self._often.connect() as connection:
+            found: Sequence[Row[Any]] = (await connection.execute(query)).all()
+            return found
+
+    async def customer(self, customer_id: str) -> Customer | None:
+        """A customer as of the watermark; None if nobody has this id."""
+        row = await self.row(_one_customer().where(customers.c.customer_id == customer_id))
+        if row is None:
+            return None
+        model = await self._model(row.model_version)
+        personas = _personas(model)
+        as_of = row.last_event_at if row.event_time is None else max(row.event_time, row.last_event_at)
+        why = None
+        if row.cause is not None:
+            before = None if row.from_segment is None else segment_ref(row.from_segment, personas)
+            why = Why(cause=row.cause, effective_at=row.effective_at, from_=before, transaction_id=row.transaction_id)
+        return Customer(
+            customer_id=row.customer_id,
+            as_of=row.event_time,
+            segment=None if row.segment is None else segment_ref(row.segment, personas),
+            since=row.segment_since,
+            recency_days=_days(row.last_purchase_at, as_of),
+            frequency=row.frequency,
+            monetary=_monetary(model, row),
+            gross=money_text(to_money_units(row.gross)),
+            returned=money_text(to_money_units(row.returned)),
+            first_purchase_at=row.first_purchase_at,
+            last_purchase_at=row.last_purchase_at,
+            country=row.country,
+            sequence=row.sequence,
+            model_version=row.model_version,
+            next_change=None
+            if row.next_change_at is None
+            else NextChange(row.next_change_at, segment_ref(row.next_segment, personas)),
+            why=why,
+        )
+
+    async def changes(self, customer_id: str, after: int, limit: int) -> Changes:
+        """A customer's changes with a number above ``after``."""
+        columns = segment_changes.c
+        query = select(segment_changes).where(columns.customer_id == customer_id, columns.sequence > after)
+        rows = await self.rows(query.order_by(columns.sequence).limit(limit + 1))
+        found = [
+            segment_change(ChangeRow.of(row), _personas(await self._model(row.model_version))) for row in rows[:limit]
+        ]
+        return Changes(found, found[-1].sequence if len(rows) > limit else None)
+
+    async def segments(self) -> Segments | None:
+        """The champion's segments; None if there is no model yet."""
+        version = await asyncio.to_thread(model_registry.champion_version, self._rare)
+        if version is None:
+            return None
+        model = await self._model(version)
+        counted = select(customers.c.segment, func.count().label("customers")).group_by(customers.c.segment)
+        sizes = {row.segment: row.customers for row in await self.rows(counted)}
+        summaries = [
+            SegmentSummary(
+                segment_ref(each.id, {each.id: each.name}),
+                each.description,
+                each.action,
+                each.colour,
+                sizes.get(each.id, 0),
+            )
+            for each in model.segments
+        ]
+        return Segments(version, summaries)
+
+    async def members(self, segment: str | None, after: str, limit: int) -> Members:
+        """Customers with an id above ``after``, of one segment or of all."""
+        table = customers.c
+        query = select(customers).where(table.customer_id > after).order_by(table.customer_id).limit(limit + 1)
+        rows = await self.rows(query if segment is None else query.where(table.segment == segment))
+        found = [await self._member(row) for row in rows[:limit]]
+        return Members(found, found[-1].customer_id if len(rows) > limit else None)
+
+    async def _member(self, row: Row[Any]) -> Member:
+        personas = {} if row.segment is None else _personas(await self._model(row.model_version))
+        return Member(
+            row.customer_id,
+            None if row.segment is None else segment_ref(row.segment, personas),
+            row.segment_since,
+            row.frequency,
+            money_text(to_money_units(row.gross)),
+            money_text(to_money_units(row.returned)),
+            row.last_purchase_at,
+        )
+
+    async def _model(self, version: str) -> SegmentModel:
+        if version not in self._models:
+            self._models[version] = await asyncio.to_thread(model_registry.load, self._rare, version)
+        return self._models[version]
+
+
+def _one_customer() -> Select[Any]:
+    last = and_(
+        segment_changes.c.customer_id == customers.c.customer_id, segment_changes.c.sequence == customers.c.sequence
+    )
+    return (
+        select(customers, stream_progress.c.event_time, *(segment_changes.c[name] for name in _LAST_CHANGE))
+        .outerjoin_from(customers, stream_progress, stream_progress.c.partition == customers.c.partition)
+        .outerjoin(segment_changes, last)
+    )
+
+
+def _personas(model: SegmentModel) -> Mapping[str, str]:
+    return {segment.id: segment.name for segment in model.segments}
+
+
+def _monetary(model: SegmentModel, row: Row[Any]) -> str:
+    gross, returned = (np.array(to_money_units(amount)) for amount in (row.gross, row.returned))
+    return money_text(int(net_or_gross(model.monetary, gross, returned)))
+
+
+def _days(last_purchase_at: datetime | None, as_of: datetime) -> int | None:
+    return None if last_purchase_at is None else (as_of - last_purchase_at).days
+
+
+def _in_utc(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SET TIME ZONE 'UTC'")
+    cursor.close()
+    connection.commit()

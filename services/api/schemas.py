@@ -1,0 +1,138 @@
+"""What the HTTP API takes and answers. The OpenAPI document is made from these types."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from data.contract.events import Cause, SegmentChange, SegmentRef
+from data.contract.wire import Amount, Country, Identifier, Kind, Line, Moment
+
+#: The most transactions in one request.
+MOST_ITEMS = 5_000
+
+
+class NewTransaction(Struct, frozen=True):
+    """One order (a sale) or one credit note (a return) of one customer."""
+
+    transaction_id: Identifier
+    customer_id: Identifier
+    occurred_at: Annotated[Moment, Meta(description="RFC 3339, with a time zone.")]
+    kind: Kind
+    amount: Annotated[Amount, Meta(description='The total, as a decimal string such as `"12.50"`; never negative.')]
+    currency: Annotated[str, Meta(description="The shop's currency, such as `GBP`.")]
+    type: Literal["transaction"] = "transaction"
+    country: Country = "Unspecified"
+    lines: list[Line] = []
+
+
+class Accepted(Struct, frozen=True):
+    """Kafka has all transactions of the request."""
+
+    accepted: Annotated[int, Meta(description="How many transactions.")]
+
+
+class Refusal(Struct, frozen=True):
+    """Why one transaction of a request was refused."""
+
+    index: Annotated[int, Meta(description="The place of the transaction in the request, from 0.")]
+    reasons: list[str]
+    transaction_id: str | UnsetType = UNSET
+
+
+class Refused(Struct, frozen=True):
+    """No transaction of the request was sent, because some are not valid."""
+
+    detail: str
+    errors: list[Refusal]
+
+
+class Problem(Struct, frozen=True):
+    """A request that was not answered, and why."""
+
+    detail: str
+
+
+class NextChange(Struct, frozen=True):
+    """When time alone moves the customer, and where to, unless they buy or return something before."""
+
+    at: datetime
+    to: SegmentRef
+
+
+class Why(Struct, frozen=True, kw_only=True):
+    """The change that brought the customer into the segment."""
+
+    cause: Cause
+    effective_at: datetime
+    from_: SegmentRef | None = field(name="from")
+    transaction_id: str | None
+
+
+class Customer(Struct, frozen=True):
+    """One customer as of a moment of event time."""
+
+    customer_id: str
+    as_of: Annotated[
+        datetime | None,
+        Meta(description="The watermark of the customer's partition; null before the first tick."),
+    ]
+    segment: Annotated[SegmentRef | None, Meta(description="Null for a customer who never bought anything.")]
+    since: datetime | None
+    recency_days: Annotated[int | None, Meta(description="Whole days from the last purchase to `as_of`.")]
+    frequency: int
+    monetary: Annotated[
+        str, Meta(description="As the model uses it: `gross` less `returned`, or `gross`; never below 0.")
+    ]
+    gross: str
+    returned: str
+    first_purchase_at: datetime | None
+    last_purchase_at: datetime | None
+    country: str
+    sequence: Annotated[int, Meta(description="The number of the customer's last change.")]
+    model_version: str
+    next_change: NextChange | None
+    why: Why | None
+
+
+class Changes(Struct, frozen=True):
+    """A customer's changes, as in the change topic, the oldest first."""
+
+    changes: list[SegmentChange]
+    after: Annotated[int | None, Meta(description="Pass this as `after` for the next page; null on the last one.")]
+
+
+class SegmentSummary(Struct, frozen=True):
+    """A segment of the active model."""
+
+    segment: SegmentRef
+    description: str
+    action: str
+    colour: str
+    customers: int
+
+
+class Segments(Struct, frozen=True):
+    """The segments of the active model."""
+
+    model_version: str
+    segments: list[SegmentSummary]
+
+
+class Member(Struct, frozen=True):
+    """A customer in a list."""
+
+    customer_id: str
+    segment: SegmentRef | None
+    since: datetime | None
+    frequency: int
+    gross: str
+    returned: str
+    last_purchase_at: datetime | None
+
+
+class Members(Struct, frozen=True):
+    """Customers in the order of their ids."""
+
+    customers: list[Member]
+    after: Annotated[str | None, Meta(description="Pass this as `after` for the next page; null on the last one.")]

@@ -1,0 +1,61 @@
+"""The HTTP API as a process."""
+
+from datetime import timedelta
+from typing import Protocol
+
+import uvicorn
+
+from runtime.brokers import Brokers
+from runtime.topics import Topics
+from services.api.access import Keys
+from services.api.app import Api, application
+from services.api.log import AcknowledgedLog
+from services.api.reading import Reader
+
+_ACK_SECONDS = 30.0
+_SHUTDOWN_SECONDS = 30
+# More connections than that wait in the kernel or are refused.
+_MOST_CONNECTIONS = 1_000
+
+
+class ApiConfig(Protocol):
+    """What the API connects to; :class:`runtime.settings.Settings` has all of it."""
+
+    @property
+    def brokers(self) -> Brokers: ...
+
+    @property
+    def topics(self) -> Topics: ...
+
+    @property
+    def database(self) -> str: ...
+
+    @property
+    def currency(self) -> str: ...
+
+    @property
+    def max_ahead(self) -> timedelta: ...
+
+
+def serve(config: ApiConfig, address: str, port: int, rate: float, with_keys: bool) -> None:
+    """Serve until SIGINT or SIGTERM; requests that are under way are answered first."""
+    reader = Reader(config.database)
+    api = Api(
+        reader=reader,
+        log=AcknowledgedLog(config.brokers, config.topics.transactions),
+        keys=Keys(reader.row if with_keys else None),
+        currency=config.currency,
+        max_ahead=config.max_ahead,
+        rate=rate,
+        ack_seconds=_ACK_SECONDS,
+    )
+    uvicorn.run(
+        application(api),
+        host=address,
+        port=port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )

@@ -1,0 +1,194 @@
+"""The HTTP API of a running stack: orders go in, and services ask for customers."""
+
+import os
+import random
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from batch.fit_dataset import fit_before
+from data.postgres import api_keys, progress
+from segue.local.ports import free_ports
+from segue.local.processes import ChildProcess
+from tests.support.local_stack import Local, local, wait_until
+from tests.support.retail import retail
+
+
+@dataclass
+class Served:
+    """A stack with an API, and a client that may read and write."""
+
+    running: Local
+    process: ChildProcess
+    client: httpx.Client
+    address: str
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    dataset = retail()
+    state_dir: Path = tmp_path_factory.mktemp("api")
+    with local(state_dir, fit_before(dataset, dataset.report.last)) as running:
+        (port,) = free_ports(1)
+        process = running.stack.start_api(port)
+        address = f"http://127.0.0.1:{port}"
+        key = api_keys.create(running.postgres, "tests", ["read", "write"])
+        with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+            wait_until(lambda: answers(client))
+            yield Served(running, process, client, address)
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def order(number: str, customer: str, amount: str = "12.50", **others: Any) -> dict[str, Any]:
+    moment = datetime.now(UTC) - timedelta(minutes=1)
+    return {
+        "transaction_id": number,
+        "customer_id": customer,
+        "occurred_at": moment.isoformat(),
+        "kind": "sale",
+        "amount": amount,
+        "currency": "GBP",
+    } | others
+
+
+def path(customer: str) -> str:
+    return f"/v1/customers/{quote(customer, safe='')}"
+
+
+def posted(served: Served, *orders: dict[str, Any]) -> httpx.Response:
+    return served.client.post("/v1/transactions", json=list(orders))
+
+
+@pytest.mark.parametrize(
+    "customer", ["c-1", "gid://shopify/Customer/7", "ann@example.org", "Zoë 1", "50%", "a?b#c", "a/changes"]
+)
+def test_an_order_is_readable_under_any_id(served: Served, customer: str) -> None:
+    first = order(f"{customer} 1", customer)
+    answer = posted(served, first)
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 1})
+    assert posted(served, first).status_code == 202, "the same order again"
+    wait_until(lambda: served.client.get(path(customer)).status_code == 200)
+    found = served.client.get(path(customer)).json()
+    assert (found["customer_id"], found["frequency"], found["gross"]) == (customer, 1, "12.50")
+    assert found["segment"]["persona"]
+    assert found["why"]["cause"] == "first_purchase"
+    (change,) = served.client.get(f"{path(customer)}/changes").json()["changes"]
+    assert change["to"] == found["segment"]
+
+
+def test_segments_and_pages_of_customers_add_up(served: Served) -> None:
+    before = progress.totals(served.running.postgres).transactions
+    posted(served, *(order(f"page-{number}", f"page-{number:03}") for number in range(25)))
+    wait_until(lambda: progress.totals(served.running.postgres).transactions == before + 25)
+    seen: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        page = served.client.get("/v1/customers", params={"after": after, "limit": 7}).json()
+        seen += [each["customer_id"] for each in page["customers"]]
+        after = page["after"]
+    assert len(seen) == len(set(seen)) == progress.customers_known(served.running.postgres)
+    segments = served.client.get("/v1/segments").json()["segments"]
+    assert sum(each["customers"] for each in segments) == len(seen)
+    one = segments[0]["segment"]["id"]
+    members = served.client.get("/v1/customers", params={"segment": one, "limit": 1000}).json()["customers"]
+    assert len(members) == segments[0]["customers"]
+
+
+def test_nothing_of_a_request_is_sent_if_one_item_is_wrong(served: Served) -> None:
+    answer = posted(served, order("whole-1", "whole"), order("whole-2", "whole", amount="1,50"))
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["index"], error["transaction_id"]) == (1, "whole-2")
+    assert posted(served, order("whole-3", "whole-other")).status_code == 202
+    wait_until(lambda: served.client.get(path("whole-other")).status_code == 200)
+    assert served.client.get(path("whole")).status_code == 404
+
+
+def test_a_key_may_do_what_its_scopes_allow(served: Served) -> None:
+    reads, writes = (api_keys.create(served.running.postgres, scope, [scope]) for scope in api_keys.SCOPES)
+    body = [order("scope-1", "scope")]
+    for key, get_status, post_status in (
+        (reads, 200, 403),
+        (writes, 403, 202),
+        ("segue_x_y", 401, 401),
+        ("", 401, 401),
+    ):
+        headers = {"X-Api-Key": key}
+        with httpx.Client(base_url=served.address, headers=headers, timeout=60) as client:
+            assert client.get("/v1/segments").status_code == get_status
+            assert client.post("/v1/transactions", json=body).status_code == post_status
+
+
+@pytest.mark.parametrize("name", ["limit=0", "limit=1001", "limit=x"])
+def test_a_wrong_parameter_is_named(served: Served, name: str) -> None:
+    answer = served.client.get(f"/v1/customers?{name}")
+    assert answer.status_code == 400
+    assert "limit" in answer.json()["detail"]
+
+
+def test_the_document_describes_every_route(served: Served) -> None:
+    document = httpx.get(f"{served.address}/schema/openapi.json", timeout=60).json()
+    assert set(document["paths"]) == {
+        "/v1/transactions",
+        "/v1/customers",
+        "/v1/customers/{customer_id}",
+        "/v1/customers/{customer_id}/changes",
+        "/v1/segments",
+    }
+    body = document["paths"]["/v1/transactions"]["post"]["requestBody"]
+    assert "NewTransaction" in str(body)
+    assert "amount" in document["components"]["schemas"]["NewTransaction"]["properties"]
+    page = httpx.get(f"{served.address}/schema/swagger", timeout=60)
+    assert page.status_code == 200
+    assert "https://" not in page.text.replace(served.address, ""), "the page loads nothing from elsewhere"
+
+
+def test_what_was_acknowledged_is_in_the_ledger_though_the_api_is_killed_again_and_again(served: Served) -> None:
+    acknowledged: list[str] = []
+    ended = threading.Event()
+    dice = random.Random(7)
+
+    def send(number: int) -> None:
+        count = 0
+        while not ended.is_set():
+            orders = [order(f"kill-{number}-{count}-{item}", f"kill-{item}") for item in range(5)]
+            try:
+                if posted(served, *orders).status_code == 202:
+                    acknowledged.extend(each["transaction_id"] for each in orders)
+                    count += 1
+            except httpx.TransportError:
+                ended.wait(0.05)
+
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(3)]
+    for sender in senders:
+        sender.start()
+    for _ in range(5):
+        seen = len(acknowledged)
+        wait_until(lambda seen=seen: len(acknowledged) > seen + dice.randrange(5, 40))  # type: ignore[misc]
+        os.kill(served.process.pid, signal.SIGKILL)
+        wait_until(lambda: answers(served.client))
+    ended.set()
+    for sender in senders:
+        sender.join()
+    known = {number for _, number in progress.transaction_ids_since(served.running.postgres, None)}
+    wait_until(
+        lambda: (
+            set(acknowledged) <= {number for _, number in progress.transaction_ids_since(served.running.postgres, None)}
+        )
+    )
+    assert len(acknowledged) == len(set(acknowledged))
+    assert known
