@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from data.datasets import conventions, rejects
+from data.datasets import conventions, rejects, unread_columns
 from data.datasets.assemble import assemble
 from data.datasets.cells import AmbiguousError, DataError
 from data.datasets.column_readings import column_readings
@@ -106,6 +106,7 @@ def _read(
             continue
         tables.append(Table(number, source, raw, here[0].columns.named()))
         mappings.append(here[0])
+        notes += unread_columns.notes(source.name, raw.headers, here[0].columns.named().values())
     if not tables:
         raise DataError(f"{found[0].name}: there is nothing in it")
     return tables, mappings, bad_lines, notes

@@ -113,6 +113,10 @@ def _make_rows(
         blank = "quantity IS NULL AND price_units IS NULL" if has_amounts else "false"
         faults.append(_fault(f"quantity IS NULL AND NOT ({blank})", "quantity", _EMPTY))
         faults.append(_fault(f"price_units IS NULL AND NOT ({blank})", "price", _EMPTY))
+        # A return has one minus: minus one piece at minus ten would be a sale of ten.
+        faults.append(
+            _fault("quantity < 0 AND price_units < 0", "price", "the quantity and the price are both negative")
+        )
         faults.append(
             _fault(f"abs(line_units) >= {_MAX_UNITS}", "price", "quantity times price is too large an amount")
         )

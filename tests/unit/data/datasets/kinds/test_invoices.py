@@ -169,3 +169,22 @@ def test_an_order_with_a_date_of_cancellation_is_no_sale(tmp_path: Path, cancell
     kept = [f"{n},k0,2024-03-0{n} 10:00,{n}.00,{cell}" for n, cell in enumerate(["", "NULL", "false", "0"], 1)]
     found = read(tmp_path, rows(*kept, f"9,k0,2024-03-01 10:00,9.00,{cancelled}", header=header))
     assert found.amounts == ["1.00", "2.00", "3.00", "4.00"]
+
+
+def test_a_line_with_two_minus_signs_is_no_sale(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="UnitPrice.*both negative"):
+        read(tmp_path, rows("1,A,MUG,-1,2024-03-01 10:00,-10.00,k0,UK"))
+
+
+@pytest.mark.parametrize("column", ["is_return", "Storno", "refunded_at", "Soll/Haben", "is_test"])
+def test_a_column_that_may_decide_what_is_a_sale_and_is_not_read_is_told(tmp_path: Path, column: str) -> None:
+    content = rows("1,k0,2024-03-01 10:00,5.00,x", header=f"order_id,customer_id,order_date,amount,{column}")
+    assert f"the column {column!r} is not read" in read(tmp_path, content).notes
+
+
+@pytest.mark.parametrize("column", ["Amount", "amount"])
+def test_a_second_column_of_the_same_name_is_asked_about(tmp_path: Path, column: str) -> None:
+    content = rows("1,k0,2024-03-01 10:00,5.00,7.00", header=f"order_id,customer_id,order_date,amount,{column}")
+    with pytest.raises(DataError, match=r"columns\.amount=amount"):
+        read(tmp_path, content)
+    assert read(tmp_path, content, "columns.amount=amount (2)").amounts == ["7.00"]
