@@ -172,7 +172,7 @@ def test_an_order_with_a_date_of_cancellation_is_no_sale(tmp_path: Path, cancell
 
 
 def test_a_line_with_two_minus_signs_is_no_sale(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="UnitPrice.*both negative"):
+    with pytest.raises(DataError, match=r"UnitPrice.*both negative"):
         read(tmp_path, rows("1,A,MUG,-1,2024-03-01 10:00,-10.00,k0,UK"))
 
 
