@@ -57,7 +57,13 @@ def read_paths(paths: Sequence[Path], *settings: str, on_error: str = "stop") ->
         frame, report = dataset.transactions, dataset.report
         return Read(
             [
-                (row.transaction_id, row.customer_id, f"{row.occurred_at:%Y-%m-%d %H:%M:%S}", row.kind, money(row))
+                (
+                    str(row.transaction_id),
+                    str(row.customer_id),
+                    f"{row.occurred_at:%Y-%m-%d %H:%M:%S}",
+                    str(row.kind),
+                    money(row),
+                )
                 for row in frame.itertuples()
             ],
             report.guest_rows,

@@ -88,7 +88,8 @@ def test_a_file_is_read_right_or_asked_about(case: str, outcome: Outcome, tmp_pa
     if isinstance(outcome, str):
         assert done.returncode == 1, done.stdout
         assert outcome in done.stderr
-        assert len(done.stderr.strip().splitlines()) == 1
+        assert len([line for line in done.stderr.splitlines() if line.startswith("error")]) == 1
+        assert done.stderr.splitlines()[-1].startswith("error")
     else:
         assert done.returncode == 0, done.stderr
         described = json.loads(done.stdout)
