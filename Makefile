@@ -34,8 +34,8 @@ test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in less th
 test: $(VENV)/.dev  ## Run every test that needs neither Java nor a browser nor faults
 	@$(PYTEST) -m "not kafka and not faults and not browser" $(ARGS)
 
-test-all: $(VENV)/.dev  ## Run all tests, with more examples: a real Kafka, browsers and faults included
-	@$(PYTEST) --hypothesis-profile=ci $(ARGS)
+test-all: $(VENV)/.dev  ## Run all tests: a real Kafka, browsers and faults included
+	@$(PYTEST) $(ARGS)
 
 install: $(VENV)/.demo  ## Only set up the virtual environment
 

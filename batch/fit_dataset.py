@@ -2,19 +2,23 @@
 
 from datetime import datetime
 
+from batch.dataset_frames import profiles_of
 from batch.fit import fit
-from batch.profiles import profiles_as_of
+from batch.presets import PRESETS
 from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel
 
+DEFAULT_K = PRESETS["segue"].k
 
-def fit_before(dataset: Dataset, cutoff: datetime) -> SegmentModel:
-    """Fit on every transaction up to ``cutoff``, as of that moment.
+
+def fit_before(dataset: Dataset, cutoff: datetime, k: int | None = None) -> SegmentModel:
+    """Fit ``k`` segments, by default five, on every transaction up to ``cutoff``, as of that moment.
 
     Raises
     ------
     FitError
         If there are too few customers by then.
     """
-    profiles = profiles_as_of(dataset.transactions, cutoff)
-    return fit(profiles, metadata={"dataset": dataset.name, "cutoff": cutoff.isoformat()}).model
+    profiles = profiles_of(dataset, cutoff)
+    metadata = {"dataset": dataset.name, "cutoff": cutoff.isoformat()}
+    return fit(profiles, k=DEFAULT_K if k is None else k, metadata=metadata).model

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from batch.scorer import Scorers
-from models.segment_model import net_or_gross
+from models.scoring import net_or_gross
 from models.units import MICROS_PER_DAY, MONEY_UNITS, Ints
 
 #: The most days of customers that are scored at once.

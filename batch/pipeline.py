@@ -1,6 +1,6 @@
 """The segment model as a scikit-learn pipeline, for analysts and as a test oracle.
 
-The pipeline shares no code with :func:`models.segment_model.assign`: transform, standardisation and nearest centroid
+The pipeline shares no code with :func:`models.scoring.assign`: transform, standardisation and nearest centroid
 are scikit-learn's. Tests and ``segue reconcile`` check that both agree on every customer.
 """
 

@@ -6,8 +6,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from batch.choices import PresetName, Scaler
+from batch.dataset_frames import USABLE, ask, moment
+from batch.fit import FitError
 from batch.pipeline import Inits
+from data.datasets.dataset import Dataset
 from models.segment_model import Monetary, Transform
+from models.units import MICROS_PER_DAY, to_micros
 
 DAY = timedelta(days=1)
 
@@ -29,34 +33,37 @@ PRESETS: dict[PresetName, Preset] = {
 }
 
 
-def classic_profiles(raw: pd.DataFrame) -> tuple[pd.DataFrame, datetime]:
+def classic_profiles(dataset: Dataset) -> tuple[pd.DataFrame, datetime]:
     """Profiles as published work on Online Retail II defines them, and their as-of time.
 
     Every row with a customer and a positive quantity counts, including rows that a second export repeats. The as-of
     time is one day after the last of these rows.
 
-    Parameters
-    ----------
-    raw
-        Rows in the columns of :func:`data.datasets.frames.frame`.
-
     Returns
     -------
     DataFrame
         As :func:`batch.profiles.profiles_as_of` returns it, with ``returned_units`` 0.
+
+    Raises
+    ------
+    FitError
+        If there is no such row.
     """
-    rows = raw[raw["customer"].notna() & (raw["quantity"] > 0)]
-    as_of = (rows["occurred_at"].max() + DAY).to_pydatetime()
-    customers = rows.assign(units=rows["quantity"] * rows["price_units"]).groupby("customer")
-    last = customers["occurred_at"].max()
-    profiles = pd.DataFrame(
-        {
-            "recency_days": (as_of - last).dt.days.astype("int64"),
-            "frequency": customers["invoice"].nunique(),
-            "gross_units": customers["units"].sum(),
-            "returned_units": 0,
-            "first_purchase_at": customers["occurred_at"].min(),
-            "last_purchase_at": last,
-        }
-    )
-    return profiles.rename_axis("customer_id"), as_of
+    counted = f"FROM rows WHERE customer_id IS NOT NULL AND quantity > 0 AND {USABLE}"
+    last = ask(dataset, f"SELECT {moment('max(occurred_at)')} AS last {counted}")["last"].iloc[0]
+    if pd.isna(last):
+        raise FitError(f"{dataset.name}: no row of a known customer has a quantity above 0")
+    as_of = last.to_pydatetime() + DAY
+    # Grouping by invoice first takes less memory than counting the different invoices of each customer.
+    sql = f"""
+        SELECT customer_id, ($as_of - max(last)) // {MICROS_PER_DAY} AS recency_days, count(*) AS frequency,
+               sum(units)::BIGINT AS gross_units, 0::BIGINT AS returned_units,
+               {moment("min(first)")} AS first_purchase_at, {moment("max(last)")} AS last_purchase_at
+        FROM (
+            SELECT customer_id, transaction_id, min(occurred_at) AS first, max(occurred_at) AS last,
+                   sum(quantity::HUGEINT * price_units) AS units
+            {counted} GROUP BY customer_id, transaction_id
+        )
+        GROUP BY customer_id ORDER BY customer_id
+    """
+    return ask(dataset, sql, {"as_of": to_micros(as_of)}).set_index("customer_id"), as_of

@@ -5,7 +5,8 @@ from datetime import datetime
 import pandas as pd
 
 from models.drift.reference import Population
-from models.segment_model import FEATURES, Monetary, net_or_gross
+from models.scoring import net_or_gross
+from models.segment_model import FEATURES, Monetary
 from models.units import MONEY_UNITS
 
 

@@ -28,7 +28,7 @@ def main() -> None:
     read = time.perf_counter()
     _encode(dataset)
     encoded = time.perf_counter()
-    count = len(dataset.transactions)
+    count = len(dataset)
     table = Table(title=f"{dataset.name}: {count:,} transactions")
     for column in ("step", "measured", "target"):
         table.add_column(column, justify="right" if table.columns else "left")

@@ -25,13 +25,15 @@ from dashboard.shared import connection, elements, style, trouble
 from dashboard.shifts import page as shifts
 from dashboard.simulator import page as simulator
 from dashboard.slipping import page as slipping
+from runtime.errors import SegueError
+from runtime.money import Money
 from runtime.settings import Settings
 
 
 class Entry(NamedTuple):
     """A page in the menu: the function that draws it, its title, its Material symbol and its path."""
 
-    show: Callable[[Engine], None]
+    show: Callable[[Engine, Money], None]
     title: str
     icon: str
     path: str
@@ -57,8 +59,9 @@ def main() -> None:
     st.logo(style.LOGO, size="large")
     style.apply()
     try:
-        engine = connection.engine(Settings().dashboard_database)
-    except (ValidationError, ArgumentError) as error:
+        settings = Settings()
+        engine = connection.engine(settings.dashboard_database)
+    except (ValidationError, ArgumentError, SegueError) as error:
         st.html(elements.trouble(trouble.bad_settings(error)))
         return
     refused = actions.refusal()
@@ -69,7 +72,7 @@ def main() -> None:
     connection.read_ahead(engine, ledger_cache.read)
     pages = [
         st.Page(
-            partial(entry.show, engine),
+            partial(entry.show, engine, settings.money),
             title=entry.title,
             icon=f":material/{entry.icon}:",
             url_path=entry.path if entry is not PAGES[0] else "home",

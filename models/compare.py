@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.segment_model import SegmentModel, assign, monetary_value
+from models.scoring import assign, monetary_value
+from models.segment_model import SegmentModel
 from models.units import Floats
 
 

@@ -24,7 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.segment_model import NO_SEGMENT, SegmentModel, nearest, off_axis_distances, transformed
+from models.scoring import nearest, off_axis_distances, transformed
+from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Floats, Ints
 
 NEVER = np.iinfo(np.int64).max
@@ -47,9 +48,9 @@ def next_change(
     Parameters
     ----------
     segment
-        Shape (n,): the number of the segment at ``recency_days``, as :func:`models.segment_model.assign` gives it.
+        Shape (n,): the number of the segment at ``recency_days``, as :func:`models.scoring.assign` gives it.
     recency_days, frequency, monetary
-        Shape (n,), as for :func:`models.segment_model.assign`.
+        Shape (n,), as for :func:`models.scoring.assign`.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from data.postgres import replay_control
 from data.postgres.replay_control import Heartbeat, State
+from data.postgres.replay_lock import ReplayLock
 from producers.pace import Speed
 
 LOOK_SECONDS = 0.5
@@ -35,12 +36,13 @@ class ReplayState:
 class ReplayControls:
     """Stores the state of a dataset's replay in Postgres, and reads what an operator asks of the replay.
 
-    Wall-clock times are arguments, in seconds.
+    Wall-clock times are arguments, in seconds. A lock that is given is kept, also after Postgres has restarted.
     """
 
-    def __init__(self, engine: Engine, dataset: str) -> None:
+    def __init__(self, engine: Engine, dataset: str, lock: ReplayLock | None = None) -> None:
         self._engine = engine
         self._dataset = dataset
+        self._lock = lock
         self._initial: Speed | None = None
         self._looked = 0.0
 
@@ -55,9 +57,17 @@ class ReplayControls:
         return now - self._looked >= LOOK_SECONDS
 
     def poll(self, state: ReplayState, now: float) -> tuple[Speed, bool]:
-        """Store the replay's state; returns the requested speed, and whether the replay is to pause."""
+        """Store the replay's state; returns the requested speed, and whether the replay is to pause.
+
+        Raises
+        ------
+        ReplayRunningError
+            If the lock was lost and another replay has taken it.
+        """
         self._looked = now
         try:
+            if self._lock is not None:
+                self._lock.keep()
             request = replay_control.heartbeat(self._engine, self._dataset, _heartbeat(state))
         except DBAPIError:
             return state.speed, state.state == "paused"

@@ -7,11 +7,13 @@ from datetime import datetime
 import msgspec
 
 from data.contract.control import signed
-from data.contract.wire import ModelActivation, Tick
-from data.kafka.record_writer import BY_KEY, Headers, RecordWriter
+from data.contract.wire import Identifiers, ModelActivation, Tick
+from data.kafka.record_writer import BY_KEY, Headers, RecordWriter, TooLargeError, WriteError
 from data.postgres.dead_letters import StoredDeadLetter
 from models.segment_model import SegmentModel
+from producers.offset_runs import Placed
 from runtime.brokers import Brokers
+from runtime.errors import Hint
 
 _QUEUE_KILOBYTES = 64 * 1024
 
@@ -27,6 +29,8 @@ class LogWriter:
         self._topic = topic
         self._control_key = control_key
         self._partitions = partitions
+        #: Where the broker has put the records of this writer.
+        self.placed = Placed()
         self.reconnect()
 
     def reconnect(self) -> None:
@@ -40,12 +44,23 @@ class LogWriter:
                 "queue.buffering.max.kbytes": _QUEUE_KILOBYTES,
                 # Without this, librdkafka logs every failed attempt to connect. The lag shows that the broker is away.
                 "log_level": 2,
+                # What becomes of a record is found out by its offset.
+                "delivery.report.only.error": False,
             },
         )
 
     def transaction(self, key: bytes, value: bytes) -> None:
-        """Append an encoded transaction to its customer's partition."""
-        self._writer.write(self._topic, value, key)
+        """Append an encoded transaction to its customer's partition.
+
+        Raises
+        ------
+        WriteError
+            If the broker has refused a record.
+        """
+        try:
+            self._writer.write(self._topic, value, key, delivered=self.placed.transaction)
+        except TooLargeError as error:
+            raise _too_large(error) from error
 
     def tick(self, at: datetime) -> None:
         """Append a tick to every partition: everything up to a moment has been sent."""
@@ -77,7 +92,10 @@ class LogWriter:
         WriteError
             If the broker has refused a record.
         """
-        return self._writer.flush(seconds)
+        try:
+            return self._writer.flush(seconds)
+        except TooLargeError as error:
+            raise _too_large(error) from error
 
     def __len__(self) -> int:
         return len(self._writer)
@@ -89,4 +107,17 @@ class LogWriter:
             if self._control_key is not None:
                 number = max(now, (newest or {}).get(partition, 0) + 1)
                 headers = [*signed(self._control_key, self._topic, partition, number, value)]
-            self._writer.write(self._topic, value, None, headers, partition)
+            self._writer.write(self._topic, value, None, headers, partition, self.placed.control_record)
+
+
+def _too_large(error: TooLargeError) -> WriteError:
+    """The same error with the name of the invoice, if the record is one."""
+    try:
+        ids = msgspec.json.decode(error.value, type=Identifiers)
+    except msgspec.MsgspecError:
+        return error
+    return WriteError(
+        f"the broker refuses invoice {ids.transaction_id} of customer {ids.customer_id}: its record has "
+        f"{len(error.value):,} bytes before compression, more than max.message.bytes of the topic {error.topic} allows",
+        Hint.RAISE_THE_LIMIT,
+    )

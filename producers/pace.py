@@ -80,6 +80,25 @@ class EventClock:
         return EventClock(min(self.event_time(now), upcoming), speed, now)
 
 
+class RateLimit:
+    """At most ``rate`` records per second, evenly; without a rate, no limit. Wall-clock times are in seconds."""
+
+    # What a nap between two looks may cost is made up for; a longer pause is not.
+    _MADE_UP_SECONDS = 0.1
+
+    def __init__(self, rate: float | None, now: float) -> None:
+        self._spacing = 0.0 if rate is None else 1 / rate
+        self._next = now
+
+    def holds(self, now: float) -> bool:
+        """Whether the next record has to wait."""
+        return self._spacing > 0 and now < self._next
+
+    def note(self, now: float) -> None:
+        """Count a record that has been sent."""
+        self._next = max(self._next, now - self._MADE_UP_SECONDS) + self._spacing
+
+
 def days_between(earlier: int, later: int) -> range:
     """The midnights (micros) after ``earlier`` and up to ``later``, at which a replay sends its ticks."""
     first = (earlier // MICROS_PER_DAY + 1) * MICROS_PER_DAY

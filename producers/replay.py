@@ -1,24 +1,24 @@
-"""The replay: it writes a dataset's transactions into the log, paced by event time, with backpressure.
+"""The replay: it sends the records of a dataset, paced by event time, with backpressure.
 
-It also sends a tick at every midnight of event time and one at the end, so that decay happens on time on days without
-a purchase. The dataset alone decides what is sent and in which order; the speed only decides when.
+:mod:`producers.records` decides what is sent and in which order; the speed only decides when.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from threading import Event
-
-import msgspec
-import numpy as np
 
 from data.datasets.dataset import Dataset
 from data.postgres.replay_control import State
-from models.units import Ints, from_micros
+from models.units import from_micros
 from producers.control import ReplayControls, ReplayState
+from producers.dataset_contents import occurred_at
 from producers.flow_control import FlowControl
 from producers.log_writer import LogWriter
-from producers.pace import STILL, EventClock, Speed, days_between
+from producers.pace import STILL, EventClock, RateLimit, Speed
+from producers.records import Record, records
+from producers.section import Section, split, whole
+
+__all__ = ["Replay", "Section", "SectionProgress", "ShowProgress", "occurred_at", "split", "whole"]
 
 _LOOK_EVERY = 200
 _NAP_SECONDS = 0.02
@@ -26,40 +26,29 @@ _NAP_SECONDS = 0.02
 ShowProgress = Callable[[ReplayState], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Transactions number ``start`` up to ``stop`` of a dataset, and the event time (micros) that they cover.
-
-    ``skip`` holds customer and transaction ids that are not sent because the ledger has them.
-    """
-
-    start: int
-    stop: int
-    event_start: int
-    event_end: int
-    skip: frozenset[tuple[str, str]] = frozenset()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is neither a transaction nor a tick to send."""
-        return self.stop - self.start == len(self.skip) and self.event_start >= self.event_end
-
-
 class SectionProgress:
     """How far a replay is in a section. Pure: wall-clock times are arguments, in seconds."""
 
-    def __init__(self, section: Section, speed: Speed, now: float) -> None:
+    def __init__(self, section: Section, speed: Speed, now: float, rate: float | None = None) -> None:
         self._clock = EventClock(section.event_start, speed, now)
         self._speed = speed
-        self._total = section.stop - section.start - len(section.skip)
+        self._limit = RateLimit(rate, now)
+        self._total = section.count
         self.sent = 0
         #: The event time (micros) of the next record.
         self.upcoming = section.event_start
+        #: Whether the next record is a transaction, to which the rate applies.
+        self.limited = False
         self.status: State = "running"
 
     def due(self, now: float) -> bool:
         """Whether the next record is due."""
-        return self._clock.due(self.upcoming, now)
+        return self._clock.due(self.upcoming, now) and not (self.limited and self._limit.holds(now))
+
+    def note_sent(self, now: float) -> None:
+        """Count a transaction that has been sent."""
+        self.sent += 1
+        self._limit.note(now)
 
     def control(self, speed: Speed, paused: bool, now: float) -> bool:
         """Set the speed, or pause, without a jump in event time; returns whether that changes anything."""
@@ -72,26 +61,34 @@ class SectionProgress:
     def state(self, now: float, lag: int) -> ReplayState:
         """The state of the replay at a wall-clock time."""
         event_time = from_micros(int(min(self._clock.event_time(now), self.upcoming)))
-        return ReplayState(event_time, self.sent, self._total, lag, self._speed, self.status)
+        return ReplayState(event_time, self.sent, max(self._total, self.sent), lag, self._speed, self.status)
 
 
 class Replay:
     """Sends sections of a dataset.
 
     :meth:`stop` ends a replay between two transactions. The replay controls pause and resume it and change its speed,
-    also between two transactions.
+    also between two transactions. ``rate`` limits the transactions per second.
     """
 
     def __init__(
-        self, dataset: Dataset, writer: LogWriter, flow: FlowControl, show: ShowProgress, controls: ReplayControls
+        self,
+        dataset: Dataset,
+        writer: LogWriter,
+        flow: FlowControl,
+        show: ShowProgress,
+        controls: ReplayControls,
+        rate: float | None = None,
     ) -> None:
         self._dataset = dataset
         self._writer = writer
         self._flow = flow
         self._show = show
         self._controls = controls
+        self._rate = rate
         self._stopped = Event()
-        self._occurred_at = occurred_at(dataset)
+        #: How many of the sent transactions the ledger had before.
+        self.known = 0
 
     def stop(self) -> None:
         """Make :meth:`run` return soon; safe in a signal handler."""
@@ -102,53 +99,39 @@ class Replay:
         """Whether :meth:`stop` has been called."""
         return self._stopped.is_set()
 
-    def run(self, section: Section, speed: Speed) -> int:
-        """Send a section; returns how many transactions were sent."""
+    def run(self, section: Section, speed: Speed, planned: Iterable[Record] | None = None) -> int:
+        """Send a section, or other records in its place; returns how many transactions were sent."""
         now = time.monotonic()
-        progress = SectionProgress(section, speed, now)
+        progress = SectionProgress(section, speed, now, self._rate)
         self._controls.begin(self._state(progress), now)
         ended: State = "stopped"
         try:
-            if self._send(section, progress) and self._wait_until_applied(progress):
+            sent = self._send(records(self._dataset, section) if planned is None else planned, progress)
+            if sent and self._wait_until_applied(progress):
                 ended = "finished"
         finally:
             progress.status = ended
             self._controls.end(self._state(progress))
         return progress.sent
 
-    def _send(self, section: Section, progress: SectionProgress) -> bool:
+    def _send(self, planned: Iterable[Record], progress: SectionProgress) -> bool:
         """Send every record at its time; False if the replay is stopped meanwhile."""
-        ticked = section.event_start
-        for key, value, moment in self._encoded(section):
-            for midnight in days_between(ticked, moment):
-                if not self._tick(progress, midnight):
-                    return False
-                ticked = midnight
-            if not self._wait_until(progress, moment):
+        for record in planned:
+            if not self._wait_until(progress, record):
                 return False
-            self._writer.transaction(key, value)
-            progress.sent += 1
-        last = [*days_between(ticked, section.event_end - 1), section.event_end]
-        return all(self._tick(progress, moment) for moment in last)
-
-    def _tick(self, progress: SectionProgress, moment: int) -> bool:
-        if not self._wait_until(progress, moment):
-            return False
-        self._writer.tick(from_micros(moment))
+            if record.key is None:
+                self._writer.tick(from_micros(record.due))
+            else:
+                self._writer.transaction(record.key, record.value)
+                progress.note_sent(time.monotonic())
+                self.known += record.known
         return True
 
-    def _encoded(self, section: Section) -> Iterator[tuple[bytes, bytes, int]]:
-        encode = msgspec.json.Encoder().encode
-        moments = self._occurred_at[section.start : section.stop].tolist()
-        for transaction, moment in zip(
-            self._dataset.wire_transactions(section.start, section.stop), moments, strict=True
-        ):
-            if (transaction.customer_id, transaction.transaction_id) not in section.skip:
-                yield transaction.customer_id.encode(), encode(transaction), moment
-
-    def _wait_until(self, progress: SectionProgress, moment: int) -> bool:
+    def _wait_until(self, progress: SectionProgress, record: Record) -> bool:
         """Wait for event time and for the workers; False if the replay is stopped meanwhile."""
-        progress.upcoming = moment
+        # A record that is held back does not set event time back.
+        progress.upcoming = max(progress.upcoming, record.due)
+        progress.limited = record.key is not None
         if progress.sent % _LOOK_EVERY == 0 or not progress.due(time.monotonic()):
             self._show(self._state(progress))
             while not self._stopped.is_set():
@@ -180,33 +163,3 @@ class Replay:
 
     def _state(self, progress: SectionProgress) -> ReplayState:
         return progress.state(time.monotonic(), self._flow.last_lag)
-
-
-def occurred_at(dataset: Dataset) -> Ints:
-    """Event time of every transaction in micros, ascending."""
-    return np.asarray(dataset.transactions["occurred_at"].astype("int64"), dtype=np.int64)
-
-
-def whole(dataset: Dataset) -> Section:
-    """The section that covers a whole dataset."""
-    moments = occurred_at(dataset)
-    return Section(0, len(moments), int(moments[0]), int(moments[-1]))
-
-
-def split(section: Section, dataset: Dataset, at: int) -> tuple[Section, Section]:
-    """The parts of a section before and from a moment of event time (micros); either part may be empty."""
-    moments = occurred_at(dataset)
-    middle = min(max(int(np.searchsorted(moments, at)), section.start), section.stop)
-    at = min(max(at, section.event_start), section.event_end)
-    return (
-        Section(section.start, middle, section.event_start, at, section.skip),
-        Section(middle, section.stop, at, section.event_end, section.skip),
-    )
-
-
-def remaining(section: Section, dataset: Dataset, event_time: int, known: frozenset[tuple[str, str]]) -> Section:
-    """The part of a section from ``event_time`` (micros) on, without the ``known`` customer and transaction ids."""
-    _, rest = split(section, dataset, event_time)
-    ids = dataset.transactions[["customer_id", "transaction_id"]].iloc[rest.start : rest.stop]
-    left = frozenset(zip(ids["customer_id"], ids["transaction_id"], strict=True))
-    return Section(rest.start, rest.stop, rest.event_start, rest.event_end, known & left)

@@ -1,10 +1,9 @@
 """A session with the log for a replay: flow control and replay controls on top of :mod:`producers.log_session`."""
 
-import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import NamedTuple
 
 from sqlalchemy import Engine
@@ -13,20 +12,35 @@ from sqlalchemy.exc import OperationalError
 from data.datasets.dataset import Dataset
 from data.kafka.log import MissingTopicError, UnreachableError
 from data.postgres import progress, replay_control
+from data.postgres.replay_lock import ReplayLock
 from models.units import to_micros
 from producers import log_session
+from producers.arrivals import Arrivals, ShowDone, arrivals
 from producers.control import ReplayControls
 from producers.flow_control import FlowControl
 from producers.log_session import CurrentOffsets, LogConfig, LogSession
+from producers.outcome import Accounting
 from producers.pace import Speed
-from producers.replay import Replay, Section, ShowProgress, remaining
+from producers.records import FIRST_PERIOD, Period, Record
+from producers.replay import Replay, ShowProgress
+from producers.section import Section, missing
+from producers.stop_signals import stop_signals
+
+_FLUSH_STEPS, _FLUSH_SECONDS = 50, 0.1
+_LOOK_SECONDS = 0.05
+_PATIENCE_SECONDS = 10.0
 
 
 class ReplayResult(NamedTuple):
-    """How many transactions a replay has sent, and whether it was stopped before its end."""
+    """How many transactions a replay has sent, and how many of them the ledger had before.
+
+    ``exit_code`` is not 0 if a signal has stopped the replay: 130 for SIGINT, 143 for SIGTERM.
+    """
 
     sent: int
     stopped: bool
+    known: int = 0
+    exit_code: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +48,79 @@ class ReplaySession(LogSession):
     """A log session whose replays wait for the workers and can be controlled by an operator."""
 
     flow: FlowControl
+    lock: ReplayLock
 
-    def replay(self, dataset: Dataset, show: ShowProgress) -> Replay:
-        """A replay of a dataset over this session; an operator can pause it and change its speed."""
-        return Replay(dataset, self.writer, self.flow, show, ReplayControls(self.postgres, dataset.name))
+    @contextmanager
+    def alone(self, dataset: str) -> Iterator[None]:
+        """Let no other replay into the stream while the block runs.
 
-    def run(self, dataset: Dataset, section: Section, speed: Speed, show: ShowProgress) -> ReplayResult:
-        """Replay a section; Ctrl-C ends it between two transactions."""
-        replay = self.replay(dataset, show)
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            replay.stop()
-
-        before = signal.signal(signal.SIGINT, stop)
+        Raises
+        ------
+        ReplayRunningError
+            If another replay is running.
+        """
+        self.lock.acquire(dataset)
         try:
-            return ReplayResult(replay.run(section, speed), replay.stopped)
+            yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            self.lock.release()
+
+    def replay(self, dataset: Dataset, show: ShowProgress, rate: float | None = None) -> Replay:
+        """A replay of a dataset over this session; an operator can pause it and change its speed."""
+        controls = ReplayControls(self.postgres, dataset.name, self.lock)
+        return Replay(dataset, self.writer, self.flow, show, controls, rate)
+
+    def run(
+        self,
+        dataset: Dataset,
+        section: Section,
+        speed: Speed,
+        show: ShowProgress,
+        rate: float | None = None,
+        planned: Iterable[Record] | None = None,
+    ) -> ReplayResult:
+        """Replay a section, or other records in its place; SIGINT or SIGTERM ends it between two transactions.
+
+        A second signal ends it at once, with :class:`producers.stop_signals.EndedAtOnce`.
+        """
+        replay = self.replay(dataset, show, rate)
+        with stop_signals(replay.stop) as signals:
+            sent = replay.run(section, speed, planned)
+            # In short steps, so that a second signal does not have to wait.
+            for _ in range(_FLUSH_STEPS):
+                if not self.writer.flush(_FLUSH_SECONDS):
+                    break
+        return ReplayResult(sent, replay.stopped, replay.known, signals.exit_code)
+
+    def accounting(self) -> Accounting:
+        """Begin to account for what this session sends from now on."""
+        return Accounting(self.postgres, self.identity.log_id, self.ends, self.writer.placed)
+
+    def arrivals(
+        self, dataset: Dataset, section: Section, period: Period = FIRST_PERIOD, show: ShowDone = lambda _: None
+    ) -> Arrivals:
+        """What has come of a section. What is on its way to the workers has time to come first."""
+        self._wait_for_workers()
+        return arrivals(self.postgres, dataset, section, period, show)
 
     def resumed(self, dataset: Dataset, section: Section) -> Section:
-        """The part of a section that is not in the ledger yet."""
-        watermark = progress.current_watermark(self.postgres)
-        known = progress.transaction_ids_since(self.postgres, watermark)
-        start = section.event_start if watermark is None else to_micros(watermark)
-        return remaining(section, dataset, start, known)
+        """The part of a section that has not come yet."""
+        found = self.arrivals(dataset, section)
+        return missing(section, found.come, None if found.watermark is None else to_micros(found.watermark))
+
+    def _wait_for_workers(self) -> None:
+        """Wait until everything in the log is applied, or until the workers do not go on."""
+        ends, seen, since = self.ends(), dict[int, int](), time.monotonic()
+        while True:
+            offsets = progress.next_offsets(self.postgres, self.identity.log_id)
+            if not offsets or all(offsets.get(partition, 0) >= end for partition, end in enumerate(ends)):
+                return
+            now = time.monotonic()
+            if offsets != seen:
+                seen, since = offsets, now
+            elif now - since > _PATIENCE_SECONDS:
+                return
+            time.sleep(_LOOK_SECONDS)
 
 
 def other_datasets(postgres: Engine, dataset: str) -> list[str]:
@@ -85,4 +148,5 @@ def session(config: LogConfig, max_lag: int) -> Iterator[ReplaySession]:
             max_lag,
             (UnreachableError, MissingTopicError, OperationalError),
         )
-        yield ReplaySession(opened.identity, opened.log, opened.postgres, opened.writer, flow)
+        lock = ReplayLock(opened.postgres)
+        yield ReplaySession(opened.identity, opened.log, opened.postgres, opened.writer, flow, lock)

@@ -9,6 +9,7 @@ from enum import Enum, auto
 class Hint(Enum):
     """What would help against an error."""
 
+    START_A_STACK = auto()
     START_A_BROKER = auto()
     START_POSTGRES = auto()
     MIGRATE = auto()
@@ -22,6 +23,8 @@ class Hint(Enum):
     NAME_THE_WEBHOOK = auto()
     USE_A_FILE = auto()
     DOWNLOAD = auto()
+    RAISE_THE_LIMIT = auto()
+    STOP_THE_REPLAY = auto()
 
 
 class SegueError(Exception):

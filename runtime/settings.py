@@ -8,12 +8,25 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runtime.brokers import Brokers, Mechanism, Protocol
+from runtime.currencies import checked_currency, checked_locale
 from runtime.durations import duration
+from runtime.environment import known_variables
+from runtime.errors import Hint, SegueError
+from runtime.money import Money
 from runtime.postgres_url import parsed, passwords
+from runtime.running_stack import not_running_reason
 from runtime.settings_sources import SecretFiles, StackSource
 from runtime.topics import Topics
 
@@ -28,7 +41,9 @@ class Settings(BaseSettings):
     )
 
     state_dir: Path = Field(Path(".segue"), description="Where the local stack keeps its data.")
-    bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka brokers, comma-separated.")
+    bootstrap_servers: str | None = Field(
+        None, description="Kafka brokers, comma-separated; needed unless a local stack is running."
+    )
     security_protocol: Protocol = Field(
         "PLAINTEXT", description="Encryption and authentication of connections to Kafka."
     )
@@ -41,9 +56,9 @@ class Settings(BaseSettings):
     )
     ssl_certificate_file: Path | None = Field(None, description="PEM file of the client certificate, for mutual TLS.")
     ssl_key_file: Path | None = Field(None, description="PEM file of the client certificate's key.")
-    database_url: SecretStr = Field(
-        SecretStr("postgresql://segue@127.0.0.1:5432/segue"),
-        description="Postgres, as postgresql://user@host/database.",
+    database_url: SecretStr | None = Field(
+        None,
+        description="Postgres, as postgresql://user@host/database; needed unless a local stack is running.",
     )
     dashboard_database_url: SecretStr | None = Field(
         None, description="Postgres for the dashboard, with a user who can only read; by default `SEGUE_DATABASE_URL`."
@@ -78,8 +93,13 @@ class Settings(BaseSettings):
         4, ge=0, description="Number of partitions of the topics that a worker creates; with 0 it creates none."
     )
     consumer_group: str = Field("segue", description="Workers of the same group share the partitions.")
-    currency: str = Field(
-        "GBP", description="Currency of all amounts; a transaction in another currency becomes a dead letter."
+    currency: Annotated[str, AfterValidator(checked_currency)] = Field(
+        "GBP",
+        description="Currency of all amounts, as an ISO 4217 code; a transaction in another currency becomes a dead "
+        "letter. A stream keeps the currency that its first worker had.",
+    )
+    locale: Annotated[str, AfterValidator(checked_locale)] = Field(
+        "en_GB", description="Whose separators, symbols and abbreviations amounts of money are shown with."
     )
     max_ahead: Annotated[timedelta, BeforeValidator(duration)] = Field(
         "1d",
@@ -146,17 +166,34 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The database URL, with its password."""
+        """The database URL, with its password.
+
+        Raises
+        ------
+        SegueError
+            If neither a setting nor a running stack names a database.
+        """
+        if self.database_url is None:
+            raise self._nowhere("SEGUE_DATABASE_URL")
         return self.database_url.get_secret_value()
 
     @property
     def dashboard_database(self) -> str:
-        """The dashboard's database URL, with its password."""
-        return (self.dashboard_database_url or self.database_url).get_secret_value()
+        """The dashboard's database URL, with its password; errors as for :attr:`database`."""
+        own = self.dashboard_database_url
+        return self.database if own is None else own.get_secret_value()
 
     @property
     def brokers(self) -> Brokers:
-        """The connection to Kafka."""
+        """The connection to Kafka.
+
+        Raises
+        ------
+        SegueError
+            If neither a setting nor a running stack names a broker.
+        """
+        if self.bootstrap_servers is None:
+            raise self._nowhere("SEGUE_BOOTSTRAP_SERVERS")
         return Brokers(
             self.bootstrap_servers,
             self.security_protocol,
@@ -186,6 +223,11 @@ class Settings(BaseSettings):
         return tuple(key.encode() for key in keys.split())
 
     @property
+    def money(self) -> Money:
+        """How amounts are written."""
+        return Money(self.currency, self.locale)
+
+    @property
     def topics(self) -> Topics:
         """The names of all topics."""
         return Topics(
@@ -200,6 +242,10 @@ class Settings(BaseSettings):
     def datasets_dir(self) -> Path:
         """The folder of downloaded datasets."""
         return self.state_dir / "datasets"
+
+    def _nowhere(self, variable: str) -> SegueError:
+        reason = not_running_reason(self.state_dir) or f"the stack in {self.state_dir.resolve()} names none"
+        return SegueError(f"{reason} and {variable} is not set", Hint.START_A_STACK)
 
     @field_validator("database_url", "dashboard_database_url")
     @classmethod
@@ -217,7 +263,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.brokers.authenticated and not (self.sasl_username and self.sasl_password):
+        if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
             raise ValueError(f"{self.security_protocol} needs SEGUE_SASL_USERNAME and SEGUE_SASL_PASSWORD")
         missing = [name for name in ("ssl_ca_file", "ssl_certificate_file", "ssl_key_file") if _missing(self, name)]
         if missing:
@@ -235,6 +281,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the environment first, then files with secrets, then the running local stack."""
         return init_settings, env_settings, SecretFiles(settings_cls), StackSource(settings_cls)
+
+
+def variables() -> set[str]:
+    """Return the names of all variables of the environment that have a meaning for Segue."""
+    fields = Settings.model_fields
+    return known_variables(fields, (name for name in fields if "SecretStr" in str(fields[name].annotation)))
 
 
 def bad_setting(error: ValidationError) -> str:

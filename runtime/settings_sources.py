@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from pydantic_settings import PydanticBaseSettingsSource
 
-STACK_FILE = "stack.json"
+from runtime.running_stack import connection
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -39,11 +38,7 @@ class StackSource(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         """Return the settings in the stack's file; none if no stack is running."""
-        state_dir = Path(self.current_state.get("state_dir", ".segue"))
-        try:
-            stack = dict(msgspec.json.decode((state_dir / STACK_FILE).read_bytes())["settings"])
-        except FileNotFoundError:
-            return {}
+        stack = connection(Path(self.current_state.get("state_dir", ".segue")))
         if "database_url" in self.current_state:
             # A database that the environment names is the dashboard's database, too.
             stack.pop("dashboard_database_url", None)

@@ -7,20 +7,27 @@ from sqlalchemy import Engine, select
 
 from data.contract.change_events import change_event
 from data.contract.change_row import ChangeRow
-from data.kafka.read_to_end import read_topic
+from data.kafka.read_to_end import newest_offsets, read_topic
 from data.postgres import model_registry, progress
 from data.postgres.database import engine
 from data.postgres.tables import segment_changes
 from runtime.settings import Settings
 
 _PAGE = 5_000
+_GROUP = "segue-changes"
 _POLL_SECONDS = 0.5
 
 
-def postgres(settings: Settings, follow: bool, customer: str | None) -> Iterator[bytes]:
+Positions = dict[int, int]
+"""How far each partition has been read; reading begins there, and keeps it up to date."""
+
+
+def postgres(
+    settings: Settings, follow: bool, customer: str | None, positions: Positions | None = None
+) -> Iterator[bytes]:
     """Yield the changes of every partition in order; with ``follow``, wait for more."""
     database = engine(settings.database)
-    positions: dict[int, int] = {}
+    positions = {} if positions is None else positions
     while True:
         personas = model_registry.personas(database)
         found = False
@@ -34,10 +41,20 @@ def postgres(settings: Settings, follow: bool, customer: str | None) -> Iterator
             time.sleep(_POLL_SECONDS)
 
 
-def topic(settings: Settings, follow: bool) -> Iterator[bytes]:
+def newest(settings: Settings) -> Positions:
+    """The positions from which :func:`postgres` yields only changes from now on."""
+    return {row.partition: row.change_position for row in progress.partitions(engine(settings.database))}
+
+
+def topic(settings: Settings, follow: bool, positions: Positions | None = None) -> Iterator[bytes]:
     """Yield the change topic from its beginning to its current end; with ``follow``, wait for more."""
-    for message in read_topic(settings.brokers, settings.changes_topic, "segue-changes", follow=follow):
+    for message in read_topic(settings.brokers, settings.changes_topic, _GROUP, follow=follow, offsets=positions):
         yield message.value() or b""
+
+
+def newest_in_topic(settings: Settings) -> Positions:
+    """The positions from which :func:`topic` yields only changes from now on."""
+    return newest_offsets(settings.brokers, settings.changes_topic, _GROUP)
 
 
 def states(settings: Settings) -> Iterator[bytes]:

@@ -1,16 +1,24 @@
 """``python -m stream_app``: one worker, configured by the environment, which imports only what a worker needs."""
 
+from pydantic import ValidationError
+
 from runtime import logs
-from runtime.settings import Settings
+from runtime.errors import SegueError
+from runtime.settings import Settings, bad_setting
 from stream_app.worker import run_worker
 from stream_app.worker_config import WorkerConfig
 
 
 def main() -> None:
-    """Run a worker until it receives SIGINT or SIGTERM."""
-    settings = Settings()
-    logs.configure(settings.secrets)
-    run_worker(worker_config(settings))
+    """Run a worker until it receives SIGINT or SIGTERM; an expected error ends the process with one line."""
+    try:
+        settings = Settings()
+        logs.configure(settings.secrets)
+        run_worker(worker_config(settings))
+    except ValidationError as error:
+        raise SystemExit(bad_setting(error)) from None
+    except SegueError as error:
+        raise SystemExit(str(error)) from None
 
 
 def worker_config(settings: Settings) -> WorkerConfig:

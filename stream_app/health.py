@@ -10,6 +10,7 @@ import time
 from data.postgres.progress import FAILING, STUCK_SECONDS
 from runtime.health import Answer
 from stream_app.metrics import Metrics
+from stream_app.partition_status import Clock
 
 _BEAT_SECONDS = 1.0
 #: An event loop that has not run for so long hangs.
@@ -19,7 +20,8 @@ HUNG_SECONDS = 30.0
 class Health:
     """The health of a worker. :meth:`beat` runs on the event loop; the other methods run on other threads."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
         self._metrics = metrics
         metrics.ready = lambda: self.ready().status == 200
         self._last_beat_at: float | None = None
@@ -27,12 +29,12 @@ class Health:
     async def beat(self) -> None:
         """Record forever that the event loop runs."""
         while True:
-            self._last_beat_at = time.monotonic()
+            self._last_beat_at = self._clock()
             await asyncio.sleep(_BEAT_SECONDS)
 
     def alive(self) -> Answer:
         """Whether the event loop runs; a process whose event loop has not started yet is alive."""
-        hung = self._last_beat_at is not None and time.monotonic() - self._last_beat_at > HUNG_SECONDS
+        hung = self._last_beat_at is not None and self._clock() - self._last_beat_at > HUNG_SECONDS
         return Answer.json(503 if hung else 200, alive=not hung)
 
     def ready(self) -> Answer:
@@ -61,8 +63,6 @@ class Health:
                 )
             elif status.recovering is not None:
                 reasons.append(f"partition {partition} recovers from a fault of the log: {status.recovering}")
-            elif status.log_problem is not None:
-                reasons.append(f"partition {partition} can't check the log: {status.log_problem}")
             elif lag and age > STUCK_SECONDS:
                 reasons.append(
                     f"partition {partition} is {lag} records behind and has committed nothing for {age:.0f} s"

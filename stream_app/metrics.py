@@ -7,8 +7,6 @@ docs/metrics.md explains every metric.
 import time
 from collections import Counter as Counts
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
@@ -18,83 +16,23 @@ from prometheus_client.registry import Collector
 from runtime.errors import SegueError
 from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO, Cause
+from stream_app.partition_status import Clock, LogEnd, LogFaultStatus, PartitionStatus
 
 # The creation times of counters are redundant: they equal the start time of the process, which is a metric.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _RECORDS = (1, 10, 50, 100, 500, 1_000, 2_000, 5_000, 10_000)
-_SHOWN_SECONDS = 30.0
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class LogEnd(NamedTuple):
-    """The end offset of a partition, and the seconds since the broker last reported it; None if it is not known."""
-
-    end: int | None
-    age: float | None
-
-
-class LogFaultStatus(NamedTuple):
-    """A fault of the log, the next offset at which the partition has caught up, and when the fault was noticed.
-
-    ``noticed_at`` is in monotonic seconds.
-    """
-
-    text: str
-    caught_up_offset: int
-    noticed_at: float
-
-
-@dataclass(slots=True)
-class PartitionStatus:
-    """The status of one partition of this worker.
-
-    ``failures`` is the number of failures in a row, and ``fault`` the last one; only a commit, or having caught up with
-    the log, ends them. ``log_fault`` is the last fault of the log, and ``log_problem`` the reason for which the log
-    can't be checked. ``committed_at`` is in monotonic seconds: the last commit, by whichever worker, or the assignment
-    if there never was one. ``claimed_at`` is None before the claim.
-    """
-
-    claimed: bool = False
-    claimed_at: float | None = None
-    failures: int = 0
-    fault: str | None = None
-    log_fault: LogFaultStatus | None = None
-    log_problem: str | None = None
-    next_offset: int = 0
-    watermark: int = LONG_AGO
-    change_position: int = 0
-    published_position: int = 0
-    ahead_of_postgres: int = 0
-    committed_at: float = field(default_factory=time.monotonic)
-
-    @property
-    def recovering(self) -> str | None:
-        """The fault of the log that the partition recovers from.
-
-        It is reported for at least half a minute, so that a probe notices it.
-        """
-        fault = self.log_fault
-        if fault is None:
-            return None
-        seen = time.monotonic() - fault.noticed_at > _SHOWN_SECONDS
-        return None if seen and self.next_offset >= fault.caught_up_offset else fault.text
-
-    @property
-    def commit_age(self) -> float:
-        """Seconds since the last commit."""
-        return time.monotonic() - self.committed_at
-
-    @property
-    def claim_age(self) -> float:
-        """Seconds since this worker claimed the partition; 0 before."""
-        return 0.0 if self.claimed_at is None else time.monotonic() - self.claimed_at
-
-
 class Metrics:
-    """All metrics of a worker, and the status of its partitions. The event loop writes; any thread may read."""
+    """All metrics of a worker, and the status of its partitions. The event loop writes; any thread may read.
 
-    def __init__(self) -> None:
+    ``clock`` measures the ages of commits, claims and faults.
+    """
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
         self.registry = CollectorRegistry()
         self.partitions: dict[int, PartitionStatus] = {}
         self.joined = False
@@ -141,13 +79,13 @@ class Metrics:
 
     def assigned(self, partition: int) -> None:
         """A partition has been assigned to this worker, and is not claimed yet."""
-        self.partitions[partition] = PartitionStatus(committed_at=time.monotonic())
+        self.partitions[partition] = self._new()
 
     def claimed(self, progress: PartitionProgress) -> None:
         """A partition has been claimed, or has resumed after a fault."""
-        status = self.partitions.setdefault(progress.partition, PartitionStatus())
+        status = self.partitions.setdefault(progress.partition, self._new())
         if not status.claimed:
-            status.claimed, status.claimed_at = True, time.monotonic()
+            status.claimed, status.claimed_at = True, self._clock()
         if progress.change_position < status.published_position:
             # Postgres was set back.
             status.published_position = progress.published_position
@@ -156,7 +94,7 @@ class Metrics:
     def inherited(self, partition: int, commit_age: float, failures: int, failure: str | None) -> None:
         """A claim has found how long ago the last commit was, and the failures in a row since then."""
         if status := self.partitions.get(partition):
-            status.committed_at = time.monotonic() - commit_age
+            status.committed_at = self._clock() - commit_age
             status.failures = failures
             status.fault = None if failure is None else failure.partition(":")[0]
 
@@ -180,7 +118,7 @@ class Metrics:
             counter.inc(int(count))
         if status := self.partitions.get(progress.partition):
             self._recover(status)
-            status.committed_at = time.monotonic()
+            status.committed_at = self._clock()
             self._update(status, progress)
 
     def caught_up(self, partition: int) -> bool:
@@ -223,12 +161,7 @@ class Metrics:
         """A fault of the log was noticed; the partition has recovered when it gets to ``caught_up_offset``."""
         self._log_faults.labels(kind).inc()
         if status := self.partitions.get(partition):
-            status.log_fault = LogFaultStatus(text, caught_up_offset, time.monotonic())
-
-    def log_checked(self, partition: int, problem: str | None) -> None:
-        """The log was compared with a partition's progress, or could not be, for a reason."""
-        if status := self.partitions.get(partition):
-            status.log_problem = problem
+            status.log_fault = LogFaultStatus(text, caught_up_offset, self._clock())
 
     def fenced(self, partition: int) -> None:
         """Another worker has claimed a partition."""
@@ -245,6 +178,9 @@ class Metrics:
         status.watermark = progress.watermark
         status.change_position = progress.change_position
         status.published_position = max(status.published_position, progress.published_position)
+
+    def _new(self) -> PartitionStatus:
+        return PartitionStatus(self._clock, self._clock())
 
     def _recover(self, status: PartitionStatus) -> None:
         status.failures, status.fault = 0, None

@@ -6,7 +6,6 @@ from functools import partial
 from threading import Timer
 from typing import Any
 
-import faust
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
@@ -15,6 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fix
 from data.kafka.log import Log, LogIdentity, UnreachableError, check_partitions, create_topics, is_gap
 from data.kafka.partition_log import PartitionLogReader
 from data.kafka.partitioner import partition_of
+from data.postgres import currency
 from data.postgres.database import engine
 from data.postgres.model_registry import champion_version
 from runtime.health import WebServer
@@ -23,7 +23,7 @@ from stream_app.metrics import Metrics
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
 from stream_app.outbox.topic_end import changes_behind
-from stream_app.partitions.faust_app import create_app
+from stream_app.partitions.faust_app import PromptWorker, create_app
 from stream_app.partitions.layout import check_layout
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.worker_config import WorkerConfig
@@ -44,6 +44,8 @@ def run_worker(config: WorkerConfig) -> None:
     LogError
         If a topic is not configured as it must be, or the log has another number of partitions than the log that the
         stored data was made from.
+    CurrencyError
+        If the stored amounts are in another currency.
     """
     metrics = Metrics()
     health = Health(metrics)
@@ -52,6 +54,7 @@ def run_worker(config: WorkerConfig) -> None:
     identity = _wait_for(UnreachableError)(_identity, config)
     postgres = engine(config.database_url)
     _wait_for(OperationalError)(check_layout, postgres, identity.partitions)
+    _wait_for(OperationalError)(currency.keep, postgres, config.currency)
     _wait_for(OperationalError, LookupError)(_champion, postgres)
     postgres.dispose()
     context = _context(config, identity, metrics)
@@ -59,7 +62,7 @@ def run_worker(config: WorkerConfig) -> None:
     log.info("worker starting", log_id=identity.log_id, partitions=identity.partitions, owner=context.owner)
     app.task(health.beat)
     app.on_before_shutdown.connect(_limit_shutdown)
-    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker = PromptWorker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     # Faust's spinner would write to the log even without a terminal.
     worker.spinner = None
     worker.execute_from_commandline()

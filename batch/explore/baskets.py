@@ -3,34 +3,36 @@
 import numpy as np
 import pandas as pd
 
+from batch.dataset_frames import ask
 from batch.explore import style, words
 from batch.explore.finding import Finding
-from batch.explore.months import all_months, cut_months, month_of
+from batch.explore.months import MONTH, cut_months
 from batch.explore.revenue import by_month
 from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
+from runtime.money import Money
 
 LINE_EDGES = (1, 2, 4, 8, 16, 32, 64, 128)
 MONEY_BINS = 40
 
 
-def orders_by_lines(transactions: pd.DataFrame) -> pd.DataFrame:
+def orders_by_lines(dataset: Dataset) -> pd.DataFrame:
     """Sales by number of lines, in bins of doubling width: ``low`` to ``high`` lines, ``orders``, ``share``."""
-    lines = _sales(transactions)["line_count"]
+    lines = _of_sales(dataset, "line_count")
     counts = np.histogram(lines, bins=[*LINE_EDGES, np.inf])[0]
     high = [*(edge - 1.0 for edge in LINE_EDGES[1:]), np.inf]
     return pd.DataFrame({"low": LINE_EDGES, "high": high, "orders": counts, "share": counts / max(1, len(lines))})
 
 
-def orders_by_value(transactions: pd.DataFrame) -> pd.DataFrame:
+def orders_by_value(dataset: Dataset) -> pd.DataFrame:
     """Sales by amount, in bins of equal width after log1p: ``low`` to ``high`` (currency), ``orders``, ``share``."""
-    money = np.log1p(_sales(transactions)["amount_units"].to_numpy() / MONEY_UNITS)
-    counts, edges = np.histogram(money, bins=np.linspace(0.0, money.max(initial=0.0) or 1.0, MONEY_BINS + 1))
+    values = np.log1p(_of_sales(dataset, "amount_units").to_numpy() / MONEY_UNITS)
+    counts, edges = np.histogram(values, bins=np.linspace(0.0, values.max(initial=0.0) or 1.0, MONEY_BINS + 1))
     own = np.expm1(edges)
-    return pd.DataFrame({"low": own[:-1], "high": own[1:], "orders": counts, "share": counts / max(1, len(money))})
+    return pd.DataFrame({"low": own[:-1], "high": own[1:], "orders": counts, "share": counts / max(1, len(values))})
 
 
-def return_rates(transactions: pd.DataFrame) -> pd.DataFrame:
+def return_rates(dataset: Dataset) -> pd.DataFrame:
     """Returns by ``month``, as a share of the sales in the same month.
 
     Returns
@@ -40,10 +42,12 @@ def return_rates(transactions: pd.DataFrame) -> pd.DataFrame:
         (``by_value`` without the largest credit note of the month), ``largest`` (the amount of that credit note, in
         currency units). Rates of a month without sales are missing.
     """
-    months = by_month(transactions)
-    returns = transactions[transactions["kind"] == "return"]
-    largest = returns.groupby(month_of(returns["occurred_at"]))["amount_units"].max() / MONEY_UNITS
-    largest = largest.reindex(all_months(transactions["occurred_at"]), fill_value=0.0)
+    months = by_month(dataset)
+    found = ask(
+        dataset,
+        f"SELECT {MONTH} AS month, max(amount_units) AS units FROM transactions WHERE kind = 'return' GROUP BY month",
+    )
+    largest = (found.set_index("month")["units"] / MONEY_UNITS).reindex(months.index, fill_value=0.0)
     return pd.DataFrame(
         {
             "by_invoice": months["returns"] / months["sales"].where(months["sales"] > 0),
@@ -56,8 +60,8 @@ def return_rates(transactions: pd.DataFrame) -> pd.DataFrame:
 
 def lines_per_order(dataset: Dataset) -> Finding:
     """The distribution of lines per order."""
-    lines = _sales(dataset.transactions)["line_count"]
-    bins = orders_by_lines(dataset.transactions)
+    lines = _of_sales(dataset, "line_count")
+    bins = orders_by_lines(dataset)
     summary = (
         f"Half of the {len(lines):,} orders have {lines.median():.0f} lines or fewer; the average is "
         f"{lines.mean():.1f}, and the longest has {lines.max():,}."
@@ -76,15 +80,15 @@ def lines_per_order(dataset: Dataset) -> Finding:
     return Finding("basket-lines", "Lines of an order", summary, bins, figure, wide=False)
 
 
-def value_of_orders(dataset: Dataset) -> Finding:
+def value_of_orders(dataset: Dataset, money: Money) -> Finding:
     """The distribution of order values."""
-    money = _sales(dataset.transactions)["amount_units"] / MONEY_UNITS
-    bins = orders_by_value(dataset.transactions)
-    largest = money.sort_values(ascending=False).head(max(1, len(money) // 100))
+    values = _of_sales(dataset, "amount_units") / MONEY_UNITS
+    bins = orders_by_value(dataset)
+    largest = values.sort_values(ascending=False).head(max(1, len(values) // 100))
     summary = (
-        f"The typical order is worth {words.pounds(money.median())} (the median; the mean is "
-        f"{words.pounds(money.mean())}), and the largest 1% of orders make up "
-        f"{words.percent(largest.sum() / money.sum())} of revenue."
+        f"The typical order is worth {words.amount(values.median(), money)} (the median; the mean is "
+        f"{words.amount(values.mean(), money)}), and the largest 1% of orders make up "
+        f"{words.percent(largest.sum() / values.sum())} of revenue."
     )
     left, right = np.log1p(bins["low"]), np.log1p(bins["high"])
     figure = style.figure(300)
@@ -94,22 +98,25 @@ def value_of_orders(dataset: Dataset) -> Finding:
         offset=0,
         y=100 * bins["share"],
         marker={"color": style.ACCENT, "line": {"width": 0}},
-        customdata=bins[["low", "high", "orders"]],
-        hovertemplate="£%{customdata[0]:,.0f} to £%{customdata[1]:,.0f}: %{y:.1f}% of the orders "
+        customdata=[
+            (money.rounded(low), money.rounded(high), int(orders))
+            for low, high, orders in zip(bins["low"], bins["high"], bins["orders"], strict=True)
+        ],
+        hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:.1f}% of the orders "
         "(%{customdata[2]:,})<extra></extra>",
     )
     figure.update_layout(bargap=0)
-    figure.update_xaxes(title="£, log scale", showgrid=False, **style.log_ticks(bins["high"].max()))
+    figure.update_xaxes(title="value, log scale", showgrid=False, **style.log_ticks(bins["high"].max(), money))
     figure.update_yaxes(ticksuffix="%", nticks=5, title="share of orders")
     return Finding("basket-value", "Value of an order", summary, bins, figure, wide=False)
 
 
-def returns_over_time(dataset: Dataset) -> Finding:
+def returns_over_time(dataset: Dataset, money: Money) -> Finding:
     """Return rates by month, with and without the largest credit note."""
-    rates = return_rates(dataset.transactions)
+    rates = return_rates(dataset)
     if not rates["largest"].any():
         return Finding("returns", "Returns over time", "There are no returns.", rates)
-    months = by_month(dataset.transactions)
+    months = by_month(dataset)
     invoices = months["returns"].sum() / months["sales"].sum()
     peak = int(rates["by_value"].argmax())
     with_it, without = rates["by_value"].iloc[peak], rates["without_largest"].iloc[peak]
@@ -117,7 +124,7 @@ def returns_over_time(dataset: Dataset) -> Finding:
         f"There are {100 * invoices:.0f} credit notes per 100 orders. They refund "
         f"{words.percent(months['returned'].sum() / months['sold'].sum())} of the revenue. The peak of "
         f"{words.percent(with_it)} in {rates.index[peak]:%B %Y} would be {words.percent(without)} without one credit "
-        f"note of {words.pounds(rates['largest'].iloc[peak])}."
+        f"note of {words.amount(rates['largest'].iloc[peak], money)}."
     )
     figure = style.figure(340)
     for column, name, line in (
@@ -136,14 +143,15 @@ def returns_over_time(dataset: Dataset) -> Finding:
     figure.update_layout(hovermode="x unified")
     figure.update_xaxes(hoverformat="%B %Y", showgrid=False)
     figure.update_yaxes(rangemode="tozero", nticks=6)
-    cut = " and ".join(words.month(moment) for moment in sorted(cut_months(dataset.transactions["occurred_at"])))
+    cut = " and ".join(words.month(moment) for moment in sorted(cut_months(dataset)))
     note = "Credit notes of a month are compared with sales of the same month, although the sale may be older."
     note += f" The data covers only part of {cut}." if cut else ""
     return Finding("returns", "Returns over time", summary, rates, figure, note=note)
 
 
-def _sales(transactions: pd.DataFrame) -> pd.DataFrame:
-    return transactions[transactions["kind"] == "sale"]
+def _of_sales(dataset: Dataset, column: str) -> pd.Series:
+    """A column of whole numbers of all sales, in the order of event time."""
+    return ask(dataset, f"SELECT {column} FROM transactions WHERE kind = 'sale' ORDER BY number")[column]
 
 
 def _label(low: float, high: float) -> str:

@@ -8,18 +8,20 @@ from functools import cached_property
 import pandas as pd
 
 from batch.choose_k import KChoice, choose_k
+from batch.dataset_frames import profiles_of
 from batch.explore.baskets import lines_per_order, returns_over_time, value_of_orders
 from batch.explore.cohorts import cohort_retention
 from batch.explore.distributions import rfm_distributions
 from batch.explore.finding import Chapter, Finding
 from batch.explore.k_curve import elbow, separation, silhouettes, stability
-from batch.explore.quality import odd_codes_table, quality_table
+from batch.explore.quality import quality_table
 from batch.explore.revenue import orders_by_weekday_and_hour, revenue_by_country, revenue_by_month
 from batch.explore.segments import Segmented, cloud, segment_table, segmented, snake_plot
-from batch.fit import fit
-from batch.profiles import profiles_as_of
+from batch.explore.stock_codes import knows_products, odd_codes_table
+from batch.fit import FitError, fit
 from data.datasets.dataset import Dataset
 from models.segment_model import Monetary, SegmentModel, Transform
+from runtime.money import Money
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,14 @@ class Source:
 
     Parameters
     ----------
-    raw
-        Rows as :func:`data.datasets.frames.frame` returns them.
-    dataset
-        The transactions made from these rows.
+    money
+        How amounts are written.
     wanted_k
         Number of segments; None lets :func:`batch.choose_k.choose_k` choose.
     """
 
-    raw: pd.DataFrame
     dataset: Dataset
+    money: Money
     wanted_k: int | None = None
     monetary: Monetary = "net"
     transform: Transform = "log1p"
@@ -51,7 +51,7 @@ class Source:
     @cached_property
     def profiles(self) -> pd.DataFrame:
         """Profiles of all customers who have bought, as of the end of the data."""
-        return profiles_as_of(self.dataset.transactions, self.as_of)
+        return profiles_of(self.dataset, self.as_of)
 
     @cached_property
     def choice(self) -> KChoice:
@@ -75,13 +75,14 @@ class Source:
 
 
 def _quality(source: Source) -> Iterator[Finding]:
-    yield quality_table(source.raw, source.dataset)
-    yield odd_codes_table(source.raw)
+    yield quality_table(source.dataset)
+    if knows_products(source.dataset):
+        yield odd_codes_table(source.dataset, source.money)
 
 
 def _revenue(source: Source) -> Iterator[Finding]:
-    yield revenue_by_month(source.dataset)
-    yield revenue_by_country(source.dataset)
+    yield revenue_by_month(source.dataset, source.money)
+    yield revenue_by_country(source.dataset, source.money)
     yield orders_by_weekday_and_hour(source.dataset)
 
 
@@ -91,12 +92,12 @@ def _cohorts(source: Source) -> Iterator[Finding]:
 
 def _baskets(source: Source) -> Iterator[Finding]:
     yield lines_per_order(source.dataset)
-    yield value_of_orders(source.dataset)
-    yield returns_over_time(source.dataset)
+    yield value_of_orders(source.dataset, source.money)
+    yield returns_over_time(source.dataset, source.money)
 
 
 def _rfm(source: Source) -> Iterator[Finding]:
-    yield rfm_distributions(source.profiles, source.monetary)
+    yield rfm_distributions(source.profiles, source.monetary, source.money)
 
 
 def _choice_of_k(source: Source) -> Iterator[Finding]:
@@ -105,9 +106,9 @@ def _choice_of_k(source: Source) -> Iterator[Finding]:
 
 
 def _segments(source: Source) -> Iterator[Finding]:
-    yield snake_plot(source.customers)
-    yield segment_table(source.customers)
-    yield cloud(source.customers, seed=source.seed)
+    yield snake_plot(source.customers, source.money)
+    yield segment_table(source.customers, source.money)
+    yield cloud(source.customers, source.money, seed=source.seed)
 
 
 CHAPTERS: tuple[tuple[str, Callable[[Source], Iterator[Finding]]], ...] = (
@@ -127,7 +128,9 @@ def chapters(source: Source) -> Iterator[Chapter]:
     Raises
     ------
     FitError
-        When a chapter needs segments and none can be fitted.
+        If nobody bought anything, or when a chapter needs segments and none can be fitted.
     """
+    if not source.dataset.report.sales:
+        raise FitError(f"{source.dataset.name}: there are only returns, so there are no segments to explore")
     for title, findings in CHAPTERS:
         yield Chapter(title, tuple(findings(source)))

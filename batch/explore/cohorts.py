@@ -2,27 +2,34 @@
 
 import pandas as pd
 
+from batch.dataset_frames import ask
 from batch.explore import style, words
 from batch.explore.finding import Finding
-from batch.explore.months import all_months, cut_months, month_of
+from batch.explore.months import MONTH, all_months, cut_months
 from data.datasets.dataset import Dataset
 
 
-def active_by_cohort(transactions: pd.DataFrame) -> pd.DataFrame:
+def active_by_cohort(dataset: Dataset) -> pd.DataFrame:
     """Number of customers who bought, by ``cohort`` (month of first sale) and months since (columns 0, 1, ...).
 
     Column 0 is the size of the cohort. A month after the end of the data is missing, not 0.
     """
-    sales = transactions[transactions["kind"] == "sale"]
-    month = month_of(sales["occurred_at"])
-    cohort = month.groupby(sales["customer_id"]).transform("min").rename("cohort")
-    since = (month.dt.year - cohort.dt.year) * 12 + month.dt.month - cohort.dt.month
-    counts = sales.groupby([cohort, since.rename("since")])["customer_id"].nunique().unstack(fill_value=0)
-    months = all_months(transactions["occurred_at"])
-    counts = counts.reindex(columns=range(len(months)), fill_value=0)
+    found = ask(
+        dataset,
+        f"""
+        SELECT cohort, datediff('month', cohort, month) AS since, count(*) AS customers
+        FROM (
+            SELECT month, min(month) OVER (PARTITION BY customer_id) AS cohort
+            FROM (SELECT DISTINCT customer_id, {MONTH} AS month FROM transactions WHERE kind = 'sale')
+        )
+        GROUP BY ALL ORDER BY cohort
+        """,
+    )
+    months = all_months(dataset)
+    counts = found.pivot(index="cohort", columns="since", values="customers").reindex(columns=range(len(months)))
     observable = pd.Series(range(len(months) - 1, -1, -1), index=months).reindex(counts.index)
     future = observable.to_numpy()[:, None] < counts.columns.to_numpy()[None, :]
-    return counts.astype("float64").mask(future)
+    return counts.fillna(0).astype("float64").mask(future)
 
 
 def retention(active: pd.DataFrame) -> pd.DataFrame:
@@ -46,8 +53,7 @@ def average_retention(active: pd.DataFrame, since: int, cut: set[pd.Timestamp]) 
 
 def cohort_retention(dataset: Dataset) -> Finding:
     """Retention of each cohort, month by month."""
-    moments = dataset.transactions["occurred_at"]
-    active, cut = active_by_cohort(dataset.transactions), cut_months(moments)
+    active, cut = active_by_cohort(dataset), cut_months(dataset)
     rates = retention(active)
     shown = rates.drop(columns=0).dropna(how="all")
     figure = style.figure(90 + 22 * len(shown))

@@ -11,9 +11,10 @@ from batch.explore.finding import Finding
 from batch.profiles import features
 from models.segment_model import FEATURES, Monetary
 from models.units import Floats
+from runtime.money import Money
 
 BINS = 30
-UNITS = {"recency": "days", "frequency": "orders", "monetary": "£"}
+UNITS = {"recency": "days", "frequency": "orders", "monetary": "money"}
 
 
 def histograms(table: pd.DataFrame) -> pd.DataFrame:
@@ -54,14 +55,14 @@ def skewness(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"raw": table.skew(), "log1p": table.apply(np.log1p).skew()})
 
 
-def rfm_distributions(profiles: pd.DataFrame, monetary: Monetary) -> Finding:
+def rfm_distributions(profiles: pd.DataFrame, monetary: Monetary, money: Money) -> Finding:
     """Six histograms: recency, frequency and monetary value, raw and logged."""
     table = features(profiles, monetary)
     bins, skew = histograms(table), skewness(table)
     median = table.median()
     summary = (
         f"The median customer last ordered {median['recency']:.0f} days ago, has {median['frequency']:.0f} orders and "
-        f"spent {words.pounds(median['monetary'])}. On a log scale the skewness of frequency falls from "
+        f"spent {words.amount(median['monetary'], money)}. On a log scale the skewness of frequency falls from "
         f"{skew['raw']['frequency']:.1f} to {skew['log1p']['frequency']:.1f}, that of money from "
         f"{skew['raw']['monetary']:.1f} to {skew['log1p']['monetary']:.1f}."
     )
@@ -72,11 +73,11 @@ def rfm_distributions(profiles: pd.DataFrame, monetary: Monetary) -> Finding:
     for row, feature in enumerate(FEATURES, start=1):
         for column, scale in enumerate(("raw", "log1p"), start=1):
             part = bins[(bins["feature"] == feature) & (bins["scale"] == scale)]
-            figure.add_bar(row=row, col=column, **_bars(part))
-            axis = {"title": UNITS[feature], "showgrid": False, "nticks": 5} | (
-                style.log_ticks(part["high"].max()) if column == 2 else {}
-            )
-            figure.update_xaxes(row=row, col=column, **axis)
+            figure.add_bar(row=row, col=column, **_bars(part, money if feature == "monetary" else None))
+            write = money if feature == "monetary" else None
+            top = float(part["high"].max())
+            ticks = style.log_ticks(top, write) if column == 2 else write.axis([top]) if write else {"nticks": 5}
+            figure.update_xaxes(row=row, col=column, title=UNITS[feature], showgrid=False, **ticks)
     figure.update_yaxes(showticklabels=False, nticks=4)
     figure.update_yaxes(title="density", col=1)
     figure.update_layout(showlegend=False, bargap=0, margin={"t": 40})
@@ -104,13 +105,17 @@ def _log_edges(values: Floats, is_whole: bool) -> Floats:
     return np.unique(np.ceil(equal.round(6)) - 0.5)
 
 
-def _bars(part: pd.DataFrame) -> dict[str, Any]:
+def _bars(part: pd.DataFrame, money: Money | None) -> dict[str, Any]:
+    write = "{:,.0f}".format if money is None else money.rounded
     return {
         "x": part["left"],
         "width": part["right"] - part["left"],
         "offset": 0,
         "y": part["density"],
-        "customdata": part[["low", "high", "customers"]],
+        "customdata": [
+            (write(low), write(high), int(customers))
+            for low, high, customers in zip(part["low"], part["high"], part["customers"], strict=True)
+        ],
         "marker": {"color": style.ACCENT, "line": {"width": 0}},
-        "hovertemplate": "%{customdata[0]:,.0f} to %{customdata[1]:,.0f}: %{customdata[2]:,} customers<extra></extra>",
+        "hovertemplate": "%{customdata[0]} to %{customdata[1]}: %{customdata[2]:,} customers<extra></extra>",
     }

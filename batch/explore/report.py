@@ -13,6 +13,7 @@ from batch.explore.finding import Chapter, Finding
 from batch.explore.style import DARK, LIGHT
 from batch.explore.tables import html_table
 from models.units import MONEY_UNITS
+from runtime.money import Money
 
 MARK = "<!doctype html><!-- segue exploration -->"
 _HERE = Path(__file__).parent
@@ -37,7 +38,7 @@ def page(source: Source, chapters: Sequence[Chapter]) -> str:
     links = "".join(
         f'<a href="#{anchor}">{escape(chapter.title)}</a>' for anchor, chapter in zip(anchors, chapters, strict=True)
     )
-    parts = "".join(_chapter(anchor, chapter) for anchor, chapter in zip(anchors, chapters, strict=True))
+    parts = "".join(_chapter(anchor, chapter, source.money) for anchor, chapter in zip(anchors, chapters, strict=True))
     themes = {"light": LIGHT.to_plotly_json(), "dark": DARK.to_plotly_json()}
     return f"""{MARK}
 <html lang="en">
@@ -85,15 +86,14 @@ def _summary(source: Source) -> str:
 
 
 def _totals(source: Source) -> str:
-    report, transactions = source.dataset.report, source.dataset.transactions
-    sign = (transactions["kind"] == "sale") * 2 - 1
-    net = int((transactions["amount_units"] * sign).sum()) / MONEY_UNITS
+    report = source.dataset.report
+    net = (report.gross_units - report.returned_units) / MONEY_UNITS
     totals = [
         (f"{report.rows:,}", "rows in the file"),
         (f"{report.customers:,}", "known customers"),
         (f"{report.sales:,}", "orders"),
         (f"{report.returns:,}", "credit notes"),
-        (words.pounds(net), "net revenue"),
+        (words.amount(net, source.money), "net revenue"),
     ]
     cells = "".join(f"<div><b>{escape(number)}</b><span>{what}</span></div>" for number, what in totals)
     return f'<div class="totals">{cells}</div>'
@@ -107,12 +107,12 @@ def _colophon(source: Source) -> str:
     )
 
 
-def _chapter(anchor: str, chapter: Chapter) -> str:
-    findings = "".join(_finding(finding) for finding in chapter.findings)
+def _chapter(anchor: str, chapter: Chapter, money: Money) -> str:
+    findings = "".join(_finding(finding, money) for finding in chapter.findings)
     return f'<section id="{anchor}"><h2>{escape(chapter.title)}</h2><div class="exhibits">{findings}</div></section>'
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: Finding, money: Money) -> str:
     shown = ""
     if finding.figure is not None:
         label, height = escape(finding.title), finding.figure.layout.height
@@ -121,7 +121,7 @@ def _finding(finding: Finding) -> str:
         )
     elif finding.table is not None:
         colours = finding.data["colour"].tolist() if "colour" in finding.data else None
-        shown = html_table(finding.id, finding.table, colours)
+        shown = html_table(finding.id, finding.table, money, colours)
     note = f'<p class="note">{escape(finding.note)}</p>' if finding.note else ""
     width = "wide" if finding.wide else "half"
     heading = f'<h3>{escape(finding.title)}</h3><p class="finding">{escape(finding.summary)}</p>'

@@ -5,55 +5,79 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+from batch.dataset_frames import ask
 from batch.explore import style, words
 from batch.explore.finding import Finding
-from batch.explore.months import all_months, cut_months, month_of
+from batch.explore.months import MONTH, all_months, cut_months
 from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
+from runtime.money import Money
 
 SHOWN_COUNTRIES = 20
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
+_TOTALS = """
+    coalesce(sum(amount_units) FILTER (kind = 'sale'), 0)::BIGINT AS sold_units,
+    coalesce(sum(amount_units) FILTER (kind = 'return'), 0)::BIGINT AS returned_units,
+    count(*) FILTER (kind = 'sale') AS sales, count(*) FILTER (kind = 'return') AS returns
+"""
 
-def by_month(transactions: pd.DataFrame) -> pd.DataFrame:
+
+def by_month(dataset: Dataset) -> pd.DataFrame:
     """By ``month``: ``sold``, ``returned`` and ``net`` in currency units, ``sales``, ``returns``, and ``is_whole``."""
-    moments = transactions["occurred_at"]
-    units = _by_kind(transactions, month_of(moments), "sum") / MONEY_UNITS
-    numbers = _by_kind(transactions, month_of(moments), "count")
-    months = units.rename(columns={"sale": "sold", "return": "returned"})
-    months["net"] = months["sold"] - months["returned"]
-    months = months.join(numbers.rename(columns={"sale": "sales", "return": "returns"}))
-    months = months.reindex(all_months(moments), fill_value=0)
-    months["is_whole"] = ~months.index.isin(list(cut_months(moments)))
-    return months
+    months = ask(dataset, f"SELECT {MONTH} AS month, {_TOTALS} FROM transactions GROUP BY month").set_index("month")
+    months = months.reindex(all_months(dataset), fill_value=0)
+    sold, returned = months["sold_units"] / MONEY_UNITS, months["returned_units"] / MONEY_UNITS
+    return pd.DataFrame(
+        {
+            "sold": sold,
+            "returned": returned,
+            "net": sold - returned,
+            "sales": months["sales"],
+            "returns": months["returns"],
+            "is_whole": ~months.index.isin(list(cut_months(dataset))),
+        }
+    )
 
 
-def by_country(transactions: pd.DataFrame) -> pd.DataFrame:
+def by_country(dataset: Dataset) -> pd.DataFrame:
     """By ``country``, highest net revenue first: ``net`` in currency units, its ``share``, ``sales``, ``customers``."""
-    units = _by_kind(transactions, transactions["country"], "sum")
-    countries = pd.DataFrame({"net": (units["sale"] - units["return"]) / MONEY_UNITS})
+    found = ask(
+        dataset,
+        f"""
+        SELECT country, {_TOTALS}, count(DISTINCT customer_id) AS customers
+        FROM transactions GROUP BY country ORDER BY country
+        """,
+    ).set_index("country")
+    countries = pd.DataFrame({"net": (found["sold_units"] - found["returned_units"]) / MONEY_UNITS})
     countries["share"] = countries["net"] / countries["net"].sum()
-    countries["sales"] = _by_kind(transactions, transactions["country"], "count")["sale"]
-    countries["customers"] = transactions.groupby("country")["customer_id"].nunique()
+    countries[["sales", "customers"]] = found[["sales", "customers"]]
     return countries.sort_values("net", ascending=False, kind="stable")
 
 
-def by_weekday_and_hour(transactions: pd.DataFrame) -> pd.DataFrame:
+def by_weekday_and_hour(dataset: Dataset) -> pd.DataFrame:
     """Sales by weekday (rows, 0 is Monday) and hour of the day (columns, first to last hour with sales)."""
-    moments = transactions.loc[transactions["kind"] == "sale", "occurred_at"].dt
-    counts = pd.crosstab(moments.day_of_week, moments.hour)
-    hours = counts.columns.to_numpy()
-    return counts.reindex(index=range(7), columns=np.arange(hours.min(), hours.max() + 1), fill_value=0)
+    found = ask(
+        dataset,
+        """
+        SELECT isodow(make_timestamp(occurred_at)) - 1 AS weekday, hour(make_timestamp(occurred_at)) AS hour,
+               count(*) AS sales
+        FROM transactions WHERE kind = 'sale' GROUP BY ALL
+        """,
+    )
+    counts = found.pivot(index="weekday", columns="hour", values="sales")
+    hours = range(int(found["hour"].min()), int(found["hour"].max()) + 1)
+    return counts.reindex(index=range(7), columns=hours).fillna(0).astype("int64")
 
 
-def revenue_by_month(dataset: Dataset) -> Finding:
+def revenue_by_month(dataset: Dataset, money: Money) -> Finding:
     """Sold, returned and net amounts by month."""
-    months = by_month(dataset.transactions)
+    months = by_month(dataset)
     whole = months[months["is_whole"]] if months["is_whole"].any() else months
     best = whole.index[int(whole["net"].argmax())]
     lift = whole["net"].max() / whole["net"].mean()
     summary = (
-        f"The best month is {best:%B %Y} with {words.pounds(whole['net'].max())} net of returns, "
+        f"The best month is {best:%B %Y} with {words.amount(whole['net'].max(), money)} net of returns, "
         f"{lift:.1f} times the average month. Returns are "
         f"{words.percent(months['returned'].sum() / months['sold'].sum())} of sales."
     )
@@ -65,8 +89,8 @@ def revenue_by_month(dataset: Dataset) -> Finding:
             y=sign * months[column],
             name=name,
             marker={"color": colour, "opacity": opacity},
-            customdata=months[column],
-            hovertemplate=f"£%{{customdata:,.0f}} {name}<extra></extra>",
+            customdata=[money.rounded(amount) for amount in months[column]],
+            hovertemplate=f"%{{customdata}} {name}<extra></extra>",
         )
     figure.add_scatter(
         x=months.index,
@@ -75,19 +99,20 @@ def revenue_by_month(dataset: Dataset) -> Finding:
         mode="lines+markers",
         line={"color": style.NEUTRAL, "width": 2},
         marker={"size": 5},
-        hovertemplate="£%{y:,.0f} net<extra></extra>",
+        customdata=[money.rounded(amount) for amount in months["net"]],
+        hovertemplate="%{customdata} net<extra></extra>",
     )
     figure.update_layout(barmode="relative", hovermode="x unified", bargap=0.25)
     figure.update_xaxes(hoverformat="%B %Y", showgrid=False)
-    figure.update_yaxes(tickprefix="£", tickformat="~s", nticks=6)
+    figure.update_yaxes(**money.axis([*months["sold"], *-months["returned"]], 6))
     cut = [words.month(moment) for moment in months.index[~months["is_whole"]]]
     note = f"Pale bars: the data covers only part of {' and '.join(cut)}. " if cut else ""
     return Finding("revenue-month", "Revenue by month", summary, months, figure, note=f"{note}Known customers only.")
 
 
-def revenue_by_country(dataset: Dataset) -> Finding:
+def revenue_by_country(dataset: Dataset, money: Money) -> Finding:
     """Net revenue by country, on a log scale so that small markets are visible."""
-    countries = by_country(dataset.transactions)
+    countries = by_country(dataset)
     first, others = countries.iloc[0], countries.iloc[1:]
     summary = f"{countries.index[0]} accounts for {words.percent(first['share'])} of net revenue"
     if len(others):
@@ -107,16 +132,18 @@ def revenue_by_country(dataset: Dataset) -> Finding:
         textposition="middle right",
         textfont={"size": 11},
         cliponaxis=False,
-        customdata=shown[["sales", "customers"]],
-        hovertemplate="%{y}: £%{x:,.0f}<br>%{customdata[0]:,} orders, %{customdata[1]:,} customers<extra></extra>",
+        customdata=[
+            (int(sales), int(customers), money.rounded(net))
+            for sales, customers, net in zip(shown["sales"], shown["customers"], shown["net"], strict=True)
+        ],
+        hovertemplate="%{y}: %{customdata[2]}<br>%{customdata[0]:,} orders, %{customdata[1]:,} customers"
+        "<extra></extra>",
     )
     low, high = np.log10(shown["net"].min()), np.log10(shown["net"].max())
     figure.update_xaxes(
         type="log",
         range=[low - 0.15, high + 0.45],
-        tickprefix="£",
-        dtick=1,
-        tickformat="~s",
+        **money.decades(shown["net"].min(), shown["net"].max()),
         title="net revenue, log scale",
     )
     figure.update_yaxes(autorange="reversed", showgrid=True)
@@ -127,7 +154,7 @@ def revenue_by_country(dataset: Dataset) -> Finding:
 
 def orders_by_weekday_and_hour(dataset: Dataset) -> Finding:
     """Orders by weekday and hour."""
-    counts = by_weekday_and_hour(dataset.transactions)
+    counts = by_weekday_and_hour(dataset)
     values = counts.to_numpy()
     weekday, hour = np.unravel_index(int(values.argmax()), values.shape)
     start = int(counts.columns.to_numpy()[hour])
@@ -155,9 +182,3 @@ def orders_by_weekday_and_hour(dataset: Dataset) -> Finding:
     figure.update_yaxes(autorange="reversed", showgrid=False)
     note = "Orders of known customers; times as in the file."
     return Finding("orders-hour", "Orders by weekday and hour", summary, counts, figure, note=note, wide=False)
-
-
-def _by_kind(transactions: pd.DataFrame, key: pd.Series, how: str) -> pd.DataFrame:
-    """Sum or count of amounts by a key, with a column for each kind of transaction."""
-    table = transactions["amount_units"].groupby([key, transactions["kind"]]).agg(how).unstack(fill_value=0)
-    return table.reindex(columns=["sale", "return"], fill_value=0)

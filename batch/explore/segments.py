@@ -8,12 +8,14 @@ import pandas as pd
 from batch.explore import style, words
 from batch.explore.finding import Finding
 from batch.profiles import features
-from models.segment_model import FEATURES, SegmentModel, assign, transformed
+from models.scoring import assign, transformed
+from models.segment_model import FEATURES, SegmentModel
 from models.units import Floats, Ints
+from runtime.money import Money
 
 SAMPLE = 2_000
 MIN_PER_SEGMENT = 25  # so that a segment of very few customers is visible
-AXES = {"recency": "recency (days)", "frequency": "frequency (orders)", "monetary": "money (£)"}
+AXES = {"recency": "recency (days)", "frequency": "frequency (orders)", "monetary": "money"}
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,15 @@ def sampled(found: Segmented, size: int, seed: int) -> pd.DataFrame:
     return drawn.iloc[np.argsort(is_later, kind="stable")[:size]].sort_index()
 
 
-def snake_plot(found: Segmented) -> Finding:
+def snake_plot(found: Segmented, money: Money) -> Finding:
     """Mean standardised features of each segment."""
     frame = segment_profiles(found)
     figure = style.figure(420)
-    for row in frame.itertuples():
+    for row, spend in zip(frame.itertuples(), frame["monetary"], strict=True):
         figure.add_scatter(
             x=["recency", "frequency", "money"],
             y=[row.z_recency, row.z_frequency, row.z_monetary],
-            customdata=[f"{row.recency:,.0f} days", f"{row.frequency:,.1f} orders", f"£{row.monetary:,.0f}"],
+            customdata=[f"{row.recency:,.0f} days", f"{row.frequency:,.1f} orders", money.rounded(spend)],
             name=row.persona,
             mode="lines+markers",
             line={"color": row.colour, "width": 3},
@@ -101,7 +103,7 @@ def snake_plot(found: Segmented) -> Finding:
     return Finding("snake", "How the segments differ", summary, frame, figure, note=note)
 
 
-def segment_table(found: Segmented) -> Finding:
+def segment_table(found: Segmented, money: Money) -> Finding:
     """Size, revenue share and mean features of each segment."""
     frame = segment_profiles(found)
     large = frame.iloc[int(frame["customers"].argmax())]
@@ -114,14 +116,14 @@ def segment_table(found: Segmented) -> Finding:
             "share of revenue": frame["money_share"].map(words.percent),
             "days since last order": frame["recency"].map("{:,.0f}".format),
             "orders each": frame["frequency"].map("{:,.1f}".format),
-            "spend each": frame["monetary"].map("£{:,.0f}".format),
+            "spend each": [money.rounded(mean) for mean in frame["monetary"]],
         }
     )
     note = "Days, orders and spend are means over the customers of the segment."
     return Finding("segments", "The segments in numbers", summary, frame, table=table, note=note)
 
 
-def cloud(found: Segmented, *, size: int = SAMPLE, seed: int = 42) -> Finding:
+def cloud(found: Segmented, money: Money, *, size: int = SAMPLE, seed: int = 42) -> Finding:
     """Customers in recency, frequency and money, coloured by persona."""
     sample = sampled(found, size, seed)
     figure = style.figure(560)
@@ -129,16 +131,19 @@ def cloud(found: Segmented, *, size: int = SAMPLE, seed: int = 42) -> Finding:
         part = sample[sample["segment"] == number]
         figure.add_scatter3d(
             **dict(zip("xyz", (_scaled(part[feature].to_numpy()) for feature in FEATURES), strict=True)),
-            customdata=part[list(FEATURES)],
+            customdata=[
+                (days, orders, money.exact(spend))
+                for days, orders, spend in zip(*(part[feature] for feature in FEATURES), strict=True)
+            ],
             name=segment.name,
             mode="markers",
             marker={"size": 3, "color": segment.colour, "opacity": 0.8, "line": {"width": 0}},
             hovertemplate=f"{segment.name}<br>%{{customdata[0]:,.0f}} days, %{{customdata[1]:,.0f}} orders, "
-            "£%{customdata[2]:,.0f}<extra></extra>",
+            "%{customdata[2]}<extra></extra>",
         )
     axes = {
-        f"{axis}axis": {"title": {"text": AXES[feature]}} | style.log_ticks(sample[feature].max())
-        for axis, feature in zip("xyz", FEATURES, strict=True)
+        f"{axis}axis": {"title": {"text": AXES[feature]}} | style.log_ticks(sample[feature].max(), write)
+        for axis, feature, write in zip("xyz", FEATURES, (None, None, money), strict=True)
     }
     camera = {"eye": {"x": 1.4, "y": -1.5, "z": 0.7}, "center": {"x": 0, "y": 0, "z": -0.12}}
     figure.update_layout(scene={"aspectmode": "cube", "camera": camera, **axes}, legend={"itemsizing": "constant"})

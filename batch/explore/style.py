@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from runtime.money import Money
+
 ACCENT = "#6f6bdf"
 WARM = "#d0662c"
 NEUTRAL = "#8f97a6"
@@ -59,11 +61,17 @@ def figure(height: int) -> go.Figure:
     return go.Figure(layout={"template": LIGHT, "height": height, "margin": layout, "legend": legend})
 
 
-def log_ticks(top: float) -> dict[str, Any]:
-    """Axis settings that label log1p coordinates up to ``top`` with the original numbers: 0, 1, 10, 100, ..."""
+def log_ticks(top: float, money: Money | None = None) -> dict[str, Any]:
+    """Axis settings that label log1p coordinates up to ``top`` with the original numbers: 0, 1, 10, 100, ...
+
+    ``money`` writes them if they are amounts.
+    """
     decades = [10**power for power in range(int(np.log10(max(top, 1.0))) + 1)]
     shown = [0, *(decades if len(decades) <= 4 else decades[1::2])]
-    return {"tickvals": np.log1p(shown), "ticktext": [_short(number) for number in shown]}
+    return {
+        "tickvals": np.log1p(shown),
+        "ticktext": [_short(number) if money is None else money.mark(number) for number in shown],
+    }
 
 
 def _short(number: int) -> str:

@@ -4,15 +4,18 @@ from datetime import date, datetime
 
 import pandas as pd
 
+from runtime.money import Money
 
-def pounds(amount: float) -> str:
-    """Money in pounds, or in millions of pounds.
+MILLION = 1_000_000
 
-    >>> pounds(12.3), pounds(-4567), pounds(1_234_567)
-    ('£12', '-£4,567', '£1.23 million')
+
+def amount(value: float, money: Money) -> str:
+    """Money without decimals; from a million on abbreviated.
+
+    >>> [amount(value, Money("GBP", "en_GB")) for value in (12.3, -4567, 1_234_567)]
+    ['£12', '-£4,567', '£1.23m']
     """
-    sign, size = ("-" if amount <= -0.5 else ""), abs(amount)
-    return f"{sign}£{size / 1e6:.2f} million" if size >= 1e6 else f"{sign}£{size:,.0f}"
+    return money.short(value) if abs(value) >= MILLION else money.rounded(value)
 
 
 def percent(share: float) -> str:

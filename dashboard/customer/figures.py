@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import ACCENT, cause_colour, plain
+from runtime.money import Money
 
 SALE, RETURN = ACCENT, cause_colour("return")
 LINE, GRID = "#7d8593", "rgba(138,145,158,0.22)"
@@ -39,13 +40,14 @@ class Timeline(NamedTuple):
     outlook: Outlook | None
 
 
-def timeline(shown: Timeline, known: Personas) -> go.Figure:
+def timeline(shown: Timeline, known: Personas, money: Money) -> go.Figure:
     """Transactions as marks (sales up, returns down), then R, F and M; coloured bands are the segments."""
     figure = make_subplots(rows=4, cols=1, shared_xaxes=True, vertical_spacing=0.065, row_heights=HEIGHTS)
-    _marks(figure, shown.ledger)
+    _marks(figure, shown.ledger, money)
     _line(figure, 2, shown.recency["at"], shown.recency["days"], "linear", "%{y:,.0f} days since last purchase")
     _line(figure, 3, shown.spend["at"], shown.spend["frequency"], "hv", "%{y:,} purchases")
-    _line(figure, 4, shown.spend["at"], shown.spend["monetary"], "hv", "£%{y:,.2f} spend")
+    spend = shown.spend["monetary"]
+    _line(figure, 4, shown.spend["at"], spend, "hv", "%{customdata} spend", [money.exact(each) for each in spend])
     start, end = _span(shown)
     _bands(figure, shown, known, end)
     for row, title in enumerate(ROWS, start=1):
@@ -67,12 +69,12 @@ def timeline(shown: Timeline, known: Personas) -> go.Figure:
     figure.update_yaxes(gridcolor=GRID, zeroline=False, fixedrange=True, nticks=4, automargin=True)
     figure.update_yaxes(rangemode="tozero", row=2, col=1)
     figure.update_yaxes(rangemode="tozero", tickformat=",d", row=3, col=1)
-    figure.update_yaxes(rangemode="tozero", tickprefix="£", tickformat=",~s", row=4, col=1)
+    figure.update_yaxes(rangemode="tozero", **money.axis(spend, 3), row=4, col=1)
     figure.update_layout(showlegend=False, hovermode="closest")
     return plain(figure, height=620).update_layout(margin={"t": 26, "l": 0, "r": 6, "b": 0})
 
 
-def _marks(figure: go.Figure, ledger: pd.DataFrame) -> None:
+def _marks(figure: go.Figure, ledger: pd.DataFrame, money: Money) -> None:
     for kind, sign, colour, symbol in (("sale", 1, SALE, "triangle-up"), ("return", -1, RETURN, "triangle-down")):
         part = ledger[ledger["kind"] == kind]
         amounts = part["amount"].to_numpy(dtype=np.float64)
@@ -100,24 +102,24 @@ def _marks(figure: go.Figure, ledger: pd.DataFrame) -> None:
             col=1,
             marker={"symbol": symbol, "size": 8, "color": colour},
             customdata=[
-                (f"{amount:,.2f}", in_figure(number))
-                for amount, number in zip(amounts, part["transaction_id"], strict=True)
+                (money.exact(amount), in_figure(number))
+                for amount, number in zip(part["amount"], part["transaction_id"], strict=True)
             ],
-            hovertemplate=f"{kind} of £%{{customdata[0]}}, %{{x}}<extra>%{{customdata[1]}}</extra>",
+            hovertemplate=f"{kind} of %{{customdata[0]}}, %{{x}}<extra>%{{customdata[1]}}</extra>",
         )
-    _amount_axis(figure, ledger)
+    _amount_axis(figure, ledger, money)
 
 
-def _amount_axis(figure: go.Figure, ledger: pd.DataFrame) -> None:
+def _amount_axis(figure: go.Figure, ledger: pd.DataFrame, money: Money) -> None:
     # A square-root scale keeps small orders visible beside the largest.
     amounts = ledger["amount"].to_numpy(dtype=np.float64)
     down = (ledger["kind"] == "return").to_numpy(dtype=bool)
-    ticks = {0.0: "£0"}
+    ticks = {0.0: money.mark(0)}
     for sign, side in ((1, amounts[~down]), (-1, amounts[down])):
-        if len(side) and side.max() >= 1:
+        if len(side) and side.max() >= money.smallest:
             top = _round_below(float(side.max()))
             for value in (top / 4, top) if sign > 0 else (top,):
-                ticks[sign * value**0.5] = f"£{value:,.0f}" if value < 10_000 else f"£{value / 1000:,.0f}k"
+                ticks[sign * value**0.5] = money.mark(value)
     figure.update_yaxes(tickvals=sorted(ticks), ticktext=[ticks[value] for value in sorted(ticks)], row=1, col=1)
     top, bottom = (np.sqrt(side.max()) if len(side) else 0 for side in (amounts[~down], amounts[down]))
     room = 0.14 * max(top + bottom, 1)
@@ -129,11 +131,20 @@ def _round_below(value: float) -> float:
     return float(max(step for step in (1, 2, 4, 5, 8) if step * scale <= value) * scale)
 
 
-def _line(figure: go.Figure, row: int, at: "pd.Series[Any]", values: "pd.Series[Any]", shape: str, hover: str) -> None:
+def _line(
+    figure: go.Figure,
+    row: int,
+    at: "pd.Series[Any]",
+    values: "pd.Series[Any]",
+    shape: str,
+    hover: str,
+    texts: list[str] | None = None,
+) -> None:
     figure.add_scatter(
         x=_moments(at),
         y=values.tolist(),
         mode="lines",
+        customdata=texts,
         row=row,
         col=1,
         line={"color": LINE, "width": 1.8, "shape": shape},

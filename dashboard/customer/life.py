@@ -5,7 +5,8 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from models.segment_model import SegmentModel, net_or_gross
+from models.scoring import net_or_gross
+from models.segment_model import SegmentModel
 from models.units import Floats
 
 ONE_DAY = pd.Timedelta(days=1)
@@ -41,7 +42,7 @@ def recency_line(ledger: pd.DataFrame, until: datetime) -> pd.DataFrame:
 def spend_steps(
     ledger: pd.DataFrame, model: SegmentModel, frequency: int, gross: float, returned: float, until: datetime
 ) -> pd.DataFrame:
-    """Purchases and money after every transaction and up to ``until``: at, frequency, monetary (pounds).
+    """Purchases and money after every transaction and up to ``until``: at, frequency, monetary.
 
     Parameters
     ----------

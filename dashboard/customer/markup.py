@@ -12,6 +12,7 @@ from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.words import many
+from runtime.money import Money
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Portrait:
     next_segment: str | None
 
 
-def portrait(who: Portrait, known: Personas, now: datetime) -> str:
+def portrait(who: Portrait, known: Personas, now: datetime, money: Money) -> str:
     """The header: the persona and since when, the numbers that decide the segment, and the next change."""
     persona = look_up(known, who.segment)
     name = persona.name if who.segment else "No segment: never bought, only returned goods"
@@ -41,7 +42,7 @@ def portrait(who: Portrait, known: Personas, now: datetime) -> str:
     tiles = (
         ("last purchase", ago),
         ("purchases", f"{who.frequency:,}"),
-        ("spend", style.money(who.monetary)),
+        ("spend", money.exact(who.monetary)),
         ("country", escape(who.country)),
         (
             "first purchase",
@@ -64,17 +65,17 @@ def advice(who: Portrait, known: Personas) -> str:
     return f'<div class="sg-note">{escape(persona.description)} <b>{escape(persona.action)}</b></div>'
 
 
-def past(changes: pd.DataFrame, known: Personas) -> str:
+def past(changes: pd.DataFrame, known: Personas, money: Money) -> str:
     """The list of changes, the newest first, with their exact event times."""
     if changes.empty:
         return elements.empty("This customer has not entered a segment yet.")
-    rows = "".join(_change(row, known) for row in changes.iloc[::-1].to_dict("records"))
+    rows = "".join(_change(row, known, money) for row in changes.iloc[::-1].to_dict("records"))
     wide = "".join(f'<th class="sg-wide sg-right">{title}</th>' for title in ("Days since", "Purchases", "Spend"))
     head = f"<tr><th>Event time</th><th>No.</th><th>Move</th><th>Cause</th>{wide}</tr>"
     return f'<table class="sg-changes sg-past"><thead>{head}</thead><tbody>{rows}</tbody></table>'
 
 
-def neighbours(nearest: pd.DataFrame, known: Personas) -> str:
+def neighbours(nearest: pd.DataFrame, known: Personas, money: Money) -> str:
     """The most similar customers, the nearest first."""
     if nearest.empty:
         return elements.empty("There is no other customer to compare with.")
@@ -82,7 +83,7 @@ def neighbours(nearest: pd.DataFrame, known: Personas) -> str:
         f"<tr><td>{elements.customer_link(row['customer_id'])}</td>"
         f"<td>{elements.segment_dot(look_up(known, row['segment']))}</td>"
         f'<td class="sg-right sg-wide">{row["recency"]:,} d</td><td class="sg-right sg-wide">{row["frequency"]:,}</td>'
-        f'<td class="sg-right">{style.money(row["monetary"])}</td><td class="sg-right">{row["distance"]:.2f}</td></tr>'
+        f'<td class="sg-right">{money.exact(row["monetary"])}</td><td class="sg-right">{row["distance"]:.2f}</td></tr>'
         for row in nearest.to_dict("records")
     )
     head = (
@@ -139,8 +140,8 @@ def _outlook(who: Portrait, known: Personas, now: datetime) -> str:
     return elements.outlook(look_up(known, who.next_segment), who.next_change_at, now)
 
 
-def _change(row: dict[Any, Any], known: Personas) -> str:
-    numbers = (f"{row['recency_days']:,}", f"{row['frequency']:,}", style.money(row["monetary"]))
+def _change(row: dict[Any, Any], known: Personas, money: Money) -> str:
+    numbers = (f"{row['recency_days']:,}", f"{row['frequency']:,}", money.exact(row["monetary"]))
     before, after = (look_up(known, row[key]) for key in ("from_segment", "to_segment"))
     cause = elements.cause_label(row["cause"])
     invoice = f'<span class="sg-when"> {escape(row["transaction_id"])}</span>' if row["transaction_id"] else ""

@@ -19,6 +19,7 @@ from dashboard.shared.personas import look_up
 from dashboard.shared.profiles import profile, spend_before_floor
 from dashboard.shared.words import many
 from models.segment_model import SegmentModel
+from runtime.money import Money
 from runtime.readable import visible
 
 SUBTITLE = "One customer's transactions, the segments they were in, and their next change."
@@ -37,9 +38,9 @@ class Biography:
     neighbours: pd.DataFrame
 
 
-def show(engine: Engine) -> None:
+def show(engine: Engine, money: Money) -> None:
     """Draw the page."""
-    page.show(engine, "Customer", SUBTITLE, _draw)
+    page.show(engine, money, "Customer", SUBTITLE, _draw)
 
 
 def read(connection: Connection, model: SegmentModel, event_time: datetime, customer_id: str) -> Biography | None:
@@ -100,7 +101,7 @@ def _draw(moment: Moment) -> None:
 def _draw_customer(biography: Biography, moment: Moment) -> None:
     known, who = moment.personas, biography.portrait
     timeline = biography.timeline
-    st.html(markup.portrait(who, known, timeline.now))
+    st.html(markup.portrait(who, known, timeline.now, moment.money))
     if who.segment is not None:
         st.html(markup.advice(who, known))
         st.html(markup.simulator_link(who.customer_id))
@@ -112,14 +113,14 @@ def _draw_customer(biography: Biography, moment: Moment) -> None:
         f"Customer {visible(who.customer_id)}: {many(len(timeline.ledger), 'transaction')} and "
         f"{many(len(biography.changes), 'segment change')}, now {visible(look_up(known, who.segment).name)}"
     )
-    st.plotly_chart(figures.timeline(timeline, known), key="life", config=plotting.CONFIG, alt=alt)
+    st.plotly_chart(figures.timeline(timeline, known, moment.money), key="life", config=plotting.CONFIG, alt=alt)
     past, like = st.columns([1.7, 1], gap="large")
     with past:
         st.html(elements.title("Segment changes", "With the exact event time (UTC) at which each change became true"))
-        st.html(markup.past(biography.changes, known))
+        st.html(markup.past(biography.changes, known, moment.money))
     with like:
         st.html(elements.title("Similar customers", "The nearest ones in the model's space of R, F and M"))
-        st.html(markup.neighbours(biography.neighbours, known))
+        st.html(markup.neighbours(biography.neighbours, known, moment.money))
 
 
 def _outlook(who: Portrait) -> Outlook | None:

@@ -21,7 +21,7 @@ MOST_ROWS = 3_000
 
 
 class RfmPoint(NamedTuple):
-    """R, F and M as the model sees them, in days, purchases and pounds."""
+    """R, F and M as the model sees them, in days, purchases and units of the currency."""
 
     recency_days: int
     frequency: int

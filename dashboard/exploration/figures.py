@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.shared import style
 from dashboard.shared.plotting import ACCENT, ACCENT_FAINT, ACCENT_STRONG, BARE_AXIS, CAUSE_COLOURS, plain
+from runtime.money import Money
 
 RETURNED = CAUSE_COLOURS["return"]
 MONTH = "%b %Y"
@@ -43,27 +44,27 @@ def retention(cohorts: pd.DataFrame, months: Sequence[datetime]) -> pd.DataFrame
     return pd.DataFrame(counts, starts).div(sizes.replace(0, np.nan), axis=0)
 
 
-def revenue_bars(months: pd.DataFrame) -> go.Figure:
-    """Sales (up) and returns (down) by month, in pounds."""
+def revenue_bars(months: pd.DataFrame, money: Money) -> go.Figure:
+    """Sales (up) and returns (down) by month."""
     figure = go.Figure()
     labels = [f"{month:{MONTH}}" for month in months.index]
     figure.add_bar(
         x=labels,
         y=months["sold"],
-        customdata=months["sales"],
+        customdata=_with_texts(months["sold"], months["sales"], money),
         marker={"color": ACCENT_STRONG, "line": {"width": 0}},
-        hovertemplate="£%{y:,.0f} sold in %{customdata:,} sales<extra></extra>",
+        hovertemplate="%{customdata[0]} sold in %{customdata[1]:,} sales<extra></extra>",
     )
     figure.add_bar(
         x=labels,
         y=-months["returned"],
-        customdata=np.stack([months["returned"], months["returns"]], axis=-1),
+        customdata=_with_texts(months["returned"], months["returns"], money),
         marker={"color": RETURNED, "line": {"width": 0}},
-        hovertemplate="£%{customdata[0]:,.0f} returned in %{customdata[1]:,} credit notes<extra></extra>",
+        hovertemplate="%{customdata[0]} returned in %{customdata[1]:,} credit notes<extra></extra>",
     )
     figure.update_layout(barmode="relative", hovermode="x unified", showlegend=False, bargap=0.25)
     figure.update_xaxes(showgrid=False, fixedrange=True, nticks=8, tickangle=0)
-    figure.update_yaxes(fixedrange=True, nticks=5, tickprefix="£", tickformat="~s", zeroline=True)
+    figure.update_yaxes(fixedrange=True, zeroline=True, **money.axis([*months["sold"], *-months["returned"]]))
     return plain(figure, height=280)
 
 
@@ -127,7 +128,9 @@ def retention_map(rates: pd.DataFrame, sizes: pd.Series) -> go.Figure:
     return plain(figure, height=60 + 24 * len(shown))
 
 
-def histogram(bars: pd.DataFrame, edges: Sequence[float], unit: str, marked: Sequence[float]) -> go.Figure:
+def histogram(
+    bars: pd.DataFrame, edges: Sequence[float], marked: Sequence[float], money: Money | None = None
+) -> go.Figure:
     """Counts in bars with the lower bounds ``edges`` (ascending), and in one bar below the first bound.
 
     Parameters
@@ -136,6 +139,8 @@ def histogram(bars: pd.DataFrame, edges: Sequence[float], unit: str, marked: Seq
         Columns lower (0 for below the first edge), and sales or customers.
     marked
         The edges that are labelled on the axis.
+    money
+        How edges are written that are amounts; others are whole numbers.
     """
     (name,) = [column for column in bars.columns if column in ("sales", "customers")]
     counts = bars.groupby("lower")[name].sum().reindex([0.0, *edges], fill_value=0).to_numpy()
@@ -144,7 +149,7 @@ def histogram(bars: pd.DataFrame, edges: Sequence[float], unit: str, marked: Seq
     figure.add_bar(
         x=list(range(first, end)),
         y=counts[first:end],
-        customdata=ranges(edges, unit)[first:end],
+        customdata=ranges(edges, money)[first:end],
         marker={"color": ACCENT_STRONG, "line": {"width": 0}},
         hovertemplate="%{customdata}: %{y:,} " + name + "<extra></extra>",
     )
@@ -156,35 +161,36 @@ def histogram(bars: pd.DataFrame, edges: Sequence[float], unit: str, marked: Seq
         tickangle=0,
         # A label is where its bar begins.
         tickvals=[places[number] - 0.5 for number in marked],
-        ticktext=[amount(number, unit) for number in marked],
+        ticktext=[edge(number, money) for number in marked],
         range=[first - 0.6, end - 0.4],
     )
     figure.update_yaxes(fixedrange=True, nticks=4, rangemode="tozero", tickformat=",d")
     return plain(figure, height=220)
 
 
-def ranges(edges: Sequence[float], unit: str) -> list[str]:
+def ranges(edges: Sequence[float], money: Money | None) -> list[str]:
     """The ranges of a histogram's bars, in words.
 
-    >>> ranges([10.0, 20.0], "£")
-    ['under £10', '£10–20', '£20+']
-    >>> ranges([1.0, 2.0, 4.0], "")[1:]
+    >>> ranges([10.0, 20.0], Money("GBP", "en_GB"))
+    ['under £10', '£10–£20', '£20+']
+    >>> ranges([1.0, 2.0, 4.0], None)[1:]
     ['1', '2–3', '4+']
     """
     inner = []
     for low, high in pairwise(edges):
-        last = high if unit else high - 1
-        inner.append(amount(low, unit) if last == low else f"{amount(low, unit)}–{amount(last, '')}")
-    return [f"under {amount(edges[0], unit)}", *inner, f"{amount(edges[-1], unit)}+"]
+        last = high if money else high - 1
+        inner.append(edge(low, money) if last == low else f"{edge(low, money)}–{edge(last, money)}")
+    return [f"under {edge(edges[0], money)}", *inner, f"{edge(edges[-1], money)}+"]
 
 
-def amount(value: float, unit: str) -> str:
+def edge(value: float, money: Money | None) -> str:
     """An edge as text.
 
-    >>> amount(1.5, "£"), amount(2_000.0, "£"), amount(30.0, "")
+    >>> pounds = Money("GBP", "en_GB")
+    >>> edge(1.5, pounds), edge(2_000.0, pounds), edge(30.0, None)
     ('£1.50', '£2,000', '30')
     """
-    return unit + (style.count(value) if value == int(value) else f"{value:,.2f}")
+    return style.count(value) if money is None else money.mark(value)
 
 
 def median_bar(bars: pd.DataFrame, edges: Sequence[float]) -> tuple[float, float]:
@@ -193,6 +199,10 @@ def median_bar(bars: pd.DataFrame, edges: Sequence[float]) -> tuple[float, float
     place = int(np.searchsorted(counts.to_numpy(), counts.iloc[-1] / 2))
     bounds = [0.0, *edges, float("inf")]
     return bounds[place], bounds[place + 1]
+
+
+def _with_texts(amounts: "pd.Series[float]", numbers: "pd.Series[int]", money: Money) -> list[tuple[str, int]]:
+    return [(money.rounded(amount), int(number)) for amount, number in zip(amounts, numbers, strict=True)]
 
 
 def _between(counts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[int, int]:

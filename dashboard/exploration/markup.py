@@ -6,6 +6,7 @@ import pandas as pd
 
 from dashboard.shared import style
 from dashboard.shared.literal import escape
+from runtime.money import Money
 
 MOST_COUNTRIES = 12
 
@@ -25,7 +26,7 @@ def tiles(*values: tuple[str, str, str]) -> str:
     return f'<div class="sg-totals">{cells}</div>'
 
 
-def countries(table: pd.DataFrame, total: float) -> str:
+def countries(table: pd.DataFrame, total: float, money: Money) -> str:
     """The countries with the highest net revenue, each with its share of ``total``; one row for all the others.
 
     Parameters
@@ -34,10 +35,10 @@ def countries(table: pd.DataFrame, total: float) -> str:
         As :func:`dashboard.exploration.figures.by_country` returns it.
     """
     top = max(float(table["net"].max()), 1.0)
-    rows = "".join(_country(str(name), row, top, total) for name, row in table.head(MOST_COUNTRIES).iterrows())
+    rows = "".join(_country(str(name), row, top, total, money) for name, row in table.head(MOST_COUNTRIES).iterrows())
     rest = table.iloc[MOST_COUNTRIES:]
     if len(rest):
-        rows += _country(f"{len(rest)} more", rest.sum(), top, total)
+        rows += _country(f"{len(rest)} more", rest.sum(), top, total, money)
     head = (
         '<th>Country</th><th class="sg-wide"></th><th class="sg-right">Net revenue</th><th class="sg-right">Share</th>'
         '<th class="sg-right sg-wide">Sales</th><th class="sg-right">Returned</th>'
@@ -45,13 +46,13 @@ def countries(table: pd.DataFrame, total: float) -> str:
     return f'<table class="sg-table sg-countries"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _country(name: str, row: "pd.Series[float]", top: float, total: float) -> str:
+def _country(name: str, row: "pd.Series[float]", top: float, total: float, money: Money) -> str:
     width = 100 * max(float(row["net"]), 0.0) / top
     return (
         f'<tr data-country="{escape(name)}"><td>{escape(name)}</td>'
         '<td class="sg-wide sg-strip-cell"><div class="sg-share">'
         f'<i style="width:{min(width, 100):.1f}%"></i></div></td>'
-        f'<td class="sg-right"><b>{style.money(row["net"])}</b></td>'
+        f'<td class="sg-right"><b>{money.exact(row["net"])}</b></td>'
         f'<td class="sg-right">{style.percent(row["net"], total)}</td>'
         f'<td class="sg-right sg-wide">{row["sales"]:,.0f}</td>'
         f'<td class="sg-right">{style.percent(row["returned"], row["sold"])}</td></tr>'

@@ -11,6 +11,7 @@ from dashboard.exploration.queries import Ledger
 from dashboard.shared import elements, page, plotting, style
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
+from runtime.money import Money
 
 SUBTITLE = "What has been streamed so far: revenue, countries, returning customers, returns, and distributions."
 # The session state's key, and a URL parameter.
@@ -24,19 +25,19 @@ class Measure(NamedTuple):
     meaning: str
     edges: list[float]
     marked: tuple[float, ...]
-    unit: str = ""
+    is_money: bool = False
 
 
 MEASURES = {
     "recency": Measure("Recency", "Days since the last purchase", queries.RECENCY, (90, 180, 360, 540, 720)),
     "frequency": Measure("Frequency", "Purchases so far", queries.FREQUENCY, (1, 2, 3, 5, 10, 20, 50, 100)),
-    "monetary": Measure("Monetary value", "Spend in pounds", queries.MONETARY, (10, 100, 1_000, 10_000, 100_000), "£"),
+    "monetary": Measure("Monetary value", "Spend", queries.MONETARY, (10, 100, 1_000, 10_000, 100_000), True),
 }
 
 
-def show(engine: Engine) -> None:
+def show(engine: Engine, money: Money) -> None:
     """Draw the page; it does not refresh by itself."""
-    page.show(engine, "Data", SUBTITLE, _draw)
+    page.show(engine, money, "Data", SUBTITLE, _draw)
 
 
 def _draw(moment: Moment) -> None:
@@ -46,35 +47,36 @@ def _draw(moment: Moment) -> None:
         st.html('<div class="sg-note">The first event day is not over yet; this page counts only whole days.</div>')
         return
     months = figures.monthly(ledger.revenue, ledger.months)
-    _revenue(ledger, months)
-    _countries(ledger.revenue)
+    _revenue(ledger, months, moment.money)
+    _countries(ledger.revenue, moment.money)
     _returning_customers(ledger)
-    _baskets(ledger, months)
-    _distributions(queries.distributions(moment.connection, moment.model, moment.event_time), moment.model.monetary)
+    _baskets(ledger, months, moment.money)
+    bars = queries.distributions(moment.connection, moment.model, moment.event_time)
+    _distributions(bars, moment.model.monetary, moment.money)
 
 
-def _revenue(ledger: Ledger, months: pd.DataFrame) -> None:
+def _revenue(ledger: Ledger, months: pd.DataFrame, money: Money) -> None:
     sums = months.sum()
     st.html(
         markup.tiles(
-            ("net revenue", style.money(sums["sold"] - sums["returned"]), "Sales minus returns"),
+            ("net revenue", money.rounded(sums["sold"] - sums["returned"]), "Sales minus returns"),
             ("sales", style.count(sums["sales"]), "Invoices"),
             ("credit notes", style.count(sums["returns"]), "Returns"),
             ("of sales returned", style.percent(sums["returned"], sums["sold"]), "By value"),
-            ("average basket", style.money(sums["sold"] / max(sums["sales"], 1)), "Mean value of a sale"),
+            ("average basket", money.exact(sums["sold"] / max(sums["sales"], 1)), "Mean value of a sale"),
             ("buyers", style.count(ledger.buyers), "Customers with at least one purchase"),
         )
     )
     st.html(elements.title("Revenue by month", f"{_days(ledger)} Sales above the line, returns below."))
     st.plotly_chart(
-        figures.revenue_bars(months),
+        figures.revenue_bars(months, money),
         key="data_revenue",
         config=plotting.CONFIG,
-        alt=f"Sales and returns in pounds by month; the best month is {months['sold'].idxmax():%B %Y}",
+        alt=f"Sales and returns by month; the best month is {months['sold'].idxmax():%B %Y}",
     )
 
 
-def _countries(revenue: pd.DataFrame) -> None:
+def _countries(revenue: pd.DataFrame, money: Money) -> None:
     table = figures.by_country(revenue)
     largest = str(table.index[0])
     total = float(table["net"].sum())
@@ -85,7 +87,7 @@ def _countries(revenue: pd.DataFrame) -> None:
             )
         )
         without = len(table) > 1 and st.toggle(f"Without {in_markdown(largest)}", key=REST, bind="query-params")
-    st.html(markup.countries(table.iloc[1:] if without else table, total))
+    st.html(markup.countries(table.iloc[1:] if without else table, total, money))
 
 
 def _returning_customers(ledger: Ledger) -> None:
@@ -107,15 +109,14 @@ def _returning_customers(ledger: Ledger) -> None:
     )
 
 
-def _baskets(ledger: Ledger, months: pd.DataFrame) -> None:
+def _baskets(ledger: Ledger, months: pd.DataFrame, money: Money) -> None:
     left, right = st.columns(2, gap="large")
     low, high = figures.median_bar(ledger.baskets, queries.BASKETS)
-    bounds = (
-        f"between {figures.amount(low, '£')} and {figures.amount(high, '£')}" if high < float("inf") else "over £10,000"
-    )
+    lowest = figures.edge(low, money)
+    bounds = f"between {lowest} and {figures.edge(high, money)}" if high < float("inf") else f"over {lowest}"
     with left:
         st.html(elements.title("Basket values", f"Sales by their value; the median is {bounds}."))
-        figure = figures.histogram(ledger.baskets, queries.BASKETS, "£", (1, 10, 100, 1_000, 10_000))
+        figure = figures.histogram(ledger.baskets, queries.BASKETS, (1, 10, 100, 1_000, 10_000), money)
         st.plotly_chart(
             figure, key="data_baskets", config=plotting.CONFIG, alt=f"Sales by value; the median is {bounds}"
         )
@@ -126,18 +127,18 @@ def _baskets(ledger: Ledger, months: pd.DataFrame) -> None:
         st.plotly_chart(figure, key="data_returns", config=plotting.CONFIG, alt="Returns as a share of the money sold")
 
 
-def _distributions(bars: pd.DataFrame, definition: str) -> None:
+def _distributions(bars: pd.DataFrame, definition: str, money: Money) -> None:
     st.html(
         elements.title(
             "Distributions", "Everyone who ever bought, at this moment: the numbers that decide their segments."
         )
     )
     for column, (key, measure) in zip(st.columns(3, gap="large"), MEASURES.items(), strict=True):
-        counted = f", {'net of returns' if definition == 'net' else 'gross'}" if measure.unit else ""
+        counted = f", {'net of returns' if definition == 'net' else 'gross'}" if measure.is_money else ""
         with column:
             st.html(elements.title(measure.name, measure.meaning + counted))
             counts = bars[bars["measure"] == key]
-            figure = figures.histogram(counts, measure.edges, measure.unit, measure.marked)
+            figure = figures.histogram(counts, measure.edges, measure.marked, money if measure.is_money else None)
             st.plotly_chart(
                 figure, key=f"data_{key}", config=plotting.CONFIG, alt=f"Customers by {measure.name.lower()}"
             )

@@ -28,9 +28,9 @@ from data.postgres.frames import frame
 from data.postgres.tables import customers, transactions
 from models.segment_model import SegmentModel
 
-#: Lower bounds (pounds) of the bars of basket values, six per factor of ten; lower values have a bar of their own.
+#: Lower bounds of the bars of basket values, six per factor of ten; lower values have a bar of their own.
 BASKETS = [float(step * size) for size in (1, 10, 100, 1_000) for step in (1, 1.5, 2, 3, 5, 7)] + [10_000.0]
-#: The same for customers: days since the last purchase, number of purchases, pounds spent.
+#: The same for customers: days since the last purchase, number of purchases, amount spent.
 RECENCY = [float(days) for days in range(30, 721, 30)]
 FREQUENCY = [float(number) for number in (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)]
 MONETARY = [float(step * size) for size in (10, 100, 1_000, 10_000) for step in (1, 2, 5)] + [100_000.0]
@@ -50,9 +50,9 @@ class Ledger:
     buyers
         Customers with at least one purchase.
     revenue
-        Columns month, country, sales, returns (numbers of invoices and credit notes), sold, returned (pounds).
+        Columns month, country, sales, returns (numbers of invoices and credit notes), sold, returned.
     baskets
-        Columns lower (pounds; 0 for less than the first of :data:`BASKETS`), sales, sold.
+        Columns lower (0 for less than the first of :data:`BASKETS`), sales, sold.
     cohort_months
         The last :data:`COHORTS` of the months.
     cohorts

@@ -9,6 +9,7 @@ from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import Window, cause, in_order, many
+from runtime.money import Money
 
 OUTLOOK_DAYS = 30
 
@@ -50,7 +51,7 @@ def totals(progress: StreamProgress, customers: int) -> str:
     return f'<div class="sg-totals">{"".join(elements.counter(*each) for each in counters)}</div>'
 
 
-def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, window: Window) -> str:
+def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, window: Window, money: Money) -> str:
     """One card per segment: its customers, their spend, arrivals and departures, and who is about to leave.
 
     Parameters
@@ -65,7 +66,7 @@ def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, win
     cards = ""
     for segment in [*known, *sorted({*by_segment.index} - {*known, ""})]:
         number, due = (int(by_segment[column].get(segment, 0)) for column in ("customers", "due"))
-        spend = style.short_money(by_segment["spent"].get(segment, 0))
+        spend = money.short(by_segment["spent"].get(segment, 0))
         came, went = int(arrivals.get(segment, 0)), int(departures.get(segment, 0))
         cards += _card(look_up(known, segment), number, total, spend, _net_flow(came, went, window) + _due(due))
     return f'<div class="sg-cards">{cards}</div>{_without_segment(int(by_segment["customers"].get("", 0)))}'

@@ -20,6 +20,7 @@ from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, Window, cause, in_order
 from data.postgres import replay_control
 from models.segment_model import ModelError
+from runtime.money import Money
 from runtime.readable import visible
 
 SUBTITLE = "The current event time, the size of each segment, and why customers moved."
@@ -55,12 +56,12 @@ class LiveData:
         return not self.progress.transactions and self.sizes.empty
 
 
-def show(engine: Engine) -> None:
+def show(engine: Engine, money: Money) -> None:
     """Draw the page; it refreshes every two seconds and keeps the reader's choices."""
 
     @st.fragment(run_every=REFRESH_SECONDS)
     def drawn() -> None:
-        _refresh(engine)
+        _refresh(engine, money)
 
     drawn()
 
@@ -92,7 +93,7 @@ def _choice() -> Choice:
     return Choice(window, tuple(chosen.get(CAUSE, ())), tuple(chosen.get(SEGMENT, ())))
 
 
-def _refresh(engine: Engine) -> None:
+def _refresh(engine: Engine, money: Money) -> None:
     choice = _choice()
     # An empty element in its place, so that the elements below keep their places from one refresh to the next.
     opening = page.opening("Live", SUBTITLE) or st.empty()
@@ -100,7 +101,7 @@ def _refresh(engine: Engine) -> None:
         live = read(engine, choice)
     except (SQLAlchemyError, ModelError) as error:
         opening.empty()
-        _draw_trouble(trouble.from_error(error, engine.url), choice.window)
+        _draw_trouble(trouble.from_error(error, engine.url), choice.window, money)
         return
     opening.empty()
     if live is None:
@@ -108,22 +109,22 @@ def _refresh(engine: Engine) -> None:
     elif live.is_empty:
         st.html(elements.trouble(trouble.SEGMENTS_WITHOUT_CUSTOMERS))
         no_flows = flows.flows(live.days)
-        st.html(markup.segment_cards(live.sizes, no_flows, live.personas, choice.window))
+        st.html(markup.segment_cards(live.sizes, no_flows, live.personas, choice.window, money))
     else:
         _remember(live)
-        _draw(live, choice.window)
+        _draw(live, choice.window, money)
         if _choice() != choice:
             # The URL sets the controls, which are drawn after the data was read.
             st.rerun()
 
 
-def _draw_trouble(state: trouble.Trouble, window: Window) -> None:
+def _draw_trouble(state: trouble.Trouble, window: Window, money: Money) -> None:
     last_known: LiveData | None = st.session_state.get(LAST_KNOWN)
     if last_known is None:
         st.html(elements.trouble(state))
     else:
         st.html(elements.banner(state))
-        _draw(last_known, window)
+        _draw(last_known, window, money)
 
 
 def _remember(live: LiveData) -> None:
@@ -133,26 +134,27 @@ def _remember(live: LiveData) -> None:
     st.session_state[LAST_KNOWN] = live
 
 
-def _draw(live: LiveData, window: Window) -> None:
+def _draw(live: LiveData, window: Window, money: Money) -> None:
+    money = money.of(live.progress.currency)
     since = flows.window_start(live.progress.event_time, window.days)
     inside = flows.between(live.days, since)
     moved = flows.flows(inside)
-    _head(live, st.session_state[SAMPLES])
+    _head(live, st.session_state[SAMPLES], money)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.html(elements.title("Segments", f"Net change, arrivals and departures {window.phrase}"))
         _window_control()
-    st.html(markup.segment_cards(live.sizes, moved, live.personas, window))
-    _movements(moved, live.personas, window)
+    st.html(markup.segment_cards(live.sizes, moved, live.personas, window, money))
+    _movements(moved, live.personas, window, money)
     _rhythm(flows.rhythm(inside, since, window.bin_days), window)
     st.html(elements.title("Latest changes"))
     _stream_filters(live.personas)
     if live.latest.empty:
         st.html(elements.empty("No change matches these filters yet."))
     else:
-        st.html(elements.change_table(live.latest, live.personas))
+        st.html(elements.change_table(live.latest, live.personas, money))
 
 
-def _head(live: LiveData, samples: Samples) -> None:
+def _head(live: LiveData, samples: Samples, money: Money) -> None:
     pace = throughput.pace(samples)
     clock, rate, line = st.columns([3.2, 1, 1.2], vertical_alignment="bottom")
     clock.html(markup.event_clock(live.progress, pace) + replay_markup.line(live.replay))
@@ -161,7 +163,7 @@ def _head(live: LiveData, samples: Samples) -> None:
     line.plotly_chart(
         rates, key="sparkline", config=plotting.CONFIG, alt="Transactions per second, the newest at the right"
     )
-    page.html_or_place(today.sentence(live.days, live.progress))
+    page.html_or_place(today.sentence(live.days, live.progress, money))
     st.html(markup.totals(live.progress, int(live.sizes["customers"].sum())))
 
 
@@ -178,14 +180,14 @@ def _window_control() -> None:
     )
 
 
-def _movements(moved: pd.DataFrame, known: Personas, window: Window) -> None:
+def _movements(moved: pd.DataFrame, known: Personas, window: Window, money: Money) -> None:
     why, where = st.columns([1, 1.3], gap="large")
     with why:
         st.html(elements.title("Why customers move"))
         st.html(markup.cause_bars(moved, window))
     with where:
         st.html(elements.title("Moves between segments", f"Customers who moved {window.phrase}; no first purchases"))
-        streams = sankey(moved[moved["from_segment"] != ""], known)
+        streams = sankey(moved[moved["from_segment"] != ""], known, money)
         alt = "Streams of customers from the segment they left to the one they entered"
         st.plotly_chart(streams, key="streams", config=plotting.CONFIG, alt=alt)
 

@@ -9,11 +9,12 @@ from dashboard.shared.personas import is_climb
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import many
 from models.personas import is_slip
+from runtime.money import Money
 
 LINK_TO_SLIPS = '<a href="slipping">Who is about to slip?</a>'
 
 
-def sentence(days: pd.DataFrame, progress: StreamProgress) -> str:
+def sentence(days: pd.DataFrame, progress: StreamProgress, money: Money) -> str:
     """Today's slips, climbs and first purchases, and the spend of those who slipped.
 
     Parameters
@@ -27,7 +28,7 @@ def sentence(days: pd.DataFrame, progress: StreamProgress) -> str:
     today = days[days["day"] == midnight(now)]
     pairs = {*zip(today["from_segment"], today["to_segment"], strict=True)}
     slips = {pair for pair in pairs if is_slip(pair[0] or None, pair[1])}
-    spend = f" (spend so far: {style.short_money(flows.money(today, slips))})"
+    spend = f" (spend so far: {money.short(flows.money(today, slips))})"
     parts = [
         _part(flows.moves(today, slips), f"{spend} slipped out of a good segment"),
         _part(flows.moves(today, {pair for pair in pairs if is_climb(*pair)}), " climbed to a better one"),

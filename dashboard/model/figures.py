@@ -19,28 +19,30 @@ from dashboard.shared.plotting import (
     plain,
     stacked,
 )
-from models.segment_model import SegmentModel, transformed
+from models.scoring import transformed
+from models.segment_model import SegmentModel
 from models.units import Floats
+from runtime.money import Money
 
 GREY = "#9aa3b2"
 ALARM = "#d0662c"
-FEATURES = ("Recency<br>(days)", "Frequency<br>(purchases)", "Spend<br>(£)")
+FEATURES = ("Recency<br>(days)", "Frequency<br>(purchases)", "Spend")
 # Round numbers for the axes of the parallel plot.
 _MARKS = (
     (0, 3, 7, 14, 30, 60, 120, 240, 480, 960),
     (1, 2, 3, 5, 10, 20, 50, 100, 200, 500),
-    (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000),
+    tuple(float(step * 10**power) for power in range(-1, 10) for step in (1, 3)),
 )
 _MARGIN = 0.3
 
 
 def centres(model: SegmentModel) -> Floats:
-    """The centroids in original units, shape (k, 3): days, purchases, pounds."""
+    """The centroids in original units, shape (k, 3): days, purchases, units of the currency."""
     raw = model.centroids * np.array(model.scales) + np.array(model.means)
     return np.asarray(np.maximum(np.expm1(raw) if model.transform == "log1p" else raw, 0))
 
 
-def parallel(model: SegmentModel, known: Personas) -> go.Figure:
+def parallel(model: SegmentModel, known: Personas, money: Money) -> go.Figure:
     """Every segment's centre as a line over three axes in original units; low recency is good, so it is at the top."""
     sign = np.array([-1, 1, 1])
     heights = model.centroids * sign
@@ -49,11 +51,11 @@ def parallel(model: SegmentModel, known: Personas) -> go.Figure:
     figure = go.Figure()
     for place in range(3):
         figure.add_vline(x=place, line={"color": "rgba(138,145,158,0.45)", "width": 1})
-        _axis(figure, model, place, low, high)
+        _axis(figure, model, place, low, high, money)
     for number, segment in enumerate(model.segments):
         persona = look_up(known, segment.id)
         recency, frequency, monetary = original[number]
-        text = f"{recency:,.0f} days · {frequency:,.1f} purchases · £{monetary:,.0f}"
+        text = f"{recency:,.0f} days · {frequency:,.1f} purchases · {money.exact(monetary)}"
         figure.add_scatter(
             x=[0, 1, 2],
             y=heights[number],
@@ -94,7 +96,7 @@ def k_curve(curve: Sequence[Mapping[str, Any]], chosen: int) -> go.Figure:
         showlegend=False,
         hovermode="x unified",
         bargap=0.45,
-        yaxis={"fixedrange": True, "nticks": 4, "rangemode": "tozero", "tickformat": "~s"},
+        yaxis={"fixedrange": True, "nticks": 4, "rangemode": "tozero", "tickformat": ",.3~r"},
         yaxis2={
             "overlaying": "y",
             "side": "right",
@@ -145,6 +147,7 @@ def drift_lines(
     names: Mapping[str, str],
     form: str,
     ceiling: float | None = None,
+    money: Money | None = None,
 ) -> go.Figure:
     """One measure over event time: a line for each name; reference dotted, threshold dashed, new alarms as dots.
 
@@ -156,15 +159,19 @@ def drift_lines(
         The format of a value in d3's notation, such as ``.2f`` or ``.0%``.
     ceiling
         The upper end of the figure, even if values exceed it.
+    money
+        How values are written that are amounts, instead of ``form``.
     """
     figure = go.Figure()
     for name in [each for each in names if each in set(rows["name"])]:
         own = rows[rows["name"] == name]
         x = own["window_end"].dt.strftime("%Y-%m-%dT%H:%M:%S").tolist()
         colour = colours.get(name, GREY)
-        hover = f"{in_figure(names[name])}: %{{y:{form}}}<extra></extra>"
+        value = f"%{{y:{form}}}" if money is None else "%{customdata}"
+        hover = f"{in_figure(names[name])}: {value}<extra></extra>"
+        texts = None if money is None else [money.exact(each) for each in own["value"]]
         line = {"color": colour, "width": 2}
-        figure.add_scatter(x=x, y=own["value"].tolist(), mode="lines", line=line, hovertemplate=hover)
+        figure.add_scatter(x=x, y=own["value"].tolist(), mode="lines", line=line, customdata=texts, hovertemplate=hover)
         if own["reference"].notna().any():
             faint = {"color": colour, "width": 1, "dash": "dot"}
             figure.add_scatter(x=x, y=own["reference"].tolist(), mode="lines", line=faint, hoverinfo="skip")
@@ -182,6 +189,8 @@ def drift_lines(
     figure.update_layout(showlegend=False, hovermode="x unified")
     figure.update_xaxes(showgrid=False, fixedrange=True, hoverformat="%-d %b %Y", nticks=6, tickangle=0)
     figure.update_yaxes(fixedrange=True, nticks=4, rangemode="tozero", tickformat=form)
+    if money is not None:
+        figure.update_yaxes(**money.axis(rows[["value", "reference", "threshold"]].max(), 4))
     if ceiling is not None and rows["value"].max() > ceiling:
         figure.update_yaxes(range=[0, ceiling])
     return plain(figure, height=220)
@@ -197,7 +206,7 @@ FEATURE_NAMES = {"recency": "Recency", "frequency": "Frequency", "monetary": "Mo
 MODEL_COLOURS = {"champion": ACCENT, "challenger": "#5bb5a2", "": ACCENT}
 
 
-def _axis(figure: go.Figure, model: SegmentModel, place: int, low: float, high: float) -> None:
+def _axis(figure: go.Figure, model: SegmentModel, place: int, low: float, high: float, money: Money) -> None:
     """Round numbers of one feature, in original units, beside its axis."""
     marks = np.array(_MARKS[place], dtype=np.float64)
     heights = transformed(model, place, marks) * (-1 if place == 0 else 1)
@@ -206,7 +215,7 @@ def _axis(figure: go.Figure, model: SegmentModel, place: int, low: float, high: 
         if not low <= height <= high or (last is not None and abs(height - last) < (high - low) / 14):
             continue
         last = height
-        text = f"£{mark:,.0f}" if place == 2 else f"{mark:,.0f}"
+        text = money.mark(mark) if place == 2 else f"{mark:,.0f}"
         figure.add_annotation(
             x=place,
             y=height,

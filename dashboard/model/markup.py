@@ -11,6 +11,7 @@ from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from models.segment_model import SegmentModel
+from runtime.money import Money
 
 MONETARY = {"net": "net of returns", "gross": "gross, without regard to returns"}
 TRANSFORM = {"log1p": "on a log scale", "identity": "without transformation"}
@@ -20,7 +21,7 @@ MEASURES = {
     "share": "Share of customers in a segment",
     "agreement": "Agreement of champion and challenger",
     "inertia": "Mean squared distance to the centre",
-    "basket": "Typical value of a sale (geometric mean, £)",
+    "basket": "Typical value of a sale (geometric mean)",
     "newcomers": "Sales that are first purchases",
     "returns": "Transactions that are returns",
 }
@@ -48,7 +49,7 @@ def definition(model: SegmentModel) -> str:
     )
 
 
-def segments(model: SegmentModel, known: Personas, sizes: dict[str, int]) -> str:
+def segments(model: SegmentModel, known: Personas, sizes: dict[str, int], money: Money) -> str:
     """One row per persona: its centre in original units, and its number of customers now and in training."""
     middle = dict(zip((segment.id for segment in model.segments), centres(model), strict=True))
     trained = model.metadata.get("sizes")
@@ -61,7 +62,7 @@ def segments(model: SegmentModel, known: Personas, sizes: dict[str, int]) -> str
         cells = (
             f"{recency:,.0f} days",
             f"{frequency:,.1f}",
-            f"£{monetary:,.0f}",
+            money.exact(monetary),
             f"{sizes.get(segment, 0):,}",
             style.percent(sizes.get(segment, 0), total),
             before,
@@ -105,9 +106,9 @@ def versions(found: Sequence[Version]) -> str:
     return f'<table class="sg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def movers(table: pd.DataFrame, before: Personas, after: Personas) -> str:
+def movers(table: pd.DataFrame, before: Personas, after: Personas, money: Money) -> str:
     """The customers who would move, the highest spend first."""
-    rows = "".join(_mover(str(customer), row, before, after) for customer, row in table.to_dict("index").items())
+    rows = "".join(_mover(str(who), row, before, after, money) for who, row in table.to_dict("index").items())
     head = (
         '<th>Customer</th><th>Would move</th><th class="sg-right sg-wide">Last bought</th>'
         '<th class="sg-right sg-wide">Purchases</th><th class="sg-right">Spend</th>'
@@ -115,9 +116,9 @@ def movers(table: pd.DataFrame, before: Personas, after: Personas) -> str:
     return f'<table class="sg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def alarms(table: pd.DataFrame, known: Personas) -> str:
+def alarms(table: pd.DataFrame, known: Personas, money: Money) -> str:
     """The newest alarms: event time, measure, value, reference and threshold."""
-    rows = "".join(_alarm(row, known) for row in table.to_dict("records"))
+    rows = "".join(_alarm(row, known, money) for row in table.to_dict("records"))
     head = (
         '<th>Event time</th><th>Measure</th><th class="sg-right">Value</th>'
         '<th class="sg-right sg-wide">Reference</th><th class="sg-right sg-wide">Threshold</th>'
@@ -142,22 +143,22 @@ def legend(names: dict[str, str], colours: Mapping[str, str]) -> str:
     return f'<div class="sg-note">{marks}</div>' if marks else ""
 
 
-def _mover(customer: str, row: dict[Any, Any], before: Personas, after: Personas) -> str:
+def _mover(customer: str, row: dict[Any, Any], before: Personas, after: Personas, money: Money) -> str:
     return (
         f"<tr><td>{elements.customer_link(customer)}</td>"
         f"<td>{elements.move(look_up(before, row['before']), look_up(after, row['after']))}</td>"
         f'<td class="sg-right sg-wide">{row["recency_days"]:,} days ago</td>'
         f'<td class="sg-right sg-wide">{row["frequency"]:,}</td>'
-        f'<td class="sg-right">{style.money(row["monetary"])}</td></tr>'
+        f'<td class="sg-right">{money.exact(row["monetary"])}</td></tr>'
     )
 
 
-def _alarm(row: dict[Any, Any], known: Personas) -> str:
+def _alarm(row: dict[Any, Any], known: Personas, money: Money) -> str:
     measure, name = str(row["measure"]), str(row["name"])
     subject = look_up(known, name).name if measure == "share" else name.replace("_", " ")
     text = MEASURES.get(measure, measure) + (f": {subject}" if subject else "")
-    numbers = (_number(row[key]) for key in ("value", "reference", "threshold"))
-    value, reference, threshold = numbers
+    write = money.exact if measure == "basket" else _number
+    value, reference, threshold = (write(row[key]) for key in ("value", "reference", "threshold"))
     return (
         f'<tr data-alarm="{escape(measure)}"><td class="sg-when">{style.stamp(row["window_end"])}</td>'
         f'<td>{escape(text)}<div class="sg-note sg-code">{escape(str(row["model_version"]))}</div></td>'

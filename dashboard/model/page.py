@@ -14,6 +14,7 @@ from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.words import many
 from models.compare import compare
+from runtime.money import Money
 from runtime.readable import visible
 
 SUBTITLE = "The model that decides the segments, what another model would change, and drift since it was fitted."
@@ -26,9 +27,9 @@ LARGE_PSI = 1.0
 CANDIDATES = ("proposed", "challenger", "champion")
 
 
-def show(engine: Engine) -> None:
+def show(engine: Engine, money: Money) -> None:
     """Draw the page; it does not refresh by itself."""
-    page.show(engine, "Model & drift", SUBTITLE, _draw)
+    page.show(engine, money, "Model & drift", SUBTITLE, _draw)
 
 
 def _draw(moment: Moment) -> None:
@@ -44,11 +45,16 @@ def _champion(moment: Moment) -> None:
     st.html(elements.title("Champion") + markup.definition(model))
     left, right = st.columns([1.25, 1], gap="large", vertical_alignment="center")
     with left:
-        st.html(elements.title("Segments", "A centre is a segment's typical customer, in days, purchases and pounds."))
-        st.html(markup.segments(model, moment.personas, queries.sizes(moment.connection)))
+        st.html(elements.title("Segments", "A centre is a segment's typical customer, in days, purchases and money."))
+        st.html(markup.segments(model, moment.personas, queries.sizes(moment.connection), moment.money))
     with right:
         alt = "Centres of all segments over recency, frequency and monetary value; the table has the numbers"
-        st.plotly_chart(figures.parallel(model, moment.personas), key="model_parallel", config=plotting.CONFIG, alt=alt)
+        st.plotly_chart(
+            figures.parallel(model, moment.personas, moment.money),
+            key="model_parallel",
+            config=plotting.CONFIG,
+            alt=alt,
+        )
     _k_curve(model.metadata, len(model.segments))
 
 
@@ -141,7 +147,7 @@ def _preview(moment: Moment, before: Version, after: Version) -> None:
     with who:
         st.html(elements.title("Customers who would move", "The highest spend first."))
         if moved:
-            st.html(markup.movers(result.movers.head(MOST_MOVERS), first, second))
+            st.html(markup.movers(result.movers.head(MOST_MOVERS), first, second, moment.money))
         else:
             st.html('<div class="sg-note">No customer would move.</div>')
     if after.model.version != moment.model.version:
@@ -157,11 +163,11 @@ def _drift(moment: Moment) -> None:
         reason = "The drift watcher compares customers with those that the champion was fitted on. It has not run yet."
         st.html(markup.nothing("Drift has not been observed yet", reason, "segue drift watch"))
     else:
-        _measures(seen, moment.personas)
+        _measures(seen, moment.personas, moment.money)
         _note_older_observations(seen, queries.observed_since(moment.connection, moment.model.version))
     if not raised.empty:
         st.html(elements.title("Alarms", "Of all models, the newest first."))
-        st.html(markup.alarms(raised, moment.personas))
+        st.html(markup.alarms(raised, moment.personas, moment.money))
 
 
 def _note_older_observations(seen: pd.DataFrame, since: datetime | None) -> None:
@@ -169,7 +175,7 @@ def _note_older_observations(seen: pd.DataFrame, since: datetime | None) -> None
         page.note_if(f"The last {queries.OBSERVED_DAYS:,} event days; observations began on {style.stamp(since)}.")
 
 
-def _measures(seen: pd.DataFrame, known: Personas) -> None:
+def _measures(seen: pd.DataFrame, known: Personas, money: Money) -> None:
     names = {name: persona.name for name, persona in known.items()}
     colours = {name: persona.colour for name, persona in known.items()}
     models = {"champion": "Champion", "challenger": "Challenger"}
@@ -204,5 +210,7 @@ def _measures(seen: pd.DataFrame, known: Personas) -> None:
                 rows = seen[seen["measure"] == measure]
                 shown = {name: words[name] for name in words if name in set(rows["name"]) and name}
                 st.html(elements.title(title) + markup.legend(shown, tints))
-                figure = figures.drift_lines(rows, tints, words, form, LARGE_PSI if measure == "psi" else None)
+                ceiling = LARGE_PSI if measure == "psi" else None
+                amounts = money if measure == "basket" else None
+                figure = figures.drift_lines(rows, tints, words, form, ceiling, amounts)
                 st.plotly_chart(figure, key=f"model_{measure}", config=plotting.CONFIG, alt=f"{title} over event time")

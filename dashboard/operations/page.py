@@ -18,6 +18,7 @@ from data.kafka.log import LogError
 from data.kafka.record_writer import WriteError
 from data.postgres import replay_control
 from data.postgres.replay_control import ReplayControlError
+from runtime.money import Money
 from runtime.readable import visible
 
 REFRESH_SECONDS, LETTERS_SECONDS = 2, 5
@@ -31,7 +32,7 @@ NO_WORKER = "No worker has claimed a partition yet: start one with <code>segue w
 LAST_KNOWN, REASON, PAGE_NUMBER, SPEED = "operations_last", "operations_reason", "operations_page", "operations_speed"
 
 
-def show(engine: Engine) -> None:
+def show(engine: Engine, money: Money) -> None:
     """Draw the page; its upper part refreshes every two seconds, the dead letters every five."""
     st.fragment(lambda: _upper(engine), run_every=REFRESH_SECONDS)()
     st.fragment(lambda: _dead_letters(engine), run_every=LETTERS_SECONDS)()

@@ -8,15 +8,17 @@ from dashboard.segments.distributions import PER_DECADE
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona, Personas
 from dashboard.shared.plotting import BARE_AXIS, CLEAR, dotted, faded, plain
-from models.units import Floats
+from runtime.money import LONG, Money
 
 TICKS = (0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 NEUTRAL, NEUTRAL_LINE = "#8a919e", "rgba(138,145,158,0.28)"
-AXES = {"recency": "Recency (days)", "frequency": "Purchases", "monetary": "Spent (£)"}
+AXES = {"recency": "Recency (days)", "frequency": "Purchases", "monetary": "Spend"}
 RIDGE = 0.86
 
 
-def ridges(bins: pd.DataFrame, medians: dict[str, float], known: Personas, measure: str, prefix: str = "") -> go.Figure:
+def ridges(
+    bins: pd.DataFrame, medians: dict[str, float], known: Personas, measure: str, money: Money | None = None
+) -> go.Figure:
     """The distribution of a measure in each segment, as ridges of equal height.
 
     Parameters
@@ -25,16 +27,18 @@ def ridges(bins: pd.DataFrame, medians: dict[str, float], known: Personas, measu
         Columns segment, bin (see :mod:`dashboard.segments.distributions`), customers.
     medians
         By segment; marked at the ridge's base.
+    money
+        How values are written that are amounts.
     """
     figure = go.Figure()
     shown = [persona for persona in known.values() if persona.id in set(bins["segment"])]
     last = int(bins["bin"].max()) if len(bins) else 0
     for row, persona in enumerate(reversed(shown)):
-        _ridge(figure, persona, bins[bins["segment"] == persona.id], row, last)
-        _median(figure, persona, medians[persona.id], row, measure, prefix)
+        _ridge(figure, persona, bins[bins["segment"] == persona.id], row, last, money)
+        _median(figure, persona, medians[persona.id], row, measure, money)
     figure.update_layout(showlegend=False)
     figure.update_xaxes(
-        **_log_ticks((last + 1) / PER_DECADE, prefix), range=[-0.05, (last + 1.3) / PER_DECADE], tickangle=0
+        **_log_ticks((last + 1) / PER_DECADE, money), range=[-0.05, (last + 1.3) / PER_DECADE], tickangle=0
     )
     figure.update_xaxes(gridcolor=NEUTRAL_LINE, zeroline=False, fixedrange=True)
     figure.update_yaxes(
@@ -46,7 +50,7 @@ def ridges(bins: pd.DataFrame, medians: dict[str, float], known: Personas, measu
     return plain(figure, height=70 + 58 * max(len(shown), 1))
 
 
-def cloud(sample: pd.DataFrame, known: Personas) -> go.Figure:
+def cloud(sample: pd.DataFrame, known: Personas, money: Money) -> go.Figure:
     """Customers in the space of R, F and M, in their personas' colours.
 
     Parameters
@@ -69,9 +73,12 @@ def cloud(sample: pd.DataFrame, known: Personas) -> go.Figure:
             name=in_figure(persona.name),
             marker={"size": 3.2, "color": persona.colour, "opacity": 0.75, "line": {"width": 0}},
             text=part["customer_id"].map(in_figure).tolist(),
-            customdata=raw.to_numpy().tolist(),
+            customdata=[
+                (days, purchases, money.exact(spend))
+                for days, purchases, spend in zip(*(part[name] for name in AXES), strict=True)
+            ],
             hovertemplate="%{text}: %{customdata[0]:,.0f} days, %{customdata[1]:,.0f} purchases, "
-            "£%{customdata[2]:,.0f}<extra>" + in_figure(persona.name) + "</extra>",
+            "%{customdata[2]}<extra>" + in_figure(persona.name) + "</extra>",
         )
     axis = {
         "gridcolor": NEUTRAL,
@@ -82,7 +89,11 @@ def cloud(sample: pd.DataFrame, known: Personas) -> go.Figure:
         "showspikes": False,
     }
     scales = {
-        f"{letter}axis": {"title": {"text": AXES[name]}, **_log_ticks(_decades(sample, name)), **axis}
+        f"{letter}axis": {
+            "title": {"text": AXES[name]},
+            **_log_ticks(_decades(sample, name), money if name == "monetary" else None),
+            **axis,
+        }
         for letter, name in zip("xyz", AXES, strict=True)
     }
     figure.update_layout(
@@ -98,13 +109,13 @@ def cloud(sample: pd.DataFrame, known: Personas) -> go.Figure:
     return plain(figure, height=480)
 
 
-def _ridge(figure: go.Figure, persona: Persona, bins: pd.DataFrame, row: int, last: int) -> None:
+def _ridge(figure: go.Figure, persona: Persona, bins: pd.DataFrame, row: int, last: int, money: Money | None) -> None:
     heights = np.zeros(last + 3)
     heights[bins["bin"].to_numpy() + 1] = bins["customers"]
     centres = (np.arange(-1, last + 2) + 0.5) / PER_DECADE
     top = heights.max() or 1.0
     counted = [f"{int(customers):,}" for customers in heights]
-    between = [f"{_value(edge)} to {_value(edge + 1 / PER_DECADE)}" for edge in centres - 0.5 / PER_DECADE]
+    between = [f"{_at(edge, money)} to {_at(edge + 1 / PER_DECADE, money)}" for edge in centres - 0.5 / PER_DECADE]
     # The base is a line of its own, down to which the ridge is filled.
     base = {"x": centres.tolist(), "y": [row] * len(centres), "mode": "lines", "hoverinfo": "skip"}
     figure.add_scatter(**base, line={"width": 0})
@@ -120,23 +131,28 @@ def _ridge(figure: go.Figure, persona: Persona, bins: pd.DataFrame, row: int, la
     )
 
 
-def _median(figure: go.Figure, persona: Persona, median: float, row: int, measure: str, prefix: str) -> None:
+def _median(figure: go.Figure, persona: Persona, median: float, row: int, measure: str, money: Money | None) -> None:
     at = float(np.log10(1 + median))
     figure.add_scatter(
         x=[at, at],
         y=[row - 0.1, row + 0.1],
         mode="lines",
         line={"color": persona.colour, "width": 4},
-        hovertemplate=f"median {measure} {prefix}{median:,.0f}<extra>{in_figure(persona.name)}</extra>",
+        hovertemplate=f"median {measure} {value(median, money)}<extra>{in_figure(persona.name)}</extra>",
     )
 
 
-def _log_ticks(decades: float, prefix: str = "") -> dict[str, list[float] | list[str]]:
-    # On the axis of money £0 and £1 are too close for two labels.
-    ticks = [tick for tick in TICKS if np.log10(1 + tick) <= decades + 0.01 and not (prefix and tick == 1)]
+def value(number: float, money: Money | None) -> str:
+    """A value of a measure as text; ``money`` writes it if it is an amount."""
+    return f"{number:,.0f}" if money is None else money.exact(number)
+
+
+def _log_ticks(decades: float, money: Money | None = None) -> dict[str, list[float] | list[str]]:
+    # On the axis of money 0 and 1 are too close for two labels.
+    ticks = [tick for tick in TICKS if np.log10(1 + tick) <= decades + 0.01 and not (money and tick == 1)]
     return {
         "tickvals": [float(np.log10(1 + tick)) for tick in ticks],
-        "ticktext": [prefix + (f"{tick:,}" if tick < 10_000 else f"{tick // 1_000:,}k") for tick in ticks],
+        "ticktext": [_tick(tick) if money is None else money.mark(tick) for tick in ticks],
     }
 
 
@@ -144,6 +160,9 @@ def _decades(sample: pd.DataFrame, name: str) -> float:
     return float(np.log10(1 + float(sample[name].max()))) if len(sample) else 0.0
 
 
-def _value(position: float) -> str:
-    value: Floats = np.maximum(10**position - 1, 0)
-    return f"{float(value):,.0f}"
+def _tick(number: int) -> str:
+    return f"{number:,}" if number < LONG else f"{number // 1_000:,}k"
+
+
+def _at(position: float, money: Money | None) -> str:
+    return value(max(10**position - 1, 0.0), money)

@@ -9,11 +9,12 @@ from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.words import many
+from runtime.money import Money
 
 MEASURES = (("recency", "Days since"), ("frequency", "Purchases"), ("monetary", "Spend"))
 
 
-def cards(summary: pd.DataFrame, known: Personas, total: int) -> str:
+def cards(summary: pd.DataFrame, known: Personas, total: int, money: Money) -> str:
     """One card per segment: its size, its total spend, means and medians, and the recommended action.
 
     Parameters
@@ -24,18 +25,18 @@ def cards(summary: pd.DataFrame, known: Personas, total: int) -> str:
         The number of customers who have a segment.
     """
     found = [persona for persona in known.values() if persona.id in summary.index]
-    inner = "".join(_card(persona, summary.loc[persona.id].to_dict(), total) for persona in found)
+    inner = "".join(_card(persona, summary.loc[persona.id].to_dict(), total, money) for persona in found)
     return f'<div class="sg-cards sg-explorer">{inner}</div>'
 
 
-def customers(rows: pd.DataFrame, known: Personas) -> str:
+def customers(rows: pd.DataFrame, known: Personas, money: Money) -> str:
     """One page of customers, with links to the customer page."""
     head = (
         '<tr><th>Customer</th><th>Segment</th><th class="sg-wide">Country</th><th class="sg-right">Last bought</th>'
         '<th class="sg-right sg-wide">Purchases</th><th class="sg-right">Spend</th>'
         '<th class="sg-wide sg-apart">Next segment, unless they buy</th></tr>'
     )
-    cells = "".join(_customer(row, known) for row in rows.to_dict("records"))
+    cells = "".join(_customer(row, known, money) for row in rows.to_dict("records"))
     return f'<table class="sg-changes sg-people"><thead>{head}</thead><tbody>{cells}</tbody></table>'
 
 
@@ -47,11 +48,11 @@ def next_change(at: datetime | None, segment: str | None, known: Personas) -> st
     return f'{elements.segment_dot(look_up(known, segment))} <span class="sg-when">{day}</span>'
 
 
-def _card(persona: Persona, numbers: dict[Any, float], total: int) -> str:
+def _card(persona: Persona, numbers: dict[Any, float], total: int, money: Money) -> str:
     size = int(numbers["customers"])
     lines = "".join(
-        f"<tr><th>{title}</th><td>{_written(name, numbers[f'{name}_mean'])}</td>"
-        f"<td>{_written(name, numbers[f'{name}_median'])}</td></tr>"
+        f"<tr><th>{title}</th><td>{_written(name, numbers[f'{name}_mean'], money)}</td>"
+        f"<td>{_written(name, numbers[f'{name}_median'], money)}</td></tr>"
         for name, title in MEASURES
     )
     return (
@@ -59,17 +60,19 @@ def _card(persona: Persona, numbers: dict[Any, float], total: int) -> str:
         f'<div class="sg-persona">{escape(persona.name)}</div>'
         f'<div class="sg-size"><b>{size:,}</b><span>{style.percent(size, total)}</span></div>'
         f'<div class="sg-share"><i style="width:{100 * size / max(total, 1):.1f}%"></i></div>'
-        f'<div class="sg-note">Total spend {style.money(numbers["total"])}</div>'
+        f'<div class="sg-note">Total spend {money.rounded(numbers["total"])}</div>'
         f"<table><thead><tr><th></th><td>mean</td><td>median</td></tr></thead><tbody>{lines}</tbody></table>"
         f'<p class="sg-do">{escape(persona.action)}</p></div>'
     )
 
 
-def _written(name: str, value: float) -> str:
-    return f"£{value:,.0f}" if name == "monetary" else f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
+def _written(name: str, value: float, money: Money) -> str:
+    if name == "monetary":
+        return money.exact(value)
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
 
 
-def _customer(row: dict[Any, Any], known: Personas) -> str:
+def _customer(row: dict[Any, Any], known: Personas, money: Money) -> str:
     recency = int(row["recency"])
     return (
         f"<tr><td>{elements.customer_link(row['customer_id'])}</td>"
@@ -77,6 +80,6 @@ def _customer(row: dict[Any, Any], known: Personas) -> str:
         f'<td class="sg-wide">{escape(row["country"])}</td>'
         f'<td class="sg-right">{many(recency, "day") + " ago" if recency else "today"}</td>'
         f'<td class="sg-right sg-wide">{row["frequency"]:,}</td>'
-        f'<td class="sg-right">{style.money(row["monetary"])}</td>'
+        f'<td class="sg-right">{money.exact(row["monetary"])}</td>'
         f'<td class="sg-wide sg-apart">{next_change(row["next_change_at"], row["next_segment"], known)}</td></tr>'
     )

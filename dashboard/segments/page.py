@@ -19,6 +19,7 @@ from dashboard.shared.personas import Personas
 from dashboard.shared.profiles import Population
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import many
+from runtime.money import Money
 from runtime.readable import visible
 
 SUBTITLE = "How the segments differ in recency, frequency and spend, and the customers in them."
@@ -58,9 +59,9 @@ class Distributions:
         return Distributions(self.summary[self.summary.index.isin(segments)], bins)
 
 
-def show(engine: Engine) -> None:
+def show(engine: Engine, money: Money) -> None:
     """Draw the page."""
-    page.show(engine, "Segments", SUBTITLE, partial(_draw, engine))
+    page.show(engine, money, "Segments", SUBTITLE, partial(_draw, engine))
 
 
 def read(connection: Connection, population: Population) -> Distributions:
@@ -93,10 +94,10 @@ def _draw(engine: Engine, moment: Moment) -> None:
     known = {segment: persona for segment, persona in moment.personas.items() if segment in chosen}
     fresh = answer.is_current(moment.progress)
     page.note_if("" if fresh else _as_of(answer.progress))
-    st.html(markup.cards(shown.summary, known, answer.value.customers))
-    _ridges(shown, known)
+    st.html(markup.cards(shown.summary, known, answer.value.customers, moment.money))
+    _ridges(shown, known, moment.money)
     total = shown.customers if fresh else queries.count(moment.connection, population, Search())
-    _cloud(queries.sample(moment.connection, population, SAMPLE), known, total)
+    _cloud(queries.sample(moment.connection, population, SAMPLE), known, total, moment.money)
     _customers(engine, moment, population, total)
 
 
@@ -120,31 +121,35 @@ def _personas_control(known: Personas) -> list[str]:
     return chosen or [*known]
 
 
-def _ridges(shown: Distributions, known: Personas) -> None:
+def _ridges(shown: Distributions, known: Personas, money: Money) -> None:
     text = "One ridge per segment, on a logarithmic scale; a bar marks the median. Recency is as of event time."
     st.html(elements.title("Distributions", text))
     for column, (name, title) in zip(st.columns(3, gap="medium"), figures.AXES.items(), strict=True):
         medians = {str(segment): median for segment, median in shown.summary[f"{name}_median"].items()}
-        figure = figures.ridges(shown.bins[name], medians, known, name, "£" if name == "monetary" else "")
+        write = money if name == "monetary" else None
+        figure = figures.ridges(shown.bins[name], medians, known, name, write)
         column.html(f'<div class="sg-eyebrow">{title}</div>')
-        column.plotly_chart(figure, key=f"ridges_{name}", config=plotting.CONFIG, alt=_alt(title, medians, known))
+        alt = _alt(title, medians, known, write)
+        column.plotly_chart(figure, key=f"ridges_{name}", config=plotting.CONFIG, alt=alt)
 
 
-def _cloud(sample: pd.DataFrame, known: Personas, customers: int) -> None:
+def _cloud(sample: pd.DataFrame, known: Personas, customers: int, money: Money) -> None:
     sampled = f"A sample of {many(len(sample), 'customer')}, chosen by the hash of their id"
     which = sampled if len(sample) < customers else "Every customer"
     st.html(elements.title("Recency, purchases and spend together", f"{which}; logarithmic axes. Drag to turn."))
     st.plotly_chart(
-        figures.cloud(sample, known),
+        figures.cloud(sample, known, money),
         key="cloud",
         config=plotting.CONFIG | {"scrollZoom": False},
         alt="Customers as points over recency, purchases and spend, in the colours of their personas",
     )
 
 
-def _alt(title: str, medians: dict[str, float], known: Personas) -> str:
+def _alt(title: str, medians: dict[str, float], known: Personas, money: Money | None) -> str:
     numbers = (
-        f"{visible(known[segment].name)} {median:,.0f}" for segment, median in medians.items() if segment in known
+        f"{visible(known[segment].name)} {figures.value(median, money)}"
+        for segment, median in medians.items()
+        if segment in known
     )
     return f"{title} by segment, as histograms. Medians: {'; '.join(numbers)}"
 
@@ -159,7 +164,7 @@ def _customers(engine: Engine, moment: Moment, population: Population, total: in
     pages = min(-(-found // PAGE_SIZE), MOST_PAGES)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.html(f'<div class="sg-note" data-found="{found}">{many(found, "customer")}</div>')
-        ask = partial(_all_rows, population, search, sort)
+        ask = partial(_all_rows, population, search, sort, moment.money)
         st.download_button(
             "Download CSV",
             downloads.on_request(engine, ask),
@@ -172,7 +177,9 @@ def _customers(engine: Engine, moment: Moment, population: Population, total: in
     number = min(st.session_state.get(PAGE, 1), pages)
     st.html(
         markup.customers(
-            queries.page(moment.connection, population, search, sort, PAGE_SIZE, number - 1), moment.personas
+            queries.page(moment.connection, population, search, sort, PAGE_SIZE, number - 1),
+            moment.personas,
+            moment.money,
         )
     )
     if pages > 1:
@@ -190,5 +197,6 @@ def _search_controls(connection: Connection) -> tuple[Search, Sort]:
     return Search(cleaned(prefix), "" if country == ANYWHERE else country), ORDERS[sort]
 
 
-def _all_rows(population: Population, search: Search, sort: Sort, connection: Connection) -> pd.DataFrame:
-    return queries.page(connection, population, search, sort, downloads.MOST_ROWS)
+def _all_rows(population: Population, search: Search, sort: Sort, money: Money, connection: Connection) -> pd.DataFrame:
+    found = queries.page(connection, population, search, sort, downloads.MOST_ROWS)
+    return found.assign(currency=money.currency)

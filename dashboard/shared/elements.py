@@ -15,6 +15,7 @@ from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.trouble import Trouble
 from dashboard.shared.words import cause, many
+from runtime.money import Money
 
 # Tooltips of counters that more than one page shows.
 DUPLICATES = "Already processed before: dropped without effect"
@@ -97,9 +98,9 @@ def counter(name: str, number: int, meaning: str, mood: str = "") -> str:
     )
 
 
-def change_table(changes: pd.DataFrame, known: Personas) -> str:
+def change_table(changes: pd.DataFrame, known: Personas, money: Money) -> str:
     """Changes as a table; R, F and M are the customer's numbers at the moment of the change."""
-    rows = "".join(_change(row, known) for row in changes.to_dict("records"))
+    rows = "".join(_change(row, known, money) for row in changes.to_dict("records"))
     wide = "".join(f'<th class="sg-wide sg-right">{name}</th>' for name in ("Last bought", "Purchases", "Spend"))
     head = f"<tr><th>Event time</th><th>Customer</th><th>Move</th><th>Cause</th>{wide}</tr>"
     return f'<table class="sg-changes"><thead>{head}</thead><tbody>{rows}</tbody></table>'
@@ -131,11 +132,11 @@ def _with_code(text: str) -> str:
     return re.sub("`(.*?)`", r"<code>\1</code>", escape(text))
 
 
-def _change(row: dict[Any, Any], known: Personas) -> str:
+def _change(row: dict[Any, Any], known: Personas, money: Money) -> str:
     before, after = (look_up(known, row[key]) for key in ("from_segment", "to_segment"))
     recency = row["recency_days"]
     last_bought = f"{many(recency, 'day')} before" if recency else "same day"
-    details = (last_bought, f"{row['frequency']:,}", style.money(row["monetary"]))
+    details = (last_bought, f"{row['frequency']:,}", money.exact(row["monetary"]))
     return (
         f'<tr><td class="sg-when">{style.stamp(row["effective_at"])}</td>'
         f"<td>{customer_link(row['customer_id'])}</td>"

@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.plotting import faded, plain
+from runtime.money import Money
 
 Measure = Literal["changes", "money"]
-UNITS = {"changes": "", "money": "£"}
 
 
 def flow_matrix(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -> pd.DataFrame:
@@ -22,7 +22,7 @@ def flow_matrix(flows: pd.DataFrame, known: Personas, measure: Measure = "change
     flows
         Columns from_segment, to_segment, changes, money (and cause, summed over).
     measure
-        Count the ``changes``, or add up the ``money`` in whole pounds.
+        Count the ``changes``, or add up the ``money`` in whole units of the currency.
     """
     table = flows.pivot_table(index="from_segment", columns="to_segment", values=measure, aggfunc="sum", fill_value=0)
     retired = sorted(({*table.index} | {*table.columns}) - {*known, ""})
@@ -30,7 +30,12 @@ def flow_matrix(flows: pd.DataFrame, known: Personas, measure: Measure = "change
     return table.reindex(index=[*columns, ""], columns=columns, fill_value=0).round().astype("int64")
 
 
-def sankey(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -> go.Figure:
+def written(value: int, measure: Measure, money: Money) -> str:
+    """A number of a flow matrix as text."""
+    return money.rounded(value) if measure == "money" else f"{value:,}"
+
+
+def sankey(flows: pd.DataFrame, known: Personas, money: Money, measure: Measure = "changes") -> go.Figure:
     """Streams of customers from the segment they left (left) to the one they entered (right), in the former's colour.
 
     Parameters
@@ -49,6 +54,7 @@ def sankey(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -
         if matrix.loc[a, b]
     ]
     shown = [persona for _, persona in [*left, *right]]
+    sides = (matrix.sum(axis=1)[[a for a, _ in left]], matrix.sum(axis=0)[[b for b, _ in right]])
     figure = go.Figure()
     figure.add_sankey(
         arrangement="fixed",
@@ -60,15 +66,16 @@ def sankey(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -
             "pad": 14,
             "thickness": 12,
             "line": {"width": 0},
-            "hovertemplate": f"%{{label}}: {UNITS[measure]}%{{value:,}}<extra></extra>",
+            "customdata": [written(int(total), measure, money) for side in sides for total in side],
+            "hovertemplate": "%{label}: %{customdata}<extra></extra>",
         },
         link={
             "source": [link[0] for link in links],
             "target": [link[1] for link in links],
             "value": [link[2] for link in links],
-            "customdata": [in_figure(link[3]) for link in links],
+            "customdata": [f"{in_figure(link[3])}: {written(int(link[2]), measure, money)}" for link in links],
             "color": [faded(link[4]) for link in links],
-            "hovertemplate": f"%{{customdata}}: {UNITS[measure]}%{{value:,}}<extra></extra>",
+            "hovertemplate": "%{customdata}<extra></extra>",
         },
     )
     return plain(figure, height=64 + 38 * (len(known) + 1)).update_layout(margin={"t": 8, "b": 8})

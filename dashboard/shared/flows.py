@@ -42,7 +42,7 @@ def moves(days: pd.DataFrame, pairs: Collection[tuple[str, str]], cause: str | N
 
 
 def money(days: pd.DataFrame, pairs: Collection[tuple[str, str]]) -> float:
-    """The spend, in pounds at the time of the change, of those who moved between one of these pairs of segments."""
+    """The spend, at the time of the change, of those who moved between one of these pairs of segments."""
     return float(_between_segments(days, pairs, None)["money"].sum())
 
 

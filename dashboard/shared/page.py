@@ -14,6 +14,7 @@ from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.trouble import Trouble
 from models.segment_model import ModelError, SegmentModel
+from runtime.money import Money
 
 RETRY_SECONDS = 5
 # Key of the reader's session: the pages that they have seen.
@@ -22,23 +23,31 @@ SEEN = "pages_seen"
 
 @dataclass(frozen=True)
 class Moment:
-    """What a page is drawn from: a connection that sees one moment, the champion, and the stream's progress."""
+    """What a page is drawn from: a connection that sees one moment, the champion, and the stream's progress.
+
+    ``money`` writes amounts in the stream's currency.
+    """
 
     connection: Connection
     model: SegmentModel
     personas: Personas
     progress: StreamProgress
     event_time: datetime
+    money: Money
 
 
 Draw = Callable[[Moment], None]
 
 
-def show(engine: Engine, title: str, subtitle: str, draw: Draw, refresh_seconds: float | None = None) -> None:
+def show(
+    engine: Engine, money: Money, title: str, subtitle: str, draw: Draw, refresh_seconds: float | None = None
+) -> None:
     """Draw a page: its heading and what ``draw`` adds, or an explanation of why there is nothing to show.
 
     Parameters
     ----------
+    money
+        How amounts are written; if the stream has another currency, it replaces this one.
     draw
         Called inside one read-only database transaction, only if a champion and an event time exist. Its errors of
         Postgres are explained on the page, too.
@@ -47,7 +56,7 @@ def show(engine: Engine, title: str, subtitle: str, draw: Draw, refresh_seconds:
     """
 
     def drawn() -> None:
-        state = _draw(engine, title, subtitle, draw)
+        state = _draw(engine, money, title, subtitle, draw)
         if state is not None:
             _wait(state)
 
@@ -83,11 +92,11 @@ def number(key: str, pages: int) -> int:
     return chosen if chosen <= pages else 1
 
 
-def _draw(engine: Engine, title: str, subtitle: str, draw: Draw) -> Trouble | None:
+def _draw(engine: Engine, money: Money, title: str, subtitle: str, draw: Draw) -> Trouble | None:
     place = opening(title, subtitle)
     try:
         with reading.reading(engine) as connection:
-            found = _moment(connection)
+            found = _moment(connection, money)
             if isinstance(found, Moment):
                 heading = elements.heading(title, subtitle, found.progress)
                 place = st.html(heading) if place is None else place.html(heading)
@@ -100,14 +109,14 @@ def _draw(engine: Engine, title: str, subtitle: str, draw: Draw) -> Trouble | No
     return found
 
 
-def _moment(connection: Connection) -> Moment | Trouble:
+def _moment(connection: Connection, money: Money) -> Moment | Trouble:
     model = reading.champion(connection)
     if model is None:
         return trouble.NO_MODEL
     progress = reading.progress(connection)
     if progress.event_time is None:
         return trouble.no_event_time(progress.silent, progress.partitions)
-    return Moment(connection, model, personas(model), progress, progress.event_time)
+    return Moment(connection, model, personas(model), progress, progress.event_time, money.of(progress.currency))
 
 
 def _wait(state: Trouble) -> None:

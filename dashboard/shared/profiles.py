@@ -43,7 +43,7 @@ def profile(connection: Connection, customer_id: str) -> Row[tuple[object, ...]]
 
 
 def spend_before_floor(found: Row[tuple[object, ...]], model: SegmentModel) -> Decimal:
-    """A stored profile's spend in pounds: net of returns (and perhaps below 0) or gross, as the model counts it."""
+    """A stored profile's spend: net of returns (and perhaps below 0) or gross, as the model counts it."""
     spend: Decimal = found.gross - found.returned if model.monetary == "net" else found.gross
     return spend
 

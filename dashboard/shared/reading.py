@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Engine, Label, func, l
 
 from data.postgres import model_registry
 from data.postgres.progress import WATERMARK
-from data.postgres.tables import stream_progress
+from data.postgres.tables import stream_currency, stream_progress
 from models.segment_model import SegmentModel
 
 
@@ -21,7 +21,7 @@ class StreamProgress:
     """The stream's progress over all partitions; counts are since the beginning.
 
     ``event_time`` is that of the slowest partition: everything up to it has been processed. It is None as long as there
-    are ``silent`` partitions, which have no event time yet.
+    are ``silent`` partitions, which have no event time yet. ``currency`` is None before the first worker.
     """
 
     measured_at: datetime
@@ -34,6 +34,7 @@ class StreamProgress:
     duplicates: int
     late: int
     dead_letters: int
+    currency: str | None = None
 
 
 @contextmanager
@@ -61,7 +62,7 @@ def champion(connection: Connection) -> SegmentModel | None:
 
 
 def progress(connection: Connection) -> StreamProgress:
-    """The stream's progress: reads one row per partition."""
+    """The stream's progress: reads one row per partition, and the currency."""
     p = stream_progress.c
     counters = (p.transactions, p.change_position, p.duplicates, p.late, p.dead_letters)
     query = select(
@@ -71,9 +72,10 @@ def progress(connection: Connection) -> StreamProgress:
         WATERMARK,
         func.max(p.event_time),
         *(func.coalesce(func.sum(counter), 0) for counter in counters),
+        select(stream_currency.c.currency).scalar_subquery(),
     )
     row = connection.execute(query).one()
-    return StreamProgress(*row[:5], *map(int, row[5:]))
+    return StreamProgress(*(*row[:5], *map(int, row[5:-1]), row[-1]))
 
 
 def event_day(moment: Column[datetime]) -> ColumnElement[datetime]:

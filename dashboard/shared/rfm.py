@@ -17,6 +17,6 @@ def recency_days(event_time: datetime) -> ColumnElement[int]:
 
 
 def monetary(model: SegmentModel) -> ColumnElement[object]:
-    """Spend in pounds as the model counts it: net of returns and not below 0, or gross."""
+    """Spend as the model counts it: net of returns and not below 0, or gross."""
     c = customers.c
     return func.greatest(c.gross - c.returned, 0) if model.monetary == "net" else c.gross

@@ -1,13 +1,13 @@
-"""The style sheet, the logo, and how numbers, money and moments are written."""
+"""The style sheet, the logo, and how numbers and moments are written; amounts: :mod:`runtime.money`."""
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import streamlit as st
 
 from dashboard.shared.words import many
+from runtime.money import NOTHING as NOTHING
 
 STYLE_SHEET = Path(__file__).with_name("style.css")
 # Two segments and a customer who moves from one to the other.
@@ -17,48 +17,19 @@ _SHAPES = (
 )
 _SVG = 'svg xmlns="http://www.w3.org/2000/svg"'
 MARK = f'<{_SVG} viewBox="0 0 64 64" width="64" height="64">{_SHAPES}</svg>'
+# The text has a length of its own: with another font it would be cut off.
 LOGO = (
-    f'<{_SVG} viewBox="0 0 200 64" width="200" height="64">{_SHAPES}<text x="76" y="47" font-size="42" '
+    f'<{_SVG} viewBox="0 0 216 64" width="216" height="64">{_SHAPES}<text x="76" y="47" font-size="42" '
+    'textLength="132" lengthAdjust="spacingAndGlyphs" '
     'font-weight="700" font-family="Segoe UI, Helvetica, Arial, sans-serif" fill="#6f6bdf">segue</text></svg>'
 )
 # An image: Streamlit removes inline SVG from a page's HTML.
 MARK_URI = f"data:image/svg+xml;base64,{b64encode(MARK.encode()).decode()}"
-NOTHING = "–"
 
 
 def apply() -> None:
     """Put the style sheet on the page."""
     st.html(STYLE_SHEET)
-
-
-def money(amount: Decimal | float | None) -> str:
-    """British pounds: pence up to 1,000, whole pounds beyond.
-
-    >>> money(Decimal("12.345")), money(Decimal("-1234.5")), money(None)
-    ('£12.35', '-£1,235', '–')
-    """
-    if amount is None:
-        return NOTHING
-    size = abs(Decimal(amount))
-    pence = Decimal("0.01") if size < 1000 else Decimal(1)
-    rounded = size.quantize(pence, rounding=ROUND_HALF_UP)
-    return f"{'-' if amount < 0 and rounded else ''}£{rounded:,}"
-
-
-def short_money(amount: Decimal | float) -> str:
-    """British pounds in short: three digits and a letter.
-
-    >>> short_money(7_859_755), short_money(-12_345), short_money(999.4), short_money(999_960)
-    ('£7.86m', '-£12.3k', '£999', '£1.00m')
-    """
-    size = abs(float(amount))
-    sign = "-" if amount < 0 and size >= 0.5 else ""
-    for unit, letter in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
-        if size >= 0.9995 * unit:
-            part = size / unit
-            decimals = 2 if part < 9.995 else 1 if part < 99.95 else 0
-            return f"{sign}£{part:.{decimals}f}{letter}"
-    return f"{sign}£{size:.0f}"
 
 
 def count(number: float) -> str:

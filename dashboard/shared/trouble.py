@@ -8,6 +8,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 
 from dashboard.shared.words import many
 from models.segment_model import ModelError
+from runtime.errors import SegueError
 
 
 class Trouble(NamedTuple):
@@ -68,12 +69,14 @@ def no_event_time(silent: int, partitions: int) -> Trouble:
     )
 
 
-def bad_settings(error: ValidationError | ArgumentError) -> Trouble:
+def bad_settings(error: ValidationError | ArgumentError | SegueError) -> Trouble:
     """The state in which the dashboard does not know its database."""
     if isinstance(error, ValidationError):
         first = error.errors(include_input=False)[0]
         variable = f"SEGUE_{'_'.join(map(str, first['loc'])).upper()}: " if first["loc"] else ""
         reason = f"{variable}{first['msg'].removeprefix('Value error, ')}."
+    elif isinstance(error, SegueError):
+        reason = f"{error}."
     else:
         reason = "SEGUE_DATABASE_URL is not a valid URL."
     return Trouble("The settings are not valid", reason, "Correct the environment and start the dashboard again.")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.shared.flow_figures import UNITS, Measure, flow_matrix
+from dashboard.shared.flow_figures import Measure, flow_matrix, written
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.plotting import (
@@ -20,10 +20,10 @@ from dashboard.shared.plotting import (
     plain,
     stacked,
 )
-from dashboard.shared.style import short_money
+from runtime.money import Money
 
 
-def flow_heat_map(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -> go.Figure:
+def flow_heat_map(flows: pd.DataFrame, known: Personas, money: Money, measure: Measure = "changes") -> go.Figure:
     """Moves from each segment (rows) to each other one (columns), coloured on a square-root scale.
 
     A number can be selected; its custom data are the two segments.
@@ -36,8 +36,8 @@ def flow_heat_map(flows: pd.DataFrame, known: Personas, measure: Measure = "chan
     figure.add_heatmap(
         z=np.sqrt(counts),
         customdata=[[in_figure(f"{a.name} → {b.name}") for b in columns] for a in rows],
-        text=counts,
-        hovertemplate=f"%{{customdata}}: {UNITS[measure]}%{{text:,}}<extra></extra>",
+        text=[[written(int(count), measure, money) for count in row] for row in counts],
+        hovertemplate="%{customdata}: %{text}<extra></extra>",
         zmin=0,
         zmax=max(1.0, float(np.sqrt(counts.max()))),
         colorscale=[[0, ACCENT_FAINT], [1, ACCENT_STRONG]],
@@ -51,7 +51,7 @@ def flow_heat_map(flows: pd.DataFrame, known: Personas, measure: Measure = "chan
     figure.add_scatter(
         x=x,
         y=y,
-        text=[_number(n, measure) for n in counts[y, x]],
+        text=[money.short(int(n)) if measure == "money" else f"{n:,}" for n in counts[y, x]],
         customdata=[[from_ids[i], to_ids[j]] for i, j in zip(y, x, strict=True)],
         mode="markers+text",
         marker={"symbol": "square", "size": 34, "color": CLEAR},
@@ -110,8 +110,8 @@ def size_areas(sizes: pd.DataFrame, known: Personas, period: tuple[datetime, dat
     return plain(figure, height=300)
 
 
-def money_bars(flows: pd.DataFrame, known: Personas) -> go.Figure:
-    """The spend of customers who entered each segment (to the right) and who left it (to the left), in pounds.
+def money_bars(flows: pd.DataFrame, known: Personas, money: Money) -> go.Figure:
+    """The spend of customers who entered each segment (to the right) and who left it (to the left).
 
     Parameters
     ----------
@@ -123,16 +123,16 @@ def money_bars(flows: pd.DataFrame, known: Personas) -> go.Figure:
     shown = [look_up(known, segment) for segment in segments]
     figure = go.Figure()
     for name, sums, sign in (("came in", came, 1), ("left", went, -1)):
-        pounds = [float(sums.get(segment, 0)) for segment in segments]
+        amounts = [float(sums.get(segment, 0)) for segment in segments]
         figure.add_bar(
-            x=[sign * amount for amount in pounds],
+            x=[sign * amount for amount in amounts],
             y=list(range(len(segments))),
             orientation="h",
             marker={"color": [faded(persona.colour, 1 if sign > 0 else 0.45) for persona in shown]},
-            text=[short_money(amount) if amount else "" for amount in pounds],
+            text=[money.short(amount) if amount else "" for amount in amounts],
             textposition="outside",
             cliponaxis=False,
-            customdata=[f"{short_money(amount)} {name}" for amount in pounds],
+            customdata=[f"{money.short(amount)} {name}" for amount in amounts],
             hovertemplate="%{customdata}<extra></extra>",
         )
     figure.update_layout(barmode="relative", showlegend=False, bargap=0.35)
@@ -142,7 +142,3 @@ def money_bars(flows: pd.DataFrame, known: Personas) -> go.Figure:
     rows = {"tickvals": list(range(len(names))), "ticktext": names, "range": [len(names) - 0.5, -0.5]}
     figure.update_yaxes(**BARE_AXIS, **rows)
     return plain(figure, height=40 + 44 * len(names))
-
-
-def _number(value: int, measure: Measure) -> str:
-    return f"{value:,}" if measure == "changes" else short_money(value)

@@ -2,14 +2,15 @@
 
 import pandas as pd
 
-from dashboard.shared import flows, style
+from dashboard.shared import flows
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, is_climb
 from dashboard.shared.words import many
 from models.personas import is_slip
+from runtime.money import Money
 
 
-def tiles(moved: pd.DataFrame) -> str:
+def tiles(moved: pd.DataFrame, money: Money) -> str:
     """Moves, slips, climbs and first purchases of a period, with the customers' spend at that time.
 
     Parameters
@@ -24,7 +25,7 @@ def tiles(moved: pd.DataFrame) -> str:
         ("climbs to a better segment", {pair for pair in pairs if is_climb(*pair)}),
         ("first purchases", {pair for pair in pairs if not pair[0]}),
     )
-    inner = "".join(_tile(name, flows.moves(moved, some), flows.money(moved, some)) for name, some in kinds)
+    inner = "".join(_tile(name, flows.moves(moved, some), flows.money(moved, some), money) for name, some in kinds)
     return f'<div class="sg-totals sg-four">{inner}</div>'
 
 
@@ -39,9 +40,9 @@ def sizes_note(sizes: pd.DataFrame, known: Personas) -> str:
     return f'<div class="sg-note sg-legend">{marks}</div>'
 
 
-def _tile(name: str, number: int, spend: float) -> str:
-    meaning = f"{many(number, 'change')}; spend of these customers when they moved: {style.money(spend)}"
+def _tile(name: str, number: int, spend: float, money: Money) -> str:
+    meaning = f"{many(number, 'change')}; spend of these customers when they moved: {money.rounded(spend)}"
     return (
         f'<div class="sg-total" title="{escape(meaning)}"><b data-total="{name}">{number:,}</b>'
-        f"<span>{name}</span><em>{style.short_money(spend)}</em></div>"
+        f"<span>{name}</span><em>{money.short(spend)}</em></div>"
     )

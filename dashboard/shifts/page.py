@@ -17,6 +17,7 @@ from dashboard.shared.personas import look_up
 from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, many
 from dashboard.shifts import figures, markup, periods
 from dashboard.shifts.periods import CUSTOM, Period
+from runtime.money import Money
 from runtime.readable import visible
 
 REFRESH_SECONDS = 10
@@ -30,10 +31,10 @@ PERIOD, DATES, WHY, MEASURE = "shift_period", "shift_dates", "shift_causes", "sh
 FROM, TO, PAGE, MATRIX = "shift_from", "shift_to", "shift_page", "shift_matrix"
 
 
-def show(engine: Engine) -> None:
+def show(engine: Engine, money: Money) -> None:
     """Draw the page; it refreshes every few seconds and keeps the reader's choices."""
     subtitle = "Moves between segments in any period: how many, why, and which customers."
-    page.show(engine, "Shifts", subtitle, partial(_draw, engine), REFRESH_SECONDS)
+    page.show(engine, money, "Shifts", subtitle, partial(_draw, engine), REFRESH_SECONDS)
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
@@ -45,7 +46,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
     wanted = days[days["cause"].isin(causes)] if causes else days
     inside = flows.between(wanted, period.since, period.until)
     moved = flows.flows(inside)
-    st.html(markup.tiles(moved))
+    st.html(markup.tiles(moved, moment.money))
     if moved.empty:
         st.html(elements.empty("No customer moved in this period. Choose a longer one, or remove a filter."))
     else:
@@ -107,10 +108,10 @@ def _matrix(moved: pd.DataFrame, moment: Moment) -> None:
             label_visibility="collapsed",
         )
     matrix, streams = st.columns([1.15, 1], gap="large")
-    what = "Customers" if measure == "changes" else "Pounds"
+    what = "Customers" if measure == "changes" else "Spend"
     with matrix:
         st.plotly_chart(
-            figures.flow_heat_map(moved, moment.personas, measure),
+            figures.flow_heat_map(moved, moment.personas, moment.money, measure),
             key=MATRIX,
             config=plotting.CONFIG,
             on_select=_select_cell,
@@ -118,7 +119,7 @@ def _matrix(moved: pd.DataFrame, moment: Moment) -> None:
             alt=f"{what} that moved from each segment (rows) to each other one (columns)",
         )
     with streams:
-        drawn = sankey(moved, moment.personas, measure)
+        drawn = sankey(moved, moment.personas, moment.money, measure)
         st.plotly_chart(drawn, key="shift_streams", config=plotting.CONFIG, alt=f"{what} that moved, as streams")
 
 
@@ -141,7 +142,7 @@ def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[
         wanted = ChangeFilter(period.since, period.until, causes, left, entered)
         st.download_button(
             "Download CSV",
-            downloads.on_request(engine, partial(_all_rows, wanted)),
+            downloads.on_request(engine, partial(_all_rows, wanted, moment.money)),
             f"shifts-{period.since:%Y-%m-%d}-to-{period.last_day:%Y-%m-%d}.csv",
             "text/csv",
             key="shift_csv",
@@ -157,7 +158,8 @@ def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[
     chosen = page.number(PAGE, pages)
     location = flows.locate(found, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
     st.html(f'<div class="sg-note" data-behind="{number}">{many(number, "change")} in this period.</div>')
-    st.html(elements.change_table(changes.page(moment.connection, wanted, location, PAGE_SIZE), moment.personas))
+    found = changes.page(moment.connection, wanted, location, PAGE_SIZE)
+    st.html(elements.change_table(found, moment.personas, moment.money))
     if pages > 1:
         st.pagination(pages, key=PAGE)
 
@@ -180,7 +182,7 @@ def _over_time(days: pd.DataFrame, moved: pd.DataFrame, period: Period, moment: 
             elements.title("Spend that moved", "Spend of the customers who entered a segment (right) or left it (left)")
         )
         if not moved.empty:
-            bars = figures.money_bars(moved, moment.personas)
+            bars = figures.money_bars(moved, moment.personas, moment.money)
             st.plotly_chart(bars, key="shift_money", config=plotting.CONFIG, alt="Spend into and out of each segment")
     with areas:
         st.html(elements.title("Segment sizes", "At the end of every event day since the beginning"))
@@ -193,5 +195,5 @@ def _phrase(code: str) -> str:
     return in_markdown(cause(code).phrase)
 
 
-def _all_rows(wanted: ChangeFilter, connection: Connection) -> pd.DataFrame:
-    return changes.newest(connection, wanted, downloads.MOST_ROWS)
+def _all_rows(wanted: ChangeFilter, money: Money, connection: Connection) -> pd.DataFrame:
+    return changes.newest(connection, wanted, downloads.MOST_ROWS).assign(currency=money.currency)

@@ -8,6 +8,7 @@ from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona
 from dashboard.simulator.simulation import Profile, Scored, Step
+from runtime.money import Money
 
 
 def verdict(persona: Persona, path: list[Step], personas: list[Persona]) -> str:
@@ -35,7 +36,9 @@ def steps(title: str, path: list[Step], personas: list[Persona]) -> str:
     return f'<div class="sg-eyebrow">{escape(title)}</div>{table}'
 
 
-def compared(profile: Profile, recency_days: int, scored: Scored, means: pd.DataFrame, personas: list[Persona]) -> str:
+def compared(
+    profile: Profile, recency_days: int, scored: Scored, means: pd.DataFrame, personas: list[Persona], money: Money
+) -> str:
     """This customer beside the mean customer of every segment.
 
     Parameters
@@ -48,10 +51,10 @@ def compared(profile: Profile, recency_days: int, scored: Scored, means: pd.Data
     own = int(scored.segment[0])
     rows = "".join(
         f"<tr{' class=sg-own' if number == own else ''}><td>{elements.segment_dot(persona)}</td>"
-        f'{_mean(means, persona.id)}<td class="sg-right">{scored.distances[0, number]:.2f}</td></tr>'
+        f'{_mean(means, persona.id, money)}<td class="sg-right">{scored.distances[0, number]:.2f}</td></tr>'
         for number, persona in enumerate(personas)
     )
-    this = _cells(recency_days, profile.frequency, max(float(profile.monetary), 0.0))
+    this = _cells(recency_days, profile.frequency, max(float(profile.monetary), 0.0), money)
     head = "".join(f'<th class="sg-right">{name}</th>' for name in ("Days since", "Purchases", "Spend", "Distance"))
     return (
         f'<table class="sg-changes sg-people"><thead><tr><th>Mean customer of</th>{head}</tr></thead><tbody>'
@@ -59,13 +62,13 @@ def compared(profile: Profile, recency_days: int, scored: Scored, means: pd.Data
     )
 
 
-def _mean(means: pd.DataFrame, segment: str) -> str:
+def _mean(means: pd.DataFrame, segment: str, money: Money) -> str:
     if segment not in means.index:
         return '<td class="sg-right">no customers</td>' + '<td class="sg-right"></td>' * 2
     row: dict[Any, float] = means.loc[segment].to_dict()
-    return _cells(row["recency"], row["frequency"], row["monetary"])
+    return _cells(row["recency"], row["frequency"], row["monetary"], money)
 
 
-def _cells(recency: float, frequency: float, monetary: float) -> str:
-    written = (f"{recency:,.0f}", f"{frequency:,.1f}".removesuffix(".0"), style.money(monetary))
+def _cells(recency: float, frequency: float, monetary: float, money: Money) -> str:
+    written = (f"{recency:,.0f}", f"{frequency:,.1f}".removesuffix(".0"), money.exact(monetary))
     return "".join(f'<td class="sg-right">{value}</td>' for value in written)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, Row
 
 from dashboard.shared import elements, page, plotting, style
 from dashboard.shared.identifiers import LONGEST, cleaned, readings, resolve
-from dashboard.shared.literal import escape
+from dashboard.shared.literal import escape, in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Persona
 from dashboard.shared.profiles import Population, means, profile, spend_before_floor
@@ -17,6 +17,7 @@ from dashboard.simulator import figures, markup, upload_form, uploads
 from dashboard.simulator.simulation import Profile, Step, decay_path, path_with_purchase, score_one
 from models.decay import HORIZON_DAYS
 from models.segment_model import SegmentModel
+from runtime.money import Money
 from runtime.readable import visible
 
 SUBTITLE = "The segment for given recency, frequency and spend, and its future with and without a purchase."
@@ -26,14 +27,13 @@ RECENCY, FREQUENCY, MONETARY, AMOUNT, DATE = (
     f"simulator_{name}" for name in ("recency", "frequency", "monetary", "amount", "date")
 )
 DEFAULTS = {RECENCY: 45, FREQUENCY: 4, MONETARY: 1_200.0, AMOUNT: 250.0}
-PENNY, CENT = Decimal("0.01"), 0.01
 LATEST_PURCHASE = timedelta(days=3_650)
 WITHOUT, WITH = "If they don’t buy", "If they do"
 
 
-def show(engine: Engine) -> None:
+def show(engine: Engine, money: Money) -> None:
     """Draw the page."""
-    page.show(engine, "Simulator", SUBTITLE, _draw)
+    page.show(engine, money, "Simulator", SUBTITLE, _draw)
 
 
 def profile_of(found: Row[tuple[object, ...]], model: SegmentModel) -> Profile | None:
@@ -48,10 +48,10 @@ def _draw(moment: Moment) -> None:
     with inputs:
         current, now = _ask_profile(moment)
         st.html(elements.title("What if they buy?", "A day of event time, at the current hour (UTC)."))
-        amount, bought_at = _ask_purchase(now)
+        amount, bought_at = _ask_purchase(now, moment.money)
     with results:
         _draw_results(moment, current, now, amount, bought_at)
-    upload_form.draw(moment.model, moment.personas)
+    upload_form.draw(moment.model, moment.personas, moment.money)
 
 
 def _ask_profile(moment: Moment) -> tuple[Profile, datetime]:
@@ -67,18 +67,18 @@ def _ask_profile(moment: Moment) -> tuple[Profile, datetime]:
     st.number_input("Purchases", 1, uploads.MOST_PURCHASES, step=1, key=FREQUENCY, persist_state="session")
     kind = "net of returns" if moment.model.monetary == "net" else "returns not counted"
     st.number_input(
-        f"Spend in pounds, {kind}",
+        f"Spend ({in_markdown(moment.money.symbol)}), {kind}",
         lowest,
         float(uploads.MOST_MONEY),
         step=50.0,
-        format="%.2f",
+        format=f"%.{moment.money.decimals}f",
         key=MONETARY,
         persist_state="session",
     )
-    return _typed_profile(real, now), now
+    return _typed_profile(real, now, moment.money), now
 
 
-def _typed_profile(real: Profile | None, now: datetime) -> Profile:
+def _typed_profile(real: Profile | None, now: datetime, money: Money) -> Profile:
     """The typed numbers; those of a real customer that were not changed are used exactly."""
     recency, frequency = int(st.session_state[RECENCY]), int(st.session_state[FREQUENCY])
     typed = float(st.session_state[MONETARY])
@@ -87,7 +87,7 @@ def _typed_profile(real: Profile | None, now: datetime) -> Profile:
     return Profile(
         real.last_purchase_at if real and same_recency else now - timedelta(days=recency),
         frequency,
-        real.monetary if real and same_spend else Decimal(str(typed)).quantize(PENNY),
+        real.monetary if real and same_spend else Decimal(str(typed)).quantize(money.smallest),
     )
 
 
@@ -129,23 +129,23 @@ def _fill_in(real: Profile | None, now: datetime) -> None:
     st.session_state[FILLED_IN] = customer, numbers
 
 
-def _ask_purchase(now: datetime) -> tuple[Decimal, datetime]:
+def _ask_purchase(now: datetime, money: Money) -> tuple[Decimal, datetime]:
     first, last = now.astimezone(UTC).date(), (now + LATEST_PURCHASE).astimezone(UTC).date()
     chosen = st.session_state.get(DATE, first + timedelta(days=30))
     # Event time may have passed the chosen day.
     st.session_state[DATE] = min(max(chosen, first), last)
     st.number_input(
-        "For how many pounds",
-        CENT,
+        f"For how much ({in_markdown(money.symbol)})",
+        float(money.smallest),
         float(uploads.MOST_MONEY),
         step=50.0,
-        format="%.2f",
+        format=f"%.{money.decimals}f",
         key=AMOUNT,
         persist_state="session",
     )
     st.date_input("On", min_value=first, max_value=last, key=DATE, format="YYYY-MM-DD", persist_state="session")
     days = (st.session_state[DATE] - first).days
-    return Decimal(str(st.session_state[AMOUNT])).quantize(PENNY), now + timedelta(days=days)
+    return Decimal(str(st.session_state[AMOUNT])).quantize(money.smallest), now + timedelta(days=days)
 
 
 def _draw_results(moment: Moment, current: Profile, now: datetime, amount: Decimal, bought_at: datetime) -> None:
@@ -182,4 +182,4 @@ def _comparison(moment: Moment, current: Profile, now: datetime, personas: list[
     alt = "; ".join(f"{name} {value:.2f}" for name, value in zip(names, scored.distances[0], strict=True))
     figure = figures.distances(personas, scored.distances[0])
     bars.plotly_chart(figure, key="distances", config=plotting.CONFIG, alt=f"Distance to each segment: {alt}")
-    table.html(markup.compared(current, current.recency_days(now), scored, mean_customers, personas))
+    table.html(markup.compared(current, current.recency_days(now), scored, mean_customers, personas, moment.money))

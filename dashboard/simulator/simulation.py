@@ -1,6 +1,6 @@
 """The future of a real or imagined customer: the segment now, moves by time alone, and the effect of a purchase.
 
-Pure, with the functions that the stream uses: :func:`models.segment_model.assign` and :func:`models.decay.next_change`,
+Pure, with the functions that the stream uses: :func:`models.scoring.assign` and :func:`models.decay.next_change`,
 applied in the worker's order.
 """
 
@@ -12,14 +12,15 @@ from typing import NamedTuple
 import numpy as np
 
 from models.decay import NEVER, next_change
-from models.segment_model import NO_SEGMENT, SegmentModel, assign, off_axis_distances, transformed
+from models.scoring import assign, off_axis_distances, transformed
+from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Floats, Ints
 
 DECAY, PURCHASE = "decay", "purchase"
 
 
 class Profile(NamedTuple):
-    """What decides a segment: the last purchase, the number of purchases, and the spend in pounds.
+    """What decides a segment: the last purchase, the number of purchases, and the spend.
 
     ``monetary`` may be below 0 where the model counts net of returns; it is scored as 0.
     """
@@ -61,7 +62,7 @@ def score(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Fl
     Parameters
     ----------
     recency_days, frequency, monetary
-        Shape (n,): whole days, distinct sale invoices, pounds; values below 0 count as 0.
+        Shape (n,): whole days, distinct sale invoices, units of the currency; values below 0 count as 0.
     """
     spend = np.maximum(monetary, 0.0)
     segment = assign(model, recency_days, frequency, spend)

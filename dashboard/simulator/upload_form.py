@@ -9,15 +9,21 @@ from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.words import many
 from dashboard.simulator import uploads
 from models.segment_model import SegmentModel
+from runtime.money import Money
 
 FILE, CSV = "simulator_file", "text/csv"
 
 
-def draw(model: SegmentModel, known: Personas) -> None:
+def draw(model: SegmentModel, known: Personas, money: Money) -> None:
     """Draw the template, the upload and its result."""
     limits = f"up to {uploads.MOST_PROFILES:,} profiles, {uploads.MOST_MEGABYTES} MB"
     columns = ", ".join(f"`{name}`" for name in uploads.COLUMNS).replace("`", "")
-    st.html(elements.title("Segment a file", f"CSV with the columns {columns}; {limits}. Nothing is stored."))
+    st.html(
+        elements.title(
+            "Segment a file",
+            f"CSV with the columns {columns}; {limits}. Money is in {money.currency}. Nothing is stored.",
+        )
+    )
     st.download_button(
         "Download a template", uploads.TEMPLATE, "segue-profiles.csv", CSV, on_click="ignore", key="simulator_template"
     )
@@ -32,7 +38,7 @@ def draw(model: SegmentModel, known: Personas) -> None:
     st.html(_counts(found, known))
     st.download_button(
         "Download the segments",
-        downloads.as_csv(found),
+        downloads.as_csv(found.assign(currency=money.currency)),
         "segue-segments.csv",
         CSV,
         on_click="ignore",

@@ -24,7 +24,7 @@ class UploadError(ValueError):
 
 
 def read(content: bytes, model: SegmentModel) -> pd.DataFrame:
-    """The profiles in a CSV file: customer_id (text), recency_days, frequency (whole numbers), monetary (pounds).
+    """The profiles in a CSV file: customer_id (text), recency_days, frequency (whole numbers), monetary.
 
     The four columns may come in any order. Lines are numbered as in an editor: the header is line 1.
 

@@ -9,6 +9,7 @@ from dashboard.shared.flows import A_MONDAY
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.plotting import MS_PER_DAY, plain
+from runtime.money import Money
 
 WEEK = 7
 
@@ -18,7 +19,7 @@ def bin_days(horizon: int) -> int:
     return 1 if horizon <= 92 else WEEK
 
 
-def slip_bars(days: pd.DataFrame, known: Personas, measure: str, width: int) -> go.Figure:
+def slip_bars(days: pd.DataFrame, known: Personas, measure: str, width: int, money: Money) -> go.Figure:
     """Customers (or spend) about to leave each good segment, a bar per ``width`` days, stacked by segment.
 
     Parameters
@@ -26,11 +27,12 @@ def slip_bars(days: pd.DataFrame, known: Personas, measure: str, width: int) -> 
     days
         Columns day, from_segment, customers, worth, as :func:`dashboard.slipping.queries.calendar` returns them.
     measure
-        ``customers`` or ``worth`` (in pounds).
+        ``customers`` or ``worth``.
     """
     binned = A_MONDAY + (days["day"] - A_MONDAY) // timedelta(days=width) * timedelta(days=width)
     bars = days.assign(day=binned).groupby(["from_segment", "day"], as_index=False)[measure].sum()
-    number = "£%{y:,.0f}" if measure == "worth" else "%{y:,}"
+    is_money = measure == "worth"
+    number = "%{customdata}" if is_money else "%{y:,}"
     figure = go.Figure()
     present = {*bars["from_segment"]}
     for segment in [segment for segment in reversed([*known]) if segment in present]:
@@ -39,6 +41,7 @@ def slip_bars(days: pd.DataFrame, known: Personas, measure: str, width: int) -> 
         figure.add_bar(
             x=part["day"].dt.strftime("%Y-%m-%dT%H:%M:%S").tolist(),
             y=part[measure].tolist(),
+            customdata=[money.rounded(amount) for amount in part[measure]] if is_money else None,
             name=in_figure(persona.name),
             marker={"color": persona.colour, "line": {"width": 0}},
             width=width * MS_PER_DAY * 0.82,
@@ -48,6 +51,8 @@ def slip_bars(days: pd.DataFrame, known: Personas, measure: str, width: int) -> 
     figure.update_layout(barmode="stack", hovermode="x unified", showlegend=False)
     hover = "%a %-d %b %Y" if width == 1 else "Week of %-d %b %Y"
     figure.update_xaxes(showgrid=False, fixedrange=True, hoverformat=hover, nticks=8)
-    prefix = "£" if measure == "worth" else ""
-    figure.update_yaxes(fixedrange=True, nticks=5, rangemode="tozero", tickprefix=prefix, tickformat=",~s")
+    figure.update_yaxes(fixedrange=True, nticks=5, rangemode="tozero", tickformat=",~d")
+    if is_money:
+        stacks = [bars[up].groupby(bars["day"])[measure].sum() for up in (bars[measure] > 0, bars[measure] < 0)]
+        figure.update_yaxes(**money.axis(pd.concat(stacks)))
     return plain(figure, height=280)

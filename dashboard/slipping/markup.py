@@ -11,24 +11,25 @@ from dashboard.shared.flows import midnight
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.words import many
+from runtime.money import Money
 
 SOON_DAYS = 3
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def headline(days: pd.DataFrame, until: datetime, past: str) -> str:
+def headline(days: pd.DataFrame, until: datetime, past: str, money: Money) -> str:
     """How many customers slip by a date, and their spend; ``past`` is a sentence about past slips."""
     number, spend = int(days["customers"].sum()), float(days["worth"].sum())
     return (
         '<div class="sg-stake">'
         f'<div><b data-slips="{number}">{number:,}</b><span>{"customer" if number == 1 else "customers"}</span></div>'
-        f'<div><b data-worth="{spend:.0f}">{style.short_money(spend)}</b><span>spend so far</span></div>'
+        f'<div><b data-worth="{spend:.0f}">{money.short(spend)}</b><span>spend so far</span></div>'
         f"<p><strong>will leave a good segment by {style.day(until)}</strong> unless they buy before that day."
         f'<br><span class="sg-note">{escape(past)}</span></p></div>'
     )
 
 
-def routes(days: pd.DataFrame, known: Personas) -> str:
+def routes(days: pd.DataFrame, known: Personas, money: Money) -> str:
     """The moves ahead: customers, their spend, and the day of the first one; the highest spend first."""
     grouped = days.groupby(["from_segment", "to_segment"], as_index=False)
     table = grouped.agg(customers=("customers", "sum"), worth=("worth", "sum"), day=("day", "min"))
@@ -39,17 +40,17 @@ def routes(days: pd.DataFrame, known: Personas) -> str:
         share = max(0.0, 100 * row["worth"] / most)
         rows += (
             f'<div class="sg-route" style="--persona:{escape(before.colour)}">'
-            f"<div>{move(before, after)}</div><b>{style.short_money(row['worth'])}</b>"
+            f"<div>{move(before, after)}</div><b>{money.short(row['worth'])}</b>"
             f'<i style="width:{share:.1f}%"></i>'
             f"<span>{many(row['customers'], 'customer')}, the first on {_short_day(row['day'])}</span></div>"
         )
     return f'<div class="sg-routes">{rows}</div>'
 
 
-def calendar(days: pd.DataFrame, now: datetime, until: datetime, measure: str) -> str:
+def calendar(days: pd.DataFrame, now: datetime, until: datetime, measure: str, money: Money) -> str:
     """A calendar of upcoming slips, one row per week, from the current week to that of ``until``.
 
-    The deeper the colour, the more customers or pounds (``measure``), on a square-root scale.
+    The deeper the colour, the more customers or spend (``measure``), on a square-root scale.
     """
     by_day = days.groupby("day")[["customers", "worth"]].sum()
     most = max(1.0, float(by_day[measure].max())) if len(by_day) else 1.0
@@ -66,14 +67,14 @@ def calendar(days: pd.DataFrame, now: datetime, until: datetime, measure: str) -
             cells += f'<div class="sg-cell {mood}"><span>{date}</span></div>'
         else:
             depth = 100 * (max(0.0, row[measure]) / most) ** 0.5
-            look = f'class="sg-cell {mood}" style="--depth:{depth:.0f}%" title="{_tooltip(row)}"'
-            cells += f"<div {look}><span>{date}</span>{_slips_of_a_day(row, measure)}</div>"
+            look = f'class="sg-cell {mood}" style="--depth:{depth:.0f}%" title="{_tooltip(row, money)}"'
+            cells += f"<div {look}><span>{date}</span>{_slips_of_a_day(row, measure, money)}</div>"
     return f'<div class="sg-calendar">{cells}</div>'
 
 
-def table(page: pd.DataFrame, known: Personas) -> str:
+def table(page: pd.DataFrame, known: Personas, money: Money) -> str:
     """The customers, one row each, with a link to their page."""
-    rows = "".join(_row(row, known) for row in page.to_dict("records"))
+    rows = "".join(_row(row, known, money) for row in page.to_dict("records"))
     wide = "".join(f'<th class="sg-wide sg-right">{name}</th>' for name in ("Last bought", "Purchases"))
     head = (
         "<tr><th>Customer</th><th>Move</th><th>Day</th>"
@@ -98,17 +99,17 @@ def rule(personas: list[Persona], known: Personas) -> str:
     )
 
 
-def _tooltip(row: dict[Any, Any]) -> str:
-    return f"{style.day(row['day'])}: {many(row['customers'], 'customer')}, {style.money(row['worth'])}"
+def _tooltip(row: dict[Any, Any], money: Money) -> str:
+    return f"{style.day(row['day'])}: {many(row['customers'], 'customer')}, {money.rounded(row['worth'])}"
 
 
-def _slips_of_a_day(row: dict[Any, Any], measure: str) -> str:
-    number, spend = f"{row['customers']:,}", style.short_money(row["worth"])
+def _slips_of_a_day(row: dict[Any, Any], measure: str, money: Money) -> str:
+    number, spend = f"{row['customers']:,}", money.short(row["worth"])
     first, second = (number, spend) if measure == "customers" else (spend, number)
     return f"<b>{first}</b><em>{second}</em>"
 
 
-def _row(row: dict[Any, Any], known: Personas) -> str:
+def _row(row: dict[Any, Any], known: Personas, money: Money) -> str:
     left = row["days_left"]
     soon = " sg-soon" if left <= SOON_DAYS else ""
     in_days = ("today", "tomorrow")[left] if left < 2 else f"in {left:,} days"
@@ -118,7 +119,7 @@ def _row(row: dict[Any, Any], known: Personas) -> str:
         f"<td>{move(look_up(known, row['from_segment']), look_up(known, row['to_segment']))}</td>"
         f'<td><span class="sg-left{soon}">{in_days}</span>'
         f'<span class="sg-when">{_short_day(row["slips_at"])}</span></td>'
-        f'<td class="sg-right"><b>{style.money(row["net_spend"])}</b></td>'
+        f'<td class="sg-right"><b>{money.exact(row["net_spend"])}</b></td>'
         f'<td class="sg-wide sg-right">{last}</td><td class="sg-wide sg-right">{row["frequency"]:,}</td>'
         f'<td class="sg-wide">{escape(row["country"])}</td></tr>'
     )

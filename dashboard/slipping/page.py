@@ -12,6 +12,7 @@ from dashboard.shared.page import Moment
 from dashboard.shared.words import many
 from dashboard.slipping import figures, markup, queries
 from dashboard.slipping.queries import Slips
+from runtime.money import Money
 from runtime.readable import visible
 
 REFRESH_SECONDS = 10
@@ -31,10 +32,10 @@ HORIZON, FROM, WORTH, COUNTRY = "slip_days", "slip_from", "slip_worth", "slip_co
 MEASURE, SHAPE, ORDER, PAGE = "slip_measure", "slip_shape", "slip_order", "slip_page"
 
 
-def show(engine: Engine) -> None:
+def show(engine: Engine, money: Money) -> None:
     """Draw the page; it refreshes every few seconds and keeps the reader's choices."""
     subtitle = "Customers who will leave a good segment unless they buy. The day is computed, not predicted."
-    page.show(engine, "About to slip", subtitle, partial(_draw, engine), REFRESH_SECONDS)
+    page.show(engine, money, "About to slip", subtitle, partial(_draw, engine), REFRESH_SECONDS)
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
@@ -45,7 +46,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
         return
     slips, horizon = _filters(moment, good, pairs)
     days = queries.calendar(moment.connection, slips)
-    st.html(markup.headline(days, slips.until, _past_slips(moment, slips, horizon)))
+    st.html(markup.headline(days, slips.until, _past_slips(moment, slips, horizon), moment.money))
     if days.empty:
         st.html(elements.empty("No customer does. Look further ahead, or remove a filter."))
     else:
@@ -83,7 +84,7 @@ def _filters(moment: Moment, good: list[personas.Persona], pairs: list[queries.P
             "Leaving", [*names], format_func=names.__getitem__, selection_mode="multi", key=FROM, bind="query-params"
         )
         worth = st.number_input(
-            "Net spend of at least (£)",
+            f"Net spend of at least ({in_markdown(moment.money.symbol)})",
             0.0,
             MOST_WORTH,
             0.0,
@@ -116,13 +117,13 @@ def _outlook(days: pd.DataFrame, slips: Slips, horizon: int, moment: Moment) -> 
             measure = _choice("Measure", MEASURES, MEASURE)
             shape = _choice("Shape", SHAPES, SHAPE) if by_day else "bars"
         if shape == "calendar":
-            st.html(markup.calendar(days, slips.now, slips.until, measure))
+            st.html(markup.calendar(days, slips.now, slips.until, measure, moment.money))
         else:
-            bars = figures.slip_bars(days, moment.personas, measure, figures.bin_days(horizon))
+            bars = figures.slip_bars(days, moment.personas, measure, figures.bin_days(horizon), moment.money)
             st.plotly_chart(bars, key="slip_bars", config=plotting.CONFIG, alt="Upcoming slips by day and segment")
     with where:
         st.html(elements.title("Moves ahead", "With the spend so far of these customers"))
-        st.html(markup.routes(days, moment.personas))
+        st.html(markup.routes(days, moment.personas, moment.money))
 
 
 def _choice(label: str, options: dict[str, str], key: str) -> str:
@@ -144,7 +145,7 @@ def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> Non
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(elements.title("Customers", "A purchase before the day keeps them"))
         order = _choice("Order", ORDERS, ORDER)
-        ask = partial(_all_rows, slips, order)
+        ask = partial(_all_rows, slips, order, moment.money)
         name = f"about-to-slip-{slips.now:%Y-%m-%d}.csv"
         st.download_button(
             "Download CSV", downloads.on_request(engine, ask), name, "text/csv", key="slip_csv", on_click="ignore"
@@ -153,10 +154,10 @@ def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> Non
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
     chosen = page.number(PAGE, pages)
     found = queries.page(moment.connection, slips, order, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
-    st.html(markup.table(found, moment.personas))
+    st.html(markup.table(found, moment.personas, moment.money))
     if pages > 1:
         st.pagination(pages, key=PAGE)
 
 
-def _all_rows(slips: Slips, order: str, connection: Connection) -> pd.DataFrame:
-    return queries.page(connection, slips, order, downloads.MOST_ROWS)
+def _all_rows(slips: Slips, order: str, money: Money, connection: Connection) -> pd.DataFrame:
+    return queries.page(connection, slips, order, downloads.MOST_ROWS).assign(currency=money.currency)

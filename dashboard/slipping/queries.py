@@ -23,7 +23,7 @@ class Slips(NamedTuple):
     """Which slips to list.
 
     ``pairs`` are the moves that count (from and to segment), ``now`` is the event time, and ``until`` the last moment.
-    Only customers whose net spend is at least ``worth`` pounds; without ``countries``, from all of them.
+    Only customers whose net spend is at least ``worth``; without ``countries``, from all of them.
     """
 
     pairs: Sequence[Pair]

@@ -49,6 +49,13 @@ class Transaction(Struct, frozen=True, tag_field="type", tag="transaction"):
     lines: list[Line]
 
 
+class Identifiers(Struct, frozen=True):
+    """The ids in the value of a transaction's record, whatever else is wrong with the record."""
+
+    customer_id: str
+    transaction_id: str
+
+
 class TransactionHeaders(Struct, frozen=True, rename=lambda name: f"segue-{name.replace('_', '-')}"):
     """Headers of a transaction's record; the worker does not need them."""
 

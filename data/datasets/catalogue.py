@@ -36,7 +36,7 @@ class Catalogue(NamedTuple):
 
 
 def catalogue(rng: Generator, count: int = 2_000) -> Catalogue:
-    """Products with a popularity by Zipf's law and prices around two pounds; 1 in 100 prices has three decimals."""
+    """Products with a popularity by Zipf's law and prices around 2; 1 in 100 prices has three decimals."""
     number = np.arange(count)
     step = np.where(number % 100 == 99, _TENTH_OF_A_PENNY, _PENNY)
     price = np.maximum(rng.lognormal(np.log(2.1), 0.85, count), 0.12) * MONEY_UNITS

@@ -116,7 +116,10 @@ def _verify(raw: pd.DataFrame, checks: KnownTotals, name: str) -> None:
 
 def _download(url: str, folder: Path, progress: Progress | None) -> Path:
     """The downloaded file; transient faults are retried a few times."""
-    name = PurePosixPath(urlsplit(url).path).name
+    try:
+        name = PurePosixPath(urlsplit(url).path).name
+    except ValueError as error:
+        raise DataError(f"{url} is not an address ({error})", Hint.USE_A_FILE) from None
     path = folder / (name if _SAFE_NAME.fullmatch(name) else "download.zip")
     part = path.with_name(f"{path.name}.part")
     retrying = Retrying(

@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from data.datasets.synthetic import MONTHS, START
+from data.datasets.invoices import MONTHS
+from data.datasets.synthetic import START
 from models.units import MICROS_PER_DAY, MONEY_UNITS, Floats, to_micros
 
 Injection = Literal["none", "seasons", "prices", "returns", "one-timers"]

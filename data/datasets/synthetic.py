@@ -1,42 +1,41 @@
-"""Generates retail transactions that resemble the real dataset, from a seed.
+"""Generates retail transactions that resemble the real dataset, from a seed: their rows, piece by piece.
 
-Purchases follow the Pareto/NBD model (Schmittlein, Morrison & Colombo 1987): each customer buys at a random rate during
-a random lifetime. Time in that process is measured in *shop days*, which do not pass while the shop is closed and pass
-fast in a busy autumn. So a homogeneous Poisson process in shop days is seasonal by the calendar.
+:mod:`data.datasets.invoices` says how the shop works. Here its invoices become rows of two yearly exports, like the
+real file. The rows of a large shop don't fit into memory, so they are made in pieces.
 """
 
+import copy
+import itertools
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from data.datasets.catalogue import Catalogue, catalogue
 from data.datasets.cells import DataError
+from data.datasets.invoices import FIRST_CUSTOMER, GUEST, HOUR, MINUTE, Progress, draw, pieces
 from data.datasets.writers import write
-from models.units import MICROS_PER_DAY, Floats, Ints, to_micros
+from models.units import MICROS_PER_DAY, Ints, to_micros
 
-__all__ = ["generate", "write"]
+__all__ = ["MAX_CUSTOMERS", "MAX_DAYS", "MAX_SEED", "MIN_DAYS", "START", "Shop", "generate", "open_shop", "write"]
 
 START = datetime(2009, 12, 1, tzinfo=UTC)
 FIRST_INVOICE = 489_434
-FIRST_CUSTOMER = 12_346
-GUEST = -1
 
-# Relative sales by month (January first), by weekday (Monday first; closed on Saturdays), and by hour.
-MONTHS = np.array([0.65, 0.75, 0.92, 0.83, 0.95, 0.97, 0.88, 0.83, 1.15, 1.31, 1.75, 1.20])
-WEEKDAYS = np.array([1.08, 1.24, 1.25, 1.46, 1.02, 0.0, 0.90])
-HOURS = np.array([0] * 7 + [1, 25, 67, 115, 126, 159, 141, 119, 105, 69, 39, 15, 12, 2] + [0] * 3) / 995
+MIN_DAYS = 7
+MAX_CUSTOMERS = 10_000_000
+MAX_DAYS = 36_500
+MAX_SEED = 2**64 - 1
 
-COUNTRIES = np.array(["United Kingdom", "Germany", "France", "EIRE", "Netherlands", "Spain", "Belgium", "Norway"])
+COUNTRIES = pd.array(
+    ["United Kingdom", "Germany", "France", "EIRE", "Netherlands", "Spain", "Belgium", "Norway"], dtype="str"
+)
 COUNTRY_SHARES = (0.90, 0.025, 0.02, 0.015, 0.01, 0.01, 0.01, 0.01)
 
-FOUNDERS = 0.16  # of the customers: they buy from the start
-LAPSED = 0.01  # of the customers: they only have returns
-GUESTS = 0.16  # of the visits
-RETURNS = 0.24  # credit notes for each visit
 NO_DESCRIPTION = 0.02  # of the guests' lines
 TWO_MOMENTS = 0.002  # of the invoices: their lines have two moments
 
@@ -44,153 +43,172 @@ TWO_MOMENTS = 0.002  # of the invoices: their lines have two moments
 EXPORT_DAYS = 374
 REPEATED_DAYS = 9
 
-_HOUR = MICROS_PER_DAY // 24
-_MINUTE = _HOUR // 60
+PIECE = 1 << 18
 
 
-class Visits(NamedTuple):
-    """Visits to the shop, one per element: the customer, the time in shop days, and the lines of the baskets."""
+class _Streams(NamedTuple):
+    """Random numbers, one for each line in both streams: for the part brought back, and for missing descriptions."""
 
-    customer: Ints
-    at: Floats
-    first_line: Ints
-    line_count: Ints
+    part: Generator
+    nameless: Generator
 
 
-class Baskets(NamedTuple):
-    """The lines of all visits, one visit after the other: the product and the quantity."""
+class Shop:
+    """A shop whose invoices are drawn. :meth:`frames` makes their rows, the same ones at every call.
 
-    product: Ints
-    quantity: Ints
+    Parameters
+    ----------
+    rng
+        A generator that has drawn the catalogue.
+    hours
+        The moments (micros) at which the hours of the calendar begin, from the midnight at which the shop opens.
+    """
+
+    def __init__(
+        self, rng: Generator, customers: int, hours: Ints, goods: Catalogue, progress: Progress | None
+    ) -> None:
+        self._price_units = goods.price_units
+        self._stock_codes = pd.array(goods.stock_codes, dtype="str")
+        # The last entry is for a line without description.
+        self._descriptions = pd.array([*goods.descriptions, None], dtype="str")
+        self._invoices, self._baskets = draw(rng, customers, hours, goods, progress)
+        count = len(self._invoices.line_count)
+        self._first_line = np.cumsum(self._invoices.line_count, dtype=np.int64) - self._invoices.line_count
+        self._lines = int(self._first_line[-1] + self._invoices.line_count[-1])
+        self._first_export_end, self._second_export_begin = _exports(self._invoices.at, int(hours[0]))
+
+        # The rows of a frame are made later, so each stream of numbers for lines gets a generator of its own.
+        part = _skip(rng, self._lines)
+        is_split = rng.random(count) < TWO_MOMENTS
+        self._pause = np.where(is_split, rng.integers(1, 10, count), 0).astype(np.int8)
+        self._streams = _Streams(part, _skip(rng, self._lines))
+        known = int(self._invoices.customer.max()) + 1
+        names = pa.array(np.arange(FIRST_CUSTOMER, FIRST_CUSTOMER + known)).cast(pa.large_string())
+        # Guests, whose number is -1, are the last entry.
+        self._names = pd.array(pa.chunked_array([names, pa.nulls(1, pa.large_string())]), dtype="str")
+        self._country = rng.choice(len(COUNTRIES), known + 1, p=COUNTRY_SHARES).astype(np.int8)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of all frames."""
+        begin, end = (self._line(number) for number in (self._second_export_begin, self._first_export_end))
+        return self._lines + end - begin
+
+    @property
+    def transactions(self) -> int:
+        """The number of invoices and credit notes of known customers."""
+        return int(np.count_nonzero(self._invoices.customer != GUEST))
+
+    @property
+    def customers(self) -> int:
+        """The number of known customers who have a transaction."""
+        known = self._invoices.customer[self._invoices.customer != GUEST]
+        return int(np.count_nonzero(np.bincount(known)))
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """All rows, in the columns and order of :func:`data.datasets.readers.read`."""
+        begin, end, count = self._second_export_begin, self._first_export_end, len(self._first_line)
+        streams = copy.deepcopy(self._streams)
+        yield from self._frames(0, begin, streams, export=0, row=1)
+        # Both exports hold the rows from here to the end of the first one, with the same random numbers.
+        again = copy.deepcopy(streams)
+        yield from self._frames(begin, end, streams, export=0, row=self._line(begin) + 1)
+        yield from self._frames(begin, count, again, export=1, row=self._line(end) + 1)
+
+    def _frames(self, begin: int, end: int, streams: _Streams, *, export: int, row: int) -> Iterator[pd.DataFrame]:
+        """The rows of the invoices from ``begin`` to ``end``; the first one is row number ``row`` of the file."""
+        cuts = [begin + cut for cut in pieces(self._first_line[begin:end], self._line(end), PIECE)]
+        for first, last in itertools.pairwise(cuts):
+            rows = self._rows(first, last, streams)
+            yield rows.assign(export=export, row=np.arange(row, row + len(rows)))
+            row += len(rows)
+
+    def _rows(self, first: int, last: int, streams: _Streams) -> pd.DataFrame:
+        """The lines of the invoices from ``first`` to ``last``; draws a number for each line from both streams."""
+        invoices = self._invoices.part(first, last)
+        invoice = np.repeat(np.arange(last - first), invoices.line_count)
+        within = self._first_line[first] + np.arange(len(invoice)) - self._first_line[first:last][invoice]
+        line = invoices.first_line[invoice] + within
+        product, bought = self._baskets.product[line], self._baskets.quantity[line].astype(np.int64)
+        brought_back = np.ceil(bought * streams.part.random(len(line))).astype(np.int64)
+        customer = invoices.customer[invoice]
+        is_nameless = (streams.nameless.random(len(line)) < NO_DESCRIPTION) & (customer == GUEST)
+        is_second_half = 2 * within >= invoices.line_count[invoice]
+        pause = self._pause[first:last][invoice].astype(np.int64) * MINUTE
+        numbers = [
+            f"{'C' if is_return else ''}{number}"
+            for number, is_return in enumerate(invoices.is_return.tolist(), FIRST_INVOICE + first)
+        ]
+        columns: dict[str, Any] = {
+            "invoice": pd.array(numbers, dtype="str").take(invoice),
+            "stock_code": self._stock_codes.take(product),
+            "description": self._descriptions.take(np.where(is_nameless, -1, product)),
+            "quantity": np.where(invoices.is_return[invoice], -brought_back, bought),
+            "occurred_at": pd.to_datetime(invoices.at[invoice] + is_second_half * pause, unit="us", utc=True).as_unit(
+                "us"
+            ),
+            "price_units": self._price_units[product],
+            "customer": self._names.take(customer),
+            "country": COUNTRIES.take(self._country[customer]),
+        }
+        return pd.DataFrame(columns)
+
+    def _line(self, number: int) -> int:
+        """The number of the first line of an invoice."""
+        return int(self._first_line[number]) if number < len(self._first_line) else self._lines
 
 
-class Invoices(NamedTuple):
-    """Invoices in order of time: visit, moment (micros), whether it is a return, and the lines of the baskets."""
+def open_shop(
+    *,
+    customers: int = 2_000,
+    days: int = 730,
+    seed: int = 7,
+    start: datetime = START,
+    progress: Progress | None = None,
+) -> Shop:
+    """A shop with ``customers`` known customers over ``days`` days; equal arguments give equal rows.
 
-    visit: Ints
-    at: Ints
-    is_return: NDArray[np.bool_]
-    first_line: Ints
-    line_count: Ints
-
-
-def generate(*, customers: int = 2_000, days: int = 730, seed: int = 7, start: datetime = START) -> pd.DataFrame:
-    """Raw rows of a shop with ``customers`` known customers over ``days`` days; equal arguments give equal rows.
-
-    Returns
-    -------
-    DataFrame
-        In the columns and order of :func:`data.datasets.readers.read`.
+    Memory grows with the number of lines, 20 for each invoice, but only by 6 bytes a line.
 
     Raises
     ------
     DataError
-        If ``customers`` is less than 1 or ``days`` is less than 7.
+        If ``customers``, ``days`` or ``seed`` is out of bounds.
     """
-    if customers < 1 or days < 7:
-        raise DataError(f"a shop needs at least 1 customer and 7 days; got {customers} customers and {days} days")
+    if customers < 1 or days < MIN_DAYS:
+        raise DataError(
+            f"a shop needs at least 1 customer and {MIN_DAYS} days; got {customers} customers and {days} days"
+        )
+    for name, value, most in (("customers", customers, MAX_CUSTOMERS), ("days", days, MAX_DAYS)):
+        if value > most:
+            raise DataError(f"a shop has at most {most:,} {name}; got {value:,}")
+    if not 0 <= seed <= MAX_SEED:
+        raise DataError(f"a seed is a number from 0 to {MAX_SEED}; got {seed}")
+    opening = to_micros(start.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC))
     rng = np.random.default_rng(seed)
-    first_hour = to_micros(start.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC))
-    hours = first_hour + _HOUR * np.arange(days * 24 + 1)
-    clock = _shop_clock(hours)
-    goods = catalogue(rng)
-    visits, baskets = _visits(rng, customers, float(clock[-1]), goods)
-    invoices = _invoices(rng, customers, visits, clock, hours)
-    return _stack_exports(_rows(rng, visits, baskets, invoices, goods), first_hour)
+    return Shop(rng, customers, opening + HOUR * np.arange(days * 24 + 1), catalogue(rng), progress)
 
 
-def _shop_clock(hours: Ints) -> Floats:
-    """Shop days that have passed at each hour: the knots for interpolating calendar time from shop days."""
-    when = pd.DatetimeIndex(hours[:-1].astype("datetime64[us]"))
-    busy = MONTHS[when.month - 1] * WEEKDAYS[when.day_of_week] * HOURS[when.hour]
-    return np.concatenate([[0.0], np.cumsum(busy)])
+def generate(*, customers: int = 2_000, days: int = 730, seed: int = 7, start: datetime = START) -> pd.DataFrame:
+    """All rows of :func:`open_shop` in one frame, for a small shop."""
+    shop = open_shop(customers=customers, days=days, seed=seed, start=start)
+    return pd.concat(shop.frames(), ignore_index=True)
 
 
-def _visits(rng: Generator, customers: int, end: float, goods: Catalogue) -> tuple[Visits, Baskets]:
-    """All visits between shop days 0 and ``end``, at least one for each known customer, with their baskets."""
-    is_founder = rng.random(customers) < FOUNDERS
-    arrival = np.where(is_founder, min(end, 25.0) * rng.random(customers), end * rng.beta(1.0, 1.5, customers))
-    lifetime = rng.exponential(rng.gamma(2.0, 220.0, customers))
-    rate = rng.gamma(0.5, 1 / 24, customers)
-    gone = np.minimum(arrival + lifetime, end)
-    repeats = rng.poisson(rate * (gone - arrival))
-    again = np.repeat(np.arange(customers), repeats)
-    again_at = rng.uniform(arrival[again], gone[again])
-    guests = round((customers + len(again)) * GUESTS / (1 - GUESTS))
-    customer = np.concatenate([np.arange(customers), again, np.full(guests, GUEST)])
-    at = np.concatenate([arrival, again_at, end * rng.random(guests)])
+def _exports(at: Ints, opening: int) -> tuple[int, int]:
+    """The number of the invoice after the first yearly export, and the number of the first one of the second export.
 
-    # All guests share the last entry of each array.
-    variety = np.append(rng.lognormal(2.8, 0.5, customers), 12.0)[customer]
-    appetite = np.append(rng.lognormal(1.5, 0.5, customers), 2.0)[customer]
-    line_count = 1 + rng.poisson(variety * rng.gamma(2.0, 0.5, len(customer)))
-    lines = int(line_count.sum())
-    product = rng.choice(len(goods.popularity), lines, p=goods.popularity)
-    quantity = np.ceil(np.repeat(appetite, line_count) * rng.lognormal(0.0, 1.0, lines)).astype(np.int64)
-    return Visits(customer, at, np.cumsum(line_count) - line_count, line_count), Baskets(product, quantity)
+    Both are the number of all invoices if the time is too short for two exports. ``at`` is ascending.
+    """
+    end = opening + EXPORT_DAYS * MICROS_PER_DAY
+    first_end, second_begin = np.searchsorted(at, [end, end - REPEATED_DAYS * MICROS_PER_DAY]).tolist()
+    is_split = 0 < first_end < len(at) and at[first_end - 1] - at[second_begin] > MICROS_PER_DAY
+    return (first_end, second_begin) if is_split else (len(at), len(at))
 
 
-def _invoices(rng: Generator, customers: int, visits: Visits, clock: Floats, hours: Ints) -> Invoices:
-    """A sale for every visit, and credit notes for some. A lapsed customer only returns older purchases."""
-    is_lapsed = np.append(rng.random(customers) < LAPSED, False)[visits.customer]
-    regret = np.append(rng.gamma(0.5, RETURNS / 0.5, customers), RETURNS / 4)[visits.customer]
-    returned = np.repeat(np.arange(len(regret)), rng.poisson(np.where(is_lapsed, 0.0, regret)))
-    returned_at = visits.at[returned] + rng.exponential(12.0, len(returned))
-    in_time = returned_at < clock[-1]
-    sales, lapsed = np.flatnonzero(~is_lapsed), np.flatnonzero(is_lapsed)
-
-    visit = np.concatenate([sales, lapsed, returned[in_time]])
-    shop_at = np.concatenate([visits.at[sales], visits.at[lapsed], returned_at[in_time]])
-    is_return = np.arange(len(visit)) >= len(sales)
-    bought = visits.line_count[visit]
-    line_count = np.where(is_return, np.minimum(bought, rng.geometric(0.45, len(visit))), bought)
-    first_line = visits.first_line[visit] + rng.integers(0, bought - line_count + 1)
-    order = np.argsort(shop_at, kind="stable")
-    at = np.interp(shop_at, clock, hours).astype(np.int64) // _MINUTE * _MINUTE
-    return Invoices(visit[order], at[order], is_return[order], first_line[order], line_count[order])
-
-
-def _rows(rng: Generator, visits: Visits, baskets: Baskets, invoices: Invoices, goods: Catalogue) -> pd.DataFrame:
-    """The lines of every invoice; the column ``at`` holds the invoice's moment in micros."""
-    count = len(invoices.visit)
-    invoice = np.repeat(np.arange(count), invoices.line_count)
-    within = np.arange(len(invoice)) - np.repeat(
-        np.cumsum(invoices.line_count) - invoices.line_count, invoices.line_count
-    )
-    line = invoices.first_line[invoice] + within
-    bought = baskets.quantity[line]
-    brought_back = np.ceil(bought * rng.random(len(line))).astype(np.int64)
-    customer = visits.customer[invoices.visit]
-    pause = np.where(rng.random(count) < TWO_MOMENTS, rng.integers(1, 10, count), 0) * _MINUTE
-    is_second_half = 2 * within >= invoices.line_count[invoice]
-    is_nameless = (customer[invoice] == GUEST) & (rng.random(len(line)) < NO_DESCRIPTION)
-
-    known = customer.max() + 1
-    names = pd.array([*(str(FIRST_CUSTOMER + i) for i in range(known)), None], dtype="str")
-    countries = pd.array(rng.choice(COUNTRIES, known + 1, p=COUNTRY_SHARES), dtype="str")
-    numbers = [
-        f"{'C' if is_return else ''}{FIRST_INVOICE + i}" for i, is_return in enumerate(invoices.is_return.tolist())
-    ]
-    descriptions = pd.array([*goods.descriptions, None], dtype="str")
-    at = invoices.at[invoice]
-    frame: dict[str, Any] = {
-        "invoice": pd.array(numbers, dtype="str").take(invoice),
-        "stock_code": pd.array(goods.stock_codes, dtype="str").take(baskets.product[line]),
-        "description": descriptions.take(np.where(is_nameless, len(goods.descriptions), baskets.product[line])),
-        "quantity": np.where(invoices.is_return[invoice], -brought_back, bought),
-        "occurred_at": pd.to_datetime(at + is_second_half * pause[invoice], unit="us", utc=True).as_unit("us"),
-        "price_units": goods.price_units[baskets.product[line]],
-        "customer": names.take(customer[invoice] % (known + 1)),
-        "country": countries.take(customer[invoice] % (known + 1)),
-    }
-    return pd.DataFrame(frame | {"at": at})
-
-
-def _stack_exports(rows: pd.DataFrame, first_hour: int) -> pd.DataFrame:
-    """Two yearly exports that share some days, one after the other; a single one if the time is too short for two."""
-    end = first_hour + EXPORT_DAYS * MICROS_PER_DAY
-    earlier = rows[rows["at"] < end].assign(export=0)
-    later = rows[rows["at"] >= end - REPEATED_DAYS * MICROS_PER_DAY].assign(export=1)
-    is_stacked = len(later) and (later["at"] >= end).any() and earlier["at"].max() - later["at"].min() > MICROS_PER_DAY
-    stacked = pd.concat([earlier, later], ignore_index=True) if is_stacked else rows.assign(export=0)
-    return stacked.drop(columns="at").assign(row=np.arange(1, len(stacked) + 1))
+def _skip(rng: Generator, count: int) -> Generator:
+    """A copy of the generator as it is; ``rng`` itself continues after the next ``count`` random fractions."""
+    before = copy.deepcopy(rng)
+    for first in range(0, count, PIECE):
+        rng.random(min(PIECE, count - first))
+    return before

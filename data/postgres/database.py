@@ -8,21 +8,25 @@ from sqlalchemy import Engine, create_engine, event
 from data.postgres import roles
 from runtime.postgres_url import parsed
 
+CONNECT_SECONDS = 30
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def engine(database_url: str, connect_seconds: int | None = None) -> Engine:
     """An engine over psycopg 3 for a plain ``postgresql://`` URL. The time zone of its sessions is UTC.
 
-    ``connect_seconds`` limits how long connecting may take; None leaves that to the URL and the operating system.
+    ``connect_seconds`` limits how long connecting may take, by default :data:`CONNECT_SECONDS`, unless the URL has a
+    limit of its own. A server that accepts and is silent must not hang anyone for ever.
 
     Raises
     ------
     ValueError
         If the URL is not valid; see :func:`runtime.postgres_url.parsed`.
     """
-    limits = {} if connect_seconds is None else {"connect_timeout": connect_seconds}
-    made = create_engine(parsed(database_url), pool_pre_ping=True, connect_args=limits)
+    url = parsed(database_url)
+    own = "connect_timeout" in url.query
+    limits = {} if own else {"connect_timeout": CONNECT_SECONDS if connect_seconds is None else connect_seconds}
+    made = create_engine(url, pool_pre_ping=True, connect_args=limits)
     event.listen(made, "connect", _in_utc)
     return made
 
@@ -44,6 +48,19 @@ def migrate(database_url: str) -> roles.Granted:
     granted = roles.grant(connected)
     connected.dispose()
     return granted
+
+
+def revision(database_url: str) -> str | None:
+    """The revision of the schema in a database; None if it is empty."""
+    from alembic.migration import MigrationContext
+
+    connected = engine(database_url)
+    try:
+        with connected.connect() as connection:
+            found: str | None = MigrationContext.configure(connection).get_current_revision()
+            return found
+    finally:
+        connected.dispose()
 
 
 def newest_revision() -> str:

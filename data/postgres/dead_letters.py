@@ -1,21 +1,24 @@
 """Dead letters in Postgres: counted by reason, listed, looked up by offset, and marked as retried."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, bindparam, func, select, update
+import msgspec
+from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, select, update
 
+from data.contract.wire import Identifiers
 from data.postgres.tables import dead_letters
 from runtime.errors import Hint, NotFoundError
 
 _c = dead_letters.c
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDeadLetter:
-    """A record that could not be applied: its offset, its bytes, the reason, and when it was last requeued."""
+    """A record that could not be applied: its offset, its bytes, the reason, when it was requeued and stored."""
 
     log_id: str
     partition: int
@@ -24,6 +27,7 @@ class StoredDeadLetter:
     key: bytes | None
     value: bytes | None
     retried_at: datetime | None
+    at: datetime | None = None
 
     @property
     def id(self) -> str:
@@ -50,10 +54,11 @@ def reasons() -> Select[Any]:
 def newest(engine: Engine, reason: str | None, limit: int) -> Sequence[Row[Any]]:
     """The newest dead letters of each partition whose reason contains a text, without their values.
 
-    ``log_id, partition, offset, reason, key, size`` (of the value, in bytes), ``retried_at``.
+    ``log_id, partition, offset, reason, key, size`` (of the value, in bytes), ``retried_at``, and ``at``, when it was
+    stored.
     """
     size = func.octet_length(_c.value).label("size")
-    query = select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, size, _c.retried_at)
+    query = select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, size, _c.retried_at, _c.at)
     with engine.connect() as connection:
         ordered = _about(query, reason).order_by(_c.offset.desc(), _c.partition, _c.log_id).limit(limit)
         return connection.execute(ordered).all()
@@ -88,6 +93,25 @@ def waiting(engine: Engine, reason: str | None, limit: int) -> list[StoredDeadLe
         return [StoredDeadLetter(*row) for row in connection.execute(ordered)]
 
 
+def transactions(connection: Connection) -> Iterator[tuple[str, str]]:
+    """The customer and transaction id of each dead letter that has both, read page by page."""
+    values = connection.execute(select(_c.value), execution_options={"yield_per": _PAGE})
+    for (value,) in values:
+        try:
+            ids = msgspec.json.decode(value or b"", type=Identifiers)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            continue
+        yield ids.customer_id, ids.transaction_id
+
+
+def reasons_between(engine: Engine, log_id: str, partition: int, first: int, end: int) -> Sequence[Row[Any]]:
+    """``offset, reason`` of the dead letters of a partition of a log from offset ``first`` to before ``end``."""
+    query: Select[Any] = select(_c.offset, _c.reason).where(_c.log_id == log_id, _c.partition == partition)
+    within = query.where(_c.offset >= first, _c.offset < end).order_by(_c.offset)
+    with engine.connect() as connection:
+        return connection.execute(within).all()
+
+
 def mark_retried(engine: Engine, letters: Iterable[StoredDeadLetter]) -> None:
     """Store that these dead letters are in the transactions topic again."""
     same = (
@@ -103,7 +127,7 @@ def mark_retried(engine: Engine, letters: Iterable[StoredDeadLetter]) -> None:
 
 
 def _whole() -> Select[Any]:
-    return select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, _c.value, _c.retried_at)
+    return select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, _c.value, _c.retried_at, _c.at)
 
 
 def _about(query: Select[Any], reason: str | None) -> Select[Any]:

@@ -55,6 +55,13 @@ def register(engine: Engine, model: SegmentModel) -> str:
         return CHALLENGER
 
 
+def may_register(engine: Engine) -> bool:
+    """Whether this user of the database may register models."""
+    rights = (func.has_table_privilege(table.name, "INSERT") for table in (models, model_aliases))
+    with engine.connect() as connection:
+        return all(connection.execute(select(*rights)).one())
+
+
 def make_champion(connection: Connection, version: str) -> None:
     """Make a registered model the champion, and remove the aliases of a candidate from it."""
     _point(connection, CHAMPION, version)

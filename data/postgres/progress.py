@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Row, case, func, select
 
 from data.kafka.log_id import GENERATION
-from data.postgres.tables import customers, segment_changes, stream_progress, transactions
+from data.postgres.tables import customers, segment_changes, stream_progress
 
 #: A partition that is behind and has committed nothing for so many seconds is stuck.
 STUCK_SECONDS = 15.0
@@ -31,6 +31,25 @@ class StreamTotals:
     dead_letters: int
     customers: int
     changes: dict[str, int]
+
+
+class Counters(NamedTuple):
+    """How far a partition is, in which generation of the log, and its counts since the beginning of the stream."""
+
+    log_id: str
+    next_offset: int
+    transactions: int
+    duplicates: int
+    late: int
+    dead_letters: int
+
+
+def counters(engine: Engine, log_id: str) -> dict[int, Counters]:
+    """The counters by partition, for the claimed partitions of a log; of one moment."""
+    columns = stream_progress.c
+    query = select(columns.partition, *(columns[name] for name in Counters._fields)).where(_base_id == log_id)
+    with engine.connect() as connection:
+        return {partition: Counters(*values) for partition, *values in connection.execute(query)}
 
 
 def next_offsets(engine: Engine, log_id: str) -> dict[int, int]:
@@ -94,15 +113,6 @@ def customers_outdated(engine: Engine) -> int:
     query = select(func.count()).select_from(customers).join(stream_progress, home & outdated)
     with engine.connect() as connection:
         return connection.execute(query).scalar_one()
-
-
-def transaction_ids_since(engine: Engine, moment: datetime | None) -> frozenset[tuple[str, str]]:
-    """Customer and transaction ids in the ledger from a moment of event time on; all of them if it is None."""
-    query = select(transactions.c.customer_id, transactions.c.transaction_id)
-    if moment is not None:
-        query = query.where(transactions.c.occurred_at >= moment)
-    with engine.connect() as connection:
-        return frozenset((row.customer_id, row.transaction_id) for row in connection.execute(query))
 
 
 def totals(engine: Engine) -> StreamTotals:

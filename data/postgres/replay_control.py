@@ -49,8 +49,13 @@ class ReplayRequest:
 
 
 def begin(engine: Engine, dataset: str, state: Heartbeat) -> None:
-    """Store that a replay starts, and discard requests to an earlier one."""
+    """Store that a replay starts, and discard requests to an earlier one.
+
+    Only one replay runs at a time, so that others which have not stored their end were killed.
+    """
+    killed = update(replay_control).where(_c.dataset != dataset, _c.state.in_(ALIVE)).values(state="stopped")
     with engine.begin() as connection:
+        connection.execute(killed)
         connection.execute(_upsert(dataset, state, {"wanted_paused": False, "wanted_speed": None}))
 
 

@@ -33,6 +33,7 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "segment_changes": _APPEND,
     "models": _APPEND,
     "model_aliases": _READ,
+    "stream_currency": _WRITE,
     "stream_progress": _WRITE,
     "dead_letters": "SELECT, INSERT, UPDATE (published)",
     "model_reigns": "INSERT",

@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import pandas as pd
 from sqlalchemy import Connection, DateTime, Integer, Select, func, literal, select
 
-from data.postgres import tables
+from data.postgres import dead_letters, tables
 from data.postgres.database import engine
 from data.postgres.frames import MOMENT, frame, money_units
 
@@ -146,22 +145,9 @@ def _lost() -> Select[Any]:
     return select(both).order_by(both.c.partition, both.c.first_offset)
 
 
-class _Ids(msgspec.Struct):
-    """The ids in the value of a transaction's record."""
-
-    customer_id: str
-    transaction_id: str
-
-
 def _rejected(connection: Connection) -> pd.DataFrame:
     """The ids in all dead letters that have any."""
-    found = set()
-    for value in connection.execute(select(tables.dead_letters.c.value)).scalars():
-        try:
-            ids = msgspec.json.decode(value or b"", type=_Ids)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-            continue
-        found.add((ids.customer_id, ids.transaction_id))
+    found = set(dead_letters.transactions(connection))
     return pd.DataFrame(sorted(found), columns=["customer_id", "transaction_id"], dtype="str")
 
 

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Double,
@@ -103,6 +104,14 @@ model_aliases = Table(
     metadata,
     Column("alias", Text, primary_key=True),
     Column("version", Text, ForeignKey("models.version"), nullable=False),
+)
+
+# The currency of all amounts, which the first worker writes: one row, or none before.
+stream_currency = Table(
+    "stream_currency",
+    metadata,
+    Column("id", SmallInteger, CheckConstraint("id = 1"), primary_key=True, server_default="1", autoincrement=False),
+    Column("currency", Text, nullable=False),
 )
 
 # Per partition: the next offset, the fencing epoch, the watermark, the active model, and counters. The offset is valid

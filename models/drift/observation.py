@@ -32,7 +32,8 @@ from models.drift.reference import (
     squared_distances,
     take_reference,
 )
-from models.segment_model import SegmentModel, assign
+from models.scoring import assign
+from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, Floats, Ints, from_micros
 
 WINDOW = MICROS_PER_DAY

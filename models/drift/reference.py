@@ -13,7 +13,8 @@ import numpy as np
 from msgspec import Struct
 
 from models.drift.psi import counts, quantile_edges
-from models.segment_model import FEATURES, SegmentModel, assign, off_axis_distances, transformed
+from models.scoring import assign, off_axis_distances, transformed
+from models.segment_model import FEATURES, SegmentModel
 from models.units import Floats, Ints
 
 METADATA_KEY = "reference"

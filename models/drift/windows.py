@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from models.drift.observation import PAUSE_DAYS, WINDOW, Window
 from models.drift.reference import Population
-from models.segment_model import SegmentModel, monetary_value
+from models.scoring import monetary_value
+from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, MONEY_UNITS, Ints
 
 _LONG_AGO = np.iinfo(np.int64).min // 2

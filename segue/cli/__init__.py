@@ -12,3 +12,8 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(130)
+    except SystemError as error:
+        # Ctrl-C within a callback of the Kafka client, which is written in C.
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            sys.exit(130)
+        raise

@@ -1,5 +1,6 @@
 """The ``segue`` command: its subcommands, and errors as one line."""
 
+import os
 import signal
 import sys
 
@@ -7,21 +8,25 @@ import msgspec
 import typer
 from pydantic import ValidationError
 from rich.text import Text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
 
 from data.kafka.log import UnreachableError
 from models.segment_model import ModelError
+from runtime.environment import DEBUG
 from runtime.errors import Hint, SegueError
+from runtime.running_stack import not_running_reason
 from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
     api_command,
     batch_commands,
+    changes_command,
     clock_command,
     control_commands,
     data_commands,
     dlq_commands,
     doctor_command,
+    down_command,
     drift_commands,
     explore_command,
     faults_commands,
@@ -29,6 +34,8 @@ from segue.cli import (
     keys_commands,
     model_commands,
     replay_command,
+    score_command,
+    settings_command,
     skip_command,
     snapshot_command,
     soak_command,
@@ -40,7 +47,6 @@ from segue.cli import (
 from segue.cli.console import messages
 from segue.cli.errors import one_line, with_hint
 from segue.cli.extras import missing_extra
-from segue.local.running_stack import not_running_reason
 from segue.local.stack import StackError
 
 app = typer.Typer(
@@ -54,15 +60,19 @@ app = typer.Typer(
     passing of time alone can change it, too. Start with `segue demo`.""",
 )
 stack_commands.add_to(app)
+down_command.add_to(app)
 replay_command.add_to(app)
 status_command.add_to(app)
 doctor_command.add_to(app)
 clock_command.add_to(app)
 api_command.add_to(app)
+settings_command.add_to(app)
+changes_command.add_to(app)
 stream_commands.add_to(app)
 skip_command.add_to(app)
 snapshot_command.add_to(app)
 fit_command.add_to(app)
+score_command.add_to(app)
 batch_commands.add_to(app)
 explore_command.add_to(app)
 soak_command.add_to(app)
@@ -75,6 +85,8 @@ app.add_typer(keys_commands.app, name="keys")
 app.add_typer(drift_commands.app, name="drift")
 app.add_typer(webhook_commands.app, name="webhooks")
 
+UNEXPECTED = "this should not happen"
+"""How the message of an error begins that no part of Segue has foreseen."""
 _EXPECTED = (
     SegueError,
     ModelError,
@@ -106,7 +118,7 @@ def _version(wanted: bool) -> None:
 def _options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
-    pass
+    settings_command.warn_of_unknown()
 
 
 def main() -> None:
@@ -130,6 +142,17 @@ def main() -> None:
         _complain(bad_setting(error))
     except msgspec.ValidationError as error:
         _complain(f"unreadable message: {error}")
+    except DataError as error:
+        _complain(f"Postgres refuses a value ({_first_line(error.orig)})")
+    except UnicodeEncodeError as error:
+        _complain(f"a text is not valid UTF-8: {error.object[:40]!r}")
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _complain(f"{place}{error.strerror or error}")
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        _complain(f"{UNEXPECTED} ({type(error).__name__}: {_first_line(error)}); see more with {DEBUG}=1")
 
 
 def _complain(reason: str) -> None:

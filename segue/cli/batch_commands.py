@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data.postgres import log_faults
-from data.postgres.database import engine
 from runtime.settings import Settings
 from segue.cli import options, reading_options
 from segue.cli.console import fail, messages, output, spinner, table
+from segue.cli.postgres import connect
 
 if TYPE_CHECKING:
     from batch.reconcile_stream import Reconciliation
@@ -41,7 +41,7 @@ def reconcile(
 
     settings = Settings()
     how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
-    for fault in log_faults.faults(engine(settings.database), resolved=True):
+    for fault in log_faults.faults(connect(settings), resolved=True):
         messages.print(f"[bold]Log fault {fault.id}[/], partition {fault.partition}: {log_faults.describe(fault)}.")
     with spinner("Recomputing"):
         chosen = choose(files, settings.datasets_dir, how)

@@ -6,10 +6,11 @@ from sqlalchemy import Engine
 
 from data.postgres import progress
 from models.compare import Comparison
+from runtime.money import Money
 from segue.cli.console import output, table
 
 
-def show(found: Comparison, postgres: Engine, limit: int) -> None:
+def show(found: Comparison, postgres: Engine, money: Money, limit: int) -> None:
     """Print how many customers would move, and the biggest spenders among them, ``limit`` at most."""
     names = {segment.id: segment.name for model in (found.before, found.after) for segment in model.segments}
     columns = [f"{found.before.version} ↓", *(names[column] for column in found.matrix.columns)]
@@ -23,7 +24,7 @@ def show(found: Comparison, postgres: Engine, limit: int) -> None:
     output.print(f"{len(found.movers):,} of {found.customers:,} customers would move ({found.share:.1%}).")
     if limit and len(found.movers):
         people = [
-            [str(who), names[before], names[after], f"{recency:,}", f"{frequency:,}", f"£{monetary:,.2f}"]
+            [str(who), names[before], names[after], f"{recency:,}", f"{frequency:,}", money.exact(monetary)]
             for who, before, after, recency, frequency, monetary in found.movers.head(limit).itertuples()
         ]
         columns = ["customer", "from", "to", "days since", "orders", "spent"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -14,6 +14,7 @@ from rich.text import Text
 from runtime.readable import visible
 
 _PIPE_WIDTH = 400
+_LONGEST_NAME = 40
 
 
 # Messages go to standard error, so that standard output contains only the result (JSON, lists).
@@ -53,11 +54,13 @@ def fail(reason: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
-    """Return a small table; columns after the first are aligned right."""
+def table(title: str, columns: list[str], rows: list[list[str]], align: Literal["left", "right"] = "right") -> Table:
+    """Return a small table; ``align`` is how columns after the first are aligned."""
     sheet = Table(title=Text(title), title_justify="left", header_style="bold")
     for number, column in enumerate(columns):
-        sheet.add_column(column, justify="left" if number == 0 else "right")
+        # The first column is what one has to type next: it is never cut.
+        whole = min(max((len(row[0]) for row in rows), default=0), _LONGEST_NAME) if number == 0 else None
+        sheet.add_column(column, justify="left" if number == 0 else align, min_width=whole)
     for row in rows:
         # As text: a stored text may contain what rich reads as markup.
         sheet.add_row(*(Text(visible(cell)) for cell in row))
@@ -88,4 +91,5 @@ def progress_bar(transient: bool) -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    return Progress(*columns, console=messages, transient=transient)
+    # Without a terminal, a bar that disappears would leave an empty line.
+    return Progress(*columns, console=messages, transient=transient, disable=transient and not messages.is_terminal)

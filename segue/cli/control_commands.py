@@ -7,11 +7,11 @@ import typer
 from sqlalchemy import Engine, Row
 
 from data.postgres import replay_control
-from data.postgres.database import engine
 from producers.pace import Speed
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import messages
+from segue.cli.postgres import connect
 
 _ANSWER_SECONDS = 3.0
 _CHECK_SECONDS = 0.1
@@ -22,14 +22,14 @@ app = typer.Typer(no_args_is_help=True, help="Control a running replay or demo: 
 @app.command()
 def pause() -> None:
     """Pause the running replay: it sends neither transactions nor ticks, so event time stops."""
-    postgres = engine(Settings().database)
+    postgres = connect(Settings())
     _wait_for_answer(postgres, replay_control.pause(postgres))
 
 
 @app.command()
 def resume() -> None:
     """Resume a paused replay: nothing is sent twice or left out, and event time does not jump."""
-    postgres = engine(Settings().database)
+    postgres = connect(Settings())
     _wait_for_answer(postgres, replay_control.resume(postgres))
 
 
@@ -42,7 +42,7 @@ def speed(
     ],
 ) -> None:
     """Change the speed of the running replay; event time does not jump."""
-    postgres = engine(Settings().database)
+    postgres = connect(Settings())
     _wait_for_answer(postgres, replay_control.set_speed(postgres, pace.factor))
 
 

@@ -1,5 +1,6 @@
 """``segue data``: download, describe and generate datasets."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -8,7 +9,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from runtime.settings import Settings
 from segue.cli import describe_command
-from segue.cli.console import fail, messages, spinner
+from segue.cli.console import fail, messages, progress_bar, spinner
 
 app = typer.Typer(no_args_is_help=True, help="Download, describe and generate datasets.")
 describe_command.add_to(app)
@@ -45,19 +46,38 @@ def fetch_dataset(
 
 @app.command()
 def generate(
-    out: Annotated[Path, typer.Argument(help="File to write, .csv or .parquet.")],
-    customers: Annotated[int, typer.Option(min=1, help="Number of customers with an id.")] = 2_000,
-    days: Annotated[int, typer.Option(min=7, help="Number of trading days.")] = 730,
+    out: Annotated[Path, typer.Argument(help="File to write: .parquet, .csv or .csv.gz.")],
+    customers: Annotated[int, typer.Option(min=1, help="Number of customers with an id, at most 10 million.")] = 2_000,
+    days: Annotated[int, typer.Option(min=7, help="Number of trading days, at most 36,500.")] = 730,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same data.")] = 7,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Generate a synthetic dataset with the real one's shape: seasons, skewed customers, returns, guests."""
-    from data.datasets import frames, synthetic
+    """Generate a synthetic dataset with the real one's shape: seasons, skewed customers, returns, guests.
 
-    if out.exists() and not force:
+    The file appears when it is complete. A million customers over a year are 100 million lines, which take 1.5 GB of
+    memory and a few minutes.
+    """
+    from data.datasets.synthetic import open_shop
+    from data.datasets.writers import writing
+
+    if os.path.isfile(out) and not force:
         fail(f"{out} exists: choose another name, or use --force")
-    with spinner("Generating"):
-        raw = synthetic.generate(customers=customers, days=days, seed=seed)
-        synthetic.write(raw, out)
-        report = frames.clean(raw, out.name).report
-    messages.print(f"{out}: {len(raw):,} lines, {report.transactions:,} transactions of {report.customers:,} customers")
+    with writing(out, overwrite=force) as add, progress_bar(transient=True) as bar:
+        if not messages.is_terminal:
+            messages.print("Generating …")
+        task = bar.add_task("filling baskets", total=None)
+        shop = open_shop(
+            customers=customers,
+            days=days,
+            seed=seed,
+            progress=lambda done, lines: bar.update(task, completed=done, total=lines),
+        )
+        bar.reset(task, description="writing lines", total=shop.rows)
+        for frame in shop.frames():
+            add(frame)
+            bar.advance(task, len(frame))
+    messages.print(
+        f"{out}: {shop.rows:,} lines, {shop.transactions:,} transactions of {shop.customers:,} customers",
+        soft_wrap=True,
+        markup=False,
+    )

@@ -8,13 +8,13 @@ import typer
 from rich.markup import escape
 
 from data.postgres import dead_letters
-from data.postgres.database import engine
 from data.postgres.dead_letters import StoredDeadLetter
 from producers.requeue import retry, retry_waiting
 from runtime.readable import LONGEST, one_line, readable
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, table
-from segue.cli.options import AsJson
+from segue.cli.options import AsJson, Limit
+from segue.cli.postgres import connect
 
 Reason = Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only reasons that contain this text.")]  # noqa: UP045
 LogId = Annotated[Optional[str], typer.Option(metavar="ID", help="The log id, if several logs have such an id.")]  # noqa: UP045
@@ -26,11 +26,11 @@ app = typer.Typer(no_args_is_help=True, help="List, show and retry dead letters:
 @app.command("list")
 def list_them(
     reason: Reason = None,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows in each table.")] = 20,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the number of dead letters by reason, and the newest ones."""
-    postgres = engine(Settings().database)
+    postgres = connect(Settings())
     reasons = dead_letters.by_reason(postgres, reason)[:limit]
     newest = dead_letters.newest(postgres, reason, limit)
     if as_json:
@@ -51,13 +51,14 @@ def list_them(
     rows = [
         [
             f"{row.partition}:{row.offset}",
+            f"{row.at:%Y-%m-%d %H:%M:%S}",
             one_line(row.key),
             f"{row.size or 0:,}",
             row.reason,
         ]
         for row in newest
     ]
-    output.print(table("The newest", ["id", "key", "bytes", "reason"], rows))
+    output.print(table("The newest", ["id", "since", "key", "bytes", "reason"], rows))
 
 
 @app.command()
@@ -76,6 +77,7 @@ def show(
         ("log", letter.log_id),
         ("partition", str(letter.partition)),
         ("offset", str(letter.offset)),
+        ("since", "unknown" if letter.at is None else f"{letter.at:%Y-%m-%d %H:%M:%S %Z}"),
         ("reason", letter.reason),
         ("retried", retried),
         ("key", one_line(letter.key)),
@@ -119,4 +121,4 @@ def _dead_letter(which: str, log_id: str | None) -> StoredDeadLetter:
     partition, _, offset = which.partition(":")
     if not (partition.isdecimal() and offset.isdecimal()):
         fail(f"{which!r} is not a dead letter's id: write PARTITION:OFFSET, as `segue dlq list` shows it")
-    return dead_letters.find(engine(Settings().database), int(partition), int(offset), log_id)
+    return dead_letters.find(connect(Settings()), int(partition), int(offset), log_id)

@@ -13,6 +13,7 @@ from runtime import logs
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import messages, output, spinner, table
+from segue.cli.postgres import connect
 from services.drift.events import summary
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def watch(
 @app.command()
 def status(as_json: options.AsJson = False) -> None:
     """Show the newest day, every alarm, and how many customers a new model would move."""
-    postgres = engine(Settings().database)
+    postgres = connect(Settings())
     champion = model_registry.load(postgres, model_registry.require_champion_version(postgres))
     newest, alarms = drift.newest(postgres, champion.version), drift.alarms(postgres, champion.version)
     with spinner("Comparing"):

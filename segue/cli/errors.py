@@ -3,6 +3,7 @@
 from runtime.errors import Hint
 
 _SENTENCES: dict[Hint, str] = {
+    Hint.START_A_STACK: "start `segue up`, or set it",
     Hint.START_A_BROKER: "is one running? Set SEGUE_BOOTSTRAP_SERVERS, or start `segue up`",
     Hint.START_POSTGRES: "set SEGUE_DATABASE_URL, or start `segue up`",
     Hint.MIGRATE: "does the schema exist? Run `segue migrate`",
@@ -16,6 +17,8 @@ _SENTENCES: dict[Hint, str] = {
     Hint.NAME_THE_WEBHOOK: "a second webhook needs its own SEGUE_WEBHOOK_NAME",
     Hint.USE_A_FILE: "try again, or use --from FILE",
     Hint.DOWNLOAD: "`segue data fetch` downloads the real dataset",
+    Hint.RAISE_THE_LIMIT: "raise it, then continue with `segue replay --resume`",
+    Hint.STOP_THE_REPLAY: "Ctrl-C or SIGTERM ends it there, and `segue control pause` pauses it",
 }
 
 

@@ -7,9 +7,10 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from models.segment_model import Monetary, Transform
+from runtime.output_files import check_output, write_text
 from runtime.settings import Settings
-from segue.cli import reading_options
-from segue.cli.console import fail, messages, spinner
+from segue.cli import options, reading_options
+from segue.cli.console import messages, spinner
 from segue.cli.errors import described
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ def add_to(app: typer.Typer) -> None:
 
 def explore(
     files: reading_options.Files = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.", dir_okay=False)] = Path("report.html"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write, .html.")] = Path("report.html"),
     k: Annotated[
         Optional[int],  # noqa: UP045 - typer reads it
         typer.Option(min=2, max=10, help="Number of segments. By default chosen from inertia and silhouette."),
     ] = None,
     monetary: Annotated[Monetary, typer.Option(help="Monetary value, `net` of returns or `gross`.")] = "net",
     transform: Annotated[Transform, typer.Option(help="Transform of R, F and M before they are scaled.")] = "log1p",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of KMeans and of sampling.")] = 42,
+    seed: Annotated[int, typer.Option(min=0, max=options.LARGEST_SEED, help="Seed of KMeans and of sampling.")] = 42,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is not a report.")] = False,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
@@ -45,7 +46,6 @@ def explore(
     """
     from batch.explore.chapters import Source
     from batch.explore.report import page
-    from data.datasets.frames import frame
     from data.datasets.selection import choose
 
     _check(out, force)
@@ -53,22 +53,20 @@ def explore(
     how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     with spinner("Loading data"):
         chosen = choose(files, settings.datasets_dir, how)
-        raw = frame(chosen.dataset)
     if files:
         reading_options.mention(chosen.dataset)
     messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
-    source = Source(raw, chosen.dataset, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
-    out.write_text(page(source, _computed(source)), encoding="utf-8")
-    messages.print(f"The report is {out.resolve()} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.")
+    money = settings.money.of(chosen.dataset.currency)
+    source = Source(chosen.dataset, money, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
+    write_text(out, page(source, _computed(source)))
+    size = f"{out.stat().st_size / 1e6:.1f} MB"
+    messages.print(f"The report is {out.resolve()} ({size}); open it in a browser.", soft_wrap=True, markup=False)
 
 
 def _check(out: Path, force: bool) -> None:
     from batch.explore.report import is_report
 
-    if not out.absolute().parent.is_dir():
-        fail(f"{out.absolute().parent} is not a folder: create it first")
-    if out.exists() and not force and not is_report(out):
-        fail(f"{out} exists and is not a report: choose another name, or use --force")
+    check_output(out, suffixes=(".html", ".htm"), force=force, replaceable=is_report, kind="a report")
 
 
 def _computed(source: "Source") -> "list[Chapter]":

@@ -7,10 +7,10 @@ import typer
 from sqlalchemy import Row
 
 from data.postgres import log_faults
-from data.postgres.database import engine
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, table
-from segue.cli.options import AsJson
+from segue.cli.options import LARGEST_ID, AsJson
+from segue.cli.postgres import connect
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,7 +25,7 @@ def list_them(
     as_json: AsJson = False,
 ) -> None:
     """Show the log faults that are not resolved, the newest first."""
-    found = log_faults.faults(engine(Settings().database), resolved)
+    found = log_faults.faults(connect(Settings()), resolved)
     if as_json:
         output.print_json(msgspec.json.encode([as_values(fault) for fault in found]).decode())
     elif found:
@@ -50,7 +50,7 @@ def list_them(
 def resolve_them(
     which: Annotated[
         Optional[list[int]],  # noqa: UP045
-        typer.Argument(metavar="[ID]...", help="The ids, as `segue faults list` shows them."),
+        typer.Argument(metavar="[ID]...", min=1, max=LARGEST_ID, help="The ids, as `segue faults list` shows them."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All log faults.")] = False,
 ) -> None:
@@ -60,7 +60,7 @@ def resolve_them(
     """
     if bool(which) == everything:
         fail("say which: ids from `segue faults list`, or --all")
-    count = log_faults.resolve(engine(Settings().database), which or None)
+    count = log_faults.resolve(connect(Settings()), which or None)
     messages.print(f"{count:,} resolved")
 
 

@@ -4,9 +4,10 @@ from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
 
 from data.postgres import model_registry
-from data.postgres.database import engine
+from runtime.errors import SegueError
 from runtime.settings import Settings
 from segue.cli.console import fail, messages
+from segue.cli.postgres import connect
 from services import filters
 from services.filters import Filter, FilterError
 
@@ -31,8 +32,8 @@ def _warn_of_unknown(named: frozenset[str], where: str, settings: Settings) -> N
     Reading the topic needs no Postgres: without a connection there is no check.
     """
     try:
-        personas = model_registry.personas(engine(settings.database))
-    except DBAPIError:
+        personas = model_registry.personas(connect(settings))
+    except (DBAPIError, SegueError):
         return
     known = {name.casefold() for segment in personas.items() for name in segment}
     unknown = sorted(name for name in named if name.casefold() not in known)

@@ -1,16 +1,20 @@
 """``segue fit``: fit a model on profiles, and register it."""
 
-from typing import Annotated, Any, Literal, Optional
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
 import typer
 
 from batch.choices import PresetName, Scaler
 from data.postgres import model_registry
-from data.postgres.database import engine
-from models.segment_model import Monetary, Transform
+from models.segment_model import Monetary, SegmentModel, Transform
+from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli import options, reading_options
-from segue.cli.console import messages, spinner
+from segue.cli.console import fail, messages, spinner
+
+if TYPE_CHECKING:
+    from segue.cli.fitting import Registry
 
 
 def _k(text: "str | int") -> "int | Literal['auto']":
@@ -54,8 +58,24 @@ def fit_model(
         Optional[Scaler],  # noqa: UP045
         typer.Option(help="Scale by mean and deviation, or by median and quartiles. By default standard."),
     ] = None,
-    seed: Annotated[Optional[int], typer.Option(min=0, help="Seed of KMeans and of sampling. By default 42.")] = None,  # noqa: UP045
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=options.LARGEST_SEED, help="Seed of KMeans and of sampling. By default 42."),
+    ] = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", "-o", help="Also write the model to this file, .json."),
+    ] = None,
+    assign: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--assign", help="Also write every customer with the segment to this file, .csv."),
+    ] = None,
+    register: Annotated[
+        bool,
+        typer.Option("--register", help="Fail without a database; by default the model is registered if there is one."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the segments, but register nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     accept_dates: options.AcceptDates = False,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
@@ -63,18 +83,29 @@ def fit_model(
     rejects: reading_options.Rejects = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the model as JSON.")] = False,
 ) -> None:
-    """Fit segments on customers, and register the model in Postgres.
+    """Fit segments on customers, show them, and register the model if a stack or a database is there.
+
+    Without one, `-o` and `--assign` write the model and every customer's segment to files. `segue score` uses such a
+    model, and `segue models import` registers it.
 
     Recency, frequency and monetary value are log-transformed and standardised; KMeans finds k segments. Each segment
     gets the persona that it resembles most, and keeps the champion's name if it means the same. The first registered
     model becomes the champion, a later one the challenger: see `segue models compare` and `segue models activate`.
     """
+    from batch.assignments import assignments
+    from batch.export import write_model
     from batch.fit import fit
     from batch.presets import PRESETS
-    from segue.cli import fitting
+    from segue.cli import fitting, scoring
 
+    if register and dry_run:
+        fail("give --register or --dry-run, not both")
+    if out is not None:
+        check_output(out, suffixes=(".json",), force=force)
+    scoring.check_assigned(assign, force)
     settings = Settings()
     how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
+    registry = fitting.registry(settings, register, dry_run)
     given: dict[str, Any] = {"monetary": monetary, "transform": transform, "scaler": scaler, "seed": seed}
     chosen = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
     with spinner("Counting"):
@@ -86,14 +117,31 @@ def fit_model(
     chosen = chosen._replace(k=chosen.k if k is None else k if choice is None else choice.k)
     metadata = source.metadata | {"preset": preset} | ({} if choice is None else choice.metadata)
     with spinner("Fitting"):
-        champion = fitting.champion_to_follow(settings)
-        result = fit(source.profiles, **chosen._asdict(), champion=champion, metadata=metadata)
-    fitting.show(result, choice, as_json)
-    if not dry_run:
-        alias = model_registry.register(engine(settings.database), result.model)
+        result = fit(source.profiles, **chosen._asdict(), champion=registry.champion, metadata=metadata)
+    fitting.show(result, choice, as_json, source.money)
+    if out is not None:
+        with replacing(out) as draft:
+            write_model(result.model, draft, "json")
+        messages.print(f"The model is in {out}", soft_wrap=True, markup=False)
+    if assign is not None:
+        scoring.write_assigned(assignments(source.profiles, result.model), assign)
+    _register(registry, result.model, out)
+
+
+def _register(registry: "Registry", model: SegmentModel, out: Path | None) -> None:
+    """Register a model, or say why it is not and what to do next."""
+    if registry.postgres is not None:
+        alias = model_registry.register(registry.postgres, model)
         hint = (
             ""
             if alias == model_registry.CHAMPION
             else "; see `segue models compare`, then `segue models activate challenger`"
         )
-        messages.print(f"Registered as {result.model.version}, the {alias}{hint}.")
+        messages.print(f"Registered as {model.version}, the {alias}{hint}.")
+    elif registry.reason is not None:
+        following = (
+            "add `-o model.json` to keep the model, or start `segue up` and fit again"
+            if out is None
+            else f"`segue score FILE --model {out}`, or start `segue up`, then `segue models import {out}`"
+        )
+        messages.print(f"Not registered: {registry.reason}. Next: {following}.", soft_wrap=True, markup=False)

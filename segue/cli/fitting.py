@@ -2,29 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.table import Table
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from batch.choices import PresetName
 from batch.choose_k import KS, KChoice, choose_k
+from batch.dataset_frames import profiles_of
 from batch.fit import FitResult
 from batch.presets import Preset, classic_profiles
-from batch.profiles import profiles_as_of
-from data.datasets.frames import frame
 from data.datasets.reading import Reading
 from data.datasets.selection import choose
-from data.postgres import model_registry
-from data.postgres.database import engine
+from data.postgres import currency, model_registry
 from data.postgres.stream_profiles import read_profiles
 from models.segment_model import SegmentModel, to_json
+from runtime.money import Money
+from runtime.running_stack import not_running_reason
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, progress_bar, table
 from segue.cli.options import check_cutoff, check_dates
+from segue.cli.postgres import connect
 from segue.cli.reading_options import mention
 
 DAY = timedelta(days=1)
@@ -32,10 +34,20 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Source:
-    """Profiles to fit on, and metadata about their origin."""
+    """Profiles to fit on, metadata about their origin, and how their amounts are written."""
 
     profiles: pd.DataFrame
     metadata: dict[str, Any]
+    money: Money
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Where to register a model, and the champion; ``reason`` is why there is no database, if there is none."""
+
+    postgres: Engine | None
+    champion: SegmentModel | None
+    reason: str | None
 
 
 def from_dataset(
@@ -54,12 +66,13 @@ def from_dataset(
     if preset == "classic":
         if cutoff is not None:
             fail("--preset classic counts all sales, as of the day after the last one: leave out --cutoff")
-        profiles, moment = classic_profiles(frame(dataset))
+        profiles, moment = classic_profiles(dataset)
     else:
-        moment = dataset.report.last + DAY if cutoff is None else cutoff.replace(tzinfo=UTC)
-        check_cutoff(moment, dataset.report.last)
-        profiles = profiles_as_of(dataset.transactions, moment)
-    return Source(profiles, {"dataset": dataset.name, "cutoff": moment.isoformat()})
+        moment = dataset.report.last + DAY if cutoff is None else cutoff
+        check_cutoff(moment, dataset.report.first, dataset.report.last)
+        profiles = profiles_of(dataset, moment)
+    money = settings.money.of(dataset.currency)
+    return Source(profiles, {"dataset": dataset.name, "cutoff": moment.isoformat()}, money)
 
 
 def from_stream(
@@ -70,13 +83,14 @@ def from_stream(
         fail("give a dataset or --from-stream, not both")
     if preset == "classic":
         fail("--preset classic needs the raw rows of a dataset: leave out --from-stream")
-    found = read_profiles(engine(settings.database), None if cutoff is None else cutoff.replace(tzinfo=UTC))
+    postgres = connect(settings, 0)
+    found = read_profiles(postgres, cutoff)
     metadata = {
         "dataset": "the stream",
         "cutoff": found.as_of.isoformat(),
         "event_time": found.event_time.isoformat(),
     }
-    return Source(found.profiles, metadata)
+    return Source(found.profiles, metadata, currency.stored_money(postgres, settings.money))
 
 
 def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:
@@ -93,16 +107,32 @@ def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:
         )
 
 
-def champion_to_follow(settings: Settings) -> SegmentModel | None:
-    """Return the champion, whose names the new model keeps; None without a champion or without Postgres."""
+def registry(settings: Settings, register: bool, dry_run: bool) -> Registry:
+    """Find out, before the work begins, where a model is registered and whose names it keeps.
+
+    Parameters
+    ----------
+    register
+        Whether a missing database is an error; otherwise nothing is registered without one.
+    """
+    if settings.database_url is None and not register:
+        return Registry(None, None, not_running_reason(settings.state_dir))
+    postgres = connect(settings)
     try:
-        return model_registry.champion(engine(settings.database))
+        champion = model_registry.champion(postgres)
     except (OperationalError, ProgrammingError):
+        if not dry_run:
+            raise
         messages.print("Postgres can't be read for a champion: the segments get new names.", style="dim")
-        return None
+        return Registry(None, None, None)
+    if dry_run:
+        return Registry(None, champion, None)
+    if not model_registry.may_register(postgres):
+        fail("this user of the database may not register models: use a user who may, or --dry-run")
+    return Registry(postgres, champion, None)
 
 
-def show(result: FitResult, choice: KChoice | None, as_json: bool) -> None:
+def show(result: FitResult, choice: KChoice | None, as_json: bool, money: Money) -> None:
     """Print the chosen k and the segments of a fit."""
     if choice is not None:
         messages.print(_curve(choice)) if as_json else output.print(_curve(choice))
@@ -110,7 +140,7 @@ def show(result: FitResult, choice: KChoice | None, as_json: bool) -> None:
     if as_json:
         output.print_json(to_json(result.model).decode())
     else:
-        output.print(_summary(result))
+        output.print(_summary(result, money))
 
 
 def _curve(choice: KChoice) -> Table:
@@ -121,9 +151,9 @@ def _curve(choice: KChoice) -> Table:
     return table("Number of segments", ["k", "inertia", "silhouette", "Davies-Bouldin", "stability"], rows)
 
 
-def _summary(result: FitResult) -> Table:
+def _summary(result: FitResult, money: Money) -> Table:
     rows = [
-        [persona, f"{size:,}", f"{recency:,.1f}", f"{frequency:,.1f}", f"£{monetary:,.2f}"]
+        [persona, f"{size:,}", f"{recency:,.1f}", f"{frequency:,.1f}", money.exact(monetary)]
         for persona, size, recency, frequency, monetary in result.summary.itertuples(index=False)
     ]
     return table(f"Model {result.model.version}", ["persona", "customers", "days since", "orders", "spent"], rows)

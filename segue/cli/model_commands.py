@@ -5,17 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import msgspec
 import typer
 
-from data.postgres import model_registry
-from data.postgres.database import engine
+from data.postgres import currency, model_registry
 from models.drift.challenger import ORIGIN
 from models.segment_model import SegmentModel
 from runtime.settings import Settings
 from segue.cli import model_file_commands, options
 from segue.cli.console import fail, messages, output, progress_bar, spinner, table
+from segue.cli.postgres import connect
 
 if TYPE_CHECKING:
     from producers.log_session import LogSession
     from producers.model_activation import Activation, ActivationProgress
+
+# Every customer is read.
+_LONG_SECONDS = 600
 
 app = typer.Typer(no_args_is_help=True, help="List, compare, activate, import and export models.")
 
@@ -26,7 +29,7 @@ def list_models(
     as_json: options.AsJson = False,
 ) -> None:
     """List the registered models, oldest first."""
-    registered = model_registry.entries(engine(Settings().database))
+    registered = model_registry.entries(connect(Settings()))
     entries = [entry for entry in registered if everything or _is_listed(entry)]
     if as_json:
         found = [_entry(entry) for entry in entries]
@@ -55,7 +58,7 @@ def list_models(
 @app.command()
 def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson = False) -> None:
     """Show one model: its definition, its segments and its metadata."""
-    found = model_registry.find(engine(Settings().database), model)
+    found = model_registry.find(connect(Settings()), model)
     if as_json:
         output.print_json(msgspec.json.encode(found).decode())
         return
@@ -85,14 +88,15 @@ def compare_models(
     from models.compare import compare
     from segue.cli import comparison
 
-    postgres = engine(Settings().database)
+    settings = Settings()
+    postgres = connect(settings, _LONG_SECONDS)
     with spinner("Comparing"):
         models = model_registry.find(postgres, before), model_registry.find(postgres, after)
         found = compare(current_profiles(postgres), *models)
     if as_json:
         output.print_json(msgspec.json.encode(comparison.as_json(found)).decode())
     else:
-        comparison.show(found, postgres, limit)
+        comparison.show(found, postgres, currency.stored_money(postgres, settings.money), limit)
 
 
 @app.command()
@@ -109,7 +113,7 @@ def activate(
     from producers.log_session import session
 
     settings = Settings()
-    postgres = engine(settings.database)
+    postgres = connect(settings)
     chosen = model_registry.find(postgres, model)
     if model_activation.make_champion_before_start(postgres, chosen):
         messages.print(f"No worker has started yet: {chosen.version} is the champion that workers will start with.")
@@ -141,7 +145,8 @@ def promote(
     from models.compare import compare
     from segue.cli import comparison
 
-    postgres = engine(Settings().database)
+    settings = Settings()
+    postgres = connect(settings, _LONG_SECONDS)
     with postgres.connect() as connection:
         known = model_registry.aliases(connection)
     name = model or (model_registry.PROPOSED if model_registry.PROPOSED in known else model_registry.CHALLENGER)
@@ -150,7 +155,7 @@ def promote(
         fail(f"{candidate.version} is the champion: there is nothing to promote")
     with spinner("Comparing"):
         found = compare(current_profiles(postgres), champion, candidate)
-    comparison.show(found, postgres, 0)
+    comparison.show(found, postgres, currency.stored_money(postgres, settings.money), 0)
     if not yes:
         typer.confirm(f"Activate {candidate.version}?", abort=True, err=True)
     activate(candidate.version, no_wait)

@@ -8,10 +8,11 @@ import typer
 from batch.choices import Format
 from batch.model_files import read_model
 from data.postgres import model_registry
-from data.postgres.database import engine
+from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli import options
-from segue.cli.console import fail, messages
+from segue.cli.console import messages
+from segue.cli.postgres import connect
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,7 +26,7 @@ def import_model(
 ) -> None:
     """Check a file that `segue models export` has written, and register its model."""
     model = read_model(file)
-    postgres = engine(Settings().database)
+    postgres = connect(Settings())
     known = model.version in model_registry.load_all(postgres, [model.version])
     alias = model_registry.register(postgres, model)
     messages.print(
@@ -43,7 +44,6 @@ def export(
             "--out",
             "-o",
             help="File to write. By default the version, in the current folder.",
-            dir_okay=False,
         ),
     ] = None,
     form: Annotated[
@@ -55,13 +55,14 @@ def export(
     """Write a model to a file: as JSON, which services load, or as a scikit-learn pipeline."""
     from batch.export import write_model
 
-    found = model_registry.find(engine(Settings().database), model)
+    if out is not None:
+        check_output(out, suffixes=(f".{form}",), force=force)
+    found = model_registry.find(connect(Settings()), model)
     path = out or Path(f"{found.version}.{form}")
-    if path.exists() and not force:
-        fail(f"{path} exists: choose another name, or use --force")
-    if not path.absolute().parent.is_dir():
-        fail(f"{path.absolute().parent} is not a folder: create it first")
-    write_model(found, path, form)
+    if out is None:
+        check_output(path, force=force)
+    with replacing(path) as draft:
+        write_model(found, draft, form)
     messages.print(f"Written to {path}")
     if form == "joblib":
         messages.print("Loading a joblib file executes code from it: share the skops file instead.", style="yellow")

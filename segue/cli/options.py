@@ -1,5 +1,7 @@
 """Arguments and options that several commands use."""
 
+import math
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -23,8 +25,50 @@ def speed(text: str | Speed) -> Speed:
         raise typer.BadParameter(str(error)) from error
 
 
-def check_cutoff(cutoff: datetime, last: datetime) -> None:
-    """Refuse a cutoff more than a year after the last transaction; warn of one more than a day after it."""
+def moment(text: str | datetime) -> datetime:
+    """Parse a day or a moment in any form that Segue prints; without a time zone it is UTC.
+
+    >>> moment("2010-12-01 08:26 UTC").isoformat()
+    '2010-12-01T08:26:00+00:00'
+    """
+    if isinstance(text, datetime):
+        return text
+    try:
+        found = datetime.fromisoformat(text.strip().removesuffix("UTC").strip())
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        reason = f"{shown!r} is not a moment: write 2010-12-01, 2010-12-01 08:26 or 2010-12-01T08:26:00+00:00"
+        raise typer.BadParameter(reason) from None
+
+
+def number(value: float) -> float:
+    """Refuse what is no number, and so within any bounds."""
+    if math.isnan(value):
+        raise typer.BadParameter("give a number")
+    return value
+
+
+def state_folder(path: Path) -> Path:
+    """Refuse a state folder that can't be made or written to."""
+    try:
+        existing = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    except OSError as error:
+        raise typer.BadParameter(f"can't use this folder ({error.strerror})") from None
+    if not existing.is_dir():
+        raise typer.BadParameter(f"{existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"{existing} can't be written to")
+    return path
+
+
+def check_cutoff(cutoff: datetime, first: datetime, last: datetime) -> None:
+    """Refuse a cutoff before all transactions or more than a year after them; warn of one more than a day after."""
+    if cutoff < first:
+        fail(
+            f"the cutoff {cutoff:%Y-%m-%d %H:%M} is before the first transaction, of {first:%Y-%m-%d %H:%M}: "
+            f"choose one up to {last:%Y-%m-%d}"
+        )
     after = cutoff - last
     if after > _A_YEAR:
         fail(f"the cutoff {cutoff:%Y-%m-%d} is {after.days:,} days after the last transaction; choose an earlier one")
@@ -58,6 +102,15 @@ def check_currency(dataset: "LoadedDataset", currency: str) -> None:
 
 _A_DAY, _A_YEAR = timedelta(days=1), timedelta(days=365)
 
+#: As many as there are personas.
+MOST_SEGMENTS = 10
+MOST_ROWS = 1_000_000
+#: Of Postgres' bigint.
+LARGEST_ID = 2**63 - 1
+A_WEEK_IN_MINUTES = 7 * 24 * 60
+#: Of numpy's and scikit-learn's generators.
+LARGEST_SEED = 2**32 - 1
+
 Pace = Annotated[
     Speed,
     typer.Option(
@@ -69,12 +122,13 @@ Pace = Annotated[
 ]
 Cutoff = Annotated[
     Optional[datetime],  # noqa: UP045
-    typer.Option(formats=["%Y-%m-%d"], help="Fit on transactions before this day. By default after one year."),
+    typer.Option(parser=moment, metavar="MOMENT", help="Fit on transactions before it. By default after one year."),
 ]
 FitCutoff = Annotated[
     Optional[datetime],  # noqa: UP045
     typer.Option(
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+        parser=moment,
+        metavar="MOMENT",
         help="Fit on transactions up to this moment. By default a day after the last transaction.",
     ),
 ]
@@ -86,8 +140,12 @@ Nodes = Annotated[
     int, typer.Option(min=1, max=3, help="Number of Kafka nodes; with 3, any one may fail. It can't be changed later.")
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Number of workers that share the partitions.")]
-StateDir = Annotated[Path, typer.Option(envvar="SEGUE_STATE_DIR", help="Where the local stack keeps its data.")]
+StateDir = Annotated[
+    Path,
+    typer.Option(envvar="SEGUE_STATE_DIR", callback=state_folder, help="Where the local stack keeps its data."),
+]
 MaxLag = Annotated[int, typer.Option(min=1, help="Pause sending while the workers' lag is above this many records.")]
+Limit = Annotated[int, typer.Option(min=1, max=MOST_ROWS, help="Maximum number of rows in each table.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 AcceptDates = Annotated[
     bool,

@@ -85,8 +85,8 @@ def states(postgres: Engine, settings: Settings) -> StreamStates:
 
 def _look(postgres: Engine, settings: Settings) -> StreamStates:
     rows = progress.partitions(postgres)
-    if not rows:
-        return StreamStates([], None)
+    if not rows or settings.bootstrap_servers is None:
+        return StreamStates([_state(row, None) for row in rows], None)
     topic = settings.topics.transactions
     ends = end_offsets(settings.brokers, topic, [row.partition for row in rows], _BROKER_SECONDS)
     return StreamStates([_state(row, (ends or {}).get(row.partition)) for row in rows], ends is not None)

@@ -1,27 +1,17 @@
 """``segue replay``: write a dataset's transactions into the log."""
 
-from typing import TYPE_CHECKING, Annotated
+import math
 
 import typer
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
-from data.postgres import model_registry
-from producers.control import ReplayState
 from producers.flow_control import MAX_LAG
 from producers.pace import Speed
 from runtime.settings import Settings
-from segue.cli import options, reading_options
+from segue.cli import options, reading_options, replay_options
 from segue.cli.console import fail, messages, spinner
 from segue.cli.errors import described
-from segue.cli.replay_display import LagAlarm, replay_bar
 
-if TYPE_CHECKING:
-    from data.datasets.dataset import Dataset
-    from producers.replay import Section
-    from producers.replay_session import ReplaySession
-
-_NO_MODEL = "The workers wait for a model: run `segue fit DATASET`."
+_PACE = Speed.parse("1d/s")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,18 +20,23 @@ def add_to(app: typer.Typer) -> None:
 
 
 def replay(
+    context: typer.Context,
     files: reading_options.Files = None,
-    speed: options.Pace = Speed.parse("1d/s"),  # noqa: B008 - immutable
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Send only what the workers have not committed; by default everything."),
-    ] = False,
+    speed: options.Pace = _PACE,
+    rate: replay_options.Rate = None,
+    since: replay_options.Since = None,
+    until: replay_options.Until = None,
+    loop: replay_options.Loop = False,
+    resume: replay_options.Resume = False,
+    resend_dead_letters: replay_options.ResendDeadLetters = False,
     max_lag: options.MaxLag = MAX_LAG,
-    mix: Annotated[
-        bool,
-        typer.Option("--mix", help="Send even if the stream contains another dataset; customers mix."),
-    ] = False,
+    mix: replay_options.Mix = False,
     accept_dates: options.AcceptDates = False,
+    chaos: replay_options.ChaosSpec = None,
+    seed: replay_options.Seed = 1,
+    dry_run: replay_options.IsDryRun = False,
+    as_json: replay_options.AsJson = False,
+    out: replay_options.Out = None,
     mapping: reading_options.MappingFile = None,
     set_: reading_options.Settings = None,
     on_error: reading_options.OnError = "stop",
@@ -50,14 +45,21 @@ def replay(
     """Send a dataset's transactions into the log, paced by event time.
 
     Everything is sent, including what was sent before: the workers recognise duplicates, and count nothing twice.
-    With `--resume` only what is missing is sent. Ctrl-C ends the replay cleanly; `--resume` continues it.
+    With `--resume` only what is missing is sent. Ctrl-C or SIGTERM ends the replay cleanly; `--resume` continues it.
+
+    The last line says what became of what was sent. The exit code is 0 if all of it is accounted for and nothing became
+    a dead letter (with `--chaos`: if the stack reports exactly what was injected), 1 if not, 130 after Ctrl-C and 143
+    after SIGTERM.
     """
     from data.datasets.selection import choose
-    from producers.replay import whole
-    from producers.replay_session import other_datasets, session
+    from segue.cli import replaying
 
+    _refuse_combinations(resume, resend_dead_letters, dry_run, out is not None)
+    injection = replaying.injection(chaos, seed)
     settings = Settings()
     how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
+    if rate is not None and _is_default(context, "speed"):
+        speed = Speed(math.inf)
     with spinner("Loading data"):
         chosen = choose(files, settings.datasets_dir, how)
     messages.print(f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/]")
@@ -65,42 +67,26 @@ def replay(
         reading_options.mention(chosen.dataset)
     options.check_dates(chosen.dataset, accept_dates)
     options.check_currency(chosen.dataset, settings.currency)
-    with session(settings, max_lag) as replaying:
-        if not mix and (held := other_datasets(replaying.postgres, chosen.dataset.name)):
-            fail(
-                f"the stream contains a replay of {', '.join(held)}, not of {chosen.dataset.name}: "
-                "add --mix to send it anyway, or use another Postgres"
-            )
-        section = whole(chosen.dataset)
-        if resume:
-            section = replaying.resumed(chosen.dataset, section)
-            if section.is_empty:
-                messages.print("Everything has been sent already.")
-                return
-        _run(replaying, chosen.dataset, section, speed)
+    replaying.check_content(chosen.dataset, loop)
+    section = replaying.section(chosen.dataset, since, until)
+    plan = replaying.plan(chosen.dataset, section, injection, loop, settings.max_ahead)
+    pace = replaying.Pace(speed, rate)
+    if dry_run:
+        replaying.show_plan(plan, settings.topics.transactions, pace, as_json, out)
+    else:
+        choices = replaying.Choices(resume, resend_dead_letters, mix, as_json)
+        raise typer.Exit(replaying.send(plan, settings, max_lag, pace, choices))
 
 
-def _run(replaying: "ReplaySession", dataset: "Dataset", section: "Section", speed: Speed) -> None:
-    if model_registry.champion_version(replaying.postgres) is None:
-        messages.print(_NO_MODEL, style="yellow")
-    lag_alarm = LagAlarm(lambda: messages.print(_waiting_reason(replaying.postgres), style="yellow"))
-    with replay_bar(f"replaying {speed}") as bar:
-
-        def show(state: ReplayState) -> None:
-            bar(state)
-            lag_alarm(state)
-
-        done = replaying.run(dataset, section, speed, show)
-    if done.stopped:
-        messages.print(f"stopped: {done.sent:,} transactions sent; continue with --resume")
-        raise typer.Exit(130)
-    messages.print(f"{done.sent:,} transactions sent")
+def _refuse_combinations(resume: bool, resend_dead_letters: bool, dry_run: bool, out: bool) -> None:
+    if resend_dead_letters and not resume:
+        fail("--resend-dead-letters needs --resume: without it, everything is sent")
+    if out and not dry_run:
+        fail("--out needs --dry-run")
+    if dry_run and resume:
+        fail("--dry-run asks no stack, so it can't know what --resume would leave out: use one of them")
 
 
-def _waiting_reason(postgres: Engine) -> str:
-    """Return the probable reason why the lag does not fall."""
-    try:
-        without_model = model_registry.champion_version(postgres) is None
-    except DBAPIError:
-        return "Postgres does not answer; the replay waits for it."
-    return _NO_MODEL if without_model else "The lag does not fall: is a worker running? Start `segue worker`."
+def _is_default(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "DEFAULT"

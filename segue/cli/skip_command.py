@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from data.postgres import skipped_records
-from data.postgres.database import engine
 from runtime.settings import Settings
 from segue.cli.console import fail, messages
 from segue.cli.partition_states import states
+from segue.cli.postgres import connect
 
 _LONGEST_REASON = 400
 
@@ -33,7 +33,7 @@ def skip(
     if not text or not text.isprintable() or len(text) > _LONGEST_REASON:
         fail(f"--reason must be a printable text of at most {_LONGEST_REASON} characters")
     settings = Settings()
-    postgres = engine(settings.database)
+    postgres = connect(settings)
     if not force:
         state = next((each for each in states(postgres, settings).partitions if each.partition == partition), None)
         # A partition that is unknown, or beyond the offset, is refused with its own reason.

@@ -24,7 +24,15 @@ def soak(
     files: reading_options.Files = None,
     seed: Annotated[int, typer.Option(help="Seed of the faults and their moments. Each further round adds 1.")] = 1,
     faults: Annotated[int, typer.Option(min=1, help="Number of faults in each round.")] = 20,
-    minutes: Annotated[float, typer.Option(min=0, help="Start further rounds until so many minutes have passed.")] = 0,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=options.A_WEEK_IN_MINUTES,
+            callback=options.number,
+            help="Start further rounds until so many minutes have passed.",
+        ),
+    ] = 0,
     as_json: options.AsJson = False,
     state_dir: options.StateDir = Path(".segue"),
 ) -> None:

@@ -1,8 +1,10 @@
 """``segue demo`` and ``segue up``: start the local stack."""
 
-from datetime import UTC, datetime
+import os
+import shlex
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn, Optional
 
 import msgspec
 import typer
@@ -15,8 +17,8 @@ from runtime.settings import Settings
 from segue.cli import options, reading_options
 from segue.cli.console import counted, fail, messages, output, spinner
 from segue.cli.errors import described
+from segue.cli.ports import refuse_port_in_use
 from segue.cli.replay_display import replay_bar
-from segue.local.ports import is_free
 from segue.local.stack import BrokerKind, Stack, clear
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from segue.local.demo import Setup
 
 DATASET_FILE = "dataset.txt"
+_SYNTHETIC = "synthetic"
 # The port that Kafka clients use by default.
 _KAFKA_PORT = 9092
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the dashboard, on the loopback interface.")]
@@ -48,6 +51,10 @@ def demo(
     ] = False,
     speed: options.Pace = Speed.parse("1d/s"),  # noqa: B008 - immutable
     cutoff: options.Cutoff = None,
+    k: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads it
+        typer.Option(min=1, max=options.MOST_SEGMENTS, help="Number of segments, by default 5."),
+    ] = None,
     port: Port = 8501,
     broker: options.Broker = "embedded",
     workers: options.Workers = 1,
@@ -72,7 +79,7 @@ def demo(
     from segue.local.demo import Setup
 
     if not once:
-        _refuse_port_in_use(port)
+        refuse_port_in_use(port)
     how = reading_options.reading(mapping, set_, on_error, rejects, Settings(state_dir=state_dir).currency)
     with spinner("Loading data"):
         chosen = choose(files, state_dir / "datasets", how)
@@ -83,12 +90,14 @@ def demo(
         reading_options.mention(chosen.dataset)
     options.check_dates(chosen.dataset, accept_dates)
     options.check_currency(chosen.dataset, how.currency)
-    until = default_cutoff(chosen.dataset) if cutoff is None else cutoff.replace(tzinfo=UTC)
-    options.check_cutoff(until, chosen.dataset.report.last)
+    until = default_cutoff(chosen.dataset) if cutoff is None else cutoff
+    options.check_cutoff(until, chosen.dataset.report.first, chosen.dataset.report.last)
+    if not files and not once and not fresh:
+        _forget_synthetic_data(chosen, state_dir)
     if once:
-        _once(chosen, until, Setup(state_dir, broker, workers), as_json)
+        _once(chosen, until, Setup(state_dir, broker, workers, k=k), as_json)
     else:
-        _live(chosen, until, Setup(state_dir, broker, workers, drift), speed, _Dashboard(port, operator), fresh)
+        _live(chosen, until, Setup(state_dir, broker, workers, drift, k), speed, _Dashboard(port, operator), fresh)
 
 
 def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> None:
@@ -130,8 +139,15 @@ def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashb
         stack.watch(messages.print)
         if model_registry.champion_version(postgres) is None:
             with spinner("Fitting a model"):
-                model_registry.register(postgres, fit_before(chosen.dataset, until))
-        messages.print(f"Dashboard: [bold link]http://127.0.0.1:{dashboard.port}[/] · Ctrl-C stops")
+                model_registry.register(postgres, fit_before(chosen.dataset, until, setup.k))
+        elif setup.k is not None:
+            messages.print(f"--k has no effect: {state_dir} has a model; add --fresh to start over", style="yellow")
+        messages.print(
+            f"Dashboard: [bold link]http://127.0.0.1:{dashboard.port}[/] · open it in a browser; Ctrl-C stops\n"
+            "Your own file: `segue data describe FILE` says how it is read, `segue fit FILE` which segments it has\n"
+            "A stack of your own: Ctrl-C, then `segue up --state-dir mine`; it says what follows",
+            soft_wrap=True,
+        )
         with replay_bar("replaying") as bar:
             finished = demos.run_live(chosen.dataset, until, stack, speed, bar)
         if finished:
@@ -157,9 +173,9 @@ def up(
 
     Other commands with the same state folder connect to them: `segue fit`, `segue replay`, `segue status`, …
     """
-    _refuse_port_in_use(port)
+    refuse_port_in_use(port)
     if live:
-        _refuse_port_in_use(api_port, "--api-port")
+        refuse_port_in_use(api_port, option="--api-port")
     if nodes > 1 and broker != "apache":
         fail("--nodes needs --broker apache")
     with _stack(state_dir, broker, nodes) as stack:
@@ -175,7 +191,9 @@ def up(
             f"Dashboard: [bold link]http://127.0.0.1:{port}[/]\n"
             f"{_live_lines(api_port) if live else ''}"
             f"Broker: {stack.settings['bootstrap_servers']} · worker: process {worker.pid}, log in {worker.log_file}\n"
-            "Next: `segue fit DATASET`, then `segue replay DATASET`. Ctrl-C stops."
+            f"Next, in another terminal: `{_in(state_dir)}segue fit FILE`, then `{_in(state_dir)}segue replay FILE`. "
+            "Ctrl-C stops.",
+            soft_wrap=True,
         )
         _until_interrupted(stack)
         messages.print("Stopping …")
@@ -194,6 +212,20 @@ def _until_interrupted(stack: Stack) -> None:
         return
 
 
+def _forget_synthetic_data(chosen: "Chosen", state_dir: Path) -> None:
+    """Start over if the last demo had nothing but synthetic data to show, and a dataset has been downloaded since."""
+    file = state_dir / DATASET_FILE
+    if file.exists() and file.read_text() == _SYNTHETIC != chosen.dataset.name:
+        messages.print(f"The last demo showed synthetic data; this one starts over with {chosen.dataset.name}.")
+        clear(state_dir)
+
+
+def _in(state_dir: Path) -> str:
+    """What to write before a command so that it finds the stack of a state folder."""
+    found = Path(os.environ.get("SEGUE_STATE_DIR") or ".segue").resolve() == state_dir.resolve()
+    return "" if found else f"SEGUE_STATE_DIR={shlex.quote(str(state_dir.resolve()))} "
+
+
 def _refuse_mixing(chosen: "Chosen", state_dir: Path) -> None:
     """Refuse to mix two datasets in one Postgres: their customers would mix, too."""
     file = state_dir / DATASET_FILE
@@ -208,12 +240,6 @@ def _refuse(held: str, chosen: "Chosen", state_dir: Path) -> NoReturn:
     )
 
 
-def _refuse_port_in_use(port: int, option: str = "--port") -> None:
-    """Refuse a port that is in use: its process could not start, and would be restarted for ever."""
-    if not is_free(port):
-        fail(f"port {port} is taken; choose another {option}")
-
-
 def _stack(state_dir: Path, broker: BrokerKind, nodes: int = 1) -> Stack:
     messages.print(f"Starting Postgres and {'Apache Kafka' if broker == 'apache' else 'the embedded broker'} …")
-    return Stack(state_dir, broker, _KAFKA_PORT, nodes)
+    return Stack(state_dir, broker, _KAFKA_PORT, nodes, money=Settings(state_dir=state_dir).money)

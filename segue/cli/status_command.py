@@ -7,16 +7,13 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from data.postgres import log_faults, model_registry, progress, replay_control
-from data.postgres.database import engine
+from data.postgres import currency, log_faults, model_registry, progress, replay_control
 from runtime.postgres_url import shown
 from runtime.settings import Settings
 from segue.cli import control_commands, faults_commands, options
-from segue.cli.console import counted, fail, messages, output, table
+from segue.cli.console import counted, messages, output, table
 from segue.cli.partition_states import states
-from segue.local.running_stack import not_running_reason, stack_settings
-
-_CONNECT_SECONDS = 5
+from segue.cli.postgres import connect
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,10 +25,9 @@ def status(as_json: options.AsJson = False) -> None:
     """Show the stream's progress: partitions, event time, counts, changes, log faults and the replay.
 
     The exit code is 1 if a partition is stuck or failing, if Postgres is behind the change topic, if there are
-    unresolved log faults, or if no broker answers.
+    unresolved log faults, if no broker answers, or if the broker does not have the topic.
     """
     settings = Settings()
-    _refuse_dead_stack(settings)
     current = _status(settings)
     if as_json:
         output.print_json(msgspec.json.encode(current).decode())
@@ -43,21 +39,21 @@ def status(as_json: options.AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _refuse_dead_stack(settings: Settings) -> None:
-    """Report a stack that was killed: its Postgres may still be running, and would look like a live stack."""
-    if stack_settings(settings.state_dir).get("database_url") == settings.database:
-        reason = not_running_reason(settings.state_dir)
-        if reason is not None:
-            fail(f"{reason}: start it again with `segue up`")
-
-
 def _status(settings: Settings) -> dict[str, Any]:
-    postgres = engine(settings.database, _CONNECT_SECONDS)
+    postgres = connect(settings)
     found, faults = states(postgres, settings), log_faults.faults(postgres)
     totals, replays = progress.totals(postgres), replay_control.replays(postgres)
     problems = [problem for state in found.partitions if (problem := state.problem) is not None]
     if found.broker_answers is False:
         problems.insert(0, f"no broker answers at {settings.bootstrap_servers}: the lag is unknown")
+    if found.broker_answers and all(state.lag is None for state in found.partitions):
+        problems.insert(
+            0,
+            f"the broker has no topic {settings.topics.transactions}, or none of its leaders answers: "
+            "the lag is unknown",
+        )
+    if found.partitions and settings.bootstrap_servers is None:
+        problems.insert(0, "the lag is unknown: set SEGUE_BOOTSTRAP_SERVERS")
     if faults:
         problems.append(f"the log has had {len(faults):,} faults: see `segue faults list`")
     return {
@@ -84,6 +80,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         "problems": problems,
         "brokers": settings.bootstrap_servers,
         "database": shown(settings.database),
+        "currency": currency.stored_money(postgres, settings.money).currency,
         "workers": sorted({state.owner for state in found.partitions}),
         "model": model_registry.champion_version(postgres),
         "transactions": totals.transactions,
@@ -122,8 +119,9 @@ def _print(current: dict[str, Any]) -> None:
         for row in current["partitions"]
     ]
     output.print(table("Partitions", ["partition", "lag", "last commit", "failures in a row", "worker"], health))
-    output.print(f"brokers: {current['brokers']}", markup=False)
+    output.print(f"brokers: {current['brokers'] or 'not set'}", markup=False)
     output.print(f"database: {current['database']}", markup=False)
+    output.print(f"currency: {current['currency']}", markup=False)
     output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}", markup=False)
     output.print(f"model: {current['model'] or 'none yet: run `segue fit DATASET`'}", markup=False)
     output.print(

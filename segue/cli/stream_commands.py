@@ -1,4 +1,4 @@
-"""``segue worker``, ``dashboard``, ``migrate`` and ``changes``."""
+"""``segue worker``, ``dashboard`` and ``migrate``."""
 
 import os
 import sys
@@ -10,18 +10,17 @@ from pydantic import SecretStr
 from rich.text import Text
 
 from data.postgres import roles
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine, migrate, newest_revision, revision
 from runtime import listening
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import fail, messages
 from segue.cli.extras import require
-from segue.cli.filter_option import parse_filter
+from segue.cli.ports import refuse_port_in_use
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(changes)
     app.command()(worker)
     app.command()(dashboard)
     app.command(name="migrate")(migrate_schema)
@@ -49,6 +48,8 @@ def dashboard(
     if problem is not None:
         fail(f"--address {address}: {problem}")
     settings = Settings()
+    served = settings.dashboard_port if port is None else port
+    refuse_port_in_use(served, address)
     page = Path(__file__).parents[2] / "dashboard" / "app.py"
     os.environ["SEGUE_DASHBOARD_DATABASE_URL"] = settings.dashboard_database
     # Without --operator the page must not know the URL of a user who can write.
@@ -57,7 +58,7 @@ def dashboard(
         sys.executable,
         [
             *(sys.executable, "-m", "streamlit", "run", str(page)),
-            *("--server.port", str(settings.dashboard_port if port is None else port)),
+            *("--server.port", str(served)),
             *("--server.address", address),
             *("--server.headless", "true"),
             *("--browser.gatherUsageStats", "false"),
@@ -77,8 +78,15 @@ def migrate_schema() -> None:
     each role that has a password in the settings, a user is created.
     """
     settings = Settings()
+    before = revision(settings.database)
     missing, refused = migrate(settings.database)
-    messages.print("The schema is up to date.")
+    newest = newest_revision()
+    if before is None:
+        messages.print(f"The database was empty: all tables were created, revision {newest}.")
+    elif before == newest:
+        messages.print(f"The schema was up to date: revision {newest}.")
+    else:
+        messages.print(f"The schema was upgraded from revision {before} to {newest}.")
     for role in missing:
         messages.print(f"This user may not create roles: have `CREATE ROLE {role} NOLOGIN` run, then migrate again.")
     for statement in refused:
@@ -95,40 +103,3 @@ def migrate_schema() -> None:
         if password is not None and role not in missing:
             user = roles.make_login(engine(settings.database), role, password.get_secret_value())
             messages.print(f"The user {user} may log in.")
-
-
-def changes(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing changes as they arrive.")] = False,
-    topic: Annotated[bool, typer.Option("--topic", help="Read the change topic instead of Postgres.")] = False,
-    customer: Annotated[Optional[str], typer.Option(help="Print only this customer's changes.")] = None,  # noqa: UP045
-    where: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="FILTER", help="Print only matching changes: `to = At Risk and monetary > 1000`."),
-    ] = None,
-    limit: Annotated[Optional[int], typer.Option(min=1, help="Stop after this many changes.")] = None,  # noqa: UP045
-) -> None:
-    """Print segment changes as JSON lines (CloudEvents), in order for each partition.
-
-    By default the changes come from Postgres, which has all of them; with `--topic` they come from the change topic, as
-    subscribers read it. A FILTER compares customer, sequence, from, to, cause, effective_at, recency_days, frequency,
-    monetary, gross, returned, model_version or transaction by =, !=, >, >=, < or <=. Comparisons are combined by and,
-    or and brackets.
-    """
-    from data.contract import tolerant_reader
-    from services import change_stream
-
-    settings = Settings()
-    chosen = parse_filter(where, "--where", settings)
-    lines = change_stream.topic(settings, follow) if topic else change_stream.postgres(settings, follow, customer)
-    printed = 0
-    for line in lines:
-        change = tolerant_reader.change(line)
-        if change is None or (topic and customer not in (None, change.customer_id)) or (chosen and not chosen(change)):
-            continue
-        sys.stdout.write(line.decode() + "\n")
-        sys.stdout.flush() if follow else None
-        printed += 1
-        if printed == limit:
-            return
-    if not printed:
-        messages.print(Text("no such changes yet" if where or customer else "no changes yet", style="dim"))

@@ -13,7 +13,8 @@ from runtime import logs
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.filter_option import parse_filter
-from segue.cli.options import AsJson
+from segue.cli.options import AsJson, Limit
+from segue.cli.postgres import connect
 
 if TYPE_CHECKING:
     from services.webhooks.endpoint import Endpoint
@@ -73,7 +74,7 @@ def status(as_json: AsJson = False) -> None:
 
     The offset is a sum over all partitions: it grows as the webhook reads, but is not a number of changes.
     """
-    rows = webhooks.overview(engine(Settings().database))
+    rows = webhooks.overview(connect(Settings()))
     if as_json:
         output.print_json(msgspec.json.encode([row._asdict() for row in rows]).decode())
     elif not rows:
@@ -94,12 +95,12 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command()
 def dead(
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows in each table.")] = 20,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the number of abandoned changes by reason, and the newest ones."""
     settings = Settings()
-    postgres = engine(settings.database)
+    postgres = connect(settings)
     reasons = webhooks.dead_by_reason(postgres, settings.webhook_name)[:limit]
     newest = webhooks.newest_dead(postgres, settings.webhook_name, limit)
     if as_json:
@@ -142,10 +143,11 @@ def retry_them(
 
     if bool(which) == everything:
         fail("say which: changes from `segue webhooks dead`, or --all")
+    named = [_change(each) for each in which or []]
     settings = Settings()
     endpoint = _endpoint(settings)
     postgres = engine(settings.database)
-    chosen = None if everything else [_abandoned_change(postgres, settings.webhook_name, each) for each in which or []]
+    chosen = None if everything else [_abandoned_change(postgres, settings.webhook_name, *each) for each in named]
 
     async def deliver() -> tuple[int, int]:
         async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
@@ -182,11 +184,16 @@ def _policy(settings: Settings) -> "Policy":
     )
 
 
-def _abandoned_change(postgres: Engine, webhook: str, which: str) -> "Delivery":
-    from services.webhooks.schedule import Delivery
-
+def _change(which: str) -> tuple[str, int]:
+    """The customer and the sequence of a change."""
     # A customer's id may hold colons; the sequence is what follows the last one.
     customer, _, sequence = which.rpartition(":")
     if not customer or not sequence.isdecimal():
         fail(f"{which!r} is not a change: write CUSTOMER:SEQUENCE, as `segue webhooks dead` shows it")
-    return Delivery(0, 0, customer, int(sequence), webhooks.find_dead(postgres, webhook, customer, int(sequence)))
+    return customer, int(sequence)
+
+
+def _abandoned_change(postgres: Engine, webhook: str, customer: str, sequence: int) -> "Delivery":
+    from services.webhooks.schedule import Delivery
+
+    return Delivery(0, 0, customer, sequence, webhooks.find_dead(postgres, webhook, customer, sequence))

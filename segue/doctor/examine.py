@@ -6,6 +6,7 @@ import psycopg
 from confluent_kafka import KafkaException
 from pydantic import ValidationError
 
+from runtime.errors import SegueError
 from runtime.settings import Settings, bad_setting
 from segue.doctor import look_kafka, look_machine, look_postgres
 from segue.doctor.finding import Finding, problem
@@ -19,17 +20,20 @@ def examine() -> Iterator[Finding]:
     except ValidationError as error:
         yield problem("settings", bad_setting(error), "correct it; docs/settings.md explains each setting")
         return
-    except FileNotFoundError as error:
+    except (FileNotFoundError, SegueError) as error:
         yield problem("settings", str(error), "correct the path, or its rights")
         return
     yield from look_machine.look_at_state(settings)
     broker = None
     try:
-        broker = look_kafka.look(settings.brokers, settings.topics, settings.log_id)
-        yield from look_kafka.judge(broker, settings.topics)
+        if settings.bootstrap_servers is not None:
+            broker = look_kafka.look(settings.brokers, settings.topics, settings.log_id)
+            yield from look_kafka.judge(broker, settings.topics)
     except KafkaException as error:
         text = f"no answer from {settings.brokers} ({error.args[0].str()})"
         yield problem("kafka", text, "set SEGUE_BOOTSTRAP_SERVERS, or start `segue up`")
+    if settings.database_url is None:
+        return
     try:
         seen = look_postgres.look(settings.database)
     except psycopg.Error as error:

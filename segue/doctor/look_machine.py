@@ -7,25 +7,27 @@ from collections.abc import Iterator
 from importlib import metadata
 
 from runtime.postgres_url import shown
-from runtime.settings import Settings
+from runtime.running_stack import not_running_reason
+from runtime.settings import Settings, variables
 from segue.doctor import machine
 from segue.doctor.finding import Finding, warning
 from segue.local.apache.java import missing
-from segue.local.running_stack import not_running_reason
 
 
 def look() -> Iterator[Finding]:
     """What can be found without settings."""
     yield machine.python(sys.version_info[:3])
     yield _packages()
-    yield machine.unknown_settings([*os.environ], _known_variables())
+    yield machine.unknown_settings([*os.environ], variables())
     yield machine.java(missing())
 
 
 def look_at_state(settings: Settings) -> Iterator[Finding]:
     """Where the settings point to, and the state folder."""
     folder = settings.state_dir.resolve()
-    yield machine.connections(str(settings.brokers), shown(settings.database), not_running_reason(settings.state_dir))
+    brokers = None if settings.bootstrap_servers is None else str(settings.brokers)
+    database = None if settings.database_url is None else shown(settings.database)
+    yield machine.connections(brokers, database, not_running_reason(settings.state_dir))
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     usage = shutil.disk_usage(existing)
     yield machine.disk(usage.free, usage.total, str(folder))
@@ -51,8 +53,3 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _known_variables() -> set[str]:
-    names = {f"SEGUE_{name.upper()}" for name in Settings.model_fields}
-    return names | {f"{name}_FILE" for name in names}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from runtime.environment import unknown_variables
 from segue.doctor.finding import Finding, ok, problem, warning
 
 _OLDEST_PYTHON = (3, 11)
@@ -73,17 +74,21 @@ def packages(required: Iterable[Requirement], installed: Mapping[str, str | None
 
 def unknown_settings(variables: Collection[str], known: Collection[str]) -> Finding:
     """Whether every ``SEGUE_`` variable in the environment is a setting."""
-    unknown = sorted(name for name in variables if name.startswith("SEGUE_") and name not in known)
+    unknown = unknown_variables(variables, known)
     if unknown:
         return warning("settings", f"unknown: {', '.join(unknown)}", "correct the name; docs/settings.md lists all")
     used = sorted(name for name in variables if name.startswith("SEGUE_"))
     return ok("settings", f"from the environment: {', '.join(used)}" if used else "none in the environment")
 
 
-def connections(brokers: str, database: str, reason: str | None) -> Finding:
+def connections(brokers: str | None, database: str | None, reason: str | None) -> Finding:
     """Where the settings point to; ``reason`` is why no local stack is running, None if one is."""
     stack = "a local stack is running" if reason is None else reason
-    return ok("connections", f"brokers {brokers}, database {database}; {stack}")
+    text = f"brokers {brokers or 'not set'}, database {database or 'not set'}; {stack}"
+    if brokers is None or database is None:
+        advice = "start `segue up`, or set SEGUE_BOOTSTRAP_SERVERS and SEGUE_DATABASE_URL"
+        return problem("connections", text, advice)
+    return ok("connections", text)
 
 
 def disk(free: int, total: int, folder: str) -> Finding:

@@ -47,18 +47,19 @@ class Setup:
     broker: BrokerKind
     workers: int
     drift: bool = False
+    k: int | None = None
 
 
 def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgress) -> Summary:
     """Replay everything at full speed in a temporary state folder, and compare the result with the raw data."""
     folder = setup.state_dir / f"once-{time.time_ns():x}"
     try:
-        with Stack(folder, setup.broker) as stack:
+        with Stack(folder, setup.broker, money=Settings(state_dir=folder).money) as stack:
             settings = Settings(state_dir=folder)
             stack.start_workers(setup.workers)
             stack.watch(lambda _: None)
             postgres = engine(settings.database)
-            model_registry.register(postgres, fit_before(dataset, cutoff))
+            model_registry.register(postgres, fit_before(dataset, cutoff, setup.k))
             with session(settings, MAX_LAG) as replaying:
                 wait_for_worker(replaying)
                 started = time.perf_counter()
@@ -72,12 +73,12 @@ def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgres
 def run_live(dataset: Dataset, cutoff: datetime, stack: Stack, speed: Speed, show: ShowProgress) -> bool:
     """Replay up to the cutoff at full speed, then at ``speed``; return whether everything has been sent."""
     settings = Settings(state_dir=stack.state_dir)
-    with session(settings, MAX_LAG) as replaying:
+    with session(settings, MAX_LAG) as replaying, replaying.alone(dataset.name):
         wait_for_worker(replaying)
         remaining = replaying.resumed(dataset, whole(dataset))
         past, future = split(remaining, dataset, to_micros(cutoff))
         for section, pace in ((past, Speed.parse("max")), (future, speed)):
-            if section.event_start < section.event_end and replaying.run(dataset, section, pace, show).stopped:
+            if not section.is_empty and replaying.run(dataset, section, pace, show).stopped:
                 return False
         return True
 

@@ -4,6 +4,7 @@
 can't outlive its parent. Its limits are about 5 MB for each partition and 4 partitions for each topic.
 """
 
+import ctypes
 import subprocess
 import sys
 import uuid
@@ -13,6 +14,9 @@ from typing import Self
 from runtime.private_files import open_private
 
 _MODULE = "segue.local.embedded_broker"
+# ``RD_KAFKA_PRODUCER`` of librdkafka's ``rd_kafka_type_t``.
+_PRODUCER = 0
+_REBALANCE_MILLISECONDS = 100
 
 
 class EmbeddedBroker:
@@ -68,13 +72,31 @@ class EmbeddedBroker:
 
 
 def _serve() -> None:
-    from confluent_kafka import Producer
-
-    holder = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "embedded", "log_level": 3})
-    brokers = holder.list_topics(timeout=10).brokers.values()
-    sys.stdout.write(",".join(f"{broker.host}:{broker.port}" for broker in brokers) + "\n")
+    sys.stdout.write(_start() + "\n")
     sys.stdout.flush()
     sys.stdin.read()
+
+
+def _start() -> str:
+    """Start librdkafka's mock broker; returns its address.
+
+    Its C functions are called, because the settings for it have none for the rebalance delay.
+    """
+    from confluent_kafka import cimpl
+
+    # The module's handle finds the functions of the librdkafka that it is linked to, wherever that is.
+    library = ctypes.CDLL(cimpl.__file__)
+    library.rd_kafka_new.restype = library.rd_kafka_mock_cluster_new.restype = ctypes.c_void_p
+    library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
+    error = ctypes.create_string_buffer(512)
+    client = library.rd_kafka_new(_PRODUCER, None, error, ctypes.c_size_t(len(error)))
+    if client is None:
+        raise RuntimeError(f"librdkafka did not start: {error.value.decode()}")
+    cluster = ctypes.c_void_p(library.rd_kafka_mock_cluster_new(ctypes.c_void_p(client), 1))
+    # By default, the first member of a group waits three seconds for others.
+    library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, _REBALANCE_MILLISECONDS)
+    address: bytes = library.rd_kafka_mock_cluster_bootstraps(cluster)
+    return address.decode()
 
 
 if __name__ == "__main__":

@@ -11,12 +11,16 @@ _FIRST, _LAST = 15_000, 32_000
 _TRIES = 1_000
 
 
-def is_free(port: int) -> bool:
+def is_free(port: int, address: str = LOOPBACK) -> bool:
     """Return whether a server can listen on a port now; 0 means any port."""
-    with socket.socket() as probe:
+    try:
+        family = socket.getaddrinfo(address or "0.0.0.0", port, type=socket.SOCK_STREAM)[0][0]  # noqa: S104 - looked up
+    except (OSError, UnicodeError):
+        return False
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((address, port))
         except OSError:
             return False
         return True

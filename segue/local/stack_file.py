@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from runtime.private_files import private_folder, write_private
-from runtime.settings_sources import STACK_FILE
+from runtime.running_stack import STACK_FILE
 from segue.local.processes import ChildProcess
 
 

@@ -15,7 +15,8 @@ from data.contract.change_row import ChangeRow
 from data.postgres import model_registry
 from data.postgres.database import engine
 from data.postgres.tables import customers, segment_changes, stream_progress
-from models.segment_model import SegmentModel, net_or_gross
+from models.scoring import net_or_gross
+from models.segment_model import SegmentModel
 from models.units import money_text, to_money_units
 from runtime.postgres_url import parsed
 from services.api.schemas import (

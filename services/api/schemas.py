@@ -20,7 +20,7 @@ class NewTransaction(Struct, frozen=True):
     occurred_at: Annotated[Moment, Meta(description="RFC 3339, with a time zone.")]
     kind: Kind
     amount: Annotated[Amount, Meta(description='The total, as a decimal string such as `"12.50"`; never negative.')]
-    currency: Annotated[str, Meta(description="The shop's currency, such as `GBP`.")]
+    currency: Annotated[str, Meta(description="The shop's currency, as a code of ISO 4217.")]
     type: Literal["transaction"] = "transaction"
     country: Country = "Unspecified"
     lines: list[Line] = []

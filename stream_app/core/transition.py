@@ -12,7 +12,8 @@ from typing import Self
 import numpy as np
 
 from models.decay import NEVER, next_change
-from models.segment_model import NO_SEGMENT, SegmentModel, assign, monetary_value, net_or_gross
+from models.scoring import assign, monetary_value, net_or_gross
+from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MICROS_PER_DAY, Ints
 from stream_app.core.columns import NO_RECORD, Cause, Changes, Outcome, Profiles, Records
 from stream_app.core.states import RfmState, States, rank_within, unfold

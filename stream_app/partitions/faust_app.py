@@ -16,10 +16,11 @@ import faust
 import structlog
 from aiokafka.errors import IllegalStateError
 from faust.exceptions import ConsumerNotStarted
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from stream_app.metrics import LogEnd
+from stream_app.partition_status import LogEnd
 from stream_app.partitions.assignment import PartitionAssignment
 from stream_app.partitions.credentials import credentials
 from stream_app.partitions.worker_context import WorkerContext
@@ -109,6 +110,22 @@ class PostgresOffsetConsumer(driver.Consumer):
         return await self.claim(self.assignment())
 
 
+class _NoTables(TableManager):
+    """Faust's manager of tables without its wait of a second at the start for tables: Segue has none."""
+
+    async def on_start(self) -> None:
+        """Start what a start without tables needs."""
+        await self._update_channels()
+        await self.recovery.start()
+
+
+class PromptWorker(faust.Worker):
+    """A worker that ends when all of its tasks have ended; Faust's own would wait one more second."""
+
+    async def _sentinel_task(self) -> None:
+        pass
+
+
 class _App(faust.App):
     """Faust without its folders for tables: Segue keeps its state in Postgres."""
 
@@ -124,6 +141,7 @@ def create_app(context: WorkerContext) -> faust.App:
         broker=[f"kafka://{server}" for server in config.brokers.servers.split(",")],
         broker_credentials=credentials(config.brokers),
         ConsumerScheduler=FetchedListScheduler,
+        TableManager=_NoTables,
         consumer_auto_offset_reset="earliest",
         # A member with a fixed name gets its partitions back after a restart, without a rebalance of the others.
         consumer_group_instance_id=config.worker_id,

@@ -80,7 +80,6 @@ class LogCheck:
         for record in dict.fromkeys([self._last_checked, progress.last_record]):
             seen, known = await self._read(record)
             fault = fault or find_fault(replace(progress, last_record=known), seen)
-        self._context.metrics.log_checked(self._partition, None)
         if fault is None:
             self._last_checked = progress.last_record
         elif fault.kind == "recreated" and seen.partitions != self._context.partitions:

@@ -11,23 +11,19 @@ it again only if that has not happened.
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from data.kafka.log import MissingTopicError, UnreachableError
-from models.segment_model import SegmentModel
-from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
-from stream_app.core.change_rows import change_rows
-from stream_app.core.columns import LONG_AGO
+from data.kafka.log import UnreachableError
+from stream_app.core.apply import apply_batch
 from stream_app.core.control import ControlRules
-from stream_app.core.decode import LogRecord, MicroBatch
-from stream_app.core.due import apply_without_records, no_records, untouched
+from stream_app.core.decode import LogRecord
 from stream_app.partitions.buffer import RecordBuffer
 from stream_app.partitions.log_check import LogCheck
 from stream_app.partitions.publisher import Publisher
 from stream_app.partitions.recovery import Recovery
+from stream_app.partitions.units_of_work import Apply, UnitsOfWork
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.storage.claim import FencedError
 from stream_app.storage.unit_of_work import PartitionStore
@@ -41,13 +37,17 @@ _CLOSE_SECONDS = 5.0
 class PartitionTask:
     """One assigned partition: :meth:`run` it, and offer it records once it is :attr:`claimed`.
 
-    ``seek`` is called with the offset to read the log from, after every claim and every fault.
+    ``seek`` is called with the offset to read the log from, after every claim and every fault. ``apply`` computes the
+    result of a micro-batch.
     """
 
-    _progress: PartitionProgress
-    _model: SegmentModel
-
-    def __init__(self, context: WorkerContext, partition: int, seek: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        context: WorkerContext,
+        partition: int,
+        seek: Callable[[int], Awaitable[None]],
+        apply: Apply = apply_batch,
+    ) -> None:
         self._context = context
         self._config = context.config
         self._partition = partition
@@ -61,14 +61,14 @@ class PartitionTask:
         self._stop_requested = asyncio.Event()
         self._has_claim = False
         self.claimed = asyncio.Event()
-        self._personas: dict[str, str] = {}
-        self._rescoring = True
-        self._rescored_up_to = ""
         self._check_requested = False
         self._seek_after_check = False
         self._log_check = LogCheck(context, partition, self._store)
         self._recovery = Recovery(partition, self._store, self._metrics)
         self._publisher = Publisher(context, partition, self._store)
+        self._work = UnitsOfWork(
+            context, self._store, self._publisher, self._recovery, self._stop_requested.is_set, apply
+        )
 
     @property
     def next_offset(self) -> int:
@@ -120,7 +120,7 @@ class PartitionTask:
                 try:
                     await self._run_until_fenced()
                 except Exception as error:
-                    progress = self._progress if self._has_claim else None
+                    progress = self._work.progress if self._has_claim else None
                     await self._sleep(await self._recovery.failed(error, progress))
         finally:
             self._buffer.close()
@@ -135,7 +135,7 @@ class PartitionTask:
         try:
             if self.claimed.is_set():
                 await asyncio.wait_for(self._publisher.wait_until_published(), _CLOSE_SECONDS)
-                await asyncio.wait_for(self._publisher.save_position(self._progress), _CLOSE_SECONDS)
+                await asyncio.wait_for(self._publisher.save_position(self._work.progress), _CLOSE_SECONDS)
         except Exception as error:
             self._log.warning("could not save the published position", error=repr(error))
         finally:
@@ -165,23 +165,25 @@ class PartitionTask:
         self._recovery.resume()
         await self._store.open()
         if self._has_claim:
-            self._progress = await self._store.progress(self._progress)
+            self._work.progress = await self._store.progress(self._work.progress)
         else:
-            self._progress = await self._store.claim(self._context.log_id, self._context.owner)
+            self._work.progress = await self._store.claim(
+                self._context.log_id, self._context.owner, self._config.currency
+            )
             # A fault from here on must not lead to another claim: it would fence a worker that has claimed since.
             self._has_claim = True
             await self._recovery.inherit()
-            self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
+            self._log.info("claimed", offset=self._work.progress.next_offset, epoch=self._work.progress.epoch)
         await self._check_log()
-        await self._recovery.read_skipped(self._progress)
-        self._personas |= await self._store.personas()
-        await self._use_model(self._progress.model_version)
-        await self._publisher.resume(self._progress, self._personas)
-        self._buffer.reset(self._progress.next_offset, self._progress.control_number)
-        await self._seek(self._progress.next_offset)
+        await self._recovery.read_skipped(self._work.progress)
+        self._work.personas |= await self._store.personas()
+        await self._work.use_model(self._work.progress.model_version)
+        await self._publisher.resume(self._work.progress, self._work.personas)
+        self._buffer.reset(self._work.progress.next_offset, self._work.progress.control_number)
+        await self._seek(self._work.progress.next_offset)
         self.claimed.set()
         self._buffer.request_records()
-        self._metrics.claimed(self._progress)
+        self._metrics.claimed(self._work.progress)
 
     async def _apply_batches(self) -> None:
         while not self._stopping:
@@ -191,111 +193,44 @@ class PartitionTask:
                 self._check_requested = False
                 await self._check_running_log()
             if not self._buffer:
-                if not await self._rescore_chunk() and not await self._buffer.wait_for_records(_IDLE_SECONDS):
-                    self._progress = await self._publisher.save_position(self._progress)
-                    await self._recovery.end_if_caught_up(self._progress)
+                if not await self._work.rescore_chunk() and not await self._buffer.wait_for_records(_IDLE_SECONDS):
+                    self._work.progress = await self._publisher.save_position(self._work.progress)
+                    await self._recovery.end_if_caught_up(self._work.progress)
                 continue
             # Step 1 of the unit of work.
-            batch = await self._buffer.next_batch(self._recovery.most_offsets(self._progress.next_offset))
-            if batch.next_offset > self._progress.next_offset:
+            batch = await self._buffer.next_batch(self._recovery.most_offsets(self._work.progress.next_offset))
+            if batch.next_offset > self._work.progress.next_offset:
                 if batch.model is not None and await self._store.has_activated(batch):
                     batch.model = None
                 # Rescoring, step 2: every customer is rescored with the old model before a new one becomes active.
-                while batch.model is not None and await self._rescore_chunk():
+                while batch.model is not None and await self._work.rescore_chunk():
                     pass
-                await self._apply(batch)
+                await self._work.apply(batch)
             self._buffer.pop()
-            await self._rescore_chunk()
+            await self._work.rescore_chunk()
 
     async def _check_log(self) -> bool:
         """Compare the progress with the log; after a fault continue with what the log holds, and return True."""
-        fault = await self._log_check.find(self._progress)
+        fault = await self._log_check.find(self._work.progress)
         if fault is not None:
-            self._progress = await self._publisher.save_position(self._progress)
-            self._progress = await self._log_check.continue_after(fault, self._progress)
+            self._work.progress = await self._publisher.save_position(self._work.progress)
+            self._work.progress = await self._log_check.continue_after(fault, self._work.progress)
         return fault is not None
 
     async def _check_running_log(self) -> None:
+        """Check the log between two batches. A topic that is gone is a failure, a broker that is silent is none."""
         try:
             faulty = await self._check_log()
         except UnreachableError as error:
             self._log.warning("the log was not checked", reason=str(error))
             return
-        except MissingTopicError as error:
-            self._metrics.log_checked(self._partition, str(error))
-            return
         if faulty:
-            await self._publisher.resume(self._progress, self._personas)
-            self._buffer.reset(self._progress.next_offset, self._progress.control_number)
-            self._metrics.claimed(self._progress)
+            await self._publisher.resume(self._work.progress, self._work.personas)
+            self._buffer.reset(self._work.progress.next_offset, self._work.progress.control_number)
+            self._metrics.claimed(self._work.progress)
         if faulty or self._seek_after_check:
             self._seek_after_check = False
             await self._seek(self._buffer.next_offset)
-
-    async def _apply(self, batch: MicroBatch) -> None:
-        """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""
-        started = time.monotonic()
-        batch = self._recovery.begin(batch, self._progress)
-        # Step 2.
-        limit = self._config.batch_size
-        stored = await self._store.load(batch, self._model, self._progress.watermark, due=limit + 1)
-        if untouched(batch, stored) > limit:
-            if not await self._fire_due_decay(batch):
-                return
-            stored = await self._store.load(batch, self._model, self._progress.watermark, due=0)
-        # Steps 3 and 4.
-        result = apply_batch(batch, stored, self._model, self._progress, self._context.partition_of)
-        await self._commit(batch, result)
-        self._recovery.applied(self._progress)
-        self._metrics.committed(self._progress, batch.records, result, time.monotonic() - started)
-        # Step 9, second half; _commit does the first.
-        self._publisher.offer_dead_letters(result.dead_letters)
-        if batch.model is not None:
-            # Rescoring, step 4.
-            await self._use_model(batch.model.version)
-
-    async def _fire_due_decay(self, batch: MicroBatch) -> bool:
-        """Ticks, step 3: commit due decay in slices; returns False if a stop was requested before the last one."""
-        watermark, start = max(batch.watermark, self._progress.watermark), LONG_AGO
-        while not self._stopping:
-            stored = await self._store.load_due(batch, self._model, watermark, self._config.batch_size, start)
-            if not len(stored.profiles):
-                return True
-            start = int(stored.profiles.next_change_at.max())
-            await self._commit_without_records(stored, watermark)
-        return False
-
-    async def _commit_without_records(self, stored: StoredState, watermark: int) -> None:
-        result = apply_without_records(stored, self._model, self._progress, watermark)
-        await self._commit(no_records(self._progress), result)
-        self._metrics.committed_without_records(self._progress, result)
-
-    async def _commit(self, batch: MicroBatch, result: AppliedBatch) -> None:
-        # Step 5.
-        changes = change_rows(batch, result, self._progress)
-        # Steps 6 to 8.
-        published = self._publisher.position(self._progress)
-        self._progress = await self._store.save(batch, result, changes, self._progress, published)
-        self._recovery.committed()
-        # Step 9, first half.
-        self._publisher.offer_changes(changes)
-
-    async def _rescore_chunk(self) -> bool:
-        """Rescoring, step 6: rescore some customers under an older model; returns False when there are none."""
-        if not self._rescoring:
-            return False
-        stored = await self._store.load_outdated(self._model, self._config.batch_size, self._rescored_up_to)
-        self._rescoring = len(stored.profiles) > 0
-        if self._rescoring:
-            await self._commit_without_records(stored, self._progress.watermark)
-            self._rescored_up_to = max(stored.profiles.customer_id)
-        return self._rescoring
-
-    async def _use_model(self, version: str) -> None:
-        self._model = await self._store.model(version)
-        self._personas |= {segment.id: segment.name for segment in self._model.segments}
-        self._rescoring = True
-        self._rescored_up_to = ""
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -11,6 +11,7 @@ from typing import Any, Self
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 
+from data.postgres.currency import compare
 from models.units import to_micros
 from runtime.record_mark import RecordMark
 from stream_app.core.apply import PartitionProgress
@@ -54,23 +55,29 @@ class ClaimStore:
             self._open = False
             await self._connection.close()
 
-    async def claim(self, log_id: str, owner: str) -> PartitionProgress:
+    async def claim(self, log_id: str, owner: str, currency: str | None = None) -> PartitionProgress:
         """Take the partition over, so that its former owner can no longer write.
 
         Postgres ends the former owner's connections first, and with them the locks of a worker that hangs in a
         transaction. A partition that was never claimed starts at offset 0 of ``log_id``; another one keeps its log id
         and next offset (:meth:`continue_in_log`). The first model of a partition is the champion; the log activates
-        later models.
+        later models. A ``currency`` is compared with that of the stream.
 
         Raises
         ------
         LookupError
             If no champion is registered.
+        CurrencyError
+            If the stream has another currency.
         """
         async with self._connection.transaction():
             await self._connection.execute(sql.END_PREDECESSORS)
         claim = {"partition": self._partition, "log_id": log_id, "owner": owner}
-        return await self._progress(sql.CLAIM, claim)
+        async with self._connection.transaction():
+            if currency is not None:
+                row = await (await self._connection.execute(sql.CURRENCY)).fetchone()
+                compare(None if row is None else row[0], currency)
+            return await self._progress(sql.CLAIM, claim)
 
     async def progress(self, known: PartitionProgress) -> PartitionProgress:
         """The stored progress of the partition; after a fault it shows whether the last commit succeeded.

@@ -16,6 +16,8 @@ _PROGRESS_COLUMNS = """partition, log_id, next_offset, epoch, event_time, model_
 
 PROGRESS = f"SELECT {_PROGRESS_COLUMNS} FROM stream_progress WHERE partition = %(partition)s"
 
+CURRENCY = "SELECT currency FROM stream_currency FOR SHARE"
+
 # All connections of one partition have the same name. A worker can end only connections of its own Postgres user.
 END_PREDECESSORS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

@@ -10,7 +10,7 @@ Its steps have the same numbers in docs/mechanisms/progress.md:
 6. Write ledger, profiles, changes, dead letters and an activated model (:meth:`PartitionStore.save`).
 7. Advance the progress row by compare-and-set on log id, epoch and next offset.
 8. Commit.
-9. Pass the changes to the relay and the dead letters to their publisher (``stream_app.partitions.partition_task``).
+9. Pass the changes to the relay and the dead letters to their publisher (``stream_app.partitions.units_of_work``).
 
 The progress row still has the expected values only if no other worker has claimed the partition. The transaction of a
 zombie fails as a whole.

@@ -1,6 +1,6 @@
 """Every page of the dashboard while a replay runs, light and dark: it works, is accessible, and follows the stream.
 
-With SEGUE_SCREENSHOTS=FOLDER screenshots of the pages are kept.
+With SEGUE_TEST_SCREENSHOTS=FOLDER screenshots of the pages are kept.
 """
 
 import csv
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,9 +34,11 @@ from tests.support.browser import (
     expect_to_fit_a_phone,
     launched,
     served,
+    settle,
     visit,
 )
 from tests.support.local_stack import Local, applied, local, wait_until
+from tests.support.money import POUNDS
 
 pytestmark = browser.MARKS
 
@@ -93,7 +95,7 @@ SPEED = "6h/s"
 # Findings that axe-core calls serious or critical are errors; the frame around the pages is Streamlit's.
 GRAVE = {"serious", "critical"}
 OURS = {"include": [["[data-testid=stMain]"]]}
-SCREENSHOTS = os.environ.get("SEGUE_SCREENSHOTS")
+SCREENSHOTS = os.environ.get("SEGUE_TEST_SCREENSHOTS")
 
 
 @dataclass
@@ -165,7 +167,7 @@ def paused(shop: Shop) -> Iterator[PausedReplay]:
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_works_and_is_accessible(shop: Shop, path: str, colours: str) -> None:
     with visit(shop.chromium, shop.address, _address(shop, path), DESKTOP, colours) as page:
-        _settle(page)
+        settle(page)
         _expect_real_data(page, PAGES[path])
         expect_no_sideways_scrolling(page)
         _keep(page, f"{path}-{colours}")
@@ -308,10 +310,10 @@ def test_the_ledger_adds_up_to_what_postgres_has_with_and_without_the_biggest_co
         expect(first).to_have_attribute("data-country", biggest.country, timeout=PATIENCE)
         expect(page.locator("[data-total='sales']")).to_have_text(f"{everything.sales:,}")
         expect(page.locator("[data-total='credit notes']")).to_have_text(f"{everything.returns:,}")
-        expect(page.locator("[data-total='net revenue']")).to_have_text(_pounds(everything.net))
+        expect(page.locator("[data-total='net revenue']")).to_have_text(POUNDS.rounded(everything.net))
         page.get_by_text(f"Without {biggest.country}", exact=True).click()
         expect(first).to_have_attribute("data-country", second.country, timeout=PATIENCE)
-        expect(first.locator("b")).to_have_text(_pounds(second.net))
+        expect(first.locator("b")).to_have_text(POUNDS.exact(second.net))
 
 
 def test_the_model_page_has_the_sizes_that_postgres_has_and_compares_any_version(
@@ -349,10 +351,6 @@ def _number(shown: str) -> int:
     return int(shown.replace(",", ""))
 
 
-def _pounds(amount: Decimal) -> str:
-    return f"£{amount.quantize(Decimal(1), ROUND_HALF_UP):,}"
-
-
 def _name(segment: str) -> str:
     return next(archetype.name for archetype in ARCHETYPES if archetype.id == segment)
 
@@ -372,13 +370,6 @@ def _download(page: Page) -> list[dict[str, str]]:
         page.get_by_role("button", name="Download CSV").click()
     with download.value.path().open(newline="") as file:
         return [*csv.DictReader(file)]
-
-
-def _settle(page: Page) -> None:
-    """Wait until the page is complete."""
-    expect(page.locator(browser.THERE).first).to_be_visible(timeout=3 * PATIENCE)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
-    page.wait_for_load_state("networkidle")
 
 
 def _expect_real_data(page: Page, expected: Expected) -> None:

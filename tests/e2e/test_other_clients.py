@@ -51,7 +51,7 @@ def _block(language: str, about: str) -> str:
 
 def _kcat(run: Local, about: str) -> str:
     [command] = [line for line in _block("sh", "kcat -C").splitlines() if about in line]
-    return command.replace("127.0.0.1:9092", run.settings.bootstrap_servers)
+    return command.replace("127.0.0.1:9092", run.settings.brokers.servers)
 
 
 class Lines:
@@ -119,10 +119,10 @@ def test_kcat_reports_who_has_just_entered_a_segment(run: Local, dataset: Datase
 def test_java_reads_every_change_with_the_settings_of_the_page(run: Local, tmp_path: Path) -> None:
     settings = tmp_path / "consumer.properties"
     settings.write_text(
-        _block("properties", "bootstrap.servers").replace("127.0.0.1:9092", run.settings.bootstrap_servers)
+        _block("properties", "bootstrap.servers").replace("127.0.0.1:9092", run.settings.brokers.servers)
     )
     program = Path(__file__).with_name("ReadChanges.java")
-    command = [java(), "-cp", classpath(run.stack.state_dir / "kafka"), str(program), str(settings)]
+    command = [java(), "-cp", classpath(), str(program), str(settings)]
     result = subprocess.run(
         [*command, run.settings.changes_topic], capture_output=True, text=True, timeout=300, check=False
     )

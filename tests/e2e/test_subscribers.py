@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -191,7 +192,7 @@ async def _aiokafka(servers: str, topic: str, partitions: int) -> list[Any]:
 
 def test_a_client_that_is_neither_ours_nor_librdkafka_reads_the_changes(run: Local) -> None:
     partitions = list(range(run.replaying.identity.partitions))
-    found = asyncio.run(_aiokafka(run.settings.bootstrap_servers, run.settings.changes_topic, len(partitions)))
+    found = asyncio.run(_aiokafka(run.settings.brokers.servers, run.settings.changes_topic, len(partitions)))
     with run.postgres.connect() as connection:
         rows = connection.execute(text("select customer_id, sequence, to_segment from segment_changes")).all()
     read = [json.loads(record.value)["data"] for record in found]
@@ -229,7 +230,7 @@ def test_following_ends_with_the_wanted_change(run: Local) -> None:
 
 def _start(run: Local, file: Path, segment: str) -> "subprocess.Popen[bytes]":
     options = {
-        "--bootstrap-servers": run.settings.bootstrap_servers,
+        "--bootstrap-servers": run.settings.brokers.servers,
         "--file": str(file),
         "--segment": segment,
         "--spent": str(SPENT),
@@ -294,12 +295,20 @@ def test_the_example_service_killed_again_and_again_ends_with_what_postgres_has(
     expected = _expected(run, segment)
     try:
         wait_until(lambda: _seen(file) == latest and _list(file) == expected)
+        # The last process may still be starting.
+        wait_until(lambda: _handles(service.pid, signal.SIGTERM))
     finally:
         service.terminate()
     assert service.wait() == 0
     assert len(expected) > 20
     # The service did not read the changes from before its first start.
     assert begun >= 1_500
+
+
+def _handles(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    [handled] = re.findall(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(handled, 16) >> (number - 1) & 1)
 
 
 # --- The snapshot ---
@@ -329,9 +338,10 @@ def test_a_snapshot_beside_a_busy_worker_never_leaves_an_older_state_as_the_last
 ) -> None:
     before = progress.totals(run.postgres).transactions
     with run.in_background(dataset, section(dataset, 2 * HALF, 3 * HALF - HALF // 2), BUSY):
+        # The worker is busy from its first new transaction on.
+        wait_until(lambda: progress.totals(run.postgres).transactions > before)
         for _ in range(SNAPSHOTS):
             publish_snapshot(run.postgres, run.settings.brokers, run.settings.segments_topic)
-    assert progress.totals(run.postgres).transactions > before
     wait_until(lambda: _last_words(run) == {customer: row.sequence for customer, row in _latest(run).items()})
 
 

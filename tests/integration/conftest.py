@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import make_url
 
+from data.postgres.database import migrate
 from tests.support.postgres import new_database, running_postgres
 
 
@@ -11,6 +13,21 @@ from tests.support.postgres import new_database, running_postgres
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running server."""
     with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres_server: str) -> Iterator[str]:
+    """The name of a database with all tables and no rows, to copy."""
+    with new_database(postgres_server) as url:
+        migrate(url)
+        yield str(make_url(url).database)
+
+
+@pytest.fixture
+def migrated_url(postgres_server: str, migrated: str) -> Iterator[str]:
+    """The URL of a database with all tables and no rows."""
+    with new_database(postgres_server, migrated) as url:
         yield url
 
 

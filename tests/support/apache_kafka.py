@@ -10,11 +10,10 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from segue.local.apache.java import classpath, java
+from segue.local.apache.jvm import kafka_command
 from segue.local.processes import ChildProcess
 from tests.support.local_stack import wait_until
 
-_JVM = ["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC"]
 #: What every single node has in common; ``controller`` is a port, ``data`` a folder.
 SINGLE_NODE = """\
 process.roles=broker,controller
@@ -37,7 +36,7 @@ def running_kafka(folder: Path, properties: str, servers: str, *format_options: 
     """A broker while the block runs; it answers at ``servers`` without a password when the block begins."""
     file = folder / "server.properties"
     file.write_text(properties)
-    kafka = [java(), *_JVM, "-cp", classpath(folder)]
+    kafka = kafka_command()
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     tool = [*kafka, "kafka.tools.StorageTool", "format", "--config", str(file), f"--cluster-id={cluster}"]
     subprocess.run([*tool, *format_options], check=True, capture_output=True)

@@ -13,7 +13,9 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, expect, sync_playwright
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from runtime.money import Money
 from segue.local.ports import free_ports
+from tests.support.money import POUNDS
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -55,16 +57,17 @@ def launched() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(database_url: str, *arguments: str) -> Iterator[str]:
+def served(database_url: str, *arguments: str, money: Money = POUNDS) -> Iterator[str]:
     """The URL of a dashboard that is served as by the command line, on a free port of the loopback interface.
 
-    ``arguments`` are passed to the dashboard's script.
+    ``arguments`` are passed to the dashboard's script. ``money`` is how the settings have amounts written.
     """
     [port] = free_ports(1)
     flags = ("--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port))
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"), *flags]
     command += ["--browser.gatherUsageStats", "false", *(["--", *arguments] if arguments else [])]
-    environment = os.environ | {"SEGUE_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
+    look = {"SEGUE_CURRENCY": money.currency, "SEGUE_LOCALE": money.locale}
+    environment = os.environ | look | {"SEGUE_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, cwd=ROOT) as server:
         try:
             address = f"http://127.0.0.1:{port}"
@@ -115,6 +118,13 @@ def choose(page: Page, box: Locator, option: str) -> None:
     except Error:
         page.keyboard.press("Escape")
         raise
+
+
+def settle(page: Page) -> None:
+    """Wait until the page is complete."""
+    expect(page.locator(THERE).first).to_be_visible(timeout=3 * PATIENCE)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    page.wait_for_load_state("networkidle")
 
 
 def expect_no_sideways_scrolling(page: Page) -> None:

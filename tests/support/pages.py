@@ -7,13 +7,21 @@ from typing import cast
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Element
 
+from runtime.money import Money
+from tests.support.money import POUNDS
+
 # Hostile values for URL parameters.
 HOSTILE = ("' OR 1=1 --", "%", "\x00", "\x00" * 70, "<script>alert(1)</script>", "9" * 500)
 
 
 def a_page(name: str, database_url: str, **query: str) -> AppTest:
-    """The page ``dashboard.<name>.page`` with URL parameters, not yet run."""
-    page = AppTest.from_function(_show, default_timeout=300, args=(name, database_url))
+    """The page ``dashboard.<name>.page`` with URL parameters, in pounds, not yet run."""
+    return a_page_in(POUNDS, name, database_url, **query)
+
+
+def a_page_in(money: Money, name: str, database_url: str, **query: str) -> AppTest:
+    """The same with settings for another currency."""
+    page = AppTest.from_function(_show, default_timeout=300, args=(name, database_url, money.currency, money.locale))
     for key, value in query.items():
         page.query_params[key] = value
     return page
@@ -30,10 +38,11 @@ def words(page: AppTest) -> str:
     return unescape(re.sub(r"<[^>]*>", "", html(page)))
 
 
-def _show(name: str, database_url: str) -> None:
+def _show(name: str, database_url: str, currency: str, locale: str) -> None:
     """A script of its own: Streamlit runs its source."""
     from importlib import import_module
 
     from dashboard.shared import connection
+    from runtime.money import Money
 
-    import_module(f"dashboard.{name}.page").show(connection.engine(database_url))
+    import_module(f"dashboard.{name}.page").show(connection.engine(database_url), Money(currency, locale))

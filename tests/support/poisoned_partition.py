@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import psycopg
 
-from stream_app.metrics import LogEnd, Metrics
+from stream_app.core.apply import apply_batch
+from stream_app.metrics import Metrics
+from stream_app.partition_status import LogEnd
 from stream_app.partitions.partition_task import PartitionTask
+from stream_app.partitions.units_of_work import Apply
 from stream_app.partitions.worker_context import WorkerContext
 from tests.support.builders import tick, transaction
 from tests.support.in_memory_change_topic import ChangeTopic
@@ -33,14 +37,18 @@ FAULTS = {
 class Worker:
     """A partition task whose seeks read a log again from an offset, as Kafka does."""
 
-    def __init__(self, database: str, log: list[Record]) -> None:
+    def __init__(
+        self, database: str, log: list[Record], metrics: Metrics | None = None, apply: Apply = apply_batch
+    ) -> None:
         self.log = log
         self.topic = ChangeTopic()
         self.context: WorkerContext = worker_context(database, self.topic)
+        if metrics is not None:
+            self.context = replace(self.context, metrics=metrics)
         self.metrics: Metrics = self.context.metrics
         self.metrics.joined = True
         self.metrics.log_end = lambda _: LogEnd(len(log), 0.0)
-        self.task = PartitionTask(self.context, 0, self.seek)
+        self.task = PartitionTask(self.context, 0, self.seek, apply)
 
     async def seek(self, offset: int) -> None:
         """Offer the records from an offset on."""

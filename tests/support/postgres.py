@@ -16,32 +16,24 @@ def running_postgres(folder: Path) -> Iterator[str]:
     """The URL of a server over ``folder`` while the block runs."""
     server = LocalPostgres.start(folder)
     try:
-        _write_without_waiting_for_the_disk(server.url)
         yield server.url
     finally:
         server.stop()
 
 
 @contextmanager
-def new_database(server_url: str) -> Iterator[str]:
-    """The URL of an empty database with a name of its own, dropped afterwards even if clients are still connected."""
+def new_database(server_url: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a database with a name of its own, dropped afterwards even if clients are still connected.
+
+    It is a copy of the database ``template``, by default an empty one.
+    """
     name = f"test_{uuid4().hex}"
     server = engine(server_url).execution_options(isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:
         with server.connect() as connection:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         server.dispose()
-
-
-def _write_without_waiting_for_the_disk(server_url: str) -> None:
-    """Save the time of flushes: no test survives a crash of the machine."""
-    server = engine(server_url).execution_options(isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
-        connection.execute(text("SELECT pg_reload_conf()"))
-    server.dispose()

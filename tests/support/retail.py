@@ -23,4 +23,4 @@ def retail() -> Dataset:
     """Transactions of two years; cleaned once per process."""
     if REAL.exists():
         return load(REAL)
-    return frames.clean(synthetic.generate(customers=1_500, seed=11), "synthetic")
+    return frames.clean(synthetic.generate(customers=2_400, seed=11), "synthetic")

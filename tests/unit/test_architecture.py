@@ -92,13 +92,13 @@ def test_the_files_and_functions_that_a_page_names_exist(page: Path) -> None:
 
 
 def test_a_file_or_a_function_that_does_not_exist_is_found() -> None:
-    text = "1. `assign()` in `models/segment_model.py`\n2. `assign()` in `models/decay.py`\n3. `models/gone.py`"
+    text = "1. `assign()` in `models/scoring.py`\n2. `assign()` in `models/decay.py`\n3. `models/gone.py`"
     assert unknown(text) == ["models/gone.py", "assign()"]
 
 
 def test_a_name_is_looked_up_in_the_file_behind_it() -> None:
-    text = "`nearest` (`models/segment_model.py`) and `next_change` (`models/segment_model.py`)"
-    assert unknown(text) == ["next_change in models/segment_model.py"]
+    text = "`nearest` (`models/scoring.py`) and `next_change` (`models/scoring.py`)"
+    assert unknown(text) == ["next_change in models/scoring.py"]
 
 
 def test_a_method_is_looked_up_in_its_class() -> None:
@@ -111,7 +111,7 @@ def test_the_trace_of_a_transaction_ends_where_a_segment_is_decided() -> None:
     steps = re.findall(r"^\d+\. .+(?:\n {3}.+)*", first, re.MULTILINE)
     assert len(steps) == 10
     assert all(_FILE.search(step) and _CALL.search(step) for step in steps)
-    assert "`models/segment_model.py`" in steps[-1]
+    assert "`models/scoring.py`" in steps[-1]
     assert "`nearest()`" in steps[-1]
 
 

@@ -12,17 +12,10 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from runtime.private_files import private_folder
-from segue.local.apache.java import classpath, java
+from segue.local.apache.jvm import kafka_command
 from segue.local.apache.node import Node
 from segue.local.kafka_proxy import KafkaProxy
 
-_LOG_CONFIGURATION = Path(__file__).with_name("log4j2.xml")
-_JVM = [
-    *("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true"),
-    # A local broker restarts often and shares few CPUs with the workers: the optimising compiler does not pay off.
-    "-XX:TieredStopAtLevel=1",
-    f"-Dlog4j2.configurationFile={_LOG_CONFIGURATION}",
-]
 _START_SECONDS = 120.0
 _STOP_SECONDS = 30.0
 _CHECK_SECONDS = 0.1
@@ -62,7 +55,7 @@ class ApacheBroker:
             raise ValueError("only a single broker can be behind a proxy")
         private_folder(folder)
         _check_node_count(folder, nodes)
-        kafka = [java(), *_JVM, "-cp", classpath(folder)]
+        kafka = kafka_command()
         members = [Node(1, folder, log_file, kafka, port, proxy)]
         members += [Node(number, folder / f"node-{number}", log_file, kafka) for number in range(2, nodes + 1)]
         voters, cluster = ",".join(node.voter for node in members), _random_id()
@@ -146,7 +139,7 @@ def _check_node_count(folder: Path, nodes: int) -> None:
     existing = len([*folder.glob("node-*")]) + (folder / "data").exists()
     if existing and existing != nodes:
         raise RuntimeError(
-            f"{folder} holds a Kafka of {existing} nodes: start it with --nodes {existing}, or delete it (--fresh)"
+            f"{folder} holds a Kafka of {existing} nodes: start it with --nodes {existing}, or delete that folder"
         )
 
 

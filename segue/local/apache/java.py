@@ -1,12 +1,16 @@
-"""The installed Java and Maven, and the jars of an Apache Kafka broker."""
+"""The installed Java and Maven, and the jars of an Apache Kafka broker.
+
+What takes seconds to find out is kept in the user's cache, for all state folders.
+"""
 
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from runtime.private_files import UMASK
+from runtime.private_files import UMASK, private_folder
 
 POM = Path(__file__).with_name("pom.xml")
 NEEDED = 17
@@ -32,14 +36,18 @@ def java() -> str:
         raise JavaError(
             f"--broker apache needs Java {NEEDED} or newer, which was not found: install it, or set JAVA_HOME"
         )
-    answer = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
-    version = _VERSION.search(answer)
+    version = _VERSION.search(version_text(found))
     if version is None or int(version[1]) < NEEDED:
         what = f"Java {version[1]}" if version else "of an unknown version"
         raise JavaError(
             f"--broker apache needs Java {NEEDED} or newer, and {found} is {what}: install it, or set JAVA_HOME"
         )
     return found
+
+
+def version_text(java: str) -> str:
+    """Return what a Java says about its version."""
+    return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
 
 
 def maven() -> str:
@@ -66,31 +74,57 @@ def missing() -> str | None:
     return None
 
 
-def classpath(folder: Path) -> str:
-    """Return the class path of the broker's jars in Maven's repository; the answer is cached in ``folder``.
+def cache_folder() -> Path:
+    """Return the folder in the user's cache; it is created if it is missing.
 
     Raises
     ------
     JavaError
-        If Maven can't find them.
+        If it can't be created.
     """
-    cached = folder / f"classpath-{_pom_version()}"
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(base) if base else Path.home() / ".cache") / "segue"
+    try:
+        return private_folder(folder)
+    except OSError as error:
+        raise JavaError(
+            f"can't keep Kafka's class path in {folder} ({error.strerror}): set XDG_CACHE_HOME to another folder"
+        ) from error
+
+
+def classpath() -> str:
+    """Return the class path of the broker's jars in Maven's repository. Without a cached answer, Maven is asked.
+
+    Raises
+    ------
+    JavaError
+        If Maven is missing, or can't find them.
+    """
+    cached = cache_folder() / f"classpath-{_pom_version()}"
     if cached.exists() and all(Path(jar).exists() for jar in cached.read_text().split(os.pathsep)):
         return cached.read_text()
+    with TemporaryDirectory(dir=cached.parent) as folder:
+        answer = Path(folder) / cached.name
+        _ask_maven(answer)
+        # Another process may read the cached answer at any time.
+        answer.rename(cached)
+    return cached.read_text()
+
+
+def _ask_maven(answer: Path) -> None:
     command = [maven(), "-q", "-B", "-f", str(POM), "dependency:build-classpath", "-DincludeScope=runtime"]
     found = subprocess.run(
-        [*command, f"-Dmdep.outputFile={cached}"],
+        [*command, f"-Dmdep.outputFile={answer}"],
         capture_output=True,
         text=True,
         check=False,
         timeout=_RESOLVE_SECONDS,
-        cwd=folder,
+        cwd=answer.parent,
         umask=UMASK,
     )
     if found.returncode:
         reason = next((line for line in found.stdout.splitlines() if "ERROR" in line), found.stderr.strip())
         raise JavaError(f"Maven can't find Kafka's jars: {reason}")
-    return cached.read_text()
 
 
 def _pom_version() -> str:

@@ -3,7 +3,7 @@
 librdkafka repeats an unanswered EndTxn request under the same producer epoch. The broker can't tell the first one, when
 it arrives at last, from the end of the transaction that is under way by then.
 
-``SEGUE_LATE_ENDS=200 python -m pytest tests/e2e/kafka/test_late_end_of_a_transaction.py`` tries more often.
+``SEGUE_TEST_LATE_ENDS=200 python -m pytest tests/e2e/kafka/test_late_end_of_a_transaction.py`` tries more often.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from tests.support.proxied_kafka import ProxiedKafka, proxied_kafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(3_600)]
 
-SHOTS = int(os.environ.get("SEGUE_LATE_ENDS", "21"))
+SHOTS = int(os.environ.get("SEGUE_TEST_LATE_ENDS", "21"))
 # A few of a Kafka transaction's records fit into one request, thousands need several.
 CUSTOMERS = [1, 40, 3_000]
 REQUESTS_BEFORE = range(7)

@@ -104,6 +104,7 @@ def test_where_java_or_maven_is_missing_one_line_reports_it(
     lacking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = shutil.which
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty cache"))
     monkeypatch.setattr(shutil, "which", lambda name, **how: None if name == lacking else there(name, **how))
     with (
         pytest.raises(StackError, match=r"^--broker apache needs (Java 17 or newer|Maven).*install it"),

@@ -18,7 +18,8 @@ from batch.profiles import profiles_as_of
 from batch.reconcile_stream import check
 from data.contract.wire import ModelActivation, Tick, Transaction
 from data.datasets import synthetic
-from data.datasets.dataset import Dataset, load
+from data.datasets.dataset import Dataset
+from data.datasets.load import load
 from data.postgres.database import engine
 from models.segment_model import SegmentModel
 from segue.cli.app import app

@@ -11,11 +11,10 @@ from typer.testing import CliRunner
 
 from data.postgres import model_registry, replay_control
 from data.postgres.database import engine as connect
-from data.postgres.database import migrate
 from data.postgres.replay_control import Heartbeat
 from data.postgres.tables import dead_letters, log_faults
 from producers.replay_session import other_datasets
-from runtime.settings_sources import STACK_FILE
+from runtime.running_stack import STACK_FILE
 from segue.cli.app import app
 from tests.support.dataset_tables import fill
 from tests.support.generated_tables import a_model
@@ -26,11 +25,11 @@ GONE = 2**22 + 1  # greater than any process id on Linux
 
 
 @pytest.fixture
-def postgres(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    migrate(database_url)
-    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+def postgres(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
+    monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    return connect(database_url)
+    return connect(migrated_url)
 
 
 def test_status_has_the_same_content_as_json_and_as_text(postgres: Engine) -> None:
@@ -81,14 +80,17 @@ def test_status_and_reconcile_report_log_faults_until_they_are_resolved(postgres
     assert len(json.loads(segue(app, ["faults", "list", "--json", "--resolved"]).stdout)) == 2
 
 
-def test_status_reports_that_a_killed_stack_is_gone(postgres: Engine, database_url: str, tmp_path: Path) -> None:
-    left = {"pid": os.getpid(), "settings": {"database_url": database_url}}
+def test_status_reports_that_a_killed_stack_is_gone(
+    postgres: Engine, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEGUE_DATABASE_URL")
+    left = {"pid": os.getpid(), "settings": {"database_url": migrated_url}}
     (tmp_path / STACK_FILE).write_text(json.dumps(left))
     assert CliRunner().invoke(app, ["status"]).exit_code == 0
     (tmp_path / STACK_FILE).write_text(json.dumps(left | {"pid": GONE}))
     result = CliRunner().invoke(app, ["status"])
     assert result.exit_code == 1
-    assert f"is gone (process {GONE}): start it again with `segue up`" in " ".join(result.output.split())
+    assert f"is gone (process {GONE}) and SEGUE_DATABASE_URL is not set" in str(result.exception)
 
 
 def test_a_stream_takes_one_dataset_unless_mixing_is_requested(postgres: Engine) -> None:

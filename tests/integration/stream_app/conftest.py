@@ -3,13 +3,12 @@
 import pytest
 
 from data.postgres import model_registry
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from tests.support.builders import recency_model
 
 
 @pytest.fixture
-def database(database_url: str) -> str:
+def database(migrated_url: str) -> str:
     """The URL of a database whose champion is :func:`tests.support.builders.recency_model`."""
-    migrate(database_url)
-    model_registry.register(engine(database_url), recency_model())
-    return database_url
+    model_registry.register(engine(migrated_url), recency_model())
+    return migrated_url

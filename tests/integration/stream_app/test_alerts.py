@@ -13,9 +13,9 @@ import pytest
 
 from services.drift.metrics import DriftMetrics
 from services.webhooks.health import WebhookHealth
-from stream_app import metrics
 from stream_app.health import Health
-from stream_app.metrics import LogEnd, Metrics
+from stream_app.metrics import Metrics
+from stream_app.partition_status import LogEnd
 from tests.support.builders import WebhookState
 from tests.support.partition_tasks import committed, wait_for
 from tests.support.poisoned_partition import FAULTS, LOG, Worker, execute
@@ -36,20 +36,17 @@ OWN = {"up"}
 
 
 class FastClock:
-    """The time module, as the metrics use it, with a fast monotonic clock."""
-
-    time = staticmethod(time.time)
+    """A clock that is :data:`SPEED` times as fast."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
 
-    def monotonic(self) -> float:
+    def __call__(self) -> float:
         return self._start + (time.monotonic() - self._start) * SPEED
 
 
-@pytest.fixture(autouse=True)
-def fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "time", FastClock())
+def a_worker(database: str) -> Worker:
+    return Worker(database, LOG, Metrics(FastClock()))
 
 
 async def scrapes(worker: Worker, minutes: float) -> list[dict[str, float]]:
@@ -100,7 +97,7 @@ def test_the_rules_are_valid() -> None:
 
 @NEEDS_PROMTOOL
 def test_no_alarm_fires_for_a_worker_that_commits_and_then_waits_for_records(database: str, tmp_path: Path) -> None:
-    worker = Worker(database, LOG)
+    worker = a_worker(database)
 
     async def work(_: Worker) -> list[dict[str, float]]:
         await wait_for(lambda: committed(database)[0] == len(LOG))
@@ -112,7 +109,7 @@ def test_no_alarm_fires_for_a_worker_that_commits_and_then_waits_for_records(dat
 @NEEDS_PROMTOOL
 def test_a_stuck_partition_raises_alarms_until_it_commits(database: str, tmp_path: Path) -> None:
     execute(database, "ALTER TABLE transactions RENAME TO elsewhere")
-    worker = Worker(database, LOG)
+    worker = a_worker(database)
     repaired = []
 
     async def work(_: Worker) -> list[dict[str, float]]:
@@ -131,7 +128,7 @@ def test_a_stuck_partition_raises_alarms_until_it_commits(database: str, tmp_pat
 @NEEDS_PROMTOOL
 def test_a_record_that_is_set_aside_raises_an_alarm(database: str, tmp_path: Path) -> None:
     execute(database, FAULTS["a constraint"])
-    worker = Worker(database, LOG)
+    worker = a_worker(database)
 
     async def work(_: Worker) -> list[dict[str, float]]:
         before = await scrapes(worker, 0.5)
@@ -143,7 +140,7 @@ def test_a_record_that_is_set_aside_raises_an_alarm(database: str, tmp_path: Pat
 
 @NEEDS_PROMTOOL
 def test_changes_that_are_not_published_raise_an_alarm(database: str, tmp_path: Path) -> None:
-    worker = Worker(database, LOG)
+    worker = a_worker(database)
     worker.topic.fails = 1_000_000
 
     async def work(_: Worker) -> list[dict[str, float]]:
@@ -155,13 +152,13 @@ def test_changes_that_are_not_published_raise_an_alarm(database: str, tmp_path: 
 
 @NEEDS_PROMTOOL
 def test_a_broker_that_falls_silent_raises_an_alarm(database: str, tmp_path: Path) -> None:
-    worker = Worker(database, LOG)
+    worker = a_worker(database)
 
     async def work(_: Worker) -> list[dict[str, float]]:
         await wait_for(lambda: committed(database)[0] == len(LOG))
         silence = FastClock()
-        silent_since = silence.monotonic()
-        worker.metrics.log_end = lambda _: LogEnd(len(LOG), silence.monotonic() - silent_since)
+        silent_since = silence()
+        worker.metrics.log_end = lambda _: LogEnd(len(LOG), silence() - silent_since)
         return await scrapes(worker, 5)
 
     assert fired(watched(worker, work), tmp_path) == {"SegueHearsNoBroker", "SegueIsNotReady"}

@@ -12,7 +12,8 @@ from batch.fit import FitError, FitResult, fit
 from batch.pipeline import sklearn_pipeline
 from batch.profiles import features, profiles_as_of
 from models.personas import ARCHETYPES, RANK, is_good
-from models.segment_model import Monetary, SegmentModel, Transform, assign, from_json, monetary_value, to_json
+from models.scoring import assign, monetary_value
+from models.segment_model import Monetary, SegmentModel, Transform, from_json, to_json
 from models.units import Ints
 from tests.support.retail import REAL, retail
 

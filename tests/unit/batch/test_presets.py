@@ -45,7 +45,7 @@ def published(file: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def ours(file: Path) -> tuple[pd.DataFrame, FitResult]:
-    profiles, _ = classic_profiles(frame(load(file)))
+    profiles, _ = classic_profiles(load(file))
     return profiles, fit(profiles, **PRESETS["classic"]._asdict())
 
 
@@ -95,7 +95,8 @@ def test_two_customers_form_a_cluster(ours: tuple[pd.DataFrame, FitResult]) -> N
 
 
 def test_the_as_of_time_is_one_day_after_the_last_sale(file: Path) -> None:
-    raw = frame(load(file))
-    _, as_of = classic_profiles(raw)
+    dataset = load(file)
+    _, as_of = classic_profiles(dataset)
+    raw = frame(dataset)
     sold = raw[raw["customer"].notna() & (raw["quantity"] > 0)]["occurred_at"].max()
     assert as_of == sold + timedelta(days=1)

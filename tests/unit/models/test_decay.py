@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.decay import HORIZON_DAYS, NEVER, next_change
-from models.segment_model import NO_SEGMENT, Segment, SegmentModel, Transform, assign, build
+from models.scoring import assign
+from models.segment_model import NO_SEGMENT, Segment, SegmentModel, Transform, build
 from models.units import Floats, Ints
 
 DAYS = 3_000

@@ -11,19 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.pipeline import sklearn_pipeline
-from models.segment_model import (
-    ModelError,
-    SegmentModel,
-    Transform,
-    assign,
-    build,
-    from_json,
-    from_registry,
-    monetary_value,
-    off_axis_distances,
-    to_json,
-    transformed,
-)
+from models.scoring import assign, monetary_value, off_axis_distances, transformed
+from models.segment_model import ModelError, SegmentModel, Transform, build, from_json, from_registry, to_json
 from tests.support.builders import MEANS, SCALES, random_model, random_profiles, segments_at
 
 COORDINATES = st.floats(-5, 5)
@@ -214,10 +203,10 @@ def nested(levels: int) -> str:
 )
 def test_a_model_that_is_too_large_is_refused_at_once_and_in_little_memory(text: str, reason: str) -> None:
     tracemalloc.start()
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ModelError, match=reason):
         from_json(text)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert tracemalloc.get_traced_memory()[1] < 10 * len(text) + 1_000_000
     tracemalloc.stop()
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from models.units import MICROS_PER_DAY
-from producers.pace import STILL, EventClock, Speed, days_between
+from producers.pace import STILL, EventClock, RateLimit, Speed, days_between
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,26 @@ def test_after_a_change_of_speed_overdue_event_time_is_not_made_up_for() -> None
     behind = EventClock(0, Speed.parse("1d/s"), 0.0)
     changed = behind.changed(Speed.parse("1h/s"), 100.0, upcoming=5 * MICROS_PER_DAY)
     assert changed.event_time(100.0) == 5 * MICROS_PER_DAY
+
+
+def test_a_rate_spaces_records_evenly_and_makes_up_for_naps_only() -> None:
+    limit = RateLimit(10.0, 0.0)
+    sent = []
+    for step in range(200):
+        now = step * 0.02
+        while not limit.holds(now):
+            limit.note(now)
+            sent.append(now)
+    assert len(sent) == 40
+    assert not limit.holds(100.0)
+    burst = 0
+    while not limit.holds(100.0):
+        limit.note(100.0)
+        burst += 1
+    assert burst == 2
+
+
+def test_without_a_rate_nothing_waits() -> None:
+    limit = RateLimit(None, 0.0)
+    limit.note(0.0)
+    assert not limit.holds(0.0)

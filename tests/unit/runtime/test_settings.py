@@ -1,15 +1,18 @@
 """Settings: their sources, their precedence and their errors, without showing a secret."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from runtime.errors import Hint, SegueError
+from runtime.money import Money
 from runtime.postgres_url import shown
+from runtime.running_stack import STACK_FILE
 from runtime.settings import Settings, bad_setting
-from runtime.settings_sources import STACK_FILE
 
 
 @pytest.fixture(autouse=True)
@@ -21,13 +24,18 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", "kafka:9092")
+
+
+@pytest.fixture
 def sasl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_SECURITY_PROTOCOL", "SASL_SSL")
     monkeypatch.setenv("SEGUE_SASL_USERNAME", "segue")
     monkeypatch.setenv("SEGUE_SASL_PASSWORD", "hush")
 
 
-def test_security_reaches_both_client_libraries(sasl: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_security_reaches_both_client_libraries(kafka: None, sasl: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from stream_app.partitions.credentials import credentials
 
     monkeypatch.setenv("SEGUE_SASL_MECHANISM", "SCRAM-SHA-256")
@@ -45,7 +53,7 @@ def test_security_reaches_both_client_libraries(sasl: None, monkeypatch: pytest.
     assert faust.ssl_context.check_hostname  # type: ignore[attr-defined]
 
 
-def test_without_security_settings_clients_use_none() -> None:
+def test_without_security_settings_clients_use_none(kafka: None) -> None:
     from stream_app.partitions.credentials import credentials
 
     brokers = Settings().brokers
@@ -93,7 +101,7 @@ def test_an_error_is_one_line_without_the_values(
     assert "hush" not in bad_setting(caught.value) + str(caught.value)
 
 
-def test_settings_as_text_show_no_secret(sasl: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_as_text_show_no_secret(kafka: None, sasl: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://segue:quiet@db/segue")
     settings = Settings()
     for text in (repr(settings), str(settings.brokers), repr(settings.brokers), settings.model_dump_json()):
@@ -124,12 +132,32 @@ def test_the_dashboard_has_its_own_user_unless_the_environment_names_a_database(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stack = {"database_url": "postgresql://owner@/x", "dashboard_database_url": "postgresql://reader@/x"}
-    (tmp_path / STACK_FILE).write_text(json.dumps({"settings": stack}))
+    (tmp_path / STACK_FILE).write_text(json.dumps({"pid": os.getpid(), "settings": stack}))
     assert Settings().dashboard_database == "postgresql://reader@/x"
     monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://owner@/y")
     assert Settings().dashboard_database == "postgresql://owner@/y"
     monkeypatch.setenv("SEGUE_DASHBOARD_DATABASE_URL", "postgresql://reader@/y")
     assert Settings().dashboard_database == "postgresql://reader@/y"
+
+
+def test_an_address_is_never_guessed(tmp_path: Path) -> None:
+    settings = Settings()
+    for name, read in (("DATABASE_URL", lambda: settings.database), ("BOOTSTRAP_SERVERS", lambda: settings.brokers)):
+        with pytest.raises(SegueError) as caught:
+            read()
+        assert str(caught.value) == f"no stack is running in {tmp_path} and SEGUE_{name} is not set"
+        assert caught.value.hint is Hint.START_A_STACK
+    with pytest.raises(SegueError):
+        _ = settings.dashboard_database
+
+
+def test_the_addresses_of_a_stack_that_is_gone_are_not_used(tmp_path: Path) -> None:
+    left = {"bootstrap_servers": "127.0.0.1:1", "database_url": "postgresql://owner@/x"}
+    (tmp_path / STACK_FILE).write_text(json.dumps({"pid": os.getpid(), "settings": left}))
+    assert Settings().database == "postgresql://owner@/x"
+    (tmp_path / STACK_FILE).write_text(json.dumps({"pid": 2**22 + 1, "settings": left}))
+    with pytest.raises(SegueError, match="is gone \\(process 4194305\\) and SEGUE_DATABASE_URL is not set"):
+        _ = Settings().database
 
 
 def test_by_default_nothing_is_served_beyond_this_machine() -> None:
@@ -161,3 +189,29 @@ def test_several_control_keys_are_secret_each(monkeypatch: pytest.MonkeyPatch) -
 
 def test_without_a_control_key_there_is_none() -> None:
     assert Settings().control_keys == ()
+
+
+def test_amounts_are_written_in_the_currency_and_locale_that_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_CURRENCY", "EUR")
+    monkeypatch.setenv("SEGUE_LOCALE", "de-DE")
+    assert Settings().money == Money("EUR", "de_DE")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("SEGUE_CURRENCY", "Euro", "SEGUE_CURRENCY: 'Euro' is no currency: use EUR"),
+        (
+            "SEGUE_LOCALE",
+            "german",
+            "SEGUE_LOCALE: 'german' is no locale: use a language and a country, such as en_GB or de_DE",
+        ),
+    ],
+)
+def test_a_text_that_is_no_currency_or_locale_is_one_line_with_what_to_use(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValidationError) as raised:
+        Settings()
+    assert bad_setting(raised.value) == message

@@ -11,21 +11,35 @@ import pytest
 from data.postgres.progress import STUCK_SECONDS
 from runtime.errors import SegueError
 from runtime.health import WebServer
-from stream_app import health as healths
-from stream_app import metrics as stream_metrics
 from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO, Changes, Profiles, SegmentNames
-from stream_app.health import Health
-from stream_app.metrics import LogEnd, Metrics
+from stream_app.health import HUNG_SECONDS, Health
+from stream_app.metrics import Metrics
+from stream_app.partition_status import LogEnd
 from tests.support.builders import recency_model
 
 PROGRESS = PartitionProgress(0, "log", 10, 1, LONG_AGO, "model", LONG_AGO, 7, 5)
 
 
+class Clock:
+    """A clock that a test puts forward."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 @pytest.fixture
-def metrics() -> Metrics:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def metrics(clock: Clock) -> Metrics:
     """The metrics of a worker that has one partition and has read all of it."""
-    metrics = Metrics()
+    metrics = Metrics(clock)
     metrics.joined = True
     metrics.log_end = lambda _: LogEnd(10, 0.0)
     metrics.assigned(0)
@@ -120,11 +134,11 @@ def test_no_claim_and_no_retry_makes_the_last_commit_younger(metrics: Metrics) -
     assert not reasons(metrics)
 
 
-def test_a_partition_that_was_just_claimed_gets_time_until_the_broker_answers(metrics: Metrics) -> None:
+def test_a_partition_that_was_just_claimed_gets_time_until_the_broker_answers(metrics: Metrics, clock: Clock) -> None:
     metrics.log_end = lambda _: LogEnd(None, None)
     age_last_commit(metrics, 3_600)
     assert not reasons(metrics)
-    metrics.partitions[0].claimed_at = time.monotonic() - STUCK_SECONDS - 1
+    metrics.partitions[0].claimed_at = clock.seconds - STUCK_SECONDS - 1
     assert "has received no answer from the broker" in reasons(metrics)
 
 
@@ -142,13 +156,12 @@ def test_unpublished_changes_are_never_negative_when_postgres_was_set_back(metri
     assert value(metrics, "segue_unpublished_changes") == 1
 
 
-def test_a_partition_that_recovers_from_a_fault_of_the_log_is_not_ready(
-    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_partition_that_recovers_from_a_fault_of_the_log_is_not_ready(metrics: Metrics, clock: Clock) -> None:
     metrics.log_fault(0, "truncated", "the log has lost records", caught_up_offset=20)
     assert "partition 0 recovers from a fault of the log: the log has lost records" in reasons(metrics)
     assert metrics.registry.get_sample_value("segue_log_faults_total", {"kind": "truncated"}) == 1
-    monkeypatch.setattr(stream_metrics, "_SHOWN_SECONDS", -1.0)
+    clock.seconds += 31
+    metrics.partitions[0].committed_at = clock.seconds
     assert "the log has lost records" in reasons(metrics)
     metrics.claimed(replace(PROGRESS, next_offset=20))
     assert not reasons(metrics)
@@ -157,13 +170,6 @@ def test_a_partition_that_recovers_from_a_fault_of_the_log_is_not_ready(
 def test_a_caught_up_partition_reports_its_log_fault_long_enough_for_a_probe(metrics: Metrics) -> None:
     metrics.log_fault(0, "deleted", "records were deleted", caught_up_offset=0)
     assert "records were deleted" in reasons(metrics)
-
-
-def test_a_partition_whose_log_can_not_be_checked_is_not_ready(metrics: Metrics) -> None:
-    metrics.log_checked(0, "the broker has no such topic")
-    assert "partition 0 can't check the log: the broker has no such topic" in reasons(metrics)
-    metrics.log_checked(0, None)
-    assert not reasons(metrics)
 
 
 def test_the_message_of_an_own_error_is_a_reason(metrics: Metrics) -> None:
@@ -195,8 +201,8 @@ def test_gauges_show_the_current_lag_and_outbox(metrics: Metrics) -> None:
     assert value(metrics, "segue_partition_lag_records") is None
 
 
-def test_a_process_whose_event_loop_hangs_is_not_alive(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
-    health = Health(metrics)
+def test_a_process_whose_event_loop_hangs_is_not_alive(metrics: Metrics, clock: Clock) -> None:
+    health = Health(metrics, clock)
     assert health.alive().status == 200
 
     async def beat_once() -> None:
@@ -205,7 +211,7 @@ def test_a_process_whose_event_loop_hangs_is_not_alive(metrics: Metrics, monkeyp
 
     asyncio.run(beat_once())
     assert health.alive().status == 200
-    monkeypatch.setattr(healths, "HUNG_SECONDS", -1.0)
+    clock.seconds += HUNG_SECONDS + 1
     assert health.alive().status == 503
 
 

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.shared import style
 from models.segment_model import SegmentModel
+from tests.support.money import POUNDS
 from tests.support.pages import HOSTILE, a_page, html, words
 from tests.support.processed_stream import NOW, Lived
 
@@ -44,7 +45,7 @@ def test_the_header_has_the_profile_and_the_next_change(
             continue
         assert f"{names[row['segment']]} since {style.stamp(row['segment_since'])}" in shown
         assert f"{row['frequency']:,}purchases" in shown
-        assert style.money(max(row["gross"] - row["returned"], 0)) in shown
+        assert POUNDS.exact(max(row["gross"] - row["returned"], 0)) in shown
         if row["next_change_at"] is None:
             assert "They never move by time alone" in shown
         else:

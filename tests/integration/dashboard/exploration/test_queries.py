@@ -15,11 +15,13 @@ from dashboard.exploration import figures, queries
 from dashboard.exploration.queries import Ledger
 from dashboard.shared.flows import midnight
 from dashboard.shared.reading import reading
+from data.datasets.dataset import Dataset
+from data.datasets.frames import clean
 from data.postgres.model_registry import register
 from data.postgres.tables import metadata
 from models.segment_model import SegmentModel
 from tests.support.dataset_tables import fill
-from tests.support.retail import retail
+from tests.support.retail import retail, rows
 
 EVENT_TIME = datetime(2011, 3, 10, 14, 30, tzinfo=UTC)
 UNTIL = datetime(2011, 3, 10, tzinfo=UTC)
@@ -36,6 +38,12 @@ def streamed() -> pd.DataFrame:
 def before(streamed: pd.DataFrame) -> pd.DataFrame:
     """The transactions of whole event days."""
     return streamed[streamed["occurred_at"] < UNTIL]
+
+
+@pytest.fixture
+def file_before() -> Dataset:
+    """A file with the transactions of whole event days; no invoice has lines on both sides of a midnight."""
+    return clean(rows()[rows()["occurred_at"] < UNTIL], "before")
 
 
 @pytest.fixture
@@ -66,16 +74,16 @@ def test_revenue_by_month_is_that_of_pandas(ledger: Ledger, before: pd.DataFrame
     assert ours.index[-1] == datetime(2011, 3, 1, tzinfo=UTC)
 
 
-def test_revenue_by_country_is_that_of_the_report(ledger: Ledger, before: pd.DataFrame) -> None:
-    ours, theirs = figures.by_country(ledger.revenue), country_oracle(before)
+def test_revenue_by_country_is_that_of_the_report(ledger: Ledger, file_before: Dataset) -> None:
+    ours, theirs = figures.by_country(ledger.revenue), country_oracle(file_before)
     assert ours.index.tolist() == theirs.index.tolist()
     np.testing.assert_allclose(ours["net"], theirs["net"])
     assert ours["sales"].tolist() == theirs["sales"].tolist()
 
 
-def test_retention_is_that_of_the_report(ledger: Ledger, before: pd.DataFrame) -> None:
+def test_retention_is_that_of_the_report(ledger: Ledger, file_before: Dataset) -> None:
     ours = figures.retention(ledger.cohorts, ledger.cohort_months)
-    active = active_by_cohort(before)
+    active = active_by_cohort(file_before)
     theirs = retention_of(active).tz_localize("UTC")
     pd.testing.assert_frame_equal(
         ours.loc[theirs.index], theirs, check_names=False, check_column_type=False, check_freq=False
@@ -84,11 +92,11 @@ def test_retention_is_that_of_the_report(ledger: Ledger, before: pd.DataFrame) -
     assert sizes.tolist() == active[0].astype(int).tolist()
 
 
-def test_cohorts_before_the_followed_months_are_left_out(shop: Engine, before: pd.DataFrame) -> None:
+def test_cohorts_before_the_followed_months_are_left_out(shop: Engine, file_before: Dataset) -> None:
     watched = queries.month_starts(datetime(2010, 10, 5, tzinfo=UTC), UNTIL)
     with reading(shop) as connection:
         found = queries.cohorts(connection, watched, watched[0], UNTIL)
-    active = active_by_cohort(before).tz_localize("UTC").loc["2010-10":]
+    active = active_by_cohort(file_before).tz_localize("UTC").loc["2010-10":]
     ours = figures.retention(found, watched)
     pd.testing.assert_series_equal(ours[1], retention_of(active)[1], check_names=False, check_freq=False)
     own = found[found["cohort"] == found["month"]].set_index("cohort")["customers"]

@@ -18,6 +18,7 @@ from data.postgres.tables import drift_alarms, drift_observations, metadata
 from models.compare import segment_ids
 from models.segment_model import SegmentModel, build
 from tests.support.generated_tables import EVENT_TIME, Stored
+from tests.support.money import POUNDS
 from tests.support.pages import a_page, html, words
 
 CURVE = [{"k": k, "inertia": 1_000.0 / k, "silhouette": 0.3} for k in range(2, 6)]
@@ -77,7 +78,7 @@ def test_the_champion_is_shown_in_original_units_with_the_sizes_of_its_segments(
     for number, segment in enumerate(model.segments):
         raw = np.expm1(np.array(model.segments[number].centroid) * model.scales + model.means)
         assert f">{raw[0]:,.0f} days<" in rows[segment.id]
-        assert f">£{raw[2]:,.0f}<" in rows[segment.id]
+        assert f">{POUNDS.exact(raw[2])}<" in rows[segment.id]
         assert f">{sizes[segment.id]:,}<" in rows[segment.id]
 
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from data.postgres import dead_letters
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from data.postgres.tables import dead_letters as table
 from runtime.errors import Hint, NotFoundError
 
@@ -19,9 +19,8 @@ ROWS = [
 
 
 @pytest.fixture
-def postgres(database_url: str) -> Iterator[Engine]:
-    migrate(database_url)
-    connected = engine(database_url)
+def postgres(migrated_url: str) -> Iterator[Engine]:
+    connected = engine(migrated_url)
     names = ("log_id", "partition", "offset", "reason", "key", "value")
     with connected.begin() as connection:
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in ROWS])

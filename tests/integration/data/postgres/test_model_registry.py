@@ -4,7 +4,7 @@ from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from data.postgres import model_registry
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from models.personas import name_segments
 from models.segment_model import SegmentModel, build
 from runtime.errors import NotFoundError
@@ -20,9 +20,8 @@ ONE, TWO, THREE = model(1), model(2), model(3)
 
 
 @pytest.fixture
-def postgres(database_url: str) -> Engine:
-    migrate(database_url)
-    return engine(database_url)
+def postgres(migrated_url: str) -> Engine:
+    return engine(migrated_url)
 
 
 def test_the_first_model_is_the_champion_and_the_newest_after_it_the_challenger(postgres: Engine) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy import Engine, text
 
 from data.postgres import replay_control
 from data.postgres.database import engine as connect
-from data.postgres.database import migrate
 from data.postgres.replay_control import Heartbeat, ReplayControlError, ReplayRequest
 from producers.control import ReplayControls, ReplayState
 from producers.pace import Speed
@@ -24,9 +23,8 @@ STATE = ReplayState(HEARTBEAT.event_time, 100, 1_000, 7, Speed.parse("1d/s"), "r
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    migrate(database_url)
-    connected = connect(database_url)
+def engine(migrated_url: str) -> Iterator[Engine]:
+    connected = connect(migrated_url)
     yield connected
     connected.dispose()
 
@@ -122,31 +120,31 @@ def test_controls_return_the_present_state_while_postgres_does_not_answer(state:
     controls.end(now)
 
 
-def test_the_command_reports_in_one_line_that_no_replay_is_running(engine: Engine, database_url: str) -> None:
-    done = _segue(database_url, "pause")
+def test_the_command_reports_in_one_line_that_no_replay_is_running(engine: Engine, migrated_url: str) -> None:
+    done = _segue(migrated_url, "pause")
     assert done.returncode == 1
     assert done.stderr.strip().splitlines() == [
         "error: no replay is running here; start a replay with `segue replay DATASET` or `segue demo`"
     ]
 
 
-def test_the_command_reports_a_replay_that_does_not_apply_the_request(engine: Engine, database_url: str) -> None:
+def test_the_command_reports_a_replay_that_does_not_apply_the_request(engine: Engine, migrated_url: str) -> None:
     replay_control.begin(engine, "shop", HEARTBEAT)
     # A heartbeat in the future keeps the replay alive until the command has started, even on a slow machine.
     _last_heartbeat_before(engine, -60)
-    done = _segue(database_url, "speed", "500x")
+    done = _segue(migrated_url, "speed", "500x")
     assert done.returncode == 0, done.stderr
     assert "shop running at 2010-03-01 00:00, 100 of 1,000 sent, 1d/s (asked, and" in done.stderr
     assert replay_control.replays(engine)[0].wanted_speed == 500.0
 
 
-def test_the_command_refuses_an_invalid_speed(database_url: str) -> None:
-    done = _segue(database_url, "speed", "fast")
+def test_the_command_refuses_an_invalid_speed(migrated_url: str) -> None:
+    done = _segue(migrated_url, "speed", "fast")
     assert done.returncode == 2
     assert "such as 1d/s" in done.stderr
 
 
-def _segue(database_url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environment = os.environ | {"SEGUE_DATABASE_URL": database_url, "COLUMNS": "200"}
+def _segue(migrated_url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {"SEGUE_DATABASE_URL": migrated_url, "COLUMNS": "200"}
     command = [sys.executable, "-m", "segue", "control", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from data.contract.wire import ModelActivation, Transaction
 from data.datasets.steady import moment
-from data.postgres import decay_schedule, drift, model_registry, progress, public_rights, roles
+from data.postgres import currency, decay_schedule, drift, model_registry, progress, public_rights, roles
 from data.postgres.database import engine, migrate
 from data.postgres.stream_profiles import current_profiles
 from data.postgres.tables import metadata
@@ -93,7 +93,8 @@ async def _everything(url: str) -> None:
 
 def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
     url = as_user(roles.WORKER)
-    tables = "customers, transactions, segment_changes, stream_progress, dead_letters, model_activations, log_faults"
+    tables = "customers, transactions, segment_changes, stream_currency, stream_progress, dead_letters, "
+    tables += "model_activations, log_faults"
     _needs_each(database_url, roles.WORKER, roles.WORKER_RIGHTS, partial(_live, url), tables)
 
 
@@ -290,6 +291,7 @@ def _live(url: str) -> None:
     async def life() -> None:
         worker = engine(url)
         try:
+            currency.keep(worker, "GBP")
             model_registry.champion_version(worker)
         except Exception as error:
             raise getattr(error, "orig", error) from None

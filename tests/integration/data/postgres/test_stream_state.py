@@ -9,7 +9,7 @@ from sqlalchemy import insert, text
 
 from batch.reconcile import reconcile
 from data.postgres import tables
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from data.postgres.frames import MOMENT
 from data.postgres.stream_state import read_stream_state
 from models.personas import name_segments
@@ -65,10 +65,9 @@ PROGRESS: dict[str, Any] = {"partition": 2, "log_id": "log", "next_offset": 1, "
 
 
 @pytest.fixture
-def stored(database_url: str) -> str:
+def stored(migrated_url: str) -> str:
     """A database with one row in each table and a remote time zone."""
-    migrate(database_url)
-    source = engine(database_url)
+    source = engine(migrated_url)
     with source.begin() as connection:
         connection.execute(insert(tables.transactions), TRANSACTION)
         connection.execute(insert(tables.customers), CUSTOMER)
@@ -76,7 +75,7 @@ def stored(database_url: str) -> str:
         connection.execute(insert(tables.stream_progress), PROGRESS)
         connection.execute(text(f"ALTER DATABASE \"{source.url.database}\" SET timezone TO 'Asia/Kolkata'"))
     source.dispose()
-    return database_url
+    return migrated_url
 
 
 def dtypes(frame: pd.DataFrame) -> dict[str, str]:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from data.postgres import webhooks
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from data.postgres.webhooks import SavedOffset, TakenOverError, UndeliveredChange
 
 NONE_WAITING: frozenset[int] = frozenset()
@@ -14,9 +14,8 @@ LETTER = UndeliveredChange("c:1", 3, b"{}", "400 Bad Request", 1)
 
 
 @pytest.fixture
-def postgres(database_url: str) -> Iterator[Engine]:
-    migrate(database_url)
-    made = engine(database_url)
+def postgres(migrated_url: str) -> Iterator[Engine]:
+    made = engine(migrated_url)
     yield made
     made.dispose()
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from data.datasets.steady import moment
 from data.postgres import model_registry
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from segue.cli.app import app
 from segue.cli.console import output
 from services.drift.metrics import DriftHealth, DriftMetrics
@@ -22,11 +22,10 @@ REACHED = moment(80)
 
 
 @pytest.fixture
-def postgres(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    migrate(database_url)
-    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+def postgres(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setattr(output, "width", 200)
-    postgres = engine(database_url)
+    postgres = engine(migrated_url)
     model_registry.register(postgres, CHAMPION)
     yield postgres
     postgres.dispose()

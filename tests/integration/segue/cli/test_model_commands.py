@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import joblib
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from batch.export import write_model
 from data.postgres import model_registry
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
+from data.postgres.tables import stream_currency
 from models.segment_model import SegmentModel, from_json, to_json
 from segue.cli import main
 from segue.cli.console import output
@@ -40,11 +41,10 @@ Segue = Callable[..., Done]
 
 @pytest.fixture
 def segue(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Segue:
     """Run the command line in this process, which is faster than starting a new one."""
-    migrate(database_url)
-    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+    monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     monkeypatch.setattr(output, "width", 200)
 
@@ -121,7 +121,7 @@ def test_a_pickle_is_never_loaded(segue: Segue, tmp_path: Path) -> None:
     assert not (tmp_path / "exploded").exists()
 
 
-def test_an_exported_model_can_be_imported_unchanged(segue: Segue, tmp_path: Path, database_url: str) -> None:
+def test_an_exported_model_can_be_imported_unchanged(segue: Segue, tmp_path: Path, migrated_url: str) -> None:
     model = random_model("identity", 4, seed=2)
     write_model(model, tmp_path / "model.json", "json")
     assert "Registered as" in segue("models", "import", str(tmp_path / "model.json")).stderr
@@ -137,12 +137,12 @@ def test_an_exported_model_can_be_imported_unchanged(segue: Segue, tmp_path: Pat
         assert segue("models", "export", "champion", "--format", form, "-o", str(out)).returncode == 0
         assert out.stat().st_size > 1_000
     assert json.loads(segue("models", "show", "--json").stdout) == json.loads(to_json(model))
-    with engine(database_url).connect() as connection:
+    with engine(migrated_url).connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM models")).scalar_one() == 1
 
 
-def test_the_list_shows_versions_and_aliases(segue: Segue, database_url: str) -> None:
-    postgres = engine(database_url)
+def test_the_list_shows_versions_and_aliases(segue: Segue, migrated_url: str) -> None:
+    postgres = engine(migrated_url)
     models = [random_model("log1p", k, seed=k) for k in (3, 4)]
     for model in models:
         model_registry.register(postgres, model)
@@ -155,8 +155,8 @@ def test_the_list_shows_versions_and_aliases(segue: Segue, database_url: str) ->
     assert "is registered; see `segue models list`" in segue("models", "show", "k7").stderr
 
 
-def test_comparing_shows_who_would_move(segue: Segue, database_url: str) -> None:
-    postgres = engine(database_url)
+def test_comparing_shows_who_would_move(segue: Segue, migrated_url: str) -> None:
+    postgres = engine(migrated_url)
     before, after = a_model(), random_model("log1p", 4, seed=1)
     for model in (before, after):
         model_registry.register(postgres, model)
@@ -168,10 +168,24 @@ def test_comparing_shows_who_would_move(segue: Segue, database_url: str) -> None
     printed = segue("models", "compare", "--limit", "2").stdout
     assert f"{found['moving']:,} of {found['customers']:,} customers would move" in printed
     assert [found["movers"][rank]["customer_id"] in printed for rank in (0, 1, 2)] == [True, True, False]
+    assert "£" in printed
 
 
-def test_before_any_worker_has_started_activating_only_moves_the_alias(segue: Segue, database_url: str) -> None:
-    postgres = engine(database_url)
+def test_comparing_shows_spend_in_the_currency_of_the_stream(segue: Segue, migrated_url: str) -> None:
+    postgres = engine(migrated_url)
+    before, after = a_model(), random_model("log1p", 4, seed=1)
+    for model in (before, after):
+        model_registry.register(postgres, model)
+    fill(postgres, retail().transactions.head(3_000), before, retail().report.first)
+    with postgres.begin() as connection:
+        connection.execute(insert(stream_currency).values(currency="EUR"))
+    printed = segue("models", "compare", "--limit", "2").stdout
+    assert "€" in printed
+    assert "£" not in printed
+
+
+def test_before_any_worker_has_started_activating_only_moves_the_alias(segue: Segue, migrated_url: str) -> None:
+    postgres = engine(migrated_url)
     models: list[SegmentModel] = [random_model("log1p", k, seed=k) for k in (3, 4)]
     for model in models:
         model_registry.register(postgres, model)
@@ -182,7 +196,7 @@ def test_before_any_worker_has_started_activating_only_moves_the_alias(segue: Se
 
 
 def test_a_model_that_is_too_large_is_refused_and_a_stored_one_is_listed(
-    segue: Segue, database_url: str, tmp_path: Path
+    segue: Segue, migrated_url: str, tmp_path: Path
 ) -> None:
     many = [GOOD["segments"][0] | {"id": f"s{number}"} for number in range(100_000)]
     deep = json.dumps(GOOD | {"metadata": 0}).replace('"metadata": 0', '"metadata": ' + '{"a":' * 977 + "1" + "}" * 977)
@@ -196,7 +210,7 @@ def test_a_model_that_is_too_large_is_refused_and_a_stored_one_is_listed(
         assert done.returncode == 1
         assert re.search(reason, done.stderr)
         assert "Traceback" not in done.stderr
-    with engine(database_url).begin() as connection:
+    with engine(migrated_url).begin() as connection:
         row = {"version": GOOD["version"], "spec": deep}
         connection.execute(text("INSERT INTO models (version, spec) VALUES (:version, (:spec)::jsonb)"), row)
     assert GOOD["version"] in segue("models", "list").stdout

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
-from data.postgres import model_registry
-from data.postgres.database import engine, migrate
+from data.postgres import currency, model_registry
+from data.postgres.database import engine
 from segue.cli import partition_states
 from segue.cli.app import app
 from tests.support.dataset_tables import fill
@@ -19,12 +19,11 @@ BEHIND = 40
 
 
 @pytest.fixture
-def postgres(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Engine:
-    migrate(database_url)
-    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+def postgres(migrated_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Engine:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    postgres = engine(database_url)
+    postgres = engine(migrated_url)
     model_registry.register(postgres, a_model())
     fill(postgres, retail().transactions.head(300), a_model(), retail().report.first)
     return postgres
@@ -66,6 +65,16 @@ def test_a_stream_that_is_well_has_exit_code_0(postgres: Engine, broker: dict[in
     assert found["problems"] == []
     assert {row["lag"] for row in found["partitions"]} == {0}
     assert all(row["commit_age_seconds"] >= 3_600 and row["owner"] for row in found["partitions"])
+
+
+def test_the_status_has_the_currency_of_the_stream_and_not_that_of_the_reader(
+    postgres: Engine, broker: dict[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_CURRENCY", "JPY")
+    assert json.loads(segue("status", "--json").stdout)["currency"] == "JPY"
+    currency.keep(postgres, "EUR")
+    assert json.loads(segue("status", "--json").stdout)["currency"] == "EUR"
+    assert "currency: EUR" in segue("status").output
 
 
 def test_a_failing_partition_is_named_with_its_error(postgres: Engine, broker: dict[int, int]) -> None:
@@ -116,6 +125,14 @@ def test_an_unreachable_broker_is_reported_within_seconds() -> None:
     assert "no broker answers at 127.0.0.1:1: the lag is unknown" in words(result)
     assert "unknown" in result.stdout
     assert {row["lag"] for row in json.loads(segue("status", "--json").stdout)["partitions"]} == {None}
+
+
+@pytest.mark.usefixtures("postgres")
+def test_a_topic_that_is_gone_is_reported_whatever_its_worker_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partition_states, "end_offsets", lambda *_: {})
+    result = segue("status")
+    assert result.exit_code == 1
+    assert "the broker has no topic segue.transactions" in words(result)
 
 
 def offset(postgres: Engine) -> int:

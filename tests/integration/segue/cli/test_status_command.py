@@ -7,7 +7,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from data.postgres.database import migrate
 from segue.cli import main
 from segue.cli.console import messages, output
 
@@ -17,14 +16,13 @@ CATCHING_UP = (
 
 
 def test_a_partition_that_is_behind_the_change_topic_is_shown(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    migrate(database_url)
-    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+    monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     monkeypatch.setattr(output, "width", 200)
     monkeypatch.setattr(messages, "width", 200)
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(migrated_url) as connection:
         connection.execute(
             "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, changes_ahead) "
             "VALUES (0, 'log', 0, 1, 'me', 0), (1, 'log', 0, 1, 'me', 1234)"

@@ -38,7 +38,7 @@ def test_a_key_has_its_scopes_and_only_its_hash_is_stored(postgres: Engine, data
     key = api_keys.create(postgres, "till", ["write"])
     known = found(database_url, key)
     assert known is not None
-    assert (known.name, known.scopes) == ("till", {"write"})
+    assert (known.name, known.scopes) == ("till", frozenset({"write"}))
     with postgres.connect() as connection:
         stored = connection.execute(select(table)).one()
     assert key.encode() not in stored.hash

@@ -12,16 +12,16 @@ import pytest
 from data.contract.wire import ModelActivation
 from stream_app.core.apply import apply_batch
 from stream_app.health import Health
-from stream_app.partitions import partition_task
+from stream_app.partitions.units_of_work import Apply
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.in_memory_worker import Message, Record, logs
 from tests.support.partition_tasks import committed, wait_for
 from tests.support.poisoned_partition import FAULTS, LOG, ORDINARY, POISON, Worker, execute
 
 
-def apply(database: str, log: list[Record]) -> Worker:
-    """Apply a whole log."""
-    worker = Worker(database, log)
+def apply(database: str, log: list[Record], compute: Apply = apply_batch) -> Worker:
+    """Apply a whole log; ``compute`` computes the results of its batches."""
+    worker = Worker(database, log, apply=compute)
 
     async def work(_: Worker) -> None:
         await wait_for(lambda: committed(database)[0] == len(log))
@@ -48,9 +48,7 @@ def test_the_one_record_that_postgres_refuses_is_found_and_all_others_are_applie
     assert worker.metrics.registry.get_sample_value("segue_dead_letters_total") == 1
 
 
-def test_a_lack_of_memory_that_one_customer_causes_ends_with_a_dead_letter(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lack_of_memory_that_one_customer_causes_ends_with_a_dead_letter(database: str) -> None:
     real = apply_batch
 
     def limited(batch: Any, *arguments: Any) -> Any:
@@ -58,17 +56,14 @@ def test_a_lack_of_memory_that_one_customer_causes_ends_with_a_dead_letter(
             raise MemoryError
         return real(batch, *arguments)
 
-    monkeypatch.setattr(partition_task, "apply_batch", limited)
-    apply(database, LOG)
+    apply(database, LOG, limited)
     assert rows(database, 'SELECT "offset", reason FROM dead_letters') == [
         (POISON, "could not be applied: MemoryError")
     ]
     assert rows(database, "SELECT count(*) FROM customers") == [(len(ORDINARY),)]
 
 
-def test_a_model_or_a_tick_that_cannot_be_applied_is_a_dead_letter_too(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_or_a_tick_that_cannot_be_applied_is_a_dead_letter_too(database: str) -> None:
     execute(database, "ALTER TABLE models ADD CONSTRAINT one CHECK (version = (spec->>'version') AND false) NOT VALID")
     real = apply_batch
 
@@ -77,7 +72,6 @@ def test_a_model_or_a_tick_that_cannot_be_applied_is_a_dead_letter_too(
             raise MemoryError
         return real(batch, *arguments)
 
-    monkeypatch.setattr(partition_task, "apply_batch", limited)
     messages: list[Message] = [
         transaction(1, 0),
         ModelActivation(recency_model(away=30.0)),
@@ -85,7 +79,7 @@ def test_a_model_or_a_tick_that_cannot_be_applied_is_a_dead_letter_too(
         tick(20_000),
     ]
     (log,) = logs([*messages, tick(2), transaction(3, 4)], 1)
-    apply(database, log)
+    apply(database, log, limited)
     reasons = dict(rows(database, 'SELECT "offset", reason FROM dead_letters'))
     assert set(reasons) == {1, 3}
     assert "CheckViolation" in reasons[1]
@@ -126,9 +120,7 @@ def test_a_record_that_an_operator_has_had_skipped_is_a_dead_letter_and_nothing_
     assert rows(database, "SELECT count(*) FROM customers") == [(len(ORDINARY),)]
 
 
-def test_a_running_worker_that_fails_finds_a_record_that_is_to_be_skipped(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_running_worker_that_fails_finds_a_record_that_is_to_be_skipped(database: str) -> None:
     real = apply_batch
 
     def away(batch: Any, *arguments: Any) -> Any:
@@ -136,8 +128,7 @@ def test_a_running_worker_that_fails_finds_a_record_that_is_to_be_skipped(
             raise ConnectionError("never the fault of a record")
         return real(batch, *arguments)
 
-    monkeypatch.setattr(partition_task, "apply_batch", away)
-    worker = Worker(database, LOG)
+    worker = Worker(database, LOG, apply=away)
 
     async def work(_: Worker) -> None:
         await wait_for(lambda: worker.metrics.partitions[0].failures >= 3)

@@ -8,18 +8,16 @@ import psycopg
 import pytest
 
 from data.contract.wire import ModelActivation
-from data.kafka.log import MissingTopicError
-from data.kafka.partition_log import PartitionLog
 from data.postgres import log_faults
 from data.postgres.database import engine
-from runtime.record_mark import mark
 from stream_app.health import Health
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
 from tests.support.builders import recency_model, tick, transaction
+from tests.support.changing_log import Log
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_change_topic import ChangeTopic
-from tests.support.in_memory_worker import Message, Record, logs
+from tests.support.in_memory_worker import Message, logs
 from tests.support.partition_tasks import committed, wait_for, worker_context
 
 MESSAGES: list[Message] = [
@@ -31,21 +29,6 @@ MESSAGES: list[Message] = [
     tick(30),
 ]
 RECORDS = [replace(record, timestamp=record.offset + 1) for record in logs(MESSAGES, 1)[0]]
-
-
-class Log:
-    """A log that a test changes under a worker."""
-
-    def __init__(self, records: list[Record], log_id: str = "log", first: int = 0, partitions: int = 1) -> None:
-        self.records, self.log_id, self.first, self.partitions = records, log_id, first, partitions
-        self.exists = True
-
-    def read(self, partition: int, offset: int | None) -> PartitionLog:
-        if not self.exists:
-            raise MissingTopicError("there is no such topic")
-        found = [mark(r.offset, r.timestamp or 0, r.key, r.value) for r in self.records if r.offset == offset]
-        end = self.records[-1].offset + 1 if self.records else self.first
-        return PartitionLog(self.log_id, self.partitions, self.first, end, next(iter(found), None))
 
 
 def with_task(

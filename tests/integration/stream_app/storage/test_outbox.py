@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from data.postgres import model_registry
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
@@ -22,10 +22,9 @@ MESSAGES: list[Message] = [transaction(1, 0), transaction(2, 3, customer="d"), t
 
 
 @pytest.fixture
-def database(database_url: str) -> str:
-    migrate(database_url)
-    model_registry.register(engine(database_url), MODEL)
-    return database_url
+def database(migrated_url: str) -> str:
+    model_registry.register(engine(migrated_url), MODEL)
+    return migrated_url
 
 
 def with_changes(database: str, work: Callable[[PartitionStore, PartitionProgress], Awaitable[None]]) -> None:

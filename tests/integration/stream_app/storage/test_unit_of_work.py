@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from data.contract.change_events import change_event
 from data.contract.change_row import ChangeRow
 from data.contract.wire import ModelActivation, Tick, Transaction
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from data.postgres.tables import customers, model_reigns, segment_changes, stream_progress, transactions
 from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
@@ -192,14 +192,13 @@ def test_a_new_log_is_read_from_its_beginning_and_profiles_stay(database: str) -
     assert other.change_position == 2
 
 
-def test_a_claim_without_a_champion_raises(database_url: str) -> None:
-    migrate(database_url)
+def test_a_claim_without_a_champion_raises(migrated_url: str) -> None:
 
     async def work(store: PartitionStore) -> None:
         with pytest.raises(LookupError, match="champion"):
             await store.claim("log", "me")
 
-    with_store(database_url, work)
+    with_store(migrated_url, work)
 
 
 def test_dead_letters_advance_the_offset_in_the_same_transaction(database: str) -> None:
@@ -221,7 +220,7 @@ def test_dead_letters_advance_the_offset_in_the_same_transaction(database: str) 
         assert connection.execute(select(stream_progress.c.dead_letters)).scalar_one() == 1
 
 
-def test_columns_are_the_same_after_a_round_trip_to_postgres(database_url: str) -> None:
+def test_columns_are_the_same_after_a_round_trip_to_postgres(migrated_url: str) -> None:
     numbers = np.array([0, 1, -1, 2**53 + 1, np.iinfo(np.int64).max, np.iinfo(np.int64).min], dtype=np.int64)
     times = np.array([LONG_AGO, 0, 1, 1_304_251_200_000_001, -1, np.iinfo(np.int64).max], dtype=np.int64)
 
@@ -238,7 +237,7 @@ def test_columns_are_the_same_after_a_round_trip_to_postgres(database_url: str) 
         np.testing.assert_array_equal(row[0], times)
         assert row[1].startswith("2011-05-01 12:00:00.000001")
 
-    with_store(database_url, work)
+    with_store(migrated_url, work)
 
 
 def test_an_activation_adds_a_row_for_the_model_period_that_it_ends(database: str) -> None:

@@ -22,7 +22,7 @@ SMALL = shop(
 
 
 def test_a_cohort_is_all_customers_whose_first_sale_is_in_the_month() -> None:
-    active = active_by_cohort(SMALL.transactions)
+    active = active_by_cohort(SMALL)
     nan = np.nan
     assert [f"{month:%Y-%m}" for month in active.index] == ["2011-01", "2011-02"]
     np.testing.assert_array_equal(active.to_numpy(), [[2, 1, 0, 0], [1, 0, 1, nan]])
@@ -44,7 +44,7 @@ def test_retention_equals_a_computation_with_sets_of_customers() -> None:
     for months in months_of.values():
         cohorts[min(months)].append(months)
 
-    rates = retention(active_by_cohort(retail().transactions))
+    rates = retention(active_by_cohort(retail()))
     assert len(rates) == len(cohorts)
     for month, row in rates.iterrows():
         assert isinstance(month, pd.Timestamp)
@@ -68,7 +68,7 @@ def test_the_average_leaves_out_the_first_cohort_and_incomplete_months() -> None
         sale("6", "d", "2011-03-03 10:00", 5.0),
         sale("7", "d", "2011-04-03 10:00", 5.0),
     )
-    active, cut = active_by_cohort(dataset.transactions), cut_months(dataset.transactions["occurred_at"])
+    active, cut = active_by_cohort(dataset), cut_months(dataset)
     assert [f"{month:%B}" for month in cut] == ["April"]
     assert average_retention(active, 1, cut) == 0.5
     assert average_retention(active, 1, set()) == pytest.approx(2 / 3)

@@ -3,8 +3,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from batch.explore.quality import is_product, odd_codes_table, odd_stock_codes, quality, quality_table
+from batch.explore.quality import quality, quality_table
+from batch.explore.stock_codes import is_product, odd_codes_table, odd_stock_codes
 from data.datasets.frames import clean
+from tests.support.money import POUNDS
 from tests.support.retail import REAL, retail, rows
 from tests.support.shop_rows import raw_rows, sale
 
@@ -29,13 +31,13 @@ KNOWN = {
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs Online Retail II")
 def test_the_known_anomalies_of_the_real_file_are_found() -> None:
-    counts = quality(rows(), retail())["count"]
+    counts = quality(retail())["count"]
     assert counts[list(KNOWN)].to_dict() == KNOWN
 
 
 def test_counts_equal_plain_loops_over_the_raw_rows() -> None:
     raw = rows().head(60_000)
-    counts = quality(raw, clean(raw, "part"))["count"]
+    counts = quality(clean(raw, "part"))["count"]
     seen: set[tuple[object, ...]] = set()
     exports: dict[str, int] = {}
     moments: dict[str, set[object]] = {}
@@ -72,7 +74,7 @@ def test_every_anomaly_of_a_small_file_is_counted_once() -> None:
         ("C5", "m", "Manual", -1, "2011-01-05 10:00", 1.001, "b", "Spain", 0),
         ("2", "85049", None, 1, "2011-01-04 10:00", 0.0, "a", "Spain", 1),
     )
-    found = quality(raw, clean(raw, "small"))
+    found = quality(clean(raw, "small"))
     assert found["count"].to_dict() == {
         "Rows in the file": 8,
         "Invoices in the file": 5,
@@ -102,7 +104,7 @@ def test_every_anomaly_of_a_small_file_is_counted_once() -> None:
 
 def test_products_have_five_digits_and_up_to_three_letters() -> None:
     codes = ["85048", "79323P", "15056bl", "47503J ", "POST", "M", "C2", "BANK CHARGES", "gift_0001_20", "1234", ""]
-    assert is_product(pd.Series(codes, dtype="str")).tolist() == [True] * 4 + [False] * 7
+    assert [is_product(code) for code in codes] == [True] * 4 + [False] * 7
 
 
 def test_codes_that_are_not_products_are_grouped_into_series() -> None:
@@ -110,12 +112,13 @@ def test_codes_that_are_not_products_are_grouped_into_series() -> None:
         ("1", "gift_0001_20", "Voucher", 1, "2011-01-03 10:00", 20.0, None, "France", 0),
         ("1", "gift_0001_30", "Voucher", 1, "2011-01-03 10:00", 30.0, None, "France", 0),
         ("C2", "M", "Manual", -2, "2011-01-03 10:00", 7.0, "a", "France", 0),
-        ("3", "m", None, 1, "2011-01-03 10:00", 4.0, "a", "France", 0),
-        ("3", "m", None, 1, "2011-01-03 10:00", 4.0, "a", "France", 1),
-        ("3", "C2", None, 1, "2011-01-03 10:00", 3.0, "a", "France", 0),
-        ("3", "85048", "LIGHTS", 1, "2011-01-03 10:00", 1.0, "a", "France", 0),
+        *(
+            ("3", code, description, 1, "2011-01-03 10:00", price, "a", "France", export)
+            for export in (0, 1)
+            for code, description, price in (("m", None, 4.0), ("C2", None, 3.0), ("85048", "LIGHTS", 1.0))
+        ),
     )
-    codes = odd_stock_codes(raw)
+    codes = odd_stock_codes(clean(raw, "codes"))
     assert codes.to_dict("index") == {
         "GIFT…": {"description": "Voucher", "rows": 2, "with_customer": 0, "net": 50.0},
         "M": {"description": "Manual", "rows": 2, "with_customer": 2, "net": -10.0},
@@ -124,8 +127,8 @@ def test_codes_that_are_not_products_are_grouped_into_series() -> None:
 
 
 def test_a_clean_file_has_no_table_of_other_codes() -> None:
-    raw = raw_rows(sale("1", "a", "2011-01-03 10:00", 5.0))
-    assert odd_codes_table(raw).table is None
-    table = quality_table(raw, clean(raw, "clean")).table
+    dataset = clean(raw_rows(sale("1", "a", "2011-01-03 10:00", 5.0)), "clean")
+    assert odd_codes_table(dataset, POUNDS).table is None
+    table = quality_table(dataset).table
     assert table is not None
     assert table.set_index("finding").loc["Price 0", "count"] == "0"

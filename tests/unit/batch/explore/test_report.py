@@ -1,5 +1,6 @@
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -10,16 +11,23 @@ from batch.explore.report import is_report, page
 from batch.fit import FitError
 from data.datasets import synthetic
 from data.datasets.frames import clean
+from runtime.money import Money
+from tests.support.money import EUROS, POUNDS, YEN
 from tests.support.shop_rows import raw_rows, sale
 
 
-def source_of(raw: pd.DataFrame, name: str = "a shop", **how: int) -> Source:
-    return Source(raw, clean(raw, name), **how)  # type: ignore[arg-type]
+def source_of(raw: pd.DataFrame, name: str = "a shop", money: Money = POUNDS, **how: int) -> Source:
+    return Source(clean(raw, name), money, **how)  # type: ignore[arg-type]
+
+
+@cache
+def rows() -> pd.DataFrame:
+    return synthetic.generate(customers=300, days=400, seed=3)
 
 
 @pytest.fixture(scope="module")
 def source() -> Source:
-    return source_of(synthetic.generate(customers=300, days=400, seed=3))
+    return source_of(rows())
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +59,21 @@ def test_every_finding_is_on_the_page_with_its_summary(source: Source, html: str
         assert f"<h2>{title}</h2>" in html
 
 
+@pytest.mark.parametrize("money", [EUROS, YEN], ids=["euros", "yen"])
+def test_the_report_is_in_the_currency_of_the_shop(source: Source, money: Money) -> None:
+    again = source_of(rows(), money=money, wanted_k=3)
+    shown = page(again, list(chapters(again)))
+    text = re.sub(r"<script>.*?</script>", "", shown, flags=re.DOTALL).replace("\\u20ac", "€").replace("\\u00a5", "¥")
+    assert money.symbol in text
+    assert "£" not in text
+    assert "\\u00a3" not in text
+    assert "pound" not in text.casefold()
+    cells = re.findall(rf"<td([^>]*)>[^<]*{money.symbol}[^<]*</td>", text)
+    assert {*cells} == {' class="number"'}
+
+
 def test_the_same_data_gives_the_same_page(source: Source, html: str) -> None:
-    again = source_of(source.raw)
+    again = source_of(rows())
     assert page(again, list(chapters(again))) == html
 
 
@@ -85,11 +106,18 @@ def test_a_shop_without_returns_or_unusual_codes_has_a_page() -> None:
 
 
 def test_too_few_customers_are_refused_in_one_line() -> None:
-    shop = source_of(raw_rows(sale("1", "a", "2011-01-03 10:00", 5.0)))
+    raw = raw_rows(sale("1", "a", "2011-01-03 10:00", 5.0))
+    shop = source_of(raw)
     with pytest.raises(FitError, match="needs at least 2 different customers, but there are 1"):
         list(chapters(shop))
-    shop = source_of(shop.raw, wanted_k=5)
+    shop = source_of(raw, wanted_k=5)
     with pytest.raises(FitError, match="needs at least 2 different customers, but there are 1"):
+        list(chapters(shop))
+
+
+def test_a_shop_with_returns_only_is_refused_in_one_line() -> None:
+    shop = source_of(raw_rows(sale("C1", "a", "2011-01-03 10:00", 5.0)), name="returns.csv")
+    with pytest.raises(FitError, match=r"^returns.csv: there are only returns, so there are no segments to explore$"):
         list(chapters(shop))
 
 

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from batch.explore.revenue import by_country, by_month, by_weekday_and_hour, revenue_by_country, revenue_by_month
+from tests.support.money import POUNDS
 from tests.support.retail import retail, rows
 from tests.support.shop_rows import sale, shop
 
@@ -22,7 +23,7 @@ def test_revenue_by_month_is_quantity_times_price_of_the_raw_rows() -> None:
     raw = known_rows()
     month = raw["moment"].dt.strftime("%Y-%m")
     is_return = raw["invoice"].str.startswith("C")
-    months = by_month(retail().transactions)
+    months = by_month(retail())
     months.index = pd.DatetimeIndex(months.index).strftime("%Y-%m")
     pd.testing.assert_series_equal(months["net"], raw.groupby(month)["money"].sum(), check_names=False)
     returned = raw[is_return].groupby(month)["money"].sum().reindex(months.index, fill_value=0.0)
@@ -33,7 +34,7 @@ def test_revenue_by_month_is_quantity_times_price_of_the_raw_rows() -> None:
 
 def test_revenue_by_country_is_quantity_times_price_of_the_raw_rows() -> None:
     raw = known_rows()
-    countries = by_country(retail().transactions)
+    countries = by_country(retail())
     expected = raw.groupby("country")["money"].sum()
     pd.testing.assert_series_equal(countries["net"].sort_index(), expected, check_names=False)
     assert countries["customers"].to_dict() == raw.groupby("country")["customer"].nunique().to_dict()
@@ -44,7 +45,7 @@ def test_revenue_by_country_is_quantity_times_price_of_the_raw_rows() -> None:
 def test_orders_by_weekday_and_hour_are_sales_of_the_raw_rows() -> None:
     raw = known_rows()
     sales = raw[~raw["invoice"].str.startswith("C")].drop_duplicates("invoice")
-    counts = by_weekday_and_hour(retail().transactions)
+    counts = by_weekday_and_hour(retail())
     assert counts.to_numpy().sum() == len(sales)
     for weekday, hour in [(0, 12), (3, 15), (5, 10), (6, 11)]:
         expected = ((sales["moment"].dt.day_of_week == weekday) & (sales["moment"].dt.hour == hour)).sum()
@@ -52,9 +53,7 @@ def test_orders_by_weekday_and_hour_are_sales_of_the_raw_rows() -> None:
 
 
 def test_a_month_without_transactions_has_zeros() -> None:
-    months = by_month(
-        shop(sale("1", "a", "2011-01-03 10:00", 5.0), sale("C2", "a", "2011-03-30 10:00", 2.0)).transactions
-    )
+    months = by_month(shop(sale("1", "a", "2011-01-03 10:00", 5.0), sale("C2", "a", "2011-03-30 10:00", 2.0)))
     assert months["net"].tolist() == [5.0, 0.0, -2.0]
     assert months["is_whole"].tolist() == [True, True, True]
 
@@ -66,17 +65,17 @@ def test_an_incomplete_month_is_never_the_best_month() -> None:
         sale("3", "a", "2011-03-10 10:00", 70.0),
         sale("4", "a", "2011-04-10 10:00", 800.0),
     )
-    assert by_month(dataset.transactions)["is_whole"].tolist() == [False, True, True, False]
-    finding = revenue_by_month(dataset)
+    assert by_month(dataset)["is_whole"].tolist() == [False, True, True, False]
+    finding = revenue_by_month(dataset, POUNDS)
     assert "March 2011 with £70" in finding.summary
     assert "January 2011 and April 2011" in finding.note
 
 
 def test_a_single_country_has_a_summary_and_a_negative_country_has_no_marker() -> None:
-    alone = revenue_by_country(shop(sale("1", "a", "2011-01-03 10:00", 5.0)))
+    alone = revenue_by_country(shop(sale("1", "a", "2011-01-03 10:00", 5.0)), POUNDS)
     assert alone.summary == "United Kingdom accounts for 100% of net revenue."
     two = revenue_by_country(
-        shop(sale("1", "a", "2011-01-03 10:00", 5.0), sale("C2", "b", "2011-01-03 10:00", 2.0, country="Eire"))
+        shop(sale("1", "a", "2011-01-03 10:00", 5.0), sale("C2", "b", "2011-01-03 10:00", 2.0, country="Eire")), POUNDS
     )
     assert two.figure is not None
     assert two.figure.data[0].x.tolist() == [5.0]

@@ -14,12 +14,13 @@ from batch.explore.segments import cloud, sampled, segment_profiles, segment_tab
 from batch.fit import fit
 from batch.profiles import features, profiles_as_of
 from models.personas import ARCHETYPES
-from tests.support.retail import retail, rows
+from tests.support.money import POUNDS
+from tests.support.retail import retail
 
 
 @pytest.fixture(scope="module")
 def source() -> Source:
-    return Source(rows(), retail())
+    return Source(retail(), POUNDS)
 
 
 def test_every_customer_is_in_one_bin_of_each_histogram(source: Source) -> None:
@@ -47,7 +48,7 @@ def test_skewness_equals_that_of_scipy(source: Source) -> None:
     for feature in table.columns:
         assert skew["raw"][feature] == pytest.approx(scipy_skew(table[feature], bias=False))
         assert skew["log1p"][feature] == pytest.approx(scipy_skew(np.log1p(table[feature]), bias=False))
-    assert f"spent £{table['monetary'].median():,.0f}" in rfm_distributions(source.profiles, "net").summary
+    assert f"spent £{table['monetary'].median():,.0f}" in rfm_distributions(source.profiles, "net", POUNDS).summary
 
 
 def test_the_curves_are_those_of_the_choice(source: Source) -> None:
@@ -101,13 +102,13 @@ def test_segment_profiles_agree_with_the_fitted_pipeline(source: Source) -> None
 
 def test_every_figure_uses_the_colours_of_the_personas(source: Source) -> None:
     colours = {archetype.name: archetype.colour for archetype in ARCHETYPES}
-    snake, points = snake_plot(source.customers).figure, cloud(source.customers).figure
+    snake, points = snake_plot(source.customers, POUNDS).figure, cloud(source.customers, POUNDS).figure
     assert snake is not None
     assert points is not None
     assert len(snake.data) == len(points.data) == source.k
     for line, marks in zip(snake.data, points.data, strict=True):
         assert line.line.color == marks.marker.color == colours[line.name]
-    table = segment_table(source.customers).table
+    table = segment_table(source.customers, POUNDS).table
     assert table is not None
     assert table["segment"].tolist() == [line.name for line in snake.data]
 

@@ -10,6 +10,7 @@ from dashboard.customer.figures import Outlook, Timeline, timeline
 from dashboard.customer.life import recency_line, spend_steps, stays
 from dashboard.shared.personas import personas
 from tests.support.generated_tables import a_model
+from tests.support.money import POUNDS
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 MODEL = a_model()
@@ -35,7 +36,7 @@ def _timeline(ledger: pd.DataFrame, changes: pd.DataFrame, outlook: Outlook | No
 
 
 def test_sales_point_up_and_returns_down_by_their_amounts() -> None:
-    figure = timeline(_timeline(LEDGER, CHANGES, None), KNOWN)
+    figure = timeline(_timeline(LEDGER, CHANGES, None), KNOWN, POUNDS)
     marks = {trace.name: trace for trace in figure.data if trace.mode == "markers"}
     assert np.square(marks["sale"].y).tolist() == pytest.approx([100, 400])
     assert min(marks["sale"].y) > 0
@@ -45,7 +46,7 @@ def test_sales_point_up_and_returns_down_by_their_amounts() -> None:
 
 
 def test_every_segment_is_a_band_from_its_beginning_to_its_end() -> None:
-    figure = timeline(_timeline(LEDGER, CHANGES, None), KNOWN)
+    figure = timeline(_timeline(LEDGER, CHANGES, None), KNOWN, POUNDS)
     bands = [(shape.fillcolor, shape.x0, shape.x1) for shape in figure.layout.shapes if shape.type == "rect"]
     assert bands == [
         (KNOWN["regulars"].colour, "2011-03-17T09:30:00", "2011-04-16T09:30:00"),
@@ -54,22 +55,22 @@ def test_every_segment_is_a_band_from_its_beginning_to_its_end() -> None:
 
 
 def test_the_figure_includes_a_near_change_and_not_a_far_one() -> None:
-    near = timeline(_timeline(LEDGER, CHANGES, Outlook(NOW + timedelta(days=10), "lost")), KNOWN)
+    near = timeline(_timeline(LEDGER, CHANGES, Outlook(NOW + timedelta(days=10), "lost")), KNOWN, POUNDS)
     assert near.layout.shapes[-2].fillcolor == KNOWN["lost"].colour
     assert near.layout.xaxis.range[1] > "2011-06-25"
-    far = timeline(_timeline(LEDGER, CHANGES, Outlook(NOW + timedelta(days=9_000), "lost")), KNOWN)
+    far = timeline(_timeline(LEDGER, CHANGES, Outlook(NOW + timedelta(days=9_000), "lost")), KNOWN, POUNDS)
     assert far.layout.xaxis.range[1] < "2011-07"
     assert KNOWN["lost"].colour not in [shape.fillcolor for shape in far.layout.shapes]
 
 
 def test_moments_are_drawn_in_utc_wherever_they_come_from() -> None:
     ledger = LEDGER.assign(occurred_at=LEDGER["occurred_at"].dt.tz_convert("Asia/Tokyo"))
-    marks = [trace for trace in timeline(_timeline(ledger, CHANGES, None), KNOWN).data if trace.name == "sale"]
+    marks = [trace for trace in timeline(_timeline(ledger, CHANGES, None), KNOWN, POUNDS).data if trace.name == "sale"]
     assert marks[0].x[0] == "2011-03-17T09:30:00"
 
 
 def test_a_timeline_without_events_can_be_drawn() -> None:
     nothing = _timeline(LEDGER[:0], CHANGES[:0], None)
-    assert timeline(nothing, KNOWN).to_json()
-    only_returned = timeline(_timeline(LEDGER[2:], CHANGES[:0], None), KNOWN)
+    assert timeline(nothing, KNOWN, POUNDS).to_json()
+    only_returned = timeline(_timeline(LEDGER[2:], CHANGES[:0], None), KNOWN, POUNDS)
     assert "sale" in [trace.name for trace in only_returned.data]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.exploration import figures
+from tests.support.money import POUNDS
 
 JANUARY, FEBRUARY, MARCH = (datetime(2011, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 MONTHS = [JANUARY, FEBRUARY, MARCH]
@@ -33,7 +34,7 @@ def test_a_month_without_a_transaction_is_a_gap_of_zeros_and_not_left_out() -> N
 
 
 def test_revenue_is_above_the_line_and_returns_below() -> None:
-    sold, returned = figures.revenue_bars(figures.monthly(REVENUE, MONTHS)).data
+    sold, returned = figures.revenue_bars(figures.monthly(REVENUE, MONTHS), POUNDS).data
     assert [*sold.y] == [600.0, 0.0, 50.0]
     assert [*returned.y] == [-10.0, 0.0, 0.0]
     assert [*sold.x] == ["Jan 2011", "Feb 2011", "Mar 2011"]
@@ -63,10 +64,10 @@ def test_the_retention_map_leaves_the_first_month_out() -> None:
 
 def test_a_histogram_has_every_bar_between_the_first_and_the_last() -> None:
     bars = pd.DataFrame({"lower": [10.0, 50.0], "sales": [3, 1]})
-    figure = figures.histogram(bars, [10.0, 20.0, 50.0, 100.0], "£", (10, 100))
+    figure = figures.histogram(bars, [10.0, 20.0, 50.0, 100.0], (10, 100), POUNDS)
     (trace,) = figure.data
     assert [*trace.y] == [3, 0, 1]
-    assert [*trace.customdata] == ["£10–20", "£20–50", "£50–100"]
+    assert [*trace.customdata] == ["£10–£20", "£20–£50", "£50–£100"]
     assert [*figure.layout.xaxis.ticktext] == ["£10", "£100"]
 
 
@@ -78,5 +79,5 @@ def test_the_middle_is_the_bar_of_the_median() -> None:
 
 def test_figures_can_be_drawn_of_a_single_month() -> None:
     months = figures.monthly(REVENUE[REVENUE["month"] == JANUARY], [JANUARY])
-    for figure in (figures.revenue_bars(months), figures.returns_lines(months)):
+    for figure in (figures.revenue_bars(months, POUNDS), figures.returns_lines(months)):
         assert figure.to_json()

@@ -11,6 +11,7 @@ from dashboard.live.throughput import Pace
 from dashboard.shared.personas import Persona, Personas
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import WINDOWS
+from tests.support.money import POUNDS
 
 NASTY = "<script>alert(1)</script>"
 KNOWN: Personas = {
@@ -60,7 +61,9 @@ def test_a_quiet_window_says_so() -> None:
 
 def test_a_card_shows_size_share_net_flow_and_who_is_about_to_leave() -> None:
     flows = _flows(("best", "lost", "decay", 6), ("lost", "best", "purchase", 4), ("", "best", "first_purchase", 9))
-    words = _words(markup.segment_cards(_sizes(("best", 30, 5), ("lost", 10, 0), ("", 2, 0)), flows, KNOWN, WINDOW))
+    words = _words(
+        markup.segment_cards(_sizes(("best", 30, 5), ("lost", 10, 0), ("", 2, 0)), flows, KNOWN, WINDOW, POUNDS)
+    )
     assert "£1.23m spend so far" in " ".join(words.split())
     best, lost = words.split("alert(1)")[:2]
     assert re.search(r"Best\s+30\s+75%", best)
@@ -71,7 +74,7 @@ def test_a_card_shows_size_share_net_flow_and_who_is_about_to_leave() -> None:
 
 
 def test_a_segment_of_an_earlier_model_keeps_its_card_while_customers_are_in_it() -> None:
-    assert "Old Guard" in _words(markup.segment_cards(_sizes(("old_guard", 3, 0)), _flows(), KNOWN, WINDOW))
+    assert "Old Guard" in _words(markup.segment_cards(_sizes(("old_guard", 3, 0)), _flows(), KNOWN, WINDOW, POUNDS))
 
 
 def test_dead_letters_raise_an_alarm_and_their_absence_does_not() -> None:
@@ -82,7 +85,7 @@ def test_dead_letters_raise_an_alarm_and_their_absence_does_not() -> None:
 
 def test_nothing_from_outside_becomes_markup() -> None:
     parts = [
-        markup.segment_cards(_sizes(("lost", 1, 0)), _flows(), KNOWN, WINDOW),
+        markup.segment_cards(_sizes(("lost", 1, 0)), _flows(), KNOWN, WINDOW, POUNDS),
         markup.cause_bars(_flows(("best", "lost", NASTY, 1)), WINDOW),
     ]
     for part in parts:

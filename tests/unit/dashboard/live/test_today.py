@@ -7,6 +7,7 @@ import pandas as pd
 
 from dashboard.live import today
 from dashboard.shared.reading import StreamProgress
+from tests.support.money import POUNDS
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 COLUMNS = ["day", "from_segment", "to_segment", "cause", "changes", "money"]
@@ -21,7 +22,7 @@ def test_the_sentence_counts_slips_climbs_and_first_purchases_of_today_only() ->
         (14, "champions", "lost", "decay", 50, 9.0),
     )
     assert shown == (
-        "Today, Wed 15 June 2011: 3 customers (spend so far: £2.40k) slipped out of a good segment, "
+        "Today, Wed 15 June 2011: 3 customers (spend so far: £2.4k) slipped out of a good segment, "
         "1 customer climbed to a better one and 3 customers bought for the first time."
     )
 
@@ -40,12 +41,12 @@ def test_a_quiet_day_is_a_sentence_too() -> None:
 
 
 def test_before_event_time_begins_there_is_no_today() -> None:
-    assert today.sentence(pd.DataFrame([], columns=COLUMNS), _progress(None)) == ""
+    assert today.sentence(pd.DataFrame([], columns=COLUMNS), _progress(None), POUNDS) == ""
 
 
 def _sentence(*rows: tuple[int, str, str, str, int, float]) -> str:
     days = pd.DataFrame([(datetime(2011, 6, day, tzinfo=UTC), *rest) for day, *rest in rows], columns=COLUMNS)
-    html = today.sentence(days, _progress(NOW))
+    html = today.sentence(days, _progress(NOW), POUNDS)
     assert 'href="slipping"' in html
     return re.sub(r"<[^>]*>", "", html).removesuffix(" Who is about to slip?")
 

@@ -6,8 +6,10 @@ import pytest
 
 from dashboard.model import figures
 from dashboard.shared.personas import personas
-from models.segment_model import assign, build
+from models.scoring import assign
+from models.segment_model import build
 from tests.support.generated_tables import a_model
+from tests.support.money import POUNDS
 
 MODEL = a_model()
 KNOWN = personas(MODEL)
@@ -22,7 +24,7 @@ def test_a_centre_in_original_units_belongs_to_its_own_segment(model: object) ->
 
 
 def test_the_parallel_plot_has_a_line_in_its_colour_for_each_segment_with_recent_at_the_top() -> None:
-    figure = figures.parallel(MODEL, KNOWN)
+    figure = figures.parallel(MODEL, KNOWN, POUNDS)
     assert [line.line.color for line in figure.data] == [KNOWN[segment.id].colour for segment in MODEL.segments]
     for line, segment in zip(figure.data, MODEL.segments, strict=True):
         np.testing.assert_allclose(line.y, np.array(segment.centroid) * [-1, 1, 1])

@@ -7,6 +7,7 @@ import pytest
 from dashboard.segments.distributions import PER_DECADE
 from dashboard.segments.figures import cloud, ridges
 from dashboard.shared.personas import Persona, Personas
+from tests.support.money import POUNDS
 
 KNOWN: Personas = {
     "best": Persona("best", "Best", "#00aa00"),
@@ -42,7 +43,7 @@ def test_the_base_of_a_ridge_marks_the_median_on_the_same_scale() -> None:
 
 
 def test_every_sampled_customer_is_a_point_in_the_colour_of_their_segment() -> None:
-    figure = cloud(PEOPLE, KNOWN)
+    figure = cloud(PEOPLE, KNOWN, POUNDS)
     points = {
         number: (trace.marker.color, x, y, z)
         for trace in figure.data
@@ -55,7 +56,7 @@ def test_every_sampled_customer_is_a_point_in_the_colour_of_their_segment() -> N
 
 
 @pytest.mark.parametrize(
-    "figure", [ridges(BINS[:0], {}, KNOWN, "recency"), cloud(PEOPLE[:0], KNOWN), cloud(PEOPLE, KNOWN)]
+    "figure", [ridges(BINS[:0], {}, KNOWN, "recency"), cloud(PEOPLE[:0], KNOWN, POUNDS), cloud(PEOPLE, KNOWN, POUNDS)]
 )
 def test_figures_are_transparent_escaped_and_can_be_drawn_without_data(figure: go.Figure) -> None:
     assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)"

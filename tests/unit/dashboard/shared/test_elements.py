@@ -11,6 +11,7 @@ from dashboard.shared import elements
 from dashboard.shared.personas import Persona, Personas
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.trouble import Trouble
+from tests.support.money import POUNDS
 
 NASTY = "<script>alert(1)</script>"
 KNOWN: Personas = {
@@ -33,14 +34,14 @@ def test_an_opening_page_says_reading_and_its_title() -> None:
 
 
 def test_the_table_of_changes_has_customer_move_and_cause() -> None:
-    words = _words(elements.change_table(_changes("17850"), KNOWN))
+    words = _words(elements.change_table(_changes("17850"), KNOWN, POUNDS))
     assert re.search(r"15 Jun 2011, 09:30\s+17850\s+New customer\s+→\s+Best\s+first purchase", words)
-    assert re.search(r"same day\s+1\s+£1,235", words)
+    assert re.search(r"same day\s+1\s+£1,234.50", words)
 
 
 def test_nothing_from_outside_becomes_markup() -> None:
     parts = [
-        elements.change_table(_changes(NASTY, cause=NASTY, segment="lost"), KNOWN),
+        elements.change_table(_changes(NASTY, cause=NASTY, segment="lost"), KNOWN, POUNDS),
         elements.cause_legend([NASTY], NASTY),
         elements.title(NASTY, NASTY),
         elements.trouble(Trouble(NASTY, NASTY, NASTY)),

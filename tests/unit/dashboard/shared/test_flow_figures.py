@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dashboard.shared.flow_figures import flow_matrix, sankey
 from dashboard.shared.personas import Persona, Personas
 from dashboard.shared.words import CAUSES
+from tests.support.money import POUNDS
 
 KNOWN: Personas = {
     "best": Persona("best", "Very Best", "#00aa00"),
@@ -45,7 +46,7 @@ def test_the_matrix_keeps_the_order_of_the_personas_and_ends_with_the_newcomers(
 
 @given(_flows)
 def test_the_links_of_a_sankey_are_the_moves_between_its_segments(flows: pd.DataFrame) -> None:
-    figure = sankey(flows, KNOWN).data[0]
+    figure = sankey(flows, KNOWN, POUNDS).data[0]
     labels = np.array(figure.node.label)
     expected: dict[Any, int] = flows.groupby(["from_segment", "to_segment"])["changes"].sum().to_dict()
     assert len(figure.link.value) == len(expected)
@@ -58,7 +59,7 @@ def test_the_links_of_a_sankey_are_the_moves_between_its_segments(flows: pd.Data
 
 @given(_flows)
 def test_the_nodes_of_a_sankey_are_in_the_order_of_the_personas(flows: pd.DataFrame) -> None:
-    node = sankey(flows, KNOWN).data[0].node
+    node = sankey(flows, KNOWN, POUNDS).data[0].node
     for side in (0.001, 0.999):
         heights = [y for x, y in zip(node.x, node.y, strict=True) if x == side]
         assert heights == sorted(heights)
@@ -66,7 +67,7 @@ def test_the_nodes_of_a_sankey_are_in_the_order_of_the_personas(flows: pd.DataFr
 
 
 def test_streams_can_be_drawn_without_data() -> None:
-    figure = sankey(NOTHING, KNOWN)
+    figure = sankey(NOTHING, KNOWN, POUNDS)
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert figure.layout.height > 0
     assert figure.to_json()

@@ -23,7 +23,8 @@ from dashboard.simulator.simulation import (
 from data.contract.wire import Tick, Transaction
 from models.decay import NEVER
 from models.personas import ARCHETYPES, name_segments
-from models.segment_model import SegmentModel, assign, build
+from models.scoring import assign
+from models.segment_model import SegmentModel, build
 from models.units import from_micros
 from tests.support.examples import examples
 from tests.support.generated_tables import a_model

@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.shared.personas import Persona, Personas
 from dashboard.slipping.figures import bin_days, slip_bars
+from tests.support.money import POUNDS
 
 KNOWN: Personas = {"best": Persona("best", "Best", "#00aa00"), "new": Persona("new", "New", "#0000aa")}
 # A Wednesday, the Sunday after it and the Monday after that.
@@ -22,7 +23,7 @@ DAYS = pd.DataFrame(
 
 
 def test_each_good_segment_has_its_bars_with_the_best_on_top() -> None:
-    new, best = slip_bars(DAYS, KNOWN, "customers", 1).data
+    new, best = slip_bars(DAYS, KNOWN, "customers", 1, POUNDS).data
     assert (new.name, best.name) == ("New", "Best")
     assert [*best.x] == ["2011-06-15T00:00:00", "2011-06-19T00:00:00"]
     assert [*best.y] == [4, 2]
@@ -30,7 +31,7 @@ def test_each_good_segment_has_its_bars_with_the_best_on_top() -> None:
 
 
 def test_weeks_begin_on_a_monday() -> None:
-    new, best = slip_bars(DAYS, KNOWN, "worth", 7).data
+    new, best = slip_bars(DAYS, KNOWN, "worth", 7, POUNDS).data
     assert ([*best.x], [*best.y]) == (["2011-06-13T00:00:00"], [370.0])
     assert ([*new.x], [*new.y]) == (["2011-06-20T00:00:00"], [10.0])
 
@@ -41,4 +42,4 @@ def test_a_long_horizon_is_drawn_in_weeks(horizon: int, days: int) -> None:
 
 
 def test_the_figure_can_be_drawn_without_data() -> None:
-    assert slip_bars(DAYS.iloc[:0], KNOWN, "worth", 1).to_json()
+    assert slip_bars(DAYS.iloc[:0], KNOWN, "worth", 1, POUNDS).to_json()

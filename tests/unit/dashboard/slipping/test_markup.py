@@ -8,6 +8,7 @@ import pandas as pd
 
 from dashboard.shared.personas import Persona, Personas
 from dashboard.slipping import markup
+from tests.support.money import POUNDS
 
 NASTY = "<script>alert(1)</script>"
 KNOWN: Personas = {
@@ -25,40 +26,40 @@ DAYS = pd.DataFrame(
 
 
 def test_the_headline_adds_up_customers_and_money() -> None:
-    words = _words(markup.headline(DAYS, UNTIL, "Last week it was 5."))
+    words = _words(markup.headline(DAYS, UNTIL, "Last week it was 5.", POUNDS))
     assert "6 customers £5.02k spend so far" in words
     assert "will leave a good segment by Tue 21 June 2011 unless they buy before" in words
     assert "Last week it was 5." in words
 
 
 def test_moves_ahead_are_sorted_by_spend() -> None:
-    words = _words(markup.routes(DAYS, KNOWN))
-    assert words.index("Best → Lost £5.00k 4 customers, the first on Wed 15 Jun 2011") < words.index("2 customers")
+    words = _words(markup.routes(DAYS, KNOWN, POUNDS))
+    assert words.index("Best → Lost £5k 4 customers, the first on Wed 15 Jun 2011") < words.index("2 customers")
 
 
 def test_the_calendar_has_whole_weeks_and_every_slip_once() -> None:
-    html = markup.calendar(DAYS, NOW, UNTIL, "customers")
+    html = markup.calendar(DAYS, NOW, UNTIL, "customers", POUNDS)
     assert html.count('class="sg-cell ') == 14
     assert html.count("sg-off") == 7
     assert html.count("sg-is-today") == 1
-    assert re.findall(r"<b>(.*?)</b><em>(.*?)</em>", html) == [("3", "£4.00k"), ("2", "£20"), ("1", "£1.00k")]
+    assert re.findall(r"<b>(.*?)</b><em>(.*?)</em>", html) == [("3", "£4k"), ("2", "£20"), ("1", "£1k")]
     assert 'title="Wed 15 June 2011: 3 customers, £4,000"' in html
     depths = [int(depth) for depth in re.findall(r"--depth:(\d+)%", html)]
     assert depths == [100, 82, 58]
 
 
 def test_the_calendar_can_be_drawn_without_slips() -> None:
-    assert markup.calendar(DAYS.iloc[:0], NOW, UNTIL, "worth").count("sg-cell") == 14
+    assert markup.calendar(DAYS.iloc[:0], NOW, UNTIL, "worth", POUNDS).count("sg-cell") == 14
 
 
 def test_a_row_says_when_and_links_to_the_customer() -> None:
     rows = [_row("one", 0), _row("two", 1), _row("three", 12), _row(NASTY, 3)]
-    html = markup.table(pd.DataFrame(rows), KNOWN)
+    html = markup.table(pd.DataFrame(rows), KNOWN, POUNDS)
     words = _words(html)
     assert "today Wed 15 Jun 2011" in words
     assert "tomorrow Thu 16 Jun 2011" in words
     assert "in 12 days Mon 27 Jun 2011" in words
-    assert "£1,235" in words
+    assert "£1,234.50" in words
     assert "Wed 1 Jun 2011" in words
     assert 'href="customer?customer=one"' in html
     assert html.count("sg-soon") == 3
@@ -71,8 +72,8 @@ def test_the_rule_names_the_good_segments_and_the_order() -> None:
 
 
 def test_nothing_from_outside_becomes_markup() -> None:
-    table = markup.table(pd.DataFrame([_row(NASTY, 3)]).assign(country=NASTY), KNOWN)
-    for html in (table, markup.routes(DAYS, KNOWN), markup.rule([KNOWN["new"]], KNOWN)):
+    table = markup.table(pd.DataFrame([_row(NASTY, 3)]).assign(country=NASTY), KNOWN, POUNDS)
+    for html in (table, markup.routes(DAYS, KNOWN, POUNDS), markup.rule([KNOWN["new"]], KNOWN)):
         assert "<script" not in html
 
 

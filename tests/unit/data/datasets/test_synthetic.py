@@ -1,5 +1,7 @@
 """The synthetic shop: it is reproducible and resembles the real dataset."""
 
+import hashlib
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -11,10 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.datasets import frames, synthetic
+from data.datasets import frames, invoices, synthetic
 from data.datasets.cells import DataError
 from data.datasets.dataset import Dataset
-from data.datasets.load import load
 from tests.support.dataset_lines import kept_rows
 from tests.support.examples import examples
 from tests.support.retail import REAL, retail
@@ -42,23 +43,51 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_other_rows() -> None
     assert not first.equals(synthetic.generate(customers=50, seed=4))
 
 
-@pytest.mark.parametrize("name", ["shop.csv", "shop.parquet", "SHOP.CSV"])
-def test_a_written_dataset_is_read_back_unchanged(tmp_path: Path, name: str) -> None:
-    source = synthetic.generate(customers=150)
-    assert source["export"].nunique() == 2
-    synthetic.write(source, tmp_path / name)
-    loaded, made = load(tmp_path / name), frames.clean(source, name)
-    assert list(loaded.wire_transactions()) == list(made.wire_transactions())
-    pd.testing.assert_frame_equal(loaded.transactions, made.transactions)
-    assert loaded.report == made.report
+def test_a_seed_gives_the_same_rows_for_ever(tmp_path: Path) -> None:
+    synthetic.write(synthetic.generate(customers=60, days=500, seed=3), tmp_path / "shop.csv")
+    digest = hashlib.sha256((tmp_path / "shop.csv").read_bytes()).hexdigest()
+    assert digest == "b38381ace64d07bde1588c4342189482af0322d479487462b673558fa9ff5623"
 
 
-def test_unknown_kinds_of_file_and_missing_folders_are_refused(tmp_path: Path) -> None:
-    few = raw()[:5]
-    with pytest.raises(DataError, match=r"^shop.xls: can't write this kind of file; use .parquet or .csv$"):
-        synthetic.write(few, tmp_path / "shop.xls")
-    with pytest.raises(DataError, match=r"^can't write .*nowhere/shop.csv"):
-        synthetic.write(few, tmp_path / "nowhere" / "shop.csv")
+@pytest.mark.parametrize("size", [20, 700, 5_000])
+def test_rows_do_not_depend_on_the_size_of_the_pieces(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = synthetic.generate(customers=60, days=500, seed=3)
+    assert whole["export"].nunique() == 2
+    monkeypatch.setattr(invoices, "PIECE", size)
+    monkeypatch.setattr(synthetic, "PIECE", size)
+    shop = synthetic.open_shop(customers=60, days=500, seed=3)
+    pieces = list(shop.frames())
+    assert len(pieces) > 2
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
+    pd.testing.assert_frame_equal(pd.concat(shop.frames(), ignore_index=True), whole)
+
+
+@given(st.integers(1, 30), st.sampled_from([7, 100, 380, 700]), st.integers(0, synthetic.MAX_SEED))
+@settings(max_examples=examples(20))
+def test_a_shop_knows_what_its_rows_will_hold(customers: int, days: int, seed: int) -> None:
+    shop = synthetic.open_shop(customers=customers, days=days, seed=seed)
+    report = frames.clean(pd.concat(shop.frames()), "synthetic").report
+    assert (shop.rows, shop.transactions, shop.customers) == (report.rows, report.transactions, report.customers)
+
+
+def test_progress_counts_all_lines_of_all_baskets() -> None:
+    seen: list[tuple[int, int]] = []
+    shop = synthetic.open_shop(customers=60, days=60, progress=lambda done, lines: seen.append((done, lines)))
+    assert seen == sorted(seen)
+    done, lines = seen[-1]
+    assert done == lines <= shop.rows
+
+
+@pytest.mark.slow
+def test_a_shop_needs_few_bytes_for_each_of_its_lines() -> None:
+    tracemalloc.start()
+    try:
+        rows = sum(len(frame) for frame in synthetic.open_shop(customers=20_000, days=365).frames())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert rows > 1_500_000
+    assert peak < 80 * rows, "a row of a frame takes some hundred bytes"
 
 
 @given(st.integers(1, 12), st.integers(7, 800), st.integers(0, 2**32))
@@ -70,6 +99,20 @@ def test_a_shop_of_any_size_is_clean_and_has_every_customer(customers: int, days
     assert datetime(2009, 12, 1, tzinfo=UTC) <= report.first
     assert (report.last - datetime(2009, 12, 1, tzinfo=UTC)).days < days
     assert report.exports == source["export"].nunique() <= 2
+
+
+@pytest.mark.parametrize(
+    ("customers", "days", "seed", "reason"),
+    [
+        (10**20, 60, 7, "a shop has at most 10,000,000 customers; got 100,000,000,000,000,000,000"),
+        (5, 36_501, 7, "a shop has at most 36,500 days; got 36,501"),
+        (5, 60, 2**64, "a seed is a number from 0 to 18446744073709551615; got 18446744073709551616"),
+        (5, 60, -1, "a seed is a number from 0 to 18446744073709551615; got -1"),
+    ],
+)
+def test_a_size_out_of_bounds_is_refused_in_one_line(customers: int, days: int, seed: int, reason: str) -> None:
+    with pytest.raises(DataError, match=f"^{reason}$"):
+        synthetic.open_shop(customers=customers, days=days, seed=seed)
 
 
 @pytest.mark.parametrize(("customers", "days"), [(0, 730), (10, 6)])

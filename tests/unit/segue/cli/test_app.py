@@ -65,7 +65,7 @@ def test_an_error_is_one_line_that_says_what_to_do(arguments: Command, hint: str
 
 def test_every_command_has_the_same_option_for_the_state_folder() -> None:
     options = [each for command in COMMANDS.values() for each in command.params if each.name == "state_dir"]
-    assert len(options) == 3
+    assert len(options) == 4
     assert {option.envvar for option in options} == {"SEGUE_STATE_DIR"}
 
 

@@ -33,13 +33,23 @@ def test_it_replaces_an_earlier_report_but_no_other_file(dataset: Path, tmp_path
     for k in ("2", "3"):
         assert RUNNER.invoke(app, ["explore", str(dataset), "-o", str(out), "--k", k]).exit_code == 0
     assert "model k3-" in out.read_text(encoding="utf-8")
-    result = RUNNER.invoke(app, ["explore", str(dataset), "-o", str(dataset)])
+    other = tmp_path / "other.html"
+    other.write_bytes(before)
+    result = RUNNER.invoke(app, ["explore", str(dataset), "-o", str(other)])
     assert result.exit_code == 1
-    assert "is not a report" in result.output.replace("\n", "")
-    assert dataset.read_bytes() == before
+    assert "is not a report" in str(result.exception)
+    assert other.read_bytes() == before
 
 
 def test_a_missing_folder_is_reported_before_any_work(dataset: Path, tmp_path: Path) -> None:
     result = RUNNER.invoke(app, ["explore", str(dataset), "-o", str(tmp_path / "none" / "report.html")])
     assert result.exit_code == 1
-    assert "is not a folder" in result.output.replace("\n", "")
+    assert "is not a folder" in str(result.exception)
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "report.xlsx", "report"])
+def test_a_name_that_promises_another_kind_of_file_is_refused(name: str, dataset: Path, tmp_path: Path) -> None:
+    result = RUNNER.invoke(app, ["explore", str(dataset), "-o", str(tmp_path / name)])
+    assert result.exit_code == 1
+    assert "must end with .html" in str(result.exception)
+    assert list(tmp_path.iterdir()) == []

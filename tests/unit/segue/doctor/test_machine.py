@@ -62,5 +62,6 @@ def test_a_missing_java_is_a_warning_because_only_the_local_kafka_needs_it() -> 
     assert machine.java("no Java").level == "warning"
 
 
-def test_the_connections_are_shown() -> None:
+def test_the_connections_are_shown_and_a_missing_one_is_a_problem() -> None:
+    assert machine.connections(None, "postgresql://x", "no stack is running").level == "problem"
     assert "no stack" in machine.connections("kafka:9092", "postgresql://x", "no stack is running").text

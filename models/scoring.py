@@ -1,0 +1,86 @@
+"""Which segment a point of R, F, M is in: the number of the nearest centroid.
+
+Distances are summed feature by feature in a fixed order, because a matrix product may round differently for different
+batches: a customer's segment must not depend on which other customers are scored with it.
+"""
+
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import numpy as np
+
+from models.segment_model import Monetary, SegmentModel
+from models.units import MONEY_UNITS, Floats, Ints
+
+_Amount = TypeVar("_Amount", Ints, Floats, Decimal)
+
+
+def transformed(model: SegmentModel, feature: int, values: Ints | Floats) -> Floats:
+    """Transform and standardise one feature (0 recency, 1 frequency, 2 monetary), element by element."""
+    raw = np.ascontiguousarray(values, dtype=np.float64)
+    shaped = np.log1p(raw) if model.transform == "log1p" else raw
+    return np.asarray((shaped - model.means[feature]) / model.scales[feature])
+
+
+def net_or_gross(monetary: Monetary, gross: _Amount, returned: _Amount) -> _Amount:
+    """The amount that counts as M, in the unit of the arguments: the only place in Python that has this rule.
+
+    Net of returns the amount is floored at 0, because the logarithm of a debt is undefined. Dashboard queries have the
+    same rule in SQL (:func:`dashboard.shared.rfm.monetary`).
+
+    >>> net_or_gross("net", np.array([120, 50]), np.array([20, 60])).tolist()
+    [100, 0]
+    >>> net_or_gross("gross", np.array([120, 50]), np.array([20, 60])).tolist()
+    [120, 50]
+    """
+    if monetary == "gross":
+        return gross
+    difference: Any = gross - returned
+    net: _Amount = np.maximum(difference, 0)
+    return net
+
+
+def monetary_value(model: SegmentModel, gross: Ints, returned: Ints) -> Floats:
+    """M in currency units, shape (n,), from gross and returned money units (:mod:`models.units`)."""
+    return np.asarray(net_or_gross(model.monetary, gross, returned) / MONEY_UNITS, dtype=np.float64)
+
+
+def assign(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Floats) -> Ints:
+    """The number of the nearest centroid for each of n customers.
+
+    Parameters
+    ----------
+    recency_days, frequency, monetary
+        Shape (n,): whole days, distinct sale invoices, currency units (see :func:`monetary_value`).
+
+    Returns
+    -------
+    array of int
+        Shape (n,): indices into ``model.segments``.
+
+    Examples
+    --------
+    >>> from models.segment_model import Segment, build
+    >>> near = Segment("near", "Near", "", "#000000", "", (0.0, 0.0, 0.0))
+    >>> far = Segment("far", "Far", "", "#000000", "", (10.0, 0.0, 0.0))
+    >>> model = build("net", "identity", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (near, far))
+    >>> assign(model, np.array([4, 5, 6]), np.array([0, 0, 0]), np.array([0.0, 0.0, 0.0])).tolist()
+    [0, 0, 1]
+    """
+    off_axis = off_axis_distances(model, frequency, monetary)
+    return nearest(model, transformed(model, 0, recency_days), off_axis)
+
+
+def off_axis_distances(model: SegmentModel, frequency: Ints, monetary: Floats) -> Floats:
+    """Squared distances to every centroid in the frequency-monetary plane, shape (n, k)."""
+    frequencies = transformed(model, 1, frequency)[:, None]
+    monetaries = transformed(model, 2, monetary)[:, None]
+    return np.asarray((frequencies - model.centroids[:, 1]) ** 2 + (monetaries - model.centroids[:, 2]) ** 2)
+
+
+def nearest(model: SegmentModel, recency: Floats, off_axis: Floats) -> Ints:
+    """The nearest centroid, from standardised recency, shape (n,), and :func:`off_axis_distances`, shape (n, k).
+
+    A point on a border is in the segment with the lower number.
+    """
+    return np.asarray(((recency[:, None] - model.centroids[:, 0]) ** 2 + off_axis).argmin(axis=1), dtype=np.int64)

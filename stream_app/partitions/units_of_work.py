@@ -1,0 +1,118 @@
+"""The units of work of one partition: micro-batches, slices of due decay, and chunks of rescored customers.
+
+Each is computed from what Postgres holds and committed as a whole (docs/mechanisms/progress.md).
+"""
+
+import time
+from collections.abc import Callable
+
+from models.segment_model import SegmentModel
+from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
+from stream_app.core.change_rows import change_rows
+from stream_app.core.columns import LONG_AGO
+from stream_app.core.decode import MicroBatch
+from stream_app.core.due import apply_without_records, no_records, untouched
+from stream_app.partitions.publisher import Publisher
+from stream_app.partitions.recovery import Recovery
+from stream_app.partitions.worker_context import WorkerContext
+from stream_app.storage.unit_of_work import PartitionStore
+
+#: Computes the result of a micro-batch, as :func:`stream_app.core.apply.apply_batch` does.
+Apply = Callable[
+    [MicroBatch, StoredState, SegmentModel, PartitionProgress, Callable[[str], int]],
+    AppliedBatch,
+]
+
+
+class UnitsOfWork:
+    """Commits one unit of work after another, from :attr:`progress` on. ``stopping`` returns whether to end early."""
+
+    progress: PartitionProgress
+    model: SegmentModel
+
+    def __init__(
+        self,
+        context: WorkerContext,
+        store: PartitionStore,
+        publisher: Publisher,
+        recovery: Recovery,
+        stopping: Callable[[], bool],
+        apply: Apply = apply_batch,
+    ) -> None:
+        self._partition_of = context.partition_of
+        self._batch_size = context.config.batch_size
+        self._metrics = context.metrics
+        self._store = store
+        self._publisher = publisher
+        self._recovery = recovery
+        self._stopping = stopping
+        self._apply = apply
+        #: The names of all segments seen so far, by segment id.
+        self.personas: dict[str, str] = {}
+        self._rescoring = True
+        self._rescored_up_to = ""
+
+    async def apply(self, batch: MicroBatch) -> None:
+        """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""
+        started = time.monotonic()
+        batch = self._recovery.begin(batch, self.progress)
+        # Step 2.
+        limit = self._batch_size
+        stored = await self._store.load(batch, self.model, self.progress.watermark, due=limit + 1)
+        if untouched(batch, stored) > limit:
+            if not await self._fire_due_decay(batch):
+                return
+            stored = await self._store.load(batch, self.model, self.progress.watermark, due=0)
+        # Steps 3 and 4.
+        result = self._apply(batch, stored, self.model, self.progress, self._partition_of)
+        await self._commit(batch, result)
+        self._recovery.applied(self.progress)
+        self._metrics.committed(self.progress, batch.records, result, time.monotonic() - started)
+        # Step 9, second half; _commit does the first.
+        self._publisher.offer_dead_letters(result.dead_letters)
+        if batch.model is not None:
+            # Rescoring, step 4.
+            await self.use_model(batch.model.version)
+
+    async def _fire_due_decay(self, batch: MicroBatch) -> bool:
+        """Ticks, step 3: commit due decay in slices; returns False if a stop was requested before the last one."""
+        watermark, start = max(batch.watermark, self.progress.watermark), LONG_AGO
+        while not self._stopping():
+            stored = await self._store.load_due(batch, self.model, watermark, self._batch_size, start)
+            if not len(stored.profiles):
+                return True
+            start = int(stored.profiles.next_change_at.max())
+            await self._commit_without_records(stored, watermark)
+        return False
+
+    async def _commit_without_records(self, stored: StoredState, watermark: int) -> None:
+        result = apply_without_records(stored, self.model, self.progress, watermark)
+        await self._commit(no_records(self.progress), result)
+        self._metrics.committed_without_records(self.progress, result)
+
+    async def _commit(self, batch: MicroBatch, result: AppliedBatch) -> None:
+        # Step 5.
+        changes = change_rows(batch, result, self.progress)
+        # Steps 6 to 8.
+        published = self._publisher.position(self.progress)
+        self.progress = await self._store.save(batch, result, changes, self.progress, published)
+        self._recovery.committed()
+        # Step 9, first half.
+        self._publisher.offer_changes(changes)
+
+    async def rescore_chunk(self) -> bool:
+        """Rescoring, step 6: rescore some customers under an older model; returns False when there are none."""
+        if not self._rescoring:
+            return False
+        stored = await self._store.load_outdated(self.model, self._batch_size, self._rescored_up_to)
+        self._rescoring = len(stored.profiles) > 0
+        if self._rescoring:
+            await self._commit_without_records(stored, self.progress.watermark)
+            self._rescored_up_to = max(stored.profiles.customer_id)
+        return self._rescoring
+
+    async def use_model(self, version: str) -> None:
+        self.model = await self._store.model(version)
+        self.personas |= {segment.id: segment.name for segment in self.model.segments}
+        self._rescoring = True
+        self._rescored_up_to = ""

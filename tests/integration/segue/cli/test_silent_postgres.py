@@ -1,0 +1,86 @@
+"""A Postgres that accepts connections and does not answer: commands that look end with one line."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from data.postgres import database
+from data.postgres.database import engine
+from runtime.settings import Settings
+from segue.cli import main, postgres
+
+LOOKING = [
+    ("status",),
+    ("models", "list"),
+    ("models", "show"),
+    ("dlq", "list"),
+    ("faults", "list"),
+    ("drift", "status"),
+    ("webhooks", "status"),
+    ("control", "pause"),
+    ("changes",),
+    ("reconcile", __file__),
+    ("fit", __file__),
+]
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("command", LOOKING, ids=" ".join)
+def test_a_server_that_accepts_and_is_silent_is_reported(
+    command: tuple[str, ...],
+    silent_port: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(database, "CONNECT_SECONDS", 2)
+    monkeypatch.setattr(postgres, "CONNECT_SECONDS", 2)
+    monkeypatch.setenv("SEGUE_DATABASE_URL", f"postgresql://segue@127.0.0.1:{silent_port}/segue")
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["segue", *command])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert "error: can't reach Postgres (connection timeout expired)" in said
+    assert "Traceback" not in said
+
+
+def test_a_statement_that_is_never_answered_is_given_up(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+    with (
+        postgres.connect(Settings(), 1).connect() as connection,
+        pytest.raises(OperationalError, match="no answer for 1 seconds"),
+    ):
+        connection.execute(text("SELECT pg_sleep(600)"))
+
+
+def test_a_statement_that_is_answered_leaves_no_alarm(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+    connected = postgres.connect(Settings(), 1)
+    with connected.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    with engine(database_url).connect() as connection:
+        connection.execute(text("SELECT pg_sleep(1.5)"))
+
+
+def test_a_limit_in_the_url_wins(silent_port: int) -> None:
+    url = f"postgresql://segue@127.0.0.1:{silent_port}/segue?connect_timeout=2"
+    with pytest.raises(OperationalError, match="timeout"):
+        engine(url, 900).connect()

@@ -1,0 +1,88 @@
+"""``segue fit`` and ``segue score`` without a stack: an analyst needs a file, and no database."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from data.datasets import synthetic
+from models.segment_model import from_json
+from segue.cli.app import app
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "shop.csv"
+    synthetic.write(synthetic.generate(customers=80, days=90, seed=2), path)
+    return path
+
+
+def segue(*arguments: object, folder: Path, **variables: str) -> Result:
+    environment = {"SEGUE_STATE_DIR": str(folder / ".segue"), "SEGUE_DATABASE_URL": None} | variables
+    return CliRunner().invoke(app, [str(each) for each in arguments], env=environment)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_fit_without_a_stack_writes_the_model_and_every_customer_and_says_what_is_next(
+    shop: Path, tmp_path: Path
+) -> None:
+    model, out, again = tmp_path / "model.json", tmp_path / "out.csv", tmp_path / "again.csv"
+    done = segue("fit", shop, "-o", model, "--assign", out, folder=tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "Not registered: no stack is running in" in done.stderr
+    assert f"segue models import {model}" in done.stderr
+    fitted = from_json(model.read_bytes())
+    assigned = rows(out)
+    assert {row["segment"] for row in assigned} <= set(fitted.index)
+    assert len({row["customer"] for row in assigned}) == len(assigned) == fitted.metadata["customers"]
+    scored = segue("score", shop, "--model", model, "-o", again, folder=tmp_path)
+    assert scored.exit_code == 0, scored.output
+    assert rows(again) == assigned
+    assert not (tmp_path / ".segue").exists()
+
+
+def test_scoring_as_of_a_moment_counts_nothing_after_it(shop: Path, tmp_path: Path) -> None:
+    model, out = tmp_path / "model.json", tmp_path / "out.csv"
+    assert segue("fit", shop, "-o", model, folder=tmp_path).exit_code == 0
+    as_of = "2010-01-15 00:00:00+00:00"
+    done = segue("score", shop, "--model", model, "--as-of", as_of, "-o", out, folder=tmp_path)
+    assert done.exit_code == 0, done.output
+    assert rows(out)
+    assert max(row["last_purchase_at"] for row in rows(out)) < as_of.replace(" ", "T")
+
+
+@pytest.mark.parametrize("command", ["fit", "score"])
+def test_outputs_are_looked_at_before_the_file_is_read(command: str, shop: Path, tmp_path: Path) -> None:
+    unreadable = tmp_path / "shop.csv"
+    unreadable.write_text("not a dataset")
+    option = "--assign" if command == "fit" else "-o"
+    done = segue(command, unreadable, option, tmp_path / "none" / "out.csv", folder=tmp_path)
+    assert done.exit_code == 1
+    assert "is not a folder: create it first" in f"{done.output}{done.exception}"
+
+
+def test_a_database_that_does_not_answer_is_noticed_before_the_file_is_read(tmp_path: Path) -> None:
+    unreadable = tmp_path / "shop.csv"
+    unreadable.write_text("not a dataset")
+    url = "postgresql://segue@127.0.0.1:1/segue"
+    done = segue("fit", unreadable, folder=tmp_path, SEGUE_DATABASE_URL=url)
+    assert "Connection refused" in str(done.exception)
+
+
+def test_register_without_a_database_is_an_error(shop: Path, tmp_path: Path) -> None:
+    done = segue("fit", shop, "--register", folder=tmp_path)
+    assert done.exit_code == 1
+    assert "SEGUE_DATABASE_URL is not set" in str(done.exception)
+
+
+def test_scoring_without_a_model_names_the_way_to_one(shop: Path, tmp_path: Path) -> None:
+    done = segue("score", shop, folder=tmp_path)
+    assert done.exit_code == 1
+    assert "name a JSON file that `segue fit -o` has written" in " ".join(done.output.split())

@@ -1,0 +1,33 @@
+"""No code assumes a currency: amounts are written by :mod:`runtime.money`, in the shop's currency."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("segue", "dashboard", "services", "stream_app", "producers", "batch", "data", "models", "runtime")
+ASSUMED = re.compile(r"[£€¥]|\bGBP\b|\bpounds?\b|\bpence\b", re.IGNORECASE)
+# An example in a docstring, up to the next empty line.
+EXAMPLE = re.compile(r">>> .*(?:\n(?!\s*(?:\"\"\"|$)).*)*")
+#: Where a default is stated.
+ALLOWED = {
+    # The default of SEGUE_CURRENCY, and of a file whose mapping names none.
+    "runtime/settings.py",
+    "data/datasets/reading.py",
+    # What the formatter's documentation calls a symbol.
+    "runtime/money.py",
+    # The transactions of a file get their currency from its mapping.
+    "data/datasets/encoding.py",
+}
+
+
+def _files() -> list[Path]:
+    found = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in {".py", ".css", ".ipynb"}]
+    return sorted(path for path in found if path.relative_to(ROOT).as_posix() not in ALLOWED)
+
+
+@pytest.mark.parametrize("path", _files(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_file_names_no_currency(path: Path) -> None:
+    text = EXAMPLE.sub("", path.read_text(encoding="utf-8"))
+    assert [found.group() for found in ASSUMED.finditer(text)] == []
