@@ -133,8 +133,8 @@ def _check_currency(registry: "Registry", found: str, currency: str) -> None:
     """Refuse to register a model on amounts in another currency than the stream's."""
     if registry.postgres is not None and found != currency:
         fail(
-            f"the files are in {found}, and the stream in {currency}: set SEGUE_CURRENCY={found} for all processes of a "
-            "new stream, or give --dry-run"
+            f"the files are in {found}, and the stream in {currency}: set SEGUE_CURRENCY={found} for all processes of "
+            "a new stream, or give --dry-run"
         )
 
 
