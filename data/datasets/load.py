@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from data.datasets import conventions, rejects, unread_columns
+from data.datasets import column_notes, conventions, rejects
 from data.datasets.assemble import assemble
 from data.datasets.cells import AmbiguousError, DataError
 from data.datasets.column_readings import column_readings
@@ -106,7 +106,9 @@ def _read(
             continue
         tables.append(Table(number, source, raw, here[0].columns.named()))
         mappings.append(here[0])
-        notes += unread_columns.notes(source.name, raw.headers, here[0].columns.named().values())
+        names = here[0].columns.named()
+        notes += column_notes.not_read(source.name, raw.headers, names.values())
+        notes += column_notes.differing(source.name, names, tables[0].source.name, tables[0].names)
     if not tables:
         raise DataError(f"{found[0].name}: there is nothing in it")
     return tables, mappings, bad_lines, notes

@@ -100,3 +100,8 @@ def test_a_text_that_may_mean_nobody_is_told_with_its_rows_and_the_setting(tmp_p
 
 def test_an_id_that_is_wrapped_for_excel_is_the_id(tmp_path: Path) -> None:
     assert read(tmp_path, _of('=""00123""', "00123")).customers == ["00123", "00123"]
+
+
+def test_a_customer_who_stands_for_many_is_told(tmp_path: Path) -> None:
+    notes = read(tmp_path, _of(*["TILL"] * 30, *(f"k{number}" for number in range(29)))).notes
+    assert "'TILL' has 30 of 59 transactions" in notes

@@ -187,4 +187,15 @@ def test_a_second_column_of_the_same_name_is_asked_about(tmp_path: Path, column:
     content = rows("1,k0,2024-03-01 10:00,5.00,7.00", header=f"order_id,customer_id,order_date,amount,{column}")
     with pytest.raises(DataError, match=r"columns\.amount=amount"):
         read(tmp_path, content)
-    assert read(tmp_path, content, "columns.amount=amount (2)").amounts == ["7.00"]
+    assert read(tmp_path, content, f"columns.amount={column} (2)").amounts == ["7.00"]
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [("order_id,email,order_date,amount", "'email'"), ("order_id,customer_id,order_date,subtotal", "'subtotal'")],
+)
+def test_columns_that_differ_between_files_are_told(tmp_path: Path, second: str, told: str) -> None:
+    (tmp_path / "a.csv").write_text(rows("1,k0,2024-03-01,5.00", header="order_id,customer_id,order_date,amount"))
+    (tmp_path / "b.csv").write_text(rows("2,k0,2024-03-02,5.00", header=second))
+    notes = read_paths([tmp_path / "a.csv", tmp_path / "b.csv"]).notes
+    assert f"is the column {told} in b.csv" in notes
