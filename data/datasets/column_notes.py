@@ -44,5 +44,13 @@ def differing(place: str, names: Mapping[str, str], first_place: str, first_name
     ]
 
 
+def without_currency(places: Sequence[str]) -> list[str]:
+    """A note about files without a column that others have: that with the currency."""
+    if not places:
+        return []
+    more = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
+    return [f"The amounts of {places[0]}{more} are taken to be in the currency that the other files name."]
+
+
 def _plain(name: str) -> str:
     return "".join(filter(str.isalnum, name)).casefold()

@@ -67,6 +67,8 @@ def _load(engine: Engine, name: str, found: Sequence[Source], reading: Reading, 
     places = _places(found, tables, options)
     has_amounts, has_lines = bool(mapping.columns.amount), bool(mapping.columns.quantity and mapping.columns.price)
     currency = known.mapping.money.currency or reading.currency
+    if known.mapping.columns.currency:
+        notes += column_notes.without_currency([table.source.name for table in tables if "currency" not in table.names])
     report, more_notes = assemble(
         engine,
         name,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.datasets.cells import DataError
-from tests.support.shop_readings import HEADER, read, rows
+from tests.support.shop_readings import HEADER, read, read_paths, rows
 
 
 def _priced(*prices: str) -> str:
@@ -120,3 +120,13 @@ def test_separator_and_decimal_mark_are_found_out_together(tmp_path: Path, separ
     ]
     content = "\n".join(separator.join(f'"{cell}"' for cell in line) for line in [HEADER.split(","), *lines])
     assert read(tmp_path, content).amounts == ["23.50", "1019.95"]
+
+
+def test_a_file_without_the_currency_that_another_one_names_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(rows("1,k0,2024-03-01,5.00", header="order_id,customer_id,date,amount"))
+    (tmp_path / "b.csv").write_text(
+        rows("2,k0,2024-03-02,5.00,USD", header="order_id,customer_id,date,amount,currency")
+    )
+    notes = read_paths([tmp_path / "a.csv", tmp_path / "b.csv"]).notes
+    assert "The amounts of a.csv are taken to be in the currency that the other files name." in notes
+    assert "USD" in notes
