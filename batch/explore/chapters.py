@@ -19,6 +19,7 @@ from batch.explore.revenue import orders_by_weekday_and_hour, revenue_by_country
 from batch.explore.segments import Segmented, cloud, segment_table, segmented, snake_plot
 from batch.explore.stock_codes import knows_products, odd_codes_table
 from batch.fit import FitError, fit
+from batch.profiles import features
 from data.datasets.dataset import Dataset
 from models.segment_model import Monetary, SegmentModel, Transform
 from runtime.money import Money
@@ -128,9 +129,12 @@ def chapters(source: Source) -> Iterator[Chapter]:
     Raises
     ------
     FitError
-        If nobody bought anything, or when a chapter needs segments and none can be fitted.
+        If nobody bought or spent anything, or when a chapter needs segments and none can be fitted.
     """
     if not source.dataset.report.sales:
         raise FitError(f"{source.dataset.name}: there are only returns, so there are no segments to explore")
+    if not (features(source.profiles, source.monetary)["monetary"] > 0).any():
+        net = " net of returns" if source.monetary == "net" else ""
+        raise FitError(f"{source.dataset.name}: no customer has spent anything{net}, so there is no revenue to explore")
     for title, findings in CHAPTERS:
         yield Chapter(title, tuple(findings(source)))

@@ -75,10 +75,12 @@ def revenue_by_month(dataset: Dataset, money: Money) -> Finding:
     months = by_month(dataset)
     whole = months[months["is_whole"]] if months["is_whole"].any() else months
     best = whole.index[int(whole["net"].argmax())]
-    lift = whole["net"].max() / whole["net"].mean()
+    # An average of 0 or less has no multiples.
+    average = whole["net"].mean()
+    lift = f", {whole['net'].max() / average:.1f} times the average month" if average > 0 else ""
     summary = (
-        f"The best month is {best:%B %Y} with {words.amount(whole['net'].max(), money)} net of returns, "
-        f"{lift:.1f} times the average month. Returns are "
+        f"The best month is {best:%B %Y} with {words.amount(whole['net'].max(), money)} net of returns"
+        f"{lift}. Returns are "
         f"{words.percent(months['returned'].sum() / months['sold'].sum())} of sales."
     )
     figure = style.figure(360)
@@ -122,6 +124,9 @@ def revenue_by_country(dataset: Dataset, money: Money) -> Finding:
             f"{words.percent(others['share'].sum())}"
         )
     shown = countries[countries["net"] > 0].head(SHOWN_COUNTRIES)
+    if shown.empty:
+        nowhere = "No country has a net revenue above 0."
+        return Finding("revenue-country", "Revenue by country", nowhere, countries, wide=False)
     figure = style.figure(110 + 22 * len(shown))
     figure.add_scatter(
         x=shown["net"],

@@ -135,7 +135,9 @@ def _connect(folder: Path, memory: int, threads: int) -> duckdb.DuckDBPyConnecti
         )
         db.execute("SET TimeZone = 'UTC'")
         db.execute("SET preserve_insertion_order = true")
-        db.execute("SET enable_progress_bar = false")
+        # A notebook without ipywidgets has no bar, and refuses the setting.
+        with suppress(duckdb.InvalidInputException):
+            db.execute("SET enable_progress_bar = false")
     return db
 
 

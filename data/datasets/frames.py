@@ -9,13 +9,12 @@ from data.datasets import presets
 from data.datasets.assemble import assemble
 from data.datasets.dataset import Dataset
 from data.datasets.engine import Engine, plain_errors
+from data.datasets.reading import DEFAULT_CURRENCY
 from data.datasets.rejects import Place
 from data.datasets.rows import PARSED
 
-_DEFAULT_CURRENCY = "GBP"
 
-
-def clean(raw: pd.DataFrame, name: str, currency: str = _DEFAULT_CURRENCY) -> Dataset:
+def clean(raw: pd.DataFrame, name: str, currency: str = DEFAULT_CURRENCY) -> Dataset:
     """A dataset of parsed rows, by the rules of Online Retail II.
 
     Parameters

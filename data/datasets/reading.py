@@ -8,6 +8,9 @@ from typing import Literal
 from data.datasets import presets
 from data.datasets.mapping import Mapping, with_settings
 
+#: As of the setting SEGUE_CURRENCY.
+DEFAULT_CURRENCY = "GBP"
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -31,7 +34,7 @@ class Reading:
     settings: tuple[str, ...] = ()
     on_error: Literal["stop", "skip"] = "stop"
     rejects: Path | None = None
-    currency: str = "GBP"
+    currency: str = DEFAULT_CURRENCY
 
     def mapping_of(self, headers: Sequence[str]) -> Mapping:
         """The mapping of a file with this header, with the settings applied and the file's own column names.

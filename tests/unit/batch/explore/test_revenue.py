@@ -71,6 +71,13 @@ def test_an_incomplete_month_is_never_the_best_month() -> None:
     assert "January 2011 and April 2011" in finding.note
 
 
+def test_returns_that_are_larger_than_all_sales_leave_no_country_and_no_average() -> None:
+    dataset = shop(sale("1", "a", "2011-01-03 10:00", 5.0), sale("C2", "b", "2011-01-03 10:00", 9.0))
+    country = revenue_by_country(dataset, POUNDS)
+    assert (country.summary, country.figure) == ("No country has a net revenue above 0.", None)
+    assert "times the average" not in revenue_by_month(dataset, POUNDS).summary
+
+
 def test_a_single_country_has_a_summary_and_a_negative_country_has_no_marker() -> None:
     alone = revenue_by_country(shop(sale("1", "a", "2011-01-03 10:00", 5.0)), POUNDS)
     assert alone.summary == "United Kingdom accounts for 100% of net revenue."

@@ -79,8 +79,8 @@ def test_what_can_not_be_done_is_refused_in_one_line(
 
 
 def test_a_file_in_another_currency_is_refused_before_anything_is_sent(shop: Path, tmp_path: Path) -> None:
-    refused = _refusal(_segue(tmp_path, str(shop), SEGUE_CURRENCY="EUR"))
-    assert "shop.csv is in GBP and SEGUE_CURRENCY is EUR" in refused
+    refused = _refusal(_segue(tmp_path, str(shop), "--set", "money.currency=GBP", SEGUE_CURRENCY="EUR"))
+    assert "shop.csv is in GBP, and the stream in EUR" in refused
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2010-13-01", "", "1.2.2010"])
