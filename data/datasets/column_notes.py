@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from data.datasets.cells import shown
 
 _DECIDES = re.compile(r"refund|return|cancel|void|storn|reversal|reversed|charge.?back|gutschrift|soll.?haben|is.?test")
-_ONLY_TELLS = re.compile(r"reason|policy|note|comment|url|grund|qty|quantity|count|\bby$")
+_ONLY_DESCRIBES = re.compile(r"reason|policy|note|comment|url|grund|qty|quantity|count|\bby$")
 _COMPARED = ("transaction", "customer", "time", "amount", "price", "quantity")
 
 
@@ -20,7 +20,7 @@ def not_read(place: str, headers: Sequence[str], read: Iterable[str]) -> list[st
     found = [
         header
         for header in headers
-        if header not in used and _DECIDES.search(header.lower()) and not _ONLY_TELLS.search(header.lower())
+        if header not in used and _DECIDES.search(header.lower()) and not _ONLY_DESCRIBES.search(header.lower())
     ]
     if not found:
         return []

@@ -19,7 +19,7 @@ _WORDS = {
     "amount": "amount (columns.amount, or columns.quantity and columns.price)",
 }
 _WHERE = "see docs/files.md"
-_NUMBERED = re.compile(r" \(\d+\)$")  # what tells columns of one name apart
+_NUMBERED = re.compile(r" \(\d+\)$")  # the numbers of columns that have one name
 Headers = Dict[str, str]  # the file's spelling by the plain one
 
 

@@ -92,7 +92,7 @@ def test_a_note_counts_the_rows_of_a_text_that_means_nobody(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("written", ["0", "0.0", "-1", "Guest", "unknown", "Gast"])
-def test_a_text_that_may_mean_nobody_is_told_with_its_rows_and_the_setting(tmp_path: Path, written: str) -> None:
+def test_a_text_that_may_mean_nobody_is_in_a_note_with_its_rows_and_the_setting(tmp_path: Path, written: str) -> None:
     notes = read(tmp_path, _of("50001", written, written)).notes
     assert f"{written!r} (2 rows)" in notes
     assert "customers.none" in notes
@@ -102,6 +102,6 @@ def test_an_id_that_is_wrapped_for_excel_is_the_id(tmp_path: Path) -> None:
     assert read(tmp_path, _of('=""00123""', "00123")).customers == ["00123", "00123"]
 
 
-def test_a_customer_who_stands_for_many_is_told(tmp_path: Path) -> None:
+def test_a_customer_who_stands_for_many_is_in_a_note(tmp_path: Path) -> None:
     notes = read(tmp_path, _of(*["TILL"] * 30, *(f"k{number}" for number in range(29)))).notes
     assert "'TILL' has 30 of 59 transactions" in notes

@@ -38,7 +38,7 @@ def test_dashes_and_dots_with_the_year_last_are_day_first(tmp_path: Path, dates:
         (["31/01/2011", "01/02/2011"], ["2011-01-31 00:00:00", "2011-02-01 00:00:00"]),
     ],
 )
-def test_one_date_that_tells_decides_slashes_for_the_whole_column(
+def test_one_date_above_the_twelfth_decides_slashes_for_the_whole_column(
     tmp_path: Path, dates: list[str], moments: list[str]
 ) -> None:
     assert read(tmp_path, _file(*dates)).moments == moments

@@ -46,7 +46,7 @@ def test_what_two_stretches_of_one_file_both_hold_is_counted_once(tmp_path: Path
     assert found.amounts == ["6.50", "6.50", "6.50"]
 
 
-def test_an_invoice_that_two_files_tell_differently_is_named(tmp_path: Path) -> None:
+def test_an_invoice_that_differs_between_two_files_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(rows(A1, A2, B1, B2))
     (tmp_path / "b.csv").write_text(rows(B1, C1, C2))
     with pytest.raises(DataError, match=r"(?=.*980001)(?=.*a\.csv)(?=.*b\.csv)"):
@@ -131,7 +131,7 @@ def test_what_stands_for_many_order_numbers_makes_no_order(tmp_path: Path, numbe
         read(tmp_path, rows(f"{number},A,MUG,1,2024-03-01 10:00,2.50,k0,UK", f"{number},A,MUG,1,2024-03-09,2.50,k0,UK"))
 
 
-def test_a_number_that_comes_again_on_another_day_is_told(tmp_path: Path) -> None:
+def test_a_number_that_comes_again_on_another_day_is_in_a_note(tmp_path: Path) -> None:
     found = read(tmp_path, rows("1,A,MUG,1,2024-03-01 10:00,2.50,k0,UK", "1,A,MUG,1,2024-03-02 10:00,2.50,k0,UK"))
     assert "1 invoice has rows of one customer more than half a day apart, such as 1" in found.notes
 
@@ -158,7 +158,7 @@ def test_an_order_that_is_cancelled_in_a_later_export_is_named(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("status", ["Ausstehend", "quotation sent", "refunded"])
-def test_a_status_that_nobody_decided_about_is_told_with_its_rows(tmp_path: Path, status: str) -> None:
+def test_a_status_that_nobody_decided_about_is_in_a_note_with_its_rows(tmp_path: Path, status: str) -> None:
     (path,) = _daily(tmp_path, f"1,k0,2024-03-01 10:00,5.00,{status}")
     assert f"status {status!r} (1) count by their amount" in read_paths([path]).notes
 
@@ -177,7 +177,7 @@ def test_a_line_with_two_minus_signs_is_no_sale(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["is_return", "Storno", "refunded_at", "Soll/Haben", "is_test"])
-def test_a_column_that_may_decide_what_is_a_sale_and_is_not_read_is_told(tmp_path: Path, column: str) -> None:
+def test_a_column_that_may_decide_what_is_a_sale_and_is_not_read_is_in_a_note(tmp_path: Path, column: str) -> None:
     content = rows("1,k0,2024-03-01 10:00,5.00,x", header=f"order_id,customer_id,order_date,amount,{column}")
     assert f"the column {column!r} is not read" in read(tmp_path, content).notes
 
@@ -191,11 +191,11 @@ def test_a_second_column_of_the_same_name_is_asked_about(tmp_path: Path, column:
 
 
 @pytest.mark.parametrize(
-    ("second", "told"),
+    ("second", "column"),
     [("order_id,email,order_date,amount", "'email'"), ("order_id,customer_id,order_date,subtotal", "'subtotal'")],
 )
-def test_columns_that_differ_between_files_are_told(tmp_path: Path, second: str, told: str) -> None:
+def test_columns_that_differ_between_files_are_in_a_note(tmp_path: Path, second: str, column: str) -> None:
     (tmp_path / "a.csv").write_text(rows("1,k0,2024-03-01,5.00", header="order_id,customer_id,order_date,amount"))
     (tmp_path / "b.csv").write_text(rows("2,k0,2024-03-02,5.00", header=second))
     notes = read_paths([tmp_path / "a.csv", tmp_path / "b.csv"]).notes
-    assert f"is the column {told} in b.csv" in notes
+    assert f"is the column {column} in b.csv" in notes

@@ -122,7 +122,7 @@ def test_separator_and_decimal_mark_are_found_out_together(tmp_path: Path, separ
     assert read(tmp_path, content).amounts == ["23.50", "1019.95"]
 
 
-def test_a_file_without_the_currency_that_another_one_names_is_told(tmp_path: Path) -> None:
+def test_a_file_without_the_currency_that_another_one_names_is_in_a_note(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(rows("1,k0,2024-03-01,5.00", header="order_id,customer_id,date,amount"))
     (tmp_path / "b.csv").write_text(
         rows("2,k0,2024-03-02,5.00,USD", header="order_id,customer_id,date,amount,currency")
