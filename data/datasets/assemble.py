@@ -7,6 +7,7 @@ import duckdb
 from data.datasets import fold, overlap, rejects, rows, stacks
 from data.datasets.cells import AmbiguousError
 from data.datasets.engine import Engine
+from data.datasets.invoice_notes import days_apart, prevailing_customer
 from data.datasets.mapping import Mapping
 from data.datasets.query import one, rows_of
 from data.datasets.rejects import Place
@@ -61,7 +62,7 @@ def assemble(
     if rows_of(db, "SELECT 1 FROM faults LIMIT 1"):
         handle(db, places, bad_lines)
         fold.fold(db, mapping.returns, look=False)
-    notes += _two_customers(db)
+    notes += [*_two_customers(db), *days_apart(db), *prevailing_customer(db)]
     report = make_report(db, name, counted[0] + len(bad_lines), counted[1], len(bad_lines))
     fold.number(db)
     return report, notes

@@ -3,11 +3,15 @@
 A parser takes the text of a cell and gives its value, or raises ``ValueError`` with a reason that begins with the cell.
 """
 
+import re
+
 from data.contract.bounds import MAX_ID_LENGTH
 from runtime.errors import SegueError
 
 # Marks that have no width and that programs leave at the ends of a text.
 _INVISIBLE = "\ufeff\u200b\u2060"
+# How programs keep Excel from taking a text for a number.
+_FORMULA = re.compile(r'="([^"]*)"')
 
 
 class DataError(SegueError, ValueError):
@@ -21,10 +25,15 @@ class AmbiguousError(DataError):
 def trimmed(cell: str) -> str:
     """A cell without the blanks around it, whatever their width; an invisible mark at an end is no part of it, either.
 
-    >>> trimmed("\\u00a0 Ann \\ufeff")
-    'Ann'
+    A text that is wrapped in a formula for Excel is the text.
+
+    >>> trimmed("\\u00a0 Ann \\ufeff"), trimmed('="00123"')
+    ('Ann', '00123')
     """
-    return cell.strip().strip(_INVISIBLE).strip()
+    text = cell.strip().strip(_INVISIBLE).strip()
+    if text[:1] == "=" and (formula := _FORMULA.fullmatch(text)):
+        return formula[1].strip()
+    return text
 
 
 def shown(cell: object) -> str:

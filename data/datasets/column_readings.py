@@ -65,4 +65,6 @@ def _convention(name: str, mapping: Mapping) -> str:
         return f"return if {' or '.join(mapping.returns.kinds)}" if mapping.returns.kinds else "text"
     if name == "status":
         return f"no sale if {' or '.join(mapping.not_sales.statuses)}" if mapping.not_sales.statuses else "text"
+    if name == "cancelled":
+        return "no sale unless blank"
     return _TEXTS.get(name, "code" if name == "currency" else "text")

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from data.datasets import customers, date_conventions, number_conventions, texts
+from data.datasets import customers, date_conventions, ids, number_conventions, statuses, texts
 from data.datasets.cells import AmbiguousError as AmbiguousError
 from data.datasets.mapping import Mapping
+from data.datasets.missing import is_missing
 
 _NUMBERS = ("amount", "price", "refund", "quantity")
 # The canonical column "time" is these columns of the file, with a blank between two.
@@ -39,6 +41,7 @@ class Conventions:
         stock_code, export        ``str``, unchanged
         description               ``str`` unchanged, or None for a blank
         kind, status              ``str`` in lower case
+        cancelled                 ``str``, or None for what says that the order was not cancelled
         currency                  ``str``: the code of the only currency
         ========================= =====================================================================
     notes
@@ -50,7 +53,12 @@ class Conventions:
     notes: tuple[str, ...]
 
 
-def find_out(mapping: Mapping, distinct: Callable[[str], Iterable[str]], currency: str = "") -> Conventions:
+def find_out(
+    mapping: Mapping,
+    distinct: Callable[[str], Iterable[str]],
+    currency: str = "",
+    count: Callable[[str, str], int] | None = None,
+) -> Conventions:
     """Find out how the columns are written.
 
     Parameters
@@ -62,6 +70,8 @@ def find_out(mapping: Mapping, distinct: Callable[[str], Iterable[str]], currenc
         cells of ``time`` are those of the columns :data:`TIME_PARTS` that the file has, joined by blanks.
     currency
         The setting of the currency, which settles a symbol such as ``$``.
+    count
+        The number of rows that have a cell in a canonical column, for notes.
 
     Raises
     ------
@@ -74,25 +84,29 @@ def find_out(mapping: Mapping, distinct: Callable[[str], Iterable[str]], currenc
     time, moments, time_notes = date_conventions.find_out(mapping.time, lambda: distinct("time"))
     numeric = [name for name in (*_NUMBERS, "currency") if name in columns]
     money, numbers, money_notes = number_conventions.find_out(mapping.money, numeric, distinct, currency)
-    people, customer_cells, customer_notes = customers.find_out(mapping.customers, distinct("customer"))
+    people, customer_cells, customer_notes = customers.find_out(
+        mapping.customers, distinct("customer"), partial(count, "customer") if count else None
+    )
+    status_notes = statuses.notes(mapping, distinct, count)
     parsers: dict[str, Callable[[str], Any]] = {
-        "transaction": texts.identifier,
+        "transaction": ids.order_numbers(scientific=mapping.customers.scientific == "accept"),
         "customer": customer_cells.parse,
         "time": moments.micros,
         "amount": numbers.units,
         "price": numbers.units,
-        "refund": numbers.units,
+        "refund": lambda cell: None if is_missing(cell) else numbers.units(cell),
         "quantity": numbers.quantity,
         "country": texts.country,
         "stock_code": str,
         "description": texts.description,
         "kind": texts.keyword,
         "status": texts.keyword,
+        "cancelled": statuses.cancelled,
         "currency": number_conventions.currency_parser(money.currency),
         "export": str,
     }
     return Conventions(
         msgspec.structs.replace(mapping, time=time, money=money, customers=people),
         {name: parse for name, parse in parsers.items() if name in columns},
-        (*time_notes, *money_notes, *customer_notes),
+        (*time_notes, *money_notes, *customer_notes, *status_notes),
     )

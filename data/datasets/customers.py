@@ -1,41 +1,20 @@
 """Customers: which texts name nobody, and which ids a spreadsheet has shortened."""
 
 import json
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 import msgspec
 
 from data.datasets.cells import AmbiguousError, shown, trimmed
+from data.datasets.ids import SCIENTIFIC, is_shortened
 from data.datasets.mapping import Customers
+from data.datasets.missing import MISSING, STAND_INS
 from data.datasets.texts import identifier
 
-# What programs write in place of a missing value, in lower case.
-NOBODY = frozenset(
-    (
-        "nan",
-        "null",
-        "none",
-        "n/a",
-        "#n/a",
-        "<na>",
-        "na",
-        "nat",
-        "nil",
-        "(null)",
-        "(none)",
-        "undefined",
-        "-",
-        "--",
-        "—",
-        "#n/a n/a",
-    )
-)
-_SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?(\d{1,3})", re.ASCII)
-# Programs write numbers below a million in full unless they are round: 1e+05 has lost nothing, 1.23457E+11 has.
-_EXACT_BELOW = 6
 _NAMED = 4
+
+Count = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +45,15 @@ class CustomerCells:
         return identifier(name)
 
 
-def is_shortened(name: str) -> bool:
-    """Whether an id is a number in scientific notation that has lost digits.
-
-    >>> is_shortened("1.23457E+11"), is_shortened("1.785E+04"), is_shortened("123457000000")
-    (True, False, False)
-    """
-    match = _SCIENTIFIC.fullmatch(name)
-    return match is not None and int(match[1]) >= _EXACT_BELOW
-
-
-def find_out(customers: Customers, cells: Iterable[str]) -> tuple[Customers, CustomerCells, list[str]]:
+def find_out(
+    customers: Customers, cells: Iterable[str], rows: Count | None = None
+) -> tuple[Customers, CustomerCells, list[str]]:
     """Decide who is a customer.
+
+    Parameters
+    ----------
+    rows
+        The number of rows that have a cell; without it, notes count nothing.
 
     Returns
     -------
@@ -90,42 +66,57 @@ def find_out(customers: Customers, cells: Iterable[str]) -> tuple[Customers, Cus
     AmbiguousError
         If an id has been shortened and the mapping does not accept that.
     """
-    parser = CustomerCells(
-        NOBODY | {trimmed(text).lower() for text in customers.none},
-        frozenset(trimmed(text) for text in customers.real),
-        customers.scientific == "accept",
-    )
     named = {trimmed(text).lower() for text in customers.none}
-    found: set[str] = set()
-    kept: set[str] = set()
-    shortened = ""
+    parser = CustomerCells(
+        MISSING | named, frozenset(trimmed(text) for text in customers.real), customers.scientific == "accept"
+    )
+    seen = _Seen()
     for cell in cells:
         name = trimmed(cell)
         if is_shortened(name) and not parser.scientific:
-            shortened = min(shortened or name, name)
-        elif name.lower() in NOBODY - named and name not in parser.real:
-            found.add(name)
-        elif _SCIENTIFIC.fullmatch(name):
-            kept.add(name)
-    if shortened:
+            seen.shortened = min(seen.shortened or name, name)
+        elif name.lower() in MISSING - named and name not in parser.real:
+            seen.nobody.append(cell)
+        elif name.lower() in STAND_INS - named and name not in parser.real:
+            seen.doubtful.append(cell)
+        elif SCIENTIFIC.fullmatch(name):
+            seen.kept.add(name)
+    if seen.shortened:
         raise AmbiguousError(
-            f"the customer {shown(shortened)} is a number that a spreadsheet has shortened: several customers can be "
-            "one; export the ids as texts, or take each for one customer with --set customers.scientific=accept"
+            f"the customer {shown(seen.shortened)} is a number that a spreadsheet has shortened: several customers can "
+            "be one; export the ids as texts, or take each for one customer with --set customers.scientific=accept"
         )
-    none = (*customers.none, *sorted(found))
-    return msgspec.structs.replace(customers, none=none), parser, _notes(sorted(found), sorted(kept))
+    none = (*customers.none, *sorted({trimmed(cell) for cell in seen.nobody}))
+    return msgspec.structs.replace(customers, none=none), parser, _notes(seen, rows)
 
 
-def _notes(found: list[str], kept: list[str]) -> list[str]:
+@dataclass(slots=True)
+class _Seen:
+    """Customers that are not what they seem: texts for nobody, texts that may be for nobody, and shortened numbers."""
+
+    nobody: list[str] = field(default_factory=list)
+    doubtful: list[str] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)
+    shortened: str = ""
+
+
+def _notes(seen: _Seen, rows: Count | None) -> list[str]:
     notes = []
-    if found:
-        names = " or ".join(map(shown, found))
-        notes.append(
-            f"The customer {names} is nobody: these rows are guests "
-            f"(if {found[0]} is somebody: --set 'customers.real=[{json.dumps(found[0], ensure_ascii=False)}]')."
-        )
-    if kept:
-        names = ", ".join(map(shown, kept[:_NAMED]))
-        more = f" and {len(kept) - _NAMED:,} more" if len(kept) > _NAMED else ""
-        notes.append(f"Customers in scientific notation are kept as they are written: {names}{more}.")
+    for cells, what, key, otherwise in (
+        (seen.nobody, "read as no customer, so these rows are guests", "real", "it is somebody"),
+        (seen.doubtful, "read as a customer like any other", "none", "it means: no customer"),
+    ):
+        if cells:
+            names = sorted({trimmed(cell) for cell in cells})
+            count = sum(map(rows, cells)) if rows else 0
+            number = f" ({count:,} {'row' if count == 1 else 'rows'})" if count else ""
+            setting = f"--set 'customers.{key}=[{json.dumps(names[0], ensure_ascii=False)}]'"
+            notes.append(f"The customer {_listed(names)}{number} is {what} (if {otherwise}: {setting}).")
+    if seen.kept:
+        notes.append(f"Customers in scientific notation are kept as they are written: {_listed(sorted(seen.kept))}.")
     return notes
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{', '.join(map(shown, names[:_NAMED]))}{more}"

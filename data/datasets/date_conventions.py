@@ -1,7 +1,7 @@
 """Decides how the times of a column are written, from all its distinct cells."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from data.datasets.cells import AmbiguousError, shown
 from data.datasets.date_parts import first_two, format_of, has_short_year
 from data.datasets.dates import FORMATS, Moments
 from data.datasets.mapping import Time
+from data.datasets.short_years import ShortYears
 from data.datasets.zones import is_repeated
 
 _YEAR_LAST = ("slashes", "dashes", "dots")
@@ -30,6 +31,7 @@ class _Seen:
     month_first: str = ""
     days: int = 0
     months: int = 0
+    short_years: ShortYears = field(default_factory=ShortYears)
 
 
 def find_out(time: Time, cells: Callable[[], Iterable[str]]) -> tuple[Time, Moments, list[str]]:
@@ -61,6 +63,9 @@ def find_out(time: Time, cells: Callable[[], Iterable[str]]) -> tuple[Time, Mome
         if form == "slashes" and day_first is None:
             day_first = _is_day_first(seen[form])
         short_year = seen[form].short_year
+        # Dots have the day first; with dashes, 10-12-01 is as usual as 01-12-10.
+        if form == "dashes" and day_first is None and not time.format:
+            seen[form].short_years.refuse_open(short_year)
     if form == "excel-days":
         notes.append("Times are numbers of days, as a spreadsheet counts them from 1899-12-30.")
     zone = ZoneInfo(time.zone) if time.zone and time.zone != _DEFAULT_ZONE else UTC
@@ -82,6 +87,7 @@ def _look(cells: Iterable[str], forms: Iterable[str]) -> dict[str, _Seen]:
         kind.count += 1
         if form in _YEAR_LAST and has_short_year(cell):
             kind.short_year = _least(kind.short_year, cell)
+            kind.short_years.add(cell)
         if form == "slashes":
             first, second = first_two(cell)
             if first > 12 >= second:
@@ -90,14 +96,22 @@ def _look(cells: Iterable[str], forms: Iterable[str]) -> dict[str, _Seen]:
             elif second > 12 >= first:
                 kind.months += 1
                 kind.month_first = _least(kind.month_first, cell)
-            elif first != second and max(first, second) <= 12:
-                kind.open = _least(kind.open, cell)
+            elif first != second and max(first, second) <= 12 and cell < (kind.open or "~") and _is_readable(cell):
+                kind.open = cell
     return seen
 
 
 def _least(example: str, cell: str) -> str:
     """The example for a message, which does not depend on the order of the cells."""
     return min(example or cell, cell)
+
+
+def _is_readable(cell: str) -> bool:
+    try:
+        Moments("slashes", True, UTC).clock(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_day_first(seen: _Seen) -> bool:

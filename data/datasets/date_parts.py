@@ -30,7 +30,7 @@ DATES: dict[str, re.Pattern[str]] = {
 # What follows the date, except for a time zone; it also matches nothing.
 TIME = re.compile(
     r"(?:(?:,? | ?T|, ?| at )(?:(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?|(?<=T)(\d{2})(\d{2})(\d{2})?)"
-    r"(?: ?([AP])\.?M\.?)?)?",
+    r"(?: ?([AP])\.?M\.?(?![a-z]))?)?",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -54,10 +54,10 @@ def first_two(cell: str) -> tuple[int, int]:
 def has_short_year(cell: str) -> bool:
     """Whether a date that has the year last gives only two digits of it.
 
-    >>> has_short_year("01-12-10 08:26"), has_short_year("01-12-2010")
-    (True, False)
+    >>> has_short_year("01-12-10 08:26"), has_short_year("01-12-10"), has_short_year("01-12-2010")
+    (True, True, False)
     """
-    return not re.split(r"[/.\-]", tidy(cell), maxsplit=2)[2][:4].isdecimal()
+    return not re.split(r"[/.\-]", tidy(cell), maxsplit=2)[2][2:4].isdecimal()
 
 
 def plain_iso(cell: str) -> datetime | None:

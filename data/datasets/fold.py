@@ -20,7 +20,8 @@ def fold(db: duckdb.DuckDBPyConnection, returns: Returns, *, look: bool = True) 
         """
         CREATE OR REPLACE TABLE folded AS
         SELECT *, total < 0 OR has_prefix OR coalesce(is_return_kind, false) AS is_return FROM (
-        SELECT transaction_id, customer_id, min(occurred_at) AS occurred_at, sum(amount_units::HUGEINT) AS total,
+        SELECT transaction_id, customer_id, min(occurred_at) AS occurred_at, max(occurred_at) AS ended_at,
+               sum(amount_units::HUGEINT) AS total,
                arg_min(country, (source, row)) AS country, count(quantity) AS line_count,
                bool_or(has_prefix) AS has_prefix, bool_or(is_return_kind) AS is_return_kind,
                min((source, row)) AS place

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from data.datasets import conventions, rejects
+from data.datasets import column_notes, conventions, rejects
 from data.datasets.assemble import assemble
 from data.datasets.cells import AmbiguousError, DataError
 from data.datasets.column_readings import column_readings
@@ -57,7 +57,7 @@ def _load(engine: Engine, name: str, found: Sequence[Source], reading: Reading, 
     mapping = _merged(mappings)
     cells = Cells(engine.db, tables)
     try:
-        known = conventions.find_out(mapping, cells.distinct, reading.currency)
+        known = conventions.find_out(mapping, cells.distinct, reading.currency, cells.rows)
     except AmbiguousError as error:
         raise AmbiguousError(f"{name}: {error}") from None
     except DataError as error:
@@ -67,6 +67,8 @@ def _load(engine: Engine, name: str, found: Sequence[Source], reading: Reading, 
     places = _places(found, tables, options)
     has_amounts, has_lines = bool(mapping.columns.amount), bool(mapping.columns.quantity and mapping.columns.price)
     currency = known.mapping.money.currency or reading.currency
+    if known.mapping.columns.currency:
+        notes += column_notes.without_currency([table.source.name for table in tables if "currency" not in table.names])
     report, more_notes = assemble(
         engine,
         name,
@@ -106,6 +108,9 @@ def _read(
             continue
         tables.append(Table(number, source, raw, here[0].columns.named()))
         mappings.append(here[0])
+        names = here[0].columns.named()
+        notes += column_notes.not_read(source.name, raw.headers, names.values())
+        notes += column_notes.differing(source.name, names, tables[0].source.name, tables[0].names)
     if not tables:
         raise DataError(f"{found[0].name}: there is nothing in it")
     return tables, mappings, bad_lines, notes

@@ -34,6 +34,7 @@ class Columns(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     description: str = ""
     kind: str = ""
     status: str = ""
+    cancelled: str = ""
     currency: str = ""
     refund: str = ""
     export: str = ""

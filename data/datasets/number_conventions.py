@@ -97,12 +97,13 @@ def _add_currency(seen: _Seen, name: str, cell: str) -> None:
 
 def _decimal(seen: _Seen) -> Literal[".", ","]:
     point, comma = seen.marks["."], seen.marks[","]
-    if seen.open and point == comma:
+    if seen.open and bool(point) == bool(comma):
         number = written(seen.open)
         mark = number.mark or "."
+        why = "the other numbers have marks of both kinds" if point else "no other number decides"
         raise AmbiguousError(
             f"the number {shown(seen.open)} can be {number.number:f} (--set money.decimal={mark}) or "
-            f"{number.number * 1000:.0f} (--set money.decimal={_OTHER[mark]}), and no other number decides"
+            f"{number.number * 1000:.0f} (--set money.decimal={_OTHER[mark]}), and {why}"
         )
     return "," if comma > point else "."
 

@@ -17,6 +17,8 @@ from models.units import MONEY_DECIMALS
 # What separates groups of three digits besides point and comma: blanks of all widths, and apostrophes.
 _GROUPS = str.maketrans(dict.fromkeys("\xa0\u202f\u2009\u2007", " ") | {"’": "'", "‘": "'"})
 _MINUS = "-\N{MINUS SIGN}"
+# Strokes in place of the cents: 12,- is 12, not minus 12.
+_NO_CENTS = re.compile(r"(?<=\d)([.,:]) ?[-\N{MINUS SIGN}\N{EN DASH}\N{EM DASH}]{1,2}(?!\d)")
 
 _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 _EXPONENT = re.compile(r"(\d{1,18})(?:([.,])(\d{0,18}))?[eE]([+-]?\d{1,2})", re.ASCII)
@@ -56,12 +58,17 @@ def written(cell: str) -> Written:
     Written(number=Decimal('1250.00'), mark=',', open=False, currency='€')
     >>> written("(1,234)")
     Written(number=Decimal('-1.234'), mark=',', open=True, currency=None)
+    >>> written("12,- €")
+    Written(number=Decimal('12'), mark=None, open=False, currency='€')
     """
-    negative, body, currency = _unsigned(trimmed(cell).translate(_GROUPS))
+    text, no_cents = _NO_CENTS.subn("", trimmed(cell).translate(_GROUPS), count=1)
+    negative, body, currency = _unsigned(text)
     try:
         number, mark, is_open = _body(body)
     except ValueError:
         raise ValueError(f"{shown(cell)} is not a number") from None
+    if no_cents and is_open:  # the strokes stand where the decimal mark is, so the mark before them is none
+        number, mark, is_open = number * 1000, None, False
     return Written(number.copy_negate() if negative and number else number, mark, is_open, currency)
 
 

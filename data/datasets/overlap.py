@@ -1,7 +1,8 @@
 """What several exports hold of the same invoices.
 
 An invoice that two exports hold with equal lines is kept from the first export. One with other lines is ambiguous: it
-was changed between the exports, or it was cut where one file ends and the next one begins.
+was changed between the exports, or it was cut where one file ends and the next one begins. An order that was no sale
+yet in one export, such as an unpaid one, is the sale of a later one; the other way round is ambiguous, too.
 """
 
 import duckdb
@@ -20,13 +21,15 @@ def mark_repeated(db: duckdb.DuckDBPyConnection) -> None:
         f"""
         CREATE TABLE held AS
         WITH shared AS (
-            SELECT transaction_id, customer_id, min(export) AS first FROM rows
+            SELECT transaction_id, customer_id,
+                   coalesce(min(export) FILTER (NOT not_sale), min(export)) AS first
+            FROM rows
             WHERE left_out IS DISTINCT FROM 'rejected'
             GROUP BY transaction_id, customer_id HAVING min(export) < max(export)
         )
         SELECT export, transaction_id, rows.customer_id, first, count(*) AS lines,
                sum(hash({_LINE})::HUGEINT) AS content, min(source) AS source, min(row) AS row,
-               bool_and(rows.left_out IS NOT NULL) AS is_left_out
+               bool_and(rows.left_out IS NOT NULL) AS is_left_out, bool_and(not_sale) AS no_sale
         FROM rows JOIN shared USING (transaction_id)
         WHERE shared.customer_id IS NOT DISTINCT FROM rows.customer_id
             AND rows.left_out IS DISTINCT FROM 'rejected'
@@ -38,11 +41,13 @@ def mark_repeated(db: duckdb.DuckDBPyConnection) -> None:
         CREATE TABLE repeats AS
         SELECT later.export, later.transaction_id, later.customer_id, later.source, later.row,
                earlier.source AS first_source, earlier.row AS first_row, later.is_left_out,
-               later.lines = earlier.lines AND later.content = earlier.content AS is_equal
+               later.no_sale AND NOT earlier.no_sale AS is_withdrawn,
+               later.lines = earlier.lines AND later.content = earlier.content AND later.no_sale = earlier.no_sale
+                   AS is_equal
         FROM held AS later JOIN held AS earlier
             ON earlier.export = later.first AND earlier.transaction_id = later.transaction_id
             AND earlier.customer_id IS NOT DISTINCT FROM later.customer_id
-        WHERE later.export > later.first
+        WHERE later.export > later.first OR later.export < later.first AND NOT later.no_sale
         """
     )
     db.execute("DROP TABLE held")
@@ -59,9 +64,10 @@ def mark_repeated(db: duckdb.DuckDBPyConnection) -> None:
         INSERT INTO faults
         SELECT repeats.source, repeats.row, 'transaction',
             'invoice ' || transaction_id || ' of customer ' || customer_id
-            || ' has other lines here than in ' || places.place || ' from row ' || first_row || ' on'
+            || CASE WHEN is_withdrawn THEN ' is no sale here, such as a cancelled order, but a sale in '
+                ELSE ' has other lines here than in ' END || places.place || ' from row ' || first_row || ' on'
         FROM repeats JOIN places ON places.source = first_source
-        WHERE NOT is_equal AND NOT is_left_out
+        WHERE NOT is_equal AND (NOT is_left_out OR is_withdrawn AND customer_id IS NOT NULL)
         """
     )
     db.execute("DROP TABLE repeats")

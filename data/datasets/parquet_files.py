@@ -52,5 +52,13 @@ def _text(name: str, header: str, column: str, kind: str) -> str:
     if kind in ("DOUBLE", "FLOAT"):
         # Text, since DuckDB decides isnan() and comparisons by the statistics of the file, which leave NaN out.
         text = f"CAST({value} AS VARCHAR)"
-        return f"CASE WHEN {text} LIKE '%nan' THEN NULL ELSE regexp_replace({text}, '[.]0$', '') END"
+        whole = f"regexp_replace({text}, '[.]0$', '')"
+        return f"CASE WHEN {text} LIKE '%nan' THEN NULL ELSE {_four_decimals(whole)} END"
+    if kind.startswith("DECIMAL"):
+        return _four_decimals(f"CAST({value} AS VARCHAR)")
     return f"nullif(CAST({value} AS VARCHAR), '')"
+
+
+def _four_decimals(text: str) -> str:
+    """A number with three decimals gets a fourth: the text 1.234 alone can also be a thousand."""
+    return f"regexp_replace({text}, '([.][0-9]{{3}})$', '\\10')"

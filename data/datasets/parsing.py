@@ -32,6 +32,7 @@ COLUMNS = {
     "country": "country",
     "kind": "kind",
     "status": "status",
+    "cancelled": "cancelled",
     "currency": "currency",
 }
 _NUMBERS = frozenset(("time", "quantity", "price", "amount", "refund"))
@@ -73,6 +74,14 @@ class Cells:
         while chunk := cursor.fetchmany(_CHUNK):
             for (cell,) in chunk:
                 yield cell
+
+    def rows(self, column: str, cell: str) -> int:
+        """The number of rows that have a cell."""
+        of_table = "SELECT count(*) FROM {} WHERE {} = $cell"
+        return sum(
+            count(self._db, of_table.format(quoted(table.raw.name), table.cell(column)), {"cell": cell})
+            for table in self.tables
+        )
 
     def samples(self, column: str, most: int = 3) -> list[str]:
         """The first few distinct cells of a column."""

@@ -19,6 +19,7 @@ _WORDS = {
     "amount": "amount (columns.amount, or columns.quantity and columns.price)",
 }
 _WHERE = "see docs/files.md"
+_NUMBERED = re.compile(r" \(\d+\)$")  # the numbers of columns that have one name
 Headers = Dict[str, str]  # the file's spelling by the plain one
 
 
@@ -86,7 +87,19 @@ def complete(mapping: Mapping, headers: Sequence[str]) -> Mapping:
         recognise = preset_tables(mapping.preset)[1]
         _add_known(columns, recognise["spellings"], file, has_totals=recognise.get("totals", False))
     _refuse_missing(columns, mapping.preset, headers)
+    _refuse_twins(columns, mapping.columns.named(), headers)
     return msgspec.structs.replace(mapping, columns=Columns(**columns))
+
+
+def _refuse_twins(columns: Headers, named: Headers, headers: Sequence[str]) -> None:
+    """Raise if a column was chosen although another one has the same name, unless the mapping spells it exactly."""
+    for field, name in columns.items():
+        if named.get(field) == name:
+            continue
+        twins = [other for other in headers if _plain(_NUMBERED.sub("", other)) == _plain(_NUMBERED.sub("", name))]
+        if len(twins) > 1:
+            choices = " or ".join(f"--set {_setting(field, twin)}" for twin in twins[:4])
+            raise AmbiguousError(f"the columns {_listed(twins)} have one name; choose the {field} with {choices}")
 
 
 def _plain(header: str) -> str:

@@ -21,7 +21,8 @@ PARSED = """
 CREATE TABLE parsed (
     source INTEGER, row BIGINT, export INTEGER, transaction_id VARCHAR, customer_id VARCHAR, occurred_at BIGINT,
     stock_code VARCHAR, description VARCHAR, quantity BIGINT, price_units BIGINT, amount_units BIGINT, country VARCHAR,
-    kind VARCHAR, status VARCHAR, currency VARCHAR, refund_units BIGINT, fault VARCHAR, reason VARCHAR
+    kind VARCHAR, status VARCHAR, cancelled VARCHAR, currency VARCHAR, refund_units BIGINT,
+    fault VARCHAR, reason VARCHAR
 )
 """
 FAULTS = "CREATE TABLE faults (source INTEGER, row BIGINT, fault VARCHAR, reason VARCHAR)"
@@ -36,6 +37,7 @@ _FILLED = {
     "country": "arg_min(country, row)",
     "kind": "arg_min(kind, row)",
     "status": "arg_min(status, row)",
+    "cancelled": "min(cancelled)",
 }
 
 
@@ -111,6 +113,10 @@ def _make_rows(
         blank = "quantity IS NULL AND price_units IS NULL" if has_amounts else "false"
         faults.append(_fault(f"quantity IS NULL AND NOT ({blank})", "quantity", _EMPTY))
         faults.append(_fault(f"price_units IS NULL AND NOT ({blank})", "price", _EMPTY))
+        # A return has one minus: minus one piece at minus ten would be a sale of ten.
+        faults.append(
+            _fault("quantity < 0 AND price_units < 0", "price", "the quantity and the price are both negative")
+        )
         faults.append(
             _fault(f"abs(line_units) >= {_MAX_UNITS}", "price", "quantity times price is too large an amount")
         )
@@ -128,7 +134,8 @@ def _make_rows(
             SELECT parsed.* EXCLUDE ({", ".join(_FILLED)}),
                    parsed.customer_id, {ambiguous} AS is_ambiguous,
                    {value["customer_id"]} AS customer, {value["occurred_at"]} AS moment,
-                   {value["country"]} AS land, {value["kind"]} AS sort, {value["status"]} AS state
+                   {value["country"]} AS land, {value["kind"]} AS sort, {value["status"]} AS state,
+                   {value["cancelled"]} AS cancellation
             FROM parsed {joins}
         ), measured AS (SELECT *, {line_units} AS line_units FROM known),
         judged AS (
@@ -168,7 +175,7 @@ def _not_sale(mapping: Mapping) -> tuple[str, dict[str, object]]:
         "customer": rules.customers,
     }
     parameters: dict[str, object] = {}
-    conditions = ["false"]
+    conditions = ["cancellation IS NOT NULL"]
     for number, prefix in enumerate(rules.transaction_prefixes):
         parameters[f"prefix_{number}"] = prefix
         conditions.append(f"coalesce(starts_with(transaction_id, $prefix_{number}), false)")

@@ -5,9 +5,11 @@ import re
 from data.contract.bounds import MAX_ID_LENGTH
 from data.contract.wire import UNSPECIFIED
 from data.datasets.cells import shown, trimmed
+from data.datasets.missing import MISSING
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # A column of floats holds 13085 as 13085.0.
+_NAMIBIA = frozenset(("na",))
 _FLOAT = re.compile(r"([+-]?\d{1,20})\.0+", re.ASCII)
 
 
@@ -25,8 +27,13 @@ def identifier(cell: str) -> str:
 
 
 def country(cell: str) -> str:
-    """A country as it is written, and ``Unspecified`` for a blank."""
-    return label(cell) or UNSPECIFIED
+    """A country as it is written, and ``Unspecified`` for a blank and for what stands for a missing value.
+
+    >>> country("NULL"), country("NA")
+    ('Unspecified', 'NA')
+    """
+    name = label(cell)
+    return UNSPECIFIED if not name or name.lower() in MISSING - _NAMIBIA else name
 
 
 def label(cell: str) -> str:

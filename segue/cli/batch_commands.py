@@ -45,6 +45,7 @@ def reconcile(
         messages.print(f"[bold]Log fault {fault.id}[/], partition {fault.partition}: {log_faults.describe(fault)}.")
     with spinner("Recomputing"):
         chosen = choose(files, settings.datasets_dir, how)
+        options.check_currency(chosen.dataset, settings.currency)
         found = check(settings.database, chosen.dataset, history=history)
     if files:
         reading_options.mention(chosen.dataset)

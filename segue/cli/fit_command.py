@@ -113,6 +113,7 @@ def fit_model(
             source = fitting.from_stream(settings, files, cutoff, preset)
         else:
             source = fitting.from_dataset(settings, files, how, cutoff, preset, accept_dates)
+            _check_currency(registry, source.money.currency, settings.currency)
     choice = fitting.chosen_k(source.profiles, chosen) if k == "auto" else None
     chosen = chosen._replace(k=chosen.k if k is None else k if choice is None else choice.k)
     metadata = source.metadata | {"preset": preset} | ({} if choice is None else choice.metadata)
@@ -126,6 +127,15 @@ def fit_model(
     if assign is not None:
         scoring.write_assigned(assignments(source.profiles, result.model), assign)
     _register(registry, result.model, out)
+
+
+def _check_currency(registry: "Registry", found: str, currency: str) -> None:
+    """Refuse to register a model on amounts in another currency than the stream's."""
+    if registry.postgres is not None and found != currency:
+        fail(
+            f"the files are in {found}, and the stream in {currency}: set SEGUE_CURRENCY={found} for all processes of "
+            "a new stream, or give --dry-run"
+        )
 
 
 def _register(registry: "Registry", model: SegmentModel, out: Path | None) -> None:

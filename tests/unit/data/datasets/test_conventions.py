@@ -185,7 +185,7 @@ def test_a_symbol_of_several_currencies_is_asked_about_unless_the_setting_is_one
 def test_a_text_for_a_missing_value_is_a_guest_with_a_note(text: str) -> None:
     found = understood({"customer": [text, "50001"]})
     assert [found.parsers["customer"](cell) for cell in (text, f" {text} ", "50001")] == [None, None, "50001"]
-    assert f"The customer '{text}' is nobody: these rows are guests" in found.notes[-1]
+    assert f"The customer '{text}' is read as no customer, so these rows are guests" in found.notes[-1]
     real = understood({"customer": [text]}, f'customers.real=["{text}"]')
     assert real.parsers["customer"](text) == text
     named = understood({"customer": [text]}, f'customers.none=["{text}"]')

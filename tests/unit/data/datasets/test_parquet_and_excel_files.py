@@ -44,7 +44,7 @@ def read(engine: Engine, path: Path) -> tuple[RawTable, list[tuple[Any, ...]]]:
         ([MOMENT.replace(tzinfo=UTC)], pa.timestamp("ns", "UTC"), ["2010-12-01 08:26:00+00"]),
         ([date(2010, 12, 1)], pa.date32(), ["2010-12-01"]),
         ([time(8, 26)], pa.time64("us"), ["08:26:00"]),
-        ([Decimal("2.550"), Decimal("-0.1")], pa.decimal128(10, 3), ["2.550", "-0.100"]),
+        ([Decimal("2.550"), Decimal("-0.1")], pa.decimal128(10, 3), ["2.5500", "-0.1000"]),
         ([1, -(2**63), None], pa.int64(), ["1", str(-(2**63)), None]),
         ([2**64 - 1], pa.uint64(), [str(2**64 - 1)]),
         (
@@ -120,7 +120,7 @@ def test_the_cells_of_a_sheet_become_text(engine: Engine, tmp_path: Path) -> Non
     assert table.headers == ["Order", "When", "Day", "Time", "Price", "Customer", "Paid", "column 8"]
     assert rows == [
         ("a", "2010-12-01 08:26:00", "2010-12-01", "08:26:00", "2.55", "13085", "true", None),
-        ("7", None, None, None, "1e-07", "0013", "false", "note"),
+        ("7", None, None, None, "0.0000001", "0013", "false", "note"),
     ]
     [source] = sources([tmp_path / "shop.xlsx"])
     assert line_of(source, 2)[0] == 5
