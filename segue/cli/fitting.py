@@ -1,5 +1,6 @@
 """The steps of ``segue fit``: read profiles from a file or the stream, choose k, and print the segments."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -145,10 +146,15 @@ def show(result: FitResult, choice: KChoice | None, as_json: bool, money: Money)
 
 def _curve(choice: KChoice) -> Table:
     rows = [
-        [f"{k}{' ←' if k == choice.k else ''}", f"{inertia:,.0f}", *(f"{number:.3f}" for number in numbers)]
+        [f"{k}{' ←' if k == choice.k else ''}", f"{inertia:,.0f}", *map(_measure, numbers)]
         for k, inertia, *numbers in choice.curve.itertuples()
     ]
     return table("Number of segments", ["k", "inertia", "silhouette", "Davies-Bouldin", "stability"], rows)
+
+
+def _measure(number: float) -> str:
+    """A measure of a clustering; some are not defined for as many segments as customers."""
+    return "—" if math.isnan(number) else f"{number:.3f}"
 
 
 def _summary(result: FitResult, money: Money) -> Table:
