@@ -2,12 +2,15 @@
 
 import json
 import os
-import subprocess
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+
+from segue.cli import main
 
 CASES = Path(__file__).parents[5] / "shared" / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the collected cases are not beside the checkout")
@@ -66,24 +69,36 @@ DESCRIBED: dict[str, Outcome] = {
 }  # fmt: skip
 
 
-def segue(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in an empty folder, without a stack."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "segue", *arguments],
-        cwd=folder,
-        env=environment | {"PYTHONPATH": str(Path(__file__).parents[4])},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+class Done(NamedTuple):
+    """The result of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def segue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run the command line in this process, in an empty folder and without a stack."""
+    for name in [name for name in os.environ if name.startswith("SEGUE_") and not name.startswith("SEGUE_TEST_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["segue", *arguments])
+        before = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(SystemExit) as end:
+            main()
+        signal.signal(signal.SIGTERM, before)
+        return Done(int(end.value.code or 0), *capsys.readouterr())
+
+    return run
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("case", "outcome"), DESCRIBED.items(), ids=DESCRIBED)
-def test_a_file_is_read_right_or_asked_about(case: str, outcome: Outcome, tmp_path: Path) -> None:
-    done = segue("data", "describe", str(CASES / case), "--json", folder=tmp_path)
+def test_a_file_is_read_right_or_asked_about(case: str, outcome: Outcome, segue: Callable[..., Done]) -> None:
+    done = segue("data", "describe", str(CASES / case), "--json")
     assert "Traceback" not in done.stderr
     if isinstance(outcome, str):
         assert done.returncode == 1, done.stdout
@@ -100,10 +115,10 @@ def test_a_file_is_read_right_or_asked_about(case: str, outcome: Outcome, tmp_pa
 @pytest.mark.parametrize("options", [(), ("--k", "1"), ("--k", "auto")])
 @pytest.mark.parametrize("case", sorted(path.name for path in (CASES / "21-fit-odd-populations").glob("*.csv")))
 def test_an_odd_population_is_fitted_or_refused_in_one_line(
-    case: str, options: tuple[str, ...], tmp_path: Path
+    case: str, options: tuple[str, ...], segue: Callable[..., Done]
 ) -> None:
     path = CASES / "21-fit-odd-populations" / case
-    done = segue("fit", str(path), *options, "--dry-run", folder=tmp_path)
+    done = segue("fit", str(path), *options, "--dry-run")
     assert "Traceback" not in done.stderr
     assert "nan" not in done.stdout.lower()
     if done.returncode:
