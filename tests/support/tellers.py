@@ -109,6 +109,13 @@ class Watched:
         """Ask until all four report the same."""
         return await self.wait_for(lambda story: story.well if well else story.ill)
 
+    async def wait_until_all_say(self, words: str) -> Story:
+        """Ask until all four report trouble, and those who speak in words use these.
+
+        They are asked one after another, so one of them may have trouble of an earlier moment.
+        """
+        return await self.wait_for(lambda story: story.ill and story.name(words))
+
     def run(self, work: Callable[["Watched"], Awaitable[None]]) -> None:
         """Run the task while some work is done."""
 
