@@ -125,6 +125,10 @@ def run(case: Case) -> Done:
             main()
     except SystemExit as end:
         code = end.code or 0
+        if isinstance(code, str):
+            # Python prints such a text, and exits with 1.
+            err.write(code)
+            code = 1
     finally:
         sys.argv = words
         signal.signal(signal.SIGTERM, before)

@@ -11,7 +11,10 @@ from tests.support.generated_tables import a_model
 
 # They look at files before they look at the database; the unit test tries them.
 _OF_FILES = {"segue data describe", "segue data generate", "segue explore", "segue fit", "segue score", "segue replay"}
-_WAITS_FOR_A_BROKER = {"segue dlq retry", "segue publish-snapshot", "segue drift watch", "segue webhooks run"}
+_WAITS_FOR_A_BROKER = {
+    *("segue dlq retry", "segue publish-snapshot", "segue drift watch", "segue webhooks run"),
+    *("segue api", "segue clock"),
+}
 
 
 @pytest.mark.parametrize("command", sorted(set(QUICK) - _OF_FILES - _WAITS_FOR_A_BROKER))
