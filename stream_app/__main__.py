@@ -16,9 +16,9 @@ def main() -> None:
         logs.configure(settings.secrets)
         run_worker(worker_config(settings))
     except ValidationError as error:
-        raise SystemExit(bad_setting(error)) from None
+        raise SystemExit(f"error: {bad_setting(error)}") from None
     except SegueError as error:
-        raise SystemExit(str(error)) from None
+        raise SystemExit(f"error: {error}") from None
 
 
 def worker_config(settings: Settings) -> WorkerConfig:
