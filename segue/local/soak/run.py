@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import OperationalError
 
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry, progress
@@ -143,8 +144,15 @@ def undisturbed(folder: Path, dataset: Dataset, model: SegmentModel) -> Outcome:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _holds(condition: Callable[[], bool]) -> bool:
+    try:
+        return condition()
+    except OperationalError:
+        return False
+
+
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = STUCK_SECONDS) -> None:
-    """Wait until a condition is true.
+    """Wait until a condition is true. While Postgres does not answer, it is not.
 
     Raises
     ------
@@ -152,7 +160,7 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = STUCK_
         If it is still false after ``seconds``.
     """
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not _holds(condition):
         if time.monotonic() > deadline:
             raise SoakError(f"{what}: nothing happened for {seconds:.0f} s")
         time.sleep(_CHECK_SECONDS)

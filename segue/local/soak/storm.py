@@ -154,7 +154,14 @@ def inject(run: Running, name: str, fault: Fault, rng: random.Random) -> FaultRe
     over = ticked = time.monotonic()
     # A commit that a killed worker had sent may still arrive; it is not part of the recovery.
     time.sleep(_SETTLE_SECONDS)
-    before = run.done()
+    before: dict[int, int] = {}
+
+    def answers() -> bool:
+        before.update(run.done())
+        return True
+
+    # A killed Postgres may still be starting.
+    wait_until(answers, f"until Postgres answered after {name}")
 
     def recovered() -> bool:
         nonlocal ticked
