@@ -119,9 +119,14 @@ class LocalPostgres:
 
 
 def _replace(target: Path, source: Path) -> None:
-    """Make ``target`` a copy of a folder; its files keep their owner, since the server may run as another user."""
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target)
+    """Make ``target`` a copy of a folder; its files keep their owner, since the server may run as another user.
+
+    The target folder itself stays: the package makes the server's address of its inode where its path is long.
+    """
+    target.mkdir(exist_ok=True)
+    for child in target.iterdir():
+        shutil.rmtree(child) if child.is_dir() else child.unlink()
+    shutil.copytree(source, target, dirs_exist_ok=True)
     for original in (source, *source.rglob("*")):
         owner = original.stat()
         os.chown(target / original.relative_to(source), owner.st_uid, owner.st_gid)
