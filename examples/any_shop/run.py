@@ -88,7 +88,7 @@ class Shop:
                 self._await_stack(process, port, log)
                 yield
             finally:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)
                 process.wait(PATIENCE)
 
     def _await_stack(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
