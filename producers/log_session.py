@@ -23,12 +23,10 @@ _FLUSH_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
 
 
-class LogConfig(Protocol):
-    """What a session connects to; :class:`runtime.settings.Settings` has all of it.
+class Connections(Protocol):
+    """Where Kafka, its topics and Postgres are; :class:`runtime.settings.Settings` says it.
 
-    ``database`` is a ``postgresql://`` URL. ``partitions`` is the number of partitions of topics that the session
-    creates; with 0 it creates none. ``log_id`` replaces the identity that the broker reports. The first of the
-    ``control_keys`` signs ticks and models; without one they are not signed.
+    ``database`` is a ``postgresql://`` URL.
     """
 
     @property
@@ -39,6 +37,15 @@ class LogConfig(Protocol):
 
     @property
     def database(self) -> str: ...
+
+
+class LogConfig(Connections, Protocol):
+    """What a session connects to.
+
+    ``partitions`` is the number of partitions of topics that the session creates; with 0 it creates none. ``log_id``
+    replaces the identity that the broker reports. The first of the ``control_keys`` signs ticks and models; without one
+    they are not signed.
+    """
 
     @property
     def partitions(self) -> int: ...

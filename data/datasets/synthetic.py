@@ -106,7 +106,7 @@ class Shop:
         return int(np.count_nonzero(np.bincount(known)))
 
     def frames(self) -> Iterator[pd.DataFrame]:
-        """All rows, in the columns and order of :func:`data.datasets.readers.read`."""
+        """All rows, in the columns of :func:`data.datasets.frames.clean`."""
         begin, end, count = self._second_export_begin, self._first_export_end, len(self._first_line)
         streams = copy.deepcopy(self._streams)
         yield from self._frames(0, begin, streams, export=0, row=1)

@@ -1,4 +1,4 @@
-"""Writes raw rows in the popular eight-column layout, so that :mod:`data.datasets.readers` reads the same rows back.
+"""Writes raw rows in the popular eight-column layout, so that :mod:`data.datasets.load` reads the same rows back.
 
 A file is written aside, in the same folder, and renamed when it is complete: nobody finds half a file.
 """

@@ -1,12 +1,15 @@
 """Connecting to Postgres, and migrating its schema."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
 
 from data.postgres import roles
 from runtime.postgres_url import parsed
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 CONNECT_SECONDS = 30
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -23,12 +26,26 @@ def engine(database_url: str, connect_seconds: int | None = None) -> Engine:
     ValueError
         If the URL is not valid; see :func:`runtime.postgres_url.parsed`.
     """
+    made = create_engine(**_settings(database_url, connect_seconds))
+    event.listen(made, "connect", _in_utc)
+    return made
+
+
+def async_engine(database_url: str, connections: int) -> "AsyncEngine":
+    """:func:`engine` for an event loop, which keeps so many connections open."""
+    # Importing it is slow, and only the HTTP API needs it.
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    made = create_async_engine(**_settings(database_url, None), pool_size=connections)
+    event.listen(made.sync_engine, "connect", _in_utc)
+    return made
+
+
+def _settings(database_url: str, connect_seconds: int | None) -> dict[str, Any]:
     url = parsed(database_url)
     own = "connect_timeout" in url.query
     limits = {} if own else {"connect_timeout": CONNECT_SECONDS if connect_seconds is None else connect_seconds}
-    made = create_engine(url, pool_pre_ping=True, connect_args=limits)
-    event.listen(made, "connect", _in_utc)
-    return made
+    return {"url": url, "pool_pre_ping": True, "connect_args": limits}
 
 
 def migrate(database_url: str) -> roles.Granted:
@@ -76,5 +93,7 @@ def newest_revision() -> str:
 def _in_utc(connection: Any, _: object) -> None:
     """Set the session's time zone, in which Postgres returns moments. A database or a role may have another default."""
     # A statement, because the URL may have options of its own and not every connection pooler accepts options.
-    connection.execute("SET TIME ZONE 'UTC'")
+    cursor = connection.cursor()
+    cursor.execute("SET TIME ZONE 'UTC'")
+    cursor.close()
     connection.commit()

@@ -146,8 +146,13 @@ def load(engine: Engine, version: str) -> SegmentModel:
 def load_all(engine: Engine, versions: Iterable[str]) -> Mapping[str, SegmentModel]:
     """The registered ones among some versions, by version."""
     with engine.connect() as connection:
-        query = select(*SPECIFICATION).where(models.c.version.in_(list(versions)))
-        found = [from_row(row) for row in connection.execute(query)]
+        return read_all(connection, versions)
+
+
+def read_all(connection: Connection, versions: Iterable[str]) -> Mapping[str, SegmentModel]:
+    """:func:`load_all` over an open connection."""
+    query = select(*SPECIFICATION).where(models.c.version.in_(list(versions)))
+    found = [from_row(row) for row in connection.execute(query)]
     return {model.version: model for model in found}
 
 

@@ -1,24 +1,21 @@
 """What the HTTP API reads from Postgres, each answer by one query on an index."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, Row, Select, and_, event, func, select
+from sqlalchemy import Row, Select, and_, func, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from data.contract.change_events import segment_change, segment_ref
 from data.contract.change_row import ChangeRow
 from data.postgres import model_registry
-from data.postgres.database import engine
+from data.postgres.database import async_engine
 from data.postgres.tables import customers, segment_changes, stream_progress
 from models.scoring import net_or_gross
 from models.segment_model import SegmentModel
 from models.units import money_text, to_money_units
-from runtime.postgres_url import parsed
 from services.api.schemas import (
     Changes,
     Customer,
@@ -40,15 +37,12 @@ class Reader:
     """Reads customers, changes and segments. A model is loaded once: a version never changes."""
 
     def __init__(self, database_url: str) -> None:
-        self._rare: Engine = engine(database_url)
-        self._often: AsyncEngine = create_async_engine(parsed(database_url), pool_size=_CONNECTIONS, pool_pre_ping=True)
-        event.listen(self._often.sync_engine, "connect", _in_utc)
+        self._engine = async_engine(database_url, _CONNECTIONS)
         self._models: dict[str, SegmentModel] = {}
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._often.dispose()
-        self._rare.dispose()
+        await self._engine.dispose()
 
     async def trouble(self) -> str | None:
         """Why Postgres can't be read; None if it can."""
@@ -60,13 +54,13 @@ class Reader:
 
     async def row(self, query: Select[Any]) -> Row[Any] | None:
         """The only row of a query, if there is one."""
-        async with self._often.connect() as connection:
+        async with self._engine.connect() as connection:
             found: Row[Any] | None = (await connection.execute(query)).one_or_none()
             return found
 
     async def rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         """The rows of a query."""
-        async with self._often.connect() as connection:
+        async with self._engine.connect() as connection:
             found: Sequence[Row[Any]] = (await connection.execute(query)).all()
             return found
 
@@ -115,7 +109,8 @@ class Reader:
 
     async def segments(self) -> Segments | None:
         """The champion's segments; None if there is no model yet."""
-        version = await asyncio.to_thread(model_registry.champion_version, self._rare)
+        async with self._engine.connect() as connection:
+            version = (await connection.run_sync(model_registry.aliases)).get(model_registry.CHAMPION)
         if version is None:
             return None
         model = await self._model(version)
@@ -155,7 +150,8 @@ class Reader:
 
     async def _model(self, version: str) -> SegmentModel:
         if version not in self._models:
-            self._models[version] = await asyncio.to_thread(model_registry.load, self._rare, version)
+            async with self._engine.connect() as connection:
+                self._models.update(await connection.run_sync(model_registry.read_all, [version]))
         return self._models[version]
 
 
@@ -181,10 +177,3 @@ def _monetary(model: SegmentModel, row: Row[Any]) -> str:
 
 def _days(last_purchase_at: datetime | None, as_of: datetime) -> int | None:
     return None if last_purchase_at is None else (as_of - last_purchase_at).days
-
-
-def _in_utc(connection: Any, _: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("SET TIME ZONE 'UTC'")
-    cursor.close()
-    connection.commit()

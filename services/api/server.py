@@ -5,8 +5,7 @@ from typing import Protocol
 
 import uvicorn
 
-from runtime.brokers import Brokers
-from runtime.topics import Topics
+from producers.log_session import Connections
 from services.api.access import Keys
 from services.api.app import Api, application
 from services.api.log import AcknowledgedLog
@@ -18,17 +17,8 @@ _SHUTDOWN_SECONDS = 30
 _MOST_CONNECTIONS = 1_000
 
 
-class ApiConfig(Protocol):
-    """What the API connects to; :class:`runtime.settings.Settings` has all of it."""
-
-    @property
-    def brokers(self) -> Brokers: ...
-
-    @property
-    def topics(self) -> Topics: ...
-
-    @property
-    def database(self) -> str: ...
+class ApiConfig(Connections, Protocol):
+    """What the API connects to, and the rules of its transactions."""
 
     @property
     def currency(self) -> str: ...
