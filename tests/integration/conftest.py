@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 
-from data.postgres.database import migrate
+from data.postgres.database import engine, migrate
 from tests.support.postgres import new_database, running_postgres
 
 
@@ -29,6 +29,14 @@ def migrated_url(postgres_server: str, migrated: str) -> Iterator[str]:
     """The URL of a database with all tables and no rows."""
     with new_database(postgres_server, migrated) as url:
         yield url
+
+
+@pytest.fixture
+def postgres(migrated_url: str) -> Iterator[Engine]:
+    """An engine on a database with all tables and no rows."""
+    made = engine(migrated_url)
+    yield made
+    made.dispose()
 
 
 @pytest.fixture

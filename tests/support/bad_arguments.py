@@ -3,18 +3,14 @@
 An unexpected error, which the command line turns into one line as its last resort, counts as wrong.
 """
 
-import contextlib
-import io
-import signal
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from segue.cli import main
 from segue.cli.app import UNEXPECTED
 from segue.cli.reference import commands
+from tests.support.commands import Done, in_process
 
 COMMANDS = dict(commands())
 LONGEST_MESSAGE = 700
@@ -108,31 +104,9 @@ CASES = [*cases()]
 QUICK = sorted(set(COMMANDS) - LONG)
 
 
-class Done(NamedTuple):
-    code: object
-    out: str
-    err: str
-
-
 def run(case: Case) -> Done:
     """Run a command line in this process, as a shell would start it."""
-    out, err = io.StringIO(), io.StringIO()
-    before = signal.getsignal(signal.SIGTERM)
-    words, sys.argv = sys.argv, ["segue", *case.words]
-    code: object = 0
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main()
-    except SystemExit as end:
-        code = end.code or 0
-        if isinstance(code, str):
-            # Python prints such a text, and exits with 1.
-            err.write(code)
-            code = 1
-    finally:
-        sys.argv = words
-        signal.signal(signal.SIGTERM, before)
-    return Done(code, out.getvalue(), err.getvalue())
+    return in_process(*case.words)
 
 
 def write_files(folder: Path) -> None:
@@ -152,16 +126,16 @@ def judged(case: Case) -> str | None:
         done = run(case)
     except BaseException as error:
         return f"{case}: {type(error).__name__} escaped: {str(error)[:200]}"
-    said = done.out + done.err
+    said = done.stdout + done.stderr
     if "Traceback" in said or UNEXPECTED in said:
         return f"{case}: {said[-600:]}"
-    if done.code not in (0, 1, 2):
-        return f"{case}: exit code {done.code}"
-    if done.code == 0:
+    if done.returncode not in (0, 1, 2):
+        return f"{case}: exit code {done.returncode}"
+    if done.returncode == 0:
         return None
-    complaint = [line for line in done.err.splitlines() if line.startswith("error: ")]
-    if done.code == 1 and len(complaint) != 1:
+    complaint = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    if done.returncode == 1 and len(complaint) != 1:
         return f"{case}: {len(complaint)} errors: {said[-600:]}"
-    if done.code == 1 and len(complaint[0]) > LONGEST_MESSAGE + sum(map(len, case.words)):
+    if done.returncode == 1 and len(complaint[0]) > LONGEST_MESSAGE + sum(map(len, case.words)):
         return f"{case}: {len(complaint[0])} characters: {complaint[0][:300]}"
     return None

@@ -1,10 +1,24 @@
-"""``segue`` commands as processes."""
+"""``segue`` commands, as processes and in this process."""
 
+import contextlib
+import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
+
+from segue.cli import main
+
+
+class Done(NamedTuple):
+    """The result of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 def segue(state_dir: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
@@ -19,3 +33,23 @@ def segue(state_dir: Path, *arguments: str, environment: Mapping[str, str] | Non
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def in_process(*arguments: str) -> Done:
+    """Run a command in this process, which is faster than starting a new one."""
+    out, err = io.StringIO(), io.StringIO()
+    before = signal.getsignal(signal.SIGTERM)
+    words, sys.argv = sys.argv, ["segue", *arguments]
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+        raise AssertionError("a command ends with an exit code")
+    except SystemExit as end:
+        code = end.code or 0
+    finally:
+        sys.argv = words
+        signal.signal(signal.SIGTERM, before)
+    if isinstance(code, str):
+        # Python prints such a text, and exits with 1.
+        return Done(1, out.getvalue(), err.getvalue() + code)
+    return Done(code, out.getvalue(), err.getvalue())

@@ -7,8 +7,7 @@ from typing import NamedTuple
 from data.datasets.load import load
 from data.datasets.reading import Reading
 from models.units import from_money_units
-
-HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+from tests.support.shop_files import HEADER
 
 
 class Read(NamedTuple):

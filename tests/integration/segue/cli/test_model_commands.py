@@ -3,11 +3,9 @@
 import json
 import pickle
 import re
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import joblib
 import pytest
@@ -18,9 +16,9 @@ from data.postgres import model_registry
 from data.postgres.database import engine
 from data.postgres.tables import stream_currency
 from models.segment_model import SegmentModel, from_json, to_json
-from segue.cli import main
 from segue.cli.console import output
 from tests.support.builders import random_model
+from tests.support.commands import Done, in_process
 from tests.support.dataset_tables import fill
 from tests.support.generated_tables import a_model
 from tests.support.retail import retail
@@ -28,35 +26,16 @@ from tests.support.retail import retail
 GOOD: dict[str, Any] = json.loads(to_json(a_model()))
 
 
-class Done(NamedTuple):
-    """The result of a command."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 Segue = Callable[..., Done]
 
 
 @pytest.fixture
-def segue(
-    migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Segue:
+def segue(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Segue:
     """Run the command line in this process, which is faster than starting a new one."""
     monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     monkeypatch.setattr(output, "width", 200)
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["segue", *arguments])
-        before = signal.getsignal(signal.SIGTERM)
-        with pytest.raises(SystemExit) as end:
-            main()
-        signal.signal(signal.SIGTERM, before)
-        return Done(int(end.value.code or 0), *capsys.readouterr())
-
-    return run
+    return in_process
 
 
 def spec(**changes: Any) -> bytes:

@@ -1,31 +1,21 @@
 """API keys: scopes, hashes, and revoking."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, select
 
 from data.postgres import api_keys
 from data.postgres.api_keys import ApiKey
-from data.postgres.database import engine, migrate
 from data.postgres.tables import api_keys as table
 from runtime.errors import NotFoundError
 from services.api.access import Keys
 from services.api.reading import Reader
 
 
-@pytest.fixture
-def postgres(database_url: str) -> Iterator[Engine]:
-    migrate(database_url)
-    made = engine(database_url)
-    yield made
-    made.dispose()
-
-
-def found(database_url: str, key: str) -> ApiKey | None:
+def found(migrated_url: str, key: str) -> ApiKey | None:
     async def look() -> ApiKey | None:
-        reader = Reader(database_url)
+        reader = Reader(migrated_url)
         try:
             return await Keys(reader.row).of(f"Bearer {key}", None)
         finally:
@@ -34,9 +24,9 @@ def found(database_url: str, key: str) -> ApiKey | None:
     return asyncio.run(look())
 
 
-def test_a_key_has_its_scopes_and_only_its_hash_is_stored(postgres: Engine, database_url: str) -> None:
+def test_a_key_has_its_scopes_and_only_its_hash_is_stored(postgres: Engine, migrated_url: str) -> None:
     key = api_keys.create(postgres, "till", ["write"])
-    known = found(database_url, key)
+    known = found(migrated_url, key)
     assert known is not None
     assert (known.name, known.scopes) == ("till", frozenset({"write"}))
     with postgres.connect() as connection:
@@ -45,18 +35,18 @@ def test_a_key_has_its_scopes_and_only_its_hash_is_stored(postgres: Engine, data
     assert key.rpartition("_")[2] not in str(stored)
 
 
-def test_a_revoked_key_is_not_valid(postgres: Engine, database_url: str) -> None:
+def test_a_revoked_key_is_not_valid(postgres: Engine, migrated_url: str) -> None:
     key = api_keys.create(postgres, "till", ["read"])
     (listed,) = api_keys.listed(postgres)
     revoked = api_keys.revoke(postgres, listed.key_id)
-    assert found(database_url, key) is None
+    assert found(migrated_url, key) is None
     assert api_keys.revoke(postgres, listed.key_id) == revoked, "a second time changes nothing"
 
 
-def test_a_changed_or_invented_key_is_not_valid(postgres: Engine, database_url: str) -> None:
+def test_a_changed_or_invented_key_is_not_valid(postgres: Engine, migrated_url: str) -> None:
     key = api_keys.create(postgres, "till", ["read"])
     for wrong in (key[:-1], key + "x", key.upper(), "segue_", "segue_x_", "", "segue_' OR 1=1 --_x", key.split("_")[1]):
-        assert found(database_url, wrong) is None, wrong
+        assert found(migrated_url, wrong) is None, wrong
 
 
 def test_revoking_an_unknown_key_says_so(postgres: Engine) -> None:

@@ -5,10 +5,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
-import pytest
 from sqlalchemy import Engine, insert, text
 
-from data.postgres.database import engine, migrate
 from data.postgres.tables import customers, stream_progress
 from services.clock.schedule import TickSchedule
 from services.clock.service import ClockService
@@ -44,14 +42,6 @@ class MemoryLog:
     def open(self) -> Iterator["MemoryLog"]:
         self.opened += 1
         yield self
-
-
-@pytest.fixture
-def postgres(database_url: str) -> Iterator[Engine]:
-    migrate(database_url)
-    made = engine(database_url)
-    yield made
-    made.dispose()
 
 
 @contextmanager

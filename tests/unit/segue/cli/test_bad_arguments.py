@@ -61,7 +61,7 @@ SERVERS = [
 def test_what_starts_servers_refuses_bad_values_before_it_does(words: tuple[str, ...], folder: Path) -> None:
     case = Case(words)
     done = run(case)
-    assert done.code in (1, 2), done
+    assert done.returncode in (1, 2), done
     assert judged(case) is None
 
 
@@ -72,7 +72,7 @@ def test_a_port_in_use_is_refused(command: str, folder: Path, monkeypatch: pytes
     with socket.create_server(("127.0.0.1", 0)) as server:
         case = Case((command, f"--port={server.getsockname()[1]}"))
         assert judged(case) is None
-        assert "is taken; choose another --port" in run(case).err
+        assert "is taken; choose another --port" in run(case).stderr
 
 
 def test_there_are_hundreds_of_cases() -> None:

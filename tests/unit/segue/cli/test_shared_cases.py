@@ -2,15 +2,13 @@
 
 import json
 import os
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from segue.cli import main
+from tests.support.commands import Done, in_process
 
 CASES = Path(__file__).parents[5] / "shared" / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the collected cases are not beside the checkout")
@@ -69,30 +67,13 @@ DESCRIBED: dict[str, Outcome] = {
 }  # fmt: skip
 
 
-class Done(NamedTuple):
-    """The result of a command."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
-def segue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run the command line in this process, in an empty folder and without a stack."""
+def segue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """Runs the command line in an empty folder and without a stack."""
     for name in [name for name in os.environ if name.startswith("SEGUE_") and not name.startswith("SEGUE_TEST_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["segue", *arguments])
-        before = signal.getsignal(signal.SIGTERM)
-        with pytest.raises(SystemExit) as end:
-            main()
-        signal.signal(signal.SIGTERM, before)
-        return Done(int(end.value.code or 0), *capsys.readouterr())
-
-    return run
+    return in_process
 
 
 @pytest.mark.slow

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from data.datasets.cells import DataError
-from tests.support.shop_readings import HEADER, read, rows
+from tests.support.shop_files import HEADER
+from tests.support.shop_readings import read, rows
 
 GOOD = "900001,A10,BLUE MUG,6,2010-12-01 08:26,2.50,50001,UK"
 ALSO = "900002,A12,GREEN LAMP,1,2010-12-05 09:10,19.95,50002,France"

@@ -6,7 +6,8 @@ import pytest
 
 from data.contract import wire
 from data.datasets.load import load
-from tests.support.shop_readings import HEADER, rows
+from tests.support.shop_files import HEADER
+from tests.support.shop_readings import rows
 
 WITHOUT = HEADER.removesuffix(",Country")
 

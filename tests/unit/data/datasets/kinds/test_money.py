@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from data.datasets.cells import DataError
-from tests.support.shop_readings import HEADER, read, read_paths, rows
+from tests.support.shop_files import HEADER
+from tests.support.shop_readings import read, read_paths, rows
 
 
 def _priced(*prices: str) -> str:
