@@ -22,10 +22,15 @@ def checked_currency(code: str) -> str:
     Traceback (most recent call last):
     ValueError: 'Euro' is no currency: use EUR
     """
-    if is_currency(code) and code not in _NONE:
+    if is_iso_currency(code):
         return code
     meant = _meant(code.strip().casefold())
     raise ValueError(f"{code[:40]!r} is no currency: {f'use {meant}' if meant else _EXAMPLE}")
+
+
+def is_iso_currency(code: str) -> bool:
+    """Whether a text is the code of a currency in ISO 4217, such as ``EUR``."""
+    return is_currency(code) and code not in _NONE
 
 
 def checked_locale(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from data.datasets.mapping_checks import is_currency
+from runtime.currencies import is_iso_currency
 
 # A symbol that several currencies use stands for each of them, the best known first.
 _DOLLARS = ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "ARS", "CLP", "COP", "UYU", "BBD", "BSD", "JMD")
@@ -63,7 +63,7 @@ def meanings(written: str) -> tuple[str, ...]:
     (('EUR',), ('EUR',), ('SEK', 'NOK', 'DKK', 'ISK'), ())
     """
     code = written.upper()
-    if len(code) == 3 and code.isascii() and is_currency(code):
+    if len(code) == 3 and code.isascii() and is_iso_currency(code):
         return (code,)
     return _FOLDED.get(written.casefold(), ())
 

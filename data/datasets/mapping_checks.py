@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from babel.core import get_global
+from runtime.currencies import is_iso_currency
 
 if TYPE_CHECKING:
     from data.datasets.mapping import Mapping
@@ -35,7 +35,7 @@ def check(mapping: "Mapping") -> None:
         _check_format(mapping.time.format)
     if mapping.time.zone and not is_zone(mapping.time.zone):
         raise ValueError(f"time.zone: there is no time zone {mapping.time.zone!r}; write a name such as Europe/Berlin")
-    if mapping.money.currency and not is_currency(mapping.money.currency):
+    if mapping.money.currency and not is_iso_currency(mapping.money.currency):
         raise ValueError(
             f"money.currency: there is no currency {mapping.money.currency!r}; write three capital letters such as EUR"
         )
@@ -52,11 +52,6 @@ def is_zone(name: str) -> bool:
     except (KeyError, ValueError, OSError):  # a folder of the zone files is an OSError, a strange name a ValueError
         return False
     return True
-
-
-def is_currency(code: str) -> bool:
-    """Whether a text is the code of a currency, such as ``EUR``."""
-    return code in get_global("all_currencies")
 
 
 def drop_other_amounts(columns: dict[str, Any], key: str, settings: Sequence[str]) -> None:
