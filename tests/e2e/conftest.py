@@ -1,6 +1,9 @@
-"""The dataset, a model of its first year, and the result of an undisturbed replay."""
+"""A browser, the dataset, a model of its first year, and the result of an undisturbed replay."""
+
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from batch.fit_dataset import fit_before
 from data.datasets.dataset import Dataset
@@ -8,10 +11,18 @@ from data.datasets.selection import default_cutoff
 from models.segment_model import SegmentModel
 from segue.local.soak.outcome import latest, stored
 from services import change_stream
+from tests.support.browser import launched
 from tests.support.local_stack import local
 from tests.support.once_per_run import once_per_run
 from tests.support.retail import retail
 from tests.support.undisturbed import Undisturbed
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless browser."""
+    with launched() as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="session")

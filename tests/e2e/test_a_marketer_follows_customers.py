@@ -12,7 +12,6 @@ from tests.support import processed_stream
 from tests.support.browser import (
     MARKS,
     PATIENCE,
-    launched,
     served,
     visit,
 )
@@ -23,13 +22,6 @@ from tests.support.processed_stream import NOW, Lived
 pytestmark = MARKS
 
 CUSTOMER = "12303"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless browser."""
-    with launched() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text, update
 
 from data.postgres.database import engine as connect
 from data.postgres.tables import stream_progress
-from tests.support.browser import MARKS, PATIENCE, PHONE, expect_no_sideways_scrolling, launched, served, visit
+from tests.support.browser import MARKS, PATIENCE, PHONE, expect_no_sideways_scrolling, served, visit
 from tests.support.generated_tables import EVENT_TIME, a_model, a_stream, store
 from tests.support.postgres import new_database, running_postgres
 
@@ -23,13 +23,6 @@ UNION ALL SELECT 'dead letters', sum(dead_letters) FROM stream_progress
 """
 
 pytestmark = MARKS
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless browser."""
-    with launched() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

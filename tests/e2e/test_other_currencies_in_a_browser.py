@@ -20,7 +20,6 @@ from tests.support.browser import (
     PATIENCE,
     PHONE,
     expect_no_sideways_scrolling,
-    launched,
     served,
     settle,
     visit,
@@ -46,13 +45,6 @@ PAGES = {
 }
 WITHOUT_MONEY = {"operations"}
 SCREENSHOTS = os.environ.get("SEGUE_SCREENSHOTS")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless browser."""
-    with launched() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

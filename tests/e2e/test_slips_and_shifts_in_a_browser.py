@@ -16,7 +16,6 @@ from tests.support.browser import (
     PATIENCE,
     PHONE,
     expect_no_sideways_scrolling,
-    launched,
     served,
     visit,
 )
@@ -27,13 +26,6 @@ from tests.support.postgres import new_database, running_postgres
 CLICKS = 3
 
 pytestmark = MARKS
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless browser."""
-    with launched() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")
