@@ -33,11 +33,11 @@ def test_a_customer_of_an_idle_stream_decays_at_the_exact_moment(tmp_path: Path)
     dataset = retail()
     with local(tmp_path, fit_before(dataset, dataset.report.last)) as running:
         moment = _bought_whole_days_ago(running)
-        running.stack.start_clock("--grace", "0", "--every", "1h")
         with running.postgres.connect() as connection:
-            wait_until(lambda: progress.current_watermark(running.postgres) is not None)
             due = decay_schedule.next_change_after(connection, moment - timedelta(microseconds=1))
-            assert due == moment, "a customer's next day begins at this moment"
+        assert due == moment, "a customer's next day begins at this moment"
+        # On a slow machine the clock may start after the moment; the decay has that moment all the same.
+        running.stack.start_clock("--grace", "0", "--every", "1h")
         decayed = select(segment_changes).where(
             segment_changes.c.cause == "decay", segment_changes.c.effective_at == moment
         )
