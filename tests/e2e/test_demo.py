@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.local_stack import wait_until
-from tests.support.retail import REAL, retail
+from tests.support.retail import CUSTOMERS, REAL, SEED, retail
 
 SEGUE = [sys.executable, "-m", "segue"]
 
@@ -23,7 +23,7 @@ def dataset_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if REAL.exists():
         return REAL
     path = tmp_path_factory.mktemp("dataset") / "shop.parquet"
-    command = [*SEGUE, "data", "generate", str(path), "--customers", "1500", "--seed", "11"]
+    command = [*SEGUE, "data", "generate", str(path), "--customers", str(CUSTOMERS), "--seed", str(SEED)]
     subprocess.run(command, check=True, capture_output=True)
     return path
 

@@ -9,6 +9,8 @@ from data.datasets import frames, synthetic
 from data.datasets.dataset import Dataset
 from data.datasets.load import load
 
+#: The size of the synthetic dataset, of which the tests of subscribers need 15,000 transactions, and its seed.
+CUSTOMERS, SEED = 2_400, 12
 REAL = Path(__file__).parents[3] / "shared" / "data" / "online_retail_II.parquet"
 
 
@@ -23,4 +25,4 @@ def retail() -> Dataset:
     """Transactions of two years; cleaned once per process."""
     if REAL.exists():
         return load(REAL)
-    return frames.clean(synthetic.generate(customers=2_400, seed=11), "synthetic")
+    return frames.clean(synthetic.generate(customers=CUSTOMERS, seed=SEED), "synthetic")
