@@ -102,9 +102,9 @@ def _draw(engine: Engine, title: str, subtitle: str, draw: Draw) -> Trouble | No
 
 def _moment(connection: Connection) -> Moment | Trouble:
     model = reading.champion(connection)
-    if model is None:
-        return trouble.NO_MODEL
     progress = reading.progress(connection)
+    if model is None:
+        return trouble.no_model(progress.transactions)
     if progress.event_time is None:
         return trouble.no_event_time(progress.silent, progress.partitions)
     return Moment(connection, model, personas(model), progress, progress.event_time)

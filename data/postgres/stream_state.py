@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pandas as pd
-from sqlalchemy import Connection, DateTime, Integer, Select, func, literal, select
+from sqlalchemy import Boolean, Connection, DateTime, Integer, Select, func, literal, select
 
 from data.postgres import tables
 from data.postgres.database import engine
@@ -29,7 +29,8 @@ class StreamState:
         existed), ``model_version, transaction_id``.
     progress
         ``partition, event_time`` (the watermark), ``model_version`` and ``model_since`` of the active model, ``late``
-        (the number of late transactions) and ``change_position``.
+        (the number of late transactions), ``change_position``, and ``began_without_model``: whether the first model
+        came by the log.
     periods
         Model periods that are over: ``partition, until, model_version, since``.
     rejected
@@ -127,7 +128,13 @@ def _changes() -> Select[Any]:
 def _progress() -> Select[Any]:
     table = tables.stream_progress.c
     return select(
-        table.partition, table.event_time, table.model_version, table.model_since, table.late, table.change_position
+        table.partition,
+        table.event_time,
+        table.model_version,
+        table.model_since,
+        table.late,
+        table.change_position,
+        table.began_without_model,
     )
 
 
@@ -172,5 +179,8 @@ def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
         if isinstance(column.type, DateTime):
             rows[column.name] = pd.to_datetime(rows[column.name], utc=True).astype(MOMENT)
         else:
-            rows[column.name] = rows[column.name].astype("int64" if isinstance(column.type, Integer) else "str")
+            kind = (
+                "bool" if isinstance(column.type, Boolean) else "int64" if isinstance(column.type, Integer) else "str"
+            )
+            rows[column.name] = rows[column.name].astype(kind)
     return rows

@@ -43,7 +43,8 @@ customers = Table(
     Column("segment", Text),
     Column("segment_since", Moment),
     Column("sequence", Integer, nullable=False),
-    Column("model_version", Text, nullable=False),
+    # Null while the partition has no model.
+    Column("model_version", Text),
     Column("next_change_at", Moment),
     Column("next_segment", Text),
     Index("customers_next_change", "partition", "next_change_at"),
@@ -137,6 +138,8 @@ stream_progress = Table(
     Column("last_offset", BigInteger),
     Column("last_timestamp", BigInteger),
     Column("last_checksum", BigInteger),
+    # Whether records were applied before there was a model; then the log brings the first one.
+    Column("began_without_model", Boolean, nullable=False, server_default="false"),
 )
 
 dead_letters = Table(

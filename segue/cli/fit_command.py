@@ -64,6 +64,7 @@ def fit_model(
     Recency, frequency and monetary value are log-transformed and standardised; KMeans finds k segments. Each segment
     gets the persona that it resembles most, and keeps the champion's name if it means the same. The first registered
     model becomes the champion, a later one the challenger: see `segue models compare` and `segue models activate`.
+    If workers have collected customers without a model, the first model is activated at once, through the log.
     """
     from batch.fit import fit
     from batch.presets import PRESETS
@@ -74,6 +75,7 @@ def fit_model(
     chosen = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
     with spinner("Counting"):
         if from_stream:
+            fitting.check_enough(settings, chosen.k if k in (None, "auto") else k)
             source = fitting.from_stream(settings, dataset, cutoff, preset)
         else:
             source = fitting.from_dataset(settings, dataset, cutoff, preset, accept_dates)
@@ -92,3 +94,8 @@ def fit_model(
             else "; see `segue models compare`, then `segue models activate challenger`"
         )
         messages.print(f"Registered as {result.model.version}, the {alias}{hint}.")
+        if alias == model_registry.CHAMPION:
+            from segue.cli.activation import activate_first
+
+            if activate_first(settings, result.model):
+                messages.print("Everybody who has bought has a segment.")

@@ -16,7 +16,7 @@ from batch.presets import Preset, classic_profiles
 from batch.profiles import profiles_as_of
 from data.datasets.dataset import clean
 from data.datasets.selection import choose_rows
-from data.postgres import model_registry
+from data.postgres import model_registry, progress
 from data.postgres.database import engine
 from data.postgres.stream_profiles import read_profiles
 from models.segment_model import SegmentModel, to_json
@@ -25,6 +25,8 @@ from segue.cli.console import fail, messages, output, progress_bar, table
 from segue.cli.options import check_cutoff, check_dates
 
 DAY = timedelta(days=1)
+#: A first model of a stream needs so many customers for each segment: fewer are chance.
+CUSTOMERS_PER_SEGMENT = 10
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,23 @@ def from_stream(settings: Settings, path: Path | None, cutoff: datetime | None, 
         "event_time": found.event_time.isoformat(),
     }
     return Source(found.profiles, metadata)
+
+
+def check_enough(settings: Settings, k: int) -> None:
+    """Say what is missing for a first model of a stream with k segments, and end the command, if anything is."""
+    postgres = engine(settings.database)
+    if model_registry.champion_version(postgres) is not None:
+        return
+    missing = []
+    bought, least = progress.customers_with_a_purchase(postgres), CUSTOMERS_PER_SEGMENT * k
+    if bought < least:
+        missing.append(
+            f"{bought:,} customers have bought, and {k} segments need {least:,} ({CUSTOMERS_PER_SEGMENT} for each)"
+        )
+    if progress.current_watermark(postgres) is None:
+        missing.append("not every partition has had a tick, so no time has passed: start `segue clock`")
+    if missing:
+        fail(f"the stream has not enough for a first model yet: {'; '.join(missing)}")
 
 
 def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:

@@ -6,7 +6,7 @@ import typer
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from data.postgres import model_registry
+from data.postgres import model_registry, progress
 from producers.control import ReplayState
 from producers.flow_control import MAX_LAG
 from producers.pace import Speed
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from producers.replay import Section
     from producers.replay_session import ReplaySession
 
-_NO_MODEL = "The workers wait for a model: run `segue fit DATASET`."
+_NO_MODEL = (
+    "There is no model yet: workers collect customers without segments until `segue fit DATASET` or "
+    "`segue fit --from-stream` makes one."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -92,7 +95,7 @@ def _run(replaying: "ReplaySession", dataset: "Dataset", section: "Section", spe
 def _waiting_reason(postgres: Engine) -> str:
     """Return the probable reason why the lag does not fall."""
     try:
-        without_model = model_registry.champion_version(postgres) is None
+        progress.current_watermark(postgres)
     except DBAPIError:
         return "Postgres does not answer; the replay waits for it."
-    return _NO_MODEL if without_model else "The lag does not fall: is a worker running? Start `segue worker`."
+    return "The lag does not fall: is a worker running? Start `segue worker`."

@@ -58,6 +58,13 @@ def _status(settings: Settings) -> dict[str, Any]:
     problems = [problem for state in found.partitions if (problem := state.problem) is not None]
     if found.broker_answers is False:
         problems.insert(0, f"no broker answers at {settings.bootstrap_servers}: the lag is unknown")
+    champion, collecting = model_registry.champion_version(postgres), progress.collecting(postgres)
+    if champion is not None and collecting:
+        which = ", ".join(map(str, collecting))
+        problems.append(
+            f"partition {which} began without a model and waits for one from the log: "
+            "run `segue models activate champion`"
+        )
     if faults:
         problems.append(f"the log has had {len(faults):,} faults: see `segue faults list`")
     return {
@@ -85,7 +92,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         "brokers": settings.bootstrap_servers,
         "database": shown(settings.database),
         "workers": sorted({state.owner for state in found.partitions}),
-        "model": model_registry.champion_version(postgres),
+        "model": champion,
         "transactions": totals.transactions,
         "duplicates": totals.duplicates,
         "late": totals.late,
@@ -125,7 +132,8 @@ def _print(current: dict[str, Any]) -> None:
     output.print(f"brokers: {current['brokers']}", markup=False)
     output.print(f"database: {current['database']}", markup=False)
     output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}", markup=False)
-    output.print(f"model: {current['model'] or 'none yet: run `segue fit DATASET`'}", markup=False)
+    none = "none yet: run `segue fit DATASET`, or `segue fit --from-stream` when there are enough customers"
+    output.print(f"model: {current['model'] or none}", soft_wrap=True, markup=False)
     output.print(
         f"transactions: {current['transactions']:,} "
         f"({current['duplicates']:,} duplicates, {current['late']:,} late, {current['dead_letters']:,} dead letters)"

@@ -37,7 +37,7 @@ def change_rows(batch: MicroBatch, result: AppliedBatch, progress: PartitionProg
             recency_days=recency_days,
             frequency=frequency,
             monetary=monetary,
-            model_version=progress.model_version,
+            model_version=progress.model_version or "",
             transaction_id=None if record == NO_RECORD else batch.transaction_id[result.applied[record]],
             gross=gross,
             returned=returned,

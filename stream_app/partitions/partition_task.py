@@ -45,7 +45,7 @@ class PartitionTask:
     """
 
     _progress: PartitionProgress
-    _model: SegmentModel
+    _model: SegmentModel | None
 
     def __init__(self, context: WorkerContext, partition: int, seek: Callable[[int], Awaitable[None]]) -> None:
         self._context = context
@@ -176,6 +176,8 @@ class PartitionTask:
         await self._recovery.read_skipped(self._progress)
         self._personas |= await self._store.personas()
         await self._use_model(self._progress.model_version)
+        if self._model is None:
+            self._log.info("collecting customers without segments until there is a model")
         await self._publisher.resume(self._progress, self._personas)
         self._buffer.reset(self._progress.next_offset, self._progress.control_number)
         await self._seek(self._progress.next_offset)
@@ -198,6 +200,9 @@ class PartitionTask:
             # Step 1 of the unit of work.
             batch = await self._buffer.next_batch(self._recovery.most_offsets(self._progress.next_offset))
             if batch.next_offset > self._progress.next_offset:
+                if self._model is None and not self._progress.began_without_model:
+                    self._progress = await self._store.begin(self._progress)
+                    await self._use_model(self._progress.model_version)
                 if batch.model is not None and await self._store.has_activated(batch):
                     batch.model = None
                 # Rescoring, step 2: every customer is rescored with the old model before a new one becomes active.
@@ -282,7 +287,7 @@ class PartitionTask:
 
     async def _rescore_chunk(self) -> bool:
         """Rescoring, step 6: rescore some customers under an older model; returns False when there are none."""
-        if not self._rescoring:
+        if self._model is None or not self._rescoring:
             return False
         stored = await self._store.load_outdated(self._model, self._config.batch_size, self._rescored_up_to)
         self._rescoring = len(stored.profiles) > 0
@@ -291,9 +296,10 @@ class PartitionTask:
             self._rescored_up_to = max(stored.profiles.customer_id)
         return self._rescoring
 
-    async def _use_model(self, version: str) -> None:
-        self._model = await self._store.model(version)
-        self._personas |= {segment.id: segment.name for segment in self._model.segments}
+    async def _use_model(self, version: str | None) -> None:
+        self._model = None if version is None else await self._store.model(version)
+        if self._model is not None:
+            self._personas |= {segment.id: segment.name for segment in self._model.segments}
         self._rescoring = True
         self._rescored_up_to = ""
 

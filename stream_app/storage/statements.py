@@ -12,7 +12,8 @@ def _texts(name: str) -> str:
 
 
 _PROGRESS_COLUMNS = """partition, log_id, next_offset, epoch, event_time, model_version, model_since,
-  change_position, published_position, last_offset, last_timestamp, last_checksum, control_number"""
+  change_position, published_position, last_offset, last_timestamp, last_checksum, control_number,
+  began_without_model"""
 
 PROGRESS = f"SELECT {_PROGRESS_COLUMNS} FROM stream_progress WHERE partition = %(partition)s"
 
@@ -23,14 +24,25 @@ WHERE datname = current_database() AND usename = current_user
   AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
 """
 
+_CHAMPION = "(SELECT version FROM model_aliases WHERE alias = 'champion')"
+
+# A partition that has begun without a model gets its first one from the log, as its customers have a place in it.
 CLAIM = f"""
-WITH champion AS (SELECT version FROM model_aliases WHERE alias = 'champion')
 INSERT INTO stream_progress AS progress (partition, log_id, next_offset, epoch, owner, model_version)
-VALUES (%(partition)s, %(log_id)s, 0, 1, %(owner)s, (SELECT version FROM champion))
+VALUES (%(partition)s, %(log_id)s, 0, 1, %(owner)s, {_CHAMPION})
 ON CONFLICT (partition) DO UPDATE SET
   epoch = progress.epoch + 1,
   owner = excluded.owner,
-  model_version = coalesce(progress.model_version, excluded.model_version)
+  model_version = CASE WHEN progress.began_without_model THEN progress.model_version
+    ELSE coalesce(progress.model_version, excluded.model_version) END
+RETURNING {_PROGRESS_COLUMNS}
+"""
+
+# Because of the lock that `model_registry.register` takes, this either sees the first champion, or is seen by whoever
+# registers it.
+BEGIN = f"""
+UPDATE stream_progress SET model_version = {_CHAMPION}, began_without_model = {_CHAMPION} IS NULL
+WHERE partition = %(partition)s AND epoch = %(epoch)s AND model_version IS NULL AND NOT began_without_model
 RETURNING {_PROGRESS_COLUMNS}
 """
 
@@ -95,7 +107,7 @@ DUE_PROFILES = f"WITH {_TOUCHED}, {_DUE} {_AGGREGATES} FROM due"
 OUTDATED_PROFILES = f"""
 WITH loaded AS (
   SELECT * FROM customers
-  WHERE partition = %(partition)s AND model_version <> %(model_version)s AND customer_id > %(after)s
+  WHERE partition = %(partition)s AND model_version IS DISTINCT FROM %(model_version)s AND customer_id > %(after)s
   ORDER BY customer_id LIMIT %(limit)s
 )
 {_AGGREGATES} FROM loaded
@@ -163,7 +175,8 @@ VALUES (%(partition)s, %(model_version)s, %(activated_at)s) ON CONFLICT DO NOTHI
 # The model period that an activation ends. The progress row still has the old model when this statement runs.
 ADD_MODEL_PERIOD = """
 INSERT INTO model_reigns (partition, until, model_version, since)
-SELECT partition, %(until)s, model_version, model_since FROM stream_progress WHERE partition = %(partition)s
+SELECT partition, %(until)s, model_version, model_since FROM stream_progress
+WHERE partition = %(partition)s AND model_version IS NOT NULL
 ON CONFLICT DO NOTHING
 """
 

@@ -58,7 +58,7 @@ class PartitionStore(Outbox, FailureStore):
         async with self._connection.transaction():
             return dict(await (await self._connection.execute(sql.PERSONAS)).fetchall())
 
-    async def load(self, batch: MicroBatch, model: SegmentModel, watermark: int, due: int) -> StoredState:
+    async def load(self, batch: MicroBatch, model: SegmentModel | None, watermark: int, due: int) -> StoredState:
         """Step 2: the known transactions of a batch, its customers, and (ticks, step 3) some whose decay is due.
 
         Parameters
@@ -86,7 +86,7 @@ class PartitionStore(Outbox, FailureStore):
         return _stored(ledger, row, model)
 
     async def load_due(
-        self, batch: MicroBatch, model: SegmentModel, watermark: int, limit: int, start: int
+        self, batch: MicroBatch, model: SegmentModel | None, watermark: int, limit: int, start: int
     ) -> StoredState:
         """At most ``limit`` customers whose decay is due by a watermark, and whom a batch does not touch.
 
@@ -168,7 +168,9 @@ class PartitionStore(Outbox, FailureStore):
         }
 
 
-def _stored(ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None, model: SegmentModel) -> StoredState:
+def _stored(
+    ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None, model: SegmentModel | None
+) -> StoredState:
     segments = SegmentNames(model)
     if row is None or row[0] is None:
         return StoredState(ledger, Profiles.new([]), segments, np.empty(0, dtype=np.int64), [])

@@ -52,7 +52,8 @@ def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:
 class InMemoryPartition:
     """The store of one partition: a profile for each customer, the ledger, and all changes."""
 
-    model: SegmentModel
+    #: None for a partition that begins without a model.
+    model: SegmentModel | None
     partition: int = 0
     partitions: int = 1
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -65,8 +66,9 @@ class InMemoryPartition:
     periods: list[tuple[str, int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.models = {self.model.version: self.model}
-        self.progress = PartitionProgress(self.partition, "log", 0, 1, LONG_AGO, self.model.version, LONG_AGO, 0, 0)
+        version = None if self.model is None else self.model.version
+        self.models = {version: self.model}
+        self.progress = PartitionProgress(self.partition, "log", 0, 1, LONG_AGO, version, LONG_AGO, 0, 0)
 
     def run(
         self, records: Sequence[Record], cuts: Iterable[int] = (), chunk: int = 1_000_000, dying: Iterable[int] = ()
@@ -100,7 +102,7 @@ class InMemoryPartition:
         if batch.model is not None:
             self.models[batch.model.version] = batch.model
             before = self.progress
-            if before.watermark != LONG_AGO:
+            if before.model_version is not None and before.watermark != LONG_AGO:
                 self.periods.append((before.model_version, before.model_since, before.watermark))
             self.progress = replace(
                 self.progress, model_version=batch.model.version, model_since=self.progress.watermark
@@ -127,6 +129,8 @@ class InMemoryPartition:
         return bool(due)
 
     def _rescore_some(self, chunk: int) -> bool:
+        if self.progress.model_version is None:
+            return False
         outdated = [c for c, row in self.profiles.items() if row["model_version"] != self.progress.model_version]
         if outdated:
             self._take_without_records(outdated[:chunk], self.progress.watermark)
@@ -183,7 +187,7 @@ def _rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
 
 
 def run(
-    model: SegmentModel,
+    model: SegmentModel | None,
     messages: Iterable[Message],
     partitions: int = 1,
     cuts: Iterable[int] = (),
