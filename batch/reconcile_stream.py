@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from batch.ledger import APPLIED, DEAD_LETTER, MISSING, NOT_DUE, Arrivals
+from batch.ledger import APPLIED, DEAD_LETTER, FORGOTTEN, MISSING, NOT_DUE, Arrivals
 from batch.reconcile import reconcile
 from batch.reconcile_history import HistoryCheck, check_history
 from data.datasets.dataset import Dataset
@@ -25,7 +25,7 @@ class Reconciliation:
         the first tick.
     customers, changes
         How many stored ones were compared. With a history check, every change was recomputed.
-    applied, dead_letters, not_due, missing
+    applied, dead_letters, not_due, missing, forgotten
         The distinct transactions of the dataset by what became of them; see :mod:`batch.ledger`.
     differences
         See :func:`batch.reconcile.reconcile`.
@@ -42,6 +42,7 @@ class Reconciliation:
     dead_letters: int
     not_due: int
     missing: int
+    forgotten: int
     differences: pd.DataFrame
     lost: pd.DataFrame
     history: HistoryCheck | None = None
@@ -88,6 +89,7 @@ def check(database_url: str, dataset: Dataset, *, history: bool = False) -> Reco
         dead_letters=arrivals.count(DEAD_LETTER),
         not_due=arrivals.count(NOT_DUE),
         missing=arrivals.count(MISSING),
+        forgotten=arrivals.count(FORGOTTEN),
         differences=found,
         lost=stream.lost,
         history=recomputed,

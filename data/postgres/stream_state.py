@@ -7,8 +7,9 @@ import msgspec
 import pandas as pd
 from sqlalchemy import Boolean, Connection, DateTime, Integer, Select, func, literal, select
 
-from data.postgres import tables
+from data.postgres import erasures, tables
 from data.postgres.database import engine
+from data.postgres.erasures import Forgotten
 from data.postgres.frames import MOMENT, frame, money_units
 
 
@@ -38,6 +39,8 @@ class StreamState:
     lost
         Records that were never applied: ``partition, first_offset, end_offset, reason``. They were deleted from the log
         before they were read, or an operator had them skipped.
+    forgotten
+        The customers who are forgotten.
     """
 
     customers: pd.DataFrame
@@ -51,6 +54,8 @@ class StreamState:
     lost: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["partition", "first_offset", "end_offset", "reason"])
     )
+
+    forgotten: Forgotten = field(default_factory=Forgotten)
 
     @property
     def model_versions(self) -> set[str]:
@@ -72,6 +77,7 @@ def read_stream_state(database_url: str) -> StreamState:
                 periods=_frame(connection, _periods()),
                 rejected=_rejected(connection),
                 lost=_frame(connection, _lost()),
+                forgotten=erasures.read(connection),
             )
     finally:
         source.dispose()

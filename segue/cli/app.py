@@ -25,6 +25,7 @@ from segue.cli import (
     explore_command,
     faults_commands,
     fit_command,
+    forget_command,
     model_commands,
     replay_command,
     skip_command,
@@ -58,6 +59,7 @@ doctor_command.add_to(app)
 clock_command.add_to(app)
 stream_commands.add_to(app)
 skip_command.add_to(app)
+forget_command.add_to(app)
 snapshot_command.add_to(app)
 fit_command.add_to(app)
 batch_commands.add_to(app)

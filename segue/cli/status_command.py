@@ -1,5 +1,6 @@
 """``segue status``: the stream's progress, and whether a partition is stuck or failing."""
 
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -7,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from data.postgres import log_faults, model_registry, progress, replay_control
+from data.postgres import erasures, log_faults, model_registry, progress, replay_control
 from data.postgres.database import engine
 from runtime.postgres_url import shown
 from runtime.settings import Settings
@@ -98,6 +99,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         "late": totals.late,
         "dead_letters": totals.dead_letters,
         "customers": totals.customers,
+        "forgotten": asdict(erasures.totals(postgres)),
         "changes": totals.changes,
         "log_faults": [
             faults_commands.as_values(fault) | {"description": log_faults.describe(fault)} for fault in faults
@@ -139,6 +141,12 @@ def _print(current: dict[str, Any]) -> None:
         f"({current['duplicates']:,} duplicates, {current['late']:,} late, {current['dead_letters']:,} dead letters)"
     )
     output.print(f"customers in a segment: {current['customers']:,}")
+    if (forgotten := current["forgotten"])["customers"]:
+        output.print(
+            f"forgotten customers: {forgotten['customers']:,} (deleted with them: {forgotten['transactions']:,} "
+            f"transactions, {forgotten['changes']:,} changes; {forgotten['dropped']:,} later records dropped)",
+            soft_wrap=True,
+        )
     output.print(f"changes: {sum(current['changes'].values()):,} ({counted(current['changes'])})")
     for fault in current["log_faults"]:
         output.print(

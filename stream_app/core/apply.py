@@ -61,7 +61,8 @@ class AppliedBatch:
     """The effect of one micro-batch.
 
     ``applied`` are the rows of the batch that count, and ``changes.record`` indexes them. ``profiles`` are the
-    customers to be stored. ``watermark`` is the partition's watermark after the batch.
+    customers to be stored. ``watermark`` is the partition's watermark after the batch. ``forgotten`` is the number of
+    dropped records of forgotten customers.
     """
 
     applied: list[int]
@@ -72,6 +73,7 @@ class AppliedBatch:
     duplicates: int
     late: int
     watermark: int
+    forgotten: int = 0
 
 
 def apply_batch(
@@ -119,6 +121,7 @@ def apply_batch(
         duplicates=admission.duplicates,
         late=outcome.late,
         watermark=watermark,
+        forgotten=batch.forgotten,
     )
 
 

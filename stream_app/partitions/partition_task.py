@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from data.contract.change_row import ChangeRow
 from data.kafka.log import MissingTopicError, UnreachableError
 from models.segment_model import SegmentModel
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
@@ -24,6 +25,7 @@ from stream_app.core.columns import LONG_AGO
 from stream_app.core.control import ControlRules
 from stream_app.core.decode import LogRecord, MicroBatch
 from stream_app.core.due import apply_without_records, no_records, untouched
+from stream_app.core.erasure import at_home, without_forgotten
 from stream_app.partitions.buffer import RecordBuffer
 from stream_app.partitions.log_check import LogCheck
 from stream_app.partitions.publisher import Publisher
@@ -174,6 +176,7 @@ class PartitionTask:
             self._log.info("claimed", offset=self._progress.next_offset, epoch=self._progress.epoch)
         await self._check_log()
         await self._recovery.read_skipped(self._progress)
+        await self._store.load_forgotten()
         self._personas |= await self._store.personas()
         await self._use_model(self._progress.model_version)
         if self._model is None:
@@ -241,6 +244,8 @@ class PartitionTask:
         """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""
         started = time.monotonic()
         batch = self._recovery.begin(batch, self._progress)
+        batch = without_forgotten(batch, self._store.forgotten_customers.__contains__)
+        batch = at_home(batch, self._partition, self._context.partition_of)
         # Step 2.
         limit = self._config.batch_size
         stored = await self._store.load(batch, self._model, self._progress.watermark, due=limit + 1)
@@ -280,8 +285,11 @@ class PartitionTask:
         changes = change_rows(batch, result, self._progress)
         # Steps 6 to 8.
         published = self._publisher.position(self._progress)
+        forgets = batch.erased is not None and batch.erased not in self._store.forgotten_customers
         self._progress = await self._store.save(batch, result, changes, self._progress, published)
         self._recovery.committed()
+        if forgets and batch.erased is not None:
+            changes.append(ChangeRow.tombstone(self._progress.change_position, batch.erased))
         # Step 9, first half.
         self._publisher.offer_changes(changes)
 

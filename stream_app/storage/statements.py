@@ -186,7 +186,8 @@ UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_t
   change_position = %(change_position)s, published_position = %(published_position)s,
   control_number = %(control_number)s,
   transactions = transactions + %(transactions)s, duplicates = duplicates + %(duplicates)s,
-  late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, committed_at = now(),
+  late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, forgotten = forgotten + %(forgotten)s,
+  committed_at = now(),
   last_offset = %(last_offset)s, last_timestamp = %(last_timestamp)s, last_checksum = %(last_checksum)s,
   failures = 0, failure = NULL, failing_since = NULL
 WHERE partition = %(partition)s AND log_id = %(log_id)s AND epoch = %(epoch)s AND next_offset = %(expected_offset)s
@@ -229,11 +230,27 @@ UPDATE dead_letters SET published = true
 WHERE partition = %(partition)s AND log_id = %(log_id)s AND "offset" < %(next_offset)s AND NOT published
 """
 
+ERASURE_KEY = "SELECT key FROM erasure_key"
+
+FORGOTTEN = "SELECT hash FROM erasures WHERE partition = %(partition)s"
+
+ERASE = "SELECT segue_erase(%(customer)s::text, %(hash)s::bytea, %(partition)s::smallint, %(position)s::bigint)"
+
+# A tombstone that is known to be published no longer needs the id.
+CLEAR_TOMBSTONES = """
+UPDATE erasures SET customer_id = NULL
+WHERE partition = %(partition)s AND position <= %(position)s AND customer_id IS NOT NULL
+"""
+
 OUTBOX = """
-SELECT position, customer_id, sequence, from_segment, to_segment, cause,
+(SELECT position, customer_id, sequence, from_segment, to_segment, cause,
   (extract(epoch FROM effective_at) * 1000000)::int8, recency_days, frequency, (monetary * 10000)::int8,
   model_version, transaction_id, (gross * 10000)::int8, (returned * 10000)::int8
-FROM segment_changes WHERE partition = %(partition)s AND position > %(after)s ORDER BY position LIMIT %(limit)s
+FROM segment_changes WHERE partition = %(partition)s AND position > %(after)s ORDER BY position LIMIT %(limit)s)
+UNION ALL
+SELECT position, customer_id, 0, NULL, '', 'erasure', 0, 0, 0, 0, '', NULL, NULL, NULL
+FROM erasures WHERE partition = %(partition)s AND position > %(after)s AND customer_id IS NOT NULL
+ORDER BY position LIMIT %(limit)s
 """
 
 POSITION = """
@@ -242,9 +259,12 @@ WHERE customer_id = %(customer_id)s AND sequence = %(sequence)s AND partition = 
   AND effective_at = %(effective_at)s AND to_segment = %(to_segment)s
 """
 
-CHANGE_AT = (
-    "SELECT customer_id, sequence FROM segment_changes WHERE partition = %(partition)s AND position = %(position)s"
-)
+# The change itself may have been deleted with its customer.
+CHANGE_AT = """
+SELECT customer_id, sequence FROM segment_changes WHERE partition = %(partition)s AND position <= %(position)s
+  AND (position = %(position)s OR EXISTS (SELECT FROM erasures WHERE partition = %(partition)s))
+ORDER BY position DESC LIMIT 1
+"""
 
 SEQUENCES = f"""
 SELECT customer_id, max(sequence) FROM segment_changes JOIN unnest({_texts("customer")}) AS asked (customer_id)
