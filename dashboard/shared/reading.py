@@ -5,14 +5,14 @@ A page runs all its queries inside one :func:`reading` block, so that their answ
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Label, func, literal_column, select, text
 
 from data.postgres import model_registry
 from data.postgres.progress import WATERMARK
-from data.postgres.tables import stream_progress
+from data.postgres.tables import erasures, stream_progress
 from models.segment_model import SegmentModel
 
 
@@ -20,6 +20,7 @@ from models.segment_model import SegmentModel
 class StreamProgress:
     """The stream's progress over all partitions; counts are since the beginning.
 
+    Transactions and changes are those that the tables hold: what was deleted with ``forgotten`` customers is left out.
     ``event_time`` is that of the slowest partition: everything up to it has been processed. It is None as long as there
     are ``silent`` partitions, which have no event time yet.
     """
@@ -34,6 +35,7 @@ class StreamProgress:
     duplicates: int
     late: int
     dead_letters: int
+    forgotten: int = 0
 
 
 @contextmanager
@@ -61,7 +63,7 @@ def champion(connection: Connection) -> SegmentModel | None:
 
 
 def progress(connection: Connection) -> StreamProgress:
-    """The stream's progress: reads one row per partition."""
+    """The stream's progress: reads one row per partition and one per forgotten customer."""
     p = stream_progress.c
     counters = (p.transactions, p.change_position, p.duplicates, p.late, p.dead_letters)
     query = select(
@@ -73,7 +75,12 @@ def progress(connection: Connection) -> StreamProgress:
         *(func.coalesce(func.sum(counter), 0) for counter in counters),
     )
     row = connection.execute(query).one()
-    return StreamProgress(*row[:5], *map(int, row[5:]))
+    e = erasures.c
+    gone = select(func.coalesce(func.sum(e.transactions), 0), func.coalesce(func.sum(e.changes), 0), func.count())
+    transactions, changes, forgotten = map(int, connection.execute(gone).one())
+    found = StreamProgress(*row[:5], *map(int, row[5:]), forgotten)
+    # A tombstone has a position among the changes.
+    return replace(found, transactions=found.transactions - transactions, changes=found.changes - changes - forgotten)
 
 
 def event_day(moment: Column[datetime]) -> ColumnElement[datetime]:

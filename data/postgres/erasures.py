@@ -15,7 +15,7 @@ from data.postgres.tables import erasure_key, erasures, stream_progress, webhook
 
 @dataclass(slots=True)
 class Forgotten:
-    """The forgotten customers; ``customer in forgotten`` tells whether a customer is one of them."""
+    """The forgotten customers; ``customer in forgotten`` is true for each of them."""
 
     key: bytes = field(default=b"", repr=False)
     hashes: set[bytes] = field(default_factory=set)

@@ -107,7 +107,7 @@ class Store:
             for state in states:
                 self._apply(state)
             for customer_id in forgotten:
-                # Older changes may still come from the other topic: no sequence number of this customer counts any more.
+                # Older changes may still come from the other topic: no sequence number of the customer counts any more.
                 self._sqlite.execute("insert or replace into seen values (?, ?)", (customer_id, FORGOTTEN))
                 self._sqlite.execute("delete from reengagement where customer_id = ?", (customer_id,))
             segments = {(state.segment,) for state in states}
