@@ -279,3 +279,34 @@ def test_changes_that_were_published_but_not_noted_and_are_deleted_since_are_not
     assert [(row.customer_id, row.is_tombstone) for row in topic.rows[3:]] == [("c2", True)]
     assert metrics.partitions[0].ahead_of_postgres == 0
     assert outbox.published_position == outbox.rows[-1].position
+
+
+def test_what_the_topic_has_of_a_forgotten_customer_does_not_hold_a_later_relay_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outbox, topic, metrics = CommittedChanges(), ChangeTopic(), Metrics()
+
+    async def first(running: Relay) -> None:
+        running.offer(outbox.commit(2))
+        await asyncio.wait_for(running.wait_until_published(), 120)
+        running.offer(outbox.forget("c2"))
+
+    async def second(running: Relay) -> None:
+        running.offer(outbox.commit(1))
+
+    asyncio.run(publish(monkeypatch, outbox, topic, metrics, first))
+    asyncio.run(publish(monkeypatch, outbox, topic, metrics, second))
+    assert [row.customer_id for row in topic.rows] == ["c1", "c2", "c2", "c4"]
+    assert metrics.partitions[0].ahead_of_postgres == 0
+    assert outbox.published_position == 4
+
+
+def test_a_relay_passes_positions_of_which_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
+        lost = outbox.commit(3)[-1].position
+        outbox.rows.clear()
+        running.publish_up_to(lost)
+
+    outbox, topic = relaying(monkeypatch, work)
+    assert topic.rows == []
+    assert outbox.published_position == 3
