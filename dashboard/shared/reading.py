@@ -78,9 +78,10 @@ def progress(connection: Connection) -> StreamProgress:
     e = erasures.c
     gone = select(func.coalesce(func.sum(e.transactions), 0), func.coalesce(func.sum(e.changes), 0), func.count())
     transactions, changes, forgotten = map(int, connection.execute(gone).one())
-    found = StreamProgress(*row[:5], *map(int, row[5:]), forgotten)
+    found = StreamProgress(*row[:5], *map(int, row[5:]))
     # A tombstone has a position among the changes.
-    return replace(found, transactions=found.transactions - transactions, changes=found.changes - changes - forgotten)
+    left = {"transactions": found.transactions - transactions, "changes": found.changes - changes - forgotten}
+    return replace(found, **left, forgotten=forgotten)
 
 
 def event_day(moment: Column[datetime]) -> ColumnElement[datetime]:

@@ -179,8 +179,8 @@ def subscribe(consumer: Consumer, store: Store, changes: str, states: str, batch
             sys.stderr.write(f"{warning}\n")
         if messages:
             offsets = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
-            states = [state for m in messages if (value := m.value()) is not None and (state := read(value))]
-            store.save(states, offsets, [m.key().decode() for m in messages if m.value() is None])
+            found = [state for m in messages if (value := m.value()) is not None and (state := read(value))]
+            store.save(found, offsets, [m.key().decode() for m in messages if m.value() is None])
 
 
 def _is_error(message: Any) -> bool:
