@@ -80,8 +80,8 @@ def progress(connection: Connection) -> StreamProgress:
     transactions, changes, forgotten = map(int, connection.execute(gone).one())
     found = StreamProgress(*row[:5], *map(int, row[5:]))
     # A tombstone has a position among the changes.
-    left = {"transactions": found.transactions - transactions, "changes": found.changes - changes - forgotten}
-    return replace(found, **left, forgotten=forgotten)
+    left, moves = found.transactions - transactions, found.changes - changes - forgotten
+    return replace(found, transactions=left, changes=moves, forgotten=forgotten)
 
 
 def event_day(moment: Column[datetime]) -> ColumnElement[datetime]:
