@@ -44,7 +44,7 @@ def expected_changes(events: pd.DataFrame, until: pd.Series, scorers: Scorers) -
         What happens to each customer, a customer's events together and in the order of the log: ``customer_id,
         transaction_id`` (None for an activation), ``moment`` (microseconds; of an activation the watermark at which it
         was applied), ``kind`` (``sale``, ``return`` or ``model``), ``amount_units``, and ``model_version``, the model
-        that is active from this event on.
+        that is active from this event on; None before the first one, when nobody has a segment.
     until
         By customer: the watermark up to which time alone changes segments, in microseconds.
     scorers
@@ -81,7 +81,7 @@ def _states(events: pd.DataFrame, until: pd.Series) -> pd.DataFrame:
         returned_units=total(events["amount_units"].where(back, 0)),
         last_purchase_at=latest(events["moment"].where(sale, _LONG_AGO)),
     )
-    states = states[states["frequency"] > 0]
+    states = states[(states["frequency"] > 0) & states["model_version"].notna()]
     recency = (states["as_of"] - states["last_purchase_at"]) // MICROS_PER_DAY
     days = (states["ends_at"] - states["last_purchase_at"]) // MICROS_PER_DAY - recency + 1
     return states.assign(recency=recency, days=days)
@@ -148,4 +148,5 @@ def _monetary(states: pd.DataFrame, scorers: Scorers) -> Ints:
 
 def _causes(kind: pd.Series, first: np.ndarray, by_time: np.ndarray) -> np.ndarray:
     cause = kind.map({"sale": "purchase", "return": "return", "model": "model"}).to_numpy(dtype=object)
-    return np.where(by_time, "decay", np.where(first, "first_purchase", cause))
+    entry = np.where(cause == "model", "first_model", "first_purchase")
+    return np.where(by_time, "decay", np.where(first, entry, cause))

@@ -1,4 +1,4 @@
-"""What became of each transaction of a dataset: applied, refused, not yet due, or missing."""
+"""What became of each transaction of a dataset: applied, refused, not yet due, forgotten, or missing."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from data.postgres.stream_state import StreamState
 
 KEY = ["customer_id", "transaction_id"]
 APPLIED, DEAD_LETTER, NOT_DUE, MISSING = "applied", "dead letter", "not yet due", "missing"
+FORGOTTEN = "forgotten"
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,11 @@ class Arrivals:
         A transaction is due once the watermark of its customer's partition has passed it.
         """
         distinct = transactions.drop_duplicates(KEY)
+        applied, rejected = known(distinct, stream.transactions), known(distinct, stream.rejected)
+        forgotten = distinct["customer_id"].isin(stream.forgotten.among(distinct["customer_id"].unique()))
         arrival = np.select(
-            [known(distinct, stream.transactions), known(distinct, stream.rejected), ~_due(distinct, stream)],
-            [APPLIED, DEAD_LETTER, NOT_DUE],
+            [applied, forgotten, rejected, ~_due(distinct, stream)],
+            [APPLIED, FORGOTTEN, DEAD_LETTER, NOT_DUE],
             default=MISSING,
         )
         return cls(distinct.assign(arrival=arrival))

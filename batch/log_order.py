@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from batch.ledger import KEY
+from data.postgres.frames import MOMENT
 from data.postgres.stream_state import StreamState
 from models.units import Ints
 
@@ -30,7 +31,7 @@ class Log:
     activations
         ``partition, number`` (0, 1, ... within the partition), ``model_version, moment`` (the watermark, microseconds).
     first_models
-        By partition: the model before all activations.
+        By partition: the model before all activations; None if the partition began without a model.
     """
 
     transactions: pd.DataFrame
@@ -48,7 +49,12 @@ class Log:
         rows["place"] = rows.groupby("partition").cumcount()
         active = stream.progress.rename(columns={"model_since": "since"})[["partition", "model_version", "since"]]
         columns = ["partition", "model_version", "since"]
-        periods = pd.concat([stream.periods[columns], active], ignore_index=True) if len(stream.periods) else active
+        before = stream.progress.loc[stream.progress["began_without_model"], ["partition"]]
+        never = pd.Series(index=before.index, dtype=MOMENT)
+        parts = [before.assign(model_version=None, since=never), stream.periods[columns]]
+        parts = [part for part in [*parts, active] if len(part)]
+        periods = pd.concat(parts, ignore_index=True) if parts else active
+        periods = periods[(periods.index < len(before)) | periods["model_version"].notna()]
         periods["number"] = periods.groupby("partition").cumcount()
         later = periods[periods["number"] > 0]
         activations = later.assign(number=later["number"] - 1, moment=later["since"].astype("int64"))

@@ -83,7 +83,7 @@ def _expected(
     buyers = counted[counted["frequency"] > 0].copy()
     buyers["recency_days"] = (as_of[buyers.index] - buyers["last_purchase_at"]).dt.days
     # A customer who waits to be rescored is still in a segment of the older model.
-    under = own.where(own.isin(list(scorers)), active)[buyers.index]
+    under = own.where(own.isin(list(scorers)) | own.isna(), active)[buyers.index]
     states = [scorers[version].scored(rows) for version, rows in buyers.groupby(under) if version in scorers]
     scored = pd.concat(states) if states else pd.DataFrame(columns=["segment", "next_change_at", "next_segment"])
     return counted.join(scored).assign(model_version=active)

@@ -9,7 +9,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from batch.dataset_frames import first_customers, transactions_of
-from batch.ledger import APPLIED, DEAD_LETTER, MISSING, NOT_DUE, Arrivals
+from batch.ledger import APPLIED, DEAD_LETTER, FORGOTTEN, MISSING, NOT_DUE, Arrivals
 from batch.reconcile import reconcile
 from batch.reconcile_history import HistoryCheck, check_history
 from data.datasets.dataset import Dataset
@@ -19,7 +19,7 @@ from data.postgres.stream_state import ALL_CUSTOMERS, CustomerRange, StreamState
 
 #: The default of how many transactions are in memory at a time, with their customers and changes.
 AT_A_TIME = 500_000
-_COUNTS = ("customers", "changes", "applied", "dead_letters", "not_due", "missing")
+_COUNTS = ("customers", "changes", "applied", "dead_letters", "not_due", "missing", "forgotten")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Reconciliation:
         the first tick.
     customers, changes
         How many stored ones were compared. With a history check, every change was recomputed.
-    applied, dead_letters, not_due, missing
+    applied, dead_letters, not_due, missing, forgotten
         The distinct transactions of the dataset by what became of them; see :mod:`batch.ledger`.
     differences
         See :func:`batch.reconcile.reconcile`.
@@ -50,6 +50,7 @@ class Reconciliation:
     dead_letters: int
     not_due: int
     missing: int
+    forgotten: int
     differences: pd.DataFrame
     lost: pd.DataFrame
     history: HistoryCheck | None = None
@@ -115,6 +116,7 @@ def _check(
         dead_letters=arrivals.count(DEAD_LETTER),
         not_due=arrivals.count(NOT_DUE),
         missing=arrivals.count(MISSING),
+        forgotten=arrivals.count(FORGOTTEN),
         differences=found,
         lost=stream.lost,
         history=recomputed,

@@ -7,7 +7,8 @@ from datetime import datetime
 import msgspec
 
 from data.contract.control import signed
-from data.contract.wire import Identifiers, ModelActivation, Tick
+from data.contract.wire import Erasure, Identifiers, ModelActivation, Tick
+from data.kafka.partitioner import partition_of
 from data.kafka.record_writer import BY_KEY, Headers, RecordWriter, TooLargeError, WriteError
 from data.postgres.dead_letters import StoredDeadLetter
 from models.segment_model import SegmentModel
@@ -21,7 +22,7 @@ _QUEUE_KILOBYTES = 64 * 1024
 class LogWriter:
     """An idempotent producer for one transactions topic.
 
-    With a ``control_key`` it signs ticks and models, as workers with that key require.
+    With a ``control_key`` it signs ticks, models and erasures, as workers with that key require.
     """
 
     def __init__(self, brokers: Brokers, topic: str, partitions: int, control_key: bytes | None = None) -> None:
@@ -74,6 +75,13 @@ class LogWriter:
         """
         self._broadcast(msgspec.json.encode(ModelActivation(model)), newest)
 
+    def erase(self, customer_id: str) -> int:
+        """Append the erasure of a customer to the customer's partition; returns the partition."""
+        partition = partition_of(customer_id, self._partitions)
+        value, key = msgspec.json.encode(Erasure(customer_id)), customer_id.encode()
+        self._writer.write(self._topic, value, key, self._signed(partition, value, 0), partition)
+        return partition
+
     def requeue(self, letter: StoredDeadLetter) -> None:
         """Append a dead letter's original bytes to its customer's partition; without a key, to the one it was in.
 
@@ -101,13 +109,15 @@ class LogWriter:
         return len(self._writer)
 
     def _broadcast(self, value: bytes, newest: Mapping[int, int] | None = None) -> None:
-        now = time.time_ns() // 1_000
         for partition in range(self._partitions):
-            headers: Headers | None = None
-            if self._control_key is not None:
-                number = max(now, (newest or {}).get(partition, 0) + 1)
-                headers = [*signed(self._control_key, self._topic, partition, number, value)]
+            headers = self._signed(partition, value, (newest or {}).get(partition, 0))
             self._writer.write(self._topic, value, None, headers, partition, self.placed.control_record)
+
+    def _signed(self, partition: int, value: bytes, newest: int) -> Headers | None:
+        if self._control_key is None:
+            return None
+        number = max(time.time_ns() // 1_000, newest + 1)
+        return [*signed(self._control_key, self._topic, partition, number, value)]
 
 
 def _too_large(error: TooLargeError) -> WriteError:

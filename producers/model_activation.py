@@ -2,8 +2,8 @@
 
 The log decides which model is active: on each partition, a model is active from the offset of its record on. The
 champion alias only names the model that a partition without one starts with. So the alias is moved in two cases: when
-every partition has a model, or when no partition has started. In both of them the exact moment changes no customer's
-history.
+every partition has been claimed, or when no partition has begun. In both of them the exact moment changes no customer's
+history. A partition that has begun without a model ignores the alias.
 """
 
 import time
@@ -45,14 +45,19 @@ class ActivationProgress:
 
 
 def make_champion_before_start(postgres: Engine, model: SegmentModel) -> bool:
-    """Make a registered model the champion if no worker has ever claimed a partition; returns whether that is so."""
+    """Make a registered model the champion if no partition has begun; returns whether that is so.
+
+    A partition begins when it has a model, or when it applies its first records without one.
+    """
     with postgres.begin() as connection:
-        # A worker that claims its first partition now waits for this lock, and then starts with this model.
+        # A worker whose first partition begins now waits for this lock, and then starts with this model.
         connection.execute(text("LOCK TABLE stream_progress IN SHARE ROW EXCLUSIVE MODE"))
-        claimed = connection.execute(select(func.count()).select_from(stream_progress)).scalar_one()
-        if not claimed:
+        has_begun = stream_progress.c.model_version.is_not(None) | stream_progress.c.began_without_model
+        query = select(func.count()).select_from(stream_progress).where(has_begun)
+        begun = connection.execute(query).scalar_one()
+        if not begun:
             model_registry.make_champion(connection, model.version)
-    return not claimed
+    return not begun
 
 
 def activate(session: LogSession, model: SegmentModel) -> Activation:
@@ -63,11 +68,11 @@ def activate(session: LogSession, model: SegmentModel) -> Activation:
     Raises
     ------
     ActivationError
-        If a partition has no model yet.
+        If no worker has ever claimed a partition.
     WriteError
         If the broker refuses the records or does not answer.
     """
-    missing = progress.without_model(session.postgres, session.identity.partitions)
+    missing = progress.unclaimed(session.postgres, session.identity.partitions)
     if missing:
         which = ", ".join(map(str, missing))
         raise ActivationError(f"no worker has claimed partition {which} yet", Hint.START_A_WORKER)

@@ -58,9 +58,10 @@ def newest_in_topic(settings: Settings) -> Positions:
 
 
 def states(settings: Settings) -> Iterator[bytes]:
-    """Yield the compacted topic of latest states, from its beginning to its current end."""
+    """Yield the states in the compacted topic, from its beginning to its current end, without tombstones."""
     for message in read_topic(settings.brokers, settings.segments_topic, "segue-states"):
-        yield message.value() or b""
+        if (value := message.value()) is not None:
+            yield value
 
 
 def _changes_after(database: Engine, read: dict[int, int], customer: str | None) -> Iterator[tuple[int, ChangeRow]]:

@@ -1,7 +1,7 @@
 """Whether a worker is alive and makes progress.
 
-The health server has a thread of its own. It answers while the worker still waits for Kafka, Postgres or a model, and
-it notices when the event loop hangs.
+The health server has a thread of its own. It answers while the worker still waits for Kafka or Postgres, and it notices
+when the event loop hangs.
 """
 
 import asyncio

@@ -50,6 +50,7 @@ class Metrics:
         self._refused_control = self._counter(
             "segue_refused_control_records", "Dead letters because their producer may not write ticks or models."
         )
+        self._forgotten = self._counter("segue_forgotten_records", "Records of forgotten customers that were dropped.")
         self._late = self._counter("segue_late_transactions", "Transactions that were late.")
         self._duplicates = self._counter("segue_duplicate_transactions", "Transactions that were known already.")
         self._failures = self._counter("segue_failures", "Faults after which a partition backed off and tried again.")
@@ -107,6 +108,7 @@ class Metrics:
         self._future.inc(kinds["future"])
         self._refused_control.inc(kinds["control"])
         self._late.inc(result.late)
+        self._forgotten.inc(result.forgotten)
         self._duplicates.inc(result.duplicates)
         self._batch_records.observe(records)
         self._batch_seconds.observe(seconds)

@@ -7,7 +7,6 @@ from threading import Timer
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fixed
 
@@ -16,7 +15,6 @@ from data.kafka.partition_log import PartitionLogReader
 from data.kafka.partitioner import partition_of
 from data.postgres import currency
 from data.postgres.database import engine
-from data.postgres.model_registry import champion_version
 from runtime.health import WebServer
 from stream_app.health import Health
 from stream_app.metrics import Metrics
@@ -37,7 +35,8 @@ _LOOK_SECONDS = 0.5
 def run_worker(config: WorkerConfig) -> None:
     """Process transactions until SIGINT or SIGTERM; exits the process.
 
-    Waits for the broker, for Postgres and for a first model where they are not available yet.
+    Waits for the broker and for Postgres where they are not available yet. Without a model, customers are collected,
+    and nobody has a segment.
 
     Raises
     ------
@@ -55,7 +54,6 @@ def run_worker(config: WorkerConfig) -> None:
     postgres = engine(config.database_url)
     _wait_for(OperationalError)(check_layout, postgres, identity.partitions)
     _wait_for(OperationalError)(currency.keep, postgres, config.currency)
-    _wait_for(OperationalError, LookupError)(_champion, postgres)
     postgres.dispose()
     context = _context(config, identity, metrics)
     app = create_app(context)
@@ -106,14 +104,6 @@ def _identity(config: WorkerConfig) -> LogIdentity:
         source.close()
     check_partitions(brokers, topics.configuration, identity.partitions)
     return identity
-
-
-def _champion(postgres: Engine) -> str:
-    """The champion's version; raises LookupError without one, since no customer can be segmented then."""
-    version = champion_version(postgres)
-    if version is None:
-        raise LookupError("there is no model yet: run `segue fit DATASET`")
-    return version
 
 
 def _wait_for(*expected: type[Exception]) -> Retrying:

@@ -29,7 +29,8 @@ def new_cache() -> LedgerCache:
 
 
 def _is_valid(before: StreamProgress, now: StreamProgress) -> bool:
-    return before.transactions <= now.transactions and before.late == now.late
+    late_or_forgotten = before.late != now.late or before.forgotten != now.forgotten
+    return before.transactions <= now.transactions and not late_or_forgotten
 
 
 def _read(

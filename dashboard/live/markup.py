@@ -43,7 +43,7 @@ def totals(progress: StreamProgress, customers: int) -> str:
     counters = (
         ("transactions", progress.transactions, "Invoices and credit notes that were processed", ""),
         ("customers", customers, "Everyone who ever bought or returned something", ""),
-        ("changes", progress.changes, "Segment changes, including first purchases", ""),
+        ("changes", progress.changes, "Segment changes, including first segments", ""),
         ("duplicates", progress.duplicates, elements.DUPLICATES, "sg-quiet"),
         ("late", progress.late, elements.LATE, "sg-quiet"),
         ("dead letters", progress.dead_letters, elements.DEAD_LETTERS, alarm),
@@ -75,12 +75,12 @@ def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, win
 def cause_bars(flows: pd.DataFrame, window: Window) -> str:
     """The causes of moves between segments, with the share of time alone as the headline."""
     entered = flows["from_segment"] == ""
-    entries = int(flows.loc[entered, "changes"].sum())
+    entries = flows[entered].groupby("cause")["changes"].sum()
     moves = flows[~entered].groupby("cause")["changes"].sum()
     total = int(moves.sum())
     if not total:
         text = f"No customer moved {escape(window.phrase)}."
-        return f'<div class="sg-headline"><p>{text}</p></div>{_first_purchases(entries)}'
+        return f'<div class="sg-headline"><p>{text}</p></div>{_entries(entries)}'
     order = in_order(moves.index)
     strip = "".join(f'<i style="flex-grow:{moves[code]};background:{cause_colour(code)}"></i>' for code in order)
     bars = "".join(_bar(code, int(moves[code]), total) for code in order)
@@ -88,7 +88,7 @@ def cause_bars(flows: pd.DataFrame, window: Window) -> str:
         f'<div class="sg-headline"><b>{style.percent(int(moves.get("decay", 0)), total)}</b>'
         f"<p>of {many(total, 'move')} between segments {escape(window.phrase)} happened "
         "<strong>without any transaction</strong>: time alone caused them.</p></div>"
-        f'<div class="sg-strip">{strip}</div><div class="sg-bars">{bars}</div>{_first_purchases(entries)}'
+        f'<div class="sg-strip">{strip}</div><div class="sg-bars">{bars}</div>{_entries(entries)}'
     )
 
 
@@ -150,7 +150,9 @@ def _bar(code: str, number: int, total: int) -> str:
     )
 
 
-def _first_purchases(number: int) -> str:
-    if not number:
-        return ""
-    return elements.note(f"In addition, {many(number, 'customer')} bought for the first time.")
+def _entries(by_cause: pd.Series) -> str:
+    texts = {"first_purchase": "bought for the first time", "first_model": "got a segment from the first model"}
+    parts = [
+        f"{many(number, 'customer')} {text}" for code, text in texts.items() if (number := int(by_cause.get(code, 0)))
+    ]
+    return elements.note(f"In addition, {' and '.join(parts)}.") if parts else ""

@@ -66,13 +66,13 @@ def show(engine: Engine, money: Money) -> None:
     drawn()
 
 
-def read(engine: Engine, choice: Choice) -> LiveData | None:
-    """Everything that the page needs, in one read-only database transaction; None without a champion model."""
+def read(engine: Engine, choice: Choice) -> LiveData | trouble.Trouble:
+    """Everything that the page needs, in one read-only database transaction; why there is nothing without a model."""
     with reading.reading(engine) as connection:
         model = reading.champion(connection)
-        if model is None:
-            return None
         progress = reading.progress(connection)
+        if model is None:
+            return trouble.no_model(progress.transactions)
         now = progress.event_time
         days = history.read(connection, progress)
         wanted = ChangeFilter(causes=choice.causes, touched=choice.segments)
@@ -104,8 +104,8 @@ def _refresh(engine: Engine, money: Money) -> None:
         _draw_trouble(trouble.from_error(error, engine.url), choice.window, money)
         return
     opening.empty()
-    if live is None:
-        st.html(elements.trouble(trouble.NO_MODEL))
+    if isinstance(live, trouble.Trouble):
+        st.html(elements.trouble(live))
     elif live.is_empty:
         st.html(elements.trouble(trouble.SEGMENTS_WITHOUT_CUSTOMERS))
         no_flows = flows.flows(live.days)
@@ -186,7 +186,7 @@ def _movements(moved: pd.DataFrame, known: Personas, window: Window, money: Mone
         st.html(elements.title("Why customers move"))
         st.html(markup.cause_bars(moved, window))
     with where:
-        st.html(elements.title("Moves between segments", f"Customers who moved {window.phrase}; no first purchases"))
+        st.html(elements.title("Moves between segments", f"Customers who moved {window.phrase}; no first segments"))
         streams = sankey(moved[moved["from_segment"] != ""], known, money)
         alt = "Streams of customers from the segment they left to the one they entered"
         st.plotly_chart(streams, key="streams", config=plotting.CONFIG, alt=alt)

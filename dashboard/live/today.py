@@ -32,7 +32,9 @@ def sentence(days: pd.DataFrame, progress: StreamProgress, money: Money) -> str:
     parts = [
         _part(flows.moves(today, slips), f"{spend} slipped out of a good segment"),
         _part(flows.moves(today, {pair for pair in pairs if is_climb(*pair)}), " climbed to a better one"),
-        _part(flows.moves(today, {pair for pair in pairs if not pair[0]}), " bought for the first time"),
+        _part(
+            flows.moves(today, {pair for pair in pairs if not pair[0]}, "first_purchase"), " bought for the first time"
+        ),
     ]
     shown = [part for part in parts if part]
     text = (

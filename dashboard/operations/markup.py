@@ -96,8 +96,10 @@ def clipped(text: str, length: int) -> str:
 def _partition(row: dict[Any, Any], champion: str | None) -> str:
     event_time = row["event_time"]
     moment = "no tick yet" if pd.isna(event_time) else style.stamp(event_time)
-    old = row["model_version"] if row["model_version"] not in (None, champion) else None
+    old = None if pd.isna(row["model_version"]) or row["model_version"] == champion else row["model_version"]
     notes = f'<div class="sg-note">model {escape(old)}</div>' if old else ""
+    if pd.isna(row["model_version"]):
+        notes = '<div class="sg-note">no model yet: <code>segue fit --from-stream</code></div>'
     ahead = row["changes_ahead"]
     if ahead:
         notes += f'<div class="sg-note">catching up: {ahead:,} published changes are not in Postgres yet</div>'

@@ -111,9 +111,9 @@ def _draw(engine: Engine, money: Money, title: str, subtitle: str, draw: Draw) -
 
 def _moment(connection: Connection, money: Money) -> Moment | Trouble:
     model = reading.champion(connection)
-    if model is None:
-        return trouble.NO_MODEL
     progress = reading.progress(connection)
+    if model is None:
+        return trouble.no_model(progress.transactions)
     if progress.event_time is None:
         return trouble.no_event_time(progress.silent, progress.partitions)
     return Moment(connection, model, personas(model), progress, progress.event_time, money.of(progress.currency))

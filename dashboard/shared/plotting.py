@@ -19,6 +19,7 @@ CAUSE_COLOURS = {
     "return": "#d98a6a",
     "model": "#c9a94b",
     "first_purchase": "#5bb5a2",
+    "first_model": "#8fae5d",
 }
 OTHER_CAUSE = "#b6bcc8"
 MS_PER_DAY = 86_400_000

@@ -5,14 +5,14 @@ A page runs all its queries inside one :func:`reading` block, so that their answ
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Label, func, literal_column, select, text
 
 from data.postgres import model_registry
 from data.postgres.progress import WATERMARK
-from data.postgres.tables import stream_currency, stream_progress
+from data.postgres.tables import erasures, stream_currency, stream_progress
 from models.segment_model import SegmentModel
 
 
@@ -20,6 +20,7 @@ from models.segment_model import SegmentModel
 class StreamProgress:
     """The stream's progress over all partitions; counts are since the beginning.
 
+    Transactions and changes are those that the tables hold: what was deleted with ``forgotten`` customers is left out.
     ``event_time`` is that of the slowest partition: everything up to it has been processed. It is None as long as there
     are ``silent`` partitions, which have no event time yet. ``currency`` is None before the first worker.
     """
@@ -35,6 +36,7 @@ class StreamProgress:
     late: int
     dead_letters: int
     currency: str | None = None
+    forgotten: int = 0
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def champion(connection: Connection) -> SegmentModel | None:
 
 
 def progress(connection: Connection) -> StreamProgress:
-    """The stream's progress: reads one row per partition, and the currency."""
+    """The stream's progress: reads one row per partition, one per forgotten customer, and the currency."""
     p = stream_progress.c
     counters = (p.transactions, p.change_position, p.duplicates, p.late, p.dead_letters)
     query = select(
@@ -75,7 +77,13 @@ def progress(connection: Connection) -> StreamProgress:
         select(stream_currency.c.currency).scalar_subquery(),
     )
     row = connection.execute(query).one()
-    return StreamProgress(*(*row[:5], *map(int, row[5:-1]), row[-1]))
+    e = erasures.c
+    gone = select(func.coalesce(func.sum(e.transactions), 0), func.coalesce(func.sum(e.changes), 0), func.count())
+    transactions, changes, forgotten = map(int, connection.execute(gone).one())
+    found = StreamProgress(*(*row[:5], *map(int, row[5:-1]), row[-1]))
+    # A tombstone has a position among the changes.
+    left, moves = found.transactions - transactions, found.changes - changes - forgotten
+    return replace(found, transactions=left, changes=moves, forgotten=forgotten)
 
 
 def event_day(moment: Column[datetime]) -> ColumnElement[datetime]:

@@ -47,6 +47,20 @@ NO_MODEL = Trouble(
     "Customers have segments only after a champion model exists.",
     "Run `segue fit`; then the page continues by itself.",
 )
+
+
+def no_model(transactions: int) -> Trouble:
+    """The state without a champion, in which a stream may have collected transactions already."""
+    if not transactions:
+        return NO_MODEL
+    return Trouble(
+        NO_MODEL.title,
+        f"{many(transactions, 'transaction')} of customers without a segment so far: their first one comes with the "
+        "first model.",
+        "Run `segue fit --from-stream`, which also says if anything is missing; then the page continues by itself.",
+    )
+
+
 NOTHING_STREAMED = Trouble(
     "Nothing has been streamed yet",
     "The model is ready. No transaction has arrived yet.",

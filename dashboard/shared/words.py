@@ -20,6 +20,7 @@ CAUSES = {
     "return": Cause("returned", "Returned goods lowered their spend."),
     "model": Cause("new model", "A new segment model was activated."),
     "first_purchase": Cause("first purchase", "They bought for the first time."),
+    "first_model": Cause("first model", "They bought before there was a model; the first one gave them a segment."),
 }
 
 

@@ -23,9 +23,11 @@ def tiles(moved: pd.DataFrame, money: Money) -> str:
         ("moves between segments", {pair for pair in pairs if pair[0]}),
         ("slips out of a good segment", {pair for pair in pairs if is_slip(pair[0] or None, pair[1])}),
         ("climbs to a better segment", {pair for pair in pairs if is_climb(*pair)}),
-        ("first purchases", {pair for pair in pairs if not pair[0]}),
     )
     inner = "".join(_tile(name, flows.moves(moved, some), flows.money(moved, some), money) for name, some in kinds)
+    # The first model gives a segment to those who bought before it; that is no purchase.
+    first, entries = moved[moved["cause"] == "first_purchase"], {pair for pair in pairs if not pair[0]}
+    inner += _tile("first purchases", flows.moves(first, entries), flows.money(first, entries), money)
     return f'<div class="sg-totals sg-four">{inner}</div>'
 
 

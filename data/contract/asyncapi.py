@@ -16,14 +16,14 @@ import yaml
 from msgspec import UNSET, Struct
 
 from data.contract.events import CustomerSegmentUpdated, DeadLetterHeaders, DriftDetected, EventHeaders, SegmentChanged
-from data.contract.wire import ControlHeaders, ModelActivation, Tick, Transaction, TransactionHeaders
+from data.contract.wire import ControlHeaders, Erasure, ModelActivation, Tick, Transaction, TransactionHeaders
 
 Json = dict[str, Any]
 
 DOCUMENT = Path(__file__).with_name("asyncapi.yaml")
 PAGE = Path(__file__).parents[2] / "docs" / "contract.md"
 
-_WRITTEN_BY_OTHERS = (Transaction, TransactionHeaders, Tick, ModelActivation, ControlHeaders)
+_WRITTEN_BY_OTHERS = (Transaction, TransactionHeaders, Tick, ModelActivation, Erasure, ControlHeaders)
 _WRITTEN_BY_US = (SegmentChanged, CustomerSegmentUpdated, DriftDetected, EventHeaders, DeadLetterHeaders)
 _SCHEMAS = "#/components/schemas/"
 

@@ -7,6 +7,9 @@ from models.units import to_micros, to_money_units
 _MONEY = ("monetary", "gross", "returned")
 
 
+_ERASURE = "erasure"
+
+
 class ChangeRow(NamedTuple):
     """One segment change at its position in the partition's outbox; micros and money units.
 
@@ -27,6 +30,16 @@ class ChangeRow(NamedTuple):
     transaction_id: str | None
     gross: int | None = None
     returned: int | None = None
+
+    @classmethod
+    def tombstone(cls, position: int, customer_id: str) -> Self:
+        """The place of a forgotten customer's tombstone in the outbox."""
+        return cls(position, customer_id, 0, None, "", _ERASURE, 0, 0, 0, 0, "", None)
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Whether this is no change, but the end of a forgotten customer's latest state."""
+        return self.cause == _ERASURE
 
     @classmethod
     def of(cls, stored: Any) -> Self:

@@ -60,13 +60,16 @@ Returned = Annotated[
 ]
 ModelVersion = Annotated[str, Meta(min_length=1, description="The segment model that decided the segment.")]
 Cause = Annotated[
-    Literal["first_purchase", "purchase", "return", "decay", "model"],
+    Literal["first_purchase", "purchase", "return", "decay", "model", "first_model"],
     Meta(
-        description="The cause of the change. `decay` is the passing of time alone, `model` is a newly activated model."
+        description="The cause of the change. `decay` is the passing of time alone, `model` a newly activated model. "
+        "`first_model` is the stream's first model: the customer bought before there was one, and `from` is null. v1 "
+        "may get further causes: treat one that you do not know as any other change."
     ),
 ]
 CausingTransaction = Annotated[
-    Identifier | None, Meta(description="The transaction that caused the change; null for `decay` and `model`.")
+    Identifier | None,
+    Meta(description="The transaction that caused the change; null for `decay`, `model` and `first_model`."),
 ]
 Digits = Annotated[str, Meta(pattern=r"^[0-9]+$")]
 

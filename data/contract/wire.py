@@ -1,6 +1,6 @@
-"""The values of the transactions topic: a transaction, a tick, or a newly activated model.
+"""The values of the transactions topic: a transaction, a tick, a newly activated model, or an erasure.
 
-The three kinds are one union with the tag ``type``. A producer writes a ``Transaction``; the worker reads it as a
+The kinds are one union with the tag ``type``. A producer writes a ``Transaction``; the worker reads it as a
 ``TransactionHeader``, which skips the lines of the invoice.
 """
 
@@ -65,7 +65,10 @@ class TransactionHeaders(Struct, frozen=True, rename=lambda name: f"segue-{name.
 
 
 class ControlHeaders(Struct, frozen=True, rename=lambda name: f"segue-{name.replace('_', '-')}"):
-    """Headers of a tick's or a model's record; with a control key (``SEGUE_CONTROL_KEY``), the worker requires them."""
+    """Headers of a tick's, a model's or an erasure's record.
+
+    With a control key (``SEGUE_CONTROL_KEY``), the worker requires them.
+    """
 
     control_number: Annotated[
         ControlNumber | UnsetType,
@@ -99,3 +102,9 @@ class ModelActivation(Struct, frozen=True, tag_field="type", tag="model"):
     """From this record on, ``model`` is active on this partition."""
 
     model: SegmentModel
+
+
+class Erasure(Struct, frozen=True, tag_field="type", tag="erasure"):
+    """This customer is forgotten: what is stored of them is deleted, and later records of theirs are dropped."""
+
+    customer_id: Identifier

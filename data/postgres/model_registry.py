@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, Text, case, cast, delete, func, select
+from sqlalchemy import Connection, Engine, Row, Text, case, cast, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from data.postgres.tables import model_aliases, models, stream_progress
@@ -47,6 +47,10 @@ def register(engine: Engine, model: SegmentModel) -> str:
     """Register a model; the first one becomes the champion, a later one the challenger. Returns its alias."""
     with engine.begin() as connection:
         _add(connection, model)
+        if CHAMPION not in aliases(connection):
+            # A partition that begins now waits for this lock, and then starts with this model. One that has begun
+            # without a model has committed that, so that whoever registers the model knows that the log must bring it.
+            connection.execute(text("LOCK TABLE stream_progress IN SHARE ROW EXCLUSIVE MODE"))
         first = insert(model_aliases).values(alias=CHAMPION, version=model.version)
         connection.execute(first.on_conflict_do_nothing())
         if aliases(connection)[CHAMPION] == model.version:

@@ -93,11 +93,19 @@ def current_watermark(engine: Engine) -> datetime | None:
         return watermark(connection)
 
 
-def without_model(engine: Engine, partitions: int) -> list[int]:
-    """The partitions without an active model, because no worker has ever claimed them."""
-    query = select(stream_progress.c.partition).where(stream_progress.c.model_version.is_not(None))
+def unclaimed(engine: Engine, partitions: int) -> list[int]:
+    """The partitions that no worker has ever claimed."""
+    query = select(stream_progress.c.partition)
     with engine.connect() as connection:
         return sorted(set(range(partitions)) - set(connection.execute(query).scalars()))
+
+
+def collecting(engine: Engine) -> list[int]:
+    """The partitions that have applied records without a model, and have none yet: only the log can give them one."""
+    waits = stream_progress.c.began_without_model & stream_progress.c.model_version.is_(None)
+    query = select(stream_progress.c.partition).where(waits).order_by(stream_progress.c.partition)
+    with engine.connect() as connection:
+        return list(connection.execute(query).scalars())
 
 
 def customers_known(engine: Engine) -> int:
@@ -106,11 +114,19 @@ def customers_known(engine: Engine) -> int:
         return connection.execute(select(func.count()).select_from(customers)).scalar_one()
 
 
+def customers_with_a_purchase(engine: Engine) -> int:
+    """The number of customers who have bought something."""
+    query = select(func.count()).select_from(customers).where(customers.c.frequency > 0)
+    with engine.connect() as connection:
+        return connection.execute(query).scalar_one()
+
+
 def customers_outdated(engine: Engine) -> int:
     """The number of customers who are not rescored yet for the active model of their partition."""
     home = stream_progress.c.partition == customers.c.partition
-    outdated = customers.c.model_version != stream_progress.c.model_version
-    query = select(func.count()).select_from(customers).join(stream_progress, home & outdated)
+    outdated = customers.c.model_version.is_distinct_from(stream_progress.c.model_version)
+    active = stream_progress.c.model_version.is_not(None)
+    query = select(func.count()).select_from(customers).join(stream_progress, home & active & outdated)
     with engine.connect() as connection:
         return connection.execute(query).scalar_one()
 

@@ -40,7 +40,12 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "model_activations": _APPEND,
     "log_faults": "INSERT",
     "skipped_records": _READ,
+    "erasure_key": _READ,
+    # The id is deleted once the tombstone is published. The function below adds rows.
+    "erasures": "SELECT, UPDATE (customer_id)",
 }
+#: What a worker may do only through a function: delete everything of one customer.
+WORKER_FUNCTIONS = ("segue_erase(text, bytea, smallint, bigint)",)
 #: Rights by table: a process that sends requests to the outside has its own two tables only.
 WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
 #: Rights by table: the drift observer reads what workers have committed, stores drift, and registers models.
@@ -117,6 +122,10 @@ def grant(engine: Engine) -> Granted:
                     if table in rights:
                         given = sql.SQL(rights[table])
                         connection.execute(sql.SQL("GRANT {given} ON {table} TO {role}").format(given=given, **names))
+                if role == WORKER:
+                    for function in WORKER_FUNCTIONS:
+                        grant_it = sql.SQL(f"GRANT EXECUTE ON FUNCTION {function} TO {{role}}")
+                        connection.execute(grant_it.format(role=sql.Identifier(role)))
         return Granted(missing, public_rights.revoke(connection))
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pandas as pd
-from sqlalchemy import Connection, DateTime, Integer, Select, Table, func, literal, select
+from sqlalchemy import Boolean, Connection, DateTime, Integer, Select, Table, func, literal, select
 
-from data.postgres import dead_letters, tables
+from data.postgres import dead_letters, erasures, tables
 from data.postgres.database import engine
+from data.postgres.erasures import Forgotten
 from data.postgres.frames import MOMENT, frame, money_units
 
 
@@ -30,7 +31,8 @@ class StreamState:
         existed), ``model_version, transaction_id``.
     progress
         ``partition, event_time`` (the watermark), ``model_version`` and ``model_since`` of the active model, ``late``
-        (the number of late transactions) and ``change_position``.
+        (the number of late transactions), ``change_position``, and ``began_without_model``: whether the first model
+        came by the log.
     periods
         Model periods that are over: ``partition, until, model_version, since``.
     rejected
@@ -38,6 +40,8 @@ class StreamState:
     lost
         Records that were never applied: ``partition, first_offset, end_offset, reason``. They were deleted from the log
         before they were read, or an operator had them skipped.
+    forgotten
+        The customers who are forgotten.
     """
 
     customers: pd.DataFrame
@@ -51,6 +55,7 @@ class StreamState:
     lost: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["partition", "first_offset", "end_offset", "reason"])
     )
+    forgotten: Forgotten = field(default_factory=Forgotten)
 
     @property
     def model_versions(self) -> set[str]:
@@ -78,6 +83,7 @@ class StreamSnapshot:
         self._periods = _frame(connection, _periods())
         self._rejected = _rejected(connection)
         self._lost = _frame(connection, _lost())
+        self._forgotten = erasures.read(connection)
 
     def state(self, customers: CustomerRange = ALL_CUSTOMERS) -> StreamState:
         """The state of a range of customers, and everything that belongs to none."""
@@ -89,6 +95,7 @@ class StreamSnapshot:
             periods=self._periods,
             rejected=self._rejected,
             lost=self._lost,
+            forgotten=self._forgotten,
         )
 
     def _of(self, customers: CustomerRange, query: Select[Any], table: Table) -> pd.DataFrame:
@@ -167,7 +174,13 @@ def _changes() -> Select[Any]:
 def _progress() -> Select[Any]:
     table = tables.stream_progress.c
     return select(
-        table.partition, table.event_time, table.model_version, table.model_since, table.late, table.change_position
+        table.partition,
+        table.event_time,
+        table.model_version,
+        table.model_since,
+        table.late,
+        table.change_position,
+        table.began_without_model,
     )
 
 
@@ -199,5 +212,8 @@ def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
         if isinstance(column.type, DateTime):
             rows[column.name] = pd.to_datetime(rows[column.name], utc=True).astype(MOMENT)
         else:
-            rows[column.name] = rows[column.name].astype("int64" if isinstance(column.type, Integer) else "str")
+            kind = (
+                "bool" if isinstance(column.type, Boolean) else "int64" if isinstance(column.type, Integer) else "str"
+            )
+            rows[column.name] = rows[column.name].astype(kind)
     return rows

@@ -44,7 +44,8 @@ customers = Table(
     Column("segment", Text),
     Column("segment_since", Moment),
     Column("sequence", Integer, nullable=False),
-    Column("model_version", Text, nullable=False),
+    # Null while the partition has no model.
+    Column("model_version", Text),
     Column("next_change_at", Moment),
     Column("next_segment", Text),
     Index("customers_next_change", "partition", "next_change_at"),
@@ -135,6 +136,8 @@ stream_progress = Table(
     Column("duplicates", BigInteger, nullable=False, server_default="0"),
     Column("late", BigInteger, nullable=False, server_default="0"),
     Column("dead_letters", BigInteger, nullable=False, server_default="0"),
+    # Records of forgotten customers that were dropped.
+    Column("forgotten", BigInteger, nullable=False, server_default="0"),
     Column("committed_at", Moment, nullable=False, server_default=func.now()),
     # Failures in a row; only a commit resets them.
     Column("failures", Integer, nullable=False, server_default="0"),
@@ -146,6 +149,8 @@ stream_progress = Table(
     Column("last_offset", BigInteger),
     Column("last_timestamp", BigInteger),
     Column("last_checksum", BigInteger),
+    # Whether records were applied before there was a model; then the log brings the first one.
+    Column("began_without_model", Boolean, nullable=False, server_default="false"),
 )
 
 dead_letters = Table(
@@ -163,6 +168,24 @@ dead_letters = Table(
     Column("at", Moment, nullable=False, server_default=func.now()),
     Index("dead_letters_unpublished", "partition", postgresql_where="not published"),
 )
+
+# Forgotten customers: a keyed hash of the id, the place of the tombstone in the partition's outbox, and the numbers of
+# deleted rows. The id itself stays until the tombstone is published.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("partition", SmallInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("customer_id", Id),
+    Column("transactions", BigInteger, nullable=False),
+    Column("changes", BigInteger, nullable=False),
+    Column("dead_letters", BigInteger, nullable=False),
+    Column("erased_at", Moment, nullable=False, server_default=func.now()),
+)
+
+# The key of these hashes, in one row that the migration makes.
+erasure_key = Table("erasure_key", metadata, Column("key", LargeBinary, primary_key=True))
 
 # Faults of the log. ``kind`` is truncated (the log ends before the stored next offset), recreated (the topic has
 # another id) or deleted (records from first_offset up to end_offset were deleted before they were read).

@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,10 @@ create table if not exists reengagement (
     customer_id text primary key, entered_at text not null, spent text not null, sequence integer not null
 );
 """
+
+
+#: Greater than every sequence number.
+FORGOTTEN = 2**62
 
 
 class Choice(NamedTuple):
@@ -97,11 +101,15 @@ class Store:
             return None
         return f"no customer has entered {self._choice.segment} so far, only {', '.join(seen)}: check the segment id"
 
-    def save(self, states: list[State], offsets: dict[tuple[str, int], int]) -> None:
-        """Save the effect of the states and the next offsets in one transaction."""
+    def save(self, states: list[State], offsets: dict[tuple[str, int], int], forgotten: Iterable[str] = ()) -> None:
+        """Save the effect of the states, of tombstones and the next offsets in one transaction."""
         with self._sqlite:
             for state in states:
                 self._apply(state)
+            for customer_id in forgotten:
+                # Older changes may still come from the other topic: no sequence number of the customer counts any more.
+                self._sqlite.execute("insert or replace into seen values (?, ?)", (customer_id, FORGOTTEN))
+                self._sqlite.execute("delete from reengagement where customer_id = ?", (customer_id,))
             segments = {(state.segment,) for state in states}
             self._sqlite.executemany("insert or ignore into segments values (?)", sorted(segments))
             self._sqlite.executemany(
@@ -171,7 +179,8 @@ def subscribe(consumer: Consumer, store: Store, changes: str, states: str, batch
             sys.stderr.write(f"{warning}\n")
         if messages:
             offsets = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
-            store.save([state for message in messages if (state := read(message.value()))], offsets)
+            found = [state for m in messages if (value := m.value()) is not None and (state := read(value))]
+            store.save(found, offsets, [m.key().decode() for m in messages if m.value() is None])
 
 
 def _is_error(message: Any) -> bool:

@@ -31,6 +31,7 @@ from segue.cli import (
     explore_command,
     faults_commands,
     fit_command,
+    forget_command,
     keys_commands,
     model_commands,
     replay_command,
@@ -70,6 +71,7 @@ settings_command.add_to(app)
 changes_command.add_to(app)
 stream_commands.add_to(app)
 skip_command.add_to(app)
+forget_command.add_to(app)
 snapshot_command.add_to(app)
 fit_command.add_to(app)
 score_command.add_to(app)

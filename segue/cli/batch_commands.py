@@ -73,6 +73,8 @@ def _compared(found: "Reconciliation") -> str:
         f"Of the file's other transactions, {found.not_due:,} are not yet due, {found.missing:,} are missing and "
         f"{found.dead_letters:,} are dead letters.",
     ]
+    if found.forgotten:
+        lines.append(f"{found.forgotten:,} transactions of the file are those of forgotten customers.")
     if found.history is not None and (number := len(found.history.not_comparable)):
         lines.append(
             f"The changes of {number:,} customers could not be compared: they depend on when late transactions arrived."
@@ -87,7 +89,7 @@ def _compared(found: "Reconciliation") -> str:
 
 def _as_json(found: "Reconciliation") -> dict[str, Any]:
     """Return everything as JSON values; the differences as one object each."""
-    counts = ("customers", "changes", "applied", "not_due", "missing", "dead_letters")
+    counts = ("customers", "changes", "applied", "not_due", "missing", "dead_letters", "forgotten")
     return {
         "until": None if found.until is None else found.until.isoformat(),
         **{name: getattr(found, name) for name in counts},

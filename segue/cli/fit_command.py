@@ -91,6 +91,7 @@ def fit_model(
     Recency, frequency and monetary value are log-transformed and standardised; KMeans finds k segments. Each segment
     gets the persona that it resembles most, and keeps the champion's name if it means the same. The first registered
     model becomes the champion, a later one the challenger: see `segue models compare` and `segue models activate`.
+    If workers have collected customers without a model, the first model is activated at once, through the log.
     """
     from batch.assignments import assignments
     from batch.export import write_model
@@ -110,6 +111,7 @@ def fit_model(
     chosen = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
     with spinner("Counting"):
         if from_stream:
+            fitting.check_enough(settings, chosen.k if k in (None, "auto") else k)
             source = fitting.from_stream(settings, files, cutoff, preset)
         else:
             source = fitting.from_dataset(settings, files, how, cutoff, preset, accept_dates)
@@ -126,7 +128,7 @@ def fit_model(
         messages.print(f"The model is in {out}", soft_wrap=True, markup=False)
     if assign is not None:
         scoring.write_assigned(assignments(source.profiles, result.model), assign)
-    _register(registry, result.model, out)
+    _register(settings, registry, result.model, out)
 
 
 def _check_currency(registry: "Registry", found: str, currency: str) -> None:
@@ -138,7 +140,7 @@ def _check_currency(registry: "Registry", found: str, currency: str) -> None:
         )
 
 
-def _register(registry: "Registry", model: SegmentModel, out: Path | None) -> None:
+def _register(settings: Settings, registry: "Registry", model: SegmentModel, out: Path | None) -> None:
     """Register a model, or say why it is not and what to do next."""
     if registry.postgres is not None:
         alias = model_registry.register(registry.postgres, model)
@@ -148,6 +150,11 @@ def _register(registry: "Registry", model: SegmentModel, out: Path | None) -> No
             else "; see `segue models compare`, then `segue models activate challenger`"
         )
         messages.print(f"Registered as {model.version}, the {alias}{hint}.")
+        if alias == model_registry.CHAMPION:
+            from segue.cli.activation import activate_first
+
+            if activate_first(settings, model):
+                messages.print("Everybody who has bought has a segment.")
     elif registry.reason is not None:
         following = (
             "add `-o model.json` to keep the model, or start `segue up` and fit again"

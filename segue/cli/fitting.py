@@ -19,7 +19,7 @@ from batch.fit import FitResult
 from batch.presets import Preset, classic_profiles
 from data.datasets.reading import Reading
 from data.datasets.selection import choose
-from data.postgres import currency, model_registry
+from data.postgres import currency, model_registry, progress
 from data.postgres.stream_profiles import read_profiles
 from models.segment_model import SegmentModel, to_json
 from runtime.money import Money
@@ -31,6 +31,8 @@ from segue.cli.postgres import connect
 from segue.cli.reading_options import mention
 
 DAY = timedelta(days=1)
+#: A first model of a stream needs so many customers for each segment: fewer are chance.
+CUSTOMERS_PER_SEGMENT = 10
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,23 @@ def from_stream(
         "event_time": found.event_time.isoformat(),
     }
     return Source(found.profiles, metadata, currency.stored_money(postgres, settings.money))
+
+
+def check_enough(settings: Settings, k: int) -> None:
+    """Say what is missing for a first model of a stream with k segments, and end the command, if anything is."""
+    postgres = connect(settings)
+    if model_registry.champion_version(postgres) is not None:
+        return
+    missing = []
+    bought, least = progress.customers_with_a_purchase(postgres), CUSTOMERS_PER_SEGMENT * k
+    if bought < least:
+        missing.append(
+            f"{bought:,} customers have bought, and {k} segments need {least:,} ({CUSTOMERS_PER_SEGMENT} for each)"
+        )
+    if progress.current_watermark(postgres) is None:
+        missing.append("not every partition has had a tick, so no time has passed: start `segue clock`")
+    if missing:
+        fail(f"the stream has not enough for a first model yet: {'; '.join(missing)}")
 
 
 def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:

@@ -1,6 +1,6 @@
 """``segue models``: list, show, compare and activate models."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import Annotated, Any, Optional
 
 import msgspec
 import typer
@@ -10,12 +10,8 @@ from models.drift.challenger import ORIGIN
 from models.segment_model import SegmentModel
 from runtime.settings import Settings
 from segue.cli import model_file_commands, options
-from segue.cli.console import fail, messages, output, progress_bar, spinner, table
+from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.postgres import connect
-
-if TYPE_CHECKING:
-    from producers.log_session import LogSession
-    from producers.model_activation import Activation, ActivationProgress
 
 # Every customer is read.
 _LONG_SECONDS = 600
@@ -111,6 +107,7 @@ def activate(
     """
     from producers import model_activation
     from producers.log_session import session
+    from segue.cli.activation import wait
 
     settings = Settings()
     postgres = connect(settings)
@@ -122,7 +119,7 @@ def activate(
         sent = model_activation.activate(open_session, chosen)
         messages.print(f"{chosen.version} is in all {len(sent.ends)} partitions of the log, and is the champion.")
         if not no_wait:
-            _wait(open_session, sent)
+            wait(open_session, sent)
             messages.print("All customers are rescored.")
 
 
@@ -159,23 +156,6 @@ def promote(
     if not yes:
         typer.confirm(f"Activate {candidate.version}?", abort=True, err=True)
     activate(candidate.version, no_wait)
-
-
-def _wait(open_session: "LogSession", sent: "Activation") -> None:
-    from producers.model_activation import wait
-
-    try:
-        with progress_bar(transient=False) as bar:
-            task = bar.add_task("waiting for a worker", total=None)
-
-            def display(state: "ActivationProgress") -> None:
-                what = f"{state.records:,} records before it" if state.records else "rescoring customers"
-                bar.update(task, description=what, total=state.customers, completed=state.customers - state.waiting)
-
-            wait(open_session, sent, display)
-    except KeyboardInterrupt:
-        messages.print("The workers continue without this command; `segue models list` shows the active models.")
-        raise
 
 
 def _entry(entry: model_registry.Entry) -> dict[str, Any]:

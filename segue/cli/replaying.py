@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from data.datasets.dataset import Dataset
 from data.postgres import currency as stream_currency
-from data.postgres import ledger_lookup, model_registry
+from data.postgres import ledger_lookup, model_registry, progress
 from models.units import from_micros, to_micros
 from producers.arrivals import Arrivals, arrivals
 from producers.chaos import Injection
@@ -31,7 +31,10 @@ from segue.cli.console import fail, messages, spinner
 from segue.cli.replay_display import LagAlarm, replay_bar
 from segue.cli.replay_report import exit_code, print_dry_run, report, write_lines
 
-_NO_MODEL = "The workers wait for a model: run `segue fit DATASET`."
+_NO_MODEL = (
+    "There is no model yet: workers collect customers without segments until `segue fit FILE` or "
+    "`segue fit --from-stream` makes one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +204,7 @@ def _already(come: Arrivals, choices: Choices) -> str:
 def _waiting_reason(postgres: Engine) -> str:
     """Return the probable reason why the lag does not fall."""
     try:
-        without_model = model_registry.champion_version(postgres) is None
+        progress.current_watermark(postgres)
     except DBAPIError:
         return "Postgres does not answer; the replay waits for it."
-    return _NO_MODEL if without_model else "The lag does not fall: is a worker running? Start `segue worker`."
+    return "The lag does not fall: is a worker running? Start `segue worker`."

@@ -1,5 +1,6 @@
 """``segue status``: the stream's progress, and whether a partition is stuck or failing."""
 
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -7,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from data.postgres import currency, log_faults, model_registry, progress, replay_control
+from data.postgres import currency, erasures, log_faults, model_registry, progress, replay_control
 from runtime.postgres_url import shown
 from runtime.settings import Settings
 from segue.cli import control_commands, faults_commands, options
@@ -54,6 +55,13 @@ def _status(settings: Settings) -> dict[str, Any]:
         )
     if found.partitions and settings.bootstrap_servers is None:
         problems.insert(0, "the lag is unknown: set SEGUE_BOOTSTRAP_SERVERS")
+    champion, collecting = model_registry.champion_version(postgres), progress.collecting(postgres)
+    if champion is not None and collecting:
+        which = ", ".join(map(str, collecting))
+        problems.append(
+            f"partition {which} began without a model and waits for one from the log: "
+            "run `segue models activate champion`"
+        )
     if faults:
         problems.append(f"the log has had {len(faults):,} faults: see `segue faults list`")
     return {
@@ -82,12 +90,13 @@ def _status(settings: Settings) -> dict[str, Any]:
         "database": shown(settings.database),
         "currency": currency.stored_money(postgres, settings.money).currency,
         "workers": sorted({state.owner for state in found.partitions}),
-        "model": model_registry.champion_version(postgres),
+        "model": champion,
         "transactions": totals.transactions,
         "duplicates": totals.duplicates,
         "late": totals.late,
         "dead_letters": totals.dead_letters,
         "customers": totals.customers,
+        "forgotten": asdict(erasures.totals(postgres)),
         "changes": totals.changes,
         "log_faults": [
             faults_commands.as_values(fault) | {"description": log_faults.describe(fault)} for fault in faults
@@ -123,12 +132,19 @@ def _print(current: dict[str, Any]) -> None:
     output.print(f"database: {current['database']}", markup=False)
     output.print(f"currency: {current['currency']}", markup=False)
     output.print(f"workers: {', '.join(current['workers']) or 'none has claimed a partition yet'}", markup=False)
-    output.print(f"model: {current['model'] or 'none yet: run `segue fit DATASET`'}", markup=False)
+    none = "none yet: run `segue fit DATASET`, or `segue fit --from-stream` when there are enough customers"
+    output.print(f"model: {current['model'] or none}", soft_wrap=True, markup=False)
     output.print(
         f"transactions: {current['transactions']:,} "
         f"({current['duplicates']:,} duplicates, {current['late']:,} late, {current['dead_letters']:,} dead letters)"
     )
     output.print(f"customers in a segment: {current['customers']:,}")
+    if (forgotten := current["forgotten"])["customers"]:
+        output.print(
+            f"forgotten customers: {forgotten['customers']:,} (deleted with them: {forgotten['transactions']:,} "
+            f"transactions, {forgotten['changes']:,} changes; {forgotten['dropped']:,} later records dropped)",
+            soft_wrap=True,
+        )
     output.print(f"changes: {sum(current['changes'].values()):,} ({counted(current['changes'])})")
     for fault in current["log_faults"]:
         output.print(

@@ -29,7 +29,8 @@ def add_to(app: typer.Typer) -> None:
 def worker() -> None:
     """Run a stream worker, which applies transactions. Start up to one per partition; Ctrl-C stops it cleanly.
 
-    A worker waits for the first model, and for Postgres and Kafka while they can't be reached.
+    A worker waits for Postgres and Kafka while they can't be reached. Without a model it collects customers, who get
+    their first segment from `segue fit`.
     """
     from stream_app.__main__ import main
 

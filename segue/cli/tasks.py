@@ -40,6 +40,7 @@ TASKS = (
     Task(
         "have a record skipped that keeps a partition from continuing", ("segue skip PARTITION OFFSET --reason TEXT",)
     ),
+    Task("forget a customer", ("segue forget CUSTOMER",)),
     Task("check a set-up, and read what to do", ("segue doctor",)),
     Task("see every setting, and where its value comes from", ("segue settings",)),
     Task("check the stream against the raw data", ("segue reconcile FILE --history",)),

@@ -18,10 +18,12 @@ from stream_app.core.transition import apply_records, rescore
 class PartitionProgress:
     """The progress of a partition: its log, next offset, fencing epoch, watermark and active model.
 
-    ``watermark`` and ``model_since`` (the watermark at which the model became active) are microseconds, ``LONG_AGO``
-    before the first tick. ``change_position`` is the position of the partition's last change, ``published_position``
-    that of the last change that is known to be in the change topic. ``last_record`` is the last applied record, and
-    ``control_number`` the number of the newest signed model.
+    ``model_version`` is None until the partition has a model. ``began_without_model`` says that the partition has
+    applied records before it had one: only the log can give it its first model then. ``watermark`` and ``model_since``
+    (the watermark at which the model became active) are microseconds, ``LONG_AGO`` before the first tick.
+    ``change_position`` is the position of the partition's last change, ``published_position`` that of the last change
+    that is known to be in the change topic. ``last_record`` is the last applied record, and ``control_number`` the
+    number of the newest signed model.
     """
 
     partition: int
@@ -29,12 +31,13 @@ class PartitionProgress:
     next_offset: int
     epoch: int
     watermark: int
-    model_version: str
+    model_version: str | None
     model_since: int
     change_position: int
     published_position: int
     last_record: RecordMark | None = None
     control_number: int = 0
+    began_without_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class StoredState:
     profiles: Profiles
     segments: SegmentNames
     partition: Ints
-    model_version: list[str]
+    model_version: list[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class AppliedBatch:
     """The effect of one micro-batch.
 
     ``applied`` are the rows of the batch that count, and ``changes.record`` indexes them. ``profiles`` are the
-    customers to be stored. ``watermark`` is the partition's watermark after the batch.
+    customers to be stored. ``watermark`` is the partition's watermark after the batch. ``forgotten`` is the number of
+    dropped records of forgotten customers.
     """
 
     applied: list[int]
@@ -69,12 +73,13 @@ class AppliedBatch:
     duplicates: int
     late: int
     watermark: int
+    forgotten: int = 0
 
 
 def apply_batch(
     batch: MicroBatch,
     stored: StoredState,
-    model: SegmentModel,
+    model: SegmentModel | None,
     progress: PartitionProgress,
     partition_of: Callable[[str], int],
 ) -> AppliedBatch:
@@ -83,7 +88,8 @@ def apply_batch(
     Parameters
     ----------
     model
-        The active model of the partition; customers under an older model are rescored first.
+        The active model of the partition; customers under an older model, or none, are rescored first. Without a
+        model, profiles are kept, and nobody has a segment.
     partition_of
         The partition of a customer id; called for new customers only.
     """
@@ -115,6 +121,7 @@ def apply_batch(
         duplicates=admission.duplicates,
         late=outcome.late,
         watermark=watermark,
+        forgotten=batch.forgotten,
     )
 
 
@@ -139,9 +146,9 @@ def _with_new_customers(batch: MicroBatch, applied: list[int], stored: Profiles)
     return profiles, rows
 
 
-def _rescore_rows(model: SegmentModel, before: Profiles, rows: Ints, since: int) -> Outcome:
+def _rescore_rows(model: SegmentModel | None, before: Profiles, rows: Ints, since: int) -> Outcome:
     """Rescoring, step 5: all customers, those of some rows rescored with the model."""
-    if not len(rows):
+    if model is None or not len(rows):
         return Outcome(before, Changes.empty())
     outcome = rescore(model, before.select(rows), since)
     changed = ("segment", "segment_since", "sequence", "next_change_at", "next_segment")

@@ -7,9 +7,13 @@ from stream_app.core.decode import MicroBatch
 
 
 def change_rows(batch: MicroBatch, result: AppliedBatch, progress: PartitionProgress) -> list[ChangeRow]:
-    """The changes of an applied batch; their positions follow the partition's last one."""
+    """The changes of an applied batch; their positions follow the partition's last one.
+
+    A customer whom the batch erases has none.
+    """
     changes, segment_id = result.changes, result.segments.id
     causes = {cause.value: cause.word for cause in Cause}
+    ids = result.profiles.customer_id
     columns = zip(
         changes.customer.tolist(),
         changes.sequence.tolist(),
@@ -25,10 +29,11 @@ def change_rows(batch: MicroBatch, result: AppliedBatch, progress: PartitionProg
         changes.record.tolist(),
         strict=True,
     )
+    kept = (row for row in columns if ids[row[0]] != batch.erased)
     return [
         ChangeRow(
             position=position,
-            customer_id=result.profiles.customer_id[customer],
+            customer_id=ids[customer],
             sequence=sequence,
             from_segment=segment_id(from_segment),
             to_segment=segment_id(to_segment) or "",
@@ -37,7 +42,7 @@ def change_rows(batch: MicroBatch, result: AppliedBatch, progress: PartitionProg
             recency_days=recency_days,
             frequency=frequency,
             monetary=monetary,
-            model_version=progress.model_version,
+            model_version=progress.model_version or "",
             transaction_id=None if record == NO_RECORD else batch.transaction_id[result.applied[record]],
             gross=gross,
             returned=returned,
@@ -55,5 +60,5 @@ def change_rows(batch: MicroBatch, result: AppliedBatch, progress: PartitionProg
             gross,
             returned,
             record,
-        ) in enumerate(columns, progress.change_position + 1)
+        ) in enumerate(kept, progress.change_position + 1)
     ]

@@ -26,6 +26,7 @@ class Cause(IntEnum):
     RETURN = 2
     DECAY = 3
     MODEL = 4
+    FIRST_MODEL = 5
 
     @property
     def word(self) -> str:
@@ -34,11 +35,11 @@ class Cause(IntEnum):
 
 
 class SegmentNames:
-    """Segment ids by number; the segments of the model have the numbers that the model gives them."""
+    """Segment ids by number; the segments of the model, if there is one, have the numbers that the model gives them."""
 
-    def __init__(self, model: SegmentModel) -> None:
-        self._ids = [segment.id for segment in model.segments]
-        self._numbers = dict(model.index)
+    def __init__(self, model: SegmentModel | None) -> None:
+        self._ids = [] if model is None else [segment.id for segment in model.segments]
+        self._numbers = {} if model is None else dict(model.index)
 
     def number(self, segment_id: str | None) -> int:
         """The number of a segment id; a new id gets the next free number."""

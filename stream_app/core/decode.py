@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
-from data.contract.wire import ModelActivation, Tick, TransactionHeader
+from data.contract.wire import Erasure, ModelActivation, Tick, TransactionHeader
 from models.segment_model import ModelError, SegmentModel, checked, to_json
 from models.units import MONEY_DECIMALS
 from stream_app.core.bounds import ONE_DAY, FutureError, event_time
@@ -23,7 +23,7 @@ _REASON_LENGTH = 500
 # The columns of a batch that describe its transactions, and need no computing when a batch is split or extended.
 _COLUMNS = ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount")
 
-_decoder = msgspec.json.Decoder(TransactionHeader | Tick | ModelActivation)
+_decoder = msgspec.json.Decoder(TransactionHeader | Tick | ModelActivation | Erasure)
 
 
 class LogRecord(Protocol):
@@ -84,9 +84,11 @@ class MicroBatch:
 
     ``watermark_before`` is the newest tick of the batch before each transaction, and ``watermark`` the newest tick of
     the whole batch; both are ``LONG_AGO`` without a tick. ``model`` is the model that the last record activates, if
-    that record is a model. ``control_number`` is the number of the newest signed model that was accepted so far, and
-    ``control_number_before`` the number before the batch. ``size`` is the number of bytes of all values. ``raw`` has
-    every record, and ``ticks`` the offset and the moment of every tick, so that a batch can be split.
+    that record is a model, and ``erased`` the customer whom it erases, if it is an erasure. ``forgotten`` counts the
+    records of forgotten customers that were dropped from the batch. ``control_number`` is the number of the newest
+    signed model that was accepted so far, and ``control_number_before`` the number before the batch. ``size`` is the
+    number of bytes of all values. ``raw`` has every record, and ``ticks`` the offset and the moment of every tick, so
+    that a batch can be split.
     """
 
     first_offset: int
@@ -94,6 +96,8 @@ class MicroBatch:
     watermark: int = LONG_AGO
     size: int = 0
     model: SegmentModel | None = None
+    erased: str | None = None
+    forgotten: int = 0
     control_number: int = 0
     control_number_before: int = 0
     raw: list[LogRecord] = field(default_factory=list)
@@ -114,6 +118,11 @@ class MicroBatch:
         return self.raw[-1] if self.raw else None
 
     @property
+    def is_complete(self) -> bool:
+        """Whether later records belong to another batch: the last one decides how they are applied."""
+        return self.model is not None or self.erased is not None
+
+    @property
     def records(self) -> int:
         """The number of offsets that the batch covers."""
         return self.next_offset - self.first_offset
@@ -124,7 +133,7 @@ class MicroBatch:
         self.watermark = max(self.watermark, later.watermark)
         self.next_offset = later.next_offset
         self.size += later.size
-        self.model = later.model
+        self.model, self.erased = later.model, later.erased
         self.control_number = max(self.control_number, later.control_number)
         for name in ("raw", "ticks", *_COLUMNS):
             getattr(self, name).extend(getattr(later, name))
@@ -160,6 +169,7 @@ class MicroBatch:
             watermark=newest[-1],
             size=sum(len(record.value or b"") for record in raw),
             model=self.model if stop == self.next_offset else None,
+            erased=self.erased if stop == self.next_offset else None,
             control_number=self.control_number if stop == self.next_offset else self.control_number_before,
             control_number_before=self.control_number_before,
             raw=raw,
@@ -168,6 +178,11 @@ class MicroBatch:
             dead_letters=[letter for letter in self.dead_letters if start <= letter.offset < stop],
             **{name: getattr(self, name)[rows] for name in _COLUMNS},
         )
+
+
+def columns_of(batch: MicroBatch) -> dict[str, list[Any]]:
+    """The columns with one entry for each transaction of a batch, by name."""
+    return {name: getattr(batch, name) for name in (*_COLUMNS, "watermark_before")}
 
 
 def decode(
@@ -179,7 +194,8 @@ def decode(
 ) -> list[MicroBatch]:
     """Batches of consecutive records.
 
-    A model ends its batch, since it decides the segments of all later records (rescoring, step 1).
+    A model ends its batch, since it decides the segments of all later records (rescoring, step 1). So does an erasure,
+    since its customer's later records are dropped.
 
     Parameters
     ----------
@@ -196,7 +212,7 @@ def decode(
     batches: list[MicroBatch] = []
     batch: MicroBatch | None = None
     for record in records:
-        if batch is None or batch.model is not None:
+        if batch is None or batch.is_complete:
             control_number = control_number if batch is None else batch.control_number
             batch = MicroBatch(
                 record.offset, record.offset, control_number=control_number, control_number_before=control_number
@@ -239,8 +255,13 @@ class _Decoder:
             tick = event_time(message.at, "the tick is", record.timestamp, self.max_ahead)
             batch.watermark = max(batch.watermark, tick)
             batch.ticks.append((record.offset, tick))
+        elif type(message) is Erasure:
+            if record.key != message.customer_id.encode():
+                raise ValueError("the record's key is not its customer_id")
+            self.control.number(record.headers, record.value)
+            batch.erased = message.customer_id
         else:
-            assert isinstance(message, ModelActivation)  # noqa: S101 - the union has no fourth member
+            assert isinstance(message, ModelActivation)  # noqa: S101 - the union has no fifth member
             number = self.control.model_number(record.headers, record.value, batch.control_number)
             batch.model = _storable(checked(message.model))
             batch.control_number = number

@@ -23,7 +23,7 @@ def no_records(progress: PartitionProgress) -> MicroBatch:
 
 
 def apply_without_records(
-    stored: StoredState, model: SegmentModel, progress: PartitionProgress, watermark: int
+    stored: StoredState, model: SegmentModel | None, progress: PartitionProgress, watermark: int
 ) -> AppliedBatch:
     """Rescore customers who are under an older model, then fire the decay of all up to a watermark.
 

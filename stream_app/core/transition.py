@@ -19,11 +19,13 @@ from stream_app.core.columns import NO_RECORD, Cause, Changes, Outcome, Profiles
 from stream_app.core.states import RfmState, States, rank_within, unfold
 
 
-def apply_records(model: SegmentModel, before: Profiles, records: Records, watermark: int) -> Outcome:
+def apply_records(model: SegmentModel | None, before: Profiles, records: Records, watermark: int) -> Outcome:
     """Apply records in the order of the log, then the decay that is due by the watermark.
 
     Parameters
     ----------
+    model
+        Decides the segments; without one, profiles are kept, and nobody has a segment.
     before
         The customers of the records and those whose decay is due, new customers included, each once, all of them
         under ``model``.
@@ -34,14 +36,16 @@ def apply_records(model: SegmentModel, before: Profiles, records: Records, water
     """
     states = unfold(before, records, watermark)
     assignment = _assign_states(model, before, states)
-    changes = _in_order(model, before, states, _fire_decay(model, states, assignment))
+    changes = (
+        Changes.empty() if model is None else _in_order(model, before, states, _fire_decay(model, states, assignment))
+    )
     after = _last_states(before, states, assignment, changes)
     late = int((records.occurred_at[states.record[~states.stored]] < states.as_of[~states.stored]).sum())
     return Outcome(after, changes, late)
 
 
 def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
-    """Assign customers to the segments of a newly activated model.
+    """Assign customers to the segments of a newly activated model, which may be their first one.
 
     The as-of time is the later of the activation (``since``, microseconds) and the customer's own last event. Decay
     that was due by then under the old model has fired already, at the watermark before the activation.
@@ -55,7 +59,8 @@ def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
         sequence=before.sequence[moved] + 1,
         from_segment=before.segment[moved],
         to_segment=assignment.segment[moved],
-        cause=np.full(len(moved), Cause.MODEL.value),
+        # A customer who has bought is without a segment only if there was no model.
+        cause=np.where(before.segment[moved] == NO_SEGMENT, Cause.FIRST_MODEL.value, Cause.MODEL.value),
         effective_at=as_of[moved],
         recency_days=_days_between(before.last_purchase_at[moved], as_of[moved]),
         frequency=before.frequency[moved],
@@ -87,10 +92,12 @@ class _Assignment:
     next_segment: Ints
 
     @classmethod
-    def of(cls, model: SegmentModel, states: RfmState, rows: Ints) -> Self:
+    def of(cls, model: SegmentModel | None, states: RfmState, rows: Ints) -> Self:
         """Score the states of some rows at their as-of time."""
         count = len(states.as_of)
         assignment = cls(np.full(count, NO_SEGMENT), np.full(count, NEVER), np.full(count, NO_SEGMENT))
+        if model is None:
+            return assignment
         buyers = rows[states.frequency[rows] > 0]
         days = _days_between(states.last_purchase_at[buyers], states.as_of[buyers])
         monetary = monetary_value(model, states.gross[buyers], states.returned[buyers])
@@ -119,7 +126,7 @@ class _Moves:
     moment: Ints
 
 
-def _assign_states(model: SegmentModel, before: Profiles, states: States) -> _Assignment:
+def _assign_states(model: SegmentModel | None, before: Profiles, states: States) -> _Assignment:
     """The segment of every state at its as-of time; stored states keep the segment that was stored."""
     assignment = _Assignment.of(model, states, np.flatnonzero(~states.stored))
     assignment.segment[states.stored] = before.segment

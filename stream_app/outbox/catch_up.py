@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from data.contract.change_row import ChangeRow
+from data.postgres.erasures import Forgotten
 from stream_app.core.apply import PartitionProgress
 from stream_app.outbox.changes_ahead import ChangesAhead, Held
 from stream_app.storage.outbox import ChangeKey, Outbox
@@ -78,11 +79,15 @@ class CatchUp:
         ahead = await self._changes_behind(self._partition, mark)
         if ahead.foreign:
             self._log.warning("the change topic has records that are not changes", records=ahead.foreign)
-        if position and (mark is None or not ahead.found):
+        forgotten = await outbox.forgotten() if position or len(ahead) else Forgotten()
+        # Without any change left, all changes up to the position were those of forgotten customers.
+        if position and (not ahead.found or (mark is None and not forgotten)):
             position = await self._position_without_mark(outbox, ahead, position)
         # Step 4.
         for customer, sequence in await outbox.sequences(list(ahead.customers), position):
             ahead.drop(customer, sequence)
+        for customer in forgotten.among(list(ahead.customers)):
+            ahead.drop_all(customer)
         lost = max(known - position - len(ahead), 0)
         write_log = self._log.error if lost else self._log.info
         write_log("publishing", position=position, known=known, ahead=len(ahead), lost=lost)
@@ -94,7 +99,7 @@ class CatchUp:
         """The next changes of the outbox without those that the topic holds; reports differences in content."""
         if self.finished:
             return rows
-        held = [self._ahead.take(row) for row in rows]
+        held = [self._take(row) for row in rows]
         different = [row for row, found in zip(rows, held, strict=True) if found is Held.DIFFERENT]
         if different:
             self._observer.published_differently(len(different))
@@ -105,6 +110,13 @@ class CatchUp:
                 sequence=different[0].sequence,
             )
         return [row for row, found in zip(rows, held, strict=True) if found is Held.NO]
+
+    def _take(self, row: ChangeRow) -> Held:
+        if not row.is_tombstone:
+            return self._ahead.take(row)
+        # What the topic still has of a forgotten customer will not come again.
+        self._ahead.drop_all(row.customer_id)
+        return Held.NO
 
     def report_due(self, published: int) -> bool:
         """Whether :meth:`report` has something new: at most once a second, and when the outbox has caught up."""

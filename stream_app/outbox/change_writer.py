@@ -62,6 +62,8 @@ class ChangeWriter:
     def write(self, rows: Sequence[ChangeRow], personas: Mapping[str, str]) -> None:
         """Publishing, step 6: publish changes in order, and the latest state of each customer.
 
+        A tombstone takes the place of a forgotten customer's latest state.
+
         With Kafka transactions, readers of committed records see all of it or nothing. The one exception: if a delayed
         commit of the previous Kafka transaction ends this one too early, they may see its states without its changes,
         but never a change without its state.
@@ -79,11 +81,14 @@ class ChangeWriter:
             self._producer.begin_transaction()
         latest = {row.customer_id: row for row in rows}
         for row in latest.values():
-            self._send(self._topics.segments, row.customer_id, segment_event(row, personas))
+            state = None if row.is_tombstone else segment_event(row, personas)
+            self._send(self._topics.segments, row.customer_id, state)
         # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit whatever the
         # broker has of this transaction when it arrives. The broker must have every state before the first change.
         self._retry(self._flush)
         for row in rows:
+            if row.is_tombstone:
+                continue
             self._send(self._topics.changes, row.customer_id, change_event(row, personas))
         self._retry(self._producer.commit_transaction if self._transactional else self._flush)
 
@@ -119,7 +124,7 @@ class ChangeWriter:
             self._producer.purge()
             self._producer = None
 
-    def _send(self, topic: str, customer_id: str, event: bytes) -> None:
+    def _send(self, topic: str, customer_id: str, event: bytes | None) -> None:
         assert self._producer is not None  # noqa: S101 - opened
         while True:
             try:

@@ -113,6 +113,10 @@ class ChangesAhead:
             del digests.values[:passed]
             digests.first += passed
 
+    def drop_all(self, customer_id: str) -> None:
+        """Drop all changes of a customer."""
+        self.drop(customer_id, self.last_sequence(customer_id))
+
     def take(self, row: ChangeRow) -> Held:
         """Whether the topic holds a change of the outbox; drops it and the customer's changes before it."""
         digests = self._customers.get(row.customer_id)

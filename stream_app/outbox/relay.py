@@ -90,6 +90,10 @@ class Relay:
         The queue holds consecutive positions. Rows that do not follow the queued ones, or that find the queue full, are
         read from the outbox later; so are all rows behind them until the queue is empty.
         """
+        erased = {row.customer_id for row in rows if row.is_tombstone}
+        if erased:
+            # Unpublished changes of a customer who is forgotten now are published no more.
+            self._queue = deque(row for row in self._queue if row.customer_id not in erased)
         if rows:
             follows = not self._queue or rows[0].position == self._queue[-1].position + 1
             if follows and len(self._queue) < _QUEUED_ROWS:
@@ -165,29 +169,43 @@ class Relay:
 
     async def _next_changes(self) -> Sequence[ChangeRow]:
         """Step 5: the changes behind the published position."""
-        while self.published >= self._last_position:
-            self._more_to_publish.clear()
-            await self._more_to_publish.wait()
-        while self._queue and self._queue[0].position <= self.published:
-            self._queue.popleft()
-        if self._queue and self._queue[0].position == self.published + 1:
-            return list(islice(self._queue, _ROWS))
-        async with self._connected_outbox():
-            return await self._outbox.unpublished_changes(self.published, _ROWS)
+        while True:
+            while self.published >= self._last_position:
+                self._more_to_publish.clear()
+                await self._more_to_publish.wait()
+            while self._queue and self._queue[0].position <= self.published:
+                self._queue.popleft()
+            if self._queue and self._queue[0].position == self.published + 1:
+                return self._consecutive()
+            last = self._last_position
+            async with self._connected_outbox():
+                rows = await self._outbox.unpublished_changes(self.published, _ROWS)
+            if rows:
+                return rows
+            # The changes up to there were deleted with their customers.
+            self._advance(last)
+
+    def _consecutive(self) -> Sequence[ChangeRow]:
+        """The first queued rows whose positions follow each other: changes of forgotten customers leave gaps."""
+        first = self._queue[0].position
+        return [row for at, row in enumerate(islice(self._queue, _ROWS)) if row.position == first + at]
 
     async def _publish(self, rows: Sequence[ChangeRow]) -> None:
         """Step 6."""
         missing = self._catch_up.not_in_topic(rows)
         if missing:
             await self._in_thread(self._writer.write, missing, self._personas)
-        self.published = rows[-1].position
-        if self._catch_up.finished:
-            self.safe_position = self.published
-        self._observer.published(self._claim.partition, self.published)
-        self._progressed.set()
+        self._advance(rows[-1].position)
         if self._catch_up.report_due(self.published):
             async with self._connected_outbox():
                 await self._catch_up.report(self._outbox, self.published)
+
+    def _advance(self, position: int) -> None:
+        self.published = position
+        if self._catch_up.finished:
+            self.safe_position = position
+        self._observer.published(self._claim.partition, position)
+        self._progressed.set()
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         """Run a call of the Kafka client, which blocks, in a thread that runs one call after another."""

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, Select, select
 from data.contract.change_events import EVENT_HEADERS, segment_event
 from data.contract.change_row import ChangeRow
 from data.kafka.record_writer import RecordWriter
-from data.postgres import model_registry
+from data.postgres import erasures, model_registry
 from data.postgres.tables import customers, segment_changes
 from runtime.brokers import Brokers
 
@@ -43,6 +43,7 @@ def publish_snapshot(engine: Engine, brokers: Brokers, topic: str) -> int:
     published = writer.write(_all_customers(engine))
     count = len(published)
     while published:
+        writer.erase(_forgotten(engine, published))
         published = writer.write(_some_customers(engine, _moved(engine, published)))
     return count
 
@@ -66,6 +67,13 @@ class _Writer:
             pass
         return published
 
+    def erase(self, customers: Iterable[str]) -> None:
+        """Publish tombstones, for customers who were forgotten while their state was being published."""
+        for customer in customers:
+            self._writer.write(self._topic, None, customer.encode(), EVENT_HEADERS)
+        while self._writer.flush():
+            pass
+
 
 def _all_customers(engine: Engine) -> Iterator[ChangeRow]:
     return _rows(engine, _latest)
@@ -81,6 +89,12 @@ def _rows(engine: Engine, query: Select[ChangeRow]) -> Iterator[ChangeRow]:
     with engine.connect().execution_options(yield_per=_PAGE) as connection:
         for row in connection.execute(query):
             yield ChangeRow.of(row)
+
+
+def _forgotten(engine: Engine, published: dict[str, int]) -> list[str]:
+    """Published customers who are no longer there."""
+    with engine.connect() as connection:
+        return erasures.read(connection).among(published)
 
 
 def _moved(engine: Engine, published: dict[str, int]) -> list[str]:

@@ -131,7 +131,7 @@ class RecordBuffer:
         batch = self._batches[0]
         while (
             len(self._batches) > 1
-            and batch.model is None
+            and not batch.is_complete
             and batch.records + self._batches[1].records <= self._batch_size
             and batch.size + self._batches[1].size <= _BATCH_BYTES
         ):

@@ -176,8 +176,11 @@ class PartitionTask:
             self._log.info("claimed", offset=self._work.progress.next_offset, epoch=self._work.progress.epoch)
         await self._check_log()
         await self._recovery.read_skipped(self._work.progress)
+        await self._store.load_forgotten()
         self._work.personas |= await self._store.personas()
         await self._work.use_model(self._work.progress.model_version)
+        if self._work.model is None:
+            self._log.info("collecting customers without segments until there is a model")
         await self._publisher.resume(self._work.progress, self._work.personas)
         self._buffer.reset(self._work.progress.next_offset, self._work.progress.control_number)
         await self._seek(self._work.progress.next_offset)
@@ -200,6 +203,7 @@ class PartitionTask:
             # Step 1 of the unit of work.
             batch = await self._buffer.next_batch(self._recovery.most_offsets(self._work.progress.next_offset))
             if batch.next_offset > self._work.progress.next_offset:
+                await self._work.begin()
                 if batch.model is not None and await self._store.has_activated(batch):
                     batch.model = None
                 # Rescoring, step 2: every customer is rescored with the old model before a new one becomes active.

@@ -6,12 +6,14 @@ Each is computed from what Postgres holds and committed as a whole (docs/mechani
 import time
 from collections.abc import Callable
 
+from data.contract.change_row import ChangeRow
 from models.segment_model import SegmentModel
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import MicroBatch
 from stream_app.core.due import apply_without_records, no_records, untouched
+from stream_app.core.erasure import at_home, without_forgotten
 from stream_app.partitions.publisher import Publisher
 from stream_app.partitions.recovery import Recovery
 from stream_app.partitions.worker_context import WorkerContext
@@ -19,7 +21,7 @@ from stream_app.storage.unit_of_work import PartitionStore
 
 #: Computes the result of a micro-batch, as :func:`stream_app.core.apply.apply_batch` does.
 Apply = Callable[
-    [MicroBatch, StoredState, SegmentModel, PartitionProgress, Callable[[str], int]],
+    [MicroBatch, StoredState, SegmentModel | None, PartitionProgress, Callable[[str], int]],
     AppliedBatch,
 ]
 
@@ -28,7 +30,7 @@ class UnitsOfWork:
     """Commits one unit of work after another, from :attr:`progress` on. ``stopping`` returns whether to end early."""
 
     progress: PartitionProgress
-    model: SegmentModel
+    model: SegmentModel | None
 
     def __init__(
         self,
@@ -56,6 +58,8 @@ class UnitsOfWork:
         """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""
         started = time.monotonic()
         batch = self._recovery.begin(batch, self.progress)
+        batch = without_forgotten(batch, self._store.forgotten_customers.__contains__)
+        batch = at_home(batch, self.progress.partition, self._partition_of)
         # Step 2.
         limit = self._batch_size
         stored = await self._store.load(batch, self.model, self.progress.watermark, due=limit + 1)
@@ -95,14 +99,17 @@ class UnitsOfWork:
         changes = change_rows(batch, result, self.progress)
         # Steps 6 to 8.
         published = self._publisher.position(self.progress)
+        forgets = batch.erased is not None and batch.erased not in self._store.forgotten_customers
         self.progress = await self._store.save(batch, result, changes, self.progress, published)
         self._recovery.committed()
+        if forgets and batch.erased is not None:
+            changes.append(ChangeRow.tombstone(self.progress.change_position, batch.erased))
         # Step 9, first half.
         self._publisher.offer_changes(changes)
 
     async def rescore_chunk(self) -> bool:
         """Rescoring, step 6: rescore some customers under an older model; returns False when there are none."""
-        if not self._rescoring:
+        if self.model is None or not self._rescoring:
             return False
         stored = await self._store.load_outdated(self.model, self._batch_size, self._rescored_up_to)
         self._rescoring = len(stored.profiles) > 0
@@ -111,8 +118,15 @@ class UnitsOfWork:
             self._rescored_up_to = max(stored.profiles.customer_id)
         return self._rescoring
 
-    async def use_model(self, version: str) -> None:
-        self.model = await self._store.model(version)
-        self.personas |= {segment.id: segment.name for segment in self.model.segments}
+    async def begin(self) -> None:
+        """Decide, before the first records of a partition, whether it begins with a model or without one."""
+        if self.model is None and not self.progress.began_without_model:
+            self.progress = await self._store.begin(self.progress)
+            await self.use_model(self.progress.model_version)
+
+    async def use_model(self, version: str | None) -> None:
+        self.model = None if version is None else await self._store.model(version)
+        if self.model is not None:
+            self.personas |= {segment.id: segment.name for segment in self.model.segments}
         self._rescoring = True
         self._rescored_up_to = ""

@@ -61,12 +61,11 @@ class ClaimStore:
         Postgres ends the former owner's connections first, and with them the locks of a worker that hangs in a
         transaction. A partition that was never claimed starts at offset 0 of ``log_id``; another one keeps its log id
         and next offset (:meth:`continue_in_log`). The first model of a partition is the champion; the log activates
-        later models. A ``currency`` is compared with that of the stream.
+        later models. Without a champion the partition has no model yet (:meth:`begin`). A ``currency`` is compared with
+        that of the stream.
 
         Raises
         ------
-        LookupError
-            If no champion is registered.
         CurrencyError
             If the stream has another currency.
         """
@@ -78,6 +77,22 @@ class ClaimStore:
                 row = await (await self._connection.execute(sql.CURRENCY)).fetchone()
                 compare(None if row is None else row[0], currency)
             return await self._progress(sql.CLAIM, claim)
+
+    async def begin(self, known: PartitionProgress) -> PartitionProgress:
+        """The progress of a partition without a model that is about to apply its first records.
+
+        If there is a champion by now, it is the partition's first model. Otherwise the partition begins without a
+        model, and only the log can give it one.
+
+        Raises
+        ------
+        FencedError
+            If another worker has claimed the partition.
+        """
+        try:
+            return await self._progress(sql.BEGIN, {"partition": self._partition, "epoch": known.epoch})
+        except LookupError:
+            raise FencedError(f"partition {self._partition} was claimed by another worker") from None
 
     async def progress(self, known: PartitionProgress) -> PartitionProgress:
         """The stored progress of the partition; after a fault it shows whether the last commit succeeded.
@@ -129,8 +144,8 @@ class ClaimStore:
             cursor = self._connection.cursor(row_factory=dict_row)
             await cursor.execute(query, parameters)
             row = await cursor.fetchone()
-        if row is None or row["model_version"] is None:
-            raise LookupError("no champion model is registered")
+        if row is None:
+            raise LookupError(f"partition {self._partition} has no such progress")
         row["watermark"] = _micros(row.pop("event_time"))
         row["model_since"] = _micros(row["model_since"])
         last = RecordMark(*(row.pop(f"last_{name}") for name in RecordMark._fields))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from data.contract.change_row import ChangeRow
 from data.contract.events import SegmentChange
+from data.postgres.erasures import Forgotten
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.decode import DeadLetter
 from stream_app.storage import sql_values
@@ -26,7 +27,7 @@ class Outbox(ClaimStore):
     """The outbox of one partition, over a connection of its own. One task at a time may use it."""
 
     async def unpublished_changes(self, after: int, limit: int) -> list[ChangeRow]:
-        """At most ``limit`` changes of the outbox behind a position, in order."""
+        """At most ``limit`` changes and tombstones of the outbox behind a position, in order."""
         async with self._connection.transaction():
             await self._cursor.execute(sql.OUTBOX, {"partition": self._partition, "after": after, "limit": limit})
             return [ChangeRow(*row) for row in await self._cursor.fetchall()]
@@ -45,11 +46,22 @@ class Outbox(ClaimStore):
         return None if row is None else int(row[0])
 
     async def change_at(self, position: int) -> ChangeKey | None:
-        """The customer and the sequence of the change at a position; None if the outbox has no such change."""
+        """The customer and the sequence of the change at a position, or None if the outbox has no such change.
+
+        If customers of the partition were forgotten, the change may be gone: then that of the last change before it.
+        """
         parameters = {"partition": self._partition, "position": position}
         async with self._connection.transaction():
             row = await (await self._connection.execute(sql.CHANGE_AT, parameters)).fetchone()
         return None if row is None else ChangeKey(*row)
+
+    async def forgotten(self) -> Forgotten:
+        """The forgotten customers of the partition."""
+        async with self._connection.transaction():
+            key = await (await self._connection.execute(sql.ERASURE_KEY)).fetchone()
+            query = await self._connection.execute(sql.FORGOTTEN, {"partition": self._partition})
+            hashes = await query.fetchall()
+        return Forgotten(key[0] if key is not None else b"", {row[0] for row in hashes})
 
     async def sequences(self, customers: Sequence[str], position: int) -> list[tuple[str, int]]:
         """Customers with the highest sequence that each of them has in the outbox up to a position."""
@@ -97,6 +109,7 @@ class Outbox(ClaimStore):
                 raise FencedError(
                     f"partition {self._partition} was claimed by another worker, or Postgres was set back"
                 )
+            await self._cursor.execute(sql.CLEAR_TOMBSTONES, parameters)
             if dead_letters:
                 await self._cursor.execute(sql.MARK_DEAD_LETTERS_PUBLISHED, parameters)
         return replace(progress, published_position=position)

@@ -34,6 +34,7 @@ def progress(before: PartitionProgress, after: PartitionProgress, result: Applie
         "duplicates": result.duplicates,
         "late": result.late,
         "dead_letters": len(result.dead_letters),
+        "forgotten": result.forgotten,
         **last_record(after.last_record),
     }
 

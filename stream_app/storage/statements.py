@@ -12,7 +12,8 @@ def _texts(name: str) -> str:
 
 
 _PROGRESS_COLUMNS = """partition, log_id, next_offset, epoch, event_time, model_version, model_since,
-  change_position, published_position, last_offset, last_timestamp, last_checksum, control_number"""
+  change_position, published_position, last_offset, last_timestamp, last_checksum, control_number,
+  began_without_model"""
 
 PROGRESS = f"SELECT {_PROGRESS_COLUMNS} FROM stream_progress WHERE partition = %(partition)s"
 
@@ -25,14 +26,25 @@ WHERE datname = current_database() AND usename = current_user
   AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
 """
 
+_CHAMPION = "(SELECT version FROM model_aliases WHERE alias = 'champion')"
+
+# A partition that has begun without a model gets its first one from the log, as its customers have a place in it.
 CLAIM = f"""
-WITH champion AS (SELECT version FROM model_aliases WHERE alias = 'champion')
 INSERT INTO stream_progress AS progress (partition, log_id, next_offset, epoch, owner, model_version)
-VALUES (%(partition)s, %(log_id)s, 0, 1, %(owner)s, (SELECT version FROM champion))
+VALUES (%(partition)s, %(log_id)s, 0, 1, %(owner)s, {_CHAMPION})
 ON CONFLICT (partition) DO UPDATE SET
   epoch = progress.epoch + 1,
   owner = excluded.owner,
-  model_version = coalesce(progress.model_version, excluded.model_version)
+  model_version = CASE WHEN progress.began_without_model THEN progress.model_version
+    ELSE coalesce(progress.model_version, excluded.model_version) END
+RETURNING {_PROGRESS_COLUMNS}
+"""
+
+# Because of the lock that `model_registry.register` takes, this either sees the first champion, or is seen by whoever
+# registers it.
+BEGIN = f"""
+UPDATE stream_progress SET model_version = {_CHAMPION}, began_without_model = {_CHAMPION} IS NULL
+WHERE partition = %(partition)s AND epoch = %(epoch)s AND model_version IS NULL AND NOT began_without_model
 RETURNING {_PROGRESS_COLUMNS}
 """
 
@@ -97,7 +109,7 @@ DUE_PROFILES = f"WITH {_TOUCHED}, {_DUE} {_AGGREGATES} FROM due"
 OUTDATED_PROFILES = f"""
 WITH loaded AS (
   SELECT * FROM customers
-  WHERE partition = %(partition)s AND model_version <> %(model_version)s AND customer_id > %(after)s
+  WHERE partition = %(partition)s AND model_version IS DISTINCT FROM %(model_version)s AND customer_id > %(after)s
   ORDER BY customer_id LIMIT %(limit)s
 )
 {_AGGREGATES} FROM loaded
@@ -165,7 +177,8 @@ VALUES (%(partition)s, %(model_version)s, %(activated_at)s) ON CONFLICT DO NOTHI
 # The model period that an activation ends. The progress row still has the old model when this statement runs.
 ADD_MODEL_PERIOD = """
 INSERT INTO model_reigns (partition, until, model_version, since)
-SELECT partition, %(until)s, model_version, model_since FROM stream_progress WHERE partition = %(partition)s
+SELECT partition, %(until)s, model_version, model_since FROM stream_progress
+WHERE partition = %(partition)s AND model_version IS NOT NULL
 ON CONFLICT DO NOTHING
 """
 
@@ -175,7 +188,8 @@ UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_t
   change_position = %(change_position)s, published_position = %(published_position)s,
   control_number = %(control_number)s,
   transactions = transactions + %(transactions)s, duplicates = duplicates + %(duplicates)s,
-  late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, committed_at = now(),
+  late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, forgotten = forgotten + %(forgotten)s,
+  committed_at = now(),
   last_offset = %(last_offset)s, last_timestamp = %(last_timestamp)s, last_checksum = %(last_checksum)s,
   failures = 0, failure = NULL, failing_since = NULL
 WHERE partition = %(partition)s AND log_id = %(log_id)s AND epoch = %(epoch)s AND next_offset = %(expected_offset)s
@@ -218,11 +232,27 @@ UPDATE dead_letters SET published = true
 WHERE partition = %(partition)s AND log_id = %(log_id)s AND "offset" < %(next_offset)s AND NOT published
 """
 
+ERASURE_KEY = "SELECT key FROM erasure_key"
+
+FORGOTTEN = "SELECT hash FROM erasures WHERE partition = %(partition)s"
+
+ERASE = "SELECT segue_erase(%(customer)s::text, %(hash)s::bytea, %(partition)s::smallint, %(position)s::bigint)"
+
+# A tombstone that is known to be published no longer needs the id.
+CLEAR_TOMBSTONES = """
+UPDATE erasures SET customer_id = NULL
+WHERE partition = %(partition)s AND position <= %(position)s AND customer_id IS NOT NULL
+"""
+
 OUTBOX = """
-SELECT position, customer_id, sequence, from_segment, to_segment, cause,
+(SELECT position, customer_id, sequence, from_segment, to_segment, cause,
   (extract(epoch FROM effective_at) * 1000000)::int8, recency_days, frequency, (monetary * 10000)::int8,
   model_version, transaction_id, (gross * 10000)::int8, (returned * 10000)::int8
-FROM segment_changes WHERE partition = %(partition)s AND position > %(after)s ORDER BY position LIMIT %(limit)s
+FROM segment_changes WHERE partition = %(partition)s AND position > %(after)s ORDER BY position LIMIT %(limit)s)
+UNION ALL
+SELECT position, customer_id, 0, NULL, '', 'erasure', 0, 0, 0, 0, '', NULL, NULL, NULL
+FROM erasures WHERE partition = %(partition)s AND position > %(after)s AND customer_id IS NOT NULL
+ORDER BY position LIMIT %(limit)s
 """
 
 POSITION = """
@@ -231,9 +261,12 @@ WHERE customer_id = %(customer_id)s AND sequence = %(sequence)s AND partition = 
   AND effective_at = %(effective_at)s AND to_segment = %(to_segment)s
 """
 
-CHANGE_AT = (
-    "SELECT customer_id, sequence FROM segment_changes WHERE partition = %(partition)s AND position = %(position)s"
-)
+# The change itself may have been deleted with its customer.
+CHANGE_AT = """
+SELECT customer_id, sequence FROM segment_changes WHERE partition = %(partition)s AND position <= %(position)s
+  AND (position = %(position)s OR EXISTS (SELECT FROM erasures WHERE partition = %(partition)s))
+ORDER BY position DESC LIMIT 1
+"""
 
 SEQUENCES = f"""
 SELECT customer_id, max(sequence) FROM segment_changes JOIN unnest({_texts("customer")}) AS asked (customer_id)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from data.contract.change_row import ChangeRow
+from data.postgres.erasures import Forgotten
 from models.segment_model import SegmentModel, from_registry, to_json
 from models.units import Ints
 from runtime.record_mark import mark
@@ -37,7 +38,19 @@ from stream_app.storage.outbox import Outbox
 
 
 class PartitionStore(Outbox, FailureStore):
-    """The stored state of one partition, over a connection of its own. One task at a time may use it."""
+    """The stored state of one partition, over a connection of its own. One task at a time may use it.
+
+    ``forgotten_customers`` are those of the partition. They are up to date as long as the claim holds: only the owner
+    of a partition forgets its customers.
+    """
+
+    def __init__(self, database_url: str, partition: int) -> None:
+        super().__init__(database_url, partition)
+        self.forgotten_customers = Forgotten()
+
+    async def load_forgotten(self) -> None:
+        """Read the forgotten customers again."""
+        self.forgotten_customers = await self.forgotten()
 
     async def model(self, version: str) -> SegmentModel:
         """A registered model, without its metadata.
@@ -58,7 +71,7 @@ class PartitionStore(Outbox, FailureStore):
         async with self._connection.transaction():
             return dict(await (await self._connection.execute(sql.PERSONAS)).fetchall())
 
-    async def load(self, batch: MicroBatch, model: SegmentModel, watermark: int, due: int) -> StoredState:
+    async def load(self, batch: MicroBatch, model: SegmentModel | None, watermark: int, due: int) -> StoredState:
         """Step 2: the known transactions of a batch, its customers, and (ticks, step 3) some whose decay is due.
 
         Parameters
@@ -86,7 +99,7 @@ class PartitionStore(Outbox, FailureStore):
         return _stored(ledger, row, model)
 
     async def load_due(
-        self, batch: MicroBatch, model: SegmentModel, watermark: int, limit: int, start: int
+        self, batch: MicroBatch, model: SegmentModel | None, watermark: int, limit: int, start: int
     ) -> StoredState:
         """At most ``limit`` customers whose decay is due by a watermark, and whom a batch does not touch.
 
@@ -119,7 +132,10 @@ class PartitionStore(Outbox, FailureStore):
         FencedError
             If another worker has claimed the partition, or the stored next offset is not the expected one.
         """
-        after = _advanced(progress, batch, result, published_position)
+        forgotten = self.forgotten_customers
+        forgets = batch.erased is not None and batch.erased not in forgotten
+        last_position = progress.change_position + len(changes) + forgets
+        after = _advanced(progress, batch, result, last_position, published_position)
         async with self._connection.pipeline():
             # Step 6: write.
             if result.applied:
@@ -138,6 +154,10 @@ class PartitionStore(Outbox, FailureStore):
                 if result.watermark != LONG_AGO:
                     period = {"partition": progress.partition, "until": sql_values.moment(result.watermark)}
                     await self._cursor.execute(sql.ADD_MODEL_PERIOD, period)
+            if batch.erased is not None:
+                # Also a repeated erasure deletes dead letters that have come since; its tombstone is published already.
+                erasure = {"customer": batch.erased, "hash": forgotten.hash(batch.erased), "position": last_position}
+                await self._cursor.execute(sql.ERASE, erasure | {"partition": progress.partition})
             # Step 7: advance the progress row.
             await self._cursor.execute(sql.ADVANCE, sql_values.progress(progress, after, result))
         if self._cursor.rowcount != 1:
@@ -145,6 +165,8 @@ class PartitionStore(Outbox, FailureStore):
             raise FencedError(f"partition {self._partition} was claimed by another worker")
         # Step 8: commit.
         await self._connection.commit()
+        if forgets and batch.erased is not None:
+            forgotten.hashes.add(forgotten.hash(batch.erased))
         return after
 
     async def load_outdated(self, model: SegmentModel, limit: int, after: str = "") -> StoredState:
@@ -168,7 +190,9 @@ class PartitionStore(Outbox, FailureStore):
         }
 
 
-def _stored(ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None, model: SegmentModel) -> StoredState:
+def _stored(
+    ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None, model: SegmentModel | None
+) -> StoredState:
     segments = SegmentNames(model)
     if row is None or row[0] is None:
         return StoredState(ledger, Profiles.new([]), segments, np.empty(0, dtype=np.int64), [])
@@ -183,7 +207,7 @@ def _stored(ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None,
 
 
 def _advanced(
-    progress: PartitionProgress, batch: MicroBatch, result: AppliedBatch, published_position: int
+    progress: PartitionProgress, batch: MicroBatch, result: AppliedBatch, last_position: int, published_position: int
 ) -> PartitionProgress:
     activated, last = batch.model is not None, batch.last_record
     return replace(
@@ -192,7 +216,7 @@ def _advanced(
         watermark=result.watermark,
         model_version=batch.model.version if batch.model is not None else progress.model_version,
         model_since=result.watermark if activated else progress.model_since,
-        change_position=progress.change_position + len(result.changes),
+        change_position=last_position,
         published_position=published_position,
         last_record=progress.last_record
         if last is None

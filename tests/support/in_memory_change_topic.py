@@ -38,7 +38,8 @@ class ChangeTopic:
             raise HangingTransactionError(b"key", change_event(self.hanging[-1], {}))
         ahead = ChangesAhead(mark)
         for row in self.rows:
-            ahead.add(change_event(row, {}))
+            if not row.is_tombstone:
+                ahead.add(change_event(row, {}))
         return ahead
 
     def writer(self, partition: int) -> "InMemoryWriter":

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from data.contract.change_row import ChangeRow
-from data.contract.wire import ModelActivation, Tick, Transaction
+from data.contract.wire import Erasure, ModelActivation, Tick, Transaction
 from data.kafka.partitioner import partition_of
 from models.segment_model import SegmentModel
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
@@ -19,8 +19,9 @@ from stream_app.core.columns import LONG_AGO, PROFILE_COLUMNS, Profiles, Segment
 from stream_app.core.decode import DeadLetter, MicroBatch, decode
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.core.due import apply_without_records, no_records
+from stream_app.core.erasure import at_home, without_forgotten
 
-Message = Transaction | Tick | ModelActivation
+Message = Transaction | Tick | ModelActivation | Erasure
 
 
 @dataclass
@@ -39,7 +40,7 @@ def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:
     result: list[list[Record]] = [[] for _ in range(partitions)]
     for message in messages:
         value = msgspec.json.encode(message)
-        if isinstance(message, Transaction):
+        if isinstance(message, Transaction | Erasure):
             log = result[partition_of(message.customer_id, partitions)]
             log.append(Record(len(log), message.customer_id.encode(), value))
         else:
@@ -52,7 +53,8 @@ def logs(messages: Iterable[Message], partitions: int) -> list[list[Record]]:
 class InMemoryPartition:
     """The store of one partition: a profile for each customer, the ledger, and all changes."""
 
-    model: SegmentModel
+    #: None for a partition that begins without a model.
+    model: SegmentModel | None
     partition: int = 0
     partitions: int = 1
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -61,12 +63,15 @@ class InMemoryPartition:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     duplicates: int = 0
     late: int = 0
+    forgotten: set[str] = field(default_factory=set)
+    dropped: int = 0
     #: Model periods that are over: version, since, until.
     periods: list[tuple[str, int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.models = {self.model.version: self.model}
-        self.progress = PartitionProgress(self.partition, "log", 0, 1, LONG_AGO, self.model.version, LONG_AGO, 0, 0)
+        version = None if self.model is None else self.model.version
+        self.models = {version: self.model}
+        self.progress = PartitionProgress(self.partition, "log", 0, 1, LONG_AGO, version, LONG_AGO, 0, 0)
 
     def run(
         self, records: Sequence[Record], cuts: Iterable[int] = (), chunk: int = 1_000_000, dying: Iterable[int] = ()
@@ -91,6 +96,8 @@ class InMemoryPartition:
 
     def apply(self, batch: MicroBatch, chunk: int = 1_000_000) -> None:
         """What the partition task and the unit of work do, on dictionaries."""
+        batch = without_forgotten(batch, self.forgotten.__contains__)
+        batch = at_home(batch, self.partition, partial(partition_of, partitions=self.partitions))
         self._rescore_before(batch)
         touched = [c for c in dict.fromkeys(batch.customer_id) if c in self.profiles]
         if len(self._due(batch)) > chunk:
@@ -100,13 +107,14 @@ class InMemoryPartition:
         if batch.model is not None:
             self.models[batch.model.version] = batch.model
             before = self.progress
-            if before.watermark != LONG_AGO:
+            if before.model_version is not None and before.watermark != LONG_AGO:
                 self.periods.append((before.model_version, before.model_since, before.watermark))
             self.progress = replace(
                 self.progress, model_version=batch.model.version, model_since=self.progress.watermark
             )
 
     def _die_between_slices(self, batch: MicroBatch, chunk: int, slices: int) -> None:
+        batch = without_forgotten(batch, self.forgotten.__contains__)
         self._rescore_before(batch)
         for _ in range(slices):
             self._fire_slice(batch, chunk)
@@ -127,6 +135,8 @@ class InMemoryPartition:
         return bool(due)
 
     def _rescore_some(self, chunk: int) -> bool:
+        if self.progress.model_version is None:
+            return False
         outdated = [c for c, row in self.profiles.items() if row["model_version"] != self.progress.model_version]
         if outdated:
             self._take_without_records(outdated[:chunk], self.progress.watermark)
@@ -166,6 +176,9 @@ class InMemoryPartition:
             row |= {name: step.segments.id(row[name]) for name in ("segment", "next_segment")}
             self.profiles[row["customer_id"]] = row | {"model_version": self.progress.model_version}
         self.dead_letters += step.dead_letters
+        self.dropped += step.forgotten
+        if batch.erased is not None:
+            self._erase(batch.erased)
         self.duplicates += step.duplicates
         self.late += step.late
         self.progress = replace(
@@ -175,6 +188,13 @@ class InMemoryPartition:
             change_position=self.progress.change_position + len(step.changes),
         )
 
+    def _erase(self, customer: str) -> None:
+        self.profiles.pop(customer, None)
+        self.ledger = {key: content for key, content in self.ledger.items() if key[0] != customer}
+        self.changes = [row for row in self.changes if row.customer_id != customer]
+        self.dead_letters = [letter for letter in self.dead_letters if letter.key != customer.encode()]
+        self.forgotten.add(customer)
+
 
 def _rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
     columns = [getattr(profiles, name) for name in PROFILE_COLUMNS]
@@ -183,7 +203,7 @@ def _rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
 
 
 def run(
-    model: SegmentModel,
+    model: SegmentModel | None,
     messages: Iterable[Message],
     partitions: int = 1,
     cuts: Iterable[int] = (),

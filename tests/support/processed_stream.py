@@ -68,7 +68,7 @@ def live(model: SegmentModel, sent: list[Transaction], now: datetime = NOW, part
     return lived(model, [*sent, Tick(now)], partitions)
 
 
-def lived(model: SegmentModel, messages: list[Message], partitions: int = 2) -> Lived:
+def lived(model: SegmentModel | None, messages: list[Message], partitions: int = 2) -> Lived:
     """Process everything."""
     worlds = run(model, messages, partitions)
     sent = [each for each in messages if isinstance(each, Transaction)]
@@ -129,6 +129,7 @@ def _progress(world: InMemoryPartition) -> dict[str, Any]:
         "change_position": world.progress.change_position,
         "published_position": world.progress.change_position,
         "transactions": len(world.ledger),
+        "began_without_model": world.model is None,
     }
 
 

@@ -349,3 +349,35 @@ def test_transactions_that_are_not_yet_due_missing_or_dead_letters_are_counted(d
 
 def test_the_result_says_until_when(server: str, shop: Shop) -> None:
     assert f"until {shop.dataset.report.last:%Y-%m-%d %H:%M:%S} of event time" in reconcile(server, shop.file).output
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_stream_that_began_without_a_model_reconciles_wherever_the_first_one_came(
+    postgres_server: str, shop: Shop, seed: int
+) -> None:
+    messages, random = shop.messages(), Random(seed)
+    for model in (shop.model, shop.challenger)[: 1 + seed % 2]:
+        messages.insert(random.randrange(len(messages)), ModelActivation(model))
+    with new_database(postgres_server) as url:
+        store(engine(url), shop.model, lived(None, messages), shop.challenger)
+        result = check(url, shop.dataset, history=True)
+        assert result.differences.empty, result.differences.to_string()
+        assert execute(url, "SELECT count(*) FROM segment_changes WHERE cause = 'first_model'")[0][0] > 0
+    with new_database(postgres_server) as url:
+        store(engine(url), shop.model, lived(None, shop.messages()), shop.challenger)
+        assert check(url, shop.dataset, history=True).differences.empty
+
+
+def test_a_wrong_first_segment_is_a_difference(postgres_server: str, shop: Shop) -> None:
+    messages = shop.messages()
+    messages.insert(len(messages) // 2, ModelActivation(shop.model))
+    with new_database(postgres_server) as url:
+        store(engine(url), shop.model, lived(None, messages))
+        with engine(url).begin() as connection:
+            connection.execute(
+                text(
+                    "UPDATE segment_changes SET cause = 'first_purchase' WHERE cause = 'first_model' AND customer_id = "
+                    "(SELECT min(customer_id) FROM segment_changes WHERE cause = 'first_model')"
+                )
+            )
+        assert set(check(url, shop.dataset, history=True).differences["field"]) == {"change 1 cause"}

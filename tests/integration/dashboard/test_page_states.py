@@ -117,6 +117,36 @@ def test_a_page_works_with_claimed_partitions_and_nothing_else(name: str, databa
     assert words(a_page(name, database_url).run())
 
 
+@all_pages
+def test_a_stream_that_has_no_model_yet_says_what_it_has_collected_and_what_to_do(
+    name: str, database_url: str, filled: Engine
+) -> None:
+    with filled.begin() as connection:
+        connection.execute(text("DELETE FROM segment_changes"))
+        connection.execute(text("DELETE FROM model_aliases"))
+        nobody = "segment = NULL, segment_since = NULL, sequence = 0, next_change_at = NULL, next_segment = NULL"
+        connection.execute(text(f"UPDATE customers SET model_version = NULL, {nobody}"))
+        collecting = "model_version = NULL, model_since = NULL, began_without_model = true, change_position = 0"
+        connection.execute(text(f"UPDATE stream_progress SET {collecting}, published_position = 0"))
+    shown = words(a_page(name, database_url).run())
+    if name == "operations":
+        assert "no model" in shown
+    else:
+        assert "No segment model yet" in shown
+        assert "segue fit --from-stream" in shown
+
+
+@all_pages
+def test_a_page_works_while_partitions_wait_for_the_first_model(name: str, database_url: str, filled: Engine) -> None:
+    with filled.begin() as connection:
+        connection.execute(text("DELETE FROM segment_changes"))
+        nobody = "segment = NULL, segment_since = NULL, sequence = 0, next_change_at = NULL, next_segment = NULL"
+        connection.execute(text(f"UPDATE customers SET model_version = NULL, {nobody}"))
+        collecting = "model_version = NULL, model_since = NULL, began_without_model = true, change_position = 0"
+        connection.execute(text(f"UPDATE stream_progress SET {collecting}, published_position = 0"))
+    assert words(a_page(name, database_url).run())
+
+
 def _rename(engine: Engine, before: str, after: str) -> None:
     with engine.begin() as connection:
         for table in TABLES:

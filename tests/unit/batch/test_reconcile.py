@@ -383,7 +383,7 @@ def test_partitions_may_be_under_different_models() -> None:
         ours, theirs = pd.DataFrame(getattr(RIGHT, part)), pd.DataFrame(getattr(other, part))
         return pd.concat([ours[_home(ours) != 1], theirs[_home(theirs) == 1]], ignore_index=True)
 
-    parts = {part: mixed(part) for part in ("customers", "changes", "progress")}
+    parts: dict[str, Any] = {part: mixed(part) for part in ("customers", "changes", "progress")}
     found = reconcile(DATASET, replace(RIGHT, **parts), BOTH)
     assert found.empty, found.to_string()
 

@@ -147,3 +147,12 @@ def test_a_segment_that_never_occurs_causes_a_warning_with_the_other_segments(tm
     assert service.Store(tmp_path / "list.sqlite", CHOICE).unknown_segment() == store.unknown_segment()
     store.save([service.read(change("C1", 2, ("at_risk", "5.00")))], {})
     assert store.unknown_segment() is None
+
+
+def test_a_forgotten_customer_leaves_the_list_and_older_changes_do_not_bring_them_back(tmp_path: Path) -> None:
+    file = tmp_path / "list.sqlite"
+    store, entered = service.Store(file, CHOICE), ("at_risk", "2000.00")
+    store.save([service.read(state("C1", 2, entered)), service.read(state("C2", 1, entered))], {}, ["C1"])
+    assert [row[0] for row in listed(file)] == ["C2"]
+    store.save([service.read(change("C1", 3, entered)), service.read(state("C1", 3, entered, snapshot=True))], {})
+    assert [row[0] for row in listed(file)] == ["C2"]

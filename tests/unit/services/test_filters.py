@@ -197,8 +197,10 @@ def test_the_case_of_a_cause_does_not_matter(value: str) -> None:
     parse(f"cause = {value}")
 
 
-def test_another_cause_is_refused_and_the_five_are_named() -> None:
-    with pytest.raises(FilterError, match="one of first_purchase, purchase, return, decay, model, not `decai`"):
+def test_another_cause_is_refused_and_all_are_named() -> None:
+    with pytest.raises(
+        FilterError, match="one of first_purchase, purchase, return, decay, model, first_model, not `decai`"
+    ):
         parse("cause != decai")
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, insert, update
 from dashboard.shared import flows, reading
 from dashboard.shared.history import DailyHistory, daily, new_cache
 from dashboard.shared.words import WINDOWS
-from data.postgres.tables import metadata, segment_changes, stream_progress
+from data.postgres.tables import erasures, metadata, segment_changes, stream_progress
 from models.segment_model import SegmentModel
 from tests.support.generated_tables import EVENT_TIME, Stored
 
@@ -100,6 +100,25 @@ def test_a_changed_past_is_read_again(filled: Engine, model: SegmentModel) -> No
     assert _read(cache, filled).empty
     _add(filled, _change(model, "a", EVENT_TIME - timedelta(days=300)))
     assert _read(cache, filled)["changes"].tolist() == [1]
+
+
+def test_a_forgotten_customer_leaves_the_past_and_it_is_cached_again(
+    filled: Engine, model: SegmentModel, stream: Stored
+) -> None:
+    cache = new_cache()
+    before = _read(cache, filled)["changes"].sum()
+    customer = stream.changes["customer_id"].iloc[0]
+    own = int((stream.changes["customer_id"] == customer).sum())
+    gone = {"hash": b"h", "partition": 0, "position": before + 1, "transactions": 3, "changes": own, "dead_letters": 0}
+    with filled.begin() as connection:
+        connection.execute(segment_changes.delete().where(segment_changes.c.customer_id == customer))
+        connection.execute(insert(erasures).values(**gone))
+        last = stream_progress.c.change_position + 1
+        connection.execute(update(stream_progress).where(stream_progress.c.partition == 0).values(change_position=last))
+    assert _read(cache, filled)["changes"].sum() == before - own
+    with _statements(filled) as asked:
+        _read(cache, filled)
+    assert len([sql for sql, _ in asked if "segment_changes" in sql]) == 1
 
 
 def test_a_change_at_midnight_belongs_to_the_new_day(filled: Engine, model: SegmentModel) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import ProgrammingError
 from typer.testing import CliRunner
 
-from data.contract.wire import ModelActivation, Transaction
+from data.contract.wire import Erasure, ModelActivation, Transaction
 from data.datasets.steady import moment
 from data.postgres import currency, decay_schedule, drift, model_registry, progress, public_rights, roles
 from data.postgres.database import engine, migrate
@@ -63,6 +63,7 @@ async def _everything(url: str) -> None:
     try:
         progress = await store.claim("log", "me")
         assert await store.skipped(progress) == {}
+        await store.load_forgotten()
         await store.save_failure(progress, 1, "an error")
         await store.clear_failures(progress)
         assert (await store.failure_state()).failures == 0
@@ -72,14 +73,18 @@ async def _everything(url: str) -> None:
             transaction(2, 3, "return", "2.5"),
             bad,
             tick(30),
+            transaction(3, 31, customer="d"),
+            Erasure("d"),
             ModelActivation(a_model()),
         ]
+        assert progress.model_version is not None
         active = await store.model(progress.model_version)
         for batch in decode(logs(messages, 1)[0], "GBP"):
             stored = await store.load(batch, active, progress.watermark, 1_000)
             step = apply_batch(batch, stored, active, progress, lambda _: 0)
             assert batch.model is None or not await store.has_activated(batch)
             progress = await store.save(batch, step, change_rows(batch, step, progress), progress, 0)
+        assert progress.model_version is not None
         await store.load_outdated(await store.model(progress.model_version), 10)
         assert await store.unpublished_changes(0, 10)
         assert await store.unpublished_dead_letters("log")
@@ -94,7 +99,7 @@ async def _everything(url: str) -> None:
 def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
     url = as_user(roles.WORKER)
     tables = "customers, transactions, segment_changes, stream_currency, stream_progress, dead_letters, "
-    tables += "model_activations, log_faults"
+    tables += "model_activations, log_faults, erasures"
     _needs_each(database_url, roles.WORKER, roles.WORKER_RIGHTS, partial(_live, url), tables)
 
 
@@ -111,6 +116,11 @@ def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) ->
         "UPDATE dead_letters SET retried_at = now()",
         "DELETE FROM stream_progress",
         "UPDATE log_faults SET resolved_at = now()",
+        "DELETE FROM customers",
+        "DELETE FROM dead_letters",
+        "DELETE FROM erasures",
+        "INSERT INTO erasures VALUES ('x', 0, 1, 'c', 0, 0, 0)",
+        "UPDATE erasure_key SET key = 'x'",
         "DELETE FROM model_activations",
         "INSERT INTO skipped_records VALUES ('log', 0, 0, '', '')",
         "UPDATE replay_control SET wanted_paused = true",

@@ -12,10 +12,11 @@ import psycopg
 from sqlalchemy import func, select
 
 from data.contract.control import signed
-from data.contract.wire import ModelActivation, Tick
-from data.postgres.database import engine
+from data.contract.wire import ModelActivation, Tick, Transaction
+from data.postgres.database import engine, migrate
 from data.postgres.dead_letters import by_reason
-from data.postgres.progress import current_watermark, next_offsets
+from data.postgres.model_registry import register
+from data.postgres.progress import collecting, current_watermark, next_offsets
 from data.postgres.tables import dead_letters
 from models.segment_model import SegmentModel
 from stream_app.core.apply import PartitionProgress
@@ -26,7 +27,7 @@ from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_change_topic import ChangeTopic
-from tests.support.in_memory_worker import Record
+from tests.support.in_memory_worker import Record, run
 from tests.support.partition_tasks import (
     LATER,
     PATIENCE,
@@ -209,3 +210,41 @@ def test_records_from_the_future_and_unsigned_ticks_are_counted_for_the_alarms(d
     assert counted == {"dead_letters": 2, "future_records": 1, "refused_control_records": 1}
     assert current_watermark(engine(database)) == datetime(2026, 1, 1, tzinfo=UTC)
     assert [row.waiting for row in by_reason(engine(database), None)] == [1, 1]
+
+
+def test_a_task_without_a_model_collects_until_the_log_brings_one(database_url: str) -> None:
+    migrate(database_url)
+    topic, model = ChangeTopic(), recency_model()
+    activation = Record(len(RECORDS), None, msgspec.json.encode(ModelActivation(model)), 1_000)
+    tail = [replace(record, offset=record.offset + 1) for record in LATER]
+    context = worker_context(database_url, topic)
+    health = Health(context.metrics)
+    context.metrics.joined = True
+
+    async def collect() -> None:
+        async with running(database_url, topic, anywhere, context) as task:
+            task.offer(RECORDS)
+            await wait_for(lambda: committed(database_url) == (len(RECORDS), 0))
+            assert health.ready().status == 200
+            assert collecting(engine(database_url)) == [0]
+
+    async def segment() -> None:
+        async with running(database_url, topic, anywhere) as task:
+            task.offer([activation, *tail])
+            await wait_for(lambda: committed(database_url)[0] == tail[-1].offset + 1)
+            await wait_for(lambda: bool(topic.rows) and len(topic.rows) == committed(database_url)[1])
+
+    asyncio.run(collect())
+    # A champion of the registry is not enough: another worker might have begun before or after it.
+    register(engine(database_url), model)
+    asyncio.run(segment())
+    assert collecting(engine(database_url)) == []
+    messages = [
+        message for record in RECORDS if (message := msgspec.json.decode(record.value or b"", type=Transaction | Tick))
+    ]
+    later = [msgspec.json.decode(record.value or b"", type=Transaction | Tick) for record in LATER]
+    (expected,) = run(None, [*messages, ModelActivation(model), *later])
+    assert [row._replace(position=0) for row in sorted(topic.rows, key=lambda row: row[1:3])] == [
+        row._replace(position=0) for row in sorted(expected.changes, key=lambda row: row[1:3])
+    ]
+    assert {row.cause for row in topic.rows} >= {"first_model", "first_purchase"}

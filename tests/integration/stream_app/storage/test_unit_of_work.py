@@ -16,6 +16,7 @@ from data.contract.change_events import change_event
 from data.contract.change_row import ChangeRow
 from data.contract.wire import ModelActivation, Tick, Transaction
 from data.postgres.database import engine
+from data.postgres.model_registry import register as register_model
 from data.postgres.tables import customers, model_reigns, segment_changes, stream_progress, transactions
 from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
@@ -192,13 +193,40 @@ def test_a_new_log_is_read_from_its_beginning_and_profiles_stay(database: str) -
     assert other.change_position == 2
 
 
-def test_a_claim_without_a_champion_raises(migrated_url: str) -> None:
+def test_a_partition_without_a_model_starts_with_the_champion_that_there_is_at_its_first_records(
+    migrated_url: str,
+) -> None:
 
-    async def work(store: PartitionStore) -> None:
-        with pytest.raises(LookupError, match="champion"):
-            await store.claim("log", "me")
+    async def work(store: PartitionStore) -> list[PartitionProgress]:
+        claimed = await store.claim("log", "me")
+        register_model(engine(migrated_url), MODEL)
+        return [claimed, await store.begin(claimed)]
 
-    with_store(migrated_url, work)
+    claimed, begun = with_store(migrated_url, work)
+    assert (claimed.model_version, begun.model_version) == (None, MODEL.version)
+    assert not begun.began_without_model
+    assert (begun.epoch, begun.next_offset) == (claimed.epoch, claimed.next_offset)
+
+
+def test_a_partition_that_began_without_a_model_gets_its_first_one_from_the_log_only(migrated_url: str) -> None:
+    async def work(store: PartitionStore) -> list[PartitionProgress]:
+        begun = await store.begin(await store.claim("log", "me"))
+        records = batch(transaction(1, 0), tick(3))
+        stored = await store.load(records, None, begun.watermark, 1_000)
+        result = apply_batch(records, stored, None, begun, lambda _: 0)
+        await store.save(records, result, change_rows(records, result, begun), begun, 0)
+        register_model(engine(migrated_url), MODEL)
+        again = await store.claim("log", "me")
+        with pytest.raises(FencedError):
+            await store.begin(again)
+        return [begun, again]
+
+    begun, again = with_store(migrated_url, work)
+    assert begun.began_without_model
+    assert (again.model_version, again.began_without_model) == (None, True)
+    with engine(migrated_url).connect() as connection:
+        row = connection.execute(select(customers.c.frequency, customers.c.segment, customers.c.model_version)).one()
+    assert tuple(row) == (1, None, None)
 
 
 def test_dead_letters_advance_the_offset_in_the_same_transaction(database: str) -> None:

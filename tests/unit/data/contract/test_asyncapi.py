@@ -121,6 +121,7 @@ WRITTEN_BY_OTHERS = {
     "ControlHeaders": {"segue-control-number?": "string", "segue-control-signature?": "string"},
     "Tick": {"type": '"tick"', "at": "date-time"},
     "ModelActivation": {"type": '"model"', "model": "SegmentModel"},
+    "Erasure": {"type": '"erasure"', "customer_id": "string"},
     "SegmentModel": {
         "version": "string",
         "monetary": '"net" | "gross"',
@@ -260,3 +261,10 @@ def test_a_worker_accepts_the_model_of_the_example() -> None:
 def _validate(value: Any, content: dict[str, Any], schema: dict[str, Any]) -> None:
     for draft in DRAFTS:
         draft({"components": content["components"], **schema}, format_checker=FormatChecker()).validate(value)
+
+
+def test_a_worker_accepts_the_erasure_of_the_example() -> None:
+    [example] = asyncapi.document()["components"]["messages"]["erasure"]["examples"]
+    value = json.dumps(example["payload"]).encode()
+    [batch] = decode([Record(0, example["payload"]["customer_id"].encode(), value)], "GBP")
+    assert batch.erased == example["payload"]["customer_id"]

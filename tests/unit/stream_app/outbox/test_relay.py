@@ -219,3 +219,94 @@ def test_an_empty_topic_gets_only_what_was_not_published(monkeypatch: pytest.Mon
 
 def keys(rows: list[ChangeRow]) -> list[tuple[str, int]]:
     return [(row.customer_id, row.sequence) for row in rows]
+
+
+def test_a_forgotten_customer_leaves_gaps_and_the_tombstone_comes_after_the_last_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
+        topic.may_write.clear()
+        running.offer(outbox.commit(10))
+        running.offer(outbox.forget("c4"))
+        running.offer(outbox.commit(5))
+        topic.may_write.set()
+
+    outbox, topic = relaying(monkeypatch, work)
+    published = [row for row in topic.rows if row.customer_id != "c4" or row.is_tombstone]
+    assert [row.position for row in published] == everything(outbox)
+    assert [row.is_tombstone for row in topic.rows if row.customer_id == "c4"][-1]
+    assert outbox.published_position == everything(outbox)[-1]
+
+
+def test_a_relay_continues_after_all_published_changes_were_deleted_with_their_customers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outbox, topic, metrics = CommittedChanges(), ChangeTopic(), Metrics()
+
+    async def first(running: Relay) -> None:
+        running.offer(outbox.commit(3))
+
+    async def second(running: Relay) -> None:
+        running.publish_up_to(outbox.rows[-1].position)
+
+    asyncio.run(publish(monkeypatch, outbox, topic, metrics, first))
+    for customer in ("c1", "c2", "c3"):
+        outbox.forget(customer)
+    asyncio.run(publish(monkeypatch, outbox, topic, metrics, second))
+    assert [row.customer_id for row in topic.rows] == ["c1", "c2", "c3", "c1", "c2", "c3"]
+    assert [row.is_tombstone for row in topic.rows] == [False] * 3 + [True] * 3
+    assert metrics.registry.get_sample_value("segue_published_changes_missing_total") == 0
+    assert metrics.partitions[0].ahead_of_postgres == 0
+    assert outbox.published_position == 6
+
+
+def test_changes_that_were_published_but_not_noted_and_are_deleted_since_are_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outbox, topic, metrics = CommittedChanges(), ChangeTopic(), Metrics()
+
+    async def first(running: Relay) -> None:
+        running.offer(outbox.commit(3))
+
+    asyncio.run(publish(monkeypatch, outbox, topic, metrics, first))
+    outbox.published_position = 1
+    outbox.forget("c2")
+
+    async def second(running: Relay) -> None:
+        running.publish_up_to(outbox.rows[-1].position)
+
+    asyncio.run(publish(monkeypatch, outbox, topic, metrics, second))
+    assert [(row.customer_id, row.is_tombstone) for row in topic.rows[3:]] == [("c2", True)]
+    assert metrics.partitions[0].ahead_of_postgres == 0
+    assert outbox.published_position == outbox.rows[-1].position
+
+
+def test_what_the_topic_has_of_a_forgotten_customer_does_not_hold_a_later_relay_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outbox, topic, metrics = CommittedChanges(), ChangeTopic(), Metrics()
+
+    async def first(running: Relay) -> None:
+        running.offer(outbox.commit(2))
+        await asyncio.wait_for(running.wait_until_published(), 120)
+        running.offer(outbox.forget("c2"))
+
+    async def second(running: Relay) -> None:
+        running.offer(outbox.commit(1))
+
+    asyncio.run(publish(monkeypatch, outbox, topic, metrics, first))
+    asyncio.run(publish(monkeypatch, outbox, topic, metrics, second))
+    assert [row.customer_id for row in topic.rows] == ["c1", "c2", "c2", "c4"]
+    assert metrics.partitions[0].ahead_of_postgres == 0
+    assert outbox.published_position == 4
+
+
+def test_a_relay_passes_positions_of_which_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
+        lost = outbox.commit(3)[-1].position
+        outbox.rows.clear()
+        running.publish_up_to(lost)
+
+    outbox, topic = relaying(monkeypatch, work)
+    assert topic.rows == []
+    assert outbox.published_position == 3

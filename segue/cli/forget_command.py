@@ -1,0 +1,46 @@
+"""``segue forget``: forget a customer."""
+
+from typing import Annotated
+
+import typer
+
+from runtime.readable import visible
+from runtime.settings import Settings
+from segue.cli.console import messages, spinner
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(forget)
+
+
+def forget(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, exactly.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for the worker.")] = False,
+) -> None:
+    """Forget a customer for good: delete what is stored, and drop every later record of theirs.
+
+    An erasure is written into the log. The worker deletes the customer's transactions, profile, changes and dead
+    letters, and publishes a tombstone to the segments topic. A keyed hash of the id remains, so that reading the log or
+    replaying a file again does not bring the customer back. See docs/forgetting.md for what stays in topics until their
+    retention ends.
+    """
+    from data.postgres import erasures
+    from producers import erasure
+    from producers.log_session import session
+
+    if not yes:
+        typer.confirm(f"Forget customer {visible(customer)}? This can't be undone.", abort=True, err=True)
+    with session(Settings()) as open_session:
+        partition, end = erasure.forget(open_session, customer)
+        if no_wait:
+            messages.print(f"The erasure is in partition {partition} of the log; the worker applies it.", markup=False)
+            return
+        with spinner("Waiting for the worker"):
+            erasure.wait(open_session, customer, partition, end)
+        undelivered = erasures.forget_undelivered(open_session.postgres, customer)
+        totals = erasures.totals(open_session.postgres)
+    kept = f" {undelivered:,} undelivered changes of webhooks are deleted, too." if undelivered else ""
+    text = f"Customer {visible(customer)} is forgotten.{kept} Forgotten in all: {totals.customers:,}."
+    messages.print(text, markup=False, soft_wrap=True)

@@ -1,0 +1,37 @@
+"""Forgetting a customer. Pure.
+
+An erasure ends its micro-batch: the customer's records before it are applied and counted like all others, and then
+everything of the customer is deleted in the same unit of work. Their later records are dropped, also when an older part
+of the log is read again. So the result depends on the log alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from stream_app.core.decode import DeadLetter, MicroBatch, columns_of
+
+
+def without_forgotten(batch: MicroBatch, is_forgotten: Callable[[str], bool]) -> MicroBatch:
+    """The batch without transactions and dead letters of forgotten customers, which it counts as ``forgotten``."""
+    kept = [row for row, customer in enumerate(batch.customer_id) if not is_forgotten(customer)]
+    letters = [letter for letter in batch.dead_letters if not is_forgotten(_customer(letter))]
+    dropped = len(batch.customer_id) - len(kept) + len(batch.dead_letters) - len(letters)
+    if not dropped:
+        return batch
+    columns: dict[str, Any] = {name: [values[row] for row in kept] for name, values in columns_of(batch).items()}
+    return replace(batch, forgotten=dropped, dead_letters=letters, **columns)
+
+
+def at_home(batch: MicroBatch, partition: int, partition_of: Callable[[str], int]) -> MicroBatch:
+    """The batch; with a dead letter in place of its erasure if that is not in its customer's partition."""
+    if batch.erased is None or (home := partition_of(batch.erased)) == partition:
+        return batch
+    assert batch.last_record is not None  # noqa: S101 - the erasure
+    reason = f"the customer belongs to partition {home}: is the producer's partitioner murmur2_random?"
+    letter = DeadLetter.of(batch.last_record, reason)
+    return replace(batch, erased=None, dead_letters=[*batch.dead_letters, letter])
+
+
+def _customer(letter: DeadLetter) -> str:
+    return (letter.key or b"").decode(errors="replace")
