@@ -43,7 +43,7 @@ class LogConfig(Connections, Protocol):
     """What a session connects to.
 
     ``partitions`` is the number of partitions of topics that the session creates; with 0 it creates none. ``log_id``
-    replaces the identity that the broker reports. The first of the ``control_keys`` signs ticks and models; without one
+    replaces the identity that the broker reports. The first of the ``control_keys`` signs control records; without one
     they are not signed.
     """
 

@@ -24,6 +24,8 @@ class Outcome(msgspec.Struct, frozen=True):
         Those that count, and those that the ledger had already.
     late
         How many of the applied ones were late. If ``others`` wrote, too, it has the late ones of theirs.
+    forgotten
+        Those of forgotten customers, which were dropped.
     dead_letters
         By reason.
     not_applied
@@ -46,6 +48,7 @@ class Outcome(msgspec.Struct, frozen=True):
     unaccounted: int
     control_dead_letters: dict[str, int]
     others: int
+    forgotten: int = 0
 
     @property
     def rejected(self) -> int:
@@ -113,8 +116,11 @@ class Accounting:
         located = sum(runs.before(after[p].next_offset) for p, runs in self._placed.transactions.items() if p in after)
         done = min(located + self._placed.unlocated, sent)
         others = self._others(after)
+        forgotten = self._gained(after, "forgotten")
         if others:
-            applied, duplicates = max(done - rejected - known, 0), min(known, done - rejected)
+            forgotten = min(forgotten, done - rejected)
+            left = done - rejected - forgotten
+            applied, duplicates = max(left - known, 0), min(known, left)
         else:
             applied, duplicates = self._gained(after, "transactions"), self._gained(after, "duplicates")
         return Outcome(
@@ -124,9 +130,10 @@ class Accounting:
             late=self._gained(after, "late"),
             dead_letters=dict(letters.most_common()),
             not_applied=sent - done,
-            unaccounted=done - applied - duplicates - rejected,
+            unaccounted=done - applied - duplicates - rejected - forgotten,
             control_dead_letters=dict(control_letters.most_common()),
             others=others,
+            forgotten=forgotten,
         )
 
     def _others(self, after: dict[int, Counters]) -> int:

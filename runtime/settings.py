@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     log_id: str | None = Field(
         None, description="Identity of the log; by default made from the ids of the cluster and the topic."
     )
-    transactions_topic: str = Field("segue.transactions.v1", description="Transactions, ticks and models.")
+    transactions_topic: str = Field("segue.transactions.v1", description="Transactions, ticks, models and erasures.")
     changes_topic: str = Field("segue.segment-changes.v1", description="Every segment change.")
     segments_topic: str = Field("segue.customer-segments.v1", description="The latest segment of every customer.")
     dead_letters_topic: str = Field("segue.transactions.dlq.v1", description="Records that could not be applied.")
@@ -109,8 +109,8 @@ class Settings(BaseSettings):
     )
     control_key: SecretStr | None = Field(
         None,
-        description="Key that signs ticks and models, 16 characters or more. If set, workers refuse those without a "
-        "valid signature. Several keys, separated by spaces, while you change it: the first one signs.",
+        description="Key that signs ticks, models and erasures, 16 characters or more. If set, workers refuse those "
+        "without a valid signature. Several keys, separated by spaces, while you change it: the first one signs.",
     )
     batch_size: int = Field(5_000, ge=1, description="Maximum number of records in a micro-batch.")
     session_timeout: float = Field(6.0, gt=0, description="Seconds after which a silent worker loses its partitions.")

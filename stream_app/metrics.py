@@ -48,7 +48,8 @@ class Metrics:
             "segue_future_records", "Dead letters because their event time is too far after their Kafka timestamp."
         )
         self._refused_control = self._counter(
-            "segue_refused_control_records", "Dead letters because their producer may not write ticks or models."
+            "segue_refused_control_records",
+            "Dead letters because their producer may not write ticks, models or erasures.",
         )
         self._forgotten = self._counter("segue_forgotten_records", "Records of forgotten customers that were dropped.")
         self._late = self._counter("segue_late_transactions", "Transactions that were late.")

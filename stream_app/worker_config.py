@@ -20,7 +20,7 @@ class WorkerConfig:
     max_ahead
         How far an event time may be after its record's Kafka timestamp.
     control_keys
-        The keys with which ticks and models may be signed; without a key, they need no signature.
+        The keys with which ticks, models and erasures may be signed; without a key, they need no signature.
     batch_size
         The most records in a micro-batch.
     session_timeout

@@ -1,4 +1,4 @@
-"""Signatures of control records (ticks and models): only an owner of the key can write one that is accepted.
+"""Signatures of control records (ticks, models and erasures): only an owner of the key can write one that is accepted.
 
 The signature covers the topic, the partition, a number and the value, so that a copy is of no use in another partition
 or topic. The number lets a worker refuse a copy of an older model.

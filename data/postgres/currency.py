@@ -1,6 +1,8 @@
 """The currency of all amounts in the database: the first worker stores it, and with the first amount it is final."""
 
-from sqlalchemy import Connection, Engine, select, update
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from data.postgres.tables import stream_currency, stream_progress, transactions
@@ -50,8 +52,13 @@ def check(engine: Engine, currency: str) -> None:
 
 def stored(connection: Connection) -> str | None:
     """The currency of the stream, as an ISO 4217 code; None before the first worker."""
-    found: str | None = connection.execute(select(stream_currency.c.currency)).scalar_one_or_none()
+    found: str | None = connection.execute(stored_query()).scalar_one_or_none()
     return found
+
+
+def stored_query() -> Select[Any]:
+    """A query for :func:`stored`: one row with the code, or none."""
+    return select(stream_currency.c.currency)
 
 
 def stored_money(engine: Engine, money: Money) -> Money:

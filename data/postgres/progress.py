@@ -42,6 +42,7 @@ class Counters(NamedTuple):
     duplicates: int
     late: int
     dead_letters: int
+    forgotten: int = 0
 
 
 def counters(engine: Engine, log_id: str) -> dict[int, Counters]:

@@ -69,6 +69,8 @@ API_RIGHTS: Mapping[str, str] = {
     "models": _READ,
     "model_aliases": _READ,
     "stream_progress": _READ,
+    # Posted amounts must be in the currency of the stream.
+    "stream_currency": _READ,
     "api_keys": _READ,
 }
 #: Tables that a worker does not use.
@@ -78,11 +80,16 @@ NOT_FOR_WORKERS = (
     "replay_control",
     *WEBHOOKS_RIGHTS,
 )
-#: Rights by table: the dashboard reads everything but the hashes of keys.
-DASHBOARD_RIGHTS: Mapping[str, str] = dict.fromkeys([*WORKER_RIGHTS, *NOT_FOR_WORKERS], _READ)
+#: Tables that the dashboard does not read: with the key, it could find out who was forgotten.
+NOT_FOR_DASHBOARD = ("api_keys", "erasure_key")
+#: Rights by table: the dashboard reads everything but secrets; of forgotten customers it sees numbers only.
+DASHBOARD_RIGHTS: Mapping[str, str] = {
+    **{name: _READ for name in (*WORKER_RIGHTS, *NOT_FOR_WORKERS) if name not in NOT_FOR_DASHBOARD},
+    "erasures": "SELECT (partition, position, transactions, changes, dead_letters, erased_at)",
+}
 
 #: All tables that a role may have rights on.
-TABLES = (*DASHBOARD_RIGHTS, "api_keys")
+TABLES = (*DASHBOARD_RIGHTS, *NOT_FOR_DASHBOARD)
 
 #: Rights by role and table.
 RIGHTS: Mapping[Role, Mapping[str, str]] = {

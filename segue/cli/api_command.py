@@ -37,9 +37,10 @@ def api(
     problem = listening.problem(address, for_operator=no_keys)
     if problem is not None:
         fail(f"--address {address}: {'without keys, listen on this machine only' if no_keys else problem}")
-    from services.api.server import serve
+    from services.api.server import check_currency, serve
 
     settings = Settings()
     logs.configure(settings.secrets)
+    check_currency(settings)
     messages.print(f"HTTP API: http://{address}:{port} · documentation: /schema · Ctrl-C stops", soft_wrap=True)
     serve(settings, address, port, rate, with_keys=not no_keys)

@@ -49,6 +49,8 @@ def outcome_line(outcome: Outcome, stopped: bool = False) -> str:
         f"{outcome.rejected:,} dead letters{_reasons(outcome.dead_letters)}",
         f"{outcome.not_applied:,} not applied yet",
     ]
+    if outcome.forgotten:
+        parts.append(f"{outcome.forgotten:,} of forgotten customers dropped")
     if outcome.unaccounted:
         parts.append(f"{outcome.unaccounted:,} unaccounted for: see `segue faults list`")
     if outcome.control_dead_letters:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from data.postgres.api_keys import ApiKey
 from services.api.access import Keys
 from services.api.checking import BodyError, check
+from services.api.currency_check import CurrencyCheck
 from services.api.document import PostTransactions, describe_body, openapi, page_assets
 from services.api.log import AcknowledgedLog, BusyError, RefusedError
 from services.api.rates import Bucket
@@ -30,6 +31,7 @@ from services.api.schemas import Accepted, Changes, Customer, Members, Problem, 
 #: The largest body of a request, in bytes.
 MOST_BYTES = 16 * 1024 * 1024
 _SHUTDOWN_SECONDS = 20.0
+_NOBODY = "no customer has this id"
 
 Limit = Annotated[int, Parameter(ge=1, le=MOST_ROWS, description="The most rows of the page.")]
 CustomerId = Annotated[str, Parameter(description="Percent-encoded; a slash is `%2F`.")]
@@ -42,7 +44,7 @@ class Api:
     reader: Reader
     log: AcknowledgedLog
     keys: Keys
-    currency: str
+    currency: CurrencyCheck
     max_ahead: timedelta
     rate: float
     ack_seconds: float
@@ -105,15 +107,20 @@ _READ: dict[str, Any] = {"guards": [_may], "opt": {"scope": "read"}, "tags": ["C
     responses={
         422: ResponseSpec(Refused, description="Some are not valid; none was sent."),
         429: ResponseSpec(Problem, description="Too many; `Retry-After` has the seconds to wait."),
-        503: ResponseSpec(Problem, description="Kafka has not acknowledged all of them; send them again."),
+        503: ResponseSpec(
+            Problem, description="Kafka has not acknowledged all of them, or none can be accepted; send them again."
+        ),
     },
     tags=["Transactions"],
 )
 async def post_transactions(request: Request[Any, Any, Any]) -> Response[Accepted | Refused | Problem]:
     """Send transactions."""
     api: Api = request.app.state.api
+    trouble = await api.currency.trouble()
+    if trouble is not None:
+        return _answer(503, trouble)
     try:
-        valid, refused = check(await request.body(), api.currency, api.max_ahead, api.now())
+        valid, refused = check(await request.body(), api.currency.accepted, api.max_ahead, api.now())
     except BodyError as error:
         return _answer(422, str(error))
     if refused:
@@ -137,7 +144,7 @@ async def get_customer(customer_id: CustomerId, request: Request[Any, Any, Any])
     api: Api = request.app.state.api
     found = await api.reader.customer(unquote(customer_id))
     if found is None:
-        raise NotFoundException("no customer has this id")
+        raise NotFoundException(_NOBODY)
     return found
 
 
@@ -150,7 +157,10 @@ async def get_changes(
 ) -> Changes:
     """Return a page of changes."""
     api: Api = request.app.state.api
-    return await api.reader.changes(unquote(customer_id), after, limit)
+    found = await api.reader.changes(unquote(customer_id), after, limit)
+    if found is None:
+        raise NotFoundException(_NOBODY)
+    return found
 
 
 @get("/segments", summary="The segments of the active model, and how many customers each has", **_READ)
@@ -183,9 +193,11 @@ async def healthz() -> dict[str, bool]:
 
 @get("/readyz", include_in_schema=False)
 async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-    """Return 200 if Postgres and Kafka answer, else 503."""
+    """Return 200 if Postgres and Kafka answer, and the stream has the API's currency; else 503."""
     api: Api = request.app.state.api
-    reasons = [reason for reason in (await api.reader.trouble(), await api.log.trouble()) if reason]
+    postgres = await api.reader.trouble()
+    currency = None if postgres else await api.currency.trouble()
+    reasons = [reason for reason in (postgres, currency, await api.log.trouble()) if reason]
     return Response({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
 
 

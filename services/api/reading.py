@@ -69,8 +69,8 @@ class Reader:
         row = await self.row(_one_customer().where(customers.c.customer_id == customer_id))
         if row is None:
             return None
-        model = await self._model(row.model_version)
-        personas = _personas(model)
+        model = None if row.model_version is None else await self._model(row.model_version)
+        personas = {} if model is None else _personas(model)
         as_of = row.last_event_at if row.event_time is None else max(row.event_time, row.last_event_at)
         why = None
         if row.cause is not None:
@@ -97,11 +97,14 @@ class Reader:
             why=why,
         )
 
-    async def changes(self, customer_id: str, after: int, limit: int) -> Changes:
-        """A customer's changes with a number above ``after``."""
+    async def changes(self, customer_id: str, after: int, limit: int) -> Changes | None:
+        """A customer's changes with a number above ``after``; None if nobody has this id."""
         columns = segment_changes.c
         query = select(segment_changes).where(columns.customer_id == customer_id, columns.sequence > after)
         rows = await self.rows(query.order_by(columns.sequence).limit(limit + 1))
+        known = select(customers.c.customer_id).where(customers.c.customer_id == customer_id)
+        if not rows and await self.row(known) is None:
+            return None
         found = [
             segment_change(ChangeRow.of(row), _personas(await self._model(row.model_version))) for row in rows[:limit]
         ]
@@ -170,9 +173,10 @@ def _personas(model: SegmentModel) -> Mapping[str, str]:
     return {segment.id: segment.name for segment in model.segments}
 
 
-def _monetary(model: SegmentModel, row: Row[Any]) -> str:
+def _monetary(model: SegmentModel | None, row: Row[Any]) -> str:
+    """As the model uses it; net, the default of a new model, as long as there is none."""
     gross, returned = (np.array(to_money_units(amount)) for amount in (row.gross, row.returned))
-    return money_text(int(net_or_gross(model.monetary, gross, returned)))
+    return money_text(int(net_or_gross("net" if model is None else model.monetary, gross, returned)))
 
 
 def _days(last_purchase_at: datetime | None, as_of: datetime) -> int | None:

@@ -77,7 +77,9 @@ class Customer(Struct, frozen=True):
         datetime | None,
         Meta(description="The watermark of the customer's partition; null before the first tick."),
     ]
-    segment: Annotated[SegmentRef | None, Meta(description="Null for a customer who never bought anything.")]
+    segment: Annotated[
+        SegmentRef | None, Meta(description="Null for a customer who never bought anything, and without a model.")
+    ]
     since: datetime | None
     recency_days: Annotated[int | None, Meta(description="Whole days from the last purchase to `as_of`.")]
     frequency: int
@@ -90,7 +92,7 @@ class Customer(Struct, frozen=True):
     last_purchase_at: datetime | None
     country: str
     sequence: Annotated[int, Meta(description="The number of the customer's last change.")]
-    model_version: str
+    model_version: Annotated[str | None, Meta(description="Null as long as there is no model.")]
     next_change: NextChange | None
     why: Why | None
 

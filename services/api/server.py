@@ -3,14 +3,22 @@
 from datetime import timedelta
 from typing import Protocol
 
+import structlog
 import uvicorn
+from sqlalchemy.exc import OperationalError
 
+from data.postgres import currency
+from data.postgres.database import engine
 from producers.log_session import Connections
 from services.api.access import Keys
 from services.api.app import Api, application
+from services.api.currency_check import CurrencyCheck
 from services.api.log import AcknowledgedLog
 from services.api.reading import Reader
 
+log = structlog.get_logger(__name__)
+
+_CONNECT_SECONDS = 5
 _ACK_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 30
 # More connections than that wait in the kernel or are refused.
@@ -34,7 +42,7 @@ def serve(config: ApiConfig, address: str, port: int, rate: float, with_keys: bo
         reader=reader,
         log=AcknowledgedLog(config.brokers, config.topics.transactions),
         keys=Keys(reader.row if with_keys else None),
-        currency=config.currency,
+        currency=CurrencyCheck(reader.row, config.currency),
         max_ahead=config.max_ahead,
         rate=rate,
         ack_seconds=_ACK_SECONDS,
@@ -49,3 +57,21 @@ def serve(config: ApiConfig, address: str, port: int, rate: float, with_keys: bo
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
+
+
+def check_currency(config: ApiConfig) -> None:
+    """Make sure, if Postgres answers, that the stream has the currency of the API.
+
+    Raises
+    ------
+    CurrencyError
+        If the stored amounts are in another one.
+    """
+    postgres = engine(config.database, _CONNECT_SECONDS)
+    try:
+        currency.check(postgres, config.currency)
+    except OperationalError as error:
+        # Each request checks it again, and none is accepted without Postgres.
+        log.warning("the currency of the stream is not checked yet", reason=str(error.orig).strip().splitlines()[0])
+    finally:
+        postgres.dispose()

@@ -1,4 +1,4 @@
-"""Who may write control records: with a control key, only producers that sign ticks and models with it.
+"""Who may write control records: with a control key, only producers that sign ticks, models and erasures with it.
 
 A copy of a signed tick changes nothing, since a watermark never goes back. A copy of a signed model would make an older
 model active again, so the numbers of a partition's models must grow.

@@ -204,7 +204,7 @@ def decode(
     max_ahead
         How far an event time may be after its record's Kafka timestamp.
     control
-        Who may write ticks and models.
+        Who may write control records.
     control_number
         The number of the newest model before these records.
     """

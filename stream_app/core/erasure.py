@@ -5,9 +5,12 @@ everything of the customer is deleted in the same unit of work. Their later reco
 of the log is read again. So the result depends on the log alone.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+
+from msgspec import MsgspecError, Struct, json
 
 from stream_app.core.decode import DeadLetter, MicroBatch, columns_of
 
@@ -15,7 +18,7 @@ from stream_app.core.decode import DeadLetter, MicroBatch, columns_of
 def without_forgotten(batch: MicroBatch, is_forgotten: Callable[[str], bool]) -> MicroBatch:
     """The batch without transactions and dead letters of forgotten customers, which it counts as ``forgotten``."""
     kept = [row for row, customer in enumerate(batch.customer_id) if not is_forgotten(customer)]
-    letters = [letter for letter in batch.dead_letters if not is_forgotten(_customer(letter))]
+    letters = [letter for letter in batch.dead_letters if not any(map(is_forgotten, _customers(letter)))]
     dropped = len(batch.customer_id) - len(kept) + len(batch.dead_letters) - len(letters)
     if not dropped:
         return batch
@@ -33,5 +36,15 @@ def at_home(batch: MicroBatch, partition: int, partition_of: Callable[[str], int
     return replace(batch, erased=None, dead_letters=[*batch.dead_letters, letter])
 
 
-def _customer(letter: DeadLetter) -> str:
-    return (letter.key or b"").decode(errors="replace")
+class _Named(Struct):
+    """The customer in the value of a record, whatever else is wrong with the record."""
+
+    customer_id: str | int
+
+
+def _customers(letter: DeadLetter) -> list[str]:
+    """The ids of a dead letter: its key, and the id in its value if it has another one there."""
+    ids = [(letter.key or b"").decode(errors="replace")]
+    with contextlib.suppress(MsgspecError, UnicodeDecodeError, RecursionError):
+        ids.append(str(json.decode(letter.value or b"", type=_Named).customer_id))
+    return ids

@@ -16,10 +16,11 @@ import pytest
 from sqlalchemy import select
 
 from batch.fit_dataset import fit_before
-from data.postgres import api_keys, progress
+from data.postgres import api_keys, erasures, progress
 from data.postgres.tables import transactions
 from segue.local.ports import free_ports
 from segue.local.processes import ChildProcess
+from tests.support.commands import segue
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.retail import retail
 
@@ -90,6 +91,16 @@ def test_an_order_is_readable_under_any_id(served: Served, customer: str) -> Non
     assert found["why"]["cause"] == "first_purchase"
     (change,) = served.client.get(f"{path(customer)}/changes").json()["changes"]
     assert change["to"] == found["segment"]
+
+
+def test_a_forgotten_customer_is_not_found_and_new_orders_of_theirs_are_dropped(served: Served) -> None:
+    posted(served, order("gone-1", "gone"))
+    wait_until(lambda: served.client.get(path("gone")).status_code == 200)
+    segue(served.running.settings.state_dir, "forget", "gone", "--yes")
+    assert posted(served, order("gone-2", "gone")).status_code == 202
+    wait_until(lambda: erasures.totals(served.running.postgres).dropped == 1)
+    for place in (path("gone"), f"{path('gone')}/changes"):
+        assert served.client.get(place).status_code == 404
 
 
 def test_segments_and_pages_of_customers_add_up(served: Served) -> None:

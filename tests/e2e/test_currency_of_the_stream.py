@@ -1,4 +1,4 @@
-"""A running stream keeps its currency: workers and replays with another one are refused, and change nothing."""
+"""A running stream keeps its currency: workers, APIs and replays with another one are refused, and change nothing."""
 
 import os
 import subprocess
@@ -15,14 +15,15 @@ SHOP = """Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,C
 REFUSED = "the stream's amounts are in GBP, not in EUR: set SEGUE_CURRENCY to GBP"
 
 
-def test_a_worker_and_a_replay_with_another_currency_are_refused(tmp_path: Path, model: SegmentModel) -> None:
+def test_a_worker_an_api_and_a_replay_with_another_currency_are_refused(tmp_path: Path, model: SegmentModel) -> None:
     file = tmp_path / "shop.csv"
     file.write_text(SHOP)
     with local(tmp_path / "state", model) as run:
         run.replay(retail())
         known = applied(run)
         environment = os.environ | {"SEGUE_STATE_DIR": str(tmp_path / "state"), "SEGUE_CURRENCY": "EUR"}
-        for module in (("stream_app",), ("segue", "worker"), ("segue", "replay", str(file), "--mix")):
+        replay = ("segue", "replay", str(file), "--mix")
+        for module in (("stream_app",), ("segue", "worker"), ("segue", "api", "--no-keys"), replay):
             command = [sys.executable, "-m", *module]
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
             assert done.returncode == 1, done.stderr

@@ -56,6 +56,16 @@ def test_a_replay_alone_in_the_stream_is_counted_by_the_counters(engine: Engine)
     assert (outcome.not_applied, outcome.unaccounted) == (0, 0)
 
 
+@pytest.mark.parametrize("others", [0, 5])
+def test_records_of_forgotten_customers_are_counted_apart(engine: Engine, others: int) -> None:
+    placed = Placed()
+    accounting = Accounting(engine, LOG, lambda: [100], placed)
+    _send(placed, range(100, 110))
+    _advance(engine, 110 + others, transactions=7 + others, forgotten=3)
+    outcome = accounting.outcome(10, 0)
+    assert (outcome.applied, outcome.forgotten, outcome.unaccounted, outcome.others) == (7, 3, 0, others)
+
+
 def test_what_no_worker_has_committed_is_not_applied_yet(engine: Engine) -> None:
     placed = Placed()
     accounting = Accounting(engine, LOG, lambda: [100], placed)

@@ -11,6 +11,16 @@ revision = "0014"
 down_revision = "0013"
 
 _ARGUMENTS = "text, bytea, smallint, bigint"
+# Postgres parses the value, as JSON can write an id in several ways. The value of a dead letter may be anything.
+_NAMES = """
+CREATE FUNCTION segue_names(value bytea, customer text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN coalesce(convert_from(value, 'UTF8')::json ->> 'customer_id' = customer, false);
+EXCEPTION WHEN data_exception OR statement_too_complex THEN
+  RETURN false;
+END
+$$
+"""
 _ERASE = """
 CREATE FUNCTION segue_erase(customer text, hash bytea, home smallint, place bigint) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
@@ -21,6 +31,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
     DELETE FROM dead_letters WHERE key = convert_to($1, 'UTF8')
       OR position(convert_to('"customer_id":' || to_json($1), 'UTF8') IN value) > 0
       OR position(convert_to('"customer_id": ' || to_json($1), 'UTF8') IN value) > 0
+      OR (CASE WHEN position(convert_to($1, 'UTF8') IN value) > 0 OR position('\\x5c'::bytea IN value) > 0
+        THEN {schema}.segue_names(value, $1) END)
     RETURNING 1
   )
   INSERT INTO erasures (hash, partition, position, customer_id, transactions, changes, dead_letters)
@@ -50,13 +62,16 @@ def upgrade() -> None:
         "VALUES (decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'))"
     )
     schema = op.get_bind().execute(sa.text("SELECT quote_ident(current_schema())")).scalar_one()
+    op.execute(_NAMES)
     op.execute(_ERASE.format(schema=schema))
-    op.execute(f"REVOKE ALL ON FUNCTION segue_erase({_ARGUMENTS}) FROM PUBLIC")
+    for function in (f"segue_erase({_ARGUMENTS})", "segue_names(bytea, text)"):
+        op.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
 
 
 def downgrade() -> None:
     """Take back."""
     op.execute(f"DROP FUNCTION segue_erase({_ARGUMENTS})")
+    op.execute("DROP FUNCTION segue_names(bytea, text)")
     op.drop_table("erasure_key")
     op.drop_table("erasures")
     op.drop_column("stream_progress", "forgotten")

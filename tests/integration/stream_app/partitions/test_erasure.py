@@ -91,6 +91,38 @@ def test_reading_the_log_again_brings_nobody_back(database: str) -> None:
     assert erasures.totals(engine(database)).customers == 1
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        msgspec.json.encode(BAD),
+        b'{"customer_id": "customer-to-be-gone", "amount": broken',
+        b'{"customer_id" :  "customer-to-be-gone"}',
+        rb'{"customer_id":"customer\u002dto-be-gone"}',
+        rb'{"customer\u005fid":"customer-to-be-gone"}',
+    ],
+)
+def test_a_dead_letter_is_deleted_however_the_id_is_written(database: str, value: bytes) -> None:
+    others = [b"\xff\\", b"[" * 100_000 + b"\\", rb'{"customer_id":"\u0000"}', b"null\\", rb'{"customer_id":"other\\"}']
+    with psycopg.connect(database) as connection:
+        insert = 'INSERT INTO dead_letters (log_id, partition, "offset", reason, value) VALUES (%s, 3, %s, %s, %s)'
+        for offset, bytes_ in enumerate([*others, value]):
+            connection.execute(insert, ["log", offset, "not valid", bytes_])
+    asyncio.run(process(database, ChangeTopic(), [replace(RECORDS[5], offset=0)]))
+    with psycopg.connect(database) as connection:
+        left = connection.execute("SELECT value FROM dead_letters").fetchall()
+    assert {bytes(row[0]) for row in left} == set(others)
+
+
+def test_a_number_as_an_id_is_found_too(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        insert = 'INSERT INTO dead_letters (log_id, partition, "offset", reason, value) VALUES (%s, 3, %s, %s, %s)'
+        for offset, value in enumerate([b'{"customer_id": 13085}', b'{"customer_id": 130851}']):
+            connection.execute(insert, ["log", offset, "Expected `str`, got `int`", value])
+    asyncio.run(process(database, ChangeTopic(), logs([Erasure("13085")], 1)[0]))
+    with psycopg.connect(database) as connection:
+        assert connection.execute('SELECT "offset" FROM dead_letters').fetchall() == [(1,)]
+
+
 def test_a_repeated_erasure_deletes_dead_letters_that_have_come_since(database: str) -> None:
     topic = ChangeTopic()
     asyncio.run(process(database, topic, RECORDS))

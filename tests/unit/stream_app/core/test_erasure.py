@@ -63,6 +63,17 @@ def test_an_invalid_record_of_a_forgotten_customer_is_no_dead_letter() -> None:
     assert (after.dead_letters, after.dropped) == ([], 1)
 
 
+@pytest.mark.parametrize("value", [b'{"customer_id":"c"}', rb'{"customer_id":"\u0063","amount":1}'])
+@pytest.mark.parametrize("key", [None, b"d"])
+def test_an_invalid_record_under_another_key_is_that_of_a_forgotten_customer_too(
+    key: bytes | None, value: bytes
+) -> None:
+    after = world(Erasure("c"))
+    before = len(after.dead_letters)
+    after.run([Record(after.progress.next_offset, key, value)])
+    assert (len(after.dead_letters), after.dropped) == (before, 1)
+
+
 def test_someone_who_was_never_there_can_be_forgotten() -> None:
     assert world(Erasure("c"), transaction(1, 0), tick(30)).profiles == {}
 
