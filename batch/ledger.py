@@ -10,6 +10,7 @@ from data.postgres.stream_state import StreamState
 KEY = ["customer_id", "transaction_id"]
 APPLIED, DEAD_LETTER, NOT_DUE, MISSING = "applied", "dead letter", "not yet due", "missing"
 FORGOTTEN = "forgotten"
+_CONTENT = ("occurred_at", "kind", "amount_units", "country")
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,31 @@ class Arrivals:
         return int((self.transactions["arrival"] == arrival).sum())
 
 
+def revised_count(transactions: pd.DataFrame, stream: StreamState) -> int:
+    """How many of a dataset's transactions were revised since."""
+    return int(known(transactions, _revisions(stream)).sum())
+
+
+def with_revisions(transactions: pd.DataFrame, stream: StreamState) -> pd.DataFrame:
+    """The transactions of a dataset, those that were revised since with the content that the ledger has of them."""
+    later = _revisions(stream)
+    is_revised = known(transactions, later)
+    if not is_revised.any():
+        return transactions
+    content = [name for name in _CONTENT if name in transactions]
+    revised = transactions.loc[is_revised, [name for name in transactions if name not in content]]
+    replaced = revised.merge(later[[*KEY, *content]], on=KEY).set_index(revised.index)[list(transactions)]
+    return pd.concat([transactions[~is_revised], replaced]).sort_index()
+
+
 def known(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
     """Which rows have the customer and transaction id of one of the others."""
     found = pd.MultiIndex.from_frame(rows[KEY]).isin(pd.MultiIndex.from_frame(others[KEY]))
     return pd.Series(found, index=rows.index)
+
+
+def _revisions(stream: StreamState) -> pd.DataFrame:
+    return stream.transactions[stream.transactions["revision"] > 0]
 
 
 def watermarks(stream: StreamState) -> pd.Series:

@@ -45,9 +45,8 @@ def histories(transactions: pd.DataFrame) -> pd.DataFrame:
         last_purchase_at`` as for :func:`profiles_as_of`. Customers who never bought have frequency 0 and no purchase
         dates.
     """
-    sale = transactions["kind"] == "sale"
-    sales = transactions[sale].groupby("customer_id")
-    returns = transactions[~sale].groupby("customer_id")
+    sales = transactions[transactions["kind"] == "sale"].groupby("customer_id")
+    returns = transactions[transactions["kind"] == "return"].groupby("customer_id")
     profiles = transactions.groupby("customer_id")["occurred_at"].max().to_frame("last_event_at")
     # reindex with a fill value, because a missing value would convert integers to floats.
     profiles["frequency"] = sales["transaction_id"].nunique().reindex(profiles.index, fill_value=0)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from batch.differences import differences, unequal
-from batch.ledger import DEAD_LETTER, KEY, MISSING, Arrivals, known, watermarks
+from batch.ledger import DEAD_LETTER, KEY, MISSING, Arrivals, known, watermarks, with_revisions
 from batch.profiles import histories
 from batch.scorer import Scorer
 from data.postgres.stream_state import StreamState
@@ -47,11 +47,11 @@ def reconcile(transactions: pd.DataFrame, stream: StreamState, models: Models) -
         newly activated model differs in ``model_version`` only.
     """
     arrivals = Arrivals.of(transactions, stream)
-    dataset = arrivals.transactions.drop(columns="arrival")
+    dataset = with_revisions(arrivals.transactions.drop(columns="arrival"), stream)
     event_time = watermarks(stream)
     held = dataset.merge(stream.transactions, on=KEY, suffixes=("_expected", "_actual"))
     fields = [field for field in CONTENT if f"{field}_expected" in held]
-    counted = histories(dataset.merge(stream.transactions[KEY], on=KEY))
+    counted = _with_replaced_events(histories(dataset.merge(stream.transactions[KEY], on=KEY)), stream)
     scorers = {version: Scorer.of(model) for version, model in models.items()}
     expected = _expected(counted, event_time, stream, scorers)
     found = [
@@ -80,13 +80,32 @@ def _expected(
     """The expected state of each customer, as of event time or the customer's last transaction, whichever is later."""
     as_of = pd.concat([event_time.reindex(counted.index), counted["last_event_at"]], axis=1).max(axis=1)
     active, own = _versions(stream, counted.index)
-    buyers = counted[counted["frequency"] > 0].copy()
+    buyers = counted[(counted["frequency"] > 0) | counted.index.isin(_without_orders(stream))].copy()
+    # The recency of a customer whose orders were all cancelled counts from the last event.
+    buyers["last_purchase_at"] = buyers["last_purchase_at"].fillna(buyers["last_event_at"])
     buyers["recency_days"] = (as_of[buyers.index] - buyers["last_purchase_at"]).dt.days
     # A customer who waits to be rescored is still in a segment of the older model.
     under = own.where(own.isin(list(scorers)) | own.isna(), active)[buyers.index]
     states = [scorers[version].scored(rows) for version, rows in buyers.groupby(under) if version in scorers]
     scored = pd.concat(states) if states else pd.DataFrame(columns=["segment", "next_change_at", "next_segment"])
     return counted.join(scored).assign(model_version=active)
+
+
+def _with_replaced_events(counted: pd.DataFrame, stream: StreamState) -> pd.DataFrame:
+    """The totals; the last event of a customer with a revision may be that of a content that the ledger lost."""
+    stored = stream.customers.drop_duplicates("customer_id").set_index("customer_id")["last_event_at"]
+    stored = stored[stored.index.isin(_revised(stream))].reindex(counted.index)
+    return counted.assign(last_event_at=counted["last_event_at"].where(~(stored > counted["last_event_at"]), stored))
+
+
+def _without_orders(stream: StreamState) -> pd.Series:
+    """Customers who have been in a segment, and whose purchases may all have been cancelled."""
+    entered = stream.customers.loc[stream.customers["sequence"] > 0, "customer_id"]
+    return entered[entered.isin(_revised(stream))]
+
+
+def _revised(stream: StreamState) -> pd.Series:
+    return stream.transactions.loc[stream.transactions["revision"] > 0, "customer_id"]
 
 
 def _versions(stream: StreamState, customers: pd.Index) -> tuple[pd.Series, pd.Series]:

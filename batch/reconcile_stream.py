@@ -9,7 +9,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from batch.dataset_frames import first_customers, transactions_of
-from batch.ledger import APPLIED, DEAD_LETTER, FORGOTTEN, MISSING, NOT_DUE, Arrivals
+from batch.ledger import APPLIED, DEAD_LETTER, FORGOTTEN, MISSING, NOT_DUE, Arrivals, revised_count
 from batch.reconcile import reconcile
 from batch.reconcile_history import HistoryCheck, check_history
 from data.datasets.dataset import Dataset
@@ -19,7 +19,7 @@ from data.postgres.stream_state import ALL_CUSTOMERS, CustomerRange, StreamState
 
 #: The default of how many transactions are in memory at a time, with their customers and changes.
 AT_A_TIME = 500_000
-_COUNTS = ("customers", "changes", "applied", "dead_letters", "not_due", "missing", "forgotten")
+_COUNTS = ("customers", "changes", "applied", "dead_letters", "not_due", "missing", "forgotten", "revised")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Reconciliation:
         How many stored ones were compared. With a history check, every change was recomputed.
     applied, dead_letters, not_due, missing, forgotten
         The distinct transactions of the dataset by what became of them; see :mod:`batch.ledger`.
+    revised
+        How many transactions of the dataset were edited or cancelled since; they are taken as the ledger has them.
     differences
         See :func:`batch.reconcile.reconcile`.
     lost
@@ -51,6 +53,7 @@ class Reconciliation:
     not_due: int
     missing: int
     forgotten: int
+    revised: int
     differences: pd.DataFrame
     lost: pd.DataFrame
     history: HistoryCheck | None = None
@@ -117,6 +120,7 @@ def _check(
         not_due=arrivals.count(NOT_DUE),
         missing=arrivals.count(MISSING),
         forgotten=arrivals.count(FORGOTTEN),
+        revised=revised_count(arrivals.transactions, stream),
         differences=found,
         lost=stream.lost,
         history=recomputed,

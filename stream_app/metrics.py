@@ -52,6 +52,9 @@ class Metrics:
             "Dead letters because their producer may not write ticks, models or erasures.",
         )
         self._forgotten = self._counter("segue_forgotten_records", "Records of forgotten customers that were dropped.")
+        self._revisions = self._counter(
+            "segue_revised_transactions", "Transactions that a later revision has replaced."
+        )
         self._late = self._counter("segue_late_transactions", "Transactions that were late.")
         self._duplicates = self._counter("segue_duplicate_transactions", "Transactions that were known already.")
         self._failures = self._counter("segue_failures", "Faults after which a partition backed off and tried again.")
@@ -103,7 +106,8 @@ class Metrics:
     def committed(self, progress: PartitionProgress, records: int, result: AppliedBatch, seconds: float) -> None:
         """A micro-batch has been committed."""
         self._records.inc(records)
-        self._transactions.inc(len(result.applied))
+        self._transactions.inc(len(result.applied) - len(result.revised))
+        self._revisions.inc(len(result.revised))
         self._dead_letters.inc(len(result.dead_letters))
         kinds = Counts(letter.kind for letter in result.dead_letters)
         self._future.inc(kinds["future"])

@@ -63,7 +63,7 @@ def read(connection: Connection, model: SegmentModel, event_time: datetime, cust
 
 def portrait_of(found: Row[tuple[object, ...]], model: SegmentModel, event_time: datetime) -> Portrait:
     """A stored profile as of event time, with R and M as the model sees them."""
-    bought = found.last_purchase_at
+    bought = found.last_purchase_at or (found.last_event_at if found.segment else None)
     return Portrait(
         customer_id=found.customer_id,
         country=found.country,

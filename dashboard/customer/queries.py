@@ -29,10 +29,13 @@ class RfmPoint(NamedTuple):
 
 
 def ledger(connection: Connection, customer_id: str) -> pd.DataFrame:
-    """The customer's newest transactions, the oldest first: transaction_id, occurred_at, kind, amount, country."""
+    """The customer's newest transactions, the oldest first: transaction_id, occurred_at, kind, amount, country.
+
+    Cancelled orders are left out.
+    """
     t = transactions.c
     columns = (t.transaction_id, t.occurred_at, t.kind, t.amount, t.country)
-    newest = select(*columns).where(t.customer_id == customer_id)
+    newest = select(*columns).where(t.customer_id == customer_id, t.kind != "cancelled")
     query = newest.order_by(t.occurred_at.desc(), t.transaction_id.desc()).limit(MOST_ROWS)
     return frame(connection, query).iloc[::-1].reset_index(drop=True)
 

@@ -1,7 +1,8 @@
 """The summary of the ledger's whole event days: closed months are read once per process.
 
-A month that event time has passed changes only when a transaction arrives late. Late transactions are counted, so a
-changed count makes everything be read again, as does a stream that has begun again: it has fewer transactions.
+A month that event time has passed changes only when a transaction arrives late, is revised, or is forgotten. These are
+counted, so a changed count makes everything be read again, as does a stream that has begun again: it has fewer
+transactions.
 """
 
 from sqlalchemy import Connection
@@ -29,8 +30,8 @@ def new_cache() -> LedgerCache:
 
 
 def _is_valid(before: StreamProgress, now: StreamProgress) -> bool:
-    late_or_forgotten = before.late != now.late or before.forgotten != now.forgotten
-    return before.transactions <= now.transactions and not late_or_forgotten
+    changed = any(getattr(before, name) != getattr(now, name) for name in ("late", "revisions", "forgotten"))
+    return before.transactions <= now.transactions and not changed
 
 
 def _read(

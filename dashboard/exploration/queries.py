@@ -100,9 +100,9 @@ def month_starts(first: datetime, until: datetime) -> list[datetime]:
 def revenue(connection: Connection, months: list[datetime], since: datetime, until: datetime) -> pd.DataFrame:
     """Sales and returns by month and country, in one scan of the ledger."""
     number = _month(_t.occurred_at, months)
-    sale = _t.kind == "sale"
-    count = func.count().filter(sale).label("sales"), func.count().filter(~sale).label("returns")
-    money = func.coalesce(func.sum(_t.amount).filter(sale), 0), func.coalesce(func.sum(_t.amount).filter(~sale), 0)
+    sale, back = _t.kind == "sale", _t.kind == "return"
+    count = func.count().filter(sale).label("sales"), func.count().filter(back).label("returns")
+    money = func.coalesce(func.sum(_t.amount).filter(sale), 0), func.coalesce(func.sum(_t.amount).filter(back), 0)
     query = select(number, _t.country, *count, money[0].label("sold"), money[1].label("returned"))
     rows = frame(connection, query.where(_between(since, until)).group_by(number, _t.country))
     floats = {name: rows[name].astype("float64") for name in ("sold", "returned")}

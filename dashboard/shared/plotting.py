@@ -20,6 +20,7 @@ CAUSE_COLOURS = {
     "model": "#c9a94b",
     "first_purchase": "#5bb5a2",
     "first_model": "#8fae5d",
+    "revision": "#a58f78",
 }
 OTHER_CAUSE = "#b6bcc8"
 MS_PER_DAY = 86_400_000

@@ -37,6 +37,7 @@ class StreamProgress:
     dead_letters: int
     currency: str | None = None
     forgotten: int = 0
+    revisions: int = 0
 
 
 @contextmanager
@@ -75,15 +76,16 @@ def progress(connection: Connection) -> StreamProgress:
         func.max(p.event_time),
         *(func.coalesce(func.sum(counter), 0) for counter in counters),
         select(stream_currency.c.currency).scalar_subquery(),
+        func.coalesce(func.sum(p.revisions), 0).label("revisions"),
     )
     row = connection.execute(query).one()
     e = erasures.c
     gone = select(func.coalesce(func.sum(e.transactions), 0), func.coalesce(func.sum(e.changes), 0), func.count())
     transactions, changes, forgotten = map(int, connection.execute(gone).one())
-    found = StreamProgress(*(*row[:5], *map(int, row[5:-1]), row[-1]))
+    found = StreamProgress(*(*row[:5], *map(int, row[5:-2]), row[-2]))
     # A tombstone has a position among the changes.
     left, moves = found.transactions - transactions, found.changes - changes - forgotten
-    return replace(found, transactions=left, changes=moves, forgotten=forgotten)
+    return replace(found, transactions=left, changes=moves, forgotten=forgotten, revisions=int(row.revisions))
 
 
 def event_day(moment: Column[datetime]) -> ColumnElement[datetime]:

@@ -9,11 +9,14 @@ from models.segment_model import SegmentModel
 
 
 def recency_days(event_time: datetime) -> ColumnElement[int]:
-    """Whole days since the last purchase, as of event time or the customer's own last event, if that is later."""
+    """Whole days since the last purchase, as of event time or the customer's own last event, if that is later.
+
+    Without any purchase left, since the last event: only a customer whose orders were all cancelled has a segment then.
+    """
     c = customers.c
     as_of = func.greatest(c.last_event_at, literal(event_time, c.last_event_at.type))
     # An interval has days and a remainder; its days are the whole ones.
-    return cast(func.extract("day", as_of - c.last_purchase_at), Integer)
+    return cast(func.extract("day", as_of - func.coalesce(c.last_purchase_at, c.last_event_at)), Integer)
 
 
 def monetary(model: SegmentModel) -> ColumnElement[object]:

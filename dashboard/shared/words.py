@@ -19,6 +19,7 @@ CAUSES = {
     "purchase": Cause("bought", "A purchase moved them."),
     "return": Cause("returned", "Returned goods lowered their spend."),
     "model": Cause("new model", "A new segment model was activated."),
+    "revision": Cause("edited order", "An order was edited or cancelled."),
     "first_purchase": Cause("first purchase", "They bought for the first time."),
     "first_model": Cause("first model", "They bought before there was a model; the first one gave them a segment."),
 }

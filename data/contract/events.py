@@ -33,7 +33,10 @@ Sequence = Annotated[
 EffectiveAt = Annotated[
     datetime, Meta(tz=True, description="The exact moment from which the customer is in the segment.")
 ]
-RecencyDays = Annotated[int, Meta(ge=0, description="Whole days since the last purchase, at that moment.")]
+RecencyDays = Annotated[
+    int,
+    Meta(ge=0, description="Whole days since the last purchase, at that moment; without any, since the last event."),
+]
 Frequency = Annotated[int, Meta(ge=0, description="Distinct sale invoices, at that moment.")]
 Total = Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]{2,4}$")]
 Spent = Annotated[
@@ -60,11 +63,12 @@ Returned = Annotated[
 ]
 ModelVersion = Annotated[str, Meta(min_length=1, description="The segment model that decided the segment.")]
 Cause = Annotated[
-    Literal["first_purchase", "purchase", "return", "decay", "model", "first_model"],
+    Literal["first_purchase", "purchase", "return", "decay", "model", "first_model", "revision"],
     Meta(
         description="The cause of the change. `decay` is the passing of time alone, `model` a newly activated model. "
-        "`first_model` is the stream's first model: the customer bought before there was one, and `from` is null. v1 "
-        "may get further causes: treat one that you do not know as any other change."
+        "`first_model` is the stream's first model: the customer bought before there was one, and `from` is null. "
+        "`revision` is an order that was edited or cancelled. v1 may get further causes: treat one that you do not "
+        "know as any other change."
     ),
 ]
 CausingTransaction = Annotated[

@@ -21,7 +21,16 @@ Country = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$(?!\n)")]
 ControlNumber = Annotated[str, Meta(pattern=r"^[0-9]{1,18}$(?!\n)")]
 ControlSignature = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 UNSPECIFIED = "Unspecified"
-Kind = Literal["sale", "return"]
+Kind = Literal["sale", "return", "cancelled"]
+#: The greatest one is the greatest integer that JavaScript represents exactly, so that it may be a moment in micros.
+Revision = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=2**53 - 1,
+        description="A higher one replaces the transaction with this id as if it had been the only one; 0 if absent.",
+    ),
+]
 
 
 class Line(Struct, frozen=True):
@@ -33,10 +42,11 @@ class Line(Struct, frozen=True):
     price: Price
 
 
-class Transaction(Struct, frozen=True, tag_field="type", tag="transaction"):
+class Transaction(Struct, frozen=True, tag_field="type", tag="transaction", omit_defaults=True):
     """One invoice (a sale) or one credit note (a return) of one customer.
 
-    ``amount`` is the total of the lines. It is never negative: ``kind`` distinguishes a sale from a return.
+    ``amount`` is the total of the lines. It is never negative: ``kind`` distinguishes a sale from a return. An order
+    that was edited is sent again with a higher ``revision``; one of the kind ``cancelled`` counts nothing.
     """
 
     transaction_id: Identifier
@@ -47,6 +57,7 @@ class Transaction(Struct, frozen=True, tag_field="type", tag="transaction"):
     currency: str
     country: Country
     lines: list[Line]
+    revision: Revision = 0
 
 
 class Identifiers(Struct, frozen=True):
@@ -90,6 +101,7 @@ class TransactionHeader(Struct, frozen=True, tag_field="type", tag="transaction"
     amount: Amount
     currency: str
     country: Country = UNSPECIFIED
+    revision: Revision = 0
 
 
 class Tick(Struct, frozen=True, tag_field="type", tag="tick"):

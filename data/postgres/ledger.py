@@ -1,4 +1,7 @@
-"""The ledger as :class:`models.drift.windows.WindowFold` reads it: the history before a moment, then pages of it."""
+"""The ledger as :class:`models.drift.windows.WindowFold` reads it: the history before a moment, then pages of it.
+
+Cancelled orders are left out.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -10,6 +13,7 @@ from data.postgres.frames import MOMENT, frame, money_units
 from data.postgres.tables import transactions
 
 _ledger = transactions.c
+_COUNTS = _ledger.kind != "cancelled"
 
 
 def history_before(connection: Connection, moment: datetime) -> pd.DataFrame:
@@ -27,7 +31,7 @@ def history_before(connection: Connection, moment: datetime) -> pd.DataFrame:
             money_units(func.coalesce(func.sum(_ledger.amount).filter(~sale), 0)).label("returned_units"),
             func.max(_ledger.occurred_at).filter(sale).label("last_purchase_at"),
         )
-        .where(_ledger.occurred_at < moment)
+        .where(_ledger.occurred_at < moment, _COUNTS)
         .group_by(_ledger.customer_id)
         .order_by(_ledger.customer_id)
     )
@@ -44,7 +48,7 @@ def transactions_between(connection: Connection, start: datetime, stop: datetime
         select(
             _ledger.customer_id, _ledger.occurred_at, _ledger.kind, money_units(_ledger.amount).label("amount_units")
         )
-        .where(_ledger.occurred_at >= start, _ledger.occurred_at < stop)
+        .where(_ledger.occurred_at >= start, _ledger.occurred_at < stop, _COUNTS)
         .order_by(_ledger.occurred_at, _ledger.customer_id, _ledger.transaction_id)
     )
     return _frame(connection, query, "occurred_at").astype({"amount_units": "int64"})
@@ -52,7 +56,7 @@ def transactions_between(connection: Connection, start: datetime, stop: datetime
 
 def first_moment(connection: Connection) -> datetime | None:
     """The event time of the first transaction; None if there is none."""
-    first: datetime | None = connection.execute(select(func.min(_ledger.occurred_at))).scalar_one()
+    first: datetime | None = connection.execute(select(func.min(_ledger.occurred_at)).where(_COUNTS)).scalar_one()
     return first
 
 

@@ -11,7 +11,7 @@ from data.postgres.tables import transactions
 _MOMENT = transactions.c.occurred_at
 # One array per column: a statement with a parameter for each id would be planned anew for every number of ids.
 _KNOWN = text("""
-SELECT asked.number, (extract(epoch FROM occurred_at) * 1000000)::int8, kind, (amount * 10000)::int8
+SELECT asked.number, (extract(epoch FROM occurred_at) * 1000000)::int8, kind, (amount * 10000)::int8, revision
 FROM unnest(:customers, :transactions) WITH ORDINALITY AS asked (customer_id, transaction_id, number)
 JOIN transactions USING (customer_id, transaction_id)
 """).bindparams(bindparam("customers", type_=ARRAY(Text)), bindparam("transactions", type_=ARRAY(Text)))
@@ -23,6 +23,7 @@ class Known(NamedTuple):
     occurred_at: int
     kind: str
     amount_units: int
+    revision: int = 0
 
 
 def known(connection: Connection, customers: Sequence[str], ids: Sequence[str]) -> dict[int, Known]:

@@ -31,6 +31,7 @@ class StreamTotals:
     dead_letters: int
     customers: int
     changes: dict[str, int]
+    revisions: int = 0
 
 
 class Counters(NamedTuple):
@@ -134,7 +135,7 @@ def customers_outdated(engine: Engine) -> int:
 
 def totals(engine: Engine) -> StreamTotals:
     """Counts since the beginning of the stream."""
-    counters = ("transactions", "duplicates", "late", "dead_letters")
+    counters = ("transactions", "duplicates", "late", "dead_letters", "revisions")
     sums = select(*(func.coalesce(func.sum(stream_progress.c[name]), 0).label(name) for name in counters))
     in_segment = select(func.count()).select_from(customers).where(customers.c.segment.is_not(None))
     by_cause = select(segment_changes.c.cause, func.count()).group_by(segment_changes.c.cause)
@@ -147,4 +148,5 @@ def totals(engine: Engine) -> StreamTotals:
             dead_letters=int(counted.dead_letters),
             customers=connection.execute(in_segment).scalar_one(),
             changes=dict(sorted(tuple(row) for row in connection.execute(by_cause))),
+            revisions=int(counted.revisions),
         )

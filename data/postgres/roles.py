@@ -44,8 +44,12 @@ WORKER_RIGHTS: Mapping[str, str] = {
     # The id is deleted once the tombstone is published. The function below adds rows.
     "erasures": "SELECT, UPDATE (customer_id)",
 }
-#: What a worker may do only through a function: delete everything of one customer.
-WORKER_FUNCTIONS = ("segue_erase(text, bytea, smallint, bigint)",)
+#: What a worker may do only through a function: delete everything of one customer, and replace a transaction by a later
+#: revision.
+WORKER_FUNCTIONS = (
+    "segue_erase(text, bytea, smallint, bigint)",
+    "segue_revise(text, text, timestamptz, text, numeric, text, bigint)",
+)
 #: Rights by table: a process that sends requests to the outside has its own two tables only.
 WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
 #: Rights by table: the drift observer reads what workers have committed, stores drift, and registers models.

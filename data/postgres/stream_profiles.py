@@ -121,7 +121,7 @@ def _counted(until: datetime) -> Select[Any]:
             func.min(table.occurred_at).filter(sale).label("first_purchase_at"),
             func.max(table.occurred_at).filter(sale).label("last_purchase_at"),
         )
-        .where(table.occurred_at <= until)
+        .where(table.occurred_at <= until, table.kind != "cancelled")
         .group_by(table.customer_id)
         .having(sales > nothing)
     )

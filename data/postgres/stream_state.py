@@ -1,8 +1,8 @@
 """The state of the stream: one snapshot of its tables as pandas frames."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -24,7 +24,7 @@ class StreamState:
         ``customer_id, partition, country, first_purchase_at, last_purchase_at, last_event_at, frequency, gross_units,
         returned_units, segment, segment_since, sequence, model_version, next_change_at, next_segment``.
     transactions
-        The ledger: ``customer_id, transaction_id, occurred_at, kind, amount_units, country``.
+        The ledger: ``customer_id, transaction_id, occurred_at, kind, amount_units, country, revision``.
     changes
         ``customer_id, sequence, partition, position, from_segment, to_segment, cause, effective_at, recency_days,
         frequency, monetary_units, gross_units, returned_units`` (-1 in rows that were written before these two columns
@@ -62,6 +62,16 @@ class StreamState:
         """The versions of all models that these rows refer to."""
         parts = (self.customers, self.changes, self.progress, self.periods)
         return {str(version) for part in parts for version in part["model_version"].dropna().unique()}
+
+    def without(self, customers: Collection[str]) -> "StreamState":
+        """The state without some customers."""
+        if not len(customers):
+            return self
+        names = ("customers", "transactions", "changes")
+        frames = {
+            name: frame[~frame["customer_id"].isin(customers)] for name in names for frame in [getattr(self, name)]
+        }
+        return replace(self, **frames)
 
 
 class CustomerRange(NamedTuple):
@@ -147,7 +157,8 @@ def _customers() -> Select[Any]:
 def _transactions() -> Select[Any]:
     table = tables.transactions.c
     amount = money_units(table.amount).label("amount_units")
-    return select(table.customer_id, table.transaction_id, table.occurred_at, table.kind, amount, table.country)
+    columns = (table.customer_id, table.transaction_id, table.occurred_at, table.kind, amount, table.country)
+    return select(*columns, table.revision)
 
 
 def _changes() -> Select[Any]:

@@ -64,6 +64,8 @@ transactions = Table(
     Column("kind", Text, nullable=False),
     Column("amount", Money, nullable=False),
     Column("country", Text, nullable=False),
+    # The revision of this content. Its kind is `cancelled` if the order is gone; then it counts nothing.
+    Column("revision", BigInteger, nullable=False, server_default="0"),
     # Rows arrive roughly in order of event time, which a BRIN index makes use of with a few bytes per block of pages.
     Index("transactions_occurred_at", "occurred_at", postgresql_using="brin"),
 )
@@ -138,6 +140,8 @@ stream_progress = Table(
     Column("dead_letters", BigInteger, nullable=False, server_default="0"),
     # Records of forgotten customers that were dropped.
     Column("forgotten", BigInteger, nullable=False, server_default="0"),
+    # Revisions that have replaced a transaction.
+    Column("revisions", BigInteger, nullable=False, server_default="0"),
     Column("committed_at", Moment, nullable=False, server_default=func.now()),
     # Failures in a row; only a commit resets them.
     Column("failures", Integer, nullable=False, server_default="0"),

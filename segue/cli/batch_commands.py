@@ -73,11 +73,14 @@ def _compared(found: "Reconciliation") -> str:
         f"Of the file's other transactions, {found.not_due:,} are not yet due, {found.missing:,} are missing and "
         f"{found.dead_letters:,} are dead letters.",
     ]
+    if found.revised:
+        lines.append(f"{found.revised:,} transactions of the file were edited since; the last revision counts.")
     if found.forgotten:
         lines.append(f"{found.forgotten:,} transactions of the file are those of forgotten customers.")
     if found.history is not None and (number := len(found.history.not_comparable)):
         lines.append(
-            f"The changes of {number:,} customers could not be compared: they depend on when late transactions arrived."
+            f"The changes of {number:,} customers could not be compared: they depend on when late transactions "
+            "or revisions arrived."
         )
     for partition, first, end, reason in found.lost.itertuples(index=False):
         how = "an operator had skipped" if reason == "skipped" else "the log deleted before they were read"
@@ -89,7 +92,7 @@ def _compared(found: "Reconciliation") -> str:
 
 def _as_json(found: "Reconciliation") -> dict[str, Any]:
     """Return everything as JSON values; the differences as one object each."""
-    counts = ("customers", "changes", "applied", "not_due", "missing", "dead_letters", "forgotten")
+    counts = ("customers", "changes", "applied", "not_due", "missing", "dead_letters", "forgotten", "revised")
     return {
         "until": None if found.until is None else found.until.isoformat(),
         **{name: getattr(found, name) for name in counts},

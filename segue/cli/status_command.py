@@ -94,6 +94,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         "transactions": totals.transactions,
         "duplicates": totals.duplicates,
         "late": totals.late,
+        "revisions": totals.revisions,
         "dead_letters": totals.dead_letters,
         "customers": totals.customers,
         "forgotten": asdict(erasures.totals(postgres)),
@@ -138,6 +139,8 @@ def _print(current: dict[str, Any]) -> None:
         f"transactions: {current['transactions']:,} "
         f"({current['duplicates']:,} duplicates, {current['late']:,} late, {current['dead_letters']:,} dead letters)"
     )
+    if current["revisions"]:
+        output.print(f"edited orders: {current['revisions']:,} revisions have replaced a transaction")
     output.print(f"customers in a segment: {current['customers']:,}")
     if (forgotten := current["forgotten"])["customers"]:
         output.print(

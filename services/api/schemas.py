@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from data.contract.events import Cause, SegmentChange, SegmentRef
-from data.contract.wire import Amount, Country, Identifier, Kind, Line, Moment
+from data.contract.wire import Amount, Country, Identifier, Kind, Line, Moment, Revision
 
 #: The most transactions in one request.
 MOST_ITEMS = 5_000
 
 
 class NewTransaction(Struct, frozen=True):
-    """One order (a sale) or one credit note (a return) of one customer."""
+    """One order (a sale) or one credit note (a return) of one customer; ``cancelled`` in a later revision."""
 
     transaction_id: Identifier
     customer_id: Identifier
@@ -24,6 +24,7 @@ class NewTransaction(Struct, frozen=True):
     type: Literal["transaction"] = "transaction"
     country: Country = "Unspecified"
     lines: list[Line] = []
+    revision: Revision | UnsetType = UNSET
 
 
 class Accepted(Struct, frozen=True):

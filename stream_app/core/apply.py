@@ -8,10 +8,13 @@ import numpy as np
 from models.segment_model import SegmentModel
 from models.units import Ints
 from runtime.record_mark import RecordMark
-from stream_app.core.columns import Changes, Outcome, Profiles, Records, SegmentNames
+from stream_app.core.columns import Cause, Changes, Outcome, Profiles, Records, SegmentNames
 from stream_app.core.decode import DeadLetter, MicroBatch
-from stream_app.core.deduplicate import LedgerContent, LedgerKey, Totals, admit, may_exceed
+from stream_app.core.deduplicate import Admission, LedgerContent, LedgerKey, Totals, admit, may_exceed
+from stream_app.core.revisions import Effect, effects
 from stream_app.core.transition import apply_records, rescore
+
+_CAUSES = {"sale": Cause.PURCHASE, "return": Cause.RETURN, "cancelled": Cause.REVISION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,10 @@ class PartitionProgress:
 class StoredState:
     """The part of the ledger and of the profiles that a micro-batch needs.
 
-    ``ledger`` has the content of the batch's transactions that were applied before. ``profiles`` are the customers of
-    the batch's transactions and those who decay by its watermark; ``segments`` numbers their segments, and
-    ``partition`` and ``model_version`` have one entry for each profile.
+    ``ledger`` has the content of the batch's transactions that were applied before, and all transactions of customers
+    of whom the batch has revisions. ``profiles`` are the customers of the batch's transactions and those who decay by
+    its watermark; ``segments`` numbers their segments, and ``partition`` and ``model_version`` have one entry for each
+    profile.
     """
 
     ledger: Mapping[LedgerKey, LedgerContent]
@@ -60,9 +64,9 @@ class StoredState:
 class AppliedBatch:
     """The effect of one micro-batch.
 
-    ``applied`` are the rows of the batch that count, and ``changes.record`` indexes them. ``profiles`` are the
-    customers to be stored. ``watermark`` is the partition's watermark after the batch. ``forgotten`` is the number of
-    dropped records of forgotten customers.
+    ``applied`` are the rows of the batch that count, and ``changes.record`` indexes them; ``revised`` are those of them
+    that replace another revision. ``profiles`` are the customers to be stored. ``watermark`` is the partition's
+    watermark after the batch. ``forgotten`` is the number of dropped records of forgotten customers.
     """
 
     applied: list[int]
@@ -74,6 +78,7 @@ class AppliedBatch:
     late: int
     watermark: int
     forgotten: int = 0
+    revised: frozenset[int] = frozenset()
 
 
 def apply_batch(
@@ -104,7 +109,8 @@ def apply_batch(
     outdated = [row for row, version in enumerate(stored.model_version) if version != progress.model_version]
     rescored = _rescore_rows(model, before, np.array(outdated, dtype=np.int64), progress.model_since)
     watermark = max(batch.watermark, progress.watermark)
-    records = _records(batch, applied, rows, progress.watermark)
+    found = effects(batch, applied, admission.replaced, stored.ledger)
+    records = _records(batch, admission, found, rows, progress.watermark)
     outcome = apply_records(model, rescored.profiles, records, watermark)
     changes = rescored.changes.merge(outcome.changes)
 
@@ -122,6 +128,7 @@ def apply_batch(
         late=outcome.late,
         watermark=watermark,
         forgotten=batch.forgotten,
+        revised=frozenset(admission.replaced),
     )
 
 
@@ -158,18 +165,28 @@ def _rescore_rows(model: SegmentModel | None, before: Profiles, rows: Ints, sinc
     return Outcome(replace(before, **columns), replace(outcome.changes, customer=rows[outcome.changes.customer]))
 
 
-def _records(batch: MicroBatch, applied: list[int], rows: dict[str, int], watermark: int) -> Records:
+def _records(
+    batch: MicroBatch, admission: Admission, found: list[Effect], rows: dict[str, int], watermark: int
+) -> Records:
     """The rows of the batch that count; ``watermark`` is the partition's watermark before the batch."""
+    applied, replaced = admission.applied, admission.replaced
     if not applied:
         return Records.empty()
 
     def column(values: list[int]) -> Ints:
         return np.array(values, dtype=np.int64)[applied]
 
+    purchases, gross, returned, first, last = np.array(found, dtype=np.int64).T
+    causes = [Cause.REVISION if i in replaced else _CAUSES[batch.kind[i]] for i in applied]
     return Records(
         customer=np.array([rows[batch.customer_id[i]] for i in applied], dtype=np.int64),
         occurred_at=column(batch.occurred_at),
-        is_sale=np.array([kind == "sale" for kind in batch.kind], dtype=np.int64)[applied],
-        amount=column(batch.amount),
+        purchases=purchases,
+        gross=gross,
+        returned=returned,
+        first_purchase_at=first,
+        last_purchase_at=last,
+        cause=np.array(causes, dtype=np.int64),
+        revises=np.array([i in replaced for i in applied], dtype=np.int64),
         watermark=np.maximum(column(batch.watermark_before), watermark),
     )

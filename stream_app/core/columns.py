@@ -27,6 +27,7 @@ class Cause(IntEnum):
     DECAY = 3
     MODEL = 4
     FIRST_MODEL = 5
+    REVISION = 6
 
     @property
     def word(self) -> str:
@@ -59,7 +60,8 @@ class SegmentNames:
 class Profiles:
     """The profiles of n customers.
 
-    Without a purchase ``first_purchase_at`` is ``NEVER`` and ``last_purchase_at`` is ``LONG_AGO``.
+    Without a purchase ``first_purchase_at`` is ``NEVER`` and ``last_purchase_at`` is ``LONG_AGO``. ``last_event_at`` is
+    the latest moment of all the customer's records, replaced ones included: a revision never takes time back.
     """
 
     customer_id: list[str]
@@ -120,14 +122,22 @@ PROFILE_COLUMNS = [column.name for column in fields(Profiles)]
 class Records:
     """n transactions in the order of the log.
 
-    ``customer`` is the row of the customer's profile. ``watermark`` is the partition's watermark just before the
-    record, ``LONG_AGO`` before the first tick.
+    ``customer`` is the row of the customer's profile. ``purchases``, ``gross`` and ``returned`` are what the record
+    adds to the totals. ``first_purchase_at`` and ``last_purchase_at`` are the moment of a purchase; of a revision
+    (``revises`` is 1) those of all purchases that the customer has after it. ``cause`` is that of a change that the
+    record causes. ``watermark`` is the partition's watermark just before the record, ``LONG_AGO`` before the first
+    tick.
     """
 
     customer: Ints
     occurred_at: Ints
-    is_sale: Ints
-    amount: Ints
+    purchases: Ints
+    gross: Ints
+    returned: Ints
+    first_purchase_at: Ints
+    last_purchase_at: Ints
+    cause: Ints
+    revises: Ints
     watermark: Ints
 
     @classmethod

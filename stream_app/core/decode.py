@@ -21,7 +21,7 @@ from stream_app.core.control import ANYONE, ControlError, ControlRules
 
 _REASON_LENGTH = 500
 # The columns of a batch that describe its transactions, and need no computing when a batch is split or extended.
-_COLUMNS = ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount")
+_COLUMNS = ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount", "revision")
 
 _decoder = msgspec.json.Decoder(TransactionHeader | Tick | ModelActivation | Erasure)
 
@@ -109,6 +109,7 @@ class MicroBatch:
     kind: list[str] = field(default_factory=list)
     occurred_at: list[int] = field(default_factory=list)
     amount: list[int] = field(default_factory=list)
+    revision: list[int] = field(default_factory=list)
     watermark_before: list[int] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
@@ -280,6 +281,7 @@ class _Decoder:
         batch.kind.append(message.kind)
         batch.occurred_at.append(occurred_at)
         batch.amount.append(_money(message.amount))
+        batch.revision.append(message.revision)
         batch.watermark_before.append(batch.watermark)
 
 

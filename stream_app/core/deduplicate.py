@@ -1,20 +1,31 @@
 """Unit of work, step 3: which transactions of a micro-batch count. Pure.
 
-The ledger holds every transaction that was ever applied, by customer and transaction id. A repeated transaction is a
-duplicate and changes nothing. A known id with other content, a customer of another partition, and a transaction that
-would take a customer's totals beyond what all arithmetic carries are dead letters.
+The ledger holds the last revision of every transaction that was ever applied, by customer and transaction id. A
+repeated transaction or an older revision is a duplicate and changes nothing; a later revision replaces what is known. A
+known revision with other content, a customer of another partition, and a transaction that would take a customer's
+totals beyond what all arithmetic carries are dead letters.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.units import money_text
 from stream_app.core.decode import DeadLetter, MicroBatch
 
 LedgerKey = tuple[str, str]
 """Customer id and transaction id."""
-LedgerContent = tuple[int, str, int]
-"""The moment in microseconds, the kind, and the amount in ten-thousandths."""
+
+
+class LedgerContent(NamedTuple):
+    """The moment in microseconds, the kind, the amount in ten-thousandths, and the revision."""
+
+    occurred_at: int
+    kind: str
+    amount: int
+    revision: int = 0
+
+
 MOST_MONEY = 4 * 10**18
 """The most that a customer may have bought, or returned, in ten-thousandths: sums and differences of it fit 64 bits."""
 MOST_PURCHASES = 2**31 - 1
@@ -29,11 +40,13 @@ Totals = tuple[int, int, int]
 class Admission:
     """The result of deduplication.
 
-    ``applied`` are the rows of the micro-batch to apply, ``dead_letters`` all records that can't be applied, those
-    that could not be decoded included, and ``duplicates`` is the number of repeated transactions.
+    ``applied`` are the rows of the micro-batch to apply, and ``replaced`` has for those of them that are revisions what
+    they replace. ``dead_letters`` are all records that can't be applied, those that could not be decoded included, and
+    ``duplicates`` is the number of repeated transactions and older revisions.
     """
 
     applied: list[int]
+    replaced: dict[int, LedgerContent]
     dead_letters: list[DeadLetter]
     duplicates: int
 
@@ -63,31 +76,36 @@ def admit(
     """
     homes, seen = dict(home_partitions), dict(ledger)
     room = None if totals is None else _Room(totals)
-    applied, dead_letters, duplicates = [], list(batch.dead_letters), 0
-    contents = zip(batch.occurred_at, batch.kind, batch.amount, strict=True)
+    applied, replaced, dead_letters, duplicates = [], {}, list(batch.dead_letters), 0
+    contents = map(LedgerContent, batch.occurred_at, batch.kind, batch.amount, batch.revision)
     for i, (customer_id, content) in enumerate(zip(batch.customer_id, contents, strict=True)):
         key = (customer_id, batch.transaction_id[i])
-        known = seen.setdefault(key, content)
-        if known is not content:
-            if known == content:
-                duplicates += 1
-            else:
-                reason = "a transaction with this id but other content is known"
-                dead_letters.append(DeadLetter.of(batch.record[i], reason))
+        known = seen.get(key)
+        if known is not None and (content.revision < known.revision or content == known):
+            duplicates += 1
             continue
         home = homes.get(customer_id)
         if home is None:
             home = homes[customer_id] = partition_of(customer_id)
-        if home != partition:
+        if known is not None and content.revision == known.revision:
+            reason = "a transaction with this id but other content is known"
+        elif home != partition:
             reason = f"the customer belongs to partition {home}: is the producer's partitioner murmur2_random?"
         else:
-            reason = "" if room is None else room.take(customer_id, batch.kind[i], batch.amount[i])
+            reason = "" if room is None else room.take(customer_id, content, known)
         if reason:
-            del seen[key]
             dead_letters.append(DeadLetter.of(batch.record[i], reason))
-        else:
-            applied.append(i)
-    return Admission(applied, dead_letters, duplicates)
+            continue
+        seen[key] = content
+        applied.append(i)
+        if known is not None:
+            replaced[i] = known
+    return Admission(applied, replaced, dead_letters, duplicates)
+
+
+def added(kind: str, amount: int) -> Totals:
+    """What a transaction adds to frequency, gross and returned; a cancelled one adds nothing."""
+    return int(kind == "sale"), amount if kind == "sale" else 0, amount if kind == "return" else 0
 
 
 def may_exceed(batch: MicroBatch, most: Totals) -> bool:
@@ -102,10 +120,13 @@ class _Room:
     def __init__(self, totals: Mapping[str, Totals]) -> None:
         self._totals = dict(totals)
 
-    def take(self, customer_id: str, kind: str, amount: int) -> str:
-        """Add a transaction; returns why it is refused, or an empty text."""
-        frequency, gross, returned = self._totals.get(customer_id, (0, 0, 0))
-        after = (frequency + 1, gross + amount, returned) if kind == "sale" else (frequency, gross, returned + amount)
+    def take(self, customer_id: str, content: LedgerContent, replaced: LedgerContent | None) -> str:
+        """Add a transaction, in place of one if it is a revision; returns why it is refused, or an empty text."""
+        totals = self._totals.get(customer_id, (0, 0, 0))
+        plus = added(content.kind, content.amount)
+        minus = (0, 0, 0) if replaced is None else added(replaced.kind, replaced.amount)
+        frequency, gross, returned = (total + new - old for total, new, old in zip(totals, plus, minus, strict=True))
+        after = (frequency, gross, returned)
         names = ("number of purchases", "total of purchases", "total of returns")
         limits = (f"{MOST_PURCHASES}", money_text(MOST_MONEY), money_text(MOST_MONEY))
         for name, limit, shown, value in zip(names, _LIMITS, limits, after, strict=True):

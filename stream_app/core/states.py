@@ -8,37 +8,59 @@ customer compute all states at once.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.decay import NEVER
+from models.segment_model import NO_SEGMENT
 from models.units import Ints
-from stream_app.core.columns import LONG_AGO, NO_RECORD, Profiles, Records
+from stream_app.core.columns import NO_RECORD, Profiles, Records
 
 
 @dataclass(frozen=True, slots=True)
 class RfmState:
-    """The numbers from which n states are scored; ``as_of`` is the as-of time of each."""
+    """The numbers from which n states are scored; ``as_of`` is the as-of time of each.
 
-    last_purchase_at: Ints
+    Recency counts from ``counts_from``: the last purchase, or the last event of a customer whose purchases have all
+    been cancelled. ``has_bought`` says who has a segment: a customer who has bought, now or before.
+    """
+
+    counts_from: Ints
+    has_bought: NDArray[np.bool_]
     frequency: Ints
     gross: Ints
     returned: Ints
     as_of: Ints
+
+    @classmethod
+    def of(cls, profiles: Profiles, as_of: Ints) -> "RfmState":
+        """The states of customers as they are stored."""
+        purchases = profiles.frequency > 0
+        return RfmState(
+            counts_from=np.where(purchases, profiles.last_purchase_at, profiles.last_event_at),
+            has_bought=purchases | (profiles.segment != NO_SEGMENT),
+            frequency=profiles.frequency,
+            gross=profiles.gross,
+            returned=profiles.returned,
+            as_of=as_of,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class States(RfmState):
     """The states of every customer in order.
 
-    ``stored`` is true for the first state of each customer, the one that was loaded. ``last`` has the row of each
-    customer's last state. A state lasts from ``as_of`` until ``ends_at``: the as-of time of the next state, or the
-    watermark.
+    ``stored`` is true for the first state of each customer, the one that was loaded; ``revises`` is 1 for a state that
+    a revision begins. ``first_purchase_at`` is that of the record alone; of a stored state and of a revision, it is
+    that of everything before. ``last`` has the row of each customer's last state. A state lasts from ``as_of`` until
+    ``ends_at``: the as-of time of the next state, or the watermark.
     """
 
     customer: Ints
-    stored: Ints
+    stored: NDArray[np.bool_]
     record: Ints
-    is_sale: Ints
+    cause: Ints
+    revises: Ints
     first_purchase_at: Ints
+    last_purchase_at: Ints
     last_event_at: Ints
     ends_at: Ints
     last: Ints
@@ -61,8 +83,15 @@ def unfold(before: Profiles, records: Records, watermark: int) -> States:
         values[~stored] = of_record[log_order]
         return values
 
-    sale = records.is_sale.astype(bool)
-    sold_at = np.where(sale, records.occurred_at, LONG_AGO)
+    nothing = np.zeros(len(before), dtype=np.int64)
+    revises = column(nothing, records.revises)
+    # A revision has the purchases of the customer as they are after it, so those before it no longer matter.
+    section = np.cumsum(stored | (revises == 1)) - 1
+    last_purchase_at = _running_max(column(before.last_purchase_at, records.last_purchase_at), section)
+    frequency = _running_sum(column(before.frequency, records.purchases), first, customer)
+    segment = np.zeros(len(customer), dtype=np.int64)
+    segment[first] = before.segment != NO_SEGMENT
+    bought = np.maximum(segment, frequency > 0)
     last_event_at = _running_max(column(before.last_event_at, records.occurred_at), customer)
     as_of = np.maximum(last_event_at, column(before.last_event_at, records.watermark))
     last = first + counts
@@ -72,13 +101,16 @@ def unfold(before: Profiles, records: Records, watermark: int) -> States:
         customer=customer,
         stored=stored,
         record=record,
-        is_sale=column(np.zeros(len(before), dtype=np.int64), records.is_sale),
-        first_purchase_at=column(before.first_purchase_at, np.where(sale, records.occurred_at, NEVER)),
-        last_purchase_at=_running_max(column(before.last_purchase_at, sold_at), customer),
+        cause=column(nothing, records.cause),
+        revises=revises,
+        first_purchase_at=column(before.first_purchase_at, records.first_purchase_at),
+        last_purchase_at=last_purchase_at,
+        counts_from=np.where(frequency > 0, last_purchase_at, last_event_at),
+        has_bought=_running_sum(bought, first, customer) > 0,
         last_event_at=last_event_at,
-        frequency=_running_sum(column(before.frequency, records.is_sale), first, customer),
-        gross=_running_sum(column(before.gross, np.where(sale, records.amount, 0)), first, customer),
-        returned=_running_sum(column(before.returned, np.where(sale, 0, records.amount)), first, customer),
+        frequency=frequency,
+        gross=_running_sum(column(before.gross, records.gross), first, customer),
+        returned=_running_sum(column(before.returned, records.returned), first, customer),
         as_of=as_of,
         ends_at=ends_at,
         last=last,

@@ -40,7 +40,9 @@ def apply_records(model: SegmentModel | None, before: Profiles, records: Records
         Changes.empty() if model is None else _in_order(model, before, states, _fire_decay(model, states, assignment))
     )
     after = _last_states(before, states, assignment, changes)
-    late = int((records.occurred_at[states.record[~states.stored]] < states.as_of[~states.stored]).sum())
+    # A revision is about an order of the past, and is no late transaction.
+    sent = ~states.stored & (states.revises == 0)
+    late = int((records.occurred_at[states.record[sent]] < states.as_of[sent]).sum())
     return Outcome(after, changes, late)
 
 
@@ -51,7 +53,7 @@ def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
     that was due by then under the old model has fired already, at the watermark before the activation.
     """
     as_of = np.maximum(before.last_event_at, since)
-    state = RfmState(before.last_purchase_at, before.frequency, before.gross, before.returned, as_of)
+    state = RfmState.of(before, as_of)
     assignment = _Assignment.of(model, state, np.arange(len(before)))
     moved = np.flatnonzero(assignment.segment != before.segment)
     changes = Changes(
@@ -62,7 +64,7 @@ def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
         # A customer who has bought is without a segment only if there was no model.
         cause=np.where(before.segment[moved] == NO_SEGMENT, Cause.FIRST_MODEL.value, Cause.MODEL.value),
         effective_at=as_of[moved],
-        recency_days=_days_between(before.last_purchase_at[moved], as_of[moved]),
+        recency_days=_days_between(state.counts_from[moved], as_of[moved]),
         frequency=before.frequency[moved],
         monetary=net_or_gross(model.monetary, before.gross, before.returned)[moved],
         gross=before.gross[moved],
@@ -84,7 +86,7 @@ def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
 class _Assignment:
     """The segment of each of n states, and the next change that time alone causes. Decay updates the arrays in place.
 
-    A state without a purchase has no segment and no next change.
+    The state of a customer who never had a purchase has no segment and no next change.
     """
 
     segment: Ints
@@ -98,8 +100,8 @@ class _Assignment:
         assignment = cls(np.full(count, NO_SEGMENT), np.full(count, NEVER), np.full(count, NO_SEGMENT))
         if model is None:
             return assignment
-        buyers = rows[states.frequency[rows] > 0]
-        days = _days_between(states.last_purchase_at[buyers], states.as_of[buyers])
+        buyers = rows[states.has_bought[rows]]
+        days = _days_between(states.counts_from[buyers], states.as_of[buyers])
         monetary = monetary_value(model, states.gross[buyers], states.returned[buyers])
         assignment.segment[buyers] = assign(model, days, states.frequency[buyers], monetary)
         assignment.find_next_change(model, states, buyers, days)
@@ -110,7 +112,7 @@ class _Assignment:
         monetary = monetary_value(model, states.gross[rows], states.returned[rows])
         change = next_change(model, self.segment[rows], days, states.frequency[rows], monetary)
         never = change.recency_days == NEVER
-        moment = states.last_purchase_at[rows] + np.where(never, 0, change.recency_days) * MICROS_PER_DAY
+        moment = states.counts_from[rows] + np.where(never, 0, change.recency_days) * MICROS_PER_DAY
         self.next_change_at[rows] = np.where(never, NEVER, moment)
         self.next_segment[rows] = change.segment
 
@@ -147,7 +149,7 @@ def _fire_decay(model: SegmentModel, states: States, assignment: _Assignment) ->
         left, moment = assignment.segment[due], assignment.next_change_at[due]
         assignment.segment[due] = assignment.next_segment[due]
         rounds.append(_Moves(due, left, assignment.segment[due], np.full(len(due), Cause.DECAY.value), moment))
-        assignment.find_next_change(model, states, due, _days_between(states.last_purchase_at[due], moment))
+        assignment.find_next_change(model, states, due, _days_between(states.counts_from[due], moment))
         due = due[assignment.next_change_at[due] <= states.ends_at[due]]
     return [_moves_by_records(states, entered, assignment.segment), *rounds]
 
@@ -161,7 +163,7 @@ def _moves_by_records(states: States, entered: Ints, left: Ints) -> _Moves:
     from_segment = left[by_record - 1]
     moved = entered[by_record] != from_segment
     by_record, from_segment = by_record[moved], from_segment[moved]
-    cause = np.where(states.is_sale[by_record] == 1, Cause.PURCHASE.value, Cause.RETURN.value)
+    cause = states.cause[by_record]
     cause[from_segment == NO_SEGMENT] = Cause.FIRST_PURCHASE.value
     return _Moves(by_record, from_segment, entered[by_record], cause, states.as_of[by_record])
 
@@ -183,7 +185,7 @@ def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: lis
         to_segment=column("to_segment"),
         cause=cause,
         effective_at=moment,
-        recency_days=_days_between(states.last_purchase_at[state], moment),
+        recency_days=_days_between(states.counts_from[state], moment),
         frequency=states.frequency[state],
         monetary=net_or_gross(model.monetary, states.gross[state], states.returned[state]),
         gross=states.gross[state],
@@ -196,8 +198,10 @@ def _last_states(before: Profiles, states: States, assignment: _Assignment, chan
     last = states.last
     segment_since = before.segment_since.copy()
     segment_since[changes.customer] = changes.effective_at
-    first_states = np.flatnonzero(states.stored)
-    first_purchase_at = np.minimum.reduceat(states.first_purchase_at, first_states) if len(before) else last
+    # Of each customer, the states from the last revision on; from the stored state on without one.
+    begins = np.flatnonzero(states.stored | (states.revises == 1))
+    first_purchase_at = np.minimum.reduceat(states.first_purchase_at, begins) if len(before) else last
+    first_purchase_at = first_purchase_at[np.searchsorted(begins, last, side="right") - 1]
     return replace(
         before,
         first_purchase_at=first_purchase_at,

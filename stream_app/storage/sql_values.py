@@ -13,6 +13,7 @@ from runtime.record_mark import RecordMark
 from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import MicroBatch
+from stream_app.core.deduplicate import LedgerKey
 from stream_app.storage import statements as sql
 from stream_app.storage.arrays import moments
 
@@ -30,11 +31,12 @@ def progress(before: PartitionProgress, after: PartitionProgress, result: Applie
         "model_since": moment(after.model_since),
         "expected_offset": before.next_offset,
         "expected_position": before.change_position,
-        "transactions": len(result.applied),
+        "transactions": len(result.applied) - len(result.revised),
         "duplicates": result.duplicates,
         "late": result.late,
         "dead_letters": len(result.dead_letters),
         "forgotten": result.forgotten,
+        "revisions": len(result.revised),
         **last_record(after.last_record),
     }
 
@@ -57,8 +59,22 @@ def moment(micros: int) -> datetime | None:
     return None if micros == LONG_AGO else from_micros(micros)
 
 
+def ledger_rows(batch: MicroBatch, result: AppliedBatch) -> tuple[list[int], list[int]]:
+    """The rows of a batch that the ledger gets: those of new transactions, and revisions of stored ones.
+
+    Of several revisions of a transaction, only the last one counts.
+    """
+    last: dict[LedgerKey, int] = {}
+    is_new: dict[LedgerKey, bool] = {}
+    for i in result.applied:
+        key = (batch.customer_id[i], batch.transaction_id[i])
+        is_new.setdefault(key, i not in result.revised)
+        last[key] = i
+    return [row for key, row in last.items() if is_new[key]], [row for key, row in last.items() if not is_new[key]]
+
+
 def ledger(batch: MicroBatch, applied: list[int]) -> dict[str, Any]:
-    """Parameters of :data:`stream_app.storage.statements.ADD_TRANSACTIONS`, from the applied rows of a batch."""
+    """Parameters of :data:`stream_app.storage.statements.ADD_TRANSACTIONS`, from some rows of a batch."""
     return {
         "customer_id": text(batch.customer_id[i] for i in applied),
         "transaction_id": text(batch.transaction_id[i] for i in applied),
@@ -66,6 +82,7 @@ def ledger(batch: MicroBatch, applied: list[int]) -> dict[str, Any]:
         "kind": text(batch.kind[i] for i in applied),
         "amount": np.array(batch.amount, dtype=np.int64)[applied],
         "country": text(batch.country[i] for i in applied),
+        "revision": np.array(batch.revision, dtype=np.int64)[applied],
     }
 
 

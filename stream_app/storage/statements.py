@@ -65,10 +65,19 @@ PERSONAS = "SELECT segment->>'id', segment->>'name' FROM models, jsonb_array_ele
 
 MODEL = "SELECT (spec - 'metadata')::text FROM models WHERE version = %s"
 
+_LEDGER = """
+SELECT customer_id, transaction_id, (extract(epoch FROM occurred_at) * 1000000)::int8, kind, (amount * 10000)::int8,
+  revision
+"""
+
 KNOWN = f"""
-SELECT customer_id, transaction_id, (extract(epoch FROM occurred_at) * 1000000)::int8, kind, (amount * 10000)::int8
+{_LEDGER}
 FROM unnest({_texts("customer")}, {_texts("transaction")}) AS batch (customer_id, transaction_id)
 JOIN transactions USING (customer_id, transaction_id)
+"""
+
+LEDGER_OF_CUSTOMERS = f"""
+{_LEDGER} FROM unnest({_texts("customer")}) AS asked (customer_id) JOIN transactions USING (customer_id)
 """
 
 _AGGREGATES = """
@@ -115,11 +124,21 @@ WITH loaded AS (
 {_AGGREGATES} FROM loaded
 """
 
+_LEDGER_BATCH = f"""
+unnest({_texts("customer_id")}, {_texts("transaction_id")}, %(occurred_at)s, {_texts("kind")}, %(amount)s,
+  {_texts("country")}, %(revision)s)
+AS batch (customer_id, transaction_id, occurred_at, kind, amount, country, revision)
+"""
+
 ADD_TRANSACTIONS = f"""
-INSERT INTO transactions (customer_id, transaction_id, occurred_at, kind, amount, country)
-SELECT customer_id, transaction_id, occurred_at, kind, amount * 0.0001, country
-FROM unnest({_texts("customer_id")}, {_texts("transaction_id")}, %(occurred_at)s, {_texts("kind")}, %(amount)s,
-  {_texts("country")}) AS batch (customer_id, transaction_id, occurred_at, kind, amount, country)
+INSERT INTO transactions (customer_id, transaction_id, occurred_at, kind, amount, country, revision)
+SELECT customer_id, transaction_id, occurred_at, kind, amount * 0.0001, country, revision FROM {_LEDGER_BATCH}
+"""
+
+# A worker may change the ledger through this function only, and only to a later revision.
+REVISE = f"""
+SELECT count(segue_revise(customer_id, transaction_id, occurred_at, kind, amount * 0.0001, country, revision))
+FROM {_LEDGER_BATCH}
 """
 
 SAVE_PROFILES = f"""
@@ -189,6 +208,7 @@ UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_t
   control_number = %(control_number)s,
   transactions = transactions + %(transactions)s, duplicates = duplicates + %(duplicates)s,
   late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, forgotten = forgotten + %(forgotten)s,
+  revisions = revisions + %(revisions)s,
   committed_at = now(),
   last_offset = %(last_offset)s, last_timestamp = %(last_timestamp)s, last_checksum = %(last_checksum)s,
   failures = 0, failure = NULL, failing_since = NULL

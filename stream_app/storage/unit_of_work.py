@@ -30,11 +30,13 @@ from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState
 from stream_app.core.columns import LONG_AGO, Profiles, SegmentNames
 from stream_app.core.decode import MicroBatch
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
+from stream_app.core.revisions import revising_customers
 from stream_app.storage import sql_values
 from stream_app.storage import statements as sql
 from stream_app.storage.claim import FencedError
 from stream_app.storage.failures import FailureStore
 from stream_app.storage.outbox import Outbox
+from stream_app.storage.sql_values import ledger_rows
 
 
 class PartitionStore(Outbox, FailureStore):
@@ -83,17 +85,23 @@ class PartitionStore(Outbox, FailureStore):
         """
         # The transaction ends here: its time limit must not include the time in which segments are computed.
         async with self._connection.pipeline(), self._connection.transaction():
-            known = self._connection.cursor(binary=True)
-            await known.execute(
-                sql.KNOWN,
-                {
-                    "customer": sql_values.text(batch.customer_id),
-                    "transaction": sql_values.text(batch.transaction_id),
-                },
-            )
+            asked = {
+                "customer": sql_values.text(batch.customer_id),
+                "transaction": sql_values.text(batch.transaction_id),
+            }
+            queries = [(sql.KNOWN, asked)]
+            if revising := revising_customers(batch):
+                queries.append((sql.LEDGER_OF_CUSTOMERS, {"customer": sql_values.text(revising)}))
+            known = [self._connection.cursor(binary=True) for _ in queries]
+            for cursor, (query, asked) in zip(known, queries, strict=True):
+                await cursor.execute(query, asked)
             parameters = self._due(batch, max(batch.watermark, watermark), due, LONG_AGO)
             await self._cursor.execute(sql.PROFILES, parameters)
-        ledger = {(row[0], row[1]): (row[2], row[3], row[4]) for row in await known.fetchall()}
+        ledger = {
+            (customer, transaction): LedgerContent(*content)
+            for cursor in known
+            for customer, transaction, *content in await cursor.fetchall()
+        }
         row = await self._cursor.fetchone()
         assert row is not None  # noqa: S101 - an aggregate always has a row
         return _stored(ledger, row, model)
@@ -138,8 +146,9 @@ class PartitionStore(Outbox, FailureStore):
         after = _advanced(progress, batch, result, last_position, published_position)
         async with self._connection.pipeline():
             # Step 6: write.
-            if result.applied:
-                await self._cursor.execute(sql.ADD_TRANSACTIONS, sql_values.ledger(batch, result.applied))
+            for statement, rows in zip((sql.ADD_TRANSACTIONS, sql.REVISE), ledger_rows(batch, result), strict=True):
+                if rows:
+                    await self._cursor.execute(statement, sql_values.ledger(batch, rows))
             if len(result.profiles):
                 await self._cursor.execute(sql.SAVE_PROFILES, sql_values.profiles(result, progress))
             if changes:

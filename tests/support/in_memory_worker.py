@@ -20,6 +20,7 @@ from stream_app.core.decode import DeadLetter, MicroBatch, decode
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.core.due import apply_without_records, no_records
 from stream_app.core.erasure import at_home, without_forgotten
+from stream_app.core.revisions import revising_customers
 
 Message = Transaction | Tick | ModelActivation | Erasure
 
@@ -62,6 +63,7 @@ class InMemoryPartition:
     changes: list[ChangeRow] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     duplicates: int = 0
+    revisions: int = 0
     late: int = 0
     forgotten: set[str] = field(default_factory=set)
     dropped: int = 0
@@ -163,14 +165,15 @@ class InMemoryPartition:
         columns |= {name: np.array(column, dtype=np.int64) for name, column in columns.items() if name not in texts}
         profiles = Profiles(**columns)
         keys = set(zip(batch.customer_id, batch.transaction_id, strict=True))
-        known = {key: self.ledger[key] for key in keys if key in self.ledger}
+        revising = set(revising_customers(batch))
+        known = {key: content for key, content in self.ledger.items() if key in keys or key[0] in revising}
         versions = [row["model_version"] for row in rows]
         return StoredState(known, profiles, names, np.full(len(rows), self.partition), versions)
 
     def _keep(self, batch: MicroBatch, step: AppliedBatch) -> None:
         self.changes += change_rows(batch, step, self.progress)
         for i in step.applied:
-            content = (batch.occurred_at[i], batch.kind[i], batch.amount[i])
+            content = LedgerContent(batch.occurred_at[i], batch.kind[i], batch.amount[i], batch.revision[i])
             self.ledger[(batch.customer_id[i], batch.transaction_id[i])] = content
         for row in _rows(step.profiles):
             row |= {name: step.segments.id(row[name]) for name in ("segment", "next_segment")}
@@ -180,6 +183,7 @@ class InMemoryPartition:
         if batch.erased is not None:
             self._erase(batch.erased)
         self.duplicates += step.duplicates
+        self.revisions += len(step.revised)
         self.late += step.late
         self.progress = replace(
             self.progress,

@@ -71,9 +71,13 @@ def live(model: SegmentModel, sent: list[Transaction], now: datetime = NOW, part
 def lived(model: SegmentModel | None, messages: list[Message], partitions: int = 2) -> Lived:
     """Process everything."""
     worlds = run(model, messages, partitions)
-    sent = [each for each in messages if isinstance(each, Transaction)]
+    last: dict[tuple[str, str], Transaction] = {}
+    for each in messages:
+        if isinstance(each, Transaction):
+            key = (each.customer_id, each.transaction_id)
+            last[key] = max(last.get(key, each), each, key=lambda one: one.revision)
     return Lived(
-        transactions=[_transaction(each) for each in sent],
+        transactions=[_transaction(each) for each in last.values()],
         customers=[_customer(row, world) for world in worlds for row in world.profiles.values()],
         changes=[_change(row, world) for world in worlds for row in world.changes],
         progress=[_progress(world) for world in worlds],
@@ -100,7 +104,7 @@ def store(engine: Engine, model: SegmentModel, lived: Lived, *others: SegmentMod
 
 
 def _transaction(sent: Transaction) -> dict[str, Any]:
-    columns = ("transaction_id", "customer_id", "occurred_at", "kind", "amount", "country")
+    columns = ("transaction_id", "customer_id", "occurred_at", "kind", "amount", "country", "revision")
     return {name: getattr(sent, name) for name in columns}
 
 
@@ -129,6 +133,7 @@ def _progress(world: InMemoryPartition) -> dict[str, Any]:
         "change_position": world.progress.change_position,
         "published_position": world.progress.change_position,
         "transactions": len(world.ledger),
+        "revisions": world.revisions,
         "began_without_model": world.model is None,
     }
 

@@ -173,7 +173,7 @@ def streamed(rows: list[Row], model: SegmentModel, event_times: list[datetime | 
             customer.look_ahead(max(event_time, customer.row["last_event_at"]))
     return StreamState(
         customers=table([customer.row for customer in customers.values()], segment="str", next_segment="str"),
-        transactions=table(ledger),
+        transactions=table(ledger).assign(revision=0),
         changes=table([change for customer in customers.values() for change in customer.changes], from_segment="str"),
         progress=table(
             [

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import get_args
 
+import msgspec
 import pytest
 from psycopg import Connection, connect
 from psycopg.errors import InsufficientPrivilege
@@ -73,6 +74,7 @@ async def _everything(url: str) -> None:
             transaction(2, 3, "return", "2.5"),
             bad,
             tick(30),
+            msgspec.structs.replace(transaction(1, 0, "cancelled"), revision=1),
             transaction(3, 31, customer="d"),
             Erasure("d"),
             ModelActivation(a_model()),
@@ -108,6 +110,7 @@ def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) ->
     statements = [
         "DELETE FROM transactions",
         "UPDATE transactions SET amount = 0",
+        "UPDATE transactions SET revision = 9",
         "DELETE FROM segment_changes",
         "UPDATE segment_changes SET cause = 'model'",
         "UPDATE models SET spec = '{}'",
