@@ -89,7 +89,7 @@ NOT_FOR_DASHBOARD = ("api_keys", "erasure_key")
 #: Rights by table: the dashboard reads everything but secrets; of forgotten customers it sees numbers only.
 DASHBOARD_RIGHTS: Mapping[str, str] = {
     **{name: _READ for name in (*WORKER_RIGHTS, *NOT_FOR_WORKERS) if name not in NOT_FOR_DASHBOARD},
-    "erasures": "SELECT (partition, position, transactions, changes, dead_letters, erased_at)",
+    "erasures": ", ".join(f"SELECT ({name})" for name in ("partition", "transactions", "changes", "erased_at")),
 }
 
 #: All tables that a role may have rights on.

@@ -189,9 +189,9 @@ def test_the_dashboard_can_read_every_table_and_write_none(as_user: Callable[[ro
     url = as_user(roles.DASHBOARD)
     reader = engine(url)
     with reader.connect() as connection:
-        for name, right in roles.DASHBOARD_RIGHTS.items():
-            columns = right.removeprefix("SELECT").strip(" ()") or "*"
-            connection.execute(text(f"SELECT {columns} FROM {name}")).all()
+        for name, right in every(roles.DASHBOARD_RIGHTS):
+            column = right.removeprefix("SELECT").strip(" ()") or "*"
+            connection.execute(text(f"SELECT {column} FROM {name}")).all()
     reader.dispose()
     statements = ["CREATE TABLE mine (id int)", "CREATE ROLE friend", "SET ROLE segue_worker"]
     statements += [
