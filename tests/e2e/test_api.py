@@ -93,6 +93,23 @@ def test_an_order_is_readable_under_any_id(served: Served, customer: str) -> Non
     assert change["to"] == found["segment"]
 
 
+def test_an_order_can_be_edited_and_cancelled(served: Served) -> None:
+    def edited() -> dict[str, Any]:
+        found: dict[str, Any] = served.client.get(path("edits")).json()
+        return found
+
+    first, other = order("edit-1", "edits"), order("edit-2", "edits", amount="20")
+    assert posted(served, first, other).status_code == 202
+    wait_until(lambda: edited().get("frequency") == 2)
+    assert posted(served, first | {"revision": 1, "amount": "15.00"}).status_code == 202
+    wait_until(lambda: edited()["gross"] == "35.00")
+    gone = [each | {"revision": 2, "kind": "cancelled"} for each in (first, other)]
+    assert posted(served, *gone, first | {"revision": 1, "amount": "15.00"}).status_code == 202
+    wait_until(lambda: edited()["frequency"] == 0)
+    assert (edited()["gross"], edited()["last_purchase_at"]) == ("0.00", None)
+    assert edited()["segment"]["persona"]
+
+
 def test_a_forgotten_customer_is_not_found_and_new_orders_of_theirs_are_dropped(served: Served) -> None:
     posted(served, order("gone-1", "gone"))
     wait_until(lambda: served.client.get(path("gone")).status_code == 200)

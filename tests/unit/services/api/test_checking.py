@@ -33,6 +33,13 @@ def reasons(transaction: dict[str, Any]) -> list[str]:
     return refused[0].reasons if refused else []
 
 
+def test_a_revision_is_in_the_record_only_if_it_was_sent() -> None:
+    accepted, _ = check(msgspec.json.encode([GOOD, GOOD | {"revision": 3, "kind": "cancelled"}]), "GBP", DAY, NOW)
+    assert b"revision" not in accepted[0].value
+    assert msgspec.json.decode(accepted[1].value)["revision"] == 3
+    assert reasons(GOOD | {"revision": -1}) == ["`revision`: Expected `int` >= 0"]
+
+
 def test_a_valid_transaction_becomes_a_record_with_the_customer_as_key() -> None:
     accepted, refused = check(msgspec.json.encode(GOOD), "GBP", DAY, NOW)
     assert not refused
