@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.decay import NEVER
 from models.segment_model import SegmentModel
 from models.units import Ints
 from runtime.record_mark import RecordMark
-from stream_app.core.columns import Cause, Changes, Outcome, Profiles, Records, SegmentNames
+from stream_app.core.columns import LONG_AGO, Cause, Changes, Outcome, Profiles, Records, SegmentNames
 from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.core.deduplicate import Admission, LedgerContent, LedgerKey, Totals, admit, may_exceed
-from stream_app.core.revisions import Effect, effects
+from stream_app.core.revisions import effects
 from stream_app.core.transition import apply_records, rescore
 
-_CAUSES = {"sale": Cause.PURCHASE, "return": Cause.RETURN, "cancelled": Cause.REVISION}
+_CAUSES = {"sale": Cause.PURCHASE.value, "return": Cause.RETURN.value, "cancelled": Cause.REVISION.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,7 @@ def apply_batch(
     outdated = [row for row, version in enumerate(stored.model_version) if version != progress.model_version]
     rescored = _rescore_rows(model, before, np.array(outdated, dtype=np.int64), progress.model_since)
     watermark = max(batch.watermark, progress.watermark)
-    found = effects(batch, applied, admission.replaced, stored.ledger)
-    records = _records(batch, admission, found, rows, progress.watermark)
+    records = _records(batch, admission, stored.ledger, rows, progress.watermark)
     outcome = apply_records(model, rescored.profiles, records, watermark)
     changes = rescored.changes.merge(outcome.changes)
 
@@ -166,7 +166,11 @@ def _rescore_rows(model: SegmentModel | None, before: Profiles, rows: Ints, sinc
 
 
 def _records(
-    batch: MicroBatch, admission: Admission, found: list[Effect], rows: dict[str, int], watermark: int
+    batch: MicroBatch,
+    admission: Admission,
+    ledger: Mapping[LedgerKey, LedgerContent],
+    rows: dict[str, int],
+    watermark: int,
 ) -> Records:
     """The rows of the batch that count; ``watermark`` is the partition's watermark before the batch."""
     applied, replaced = admission.applied, admission.replaced
@@ -176,17 +180,25 @@ def _records(
     def column(values: list[int]) -> Ints:
         return np.array(values, dtype=np.int64)[applied]
 
-    purchases, gross, returned, first, last = np.array(found, dtype=np.int64).T
-    causes = [Cause.REVISION if i in replaced else _CAUSES[batch.kind[i]] for i in applied]
+    causes = column([_CAUSES[kind] for kind in batch.kind])
+    revises = np.zeros(len(applied), dtype=np.int64)
+    amount, moment = column(batch.amount), column(batch.occurred_at)
+    sale = causes == Cause.PURCHASE.value
+    purchases, gross = sale.astype(np.int64), np.where(sale, amount, 0)
+    returned = np.where(causes == Cause.RETURN.value, amount, 0)
+    first, last = np.where(sale, moment, NEVER), np.where(sale, moment, LONG_AGO)
+    for at, effect in effects(batch, applied, replaced, ledger).items():
+        purchases[at], gross[at], returned[at], first[at], last[at] = effect
+        causes[at], revises[at] = Cause.REVISION.value, 1
     return Records(
         customer=np.array([rows[batch.customer_id[i]] for i in applied], dtype=np.int64),
-        occurred_at=column(batch.occurred_at),
+        occurred_at=moment,
         purchases=purchases,
         gross=gross,
         returned=returned,
         first_purchase_at=first,
         last_purchase_at=last,
-        cause=np.array(causes, dtype=np.int64),
-        revises=np.array([i in replaced for i in applied], dtype=np.int64),
+        cause=causes,
+        revises=revises,
         watermark=np.maximum(column(batch.watermark_before), watermark),
     )

@@ -74,25 +74,28 @@ def admit(
     totals
         The totals of each known customer before the batch; None if no customer can exceed a limit in this batch.
     """
-    homes, seen = dict(home_partitions), dict(ledger)
+    homes: dict[str, int] = dict(home_partitions)
+    # Plain tuples: a million transactions would need as many objects of a class.
+    seen: dict[LedgerKey, tuple[int, str, int, int]] = dict(ledger)
     room = None if totals is None else _Room(totals)
     applied, replaced, dead_letters, duplicates = [], {}, list(batch.dead_letters), 0
-    contents = map(LedgerContent, batch.occurred_at, batch.kind, batch.amount, batch.revision)
+    contents = zip(batch.occurred_at, batch.kind, batch.amount, batch.revision, strict=True)
     for i, (customer_id, content) in enumerate(zip(batch.customer_id, contents, strict=True)):
         key = (customer_id, batch.transaction_id[i])
-        known = seen.get(key)
-        if known is not None and (content.revision < known.revision or content == known):
+        known = None if (stored := seen.get(key)) is None else LedgerContent._make(stored)
+        revision = batch.revision[i]
+        if known is not None and (revision < known.revision or content == known):
             duplicates += 1
             continue
         home = homes.get(customer_id)
         if home is None:
             home = homes[customer_id] = partition_of(customer_id)
-        if known is not None and content.revision == known.revision:
+        if known is not None and revision == known.revision:
             reason = "a transaction with this id but other content is known"
         elif home != partition:
             reason = f"the customer belongs to partition {home}: is the producer's partitioner murmur2_random?"
         else:
-            reason = "" if room is None else room.take(customer_id, content, known)
+            reason = "" if room is None else room.take(customer_id, LedgerContent._make(content), known)
         if reason:
             dead_letters.append(DeadLetter.of(batch.record[i], reason))
             continue

@@ -5,7 +5,7 @@ alone. Totals change by the difference of the two. The first and the last purcha
 of the customer, because the one that is replaced may have been either of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from models.decay import NEVER
@@ -15,10 +15,9 @@ from stream_app.core.deduplicate import LedgerContent, LedgerKey, added
 
 
 class Effect(NamedTuple):
-    """What a transaction adds to frequency, gross and returned, and the first and the last purchase that it makes.
+    """What a revision adds to frequency, gross and returned, and the customer's first and last purchase after it.
 
-    For a revision, these are the customer's purchases after it; otherwise its own moment, if it is a purchase. Moments
-    are microseconds, ``NEVER`` and ``LONG_AGO`` without a purchase.
+    Moments are microseconds, ``NEVER`` and ``LONG_AGO`` without a purchase.
     """
 
     purchases: int
@@ -36,38 +35,39 @@ def revising_customers(batch: MicroBatch) -> list[str]:
 
 def effects(
     batch: MicroBatch,
-    applied: Iterable[int],
+    applied: Sequence[int],
     replaced: Mapping[int, LedgerContent],
     ledger: Mapping[LedgerKey, LedgerContent],
-) -> list[Effect]:
-    """The effect of each row of a batch that counts.
+) -> dict[int, Effect]:
+    """The effect of each revision, by its place among the applied rows.
 
     Parameters
     ----------
     applied
-        The rows, in the order of the log.
+        The rows of the batch that count, in the order of the log.
     replaced
         By row, for revisions: the content that it replaces.
     ledger
         Every stored transaction of the customers of revisions.
     """
+    found: dict[int, Effect] = {}
     purchases = _purchases({batch.customer_id[row] for row in replaced}, ledger)
-    found = []
-    for row in applied:
-        moment, amount = batch.occurred_at[row], batch.amount[row]
-        count, gross, returned = added(batch.kind[row], amount)
+    for at, row in enumerate(applied if purchases else []):
         own = purchases.get(batch.customer_id[row])
-        if own is not None:
-            own.pop(batch.transaction_id[row], None)
-            if count:
-                own[batch.transaction_id[row]] = moment
+        if own is None:
+            continue
+        own.pop(batch.transaction_id[row], None)
+        if batch.kind[row] == "sale":
+            own[batch.transaction_id[row]] = batch.occurred_at[row]
         if (old := replaced.get(row)) is not None:
-            before = added(old.kind, old.amount)
-            moments = (own or {}).values()
-            first, last = min(moments, default=NEVER), max(moments, default=LONG_AGO)
-            found.append(Effect(count - before[0], gross - before[1], returned - before[2], first, last))
-        else:
-            found.append(Effect(count, gross, returned, moment if count else NEVER, moment if count else LONG_AGO))
+            plus, minus = added(batch.kind[row], batch.amount[row]), added(old.kind, old.amount)
+            found[at] = Effect(
+                plus[0] - minus[0],
+                plus[1] - minus[1],
+                plus[2] - minus[2],
+                first_purchase_at=min(own.values(), default=NEVER),
+                last_purchase_at=max(own.values(), default=LONG_AGO),
+            )
     return found
 
 

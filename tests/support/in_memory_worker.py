@@ -165,8 +165,9 @@ class InMemoryPartition:
         columns |= {name: np.array(column, dtype=np.int64) for name, column in columns.items() if name not in texts}
         profiles = Profiles(**columns)
         keys = set(zip(batch.customer_id, batch.transaction_id, strict=True))
-        revising = set(revising_customers(batch))
-        known = {key: content for key, content in self.ledger.items() if key in keys or key[0] in revising}
+        if revising := set(revising_customers(batch)):
+            keys.update(key for key in self.ledger if key[0] in revising)
+        known = {key: self.ledger[key] for key in keys if key in self.ledger}
         versions = [row["model_version"] for row in rows]
         return StoredState(known, profiles, names, np.full(len(rows), self.partition), versions)
 
