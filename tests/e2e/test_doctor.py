@@ -26,7 +26,7 @@ def doctor(folder: Path, *arguments: str, **variables: str) -> "subprocess.Compl
         env=environment | {"SEGUE_STATE_DIR": str(folder)} | variables,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

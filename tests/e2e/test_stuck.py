@@ -28,6 +28,7 @@ from tests.support.generated_tables import a_model
 from tests.support.kafka_records import write
 from tests.support.local_stack import Local, applied, local, wait_until
 from tests.support.poisoned_records import FatedRecord
+from tests.support.web import get
 
 LOOKS = 30
 
@@ -55,14 +56,14 @@ class Stack:
     def segue(self, *arguments: str) -> tuple[int, str]:
         environment = os.environ | {"SEGUE_STATE_DIR": str(self.run.stack.state_dir)}
         command = [sys.executable, "-m", "segue", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
         return done.returncode, done.stdout + done.stderr
 
     def ready(self) -> int:
-        return httpx.get(f"{self.web}/readyz").status_code
+        return get(f"{self.web}/readyz").status_code
 
     def metric(self, name: str) -> float:
-        found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", httpx.get(f"{self.web}/metrics").text, re.MULTILINE)
+        found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", get(f"{self.web}/metrics").text, re.MULTILINE)
         return max(map(float, found))
 
     def page(self) -> str:
