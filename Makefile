@@ -28,7 +28,7 @@ lint: $(VENV)/.dev  ## Check format, style, types (tests included), the directio
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m pytest --quiet --no-header -p no:cacheprovider tests/unit/test_glossary.py
 
-test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in less than a minute
+test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in about a minute
 	@$(PYTEST) tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
 
 test: $(VENV)/.dev  ## Run every test that needs neither Java nor a browser nor faults
