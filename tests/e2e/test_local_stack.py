@@ -18,7 +18,7 @@ from data.postgres import progress
 from models.segment_model import SegmentModel
 from segue.local.ports import free_ports
 from tests.support.local_stack import PATIENCE, applied, local, wait_until
-from tests.support.retail import retail
+from tests.support.retail import small
 
 # Postgres can't run as root: its user, who is in root's group, may pass through root's folders.
 _RIGHTS_OF_OTHERS = 0o067 if os.geteuid() == 0 else 0o077
@@ -31,8 +31,8 @@ def test_a_killed_postgres_is_restarted_and_the_worker_goes_on(tmp_path: Path, m
         wait_until(lambda: run.stack.postgres.died)
         wait_until(lambda: not run.stack.postgres.died)
         worker = run.worker.pid
-        run.replay(retail())
-        assert applied(run) == len(retail().transactions)
+        run.replay(small())
+        assert applied(run) == len(small().transactions)
         wait_until(lambda: not progress.unpublished(run.postgres))
         assert run.worker.pid == worker
 

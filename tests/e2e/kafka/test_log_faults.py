@@ -35,7 +35,7 @@ from tests.support.builders import recency_model, tick, transaction
 from tests.support.local_stack import wait_until
 from tests.support.web import get
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1_800)]
 
 MODEL, OTHER = recency_model(), recency_model(away=30.0)
 KINDS = ("truncated", "recreated", "deleted")
