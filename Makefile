@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 # setuptools warns of every editable install; there is nothing to be done about it.
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
-# Two files at a time, in the order of their names: the tests of a file share its stack. One thread for each of them.
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Three files at a time, in the order of their names: the tests of a file share its stack, and wait a lot. One thread for each of them.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo fmt lint test-fast test test-all install clean
