@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 # setuptools warns of every editable install; there is nothing to be done about it.
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
-# Two files at a time, in the order of their names: the tests of a file share its stack. One thread for each of them.
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Three files at a time, in the order of their names: the tests of a file share its stack, and wait a lot. One thread for each of them.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo fmt lint test-fast test test-all install clean
@@ -28,7 +28,7 @@ lint: $(VENV)/.dev  ## Check format, style, types (tests included), the directio
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m pytest --quiet --no-header -p no:cacheprovider tests/unit/test_glossary.py
 
-test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in less than a minute
+test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in about a minute
 	@$(PYTEST) tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
 
 test: $(VENV)/.dev  ## Run every test that needs neither Java nor a browser nor faults

@@ -4,8 +4,9 @@
         [--steps generate,describe,fit,replay,explore]
 
 The file and all temporary files are in a temporary folder; set ``TMPDIR`` to choose the disk. With ``--file`` an
-existing file is read instead of a new one. The step ``reconcile`` needs a running stack that has applied the file, so
-it is left out unless it is named. A row is printed as soon as it is known.
+existing file is read instead of a new one. The steps ``register``, ``send`` and ``reconcile`` fit a model for a running
+stack, replay the file into it and compare the result, so they are left out unless they are named. A row is printed as
+soon as it is known.
 """
 
 import argparse
@@ -43,6 +44,8 @@ def commands(file: Path, folder: Path, customers: int, days: int) -> dict[str, l
         "fit": ["fit", str(file), "--dry-run"],
         "replay": ["replay", str(file), "--dry-run"],
         "explore": ["explore", str(file), "-o", str(folder / "report.html")],
+        "register": ["fit", str(file)],
+        "send": ["replay", str(file), "--speed", "max"],
         "reconcile": ["reconcile", str(file)],
     }
 

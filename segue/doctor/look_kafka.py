@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, ResourceType, TopicDescription
 
 from data.kafka.partitioner import partition_of_key
 from runtime.brokers import Brokers
@@ -49,17 +50,21 @@ def look(brokers: Brokers, topics: Topics, log_id: str | None) -> Seen:
     """
     admin = AdminClient(brokers.config)
     known = admin.list_topics(timeout=_TIMEOUT)
-    names = [*topics.configuration]
-    described = {
-        name: _topic(admin, name, [len(each.replicas) for each in known.topics[name].partitions.values()])
-        if name in known.topics and known.topics[name].partitions
-        else None
-        for name in names
-    }
+    present = [name for name in topics.configuration if name in known.topics and known.topics[name].partitions]
+    first = next(iter(known.brokers), None)
+    # All requests are on their way before the first answer is awaited: a broker that knows none of them, such as the
+    # embedded one, costs one timeout.
+    identities = {name: _ask_identity(admin, name) for name in present}
+    configurations = {name: _ask_configuration(admin, ResourceType.TOPIC, name) for name in present}
+    of_broker = None if first is None else _ask_configuration(admin, ResourceType.BROKER, str(first))
+    described: dict[str, Topic | None] = dict.fromkeys(topics.configuration)
+    for name in present:
+        replicas = [len(each.replicas) for each in known.topics[name].partitions.values()]
+        configuration = _configuration(configurations[name])
+        described[name] = Topic(_identity(identities[name], name), len(replicas), min(replicas), configuration)
     log = described[topics.transactions]
     identity = log_id or (f"{known.cluster_id}/{log.id}" if log is not None else "")
-    first = next(iter(known.brokers), None)
-    broker = {} if first is None else _configuration(admin, ResourceType.BROKER, str(first)) or {}
+    broker = {} if of_broker is None else _configuration(of_broker) or {}
     seen = Seen(identity, len(known.brokers), described, broker.get(_VERIFICATION))
     _read(brokers, topics, seen)
     return seen
@@ -79,19 +84,26 @@ def judge(seen: Seen, topics: Topics) -> Iterator[Finding]:
     yield stream.newest_record(None if seen.newest_at is None else seen.newest_at - time.time())
 
 
-def _topic(admin: AdminClient, name: str, replicas: list[int]) -> Topic:
+def _ask_identity(admin: AdminClient, name: str) -> "Future[TopicDescription]":
+    return admin.describe_topics(TopicCollection([name]), request_timeout=_TIMEOUT)[name]
+
+
+def _identity(asked: "Future[TopicDescription]", name: str) -> str:
+    """The id of a topic; its name where the broker gives topics no id."""
     try:
-        described = admin.describe_topics(TopicCollection([name]), request_timeout=_TIMEOUT)[name].result()
-        identity = str(described.topic_id)
+        return str(asked.result().topic_id)
     except KafkaException:
-        identity = name
-    return Topic(identity, len(replicas), min(replicas), _configuration(admin, ResourceType.TOPIC, name))
+        return name
 
 
-def _configuration(admin: AdminClient, kind: ResourceType, name: str) -> dict[str, str] | None:
+def _ask_configuration(admin: AdminClient, kind: ResourceType, name: str) -> "Future[dict[str, ConfigEntry]]":
     resource = ConfigResource(kind, name)
+    return admin.describe_configs([resource], request_timeout=_TIMEOUT)[resource]
+
+
+def _configuration(asked: "Future[dict[str, ConfigEntry]]") -> dict[str, str] | None:
     try:
-        found = admin.describe_configs([resource], request_timeout=_TIMEOUT)[resource].result()
+        found = asked.result()
     except KafkaException:
         return None
     return {key: entry.value for key, entry in found.items() if entry.value is not None}

@@ -1,26 +1,34 @@
-"""Signals that ask a local stack to stop: the first one interrupts, later ones are ignored."""
+"""Signals that ask a local stack to stop: one interrupts, and later ones are ignored once the stack is stopping."""
 
+import math
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# An interrupt is on its way to the code that stops the stack for far less than this.
+_ON_ITS_WAY_SECONDS = 1.0
 
 
 class Interrupts:
-    """Handlers of SIGINT, SIGTERM and SIGHUP that raise ``KeyboardInterrupt`` once.
+    """Handlers of SIGINT, SIGTERM and SIGHUP that raise ``KeyboardInterrupt``.
 
-    A shutdown that has begun is never interrupted: a second Ctrl-C would leave child processes behind.
+    A shutdown that has begun is never interrupted: a second Ctrl-C would leave child processes behind. Python drops an
+    exception that is raised in a finalizer or in a callback of C code, so an interrupt may be lost there:
+    :meth:`check` raises it again, and so does a later signal.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self._former: dict[signal.Signals, Any] = {}
         self._held = False
         self._received = False
-        self._raised = False
+        self._stopping = False
+        self._raised = -math.inf
 
     def install(self) -> None:
         """Install the handlers. Does nothing outside the main thread, where Python allows no handlers."""
@@ -38,8 +46,13 @@ class Interrupts:
             signal.signal(*self._former.popitem())
 
     def ignore(self) -> None:
-        """From now on, ignore the signals."""
-        self._raised = True
+        """From now on, ignore the signals: the shutdown has begun."""
+        self._stopping = True
+
+    def check(self) -> None:
+        """Interrupt if a signal was received and the shutdown has not begun."""
+        if self._received and not self._held and not self._stopping:
+            raise KeyboardInterrupt
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -58,6 +71,7 @@ class Interrupts:
             self._interrupt()
 
     def _interrupt(self) -> None:
-        if not self._raised:
-            self._raised = True
+        now = self._now()
+        if not self._stopping and now - self._raised >= _ON_ITS_WAY_SECONDS:
+            self._raised = now
             raise KeyboardInterrupt

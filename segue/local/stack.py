@@ -26,6 +26,8 @@ from segue.local.supervisor import Broker, Supervisor
 
 BrokerKind = Literal["embedded", "apache"]
 
+_CHECK_SECONDS = 1.0
+
 STORED = ("postgres", "kafka", "logs", "dataset.txt")
 
 _BROKER_SETTINGS: dict[BrokerKind, dict[str, str]] = {
@@ -80,14 +82,18 @@ class Stack:
             undo.callback(self._lock.release)
             self._interrupts.install()
             undo.callback(self._interrupts.restore)
-            undo.callback(self._interrupts.ignore)
             try:
                 self._start_servers(undo)
+                undo.callback(self._file.remove)
+                self._write_file()
+                undo.callback(self._supervisor.stop)
+                self._interrupts.check()
             except RuntimeError as error:
+                self._interrupts.ignore()
                 raise StackError(str(error)) from error
-            undo.callback(self._file.remove)
-            self._write_file()
-            undo.callback(self._supervisor.stop)
+            except BaseException:
+                self._interrupts.ignore()
+                raise
             self._undo = undo.pop_all()
         return self
 
@@ -165,7 +171,9 @@ class Stack:
 
     def wait(self) -> None:
         """Block until Ctrl-C."""
-        self._supervisor.wait()
+        while True:
+            self._interrupts.check()
+            self._supervisor.wait(_CHECK_SECONDS)
 
     def _start_servers(self, undo: ExitStack) -> None:
         """Start Postgres and the broker; ``undo`` stops what has been started."""
@@ -199,6 +207,7 @@ class Stack:
         )
 
     def _start(self, name: str, command: list[str], environment: Mapping[str, str]) -> ChildProcess:
+        self._interrupts.check()
         settings = {f"SEGUE_{setting.upper()}": value for setting, value in self.settings.items()}
         return self._supervisor.start(name, command, {**settings, **environment})
 

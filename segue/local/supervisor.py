@@ -52,10 +52,9 @@ class Supervisor:
         self._thread = Thread(target=self._watch, args=(postgres, broker, say), daemon=True)
         self._thread.start()
 
-    def wait(self) -> None:
-        """Block until Ctrl-C."""
-        while True:
-            self._stopping.wait(3600)
+    def wait(self, seconds: float) -> None:
+        """Block for some seconds, or until the children are being stopped."""
+        self._stopping.wait(seconds)
 
     def stop(self) -> None:
         """Stop watching, then stop all children at the same time."""

@@ -82,7 +82,10 @@ class Customer(Struct, frozen=True):
         SegmentRef | None, Meta(description="Null for a customer who never bought anything, and without a model.")
     ]
     since: datetime | None
-    recency_days: Annotated[int | None, Meta(description="Whole days from the last purchase to `as_of`.")]
+    recency_days: Annotated[
+        int | None,
+        Meta(description="Whole days from the last purchase to the later of `as_of` and the last transaction."),
+    ]
     frequency: int
     monetary: Annotated[
         str, Meta(description="As the model uses it: `gross` less `returned`, or `gross`; never below 0.")

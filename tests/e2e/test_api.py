@@ -44,7 +44,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         process = running.stack.start_api(port)
         address = f"http://127.0.0.1:{port}"
         key = api_keys.create(running.postgres, "tests", ["read", "write"])
-        with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+        with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=300) as client:
             wait_until(lambda: answers(client))
             yield Served(running, process, client, address)
 
@@ -158,7 +158,7 @@ def test_a_key_may_do_what_its_scopes_allow(served: Served) -> None:
         ("", 401, 401),
     ):
         headers = {"X-Api-Key": key}
-        with httpx.Client(base_url=served.address, headers=headers, timeout=60) as client:
+        with httpx.Client(base_url=served.address, headers=headers, timeout=300) as client:
             assert client.get("/v1/segments").status_code == get_status
             assert client.post("/v1/transactions", json=body).status_code == post_status
 
@@ -171,7 +171,7 @@ def test_a_wrong_parameter_is_named(served: Served, name: str) -> None:
 
 
 def test_the_document_describes_every_route(served: Served) -> None:
-    document = httpx.get(f"{served.address}/schema/openapi.json", timeout=60).json()
+    document = httpx.get(f"{served.address}/schema/openapi.json", timeout=300).json()
     assert set(document["paths"]) == {
         "/v1/transactions",
         "/v1/customers",
@@ -182,7 +182,7 @@ def test_the_document_describes_every_route(served: Served) -> None:
     body = document["paths"]["/v1/transactions"]["post"]["requestBody"]
     assert "NewTransaction" in str(body)
     assert "amount" in document["components"]["schemas"]["NewTransaction"]["properties"]
-    page = httpx.get(f"{served.address}/schema/swagger", timeout=60)
+    page = httpx.get(f"{served.address}/schema/swagger", timeout=300)
     assert page.status_code == 200
     assert "https://" not in page.text.replace(served.address, ""), "the page loads nothing from elsewhere"
 

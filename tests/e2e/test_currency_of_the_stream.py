@@ -7,7 +7,7 @@ from pathlib import Path
 
 from models.segment_model import SegmentModel
 from tests.support.local_stack import applied, local
-from tests.support.retail import retail
+from tests.support.retail import small
 
 SHOP = """Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country
 1,A,Thing,1,2010-01-01 10:00,5.00,12345,France
@@ -19,7 +19,7 @@ def test_a_worker_an_api_and_a_replay_with_another_currency_are_refused(tmp_path
     file = tmp_path / "shop.csv"
     file.write_text(SHOP)
     with local(tmp_path / "state", model) as run:
-        run.replay(retail())
+        run.replay(small())
         known = applied(run)
         environment = os.environ | {"SEGUE_STATE_DIR": str(tmp_path / "state"), "SEGUE_CURRENCY": "EUR"}
         replay = ("segue", "replay", str(file), "--mix")

@@ -1,7 +1,6 @@
 """``segue demo`` and ``segue demo --once`` from an empty folder."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from segue.local.ports import free_ports
 from tests.support.local_stack import wait_until
 from tests.support.retail import CUSTOMERS, REAL, SEED, retail
 
@@ -47,7 +47,7 @@ def test_demo_once_proves_the_whole_dataset(dataset_file: Path, tmp_path: Path) 
 
 
 def test_demo_with_nothing_downloaded_says_so_serves_the_page_and_stops_cleanly(tmp_path: Path) -> None:
-    port = 8_700 + os.getpid() % 1_000
+    (port,) = free_ports(1)
     demo = subprocess.Popen(
         [*SEGUE, "demo", "--port", str(port), "--speed", "5d/s"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )

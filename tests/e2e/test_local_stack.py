@@ -16,8 +16,9 @@ import pytest
 
 from data.postgres import progress
 from models.segment_model import SegmentModel
-from tests.support.local_stack import applied, local, wait_until
-from tests.support.retail import retail
+from segue.local.ports import free_ports
+from tests.support.local_stack import PATIENCE, applied, local, wait_until
+from tests.support.retail import small
 
 # Postgres can't run as root: its user, who is in root's group, may pass through root's folders.
 _RIGHTS_OF_OTHERS = 0o067 if os.geteuid() == 0 else 0o077
@@ -30,8 +31,8 @@ def test_a_killed_postgres_is_restarted_and_the_worker_goes_on(tmp_path: Path, m
         wait_until(lambda: run.stack.postgres.died)
         wait_until(lambda: not run.stack.postgres.died)
         worker = run.worker.pid
-        run.replay(retail())
-        assert applied(run) == len(retail().transactions)
+        run.replay(small())
+        assert applied(run) == len(small().transactions)
         wait_until(lambda: not progress.unpublished(run.postgres))
         assert run.worker.pid == worker
 
@@ -44,8 +45,8 @@ def test_every_process_is_gone_after_several_signals(tmp_path: Path, second: sig
         for received in (signal.SIGTERM, *[second] * 20):
             stack.send_signal(received)
             time.sleep(0.05)
-        stack.wait(60)
-        _, alive = psutil.wait_procs(children, timeout=5)
+        stack.wait(PATIENCE)
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE)
         assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
         assert not (tmp_path / "stack.json").exists()
 
@@ -57,15 +58,15 @@ def test_every_process_is_gone_after_a_signal_during_the_start(tmp_path: Path, s
         for _ in range(3):
             stack.send_signal(signal.SIGTERM)
             time.sleep(0.1)
-        stack.wait(60)
-        wait_until(lambda: not _using(tmp_path), 5)
+        stack.wait(PATIENCE)
+        wait_until(lambda: not _using(tmp_path))
 
 
 def test_a_closed_terminal_stops_the_stack(tmp_path: Path) -> None:
     with _up(tmp_path) as stack:
         stack.send_signal(signal.SIGHUP)
-        stack.wait(60)
-        wait_until(lambda: not _using(tmp_path), 5)
+        stack.wait(PATIENCE)
+        wait_until(lambda: not _using(tmp_path))
 
 
 def test_a_worker_makes_no_temporary_folder(tmp_path: Path, model: SegmentModel) -> None:
@@ -126,15 +127,15 @@ def _using(folder: Path) -> list[str]:
 @contextmanager
 def _started(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """``segue up`` on a folder; ended at the end of the block, with everything that it has started."""
-    port = str(8_700 + os.getpid() % 1_000)
+    (port,) = free_ports(1)
     environment = os.environ | {"SEGUE_STATE_DIR": str(folder)}
-    stack = subprocess.Popen([*SEGUE, "up", "--port", port], env=environment, stderr=subprocess.DEVNULL)
+    stack = subprocess.Popen([*SEGUE, "up", "--port", str(port)], env=environment)
     try:
         yield stack
     finally:
         if stack.poll() is None:
             stack.terminate()
-            stack.wait(60)
+            stack.wait(PATIENCE)
 
 
 @contextmanager

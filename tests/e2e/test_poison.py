@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import httpx
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from sqlalchemy import select, text
@@ -21,6 +20,7 @@ from tests.support.generated_tables import a_model
 from tests.support.kafka_records import Place, headers, read, write
 from tests.support.local_stack import Local, applied, local, wait_until
 from tests.support.poisoned_records import FatedRecord, Poisoner
+from tests.support.web import get
 
 PARTITIONS = 4
 RECORDS = 3_000
@@ -107,8 +107,8 @@ def test_the_worker_never_stumbled(poisoned: Poisoned) -> None:
 
 
 def test_health_and_metrics_report_what_happened(poisoned: Poisoned) -> None:
-    assert httpx.get(f"{poisoned.web}/healthz").json() == {"alive": True}
-    ready = httpx.get(f"{poisoned.web}/readyz")
+    assert get(f"{poisoned.web}/healthz").json() == {"alive": True}
+    ready = get(f"{poisoned.web}/readyz")
     assert (ready.status_code, ready.json()["reasons"]) == (200, [])
     assert {number: row["lag_records"] for number, row in ready.json()["partitions"].items()} == {
         str(partition): 0 for partition in range(PARTITIONS)
@@ -194,7 +194,7 @@ def _segue(*arguments: str) -> str:
 
 
 def _metric(poisoned: Poisoned, name: str) -> float:
-    page = httpx.get(f"{poisoned.web}/metrics").text
+    page = get(f"{poisoned.web}/metrics").text
     found = re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE)
     assert found, f"{name} is not there"
     return float(found[1])

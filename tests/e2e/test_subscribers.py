@@ -242,7 +242,7 @@ def _start(run: Local, file: Path, segment: str) -> "subprocess.Popen[bytes]":
 def _query(file: Path, query: str) -> list[tuple[Any, ...]]:
     if not file.exists():
         return []
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10) as sqlite:
+    with sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=300) as sqlite:
         try:
             return sqlite.execute(query).fetchall()
         except sqlite3.OperationalError:  # the tables are not there yet

@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-import httpx
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from sqlalchemy import text
@@ -23,6 +22,7 @@ from segue.cli.app import app
 from segue.local.ports import free_ports
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.sections import section
+from tests.support.web import get
 from tests.support.webhook_process import WebhookProcess, webhook_environment
 from tests.support.webhook_receiver import Answer, Receiver
 
@@ -234,12 +234,12 @@ def test_whether_changes_arrive_can_be_asked_over_http(run: Local, receiver: Rec
     published = len(run.topic())
     with WebhookProcess(environment, tmp_path, "--from-beginning") as webhook:
         wait_until(lambda: "seems to be down" in webhook.log())
-        assert httpx.get(f"{address}/readyz").status_code == 503
-        assert httpx.get(f"{address}/healthz").status_code == 200
-        assert "segue_webhook_receiver_down 1.0" in httpx.get(f"{address}/metrics").text
+        assert get(f"{address}/readyz").status_code == 503
+        assert get(f"{address}/healthz").status_code == 200
+        assert "segue_webhook_receiver_down 1.0" in get(f"{address}/metrics").text
         mended.set()
-        wait_until(lambda: f"segue_webhook_delivered_total {published}.0" in httpx.get(f"{address}/metrics").text)
-        assert httpx.get(f"{address}/readyz").json() == {"ready": True, "reasons": [], "waiting": 0}
+        wait_until(lambda: f"segue_webhook_delivered_total {published}.0" in get(f"{address}/metrics").text)
+        assert get(f"{address}/readyz").json() == {"ready": True, "reasons": [], "waiting": 0}
         assert webhook.interrupt() == 0
 
 

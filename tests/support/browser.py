@@ -16,6 +16,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from runtime.money import Money
 from segue.local.ports import free_ports
 from tests.support.money import POUNDS
+from tests.support.web import get
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -141,4 +142,4 @@ def expect_to_fit_a_phone(page: Page) -> None:
 
 @retry(retry=retry_if_exception_type(httpx.HTTPError), stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)
 def _await_health(address: str) -> None:
-    httpx.get(f"{address}/_stcore/health").raise_for_status()
+    get(f"{address}/_stcore/health").raise_for_status()

@@ -61,7 +61,7 @@ class InMemoryWriter:
 
     def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
         """Publish once ``may_write`` is set."""
-        self._topic.may_write.wait(10)
+        self._topic.may_write.wait(300)
         if self._topic.fails:
             self._topic.fails -= 1
             raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker was restarted"))

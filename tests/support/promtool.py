@@ -21,7 +21,7 @@ Series = Mapping[str, Sequence[float]]
 def promtool(*arguments: str) -> str:
     """What promtool prints; it must succeed."""
     assert PROMTOOL is not None
-    done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

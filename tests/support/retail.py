@@ -11,6 +11,7 @@ from data.datasets.load import load
 
 #: The size of the synthetic dataset, of which the tests of subscribers need 15,000 transactions, and its seed.
 CUSTOMERS, SEED = 2_400, 12
+SMALL = 200
 REAL = Path(__file__).parents[3] / "shared" / "data" / "online_retail_II.parquet"
 
 
@@ -26,3 +27,9 @@ def retail() -> Dataset:
     if REAL.exists():
         return load(REAL)
     return frames.clean(synthetic.generate(customers=CUSTOMERS, seed=SEED), "synthetic")
+
+
+@cache
+def small() -> Dataset:
+    """A few thousand transactions, for tests to which the number does not matter."""
+    return frames.clean(synthetic.generate(customers=SMALL, seed=SEED), "synthetic")

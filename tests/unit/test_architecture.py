@@ -119,7 +119,7 @@ def test_the_page_is_short() -> None:
     assert len(ARCHITECTURE.read_text().splitlines()) < LONGEST
 
 
-def test_every_top_level_package_has_a_room() -> None:
+def test_the_page_names_every_top_level_package() -> None:
     packages = {path.split("/")[0] for path in tracked() if path.endswith("/__init__.py") and path.count("/") == 1}
     text = ARCHITECTURE.read_text()
     assert {package for package in packages - {"tests"} if f"{package}/" not in text} == set()

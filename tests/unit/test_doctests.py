@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("batch", "dashboard", "data", "models", "producers", "runtime", "segue", "services", "stream_app")
+PACKAGES = ("batch", "dashboard", "data", "models", "producers", "runtime", "segue", "services", "stream_app")
 MODULES = sorted(
     ".".join(file.relative_to(ROOT).with_suffix("").parts)
-    for room in ROOMS
-    for file in (ROOT / room).rglob("*.py")
+    for package in PACKAGES
+    for file in (ROOT / package).rglob("*.py")
     if ">>> " in file.read_text()
 )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("segue", "dashboard", "services", "stream_app", "producers", "batch", "data", "models", "runtime")
+PACKAGES = ("segue", "dashboard", "services", "stream_app", "producers", "batch", "data", "models", "runtime")
 ASSUMED = re.compile(r"[£€¥]|\bGBP\b|\bpounds?\b|\bpence\b", re.IGNORECASE)
 # An example in a docstring, up to the next empty line.
 EXAMPLE = re.compile(r">>> .*(?:\n(?!\s*(?:\"\"\"|$)).*)*")
@@ -26,7 +26,9 @@ ALLOWED = {
 
 
 def _files() -> list[Path]:
-    found = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in {".py", ".css", ".ipynb"}]
+    found = [
+        path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.suffix in {".py", ".css", ".ipynb"}
+    ]
     return sorted(path for path in found if path.relative_to(ROOT).as_posix() not in ALLOWED)
 
 

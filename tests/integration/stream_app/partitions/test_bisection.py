@@ -15,7 +15,7 @@ from stream_app.health import Health
 from stream_app.partitions.units_of_work import Apply
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.in_memory_worker import Message, Record, logs
-from tests.support.partition_tasks import committed, wait_for
+from tests.support.partition_tasks import PATIENCE, committed, wait_for
 from tests.support.poisoned_partition import FAULTS, LOG, ORDINARY, POISON, Worker, execute
 
 
@@ -150,7 +150,7 @@ def test_failures_continue_over_claims_and_end_with_a_commit(database: str) -> N
     worker.log = LOG[:3]
 
     async def work(_: Worker) -> None:
-        await asyncio.wait_for(worker.task.claimed.wait(), 10)
+        await asyncio.wait_for(worker.task.claimed.wait(), PATIENCE)
         await asyncio.sleep(0.6)
         status = worker.metrics.partitions[0]
         assert (status.failures, status.fault) == (5, "DiskFull")

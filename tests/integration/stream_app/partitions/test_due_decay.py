@@ -139,7 +139,7 @@ async def _die(database: str, topic: ChangeTopic, patch: pytest.MonkeyPatch, sli
     runner = asyncio.create_task(task.run())
     await asyncio.wait_for(task.claimed.wait(), PATIENCE)
     task.offer(RECORDS[task.next_offset :])
-    await asyncio.wait_for(hanging.wait(), 10)
+    await asyncio.wait_for(hanging.wait(), PATIENCE)
     runner.cancel()
     await asyncio.gather(runner, return_exceptions=True)
     await task.close()

@@ -18,7 +18,7 @@ from tests.support.changing_log import Log
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Message, logs
-from tests.support.partition_tasks import committed, wait_for, worker_context
+from tests.support.partition_tasks import PATIENCE, committed, wait_for, worker_context
 
 MESSAGES: list[Message] = [
     transaction(1, 0),
@@ -45,7 +45,7 @@ def with_task(
         worker = replace(worker_context(database, ChangeTopic()), read_log=log.read)
         task = PartitionTask(worker, 0, seek)
         runner = asyncio.create_task(task.run())
-        await asyncio.wait_for(task.claimed.wait(), 10)
+        await asyncio.wait_for(task.claimed.wait(), PATIENCE)
         task.offer(RECORDS)
         await wait_for(lambda: committed(database)[0] == len(RECORDS))
         seeks.clear()

@@ -66,7 +66,7 @@ class Past:
         """Note which closed part the reading begins with."""
         self.began_with.append(closed)
         self.started.set()
-        self.may_finish.wait(10)
+        self.may_finish.wait(300)
         return PastReading(len(self.began_with), len(self.began_with))
 
 
@@ -95,7 +95,7 @@ def test_while_one_session_reads_everything_another_waits_for_its_closed_part() 
     past.may_finish.clear()
     with ThreadPoolExecutor(2) as sessions:
         first = sessions.submit(cache.read, CONNECTION, THEN)
-        assert past.started.wait(10)
+        assert past.started.wait(300)
         second = sessions.submit(cache.read, CONNECTION, THEN)
         past.may_finish.set()
         assert {first.result(), second.result()} == {1, 2}

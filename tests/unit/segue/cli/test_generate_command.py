@@ -74,7 +74,7 @@ def test_a_stopped_generation_leaves_no_half_file(tmp_path: Path, number: signal
             time.sleep(0.05)
         assert any(tmp_path.iterdir()), "the file is written aside from the beginning"
         process.send_signal(number)
-        _, messages = process.communicate(timeout=120)
+        _, messages = process.communicate(timeout=300)
     assert process.returncode != 0
     assert "Traceback" not in messages
     assert list(tmp_path.iterdir()) == []

@@ -67,7 +67,7 @@ def broker(proxy: KafkaProxy) -> Iterator[Broker]:
 
 
 def _client(proxy: KafkaProxy) -> socket.socket:
-    return socket.create_connection((LOOPBACK, proxy.port), timeout=10)
+    return socket.create_connection((LOOPBACK, proxy.port), timeout=300)
 
 
 def _answered(client: socket.socket, content: bytes) -> int:

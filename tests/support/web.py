@@ -1,0 +1,10 @@
+"""Requests of tests to pages of Segue's processes."""
+
+import httpx
+
+_PATIENCE_SECONDS = 300.0
+
+
+def get(address: str) -> httpx.Response:
+    """Get a page. A busy machine has minutes to answer, where httpx would give up after five seconds."""
+    return httpx.get(address, timeout=_PATIENCE_SECONDS)
