@@ -15,7 +15,15 @@ import msgspec
 import yaml
 from msgspec import UNSET, Struct
 
-from data.contract.events import CustomerSegmentUpdated, DeadLetterHeaders, DriftDetected, EventHeaders, SegmentChanged
+from data.contract.events import (
+    ChangeHeaders,
+    CustomerSegmentUpdated,
+    DeadLetterHeaders,
+    DriftDetected,
+    EventHeaders,
+    SegmentChanged,
+    StateHeaders,
+)
 from data.contract.wire import ControlHeaders, ModelActivation, Tick, Transaction, TransactionHeaders
 
 Json = dict[str, Any]
@@ -24,7 +32,15 @@ DOCUMENT = Path(__file__).with_name("asyncapi.yaml")
 PAGE = Path(__file__).parents[2] / "docs" / "contract.md"
 
 _WRITTEN_BY_OTHERS = (Transaction, TransactionHeaders, Tick, ModelActivation, ControlHeaders)
-_WRITTEN_BY_US = (SegmentChanged, CustomerSegmentUpdated, DriftDetected, EventHeaders, DeadLetterHeaders)
+_WRITTEN_BY_US = (
+    SegmentChanged,
+    ChangeHeaders,
+    CustomerSegmentUpdated,
+    StateHeaders,
+    DriftDetected,
+    EventHeaders,
+    DeadLetterHeaders,
+)
 _SCHEMAS = "#/components/schemas/"
 
 
