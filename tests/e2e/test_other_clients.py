@@ -103,7 +103,7 @@ def test_kcat_reads_the_segment_of_every_customer_and_ends(run: Local) -> None:
 def test_kcat_reports_who_has_just_entered_a_segment(run: Local, dataset: Dataset) -> None:
     before = _changes(run)
     segment = run.topic()[-1]["to"]["id"]
-    with Lines(_kcat(run, "-o end").replace("at_risk", segment)) as kcat:
+    with Lines(_kcat(run, "-o end -q -u |").replace("needs_attention", segment)) as kcat:
         # kcat may have started after the first changes.
         for start in range(PART, 4 * PART, STEP):
             run.replay(dataset, section(dataset, start, start + STEP))
@@ -113,6 +113,38 @@ def test_kcat_reports_who_has_just_entered_a_segment(run: Local, dataset: Datase
     reported = [json.loads(line) for line in kcat.lines]
     assert {change["to"]["id"] for change in reported} == {segment}
     assert {(change["customer_id"], change["sequence"]) for change in reported} <= _changes(run) - before
+
+
+@needs_kcat
+def test_kcat_chooses_by_headers(run: Local) -> None:
+    changes = run.topic()
+    segment = changes[-1]["to"]["id"]
+    expected = sorted(change["customer_id"] for change in changes if change["to"]["id"] == segment)
+    command = _kcat(run, "%k %h").replace("needs_attention", segment).replace("-o end -q -u", "-o beginning -e -q")
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
+    assert sorted(line.split(" ")[0] for line in result.stdout.splitlines()) == expected
+
+
+@needs_kcat
+def test_the_commands_may_be_started_before_the_first_change(
+    model: SegmentModel, dataset: Dataset, tmp_path: Path
+) -> None:
+    with local(tmp_path, model) as run:
+        command = f"set -o pipefail; {_kcat(run, 'customer-segments')}"
+        states = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
+        assert (states.returncode, states.stdout, states.stderr) == (0, "", "")
+        by_value = _kcat(run, "-o end -q -u |").replace('== "needs_attention"', '!= "none"')
+        by_headers = _kcat(run, "%k %h").replace(",to=needs_attention,", ",to=")
+        with Lines(_kcat(run, "-f '%k %s")) as every, Lines(by_value) as chosen, Lines(by_headers) as headers:
+            # kcat may start after the first changes.
+            for start in range(0, 4 * PART, STEP):
+                run.replay(dataset, section(dataset, start, start + STEP))
+                if chosen.lines and headers.lines:
+                    break
+            wait_until(lambda: bool(chosen.lines and headers.lines))
+            wait_until(lambda: {line.split(" ")[0] for line in every.lines} >= {who for who, _ in _changes(run)})
+        assert json.loads(chosen.lines[0])["to"]["id"]
+        assert ",cause=" in headers.lines[0]
 
 
 @pytest.mark.parametrize("run", [pytest.param("apache", marks=APACHE)], indirect=True)
