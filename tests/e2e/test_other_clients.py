@@ -50,7 +50,8 @@ def _block(language: str, about: str) -> str:
 
 
 def _kcat(run: Local, about: str) -> str:
-    [command] = [line for line in _block("sh", "kcat -C").splitlines() if about in line]
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    [command] = [line for block in blocks for line in block.splitlines() if about in line]
     return command.replace("127.0.0.1:9092", run.settings.brokers.servers)
 
 
@@ -123,6 +124,18 @@ def test_kcat_chooses_by_headers(run: Local) -> None:
     command = _kcat(run, "%k %h").replace("needs_attention", segment).replace("-o end -q -u", "-o beginning -e -q")
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
     assert sorted(line.split(" ")[0] for line in result.stdout.splitlines()) == expected
+
+
+@needs_kcat
+@pytest.mark.parametrize("run", [pytest.param("apache", marks=APACHE)], indirect=True)
+def test_timestamps_say_when_a_change_was_published(run: Local) -> None:
+    expected = len(_changes(run))
+    since = _kcat(run, "-o s@")
+    # All events are of 2009 to 2011, and the first command asks for 2010.
+    for moment, found in ((1262304000000, expected), (4102444800000, 0)):
+        command = since.replace("1262304000000", str(moment))
+        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
+        assert len(result.stdout.splitlines()) == found
 
 
 @needs_kcat
