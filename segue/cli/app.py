@@ -23,6 +23,7 @@ from segue.cli import (
     changes_command,
     clock_command,
     control_commands,
+    customer_command,
     data_commands,
     dlq_commands,
     doctor_command,
@@ -68,6 +69,7 @@ clock_command.add_to(app)
 api_command.add_to(app)
 settings_command.add_to(app)
 changes_command.add_to(app)
+customer_command.add_to(app)
 stream_commands.add_to(app)
 skip_command.add_to(app)
 snapshot_command.add_to(app)

@@ -52,7 +52,7 @@ def _block(language: str, about: str) -> str:
 def _kcat(run: Local, about: str) -> str:
     blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     [command] = [line for block in blocks for line in block.splitlines() if about in line]
-    return command.replace("127.0.0.1:9092", run.settings.brokers.servers)
+    return str(command).replace("127.0.0.1:9092", run.settings.brokers.servers)
 
 
 class Lines:
