@@ -35,6 +35,7 @@ from segue.cli import (
     keys_commands,
     model_commands,
     replay_command,
+    schema_command,
     score_command,
     settings_command,
     skip_command,
@@ -70,6 +71,7 @@ api_command.add_to(app)
 settings_command.add_to(app)
 changes_command.add_to(app)
 customer_command.add_to(app)
+schema_command.add_to(app)
 stream_commands.add_to(app)
 skip_command.add_to(app)
 snapshot_command.add_to(app)

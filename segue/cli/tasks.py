@@ -49,6 +49,7 @@ TASKS = (
         "follow only some changes",
         ("segue changes --follow --topic --where 'to = Need Attention and monetary > 1000'",),
     ),
+    Task("get the JSON Schemas of the messages", ("segue schema segment-changed", "segue schema --out FOLDER")),
     Task("let subscribers repair their state", ("segue publish-snapshot",)),
     Task("send changes to an HTTP endpoint, signed, retried and in order", ("segue webhooks run",)),
     Task(
