@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     api_password: SecretStr | None = Field(
         None, description="The same for `segue_api_login`, who can only read customers, changes and keys."
     )
+    reader_password: SecretStr | None = Field(
+        None, description="The same for `segue_reader_login`, who can only read the views for services."
+    )
     log_id: str | None = Field(
         None, description="Identity of the log; by default made from the ids of the cluster and the topic."
     )

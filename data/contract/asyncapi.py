@@ -1,4 +1,4 @@
-"""Generates the contract: the schemas in ``data/contract/asyncapi.yaml``, and ``docs/contract.md``.
+"""Generates the contract: the schemas in ``data/contract/asyncapi.yaml``, ``docs/contract.md`` and standalone schemas.
 
 The topics, messages and prose of the AsyncAPI document are written by hand. Its schemas are generated from the types
 that are encoded and decoded, and the page is rendered from the document. After a change of either, run ``python -m
@@ -15,7 +15,16 @@ import msgspec
 import yaml
 from msgspec import UNSET, Struct
 
-from data.contract.events import CustomerSegmentUpdated, DeadLetterHeaders, DriftDetected, EventHeaders, SegmentChanged
+from data.contract import schema_files
+from data.contract.events import (
+    ChangeHeaders,
+    CustomerSegmentUpdated,
+    DeadLetterHeaders,
+    DriftDetected,
+    EventHeaders,
+    SegmentChanged,
+    StateHeaders,
+)
 from data.contract.wire import ControlHeaders, Erasure, ModelActivation, Tick, Transaction, TransactionHeaders
 
 Json = dict[str, Any]
@@ -24,8 +33,26 @@ DOCUMENT = Path(__file__).with_name("asyncapi.yaml")
 PAGE = Path(__file__).parents[2] / "docs" / "contract.md"
 
 _WRITTEN_BY_OTHERS = (Transaction, TransactionHeaders, Tick, ModelActivation, Erasure, ControlHeaders)
-_WRITTEN_BY_US = (SegmentChanged, CustomerSegmentUpdated, DriftDetected, EventHeaders, DeadLetterHeaders)
+_WRITTEN_BY_US = (
+    SegmentChanged,
+    ChangeHeaders,
+    CustomerSegmentUpdated,
+    StateHeaders,
+    DriftDetected,
+    EventHeaders,
+    DeadLetterHeaders,
+)
 _SCHEMAS = "#/components/schemas/"
+#: The messages that have a schema of their own, by its name.
+_STANDALONE: dict[str, type[Struct]] = {
+    "transaction": Transaction,
+    "tick": Tick,
+    "model": ModelActivation,
+    "erasure": Erasure,
+    "segment-changed": SegmentChanged,
+    "customer-segment": CustomerSegmentUpdated,
+    "drift-detected": DriftDetected,
+}
 
 
 def schemas() -> dict[str, Json]:
@@ -38,6 +65,24 @@ def schemas() -> dict[str, Json]:
     for ours in _WRITTEN_BY_US:
         components[ours.__name__]["required"] = _always_there(ours)
     return components
+
+
+def standalone() -> dict[str, Json]:
+    """The JSON Schemas of the messages by name, each with the types that it refers to."""
+    components = schemas()
+    found = {}
+    for name, kind in _STANDALONE.items():
+        needed = _reached(components, kind.__name__)
+        definitions = {each: _with_references_to(components[each], "#/$defs/") for each in needed[1:]}
+        schema = _with_references_to(components[kind.__name__], "#/$defs/")
+        head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:segue:v1:{name}"}
+        found[name] = head | schema | ({"$defs": definitions} if definitions else {})
+    return found
+
+
+def as_json(schema: Json) -> str:
+    """The text of a standalone schema's file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def document() -> Json:
@@ -132,6 +177,20 @@ def _references(field: Json) -> Iterator[str]:
         yield from _references(part)
 
 
+def _reached(components: dict[str, Json], name: str) -> list[str]:
+    """A type, and the types that its schema refers to, in the order in which they are met."""
+    found = [name]
+    for each in found:
+        texts = re.findall(f'"{_SCHEMAS}(\\w+)"', json.dumps(components[each]))
+        found += [other for other in dict.fromkeys(texts) if other not in found]
+    return found
+
+
+def _with_references_to(schema: Json, prefix: str) -> Json:
+    changed: Json = json.loads(json.dumps(schema).replace(f'"{_SCHEMAS}', f'"{prefix}'))
+    return changed
+
+
 def _as_draft_7(node: Any) -> Any:
     """A schema in Draft 07, on which AsyncAPI 3.0 builds. That has no ``prefixItems``, so tuples become arrays."""
     if isinstance(node, list):
@@ -175,10 +234,13 @@ _Dumper.add_representer(str, _text)
 
 
 def main() -> None:
-    """Write both files."""
+    """Write all files."""
     content = document()
     DOCUMENT.write_text(as_yaml(content))
     PAGE.write_text(page(content))
+    schema_files.FOLDER.mkdir(exist_ok=True)
+    for name, schema in standalone().items():
+        schema_files.file_of(name).write_text(as_json(schema))
 
 
 if __name__ == "__main__":

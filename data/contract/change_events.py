@@ -1,6 +1,7 @@
 """Encodes changes and latest states as events."""
 
 from collections.abc import Mapping
+from typing import get_args, get_type_hints
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -17,7 +18,25 @@ from data.contract.events import (
 from models.units import from_micros, money_text
 
 EVENT_HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", CONTENT_TYPE.encode())]
+Headers = list[tuple[str, str | bytes | None]]
+_CHANGED: str = get_args(get_type_hints(SegmentChanged)["type"])[0]
+_STATE: str = get_args(get_type_hints(CustomerSegmentUpdated)["type"])[0]
 _encode = msgspec.json.Encoder().encode
+
+
+def change_headers(row: ChangeRow, log_id: str) -> Headers:
+    """The headers of a change's event (:class:`data.contract.events.ChangeHeaders`)."""
+    return _headers(row, log_id, _CHANGED)
+
+
+def state_headers(row: ChangeRow, log_id: str) -> Headers:
+    """The headers of a latest state's event (:class:`data.contract.events.StateHeaders`)."""
+    return _headers(row, log_id, _STATE)
+
+
+def _headers(row: ChangeRow, log_id: str, kind: str) -> Headers:
+    own = {"ce_type": kind, "ce_id": _event_id(row), "to": row.to_segment, "cause": row.cause, "log_id": log_id}
+    return [*EVENT_HEADERS, *((name, value.encode()) for name, value in own.items())]
 
 
 def change_event(row: ChangeRow, personas: Mapping[str, str]) -> bytes:

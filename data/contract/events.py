@@ -202,6 +202,51 @@ class EventHeaders(Struct, frozen=True, kw_only=True, rename=lambda name: name.r
     content_type: str = CONTENT_TYPE
 
 
+def _header_name(field: str) -> str:
+    return field.replace("content_type", "content-type")
+
+
+_CE_TYPE = Meta(description="The event's `type`.")
+_CeId = Annotated[str | UnsetType, Meta(description="The event's `id`.")]
+_To = Annotated[str | UnsetType, Meta(description="The id of the segment that the customer is in from this change on.")]
+_CauseHeader = Annotated[str | UnsetType, Meta(description="The cause of the change.")]
+_LogId = Annotated[
+    str | UnsetType,
+    Meta(
+        description="The log of transactions that the worker reads. It is another one after that topic was created "
+        "again or has lost records."
+    ),
+]
+
+
+class ChangeHeaders(Struct, frozen=True, kw_only=True, rename=_header_name):
+    """The headers of a change, in UTF-8, so that a consumer can filter without parsing the value.
+
+    The event is a CloudEvent in structured mode: `content-type` decides that, whatever `ce_` headers there are. Records
+    that were written before the other headers existed have `content-type` only.
+    """
+
+    content_type: str = CONTENT_TYPE
+    ce_type: Annotated[Literal["segue.segment.changed.v1"] | UnsetType, _CE_TYPE] = UNSET
+    ce_id: _CeId = UNSET
+    to: _To = UNSET
+    cause: _CauseHeader = UNSET
+    log_id: _LogId = UNSET
+
+
+class StateHeaders(Struct, frozen=True, kw_only=True, rename=_header_name):
+    """The headers of a latest state, in UTF-8: those of the change that led to it, with a type of its own."""
+
+    content_type: str = CONTENT_TYPE
+    ce_type: Annotated[Literal["segue.customer.segment.v1"] | UnsetType, Meta(description="The event's `type`.")] = (
+        UNSET
+    )
+    ce_id: _CeId = UNSET
+    to: _To = UNSET
+    cause: _CauseHeader = UNSET
+    log_id: _LogId = UNSET
+
+
 class DeadLetterHeaders(Struct, frozen=True, kw_only=True, rename=lambda name: f"segue-{name.replace('_', '-')}"):
     """The headers of a dead letter: the offset of the record, and why it could not be applied. All are UTF-8 text."""
 

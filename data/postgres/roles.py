@@ -11,16 +11,19 @@ from typing import Literal, NamedTuple
 from psycopg import Connection, errors, sql
 from sqlalchemy import Engine
 
-from data.postgres import public_rights
+from data.postgres import public_rights, views
 from data.postgres.public_rights import AnyConnection
 
-Role = Literal["segue_worker", "segue_dashboard", "segue_webhooks", "segue_drift", "segue_clock", "segue_api"]
+Role = Literal[
+    "segue_worker", "segue_dashboard", "segue_webhooks", "segue_drift", "segue_clock", "segue_api", "segue_reader"
+]
 WORKER: Role = "segue_worker"
 DASHBOARD: Role = "segue_dashboard"
 WEBHOOKS: Role = "segue_webhooks"
 DRIFT: Role = "segue_drift"
 CLOCK: Role = "segue_clock"
 API: Role = "segue_api"
+READER: Role = "segue_reader"
 
 _READ = "SELECT"
 _APPEND = "SELECT, INSERT"
@@ -95,7 +98,7 @@ DASHBOARD_RIGHTS: Mapping[str, str] = {
 #: All tables that a role may have rights on.
 TABLES = (*DASHBOARD_RIGHTS, *NOT_FOR_DASHBOARD)
 
-#: Rights by role and table.
+#: Rights by role and table; a service that reads has rights on views only.
 RIGHTS: Mapping[Role, Mapping[str, str]] = {
     WORKER: WORKER_RIGHTS,
     DASHBOARD: DASHBOARD_RIGHTS,
@@ -103,6 +106,7 @@ RIGHTS: Mapping[Role, Mapping[str, str]] = {
     DRIFT: DRIFT_RIGHTS,
     CLOCK: CLOCK_RIGHTS,
     API: API_RIGHTS,
+    READER: views.READER_RIGHTS,
 }
 
 
@@ -114,12 +118,13 @@ class Granted(NamedTuple):
 
 
 def grant(engine: Engine) -> Granted:
-    """Create the roles that are missing, and give each role exactly its rights.
+    """Create the views for services and the roles that are missing, and give each role exactly its rights.
 
     Returns what the current user has no right to do.
     """
     missing: list[Role] = []
     with _driver(engine) as connection:
+        refused = views.create(connection)
         for role, rights in RIGHTS.items():
             try:
                 _create(connection, role)
@@ -137,14 +142,16 @@ def grant(engine: Engine) -> Granted:
                     for function in WORKER_FUNCTIONS:
                         grant_it = sql.SQL(f"GRANT EXECUTE ON FUNCTION {function} TO {{role}}")
                         connection.execute(grant_it.format(role=sql.Identifier(role)))
-        return Granted(missing, public_rights.revoke(connection))
+        if READER not in missing:
+            views.grant(connection, READER)
+        return Granted(missing, [*refused, *public_rights.revoke(connection)])
 
 
 def make_login(engine: Engine, role: Role, password: str | None) -> str:
     """Create the user ``ROLE_login`` with the rights of a role, or set an existing user's password; returns its name.
 
     Without a password, the user can log in only where Postgres is configured to trust the connection. Postgres gets the
-    password's SCRAM verifier, never the password itself. A dashboard's transactions are read-only by default.
+    password's SCRAM verifier, never the password itself. Dashboards and readers have read-only transactions by default.
     """
     user = f"{role}_login"
     with _driver(engine) as connection:
@@ -157,7 +164,7 @@ def make_login(engine: Engine, role: Role, password: str | None) -> str:
         with connection.transaction():
             connection.execute(sql.SQL("ALTER ROLE {user} LOGIN PASSWORD {secret}").format(**names))
             connection.execute(sql.SQL("GRANT {role} TO {user}").format(**names))
-            if role == DASHBOARD:
+            if role in (DASHBOARD, READER):
                 connection.execute(sql.SQL("ALTER ROLE {user} SET default_transaction_read_only = on").format(**names))
     return user
 

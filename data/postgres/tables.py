@@ -299,6 +299,8 @@ webhook_progress = Table(
     Column("next_offset", BigInteger, nullable=False),
     Column("waiting", ARRAY(BigInteger), nullable=False),
     Column("epoch", BigInteger, nullable=False),
+    # Changes that have been delivered.
+    Column("delivered", BigInteger, nullable=False, server_default="0"),
     Column("saved_at", Moment, nullable=False, server_default=func.now()),
 )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, Row, bindparam, func, select, update
+from sqlalchemy import BigInteger, Engine, Row, bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from data.postgres.tables import webhook_dead_letters, webhook_progress
@@ -78,8 +78,17 @@ def claim(engine: Engine, webhook: str, log_id: str, start: Sequence[int]) -> Cl
     return Claim(webhook, epoch, offsets)
 
 
-def save(engine: Engine, claim: Claim, offsets: Mapping[int, SavedOffset], dead: Iterable[UndeliveredChange]) -> None:
+def save(
+    engine: Engine,
+    claim: Claim,
+    offsets: Mapping[int, SavedOffset],
+    dead: Iterable[UndeliveredChange],
+    delivered: Mapping[int, int] | None = None,
+) -> None:
     """Store offsets and undelivered changes in one database transaction.
+
+    ``delivered`` are the numbers of changes delivered since the last call, by partition. Only those of ``offsets`` are
+    counted.
 
     Raises
     ------
@@ -90,7 +99,9 @@ def save(engine: Engine, claim: Claim, offsets: Mapping[int, SavedOffset], dead:
     move = update(webhook_progress).where(*ours).values(saved_at=func.now())
     with engine.begin() as connection:
         for partition, at in offsets.items():
-            done = connection.execute(move.values(_columns(at)), {"of_partition": partition})
+            more = (delivered or {}).get(partition, 0)
+            counted = move.values(_columns(at) | {"delivered": _p.delivered + more})
+            done = connection.execute(counted, {"of_partition": partition})
             if done.rowcount != 1:
                 raise TakenOverError(
                     f"another process delivers for the webhook {claim.webhook!r} now", Hint.NAME_THE_WEBHOOK
@@ -174,22 +185,34 @@ def now(engine: Engine) -> datetime:
 
 
 def overview(engine: Engine) -> Sequence[Any]:
-    """Every webhook that has run: ``webhook, read`` (the sum of its next offsets), ``waiting, dead, saved_at``."""
-    dead = (
-        select(func.count())
-        .where(_d.webhook == _p.webhook, _d.delivered_at.is_(None))
-        .correlate(webhook_progress)
-        .scalar_subquery()
-    )
+    """Every webhook that has run.
+
+    The columns are ``webhook, read`` (the sum of its next offsets), ``delivered`` (also by a retry), ``waiting, dead,
+    saved_at``.
+    """
+    letters = select(func.count()).where(_d.webhook == _p.webhook).correlate(webhook_progress)
+    dead = letters.where(_d.delivered_at.is_(None)).scalar_subquery()
+    retried = letters.where(_d.delivered_at.is_not(None)).scalar_subquery()
     query = select(
         _p.webhook,
         func.sum(_p.next_offset).label("read"),
+        cast(func.sum(_p.delivered) + retried, BigInteger).label("delivered"),
         func.sum(func.cardinality(_p.waiting)).label("waiting"),
         dead.label("dead"),
         func.max(_p.saved_at).label("saved_at"),
     )
     with engine.connect() as connection:
         return connection.execute(query.group_by(_p.webhook).order_by(_p.webhook)).all()
+
+
+def next_offsets(engine: Engine, log_id: str) -> dict[str, dict[int, int]]:
+    """The next offsets of each webhook by partition, where they belong to a log of the change topic."""
+    query = select(_p.webhook, _p.partition, _p.next_offset).where(_p.log_id == log_id)
+    found: dict[str, dict[int, int]] = {}
+    with engine.connect() as connection:
+        for row in connection.execute(query):
+            found.setdefault(row.webhook, {})[row.partition] = row.next_offset
+    return found
 
 
 def _columns(offset: SavedOffset) -> dict[str, Any]:

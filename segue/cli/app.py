@@ -23,6 +23,7 @@ from segue.cli import (
     changes_command,
     clock_command,
     control_commands,
+    customer_command,
     data_commands,
     dlq_commands,
     doctor_command,
@@ -35,6 +36,7 @@ from segue.cli import (
     keys_commands,
     model_commands,
     replay_command,
+    schema_command,
     score_command,
     settings_command,
     skip_command,
@@ -69,6 +71,8 @@ clock_command.add_to(app)
 api_command.add_to(app)
 settings_command.add_to(app)
 changes_command.add_to(app)
+customer_command.add_to(app)
+schema_command.add_to(app)
 stream_commands.add_to(app)
 skip_command.add_to(app)
 forget_command.add_to(app)

@@ -44,8 +44,13 @@ TASKS = (
     Task("check a set-up, and read what to do", ("segue doctor",)),
     Task("see every setting, and where its value comes from", ("segue settings",)),
     Task("check the stream against the raw data", ("segue reconcile FILE --history",)),
+    Task("look at one customer: segment, numbers, next and last changes", ("segue customer CUSTOMER",)),
     Task("follow segment changes as JSON lines (`--topic` reads Kafka)", ("segue changes --follow",)),
-    Task("follow only some changes", ("segue changes --follow --topic --where 'to = At Risk and monetary > 1000'",)),
+    Task(
+        "follow only some changes",
+        ("segue changes --follow --topic --where 'to = Need Attention and monetary > 1000'",),
+    ),
+    Task("get the JSON Schemas of the messages", ("segue schema segment-changed", "segue schema --out FOLDER")),
     Task("let subscribers repair their state", ("segue publish-snapshot",)),
     Task("send changes to an HTTP endpoint, signed, retried and in order", ("segue webhooks run",)),
     Task(

@@ -1,6 +1,7 @@
 """``segue webhooks``: send changes to an HTTP endpoint: run, status, dead, retry."""
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import msgspec
@@ -10,6 +11,7 @@ from sqlalchemy import Engine
 from data.postgres import webhooks
 from data.postgres.database import engine
 from runtime import logs
+from runtime.errors import SegueError
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.filter_option import parse_filter
@@ -70,27 +72,36 @@ def run(
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Show each webhook's progress: the offset that it has read up to, and how many changes wait or were abandoned.
+    """Show how many changes each webhook has delivered, how many wait or were abandoned, and its lag.
 
-    The offset is a sum over all partitions: it grows as the webhook reads, but is not a number of changes.
+    The lag is the number of changes in the topic that the webhook has not read. It is unknown if no broker answers, or
+    if the topic has been created again since the webhook read it.
     """
-    rows = webhooks.overview(connect(Settings()))
+    settings = Settings()
+    postgres = connect(settings)
+    rows = webhooks.overview(postgres)
+    lags, trouble = _lags(settings, postgres) if rows else ({}, None)
     if as_json:
-        output.print_json(msgspec.json.encode([row._asdict() for row in rows]).decode())
+        found = [row._asdict() | {"lag": lags.get(row.webhook)} for row in rows]
+        output.print_json(msgspec.json.encode(found).decode())
     elif not rows:
         messages.print("No webhook has run yet.")
     else:
         shown = [
             [
                 row.webhook,
-                f"{row.read:,}",
+                f"{row.delivered:,}",
                 f"{row.waiting:,}",
                 f"{row.dead:,}",
+                f"{lags[row.webhook]:,}" if row.webhook in lags else "unknown",
                 f"{row.saved_at:%Y-%m-%d %H:%M}",
             ]
             for row in rows
         ]
-        output.print(table("Webhooks", ["webhook", "read up to", "waiting", "abandoned", "saved at"], shown))
+        heads = ["webhook", "delivered", "waiting", "abandoned", "lag", "saved at"]
+        output.print(table("Webhooks", heads, shown))
+    if trouble:
+        messages.print(f"The lag is unknown: {trouble}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -162,6 +173,23 @@ def retry_them(
             if row.waiting:
                 messages.print(f"{row.waiting:,} wait: {row.reason}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
+
+
+def _lags(settings: Settings, postgres: Engine) -> tuple[dict[str, int], str | None]:
+    """The lag of each webhook whose offsets belong to the present topic, and why there are none."""
+    from services.webhooks import lag
+
+    # The Kafka client reports a broker that is gone once a second; one line of our own is enough.
+    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
+    try:
+        log_id = lag.topic_id(settings.brokers, settings.changes_topic, settings.log_id)
+        offsets = webhooks.next_offsets(postgres, log_id)
+        return {
+            webhook: lag.changes_to_read(settings.brokers, settings.changes_topic, own)
+            for webhook, own in offsets.items()
+        }, None
+    except SegueError as error:
+        return {}, str(error)
 
 
 def _endpoint(settings: Settings) -> "Endpoint":

@@ -113,7 +113,8 @@ def _rights(connection: Connection[tuple[object, ...]]) -> Iterator[Finding]:
 
 def _has(connection: Connection[tuple[object, ...]], role: str, table: str, right: str) -> bool:
     name, _, column = right.partition(" (")
-    question, values = "SELECT has_table_privilege(%s, %s, %s)", [role, table, name]
+    # A view that could not be created yet has no rights: there is no such object then, and the answer is null.
+    question, values = "SELECT has_table_privilege(%s, to_regclass(%s), %s)", [role, table, name]
     if column:
         question, values = "SELECT has_column_privilege(%s, %s, %s, %s)", [role, table, column.rstrip(")"), name]
     return connection.execute(sql.SQL(question), values).fetchone() == (True,)

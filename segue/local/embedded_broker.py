@@ -8,6 +8,7 @@ import ctypes
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +18,8 @@ _MODULE = "segue.local.embedded_broker"
 # ``RD_KAFKA_PRODUCER`` of librdkafka's ``rd_kafka_type_t``.
 _PRODUCER = 0
 _REBALANCE_MILLISECONDS = 100
+# As many as the broker gives to topics that it creates when they are first used.
+_PARTITIONS = 4
 
 
 class EmbeddedBroker:
@@ -28,8 +31,8 @@ class EmbeddedBroker:
         self.log_id = f"embedded-{uuid.uuid4()}"
 
     @classmethod
-    def start(cls, log_file: Path) -> Self:
-        """Start the broker, and wait for its address.
+    def start(cls, log_file: Path, topics: Iterable[str] = ()) -> Self:
+        """Start the broker with some topics, and wait for its address. Other topics begin when they are first used.
 
         Raises
         ------
@@ -38,7 +41,7 @@ class EmbeddedBroker:
         """
         with open_private(log_file, "a") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", _MODULE],
+                [sys.executable, "-m", _MODULE, *topics],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -72,13 +75,13 @@ class EmbeddedBroker:
 
 
 def _serve() -> None:
-    sys.stdout.write(_start() + "\n")
+    sys.stdout.write(_start(sys.argv[1:]) + "\n")
     sys.stdout.flush()
     sys.stdin.read()
 
 
-def _start() -> str:
-    """Start librdkafka's mock broker; returns its address.
+def _start(topics: Sequence[str]) -> str:
+    """Start librdkafka's mock broker, and create topics; returns its address.
 
     Its C functions are called, because the settings for it have none for the rebalance delay.
     """
@@ -95,6 +98,8 @@ def _start() -> str:
     cluster = ctypes.c_void_p(library.rd_kafka_mock_cluster_new(ctypes.c_void_p(client), 1))
     # By default, the first member of a group waits three seconds for others.
     library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, _REBALANCE_MILLISECONDS)
+    for topic in topics:
+        library.rd_kafka_mock_topic_create(cluster, topic.encode(), _PARTITIONS, 1)
     address: bytes = library.rd_kafka_mock_cluster_bootstraps(cluster)
     return address.decode()
 

@@ -14,6 +14,7 @@ from data.postgres import roles
 from data.postgres.database import engine, migrate
 from runtime.money import Money
 from runtime.private_files import private_folder, restrict_tree
+from runtime.settings import Settings
 from segue.local.apache.broker import ApacheBroker
 from segue.local.embedded_broker import EmbeddedBroker
 from segue.local.interrupts import Interrupts
@@ -31,7 +32,7 @@ _CHECK_SECONDS = 1.0
 STORED = ("postgres", "kafka", "logs", "dataset.txt")
 
 _BROKER_SETTINGS: dict[BrokerKind, dict[str, str]] = {
-    # The embedded broker creates topics when they are first used, with four partitions. It removes a dead worker from
+    # The embedded broker has the topics from its start, with four partitions. It removes a dead worker from
     # the group sooner than a real broker would. It accepts Kafka transactions, but does not implement them.
     "embedded": {"partitions": "0", "session_timeout": "3", "exactly_once": "false"},
     "apache": {"partitions": "4", "session_timeout": "6", "exactly_once": "true"},
@@ -201,7 +202,9 @@ class Stack:
 
     def _start_broker(self) -> Broker:
         if self._kind == "embedded":
-            return EmbeddedBroker.start(self._logs / "broker.log")
+            return EmbeddedBroker.start(
+                self._logs / "broker.log", Settings(state_dir=self.state_dir).topics.configuration
+            )
         return ApacheBroker.start(
             self.state_dir / "kafka", self._logs / "kafka.log", self._port, self._nodes, self.proxy
         )

@@ -18,6 +18,7 @@ from litestar.params import Parameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy.exc import DBAPIError
 
+from data.contract import schema_files
 from data.postgres.api_keys import ApiKey
 from services.api.access import Keys
 from services.api.checking import BodyError, check
@@ -67,7 +68,8 @@ def application(api: Api) -> ASGIApp:
         api.log.close(_SHUTDOWN_SECONDS)
         await api.reader.close()
 
-    routes = Router("/v1", route_handlers=[post_transactions, get_customer, get_changes, get_segments, get_customers])
+    readers = [get_customer, get_changes, get_segments, get_customers, get_schemas, get_schema]
+    routes = Router("/v1", route_handlers=[post_transactions, *readers])
     litestar = Litestar(
         route_handlers=[routes, healthz, readyz, page_assets()],
         lifespan=[running],
@@ -183,6 +185,26 @@ async def get_customers(
     """Return a page of customers."""
     api: Api = request.app.state.api
     return await api.reader.members(segment, after, limit)
+
+
+@get("/schemas", summary="The names of the messages' JSON Schemas", tags=["Contract"], security=[{}])
+async def get_schemas() -> list[str]:
+    """Return the names."""
+    return schema_files.names()
+
+
+@get(
+    "/schemas/{name:str}",
+    summary="The JSON Schema of a message in a topic",
+    tags=["Contract"],
+    security=[{}],
+    media_type="application/schema+json",
+)
+async def get_schema(name: str) -> bytes:
+    """Return a schema, which needs no key: it is part of the published contract."""
+    if name not in schema_files.names():
+        raise NotFoundException("no schema has this name")
+    return schema_files.read(name)
 
 
 @get("/healthz", include_in_schema=False)

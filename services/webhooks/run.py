@@ -7,6 +7,7 @@ deliveries since progress was last saved.
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -46,6 +47,7 @@ class Webhook:
         self._saved = dict(claim.offsets)
         self._dispatcher = Dispatcher(policy, send, self._settle)
         self._dead: list[UndeliveredChange] = []
+        self._unsaved_deliveries: Counter[int] = Counter()
         self._not_done = 0
         self._unsaved = 0
         self._room = asyncio.Event()
@@ -127,6 +129,7 @@ class Webhook:
         self._unsaved += 1
         if settled.dead is None:
             self.delivered += 1
+            self._unsaved_deliveries[delivery.partition] += 1
             return
         self.given_up += 1
         who = delivery.customer_id, delivery.sequence
@@ -148,10 +151,12 @@ class Webhook:
 
     async def _save(self) -> None:
         changed = {number: at.saved for number, at in self._progress.items() if at.saved != self._saved[number]}
-        dead, unsaved = list(self._dead), self._unsaved
+        dead, unsaved, delivered = list(self._dead), self._unsaved, Counter(self._unsaved_deliveries)
         if changed or dead:
-            await _in(self._saver, save, self._postgres, self._claim, changed, dead)
+            await _in(self._saver, save, self._postgres, self._claim, changed, dead, delivered)
             self._saved |= changed
+            for partition in changed:
+                self._unsaved_deliveries[partition] -= delivered[partition]
             del self._dead[: len(dead)]
             self._unsaved -= unsaved
             self._not_done -= unsaved

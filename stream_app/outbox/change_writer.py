@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from data.contract.change_events import EVENT_HEADERS, change_event, segment_event
+from data.contract.change_events import EVENT_HEADERS, change_event, change_headers, segment_event, state_headers
 from data.contract.change_row import ChangeRow
-from data.kafka.record_writer import Refusals, producer_config
+from data.kafka.record_writer import Headers, Refusals, producer_config
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 
@@ -59,10 +59,11 @@ class ChangeWriter:
         if self._transactional:
             self._retry(self._producer.init_transactions)
 
-    def write(self, rows: Sequence[ChangeRow], personas: Mapping[str, str]) -> None:
+    def write(self, rows: Sequence[ChangeRow], personas: Mapping[str, str], log_id: str) -> None:
         """Publishing, step 6: publish changes in order, and the latest state of each customer.
 
-        A tombstone takes the place of a forgotten customer's latest state.
+        A tombstone takes the place of a forgotten customer's latest state. ``log_id`` is the log that the changes come
+        from; the headers of changes and states have it.
 
         With Kafka transactions, readers of committed records see all of it or nothing. The one exception: if a delayed
         commit of the previous Kafka transaction ends this one too early, they may see its states without its changes,
@@ -82,14 +83,16 @@ class ChangeWriter:
         latest = {row.customer_id: row for row in rows}
         for row in latest.values():
             state = None if row.is_tombstone else segment_event(row, personas)
-            self._send(self._topics.segments, row.customer_id, state)
+            headers = EVENT_HEADERS if row.is_tombstone else state_headers(row, log_id)
+            self._send(self._topics.segments, row.customer_id, state, headers)
         # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit whatever the
         # broker has of this transaction when it arrives. The broker must have every state before the first change.
         self._retry(self._flush)
         for row in rows:
             if row.is_tombstone:
                 continue
-            self._send(self._topics.changes, row.customer_id, change_event(row, personas))
+            event = change_event(row, personas)
+            self._send(self._topics.changes, row.customer_id, event, change_headers(row, log_id))
         self._retry(self._producer.commit_transaction if self._transactional else self._flush)
 
     def abort_hanging(self, key: bytes | None, value: bytes | None) -> None:
@@ -124,11 +127,11 @@ class ChangeWriter:
             self._producer.purge()
             self._producer = None
 
-    def _send(self, topic: str, customer_id: str, event: bytes | None) -> None:
+    def _send(self, topic: str, customer_id: str, event: bytes | None, headers: Headers) -> None:
         assert self._producer is not None  # noqa: S101 - opened
         while True:
             try:
-                self._producer.produce(topic, event, customer_id.encode(), self._partition, headers=EVENT_HEADERS)
+                self._producer.produce(topic, event, customer_id.encode(), self._partition, headers=headers)
             except BufferError:
                 self._raise_if_closed()
                 self._producer.poll(0.1)

@@ -53,6 +53,9 @@ class Relay:
         The published position to save. While the relay is catching up, it stays where the relay started: the
         changes behind it are in another order in the topic, and the next relay must find all of them, too.
 
+    log_id
+        The log that the changes come from; another one after a fault of the log.
+
     Parameters
     ----------
     personas
@@ -69,6 +72,7 @@ class Relay:
         observer: Observer,
     ) -> None:
         self._claim = claim
+        self.log_id = claim.log_id
         self._personas = personas
         self._new_writer = new_writer
         self._catch_up = CatchUp(changes_behind, observer, claim)
@@ -194,7 +198,7 @@ class Relay:
         """Step 6."""
         missing = self._catch_up.not_in_topic(rows)
         if missing:
-            await self._in_thread(self._writer.write, missing, self._personas)
+            await self._in_thread(self._writer.write, missing, self._personas, self.log_id)
         self._advance(rows[-1].position)
         if self._catch_up.report_due(self.published):
             async with self._connected_outbox():

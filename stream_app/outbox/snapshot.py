@@ -8,27 +8,39 @@ record was in the topic, and the worker publishes a change after its commit.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import Engine, Select, func, select
 
-from data.contract.change_events import EVENT_HEADERS, segment_event
+from data.contract.change_events import EVENT_HEADERS, segment_event, state_headers
 from data.contract.change_row import ChangeRow
 from data.kafka.record_writer import RecordWriter
 from data.postgres import erasures, model_registry
-from data.postgres.tables import customers, segment_changes
+from data.postgres.tables import customers, segment_changes, stream_progress
 from runtime.brokers import Brokers
 
 _PAGE = 5_000
 
 _latest = (
-    select(*(segment_changes.c[name] for name in ChangeRow._fields))
+    select(
+        *(segment_changes.c[name] for name in ChangeRow._fields),
+        func.coalesce(stream_progress.c.log_id, "").label("log_id"),
+    )
     .join(
         customers,
         (customers.c.customer_id == segment_changes.c.customer_id)
         & (customers.c.sequence == segment_changes.c.sequence),
     )
+    .outerjoin(stream_progress, stream_progress.c.partition == customers.c.partition)
     .order_by(segment_changes.c.customer_id)
 )
+
+
+class _State(NamedTuple):
+    """The change that led to a customer's latest state, and the log that the customer's partition reads."""
+
+    row: ChangeRow
+    log_id: str
 
 
 def publish_snapshot(engine: Engine, brokers: Brokers, topic: str) -> int:
@@ -56,12 +68,12 @@ class _Writer:
         self._topic = topic
         self._personas = model_registry.personas(engine)
 
-    def write(self, rows: Iterable[ChangeRow]) -> dict[str, int]:
+    def write(self, states: Iterable[_State]) -> dict[str, int]:
         """Publish states and wait until the broker has them; returns the published sequence by customer id."""
         published = {}
-        for row in rows:
+        for row, log_id in states:
             event = segment_event(row, self._personas, snapshot=True)
-            self._writer.write(self._topic, event, row.customer_id.encode(), EVENT_HEADERS)
+            self._writer.write(self._topic, event, row.customer_id.encode(), state_headers(row, log_id))
             published[row.customer_id] = row.sequence
         while self._writer.flush():
             pass
@@ -75,20 +87,20 @@ class _Writer:
             pass
 
 
-def _all_customers(engine: Engine) -> Iterator[ChangeRow]:
+def _all_customers(engine: Engine) -> Iterator[_State]:
     return _rows(engine, _latest)
 
 
-def _some_customers(engine: Engine, customer_ids: list[str]) -> Iterator[ChangeRow]:
+def _some_customers(engine: Engine, customer_ids: list[str]) -> Iterator[_State]:
     for start in range(0, len(customer_ids), _PAGE):
         page = customer_ids[start : start + _PAGE]
         yield from _rows(engine, _latest.where(customers.c.customer_id.in_(page)))
 
 
-def _rows(engine: Engine, query: Select[ChangeRow]) -> Iterator[ChangeRow]:
+def _rows(engine: Engine, query: Select[Any]) -> Iterator[_State]:
     with engine.connect().execution_options(yield_per=_PAGE) as connection:
         for row in connection.execute(query):
-            yield ChangeRow.of(row)
+            yield _State(ChangeRow.of(row), row.log_id)
 
 
 def _forgotten(engine: Engine, published: dict[str, int]) -> list[str]:

@@ -54,6 +54,7 @@ class Publisher:
                 context.changes_behind,
                 context.metrics,
             )
+        self._relay.log_id = progress.log_id
         self._relay.publish_up_to(progress.change_position)
         self._dead_letters.log_id = progress.log_id
         self._dead_letters.publish(await self._unpublished_dead_letters())

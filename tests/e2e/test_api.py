@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import select
 
 from batch.fit_dataset import fit_before
+from data.contract import schema_files
 from data.postgres import api_keys, erasures, progress
 from data.postgres.tables import transactions
 from segue.local.ports import free_ports
@@ -178,6 +179,8 @@ def test_the_document_describes_every_route(served: Served) -> None:
         "/v1/customers/{customer_id}",
         "/v1/customers/{customer_id}/changes",
         "/v1/segments",
+        "/v1/schemas",
+        "/v1/schemas/{name}",
     }
     body = document["paths"]["/v1/transactions"]["post"]["requestBody"]
     assert "NewTransaction" in str(body)
@@ -185,6 +188,16 @@ def test_the_document_describes_every_route(served: Served) -> None:
     page = httpx.get(f"{served.address}/schema/swagger", timeout=300)
     assert page.status_code == 200
     assert "https://" not in page.text.replace(served.address, ""), "the page loads nothing from elsewhere"
+
+
+def test_the_schemas_of_the_messages_need_no_key(served: Served) -> None:
+    names = httpx.get(f"{served.address}/v1/schemas", timeout=60).json()
+    assert "segment-changed" in names
+    for name in names:
+        answer = httpx.get(f"{served.address}/v1/schemas/{name}", timeout=60)
+        assert answer.headers["content-type"] == "application/schema+json"
+        assert answer.content == schema_files.read(name)
+    assert httpx.get(f"{served.address}/v1/schemas/secrets", timeout=60).status_code == 404
 
 
 def test_what_was_acknowledged_is_in_the_ledger_though_the_api_is_killed_again_and_again(served: Served) -> None:

@@ -50,8 +50,9 @@ def _block(language: str, about: str) -> str:
 
 
 def _kcat(run: Local, about: str) -> str:
-    [command] = [line for line in _block("sh", "kcat -C").splitlines() if about in line]
-    return command.replace("127.0.0.1:9092", run.settings.brokers.servers)
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    [command] = [line for block in blocks for line in block.splitlines() if about in line]
+    return str(command).replace("127.0.0.1:9092", run.settings.brokers.servers)
 
 
 class Lines:
@@ -103,7 +104,7 @@ def test_kcat_reads_the_segment_of_every_customer_and_ends(run: Local) -> None:
 def test_kcat_reports_who_has_just_entered_a_segment(run: Local, dataset: Dataset) -> None:
     before = _changes(run)
     segment = run.topic()[-1]["to"]["id"]
-    with Lines(_kcat(run, "-o end").replace("at_risk", segment)) as kcat:
+    with Lines(_kcat(run, "-o end -q -u |").replace("needs_attention", segment)) as kcat:
         # kcat may have started after the first changes.
         for start in range(PART, 4 * PART, STEP):
             run.replay(dataset, section(dataset, start, start + STEP))
@@ -113,6 +114,50 @@ def test_kcat_reports_who_has_just_entered_a_segment(run: Local, dataset: Datase
     reported = [json.loads(line) for line in kcat.lines]
     assert {change["to"]["id"] for change in reported} == {segment}
     assert {(change["customer_id"], change["sequence"]) for change in reported} <= _changes(run) - before
+
+
+@needs_kcat
+def test_kcat_chooses_by_headers(run: Local) -> None:
+    changes = run.topic()
+    segment = changes[-1]["to"]["id"]
+    expected = sorted(change["customer_id"] for change in changes if change["to"]["id"] == segment)
+    command = _kcat(run, "%k %h").replace("needs_attention", segment).replace("-o end -q -u", "-o beginning -e -q")
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
+    assert sorted(line.split(" ")[0] for line in result.stdout.splitlines()) == expected
+
+
+@needs_kcat
+@pytest.mark.parametrize("run", [pytest.param("apache", marks=APACHE)], indirect=True)
+def test_timestamps_say_when_a_change_was_published(run: Local) -> None:
+    expected = len(_changes(run))
+    since = _kcat(run, "-o s@")
+    # All events are of 2009 to 2011, and the first command asks for 2010.
+    for moment, found in ((1262304000000, expected), (4102444800000, 0)):
+        command = since.replace("1262304000000", str(moment))
+        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
+        assert len(result.stdout.splitlines()) == found
+
+
+@needs_kcat
+def test_the_commands_may_be_started_before_the_first_change(
+    model: SegmentModel, dataset: Dataset, tmp_path: Path
+) -> None:
+    with local(tmp_path, model) as run:
+        command = f"set -o pipefail; {_kcat(run, 'customer-segments')}"
+        states = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
+        assert (states.returncode, states.stdout, states.stderr) == (0, "", "")
+        by_value = _kcat(run, "-o end -q -u |").replace('== "needs_attention"', '!= "none"')
+        by_headers = _kcat(run, "%k %h").replace(",to=needs_attention,", ",to=")
+        with Lines(_kcat(run, "-f '%k %s")) as every, Lines(by_value) as chosen, Lines(by_headers) as headers:
+            # kcat may start after the first changes.
+            for start in range(0, 4 * PART, STEP):
+                run.replay(dataset, section(dataset, start, start + STEP))
+                if chosen.lines and headers.lines:
+                    break
+            wait_until(lambda: bool(chosen.lines and headers.lines))
+            wait_until(lambda: {line.split(" ")[0] for line in every.lines} >= {who for who, _ in _changes(run)})
+        assert json.loads(chosen.lines[0])["to"]["id"]
+        assert ",cause=" in headers.lines[0]
 
 
 @pytest.mark.parametrize("run", [pytest.param("apache", marks=APACHE)], indirect=True)

@@ -158,6 +158,29 @@ def test_the_sdk_of_cloudevents_reads_every_event(run: Local) -> None:
     assert len(seen) == len(set(seen)), "source and id tell every event from every other"
 
 
+def _check_headers(run: Local, records: list[StoredRecord]) -> None:
+    """A consumer may choose records by their headers alone."""
+    names = {"content-type", "ce_type", "ce_id", "to", "cause", "log_id"}
+    with run.postgres.connect() as connection:
+        rows = connection.execute(text("select customer_id, sequence, cause from segment_changes")).all()
+    causes = {f"{row.customer_id}:{row.sequence}": row.cause for row in rows}
+    for record in records:
+        event = json.loads(record.value or b"")
+        said = {name: content.decode() for name, content in record.headers.items()}
+        assert set(said) == names
+        assert (said["ce_type"], said["ce_id"]) == (event["type"], event["id"])
+        assert said["to"] == (event["data"].get("to") or event["data"]["segment"])["id"]
+        assert said["cause"] == causes[event["id"]]
+        assert said["log_id"] == run.replaying.identity.log_id
+
+
+def test_headers_say_what_the_value_says_and_which_log_it_comes_from(run: Local) -> None:
+    for topic in (run.settings.changes_topic, run.settings.segments_topic):
+        records = _records(run, topic)
+        assert len(records) > 1_000
+        _check_headers(run, records)
+
+
 def test_a_customers_changes_are_numbered_from_1_without_gaps_and_hang_together(run: Local) -> None:
     chains = defaultdict(list)
     for record in _records(run, run.settings.changes_topic):
@@ -327,6 +350,7 @@ def test_a_snapshot_says_every_customers_state_again_and_changes_nothing_else(ru
         event = json.loads(record.value or b"")
         assert event.pop("snapshot") is True
         assert event == last_word[record.key], "a snapshot is the latest state, word for word"
+    _check_headers(run, said_again)
     customers = sorted((record.key or b"").decode() for record in said_again)
     assert customers == sorted(_latest(run))
     assert f"{len(customers):,} customers" in " ".join(done.stderr.split())

@@ -52,6 +52,13 @@ def _segue(environment: dict[str, str], *arguments: str) -> Result:
     return CliRunner().invoke(app, ["webhooks", *arguments], env=environment)
 
 
+def _status(environment: dict[str, str], name: str) -> dict[str, int]:
+    """The counts of a webhook, as ``segue webhooks status`` shows them."""
+    shown = json.loads(_segue(environment, "status", "--json").stdout)
+    [row] = [row for row in shown if row["webhook"] == name]
+    return {column: row[column] for column in ("delivered", "waiting", "dead", "lag")}
+
+
 def _published(run: Local, chosen: Callable[[dict[str, Any]], bool] = lambda change: True) -> set[str]:
     return {f"{change['customer_id']}:{change['sequence']}" for change in run.topic() if chosen(change)}
 
@@ -211,6 +218,7 @@ def test_what_was_given_up_can_be_seen_and_sent_again_once_the_receiver_is_mende
     assert {letter["event"]["id"] for letter in listed["dead_letters"]} <= chosen
     assert reason in _segue(environment, "dead").stdout
     assert f"│ {len(chosen)} │" in " ".join(_segue(environment, "status").stdout.split())
+    assert _status(environment, "mended") == {"delivered": 0, "waiting": 0, "dead": len(chosen), "lag": 0}
 
     again = _segue(environment, "retry", "--all")
     assert again.exit_code == 1
@@ -223,6 +231,7 @@ def test_what_was_given_up_can_be_seen_and_sent_again_once_the_receiver_is_mende
     assert _dead(run, "mended") == {}
     assert sorted(receiver.ids()) == sorted(chosen)
     assert "there is no dead letter nobody:1" in str(_segue(environment, "retry", "nobody:1").exception)
+    assert _status(environment, "mended") == {"delivered": len(chosen), "waiting": 0, "dead": 0, "lag": 0}
 
 
 def test_whether_changes_arrive_can_be_asked_over_http(run: Local, receiver: Receiver, tmp_path: Path) -> None:
@@ -318,3 +327,22 @@ def test_the_receiver_of_the_documentation_works(run: Local, receiver: Receiver,
     latest = {change["customer_id"]: change["to"]["persona"] for change in run.topic()}
     said = dict(line.split(" is now ") for line in written.read_text().splitlines())
     assert said == latest
+
+
+def test_the_lag_is_the_number_of_changes_that_were_published_while_the_webhook_was_stopped(
+    run: Local, dataset: Dataset, receiver: Receiver, tmp_path: Path
+) -> None:
+    environment = webhook_environment(run, receiver, "stopped")
+    before = _published(run)
+    with WebhookProcess(environment, tmp_path, "--from-beginning") as webhook:
+        wait_until(lambda: set(receiver.ids()) == before)
+        assert webhook.interrupt() == 0
+    assert _status(environment, "stopped") == {"delivered": len(before), "waiting": 0, "dead": 0, "lag": 0}
+    run.replay(dataset, section(dataset, 6 * PART, 6 * PART + 200))
+    behind = len(_published(run)) - len(before)
+    assert behind > 0
+    assert _status(environment, "stopped")["lag"] == behind
+    unreachable = _segue(environment | {"SEGUE_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "status")
+    assert unreachable.exit_code == 0
+    assert "unknown" in unreachable.stdout
+    assert "The lag is unknown: " in unreachable.stderr

@@ -21,6 +21,7 @@ from stream_app.outbox.topic_end import HangingTransactionError, changes_behind
 
 PARTITION = 2
 CUSTOMERS = [str(number) for number in range(12_000, 12_100) if partition_of(str(number), 4) == PARTITION]
+LOG_ID = "log"
 PERSONAS = {"best": "Best", "lost": "Lost"}
 NOT_OPEN = -2
 NOTHING = -1
@@ -75,5 +76,5 @@ def keep_writing(folder: Path, changes: str, segments: str, begins: "Synchronize
             begins.value = position = reached(settings)
             while True:
                 rows = [change(position + 1 + n) for n in range(sizes.choice([1, 3, 50, 700]))]
-                writer.write(rows, PERSONAS)
+                writer.write(rows, PERSONAS, LOG_ID)
                 position += len(rows)

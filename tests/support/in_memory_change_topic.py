@@ -13,7 +13,7 @@ from stream_app.storage.outbox import ChangeKey
 
 
 class ChangeTopic:
-    """The published changes.
+    """The published changes, and the log id that each was published with.
 
     The next ``fails`` writes and the next ``failing_openings`` attempts to open a writer will fail. ``hanging`` holds
     the changes of an open Kafka transaction.
@@ -21,6 +21,7 @@ class ChangeTopic:
 
     def __init__(self) -> None:
         self.rows: list[ChangeRow] = []
+        self.log_ids: list[str] = []
         self.fails = 0
         self.failing_openings = 0
         self.hanging: list[ChangeRow] = []
@@ -59,13 +60,15 @@ class InMemoryWriter:
             self._topic.failing_openings -= 1
             raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker is not available"))
 
-    def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str]) -> None:
+    def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str], log_id: str) -> None:
         """Publish once ``may_write`` is set."""
         self._topic.may_write.wait(300)
         if self._topic.fails:
             self._topic.fails -= 1
             raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker was restarted"))
-        self._topic.rows.extend(rows)
+        written = list(rows)
+        self._topic.rows.extend(written)
+        self._topic.log_ids.extend([log_id] * len(written))
 
     def abort_hanging(self, key: bytes | None, value: bytes | None) -> None:
         """Abort the open Kafka transaction."""

@@ -15,7 +15,7 @@ from data.kafka.log import create_topics
 from runtime.settings import Settings
 from segue.local.stack import BrokerKind, Stack
 from services import change_stream
-from tests.support.endless_changes import NOT_OPEN, PERSONAS, change, keep_writing, last, opened
+from tests.support.endless_changes import LOG_ID, NOT_OPEN, PERSONAS, change, keep_writing, last, opened
 from tests.support.local_stack import wait_until
 
 KILLS = 12
@@ -50,8 +50,8 @@ def test_the_end_of_the_topic_gives_the_last_published_change(settings: Settings
     first = opened(settings)
     assert last(settings) is None
     rows = [change(position) for position in range(40)]
-    first.write(rows[:30], PERSONAS)
-    first.write(rows[30:], PERSONAS)
+    first.write(rows[:30], PERSONAS, LOG_ID)
+    first.write(rows[30:], PERSONAS, LOG_ID)
     found = last(settings)
     assert found is not None
     assert (found.customer_id, found.sequence, found.to.persona) == (rows[-1].customer_id, rows[-1].sequence, "Lost")
@@ -62,14 +62,14 @@ def test_a_later_writer_fences_the_earlier_one(settings: Settings) -> None:
     if not settings.exactly_once:
         pytest.skip("the embedded broker has no transactions")
     before = opened(settings)
-    before.write([change(0)], PERSONAS)
+    before.write([change(0)], PERSONAS, LOG_ID)
     after = opened(settings)
     with pytest.raises(KafkaException, match="fenced"):
-        before.write([change(1)], PERSONAS)
+        before.write([change(1)], PERSONAS, LOG_ID)
     found = last(settings)
     assert found is not None
     assert found.customer_id == change(0).customer_id
-    after.write([change(1)], PERSONAS)
+    after.write([change(1)], PERSONAS, LOG_ID)
     found = last(settings)
     assert found is not None
     assert found.customer_id == change(1).customer_id
@@ -80,7 +80,7 @@ def test_a_writer_that_is_closed_gives_up_soon_and_leaves_nothing_to_be_seen(set
     closed = opened(settings)
     closed.close()
     with pytest.raises(KafkaException, match="closed"):
-        closed.write([change(0)], PERSONAS)
+        closed.write([change(0)], PERSONAS, LOG_ID)
     closed.discard()
     if settings.exactly_once:
         opened(settings)
@@ -92,7 +92,7 @@ def test_ending_what_has_no_end_leaves_nothing_to_be_seen(settings: Settings) ->
     if not settings.exactly_once:
         pytest.skip("the embedded broker has no transactions")
     writing = opened(settings)
-    writing.write([change(0)], PERSONAS)
+    writing.write([change(0)], PERSONAS, LOG_ID)
     writing.abort_hanging(b"key", b"nothing that anybody should read")
     opened(settings)
     found = last(settings)

@@ -151,7 +151,7 @@ def test_a_commit_that_comes_in_the_next_transaction_leaves_no_state_older_than_
 
 @pytest.mark.parametrize(
     "end",
-    [lambda writer: writer.write(ROWS, {}), lambda writer: writer.abort_hanging(b"key", b"value")],
+    [lambda writer: writer.write(ROWS, {}, "log"), lambda writer: writer.abort_hanging(b"key", b"value")],
     ids=["commit", "abort"],
 )
 def test_the_broker_refuses_a_late_end_once_another_writer_is_open(
@@ -160,7 +160,7 @@ def test_the_broker_refuses_a_late_end_once_another_writer_is_open(
     held = kafka.proxy.hold_next_end(3, lambda: None)
     end(opened(kafka))
     # The late end comes between the state and the change, where the broker would otherwise accept it unnoticed.
-    opened(kafka).write(ROWS, {})
+    opened(kafka).write(ROWS, {}, "log")
     assert (held.repeated, held.requests) == (True, [ADD_PARTITIONS, PRODUCE, ADD_PARTITIONS])
     assert held.error in REFUSALS
 

@@ -9,6 +9,7 @@ from producers.records import Period, records, ticks
 from producers.section import Section, between, missing, whole
 from tests.support.retail import retail
 from tests.support.sections import section
+from tests.support.shop_rows import sale, shop
 
 
 def _ticks(part: Section) -> list[int]:
@@ -54,3 +55,10 @@ def test_a_later_period_has_other_ids_and_times_and_equal_content() -> None:
         was, now = (msgspec.json.decode(record.value, type=Transaction) for record in (before, after))
         assert now.transaction_id == f"{was.transaction_id}~2"
         assert msgspec.structs.replace(now, transaction_id=was.transaction_id, occurred_at=was.occurred_at) == was
+
+
+def test_an_invoice_comes_at_its_earliest_line_and_ties_come_in_the_order_of_ids() -> None:
+    early, late = "2010-01-01 10:00", "2010-01-01 10:05"
+    dataset = shop(sale("9", "C1", late, 5), sale("9", "C1", early, 7), sale("10", "C2", early, 3))
+    sent = [msgspec.json.decode(each.value, type=Transaction) for each in records(dataset, whole(dataset)) if each.key]
+    assert [(each.transaction_id, f"{each.occurred_at:%H:%M}") for each in sent] == [("10", "10:00"), ("9", "10:00")]

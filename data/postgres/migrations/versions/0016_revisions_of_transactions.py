@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 
 _ARGUMENTS = "text, text, timestamptz, text, numeric, text, bigint"
 _REVISE = """

@@ -272,6 +272,7 @@ def test_migrating_without_the_right_to_create_roles_returns_the_missing_ones(da
             assert missing == list(get_args(roles.Role))
             database = make_url(database_url).database
             assert refused == [
+                "CREATE SCHEMA segue_read AUTHORIZATION plain",
                 f'REVOKE TEMPORARY ON DATABASE "{database}" FROM PUBLIC',
                 "REVOKE EXECUTE ON FUNCTION pg_catalog.lo_creat(integer) FROM PUBLIC",
                 "REVOKE EXECUTE ON FUNCTION pg_catalog.lo_create(oid) FROM PUBLIC",

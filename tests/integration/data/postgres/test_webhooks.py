@@ -36,10 +36,22 @@ def test_another_log_is_read_from_its_beginning(postgres: Engine) -> None:
 def test_webhooks_are_independent_of_each_other(postgres: Engine) -> None:
     first = webhooks.claim(postgres, "crm", "log", [10])
     second = webhooks.claim(postgres, "shop", "log", [20])
-    webhooks.save(postgres, first, {0: SavedOffset(11, NONE_WAITING)}, [LETTER])
+    webhooks.save(postgres, first, {0: SavedOffset(11, NONE_WAITING)}, [LETTER], {0: 5})
     webhooks.save(postgres, second, {0: SavedOffset(21, NONE_WAITING)}, [])
-    overview = [(row.webhook, row.read, row.waiting, row.dead) for row in webhooks.overview(postgres)]
-    assert overview == [("crm", 11, 0, 1), ("shop", 21, 0, 0)]
+    overview = [(row.webhook, row.read, row.waiting, row.dead, row.delivered) for row in webhooks.overview(postgres)]
+    assert overview == [("crm", 11, 0, 1, 5), ("shop", 21, 0, 0, 0)]
+
+
+def test_deliveries_are_counted_over_restarts_and_with_retries(postgres: Engine) -> None:
+    first = webhooks.claim(postgres, "crm", "log", [0, 0])
+    webhooks.save(postgres, first, {0: SavedOffset(4, NONE_WAITING), 1: SavedOffset(9, NONE_WAITING)}, [], {0: 4, 1: 8})
+    again = webhooks.claim(postgres, "crm", "log", [0, 0])
+    webhooks.save(postgres, again, {0: SavedOffset(5, NONE_WAITING)}, [LETTER], {0: 1})
+    assert [row.delivered for row in webhooks.overview(postgres)] == [13]
+    webhooks.mark_delivered(postgres, "crm", [("c:1", 3)])
+    assert [row.delivered for row in webhooks.overview(postgres)] == [14]
+    assert webhooks.next_offsets(postgres, "log") == {"crm": {0: 5, 1: 9}}
+    assert webhooks.next_offsets(postgres, "another") == {}
 
 
 def test_a_process_whose_webhook_was_claimed_by_another_saves_nothing(postgres: Engine) -> None:

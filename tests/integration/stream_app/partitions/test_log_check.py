@@ -30,9 +30,15 @@ MESSAGES: list[Message] = [
 ]
 RECORDS = [replace(record, timestamp=record.offset + 1) for record in logs(MESSAGES, 1)[0]]
 
+# Milliseconds since 1970.
+LATER_THAN_THE_SALES = 2_000_000_000_000
+
 
 def with_task(
-    database: str, log: Log, work: Callable[[PartitionTask, WorkerContext, list[int]], Awaitable[None]]
+    database: str,
+    log: Log,
+    work: Callable[[PartitionTask, WorkerContext, list[int]], Awaitable[None]],
+    topic: ChangeTopic | None = None,
 ) -> None:
     """Run a task that has applied all of :data:`RECORDS`."""
 
@@ -42,7 +48,7 @@ def with_task(
         async def seek(offset: int) -> None:
             seeks.append(offset)
 
-        worker = replace(worker_context(database, ChangeTopic()), read_log=log.read)
+        worker = replace(worker_context(database, topic or ChangeTopic()), read_log=log.read)
         task = PartitionTask(worker, 0, seek)
         runner = asyncio.create_task(task.run())
         await asyncio.wait_for(task.claimed.wait(), PATIENCE)
@@ -83,6 +89,24 @@ def test_a_log_that_lost_records_is_read_again_and_nothing_is_applied_twice(data
 
     with_task(database, log, work)
     assert stored(database) == ("log#2", [("truncated", 3, len(RECORDS))])
+
+
+def test_changes_are_published_with_the_id_of_the_log_that_they_come_from(database: str) -> None:
+    log, topic = Log(list(RECORDS)), ChangeTopic()
+
+    async def work(task: PartitionTask, worker: WorkerContext, seeks: list[int]) -> None:
+        first, second = (logs([transaction(number, 31, customer=f"{number}")], 1)[0][0] for number in (2, 3))
+        log.records.append(replace(first, offset=len(RECORDS), timestamp=LATER_THAN_THE_SALES))
+        task.offer(log.records[-1:])
+        await wait_for(lambda: topic.log_ids == ["log"])
+        log.log_id, log.records = "another", []
+        task.request_log_check()
+        await wait_for(lambda: seeks[-1:] == [0])
+        log.records = [replace(second, timestamp=LATER_THAN_THE_SALES)]
+        task.offer(log.records)
+        await wait_for(lambda: topic.log_ids == ["log", "another"])
+
+    with_task(database, log, work, topic)
 
 
 def test_an_activation_that_is_requested_again_has_an_effect(database: str) -> None:

@@ -92,6 +92,22 @@ WRITTEN_BY_US: dict[str, dict[str, str]] = {
         "data": "Drift",
     },
     "EventHeaders": {"content-type": "string = application/cloudevents+json; charset=UTF-8"},
+    "ChangeHeaders": {
+        "content-type": "string = application/cloudevents+json; charset=UTF-8",
+        "ce_type?": '"segue.segment.changed.v1"',
+        "ce_id?": "string",
+        "to?": "string",
+        "cause?": "string",
+        "log_id?": "string",
+    },
+    "StateHeaders": {
+        "content-type": "string = application/cloudevents+json; charset=UTF-8",
+        "ce_type?": '"segue.customer.segment.v1"',
+        "ce_id?": "string",
+        "to?": "string",
+        "cause?": "string",
+        "log_id?": "string",
+    },
     "DeadLetterHeaders": {
         "segue-reason": "string",
         "segue-topic": "string",

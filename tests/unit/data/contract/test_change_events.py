@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from data.contract import tolerant_reader
-from data.contract.change_events import change_event, segment_event
+from data.contract.change_events import change_event, change_headers, segment_event, state_headers
 from data.contract.change_row import ChangeRow
 
 ROWS = [
@@ -54,3 +54,18 @@ def test_a_reader_accepts_changes_with_and_without_the_new_fields() -> None:
     assert older is not None
     assert (newer.gross, newer.returned) == ("0.0005", "0.0002")
     assert not older.gross
+
+
+@pytest.mark.parametrize(("make", "headers"), [(change_event, change_headers), (segment_event, state_headers)])
+def test_the_headers_say_what_the_event_says(make: Any, headers: Any) -> None:
+    for row in ROWS:
+        event, found = json.loads(make(row, {})), dict(headers(row, "cluster/topic#2"))
+        segment = event["data"].get("to") or event["data"]["segment"]
+        assert found == {
+            "content-type": b"application/cloudevents+json; charset=UTF-8",
+            "ce_type": event["type"].encode(),
+            "ce_id": event["id"].encode(),
+            "to": segment["id"].encode(),
+            "cause": row.cause.encode(),
+            "log_id": b"cluster/topic#2",
+        }

@@ -30,6 +30,15 @@ def test_the_number_of_partitions_changes_nothing(
     assert outcome(run(model, messages)) == outcome(run(model, messages, partitions=partitions, cuts=cuts))
 
 
+@given(segment_models(), streams(models=True))
+@settings(max_examples=examples(150))
+def test_the_changes_of_a_customer_never_go_back_in_time(model: SegmentModel, messages: list[Message]) -> None:
+    effective: dict[str, int] = {}
+    for row in run(model, messages)[0].changes:
+        assert row.effective_at >= effective.get(row.customer_id, row.effective_at)
+        effective[row.customer_id] = row.effective_at
+
+
 @given(_first_models, streams(), _cuts, st.data())
 @settings(max_examples=examples(150))
 def test_sending_transactions_again_changes_nothing(

@@ -1,0 +1,70 @@
+"""``segue customer`` shows what Postgres holds of a customer."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from typer.testing import CliRunner, Result
+
+from segue.cli.app import app
+from tests.support.generated_tables import a_model
+from tests.support.processed_stream import Lived, live, messages, store
+
+Show = Callable[..., Result]
+
+
+@pytest.fixture
+def lived(postgres: Engine) -> Lived:
+    found = live(a_model(), messages())
+    store(postgres, a_model(), found)
+    return found
+
+
+@pytest.fixture
+def show(lived: Lived, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Show:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+    return lambda *arguments: CliRunner().invoke(app, ["customer", *arguments])
+
+
+def test_a_customer_is_shown_with_segment_numbers_and_changes(show: Show, lived: Lived) -> None:
+    names = {segment.id: segment.name for segment in a_model().segments}
+    row = next(each for each in lived.customers if each["next_segment"] and each["sequence"] > 1)
+    result = show(row["customer_id"])
+    assert result.exit_code == 0, result.output
+    assert f"{names[row['segment']]} ({row['segment']}) since {row['segment_since']:%Y-%m-%d %H:%M}" in result.output
+    assert f"{row['frequency']:,} sale invoices" in result.output
+    assert f"Next: {names[row['next_segment']]} ({row['next_segment']}) at {row['next_change_at']:%Y-%m-%d %H:%M}" in (
+        result.output
+    )
+    own = [each for each in lived.changes if each["customer_id"] == row["customer_id"]]
+    for change in own[-10:]:
+        assert f"{change['effective_at']:%Y-%m-%d %H:%M}" in result.output
+
+
+def test_the_last_changes_are_as_many_as_asked_for(show: Show, lived: Lived) -> None:
+    row = max(lived.customers, key=lambda each: each["sequence"])
+    content = json.loads(show(row["customer_id"], "--limit", "2", "--json").stdout)
+    assert [each["sequence"] for each in content["changes"]] == [row["sequence"] - 1, row["sequence"]]
+    assert content["customer"]["segment"]["id"] == row["segment"]
+
+
+def test_a_customer_without_a_purchase_is_in_no_segment(show: Show, lived: Lived) -> None:
+    row = next(each for each in lived.customers if each["segment"] is None)
+    result = show(row["customer_id"])
+    assert "In no segment." in result.output
+    assert "never bought" in result.output
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [("nobody", None), ("12301.0", "12301"), (" 12301", "12301"), ("", None), ("'; --", None)],
+)
+def test_a_wrong_id_is_one_clear_line(show: Show, wrong: str, meant: str | None) -> None:
+    result = show(wrong)
+    assert result.exit_code == 1
+    [line] = [line for line in result.output.splitlines() if line]
+    assert line.startswith("error: there is no customer ")
+    assert (f"did you mean '{meant}'?" in line) == (meant is not None)
