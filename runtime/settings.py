@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     api_password: SecretStr | None = Field(
         None, description="The same for `segue_api_login`, who can only read customers, changes and keys."
     )
+    operator_password: SecretStr | None = Field(
+        None,
+        description="The same for `segue_operator_login`, who can look at everything and run an operator's commands.",
+    )
     log_id: str | None = Field(
         None, description="Identity of the log; by default made from the ids of the cluster and the topic."
     )

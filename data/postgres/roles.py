@@ -14,17 +14,28 @@ from sqlalchemy import Engine
 from data.postgres import public_rights
 from data.postgres.public_rights import AnyConnection
 
-Role = Literal["segue_worker", "segue_dashboard", "segue_webhooks", "segue_drift", "segue_clock", "segue_api"]
+Role = Literal[
+    "segue_worker",
+    "segue_dashboard",
+    "segue_webhooks",
+    "segue_drift",
+    "segue_clock",
+    "segue_api",
+    "segue_operator",
+]
 WORKER: Role = "segue_worker"
 DASHBOARD: Role = "segue_dashboard"
 WEBHOOKS: Role = "segue_webhooks"
 DRIFT: Role = "segue_drift"
 CLOCK: Role = "segue_clock"
 API: Role = "segue_api"
+OPERATOR: Role = "segue_operator"
 
 _READ = "SELECT"
 _APPEND = "SELECT, INSERT"
 _WRITE = "SELECT, INSERT, UPDATE"
+_DEAD_LETTER_MARKS = "UPDATE (retried_at), UPDATE (discarded_at), UPDATE (discarded_by), UPDATE (discarded_why)"
+_LISTED_KEYS = ", ".join(f"SELECT ({column})" for column in ("key_id", "name", "scopes", "created_at", "revoked_at"))
 
 #: Rights by table: exactly what the statements of :mod:`stream_app.storage.statements` need.
 WORKER_RIGHTS: Mapping[str, str] = {
@@ -76,6 +87,26 @@ NOT_FOR_WORKERS = (
 #: Rights by table: the dashboard reads everything but the hashes of keys.
 DASHBOARD_RIGHTS: Mapping[str, str] = dict.fromkeys([*WORKER_RIGHTS, *NOT_FOR_WORKERS], _READ)
 
+#: Rights by table: an operator reads what the dashboard reads, and writes what the commands of an operator write. The
+#: inner state of the stream (profiles, ledger, changes, progress) and the hashes of keys are out of reach.
+OPERATOR_RIGHTS: Mapping[str, str] = DASHBOARD_RIGHTS | {
+    # `segue models` and `segue fit`.
+    "models": _APPEND,
+    "model_aliases": "SELECT, INSERT, UPDATE, DELETE",
+    # `segue replay` and `segue control`.
+    "replay_control": _WRITE,
+    # `segue skip`.
+    "skipped_records": _WRITE,
+    # `segue dlq retry` and `segue dlq discard`.
+    "dead_letters": f"SELECT, {_DEAD_LETTER_MARKS}",
+    # `segue faults resolve`.
+    "log_faults": "SELECT, UPDATE (resolved_at)",
+    # `segue webhooks retry`.
+    "webhook_dead_letters": _WRITE,
+    # `segue keys`.
+    "api_keys": f"{_LISTED_KEYS}, INSERT, UPDATE (revoked_at)",
+}
+
 #: All tables that a role may have rights on.
 TABLES = (*DASHBOARD_RIGHTS, "api_keys")
 
@@ -87,6 +118,7 @@ RIGHTS: Mapping[Role, Mapping[str, str]] = {
     DRIFT: DRIFT_RIGHTS,
     CLOCK: CLOCK_RIGHTS,
     API: API_RIGHTS,
+    OPERATOR: OPERATOR_RIGHTS,
 }
 
 
@@ -117,6 +149,9 @@ def grant(engine: Engine) -> Granted:
                     if table in rights:
                         given = sql.SQL(rights[table])
                         connection.execute(sql.SQL("GRANT {given} ON {table} TO {role}").format(given=given, **names))
+        if OPERATOR not in missing:
+            # `segue doctor` compares the revision of the schema.
+            connection.execute(sql.SQL("GRANT SELECT ON alembic_version TO {}").format(sql.Identifier(OPERATOR)))
         return Granted(missing, public_rights.revoke(connection))
 
 

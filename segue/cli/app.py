@@ -6,6 +6,7 @@ import sys
 
 import msgspec
 import typer
+from psycopg.errors import InsufficientPrivilege
 from pydantic import ValidationError
 from rich.text import Text
 from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
@@ -137,7 +138,8 @@ def main() -> None:
         reason = f"can't reach Postgres ({_first_line(error.orig)})"
         _complain(f"{with_hint(reason, Hint.START_POSTGRES)}{_no_stack()}")
     except ProgrammingError as error:
-        _complain(with_hint(f"Postgres refuses ({_first_line(error.orig)})", Hint.MIGRATE))
+        hint = Hint.BE_AN_OPERATOR if isinstance(error.orig, InsufficientPrivilege) else Hint.MIGRATE
+        _complain(with_hint(f"Postgres refuses ({_first_line(error.orig)})", hint))
     except ValidationError as error:
         _complain(bad_setting(error))
     except msgspec.ValidationError as error:

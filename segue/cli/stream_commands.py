@@ -74,8 +74,8 @@ def _operator_flags(anywhere: bool) -> tuple[str, ...]:
 def migrate_schema() -> None:
     """Create or upgrade the tables in Postgres, and grant each role its rights.
 
-    The roles are `segue_worker`, `segue_dashboard`, `segue_webhooks`, `segue_drift`, `segue_clock` and `segue_api`. For
-    each role that has a password in the settings, a user is created.
+    The roles are `segue_worker`, `segue_dashboard`, `segue_webhooks`, `segue_drift`, `segue_clock`, `segue_api` and
+    `segue_operator`. For each role that has a password in the settings, a user is created.
     """
     settings = Settings()
     before = revision(settings.database)
@@ -98,6 +98,7 @@ def migrate_schema() -> None:
         roles.DRIFT: settings.drift_password,
         roles.CLOCK: settings.clock_password,
         roles.API: settings.api_password,
+        roles.OPERATOR: settings.operator_password,
     }
     for role, password in passwords.items():
         if password is not None and role not in missing:
