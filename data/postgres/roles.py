@@ -136,6 +136,7 @@ def grant(engine: Engine) -> Granted:
     """
     missing: list[Role] = []
     with _driver(engine) as connection:
+        schema = _schema(connection)
         for role, rights in RIGHTS.items():
             try:
                 _create(connection, role)
@@ -143,6 +144,7 @@ def grant(engine: Engine) -> Granted:
                 missing.append(role)
                 continue
             with connection.transaction():
+                connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, sql.Identifier(role)))
                 for table in TABLES:
                     names = {"table": sql.Identifier(table), "role": sql.Identifier(role)}
                     connection.execute(sql.SQL("REVOKE ALL ON {table} FROM {role}").format(**names))
@@ -184,6 +186,12 @@ def _driver(engine: Engine) -> Iterator[AnyConnection]:
         driver = connection.connection.driver_connection
         assert isinstance(driver, Connection)  # noqa: S101 - psycopg is the only driver
         yield driver
+
+
+def _schema(connection: AnyConnection) -> sql.Identifier:
+    """The schema of the tables: the first one of the search path, which the URL may choose."""
+    row = connection.execute("SELECT current_schema()").fetchone()
+    return sql.Identifier(str(row[0]) if row else "public")
 
 
 def _create(connection: AnyConnection, role: str) -> None:

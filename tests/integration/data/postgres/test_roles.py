@@ -112,6 +112,22 @@ def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role]
     _needs_each(database_url, roles.WORKER, roles.WORKER_RIGHTS, partial(_live, url), tables)
 
 
+def test_a_search_path_in_the_url_holds_for_the_migration_and_for_the_worker(database_url: str) -> None:
+    in_schema = make_url(database_url).update_query_dict({"options": "-csearch_path=crm"})
+    with connect(database_url, autocommit=True) as administrator:
+        administrator.execute("CREATE SCHEMA crm")
+    migrate(in_schema.render_as_string(hide_password=False))
+    owner = engine(in_schema.render_as_string(hide_password=False))
+    model_registry.register(owner, MODEL)
+    user = roles.make_login(owner, roles.WORKER, None)
+    owner.dispose()
+    _live(in_schema.set(username=user).render_as_string(hide_password=False))
+    with connect(database_url) as administrator:
+        found = administrator.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'transactions'").fetchall()
+        applied = administrator.execute("SELECT count(*) > 0 FROM crm.transactions").fetchone()
+    assert (found, applied) == ([("crm",)], (True,))
+
+
 def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) -> None:
     url = as_user(roles.WORKER)
     statements = [
