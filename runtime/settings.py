@@ -28,7 +28,7 @@ from runtime.money import Money
 from runtime.postgres_url import parsed, passwords
 from runtime.running_stack import not_running_reason
 from runtime.settings_sources import SecretFiles, StackSource
-from runtime.topics import Topics
+from runtime.topics import Durability, Topics
 
 _SHORTEST_KEY = 16
 
@@ -95,6 +95,33 @@ class Settings(BaseSettings):
     drift_topic: str = Field("segue.drift.v1", description="Drift alarms.")
     partitions: int = Field(
         4, ge=0, description="Number of partitions of the topics that a worker creates; with 0 it creates none."
+    )
+    replication_factor: int | None = Field(
+        None,
+        ge=1,
+        le=32_767,
+        description="Copies of each partition of the topics that Segue creates; by default the broker's.",
+    )
+    min_insync_replicas: int | None = Field(
+        None,
+        ge=1,
+        le=32_767,
+        description="Copies that have to confirm a record, in the topics that Segue creates; by default the broker's.",
+    )
+    log_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
+        None,
+        description="How long the transactions topic that Segue creates keeps records, such as 400d; by default for "
+        "ever.",
+    )
+    changes_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
+        None,
+        description="How long changes are kept: in the topics of changes and drift that Segue creates, and in Postgres "
+        "if `segue prune` runs; by default for ever.",
+    )
+    dead_letters_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
+        None,
+        description="How long dead letters are kept: in the topic that Segue creates, and in Postgres, once they are "
+        "retried or discarded, if `segue prune` runs; by default for ever.",
     )
     consumer_group: str = Field("segue", description="Workers of the same group share the partitions.")
     currency: Annotated[str, AfterValidator(checked_currency)] = Field(
@@ -233,13 +260,20 @@ class Settings(BaseSettings):
 
     @property
     def topics(self) -> Topics:
-        """The names of all topics."""
+        """The names of all topics, and how those that Segue creates keep records."""
         return Topics(
             transactions=self.transactions_topic,
             changes=self.changes_topic,
             segments=self.segments_topic,
             dead_letters=self.dead_letters_topic,
             drift=self.drift_topic,
+            durability=Durability(
+                self.replication_factor,
+                self.min_insync_replicas,
+                self.log_retention,
+                self.changes_retention,
+                self.dead_letters_retention,
+            ),
         )
 
     @property
@@ -264,6 +298,15 @@ class Settings(BaseSettings):
         if keys is not None and not all(len(key) >= _SHORTEST_KEY for key in keys.get_secret_value().split() or [""]):
             raise ValueError(f"a key needs {_SHORTEST_KEY} characters or more")
         return keys
+
+    @model_validator(mode="after")
+    def _can_confirm(self) -> Self:
+        if self.replication_factor is not None and (self.min_insync_replicas or 1) > self.replication_factor:
+            raise ValueError(
+                f"SEGUE_MIN_INSYNC_REPLICAS ({self.min_insync_replicas}) is more than SEGUE_REPLICATION_FACTOR "
+                f"({self.replication_factor}): no record could be confirmed"
+            )
+        return self
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -98,7 +98,7 @@ def _limit_shutdown(*_: Any, **__: Any) -> None:
 def _identity(config: WorkerConfig) -> LogIdentity:
     brokers, topics = config.brokers, config.topics
     if config.partitions_to_create:
-        create_topics(brokers, topics.configuration, config.partitions_to_create)
+        create_topics(brokers, topics.configuration, config.partitions_to_create, topics.durability.replicas)
     source = Log(brokers, topics.transactions)
     try:
         identity = source.identity(config.log_id)

@@ -34,6 +34,7 @@ from segue.cli import (
     fit_command,
     keys_commands,
     model_commands,
+    prune_command,
     replay_command,
     score_command,
     settings_command,
@@ -43,6 +44,7 @@ from segue.cli import (
     stack_commands,
     status_command,
     stream_commands,
+    topics_command,
     webhook_commands,
 )
 from segue.cli.console import messages
@@ -70,6 +72,8 @@ api_command.add_to(app)
 settings_command.add_to(app)
 changes_command.add_to(app)
 stream_commands.add_to(app)
+topics_command.add_to(app)
+prune_command.add_to(app)
 skip_command.add_to(app)
 snapshot_command.add_to(app)
 fit_command.add_to(app)

@@ -137,7 +137,7 @@ def discard_them(
     """Discard dead letters: they need no retry. They are no longer counted as waiting, and no retry of all takes them.
 
     When they were discarded, by which Postgres user and why stays with them: `segue dlq show` shows it. Their bytes
-    stay, too. To take a decision back, retry the dead letter by its id.
+    stay, too, until `segue prune` deletes them. To take a decision back, retry the dead letter by its id.
     """
     _check_choice(which, everything, reason)
     text = " ".join(why.split())
