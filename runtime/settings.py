@@ -7,6 +7,7 @@ values as arguments.
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -33,6 +34,16 @@ from runtime.topics import Durability, Topics
 _SHORTEST_KEY = 16
 
 
+def _token_endpoint(url: str) -> str:
+    """Refuse to send a client secret without encryption, but for this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return url
+    if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"):
+        return url
+    raise ValueError("give an address that begins with https://")
+
+
 class Settings(BaseSettings):
     """The configuration of a Segue process."""
 
@@ -48,8 +59,16 @@ class Settings(BaseSettings):
         "PLAINTEXT", description="Encryption and authentication of connections to Kafka."
     )
     sasl_mechanism: Mechanism = Field("SCRAM-SHA-512", description="Authentication mechanism, with a SASL protocol.")
-    sasl_username: str | None = Field(None, description="User name, with a SASL protocol.")
-    sasl_password: SecretStr | None = Field(None, description="Password of that user.")
+    sasl_username: str | None = Field(
+        None, description="User name, with a SASL protocol; the client id, with `OAUTHBEARER`."
+    )
+    sasl_password: SecretStr | None = Field(
+        None, description="Password of that user; the client secret, with `OAUTHBEARER`."
+    )
+    sasl_token_url: Annotated[str, AfterValidator(_token_endpoint)] | None = Field(
+        None, description="With `OAUTHBEARER`: the endpoint that gives access tokens for client credentials."
+    )
+    sasl_token_scope: str | None = Field(None, description="With `OAUTHBEARER`: the scope to ask for, if any.")
     ssl_ca_file: Path | None = Field(
         None,
         description="PEM file of the authority for the brokers' certificates; by default the system's authorities.",
@@ -234,6 +253,8 @@ class Settings(BaseSettings):
             self.ssl_ca_file,
             self.ssl_certificate_file,
             self.ssl_key_file,
+            self.sasl_token_url,
+            self.sasl_token_scope,
         )
 
     @property
@@ -312,6 +333,9 @@ class Settings(BaseSettings):
     def _complete(self) -> Self:
         if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
             raise ValueError(f"{self.security_protocol} needs SEGUE_SASL_USERNAME and SEGUE_SASL_PASSWORD")
+        uses_tokens = self.security_protocol.startswith("SASL") and self.sasl_mechanism == "OAUTHBEARER"
+        if uses_tokens and self.sasl_token_url is None:
+            raise ValueError("OAUTHBEARER needs SEGUE_SASL_TOKEN_URL")
         missing = [name for name in ("ssl_ca_file", "ssl_certificate_file", "ssl_key_file") if _missing(self, name)]
         if missing:
             raise ValueError(f"SEGUE_{missing[0].upper()} names a file that does not exist")
