@@ -89,7 +89,8 @@ DASHBOARD_RIGHTS: Mapping[str, str] = dict.fromkeys([*WORKER_RIGHTS, *NOT_FOR_WO
 
 #: Rights by table: an operator reads what the dashboard reads, and writes what the commands of an operator write. The
 #: inner state of the stream (profiles, ledger, changes, progress) and the hashes of keys are out of reach.
-OPERATOR_RIGHTS: Mapping[str, str] = DASHBOARD_RIGHTS | {
+OPERATOR_RIGHTS: Mapping[str, str] = {
+    **DASHBOARD_RIGHTS,
     # `segue models` and `segue fit`.
     "models": _APPEND,
     "model_aliases": "SELECT, INSERT, UPDATE, DELETE",
