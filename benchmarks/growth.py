@@ -1,4 +1,4 @@
-"""Growth of the stores: bytes of each table and each topic after a full replay, scaled to a million transactions.
+"""Growth of the stores: bytes of each table and each topic after a full replay, and the worker's memory.
 
     python benchmarks/growth.py [DATASET] [--broker apache]
 
@@ -7,11 +7,13 @@ replication factor. The embedded broker keeps nothing on disk, so only tables ar
 """
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+import psutil
 from sqlalchemy import Engine, text
 
 from batch.fit_dataset import fit_before
@@ -51,6 +53,13 @@ def topics(folder: Path, names: Topics) -> list[tuple[str, int]]:
     return found
 
 
+def worker_memory() -> int:
+    """The largest resident memory of a worker that this process has started, in bytes."""
+    workers = [child for child in psutil.Process().children(recursive=True) if "stream_app" in child.cmdline()]
+    peaks = [re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{child.pid}/status").read_text()) for child in workers]
+    return max((int(peak[1]) * 1024 for peak in peaks if peak), default=0)
+
+
 def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind) -> list[tuple[str, int, int | None]]:
     """Name, bytes and rows of all stores after a full replay."""
     folder = Path(tempfile.mkdtemp(prefix="segue-benchmark-"))
@@ -60,6 +69,7 @@ def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind) -> list[t
             postgres = engine(run.settings.database)
             wait_until(lambda: not progress.unpublished(postgres), "all changes are published")
             stores: list[tuple[str, int, int | None]] = [*tables(postgres)]
+            sys.stdout.write(f"worker: {worker_memory() / 2**20:,.0f} MiB of memory at most\n")
             return stores + [(name, size, None) for name, size in topics(folder / "kafka", run.settings.topics)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -54,7 +54,13 @@ class Brokers:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration of every confluent-kafka client, with librdkafka's names."""
+        """The configuration of every confluent-kafka client, with librdkafka's names.
+
+        Raises
+        ------
+        TokenError
+            If clients log in with access tokens, and there is none.
+        """
         config: dict[str, Any] = {
             "bootstrap.servers": self.servers,
             "security.protocol": self.protocol,
@@ -62,6 +68,8 @@ class Brokers:
             "logger": _log,
         }
         if (tokens := self.tokens) is not None:
+            # A client without a token blocks for ten seconds and then says less than the endpoint does.
+            tokens.token()
             config |= {"sasl.mechanism": self.mechanism, "oauth_cb": lambda _: tokens.token()}
         elif self.authenticated:
             config |= {

@@ -14,8 +14,8 @@ _LEFT = 0.2
 _UNKNOWN_LIFETIME = 300.0
 
 
-class TokenError(SegueError):
-    """The token endpoint gives no token."""
+class TokenError(SegueError, ConnectionError):
+    """The token endpoint gives no token; it may do so later."""
 
 
 class Token(NamedTuple):

@@ -18,6 +18,7 @@ from data.postgres import currency
 from data.postgres.database import engine
 from data.postgres.model_registry import champion_version
 from runtime.health import WebServer
+from runtime.oauth import TokenError
 from stream_app.health import Health
 from stream_app.metrics import Metrics
 from stream_app.outbox.change_writer import ChangeWriter
@@ -51,7 +52,7 @@ def run_worker(config: WorkerConfig) -> None:
     health = Health(metrics)
     if config.web_port:
         WebServer(health).start(config.web_host, config.web_port)
-    identity = _wait_for(UnreachableError)(_identity, config)
+    identity = _wait_for(UnreachableError, TokenError)(_identity, config)
     postgres = engine(config.database_url)
     _wait_for(OperationalError)(check_layout, postgres, identity.partitions)
     _wait_for(OperationalError)(currency.keep, postgres, config.currency)
