@@ -1,7 +1,8 @@
 """docs/production.md: its commands in their order, each in the role that the page names.
 
 What a machine in production has is put in its place: Kafka and Postgres are local ones, ports free ones, and a small
-``systemctl`` notes what this test then starts and stops as the unit files say. Passwords are checked by Postgres.
+``systemctl`` asks this test to start and stop processes as the unit files say. Postgres and Kafka check every password,
+and each user of Kafka may do what the table in docs/security.md gives it, and no more.
 """
 
 import os
@@ -18,6 +19,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from confluent_kafka.admin import (
+    AdminClient,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialAlteration,
+    UserScramCredentialUpsertion,
+)
 from sqlalchemy import Engine, make_url, text
 
 from data.datasets.frames import clean
@@ -25,12 +33,15 @@ from data.datasets.synthetic import generate
 from data.datasets.writers import write
 from data.postgres import progress
 from data.postgres.database import engine
+from runtime.brokers import Brokers
 from segue.local.apache.java import missing
 from segue.local.ports import free_ports
 from segue.local.processes import ChildProcess
-from tests.support.apache_kafka import SINGLE_NODE, running_kafka
+from tests.support import access_table
+from tests.support.access_table import rules
 from tests.support.local_stack import wait_until
 from tests.support.postgres import running_postgres
+from tests.support.secured_kafka import PASSWORD, USER, SecuredKafka, secured_kafka
 from tests.support.webhook_receiver import Receiver
 
 REASON = missing()
@@ -41,10 +52,24 @@ PAGE = (ROOT / "docs" / "production.md").read_text()
 UNITS = ROOT / "deploy" / "systemd"
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 [ROLE] = [block for block in BLOCKS if block.startswith("as()")]
-_BROKER = """\
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-"""
+# What each user is among the clients of the table in docs/security.md.
+CLIENTS = {
+    "owner": [
+        "clients that create topics (`segue topics`, worker, replay, `segue publish-snapshot`; but for the first, none "
+        "with `SEGUE_PARTITIONS=0`)"
+    ],
+    "worker": ["worker"],
+    "clock": ["clock, HTTP API"],
+    "api": ["clock, HTTP API"],
+    "dashboard": ["`segue status`, the Operations page"],
+    "webhooks": ["webhooks (with `SEGUE_PARTITIONS=0`)"],
+    "drift": ["drift observer"],
+    "operator": [
+        "replay, `segue models activate`, `segue dlq retry`",
+        "`segue status`, the Operations page",
+        "`segue doctor`",
+    ],
+}
 # It asks this test, and waits until that has done it.
 _SYSTEMCTL = """\
 #!/bin/sh
@@ -60,7 +85,7 @@ _SEGUE = '#!/bin/sh\nexec "{python}" -m segue "$@"\n'
 class Machine:
     """A machine in production, on this one."""
 
-    def __init__(self, folder: Path, postgres: str, kafka: str, receiver: str) -> None:
+    def __init__(self, folder: Path, postgres: str, kafka: SecuredKafka, receiver: str) -> None:
         self.folder = folder
         self.etc = folder / "etc"
         self._asked = folder / "asked"
@@ -73,10 +98,11 @@ class Machine:
         self.api = f"http://127.0.0.1:{ports[8600]}"
         self._web = ports[6066]
         self._places = {
+            "/etc/segue/kafka-ca.pem": str(kafka.ca_file),
             "/etc/segue": str(self.etc),
-            "kafka-1.example:9093,kafka-2.example:9093,kafka-3.example:9093": kafka,
-            "SASL_SSL": "PLAINTEXT",
+            "kafka-1.example:9093,kafka-2.example:9093,kafka-3.example:9093": kafka.bootstrap_servers,
             "https://crm.example/segue": receiver,
+            "PARTITIONS=12": "PARTITIONS=2",
             "REPLICATION_FACTOR=3": "REPLICATION_FACTOR=1",
             "INSYNC_REPLICAS=2": "INSYNC_REPLICAS=1",
             **{str(port): str(own) for port, own in ports.items()},
@@ -199,17 +225,33 @@ def postgres(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def kafka(tmp_path: Path) -> Iterator[str]:
-    port, controller = free_ports(2)
-    properties = SINGLE_NODE.format(controller=controller, data=tmp_path / "log") + _BROKER.format(
-        port=port, controller=controller
-    )
-    with running_kafka(tmp_path, properties, f"127.0.0.1:{port}"):
-        yield f"127.0.0.1:{port}"
+def kafka(tmp_path: Path) -> Iterator[SecuredKafka]:
+    with secured_kafka(tmp_path, access_control=True) as broker:
+        yield broker
+
+
+def make_users(kafka: SecuredKafka, etc: Path) -> None:
+    """Do what the page asks of Kafka's administrator."""
+    brokers = Brokers(kafka.bootstrap_servers, "SASL_SSL", "SCRAM-SHA-512", USER, PASSWORD, kafka.ca_file)
+    admin = AdminClient(brokers.config)
+    how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4_096)
+    users: list[UserScramCredentialAlteration] = [
+        UserScramCredentialUpsertion(f"segue-{role}", how, (etc / f"{role}.kafka").read_bytes().strip())
+        for role in CLIENTS
+    ]
+    for changed in admin.alter_user_scram_credentials(users).values():
+        changed.result(30)
+    given = [rule for role, clients in CLIENTS.items() for rule in rules(f"segue-{role}", clients)]
+    for made in admin.create_acls(given).values():
+        made.result(30)
+
+
+def test_every_user_is_a_client_that_the_table_has() -> None:
+    assert {client for clients in CLIENTS.values() for client in clients} <= access_table.clients()
 
 
 def test_the_page_leads_from_nothing_to_a_live_deployment_that_survives_a_restoration(
-    tmp_path: Path, postgres: str, kafka: str
+    tmp_path: Path, postgres: str, kafka: SecuredKafka
 ) -> None:
     receiver = Receiver()
     receiver.start()
@@ -219,7 +261,11 @@ def test_the_page_leads_from_nothing_to_a_live_deployment_that_survives_a_restor
     with ExitStack() as undo:
         undo.callback(receiver.stop)
         undo.callback(machine.stop)
-        done = {block: run(machine, block) for block in BLOCKS if block != ROLE}
+        done = {}
+        for block in (block for block in BLOCKS if block != ROLE):
+            done[block] = run(machine, block)
+            if ".kafka" in block:
+                make_users(kafka, machine.etc)
         [checked] = [output for block, output in done.items() if "segue doctor" in block]
         assert "0 problems" in checked
         assert {stat.S_IMODE(file.stat().st_mode) for file in machine.etc.iterdir()} == {0o600}
