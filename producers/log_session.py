@@ -103,7 +103,7 @@ def session(config: LogConfig) -> Iterator[LogSession]:
     """
     topics = config.topics
     if config.partitions:
-        create_topics(config.brokers, topics.configuration, config.partitions)
+        create_topics(config.brokers, topics.configuration, config.partitions, topics.durability.replicas)
     log = Log(config.brokers, topics.transactions)
     postgres = engine(config.database)
     try:

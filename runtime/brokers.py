@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from runtime.oauth import TokenSource, token_source
+
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
 # Without a logger, librdkafka writes to standard error itself.
 _log = logging.getLogger("librdkafka")
@@ -16,6 +18,8 @@ _log = logging.getLogger("librdkafka")
 @dataclass(frozen=True, slots=True)
 class Brokers:
     """Addresses (comma-separated) and security. Files are PEM; without ``ca_file`` the system's authorities count.
+
+    With OAUTHBEARER, user name and password are the client id and secret for the endpoint ``token_url``.
 
     ``str`` and ``repr`` show no secret.
     """
@@ -28,11 +32,20 @@ class Brokers:
     ca_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
+    token_url: str | None = None
+    token_scope: str | None = None
 
     @property
     def authenticated(self) -> bool:
-        """Whether clients log in with a user name and a password."""
+        """Whether clients log in with a user name and a password, or with an access token."""
         return self.protocol.startswith("SASL")
+
+    @property
+    def tokens(self) -> TokenSource | None:
+        """The source of access tokens; None if clients log in without one."""
+        if not self.authenticated or self.mechanism != "OAUTHBEARER" or self.token_url is None:
+            return None
+        return token_source(self.token_url, self.username or "", self.password or "", self.token_scope)
 
     @property
     def encrypted(self) -> bool:
@@ -41,14 +54,24 @@ class Brokers:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration of every confluent-kafka client, with librdkafka's names."""
+        """The configuration of every confluent-kafka client, with librdkafka's names.
+
+        Raises
+        ------
+        TokenError
+            If clients log in with access tokens, and there is none.
+        """
         config: dict[str, Any] = {
             "bootstrap.servers": self.servers,
             "security.protocol": self.protocol,
             "log.connection.close": False,
             "logger": _log,
         }
-        if self.authenticated:
+        if (tokens := self.tokens) is not None:
+            # A client without a token blocks for ten seconds and then says less than the endpoint does.
+            tokens.token()
+            config |= {"sasl.mechanism": self.mechanism, "oauth_cb": lambda _: tokens.token()}
+        elif self.authenticated:
             config |= {
                 "sasl.mechanism": self.mechanism,
                 "sasl.username": self.username,

@@ -13,6 +13,7 @@ class Hint(Enum):
     START_A_BROKER = auto()
     START_POSTGRES = auto()
     MIGRATE = auto()
+    BE_AN_OPERATOR = auto()
     START_A_WORKER = auto()
     START_A_REPLAY = auto()
     FIT_A_MODEL = auto()

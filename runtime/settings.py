@@ -7,6 +7,7 @@ values as arguments.
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -28,9 +29,19 @@ from runtime.money import Money
 from runtime.postgres_url import parsed, passwords
 from runtime.running_stack import not_running_reason
 from runtime.settings_sources import SecretFiles, StackSource
-from runtime.topics import Topics
+from runtime.topics import Durability, Topics
 
 _SHORTEST_KEY = 16
+
+
+def _token_endpoint(url: str) -> str:
+    """Refuse to send a client secret without encryption, but for this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return url
+    if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"):
+        return url
+    raise ValueError("give an address that begins with https://")
 
 
 class Settings(BaseSettings):
@@ -48,8 +59,16 @@ class Settings(BaseSettings):
         "PLAINTEXT", description="Encryption and authentication of connections to Kafka."
     )
     sasl_mechanism: Mechanism = Field("SCRAM-SHA-512", description="Authentication mechanism, with a SASL protocol.")
-    sasl_username: str | None = Field(None, description="User name, with a SASL protocol.")
-    sasl_password: SecretStr | None = Field(None, description="Password of that user.")
+    sasl_username: str | None = Field(
+        None, description="User name, with a SASL protocol; the client id, with `OAUTHBEARER`."
+    )
+    sasl_password: SecretStr | None = Field(
+        None, description="Password of that user; the client secret, with `OAUTHBEARER`."
+    )
+    sasl_token_url: Annotated[str, AfterValidator(_token_endpoint)] | None = Field(
+        None, description="With `OAUTHBEARER`: the endpoint that gives access tokens for client credentials."
+    )
+    sasl_token_scope: str | None = Field(None, description="With `OAUTHBEARER`: the scope to ask for, if any.")
     ssl_ca_file: Path | None = Field(
         None,
         description="PEM file of the authority for the brokers' certificates; by default the system's authorities.",
@@ -84,6 +103,10 @@ class Settings(BaseSettings):
     reader_password: SecretStr | None = Field(
         None, description="The same for `segue_reader_login`, who can only read the views for services."
     )
+    operator_password: SecretStr | None = Field(
+        None,
+        description="The same for `segue_operator_login`, who can look at everything and run an operator's commands.",
+    )
     log_id: str | None = Field(
         None, description="Identity of the log; by default made from the ids of the cluster and the topic."
     )
@@ -94,6 +117,33 @@ class Settings(BaseSettings):
     drift_topic: str = Field("segue.drift.v1", description="Drift alarms.")
     partitions: int = Field(
         4, ge=0, description="Number of partitions of the topics that a worker creates; with 0 it creates none."
+    )
+    replication_factor: int | None = Field(
+        None,
+        ge=1,
+        le=32_767,
+        description="Copies of each partition of the topics that Segue creates; by default the broker's.",
+    )
+    min_insync_replicas: int | None = Field(
+        None,
+        ge=1,
+        le=32_767,
+        description="Copies that have to confirm a record, in the topics that Segue creates; by default the broker's.",
+    )
+    log_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
+        None,
+        description="How long the transactions topic that Segue creates keeps records, such as 400d; by default for "
+        "ever.",
+    )
+    changes_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
+        None,
+        description="How long changes are kept: in the topics of changes and drift that Segue creates, and in Postgres "
+        "if `segue prune` runs; by default for ever.",
+    )
+    dead_letters_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
+        None,
+        description="How long dead letters are kept: in the topic that Segue creates, and in Postgres, once they are "
+        "retried or discarded, if `segue prune` runs; by default for ever.",
     )
     consumer_group: str = Field("segue", description="Workers of the same group share the partitions.")
     currency: Annotated[str, AfterValidator(checked_currency)] = Field(
@@ -206,6 +256,8 @@ class Settings(BaseSettings):
             self.ssl_ca_file,
             self.ssl_certificate_file,
             self.ssl_key_file,
+            self.sasl_token_url,
+            self.sasl_token_scope,
         )
 
     @property
@@ -232,13 +284,20 @@ class Settings(BaseSettings):
 
     @property
     def topics(self) -> Topics:
-        """The names of all topics."""
+        """The names of all topics, and how those that Segue creates keep records."""
         return Topics(
             transactions=self.transactions_topic,
             changes=self.changes_topic,
             segments=self.segments_topic,
             dead_letters=self.dead_letters_topic,
             drift=self.drift_topic,
+            durability=Durability(
+                self.replication_factor,
+                self.min_insync_replicas,
+                self.log_retention,
+                self.changes_retention,
+                self.dead_letters_retention,
+            ),
         )
 
     @property
@@ -265,9 +324,21 @@ class Settings(BaseSettings):
         return keys
 
     @model_validator(mode="after")
+    def _can_confirm(self) -> Self:
+        if self.replication_factor is not None and (self.min_insync_replicas or 1) > self.replication_factor:
+            raise ValueError(
+                f"SEGUE_MIN_INSYNC_REPLICAS ({self.min_insync_replicas}) is more than SEGUE_REPLICATION_FACTOR "
+                f"({self.replication_factor}): no record could be confirmed"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
             raise ValueError(f"{self.security_protocol} needs SEGUE_SASL_USERNAME and SEGUE_SASL_PASSWORD")
+        uses_tokens = self.security_protocol.startswith("SASL") and self.sasl_mechanism == "OAUTHBEARER"
+        if uses_tokens and self.sasl_token_url is None:
+            raise ValueError("OAUTHBEARER needs SEGUE_SASL_TOKEN_URL")
         missing = [name for name in ("ssl_ca_file", "ssl_certificate_file", "ssl_key_file") if _missing(self, name)]
         if missing:
             raise ValueError(f"SEGUE_{missing[0].upper()} names a file that does not exist")

@@ -1,6 +1,7 @@
 """The five topics and their retention."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 #: Maximum bytes of a record before compression in Segue's producers; the broker may have a lower limit.
 LARGEST_RECORD = 100_000_000
@@ -11,23 +12,52 @@ _LARGEST_DEAD_LETTER = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Durability:
+    """How safely and how long the topics that Segue creates keep records.
+
+    Attributes
+    ----------
+    replicas, in_sync
+        Copies of each partition, and how many of them have to confirm a record; None leaves both to the broker.
+    log, changes, dead_letters
+        How long records of the transactions topic, of the changes and drift topics, and of the dead letters topic are
+        kept; None means for ever.
+    """
+
+    replicas: int | None = None
+    in_sync: int | None = None
+    log: timedelta | None = None
+    changes: timedelta | None = None
+    dead_letters: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Topics:
-    """Names of the topics."""
+    """Names of the topics, and how safely and how long those that Segue creates keep records."""
 
     transactions: str
     changes: str
     segments: str
     dead_letters: str
     drift: str
+    durability: Durability = field(default=Durability())
 
     @property
     def configuration(self) -> dict[str, dict[str, str]]:
-        """Topic configuration by name: history never expires; customer segments are compacted to the latest one."""
-        kept = {"cleanup.policy": "delete", "retention.ms": "-1"}
-        return {
-            self.transactions: kept | {"message.timestamp.after.max.ms": str(_MAX_TIMESTAMP_AHEAD_MS)},
-            self.changes: kept,
+        """Topic configuration by name: history expires as chosen; customer segments are compacted to the latest one."""
+        keep = self.durability
+        ahead = {"message.timestamp.after.max.ms": str(_MAX_TIMESTAMP_AHEAD_MS)}
+        topics = {
+            self.transactions: _kept(keep.log) | ahead,
+            self.changes: _kept(keep.changes),
             self.segments: {"cleanup.policy": "compact"},
-            self.drift: kept,
-            self.dead_letters: kept | {"max.message.bytes": str(_LARGEST_DEAD_LETTER)},
+            self.drift: _kept(keep.changes),
+            self.dead_letters: _kept(keep.dead_letters) | {"max.message.bytes": str(_LARGEST_DEAD_LETTER)},
         }
+        in_sync = {} if keep.in_sync is None else {"min.insync.replicas": str(keep.in_sync)}
+        return {name: own | in_sync for name, own in topics.items()}
+
+
+def _kept(time: timedelta | None) -> dict[str, str]:
+    milliseconds = -1 if time is None else time // timedelta(milliseconds=1)
+    return {"cleanup.policy": "delete", "retention.ms": str(milliseconds)}

@@ -16,6 +16,7 @@ from data.kafka.partitioner import partition_of
 from data.postgres import currency
 from data.postgres.database import engine
 from runtime.health import WebServer
+from runtime.oauth import TokenError
 from stream_app.health import Health
 from stream_app.metrics import Metrics
 from stream_app.outbox.change_writer import ChangeWriter
@@ -50,7 +51,7 @@ def run_worker(config: WorkerConfig) -> None:
     health = Health(metrics)
     if config.web_port:
         WebServer(health).start(config.web_host, config.web_port)
-    identity = _wait_for(UnreachableError)(_identity, config)
+    identity = _wait_for(UnreachableError, TokenError)(_identity, config)
     postgres = engine(config.database_url)
     _wait_for(OperationalError)(check_layout, postgres, identity.partitions)
     _wait_for(OperationalError)(currency.keep, postgres, config.currency)
@@ -96,7 +97,7 @@ def _limit_shutdown(*_: Any, **__: Any) -> None:
 def _identity(config: WorkerConfig) -> LogIdentity:
     brokers, topics = config.brokers, config.topics
     if config.partitions_to_create:
-        create_topics(brokers, topics.configuration, config.partitions_to_create)
+        create_topics(brokers, topics.configuration, config.partitions_to_create, topics.durability.replicas)
     source = Log(brokers, topics.transactions)
     try:
         identity = source.identity(config.log_id)

@@ -77,12 +77,13 @@ def faults_of_the_log(faults: Sequence[Row[Any]]) -> str:
 
 def dead_letter(item: DeadLetterPreview) -> str:
     """A dead letter: its partition and offset, its reason, and its bytes as escaped text."""
-    at = item.retried_at
-    retried = "" if at is None else f'<span class="sg-lamp sg-done">retried {style.stamp(at)} (wall clock)</span>'
+    done = "retried" if item.retried_at else "discarded"
+    at = item.retried_at or item.discarded_at
+    settled = "" if at is None else f'<span class="sg-lamp sg-done">{done} {style.stamp(at)} (wall clock)</span>'
     facts = f"key {one_line(item.key)} · {many(item.size, 'byte')} · log {item.log_id}"
     return (
         f'<div class="sg-letter" data-letter="{escape(item.id)}"><div class="sg-letter-head">'
-        f"<b>{escape(item.id)}</b><span>{escape(clipped(item.reason, 300))}</span>{retried}</div>"
+        f"<b>{escape(item.id)}</b><span>{escape(clipped(item.reason, 300))}</span>{settled}</div>"
         f'<div class="sg-note">{escape(facts)}</div>'
         f"<details><summary>Content</summary><pre>{escape(readable(item.value, item.size))}</pre></details></div>"
     )

@@ -44,6 +44,7 @@ class DeadLetterPreview:
     value: bytes | None
     size: int
     retried_at: datetime | None
+    discarded_at: datetime | None = None
 
     @property
     def id(self) -> str:
@@ -75,7 +76,7 @@ def partitions(connection: Connection) -> pd.DataFrame:
 
 
 def reasons(connection: Connection) -> pd.DataFrame:
-    """The reasons of dead letters, the most frequent first: reason, waiting, retried (numbers of dead letters)."""
+    """The reasons of dead letters, the most frequent first: reason, waiting, retried, discarded (their numbers)."""
     return frame(connection, stored.reasons().limit(MOST_REASONS))
 
 
@@ -84,7 +85,7 @@ def dead_letter_page(connection: Connection, reason: str | None, start: int, lim
     c = dead_letters.c
     beginning = func.substring(c.value, 1, LONGEST + 1)
     size = func.coalesce(func.octet_length(c.value), 0)
-    query = select(c.log_id, c.partition, c.offset, c.reason, c.key, beginning, size, c.retried_at)
+    query = select(c.log_id, c.partition, c.offset, c.reason, c.key, beginning, size, c.retried_at, c.discarded_at)
     filtered = query if reason is None else query.where(c.reason == reason)
     page = filtered.order_by(c.offset.desc(), c.partition, c.log_id).offset(start).limit(limit)
     return [DeadLetterPreview(*row) for row in connection.execute(page)]

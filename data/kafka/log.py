@@ -12,6 +12,7 @@ from runtime.errors import Hint, SegueError
 
 _TIMEOUT = 10.0
 _GROUP = "segue-log-reader"
+_BROKERS_OWN = -1
 # The embedded broker can neither create topics nor report their ids. It answers such requests with these errors.
 _UNSUPPORTED = {KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION}
 
@@ -124,13 +125,17 @@ def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) 
         consumer.close()
 
 
-def create_topics(brokers: Brokers, topics: Mapping[str, dict[str, str]], partitions: int) -> None:
+def create_topics(
+    brokers: Brokers, topics: Mapping[str, dict[str, str]], partitions: int, replicas: int | None = None
+) -> None:
     """Create the topics that do not exist yet. Existing topics keep their configuration.
 
     Parameters
     ----------
     topics
         The configuration of each topic, by name.
+    replicas
+        Copies of each partition; None leaves them to the broker.
 
     Raises
     ------
@@ -138,7 +143,8 @@ def create_topics(brokers: Brokers, topics: Mapping[str, dict[str, str]], partit
         If the broker can't be reached or refuses, or a topic exists with another number of partitions.
     """
     admin = _admin(brokers)
-    new = [NewTopic(topic, num_partitions=partitions, config=config) for topic, config in topics.items()]
+    copies = _BROKERS_OWN if replicas is None else replicas
+    new = [NewTopic(topic, partitions, copies, config=config) for topic, config in topics.items()]
     for topic, created in admin.create_topics(new, request_timeout=_TIMEOUT).items():
         try:
             created.result()

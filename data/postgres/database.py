@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
 
-from data.postgres import roles
+from data.postgres import pooler, roles
 from runtime.postgres_url import parsed
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ def engine(database_url: str, connect_seconds: int | None = None) -> Engine:
     Raises
     ------
     ValueError
-        If the URL is not valid; see :func:`runtime.postgres_url.parsed`.
+        If the URL is not valid; see :func:`runtime.postgres_url.parsed`. Using the engine raises
+        :class:`~data.postgres.pooler.SharedSessionError` behind a connection pooler that shares sessions.
     """
     made = create_engine(**_settings(database_url, connect_seconds))
-    event.listen(made, "connect", _in_utc)
+    event.listen(made, "connect", _begin_session)
     return made
 
 
@@ -37,7 +38,7 @@ def async_engine(database_url: str, connections: int) -> "AsyncEngine":
     from sqlalchemy.ext.asyncio import create_async_engine
 
     made = create_async_engine(**_settings(database_url, None), pool_size=connections)
-    event.listen(made.sync_engine, "connect", _in_utc)
+    event.listen(made.sync_engine, "connect", _begin_session)
     return made
 
 
@@ -90,10 +91,16 @@ def newest_revision() -> str:
     return str(ScriptDirectory.from_config(config).get_current_head())
 
 
-def _in_utc(connection: Any, _: object) -> None:
-    """Set the session's time zone, in which Postgres returns moments. A database or a role may have another default."""
+def _begin_session(connection: Any, _: object) -> None:
+    """Set the session's time zone, in which Postgres returns moments, and refuse a session that is shared.
+
+    A database or a role may have another default time zone.
+    """
     # A statement, because the URL may have options of its own and not every connection pooler accepts options.
     cursor = connection.cursor()
-    cursor.execute("SET TIME ZONE 'UTC'")
+    cursor.execute("SELECT set_config('TimeZone', 'UTC', false), pg_backend_pid()")
+    backend = cursor.fetchone()[1]
     cursor.close()
     connection.commit()
+    opened = getattr(connection, "driver_connection", connection)
+    pooler.check(opened.info.backend_pid, backend, pooler.parameters_of(opened))

@@ -1,4 +1,4 @@
-"""Dead letters in Postgres: counted by reason, listed, looked up by offset, and marked as retried."""
+"""Dead letters in Postgres: counted by reason, listed, looked up by offset, and marked as retried or discarded."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Engine, Row, Select, bindparam, false, func, select, update
 
 from data.contract.wire import Identifiers
 from data.postgres.tables import dead_letters
@@ -14,11 +14,15 @@ from runtime.errors import Hint, NotFoundError
 
 _c = dead_letters.c
 _PAGE = 500
+_WAITS = _c.retried_at.is_(None) & _c.discarded_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDeadLetter:
-    """A record that could not be applied: its offset, its bytes, the reason, when it was requeued and stored."""
+    """A record that could not be applied: its offset, its bytes and the reason; when it was requeued and stored.
+
+    If an operator has discarded it: when, which Postgres user that was, and why.
+    """
 
     log_id: str
     partition: int
@@ -28,6 +32,9 @@ class StoredDeadLetter:
     value: bytes | None
     retried_at: datetime | None
     at: datetime | None = None
+    discarded_at: datetime | None = None
+    discarded_by: str | None = None
+    discarded_why: str | None = None
 
     @property
     def id(self) -> str:
@@ -42,11 +49,15 @@ def by_reason(engine: Engine, reason: str | None) -> Sequence[Row[Any]]:
 
 
 def reasons() -> Select[Any]:
-    """A query for the number of dead letters by reason, the most frequent first: ``reason, waiting, retried``."""
+    """A query for the number of dead letters by reason, the most frequent first.
+
+    ``reason, waiting, retried``, and ``discarded`` for those that were discarded without a retry.
+    """
     query = select(
         _c.reason,
-        func.count().filter(_c.retried_at.is_(None)).label("waiting"),
+        func.count().filter(_WAITS).label("waiting"),
         func.count(_c.retried_at).label("retried"),
+        func.count().filter(_c.retried_at.is_(None), _c.discarded_at.is_not(None)).label("discarded"),
     )
     return query.group_by(_c.reason).order_by(func.count().desc(), _c.reason)
 
@@ -54,11 +65,11 @@ def reasons() -> Select[Any]:
 def newest(engine: Engine, reason: str | None, limit: int) -> Sequence[Row[Any]]:
     """The newest dead letters of each partition whose reason contains a text, without their values.
 
-    ``log_id, partition, offset, reason, key, size`` (of the value, in bytes), ``retried_at``, and ``at``, when it was
-    stored.
+    ``log_id, partition, offset, reason, key, size`` (of the value, in bytes), ``retried_at``, ``at``, when it was
+    stored, and ``discarded_at``.
     """
     size = func.octet_length(_c.value).label("size")
-    query = select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, size, _c.retried_at, _c.at)
+    query = select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, size, _c.retried_at, _c.at, _c.discarded_at)
     with engine.connect() as connection:
         ordered = _about(query, reason).order_by(_c.offset.desc(), _c.partition, _c.log_id).limit(limit)
         return connection.execute(ordered).all()
@@ -86,8 +97,11 @@ def find(engine: Engine, partition: int, offset: int, log_id: str | None) -> Sto
 
 
 def waiting(engine: Engine, reason: str | None, limit: int) -> list[StoredDeadLetter]:
-    """The first dead letters that were never retried and whose reason contains a text, in the order of the log."""
-    query = _about(_whole(), reason).where(_c.retried_at.is_(None))
+    """The first dead letters that wait and whose reason contains a text, in the order of the log.
+
+    Those wait that were neither retried nor discarded.
+    """
+    query = _about(_whole(), reason).where(_WAITS)
     with engine.connect() as connection:
         ordered = query.order_by(_c.log_id, _c.partition, _c.offset).limit(limit)
         return [StoredDeadLetter(*row) for row in connection.execute(ordered)]
@@ -112,22 +126,60 @@ def reasons_between(engine: Engine, log_id: str, partition: int, first: int, end
         return connection.execute(within).all()
 
 
+def check_marking(engine: Engine) -> None:
+    """Ask Postgres whether this user may mark dead letters as retried, without marking any.
+
+    Raises
+    ------
+    ProgrammingError
+        If the user may not.
+    """
+    with engine.begin() as connection:
+        connection.execute(update(dead_letters).where(false()).values(retried_at=func.now()))
+
+
 def mark_retried(engine: Engine, letters: Iterable[StoredDeadLetter]) -> None:
     """Store that these dead letters are in the transactions topic again."""
-    same = (
-        _c.log_id == bindparam("of_log"),
-        _c.partition == bindparam("of_partition"),
-        _c.offset == bindparam("of_offset"),
-    )
-    places = [
+    with engine.begin() as connection:
+        connection.execute(update(dead_letters).where(*_SAME).values(retried_at=func.now()), _places(letters))
+
+
+def discard(engine: Engine, letters: Iterable[StoredDeadLetter], why: str) -> int:
+    """Store that these dead letters need no retry, who says so and why; returns how many were not discarded before."""
+    discarded = update(dead_letters).where(*_SAME, _c.discarded_at.is_(None)).values(_discarded(why))
+    with engine.begin() as connection:
+        return sum(connection.execute(discarded, place).rowcount for place in _places(letters))
+
+
+def discard_waiting(engine: Engine, reason: str | None, why: str) -> int:
+    """:func:`discard` for all that wait and whose reason contains a text; for all that wait if the text is None."""
+    chosen = update(dead_letters).where(_WAITS).values(_discarded(why))
+    if reason is not None:
+        chosen = chosen.where(_c.reason.icontains(reason, autoescape=True))
+    with engine.begin() as connection:
+        return connection.execute(chosen).rowcount
+
+
+def _discarded(why: str) -> dict[str, Any]:
+    return {"discarded_at": func.now(), "discarded_by": func.session_user(), "discarded_why": why}
+
+
+_SAME = (
+    _c.log_id == bindparam("of_log"),
+    _c.partition == bindparam("of_partition"),
+    _c.offset == bindparam("of_offset"),
+)
+
+
+def _places(letters: Iterable[StoredDeadLetter]) -> list[dict[str, Any]]:
+    return [
         {"of_log": letter.log_id, "of_partition": letter.partition, "of_offset": letter.offset} for letter in letters
     ]
-    with engine.begin() as connection:
-        connection.execute(update(dead_letters).where(*same).values(retried_at=func.now()), places)
 
 
 def _whole() -> Select[Any]:
-    return select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, _c.value, _c.retried_at, _c.at)
+    about = (_c.retried_at, _c.at, _c.discarded_at, _c.discarded_by, _c.discarded_why)
+    return select(_c.log_id, _c.partition, _c.offset, _c.reason, _c.key, _c.value, *about)
 
 
 def _about(query: Select[Any], reason: str | None) -> Select[Any]:

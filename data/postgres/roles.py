@@ -15,7 +15,14 @@ from data.postgres import public_rights, views
 from data.postgres.public_rights import AnyConnection
 
 Role = Literal[
-    "segue_worker", "segue_dashboard", "segue_webhooks", "segue_drift", "segue_clock", "segue_api", "segue_reader"
+    "segue_worker",
+    "segue_dashboard",
+    "segue_webhooks",
+    "segue_drift",
+    "segue_clock",
+    "segue_api",
+    "segue_reader",
+    "segue_operator",
 ]
 WORKER: Role = "segue_worker"
 DASHBOARD: Role = "segue_dashboard"
@@ -24,10 +31,13 @@ DRIFT: Role = "segue_drift"
 CLOCK: Role = "segue_clock"
 API: Role = "segue_api"
 READER: Role = "segue_reader"
+OPERATOR: Role = "segue_operator"
 
 _READ = "SELECT"
 _APPEND = "SELECT, INSERT"
 _WRITE = "SELECT, INSERT, UPDATE"
+_DEAD_LETTER_MARKS = "UPDATE (retried_at), UPDATE (discarded_at), UPDATE (discarded_by), UPDATE (discarded_why)"
+_LISTED_KEYS = ", ".join(f"SELECT ({column})" for column in ("key_id", "name", "scopes", "created_at", "revoked_at"))
 
 #: Rights by table: exactly what the statements of :mod:`stream_app.storage.statements` need.
 WORKER_RIGHTS: Mapping[str, str] = {
@@ -95,6 +105,27 @@ DASHBOARD_RIGHTS: Mapping[str, str] = {
     "erasures": ", ".join(f"SELECT ({name})" for name in ("partition", "transactions", "changes", "erased_at")),
 }
 
+#: Rights by table: an operator reads what the dashboard reads, and writes what the commands of an operator write. The
+#: inner state of the stream (profiles, ledger, changes, progress) and the hashes of keys are out of reach.
+OPERATOR_RIGHTS: Mapping[str, str] = {
+    **DASHBOARD_RIGHTS,
+    # `segue models` and `segue fit`.
+    "models": _APPEND,
+    "model_aliases": "SELECT, INSERT, UPDATE, DELETE",
+    # `segue replay` and `segue control`.
+    "replay_control": _WRITE,
+    # `segue skip`.
+    "skipped_records": _WRITE,
+    # `segue dlq retry` and `segue dlq discard`.
+    "dead_letters": f"SELECT, {_DEAD_LETTER_MARKS}",
+    # `segue faults resolve`.
+    "log_faults": "SELECT, UPDATE (resolved_at)",
+    # `segue webhooks retry`.
+    "webhook_dead_letters": _WRITE,
+    # `segue keys`.
+    "api_keys": f"{_LISTED_KEYS}, INSERT, UPDATE (revoked_at)",
+}
+
 #: All tables that a role may have rights on.
 TABLES = (*DASHBOARD_RIGHTS, *NOT_FOR_DASHBOARD)
 
@@ -107,6 +138,7 @@ RIGHTS: Mapping[Role, Mapping[str, str]] = {
     CLOCK: CLOCK_RIGHTS,
     API: API_RIGHTS,
     READER: views.READER_RIGHTS,
+    OPERATOR: OPERATOR_RIGHTS,
 }
 
 
@@ -125,6 +157,7 @@ def grant(engine: Engine) -> Granted:
     missing: list[Role] = []
     with _driver(engine) as connection:
         refused = views.create(connection)
+        schema = _schema(connection)
         for role, rights in RIGHTS.items():
             try:
                 _create(connection, role)
@@ -132,6 +165,7 @@ def grant(engine: Engine) -> Granted:
                 missing.append(role)
                 continue
             with connection.transaction():
+                connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, sql.Identifier(role)))
                 for table in TABLES:
                     names = {"table": sql.Identifier(table), "role": sql.Identifier(role)}
                     connection.execute(sql.SQL("REVOKE ALL ON {table} FROM {role}").format(**names))
@@ -144,6 +178,9 @@ def grant(engine: Engine) -> Granted:
                         connection.execute(grant_it.format(role=sql.Identifier(role)))
         if READER not in missing:
             views.grant(connection, READER)
+        if OPERATOR not in missing:
+            # `segue doctor` compares the revision of the schema.
+            connection.execute(sql.SQL("GRANT SELECT ON alembic_version TO {}").format(sql.Identifier(OPERATOR)))
         return Granted(missing, [*refused, *public_rights.revoke(connection)])
 
 
@@ -176,6 +213,12 @@ def _driver(engine: Engine) -> Iterator[AnyConnection]:
         driver = connection.connection.driver_connection
         assert isinstance(driver, Connection)  # noqa: S101 - psycopg is the only driver
         yield driver
+
+
+def _schema(connection: AnyConnection) -> sql.Identifier:
+    """The schema of the tables: the first one of the search path, which the URL may choose."""
+    row = connection.execute("SELECT current_schema()").fetchone()
+    return sql.Identifier(str(row[0]) if row else "public")
 
 
 def _create(connection: AnyConnection, role: str) -> None:

@@ -170,6 +170,10 @@ dead_letters = Table(
     # When the original bytes were last requeued.
     Column("retried_at", Moment),
     Column("at", Moment, nullable=False, server_default=func.now()),
+    # When an operator discarded it, which Postgres user that was, and why.
+    Column("discarded_at", Moment),
+    Column("discarded_by", Text),
+    Column("discarded_why", Text),
     Index("dead_letters_unpublished", "partition", postgresql_where="not published"),
 )
 

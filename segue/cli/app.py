@@ -6,6 +6,7 @@ import sys
 
 import msgspec
 import typer
+from psycopg.errors import InsufficientPrivilege
 from pydantic import ValidationError
 from rich.text import Text
 from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
@@ -35,6 +36,7 @@ from segue.cli import (
     forget_command,
     keys_commands,
     model_commands,
+    prune_command,
     replay_command,
     schema_command,
     score_command,
@@ -45,6 +47,7 @@ from segue.cli import (
     stack_commands,
     status_command,
     stream_commands,
+    topics_command,
     webhook_commands,
 )
 from segue.cli.console import messages
@@ -74,6 +77,8 @@ changes_command.add_to(app)
 customer_command.add_to(app)
 schema_command.add_to(app)
 stream_commands.add_to(app)
+topics_command.add_to(app)
+prune_command.add_to(app)
 skip_command.add_to(app)
 forget_command.add_to(app)
 snapshot_command.add_to(app)
@@ -143,7 +148,8 @@ def main() -> None:
         reason = f"can't reach Postgres ({_first_line(error.orig)})"
         _complain(f"{with_hint(reason, Hint.START_POSTGRES)}{_no_stack()}")
     except ProgrammingError as error:
-        _complain(with_hint(f"Postgres refuses ({_first_line(error.orig)})", Hint.MIGRATE))
+        hint = Hint.BE_AN_OPERATOR if isinstance(error.orig, InsufficientPrivilege) else Hint.MIGRATE
+        _complain(with_hint(f"Postgres refuses ({_first_line(error.orig)})", hint))
     except ValidationError as error:
         _complain(bad_setting(error))
     except msgspec.ValidationError as error:

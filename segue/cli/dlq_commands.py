@@ -1,4 +1,4 @@
-"""``segue dlq``: list, show and retry dead letters."""
+"""``segue dlq``: list, show, retry and discard dead letters."""
 
 import sys
 from typing import Annotated, Optional
@@ -18,9 +18,17 @@ from segue.cli.postgres import connect
 
 Reason = Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only reasons that contain this text.")]  # noqa: UP045
 LogId = Annotated[Optional[str], typer.Option(metavar="ID", help="The log id, if several logs have such an id.")]  # noqa: UP045
+Ids = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Argument(metavar="[PARTITION:OFFSET]...", help="The ids, as `segue dlq list` shows them."),
+]
 Id = Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="The id, as `segue dlq list` shows it.")]
 
-app = typer.Typer(no_args_is_help=True, help="List, show and retry dead letters: records that could not be applied.")
+_LONGEST_WHY = 400
+
+app = typer.Typer(
+    no_args_is_help=True, help="List, show, retry and discard dead letters: records that could not be applied."
+)
 
 
 @app.command("list")
@@ -46,8 +54,8 @@ def list_them(
             else "There are no dead letters."
         )
         return
-    counts = [[row.reason, f"{row.waiting:,}", f"{row.retried:,}"] for row in reasons]
-    output.print(table("Dead letters by reason", ["reason", "waiting", "retried"], counts))
+    counts = [[row.reason, f"{row.waiting:,}", f"{row.retried:,}", f"{row.discarded:,}"] for row in reasons]
+    output.print(table("Dead letters by reason", ["reason", "waiting", "retried", "discarded"], counts))
     rows = [
         [
             f"{row.partition}:{row.offset}",
@@ -80,6 +88,7 @@ def show(
         ("since", "unknown" if letter.at is None else f"{letter.at:%Y-%m-%d %H:%M:%S %Z}"),
         ("reason", letter.reason),
         ("retried", retried),
+        ("discarded", _discarded(letter)),
         ("key", one_line(letter.key)),
     ):
         output.print(f"[bold]{name}[/]: {escape(text)}")
@@ -90,11 +99,10 @@ def show(
 
 @app.command("retry")
 def retry_them(
-    which: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Argument(metavar="[PARTITION:OFFSET]...", help="The ids, as `segue dlq list` shows them."),
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All dead letters that were never retried.")] = False,
+    which: Ids = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All dead letters that were neither retried nor discarded.")
+    ] = False,
     reason: Reason = None,
     log_id: LogId = None,
 ) -> None:
@@ -103,18 +111,56 @@ def retry_them(
     Each retry is a new record at the end of the log. A valid record is applied, an invalid one becomes a dead letter
     again, and a transaction that the ledger already contains is a duplicate.
     """
-    if sum((bool(which), everything, reason is not None)) != 1:
-        fail("say which: ids from `segue dlq list`, or --reason TEXT, or --all")
+    _check_choice(which, everything, reason)
     from producers.log_session import session
 
     settings = Settings()
     chosen = [_dead_letter(each, log_id) for each in which or []]
+    # Otherwise a user without this right would write to the log and fail afterwards.
+    dead_letters.check_marking(connect(settings))
     with session(settings) as open_log:
         if chosen:
             count = retry(open_log.postgres, open_log.writer, chosen)
         else:
             count = retry_waiting(open_log.postgres, open_log.writer, reason)
     messages.print(f"{count:,} written to the log again; `segue status` and `segue dlq list` show the result")
+
+
+@app.command("discard")
+def discard_them(
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; stored with each of them.")],
+    which: Ids = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that were neither retried nor discarded.")] = False,
+    reason: Reason = None,
+    log_id: LogId = None,
+) -> None:
+    """Discard dead letters: they need no retry. They are no longer counted as waiting, and no retry of all takes them.
+
+    When they were discarded, by which Postgres user and why stays with them: `segue dlq show` shows it. Their bytes
+    stay, too, until `segue prune` deletes them. To take a decision back, retry the dead letter by its id.
+    """
+    _check_choice(which, everything, reason)
+    text = " ".join(why.split())
+    if not text or not text.isprintable() or len(text) > _LONGEST_WHY:
+        fail(f"--why must be a printable text of at most {_LONGEST_WHY} characters")
+    chosen = [_dead_letter(each, log_id) for each in which or []]
+    postgres = connect(Settings())
+    if chosen:
+        count = dead_letters.discard(postgres, chosen, text)
+    else:
+        count = dead_letters.discard_waiting(postgres, reason, text)
+    messages.print(f"{count:,} discarded")
+
+
+def _check_choice(which: list[str] | None, everything: bool, reason: str | None) -> None:
+    if sum((bool(which), everything, reason is not None)) != 1:
+        fail("say which: ids from `segue dlq list`, or --reason TEXT, or --all")
+
+
+def _discarded(letter: StoredDeadLetter) -> str:
+    if letter.discarded_at is None:
+        return "no"
+    return f"{letter.discarded_at:%Y-%m-%d %H:%M:%S %Z} by {letter.discarded_by}: {letter.discarded_why}"
 
 
 def _dead_letter(which: str, log_id: str | None) -> StoredDeadLetter:

@@ -49,7 +49,8 @@ def watch(
     logs.configure(settings.secrets)
     postgres = engine(settings.database)
     if settings.partitions:
-        create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
+        topics = settings.topics
+        create_topics(settings.brokers, topics.configuration, settings.partitions, topics.durability.replicas)
     policy = auto_refit or settings.auto_refit
 
     def promote(model: "SegmentModel") -> None:

@@ -7,6 +7,7 @@ _SENTENCES: dict[Hint, str] = {
     Hint.START_A_BROKER: "is one running? Set SEGUE_BOOTSTRAP_SERVERS, or start `segue up`",
     Hint.START_POSTGRES: "set SEGUE_DATABASE_URL, or start `segue up`",
     Hint.MIGRATE: "does the schema exist? Run `segue migrate`",
+    Hint.BE_AN_OPERATOR: "run the command as `segue_operator_login` or as the owner: see docs/security.md",
     Hint.START_A_WORKER: "start one with `segue worker`, and try again",
     Hint.START_A_REPLAY: "start a replay with `segue replay DATASET` or `segue demo`",
     Hint.FIT_A_MODEL: "run `segue fit DATASET`",

@@ -24,7 +24,8 @@ def publish() -> None:
 
     settings = Settings()
     if settings.partitions:
-        create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
+        topics = settings.topics
+        create_topics(settings.brokers, topics.configuration, settings.partitions, topics.durability.replicas)
     log = Log(settings.brokers, settings.segments_topic)
     log.identity(settings.log_id)
     log.close()

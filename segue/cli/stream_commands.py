@@ -76,7 +76,7 @@ def migrate_schema() -> None:
     """Create or upgrade the tables and views in Postgres, and grant each role its rights.
 
     The roles are `segue_worker`, `segue_dashboard`, `segue_webhooks`, `segue_drift`, `segue_clock`, `segue_api` and
-    `segue_reader`. For each role that has a password in the settings, a user is created.
+    `segue_reader` and `segue_operator`. For each role that has a password in the settings, a user is created.
     """
     settings = Settings()
     before = revision(settings.database)
@@ -100,6 +100,7 @@ def migrate_schema() -> None:
         roles.CLOCK: settings.clock_password,
         roles.API: settings.api_password,
         roles.READER: settings.reader_password,
+        roles.OPERATOR: settings.operator_password,
     }
     for role, password in passwords.items():
         if password is not None and role not in missing:

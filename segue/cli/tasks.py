@@ -71,9 +71,11 @@ TASKS = (
     ),
     Task("run one more worker, or only a dashboard", ("segue worker", "segue dashboard")),
     Task("create or upgrade the database schema and its roles", ("segue migrate",)),
+    Task("create the topics as somebody who may", ("segue topics",)),
+    Task("delete old changes and dead letters from Postgres", ("segue prune",)),
     Task(
-        "see dead letters, and retry them after their cause is fixed",
-        ("segue dlq list", "segue dlq show", "segue dlq retry"),
+        "see dead letters, retry them after their cause is fixed, or discard them",
+        ("segue dlq list", "segue dlq show", "segue dlq retry", "segue dlq discard"),
     ),
     Task("see faults of the log, and resolve them", ("segue faults list", "segue faults resolve")),
 )

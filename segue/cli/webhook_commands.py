@@ -48,7 +48,8 @@ def run(
     endpoint, chosen = _endpoint(settings), parse_filter(settings.webhook_where, "SEGUE_WEBHOOK_WHERE", settings)
     logs.configure(settings.secrets)
     if settings.partitions:
-        create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
+        topics = settings.topics
+        create_topics(settings.brokers, topics.configuration, settings.partitions, topics.durability.replicas)
     log = Log(settings.brokers, settings.changes_topic)
     identity = log.identity(settings.log_id)
     start = [0] * identity.partitions if from_beginning else log.ends(identity.partitions)

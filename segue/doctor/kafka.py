@@ -54,9 +54,9 @@ def configuration(name: str, topic: Topic, wanted: Topics) -> list[Finding]:
         if key == "cleanup.policy" and {*have.split(",")} != {value}:
             advice = f"set cleanup.policy={value}: otherwise records that are still needed disappear"
             results.append(problem(f"topic {name}", f"cleanup.policy is {have}", advice))
-        elif key == "retention.ms" and have != _FULL_RETENTION:
+        elif key == "retention.ms" and _is_shorter(have, value):
             days = f"{int(have) / 86_400_000:,.1f} days"
-            advice = "set retention.ms=-1, or be sure that every reader is quicker, and that nothing is replayed"
+            advice = f"set retention.ms={value}, or be sure that every reader is quicker, and that nothing is replayed"
             results.append(warning(f"topic {name}", f"records are deleted after {days}", advice))
         elif key == "max.message.bytes" and int(have) < int(value):
             advice = f"set max.message.bytes={value}: large dead letters can't be published"
@@ -66,6 +66,10 @@ def configuration(name: str, topic: Topic, wanted: Topics) -> list[Finding]:
         advice = "set retention.bytes=-1: records may be deleted before they are read"
         results.append(problem(f"topic {name}", f"retention.bytes is {limit}", advice))
     return results or [ok(f"topic {name}", f"id {topic.id}, keeps what it should")]
+
+
+def _is_shorter(have: str, wanted: str) -> bool:
+    return have != _FULL_RETENTION and (wanted == _FULL_RETENTION or int(have) < int(wanted))
 
 
 def replication(topics: Mapping[str, Topic], brokers: int) -> Finding:

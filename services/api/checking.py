@@ -1,6 +1,5 @@
 """Checks posted transactions by the worker's own rules, because the worker's own decoder decides."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,19 +8,12 @@ import msgspec
 
 from services.api.schemas import MOST_ITEMS, NewTransaction, Refusal
 from stream_app.core.decode import decode
+from stream_app.core.reasons import in_words
 
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 _ids = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 _parse = msgspec.json.Decoder(NewTransaction).decode
-
-
-_MATCHING = re.compile(r"Expected `str` matching regex '(?:[^'\\\\]|\\\\.)*'")
-
-
-_PLACE = re.compile(r" - at `\$\.?([^`]*)`")
-_AMOUNT = 'a decimal string such as "12.50"'
-_TEXT = "a text of 1 to 64 characters without control characters"
 
 
 class BodyError(ValueError):
@@ -67,21 +59,6 @@ def check(body: bytes, currency: str, max_ahead: timedelta, now: datetime) -> tu
         except (ValueError, RecursionError, OverflowError) as error:
             refused.append(Refusal(index, _reasons(raw, error), _id_of(raw)))
     return accepted, refused
-
-
-def in_words(reason: str) -> str:
-    """A decoder's reason, without regular expressions.
-
-    Examples
-    --------
-    >>> in_words("Expected `str` matching regex '^[0-9]{1,9}$' - at `$.lines[0].price`")
-    'a decimal string such as "12.50" is needed - at `lines[0].price`'
-    """
-    pattern = _MATCHING.search(reason)
-    if pattern is not None:
-        needed = _AMOUNT if "[0-9]" in pattern[0] else _TEXT
-        reason = f"{needed} is needed{reason[pattern.end() :]}"
-    return _PLACE.sub(lambda place: f" - at `{place[1]}`" if place[1] else "", reason)
 
 
 def _reasons(raw: msgspec.Raw, first: Exception) -> list[str]:

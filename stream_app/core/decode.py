@@ -18,6 +18,7 @@ from models.units import MONEY_DECIMALS
 from stream_app.core.bounds import ONE_DAY, FutureError, event_time
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.control import ANYONE, ControlError, ControlRules
+from stream_app.core.reasons import in_words
 
 _REASON_LENGTH = 500
 # The columns of a batch that describe its transactions, and need no computing when a batch is split or extended.
@@ -231,7 +232,7 @@ def decode(
         except ControlError as error:
             batch.dead_letters.append(DeadLetter.of(record, str(error), "control"))
         except (msgspec.MsgspecError, ValueError) as error:
-            batch.dead_letters.append(DeadLetter.of(record, str(error)))
+            batch.dead_letters.append(DeadLetter.of(record, in_words(str(error))))
     return batches
 
 

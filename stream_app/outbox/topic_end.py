@@ -16,6 +16,7 @@ from aiokafka.record.control_record import COMMIT_MARKER, ControlRecord
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
+from data.kafka.tokens import async_tokens
 from runtime.brokers import Brokers
 from stream_app.core.decode import LogRecord
 from stream_app.outbox.changes_ahead import ChangesAhead
@@ -93,6 +94,7 @@ async def changes_behind(brokers: Brokers, topic: str, partition: int, mark: Cha
         sasl_mechanism=brokers.mechanism,
         sasl_plain_username=brokers.username,
         sasl_plain_password=brokers.password,
+        sasl_oauth_token_provider=async_tokens(brokers),
     )
     try:
         await client.bootstrap()

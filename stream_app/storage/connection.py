@@ -9,11 +9,12 @@ from stream_app.storage.arrays import register
 #: The first part of the name of every worker connection; the number of its partition follows.
 APPLICATION = "segue-worker"
 
+# A worker that hangs in a transaction keeps its locks for two minutes, unless a successor ends its connections
+# before. Postgres's timeout for idle transactions is no substitute: the flush that psycopg sends at the end of a
+# pipeline disarms it. A statement, because the URL may have options of its own, such as a search path.
+_LIMIT = "SET transaction_timeout = '2min'"
+
 _SESSION: dict[str, Any] = {
-    # A worker that hangs in a transaction keeps its locks for two minutes, unless a successor ends its connections
-    # before. Postgres's timeout for idle transactions is no substitute: the flush that psycopg sends at the end of a
-    # pipeline disarms it.
-    "options": "-c transaction_timeout=2min",
     # A server that has disappeared is noticed, also while the worker waits for its answer.
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,
@@ -27,5 +28,7 @@ async def connect(database_url: str, partition: int) -> AsyncConnection[Any]:
     """A connection that is named after a partition."""
     name = f"{APPLICATION} {partition}"
     connection = await AsyncConnection.connect(database_url, prepare_threshold=2, application_name=name, **_SESSION)
+    await connection.execute(_LIMIT)
+    await connection.commit()
     register(connection)
     return connection

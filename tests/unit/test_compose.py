@@ -117,16 +117,22 @@ def test_a_client_is_sent_on_to_an_address_that_it_can_reach() -> None:
 
 def test_the_database_url_names_the_database_that_postgres_creates_and_a_user_with_the_rights_that_it_takes() -> None:
     postgres = environment("postgres")
-    users = {name: f"segue_{name}_login" for name in ("worker", "dashboard", "webhooks", "drift", "clock", "api")}
+    users = {name: f"segue_{name}_login" for name in set(OURS) - {"migrate", "fit", "replay"}}
+    users |= dict.fromkeys(("fit", "replay"), users["operator"])
     for name in OURS:
         url = urlsplit(environment(name)["SEGUE_DATABASE_URL"])
         assert (url.hostname, url.port) == ("postgres", 5432)
         assert (url.username, url.path) == (users.get(name, postgres["POSTGRES_USER"]), f"/{postgres['POSTGRES_DB']}")
 
 
-def test_the_users_of_worker_and_dashboard_get_their_passwords_from_where_they_are_made() -> None:
+def test_only_the_migration_runs_as_the_owner() -> None:
+    owner = environment("migrate")["SEGUE_DATABASE_URL"]
+    assert [name for name in OURS if environment(name)["SEGUE_DATABASE_URL"] == owner] == ["migrate"]
+
+
+def test_the_users_of_what_is_always_there_get_their_passwords_from_where_they_are_made() -> None:
     made = environment("migrate")
-    for name in ("worker", "dashboard"):
+    for name in ("worker", "dashboard", "operator"):
         variable = f"SEGUE_{name.upper()}_PASSWORD"
         assert made[variable].startswith(f"${{{variable}:?")
         assert environment(name)["PGPASSWORD"] == f"${{{variable}-}}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, text
 
 from data.postgres import dead_letters
 from data.postgres.database import engine
@@ -43,9 +43,9 @@ def test_an_offset_with_dead_letters_of_several_logs_needs_the_log_id(postgres: 
 
 
 def test_dead_letters_are_counted_by_reason_and_by_whether_they_were_retried(postgres: Engine) -> None:
-    assert tuple(dead_letters.by_reason(postgres, None)[0]) == ("the currency is EUR", 2, 0)
+    assert tuple(dead_letters.by_reason(postgres, None)[0]) == ("the currency is EUR", 2, 0, 0)
     dead_letters.mark_retried(postgres, [dead_letters.find(postgres, 1, 3, None)])
-    assert [tuple(row) for row in dead_letters.by_reason(postgres, "CURRENCY")] == [("the currency is EUR", 1, 1)]
+    assert [tuple(row) for row in dead_letters.by_reason(postgres, "CURRENCY")] == [("the currency is EUR", 1, 1, 0)]
     assert dead_letters.find(postgres, 1, 3, None).retried_at is not None
     assert [letter.log_id for letter in dead_letters.waiting(postgres, "currency", 10)] == ["old"]
 
@@ -55,3 +55,24 @@ def test_waiting_ones_are_in_log_order_and_a_percent_sign_is_no_wildcard(postgre
     assert places == [("new", "0:7"), ("new", "1:2"), ("new", "1:3"), ("old", "0:7")]
     assert [each.id for each in dead_letters.waiting(postgres, "%", 10)] == ["1:2"]
     assert [row.size for row in dead_letters.newest(postgres, "no value", 10)] == [None]
+
+
+def test_a_discarded_one_no_longer_waits_and_keeps_who_discarded_it_and_why(postgres: Engine) -> None:
+    chosen = dead_letters.find(postgres, 1, 3, None)
+    assert dead_letters.discard(postgres, [chosen], "a test shop") == 1
+    assert dead_letters.discard(postgres, [chosen], "again") == 0
+    assert [tuple(row) for row in dead_letters.by_reason(postgres, "currency")] == [("the currency is EUR", 1, 0, 1)]
+    assert [each.log_id for each in dead_letters.waiting(postgres, "currency", 10)] == ["old"]
+    letter = dead_letters.find(postgres, 1, 3, None)
+    assert letter.discarded_at is not None
+    assert (letter.discarded_why, letter.value) == ("a test shop", chosen.value)
+    with postgres.connect() as connection:
+        assert letter.discarded_by == connection.execute(text("SELECT session_user")).scalar_one()
+
+
+def test_those_that_wait_are_discarded_by_a_part_of_their_reason(postgres: Engine) -> None:
+    dead_letters.mark_retried(postgres, [dead_letters.find(postgres, 0, 7, "old")])
+    assert dead_letters.discard_waiting(postgres, "CURRENCY", "a test shop") == 1
+    assert dead_letters.discard_waiting(postgres, None, "all of them") == 2
+    assert dead_letters.waiting(postgres, None, 10) == []
+    assert dead_letters.find(postgres, 0, 7, "old").discarded_at is None

@@ -17,7 +17,21 @@ from typer.testing import CliRunner
 
 from data.contract.wire import Erasure, ModelActivation, Transaction
 from data.datasets.steady import moment
-from data.postgres import currency, decay_schedule, drift, model_registry, progress, public_rights, roles
+from data.postgres import (
+    api_keys,
+    currency,
+    dead_letters,
+    decay_schedule,
+    drift,
+    log_faults,
+    model_registry,
+    progress,
+    public_rights,
+    replay_control,
+    roles,
+    skipped_records,
+    webhooks,
+)
 from data.postgres.database import engine, migrate
 from data.postgres.stream_profiles import current_profiles
 from data.postgres.tables import metadata
@@ -105,6 +119,22 @@ def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role]
     _needs_each(database_url, roles.WORKER, roles.WORKER_RIGHTS, partial(_live, url), tables)
 
 
+def test_a_search_path_in_the_url_holds_for_the_migration_and_for_the_worker(database_url: str) -> None:
+    in_schema = make_url(database_url).update_query_dict({"options": "-csearch_path=crm"})
+    with connect(database_url, autocommit=True) as administrator:
+        administrator.execute("CREATE SCHEMA crm")
+    migrate(in_schema.render_as_string(hide_password=False))
+    owner = engine(in_schema.render_as_string(hide_password=False))
+    model_registry.register(owner, MODEL)
+    user = roles.make_login(owner, roles.WORKER, None)
+    owner.dispose()
+    _live(in_schema.set(username=user).render_as_string(hide_password=False))
+    with connect(database_url) as administrator:
+        found = administrator.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'transactions'").fetchall()
+        applied = administrator.execute("SELECT count(*) > 0 FROM crm.transactions").fetchone()
+    assert (found, applied) == ([("crm",)], (True,))
+
+
 def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) -> None:
     url = as_user(roles.WORKER)
     statements = [
@@ -176,6 +206,36 @@ def test_the_api_reads_what_it_answers_and_writes_nothing(as_user: Callable[[rol
     _refused(url, [f"INSERT INTO {name} DEFAULT VALUES" for name in roles.API_RIGHTS])
     _refused(url, [f"DELETE FROM {name}" for name in roles.API_RIGHTS])
     _refused(url, ["UPDATE api_keys SET revoked_at = NULL", "SET ROLE segue_worker"])
+
+
+def test_the_operator_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
+    url = as_user(roles.OPERATOR)
+    tables = "skipped_records, dead_letters, log_faults, webhook_dead_letters, replay_control, api_keys, "
+    tables += "stream_progress"
+    _needs_each(database_url, roles.OPERATOR, roles.OPERATOR_RIGHTS, partial(_operate, database_url, url), tables)
+
+
+def test_the_operator_can_change_neither_customers_nor_what_was_recorded(
+    as_user: Callable[[roles.Role], str],
+) -> None:
+    url = as_user(roles.OPERATOR)
+    written = {"models", "model_aliases", "replay_control", "skipped_records", "webhook_dead_letters", "api_keys"}
+    _refused(url, [f"INSERT INTO {name} DEFAULT VALUES" for name in set(roles.TABLES) - written])
+    _refused(url, [f"DELETE FROM {name}" for name in roles.TABLES if name != "model_aliases"])
+    _refused(url, [f"TRUNCATE {name}" for name in roles.TABLES])
+    statements = [
+        "UPDATE customers SET segment = 'x'",
+        "UPDATE stream_progress SET next_offset = 0",
+        "UPDATE dead_letters SET reason = ''",
+        "UPDATE log_faults SET kind = ''",
+        "UPDATE models SET spec = '{}'",
+        "SELECT hash FROM api_keys",
+        "UPDATE api_keys SET scopes = '{}'",
+        "UPDATE alembic_version SET version_num = '1'",
+        "SET ROLE segue_worker",
+        "CREATE ROLE friend",
+    ]
+    _refused(url, statements)
 
 
 def test_webhooks_see_their_own_tables_only(as_user: Callable[[roles.Role], str]) -> None:
@@ -340,6 +400,42 @@ def _observe(url: str) -> None:
         raise error.orig or error from None
     finally:
         observer.dispose()
+
+
+def _operate(owner_url: str, url: str) -> None:
+    """All that an operator's commands do in Postgres."""
+    with connect(owner_url, autocommit=True) as owner:
+        owner.execute("INSERT INTO dead_letters VALUES ('log', 0, 0, 'a reason') ON CONFLICT DO NOTHING")
+        fault = "INSERT INTO log_faults (log_id, partition, kind, first_offset, end_offset) "
+        owner.execute(fault + "VALUES ('log', 0, 'deleted', 0, 9)")
+        progress = "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner) "
+        owner.execute(progress + "VALUES (0, 'log', 0, 0, 'me') ON CONFLICT DO NOTHING")
+    operator = engine(url)
+    try:
+        with operator.connect() as connection:
+            assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+            for name in roles.DASHBOARD_RIGHTS:
+                connection.execute(metadata.tables[name].select()).all()
+        model_registry.register(operator, MODEL)
+        with operator.begin() as connection:
+            model_registry.propose(connection, MODEL)
+            model_registry.make_champion(connection, MODEL.version)
+        replay_control.begin(operator, "shop", replay_control.Heartbeat("running", moment(0), 0, 1, 0, 1.0))
+        assert replay_control.pause(operator) == ["shop"]
+        skipped_records.skip(operator, 0, 5, "a reason")
+        letter = dead_letters.find(operator, 0, 0, "log")
+        dead_letters.mark_retried(operator, [letter])
+        assert dead_letters.discard(operator, [letter], "a reason") == 1
+        assert log_faults.resolve(operator, None)
+        webhooks.set_aside(operator, "crm", [webhooks.UndeliveredChange("c", 1, b"{}", "a reason", 1)])
+        webhooks.mark_delivered(operator, "crm", [("c", 1)])
+        key = api_keys.create(operator, "till", ["write"])
+        assert [row.name for row in api_keys.listed(operator)] == ["till"]
+        api_keys.revoke(operator, key.split("_")[1])
+    except ProgrammingError as error:
+        raise error.orig or error from None
+    finally:
+        operator.dispose()
 
 
 def _needs_each(
