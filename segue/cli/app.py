@@ -31,6 +31,7 @@ from segue.cli import (
     explore_command,
     faults_commands,
     fit_command,
+    ingest_command,
     keys_commands,
     model_commands,
     replay_command,
@@ -66,6 +67,7 @@ status_command.add_to(app)
 doctor_command.add_to(app)
 clock_command.add_to(app)
 api_command.add_to(app)
+ingest_command.add_to(app)
 settings_command.add_to(app)
 changes_command.add_to(app)
 stream_commands.add_to(app)
