@@ -14,14 +14,18 @@ from runtime.readable import LONGEST, one_line, readable
 from runtime.settings import Settings
 from segue.cli import ingested_letters
 from segue.cli.console import fail, messages, output, table
-from segue.cli.options import AsJson, Limit
+from segue.cli.options import AsJson, Limit, topic_name
 from segue.cli.postgres import connect
 
 Reason = Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only reasons that contain this text.")]  # noqa: UP045
 LogId = Annotated[Optional[str], typer.Option(metavar="ID", help="The log id, if several logs have such an id.")]  # noqa: UP045
 SourceTopic = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option(metavar="TOPIC", help="The dead letters of `segue ingest` from this topic, which are in Kafka."),
+    typer.Option(
+        parser=topic_name,
+        metavar="TOPIC",
+        help="The dead letters of `segue ingest` from this topic, which are in Kafka.",
+    ),
 ]
 Id = Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="The id, as `segue dlq list` shows it.")]
 

@@ -10,7 +10,7 @@ import typer
 from data.kafka.log import create_topics
 from runtime import logs
 from runtime.settings import Settings
-from segue.cli import reading_options
+from segue.cli import options, reading_options
 from segue.cli.console import fail, messages, output
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def ingest(
-    topic: Annotated[str, typer.Option(metavar="TOPIC", help="The Kafka topic with the orders.")],
+    topic: Annotated[
+        str, typer.Option(parser=options.topic_name, metavar="TOPIC", help="The Kafka topic with the orders.")
+    ],
     mapping: Annotated[
         Path,
         typer.Option(metavar="FILE", help="A mapping (TOML) that says how the records are read; see docs/ingest.md."),
@@ -82,6 +84,10 @@ def ingest(
 
 
 def _check(topic: str, mapping: "Mapping", settings: Settings) -> None:
+    from data.datasets.presets import complete
+
+    if not mapping.preset:
+        complete(mapping, [*mapping.columns.named().values()], "mapping")
     if topic in settings.topics.configuration:
         fail(f"--topic {topic}: that is a topic of Segue's own; name the one with the orders")
     if mapping.money.currency not in ("", settings.currency):

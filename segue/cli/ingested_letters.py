@@ -4,6 +4,8 @@ from collections import Counter
 
 import msgspec
 
+from data.kafka.log import topic_names
+from runtime.errors import Hint, NotFoundError
 from runtime.readable import one_line
 from runtime.settings import Settings
 from segue.cli.console import messages, output, table
@@ -13,12 +15,7 @@ from services.ingest.dead_letters import IngestedDeadLetter
 
 def list_them(topic: str, reason: str | None, limit: int, as_json: bool) -> None:
     """Show the number of a source topic's dead letters by reason, and the newest ones."""
-    settings = Settings()
-    letters = [
-        letter
-        for letter in dead_letters.of_topic(settings.brokers, settings.dead_letters_topic, topic).values()
-        if reason is None or reason.casefold() in letter.reason.casefold()
-    ]
+    letters = [letter for letter in _letters(topic) if reason is None or reason.casefold() in letter.reason.casefold()]
     reasons = Counter(letter.reason for letter in letters).most_common(limit)
     newest = letters[::-1][:limit]
     if as_json:
@@ -60,6 +57,22 @@ def list_them(topic: str, reason: str | None, limit: int, as_json: bool) -> None
 
 
 def find(topic: str, partition: int, offset: int) -> IngestedDeadLetter:
-    """The dead letter of a source topic at an offset."""
+    """The newest dead letter of a source topic at an offset.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    """
+    found = [letter for letter in _letters(topic) if (letter.partition, letter.offset) == (partition, offset)]
+    if not found:
+        raise NotFoundError(f"{topic} has no dead letter {partition}:{offset}", Hint.LIST_DEAD_LETTERS)
+    return found[-1]
+
+
+def _letters(topic: str) -> list[IngestedDeadLetter]:
     settings = Settings()
-    return dead_letters.find(settings.brokers, settings.dead_letters_topic, topic, partition, offset)
+    # A topic that is asked for would be created on some brokers.
+    if settings.dead_letters_topic not in topic_names(settings.brokers):
+        return []
+    return [*dead_letters.of_topic(settings.brokers, settings.dead_letters_topic, topic).values()]

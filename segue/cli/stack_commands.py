@@ -170,7 +170,11 @@ def up(
     ] = 8600,
     ingest_topic: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="TOPIC", help="With --live: ingest orders from this topic; needs --mapping."),
+        typer.Option(
+            parser=options.topic_name,
+            metavar="TOPIC",
+            help="With --live: ingest orders from this topic; needs --mapping.",
+        ),
     ] = None,
     mapping: Annotated[
         Optional[Path],  # noqa: UP045

@@ -6,7 +6,6 @@ from typing import NamedTuple, cast
 
 from data.kafka.read_to_end import read_topic
 from runtime.brokers import Brokers
-from runtime.errors import Hint, NotFoundError
 
 _GROUP = "segue-dlq"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,23 +42,6 @@ def of_topic(brokers: Brokers, dead_letter_topic: str, source: str) -> dict[tupl
         found.pop(place, None)  # a record that was read again is as new as its last reading
         found[place] = letter
     return found
-
-
-def find(brokers: Brokers, dead_letter_topic: str, source: str, partition: int, offset: int) -> IngestedDeadLetter:
-    """The newest dead letter of a source topic at an offset.
-
-    Raises
-    ------
-    NotFoundError
-        If there is none.
-    UnreachableError
-        If no broker answers.
-    """
-    letters = of_topic(brokers, dead_letter_topic, source).values()
-    found = [letter for letter in letters if (letter.partition, letter.offset) == (partition, offset)]
-    if not found:
-        raise NotFoundError(f"{source} has no dead letter {partition}:{offset}", Hint.LIST_DEAD_LETTERS)
-    return found[-1]
 
 
 def _read(brokers: Brokers, dead_letter_topic: str, source: str) -> Iterator[IngestedDeadLetter]:
