@@ -146,6 +146,10 @@ class IngestService:
             outcomes["dead letter"] += 1
             sink.dead_letter(record.key(), record.value(), _headers(record, source, reason))
 
+        def refused(reason: str) -> None:
+            outcomes["transaction"] -= 1
+            reject(reason)
+
         if isinstance(outcome, Passed):
             outcomes[outcome.why] += 1
         elif isinstance(outcome, Rejected):
@@ -155,7 +159,7 @@ class IngestService:
             place = f"{source.topic}/{record.partition()}/{record.offset()}"
             for sold in outcome.transactions:
                 value = _encode(sold)
-                too_large = partial(reject, f"the broker refuses its transaction, which has {len(value):,} bytes")
+                too_large = partial(refused, f"the broker refuses its transaction, which has {len(value):,} bytes")
                 sink.transaction(sold.customer_id.encode(), value, place, too_large)
 
     def _is_over(self) -> Callable[[], bool]:
