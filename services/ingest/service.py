@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 _MOST_RECORDS = 1_000
 _READ_SECONDS = 0.5
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS, _FIRST_LOOK_SECONDS = 5.0, 2.0
 _REPORT_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 _REASON_LENGTH = 500
@@ -114,7 +114,9 @@ class IngestService:
             source.close()
 
     def _ingest(self, source: Source, sink: Sink) -> None:
-        looked = reported = 0.0
+        # A missing right shows within a moment: until then nobody knows whether ingestion works.
+        looked = time.monotonic() - _LOOK_SECONDS + _FIRST_LOOK_SECONDS
+        reported = 0.0
         while not self._stopped.is_set():
             records = source.read(_MOST_RECORDS, _READ_SECONDS)
             if records and not self._handled(records, source, sink):

@@ -51,6 +51,7 @@ class Source:
         self.topic = topic
         self._brokers = brokers
         self._health = health
+        self._error: str | None = None
         self._consumer = Consumer(
             {
                 **brokers.config,
@@ -90,7 +91,10 @@ class Source:
             elif error.fatal() or error.code() in _RESET:
                 raise LogError(f"{self.topic}: {error.str()}")
             else:
-                self._health.failed(f"{self.topic}: {error.str()}")
+                self._error = f"{self.topic}: {error.str()}"
+                self._health.failed(self._error)
+        if records:
+            self._error = None
         return records
 
     def commit(self, records: Sequence[Message]) -> None:
@@ -111,8 +115,10 @@ class Source:
         Raises
         ------
         LogError
-            If the broker does not answer, or the topic is not there any more.
+            If the broker does not answer, the topic is not there any more, or reading has failed since the last record.
         """
+        if self._error is not None:
+            raise LogError(self._error)
         try:
             described = self._consumer.list_topics(self.topic, timeout=_LOOK_TIMEOUT).topics[self.topic]
             if described.error is not None:
