@@ -31,7 +31,7 @@ def require_topic(brokers: Brokers, topic: str) -> None:
         If no broker answers.
     """
     if topic not in topic_names(brokers):
-        raise MissingTopicError(f"the broker at {brokers} has no topic {topic}")
+        raise MissingTopicError(f"the broker at {brokers} has no topic {topic} that this user may see")
 
 
 def oldest(brokers: Brokers, topic: str, group: str, count: int = _OLDEST) -> list[Sampled]:

@@ -92,7 +92,6 @@ class Source:
                 raise LogError(f"{self.topic}: {error.str()}")
             else:
                 self._error = f"{self.topic}: {error.str()}"
-                self._health.failed(self._error)
         if records:
             self._error = None
         return records
