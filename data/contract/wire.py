@@ -73,6 +73,10 @@ class TransactionHeaders(Struct, frozen=True, rename=lambda name: f"segue-{name.
     retry_of: Annotated[
         str | UnsetType, Meta(description="`LOG/PARTITION/OFFSET`: the dead letter that was requeued as this record.")
     ] = UNSET
+    source: Annotated[
+        str | UnsetType,
+        Meta(description="`TOPIC/PARTITION/OFFSET`: the record that `segue ingest` made this transaction from."),
+    ] = UNSET
 
 
 class ControlHeaders(Struct, frozen=True, rename=lambda name: f"segue-{name.replace('_', '-')}"):

@@ -26,6 +26,8 @@ DATES: dict[str, re.Pattern[str]] = {
     "excel-days": re.compile(r"\d{5}(?:[.,]\d{1,18})?(?!\d)", re.ASCII),
     "epoch-seconds": re.compile(r"\d{10}(?:\.\d{1,9})?(?!\d)", re.ASCII),
     "epoch-milliseconds": re.compile(r"\d{13}(?:\.\d{1,9})?(?!\d)", re.ASCII),
+    "epoch-microseconds": re.compile(r"\d{16}(?!\d)", re.ASCII),
+    "epoch-nanoseconds": re.compile(r"\d{19}(?!\d)", re.ASCII),
 }
 # What follows the date, except for a time zone; it also matches nothing.
 TIME = re.compile(

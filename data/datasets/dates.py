@@ -1,8 +1,8 @@
 """Dates and times as shops write them. A column has one format; :data:`FORMATS` names them.
 
 ``iso`` is 2010-12-01 08:26, 20101201T0826, 2010/12/01 or 2010.12.01; ``slashes``, ``dashes`` and ``dots`` have the year
-last; ``month-names`` is 1 Dec 2010 or Dec 1, 2010; ``excel-days`` counts days; ``epoch-seconds`` and
-``epoch-milliseconds`` count from 1970.
+last; ``month-names`` is 1 Dec 2010 or Dec 1, 2010; ``excel-days`` counts days; ``epoch-seconds``,
+``epoch-milliseconds``, ``epoch-microseconds`` and ``epoch-nanoseconds`` count from 1970.
 """
 
 import re
@@ -18,7 +18,13 @@ from data.datasets.mapping_checks import FORMATS as FORMATS
 from data.datasets.zones import offsets, zone_of
 from models.units import to_micros
 
-_COUNTS = {"epoch-seconds": 1_000_000, "epoch-milliseconds": 1_000}
+# Microseconds of one.
+_COUNTS = {
+    "epoch-seconds": Decimal(1_000_000),
+    "epoch-milliseconds": Decimal(1_000),
+    "epoch-microseconds": Decimal(1),
+    "epoch-nanoseconds": Decimal("0.001"),
+}
 _EXCEL_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001
 _LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (times are local until their zone is known)
 _MICROSECOND = timedelta(microseconds=1)
@@ -122,6 +128,8 @@ _EXAMPLES = {
     "excel-days": "a number of days such as 40513.35",
     "epoch-seconds": "a number of seconds since 1970",
     "epoch-milliseconds": "a number of milliseconds since 1970",
+    "epoch-microseconds": "a number of microseconds since 1970",
+    "epoch-nanoseconds": "a number of nanoseconds since 1970",
 }
 
 

@@ -10,6 +10,8 @@ from data.datasets.texts import identifier
 SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?(\d{1,3})", re.ASCII)
 # Programs write numbers below a million in full unless they are round: 1e+05 has lost nothing, 1.23457E+11 has.
 _EXACT_BELOW = 6
+#: What was paid back of the order 17 later is the transaction 17-refund.
+REFUND = "refund"
 
 
 def is_shortened(name: str) -> bool:

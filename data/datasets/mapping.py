@@ -100,6 +100,18 @@ class Rows(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     encoding: str = ""
 
 
+class Records(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How the records of a topic are laid out; files have none.
+
+    ``lines`` is the path of the list with the lines of an order. ``omits_blank`` says that a record leaves blank fields
+    out. ``epochs`` says whether numbers of milliseconds and the like are moments, or the digits of a local time.
+    """
+
+    lines: str = ""
+    omits_blank: bool = False
+    epochs: Literal["", "utc", "local"] = ""
+
+
 class Mapping(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How the file of a shop is to be read."""
 
@@ -111,6 +123,7 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     returns: Returns = Returns()
     not_sales: NotSales = NotSales()
     rows: Rows = Rows()
+    records: Records = Records()
 
 
 def from_toml(text: str, place: str) -> Mapping:

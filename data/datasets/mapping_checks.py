@@ -20,6 +20,8 @@ FORMATS = (
     "excel-days",
     "epoch-seconds",
     "epoch-milliseconds",
+    "epoch-microseconds",
+    "epoch-nanoseconds",
 )
 _AMOUNTS = {"amount": ("quantity", "price"), "quantity": ("amount",), "price": ("amount",)}
 

@@ -71,8 +71,10 @@ def _finds_all(name: str, headers: Sequence[str]) -> bool:
     return True
 
 
-def complete(mapping: Mapping, headers: Sequence[str]) -> Mapping:
+def complete(mapping: Mapping, headers: Sequence[str], what: str = "file") -> Mapping:
     """The mapping with the file's own spelling of every column, those of its preset included.
+
+    ``what`` names in messages what has the columns.
 
     Raises
     ------
@@ -82,13 +84,18 @@ def complete(mapping: Mapping, headers: Sequence[str]) -> Mapping:
         If the mapping names a column that the file does not hold, or a column that every file needs is missing.
     """
     file: Headers = {_plain(header): header for header in reversed(headers)}
-    columns = {field: _spelled(field, name, file, headers) for field, name in mapping.columns.named().items()}
+    columns = {field: _spelled(field, name, file, headers, what) for field, name in mapping.columns.named().items()}
     if mapping.preset:
         recognise = preset_tables(mapping.preset)[1]
         _add_known(columns, recognise["spellings"], file, has_totals=recognise.get("totals", False))
-    _refuse_missing(columns, mapping.preset, headers)
+    _refuse_missing(columns, mapping.preset, headers, what)
     _refuse_twins(columns, mapping.columns.named(), headers)
     return msgspec.structs.replace(mapping, columns=Columns(**columns))
+
+
+def has_column(name: str, headers: Sequence[str]) -> bool:
+    """Whether one of the headers is this column, written alike or not."""
+    return name in headers or _plain(name) in map(_plain, headers)
 
 
 def _refuse_twins(columns: Headers, named: Headers, headers: Sequence[str]) -> None:
@@ -111,11 +118,11 @@ def _plain(header: str) -> str:
     return re.sub(r"[\s_\-.\ufeff]+", "", header).casefold() or header
 
 
-def _spelled(field: str, name: str, file: Headers, headers: Sequence[str]) -> str:
+def _spelled(field: str, name: str, file: Headers, headers: Sequence[str], what: str) -> str:
     if name in headers:
         return name
     if _plain(name) not in file:
-        raise DataError(f"columns.{field}: the file has no column {name!r}; it has {_listed(headers)}")
+        raise DataError(f"columns.{field}: the {what} has no column {name!r}; it has {_listed(headers)}")
     return file[_plain(name)]
 
 
@@ -170,7 +177,7 @@ def _setting(field: str, name: str) -> str:
     return setting if re.fullmatch(r"[\w.=]+", setting) else f"'{setting}'"
 
 
-def _refuse_missing(columns: Dict[str, str], name: str, headers: Sequence[str]) -> None:
+def _refuse_missing(columns: Dict[str, str], name: str, headers: Sequence[str], what: str) -> None:
     lacking = [field for field in _REQUIRED if field not in columns]
     if "amount" not in columns:
         parts = [field for field in ("quantity", "price") if field not in columns]
@@ -182,7 +189,7 @@ def _refuse_missing(columns: Dict[str, str], name: str, headers: Sequence[str]) 
         whole = f", or --set {_setting('amount', columns['price'])} if that is all" if lacking == ["quantity"] else ""
         plural = "s" if len(missing) > 1 else ""
         raise DataError(
-            f"the file{kind} lacks the column{plural} {', '.join(missing)}; it has {_listed(headers)}; "
+            f"the {what}{kind} lacks the column{plural} {', '.join(missing)}; it has {_listed(headers)}; "
             f"name a column with --set columns.{lacking[0]}=NAME{whole}, or in a mapping ({_WHERE})"
         )
 

@@ -3,9 +3,8 @@
 import duckdb
 
 from data.contract.bounds import MAX_ID_LENGTH
+from data.datasets.ids import REFUND
 from data.datasets.query import count
-
-REFUND = "refund"
 
 
 def add_refunds(db: duckdb.DuckDBPyConnection) -> None:

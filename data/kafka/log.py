@@ -101,6 +101,21 @@ def topic_id(brokers: Brokers, topic: str) -> str:
         raise
 
 
+def topic_names(brokers: Brokers) -> set[str]:
+    """The names of all topics, without creating one.
+
+    Raises
+    ------
+    UnreachableError
+        If no broker answers.
+    """
+    admin = _admin(brokers)
+    try:
+        return set(admin.list_topics(timeout=_TIMEOUT).topics)
+    except KafkaException as error:
+        raise unreachable(brokers, error) from error
+
+
 def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) -> bool:
     """Whether a partition delivers no record from offset ``start`` up to ``stop``.
 

@@ -45,10 +45,13 @@ class Shop:
     ----------
     folder
         Where the export, the mapping, the model and the local stack are kept.
+    broker
+        The broker of the stack, as ``segue up --broker`` names it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, broker: str = "embedded") -> None:
         self.folder = folder
+        self.broker = broker
         self.export = folder / "orders_export.csv"
         self.mapping = folder / "shop.toml"
         others = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
@@ -76,10 +79,10 @@ class Shop:
 
     @contextmanager
     def stack(self, port: int) -> Iterator[None]:
-        """A running local stack, with the broker that needs nothing."""
+        """A running local stack."""
         _say("$ segue up &")
         log = self.folder / "stack.log"
-        command = [sys.executable, "-m", "segue", "up", "--broker", "embedded", "--port", str(port)]
+        command = [sys.executable, "-m", "segue", "up", "--broker", self.broker, "--port", str(port)]
         with (
             log.open("w") as output,
             subprocess.Popen(command, env=self.environment, stdout=output, stderr=output) as process,

@@ -34,6 +34,7 @@ from segue.cli import (
     faults_commands,
     fit_command,
     forget_command,
+    ingest_command,
     keys_commands,
     model_commands,
     prune_command,
@@ -72,6 +73,7 @@ status_command.add_to(app)
 doctor_command.add_to(app)
 clock_command.add_to(app)
 api_command.add_to(app)
+ingest_command.add_to(app)
 settings_command.add_to(app)
 changes_command.add_to(app)
 customer_command.add_to(app)

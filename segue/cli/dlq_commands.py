@@ -12,8 +12,9 @@ from data.postgres.dead_letters import StoredDeadLetter
 from producers.requeue import retry, retry_waiting
 from runtime.readable import LONGEST, one_line, readable
 from runtime.settings import Settings
+from segue.cli import ingested_letters
 from segue.cli.console import fail, messages, output, table
-from segue.cli.options import AsJson, Limit
+from segue.cli.options import AsJson, Limit, topic_name
 from segue.cli.postgres import connect
 
 Reason = Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only reasons that contain this text.")]  # noqa: UP045
@@ -21,6 +22,14 @@ LogId = Annotated[Optional[str], typer.Option(metavar="ID", help="The log id, if
 Ids = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Argument(metavar="[PARTITION:OFFSET]...", help="The ids, as `segue dlq list` shows them."),
+]
+SourceTopic = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        parser=topic_name,
+        metavar="TOPIC",
+        help="The dead letters of `segue ingest` from this topic, which are in Kafka.",
+    ),
 ]
 Id = Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="The id, as `segue dlq list` shows it.")]
 
@@ -35,9 +44,13 @@ app = typer.Typer(
 def list_them(
     reason: Reason = None,
     limit: Limit = 20,
+    topic: SourceTopic = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the number of dead letters by reason, and the newest ones."""
+    if topic is not None:
+        ingested_letters.list_them(topic, reason, limit, as_json)
+        return
     postgres = connect(Settings())
     reasons = dead_letters.by_reason(postgres, reason)[:limit]
     newest = dead_letters.newest(postgres, reason, limit)
@@ -73,24 +86,26 @@ def list_them(
 def show(
     which: Id,
     log_id: LogId = None,
+    topic: SourceTopic = None,
     raw: Annotated[bool, typer.Option("--raw", help="Write only the original bytes, to standard output.")] = False,
 ) -> None:
     """Show one dead letter: its partition and offset, its reason, and its content as text."""
-    letter = _dead_letter(which, log_id)
+    letter = _dead_letter(which, log_id) if topic is None else ingested_letters.find(topic, *_place(which))
     if raw:
         sys.stdout.buffer.write(letter.value or b"")
         return
-    retried = "no" if letter.retried_at is None else f"{letter.retried_at:%Y-%m-%d %H:%M:%S %Z}"
-    for name, text in (
+    about = [
         ("log", letter.log_id),
         ("partition", str(letter.partition)),
         ("offset", str(letter.offset)),
         ("since", "unknown" if letter.at is None else f"{letter.at:%Y-%m-%d %H:%M:%S %Z}"),
         ("reason", letter.reason),
-        ("retried", retried),
-        ("discarded", _discarded(letter)),
         ("key", one_line(letter.key)),
-    ):
+    ]
+    if isinstance(letter, StoredDeadLetter):
+        retried = "no" if letter.retried_at is None else f"{letter.retried_at:%Y-%m-%d %H:%M:%S %Z}"
+        about[-1:-1] = [("retried", retried), ("discarded", _discarded(letter))]
+    for name, text in about:
         output.print(f"[bold]{name}[/]: {escape(text)}")
     output.print(escape(readable(letter.value)))
     if len(letter.value or b"") > LONGEST:
@@ -164,7 +179,12 @@ def _discarded(letter: StoredDeadLetter) -> str:
 
 
 def _dead_letter(which: str, log_id: str | None) -> StoredDeadLetter:
+    partition, offset = _place(which)
+    return dead_letters.find(connect(Settings()), partition, offset, log_id)
+
+
+def _place(which: str) -> tuple[int, int]:
     partition, _, offset = which.partition(":")
     if not (partition.isdecimal() and offset.isdecimal()):
         fail(f"{which!r} is not a dead letter's id: write PARTITION:OFFSET, as `segue dlq list` shows it")
-    return dead_letters.find(connect(Settings()), int(partition), int(offset), log_id)
+    return int(partition), int(offset)

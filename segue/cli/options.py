@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -47,6 +48,13 @@ def number(value: float) -> float:
     if math.isnan(value):
         raise typer.BadParameter("give a number")
     return value
+
+
+def topic_name(text: str) -> str:
+    """Parse the name of a Kafka topic, as Kafka allows it."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", text, re.ASCII) or text in (".", ".."):
+        raise typer.BadParameter("a topic's name has up to 249 letters, digits, dots, dashes and underscores")
+    return text
 
 
 def state_folder(path: Path) -> Path:

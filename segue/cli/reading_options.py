@@ -83,6 +83,21 @@ def reading(
     )
 
 
+def mapping_of(path: Path, settings: list[str] | None) -> "Mapping":
+    """The mapping of a file, with keys set anew.
+
+    Raises
+    ------
+    Exit
+        If the mapping can't be read.
+    DataError
+        If it, or a setting, is not valid.
+    """
+    from data.datasets.mapping import with_settings
+
+    return with_settings(_mapping(path), settings or ())
+
+
 def mention(dataset: "Dataset") -> None:
     """Print what a person should know about how files were read, and how many rows were set aside."""
     for note in dataset.notes:

@@ -168,6 +168,18 @@ def up(
     api_port: Annotated[
         int, typer.Option(min=1, max=65_535, help="With --live: port of the HTTP API, on the loopback interface.")
     ] = 8600,
+    ingest_topic: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            parser=options.topic_name,
+            metavar="TOPIC",
+            help="With --live: ingest orders from this topic; needs --mapping.",
+        ),
+    ] = None,
+    mapping: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="With --ingest-topic: how its records are read; see docs/ingest.md."),
+    ] = None,
 ) -> None:
     """Start broker, Postgres, worker and dashboard, and keep them running until Ctrl-C.
 
@@ -176,6 +188,8 @@ def up(
     refuse_port_in_use(port)
     if live:
         refuse_port_in_use(api_port, option="--api-port")
+    if ingest_topic is not None or mapping is not None:
+        _check_ingestion(live, ingest_topic, mapping)
     if nodes > 1 and broker != "apache":
         fail("--nodes needs --broker apache")
     with _stack(state_dir, broker, nodes) as stack:
@@ -186,6 +200,8 @@ def up(
         if live:
             stack.start_clock()
             stack.start_api(api_port)
+        if ingest_topic is not None and mapping is not None:
+            stack.start_ingest(ingest_topic, mapping)
         stack.watch(messages.print)
         messages.print(
             f"Dashboard: [bold link]http://127.0.0.1:{port}[/]\n"
@@ -197,6 +213,12 @@ def up(
         )
         _until_interrupted(stack)
         messages.print("Stopping …")
+
+
+def _check_ingestion(live: bool, topic: str | None, mapping: Path | None) -> None:
+    if not live or topic is None or mapping is None:
+        fail("--ingest-topic and --mapping go together, with --live")
+    reading_options.mapping_of(mapping, None)
 
 
 def _live_lines(api_port: int) -> str:

@@ -66,6 +66,13 @@ TASKS = (
         "run a live stream: orders over HTTP, time from the wall clock", ("segue up --live", "segue clock", "segue api")
     ),
     Task(
+        "read orders that are already in a Kafka topic",
+        (
+            "segue ingest --topic orders --mapping shop.toml",
+            "segue ingest --topic orders --mapping shop.toml --dry-run 10",
+        ),
+    ),
+    Task(
         "let a service use the HTTP API",
         ("segue keys create till --write", "segue keys list", "segue keys revoke ID"),
     ),

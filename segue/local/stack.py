@@ -166,6 +166,14 @@ class Stack:
         command = [sys.executable, "-m", "segue", "api", "--port", str(port), *arguments]
         return self._start("api", command, {"SEGUE_DATABASE_URL": self._api_url})
 
+    def start_ingest(self, topic: str, mapping: Path, *arguments: str) -> ChildProcess:
+        """Start ingestion of a topic's orders. It needs no Postgres."""
+        number = 1 + sum(child.name.startswith("ingest") for child in self._supervisor.children)
+        name = "ingest" if number == 1 else f"ingest-{number}"
+        options = ["--topic", topic, "--mapping", str(mapping.absolute()), *arguments]
+        own = {"SEGUE_WORKER_ID": name, "SEGUE_DATABASE_URL": ""}
+        return self._start(name, [sys.executable, "-m", "segue", "ingest", *options], own)
+
     def watch(self, say: Callable[[str], None]) -> None:
         """From now on, restart what dies, and report it to ``say``."""
         self._supervisor.watch(self.postgres, self.broker, say)

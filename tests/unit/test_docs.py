@@ -15,6 +15,7 @@ from runtime.settings import Settings
 from segue.cli.app import app
 from services.clock.health import ClockHealth
 from services.drift.metrics import DriftMetrics
+from services.ingest.health import IngestHealth
 from services.webhooks.health import WebhookHealth
 from stream_app.metrics import Metrics
 from tests.support.builders import WebhookState
@@ -92,7 +93,7 @@ def test_every_metric_is_explained_with_its_type_and_no_other_is() -> None:
     metrics = Metrics()
     metrics.assigned(0)
     webhook = WebhookHealth(WebhookState())
-    registries = (metrics.registry, DriftMetrics().registry, ClockHealth().registry)
+    registries = (metrics.registry, DriftMetrics().registry, ClockHealth().registry, IngestHealth().registry)
     families = [family for registry in registries for family in registry.collect()]
     found = {
         f"{family.name}_total" if family.type == "counter" else family.name: family.type

@@ -175,6 +175,8 @@ def test_a_broker_that_falls_silent_raises_an_alarm(database: str, tmp_path: Pat
         ("SegueHasALogFault", 'segue_log_faults_total{kind="truncated"}', [0, 0, 1, 1]),
         ("SegueHasDrifted", 'segue_drift_alarms{measure="psi"}', [0, 0, 1, 1]),
         ("SegueClockFails", "segue_clock_failing", [0, 0] + [1] * 10),
+        ("SegueIngestFails", "segue_ingest_failing", [0, 0] + [1] * 10),
+        ("SegueIngestMissesRecords", "segue_ingest_missed_records_total", [0, 0, 3, 3]),
         ("SegueWebhookGivesUp", "segue_webhook_given_up_total", [0, 0, 3, 3]),
     ],
 )

@@ -133,7 +133,7 @@ WRITTEN_BY_OTHERS = {
         "lines": "array of Line",
     },
     "Line": {"stock_code": "string", "description": "string | null", "quantity": "integer", "price": "string"},
-    "TransactionHeaders": {"segue-retry-of?": "string"},
+    "TransactionHeaders": {"segue-retry-of?": "string", "segue-source?": "string"},
     "ControlHeaders": {"segue-control-number?": "string", "segue-control-signature?": "string"},
     "Tick": {"type": '"tick"', "at": "date-time"},
     "ModelActivation": {"type": '"model"', "model": "SegmentModel"},
