@@ -120,8 +120,11 @@ OPERATOR_RIGHTS: Mapping[str, str] = {
     "dead_letters": f"SELECT, {_DEAD_LETTER_MARKS}",
     # `segue faults resolve`.
     "log_faults": "SELECT, UPDATE (resolved_at)",
-    # `segue webhooks retry`.
-    "webhook_dead_letters": _WRITE,
+    # `segue webhooks retry` and `segue forget`.
+    "webhook_dead_letters": f"{_WRITE}, DELETE",
+    # `segue forget` looks whether the worker has forgotten the customer.
+    "erasures": _READ,
+    "erasure_key": _READ,
     # `segue keys`.
     "api_keys": f"{_LISTED_KEYS}, INSERT, UPDATE (revoked_at)",
 }

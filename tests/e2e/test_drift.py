@@ -32,7 +32,7 @@ from tests.support.local_stack import Local, local, wait_until
 PATIENCE = 500
 
 
-@pytest.mark.timeout(1_500)
+@pytest.mark.timeout(1_800)
 def test_drift_is_observed_beside_the_worker_and_reported_once(
     dataset: Dataset, model: SegmentModel, tmp_path: Path
 ) -> None:
@@ -76,7 +76,7 @@ def test_drift_is_observed_beside_the_worker_and_reported_once(
         assert sorted(ended) == [(partition, model.version) for partition in range(run.replaying.identity.partitions)]
 
 
-@pytest.mark.timeout(1_500)
+@pytest.mark.timeout(1_800)
 def test_with_automatic_activation_a_refit_becomes_active_while_the_stream_runs(
     dataset: Dataset, model: SegmentModel, tmp_path: Path
 ) -> None:

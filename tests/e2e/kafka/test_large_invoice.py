@@ -13,7 +13,7 @@ from segue.cli.app import app
 from tests.support.generated_tables import a_model
 from tests.support.local_stack import Local, local
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1_800)]
 
 COLUMNS = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
 LARGE = "799999"

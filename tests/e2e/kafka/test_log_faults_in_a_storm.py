@@ -10,7 +10,7 @@ from segue.local.soak import storm
 from segue.local.soak.faults import LOG_FAULTS
 from segue.local.soak.outcome import Outcome
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1_800)]
 
 
 def test_what_the_log_has_lost_and_got_again_changes_nothing(

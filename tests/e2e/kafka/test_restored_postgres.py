@@ -15,7 +15,7 @@ from producers.replay import Section, occurred_at
 from segue.local.soak.outcome import Outcome
 from segue.local.soak.run import Running, running, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1_800)]
 
 WORKERS = 2
 

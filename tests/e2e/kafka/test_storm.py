@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 FAULTS = 20
 
 
-@pytest.mark.timeout(1_200)
+@pytest.mark.timeout(1_800)
 def test_a_storm_changes_nothing(dataset: Dataset, model: SegmentModel, expected: Outcome, tmp_path: Path) -> None:
     report = storm(tmp_path / "storm", dataset, model, expected, seed=4, faults=FAULTS, say=print)
     print(report)  # noqa: T201

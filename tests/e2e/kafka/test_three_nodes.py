@@ -20,7 +20,7 @@ NODES = 3
 PARTS = 8
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_each_of_three_nodes_dies_in_turn_and_the_result_is_the_same(
     dataset: Dataset, model: SegmentModel, expected: Outcome, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_money_and_moments_are_exact(stored: str) -> None:
         "kind": "sale",
         "amount_units": units,
         "country": "France",
+        "revision": 0,
     }
     assert state.changes["monetary_units"].tolist() == [units]
     assert state.progress["partition"].tolist() == [2]

@@ -16,6 +16,7 @@ MESSAGES = {
     "transaction": "transaction",
     "tick": "tick",
     "model": "model",
+    "erasure": "erasure",
     "segment-changed": "segmentChanged",
     "customer-segment": "customerSegmentUpdated",
     "drift-detected": "driftDetected",
