@@ -1,12 +1,13 @@
 """``segue forget``: forget a customer."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from runtime.readable import visible
 from runtime.settings import Settings
-from segue.cli.console import messages, spinner
+from segue.cli.console import fail, messages, spinner
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,6 +31,8 @@ def forget(
     from producers import erasure
     from producers.log_session import session
 
+    if not yes and not sys.stdin.isatty():
+        fail("there is no terminal to ask on whether the customer is to be forgotten for good: add --yes")
     if not yes:
         typer.confirm(f"Forget customer {visible(customer)}? This can't be undone.", abort=True, err=True)
     with session(Settings()) as open_session:

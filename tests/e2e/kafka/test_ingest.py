@@ -22,7 +22,8 @@ from tests.support.local_stack import Local, local, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
-KILLS = 20
+#: Set the variable to 20 for a long run.
+KILLS = int(os.environ.get("SEGUE_TEST_KILLS", "5"))
 MAPPING = """
 [columns]
 transaction = "id"
