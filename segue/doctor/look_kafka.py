@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -50,12 +51,14 @@ def look(brokers: Brokers, topics: Topics, log_id: str | None) -> Seen:
     admin = AdminClient(brokers.config)
     known = admin.list_topics(timeout=_TIMEOUT)
     names = [*topics.configuration]
-    described = {
-        name: _topic(admin, name, [len(each.replicas) for each in known.topics[name].partitions.values()])
-        if name in known.topics and known.topics[name].partitions
-        else None
-        for name in names
-    }
+    present = [name for name in names if name in known.topics and known.topics[name].partitions]
+    # At once: a broker that does not know these requests lets each of them wait until its timeout.
+    with ThreadPoolExecutor(max(len(present), 1)) as threads:
+        found = threads.map(
+            lambda name: _topic(admin, name, [len(each.replicas) for each in known.topics[name].partitions.values()]),
+            present,
+        )
+        described: dict[str, Topic | None] = dict.fromkeys(names) | dict(zip(present, found, strict=True))
     log = described[topics.transactions]
     identity = log_id or (f"{known.cluster_id}/{log.id}" if log is not None else "")
     first = next(iter(known.brokers), None)
