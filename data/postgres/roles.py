@@ -112,6 +112,8 @@ OPERATOR_RIGHTS: Mapping[str, str] = {
     # `segue models` and `segue fit`.
     "models": _APPEND,
     "model_aliases": "SELECT, INSERT, UPDATE, DELETE",
+    # The first model is registered under a lock: see `model_registry.register`.
+    "stream_progress": f"{_READ}, MAINTAIN",
     # `segue replay` and `segue control`.
     "replay_control": _WRITE,
     # `segue skip`.

@@ -212,7 +212,7 @@ def test_the_api_reads_what_it_answers_and_writes_nothing(as_user: Callable[[rol
 def test_the_operator_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
     url = as_user(roles.OPERATOR)
     tables = "skipped_records, dead_letters, log_faults, webhook_dead_letters, replay_control, api_keys, "
-    tables += "stream_progress"
+    tables += "stream_progress, model_aliases"
     _needs_each(database_url, roles.OPERATOR, roles.OPERATOR_RIGHTS, partial(_operate, database_url, url), tables)
 
 
