@@ -186,6 +186,8 @@ def grant(engine: Engine) -> Granted:
         if OPERATOR not in missing:
             # `segue doctor` compares the revision of the schema.
             connection.execute(sql.SQL("GRANT SELECT ON alembic_version TO {}").format(sql.Identifier(OPERATOR)))
+            # It compares the rights of all roles, too.
+            views.show(connection, OPERATOR)
         return Granted(missing, [*refused, *public_rights.revoke(connection)])
 
 

@@ -127,6 +127,19 @@ def grant(connection: AnyConnection, role: str) -> None:
         return
 
 
+def show(connection: AnyConnection, role: str) -> None:
+    """Let a role see that the views exist, without reading them."""
+    if not _exists(connection, "to_regnamespace", SCHEMA):
+        return
+    usage = sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(SCHEMA), sql.Identifier(role))
+    try:
+        with connection.transaction():
+            connection.execute(usage)
+    except errors.InsufficientPrivilege:
+        # Somebody else owns the schema: `create` has said what to run.
+        return
+
+
 def _create(connection: AnyConnection, name: str) -> None:
     """Create or replace one view. Replacing waits for its readers, so a view that is up to date is left alone."""
     view = sql.Identifier(SCHEMA, name)

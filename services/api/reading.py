@@ -30,6 +30,8 @@ from services.api.schemas import (
 #: The most rows of one page.
 MOST_ROWS = 1_000
 _CONNECTIONS = 10
+# Postgres has no such character in a text, so no id contains it.
+_NUL = "\0"
 _LAST_CHANGE = ("from_segment", "cause", "effective_at", "transaction_id")
 
 
@@ -66,6 +68,8 @@ class Reader:
 
     async def customer(self, customer_id: str) -> Customer | None:
         """A customer as of the watermark; None if nobody has this id."""
+        if _NUL in customer_id:
+            return None
         row = await self.row(_one_customer().where(customers.c.customer_id == customer_id))
         if row is None:
             return None
@@ -99,6 +103,8 @@ class Reader:
 
     async def changes(self, customer_id: str, after: int, limit: int) -> Changes | None:
         """A customer's changes with a number above ``after``; None if nobody has this id."""
+        if _NUL in customer_id:
+            return None
         columns = segment_changes.c
         query = select(segment_changes).where(columns.customer_id == customer_id, columns.sequence > after)
         rows = await self.rows(query.order_by(columns.sequence).limit(limit + 1))
@@ -133,6 +139,8 @@ class Reader:
 
     async def members(self, segment: str | None, after: str, limit: int) -> Members:
         """Customers with an id above ``after``, of one segment or of all."""
+        if _NUL in f"{segment}{after}":
+            return Members([], None)
         table = customers.c
         query = select(customers).where(table.customer_id > after).order_by(table.customer_id).limit(limit + 1)
         rows = await self.rows(query if segment is None else query.where(table.segment == segment))

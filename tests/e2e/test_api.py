@@ -191,13 +191,13 @@ def test_the_document_describes_every_route(served: Served) -> None:
 
 
 def test_the_schemas_of_the_messages_need_no_key(served: Served) -> None:
-    names = httpx.get(f"{served.address}/v1/schemas", timeout=60).json()
+    names = httpx.get(f"{served.address}/v1/schemas", timeout=300).json()
     assert "segment-changed" in names
     for name in names:
-        answer = httpx.get(f"{served.address}/v1/schemas/{name}", timeout=60)
+        answer = httpx.get(f"{served.address}/v1/schemas/{name}", timeout=300)
         assert answer.headers["content-type"] == "application/schema+json"
         assert answer.content == schema_files.read(name)
-    assert httpx.get(f"{served.address}/v1/schemas/secrets", timeout=60).status_code == 404
+    assert httpx.get(f"{served.address}/v1/schemas/secrets", timeout=300).status_code == 404
 
 
 def test_what_was_acknowledged_is_in_the_ledger_though_the_api_is_killed_again_and_again(served: Served) -> None:

@@ -75,3 +75,10 @@ def test_amounts_are_accepted_only_in_the_currency_of_the_stream(
         currency.keep(postgres, stored)
     trouble = answer(migrated_url, lambda reader: CurrencyCheck(reader.row, "GBP").trouble())
     assert trouble is None if expected is None else expected in str(trouble)
+
+
+def test_no_customer_has_an_id_with_a_nul(migrated_url: str) -> None:
+    assert answer(migrated_url, lambda reader: reader.customer("c\0")) is None
+    assert answer(migrated_url, lambda reader: reader.changes("c\0", 0, 10)) is None
+    assert answer(migrated_url, lambda reader: reader.members("\0", "", 10)).customers == []
+    assert answer(migrated_url, lambda reader: reader.members(None, "c\0", 10)).customers == []
