@@ -65,7 +65,7 @@ CLIENTS = {
     "webhooks": ["webhooks (with `SEGUE_PARTITIONS=0`)"],
     "drift": ["drift observer"],
     "operator": [
-        "replay, `segue models activate`, `segue dlq retry`",
+        "replay, `segue models activate`, `segue forget`, `segue dlq retry`",
         "`segue status`, the Operations page",
         "`segue doctor`",
     ],
