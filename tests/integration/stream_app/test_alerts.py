@@ -13,6 +13,7 @@ import pytest
 
 from services.clock.health import ClockHealth
 from services.drift.metrics import DriftMetrics
+from services.ingest.health import IngestHealth
 from services.webhooks.health import WebhookHealth
 from stream_app.health import Health
 from stream_app.metrics import Metrics
@@ -84,6 +85,7 @@ def test_every_metric_of_a_rule_exists_and_every_rule_is_documented() -> None:
         *DriftMetrics().registry.collect(),
         *WebhookHealth(WebhookState()).collect(),
         *ClockHealth().registry.collect(),
+        *IngestHealth().registry.collect(),
     )
     known = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
     used = {name for expression in alerts().values() for name in re.findall(r"\b(?:segue_\w+|up\b)", expression)}

@@ -399,7 +399,7 @@ def test_every_transaction_is_missing_from_a_stream_that_received_none() -> None
     models = {model.version: model}
     progress = table([{"partition": 0, "event_time": end, "model_version": model.version}])
     empty = StreamState(CUSTOMERS[:0], RIGHT.transactions[:0], RIGHT.changes[:0], progress)
-    ledger = transactions[RIGHT.transactions.columns]
+    ledger = transactions.assign(revision=0)[RIGHT.transactions.columns]
     nobody = reconcile(transactions, empty, models)
     only_the_ledger = reconcile(transactions, replace(empty, transactions=ledger), models)
     assert len(nobody) == len(transactions)

@@ -20,6 +20,7 @@ from services.drift import observer as watching
 from services.drift.observer import StreamObserver
 from services.drift.publishing import DriftPublisher
 from services.drift.service import DriftService, rest_seconds
+from tests.support.local_stack import wait_until
 from tests.support.steady_stream import go_on, model_of, shop, stream
 
 # The injected drift begins later, so there is no alarm and no need for a broker.
@@ -97,9 +98,14 @@ def test_a_connection_that_can_not_release_the_lock_is_closed(
     with monkeypatch.context() as patch:
         patch.setattr(watching, "_UNLOCK", text("SELECT no_such_function()"))
         assert StreamObserver(postgres).observe() == 30
-    with postgres.connect() as connection:
-        held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7368807")
-        assert connection.execute(held).scalar_one() == 0
+    held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7368807")
+
+    def is_free() -> bool:
+        with postgres.connect() as connection:
+            return bool(connection.execute(held).scalar_one() == 0)
+
+    # Postgres releases the lock a moment after the connection was closed.
+    wait_until(is_free)
 
 
 def test_a_new_process_shows_stored_results_before_another_day_closes(postgres: Engine) -> None:

@@ -22,6 +22,9 @@ print("open", flush=True)
 time.sleep(600)
 """
 QUERY = """
+import signal
+# A process that a script starts in the background ignores SIGINT, and so would this one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     print("open", flush=True)
     with plain_errors("shop.csv"):

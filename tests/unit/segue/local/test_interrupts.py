@@ -65,7 +65,7 @@ def test_a_signal_that_is_held_interrupts_at_the_end_of_the_block() -> None:
 
 def _start(interrupts: Interrupts, steps: list[str]) -> None:
     with interrupts.held():
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
         steps.append("went on")
 
 
