@@ -11,7 +11,8 @@ from segue.local.soak.storm import storm
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
-FAULTS = 20
+#: `segue soak` has more of them.
+FAULTS = 12
 
 
 @pytest.mark.timeout(1_800)
