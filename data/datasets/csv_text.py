@@ -15,6 +15,7 @@ GZIP = b"\x1f\x8b"
 _CHUNK = 2**20
 _MAX_LINE = 16 * 2**20
 _BLANK = re.compile(rb"\n\r?\n")
+_REOPENED = re.compile(rb'" +"')
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -39,7 +40,8 @@ class Text(NamedTuple):
         Its physical lines.
     plain
         Whether it is UTF-8 with one kind of line end and without blank lines, so that each of its lines is a row,
-        unless a quotation mark says otherwise.
+        unless a quotation mark says otherwise. No quotation mark has only blanks between it and the one before: DuckDB
+        would take that for a part of the cell.
     broken
         What a line must not contain, ``None`` if no line does.
     notes
@@ -111,6 +113,8 @@ class _Seen:
         self._feeds = self._returns = self._pairs = 0
         self._blank = False
         self._tail = b"\n"
+        self._closed = b""
+        self._reopened = False
         self._line = 0
         self._started = False
 
@@ -129,10 +133,17 @@ class _Seen:
             self._pairs += joined.count(b"\r\n") - self._tail.count(b"\r\n")
         self._blank = self._blank or b"\n\n" in joined or (b"\n\r" in joined and bool(_BLANK.search(joined)))
         self._tail = joined[-2:]
+        self._look_at_quotes(self._closed + chunk)
         last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
         self._line = self._line + len(chunk) if last < 0 else len(chunk) - last
         if self._line > _MAX_LINE:
             raise DataError(f"{name}: a line is longer than {_MAX_LINE:,} bytes; is it really a CSV?")
+
+    def _look_at_quotes(self, text: bytes) -> None:
+        """Look for a quotation mark that follows another after blanks; they may be in two chunks."""
+        self._reopened = self._reopened or (b'" ' in text and bool(_REOPENED.search(text)))
+        end = len(text.rstrip(b" "))
+        self._closed = text[end - 1 :] if text[end - 1 : end] == b'"' else b""
 
     @property
     def lines(self) -> int:
@@ -145,7 +156,7 @@ class _Seen:
         except UnicodeDecodeError:
             self.utf8 = False
         one_end = self._returns == 0 or self._returns == self._pairs == self._feeds
-        return self.utf8 and not self.nul and not self._blank and one_end
+        return self.utf8 and not self.nul and not self._blank and not self._reopened and one_end
 
 
 def _bytes(path: Path, packed: bool) -> BinaryIO:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from data.datasets.cells import DataError
@@ -290,6 +290,7 @@ def test_damaged_bytes_give_rows_or_one_line_and_never_another_error(
     st.lists(st.sampled_from([",", ",", "\n"]), min_size=20, max_size=20),
     st.sampled_from(["\n", "\r\n"]),
 )
+@example(["", '"', '" "', '"'], [","] * 20, "\n")
 def test_a_file_is_read_the_same_with_and_without_a_clean_copy(
     engine: Engine, place: Source, cells: list[str], between: list[str], end: str
 ) -> None:
