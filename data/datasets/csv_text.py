@@ -15,7 +15,9 @@ GZIP = b"\x1f\x8b"
 _CHUNK = 2**20
 _MAX_LINE = 16 * 2**20
 _BLANK = re.compile(rb"\n\r?\n")
-_REOPENED = re.compile(rb'" +"')
+# Where a cell can begin or end, also with a separator that is not the file's: that costs time only.
+_EDGES = b'",;\t|:^~\r\n'
+_AFTER_BLANKS = re.compile(rb'[",;\t|:^~\r\n] +"')
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -40,8 +42,8 @@ class Text(NamedTuple):
         Its physical lines.
     plain
         Whether it is UTF-8 with one kind of line end and without blank lines, so that each of its lines is a row,
-        unless a quotation mark says otherwise. No quotation mark has only blanks between it and the one before: DuckDB
-        would take that for a part of the cell.
+        unless a quotation mark says otherwise. No quotation mark follows blanks at the edge of a cell, since DuckDB
+        would take some of those for a part of the cell.
     broken
         What a line must not contain, ``None`` if no line does.
     notes
@@ -113,8 +115,8 @@ class _Seen:
         self._feeds = self._returns = self._pairs = 0
         self._blank = False
         self._tail = b"\n"
-        self._closed = b""
-        self._reopened = False
+        self._edge = b"\n"
+        self._after_blanks = False
         self._line = 0
         self._started = False
 
@@ -133,17 +135,17 @@ class _Seen:
             self._pairs += joined.count(b"\r\n") - self._tail.count(b"\r\n")
         self._blank = self._blank or b"\n\n" in joined or (b"\n\r" in joined and bool(_BLANK.search(joined)))
         self._tail = joined[-2:]
-        self._look_at_quotes(self._closed + chunk)
+        self._look_at_quotes(self._edge + chunk)
         last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
         self._line = self._line + len(chunk) if last < 0 else len(chunk) - last
         if self._line > _MAX_LINE:
             raise DataError(f"{name}: a line is longer than {_MAX_LINE:,} bytes; is it really a CSV?")
 
     def _look_at_quotes(self, text: bytes) -> None:
-        """Look for a quotation mark that follows another after blanks; they may be in two chunks."""
-        self._reopened = self._reopened or (b'" ' in text and bool(_REOPENED.search(text)))
+        """Look for a quotation mark after blanks at the edge of a cell; they may be in two chunks."""
+        self._after_blanks = self._after_blanks or (b' "' in text and bool(_AFTER_BLANKS.search(text)))
         end = len(text.rstrip(b" "))
-        self._closed = text[end - 1 :] if text[end - 1 : end] == b'"' else b""
+        self._edge = text[end - 1 :] if end and text[end - 1] in _EDGES else b""
 
     @property
     def lines(self) -> int:
@@ -156,7 +158,7 @@ class _Seen:
         except UnicodeDecodeError:
             self.utf8 = False
         one_end = self._returns == 0 or self._returns == self._pairs == self._feeds
-        return self.utf8 and not self.nul and not self._blank and not self._reopened and one_end
+        return self.utf8 and not self.nul and not self._blank and not self._after_blanks and one_end
 
 
 def _bytes(path: Path, packed: bool) -> BinaryIO:

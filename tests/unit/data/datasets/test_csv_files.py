@@ -291,6 +291,7 @@ def test_damaged_bytes_give_rows_or_one_line_and_never_another_error(
     st.sampled_from(["\n", "\r\n"]),
 )
 @example(["", '"', '" "', '"'], [","] * 20, "\n")
+@example(["", '  "'], [","] * 20, "\n")
 def test_a_file_is_read_the_same_with_and_without_a_clean_copy(
     engine: Engine, place: Source, cells: list[str], between: list[str], end: str
 ) -> None:
