@@ -15,10 +15,10 @@ from data.contract.events import (
     SegmentChanged,
     SegmentRef,
 )
+from data.contract.wire import Headers
 from models.units import from_micros, money_text
 
-EVENT_HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", CONTENT_TYPE.encode())]
-Headers = list[tuple[str, str | bytes | None]]
+EVENT_HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
 _CHANGED: str = get_args(get_type_hints(SegmentChanged)["type"])[0]
 _STATE: str = get_args(get_type_hints(CustomerSegmentUpdated)["type"])[0]
 _encode = msgspec.json.Encoder().encode

@@ -238,9 +238,7 @@ class StateHeaders(Struct, frozen=True, kw_only=True, rename=_header_name):
     """The headers of a latest state, in UTF-8: those of the change that led to it, with a type of its own."""
 
     content_type: str = CONTENT_TYPE
-    ce_type: Annotated[Literal["segue.customer.segment.v1"] | UnsetType, Meta(description="The event's `type`.")] = (
-        UNSET
-    )
+    ce_type: Annotated[Literal["segue.customer.segment.v1"] | UnsetType, _CE_TYPE] = UNSET
     ce_id: _CeId = UNSET
     to: _To = UNSET
     cause: _CauseHeader = UNSET

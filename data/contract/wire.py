@@ -21,6 +21,8 @@ Country = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$(?!\n)")]
 ControlNumber = Annotated[str, Meta(pattern=r"^[0-9]{1,18}$(?!\n)")]
 ControlSignature = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 UNSPECIFIED = "Unspecified"
+#: The headers of a record, as a Kafka client takes them.
+Headers = list[tuple[str, str | bytes | None]]
 Kind = Literal["sale", "return", "cancelled"]
 #: The greatest one is the greatest integer that JavaScript represents exactly, so that it may be a moment in micros.
 Revision = Annotated[

@@ -67,11 +67,16 @@ class StreamState:
         """The state without some customers."""
         if not len(customers):
             return self
-        names = ("customers", "transactions", "changes")
-        frames = {
-            name: frame[~frame["customer_id"].isin(customers)] for name in names for frame in [getattr(self, name)]
-        }
-        return replace(self, **frames)
+
+        def others(frame: pd.DataFrame) -> pd.DataFrame:
+            return frame[~frame["customer_id"].isin(customers)]
+
+        return replace(
+            self,
+            customers=others(self.customers),
+            transactions=others(self.transactions),
+            changes=others(self.changes),
+        )
 
 
 class CustomerRange(NamedTuple):
@@ -222,9 +227,8 @@ def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
     for column in query.selected_columns:
         if isinstance(column.type, DateTime):
             rows[column.name] = pd.to_datetime(rows[column.name], utc=True).astype(MOMENT)
+        elif isinstance(column.type, Boolean):
+            rows[column.name] = rows[column.name].astype("bool")
         else:
-            kind = (
-                "bool" if isinstance(column.type, Boolean) else "int64" if isinstance(column.type, Integer) else "str"
-            )
-            rows[column.name] = rows[column.name].astype(kind)
+            rows[column.name] = rows[column.name].astype("int64" if isinstance(column.type, Integer) else "str")
     return rows

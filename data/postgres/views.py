@@ -7,12 +7,14 @@ A migration that changes a column of a table which a view reads drops the view f
 
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import LiteralString
 
 from psycopg import errors, sql
 
 from data.postgres.public_rights import AnyConnection
 
 SCHEMA = "segue_read"
+_USE = "GRANT USAGE ON SCHEMA {} TO {}"
 
 _SEGMENTS = """
 SELECT m.version AS model_version,
@@ -114,29 +116,25 @@ def create(connection: AnyConnection) -> list[str]:
 
 def grant(connection: AnyConnection, role: str) -> None:
     """Let a role read the views that exist, and nothing else of them."""
-    if not _exists(connection, "to_regnamespace", SCHEMA):
-        return
-    names = {"schema": sql.Identifier(SCHEMA), "role": sql.Identifier(role)}
-    try:
-        with connection.transaction():
-            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {schema} TO {role}").format(**names))
-            connection.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}").format(**names))
-            connection.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}").format(**names))
-    except errors.InsufficientPrivilege:
-        # Somebody else owns them: `create` has said what to run.
-        return
+    revoke, select = "REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}", "GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}"
+    _let(connection, role, _USE, revoke, select)
 
 
 def show(connection: AnyConnection, role: str) -> None:
     """Let a role see that the views exist, without reading them."""
+    _let(connection, role, _USE)
+
+
+def _let(connection: AnyConnection, role: str, *statements: LiteralString) -> None:
+    """Run statements about the schema, if it exists, and a role; leave it if somebody else owns the schema."""
     if not _exists(connection, "to_regnamespace", SCHEMA):
         return
-    usage = sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(SCHEMA), sql.Identifier(role))
     try:
         with connection.transaction():
-            connection.execute(usage)
+            for statement in statements:
+                connection.execute(sql.SQL(statement).format(sql.Identifier(SCHEMA), sql.Identifier(role)))
     except errors.InsufficientPrivilege:
-        # Somebody else owns the schema: `create` has said what to run.
+        # `create` has said what to run.
         return
 
 

@@ -1,8 +1,6 @@
 """``segue clock``: tick from the wall clock."""
 
-import signal
 from datetime import timedelta
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -11,6 +9,7 @@ from data.postgres.database import engine
 from runtime import logs
 from runtime.durations import duration
 from runtime.settings import Settings
+from segue.cli.stopping import stop_by_signal
 
 _LONGEST = timedelta(days=31)
 
@@ -63,11 +62,7 @@ def clock(
     logs.configure(settings.secrets)
     service = ClockService(engine(settings.database), lambda: open_log(settings), TickSchedule(grace, every))
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        service.stop()
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    stop_by_signal(service.stop)
     if settings.web_port:
         WebServer(service.health).start(settings.web_host, settings.web_port)
     service.run()

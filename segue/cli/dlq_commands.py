@@ -14,6 +14,7 @@ from runtime.readable import LONGEST, one_line, readable
 from runtime.settings import Settings
 from segue.cli import ingested_letters
 from segue.cli.console import fail, messages, output, table
+from segue.cli.dead_letter_table import Listed, print_newest
 from segue.cli.options import AsJson, Limit, topic_name
 from segue.cli.postgres import connect
 
@@ -69,17 +70,7 @@ def list_them(
         return
     counts = [[row.reason, f"{row.waiting:,}", f"{row.retried:,}", f"{row.discarded:,}"] for row in reasons]
     output.print(table("Dead letters by reason", ["reason", "waiting", "retried", "discarded"], counts))
-    rows = [
-        [
-            f"{row.partition}:{row.offset}",
-            f"{row.at:%Y-%m-%d %H:%M:%S}",
-            one_line(row.key),
-            f"{row.size or 0:,}",
-            row.reason,
-        ]
-        for row in newest
-    ]
-    output.print(table("The newest", ["id", "since", "key", "bytes", "reason"], rows))
+    print_newest(Listed(f"{row.partition}:{row.offset}", row.at, row.key, row.size or 0, row.reason) for row in newest)
 
 
 @app.command()

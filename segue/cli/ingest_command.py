@@ -1,8 +1,6 @@
 """``segue ingest``: read orders that are already in Kafka."""
 
-import signal
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +10,7 @@ from runtime import logs
 from runtime.settings import Settings
 from segue.cli import options, reading_options
 from segue.cli.console import fail, messages, output
+from segue.cli.stopping import stop_by_signal
 
 if TYPE_CHECKING:
     from data.datasets.mapping import Mapping
@@ -124,11 +123,7 @@ def _run(reader: "RecordReader", topic: str, group: str, settings: Settings) -> 
         health,
     )
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        service.stop()
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    stop_by_signal(service.stop)
     if settings.web_port:
         WebServer(health).start(settings.web_host, settings.web_port)
     messages.print(f"Ingesting {topic} as group {group} · Ctrl-C stops", soft_wrap=True, markup=False)

@@ -89,11 +89,10 @@ class Stack:
                 self._write_file()
                 undo.callback(self._supervisor.stop)
                 self._interrupts.check()
-            except RuntimeError as error:
+            except BaseException as error:
                 self._interrupts.ignore()
-                raise StackError(str(error)) from error
-            except BaseException:
-                self._interrupts.ignore()
+                if isinstance(error, RuntimeError):
+                    raise StackError(str(error)) from error
                 raise
             self._undo = undo.pop_all()
         return self

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from confluent_kafka import KafkaException, Message
 
+from data.contract.dead_letters import dead_letter_headers, one_line_reason
 from data.kafka.log import LogError
 from data.kafka.record_writer import Headers, WriteError
 from runtime.backoff import wait_seconds
@@ -28,7 +29,6 @@ _READ_SECONDS = 0.5
 _LOOK_SECONDS, _FIRST_LOOK_SECONDS = 5.0, 2.0
 _REPORT_SECONDS = 60.0
 _STOP_SECONDS = 5.0
-_REASON_LENGTH = 500
 
 _encode = msgspec.json.Encoder().encode
 
@@ -146,7 +146,9 @@ class IngestService:
 
         def reject(reason: str) -> None:
             outcomes["dead letter"] += 1
-            sink.dead_letter(record.key(), record.value(), _headers(record, source, reason))
+            partition, offset = record.partition() or 0, record.offset() or 0
+            headers = dead_letter_headers(one_line_reason(reason), source.topic, partition, offset, source.log_id)
+            sink.dead_letter(record.key(), record.value(), headers)
 
         def refused(reason: str) -> None:
             outcomes["transaction"] -= 1
@@ -189,15 +191,3 @@ class IngestService:
         if self.health.trouble != reason:
             log.warning("ingestion waits", reason=reason)
         self.health.failed(reason)
-
-
-def _headers(record: Message, source: Source, reason: str) -> Headers:
-    """The headers of a dead letter, as the worker writes them; docs/dead_letters.md lists them."""
-    line = " ".join(reason.split())[:_REASON_LENGTH]
-    return [
-        ("segue-reason", line.encode(errors="replace")),
-        ("segue-topic", source.topic.encode()),
-        ("segue-partition", str(record.partition()).encode()),
-        ("segue-offset", str(record.offset()).encode()),
-        ("segue-log-id", source.log_id.encode()),
-    ]

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
+from data.contract.dead_letters import one_line_reason
 from data.contract.wire import Erasure, ModelActivation, Tick, TransactionHeader
 from models.segment_model import ModelError, SegmentModel, checked, to_json
 from models.units import MONEY_DECIMALS
@@ -20,7 +21,6 @@ from stream_app.core.columns import LONG_AGO
 from stream_app.core.control import ANYONE, ControlError, ControlRules
 from stream_app.core.reasons import in_words
 
-_REASON_LENGTH = 500
 # The columns of a batch that describe its transactions, and need no computing when a batch is split or extended.
 _COLUMNS = ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount", "revision")
 
@@ -74,9 +74,7 @@ class DeadLetter:
 
         A reason may quote the record, which can hold characters that Postgres does not store.
         """
-        line = " ".join(reason.split())[:_REASON_LENGTH]
-        printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
-        return cls(record.offset, printable, record.key, record.value, kind)
+        return cls(record.offset, one_line_reason(reason), record.key, record.value, kind)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from data.contract.dead_letters import dead_letter_headers
 from data.kafka.record_writer import Headers, Refusals, WriteError, producer_config
 from runtime.brokers import Brokers
 from runtime.topics import Topics
@@ -49,13 +50,8 @@ class DeadLetterPublisher:
         """
         for letter in letters:
             self._undelivered = True
-            headers: Headers = [
-                ("segue-reason", letter.reason.encode()),
-                ("segue-topic", self._topics.transactions.encode()),
-                ("segue-partition", str(self._partition).encode()),
-                ("segue-offset", str(letter.offset).encode()),
-                ("segue-log-id", self.log_id.encode()),
-            ]
+            topic = self._topics.transactions
+            headers = dead_letter_headers(letter.reason, topic, self._partition, letter.offset, self.log_id)
             self._produce(letter.key, letter.value, headers, partial(self._clip, letter, headers))
 
     async def all_delivered(self, unpublished: Callable[[], Awaitable[Sequence[DeadLetter]]]) -> bool:
