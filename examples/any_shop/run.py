@@ -59,7 +59,7 @@ class Shop:
 
     def segue(self, *arguments: str, needed: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command, and show it."""
-        _say(f"$ segue {' '.join(arguments)}")
+        say(f"$ segue {' '.join(arguments)}")
         done = subprocess.run(
             [sys.executable, "-m", "segue", *arguments],
             env=self.environment,
@@ -80,7 +80,7 @@ class Shop:
     @contextmanager
     def stack(self, port: int) -> Iterator[None]:
         """A running local stack."""
-        _say("$ segue up &")
+        say("$ segue up &")
         log = self.folder / "stack.log"
         command = [sys.executable, "-m", "segue", "up", "--broker", self.broker, "--port", str(port)]
         with (
@@ -118,7 +118,7 @@ def main() -> int:
         except DisagreementError as error:
             sys.stderr.write(f"failed: {error}\n")
             return 1
-    _say("Everything agrees.")
+    say("Everything agrees.")
     return 0
 
 
@@ -136,7 +136,7 @@ def run(shop: Shop, *, pages: bool) -> None:
     port = free_port()
     with shop.stack(port):
         shop.segue("fit", *file, "--k", "4")
-        _say(shop.segue("replay", *file, "--speed", "max").stdout)
+        say(shop.segue("replay", *file, "--speed", "max").stdout)
         wait_until(lambda: applied(shop) >= expected.transactions, "all transactions to be applied")
         reconciled = shop.segue("reconcile", *file, "--json")
         found = json.loads(reconciled.stdout)
@@ -165,7 +165,7 @@ def look_at_pages(port: int) -> None:
     except ImportError:
         chromium = None
     if chromium is None:
-        _say("The pages are not checked: that needs Chromium and the package playwright.")
+        say("The pages are not checked: that needs Chromium and the package playwright.")
         return
     with (
         sync_playwright() as playwright,
@@ -223,7 +223,8 @@ def _is_healthy(port: int) -> bool:
         return False
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a line at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

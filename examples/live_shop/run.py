@@ -22,7 +22,7 @@ import httpx
 from confluent_kafka import Producer
 
 from data.kafka.log import create_topics
-from examples.any_shop.run import PATIENCE, DisagreementError, Shop, applied, check, free_port, wait_until
+from examples.any_shop.run import PATIENCE, DisagreementError, Shop, applied, check, free_port, say, wait_until
 from examples.live_shop.make_orders import Order, history, today, write
 from runtime.settings import Settings
 
@@ -204,12 +204,6 @@ def is_ready(api: httpx.Client) -> bool:
         return api.get("/readyz").status_code == 200
     except httpx.TransportError:
         return False
-
-
-def say(text: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -24,20 +24,13 @@ from runtime.settings import Settings
 from segue.local.apache.java import missing
 from segue.local.ports import free_ports
 from segue.local.processes import ChildProcess
-from tests.support.kafka_envelopes import plain
+from tests.support.kafka_envelopes import MAPPING, plain
 from tests.support.kafka_records import read
 from tests.support.local_stack import wait_until
 from tests.support.secured_kafka import PASSWORD, SHOP, USER, SecuredKafka, secured_kafka
 
 REASON = missing()
 COUNT = 50
-MAPPING = """
-[columns]
-transaction = "id"
-customer = "email"
-time = "created_at"
-amount = "total"
-"""
 
 pytestmark = [pytest.mark.kafka, pytest.mark.skipif(REASON is not None, reason=REASON or "")]
 

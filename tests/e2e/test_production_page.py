@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from confluent_kafka.admin import (
     AdminClient,
@@ -42,6 +41,7 @@ from tests.support.access_table import rules
 from tests.support.local_stack import wait_until
 from tests.support.postgres import running_postgres
 from tests.support.secured_kafka import PASSWORD, USER, SecuredKafka, secured_kafka
+from tests.support.web import answers
 from tests.support.webhook_receiver import Receiver
 
 REASON = missing()
@@ -327,13 +327,6 @@ def owned(machine: Machine) -> Iterator[Engine]:
         yield postgres
     finally:
         postgres.dispose()
-
-
-def answers(address: str) -> bool:
-    try:
-        return httpx.get(address, timeout=3).is_success
-    except httpx.HTTPError:
-        return False
 
 
 def has_ann(postgres: Engine) -> bool:

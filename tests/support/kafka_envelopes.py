@@ -4,6 +4,14 @@ import base64
 import json
 from typing import Any
 
+#: How the orders of these records are read.
+MAPPING = """
+[columns]
+transaction = "id"
+customer = "email"
+time = "created_at"
+amount = "total"
+"""
 #: The schema of a row as Debezium's connector for Postgres and Kafka Connect's JSON converter write it.
 ROW_SCHEMA = {
     "type": "struct",

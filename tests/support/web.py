@@ -8,3 +8,11 @@ _PATIENCE_SECONDS = 300.0
 def get(address: str) -> httpx.Response:
     """Get a page. A busy machine has minutes to answer, where httpx would give up after five seconds."""
     return httpx.get(address, timeout=_PATIENCE_SECONDS)
+
+
+def answers(address: str) -> bool:
+    """Whether a page is there now."""
+    try:
+        return httpx.get(address, timeout=3).is_success
+    except httpx.HTTPError:
+        return False

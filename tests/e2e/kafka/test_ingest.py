@@ -17,20 +17,13 @@ from data.postgres.tables import transactions
 from segue.local.apache.broker import ApacheBroker
 from services.ingest import dead_letters
 from tests.support.generated_tables import a_model
-from tests.support.kafka_envelopes import debezium
+from tests.support.kafka_envelopes import MAPPING, debezium
 from tests.support.local_stack import Local, local, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
 #: Set the variable to 20 for a long run.
 KILLS = int(os.environ.get("SEGUE_TEST_KILLS", "5"))
-MAPPING = """
-[columns]
-transaction = "id"
-customer = "email"
-time = "created_at"
-amount = "total"
-"""
 
 
 class Shop:

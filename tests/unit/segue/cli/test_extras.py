@@ -9,24 +9,16 @@ from pathlib import Path
 import pytest
 
 from segue.cli.extras import EXTRAS, missing_extra
+from tests.support.blocked_modules import without_modules
 
 PROJECT = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())["project"]
 EXTRA_LISTS = PROJECT["optional-dependencies"].values()
 EVERYTHING = [*PROJECT["dependencies"], *(each for extra in EXTRA_LISTS for each in extra)]
 MODULES = {"faust-streaming": "faust", "scikit-learn": "sklearn"}
 
-BLOCKER = """
-import sys
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {blocked!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Blocker())
-"""
-
 
 def run_without(blocked: set[str], program: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", BLOCKER.format(blocked=blocked) + program]
+    command = [sys.executable, "-c", without_modules(blocked) + program]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

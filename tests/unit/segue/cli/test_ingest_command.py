@@ -5,14 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import in_process
-
-MAPPING = """
-[columns]
-transaction = "id"
-customer = "email"
-time = "created_at"
-amount = "total"
-"""
+from tests.support.kafka_envelopes import MAPPING
 
 
 @pytest.fixture(autouse=True)

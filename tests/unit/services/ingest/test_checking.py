@@ -8,15 +8,8 @@ import pytest
 from data.datasets.mapping import from_toml, with_settings
 from services.ingest.checking import MappingError, Sample, check
 from services.ingest.mapped_records import RecordReader
-from tests.support.kafka_envelopes import debezium, plain
+from tests.support.kafka_envelopes import MAPPING, debezium, plain
 
-TEXT = """
-[columns]
-transaction = "id"
-customer = "email"
-time = "created_at"
-amount = "total"
-"""
 LINES = """
 [columns]
 transaction = "id"
@@ -27,7 +20,7 @@ price = "price"
 """
 
 
-def checked(values: list[bytes | None], *keys: str, text: str = TEXT) -> Sample:
+def checked(values: list[bytes | None], *keys: str, text: str = MAPPING) -> Sample:
     mapping = with_settings(from_toml(text, "shop.toml"), keys)
     return check(RecordReader(mapping, "GBP"), mapping, values)
 

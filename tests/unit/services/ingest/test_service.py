@@ -12,15 +12,7 @@ from data.kafka.record_writer import Headers, WriteError
 from services.ingest.health import IngestHealth
 from services.ingest.mapped_records import RecordReader
 from services.ingest.service import IngestService
-from tests.support.kafka_envelopes import plain
-
-MAPPING = """
-[columns]
-transaction = "id"
-customer = "email"
-time = "created_at"
-amount = "total"
-"""
+from tests.support.kafka_envelopes import MAPPING, plain
 
 
 class Shop:
