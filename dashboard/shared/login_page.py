@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.shared import access, elements
 from dashboard.shared.access import Viewer
-from dashboard.shared.literal import in_markdown
+from dashboard.shared.literal import escape
 from dashboard.shared.trouble import Trouble
 from runtime.login import Login
 
@@ -44,8 +44,8 @@ def way_out(viewer: Viewer) -> None:
         st.container(horizontal=True, horizontal_alignment="right", key="viewer"),
         st.popover("Account", icon=":material/account_circle:", key="account", type="tertiary"),
     ):
-        st.markdown(f"**{in_markdown(who)}**")
-        st.caption(f"Role: {viewer.role}{'. Customers’ ids are masked.' if viewer.is_masked else ''}")
+        st.html(f"<b>{escape(who)}</b>")
+        st.html(elements.note(f"Role: {viewer.role}{'. Customers’ ids are masked.' if viewer.is_masked else ''}"))
         st.button("Log out", icon=":material/logout:", key="log_out", on_click=st.logout)
     st.fragment(access.start_over_if_ended, run_every=LOOK_SECONDS)()
 
@@ -55,8 +55,8 @@ def _refuse(state: Trouble, button: str | None, who: str = "") -> None:
     st.html(elements.trouble(state))
     with st.container(horizontal=True, horizontal_alignment="center"):
         if button is not None:
-            st.button(button, icon=":material/login:", key="log_in", type="primary", on_click=st.login)
+            st.button(button, icon=":material/login:", key="log_in", on_click=st.login)
         else:
             st.button("Log out", icon=":material/logout:", key="log_out", on_click=st.logout)
     if who:
-        st.caption(f"Account: {in_markdown(who)}", text_alignment="center")
+        st.html(f'<div class="sg-trouble-foot">{elements.note(f"Account: {who}")}</div>')
