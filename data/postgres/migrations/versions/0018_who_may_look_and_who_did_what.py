@@ -15,7 +15,7 @@ down_revision = "0017"
 
 _ARGUMENTS = "bigint, text, text, text, text, text, jsonb, text"
 # Longer texts are cut: an act must not fail because of what describes it.
-_AUDIT = """
+AUDIT = """
 CREATE FUNCTION segue_audit(act_id bigint, subject text, email text, role text, act text, object text, detail jsonb,
   outcome text) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
@@ -90,7 +90,7 @@ def upgrade() -> None:
     pads = {"inner": bytes(byte ^ 0x36 for byte in key), "outer": bytes(byte ^ 0x5C for byte in key)}
     op.get_bind().execute(sa.text("INSERT INTO mask_key VALUES (:inner, :outer)"), pads)
     schema = op.get_bind().execute(sa.text("SELECT quote_ident(current_schema())")).scalar_one()
-    op.execute(_AUDIT.format(schema=schema))
+    op.execute(AUDIT.format(schema=schema))
     op.execute(_MASK.format(schema=schema, hash=_HASH))
     op.execute(_UNMASK.format(schema=schema))
     for function in (f"segue_audit({_ARGUMENTS})", "segue_mask_new()", "segue_mask_gone()"):
