@@ -24,8 +24,8 @@ VIEWER = "viewer"
 class Viewer:
     """Somebody who may look.
 
-    ``role`` and ``ends_at`` are None without a login. ``is_masked`` says whether they see masked ids. ``login`` tells
-    one login from another one.
+    ``role`` and ``ends_at`` are None without a login. ``is_masked`` says whether they see masked ids. ``login``
+    distinguishes one login from another one.
     """
 
     actor: Actor

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from runtime.errors import SegueError
 from runtime.login import Login, roles, roles_of_claims
@@ -60,7 +61,7 @@ def test_dots_lead_into_a_claim_unless_a_claim_has_that_name(claim: str, claims:
 
 @pytest.mark.parametrize("text", ["crm", "=marketer", "crm=admin", "crm=marketer crm=analyst", "crm:marketer"])
 def test_a_mapping_that_means_nothing_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="roles are|two roles"):
+    with pytest.raises(ValueError, match=r"roles are|two roles"):
         roles_of_claims(text)
 
 
@@ -119,9 +120,9 @@ def test_a_login_without_masked_roles_needs_no_masked_user() -> None:
     ],
 )
 def test_a_wrong_setting_is_one_line_with_its_name_and_without_its_value(name: str, value: str, reason: str) -> None:
-    with pytest.raises(ValueError, match=r"") as refused:
+    with pytest.raises(ValidationError) as refused:
         Settings(**{**COMPLETE, name: value})  # type: ignore[arg-type]
-    message = bad_setting(refused.value)  # type: ignore[arg-type]
+    message = bad_setting(refused.value)
     assert f"SEGUE_{name.upper()}" in message
     assert reason in message
     assert "\n" not in message
