@@ -102,7 +102,7 @@ def test_a_masked_id_is_the_hmac_of_the_id_and_the_same_everywhere(masked: Sessi
         found = {row[0] for row in masked.execute(f"SELECT customer_id FROM {table}".encode()).fetchall()}
         assert found == expected
         for mask in expected:
-            one = masked.execute(f"SELECT count(*) FROM {table} WHERE customer_id = %s".encode(), [mask]).fetchone()  # type: ignore[arg-type]
+            one = masked.execute(f"SELECT count(*) FROM {table} WHERE customer_id = %s".encode(), [mask]).fetchone()
             assert one == (1,)
     of_sales = masked.execute("SELECT transaction_id FROM transactions").fetchall()
     assert sorted(of_sales) == sorted(masked.execute("SELECT transaction_id FROM segment_changes").fetchall())
