@@ -17,7 +17,6 @@ from segue.cli import options
 from segue.cli.console import fail, messages
 from segue.cli.extras import require
 from segue.cli.ports import refuse_port_in_use
-from segue.cli.provider import check_provider
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,6 +58,9 @@ def dashboard(
     served = settings.dashboard_port if port is None else port
     refuse_port_in_use(served, address)
     if login is not None:
+        # It imports an HTTP client, and other commands start quickly without one.
+        from segue.cli.provider import check_provider
+
         require("authlib")
         check_provider(login)
     os.environ["SEGUE_DASHBOARD_DATABASE_URL"] = settings.dashboard_database
