@@ -45,6 +45,8 @@ class AccessEndedError(Exception):
 
 #: Everyone who can connect to a dashboard without a login.
 ANYONE = Viewer(Actor("anyone", "no login"))
+#: Somebody who has to log in first, and for whom nothing is read.
+NOBODY = Viewer(Actor("nobody", "no role"), ends_at=datetime.min.replace(tzinfo=UTC))
 
 
 def viewer_of(claims: Mapping[str, Any], login: Login) -> Viewer | None:
@@ -67,8 +69,9 @@ def enter(viewer: Viewer) -> None:
 
 
 def leave() -> None:
-    """Forget everything that the session has seen."""
+    """Forget everything that the session has seen; nothing more is read in it before the next login."""
     st.session_state.clear()
+    st.session_state[VIEWER] = NOBODY
 
 
 def current() -> Viewer:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.shared.access import ANYONE, viewer_of
+from dashboard.shared.access import ANYONE, NOBODY, viewer_of
 from runtime.login import Login, Role, roles_of_claims
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -69,6 +69,10 @@ def test_another_login_is_another_viewer(changed: dict[str, Any]) -> None:
     assert before is not None
     assert after is not None
     assert before.login != after.login
+
+
+def test_nothing_is_read_for_somebody_who_has_to_log_in_first() -> None:
+    assert NOBODY.has_ended(datetime(1970, 1, 1, tzinfo=UTC))
 
 
 def test_without_a_login_anyone_looks_for_ever_and_sees_ids() -> None:
