@@ -1,16 +1,17 @@
 """The dashboard's entry point: it reads the settings and routes to the pages.
 
-Started as ``streamlit run dashboard/app.py``.
+Started as ``streamlit run dashboard/app.py``, or by :mod:`dashboard.served` with a login.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
 import streamlit as st
 from pydantic import ValidationError
 from sqlalchemy import Engine
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from streamlit.navigation.page import Page
 
 from dashboard.customer import page as customer
@@ -21,7 +22,7 @@ from dashboard.model import page as model
 from dashboard.operations import actions
 from dashboard.operations import page as operations
 from dashboard.segments import page as segments
-from dashboard.shared import connection, elements, style, trouble
+from dashboard.shared import connection, elements, login_page, style, trouble
 from dashboard.shifts import page as shifts
 from dashboard.simulator import page as simulator
 from dashboard.slipping import page as slipping
@@ -60,14 +61,25 @@ def main() -> None:
     style.apply()
     try:
         settings = Settings()
+        login = settings.login
         engine = connection.engine(settings.dashboard_database)
     except (ValidationError, ArgumentError, SegueError) as error:
         st.html(elements.trouble(trouble.bad_settings(error)))
         return
-    refused = actions.refusal()
+    refused = actions.refusal(login)
     if refused is not None:
-        st.html(elements.trouble(trouble.operator_refused(refused)))
+        st.html(elements.trouble(refused))
         return
+    if login is not None:
+        viewer = login_page.ask(login)
+        if viewer is None:
+            return
+        login_page.way_out(viewer)
+        if viewer.is_masked:
+            masked = _masked(settings)
+            if masked is None:
+                return
+            engine = masked
     # Its first reading takes a second at a million transactions.
     connection.read_ahead(engine, ledger_cache.read)
     pages = [
@@ -83,6 +95,19 @@ def main() -> None:
     # The first page is always at the root; its own path redirects there.
     by_name = st.Page(partial(_go_to, pages[0]), title=PAGES[0].title, url_path=PAGES[0].path, visibility="hidden")
     st.navigation([*pages, by_name], position="top").run()
+
+
+def _masked(settings: Settings) -> Engine | None:
+    """The engine that sees masked ids; None if its user could see others, which is said instead."""
+    engine = connection.masked_engine(settings.masked_database or "")
+    try:
+        with suppress(SQLAlchemyError), engine.connect():
+            # If Postgres does not answer, the page says so; its next connection is checked in the same way.
+            pass
+    except (SegueError, ArgumentError) as error:
+        st.html(elements.trouble(trouble.bad_settings(error)))
+        return None
+    return engine
 
 
 def _go_to(first: Page) -> None:

@@ -4,10 +4,10 @@ A secret may also be in a file that ``SEGUE_..._FILE`` names. Only entry points 
 values as arguments.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -25,6 +25,7 @@ from runtime.currencies import checked_currency, checked_locale
 from runtime.durations import duration
 from runtime.environment import known_variables
 from runtime.errors import Hint, SegueError
+from runtime.login import Login, roles, roles_of_claims, secure_address
 from runtime.money import Money
 from runtime.postgres_url import parsed, passwords
 from runtime.running_stack import not_running_reason
@@ -32,16 +33,17 @@ from runtime.settings_sources import SecretFiles, StackSource
 from runtime.topics import Durability, Topics
 
 _SHORTEST_KEY = 16
+_SHORTEST_COOKIE_SECRET = 32
 
 
-def _token_endpoint(url: str) -> str:
-    """Refuse to send a client secret without encryption, but for this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return url
-    if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"):
-        return url
-    raise ValueError("give an address that begins with https://")
+def _checked_by(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """A check of a setting that stays a text: what can't be parsed is refused."""
+
+    def checked(text: str) -> str:
+        parse(text)
+        return text
+
+    return checked
 
 
 class Settings(BaseSettings):
@@ -65,7 +67,7 @@ class Settings(BaseSettings):
     sasl_password: SecretStr | None = Field(
         None, description="Password of that user; the client secret, with `OAUTHBEARER`."
     )
-    sasl_token_url: Annotated[str, AfterValidator(_token_endpoint)] | None = Field(
+    sasl_token_url: Annotated[str, AfterValidator(secure_address)] | None = Field(
         None, description="With `OAUTHBEARER`: the endpoint that gives access tokens for client credentials."
     )
     sasl_token_scope: str | None = Field(None, description="With `OAUTHBEARER`: the scope to ask for, if any.")
@@ -81,6 +83,11 @@ class Settings(BaseSettings):
     )
     dashboard_database_url: SecretStr | None = Field(
         None, description="Postgres for the dashboard, with a user who can only read; by default `SEGUE_DATABASE_URL`."
+    )
+    masked_database_url: SecretStr | None = Field(
+        None,
+        description="Postgres for dashboard roles that see masked ids, with a user who can't see others; needed for a "
+        "login, unless `SEGUE_MASKED_ROLES` is `none`.",
     )
     worker_password: SecretStr | None = Field(
         None, description="If set, `segue migrate` creates the Postgres user `segue_worker_login` with this password."
@@ -102,6 +109,9 @@ class Settings(BaseSettings):
     )
     reader_password: SecretStr | None = Field(
         None, description="The same for `segue_reader_login`, who can only read the views for services."
+    )
+    masked_password: SecretStr | None = Field(
+        None, description="The same for `segue_masked_login`, who can only read, and sees masked ids."
     )
     operator_password: SecretStr | None = Field(
         None,
@@ -145,6 +155,10 @@ class Settings(BaseSettings):
         description="How long dead letters are kept: in the topic that Segue creates, and in Postgres, once they are "
         "retried or discarded, if `segue prune` runs; by default for ever.",
     )
+    audit_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
+        None,
+        description="How long the audit keeps who did what, if `segue prune` runs; by default for ever.",
+    )
     consumer_group: str = Field("segue", description="Workers of the same group share the partitions.")
     currency: Annotated[str, AfterValidator(checked_currency)] = Field(
         "GBP",
@@ -183,6 +197,33 @@ class Settings(BaseSettings):
         "or do nothing.",
     )
     dashboard_port: int = Field(8501, ge=0, le=65_535, description="Port of `segue dashboard`.")
+    dashboard_url: Annotated[str, AfterValidator(secure_address)] | None = Field(
+        None, description="Address under which people open the dashboard, https://...; needed for a login."
+    )
+    oidc_issuer: Annotated[str, AfterValidator(secure_address)] | None = Field(
+        None,
+        description="Address of the OpenID Connect provider whose login the dashboard asks for; by default it asks for "
+        "none.",
+    )
+    oidc_client_id: str | None = Field(None, description="Name under which the provider knows the dashboard.")
+    oidc_client_secret: SecretStr | None = Field(None, description="Secret that the provider gave to the dashboard.")
+    oidc_scopes: str = Field("openid email profile", description="Scopes to ask the provider for.")
+    oidc_roles_claim: str = Field(
+        "roles", min_length=1, description="Claim of the ID token with somebody's roles or groups; dots lead into it."
+    )
+    oidc_roles: Annotated[str, AfterValidator(_checked_by(roles_of_claims))] = Field(
+        "operator=operator marketer=marketer analyst=analyst",
+        description="Which value of that claim means which role: operator, marketer or analyst.",
+    )
+    masked_roles: Annotated[str, AfterValidator(_checked_by(roles))] = Field(
+        "analyst", description="Roles that see masked ids in place of customers' ids, or `none`."
+    )
+    cookie_secret: SecretStr | None = Field(
+        None, description="Key that signs who is logged in, 32 characters or more; a new one ends all logins."
+    )
+    login_lifetime: Annotated[timedelta, BeforeValidator(duration)] = Field(
+        "8h", validate_default=True, description="How long after a login somebody has to log in again."
+    )
     webhook_url: SecretStr | None = Field(
         None,
         description="URL to which `segue webhooks run` sends changes, https://... or http://...; treated as a secret.",
@@ -235,6 +276,47 @@ class Settings(BaseSettings):
         """The dashboard's database URL, with its password; errors as for :attr:`database`."""
         own = self.dashboard_database_url
         return self.database if own is None else own.get_secret_value()
+
+    @property
+    def masked_database(self) -> str | None:
+        """The database URL for roles that see masked ids, with its password; None if there is none."""
+        return None if self.masked_database_url is None else self.masked_database_url.get_secret_value()
+
+    @property
+    def login(self) -> Login | None:
+        """How the dashboard asks for a login; None if it asks for none.
+
+        Raises
+        ------
+        SegueError
+            If only a part of it is set: a dashboard must not be open because of a mistyped name.
+        """
+        needed = {
+            "SEGUE_OIDC_ISSUER": self.oidc_issuer,
+            "SEGUE_OIDC_CLIENT_ID": self.oidc_client_id,
+            "SEGUE_OIDC_CLIENT_SECRET": self.oidc_client_secret,
+            "SEGUE_COOKIE_SECRET": self.cookie_secret,
+            "SEGUE_DASHBOARD_URL": self.dashboard_url,
+        }
+        missing = [name for name, value in needed.items() if value is None]
+        if len(missing) == len(needed):
+            return None
+        if self.masked_database_url is None and roles(self.masked_roles):
+            missing.append("SEGUE_MASKED_DATABASE_URL (or SEGUE_MASKED_ROLES=none)")
+        if missing:
+            raise SegueError(f"the dashboard's login needs {', '.join(missing)}: see docs/security.md")
+        return Login(
+            str(self.oidc_issuer),
+            str(self.oidc_client_id),
+            self.oidc_client_secret.get_secret_value() if self.oidc_client_secret else "",
+            self.cookie_secret.get_secret_value() if self.cookie_secret else "",
+            str(self.dashboard_url),
+            self.oidc_scopes,
+            self.oidc_roles_claim,
+            roles_of_claims(self.oidc_roles),
+            roles(self.masked_roles),
+            self.login_lifetime,
+        )
 
     @property
     def brokers(self) -> Brokers:
@@ -309,12 +391,21 @@ class Settings(BaseSettings):
         reason = not_running_reason(self.state_dir) or f"the stack in {self.state_dir.resolve()} names none"
         return SegueError(f"{reason} and {variable} is not set", Hint.START_A_STACK)
 
-    @field_validator("database_url", "dashboard_database_url")
+    @field_validator("database_url", "dashboard_database_url", "masked_database_url")
     @classmethod
     def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
             parsed(url.get_secret_value())
         return url
+
+    @field_validator("cookie_secret")
+    @classmethod
+    def _is_hard_to_guess(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < _SHORTEST_COOKIE_SECRET:
+            raise ValueError(
+                f"it needs {_SHORTEST_COOKIE_SECRET} characters or more, such as those of openssl rand -hex 32"
+            )
+        return secret
 
     @field_validator("control_key")
     @classmethod

@@ -42,4 +42,5 @@ class StackSource(PydanticBaseSettingsSource):
         if "database_url" in self.current_state:
             # A database that the environment names is the dashboard's database, too.
             stack.pop("dashboard_database_url", None)
+            stack.pop("masked_database_url", None)
         return stack

@@ -10,8 +10,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.operations import actions, markup, queries
+from dashboard.operations.actions import NotAllowedError
 from dashboard.operations.queries import DeadLetterPreview, StreamStatus
-from dashboard.shared import elements, page, replay_markup, trouble
+from dashboard.shared import access, elements, page, replay_markup, trouble
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.reading import reading
 from data.kafka.log import LogError
@@ -27,6 +28,7 @@ MOST_PAGES = 10_000
 SPEEDS = ("1h/s", "12h/s", "1d/s", "7d/s", "30d/s", "max")
 SUBTITLE = "Partitions, the running replay, and dead letters."
 READ_ONLY = "Start the dashboard with `--operator` to pause a replay or to retry dead letters here."
+NOT_AN_OPERATOR = "Operators can pause a replay and retry dead letters here."
 NO_WORKER = "No worker has claimed a partition yet: start one with <code>segue worker</code>."
 # Keys of the session state.
 LAST_KNOWN, REASON, PAGE_NUMBER, SPEED = "operations_last", "operations_reason", "operations_page", "operations_speed"
@@ -107,7 +109,7 @@ def _button(label: str, icon: str, action: Callable[[], str], disabled: bool = F
 def _do(action: Callable[[], str]) -> None:
     try:
         _toast(action(), "check")
-    except (ReplayControlError, LookupError, LogError, WriteError, ValueError) as error:
+    except (ReplayControlError, NotAllowedError, LookupError, LogError, WriteError, ValueError) as error:
         _toast(f"Failed: {error}", "error")
     except SQLAlchemyError as error:
         _toast(f"Failed: {trouble.from_error(error, actions.engine().url).title}", "error")
@@ -136,7 +138,7 @@ def _dead_letters(engine: Engine) -> None:
     for item in letters:
         _dead_letter(item)
     if not actions.allowed():
-        st.caption(READ_ONLY)
+        st.caption(READ_ONLY if access.current().role is None else NOT_AN_OPERATOR)
 
 
 def _filter(counts: dict[str, int]) -> tuple[str | None, int]:

@@ -27,6 +27,7 @@ SAMPLE, PAGE_SIZE, MOST_PAGES = 1_500, 25, 4_000
 # Keys of the session state, and URL parameters.
 CHOSEN, SEARCH, COUNTRY, SORT, PAGE = (f"segments_{name}" for name in ("personas", "search", "country", "sort", "page"))
 ANYWHERE = "All countries"
+CSV_NAME = "segue-customers.csv"
 ORDERS = {
     "Highest spending": Sort("monetary", descending=True),
     "Lowest spending": Sort("monetary", descending=False),
@@ -167,8 +168,8 @@ def _customers(engine: Engine, moment: Moment, population: Population, total: in
         ask = partial(_all_rows, population, search, sort, moment.money)
         st.download_button(
             "Download CSV",
-            downloads.on_request(engine, ask),
-            "segue-customers.csv",
+            downloads.on_request(engine, _file(population, search, sort), ask),
+            CSV_NAME,
             "text/csv",
             on_click="ignore",
             key="people_csv",
@@ -195,6 +196,11 @@ def _search_controls(connection: Connection) -> tuple[Search, Sort]:
     country = where.selectbox("Country", countries, format_func=visible, key=COUNTRY, bind="query-params")
     sort = order.selectbox("Order", [*ORDERS], key=SORT, bind="query-params")
     return Search(cleaned(prefix), "" if country == ANYWHERE else country), ORDERS[sort]
+
+
+def _file(population: Population, search: Search, sort: Sort) -> downloads.File:
+    chosen = {"segments": [*population.segments], "country": search.country, "by_id": bool(search.prefix)}
+    return downloads.File(CSV_NAME, chosen | {"order": sort.key})
 
 
 def _all_rows(population: Population, search: Search, sort: Sort, money: Money, connection: Connection) -> pd.DataFrame:

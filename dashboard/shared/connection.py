@@ -5,13 +5,15 @@ from contextlib import suppress
 from threading import Timer
 
 import streamlit as st
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.shared.reading import StreamProgress, progress, reading
-from data.postgres import database
+from data.postgres import database, masked_views
 
 CONNECT_TIMEOUT_SECONDS = 5
+#: Name of the masked sessions.
+MASKED = "segue dashboard, masked"
 #: Name of the thread that reads what a page needs before anyone opens that page.
 READ_AHEAD = "read-ahead"
 READ_AHEAD_SECONDS = 3.0
@@ -26,10 +28,24 @@ def engine(database_url: str) -> Engine:
     sqlalchemy.exc.ArgumentError
         If the URL can't be parsed.
     """
-    url = make_url(database_url)
-    if "connect_timeout" not in url.query:
-        url = url.update_query_dict({"connect_timeout": str(CONNECT_TIMEOUT_SECONDS)})
-    return database.engine(url.render_as_string(hide_password=False))
+    return _made(database_url, {})
+
+
+@st.cache_resource(show_spinner=False)
+def masked_engine(database_url: str) -> Engine:
+    """The same for a user who sees masked ids; nothing can be read as a user who could see others.
+
+    What pages keep belongs to the URL of an engine, and this one has a name of its own in its URL. So nothing that was
+    read with ids is ever shown to somebody who may not see them.
+
+    Raises
+    ------
+    sqlalchemy.exc.ArgumentError
+        If the URL can't be parsed. Using the engine raises :class:`~data.postgres.masked_views.UnmaskedError`.
+    """
+    made = _made(database_url, {"application_name": MASKED})
+    event.listen(made, "connect", lambda connection, _: masked_views.begin_session(connection))
+    return made
 
 
 def read_ahead(engine: Engine, read: Callable[[Connection, StreamProgress], object]) -> None:
@@ -57,3 +73,10 @@ def _read_now(engine: Engine, read: Callable[[Connection, StreamProgress], objec
         now = progress(connection)
         if now.event_time is not None:
             read(connection, now)
+
+
+def _made(database_url: str, more: dict[str, str]) -> Engine:
+    url = make_url(database_url).update_query_dict(more)
+    if "connect_timeout" not in url.query:
+        url = url.update_query_dict({"connect_timeout": str(CONNECT_TIMEOUT_SECONDS)})
+    return database.engine(url.render_as_string(hide_password=False))

@@ -1,16 +1,32 @@
-"""Tables as CSV files that are safe to open in a spreadsheet, which would run a cell that begins like a formula."""
+"""Tables as CSV files that are safe to open in a spreadsheet, which would run a cell that begins like a formula.
+
+Every file is recorded in the audit before anybody gets it.
+"""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import pandas as pd
 from sqlalchemy import Connection, Engine
 
+from dashboard.shared import access
+from dashboard.shared.access import AccessEndedError, Viewer
 from dashboard.shared.reading import reading
+from data.postgres import audit
+from data.postgres.audit import Act, Detail
 from runtime.readable import visible
 
 # Few enough for a spreadsheet (about a million rows), and for the memory of a session.
 MOST_ROWS = 200_000
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class File(NamedTuple):
+    """What the audit says of a file: its name, and which rows were asked for. Neither has a customer's id."""
+
+    name: str
+    filters: Detail
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
@@ -26,17 +42,45 @@ def limit_note(rows: int) -> str:
     return f"The file has the first {MOST_ROWS:,} of {rows:,}." if rows > MOST_ROWS else ""
 
 
-def on_request(engine: Engine, ask: Callable[[Connection], pd.DataFrame]) -> Callable[[], bytes]:
+def on_request(engine: Engine, file: File, ask: Callable[[Connection], pd.DataFrame]) -> Callable[[], bytes]:
     """The content of a download button, read from Postgres only when the button is pressed.
 
     ``ask`` must return at most :data:`MOST_ROWS` rows.
     """
+    viewer = access.current()
 
     def fetch() -> bytes:
+        # Streamlit asks for the content outside of the session, so the viewer is that of the page.
+        _refuse_if_ended(viewer)
         with reading(engine, timeout_ms=30_000) as connection:
-            return as_csv(ask(connection))
+            frame = ask(connection)
+        return _handed_out(engine, viewer, file, frame)
 
     return fetch
+
+
+def of_frame(engine: Engine, file: File, frame: pd.DataFrame) -> Callable[[], bytes]:
+    """The content of a download button whose rows are known."""
+    viewer = access.current()
+
+    def fetch() -> bytes:
+        _refuse_if_ended(viewer)
+        return _handed_out(engine, viewer, file, frame)
+
+    return fetch
+
+
+def _refuse_if_ended(viewer: Viewer) -> None:
+    if viewer.has_ended(datetime.now(UTC)):
+        raise AccessEndedError
+
+
+def _handed_out(engine: Engine, viewer: Viewer, file: File, frame: pd.DataFrame) -> bytes:
+    """The file, once it is recorded who gets it; what can't be recorded is not handed out."""
+    content = as_csv(frame)
+    detail = file.filters | {"rows": len(frame), "masked": viewer.is_masked}
+    audit.add(engine, viewer.actor, Act("download", file.name), detail, "done")
+    return content
 
 
 def _harmless(column: "pd.Series[str]") -> "pd.Series[str]":

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Label, func, literal_column, select, text
 
+from dashboard.shared import access
 from data.postgres import model_registry
 from data.postgres.progress import WATERMARK
 from data.postgres.tables import erasures, stream_currency, stream_progress
@@ -42,7 +43,11 @@ class StreamProgress:
 
 @contextmanager
 def reading(engine: Engine, timeout_ms: int = 5_000) -> Iterator[Connection]:
-    """A read-only connection that sees one moment and cancels a query after ``timeout_ms``."""
+    """A read-only connection that sees one moment and cancels a query after ``timeout_ms``.
+
+    If the login of whoever looks has ended, the whole page is drawn again instead, and asks for a login.
+    """
+    access.start_over_if_ended()
     with engine.connect() as plain:
         connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         connection.execute(text(f"SET LOCAL statement_timeout = {int(timeout_ms)}"))

@@ -96,10 +96,18 @@ def bad_settings(error: ValidationError | ArgumentError | SegueError) -> Trouble
     return Trouble("The settings are not valid", reason, "Correct the environment and start the dashboard again.")
 
 
-def operator_refused(reason: str) -> Trouble:
-    """The state of an operator's dashboard that other machines could reach."""
-    next_step = "Start it with `--server.address 127.0.0.1`, or without `--operator`."
-    return Trouble("An operator's dashboard is for this machine only", f"{reason[:1].upper()}{reason[1:]}.", next_step)
+def exposed(reason: str) -> Trouble:
+    """The state of a dashboard without a login that other machines could reach."""
+    next_step = "Start it with `segue dashboard`, or with `--server.address 127.0.0.1`."
+    return Trouble("Without a login, it is for this machine only", f"{reason[:1].upper()}{reason[1:]}.", next_step)
+
+
+#: The state in which Streamlit does not know the provider, because the script was started directly.
+LOGIN_NOT_SERVED = Trouble(
+    "The login is not served",
+    "The settings ask for a login, but the dashboard was started without it.",
+    "Start it with `segue dashboard`.",
+)
 
 
 def from_error(error: SQLAlchemyError | ModelError, url: URL) -> Trouble:

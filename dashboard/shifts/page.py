@@ -140,10 +140,11 @@ def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[
         left = _segment_box("From", FROM, [ANY, *moment.personas, ENTRY], moment)
         entered = _segment_box("To", TO, [ANY, *moment.personas], moment)
         wanted = ChangeFilter(period.since, period.until, causes, left, entered)
+        name = f"shifts-{period.since:%Y-%m-%d}-to-{period.last_day:%Y-%m-%d}.csv"
         st.download_button(
             "Download CSV",
-            downloads.on_request(engine, partial(_all_rows, wanted, moment.money)),
-            f"shifts-{period.since:%Y-%m-%d}-to-{period.last_day:%Y-%m-%d}.csv",
+            downloads.on_request(engine, _file(name, wanted), partial(_all_rows, wanted, moment.money)),
+            name,
             "text/csv",
             key="shift_csv",
             on_click="ignore",
@@ -193,6 +194,10 @@ def _over_time(days: pd.DataFrame, moved: pd.DataFrame, period: Period, moment: 
 
 def _phrase(code: str) -> str:
     return in_markdown(cause(code).phrase)
+
+
+def _file(name: str, wanted: ChangeFilter) -> downloads.File:
+    return downloads.File(name, {"causes": [*wanted.causes], "left": [*wanted.left], "entered": [*wanted.entered]})
 
 
 def _all_rows(wanted: ChangeFilter, money: Money, connection: Connection) -> pd.DataFrame:

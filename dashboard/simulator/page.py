@@ -33,7 +33,7 @@ WITHOUT, WITH = "If they don’t buy", "If they do"
 
 def show(engine: Engine, money: Money) -> None:
     """Draw the page."""
-    page.show(engine, money, "Simulator", SUBTITLE, _draw)
+    page.show(engine, money, "Simulator", SUBTITLE, partial(_draw, engine))
 
 
 def profile_of(found: Row[tuple[object, ...]], model: SegmentModel) -> Profile | None:
@@ -43,7 +43,7 @@ def profile_of(found: Row[tuple[object, ...]], model: SegmentModel) -> Profile |
     return Profile(found.last_purchase_at.astimezone(UTC), found.frequency, spend_before_floor(found, model))
 
 
-def _draw(moment: Moment) -> None:
+def _draw(engine: Engine, moment: Moment) -> None:
     inputs, results = st.columns([1, 2.1], gap="large")
     with inputs:
         current, now = _ask_profile(moment)
@@ -51,7 +51,7 @@ def _draw(moment: Moment) -> None:
         amount, bought_at = _ask_purchase(now, moment.money)
     with results:
         _draw_results(moment, current, now, amount, bought_at)
-    upload_form.draw(moment.model, moment.personas, moment.money)
+    upload_form.draw(engine, moment.model, moment.personas, moment.money)
 
 
 def _ask_profile(moment: Moment) -> tuple[Profile, datetime]:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import streamlit as st
+from sqlalchemy import Engine
 
 from dashboard.shared import downloads, elements
 from dashboard.shared.literal import escape
@@ -12,9 +13,10 @@ from models.segment_model import SegmentModel
 from runtime.money import Money
 
 FILE, CSV = "simulator_file", "text/csv"
+SEGMENTS = "segue-segments.csv"
 
 
-def draw(model: SegmentModel, known: Personas, money: Money) -> None:
+def draw(engine: Engine, model: SegmentModel, known: Personas, money: Money) -> None:
     """Draw the template, the upload and its result."""
     limits = f"up to {uploads.MOST_PROFILES:,} profiles, {uploads.MOST_MEGABYTES} MB"
     columns = ", ".join(f"`{name}`" for name in uploads.COLUMNS).replace("`", "")
@@ -38,8 +40,10 @@ def draw(model: SegmentModel, known: Personas, money: Money) -> None:
     st.html(_counts(found, known))
     st.download_button(
         "Download the segments",
-        downloads.as_csv(found.assign(currency=money.currency)),
-        "segue-segments.csv",
+        downloads.of_frame(
+            engine, downloads.File(SEGMENTS, {"model": model.version}), found.assign(currency=money.currency)
+        ),
+        SEGMENTS,
         CSV,
         on_click="ignore",
         key="simulator_segments",

@@ -148,7 +148,12 @@ def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> Non
         ask = partial(_all_rows, slips, order, moment.money)
         name = f"about-to-slip-{slips.now:%Y-%m-%d}.csv"
         st.download_button(
-            "Download CSV", downloads.on_request(engine, ask), name, "text/csv", key="slip_csv", on_click="ignore"
+            "Download CSV",
+            downloads.on_request(engine, _file(name, slips, order), ask),
+            name,
+            "text/csv",
+            key="slip_csv",
+            on_click="ignore",
         )
         page.note_if(downloads.limit_note(number))
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
@@ -157,6 +162,12 @@ def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> Non
     st.html(markup.table(found, moment.personas, moment.money))
     if pages > 1:
         st.pagination(pages, key=PAGE)
+
+
+def _file(name: str, slips: Slips, order: str) -> downloads.File:
+    leaving = sorted({before for before, _ in slips.pairs})
+    chosen = {"leaving": leaving, "until": f"{slips.until:%Y-%m-%d}", "worth": slips.worth, "order": order}
+    return downloads.File(name, chosen | {"countries": [*slips.countries]})
 
 
 def _all_rows(slips: Slips, order: str, money: Money, connection: Connection) -> pd.DataFrame:

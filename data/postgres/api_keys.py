@@ -35,6 +35,11 @@ def create(postgres: Engine, name: str, scopes: Sequence[Scope]) -> str:
     return key
 
 
+def id_of(key: str) -> str:
+    """The id in a key, which is no secret."""
+    return key.removeprefix(_PREFIX).partition("_")[0]
+
+
 def revoke(postgres: Engine, key_id: str) -> datetime:
     """Revoke a key, and return when it was revoked.
 
@@ -62,10 +67,10 @@ def listed(postgres: Engine) -> Sequence[Any]:
 
 def stored_key(key: str) -> Select[Any] | None:
     """The query of the row that a key belongs to if it is valid; None if it is not a key at all."""
-    key_id, _, secret = key.removeprefix(_PREFIX).partition("_")
+    secret = key.removeprefix(_PREFIX).partition("_")[2]
     if not key.startswith(_PREFIX) or not secret:
         return None
-    return select(api_keys).where(api_keys.c.key_id == key_id, api_keys.c.revoked_at.is_(None))
+    return select(api_keys).where(api_keys.c.key_id == id_of(key), api_keys.c.revoked_at.is_(None))
 
 
 def verified(key: str, row: Row[Any] | None) -> ApiKey | None:

@@ -1,4 +1,4 @@
-"""Deleting what nobody needs any more: old changes that were published, and old dead letters that are settled.
+"""Deleting what nobody needs any more: old published changes, old settled dead letters, and old recorded acts.
 
 Never deleted are the ledger, which makes repeated records harmless; profiles; a customer's newest change; changes that
 are not published yet; and dead letters that wait for a decision.
@@ -23,6 +23,20 @@ _OLD_DEAD_LETTERS = """
 FROM dead_letters AS old
 WHERE published AND greatest(retried_at, discarded_at) < now() - cast(:age AS interval)
 """
+_OLD_ACTS = "FROM audit AS old WHERE old.at < now() - cast(:age AS interval)"
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long rows are kept; None for ever.
+
+    Changes are kept so long after they became true, by the stream's event time; dead letters so long after they were
+    retried or discarded, and recorded acts so long after they were recorded, by the clock of Postgres.
+    """
+
+    changes: timedelta | None = None
+    dead_letters: timedelta | None = None
+    acts: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,35 +45,28 @@ class Pruned:
 
     changes: int | None
     dead_letters: int | None
+    acts: int | None
 
 
-def prune(
-    engine: Engine,
-    changes: timedelta | None,
-    dead_letters: timedelta | None,
-    reached: datetime | None,
-    dry_run: bool = False,
-) -> Pruned:
-    """Delete old changes and old dead letters, some thousands in each database transaction.
+def prune(engine: Engine, kept: Retention, reached: datetime | None, dry_run: bool = False) -> Pruned:
+    """Delete old changes, dead letters and recorded acts, some thousands in each database transaction.
 
     Parameters
     ----------
-    changes
-        Delete changes that became true so long before the event time ``reached``; None keeps them all.
-    dead_letters
-        Delete dead letters that were retried or discarded so long ago, by the clock of Postgres; None keeps them all.
     reached
         The stream's event time. None, before the first tick, keeps all changes.
     dry_run
         Only count.
     """
-    old_changes = old_letters = None
-    if changes is not None:
-        before = None if reached is None else reached - changes
-        old_changes = _run(engine, "segment_changes", _OLD_CHANGES, {"before": before}, dry_run) if before else 0
-    if dead_letters is not None:
-        old_letters = _run(engine, "dead_letters", _OLD_DEAD_LETTERS, {"age": dead_letters}, dry_run)
-    return Pruned(old_changes, old_letters)
+    changes = letters = acts = None
+    if kept.changes is not None:
+        before = None if reached is None else reached - kept.changes
+        changes = _run(engine, "segment_changes", _OLD_CHANGES, {"before": before}, dry_run) if before else 0
+    if kept.dead_letters is not None:
+        letters = _run(engine, "dead_letters", _OLD_DEAD_LETTERS, {"age": kept.dead_letters}, dry_run)
+    if kept.acts is not None:
+        acts = _run(engine, "audit", _OLD_ACTS, {"age": kept.acts}, dry_run)
+    return Pruned(changes, letters, acts)
 
 
 def _run(engine: Engine, table: str, chosen: str, values: dict[str, object], dry_run: bool) -> int:

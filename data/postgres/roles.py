@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from psycopg import Connection, errors, sql
 from sqlalchemy import Engine
 
-from data.postgres import public_rights, views
+from data.postgres import masked_views, public_rights, views
 from data.postgres.public_rights import AnyConnection
 
 Role = Literal[
@@ -23,6 +23,7 @@ Role = Literal[
     "segue_api",
     "segue_reader",
     "segue_operator",
+    "segue_masked",
 ]
 WORKER: Role = "segue_worker"
 DASHBOARD: Role = "segue_dashboard"
@@ -32,6 +33,7 @@ CLOCK: Role = "segue_clock"
 API: Role = "segue_api"
 READER: Role = "segue_reader"
 OPERATOR: Role = "segue_operator"
+MASKED: Role = "segue_masked"
 
 _READ = "SELECT"
 _APPEND = "SELECT, INSERT"
@@ -63,6 +65,8 @@ WORKER_FUNCTIONS = (
     "segue_erase(text, bytea, smallint, bigint)",
     "segue_revise(text, text, timestamptz, text, numeric, text, bigint)",
 )
+#: What an act is recorded with; nobody may write to the table itself.
+AUDIT_FUNCTION = "segue_audit(bigint, text, text, text, text, text, jsonb, text)"
 #: Rights by table: a process that sends requests to the outside has its own two tables only.
 WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
 #: Rights by table: the drift observer reads what workers have committed, stores drift, and registers models.
@@ -97,8 +101,8 @@ NOT_FOR_WORKERS = (
     "replay_control",
     *WEBHOOKS_RIGHTS,
 )
-#: Tables that the dashboard does not read: with the key, it could find out who was forgotten.
-NOT_FOR_DASHBOARD = ("api_keys", "erasure_key")
+#: Tables that the dashboard does not read: with the keys, it could find out who was forgotten, and who a masked id is.
+NOT_FOR_DASHBOARD = ("api_keys", "erasure_key", "customer_masks", "mask_key", "audit")
 #: Rights by table: the dashboard reads everything but secrets; of forgotten customers it sees numbers only.
 DASHBOARD_RIGHTS: Mapping[str, str] = {
     **{name: _READ for name in (*WORKER_RIGHTS, *NOT_FOR_WORKERS) if name not in NOT_FOR_DASHBOARD},
@@ -127,6 +131,10 @@ OPERATOR_RIGHTS: Mapping[str, str] = {
     # `segue forget` looks whether the worker has forgotten the customer.
     "erasures": _READ,
     "erasure_key": _READ,
+    # Who a masked id is, if somebody who sees only masked ids reports one.
+    "customer_masks": _READ,
+    # `segue audit`.
+    "audit": _READ,
     # `segue keys`.
     "api_keys": f"{_LISTED_KEYS}, INSERT, UPDATE (revoked_at)",
 }
@@ -144,6 +152,14 @@ RIGHTS: Mapping[Role, Mapping[str, str]] = {
     API: API_RIGHTS,
     READER: views.READER_RIGHTS,
     OPERATOR: OPERATOR_RIGHTS,
+    MASKED: masked_views.RIGHTS,
+}
+#: Functions by role.
+FUNCTIONS: Mapping[Role, tuple[str, ...]] = {
+    WORKER: WORKER_FUNCTIONS,
+    DASHBOARD: (AUDIT_FUNCTION,),
+    MASKED: (AUDIT_FUNCTION,),
+    OPERATOR: (AUDIT_FUNCTION,),
 }
 
 
@@ -161,7 +177,7 @@ def grant(engine: Engine) -> Granted:
     """
     missing: list[Role] = []
     with _driver(engine) as connection:
-        refused = views.create(connection)
+        refused = [*views.FOR_SERVICES.create(connection), *masked_views.VIEWS.create(connection)]
         schema = _schema(connection)
         for role, rights in RIGHTS.items():
             try:
@@ -177,17 +193,19 @@ def grant(engine: Engine) -> Granted:
                     if table in rights:
                         given = sql.SQL(rights[table])
                         connection.execute(sql.SQL("GRANT {given} ON {table} TO {role}").format(given=given, **names))
-                if role == WORKER:
-                    for function in WORKER_FUNCTIONS:
-                        grant_it = sql.SQL(f"GRANT EXECUTE ON FUNCTION {function} TO {{role}}")
-                        connection.execute(grant_it.format(role=sql.Identifier(role)))
+                for function in FUNCTIONS.get(role, ()):
+                    grant_it = sql.SQL(f"GRANT EXECUTE ON FUNCTION {function} TO {{role}}")
+                    connection.execute(grant_it.format(role=sql.Identifier(role)))
         if READER not in missing:
-            views.grant(connection, READER)
+            views.FOR_SERVICES.grant(connection, READER)
+        if MASKED not in missing:
+            masked_views.VIEWS.grant(connection, MASKED)
         if OPERATOR not in missing:
             # `segue doctor` compares the revision of the schema.
             connection.execute(sql.SQL("GRANT SELECT ON alembic_version TO {}").format(sql.Identifier(OPERATOR)))
             # It compares the rights of all roles, too.
-            views.show(connection, OPERATOR)
+            views.FOR_SERVICES.show(connection, OPERATOR)
+            masked_views.VIEWS.show(connection, OPERATOR)
         return Granted(missing, [*refused, *public_rights.revoke(connection)])
 
 
@@ -208,7 +226,7 @@ def make_login(engine: Engine, role: Role, password: str | None) -> str:
         with connection.transaction():
             connection.execute(sql.SQL("ALTER ROLE {user} LOGIN PASSWORD {secret}").format(**names))
             connection.execute(sql.SQL("GRANT {role} TO {user}").format(**names))
-            if role in (DASHBOARD, READER):
+            if role in (DASHBOARD, READER, MASKED):
                 connection.execute(sql.SQL("ALTER ROLE {user} SET default_transaction_read_only = on").format(**names))
     return user
 

@@ -333,3 +333,44 @@ api_keys = Table(
     Column("created_at", Moment, nullable=False, server_default=func.now()),
     Column("revoked_at", Moment),
 )
+
+# What operators and the command line did, and what was downloaded. Rows are added by the function `segue_audit` only.
+# An act that takes time has two rows: the second one names the first by ``act_id``, and says how it ended.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("act_id", BigInteger),
+    Column("at", Moment, nullable=False, server_default=func.now()),
+    # The stream's event time at that moment.
+    Column("event_time", Moment),
+    # Who it was, by their login or by the operating system; the e-mail address of a login; and in which role.
+    Column("subject", Text, nullable=False),
+    Column("email", Text),
+    Column("role", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("detail", JSONB, nullable=False),
+    Column("outcome", Text, nullable=False),
+    # The Postgres user that the row was written as.
+    Column("database_user", Text, nullable=False),
+    CheckConstraint("outcome IN ('begun', 'done', 'failed')", name="audit_outcome"),
+)
+
+# The masked id of every customer, which triggers add and delete: a page for someone who may not see ids looks customers
+# up by it.
+customer_masks = Table(
+    "customer_masks",
+    metadata,
+    Column("customer_id", Id, primary_key=True),
+    Column("mask", Id, nullable=False),
+    Index("customer_masks_mask", "mask"),
+)
+
+# The key of masked ids, in one row that the migration makes: xor-ed with the two pads of HMAC.
+mask_key = Table(
+    "mask_key",
+    metadata,
+    Column("inner_pad", LargeBinary, primary_key=True),
+    Column("outer_pad", LargeBinary, nullable=False),
+)

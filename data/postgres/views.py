@@ -6,15 +6,10 @@ A migration that changes a column of a table which a view reads drops the view f
 """
 
 from collections.abc import Mapping
-from hashlib import sha256
-from typing import LiteralString
 
-from psycopg import errors, sql
-
-from data.postgres.public_rights import AnyConnection
+from data.postgres.view_schema import ViewSchema
 
 SCHEMA = "segue_read"
-_USE = "GRANT USAGE ON SCHEMA {} TO {}"
 
 _SEGMENTS = """
 SELECT m.version AS model_version,
@@ -95,70 +90,4 @@ VIEWS: Mapping[str, str] = {
 #: Rights by view: a service can read.
 READER_RIGHTS: Mapping[str, str] = dict.fromkeys((f"{SCHEMA}.{name}" for name in VIEWS), "SELECT")
 
-
-def create(connection: AnyConnection) -> list[str]:
-    """Create the views that are missing or older; returns the statements that need a user with more rights first."""
-    if not _exists(connection, "to_regnamespace", SCHEMA):
-        try:
-            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
-        except errors.InsufficientPrivilege:
-            return [f"CREATE SCHEMA {SCHEMA} AUTHORIZATION {_user(connection)}"]
-    refused = []
-    for name in VIEWS:
-        try:
-            _create(connection, name)
-        except errors.InsufficientPrivilege:
-            known = _exists(connection, "to_regclass", f"{SCHEMA}.{name}")
-            kind = f"VIEW {SCHEMA}.{name}" if known else f"SCHEMA {SCHEMA}"
-            refused.append(f"ALTER {kind} OWNER TO {_user(connection)}")
-    return list(dict.fromkeys(refused))
-
-
-def grant(connection: AnyConnection, role: str) -> None:
-    """Let a role read the views that exist, and nothing else of them."""
-    revoke, select = "REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}", "GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}"
-    _let(connection, role, _USE, revoke, select)
-
-
-def show(connection: AnyConnection, role: str) -> None:
-    """Let a role see that the views exist, without reading them."""
-    _let(connection, role, _USE)
-
-
-def _let(connection: AnyConnection, role: str, *statements: LiteralString) -> None:
-    """Run statements about the schema, if it exists, and a role; leave it if somebody else owns the schema."""
-    if not _exists(connection, "to_regnamespace", SCHEMA):
-        return
-    try:
-        with connection.transaction():
-            for statement in statements:
-                connection.execute(sql.SQL(statement).format(sql.Identifier(SCHEMA), sql.Identifier(role)))
-    except errors.InsufficientPrivilege:
-        # `create` has said what to run.
-        return
-
-
-def _create(connection: AnyConnection, name: str) -> None:
-    """Create or replace one view. Replacing waits for its readers, so a view that is up to date is left alone."""
-    view = sql.Identifier(SCHEMA, name)
-    mark = f"Segue, for services: docs/reading_from_postgres.md. Definition {_digest(VIEWS[name])}."
-    stored = connection.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", [f"{SCHEMA}.{name}"]).fetchone()
-    if stored == (mark,):
-        return
-    with connection.transaction():
-        connection.execute(sql.SQL("CREATE OR REPLACE VIEW {} AS ").format(view) + sql.SQL(VIEWS[name]))
-        connection.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(view, sql.Literal(mark)))
-
-
-def _digest(definition: str) -> str:
-    return sha256(definition.encode()).hexdigest()[:12]
-
-
-def _exists(connection: AnyConnection, function: str, name: str) -> bool:
-    question = sql.SQL("SELECT {}(%s) IS NOT NULL").format(sql.Identifier(function))
-    return connection.execute(question, [name]).fetchone() == (True,)
-
-
-def _user(connection: AnyConnection) -> str:
-    row = connection.execute("SELECT quote_ident(current_user)").fetchone()
-    return str(row[0]) if row else ""
+FOR_SERVICES = ViewSchema(SCHEMA, VIEWS, "Segue, for services: docs/reading_from_postgres.md")

@@ -7,6 +7,7 @@ from producers import model_activation
 from producers.log_session import LogSession, session
 from producers.model_activation import Activation, ActivationProgress
 from runtime.settings import Settings
+from segue.cli.auditing import recorded
 from segue.cli.console import messages, progress_bar
 
 
@@ -15,7 +16,8 @@ def activate_first(settings: Settings, model: SegmentModel) -> bool:
     if not progress.collecting(engine(settings.database)):
         return False
     with session(settings) as open_session:
-        sent = model_activation.activate(open_session, model)
+        with recorded(open_session.postgres, "models activate", model.version):
+            sent = model_activation.activate(open_session, model)
         messages.print(f"{model.version} is in all {len(sent.ends)} partitions of the log.")
         wait(open_session, sent)
     return True

@@ -34,9 +34,9 @@ def api(
     `/schema` documents every request.
     """
     require("litestar")
-    problem = listening.problem(address, for_operator=no_keys)
+    problem = listening.problem(address, "without keys, listen on this machine only" if no_keys else None)
     if problem is not None:
-        fail(f"--address {address}: {'without keys, listen on this machine only' if no_keys else problem}")
+        fail(f"--address {address}: {problem}")
     from services.api.server import check_currency, serve
 
     settings = Settings()

@@ -20,6 +20,7 @@ from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
     api_command,
+    audit_command,
     batch_commands,
     changes_command,
     clock_command,
@@ -81,6 +82,7 @@ schema_command.add_to(app)
 stream_commands.add_to(app)
 topics_command.add_to(app)
 prune_command.add_to(app)
+audit_command.add_to(app)
 skip_command.add_to(app)
 forget_command.add_to(app)
 snapshot_command.add_to(app)

@@ -10,11 +10,13 @@ from data.postgres import replay_control
 from producers.pace import Speed
 from runtime.settings import Settings
 from segue.cli import options
+from segue.cli.auditing import recorded
 from segue.cli.console import messages
 from segue.cli.postgres import connect
 
 _ANSWER_SECONDS = 3.0
 _CHECK_SECONDS = 0.1
+_REPLAY = "the running replay"
 
 app = typer.Typer(no_args_is_help=True, help="Control a running replay or demo: pause, resume, change its speed.")
 
@@ -23,14 +25,18 @@ app = typer.Typer(no_args_is_help=True, help="Control a running replay or demo: 
 def pause() -> None:
     """Pause the running replay: it sends neither transactions nor ticks, so event time stops."""
     postgres = connect(Settings())
-    _wait_for_answer(postgres, replay_control.pause(postgres))
+    with recorded(postgres, "control pause", _REPLAY) as found:
+        found["datasets"] = asked = replay_control.pause(postgres)
+    _wait_for_answer(postgres, asked)
 
 
 @app.command()
 def resume() -> None:
     """Resume a paused replay: nothing is sent twice or left out, and event time does not jump."""
     postgres = connect(Settings())
-    _wait_for_answer(postgres, replay_control.resume(postgres))
+    with recorded(postgres, "control resume", _REPLAY) as found:
+        found["datasets"] = asked = replay_control.resume(postgres)
+    _wait_for_answer(postgres, asked)
 
 
 # Text that begins with a minus is an invalid speed, not an unknown option.
@@ -43,7 +49,9 @@ def speed(
 ) -> None:
     """Change the speed of the running replay; event time does not jump."""
     postgres = connect(Settings())
-    _wait_for_answer(postgres, replay_control.set_speed(postgres, pace.factor))
+    with recorded(postgres, "control speed", _REPLAY, speed=str(pace)) as found:
+        found["datasets"] = asked = replay_control.set_speed(postgres, pace.factor)
+    _wait_for_answer(postgres, asked)
 
 
 def state(row: Row[Any]) -> str:

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from data.postgres import currency
-from data.postgres.customer_ids import similar_ids
+from data.postgres.customer_ids import behind, similar_ids
 from runtime.money import Money
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, table
@@ -29,7 +29,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def customer(
-    customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
+    customer_id: Annotated[
+        str, typer.Argument(metavar="CUSTOMER", help="The customer's id, or a masked one from the dashboard.")
+    ],
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the last changes to show.")] = 10,
     as_json: AsJson = False,
 ) -> None:
@@ -42,6 +44,8 @@ def customer(
     postgres = connect(settings)
     money = currency.stored_money(postgres, settings.money)
     found, changes = asyncio.run(_read(settings.database, customer_id, limit))
+    if found is None and (unmasked := behind(postgres, customer_id)) is not None:
+        found, changes = asyncio.run(_read(settings.database, unmasked, limit))
     if found is None:
         similar = similar_ids(postgres, customer_id)
         fail(f"there is no customer {customer_id!r}{f'; did you mean {similar[0]!r}?' if similar else ''}")

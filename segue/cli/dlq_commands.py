@@ -13,6 +13,7 @@ from producers.requeue import retry, retry_waiting
 from runtime.readable import LONGEST, one_line, readable
 from runtime.settings import Settings
 from segue.cli import ingested_letters
+from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, table
 from segue.cli.dead_letter_table import Listed, print_newest
 from segue.cli.options import AsJson, Limit, topic_name
@@ -124,11 +125,15 @@ def retry_them(
     chosen = [_dead_letter(each, log_id) for each in which or []]
     # Otherwise a user without this right would write to the log and fail afterwards.
     dead_letters.check_marking(connect(settings))
-    with session(settings) as open_log:
+    with (
+        session(settings) as open_log,
+        recorded(open_log.postgres, "dlq retry", _object(chosen), **_filter(reason)) as found,
+    ):
         if chosen:
             count = retry(open_log.postgres, open_log.writer, chosen)
         else:
             count = retry_waiting(open_log.postgres, open_log.writer, reason)
+        found["retried"] = count
     messages.print(f"{count:,} written to the log again; `segue status` and `segue dlq list` show the result")
 
 
@@ -151,16 +156,28 @@ def discard_them(
         fail(f"--why must be a printable text of at most {_LONGEST_WHY} characters")
     chosen = [_dead_letter(each, log_id) for each in which or []]
     postgres = connect(Settings())
-    if chosen:
-        count = dead_letters.discard(postgres, chosen, text)
-    else:
-        count = dead_letters.discard_waiting(postgres, reason, text)
+    with recorded(postgres, "dlq discard", _object(chosen), **_filter(reason)) as found:
+        if chosen:
+            count = dead_letters.discard(postgres, chosen, text)
+        else:
+            count = dead_letters.discard_waiting(postgres, reason, text)
+        found["discarded"] = count
     messages.print(f"{count:,} discarded")
 
 
 def _check_choice(which: list[str] | None, everything: bool, reason: str | None) -> None:
     if sum((bool(which), everything, reason is not None)) != 1:
         fail("say which: ids from `segue dlq list`, or --reason TEXT, or --all")
+
+
+def _object(chosen: list[StoredDeadLetter]) -> str:
+    """What the audit calls the chosen dead letters."""
+    return " ".join(letter.id for letter in chosen) or "all that wait"
+
+
+def _filter(reason: str | None) -> dict[str, bool]:
+    # The text itself may quote a record, and so an id.
+    return {} if reason is None else {"by_reason": True}
 
 
 def _discarded(letter: StoredDeadLetter) -> str:

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 _MODULES = {
     "worker": ("cramjam", "faust", "standardwebhooks"),
-    "dashboard": ("streamlit",),
+    "dashboard": ("authlib", "streamlit"),
     "api": ("greenlet", "httptools", "litestar", "swagger_ui_bundle", "uvicorn", "uvloop"),
     "batch": (
         *("duckdb", "joblib", "kneed", "pandas", "plotly", "pyarrow", "python_calamine", "river", "scipy", "sklearn"),

@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from data.postgres import log_faults
 from runtime.settings import Settings
+from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, table
 from segue.cli.options import LARGEST_ID, AsJson
 from segue.cli.postgres import connect
@@ -60,7 +61,9 @@ def resolve_them(
     """
     if bool(which) == everything:
         fail("say which: ids from `segue faults list`, or --all")
-    count = log_faults.resolve(connect(Settings()), which or None)
+    postgres = connect(Settings())
+    with recorded(postgres, "faults resolve", "all" if everything else " ".join(map(str, which or []))) as found:
+        found["resolved"] = count = log_faults.resolve(postgres, which or None)
     messages.print(f"{count:,} resolved")
 
 

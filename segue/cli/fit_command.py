@@ -11,6 +11,7 @@ from models.segment_model import Monetary, SegmentModel, Transform
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli import options, reading_options
+from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, spinner
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ def _check_currency(registry: "Registry", found: str, currency: str) -> None:
 def _register(settings: Settings, registry: "Registry", model: SegmentModel, out: Path | None) -> None:
     """Register a model, or say why it is not and what to do next."""
     if registry.postgres is not None:
-        alias = model_registry.register(registry.postgres, model)
+        with recorded(registry.postgres, "fit", model.version):
+            alias = model_registry.register(registry.postgres, model)
         hint = (
             ""
             if alias == model_registry.CHAMPION

@@ -7,6 +7,7 @@ import typer
 
 from runtime.readable import visible
 from runtime.settings import Settings
+from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, spinner
 
 
@@ -36,7 +37,11 @@ def forget(
     if not yes:
         typer.confirm(f"Forget customer {visible(customer)}? This can't be undone.", abort=True, err=True)
     with session(Settings()) as open_session:
-        partition, end = erasure.forget(open_session, customer)
+        # The audit must not keep the id: the hash is the same as in the table of erasures.
+        with open_session.postgres.connect() as connection:
+            forgotten = erasures.read(connection).hash(customer).hex()
+        with recorded(open_session.postgres, "forget", f"hash {forgotten}"):
+            partition, end = erasure.forget(open_session, customer)
         if no_wait:
             messages.print(f"The erasure is in partition {partition} of the log; the worker applies it.", markup=False)
             return

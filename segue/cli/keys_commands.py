@@ -9,6 +9,7 @@ from data.postgres import api_keys
 from data.postgres.database import engine
 from runtime.settings import Settings
 from segue.cli import options
+from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, table
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke keys of the HTTP API.")
@@ -27,7 +28,10 @@ def create(
     scopes = [scope for scope, wanted in zip(api_keys.SCOPES, (read, write), strict=True) if wanted]
     if not scopes:
         fail("say what the key allows: --read, --write, or both")
-    key = api_keys.create(engine(Settings().database), name.strip(), scopes)
+    postgres = engine(Settings().database)
+    with recorded(postgres, "keys create", name.strip(), scopes=scopes) as found:
+        key = api_keys.create(postgres, name.strip(), scopes)
+        found["key_id"] = api_keys.id_of(key)
     output.print(Text(key), soft_wrap=True)
     messages.print("Store it now: it can't be shown again.")
 
@@ -58,5 +62,7 @@ def list_them(as_json: options.AsJson = False) -> None:
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="The id, as `segue keys list` shows it.")]) -> None:
     """Revoke a key. A running API refuses it within seconds."""
-    when = api_keys.revoke(engine(Settings().database), key_id)
+    postgres = engine(Settings().database)
+    with recorded(postgres, "keys revoke", key_id):
+        when = api_keys.revoke(postgres, key_id)
     messages.print(f"The key {key_id} is revoked since {when:%Y-%m-%d %H:%M:%S} UTC.")

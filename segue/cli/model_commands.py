@@ -1,5 +1,6 @@
 """``segue models``: list, show, compare and activate models."""
 
+from contextlib import ExitStack
 from typing import Annotated, Any, Optional
 
 import msgspec
@@ -10,6 +11,7 @@ from models.drift.challenger import ORIGIN
 from models.segment_model import SegmentModel
 from runtime.settings import Settings
 from segue.cli import model_file_commands, options
+from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.postgres import connect
 
@@ -112,11 +114,15 @@ def activate(
     settings = Settings()
     postgres = connect(settings)
     chosen = model_registry.find(postgres, model)
-    if model_activation.make_champion_before_start(postgres, chosen):
-        messages.print(f"No worker has started yet: {chosen.version} is the champion that workers will start with.")
-        return
-    with session(settings) as open_session:
-        sent = model_activation.activate(open_session, chosen)
+    with ExitStack() as until_the_end:
+        with recorded(postgres, "models activate", chosen.version):
+            if model_activation.make_champion_before_start(postgres, chosen):
+                messages.print(
+                    f"No worker has started yet: {chosen.version} is the champion that workers will start with."
+                )
+                return
+            open_session = until_the_end.enter_context(session(settings))
+            sent = model_activation.activate(open_session, chosen)
         messages.print(f"{chosen.version} is in all {len(sent.ends)} partitions of the log, and is the champion.")
         if not no_wait:
             wait(open_session, sent)

@@ -11,6 +11,7 @@ from data.postgres import model_registry
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli import options
+from segue.cli.auditing import recorded
 from segue.cli.console import messages
 from segue.cli.postgres import connect
 
@@ -28,7 +29,8 @@ def import_model(
     model = read_model(file)
     postgres = connect(Settings())
     known = model.version in model_registry.load_all(postgres, [model.version])
-    alias = model_registry.register(postgres, model)
+    with recorded(postgres, "models import", model.version):
+        alias = model_registry.register(postgres, model)
     messages.print(
         f"{model.version} was registered already; it is the {alias}."
         if known

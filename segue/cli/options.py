@@ -172,11 +172,12 @@ Operator = Annotated[
         "--operator", help="Let the dashboard write: add buttons that control a replay and retry dead letters."
     ),
 ]
-OperatorAnywhere = Annotated[
+AllowAnonymous = Annotated[
     bool,
     typer.Option(
-        "--operator-anywhere",
-        help="Allow --operator on an interface that other machines can reach. A dashboard has no login.",
+        "--allow-anonymous",
+        help="Without a login, listen on an interface that other machines can reach: everyone sees every customer. "
+        "Never with --operator.",
     ),
 ]
 MODEL_HELP = "A version, a part of it that no other version contains, `champion`, `challenger` or `proposed`."

@@ -1,11 +1,13 @@
-"""``segue prune``: delete old changes and dead letters from Postgres."""
+"""``segue prune``: delete old changes, dead letters and rows of the audit from Postgres."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from data.postgres import progress
 from runtime.settings import Settings
+from segue.cli.auditing import recorded
 from segue.cli.console import messages
 from segue.cli.postgres import connect
 
@@ -18,23 +20,31 @@ def add_to(app: typer.Typer) -> None:
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")] = False,
 ) -> None:
-    """Delete old changes and dead letters from Postgres.
+    """Delete old changes, dead letters and rows of the audit from Postgres.
 
-    SEGUE_CHANGES_RETENTION and SEGUE_DEAD_LETTERS_RETENTION say how old; without them, nothing is deleted. Kept in any
-    case: the ledger, every customer's newest change, changes that are not published yet, and dead letters that were
-    neither retried nor discarded. Run it once a day, as the owner of the tables.
+    SEGUE_CHANGES_RETENTION, SEGUE_DEAD_LETTERS_RETENTION and SEGUE_AUDIT_RETENTION say how old; without them, nothing
+    is deleted. Kept in any case: the ledger, every customer's newest change, changes that are not published yet, and
+    dead letters that were neither retried nor discarded. Run it once a day, as the owner of the tables.
     """
-    from data.postgres.pruning import prune
+    from data.postgres.pruning import Retention, prune
 
     settings = Settings()
     # Counting and deleting may take longer than a look.
     postgres = connect(settings, 0)
     reached = progress.current_watermark(postgres)
-    done = prune(postgres, settings.changes_retention, settings.dead_letters_retention, reached, dry_run)
+    kept = Retention(settings.changes_retention, settings.dead_letters_retention, settings.audit_retention)
+    if dry_run:
+        done = prune(postgres, kept, reached, dry_run=True)
+    else:
+        ages = {name: None if age is None else f"{age.total_seconds():.0f} s" for name, age in asdict(kept).items()}
+        with recorded(postgres, "prune", "Postgres", kept_for=ages) as found:
+            done = prune(postgres, kept, reached)
+            found["deleted"] = asdict(done)
     verb = "would be deleted" if dry_run else "deleted"
     for what, count, setting in (
         ("changes", done.changes, "SEGUE_CHANGES_RETENTION"),
         ("dead letters", done.dead_letters, "SEGUE_DEAD_LETTERS_RETENTION"),
+        ("audit", done.acts, "SEGUE_AUDIT_RETENTION"),
     ):
         messages.print(
             f"{what}: kept for ever ({setting} is not set)" if count is None else f"{what}: {count:,} {verb}"

@@ -27,6 +27,7 @@ from producers.replay_session import ReplayResult, ReplaySession, session
 from producers.section import Section, between, missing
 from producers.stop_signals import EndedAtOnce
 from runtime.settings import Settings
+from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, spinner
 from segue.cli.replay_display import LagAlarm, replay_bar
 from segue.cli.replay_report import exit_code, print_dry_run, report, write_lines
@@ -111,7 +112,10 @@ def _send(replaying: ReplaySession, plan: Plan, pace: Pace, choices: Choices) ->
     accounting = replaying.accounting()
     done = ReplayResult(0, stopped=False)
     if section is not None:
-        done = _run(replaying, plan, section, pace)
+        how = {"speed": str(pace.speed), "resume": choices.resume, "chaos": plan.injection is not None}
+        with recorded(replaying.postgres, "replay", plan.dataset.name, **how) as found:
+            done = _run(replaying, plan, section, pace)
+            found["sent"] = done.sent
     injected = None if plan.injection is None else plan.injection.injected
     known = done.known + (injected.duplicates if injected else 0)
     try:

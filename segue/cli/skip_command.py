@@ -6,6 +6,7 @@ import typer
 
 from data.postgres import skipped_records
 from runtime.settings import Settings
+from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages
 from segue.cli.partition_states import states
 from segue.cli.postgres import connect
@@ -39,7 +40,8 @@ def skip(
         # A partition that is unknown, or beyond the offset, is refused with its own reason.
         if state is not None and offset >= state.next_offset and state.problem is None:
             fail(f"partition {partition} is neither failing nor stuck: nothing needs to be skipped (or use --force)")
-    user = skipped_records.skip(postgres, partition, offset, text)
+    with recorded(postgres, "skip", f"{partition}:{offset}", force=force):
+        user = skipped_records.skip(postgres, partition, offset, text)
     messages.print(
         f"Offset {offset:,} of partition {partition} will be a dead letter (requested by {user}). "
         "The worker notices after its next failure, or when it starts again; `segue status` shows the result."

@@ -6,6 +6,7 @@ from data.kafka.log import Log, create_topics
 from data.kafka.record_writer import WriteError
 from data.postgres.database import engine
 from runtime.settings import Settings
+from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, spinner
 
 
@@ -30,8 +31,9 @@ def publish() -> None:
     log.identity(settings.log_id)
     log.close()
     try:
-        with spinner("Publishing"):
-            count = publish_snapshot(engine(settings.database), settings.brokers, settings.segments_topic)
+        postgres = engine(settings.database)
+        with recorded(postgres, "publish-snapshot", settings.segments_topic) as found, spinner("Publishing"):
+            found["customers"] = count = publish_snapshot(postgres, settings.brokers, settings.segments_topic)
     except WriteError as error:
         fail(f"the broker refuses a record: {error}")
     messages.print(f"{count:,} customers published to {settings.segments_topic}")

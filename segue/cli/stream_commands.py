@@ -41,20 +41,38 @@ def dashboard(
     port: Annotated[Optional[int], typer.Option(min=0, max=65_535, help="Port to serve on.")] = None,  # noqa: UP045
     address: Annotated[str, typer.Option(help="Interface to serve on. By default this machine only.")] = "127.0.0.1",
     operator: options.Operator = False,
-    operator_anywhere: options.OperatorAnywhere = False,
+    allow_anonymous: options.AllowAnonymous = False,
 ) -> None:
-    """Serve the dashboard on this machine."""
+    """Serve the dashboard on this machine. With SEGUE_OIDC_ISSUER it asks for a login: see docs/security.md.
+
+    Without a login, everyone who can connect sees every customer. So it then serves other machines only with
+    --allow-anonymous, and never with --operator.
+    """
     require("streamlit")
-    problem = listening.problem(address, operator and not operator_anywhere)
+    settings = Settings()
+    login = settings.login
+    why = listening.why_only_here(login is not None, operator, allow_anonymous)
+    problem = listening.problem(address, why)
     if problem is not None:
         fail(f"--address {address}: {problem}")
-    settings = Settings()
     served = settings.dashboard_port if port is None else port
     refuse_port_in_use(served, address)
-    page = Path(__file__).parents[2] / "dashboard" / "app.py"
+    if login is not None:
+        # It imports an HTTP client, and other commands start quickly without one.
+        from segue.cli.provider import check_provider
+
+        require("authlib")
+        check_provider(login)
     os.environ["SEGUE_DASHBOARD_DATABASE_URL"] = settings.dashboard_database
     # Without --operator the page must not know the URL of a user who can write.
     os.environ["SEGUE_DATABASE_URL"] = settings.database if operator else settings.dashboard_database
+    if login is not None and settings.masked_database is not None:
+        os.environ["SEGUE_MASKED_DATABASE_URL"] = settings.masked_database
+    page = Path(__file__).parents[2] / "dashboard" / ("app.py" if login is None else "served.py")
+    flags = [
+        *([listening.OPERATOR] if operator else []),
+        *([listening.ANONYMOUS] if allow_anonymous and login is None else []),
+    ]
     os.execv(  # noqa: S606 - Streamlit replaces this process, and so receives its signals
         sys.executable,
         [
@@ -63,20 +81,17 @@ def dashboard(
             *("--server.address", address),
             *("--server.headless", "true"),
             *("--browser.gatherUsageStats", "false"),
-            *(("--", *_operator_flags(operator_anywhere)) if operator else ()),
+            *(["--", *flags] if flags else []),
         ],
     )
-
-
-def _operator_flags(anywhere: bool) -> tuple[str, ...]:
-    return (listening.OPERATOR, listening.ANYWHERE) if anywhere else (listening.OPERATOR,)
 
 
 def migrate_schema() -> None:
     """Create or upgrade the tables and views in Postgres, and grant each role its rights.
 
-    The roles are `segue_worker`, `segue_dashboard`, `segue_webhooks`, `segue_drift`, `segue_clock`, `segue_api` and
-    `segue_reader` and `segue_operator`. For each role that has a password in the settings, a user is created.
+    The roles are `segue_worker`, `segue_dashboard`, `segue_webhooks`, `segue_drift`, `segue_clock`, `segue_api`,
+    `segue_reader`, `segue_operator` and `segue_masked`. For each role that has a password in the settings, a user is
+    created.
     """
     settings = Settings()
     before = revision(settings.database)
@@ -101,6 +116,7 @@ def migrate_schema() -> None:
         roles.API: settings.api_password,
         roles.READER: settings.reader_password,
         roles.OPERATOR: settings.operator_password,
+        roles.MASKED: settings.masked_password,
     }
     for role, password in passwords.items():
         if password is not None and role not in missing:

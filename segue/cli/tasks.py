@@ -79,7 +79,8 @@ TASKS = (
     Task("run one more worker, or only a dashboard", ("segue worker", "segue dashboard")),
     Task("create or upgrade the database schema and its roles", ("segue migrate",)),
     Task("create the topics as somebody who may", ("segue topics",)),
-    Task("delete old changes and dead letters from Postgres", ("segue prune",)),
+    Task("delete old changes, dead letters and rows of the audit from Postgres", ("segue prune",)),
+    Task("see who did what, and who downloaded what", ("segue audit",)),
     Task(
         "see dead letters, retry them after their cause is fixed, or discard them",
         ("segue dlq list", "segue dlq show", "segue dlq retry", "segue dlq discard"),

@@ -13,6 +13,7 @@ from data.postgres.database import engine
 from runtime import logs
 from runtime.errors import SegueError
 from runtime.settings import Settings
+from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.filter_option import parse_filter
 from segue.cli.options import AsJson, Limit
@@ -166,8 +167,13 @@ def retry_them(
             sender = Sender(endpoint, http, settings.webhook_timeout)
             return await retry(postgres, settings.webhook_name, _policy(settings), sender, chosen)
 
-    with spinner(f"Sending to {endpoint}"):
+    asked: int | str = "all" if chosen is None else len(chosen)
+    with (
+        recorded(postgres, "webhooks retry", settings.webhook_name, changes=asked) as found,
+        spinner(f"Sending to {endpoint}"),
+    ):
         delivered, failed = asyncio.run(deliver())
+        found.update(delivered=delivered, failed=failed)
     messages.print(f"{delivered:,} delivered, {failed:,} failed again")
     if failed:
         for row in webhooks.dead_by_reason(postgres, settings.webhook_name):

@@ -110,6 +110,7 @@ class Stack:
             "bootstrap_servers": self.broker.bootstrap_servers,
             "database_url": self.postgres.url,
             "dashboard_database_url": self._dashboard_url,
+            "masked_database_url": self._masked_url,
         }
         log_id = {} if self.broker.log_id is None else {"log_id": self.broker.log_id}
         return connection | log_id | self._money | _BROKER_SETTINGS[self._kind]
@@ -194,6 +195,7 @@ class Stack:
         migrate(self.postgres.url)
         self._worker_url = self._login(roles.WORKER)
         self._dashboard_url = self._login(roles.DASHBOARD)
+        self._masked_url = self._login(roles.MASKED)
         self._drift_url = self._login(roles.DRIFT)
         self._clock_url = self._login(roles.CLOCK)
         self._api_url = self._login(roles.API)

@@ -72,7 +72,7 @@ def served(database_url: str, *arguments: str, money: Money = POUNDS) -> Iterato
     with subprocess.Popen(command, env=environment, cwd=ROOT) as server:
         try:
             address = f"http://127.0.0.1:{port}"
-            _await_health(address)
+            await_health(address)
             yield address
         finally:
             server.terminate()
@@ -141,5 +141,6 @@ def expect_to_fit_a_phone(page: Page) -> None:
 
 
 @retry(retry=retry_if_exception_type(httpx.HTTPError), stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)
-def _await_health(address: str) -> None:
+def await_health(address: str) -> None:
+    """Wait until a dashboard answers."""
     get(f"{address}/_stcore/health").raise_for_status()

@@ -12,6 +12,7 @@ from data.postgres.model_registry import register
 from data.postgres.tables import customers, metadata, segment_changes, stream_progress
 from models.personas import name_segments
 from models.segment_model import SegmentModel, build
+from tests.support import audit_function
 
 EVENT_TIME = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 PARTITIONS = 2
@@ -52,6 +53,7 @@ def a_stream(model: SegmentModel, number: int = 120, seed: int = 7) -> Stored:
 def store(engine: Engine, model: SegmentModel, stream: Stored) -> None:
     """Create the tables and fill them; the model is the champion."""
     metadata.create_all(engine)
+    audit_function.create(engine)
     register(engine, model)
     with engine.begin() as connection:
         for table, frame in (

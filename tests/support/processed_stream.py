@@ -16,6 +16,7 @@ from models.decay import NEVER
 from models.segment_model import SegmentModel
 from models.units import from_micros, from_money_units, money_text
 from stream_app.core.columns import LONG_AGO
+from tests.support import audit_function
 from tests.support.in_memory_worker import InMemoryPartition, Message, run
 
 START, NOW = datetime(2010, 1, 4, 8, 30, tzinfo=UTC), datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
@@ -88,6 +89,7 @@ def lived(model: SegmentModel | None, messages: list[Message], partitions: int =
 def store(engine: Engine, model: SegmentModel, lived: Lived, *others: SegmentModel) -> None:
     """Create the tables and fill them; the model is the champion, and the others are registered, too."""
     metadata.create_all(engine)
+    audit_function.create(engine)
     for each in (model, *others):
         register(engine, each)
     with engine.begin() as connection:

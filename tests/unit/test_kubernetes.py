@@ -59,7 +59,7 @@ def environment(name: str) -> dict[str, str]:
     for variable in container(name)["env"]:
         found[variable["name"]] = variable.get("value", "")
         key = variable.get("valueFrom", {}).get("secretKeyRef", {}).get("key", "")
-        if key == "database-url":
+        if key.endswith("database-url"):
             found[variable["name"]] = "postgresql://somebody@postgres.example/segue"
         elif key:
             found[variable["name"]] = "https://receiver.example/segue-and-a-long-text"
@@ -88,6 +88,15 @@ def test_every_variable_is_a_setting_and_makes_valid_settings(
         monkeypatch.setenv(variable, value)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     assert Settings().brokers.servers == CONFIG["SEGUE_BOOTSTRAP_SERVERS"]
+
+
+def test_the_dashboard_asks_for_a_login_because_other_machines_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in environment("Deployment/segue-dashboard").items():
+        monkeypatch.setenv(variable, value)
+    login = Settings().login
+    assert login is not None
+    assert (login.issuer, login.dashboard_url) == (CONFIG["SEGUE_OIDC_ISSUER"], CONFIG["SEGUE_DASHBOARD_URL"])
+    assert "--allow-anonymous" not in container("Deployment/segue-dashboard")["args"]
 
 
 @every_pod

@@ -81,8 +81,8 @@ def test_the_file_of_a_list_says_which_currency_its_plain_numbers_are_in(
     written: list[bytes] = []
     request = downloads.on_request
 
-    def keep(engine: Engine, ask: Any) -> Any:
-        written.append(request(engine, ask)())
+    def keep(engine: Engine, file: downloads.File, ask: Any) -> Any:
+        written.append(request(engine, file, ask)())
         return lambda: written[-1]
 
     monkeypatch.setattr(downloads, "on_request", keep)

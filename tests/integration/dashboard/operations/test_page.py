@@ -4,20 +4,28 @@ import re
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, delete, insert, text
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from data.postgres import replay_control
+from dashboard.operations import actions
+from dashboard.operations.actions import NotAllowedError
+from dashboard.shared import access
+from dashboard.shared.access import Viewer
+from data.postgres import audit, replay_control
+from data.postgres.audit import Actor
 from data.postgres.log_faults import resolve
 from data.postgres.replay_control import Heartbeat, ReplayRequest
 from data.postgres.tables import dead_letters, log_faults, metadata, stream_progress
+from tests.support import oidc_provider
 from tests.support.generated_tables import PARTITIONS, Stored
 from tests.support.pages import a_page, html, words
 
 REPORT = Heartbeat("running", datetime(2011, 3, 1, 12, 0, tzinfo=UTC), 250, 1_000, 40, 86_400.0)
+NEVER, PAST = datetime(9999, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -134,6 +142,55 @@ def test_an_operator_pauses_resumes_and_sets_the_speed(page: AppTest, replaying:
     page.run().button(key="operations_do_play_arrow").click().run()
     page.selectbox(key="operations_speed").set_value("7d/s").run().button(key="operations_do_speed").click().run()
     assert replay_control.heartbeat(replaying, "shop.csv", REPORT) == ReplayRequest(False, 604_800.0)
+
+
+@pytest.mark.usefixtures("as_operator")
+def test_what_an_operator_does_without_a_login_is_recorded_as_anyones(page: AppTest, replaying: Engine) -> None:
+    page.run().button(key="operations_do_pause").click().run()
+    [act] = audit.acts(replaying, 10)
+    assert (act.subject, act.role, act.act) == ("anyone", "no login", "control pause")
+    assert (act.outcome, act.detail) == ("done", {"datasets": ["shop.csv"]})
+
+
+@pytest.mark.usefixtures("as_operator")
+def test_an_act_that_fails_is_recorded_as_failed(page: AppTest, replaying: Engine) -> None:
+    page.run()
+    replay_control.heartbeat(replaying, "shop.csv", replace(REPORT, state="finished"))
+    page.button(key="operations_do_pause").click().run()
+    assert [(act.act, act.outcome) for act in audit.acts(replaying, 10)] == [("control pause", "failed")]
+
+
+@pytest.mark.usefixtures("as_operator")
+@pytest.mark.parametrize(
+    "viewer",
+    [
+        pytest.param(Viewer(Actor("mia", "marketer"), "marketer", False, NEVER, ("mia",)), id="a marketer"),
+        pytest.param(
+            Viewer(Actor("olga", "operator"), "operator", False, PAST, ("olga",)), id="a login that has ended"
+        ),
+        pytest.param(Viewer(Actor("olga", "operator"), "operator", False, NEVER, ("olga",)), id="another login"),
+        pytest.param(access.ANYONE, id="nobody"),
+    ],
+)
+def test_a_role_is_checked_at_the_act_itself(
+    replaying: Engine, monkeypatch: pytest.MonkeyPatch, viewer: Viewer
+) -> None:
+    """A client could press a button that was there before, or one that is not there."""
+    for name, value in oidc_provider.settings("https://id.example", "https://x.example", "postgresql://m@/d").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(actions, "_knows_the_provider", lambda: True)
+    monkeypatch.setattr(access, "current", lambda: viewer)
+    monkeypatch.setattr(access, "claims", lambda: {"sub": "somebody"})
+    for act in (
+        actions.pause,
+        actions.resume,
+        partial(actions.set_speed, "max"),
+        partial(actions.requeue, "log", 0, 0),
+    ):
+        with pytest.raises(NotAllowedError, match="operator"):
+            act()
+    assert audit.acts(replaying, 10) == []
+    assert not replay_control.replays(replaying)[0].wanted_paused
 
 
 @pytest.mark.usefixtures("as_operator")

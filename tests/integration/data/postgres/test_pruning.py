@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from data.postgres.pruning import Pruned, prune
+from data.postgres.pruning import Pruned, Retention, prune
 
 REACHED = datetime(2026, 6, 1, tzinfo=UTC)
 YEAR = timedelta(days=365)
@@ -52,20 +52,20 @@ def rows(postgres: Engine, statement: str) -> list[tuple[object, ...]]:
 
 
 def test_changes_go_that_are_old_published_and_not_a_customers_newest(filled: Engine) -> None:
-    assert prune(filled, YEAR, None, REACHED, dry_run=True) == Pruned(2, None)
-    assert prune(filled, YEAR, None, REACHED) == Pruned(2, None)
+    assert prune(filled, Retention(changes=YEAR), REACHED, dry_run=True) == Pruned(2, None, None)
+    assert prune(filled, Retention(changes=YEAR), REACHED) == Pruned(2, None, None)
     kept = rows(filled, "SELECT customer_id, sequence FROM segment_changes ORDER BY position")
     assert kept == [("active", 3), ("silent", 1), ("unpublished", 1), ("unpublished", 2)]
-    assert prune(filled, YEAR, None, REACHED) == Pruned(0, None)
+    assert prune(filled, Retention(changes=YEAR), REACHED) == Pruned(0, None, None)
 
 
 def test_dead_letters_go_whose_last_decision_is_old(filled: Engine) -> None:
-    assert prune(filled, None, timedelta(days=30), REACHED) == Pruned(None, 2)
+    assert prune(filled, Retention(dead_letters=timedelta(days=30)), REACHED) == Pruned(None, 2, None)
     kept = rows(filled, 'SELECT "offset" FROM dead_letters ORDER BY "offset"')
     assert kept == [(1,), (4,), (5,)]
 
 
 def test_without_retention_or_event_time_everything_stays(filled: Engine) -> None:
-    assert prune(filled, None, None, REACHED) == Pruned(None, None)
-    assert prune(filled, YEAR, None, None) == Pruned(0, None)
+    assert prune(filled, Retention(), REACHED) == Pruned(None, None, None)
+    assert prune(filled, Retention(changes=YEAR), None) == Pruned(0, None, None)
     assert len(rows(filled, "SELECT 1 FROM segment_changes")) == 6

@@ -19,7 +19,9 @@ from data.contract.wire import Erasure, ModelActivation, Transaction
 from data.datasets.steady import moment
 from data.postgres import (
     api_keys,
+    audit,
     currency,
+    customer_ids,
     dead_letters,
     decay_schedule,
     drift,
@@ -261,6 +263,9 @@ def test_the_dashboard_can_read_every_table_and_write_none(as_user: Callable[[ro
         "SELECT key FROM erasure_key",
         "SELECT hash FROM erasures",
         "SELECT customer_id FROM erasures",
+        "SELECT mask FROM customer_masks",
+        "SELECT inner_pad FROM mask_key",
+        "SELECT subject FROM audit",
         "SELECT segue_erase('c', 'x', 0::smallint, 0)",
     ]
     for table in metadata.sorted_tables:
@@ -290,8 +295,11 @@ def test_a_role_can_create_nothing_anywhere(role: roles.Role, as_user: Callable[
     _refused(as_user(role), statements)
 
 
-def test_a_dashboard_reads_in_read_only_transactions_by_default(as_user: Callable[[roles.Role], str]) -> None:
-    with connect(as_user(roles.DASHBOARD)) as connection:
+@pytest.mark.parametrize("role", [roles.DASHBOARD, roles.MASKED])
+def test_a_dashboard_reads_in_read_only_transactions_by_default(
+    role: roles.Role, as_user: Callable[[roles.Role], str]
+) -> None:
+    with connect(as_user(role)) as connection:
         assert connection.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
 
 
@@ -302,6 +310,27 @@ def test_the_next_migration_revokes_what_everyone_may_do_again(database_url: str
     assert migrate(database_url) == ([], [])
     with connect(database_url) as owner:
         assert not any(held for _, held in public_rights.statements(owner))
+
+
+@pytest.mark.parametrize("role", [role for role in get_args(roles.Role) if role not in roles.FUNCTIONS])
+def test_only_operators_and_dashboards_can_record_an_act(
+    role: roles.Role, as_user: Callable[[roles.Role], str]
+) -> None:
+    _refused(as_user(role), ["SELECT segue_audit(NULL, 'me', NULL, 'role', 'act', 'object', '{}', 'done')"])
+
+
+@pytest.mark.parametrize("role", roles.FUNCTIONS)
+def test_nobody_can_change_what_was_recorded(role: roles.Role, as_user: Callable[[roles.Role], str]) -> None:
+    statements = [
+        "INSERT INTO audit (subject, role, act, object, detail, outcome, database_user) "
+        "VALUES ('me', '', '', '', '{}', 'done', '')",
+        "UPDATE audit SET subject = 'another'",
+        "DELETE FROM audit",
+        "TRUNCATE audit",
+        "ALTER TABLE audit DISABLE TRIGGER ALL",
+        "DROP TABLE audit",
+    ]
+    _refused(as_user(role), statements)
 
 
 def test_every_table_has_its_rights() -> None:
@@ -335,6 +364,7 @@ def test_migrating_without_the_right_to_create_roles_returns_the_missing_ones(da
             database = make_url(database_url).database
             assert refused == [
                 "CREATE SCHEMA segue_read AUTHORIZATION plain",
+                "CREATE SCHEMA segue_masked AUTHORIZATION plain",
                 f'REVOKE TEMPORARY ON DATABASE "{database}" FROM PUBLIC',
                 "REVOKE EXECUTE ON FUNCTION pg_catalog.lo_creat(integer) FROM PUBLIC",
                 "REVOKE EXECUTE ON FUNCTION pg_catalog.lo_create(oid) FROM PUBLIC",
@@ -418,6 +448,7 @@ def _operate(owner_url: str, url: str) -> None:
             assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
             for name in roles.DASHBOARD_RIGHTS:
                 connection.execute(metadata.tables[name].select()).all()
+        assert customer_ids.behind(operator, "m-1") is None
         assert not erasures.is_forgotten(operator, "c")
         model_registry.register(operator, MODEL)
         with operator.begin() as connection:
@@ -436,6 +467,9 @@ def _operate(owner_url: str, url: str) -> None:
         key = api_keys.create(operator, "till", ["write"])
         assert [row.name for row in api_keys.listed(operator)] == ["till"]
         api_keys.revoke(operator, key.split("_")[1])
+        with audit.recorded(operator, audit.Actor("me", "command line"), audit.Act("keys create", "till")):
+            pass
+        assert audit.acts(operator, 1)[0].outcome == "done"
     except ProgrammingError as error:
         raise error.orig or error from None
     finally:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
 from segue.cli.app import app
@@ -68,3 +68,12 @@ def test_a_wrong_id_is_one_clear_line(show: Show, wrong: str, meant: str | None)
     [line] = [line for line in result.output.splitlines() if line]
     assert line.startswith("error: there is no customer ")
     assert (f"did you mean '{meant}'?" in line) == (meant is not None)
+
+
+def test_a_masked_id_finds_its_customer(show: Show, lived: Lived, postgres: Engine) -> None:
+    wanted = lived.customers[0]["customer_id"]
+    with postgres.connect() as connection:
+        query = text("SELECT mask FROM customer_masks WHERE customer_id = :id")
+        masked = connection.execute(query, {"id": wanted}).scalar_one()
+    assert masked != wanted
+    assert show(masked).output == show(wanted).output
