@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Any, Self
 
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.errors import ObjectNotInPrerequisiteState
 from psycopg.rows import dict_row
 
 from data.postgres.currency import compare
+from data.postgres.schema_versions import SCHEMA_VERSION, SchemaVersionError
 from models.units import to_micros
 from runtime.record_mark import RecordMark
 from stream_app.core.apply import PartitionProgress
@@ -68,6 +70,8 @@ class ClaimStore:
         ------
         CurrencyError
             If the stream has another currency.
+        SchemaVersionError
+            If the database needs newer workers.
         """
         async with self._connection.transaction():
             await self._connection.execute(sql.END_PREDECESSORS)
@@ -76,7 +80,11 @@ class ClaimStore:
             if currency is not None:
                 row = await (await self._connection.execute(sql.CURRENCY)).fetchone()
                 compare(None if row is None else row[0], currency)
-            return await self._progress(sql.CLAIM, claim)
+            await self._connection.execute(sql.ANNOUNCE, {"schema_version": str(SCHEMA_VERSION)})
+            try:
+                return await self._progress(sql.CLAIM, claim)
+            except ObjectNotInPrerequisiteState as error:
+                raise SchemaVersionError(error.diag.message_primary or "") from None
 
     async def begin(self, known: PartitionProgress) -> PartitionProgress:
         """The progress of a partition without a model that is about to apply its first records.

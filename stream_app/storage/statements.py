@@ -26,6 +26,9 @@ WHERE datname = current_database() AND usename = current_user
   AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
 """
 
+# For the current transaction: Postgres refuses the claim of a worker that is too old for the tables or for the log.
+ANNOUNCE = "SELECT set_config('segue.schema_version', %(schema_version)s, true)"
+
 _CHAMPION = "(SELECT version FROM model_aliases WHERE alias = 'champion')"
 
 # A partition that has begun without a model gets its first one from the log, as its customers have a place in it.
