@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from psycopg import Connection
+from psycopg import connect as connect_to_postgres
+from psycopg.errors import ObjectNotInPrerequisiteState
 from sqlalchemy import Engine, select, text, update
 
 from data.postgres import currency, schema_versions
@@ -12,7 +15,7 @@ from data.postgres.database import migrate
 from data.postgres.schema_versions import SCHEMA_VERSION, SchemaVersionError, require_workers
 from data.postgres.tables import schema_versions as table
 from data.postgres.tables import stream_progress
-from stream_app.storage import claim as claims
+from stream_app.storage import statements
 from stream_app.storage.claim import FencedError
 from stream_app.storage.unit_of_work import PartitionStore
 
@@ -26,6 +29,11 @@ def with_store(url: str, work: Callable[[PartitionStore], Awaitable[None]]) -> N
             await store.close()
 
     asyncio.run(connected())
+
+
+def connect_as_worker(url: str) -> "Connection[tuple[object, ...]]":
+    """A connection that is named as a worker's, and announces nothing."""
+    return connect_to_postgres(url, application_name="segue-worker 0", autocommit=True)
 
 
 def require(postgres: Engine, oldest: int) -> None:
@@ -72,18 +80,15 @@ def test_a_worker_that_becomes_too_old_is_fenced_and_can_claim_no_partition(
 
 
 def test_a_worker_that_announces_nothing_is_refused_as_soon_as_older_ones_are(
-    postgres: Engine, migrated_url: str, monkeypatch: pytest.MonkeyPatch
+    postgres: Engine, migrated_url: str
 ) -> None:
-    monkeypatch.setattr(claims.sql, "ANNOUNCE", "SELECT %(schema_version)s")
-
-    async def work(store: PartitionStore) -> None:
-        await store.claim("log", "me")
+    claim = {"partition": 0, "log_id": "log", "owner": "me"}
+    with connect_as_worker(migrated_url) as worker:
+        worker.execute(statements.CLAIM, claim)
         assert claimed_by(postgres) == [17]
         require(postgres, 18)
-        with pytest.raises(SchemaVersionError, match="schema version 17"):
-            await store.claim("log", "me")
-
-    with_store(migrated_url, work)
+        with pytest.raises(ObjectNotInPrerequisiteState, match="schema version 17"):
+            worker.execute(statements.CLAIM, claim)
 
 
 def test_a_claim_in_progress_and_a_new_requirement_wait_for_each_other(postgres: Engine, migrated_url: str) -> None:

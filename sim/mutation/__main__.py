@@ -1,0 +1,89 @@
+"""``python -m sim.mutation``: puts faults back one at a time, and reports the seed that found each of them."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from sim.mutation.catalogue import MUTATIONS, named
+from sim.mutation.mutation import Mutation
+from sim.mutation.search import BrokenError, Finding, search
+
+#: The share of mutations that the simulator must find.
+ENOUGH = 0.95
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Look for all mutations, or for those that are asked for; returns the exit code."""
+    asked = _parser().parse_args(arguments)
+    console = Console(stderr=True)
+    chosen = named(asked.only) if asked.only else list(MUTATIONS)
+    if not chosen:
+        console.print(f"error: no mutation has {asked.only!r} in its name", style="red")
+        return 2
+    findings: list[Finding] = []
+    try:
+        findings = _look(chosen, asked.seed, asked.seeds, console)
+        sound = _sound(findings, asked.seed)
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        return _INTERRUPTED
+    except BrokenError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return 2
+    found = [finding for finding in findings if finding.seed is not None]
+    if asked.json:
+        print(json.dumps({"sound": sound, "findings": [asdict(finding) for finding in findings]}, indent=2))  # noqa: T201
+    else:
+        Console().print(_table(findings))
+        Console().print(f"{len(found)} of {len(findings)} mutations were found.")
+    if not sound:
+        console.print("error: a history of these seeds fails without a mutation, too", style="red")
+    return 0 if sound and len(found) >= ENOUGH * len(findings) else 1
+
+
+def _look(chosen: Sequence[Mutation], seed: int, seeds: int, console: Console) -> list[Finding]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    findings = []
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=len(chosen))
+        for mutation in chosen:
+            progress.update(task, description=mutation.name)
+            findings.append(search(mutation, seed, seeds))
+            progress.advance(task)
+            result = "not found" if findings[-1].seed is None else f"seed {findings[-1].seed}"
+            progress.print(f"{mutation.name}: {result}", markup=False)
+    return findings
+
+
+def _sound(findings: Sequence[Finding], seed: int) -> bool:
+    """Whether every history up to the last one that found a mutation passes without a mutation."""
+    last = max((finding.seed for finding in findings if finding.seed is not None), default=None)
+    return last is None or search(None, seed, last - seed + 1).seed is None
+
+
+def _table(findings: Sequence[Finding]) -> Table:
+    table = Table("mutation", "seed", "seconds", "reason")
+    for finding in findings:
+        seed = "not found" if finding.seed is None else str(finding.seed)
+        table.add_row(finding.name, seed, f"{finding.seconds:.1f}", finding.reason)
+    return table
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sim.mutation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1_000, help="the most histories for each mutation")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--only", metavar="NAME", help="only mutations whose name contains this text")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Lets the simulator look for a mutation: its histories run on a copy of the packages, in a process of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sim.mutation.mutation import Mutation, copy_with
+
+_FOUND, _NOT_FOUND = 1, 0
+_STOP_SECONDS = 30
+
+
+class BrokenError(Exception):
+    """The simulator has ended without a result: the mutation is no use, or the simulator has a defect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of looking for one mutation.
+
+    ``seed`` is the first one whose history has failed, and ``reason`` why; None and an empty text if none has.
+    ``seconds`` is how long the search took, the start of the process included.
+    """
+
+    name: str
+    seed: int | None
+    seconds: float
+    reason: str
+
+
+def search(mutation: Mutation | None, seed: int, histories: int) -> Finding:
+    """Run histories from a seed on until one fails; without a mutation, on the code as it is.
+
+    Raises
+    ------
+    BrokenError
+        If the simulator does not say what came of its histories.
+    """
+    name = "no mutation" if mutation is None else mutation.name
+    began = time.monotonic()
+    with TemporaryDirectory(prefix="segue-mutation-") as folder:
+        report = _simulate(copy_with(mutation, Path(folder)), seed, histories)
+    failed = next(iter(report["failed"]), None)
+    seconds = round(time.monotonic() - began, 1)
+    if failed is None:
+        return Finding(name, None, seconds, "")
+    return Finding(name, failed["seed"], seconds, failed["reason"])
+
+
+def _simulate(folder: Path, seed: int, histories: int) -> dict[str, Any]:
+    options = ("--seed", str(seed), "--histories", str(histories), "--stop-at-first", "--json")
+    process = subprocess.Popen(
+        (sys.executable, "-m", "segue", "sim", *options),
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Ctrl-C reaches this process only, which then ends the other one.
+        start_new_session=True,
+    )
+    try:
+        output, complaints = process.communicate()
+    except BaseException:
+        _end(process)
+        raise
+    if process.returncode not in (_FOUND, _NOT_FOUND):
+        raise BrokenError(f"the simulator ended with exit code {process.returncode}: {complaints.strip()[-600:]}")
+    try:
+        report: dict[str, Any] = json.loads(output)
+    except ValueError:
+        raise BrokenError(f"the simulator did not report in JSON: {(output + complaints).strip()[-600:]}") from None
+    return report
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End the simulator, and give it time to end its Postgres."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
