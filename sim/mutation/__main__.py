@@ -79,7 +79,7 @@ def _table(findings: Sequence[Finding]) -> Table:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sim.mutation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1_000, help="the most histories for each mutation")
-    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--only", metavar="NAME", help="only mutations whose name contains this text")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     return parser

@@ -15,10 +15,11 @@ _STATES = """        for row in latest.values():
             headers = EVENT_HEADERS if row.is_tombstone else state_headers(row, log_id)
             self._send(self._topics.segments, row.customer_id, state, headers)
 """
-_FLUSH = """        # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit whatever the
-        # broker has of this transaction when it arrives. The broker must have every state before the first change.
-        self._retry(self._flush)
-"""
+_REASON = (
+    "        # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit whatever the\n"
+    "        # broker has of this transaction when it arrives. The broker must have every state before the first change.\n"
+)
+_FLUSH = "        self._retry(self._flush)\n"
 _CHANGES = """        for row in rows:
             if row.is_tombstone:
                 continue
@@ -134,7 +135,7 @@ OUTBOX = (
         "changes sent before states",
         "A subscriber that looks a customer's state up after a change finds an older one.",
         _WRITER,
-        _STATES + _FLUSH + _CHANGES,
+        _STATES + _REASON + _FLUSH + _CHANGES,
         _CHANGES + _FLUSH + _STATES,
         "history",
     ),
@@ -142,7 +143,7 @@ OUTBOX = (
         "states and changes sent together",
         "A late commit of the Kafka transaction before shows a change without its state.",
         _WRITER,
-        _FLUSH,
+        _REASON + _FLUSH,
         "",
         "history",
     ),
@@ -158,7 +159,7 @@ OUTBOX = (
         "The latest state of a forgotten customer stays in the compacted topic.",
         _WRITER,
         "        for row in latest.values():\n            state",
-        "        for row in latest.values():\n            if row.is_tombstone:\n                continue\n            state",
+        "        for row in (row for row in latest.values() if not row.is_tombstone):\n            state",
     ),
     Mutation(
         "relay does not check its claim",
