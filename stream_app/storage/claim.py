@@ -19,7 +19,7 @@ from runtime.record_mark import RecordMark
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.storage import statements as sql
-from stream_app.storage.connection import connect
+from stream_app.storage.connection import Database, connector
 
 
 class FencedError(Exception):
@@ -32,22 +32,22 @@ class ClaimStore:
     _connection: AsyncConnection[Any]
     _cursor: AsyncCursor[Any]
 
-    def __init__(self, database_url: str, partition: int) -> None:
-        self._database_url = database_url
+    def __init__(self, database: Database, partition: int) -> None:
+        self._connect = connector(database)
         self._partition = partition
         self._open = False
 
     @classmethod
-    async def connect(cls, database_url: str, partition: int) -> Self:
+    async def connect(cls, database: Database, partition: int) -> Self:
         """A store with an open connection."""
-        store = cls(database_url, partition)
+        store = cls(database, partition)
         await store.open()
         return store
 
     async def open(self) -> None:
         """Connect, or connect again."""
         await self.close()
-        self._connection = await connect(self._database_url, self._partition)
+        self._connection = await self._connect(self._partition)
         self._open = True
         self._cursor = self._connection.cursor(binary=True)
 

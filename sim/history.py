@@ -1,0 +1,228 @@
+"""One history: a workload, a schedule of faults, some workers, and what the checks find in the end."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from models.segment_model import to_json
+from runtime.brokers import Brokers
+from runtime.topics import Topics
+from sim import checks, workload
+from sim.faults import Fault, Schedule
+from sim.kafka.broker import Broker
+from sim.kafka.group import Group
+from sim.logs import capturing
+from sim.loop import SimulatedLoop
+from sim.oracle import Oracle, Outcome
+from sim.postgres.connection import SimulatedPostgres
+from sim.postgres.server import Copy, PostgresServer
+from sim.worker import SimulatedWorker
+from sim.workload import PARTITIONS, Arrival, Workload
+from sim.world import Event, World
+from stream_app.worker_config import WorkerConfig
+
+TOPICS = Topics(workload.TOPIC, "changes", "segments", "dead-letters", "drift")
+_NO_BROKER = Brokers("simulated:1")
+_SESSION_SECONDS = 0.6
+_DRAIN_SECONDS = 30.0
+_LOOK_SECONDS = 0.25
+_MOST_STEPS = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a history: empty ``problems`` if all checks hold."""
+
+    problems: list[str]
+    hash: str
+    events: list[Event]
+    struck: Counter[str]
+    reached: dict[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that decides a history."""
+
+    seed: int
+    workload: Workload
+    faults: tuple[Fault, ...]
+    workers: int
+
+
+def expected(plan: Workload) -> dict[int, Outcome]:
+    """What each partition must have in the end, from the order in which its records arrive."""
+    oracles = [Oracle(plan.champion, bool(plan.control_keys)) for _ in range(PARTITIONS)]
+    ends = [0] * PARTITIONS
+    # A transaction marker takes an offset when its Kafka transaction ends.
+    markers = [(arrival.ends_at, arrival.partition, None) for arrival in plan.arrivals if arrival.mode != "plain"]
+    written = [(arrival.at, arrival.partition, arrival) for arrival in plan.arrivals]
+    for _, partition, arrival in sorted([*written, *markers], key=lambda each: each[0]):
+        if arrival is None:
+            ends[partition] += 1
+            continue
+        for entry in arrival.entries:
+            if arrival.mode != "aborted":
+                oracles[partition].add(ends[partition], entry)
+            ends[partition] += 1
+    return {partition: oracle.outcome() for partition, oracle in enumerate(oracles)}
+
+
+def _in_order(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    return sorted(arrivals, key=lambda arrival: arrival.at)
+
+
+class History:
+    """Runs one plan on a server whose tables are empty."""
+
+    def __init__(self, plan: Plan, server: PostgresServer) -> None:
+        self._plan, self._server = plan, server
+        chance = random.Random(f"history {plan.seed}")
+        self._loop = SimulatedLoop(chance)
+        self._world = World(self._loop, chance, Schedule(list(plan.faults)))
+        self._broker = Broker(self._world, int(workload.START.timestamp() * 1_000))
+        for topic in (TOPICS.transactions, TOPICS.changes, TOPICS.segments, TOPICS.dead_letters):
+            self._broker.create(topic, PARTITIONS)
+        self._watch = checks.TopicWatch(self._world, self._broker, TOPICS.changes, TOPICS.segments)
+        self._postgres = SimulatedPostgres(self._world, server)
+        self._workers: list[SimulatedWorker] = []
+        self._group: Group | None = None
+        self._copy: Copy | None = None
+        self._set_back = False
+
+    def run(self) -> Result:
+        """Run the history to its end."""
+        self._prepare()
+        with capturing(self._world):
+            try:
+                self._loop.run_until_complete(self._drive())
+            except Exception as error:
+                self._world.problem(f"the history ended with {error!r}")
+            finally:
+                world = self._world
+                self._postgres.end_all()
+                self._loop.dispose()
+        return Result(world.problems, world.hash, world.events, world.faults.struck, world.reached, world.now)
+
+    def _prepare(self) -> None:
+        self._server.empty()
+        champion = self._plan.workload.champion
+        if champion is not None:
+            direct = self._server.direct
+            spec = to_json(champion).decode()
+            direct.execute("INSERT INTO models (version, spec) VALUES (%s, %s::jsonb)", [champion.version, spec])
+            direct.execute("INSERT INTO model_aliases (alias, version) VALUES ('champion', %s)", [champion.version])
+
+    async def _drive(self) -> None:
+        world, plan, loop = self._world, self._plan, self._loop
+        group = self._group = Group(world, self._broker, PARTITIONS, _SESSION_SECONDS)
+        config = _config(plan.workload)
+        for number in range(plan.workers):
+            worker = SimulatedWorker(world, self._broker, group, self._postgres, config, PARTITIONS, "ABC"[number])
+            self._workers.append(worker)
+            loop.call_later(0.01 + 0.3 * number * world.chance.random(), worker.start)
+        for arrival in _in_order(plan.workload.arrivals):
+            loop.call_later(arrival.at, self._arrive, arrival)
+        for fault in world.faults.at_moments():
+            loop.call_later(fault.at, self._strike, fault)
+        last = max((fault.at for fault in plan.faults), default=0.0)
+        await world.pause(max(plan.workload.ends_at, last) + 0.01)
+        # A fault that waits for its place gets a moment more.
+        if plan.faults:
+            await world.pause(1.0)
+        world.faults.disarm()
+        await world.pause(max(world.faults.last_at - world.now, 0.0) + 0.01)
+        await self._drain()
+
+    async def _drain(self) -> None:
+        world = self._world
+        deadline = world.now + _DRAIN_SECONDS
+        while True:
+            left = checks.undrained(self._server, self._broker, TOPICS.transactions, PARTITIONS)
+            if not left:
+                break
+            if world.now > deadline:
+                world.problem(f"not drained after {_DRAIN_SECONDS:.0f} s: {left}")
+                return
+            await world.pause(_LOOK_SECONDS)
+        world.trace("drained", told=True)
+        outcome = expected(self._plan.workload)
+        for text in checks.differences(self._server, outcome, rereads=False):
+            world.problem(text)
+        for text in checks.topic_differences(self._watch, outcome, in_order=not self._set_back):
+            world.problem(text)
+
+    # -- the log ------------------------------------------------------------------------------------------------------
+
+    def _arrive(self, arrival: Arrival) -> None:
+        place = (TOPICS.transactions, arrival.partition)
+        contents = [entry.content for entry in arrival.entries]
+        if arrival.mode == "plain":
+            self._broker.append(place, contents)
+            return
+        producer_id = 1_000_000 + self._loop.next_number()
+        self._broker.append(place, contents, producer_id, transactional=True)
+        commit = arrival.mode == "committed"
+        self._loop.call_later(arrival.ends_at - arrival.at, self._broker.mark, place, producer_id, commit)
+
+    # -- faults that strike at their moment ---------------------------------------------------------------------------
+
+    def _strike(self, fault: Fault) -> None:
+        from sim.faults import KINDS
+
+        world, group = self._world, self._group
+        assert group is not None  # noqa: S101 - the history has begun
+        world.faults.note(fault, world.now)
+        world.trace(f"{KINDS[fault.kind].words} [{fault.kind}]", told=True)
+        if fault.kind == "Postgres away":
+            world.postgres_away_until = world.now + fault.seconds
+            self._postgres.end_all()
+        elif fault.kind == "broker away":
+            world.broker_away_until = world.now + fault.seconds
+        elif fault.kind == "rebalance":
+            group.rebalance()
+        elif fault.kind == "revoked, but goes on":
+            group.expel(fault.share, fault.seconds)
+        elif fault.kind == "claim cancelled":
+            for worker in self._workers:
+                if worker.cancel_claim():
+                    world.reach("a claim was cancelled")
+                    break
+        elif fault.kind == "Postgres set back":
+            self._copy = self._server.copy()
+            world.reach("Postgres was copied")
+            self._loop.call_later(0.2 + fault.share, self._restore)
+            world.faults.last_at = max(world.faults.last_at, world.now + 0.3 + fault.share)
+
+    def _restore(self) -> None:
+        copy, self._copy = self._copy, None
+        if copy is None:
+            return
+        self._world.trace("Postgres is set back to its copy", told=True)
+        self._world.reach("Postgres was set back")
+        self._postgres.end_all()
+        self._server.restore(copy)
+        self._set_back = True
+
+
+def _config(plan: Workload) -> WorkerConfig:
+    return WorkerConfig(
+        brokers=_NO_BROKER,
+        database_url="simulated",
+        topics=TOPICS,
+        consumer_group="group",
+        log_id=None,
+        partitions_to_create=0,
+        currency=workload.CURRENCY,
+        max_ahead=timedelta(days=1),
+        control_keys=plan.control_keys,
+        batch_size=plan.batch_size,
+        session_timeout=_SESSION_SECONDS,
+        exactly_once=True,
+        worker_id=None,
+        web_host="127.0.0.1",
+        web_port=0,
+    )
