@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.table import Table
 
 from sim.mutation.catalogue import MUTATIONS, named
 from sim.mutation.mutation import Mutation
-from sim.mutation.search import BrokenError, Finding, search
+from sim.mutation.search import BrokenError, Finding, database, search
 
 #: The share of mutations that the simulator must find.
 ENOUGH = 0.95
@@ -29,8 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     findings: list[Finding] = []
     try:
-        findings = _look(chosen, asked.seed, asked.seeds, console)
-        sound = _sound(findings, asked.seed)
+        with database() as url:
+            findings = _look(chosen, lambda mutation: search(mutation, asked.seed, asked.seeds, url), console)
+            sound = _sound(findings, asked.seed, url)
     except KeyboardInterrupt:
         console.print("interrupted")
         return _INTERRUPTED
@@ -48,24 +49,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if sound and len(found) >= ENOUGH * len(findings) else 1
 
 
-def _look(chosen: Sequence[Mutation], seed: int, seeds: int, console: Console) -> list[Finding]:
+def _look(chosen: Sequence[Mutation], look_for: Callable[[Mutation], Finding], console: Console) -> list[Finding]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     findings = []
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=len(chosen))
         for mutation in chosen:
             progress.update(task, description=mutation.name)
-            findings.append(search(mutation, seed, seeds))
+            findings.append(look_for(mutation))
             progress.advance(task)
             result = "not found" if findings[-1].seed is None else f"seed {findings[-1].seed}"
             progress.print(f"{mutation.name}: {result}", markup=False)
     return findings
 
 
-def _sound(findings: Sequence[Finding], seed: int) -> bool:
+def _sound(findings: Sequence[Finding], seed: int, url: str) -> bool:
     """Whether every history up to the last one that found a mutation passes without a mutation."""
     last = max((finding.seed for finding in findings if finding.seed is not None), default=None)
-    return last is None or search(None, seed, last - seed + 1).seed is None
+    return last is None or search(None, seed, last - seed + 1, url).seed is None
 
 
 def _table(findings: Sequence[Finding]) -> Table:

@@ -16,8 +16,9 @@ _STATES = """        for row in latest.values():
             self._send(self._topics.segments, row.customer_id, state, headers)
 """
 _REASON = (
-    "        # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit whatever the\n"
-    "        # broker has of this transaction when it arrives. The broker must have every state before the first change.\n"
+    "        # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit "
+    "whatever the\n        # broker has of this transaction when it arrives. The broker must have every state before "
+    "the first change.\n"
 )
 _FLUSH = "        self._retry(self._flush)\n"
 _CHANGES = """        for row in rows:

@@ -6,11 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from data.postgres.database import migrate
+from segue.local.postgres import SYNC_VARIABLE, LocalPostgres
 from sim.mutation.mutation import Mutation, copy_with
 
 _FOUND, _NOT_FOUND = 1, 0
@@ -35,8 +39,23 @@ class Finding:
     reason: str
 
 
-def search(mutation: Mutation | None, seed: int, histories: int) -> Finding:
+@contextmanager
+def database() -> Iterator[str]:
+    """The URL of a new database with all tables, for one search after another."""
+    os.environ[SYNC_VARIABLE] = "off"
+    with TemporaryDirectory(prefix="segue-mutation-") as folder:
+        server = LocalPostgres.start(Path(folder) / "postgres")
+        try:
+            migrate(server.url)
+            yield server.url
+        finally:
+            server.stop()
+
+
+def search(mutation: Mutation | None, seed: int, histories: int, database_url: str) -> Finding:
     """Run histories from a seed on until one fails; without a mutation, on the code as it is.
+
+    What is in the database is deleted.
 
     Raises
     ------
@@ -46,7 +65,7 @@ def search(mutation: Mutation | None, seed: int, histories: int) -> Finding:
     name = "no mutation" if mutation is None else mutation.name
     began = time.monotonic()
     with TemporaryDirectory(prefix="segue-mutation-") as folder:
-        report = _simulate(copy_with(mutation, Path(folder)), seed, histories)
+        report = _simulate(copy_with(mutation, Path(folder)), seed, histories, database_url)
     failed = next(iter(report["failed"]), None)
     seconds = round(time.monotonic() - began, 1)
     if failed is None:
@@ -54,8 +73,9 @@ def search(mutation: Mutation | None, seed: int, histories: int) -> Finding:
     return Finding(name, failed["seed"], seconds, failed["reason"])
 
 
-def _simulate(folder: Path, seed: int, histories: int) -> dict[str, Any]:
-    options = ("--seed", str(seed), "--histories", str(histories), "--stop-at-first", "--json")
+def _simulate(folder: Path, seed: int, histories: int, database_url: str) -> dict[str, Any]:
+    count = ("--seed", str(seed), "--histories", str(histories))
+    options = (*count, "--database", database_url, "--stop-at-first", "--json")
     process = subprocess.Popen(
         (sys.executable, "-m", "segue", "sim", *options),
         cwd=folder,
@@ -81,7 +101,7 @@ def _simulate(folder: Path, seed: int, histories: int) -> dict[str, Any]:
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
-    """End the simulator, and give it time to end its Postgres."""
+    """End the simulator, and give it time to disconnect."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(_STOP_SECONDS)
