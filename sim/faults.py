@@ -54,7 +54,7 @@ KINDS = {
         Kind("request lost", _KAFKA, 2, 0.5, "sends a request that the broker never gets"),
         Kind("response lost", _KAFKA, 3, 0.5, "does not get the broker's answer"),
         Kind("late EndTxn", ("end",), 4, 1.0, "sends an EndTxn that is late, and repeats it"),
-        Kind("torn commit", ("marker",), 2, 1.0, "one marker of a Kafka transaction is late"),
+        Kind("torn commit", ("marker", "other marker"), 2, 1.0, "one marker of a Kafka transaction is late"),
         Kind("hanging transaction", ("marker",), 1.5, 0.0, "the broker forgets a transaction marker"),
         Kind("broker away", (), 1, 2.0, "the broker is away for a while"),
         Kind("produce refused", ("produce",), 0.5, 0.0, "gets an error from the broker"),

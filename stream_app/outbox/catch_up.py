@@ -147,6 +147,10 @@ class CatchUp:
     async def _position_without_mark(self, outbox: Outbox, ahead: ChangesAhead, position: int) -> int:
         """The position to publish from when the topic does not have the last published change: it is shorter now."""
         end = None if ahead.last is None else await outbox.position_of(ahead.last)
+        if end is None and ahead.withdrawn is not None:
+            # Everything before the hanging transaction that has been aborted was published, and may be deleted since.
+            first = await outbox.position_of(ahead.withdrawn)
+            end = None if first is None else first - 1
         self._log.warning(
             "the change topic does not have the change that was published last", position=position, ends_at=end
         )

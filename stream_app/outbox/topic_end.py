@@ -64,17 +64,24 @@ class PartitionReader(Protocol):
 
 
 class CommittedRecords:
-    """Finds the committed records among batches that are added in the order of the log."""
+    """Finds the committed records among batches that are added in the order of the log.
+
+    ``aborted`` are the records of the Kafka transaction that the last batch has aborted, if it has aborted one.
+    """
 
     def __init__(self) -> None:
         self._open: dict[int, list[LogRecord]] = {}
+        self.aborted: list[LogRecord] = []
 
     def add(self, batch: Batch) -> list[LogRecord]:
         """Add the next batch; returns the records that it commits, in order."""
-        records = list(batch)
+        records, self.aborted = list(batch), []
         if batch.is_control_batch:
             ended = self._open.pop(batch.producer_id, [])
-            return ended if ControlRecord.parse(records[-1].key or b"") == COMMIT_MARKER else []
+            if ControlRecord.parse(records[-1].key or b"") == COMMIT_MARKER:
+                return ended
+            self.aborted = ended
+            return []
         if batch.is_transactional:
             self._open.setdefault(batch.producer_id, []).extend(records)
             return []
@@ -139,6 +146,7 @@ async def _changes_between(reader: PartitionReader, start: int, end: int, mark: 
             if batch.base_offset < end:
                 for record in committed.add(batch):
                     ahead.add(record.value)
+                ahead.add_aborted([record.value for record in committed.aborted])
             offset = max(offset, batch.next_offset)
     committed.raise_if_hanging()
     return ahead

@@ -108,9 +108,12 @@ class ClaimStore:
         Raises
         ------
         FencedError
-            If another worker has claimed the partition.
+            If another worker has claimed the partition, or Postgres was set back to before its first claim.
         """
-        stored = await self._progress(sql.PROGRESS, {"partition": self._partition})
+        try:
+            stored = await self._progress(sql.PROGRESS, {"partition": self._partition})
+        except LookupError:
+            raise FencedError(f"Postgres was set back: nobody has claimed partition {self._partition} yet") from None
         if stored.epoch != known.epoch:
             raise FencedError(f"partition {self._partition} was claimed by another worker")
         return stored
