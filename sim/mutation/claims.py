@@ -66,6 +66,14 @@ CLAIMS = (
         "        if self._cursor.rowcount > 1:\n            await self._connection.rollback()",
     ),
     Mutation(
+        "claim that Postgres has lost not noticed",
+        "After Postgres was set back to before the first claim, the worker fails forever.",
+        _CLAIM,
+        "        except LookupError:\n            raise FencedError(f\"Postgres was set back",
+        "        except KeyError:\n            raise FencedError(f\"Postgres was set back",
+        "history",
+    ),
+    Mutation(
         "progress taken from the claim after a fault",
         "After a commit whose answer was lost, the worker counts its records as not applied.",
         _TASK,

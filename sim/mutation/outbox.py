@@ -89,8 +89,8 @@ OUTBOX = (
         "aborted record taken for the last one",
         "After a worker has died, changes of its aborted Kafka transaction are never published.",
         _END,
-        'return ended if ControlRecord.parse(records[-1].key or b"") == COMMIT_MARKER else []',
-        "return ended",
+        'if ControlRecord.parse(records[-1].key or b"") == COMMIT_MARKER:',
+        "if records:",
         "history",
     ),
     Mutation(
@@ -108,6 +108,14 @@ OUTBOX = (
         "    committed.raise_if_hanging()\n",
         "",
         "reliability",
+    ),
+    Mutation(
+        "changes of an aborted hanging transaction counted as published",
+        "After a broker has forgotten a transaction marker, subscribers miss the changes of that transaction.",
+        _CATCH_UP,
+        "if end is None and ahead.withdrawn is not None:",
+        "if end is not None and ahead.withdrawn is not None:",
+        "history",
     ),
     Mutation(
         "published changes published again",
