@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.table import Table
 
 from sim.mutation.catalogue import MUTATIONS, named
 from sim.mutation.mutation import Mutation
-from sim.mutation.search import BrokenError, Finding, database, search
+from sim.mutation.search import BrokenError, Finding, Search, database
 
 #: The share of mutations that the simulator must find.
 ENOUGH = 0.95
@@ -27,11 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         console.print(f"error: no mutation has {asked.only!r} in its name", style="red")
         return 2
-    findings: list[Finding] = []
     try:
         with database() as url:
-            findings = _look(chosen, lambda mutation: search(mutation, asked.seed, asked.seeds, url), console)
-            sound = _sound(findings, asked.seed, url)
+            search = Search(url, asked.seed, asked.seeds)
+            findings = _look(chosen, search, console)
     except KeyboardInterrupt:
         console.print("interrupted")
         return _INTERRUPTED
@@ -40,33 +39,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     found = [finding for finding in findings if finding.seed is not None]
     if asked.json:
-        print(json.dumps({"sound": sound, "findings": [asdict(finding) for finding in findings]}, indent=2))  # noqa: T201
+        report = {"unsound": sorted(search.unsound), "findings": [asdict(finding) for finding in findings]}
+        print(json.dumps(report, indent=2))  # noqa: T201
     else:
         Console().print(_table(findings))
         Console().print(f"{len(found)} of {len(findings)} mutations were found.")
-    if not sound:
-        console.print("error: a history of these seeds fails without a mutation, too", style="red")
-    return 0 if sound and len(found) >= ENOUGH * len(findings) else 1
+    if search.unsound:
+        seeds = ", ".join(map(str, sorted(search.unsound)))
+        console.print(f"error: these histories fail without a mutation, too, and did not count: {seeds}", style="red")
+    return 0 if not search.unsound and len(found) >= ENOUGH * len(findings) else 1
 
 
-def _look(chosen: Sequence[Mutation], look_for: Callable[[Mutation], Finding], console: Console) -> list[Finding]:
+def _look(chosen: Sequence[Mutation], search: Search, console: Console) -> list[Finding]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     findings = []
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=len(chosen))
         for mutation in chosen:
             progress.update(task, description=mutation.name)
-            findings.append(look_for(mutation))
+            findings.append(search.look_for(mutation))
             progress.advance(task)
             result = "not found" if findings[-1].seed is None else f"seed {findings[-1].seed}"
             progress.print(f"{mutation.name}: {result}", markup=False)
     return findings
-
-
-def _sound(findings: Sequence[Finding], seed: int, url: str) -> bool:
-    """Whether every history up to the last one that found a mutation passes without a mutation."""
-    last = max((finding.seed for finding in findings if finding.seed is not None), default=None)
-    return last is None or search(None, seed, last - seed + 1, url).seed is None
 
 
 def _table(findings: Sequence[Finding]) -> Table:

@@ -69,8 +69,8 @@ CLAIMS = (
         "claim that Postgres has lost not noticed",
         "After Postgres was set back to before the first claim, the worker fails forever.",
         _CLAIM,
-        "        except LookupError:\n            raise FencedError(f\"Postgres was set back",
-        "        except KeyError:\n            raise FencedError(f\"Postgres was set back",
+        '        except LookupError:\n            raise FencedError(f"Postgres was set back',
+        '        except KeyError:\n            raise FencedError(f"Postgres was set back',
         "history",
     ),
     Mutation(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from data.postgres.database import migrate
 from segue.local.postgres import SYNC_VARIABLE, LocalPostgres
@@ -52,25 +52,53 @@ def database() -> Iterator[str]:
             server.stop()
 
 
-def search(mutation: Mutation | None, seed: int, histories: int, database_url: str) -> Finding:
-    """Run histories from a seed on until one fails; without a mutation, on the code as it is.
+class Search:
+    """Looks for mutations on one database, whose content is deleted.
 
-    What is in the database is deleted.
-
-    Raises
-    ------
-    BrokenError
-        If the simulator does not say what came of its histories.
+    A history counts only if it passes without the mutation. ``unsound`` has the seeds of those that do not.
     """
-    name = "no mutation" if mutation is None else mutation.name
-    began = time.monotonic()
-    with TemporaryDirectory(prefix="segue-mutation-") as folder:
-        report = _simulate(copy_with(mutation, Path(folder)), seed, histories, database_url)
-    failed = next(iter(report["failed"]), None)
-    seconds = round(time.monotonic() - began, 1)
-    if failed is None:
-        return Finding(name, None, seconds, "")
-    return Finding(name, failed["seed"], seconds, failed["reason"])
+
+    def __init__(self, database_url: str, first_seed: int, histories: int) -> None:
+        self._database_url = database_url
+        self._seeds = range(first_seed, first_seed + histories)
+        self._sound: set[int] = set()
+        self.unsound: set[int] = set()
+
+    def look_for(self, mutation: Mutation) -> Finding:
+        """Run histories until one fails because of a mutation.
+
+        Raises
+        ------
+        BrokenError
+            If the simulator does not say what came of its histories.
+        """
+        began, seed, left = time.monotonic(), None, self._seeds
+        reason = ""
+        while seed is None and left:
+            failed = self._first_failure(mutation, left)
+            if failed is None:
+                break
+            if self._passes_without(failed.seed):
+                seed, reason = failed.seed, failed.reason
+            left = range(failed.seed + 1, self._seeds.stop)
+        return Finding(mutation.name, seed, round(time.monotonic() - began, 1), reason)
+
+    def _passes_without(self, seed: int) -> bool:
+        """Whether the history of a seed passes in the code as it is."""
+        if seed not in self._sound | self.unsound:
+            passes = self._first_failure(None, range(seed, seed + 1)) is None
+            (self._sound if passes else self.unsound).add(seed)
+        return seed in self._sound
+
+    def _first_failure(self, mutation: Mutation | None, seeds: range) -> "_Failure | None":
+        with TemporaryDirectory(prefix="segue-mutation-") as folder:
+            report = _simulate(copy_with(mutation, Path(folder)), seeds.start, len(seeds), self._database_url)
+        return next((_Failure(failed["seed"], failed["reason"]) for failed in report["failed"]), None)
+
+
+class _Failure(NamedTuple):
+    seed: int
+    reason: str
 
 
 def _simulate(folder: Path, seed: int, histories: int, database_url: str) -> dict[str, Any]:
