@@ -33,7 +33,7 @@ _LEDGER = f"""
 SELECT customer_id, transaction_id, {_micros("occurred_at")}, kind, (amount * 10000)::int8, revision
 FROM transactions ORDER BY customer_id, transaction_id
 """
-_LETTERS = 'SELECT log_id, "offset", reason FROM dead_letters WHERE partition = %s ORDER BY 1, 2'
+_LETTERS = 'SELECT log_id, "offset", reason, key, value FROM dead_letters WHERE partition = %s ORDER BY 1, 2'
 _PROGRESS = f"""
 SELECT partition, log_id, next_offset, epoch, {_micros("event_time")}, model_version, change_position,
   published_position FROM stream_progress ORDER BY partition
@@ -55,6 +55,7 @@ class TopicWatch:
         self._positions: dict[Place, int] = {}
         self.changes: dict[int, list[dict[str, Any]]] = {}
         self._changed: dict[str, int] = {}
+        self._last: dict[str, int] = {}
         self.states: dict[str, int | None] = {}
         broker.on_visible = self._look
 
@@ -88,6 +89,10 @@ class TopicWatch:
         for customer, data in self._read(place):
             assert data is not None  # noqa: S101 - a change has a value
             self.changes.setdefault(place[1], []).append(data)
+            before = self._last.get(customer, 0)
+            if data["sequence"] != before + 1:
+                self._world.problem(f"the change topic has change {data['sequence']} of {customer} after {before}")
+            self._last[customer] = data["sequence"]
             self._changed[customer] = max(self._changed.get(customer, 0), data["sequence"])
 
     def _read_states(self, place: Place) -> None:
@@ -131,7 +136,12 @@ def differences(server: PostgresServer, expected: Mapping[int, Outcome], rereads
         found += _unlike("profiles", partition, server.rows(_PROFILES, partition), outcome.profiles, Profile)
         found += _unlike("changes", partition, server.rows(_CHANGES, partition), outcome.changes, Change)
         letters = server.rows(_LETTERS, partition)
-        if not rereads:
+        if rereads:
+            had, wanted = {(row[3], row[4]) for row in letters}, set(outcome.dead_letters.values())
+            surplus, missing = (sorted(repr(key) for key, _ in some) for some in (had - wanted, wanted - had))
+            found += [f"a dead letter of partition {partition} too many: {key}" for key in surplus]
+            found += [f"no dead letter of partition {partition} for {key}" for key in missing]
+        else:
             reasons = {row[1]: row[2] for row in letters}
             surplus = [at for at in reasons if at not in outcome.dead_letters]
             missing = [at for at in outcome.dead_letters if at not in reasons]
@@ -176,7 +186,7 @@ def tuple_of(value: Any) -> Any:
     return tuple(value) if isinstance(value, tuple) else value
 
 
-def topic_differences(watch: TopicWatch, expected: Mapping[int, Outcome], in_order: bool) -> list[str]:
+def topic_differences(watch: TopicWatch, expected: Mapping[int, Outcome]) -> list[str]:
     """Where the topics differ from what the oracle has found."""
     found: list[str] = []
     for partition, outcome in expected.items():

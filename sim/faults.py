@@ -65,8 +65,10 @@ KINDS = {
         Kind("fetched out of order", ("fetch",), 2, 0.5, "gets fetched records late"),
         Kind("slow fetch", ("fetch",), 1, 1.0, "waits for a fetch"),
         Kind("claim cancelled", (), 1, 0.5, "cancels a claim"),
-        Kind("log recreated", (), 0.4, 0.0, "the topic is deleted and made again"),
-        Kind("log truncated", (), 0.4, 0.0, "the log loses its end"),
+        Kind("worker stopped", (), 2, 1.0, "a worker is asked to stop, and is started again"),
+        Kind("log recreated", (), 1, 1.5, "the topic is deleted, and later made and filled again"),
+        Kind("log truncated", (), 1, 4.0, "the log loses its end, and later gets it back"),
+        Kind("log shortened", (), 0.7, 0.0, "retention deletes what has been applied"),
     )
 }
 

@@ -2,9 +2,11 @@
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from models.segment_model import to_json
 from runtime.brokers import Brokers
@@ -28,6 +30,8 @@ _NO_BROKER = Brokers("simulated:1")
 _SESSION_SECONDS = 0.6
 _DRAIN_SECONDS = 30.0
 _LOOK_SECONDS = 0.25
+# What a ready worker never says of a partition.
+_FAILING = ("has failed", "has not been claimed", "catching up")
 _MOST_STEPS = 400_000
 
 
@@ -93,6 +97,11 @@ class History:
         self._copy: Copy | None = None
         self._set_back = False
         self._followed = False
+        self._reread = False
+        # Producers whose transaction is open, all that was written, and what waits until the log can be written to.
+        self._open: set[int | None] = set()
+        self._written: list[tuple[Arrival, int | None]] = []
+        self._held: list[Callable[[], None]] | None = None
 
     def run(self) -> Result:
         """Run the history to its end."""
@@ -139,48 +148,128 @@ class History:
         await self._drain()
 
     async def _drain(self) -> None:
-        world = self._world
+        """Wait until everything is applied and published, and compare it with what the oracle finds."""
+        world, outcome = self._world, expected(self._plan.workload)
         deadline = world.now + _DRAIN_SECONDS
-        while True:
-            left = checks.undrained(self._server, self._broker, TOPICS.transactions, PARTITIONS)
-            if not left:
-                break
-            if world.now > deadline:
-                world.problem(f"not drained after {_DRAIN_SECONDS:.0f} s: {left}")
+        while left := self._left(outcome):
+            if world.now > deadline or world.problems:
+                world.problem(f"not drained after {_DRAIN_SECONDS:.0f} s: {left}{self._reported()}")
                 return
             await world.pause(_LOOK_SECONDS)
         world.trace("drained", told=True)
-        if self._hangs() and not self._followed:
+        for text in checks.differences(self._server, outcome, rereads=self._reread):
+            world.problem(text)
+        # Whatever has failed is over, and the workers say so.
+        while reported := self._reported():
+            if world.now > deadline:
+                world.problem(f"everything has drained, but{reported}")
+                return
+            await world.pause(_LOOK_SECONDS)
+
+    def _left(self, outcome: dict[int, Outcome]) -> str:
+        """What is still to be done; empty if everything has drained."""
+        left = checks.undrained(self._server, self._broker, TOPICS.transactions, PARTITIONS)
+        if left:
+            return left
+        hangs = any(log.stable_end < log.end for log in self._broker.logs.values())
+        if hangs and not self._followed:
             # The next relay of the partition ends a hanging transaction.
             self._followed = True
-            world.trace("a hanging transaction is left: the partitions get another relay", told=True)
+            self._world.trace("a hanging transaction is left: the partitions get another relay", told=True)
             assert self._group is not None  # noqa: S101 - the history has begun
             self._group.rebalance()
-            await world.pause(2.0)
-            await self._drain()
-            return
-        outcome = expected(self._plan.workload)
-        for text in checks.differences(self._server, outcome, rereads=False):
-            world.problem(text)
-        for text in checks.topic_differences(self._watch, outcome, in_order=not self._set_back):
-            world.problem(text)
+        if hangs:
+            return "a Kafka transaction hangs"
+        return next(iter(checks.topic_differences(self._watch, outcome)), "")
 
-    def _hangs(self) -> bool:
-        """Whether readers of committed records can't get to the end of a topic."""
-        return any(log.stable_end < log.end for log in self._broker.logs.values())
+    def _reported(self) -> str:
+        """What the workers report of partitions that don't get on."""
+        reasons = [
+            reason
+            for worker in self._workers
+            if worker.health is not None
+            for reason in msgspec.json.decode(worker.health.ready().body)["reasons"]
+            if any(words in reason for words in _FAILING)
+        ]
+        return f" ({'; '.join(reasons)})" if reasons else ""
 
     # -- the log ------------------------------------------------------------------------------------------------------
 
     def _arrive(self, arrival: Arrival) -> None:
-        place = (TOPICS.transactions, arrival.partition)
-        contents = [entry.content for entry in arrival.entries]
-        if arrival.mode == "plain":
-            self._broker.append(place, contents)
+        if self._held is not None:
+            self._held.append(lambda: self._arrive(arrival))
             return
-        producer_id = 1_000_000 + self._loop.next_number()
-        self._broker.append(place, contents, producer_id, transactional=True)
-        commit = arrival.mode == "committed"
-        self._loop.call_later(arrival.ends_at - arrival.at, self._broker.mark, place, producer_id, commit)
+        producer_id = None if arrival.mode == "plain" else 1_000_000 + len(self._written)
+        self._written.append((arrival, producer_id))
+        self._write(arrival, producer_id)
+        if producer_id is not None:
+            self._open.add(producer_id)
+            self._loop.call_later(arrival.ends_at - arrival.at, self._end, arrival, producer_id)
+
+    def _write(self, arrival: Arrival, producer_id: int | None) -> None:
+        place, contents = (TOPICS.transactions, arrival.partition), [entry.content for entry in arrival.entries]
+        if producer_id is None:
+            self._broker.append(place, contents)
+        else:
+            self._broker.append(place, contents, producer_id, transactional=True)
+
+    def _end(self, arrival: Arrival, producer_id: int) -> None:
+        if self._held is not None:
+            self._held.append(lambda: self._end(arrival, producer_id))
+            return
+        self._open.discard(producer_id)
+        self._broker.mark((TOPICS.transactions, arrival.partition), producer_id, arrival.mode == "committed")
+
+    def _hold(self, seconds: float, then: Callable[[], None]) -> None:
+        """Nobody can write to the log for some seconds."""
+        self._held = []
+
+        def go_on() -> None:
+            held, self._held = self._held or [], None
+            then()
+            for each in held:
+                each()
+
+        self._loop.call_later(seconds, go_on)
+
+    def _recreate(self, seconds: float) -> None:
+        """Delete the topic; make it again later, and send again what had been sent."""
+        topic = TOPICS.transactions
+        self._broker.delete(topic, PARTITIONS)
+        self._world.reach("the topic was gone")
+
+        def send_again() -> None:
+            self._broker.create(topic, PARTITIONS)
+            self._world.trace("the topic is there again", told=True)
+            for arrival, producer_id in self._written:
+                if producer_id in self._open:
+                    self._write(arrival, producer_id)
+                elif arrival.mode != "aborted":
+                    self._write(arrival, None)
+
+        self._reread = True
+        self._hold(seconds, send_again)
+
+    def _truncate(self, share: float, seconds: float) -> None:
+        """Lose the end of one partition of the log, and get it back later."""
+        partition = int(share * 1_000) % PARTITIONS
+        log = self._broker.logs[TOPICS.transactions, partition]
+        count = int(share * (len(log.batches) + 1))
+        lost = log.cut(count)
+        self._world.trace(f"partition {partition} of the log loses {count} batches", told=True)
+        self._reread = True
+        self._hold(seconds, lambda: log.get_back(lost))
+
+    def _shorten(self, share: float) -> None:
+        """Retention deletes a part of what has been applied."""
+        if any(fault.kind == "Postgres set back" for fault in self._plan.faults):
+            # A copy of Postgres could need what is deleted.
+            return
+        for partition, applied in self._server.rows("SELECT partition, next_offset FROM stream_progress ORDER BY 1"):
+            log = self._broker.logs[TOPICS.transactions, partition]
+            if self._held is None:
+                log.shorten(int(applied * share))
+                self._world.reach("retention has deleted records")
 
     # -- faults that strike at their moment ---------------------------------------------------------------------------
 
@@ -205,6 +294,17 @@ class History:
                 if worker.cancel_claim():
                     world.reach("a claim was cancelled")
                     break
+        elif fault.kind == "worker stopped":
+            self._workers[int(fault.share * len(self._workers))].stop(fault.seconds)
+        elif fault.kind.startswith("log "):
+            if self._held is not None or self._reread:
+                return
+            if fault.kind == "log recreated":
+                self._recreate(fault.seconds)
+            elif fault.kind == "log truncated":
+                self._truncate(fault.share, fault.seconds)
+            else:
+                self._shorten(fault.share)
         elif fault.kind == "Postgres set back":
             self._copy = self._server.copy()
             world.reach("Postgres was copied")
@@ -215,11 +315,13 @@ class History:
         copy, self._copy = self._copy, None
         if copy is None:
             return
-        self._world.trace("Postgres is set back to its copy", told=True)
-        self._world.reach("Postgres was set back")
+        world = self._world
+        world.trace("Postgres is set back to its copy", told=True)
+        world.reach("Postgres was set back")
         self._postgres.end_all()
         self._server.restore(copy)
         self._set_back = True
+        world.epochs.clear()
 
 
 def _config(plan: Workload) -> WorkerConfig:

@@ -19,6 +19,8 @@ def capturing(world: World) -> Iterator[None]:
     def capture(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
         details = ", ".join(f"{name}={value}" for name, value in event.items() if name not in _LEFT_OUT)
         world.trace(f"log: {event['event']}{': ' if details else ''}{details}", told=True)
+        if event["event"] == "claimed":
+            world.claimed(event["partition"], event["epoch"])
         raise structlog.DropEvent
 
     structlog.configure(processors=[capture], wrapper_class=structlog.BoundLogger, cache_logger_on_first_use=False)

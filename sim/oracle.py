@@ -97,12 +97,12 @@ class _Customer:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one partition must have in the end."""
+    """What one partition must have in the end; dead letters by offset, with key and value."""
 
     profiles: list[Profile]
     ledger: list[Stored]
     changes: list[Change]
-    dead_letters: list[int]
+    dead_letters: dict[int, tuple[bytes | None, bytes | None]]
     forgotten: list[str]
     watermark: int | None
     model_version: str | None
@@ -119,11 +119,13 @@ class Oracle:
         self._watermark: int | None = None
         self._customers: dict[str, _Customer] = {}
         self._dead_letters: dict[int, str] = {}
+        self._contents: dict[int, tuple[bytes | None, bytes | None]] = {}
         self._forgotten: dict[str, None] = {}
 
     def add(self, offset: int, entry: Entry) -> None:
         """The next record."""
         meaning: Meaning = entry.meaning
+        self._contents[offset] = entry.content.key, entry.content.value
         if isinstance(meaning, TickAt):
             self._watermark = max(meaning.moment, self._watermark or meaning.moment)
             for customer in self._customers.values():
@@ -270,7 +272,7 @@ class Oracle:
             profiles,
             ledger,
             changes,
-            sorted(self._dead_letters),
+            {offset: self._contents[offset] for offset in sorted(self._dead_letters)},
             sorted(self._forgotten),
             self._watermark,
             version,

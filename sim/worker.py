@@ -27,6 +27,7 @@ from stream_app.storage.outbox import ChangeKey
 from stream_app.worker_config import WorkerConfig
 
 _START_SECONDS = 0.05
+_LOOK_SECONDS = 0.5
 
 
 class SimulatedWorker:
@@ -52,11 +53,13 @@ class SimulatedWorker:
         self.metrics: Metrics | None = None
         self.health: Health | None = None
         self._claiming: asyncio.Task[object] | None = None
+        self._away_seconds: float | None = None
         world.on_death.append(self._died)
 
     def start(self) -> None:
         """Start a process."""
         self._starts += 1
+        self._away_seconds = None
         self.process = Process(f"{self.name}{self._starts}")
         context = copy_context()
         context.run(PROCESS.set, self.process)
@@ -71,11 +74,17 @@ class SimulatedWorker:
         claiming = self._claiming
         return claiming is not None and claiming.cancel()
 
+    def stop(self, seconds: float) -> None:
+        """Ask the process to stop; it is started again after some seconds."""
+        self._away_seconds = seconds
+
     # -- in the process -----------------------------------------------------------------------------------------------
 
     async def _run(self, owner: str) -> None:
         world = self._world
         await world.pause(world.latency())
+        while self._broker.is_away or self._config.topics.transactions not in self._broker.topic_ids:
+            await world.pause(_LOOK_SECONDS)
         consumer = Consumer(world, self._broker, self._config.topics.transactions, self._config.batch_size)
         metrics = self.metrics = Metrics(lambda: world.now)
         metrics.log_end = consumer.log_end
@@ -142,15 +151,17 @@ class SimulatedWorker:
             claim = self._claiming = asyncio.ensure_future(assignment.claim(partitions))
             while True:
                 await world.pause(every)
-                if not self._group.heartbeat(owner, generation):
+                if self._away_seconds is not None or not self._group.heartbeat(owner, generation):
                     break
                 if claim.cancelled():
                     # Faust asks again.
                     claim = self._claiming = asyncio.ensure_future(assignment.claim(partitions))
             claim.cancel()
             world.trace("is revoked", told=True)
-            await self._release(assignment, owner)
+            await assignment.release()
             consumer.assign(set())
-
-    async def _release(self, assignment: PartitionAssignment, owner: str) -> None:
-        await assignment.release()
+            if self._away_seconds is not None and self.process is not None:
+                world.trace("has stopped", told=True)
+                self._group.leave(owner)
+                world.kill(self.process, self._away_seconds)
+                await world.pause(0.0)

@@ -20,6 +20,8 @@ from sim.kafka.log import Content, Headers
 TOPIC = "transactions"
 PARTITIONS = 2
 CURRENCY = "GBP"
+#: How the ids of transactions begin that Postgres refuses.
+POISON = "POISON"
 START = datetime(2020, 1, 1, 9, 30, tzinfo=UTC)
 _CONTROL_KEY = b"k" * 32
 
@@ -157,6 +159,7 @@ class _Writer:
             self._model: 4,
             self._erasure: 2,
             self._misrouted: 1,
+            self._poison: 2,
             self._unsigned: 4 if self._workload.control_keys else 0,
         }
         chance.choices(list(kinds), list(kinds.values()))[0]()
@@ -259,6 +262,12 @@ class _Writer:
         order = Order(f"M{len(self._sent)}", customer, self._micros(self._days), "sale", 100, 0, "France")
         partition = 1 - partition_of(customer, PARTITIONS)
         self._put(partition, Entry(self._order_content(order), Bad(customer)))
+
+    def _poison(self) -> None:
+        # A trigger of the simulated database refuses it.
+        customer = self._chance.choice(self._customers)
+        order = Order(f"{POISON}{len(self._sent)}", customer, self._micros(self._days), "sale", 100, 0, "France")
+        self._put(partition_of(customer, PARTITIONS), Entry(self._order_content(order), Bad(customer)))
 
     def _unsigned(self) -> None:
         chance = self._chance

@@ -36,6 +36,7 @@ class World:
         self.events: list[Event] = []
         self.problems: list[str] = []
         self.reached: dict[str, int] = {}
+        self.epochs: dict[int, int] = {}
         self.broker_away_until = 0.0
         self.postgres_away_until = 0.0
         self.on_death: list[object] = []
@@ -61,6 +62,12 @@ class World:
     def reach(self, state: str) -> None:
         """Count that a history has been in a state."""
         self.reached[state] = self.reached.get(state, 0) + 1
+
+    def claimed(self, partition: int, epoch: int) -> None:
+        """A worker has claimed a partition with an epoch."""
+        if epoch <= self.epochs.get(partition, 0):
+            self.problem(f"partition {partition} was claimed with epoch {epoch} after {self.epochs[partition]}")
+        self.epochs[partition] = epoch
 
     def problem(self, text: str) -> None:
         """A check has failed."""

@@ -65,6 +65,12 @@ class Broker:
         for partition in range(partitions):
             self.logs[topic, partition] = Log()
 
+    def delete(self, topic: str, partitions: int) -> None:
+        """Delete a topic; nobody may write to it until it is created again."""
+        del self.topic_ids[topic]
+        for partition in range(partitions):
+            self.logs[topic, partition] = Log()
+
     @property
     def is_away(self) -> bool:
         """Whether the broker answers nobody."""

@@ -86,7 +86,7 @@ class Consumer:
         if not asked:
             return []
         await world.pause(world.latency())
-        if self._broker.is_away:
+        if self._broker.is_away or self._topic not in self._broker.topic_ids:
             return []
         found: list[tuple[TP, list[Record]]] = []
         for partition, position in asked.items():

@@ -48,7 +48,7 @@ class Group:
 
     def expel(self, share: float, seconds: float) -> str | None:
         """Drop a member, which does not notice for some seconds; returns its name."""
-        names = sorted(self._members)
+        names = sorted(name for name, member in self._members.items() if member.joining is None)
         if not names:
             return None
         name = names[int(share * len(names))]
@@ -86,6 +86,11 @@ class Group:
         member.seen = self._world.now
         self.rebalance()
         return member.joining
+
+    def leave(self, name: str) -> None:
+        """A member says goodbye."""
+        if name in self._members:
+            self._drop(name)
 
     def heartbeat(self, name: str, generation: int) -> bool:
         """Whether a member may go on; otherwise it has to join again."""

@@ -134,11 +134,26 @@ class Log:
                         return record
         return None
 
-    def truncate(self, end: int) -> None:
-        """Lose all batches from an offset on, as a broker does that was restored from an older copy."""
-        self.batches = [batch for batch in self.batches if batch.next_offset <= end]
-        self._bases = [batch.base_offset for batch in self.batches]
+    def cut(self, count: int) -> list[Batch]:
+        """Lose the last batches, as a broker does that was restored from an older copy; returns them."""
+        lost = self.batches[len(self.batches) - count :]
+        self._hold(self.batches[: len(self.batches) - count])
+        return lost
+
+    def get_back(self, batches: Sequence[Batch]) -> None:
+        """Get lost batches back."""
+        self._hold([*self.batches, *batches])
+
+    def _hold(self, batches: list[Batch]) -> None:
+        self.batches = batches
+        self._bases = [batch.base_offset for batch in batches]
         self._open = {}
-        for batch in self.batches:
+        for batch in batches:
             if batch.state == "open":
                 self._open.setdefault(batch.producer_id, []).append(batch)
+
+    def shorten(self, first: int) -> None:
+        """Delete whole batches before an offset, as retention does."""
+        while self.batches and self.batches[0].next_offset <= first and self.batches[0].state != "open":
+            self.first_offset = self.batches.pop(0).next_offset
+            self._bases.pop(0)

@@ -25,6 +25,13 @@ TABLES = (
     "model_aliases",
     "models",
 )
+_REFUSE = """
+CREATE OR REPLACE FUNCTION sim_refuse() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'refused on purpose'; END $$;
+DROP TRIGGER IF EXISTS sim_refuse ON transactions;
+CREATE TRIGGER sim_refuse BEFORE INSERT ON transactions FOR EACH ROW
+  WHEN (NEW.transaction_id LIKE 'POISON%') EXECUTE FUNCTION sim_refuse()
+"""
 _ERASURE_KEY = b"\x01" * 32
 # A lock that another simulated connection holds is never released meanwhile: one thread runs everything.
 _SESSION = """
@@ -44,6 +51,7 @@ class PostgresServer:
         self._idle: list[Connection[Any]] = []
         self._direct = self._connect(autocommit=True)
         self._direct.execute("UPDATE erasure_key SET key = %s", [_ERASURE_KEY])
+        self._direct.execute(_REFUSE)
         self._direct.execute("INSERT INTO stream_currency (currency) VALUES ('GBP') ON CONFLICT DO NOTHING")
 
     @property

@@ -63,7 +63,8 @@ class DeadLetterPublisher:
         for letter in letters:
             self._undelivered = True
             topic = self._topics.transactions
-            headers = dead_letter_headers(letter.reason, topic, self._partition, letter.offset, self.log_id)
+            log_id = letter.log_id or self.log_id
+            headers = dead_letter_headers(letter.reason, topic, self._partition, letter.offset, log_id)
             self._produce(letter.key, letter.value, headers, partial(self._clip, letter, headers))
 
     async def all_delivered(self, unpublished: Callable[[], Awaitable[Sequence[DeadLetter]]]) -> bool:

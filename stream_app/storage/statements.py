@@ -252,7 +252,7 @@ WHERE partition = %(partition)s AND epoch = %(epoch)s AND changes_ahead <> %(cha
 
 MARK_DEAD_LETTERS_PUBLISHED = """
 UPDATE dead_letters SET published = true
-WHERE partition = %(partition)s AND log_id = %(log_id)s AND "offset" < %(next_offset)s AND NOT published
+WHERE partition = %(partition)s AND (log_id <> %(log_id)s OR "offset" < %(next_offset)s) AND NOT published
 """
 
 ERASURE_KEY = "SELECT key FROM erasure_key"
@@ -298,6 +298,6 @@ WHERE partition = %(partition)s AND position <= %(position)s GROUP BY customer_i
 """
 
 UNPUBLISHED_DEAD_LETTERS = """
-SELECT "offset", reason, key, value FROM dead_letters
-WHERE partition = %(partition)s AND log_id = %(log_id)s AND NOT published ORDER BY "offset"
+SELECT "offset", reason, key, value, log_id FROM dead_letters
+WHERE partition = %(partition)s AND NOT published ORDER BY log_id = %(log_id)s, log_id, "offset"
 """

@@ -156,7 +156,7 @@ class PartitionStore(Outbox, FailureStore):
                 await self._cursor.execute(sql.ADD_CHANGES, sql_values.changes(changes, progress))
             for letter in result.dead_letters:
                 source = {"log_id": progress.log_id, "partition": progress.partition}
-                await self._cursor.execute(sql.ADD_DEAD_LETTER, source | asdict(letter))
+                await self._cursor.execute(sql.ADD_DEAD_LETTER, asdict(letter) | source)
             if batch.model is not None:
                 # Rescoring, step 3.
                 await self._cursor.execute(sql.ADD_MODEL, [batch.model.version, to_json(batch.model).decode()])
