@@ -34,6 +34,8 @@ class SimulatedPostgres:
         self._world = world
         self.server = server
         self._open: list[SimulatedConnection] = []
+        # Workers may have Postgres users of their own: then none can end the connections of another one.
+        self._own_users = world.chance.random() < 0.4
         world.on_death.append(self._died)
 
     async def connect(self, partition: int) -> Any:
@@ -54,6 +56,8 @@ class SimulatedPostgres:
     def end_others(self, connection: "SimulatedConnection") -> int:
         """End all other connections with a connection's name; returns how many there were."""
         others = [other for other in self._open if other.partition == connection.partition and other is not connection]
+        if self._own_users:
+            others = [other for other in others if other.process is connection.process]
         for other in others:
             other.end()
         return len(others)
