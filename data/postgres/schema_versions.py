@@ -27,16 +27,12 @@ def check(engine: Engine) -> None:
     SchemaVersionError
         If the tables are older than the worker, or the worker is older than the tables allow.
     """
-    query = select(schema_versions.c.database, schema_versions.c.oldest_worker)
-    try:
-        with engine.connect() as connection:
-            database, oldest = connection.execute(query).one()
-    except ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:
-            raise
-        raise _too_old(None) from None
-    if database < SCHEMA_VERSION:
-        raise _too_old(database)
+    database, oldest = _stored(engine)
+    if database is None or database < SCHEMA_VERSION:
+        found = "no schema version yet" if database is None else f"schema version {database}"
+        raise SchemaVersionError(
+            f"the database has {found}, and this worker needs {SCHEMA_VERSION}: have the owner migrate it", Hint.MIGRATE
+        )
     if oldest > SCHEMA_VERSION:
         raise SchemaVersionError(
             f"this worker has schema version {SCHEMA_VERSION} and the database needs workers of {oldest} or newer: "
@@ -55,8 +51,15 @@ def require_workers(connection: Connection, oldest: int) -> None:
         connection.execute(update(stream_progress).values(epoch=stream_progress.c.epoch + 1))
 
 
-def _too_old(database: int | None) -> SchemaVersionError:
-    found = "no schema version yet" if database is None else f"schema version {database}"
-    return SchemaVersionError(
-        f"the database has {found}, and this worker needs {SCHEMA_VERSION}: have the owner migrate it", Hint.MIGRATE
-    )
+def _stored(engine: Engine) -> tuple[int | None, int]:
+    """The schema version of the tables, None before there were any, and the one that workers need."""
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(
+                select(schema_versions.c.database, schema_versions.c.oldest_worker)
+            ).one_or_none()
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:
+            raise
+        found = None
+    return (None, 0) if found is None else (found.database, found.oldest_worker)
