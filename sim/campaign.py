@@ -45,7 +45,7 @@ class Report:
     struck: Counter[str] = field(default_factory=Counter)
     reached: Counter[str] = field(default_factory=Counter)
     virtual_seconds: float = 0.0
-    _hash: "hashlib._Hash" = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
+    _hash: "hashlib.blake2b" = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
 
     @property
     def hash(self) -> str:

@@ -141,12 +141,16 @@ def differences(server: PostgresServer, expected: Mapping[int, Outcome], rereads
             surplus, missing = (sorted(repr(key) for key, _ in some) for some in (had - wanted, wanted - had))
             found += [f"a dead letter of partition {partition} too many: {key}" for key in surplus]
             found += [f"no dead letter of partition {partition} for {key}" for key in missing]
-        else:
-            reasons = {row[1]: row[2] for row in letters}
-            surplus = [at for at in reasons if at not in outcome.dead_letters]
-            missing = [at for at in outcome.dead_letters if at not in reasons]
-            found += [f"a dead letter at {at} of partition {partition} too many: {reasons[at]}" for at in surplus]
-            found += [f"no dead letter at {at} of partition {partition}" for at in missing]
+            continue
+        reasons = {row[1]: row[2] for row in letters}
+        found += [
+            f"a dead letter at {at} of partition {partition} too many: {reason}"
+            for at, reason in reasons.items()
+            if at not in outcome.dead_letters
+        ]
+        found += [
+            f"no dead letter at {at} of partition {partition}" for at in outcome.dead_letters if at not in reasons
+        ]
     ledger = sorted(row for outcome in expected.values() for row in outcome.ledger)
     found += _unlike("ledger", None, server.rows(_LEDGER), ledger, Stored)
     progress = {row[0]: row for row in server.rows(_PROGRESS)}

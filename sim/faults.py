@@ -110,13 +110,21 @@ def drawn(chance: random.Random, count: int, until: float, kinds: tuple[str, ...
 
 
 @dataclass(slots=True)
+class _Waiting:
+    """A fault whose moment has come, and how many places it still lets pass."""
+
+    fault: Fault
+    skip: int
+
+
+@dataclass(slots=True)
 class Schedule:
     """The faults of a history: those that wait for their place, and those that have struck."""
 
     faults: list[Fault]
     struck: Counter[str] = field(default_factory=Counter)
     last_at: float = 0.0
-    _waiting: list[list[object]] = field(default_factory=list)
+    _waiting: list["_Waiting"] = field(default_factory=list)
     _next: int = 0
 
     def strike(self, place: str, now: float) -> Fault | None:
@@ -126,17 +134,15 @@ class Schedule:
             fault = faults[self._next]
             self._next += 1
             if KINDS[fault.kind].places:
-                self._waiting.append([fault, fault.skip])
-        for entry in self._waiting:
-            fault, skip = entry
-            assert isinstance(fault, Fault) and isinstance(skip, int)  # noqa: S101, PT018
-            if place in KINDS[fault.kind].places:
-                if skip:
-                    entry[1] = skip - 1
+                self._waiting.append(_Waiting(fault, fault.skip))
+        for waiting in self._waiting:
+            if place in KINDS[waiting.fault.kind].places:
+                if waiting.skip:
+                    waiting.skip -= 1
                     continue
-                self._waiting.remove(entry)
-                self.note(fault, now)
-                return fault
+                self._waiting.remove(waiting)
+                self.note(waiting.fault, now)
+                return waiting.fault
         return None
 
     def note(self, fault: Fault, now: float) -> None:

@@ -12,7 +12,7 @@ from models.segment_model import to_json
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 from sim import checks, workload
-from sim.faults import Fault, Schedule
+from sim.faults import KINDS, Fault, Schedule
 from sim.kafka.broker import Broker
 from sim.kafka.group import Group
 from sim.logs import capturing
@@ -30,6 +30,8 @@ _NO_BROKER = Brokers("simulated:1")
 _SESSION_SECONDS = 0.6
 _DRAIN_SECONDS = 30.0
 _LOOK_SECONDS = 0.25
+# A worker compares its progress with the log every 20 s.
+_LOG_SECONDS = 60.0
 # What a ready worker never says of a partition.
 _FAILING = ("has failed", "has not been claimed", "catching up")
 _MOST_STEPS = 400_000
@@ -145,6 +147,8 @@ class History:
             await world.pause(1.0)
         world.faults.disarm()
         await world.pause(max(world.faults.last_at - world.now, 0.0) + 0.01)
+        while self._held is not None and world.now < _LOG_SECONDS:
+            await world.pause(_LOOK_SECONDS)
         await self._drain()
 
     async def _drain(self) -> None:
@@ -220,35 +224,46 @@ class History:
         self._open.discard(producer_id)
         self._broker.mark((TOPICS.transactions, arrival.partition), producer_id, arrival.mode == "committed")
 
-    def _hold(self, seconds: float, then: Callable[[], None]) -> None:
-        """Nobody can write to the log for some seconds."""
+    def _hold(self) -> None:
+        """Nobody can write to the log from now on."""
         self._held = []
 
-        def go_on() -> None:
-            held, self._held = self._held or [], None
-            then()
-            for each in held:
-                each()
-
-        self._loop.call_later(seconds, go_on)
+    def _let_write(self) -> None:
+        """What was held back is written now."""
+        held, self._held = self._held or [], None
+        for each in held:
+            each()
 
     def _recreate(self, seconds: float) -> None:
-        """Delete the topic; make it again later, and send again what had been sent."""
+        """Delete the topic; make it again later, and send again what had been sent once the workers have noticed.
+
+        A worker notices within 20 s. Until then it would read a filled topic from its old next offset on.
+        """
         topic = TOPICS.transactions
         self._broker.delete(topic, PARTITIONS)
         self._world.reach("the topic was gone")
+        self._reread = True
+        self._hold()
+
+        def create() -> None:
+            self._broker.create(topic, PARTITIONS)
+            self._world.trace("the topic is there again, and empty", told=True)
+            send_again()
 
         def send_again() -> None:
-            self._broker.create(topic, PARTITIONS)
-            self._world.trace("the topic is there again", told=True)
+            behind = "SELECT count(*) FROM stream_progress WHERE next_offset > 0 AND log_id NOT LIKE %s"
+            if self._server.rows(behind, f"sim/{self._broker.topic_ids[topic]}%")[0][0]:
+                self._loop.call_later(_LOOK_SECONDS, send_again)
+                return
+            self._world.trace("everything is sent again", told=True)
             for arrival, producer_id in self._written:
                 if producer_id in self._open:
                     self._write(arrival, producer_id)
                 elif arrival.mode != "aborted":
                     self._write(arrival, None)
+            self._let_write()
 
-        self._reread = True
-        self._hold(seconds, send_again)
+        self._loop.call_later(seconds, create)
 
     def _truncate(self, share: float, seconds: float) -> None:
         """Lose the end of one partition of the log, and get it back later."""
@@ -258,7 +273,14 @@ class History:
         lost = log.cut(count)
         self._world.trace(f"partition {partition} of the log loses {count} batches", told=True)
         self._reread = True
-        self._hold(seconds, lambda: log.get_back(lost))
+        self._hold()
+
+        def get_back() -> None:
+            log.get_back(lost)
+            self._world.trace(f"partition {partition} of the log has its end again", told=True)
+            self._let_write()
+
+        self._loop.call_later(seconds, get_back)
 
     def _shorten(self, share: float) -> None:
         """Retention deletes a part of what has been applied."""
@@ -274,8 +296,6 @@ class History:
     # -- faults that strike at their moment ---------------------------------------------------------------------------
 
     def _strike(self, fault: Fault) -> None:
-        from sim.faults import KINDS
-
         world, group = self._world, self._group
         assert group is not None  # noqa: S101 - the history has begun
         world.faults.note(fault, world.now)

@@ -35,7 +35,8 @@ class SimulatedTask(asyncio.Task[Any]):
         super().__init__(coroutine, **options)
 
     def __hash__(self) -> int:
-        return self.number
+        number: int = self.number
+        return number
 
 
 class BlockingCall:
@@ -94,7 +95,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._tasks: list[SimulatedTask] = []
         self._calls: list[BlockingCall] = []
         self._running_call: BlockingCall | None = None
-        self.set_task_factory(self._new_task)  # type: ignore[arg-type]
+        self.set_task_factory(self._new_task)
 
     def time(self) -> float:
         """Virtual seconds since the history began."""
@@ -105,14 +106,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._number += 1
         return self._number
 
-    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
         handle = asyncio.Handle(callback, args, self, context)
         self._due.append(handle)
         return handle
 
-    call_soon_threadsafe = call_soon
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         self._number += 1
         heapq.heappush(self._timers, (when, self._number, handle))
@@ -138,7 +139,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         due = self._due
         while due and not self._stopping:  # type: ignore[attr-defined]
             handle = self._next_due()
-            if handle._cancelled:  # type: ignore[attr-defined]
+            if handle._cancelled:
                 continue
             process = handle._context.get(PROCESS)  # type: ignore[attr-defined]
             if process is not None:
@@ -152,7 +153,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             handle._run()
         if due or self._stopping:  # type: ignore[attr-defined]
             return
-        while self._timers and self._timers[0][2]._cancelled:  # type: ignore[attr-defined]
+        while self._timers and self._timers[0][2]._cancelled:
             heapq.heappop(self._timers)
         if not self._timers:
             raise IdleError("everything waits forever")

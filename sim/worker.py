@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from functools import partial
+from typing import Any
 
 from data.kafka.partitioner import partition_of
 from sim.kafka.broker import Broker
@@ -109,7 +110,7 @@ class SimulatedWorker:
     def _context(self, metrics: Metrics, owner: str) -> WorkerContext:
         world, broker, config, topics = self._world, self._broker, self._config, self._config.topics
         questions = LogQuestions(world, broker, topics.transactions, self._partitions)
-        new_producer = partial(SimulatedProducer, world, broker, self._partitions)
+        new_producer: Any = partial(SimulatedProducer, world, broker, self._partitions)
 
         async def changes_behind(partition: int, mark: ChangeKey | None) -> ChangesAhead:
             return await read_changes_behind(TopicEnd(world, broker, topics.changes, partition), mark)

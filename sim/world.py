@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import random
+from collections.abc import Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 
-from sim.faults import Fault, Schedule
+from sim.faults import KINDS, Fault, Schedule
 from sim.loop import SimulatedLoop
 from sim.process import PROCESS, Process
 
@@ -39,7 +41,7 @@ class World:
         self.epochs: dict[int, int] = {}
         self.broker_away_until = 0.0
         self.postgres_away_until = 0.0
-        self.on_death: list[object] = []
+        self.on_death: list[Callable[[Process, float], None]] = []
         self._hash = hashlib.blake2b(digest_size=8)
 
     @property
@@ -88,8 +90,6 @@ class World:
         """
         fault = self.faults.strike(place, self.now)
         if fault is not None:
-            from sim.faults import KINDS
-
             self.trace(f"{KINDS[fault.kind].words} [{fault.kind}, at: {place}]", told=True)
         return fault
 
@@ -97,15 +97,14 @@ class World:
         """Let a process die; it is started again after some seconds."""
         process.alive = False
         for listener in self.on_death:
-            listener(process, seconds)  # type: ignore[operator]
+            listener(process, seconds)
 
     def freeze(self, process: Process, seconds: float) -> None:
         """Freeze a process for some seconds."""
         if process.frozen or not process.alive:
             return
         process.frozen = True
-        world = _outside()
-        self.loop.call_later(seconds, self._thaw, process, context=world)
+        self.loop.call_later(seconds, self._thaw, process, context=outside())
 
     def _thaw(self, process: Process) -> None:
         if process.alive and process.frozen:
@@ -159,9 +158,8 @@ def _resolve(future: "asyncio.Future[None]") -> None:
         future.set_result(None)
 
 
-def _outside() -> object:
-    from contextvars import copy_context
-
+def outside() -> Context:
+    """A context in which no process runs: that of the world."""
     context = copy_context()
     context.run(PROCESS.set, None)
     return context

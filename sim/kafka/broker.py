@@ -5,15 +5,14 @@ The methods are what the broker does with one request, at once. :mod:`sim.kafka.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextvars import Context, copy_context
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import KafkaError
 
 from sim.kafka.log import Batch, Content, Log
-from sim.process import PROCESS
-from sim.world import World
+from sim.world import World, outside
 
 Place = tuple[str, int]
 """A topic and a partition."""
@@ -56,8 +55,7 @@ class Broker:
         self._late: list[list[Any]] = []
         self._readers: list[asyncio.Future[None]] = []
         self.on_visible: Callable[[Place], None] = lambda _: None
-        self.outside: Context = copy_context()
-        self.outside.run(PROCESS.set, None)
+        self.outside: Context = outside()
 
     def create(self, topic: str, partitions: int) -> None:
         """Create a topic, or create it again without its records."""
@@ -231,9 +229,14 @@ class Broker:
         """Wait until something is written anywhere, or for so many seconds."""
         future = self._world.loop.create_future()
         self._readers.append(future)
-        timer = self._world.loop.call_later(seconds, lambda: future.done() or future.set_result(None))
+        timer = self._world.loop.call_later(seconds, _resolve, future)
         await future
         timer.cancel()
+
+
+def _resolve(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _prepared(commit: bool) -> str:

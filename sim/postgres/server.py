@@ -3,10 +3,10 @@
 Real connections stay open, and are lent to simulated ones: connecting would take longer than most histories.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import psycopg
-from psycopg import Connection, sql
+from psycopg import AsyncConnection, Connection, sql
 
 from stream_app.storage.arrays import register
 
@@ -64,7 +64,7 @@ class PostgresServer:
         connection.execute(_SESSION)
         connection.commit()
         connection.autocommit = autocommit
-        register(connection)
+        register(cast("AsyncConnection[Any]", connection))
         return connection
 
     def borrow(self) -> Connection[Any]:
@@ -104,7 +104,7 @@ class PostgresServer:
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """The rows of a query of the simulator itself."""
-        return self._direct.execute(query, parameters or None).fetchall()  # type: ignore[call-overload,no-any-return]
+        return self._direct.execute(query, parameters or None).fetchall()
 
     def close(self) -> None:
         """Disconnect."""

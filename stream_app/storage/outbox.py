@@ -84,7 +84,7 @@ class Outbox(ClaimStore):
         async with self._connection.transaction():
             await self._cursor.execute(sql.UNPUBLISHED_DEAD_LETTERS, {"partition": self._partition, "log_id": log_id})
             rows = await self._cursor.fetchall()
-        return [DeadLetter(*content, log_id=source) for *content, source in rows]
+        return [DeadLetter(offset, reason, key, value, log_id=of) for offset, reason, key, value, of in rows]
 
     async def mark_published(self, progress: PartitionProgress, position: int, dead_letters: bool) -> PartitionProgress:
         """Publishing, step 7: save the position up to which changes are published.
