@@ -30,8 +30,9 @@ _REFUSALS: tuple[Callable[[], psycopg.Error], ...] = (
 class SimulatedPostgres:
     """The server as simulated processes see it: :meth:`connect` takes the place of a real connection."""
 
-    def __init__(self, world: World, server: PostgresServer) -> None:
+    def __init__(self, world: World, server: PostgresServer, other_user: bool = False) -> None:
         self._world = world
+        self._other_user = other_user
         self.server = server
         self._open: list[SimulatedConnection] = []
         world.on_death.append(self._died)
@@ -52,7 +53,12 @@ class SimulatedPostgres:
             self._open.remove(connection)
 
     def end_others(self, connection: "SimulatedConnection") -> int:
-        """End all other connections with a connection's name; returns how many there were."""
+        """End all other connections with a connection's name; returns how many there were.
+
+        A worker can end only connections of its own Postgres user.
+        """
+        if self._other_user:
+            return 0
         others = [other for other in self._open if other.partition == connection.partition and other is not connection]
         for other in others:
             other.end()
