@@ -128,9 +128,19 @@ class SimulatedConnection:
         except psycopg.Error as error:
             world.trace(f"Postgres: {type(error).__name__} {str(error).splitlines()[0]}")
             raise
+        if isinstance(parameters, dict) and "expected_offset" in parameters and cursor.rowcount == 1:
+            self._check_epoch(parameters)
         if world.chance.random() < 0.2 and await world.step("answered") is not None:
             self.end()
             raise psycopg.OperationalError("server closed the connection unexpectedly (simulated)")
+
+    def _check_epoch(self, parameters: dict[str, Any]) -> None:
+        """A unit of work is about to be committed: only under the newest epoch."""
+        query = "SELECT epoch FROM stream_progress WHERE partition = %s"
+        row = self._real.execute(query, [parameters["partition"]]).fetchone()
+        if row is None or row[0] != parameters["epoch"]:
+            newest = None if row is None else row[0]
+            self._world.problem(f"a unit of work is written under epoch {parameters['epoch']}; the newest is {newest}")
 
     async def commit(self) -> None:
         """Commit the open transaction."""

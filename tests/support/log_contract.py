@@ -129,10 +129,14 @@ class LogContract:
     def test_a_fenced_producer_begins_no_transaction(self, kafka: KafkaUnderTest) -> None:
         first = self.opened(kafka)
         self.opened(kafka)
-        with pytest.raises(KafkaException) as caught:
+
+        def publish() -> None:
             first.begin_transaction()
             first.produce(kafka.changes, b"1", b"k", 0)
-            kafka.call(lambda: first.commit_transaction(SECONDS))
+            first.commit_transaction(SECONDS)
+
+        with pytest.raises(KafkaException) as caught:
+            kafka.call(publish)
         assert not caught.value.args[0].retriable()
         assert self.values(kafka) == []
 
