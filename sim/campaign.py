@@ -20,7 +20,7 @@ def plan_of(seed: int) -> Plan:
     work = workload.drawn(seed)
     count = 0 if chance.random() < 0.05 else chance.randint(1, _MOST_FAULTS)
     drawn = faults.drawn(chance, count, work.ends_at + _BEFORE_AND_AFTER_SECONDS)
-    return Plan(seed, work, tuple(drawn), chance.choice((1, 2, 2, 2, 3)))
+    return Plan(seed, work, tuple(drawn), chance.choice((1, 2, 2, 2, 3)), chance.random() < 0.3)
 
 
 def run(plan: Plan, server: PostgresServer) -> Result:

@@ -51,12 +51,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that decides a history."""
+    """Everything that decides a history.
+
+    With ``other_user``, each worker has a Postgres user of its own: a claim can't end the former owner's connections.
+    """
 
     seed: int
     workload: Workload
     faults: tuple[Fault, ...]
     workers: int
+    other_user: bool = False
 
 
 def expected(plan: Workload) -> dict[int, Outcome]:
@@ -93,7 +97,7 @@ class History:
         for topic in (TOPICS.transactions, TOPICS.changes, TOPICS.segments, TOPICS.dead_letters):
             self._broker.create(topic, PARTITIONS)
         self._watch = checks.TopicWatch(self._world, self._broker, TOPICS.changes, TOPICS.segments)
-        self._postgres = SimulatedPostgres(self._world, server)
+        self._postgres = SimulatedPostgres(self._world, server, plan.other_user)
         self._workers: list[SimulatedWorker] = []
         self._group: Group | None = None
         self._copy: Copy | None = None

@@ -30,8 +30,9 @@ _REFUSALS: tuple[Callable[[], psycopg.Error], ...] = (
 class SimulatedPostgres:
     """The server as simulated processes see it: :meth:`connect` takes the place of a real connection."""
 
-    def __init__(self, world: World, server: PostgresServer) -> None:
+    def __init__(self, world: World, server: PostgresServer, other_user: bool = False) -> None:
         self._world = world
+        self._other_user = other_user
         self.server = server
         self._open: list[SimulatedConnection] = []
         # Workers may have Postgres users of their own: then none can end the connections of another one.
@@ -54,7 +55,12 @@ class SimulatedPostgres:
             self._open.remove(connection)
 
     def end_others(self, connection: "SimulatedConnection") -> int:
-        """End all other connections with a connection's name; returns how many there were."""
+        """End all other connections with a connection's name; returns how many there were.
+
+        A worker can end only connections of its own Postgres user.
+        """
+        if self._other_user:
+            return 0
         others = [other for other in self._open if other.partition == connection.partition and other is not connection]
         if self._own_users:
             others = [other for other in others if other.process is connection.process]
@@ -126,9 +132,19 @@ class SimulatedConnection:
         except psycopg.Error as error:
             world.trace(f"Postgres: {type(error).__name__} {str(error).splitlines()[0]}")
             raise
+        if isinstance(parameters, dict) and "expected_offset" in parameters and cursor.rowcount == 1:
+            self._check_epoch(parameters)
         if world.chance.random() < 0.2 and await world.step("answered") is not None:
             self.end()
             raise psycopg.OperationalError("server closed the connection unexpectedly (simulated)")
+
+    def _check_epoch(self, parameters: dict[str, Any]) -> None:
+        """A unit of work is about to be committed: only under the newest epoch."""
+        query = "SELECT epoch FROM stream_progress WHERE partition = %s"
+        row = self._real.execute(query, [parameters["partition"]]).fetchone()
+        if row is None or row[0] != parameters["epoch"]:
+            newest = None if row is None else row[0]
+            self._world.problem(f"a unit of work is written under epoch {parameters['epoch']}; the newest is {newest}")
 
     async def commit(self) -> None:
         """Commit the open transaction."""
