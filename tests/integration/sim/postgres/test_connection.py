@@ -161,11 +161,11 @@ def test_a_claim_is_lost_to_the_next_one(connections: Connections) -> None:
 def test_columns_travel_whole(connections: Connections) -> None:
     numbers = np.array([0, 1, -1, np.iinfo(np.int64).max, np.iinfo(np.int64).min], dtype=np.int64)
 
-    async def work(store: PartitionStore) -> tuple[Any, Any]:
+    async def work(store: PartitionStore) -> Any:
         connection = await (connect(store_url, 0) if isinstance(connections.database, str) else connections.database(0))
         cursor = connection.cursor(binary=True)
         await cursor.execute("SELECT %s, %s::timestamptz[]", [numbers, moments(numbers[:1])])
-        row: Any = await cursor.fetchone()
+        row = await cursor.fetchone()
         await connection.close()
         return row
 
