@@ -164,7 +164,7 @@ class History:
                 world.problem(f"not drained after {_DRAIN_SECONDS:.0f} s: {left}{self._reported()}")
                 return
             await world.pause(_LOOK_SECONDS)
-        world.trace("drained", told=True)
+        world.trace("drained", shown=True)
         for text in checks.differences(self._server, outcome, rereads=self._reread):
             world.problem(text)
         # Whatever has failed is over, and the workers say so.
@@ -183,7 +183,7 @@ class History:
         if hangs and not self._followed:
             # The next relay of the partition ends a hanging transaction.
             self._followed = True
-            self._world.trace("a hanging transaction is left: the partitions get another relay", told=True)
+            self._world.trace("a hanging transaction is left: the partitions get another relay", shown=True)
             assert self._group is not None  # noqa: S101 - the history has begun
             self._group.rebalance()
         if hangs:
@@ -251,7 +251,7 @@ class History:
 
         def create() -> None:
             self._broker.create(topic, PARTITIONS)
-            self._world.trace("the topic is there again, and empty", told=True)
+            self._world.trace("the topic is there again, and empty", shown=True)
             send_again()
 
         def send_again() -> None:
@@ -259,7 +259,7 @@ class History:
             if self._server.rows(behind, f"sim/{self._broker.topic_ids[topic]}%")[0][0]:
                 self._loop.call_later(_LOOK_SECONDS, send_again)
                 return
-            self._world.trace("everything is sent again", told=True)
+            self._world.trace("everything is sent again", shown=True)
             for arrival, producer_id in self._written:
                 if producer_id in self._open:
                     self._write(arrival, producer_id)
@@ -275,13 +275,13 @@ class History:
         log = self._broker.logs[TOPICS.transactions, partition]
         count = int(share * (len(log.batches) + 1))
         lost = log.cut(count)
-        self._world.trace(f"partition {partition} of the log loses {count} batches", told=True)
+        self._world.trace(f"partition {partition} of the log loses {count} batches", shown=True)
         self._reread = True
         self._hold()
 
         def get_back() -> None:
             log.get_back(lost)
-            self._world.trace(f"partition {partition} of the log has its end again", told=True)
+            self._world.trace(f"partition {partition} of the log has its end again", shown=True)
             self._let_write()
 
         self._loop.call_later(seconds, get_back)
@@ -303,7 +303,7 @@ class History:
         world, group = self._world, self._group
         assert group is not None  # noqa: S101 - the history has begun
         world.faults.note(fault, world.now)
-        world.trace(f"{KINDS[fault.kind].words} [{fault.kind}]", told=True)
+        world.trace(f"{KINDS[fault.kind].words} [{fault.kind}]", shown=True)
         if fault.kind == "Postgres away":
             world.postgres_away_until = world.now + fault.seconds
             self._postgres.end_all()
@@ -340,7 +340,7 @@ class History:
         if copy is None:
             return
         world = self._world
-        world.trace("Postgres is set back to its copy", told=True)
+        world.trace("Postgres is set back to its copy", shown=True)
         world.reach("Postgres was set back")
         self._postgres.end_all()
         self._server.restore(copy)

@@ -18,7 +18,7 @@ def capturing(world: World) -> Iterator[None]:
 
     def capture(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
         details = ", ".join(f"{name}={value}" for name, value in event.items() if name not in _LEFT_OUT)
-        world.trace(f"log: {event['event']}{': ' if details else ''}{details}", told=True)
+        world.trace(f"log: {event['event']}{': ' if details else ''}{details}", shown=True)
         if event["event"] == "claimed":
             world.claimed(event["partition"], event["epoch"])
         raise structlog.DropEvent

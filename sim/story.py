@@ -1,4 +1,4 @@
-"""Tells a history in plain words, one line for each thing that happened."""
+"""A history in plain words, one line for each thing that happened."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def story(plan: Plan, result: Result) -> Iterator[str]:
         f"Seed {plan.seed}: {plan.workers} workers, batches of {workload.batch_size}, {model}, {signed} control "
         f"records, {len(plan.faults)} faults."
     )
-    lines = [(event.at, f"{event.process or 'world'}: {event.text}") for event in result.events if event.told]
+    lines = [(event.at, f"{event.process or 'world'}: {event.text}") for event in result.events if event.shown]
     for arrival in workload.arrivals:
         what = ", ".join(in_words(entry) for entry in arrival.entries)
         how = {"plain": "", "committed": ", in a Kafka transaction", "aborted": ", in a transaction that is aborted"}

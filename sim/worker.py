@@ -145,7 +145,7 @@ class SimulatedWorker:
         world, every = self._world, self._config.session_timeout / 3
         while True:
             generation, assigned = await self._group.join(owner)
-            world.trace(f"is assigned {sorted(assigned)}", told=True)
+            world.trace(f"is assigned {sorted(assigned)}", shown=True)
             assignment.begin()
             metrics.joined = True
             partitions = consumer.assign(assigned)
@@ -158,11 +158,11 @@ class SimulatedWorker:
                     # Faust asks again.
                     claim = self._claiming = asyncio.ensure_future(assignment.claim(partitions))
             claim.cancel()
-            world.trace("is revoked", told=True)
+            world.trace("is revoked", shown=True)
             await assignment.release()
             consumer.assign(set())
             if self._away_seconds is not None and self.process is not None:
-                world.trace("has stopped", told=True)
+                world.trace("has stopped", shown=True)
                 self._group.leave(owner)
                 world.kill(self.process, self._away_seconds)
                 await world.pause(0.0)

@@ -16,13 +16,13 @@ from sim.process import PROCESS, Process
 class Event:
     """Something that happened: when, in which process (empty for the world), and what.
 
-    ``told`` says whether a story has it.
+    ``shown`` says whether a story has it.
     """
 
     at: float
     process: str
     text: str
-    told: bool
+    shown: bool
 
 
 class World:
@@ -54,12 +54,12 @@ class World:
         """A digest of everything that has happened so far."""
         return self._hash.hexdigest()
 
-    def trace(self, text: str, told: bool = False) -> None:
+    def trace(self, text: str, shown: bool = False) -> None:
         """Write down what happens in the running process."""
         process = PROCESS.get()
         name = "" if process is None else process.name
         self._hash.update(f"{self.loop.now:.6f} {name} {text}\n".encode())
-        self.events.append(Event(self.loop.now, name, text, told))
+        self.events.append(Event(self.loop.now, name, text, shown))
 
     def reach(self, state: str) -> None:
         """Count that a history has been in a state."""
@@ -74,7 +74,7 @@ class World:
 
     def problem(self, text: str) -> None:
         """A check has failed."""
-        self.trace(f"PROBLEM: {text}", told=True)
+        self.trace(f"PROBLEM: {text}", shown=True)
         self.problems.append(text)
 
     def latency(self) -> float:
@@ -91,7 +91,7 @@ class World:
         """
         fault = self.faults.strike(place, self.now)
         if fault is not None:
-            self.trace(f"{KINDS[fault.kind].words} [{fault.kind}, at: {place}]", told=True)
+            self.trace(f"{KINDS[fault.kind].words} [{fault.kind}, at: {place}]", shown=True)
         return fault
 
     def kill(self, process: Process, seconds: float) -> None:
@@ -109,7 +109,7 @@ class World:
 
     def _thaw(self, process: Process) -> None:
         if process.alive and process.frozen:
-            self.trace(f"{process.name} wakes up as a zombie", told=True)
+            self.trace(f"{process.name} wakes up as a zombie", shown=True)
             self.loop.thaw(process)
 
     def _stops(self, fault: Fault) -> bool:

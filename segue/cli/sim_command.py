@@ -53,7 +53,7 @@ def sim(
     """Run the real worker in a simulated world, with crashes, lost answers and other faults at any moment.
 
     One seed decides everything that happens. After each history, tables and topics are compared with a recomputation.
-    The exit code is 0 only if nothing differs. The first history that fails is made smaller and told as a story.
+    The exit code is 0 only if nothing differs. The first history that fails is made smaller and shown as a story.
     """
     started = time.monotonic()
     end = started + minutes * 60 if minutes else None

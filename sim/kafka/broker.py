@@ -173,7 +173,7 @@ class Broker:
             fault = world.faults.strike("marker" if place[0] == "changes" else "other marker", world.now)
             delay = world.latency()
             if fault is not None:
-                world.trace(f"{fault.kind}: {place[0]}-{place[1]}", told=True)
+                world.trace(f"{fault.kind}: {place[0]}-{place[1]}", shown=True)
                 delay += fault.seconds
             forgotten = fault is not None and fault.kind == "hanging transaction"
             world.loop.call_later(delay, self._mark, name, known, place, commit, forgotten, context=self.outside)

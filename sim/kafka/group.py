@@ -77,7 +77,7 @@ class Group:
             if member.joining is not None and not member.joining.done():
                 member.joining.set_result((self._generation, own))
             member.joining = None
-        self._world.trace(f"group: generation {self._generation} of {', '.join(names)}", told=True)
+        self._world.trace(f"group: generation {self._generation} of {', '.join(names)}", shown=True)
 
     def join(self, name: str) -> "asyncio.Future[tuple[int, set[int]]]":
         """Join; the result is the generation and the assigned partitions."""

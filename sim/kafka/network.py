@@ -67,7 +67,7 @@ class Request:
             self._broker.let_late_arrive()
         answer = self._handle()
         if kind == "late EndTxn":
-            self._world.trace(f"a late EndTxn arrives: answer {answer}", told=True)
+            self._world.trace(f"a late EndTxn arrives: answer {answer}", shown=True)
             self._world.reach("a late EndTxn arrived")
         if kind in ("response lost", "late EndTxn"):
             return

@@ -105,7 +105,7 @@ def test_calls_of_one_executor_run_one_after_another(loop: SimulatedLoop) -> Non
 
     async def both() -> list[float]:
         executor = OneCall(loop)
-        return await asyncio.gather(*(loop.run_in_executor(executor, blocks) for _ in range(3)))
+        return [*await asyncio.gather(*(loop.run_in_executor(executor, blocks) for _ in range(3)))]
 
     assert loop.run_until_complete(both()) == [2.0, 4.0, 6.0]
 
