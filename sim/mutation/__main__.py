@@ -9,6 +9,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from sim.mutation.catalogue import MUTATIONS, named
 from sim.mutation.mutation import Mutation
@@ -17,6 +18,7 @@ from sim.mutation.search import BrokenError, Finding, Search, database
 #: The share of mutations that the simulator must find.
 ENOUGH = 0.95
 _INTERRUPTED = 130
+_WIDTH = 120
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,8 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = {"unsound": sorted(search.unsound), "findings": [asdict(finding) for finding in findings]}
         print(json.dumps(report, indent=2))  # noqa: T201
     else:
-        Console().print(_table(findings))
-        Console().print(f"{len(found)} of {len(findings)} mutations were found.")
+        output = Console(width=None if sys.stdout.isatty() else _WIDTH)
+        output.print(_table(findings))
+        output.print(f"{len(found)} of {len(findings)} mutations were found.")
     if search.unsound:
         seeds = ", ".join(map(str, sorted(search.unsound)))
         console.print(f"error: these histories fail without a mutation, too, and did not count: {seeds}", style="red")
@@ -65,10 +68,14 @@ def _look(chosen: Sequence[Mutation], search: Search, console: Console) -> list[
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    table = Table("mutation", "seed", "seconds", "reason")
+    """One line for each mutation; a reason that is too long is cut."""
+    table = Table("mutation", box=None, pad_edge=False)
+    table.add_column("seed", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("reason", no_wrap=True, overflow="ellipsis")
     for finding in findings:
-        seed = "not found" if finding.seed is None else str(finding.seed)
-        table.add_row(finding.name, seed, f"{finding.seconds:.1f}", finding.reason)
+        seed = "none" if finding.seed is None else str(finding.seed)
+        table.add_row(Text(finding.name), seed, f"{finding.seconds:.0f}", Text(finding.reason))
     return table
 
 
