@@ -15,6 +15,7 @@ from sim import checks, workload
 from sim.faults import KINDS, Fault, Schedule
 from sim.kafka.broker import Broker
 from sim.kafka.group import Group
+from sim.letters import LetterWatch
 from sim.logs import capturing
 from sim.loop import SimulatedLoop
 from sim.oracle import Oracle, Outcome
@@ -97,6 +98,7 @@ class History:
         for topic in (TOPICS.transactions, TOPICS.changes, TOPICS.segments, TOPICS.dead_letters):
             self._broker.create(topic, PARTITIONS)
         self._watch = checks.TopicWatch(self._world, self._broker, TOPICS.changes, TOPICS.segments)
+        self._letters = LetterWatch(self._world, self._broker, TOPICS.dead_letters, server)
         self._postgres = SimulatedPostgres(self._world, server, plan.other_user)
         self._workers: list[SimulatedWorker] = []
         self._group: Group | None = None
@@ -165,7 +167,7 @@ class History:
                 return
             await world.pause(_LOOK_SECONDS)
         world.trace("drained", shown=True)
-        for text in checks.differences(self._server, outcome, rereads=self._reread):
+        for text in [*checks.differences(self._server, outcome, rereads=self._reread), *self._letters.missing()]:
             world.problem(text)
         # Whatever has failed is over, and the workers say so.
         while reported := self._reported():

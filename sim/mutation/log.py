@@ -26,13 +26,6 @@ LOG = (
         "if records[0].offset > self.next_offset + 1:",
     ),
     Mutation(
-        "fetched records decoded twice",
-        "A model that is fetched again is taken for a copy, and becomes a dead letter.",
-        _BUFFER,
-        "fresh = [record for record in records if record.offset >= self.next_offset]",
-        "fresh = list(records)",
-    ),
-    Mutation(
         "markers at the end of the log not passed over",
         "A partition seems to lag forever behind a producer's last transaction marker.",
         _ASSIGNMENT,
@@ -68,8 +61,8 @@ LOG = (
         "last applied record not compared",
         "A log that has lost records and has grown again is taken for the old one.",
         _FAULTS,
-        "    if last is not None and last.offset",
-        "    if last is None and last.offset",
+        "    if last is not None and last.offset >= seen.first_offset and seen.record != last:",
+        "    if last is not None and last.offset < 0:",
         "reliability",
     ),
     Mutation(
@@ -92,8 +85,8 @@ LOG = (
         "activation applied again",
         "When the log is read again, an older model becomes active once more.",
         _TASK,
-        "if batch.model is not None and await self._store.has_activated(batch):",
-        "if batch.model is None and await self._store.has_activated(batch):",
+        "await self._store.has_activated(batch):\n                    batch.model = None",
+        "await self._store.has_activated(batch):\n                    pass",
         "history",
     ),
     Mutation(
