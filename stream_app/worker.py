@@ -13,7 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fix
 from data.kafka.log import Log, LogIdentity, UnreachableError, check_partitions, create_topics, is_gap
 from data.kafka.partition_log import PartitionLogReader
 from data.kafka.partitioner import partition_of
-from data.postgres import currency
+from data.postgres import currency, schema_versions
 from data.postgres.database import engine
 from runtime.health import WebServer
 from runtime.oauth import TokenError
@@ -46,6 +46,8 @@ def run_worker(config: WorkerConfig) -> None:
         stored data was made from.
     CurrencyError
         If the stored amounts are in another currency.
+    SchemaVersionError
+        If the worker is too old for the database, or the database for the worker.
     """
     metrics = Metrics()
     health = Health(metrics)
@@ -53,6 +55,7 @@ def run_worker(config: WorkerConfig) -> None:
         WebServer(health).start(config.web_host, config.web_port)
     identity = _wait_for(UnreachableError, TokenError)(_identity, config)
     postgres = engine(config.database_url)
+    _wait_for(OperationalError)(schema_versions.check, postgres)
     _wait_for(OperationalError)(check_layout, postgres, identity.partitions)
     _wait_for(OperationalError)(currency.keep, postgres, config.currency)
     postgres.dispose()

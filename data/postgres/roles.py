@@ -50,6 +50,7 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "model_aliases": _READ,
     "stream_currency": _WRITE,
     "stream_progress": _WRITE,
+    "schema_versions": _READ,
     "dead_letters": "SELECT, INSERT, UPDATE (published)",
     "model_reigns": "INSERT",
     "model_activations": _APPEND,

@@ -117,6 +117,15 @@ stream_currency = Table(
     Column("currency", Text, nullable=False),
 )
 
+# One row: the schema version of the tables, and the one that a worker must have at least to claim a partition.
+schema_versions = Table(
+    "schema_versions",
+    metadata,
+    Column("id", SmallInteger, CheckConstraint("id = 1"), primary_key=True, server_default="1", autoincrement=False),
+    Column("database", SmallInteger, nullable=False),
+    Column("oldest_worker", SmallInteger, nullable=False),
+)
+
 # Per partition: the next offset, the fencing epoch, the watermark, the active model, and counters. The offset is valid
 # only for the log with this log id.
 stream_progress = Table(
@@ -155,6 +164,8 @@ stream_progress = Table(
     Column("last_checksum", BigInteger),
     # Whether records were applied before there was a model; then the log brings the first one.
     Column("began_without_model", Boolean, nullable=False, server_default="false"),
+    # That of the worker which has claimed the partition; null before the first claim since the column exists.
+    Column("schema_version", SmallInteger),
 )
 
 dead_letters = Table(

@@ -43,6 +43,7 @@ from segue.cli import (
     schema_command,
     score_command,
     settings_command,
+    sim_command,
     skip_command,
     snapshot_command,
     soak_command,
@@ -91,6 +92,7 @@ score_command.add_to(app)
 batch_commands.add_to(app)
 explore_command.add_to(app)
 soak_command.add_to(app)
+sim_command.add_to(app)
 app.add_typer(control_commands.app, name="control")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.app, name="models")

@@ -63,6 +63,9 @@ TASKS = (
         "kill workers, broker and Postgres at random, then check the result", ("segue soak FILE --seed 1 --faults 20",)
     ),
     Task(
+        "run the worker through thousands of simulated histories with faults", ("segue sim --seed 1 --histories 1000",)
+    ),
+    Task(
         "run a live stream: orders over HTTP, time from the wall clock", ("segue up --live", "segue clock", "segue api")
     ),
     Task(

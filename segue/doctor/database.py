@@ -1,6 +1,6 @@
 """Judgements about Postgres: its version, the schema, and who may do what."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from segue.doctor.finding import Finding, ok, problem, warning
 
@@ -44,3 +44,13 @@ def public_rights(held: Sequence[str]) -> Finding:
         advice = f"run `segue migrate` as an administrator, or have this run: {'; '.join(held)}"
         return warning("rights of everyone", "every user may create temporary tables or large objects", advice)
     return ok("rights of everyone", "no user may create anything by default")
+
+
+def workers(claimed: Mapping[int, int], newest: int) -> Finding:
+    """Whether an upgrade is finished; ``claimed`` has the schema version of the worker of each partition."""
+    older = sorted(partition for partition, version in claimed.items() if version < newest)
+    if older:
+        versions = ", ".join(str(version or "unknown") for version in sorted({claimed[each] for each in older}))
+        text = f"partitions {', '.join(map(str, older))} have workers of an older schema version ({versions})"
+        return warning("upgrade", text, "restart these workers with this version to finish the upgrade")
+    return ok("upgrade", f"no partition has a worker of an older schema version than {newest}")

@@ -12,6 +12,7 @@ from data.kafka.log_id import base_id
 from data.postgres import public_rights, roles
 from data.postgres.database import newest_revision
 from data.postgres.progress import STUCK_SECONDS
+from data.postgres.schema_versions import SCHEMA_VERSION
 from segue.doctor import database, kafka, stream
 from segue.doctor.finding import Finding
 from segue.doctor.stream import Partition
@@ -22,6 +23,7 @@ SELECT partition, log_id, next_offset, extract(epoch FROM now() - committed_at):
        change_position - published_position
 FROM stream_progress ORDER BY partition
 """
+_CLAIMED = "SELECT partition, schema_version FROM stream_progress ORDER BY partition"
 _FAULTS = """
 SELECT kind, partition, first_offset, end_offset FROM log_faults WHERE resolved_at IS NULL ORDER BY id DESC LIMIT 20
 """
@@ -55,6 +57,8 @@ def look(url: str) -> Seen:
         if current != newest_revision():
             return Seen(findings, {}, [], [], False)
         findings += _rights(connection)
+        claimed = connection.execute(_CLAIMED).fetchall()
+        findings.append(database.workers({partition: version or 0 for partition, version in claimed}, SCHEMA_VERSION))
         rows = connection.execute(_PARTITIONS).fetchall()
         faults = [f"{kind} in partition {p}, offsets {a} to {b}" for kind, p, a, b in connection.execute(_FAULTS)]
         logs: dict[str, int] = {}

@@ -59,7 +59,7 @@ class DeadLetter:
     """A record that could not be applied: its original bytes, and the reason.
 
     ``kind`` is for the metrics: an event time in the future, a control record whose producer may not write it, or
-    anything else.
+    anything else. ``log_id`` is the log of the offset; None is the one that the partition follows.
     """
 
     offset: int
@@ -67,6 +67,7 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     kind: DeadLetterKind = "invalid"
+    log_id: str | None = None
 
     @classmethod
     def of(cls, record: LogRecord, reason: str, kind: DeadLetterKind = "invalid") -> Self:

@@ -14,6 +14,7 @@ from data.contract.change_row import ChangeRow
 from data.postgres.erasures import Forgotten
 from stream_app.core.apply import PartitionProgress
 from stream_app.outbox.changes_ahead import ChangesAhead, Held
+from stream_app.partition_status import Clock
 from stream_app.storage.outbox import ChangeKey, Outbox
 
 log = structlog.get_logger(__name__)
@@ -49,9 +50,16 @@ class CatchUp:
         Whether the outbox has reached everything that the topic holds.
     """
 
-    def __init__(self, changes_behind: ChangesBehind, observer: Observer, claim: PartitionProgress) -> None:
+    def __init__(
+        self,
+        changes_behind: ChangesBehind,
+        observer: Observer,
+        claim: PartitionProgress,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self._changes_behind = changes_behind
         self._observer = observer
+        self._clock = clock
         self._claim = claim
         self._partition = claim.partition
         self._log = log.bind(partition=claim.partition)
@@ -121,7 +129,7 @@ class CatchUp:
     def report_due(self, published: int) -> bool:
         """Whether :meth:`report` has something new: at most once a second, and when the outbox has caught up."""
         ahead = self._ahead_of_postgres(published)
-        waited = time.monotonic() - self._reported_at > _REPORT_SECONDS
+        waited = self._clock() - self._reported_at > _REPORT_SECONDS
         return ahead != self._reported and (waited or not ahead)
 
     async def report(self, outbox: Outbox, published: int) -> None:
@@ -129,7 +137,7 @@ class CatchUp:
         ahead = self._ahead_of_postgres(published)
         self._observer.ahead_of_postgres(self._partition, ahead)
         await outbox.save_changes_ahead(self._claim, ahead)
-        self._reported, self._reported_at = ahead, time.monotonic()
+        self._reported, self._reported_at = ahead, self._clock()
 
     def _ahead_of_postgres(self, published: int) -> int:
         # Postgres had some of these changes already when publishing began; they only wait for their turn.
@@ -139,6 +147,10 @@ class CatchUp:
     async def _position_without_mark(self, outbox: Outbox, ahead: ChangesAhead, position: int) -> int:
         """The position to publish from when the topic does not have the last published change: it is shorter now."""
         end = None if ahead.last is None else await outbox.position_of(ahead.last)
+        if end is None and ahead.withdrawn is not None:
+            # Everything before the hanging transaction that has been aborted was published, and may be deleted since.
+            first = await outbox.position_of(ahead.withdrawn)
+            end = None if first is None else first - 1
         self._log.warning(
             "the change topic does not have the change that was published last", position=position, ends_at=end
         )

@@ -9,6 +9,7 @@ writer had in flight may then still arrive, after its successor has published th
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -24,6 +25,10 @@ _CALL_SECONDS = 10.0
 _SLICE_SECONDS = 1.0
 
 
+NewProducer = Callable[[dict[str, Any]], Producer]
+"""Creates a producer with a configuration."""
+
+
 class ChangeWriter:
     """Writes the changes of one partition.
 
@@ -31,11 +36,19 @@ class ChangeWriter:
     discarded.
     """
 
-    def __init__(self, brokers: Brokers, topics: Topics, transactional: bool, partition: int) -> None:
+    def __init__(
+        self,
+        brokers: Brokers,
+        topics: Topics,
+        transactional: bool,
+        partition: int,
+        new_producer: NewProducer | None = None,
+    ) -> None:
         self._brokers = brokers
         self._topics = topics
         self._transactional = transactional
         self._partition = partition
+        self._new_producer = new_producer
         self._producer: Producer | None = None
         self._refusals = Refusals()
         self._closed = False
@@ -55,7 +68,7 @@ class ChangeWriter:
         if self._transactional:
             transactional_id = f"{self._topics.changes}-{self._partition}"
             config |= {"transactional.id": transactional_id, "transaction.timeout.ms": _TRANSACTION_MS}
-        self._producer = Producer(config)
+        self._producer = (self._new_producer or Producer)(config)
         if self._transactional:
             self._retry(self._producer.init_transactions)
 

@@ -7,7 +7,7 @@ published follows from customers and sequences, not from positions.
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -56,6 +56,9 @@ class ChangesAhead:
         The last change that was added.
     foreign
         How many added records are not changes that this version can read.
+    withdrawn
+        The first change of the aborted Kafka transaction that the mark was in, if it was in one: the transaction was
+        hanging when its changes were taken for published.
     """
 
     def __init__(self, mark: ChangeKey | None) -> None:
@@ -63,6 +66,7 @@ class ChangesAhead:
         self.found = mark is None
         self.last: SegmentChange | None = None
         self.foreign = 0
+        self.withdrawn: SegmentChange | None = None
         self._customers: dict[str, _Digests] = {}
         self._count = 0
 
@@ -94,6 +98,12 @@ class ChangesAhead:
             digests.values.extend([_MISSING] * missing)
             digests.values.append(_event_digest(change))
             self._count += missing + 1
+
+    def add_aborted(self, events: Sequence[bytes | None]) -> None:
+        """Add the records of an aborted Kafka transaction."""
+        changes = [change for event in events if (change := _read(event)) is not None]
+        if any((change.customer_id, change.sequence) == self.mark for change in changes):
+            self.withdrawn = changes[0]
 
     def last_sequence(self, customer_id: str) -> int:
         """The highest sequence of a customer's changes here; 0 without one."""

@@ -17,6 +17,8 @@ from data.kafka.record_writer import Headers, Refusals, WriteError, producer_con
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 from stream_app.core.decode import DeadLetter
+from stream_app.outbox.change_writer import NewProducer
+from stream_app.partition_status import Clock
 
 log = structlog.get_logger(__name__)
 
@@ -31,11 +33,21 @@ class DeadLetterPublisher:
     ``log_id`` is the log that their offsets belong to; it changes after a fault of the log.
     """
 
-    def __init__(self, brokers: Brokers, topics: Topics, log_id: str, partition: int) -> None:
+    def __init__(
+        self,
+        brokers: Brokers,
+        topics: Topics,
+        log_id: str,
+        partition: int,
+        new_producer: NewProducer | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self._brokers = brokers
         self._topics = topics
         self.log_id = log_id
         self._partition = partition
+        self._new_producer = new_producer
+        self._clock = clock
         self._log = log.bind(partition=partition)
         self._producer: Producer | None = None
         self._refusals = Refusals()
@@ -51,7 +63,8 @@ class DeadLetterPublisher:
         for letter in letters:
             self._undelivered = True
             topic = self._topics.transactions
-            headers = dead_letter_headers(letter.reason, topic, self._partition, letter.offset, self.log_id)
+            log_id = letter.log_id or self.log_id
+            headers = dead_letter_headers(letter.reason, topic, self._partition, letter.offset, log_id)
             self._produce(letter.key, letter.value, headers, partial(self._clip, letter, headers))
 
     async def all_delivered(self, unpublished: Callable[[], Awaitable[Sequence[DeadLetter]]]) -> bool:
@@ -63,7 +76,7 @@ class DeadLetterPublisher:
         if not self._undelivered:
             return False
         try:
-            if self._reread and time.monotonic() >= self._reread_at:
+            if self._reread and self._clock() >= self._reread_at:
                 self._reread = False
                 self.publish(await unpublished())
             left = 0 if self._producer is None else await asyncio.to_thread(self._producer.flush, _FLUSH_SECONDS)
@@ -85,7 +98,7 @@ class DeadLetterPublisher:
 
     def _reread_later(self) -> None:
         self._reread = True
-        self._reread_at = time.monotonic() + _REREAD_SECONDS
+        self._reread_at = self._clock() + _REREAD_SECONDS
 
     def _produce(
         self,
@@ -96,7 +109,7 @@ class DeadLetterPublisher:
     ) -> None:
         """Queue a record without raising: a problem with the record or the topic becomes a refusal."""
         if self._producer is None:
-            self._producer = Producer(producer_config(self._brokers))
+            self._producer = (self._new_producer or Producer)(producer_config(self._brokers))
         try:
             self._producer.produce(
                 self._topics.dead_letters,

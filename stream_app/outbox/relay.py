@@ -16,9 +16,10 @@ After any fault the relay starts again at step 1.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, TypeVar
@@ -31,7 +32,9 @@ from stream_app.core.apply import PartitionProgress
 from stream_app.outbox.catch_up import CatchUp, ChangesBehind, Observer
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.topic_end import HangingTransactionError
+from stream_app.partition_status import Clock
 from stream_app.storage.claim import FencedError
+from stream_app.storage.connection import Database
 from stream_app.storage.outbox import Outbox
 
 log = structlog.get_logger(__name__)
@@ -40,6 +43,11 @@ T = TypeVar("T")
 
 _ROWS = 5_000
 _QUEUED_ROWS = 50_000
+
+
+def one_thread(name: str) -> Executor:
+    """A thread that runs one call after another."""
+    return ThreadPoolExecutor(1, thread_name_prefix=name)
 
 
 class Relay:
@@ -60,26 +68,32 @@ class Relay:
     ----------
     personas
         The names of segments by id.
+    clock
+        Seconds that only grow.
+    new_thread
+        Creates what runs the blocking calls of the Kafka client, one after another.
     """
 
     def __init__(
         self,
-        database_url: str,
+        database: Database,
         claim: PartitionProgress,
         personas: Mapping[str, str],
         new_writer: Callable[[int], ChangeWriter],
         changes_behind: ChangesBehind,
         observer: Observer,
+        clock: Clock = time.monotonic,
+        new_thread: Callable[[str], Executor] = one_thread,
     ) -> None:
         self._claim = claim
         self.log_id = claim.log_id
         self._personas = personas
         self._new_writer = new_writer
-        self._catch_up = CatchUp(changes_behind, observer, claim)
+        self._catch_up = CatchUp(changes_behind, observer, claim, clock)
         self._observer = observer
         self._log = log.bind(partition=claim.partition)
-        self._outbox = Outbox(database_url, claim.partition)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"relay-{claim.partition}")
+        self._outbox = Outbox(database, claim.partition)
+        self._thread = new_thread(f"relay-{claim.partition}")
         self._writer = new_writer(claim.partition)
         self._queue: deque[ChangeRow] = deque()
         self._last_position = claim.change_position

@@ -50,18 +50,38 @@ class Batch(Protocol):
         """The records."""
 
 
+class PartitionReader(Protocol):
+    """Reads a partition of the change topic: its batches, whether they are committed or not."""
+
+    async def first_offset(self) -> int:
+        """The offset of the first record."""
+
+    async def end_offset(self) -> int:
+        """The end offset, behind records that are not committed, too."""
+
+    async def batches(self, offset: int) -> list[Any]:
+        """Batches (:class:`Batch`, with ``base_offset`` and ``next_offset``) from the one with an offset on."""
+
+
 class CommittedRecords:
-    """Finds the committed records among batches that are added in the order of the log."""
+    """Finds the committed records among batches that are added in the order of the log.
+
+    ``aborted`` are the records of the Kafka transaction that the last batch has aborted, if it has aborted one.
+    """
 
     def __init__(self) -> None:
         self._open: dict[int, list[LogRecord]] = {}
+        self.aborted: list[LogRecord] = []
 
     def add(self, batch: Batch) -> list[LogRecord]:
         """Add the next batch; returns the records that it commits, in order."""
-        records = list(batch)
+        records, self.aborted = list(batch), []
         if batch.is_control_batch:
             ended = self._open.pop(batch.producer_id, [])
-            return ended if ControlRecord.parse(records[-1].key or b"") == COMMIT_MARKER else []
+            if ControlRecord.parse(records[-1].key or b"") == COMMIT_MARKER:
+                return ended
+            self.aborted = ended
+            return []
         if batch.is_transactional:
             self._open.setdefault(batch.producer_id, []).extend(records)
             return []
@@ -99,9 +119,37 @@ async def changes_behind(brokers: Brokers, topic: str, partition: int, mark: Cha
     try:
         await client.bootstrap()
         await client.set_topics([topic])
-        return await _Partition(client, topic, partition).changes_behind(mark)
+        return await read_changes_behind(_Partition(client, topic, partition), mark)
     finally:
         await client.close()
+
+
+async def read_changes_behind(reader: PartitionReader, mark: ChangeKey | None) -> ChangesAhead:
+    """The committed changes behind a change, as :func:`changes_behind` returns them.
+
+    Reads ever more of the partition's end, until the mark is in it: usually it is in the first part.
+    """
+    first, end = await reader.first_offset(), await reader.end_offset()
+    look_back = end - first if mark is None else _FIRST_LOOK_BACK
+    while True:
+        start = max(first, end - look_back)
+        ahead = await _changes_between(reader, start, end, mark)
+        if start == first or (ahead.found and mark is not None):
+            return ahead
+        look_back *= _LOOK_BACK_GROWTH
+
+
+async def _changes_between(reader: PartitionReader, start: int, end: int, mark: ChangeKey | None) -> ChangesAhead:
+    ahead, committed, offset = ChangesAhead(mark), CommittedRecords(), start
+    while offset < end:
+        for batch in await reader.batches(offset):
+            if batch.base_offset < end:
+                for record in committed.add(batch):
+                    ahead.add(record.value)
+                ahead.add_aborted([record.value for record in committed.aborted])
+            offset = max(offset, batch.next_offset)
+    committed.raise_if_hanging()
+    return ahead
 
 
 class _Partition:
@@ -110,29 +158,16 @@ class _Partition:
     def __init__(self, client: AIOKafkaClient, topic: str, partition: int) -> None:
         self._client, self._topic, self._partition = client, topic, partition
 
-    async def changes_behind(self, mark: ChangeKey | None) -> ChangesAhead:
-        """Read ever more of the partition's end, until the mark is in it: usually it is in the first part."""
-        first, end = await self._offset(_EARLIEST), await self._offset(_LATEST)
-        look_back = end - first if mark is None else _FIRST_LOOK_BACK
-        while True:
-            start = max(first, end - look_back)
-            ahead = await self._changes_between(start, end, mark)
-            if start == first or (ahead.found and mark is not None):
-                return ahead
-            look_back *= _LOOK_BACK_GROWTH
+    async def first_offset(self) -> int:
+        """The offset of the first record."""
+        return await self._offset(_EARLIEST)
 
-    async def _changes_between(self, start: int, end: int, mark: ChangeKey | None) -> ChangesAhead:
-        ahead, committed, offset = ChangesAhead(mark), CommittedRecords(), start
-        while offset < end:
-            for batch in await self._batches(offset):
-                if batch.base_offset < end:
-                    for record in committed.add(batch):
-                        ahead.add(record.value)
-                offset = max(offset, batch.next_offset)
-        committed.raise_if_hanging()
-        return ahead
+    async def end_offset(self) -> int:
+        """The end offset, behind records that are not committed, too."""
+        return await self._offset(_LATEST)
 
-    async def _batches(self, offset: int) -> list[Any]:
+    async def batches(self, offset: int) -> list[Any]:
+        """Batches from the one with an offset on."""
         partitions = [(self._topic, [(self._partition, offset, _BYTES)])]
         answer = await self._send(FetchRequest(_WAIT_MS, 1, _BYTES, _READ_UNCOMMITTED, partitions))
         ((_, ((_, error, *_, data),)),) = answer.topics
@@ -144,7 +179,6 @@ class _Partition:
         return batches
 
     async def _offset(self, which: int) -> int:
-        """The first offset (``_EARLIEST``) or the end offset (``_LATEST``)."""
         answer = await self._send(OffsetRequest(-1, _READ_UNCOMMITTED, [(self._topic, [(self._partition, which)])]))
         ((_, ((_, error, _, offset),)),) = answer.topics
         if error:

@@ -5,7 +5,6 @@ arrives before its predecessors, or fetched records never arrive, the log is rea
 """
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
@@ -65,7 +64,7 @@ class PartitionAssignment:
         """
         if not self._may_claim:
             return {}
-        for partition in partitions - self._running.keys():
+        for partition in sorted(partitions - self._running.keys()):
             task = PartitionTask(self._context, partition.partition, partial(self._fetcher.seek, partition))
             self._running[partition] = (task, asyncio.create_task(task.run()))
         tasks = {partition: self._running[partition][0] for partition in partitions}
@@ -129,7 +128,7 @@ class PartitionAssignment:
         checked: dict[TP, float] = {}
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            now = time.monotonic()
+            now = self._context.clock()
             for partition, (task, _) in list(self._running.items()):
                 age = now - checked.setdefault(partition, now)
                 behind = age > _SUSPICION_SECONDS and self._is_behind(partition, task)

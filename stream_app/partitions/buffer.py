@@ -10,6 +10,7 @@ from datetime import timedelta
 from stream_app.core.bounds import ONE_DAY
 from stream_app.core.control import ANYONE, ControlRules
 from stream_app.core.decode import LogRecord, MicroBatch, decode
+from stream_app.partition_status import Clock
 
 _LINGER_SECONDS = 0.05
 # Limits the memory that large records take; most batches are far smaller.
@@ -23,12 +24,18 @@ class RecordBuffer:
     """
 
     def __init__(
-        self, currency: str, batch_size: int, max_ahead: timedelta = ONE_DAY, control: ControlRules = ANYONE
+        self,
+        currency: str,
+        batch_size: int,
+        max_ahead: timedelta = ONE_DAY,
+        control: ControlRules = ANYONE,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._currency = currency
         self._batch_size = batch_size
         self._max_ahead = max_ahead
         self._control = control
+        self._clock = clock
         self._control_number = 0
         self._batches: deque[MicroBatch] = deque()
         self._arrived = asyncio.Event()
@@ -94,10 +101,10 @@ class RecordBuffer:
             not self._closed
             and most_offsets is None
             and self._records < self._batch_size
-            and (left := self._last_batch_at + _LINGER_SECONDS - time.monotonic()) > 0
+            and (left := self._last_batch_at + _LINGER_SECONDS - self._clock()) > 0
         ):
             await self._wait_for_arrival(left)
-        self._last_batch_at = time.monotonic()
+        self._last_batch_at = self._clock()
         batch = self._merge_first()
         if most_offsets is not None and batch.records > most_offsets:
             first, others = batch.split_at(most_offsets)

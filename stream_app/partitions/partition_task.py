@@ -55,9 +55,11 @@ class PartitionTask:
         self._log = log.bind(partition=partition)
         self._metrics = context.metrics
         self._metrics.assigned(partition)
-        self._store = PartitionStore(self._config.database_url, partition)
+        self._store = PartitionStore(context.database, partition)
         control = ControlRules(self._config.control_keys, self._config.topics.transactions, partition)
-        self._buffer = RecordBuffer(self._config.currency, self._config.batch_size, self._config.max_ahead, control)
+        self._buffer = RecordBuffer(
+            self._config.currency, self._config.batch_size, self._config.max_ahead, control, context.clock
+        )
         self._stop_requested = asyncio.Event()
         self._has_claim = False
         self.claimed = asyncio.Event()

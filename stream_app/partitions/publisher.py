@@ -1,6 +1,5 @@
 """Publishes what one partition commits: its changes through a relay, and its dead letters beside it."""
 
-import time
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -26,7 +25,7 @@ class Publisher:
         self._log = log.bind(partition=partition)
         self._dead_letters = context.new_dead_letter_publisher(partition)
         self._relay: Relay | None = None
-        self._save_at = time.monotonic() + _SAVE_SECONDS
+        self._save_at = context.clock() + _SAVE_SECONDS
 
     @property
     def fenced(self) -> bool:
@@ -47,12 +46,14 @@ class Publisher:
         if self._relay is None:
             context = self._context
             self._relay = Relay(
-                context.config.database_url,
+                context.database,
                 progress,
                 personas,
                 context.new_writer,
                 context.changes_behind,
                 context.metrics,
+                context.clock,
+                context.new_thread,
             )
         self._relay.log_id = progress.log_id
         self._relay.publish_up_to(progress.change_position)
@@ -85,8 +86,8 @@ class Publisher:
         """
         all_letters = await self._dead_letters.all_delivered(self._unpublished_dead_letters)
         published = self.position(progress)
-        if all_letters or published > progress.published_position or time.monotonic() > self._save_at:
-            self._save_at = time.monotonic() + _SAVE_SECONDS
+        if all_letters or published > progress.published_position or self._context.clock() > self._save_at:
+            self._save_at = self._context.clock() + _SAVE_SECONDS
             return await self._outbox.mark_published(progress, published, all_letters)
         return progress
 

@@ -10,6 +10,7 @@ import contextlib
 import structlog
 
 from runtime.backoff import wait_seconds
+from runtime.errors import SegueError
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.decode import MicroBatch
 from stream_app.metrics import Metrics
@@ -88,7 +89,8 @@ class Recovery:
 
         ``progress`` is None without a claim; then nothing is stored.
         """
-        self._log.error("will try again", error=repr(error), exc_info=not self._failures)
+        unexpected = not isinstance(error, SegueError)
+        self._log.error("will try again", error=repr(error), exc_info=unexpected and not self._failures)
         self._failures += 1
         self._metrics.failed(self._partition, error, self._failures)
         if self._applying is not None:

@@ -3,7 +3,6 @@
 Each is computed from what Postgres holds and committed as a whole (docs/mechanisms/progress.md).
 """
 
-import time
 from collections.abc import Callable
 
 from data.contract.change_row import ChangeRow
@@ -44,6 +43,7 @@ class UnitsOfWork:
         self._partition_of = context.partition_of
         self._batch_size = context.config.batch_size
         self._metrics = context.metrics
+        self._clock = context.clock
         self._store = store
         self._publisher = publisher
         self._recovery = recovery
@@ -56,7 +56,7 @@ class UnitsOfWork:
 
     async def apply(self, batch: MicroBatch) -> None:
         """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""
-        started = time.monotonic()
+        started = self._clock()
         batch = self._recovery.begin(batch, self.progress)
         batch = without_forgotten(batch, self._store.forgotten_customers.__contains__)
         batch = at_home(batch, self.progress.partition, self._partition_of)
@@ -71,7 +71,7 @@ class UnitsOfWork:
         result = self._apply(batch, stored, self.model, self.progress, self._partition_of)
         await self._commit(batch, result)
         self._recovery.applied(self.progress)
-        self._metrics.committed(self.progress, batch.records, result, time.monotonic() - started)
+        self._metrics.committed(self.progress, batch.records, result, self._clock() - started)
         # Step 9, second half; _commit does the first.
         self._publisher.offer_dead_letters(result.dead_letters)
         if batch.model is not None:

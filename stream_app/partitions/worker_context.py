@@ -1,6 +1,8 @@
 """What all partition tasks of a worker share."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from data.kafka.partition_log import PartitionLog
@@ -8,6 +10,9 @@ from stream_app.metrics import Metrics
 from stream_app.outbox.catch_up import ChangesBehind
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
+from stream_app.outbox.relay import one_thread
+from stream_app.partition_status import Clock
+from stream_app.storage.connection import Connect, Database
 from stream_app.worker_config import WorkerConfig
 
 
@@ -32,6 +37,12 @@ class WorkerContext:
         Whether a partition (first argument) has no records from one offset up to another one.
     new_writer, changes_behind, new_dead_letter_publisher
         Access to the topics for one partition.
+    connect
+        Connects to Postgres; None connects to the URL of the configuration.
+    clock
+        Seconds that only grow.
+    new_thread
+        Creates what runs blocking calls one after another, from a name.
     """
 
     config: WorkerConfig
@@ -45,3 +56,11 @@ class WorkerContext:
     new_writer: Callable[[int], ChangeWriter]
     changes_behind: ChangesBehind
     new_dead_letter_publisher: Callable[[int], DeadLetterPublisher]
+    connect: Connect | None = None
+    clock: Clock = time.monotonic
+    new_thread: Callable[[str], Executor] = one_thread
+
+    @property
+    def database(self) -> Database:
+        """What the stores connect to."""
+        return self.connect or self.config.database_url

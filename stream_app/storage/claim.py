@@ -9,15 +9,17 @@ from datetime import datetime
 from typing import Any, Self
 
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.errors import ObjectNotInPrerequisiteState
 from psycopg.rows import dict_row
 
 from data.postgres.currency import compare
+from data.postgres.schema_versions import SCHEMA_VERSION, SchemaVersionError
 from models.units import to_micros
 from runtime.record_mark import RecordMark
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.storage import statements as sql
-from stream_app.storage.connection import connect
+from stream_app.storage.connection import Database, connector
 
 
 class FencedError(Exception):
@@ -30,22 +32,22 @@ class ClaimStore:
     _connection: AsyncConnection[Any]
     _cursor: AsyncCursor[Any]
 
-    def __init__(self, database_url: str, partition: int) -> None:
-        self._database_url = database_url
+    def __init__(self, database: Database, partition: int) -> None:
+        self._connect = connector(database)
         self._partition = partition
         self._open = False
 
     @classmethod
-    async def connect(cls, database_url: str, partition: int) -> Self:
+    async def connect(cls, database: Database, partition: int) -> Self:
         """A store with an open connection."""
-        store = cls(database_url, partition)
+        store = cls(database, partition)
         await store.open()
         return store
 
     async def open(self) -> None:
         """Connect, or connect again."""
         await self.close()
-        self._connection = await connect(self._database_url, self._partition)
+        self._connection = await self._connect(self._partition)
         self._open = True
         self._cursor = self._connection.cursor(binary=True)
 
@@ -68,6 +70,8 @@ class ClaimStore:
         ------
         CurrencyError
             If the stream has another currency.
+        SchemaVersionError
+            If the database needs newer workers.
         """
         async with self._connection.transaction():
             await self._connection.execute(sql.END_PREDECESSORS)
@@ -76,7 +80,11 @@ class ClaimStore:
             if currency is not None:
                 row = await (await self._connection.execute(sql.CURRENCY)).fetchone()
                 compare(None if row is None else row[0], currency)
-            return await self._progress(sql.CLAIM, claim)
+            await self._connection.execute(sql.ANNOUNCE, {"schema_version": str(SCHEMA_VERSION)})
+            try:
+                return await self._progress(sql.CLAIM, claim)
+            except ObjectNotInPrerequisiteState as error:
+                raise SchemaVersionError(error.diag.message_primary or "") from None
 
     async def begin(self, known: PartitionProgress) -> PartitionProgress:
         """The progress of a partition without a model that is about to apply its first records.
@@ -100,9 +108,12 @@ class ClaimStore:
         Raises
         ------
         FencedError
-            If another worker has claimed the partition.
+            If another worker has claimed the partition, or Postgres was set back to before its first claim.
         """
-        stored = await self._progress(sql.PROGRESS, {"partition": self._partition})
+        try:
+            stored = await self._progress(sql.PROGRESS, {"partition": self._partition})
+        except LookupError:
+            raise FencedError(f"Postgres was set back: nobody has claimed partition {self._partition} yet") from None
         if stored.epoch != known.epoch:
             raise FencedError(f"partition {self._partition} was claimed by another worker")
         return stored

@@ -1,5 +1,7 @@
 """A partition's connection to Postgres: its name, its timeouts, and the numpy columns that it can carry."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -14,6 +16,12 @@ APPLICATION = "segue-worker"
 # pipeline disarms it. A statement, because the URL may have options of its own, such as a search path.
 _LIMIT = "SET transaction_timeout = '2min'"
 
+Connect = Callable[[int], Awaitable[AsyncConnection[Any]]]
+"""Returns a new connection, which is named after a partition."""
+
+Database = str | Connect
+"""The URL of a database, or what connects to it."""
+
 _SESSION: dict[str, Any] = {
     # A server that has disappeared is noticed, also while the worker waits for its answer.
     "connect_timeout": 5,
@@ -22,6 +30,11 @@ _SESSION: dict[str, Any] = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
+
+
+def connector(database: Database) -> Connect:
+    """What connects to a database."""
+    return partial(connect, database) if isinstance(database, str) else database
 
 
 async def connect(database_url: str, partition: int) -> AsyncConnection[Any]:

@@ -80,10 +80,11 @@ class Outbox(ClaimStore):
             await self._connection.execute(sql.SAVE_CHANGES_AHEAD, parameters)
 
     async def unpublished_dead_letters(self, log_id: str) -> list[DeadLetter]:
-        """Dead letters of the partition that are not marked as published."""
+        """Dead letters of the partition that are not marked as published, those of former logs first."""
         async with self._connection.transaction():
             await self._cursor.execute(sql.UNPUBLISHED_DEAD_LETTERS, {"partition": self._partition, "log_id": log_id})
-            return [DeadLetter(*row) for row in await self._cursor.fetchall()]
+            rows = await self._cursor.fetchall()
+        return [DeadLetter(offset, reason, key, value, log_id=of) for offset, reason, key, value, of in rows]
 
     async def mark_published(self, progress: PartitionProgress, position: int, dead_letters: bool) -> PartitionProgress:
         """Publishing, step 7: save the position up to which changes are published.

@@ -26,6 +26,9 @@ WHERE datname = current_database() AND usename = current_user
   AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
 """
 
+# For the current transaction: Postgres refuses the claim of a worker that is too old for the tables or for the log.
+ANNOUNCE = "SELECT set_config('segue.schema_version', %(schema_version)s, true)"
+
 _CHAMPION = "(SELECT version FROM model_aliases WHERE alias = 'champion')"
 
 # A partition that has begun without a model gets its first one from the log, as its customers have a place in it.
@@ -249,7 +252,7 @@ WHERE partition = %(partition)s AND epoch = %(epoch)s AND changes_ahead <> %(cha
 
 MARK_DEAD_LETTERS_PUBLISHED = """
 UPDATE dead_letters SET published = true
-WHERE partition = %(partition)s AND log_id = %(log_id)s AND "offset" < %(next_offset)s AND NOT published
+WHERE partition = %(partition)s AND (log_id <> %(log_id)s OR "offset" < %(next_offset)s) AND NOT published
 """
 
 ERASURE_KEY = "SELECT key FROM erasure_key"
@@ -295,6 +298,6 @@ WHERE partition = %(partition)s AND position <= %(position)s GROUP BY customer_i
 """
 
 UNPUBLISHED_DEAD_LETTERS = """
-SELECT "offset", reason, key, value FROM dead_letters
-WHERE partition = %(partition)s AND log_id = %(log_id)s AND NOT published ORDER BY "offset"
+SELECT "offset", reason, key, value, log_id FROM dead_letters
+WHERE partition = %(partition)s AND NOT published ORDER BY log_id = %(log_id)s, log_id, "offset"
 """

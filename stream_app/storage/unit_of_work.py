@@ -34,6 +34,7 @@ from stream_app.core.revisions import revising_customers
 from stream_app.storage import sql_values
 from stream_app.storage import statements as sql
 from stream_app.storage.claim import FencedError
+from stream_app.storage.connection import Database
 from stream_app.storage.failures import FailureStore
 from stream_app.storage.outbox import Outbox
 from stream_app.storage.sql_values import ledger_rows
@@ -46,8 +47,8 @@ class PartitionStore(Outbox, FailureStore):
     of a partition forgets its customers.
     """
 
-    def __init__(self, database_url: str, partition: int) -> None:
-        super().__init__(database_url, partition)
+    def __init__(self, database: Database, partition: int) -> None:
+        super().__init__(database, partition)
         self.forgotten_customers = Forgotten()
 
     async def load_forgotten(self) -> None:
@@ -155,7 +156,7 @@ class PartitionStore(Outbox, FailureStore):
                 await self._cursor.execute(sql.ADD_CHANGES, sql_values.changes(changes, progress))
             for letter in result.dead_letters:
                 source = {"log_id": progress.log_id, "partition": progress.partition}
-                await self._cursor.execute(sql.ADD_DEAD_LETTER, source | asdict(letter))
+                await self._cursor.execute(sql.ADD_DEAD_LETTER, asdict(letter) | source)
             if batch.model is not None:
                 # Rescoring, step 3.
                 await self._cursor.execute(sql.ADD_MODEL, [batch.model.version, to_json(batch.model).decode()])

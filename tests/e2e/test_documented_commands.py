@@ -136,6 +136,8 @@ def test_a_key_posts_an_order(shop: Shop) -> None:
     wait_until(lambda: shop.totals().transactions == 701)
     [listed] = re.findall(r"^\W*(\w+).*\btill\b", shop.shell.run("segue keys list"), re.MULTILINE)
     shop.shell.run("segue keys revoke ID", ID=listed)
+    recorded = [shop.shell.run(command) for command in commands(of("docs/security.md", "segue audit"))]
+    assert "keys revoke" in recorded[0]
 
 
 def test_orders_of_a_topic_are_ingested(shop: Shop) -> None:

@@ -25,6 +25,7 @@ class ChangeTopic:
         self.fails = 0
         self.failing_openings = 0
         self.hanging: list[ChangeRow] = []
+        self.aborted: list[ChangeRow] = []
         self.may_write = threading.Event()
         self.may_write.set()
 
@@ -41,6 +42,7 @@ class ChangeTopic:
         for row in self.rows:
             if not row.is_tombstone:
                 ahead.add(change_event(row, {}))
+        ahead.add_aborted([change_event(row, {}) for row in self.aborted])
         return ahead
 
     def writer(self, partition: int) -> "InMemoryWriter":
@@ -72,7 +74,7 @@ class InMemoryWriter:
 
     def abort_hanging(self, key: bytes | None, value: bytes | None) -> None:
         """Abort the open Kafka transaction."""
-        self._topic.hanging.clear()
+        self._topic.aborted, self._topic.hanging = self._topic.hanging, []
 
     def close(self) -> None:
         """Nothing to close."""

@@ -37,7 +37,10 @@ RUN_BY = {
     },
     "docs/reading_from_postgres.md": {"": "tests/integration/data/postgres/test_views.py"},
     "docs/security.md": {
-        "SEGUE_": "tests/unit/test_documented_blocks.py",
+        "SEGUE_BOOTSTRAP": "tests/unit/test_documented_blocks.py",
+        "SEGUE_SASL": "tests/unit/test_documented_blocks.py",
+        "SEGUE_OIDC": "tests/e2e/test_login_in_a_browser.py",
+        "$ segue audit": DOCUMENTED,
         "GRANT": DOCUMENTED,
         "ALTER ROLE": DOCUMENTED,
     },
@@ -86,7 +89,9 @@ def test_a_named_test_exists(test: str) -> None:
     assert (ROOT / test).is_file()
 
 
-@pytest.mark.parametrize("block", [block for block in blocks("docs/security.md") if block.first.startswith("SEGUE_")])
+@pytest.mark.parametrize(
+    "block", [block for block in blocks("docs/security.md") if block.first.startswith(("SEGUE_BOOT", "SEGUE_SASL"))]
+)
 def test_the_settings_of_a_secured_kafka_are_settings(
     block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,8 @@
-"""Who may look, and who did what
+"""Who may look, who did what, and schema versions of workers
 
 The audit table is written through a function only. Triggers give every customer a masked id, and delete it with the
 customer. The views of the role ``segue_masked`` read masked ids and their key with the rights of the views' owner.
+Workers announce their schema version (``worker_versions.py``).
 """
 
 import secrets
@@ -9,6 +10,8 @@ import secrets
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
+
+from data.postgres.migrations import worker_versions
 
 revision = "0018"
 down_revision = "0017"
@@ -98,10 +101,12 @@ def upgrade() -> None:
     op.execute(f"INSERT INTO customer_masks (customer_id, mask) SELECT customer_id, {_HASH} FROM customers")  # noqa: S608
     for trigger in _TRIGGERS:
         op.execute(trigger)
+    worker_versions.add()
 
 
 def downgrade() -> None:
     """Take back."""
+    worker_versions.remove()
     op.execute("DROP SCHEMA IF EXISTS segue_masked CASCADE")
     for name in ("segue_mask_new", "segue_mask_gone"):
         op.execute(f"DROP TRIGGER {name} ON customers")

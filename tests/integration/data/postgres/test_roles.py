@@ -32,6 +32,7 @@ from data.postgres import (
     public_rights,
     replay_control,
     roles,
+    schema_versions,
     skipped_records,
     webhooks,
 )
@@ -404,6 +405,7 @@ def _live(url: str) -> None:
     async def life() -> None:
         worker = engine(url)
         try:
+            schema_versions.check(worker)
             currency.keep(worker, "GBP")
             model_registry.champion_version(worker)
         except Exception as error:

@@ -78,6 +78,16 @@ def test_the_published_position_of_a_postgres_that_was_set_back_is_not_accepted(
     with_changes(database, work)
 
 
+def test_a_claim_is_lost_when_postgres_is_set_back_to_before_it(database: str) -> None:
+    async def work(store: PartitionStore, progress: PartitionProgress) -> None:
+        with psycopg.connect(database) as postgres:
+            postgres.execute("DELETE FROM stream_progress")
+        with pytest.raises(FencedError):
+            await store.progress(progress)
+
+    with_changes(database, work)
+
+
 def test_the_number_of_changes_ahead_is_stored_while_the_claim_holds(database: str) -> None:
     async def work(store: PartitionStore, progress: PartitionProgress) -> None:
         await store.save_changes_ahead(progress, 7)

@@ -248,6 +248,22 @@ def test_dead_letters_advance_the_offset_in_the_same_transaction(database: str) 
         assert connection.execute(select(stream_progress.c.dead_letters)).scalar_one() == 1
 
 
+def test_dead_letters_of_a_former_log_are_still_to_be_published(database: str) -> None:
+    async def work(store: PartitionStore) -> tuple[list[tuple[str | None, int]], list[object]]:
+        bad = Transaction("T1", "c", datetime(2010, 1, 1, tzinfo=UTC), "sale", "1", "EUR", "France", [])
+        claimed = await store.claim("log", "me")
+        saved = await apply(store, claimed, batch(bad))
+        again = await store.continue_in_log(saved, "log#2", 0, None)
+        both = await apply(store, again, batch(bad))
+        letters = await store.unpublished_dead_letters("log#2")
+        await store.mark_published(both, 0, dead_letters=True)
+        return [(letter.log_id, letter.offset) for letter in letters], [*await store.unpublished_dead_letters("log#2")]
+
+    letters, left = with_store(database, work)
+    assert letters == [("log", 0), ("log#2", 0)]
+    assert left == []
+
+
 def test_columns_are_the_same_after_a_round_trip_to_postgres(migrated_url: str) -> None:
     numbers = np.array([0, 1, -1, 2**53 + 1, np.iinfo(np.int64).max, np.iinfo(np.int64).min], dtype=np.int64)
     times = np.array([LONG_AGO, 0, 1, 1_304_251_200_000_001, -1, np.iinfo(np.int64).max], dtype=np.int64)

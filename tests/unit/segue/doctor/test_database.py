@@ -33,3 +33,11 @@ def test_rights_that_everyone_has_are_a_warning() -> None:
     assert database.public_rights([]).level == "ok"
     found = database.public_rights(["REVOKE x"])
     assert (found.level, "REVOKE x" in found.advice) == ("warning", True)
+
+
+def test_an_upgrade_that_is_not_finished_is_a_warning_with_the_partitions_that_are_left() -> None:
+    assert database.workers({}, 18).level == "ok"
+    assert database.workers({0: 18, 1: 19}, 18).level == "ok"
+    found = database.workers({0: 18, 1: 17, 2: 0}, 18)
+    assert found.level == "warning"
+    assert found.text == "partitions 1, 2 have workers of an older schema version (unknown, 17)"

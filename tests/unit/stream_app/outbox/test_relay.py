@@ -129,6 +129,21 @@ def test_a_hanging_transaction_is_aborted_and_its_changes_are_published_again(mo
     assert not topic.hanging
 
 
+def test_changes_that_counted_as_published_in_a_hanging_transaction_are_published_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outbox, topic = CommittedChanges(), ChangeTopic()
+    # Retention has deleted the first four changes; the others were all that the topic had.
+    topic.hanging = outbox.commit(10)[4:]
+    outbox.published_position = 10
+
+    async def work(running: Relay) -> None:
+        running.offer(outbox.commit(10))
+
+    asyncio.run(publish(monkeypatch, outbox, topic, Metrics(), work))
+    assert topic.positions == list(range(5, 21))
+
+
 def restored() -> tuple[CommittedChanges, ChangeTopic]:
     """Postgres as it was after three of seven changes; the first two had been stored as published."""
     outbox, topic = CommittedChanges(), ChangeTopic()

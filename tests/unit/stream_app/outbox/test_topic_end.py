@@ -79,6 +79,16 @@ def test_an_aborted_transaction_at_the_end_is_ignored() -> None:
     assert read(batches) == [b"0", b"1"]
 
 
+def test_the_records_of_a_transaction_are_known_when_it_is_aborted() -> None:
+    batches, _ = log([([2, 1], False), ([1], True)])
+    committed = CommittedRecords()
+    aborted = []
+    for batch in batches:
+        committed.add(batch)
+        aborted.append([record.value for record in committed.aborted])
+    assert aborted == [[], [], [b"0", b"1", b"2"], [], []]
+
+
 def test_a_transaction_without_a_marker_is_reported_as_hanging() -> None:
     batches, _ = log([([2], True), ([3], True)])
     with pytest.raises(HangingTransactionError):

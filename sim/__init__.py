@@ -1,0 +1,1 @@
+"""The simulator: the real worker in a simulated world, in which one seed decides everything (docs/simulator.md)."""

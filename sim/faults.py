@@ -1,0 +1,160 @@
+"""Faults: what strikes, when and where. A schedule of faults is drawn from a seed, and can be shortened.
+
+Code of the simulated world calls :meth:`Schedule.strike` wherever a fault could happen. A fault waits from its moment
+on for the next such place that fits it.
+"""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of fault.
+
+    Attributes
+    ----------
+    name
+        What the summary calls it.
+    places
+        Where it can strike; empty for a fault that strikes at its moment, wherever the processes are.
+    weight
+        How often it is drawn, compared with the others.
+    seconds
+        The longest that its effect lasts.
+    words
+        What a story says when it strikes.
+    """
+
+    name: str
+    places: tuple[str, ...]
+    weight: float
+    seconds: float
+    words: str
+
+
+_SQL = ("connect", "statement", "answered", "commit", "committed")
+_KAFKA = ("init", "produce", "end")
+_ANYWHERE = (*_SQL, *_KAFKA, "log", "fetch", "seek", "read topic")
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("crash", _ANYWHERE, 5, 1.5, "dies"),
+        Kind("crash around a commit", ("commit", "committed", "end"), 3, 1.5, "dies"),
+        Kind("zombie", _ANYWHERE, 3, 4.0, "freezes, and wakes up later as a zombie"),
+        Kind("zombie around a commit", ("commit", "committed", "init", "end", "statement"), 3, 4.0, "freezes"),
+        Kind("connection lost", ("connect", "statement", "commit"), 2, 0.0, "loses its connection to Postgres"),
+        Kind("answer lost", ("answered",), 1, 0.0, "loses its connection after a statement"),
+        Kind("commit unknown", ("commit",), 4, 0.0, "commits, and the answer is lost"),
+        Kind("refused by Postgres", ("statement", "commit"), 2, 0.0, "gets an error from Postgres"),
+        Kind("Postgres away", (), 1, 2.0, "Postgres is away for a while"),
+        Kind("Postgres set back", (), 1.5, 0.0, "Postgres is restored to an older copy"),
+        Kind("request lost", _KAFKA, 2, 0.5, "sends a request that the broker never gets"),
+        Kind("response lost", _KAFKA, 3, 0.5, "does not get the broker's answer"),
+        Kind("late EndTxn", ("end",), 4, 1.0, "sends an EndTxn that is late, and repeats it"),
+        Kind("torn commit", ("marker", "other marker"), 2, 1.0, "one marker of a Kafka transaction is late"),
+        Kind("hanging transaction", ("marker",), 1.5, 0.0, "the broker forgets a transaction marker"),
+        Kind("broker away", (), 1, 2.0, "the broker is away for a while"),
+        Kind("produce refused", ("produce",), 0.5, 0.0, "gets an error from the broker"),
+        Kind("rebalance", (), 3, 0.5, "the group is rebalanced"),
+        Kind("revoked, but goes on", (), 2, 2.0, "is revoked, and goes on for a while"),
+        Kind("fetched records lost", ("fetch",), 3, 0.0, "loses fetched records"),
+        Kind("fetched twice", ("fetch",), 1, 0.0, "gets fetched records twice"),
+        Kind("fetched out of order", ("fetch",), 2, 0.5, "gets fetched records late"),
+        Kind("slow fetch", ("fetch",), 1, 1.0, "waits for a fetch"),
+        Kind("claim cancelled", (), 1, 0.5, "cancels a claim"),
+        Kind("worker stopped", (), 2, 1.0, "a worker is asked to stop, and is started again"),
+        Kind("log recreated", (), 1, 1.5, "the topic is deleted, and later made and filled again"),
+        Kind("log truncated", (), 1, 4.0, "the log loses its end, and later gets it back"),
+        Kind("log shortened", (), 0.7, 0.0, "retention deletes what has been applied"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault that strikes at a moment, or at the place of its kind that comes ``skip`` places after it.
+
+    ``share`` is a number in [0, 1) that decides what the kind leaves open, and ``process`` the number of the worker
+    that is struck; -1 is any.
+    """
+
+    kind: str
+    at: float
+    skip: int
+    share: float
+    process: int = -1
+
+    @property
+    def seconds(self) -> float:
+        """How long the effect lasts."""
+        return KINDS[self.kind].seconds * (0.2 + 0.8 * self.share)
+
+
+def drawn(chance: random.Random, count: int, until: float, kinds: tuple[str, ...] | None = None) -> list[Fault]:
+    """So many faults in order of time."""
+    names = list(kinds or KINDS)
+    weights = [KINDS[name].weight for name in names]
+    faults = [
+        Fault(
+            chance.choices(names, weights)[0],
+            round(chance.uniform(0.0, until), 3),
+            chance.choice((0, 0, 0, 1, 1, 2, 3, 5, 8)),
+            round(chance.random(), 4),
+        )
+        for _ in range(count)
+    ]
+    return sorted(faults, key=lambda fault: fault.at)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A fault whose moment has come, and how many places it still lets pass."""
+
+    fault: Fault
+    skip: int
+
+
+@dataclass(slots=True)
+class Schedule:
+    """The faults of a history: those that wait for their place, and those that have struck."""
+
+    faults: list[Fault]
+    struck: Counter[str] = field(default_factory=Counter)
+    last_at: float = 0.0
+    _waiting: list["_Waiting"] = field(default_factory=list)
+    _next: int = 0
+
+    def strike(self, place: str, now: float) -> Fault | None:
+        """The fault that strikes at a place now; None if there is none."""
+        faults = self.faults
+        while self._next < len(faults) and faults[self._next].at <= now:
+            fault = faults[self._next]
+            self._next += 1
+            if KINDS[fault.kind].places:
+                self._waiting.append(_Waiting(fault, fault.skip))
+        for waiting in self._waiting:
+            if place in KINDS[waiting.fault.kind].places:
+                if waiting.skip:
+                    waiting.skip -= 1
+                    continue
+                self._waiting.remove(waiting)
+                self.note(waiting.fault, now)
+                return waiting.fault
+        return None
+
+    def note(self, fault: Fault, now: float) -> None:
+        """A fault has struck."""
+        self.struck[fault.kind] += 1
+        self.last_at = max(self.last_at, now + fault.seconds)
+
+    def at_moments(self) -> list[Fault]:
+        """The faults that strike at their moment."""
+        return [fault for fault in self.faults if not KINDS[fault.kind].places]
+
+    def disarm(self) -> None:
+        """No fault strikes from now on."""
+        self._waiting.clear()
+        self._next = len(self.faults)

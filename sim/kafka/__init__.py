@@ -1,0 +1,1 @@
+"""A Kafka in memory: logs, Kafka transactions, producers, consumers and their group."""

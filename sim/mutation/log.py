@@ -1,0 +1,130 @@
+"""Mutations of reading the log: gaps, order, control records, and logs that are not the one that was read before."""
+
+from sim.mutation.mutation import Mutation
+
+_ASSIGNMENT = "stream_app/partitions/assignment.py"
+_BUFFER = "stream_app/partitions/buffer.py"
+_CONTROL = "stream_app/core/control.py"
+_DECODE = "stream_app/core/decode.py"
+_FAULTS = "stream_app/partitions/log_faults.py"
+_TASK = "stream_app/partitions/partition_task.py"
+
+LOG = (
+    Mutation(
+        "gap skipped without asking the log",
+        "Records that the client dropped at a rebalance are never applied.",
+        _ASSIGNMENT,
+        "if refetched_before and await self._is_gap(partition, gap):",
+        "if True:",
+        "history",
+    ),
+    Mutation(
+        "one missing record tolerated",
+        "A transaction is lost without any sign.",
+        _BUFFER,
+        "if records[0].offset > self.next_offset:",
+        "if records[0].offset > self.next_offset + 1:",
+    ),
+    Mutation(
+        "markers at the end of the log not passed over",
+        "A partition seems to lag forever behind a producer's last transaction marker.",
+        _ASSIGNMENT,
+        "        elif is_gap:\n            task.skip(*missing)",
+        "        elif is_gap:\n            pass",
+        "history",
+    ),
+    Mutation(
+        "lost records not fetched again",
+        "Records that the client has dropped at the end of the log wait until the next one comes.",
+        _ASSIGNMENT,
+        "            await self._refetch(partition, task.next_offset)",
+        "            return",
+        "history",
+    ),
+    Mutation(
+        "log id not compared",
+        "A topic that was created again is read from the old offset, and its first records are never applied.",
+        _FAULTS,
+        "if base_id(progress.log_id) != base_id(seen.log_id):",
+        "if not progress.log_id:",
+        "reliability",
+    ),
+    Mutation(
+        "lost end of the log not noticed",
+        "After Kafka was restored from an older copy, new records at known offsets are never applied.",
+        _FAULTS,
+        "    if end < applied:",
+        "    if end < 0:",
+        "reliability",
+    ),
+    Mutation(
+        "last applied record not compared",
+        "A log that has lost records and has grown again is taken for the old one.",
+        _FAULTS,
+        "    if last is not None and last.offset >= seen.first_offset and seen.record != last:",
+        "    if last is not None and last.offset < 0:",
+        "reliability",
+    ),
+    Mutation(
+        "deleted records not reported",
+        "Retention deletes records before they were read, and the partition waits for them forever.",
+        _FAULTS,
+        "    if seen.first_offset > applied:",
+        "    if seen.first_offset < 0:",
+        "reliability",
+    ),
+    Mutation(
+        "log not checked at a claim",
+        "A worker that starts after the loss goes on in the middle of another log.",
+        _TASK,
+        "        await self._check_log()\n        await self._recovery.read_skipped",
+        "        await self._recovery.read_skipped",
+        "history",
+    ),
+    Mutation(
+        "activation applied again",
+        "When the log is read again, an older model becomes active once more.",
+        _TASK,
+        "await self._store.has_activated(batch):\n                    batch.model = None",
+        "await self._store.has_activated(batch):\n                    pass",
+        "history",
+    ),
+    Mutation(
+        "times from the future accepted",
+        "One mistyped year ages every customer of the partition.",
+        "stream_app/core/bounds.py",
+        "        if ahead > max_ahead:",
+        "        if ahead < max_ahead:",
+        "reliability",
+    ),
+    Mutation(
+        "unsigned tick accepted",
+        "A producer that may only write transactions ages every customer.",
+        _DECODE,
+        "            self.control.number(record.headers, record.value)\n            tick =",
+        "            tick =",
+        "reliability",
+    ),
+    Mutation(
+        "copy of a signed model accepted",
+        "Who can read the log makes an older model active again.",
+        _CONTROL,
+        "if self.keys and number <= newest:",
+        "if self.keys and number < 0:",
+        "reliability",
+    ),
+    Mutation(
+        "number of the newest model not stored",
+        "After a restart, a copy of an older model is accepted.",
+        "stream_app/storage/unit_of_work.py",
+        "control_number=max(progress.control_number, batch.control_number),",
+        "control_number=progress.control_number,",
+    ),
+    Mutation(
+        "customers of other partitions accepted",
+        "A producer with another partitioner splits a customer's history over two partitions.",
+        "stream_app/core/deduplicate.py",
+        "        elif home != partition:",
+        "        elif home < 0:",
+    ),
+)

@@ -1,0 +1,215 @@
+"""Mutations of publishing: the outbox, the relay, its writer, and what the change topic holds."""
+
+from sim.mutation.mutation import Mutation
+
+_CATCH_UP = "stream_app/outbox/catch_up.py"
+_END = "stream_app/outbox/topic_end.py"
+_LETTERS = "stream_app/outbox/dead_letter_publisher.py"
+_PUBLISHER = "stream_app/partitions/publisher.py"
+_RELAY = "stream_app/outbox/relay.py"
+_SQL = "stream_app/storage/statements.py"
+_WRITER = "stream_app/outbox/change_writer.py"
+
+_STATES = """        for row in latest.values():
+            state = None if row.is_tombstone else segment_event(row, personas)
+            headers = EVENT_HEADERS if row.is_tombstone else state_headers(row, log_id)
+            self._send(self._topics.segments, row.customer_id, state, headers)
+"""
+_REASON = (
+    "        # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit "
+    "whatever the\n        # broker has of this transaction when it arrives. The broker must have every state before "
+    "the first change.\n"
+)
+_FLUSH = "        self._retry(self._flush)\n"
+_CHANGES = """        for row in rows:
+            if row.is_tombstone:
+                continue
+            event = change_event(row, personas)
+            self._send(self._topics.changes, row.customer_id, event, change_headers(row, log_id))
+"""
+
+OUTBOX = (
+    Mutation(
+        "outbox position off by one",
+        "Whenever a relay reads the outbox, subscribers miss a change.",
+        _RELAY,
+        "rows = await self._outbox.unpublished_changes(self.published, _ROWS)",
+        "rows = await self._outbox.unpublished_changes(self.published + 1, _ROWS)",
+    ),
+    Mutation(
+        "outbox read customer by customer",
+        "The published position jumps over changes, which are never published.",
+        _SQL,
+        'AND position > %(after)s AND customer_id IS NOT NULL\nORDER BY position LIMIT %(limit)s\n"""',
+        'AND position > %(after)s AND customer_id IS NOT NULL\nORDER BY customer_id, position LIMIT %(limit)s\n"""',
+    ),
+    Mutation(
+        "position saved before its changes are published",
+        "A worker dies, and its last changes are never published.",
+        _PUBLISHER,
+        "else self._relay.safe_position",
+        "else progress.change_position",
+        "history",
+    ),
+    Mutation(
+        "position advanced while catching up",
+        "After Postgres was restored and a second fault, subscribers get changes twice.",
+        _RELAY,
+        "        if self._catch_up.finished:\n            self.safe_position = position",
+        "        self.safe_position = position",
+        "history",
+    ),
+    Mutation(
+        "writers do not fence each other",
+        "A zombie that still publishes writes changes that its successor has published, too.",
+        _WRITER,
+        'transactional_id = f"{self._topics.changes}-{self._partition}"',
+        'transactional_id = f"{self._topics.changes}-{self._partition}-{id(self)}"',
+        "reliability",
+    ),
+    Mutation(
+        "writer opened after the topic was read",
+        "The former writer commits between the two, and subscribers get its changes twice.",
+        _RELAY,
+        "            await self._in_thread(self._writer.open)\n            try:\n"
+        "                position = await self._catch_up.begin(self._outbox, stored, self.published)",
+        "            try:\n"
+        "                position = await self._catch_up.begin(self._outbox, stored, self.published)\n"
+        "                await self._in_thread(self._writer.open)",
+        "history",
+    ),
+    Mutation(
+        "writer not initialised",
+        "Nothing is published, since the broker does not know the writer.",
+        _WRITER,
+        "            self._retry(self._producer.init_transactions)",
+        "            pass",
+    ),
+    Mutation(
+        "aborted record taken for the last one",
+        "After a worker has died, changes of its aborted Kafka transaction are never published.",
+        _END,
+        'if ControlRecord.parse(records[-1].key or b"") == COMMIT_MARKER:',
+        "if records:",
+        "history",
+    ),
+    Mutation(
+        "uncommitted records read at the end of the topic",
+        "Changes of a Kafka transaction that fails are taken for published, and are never published.",
+        _END,
+        "            self._open.setdefault(batch.producer_id, []).extend(records)\n            return []",
+        "            return records",
+        "history",
+    ),
+    Mutation(
+        "hanging transaction ignored",
+        "Readers of committed records wait for a transaction marker forever.",
+        _END,
+        "    committed.raise_if_hanging()\n",
+        "",
+        "reliability",
+    ),
+    Mutation(
+        "changes of an aborted hanging transaction counted as published",
+        "After a broker has forgotten a transaction marker, subscribers miss the changes of that transaction.",
+        _CATCH_UP,
+        "if end is None and ahead.withdrawn is not None:",
+        "if end is not None and ahead.withdrawn is not None:",
+        "history",
+    ),
+    Mutation(
+        "published changes published again",
+        "After the death of a worker, subscribers get its last changes twice.",
+        _CATCH_UP,
+        "        if self.finished:\n            return rows\n        held",
+        "        if not self.finished:\n            return rows\n        held",
+        "reliability",
+    ),
+    Mutation(
+        "changes before the position not dropped",
+        "A relay takes changes of a customer for published that are not.",
+        _CATCH_UP,
+        "            ahead.drop(customer, sequence)\n",
+        "            ahead.drop(customer, 0)\n",
+    ),
+    Mutation(
+        "mark that is not in the topic ignored",
+        "After the change topic has lost its end, the lost changes are never published again.",
+        _CATCH_UP,
+        "        if position and (not ahead.found or (mark is None and not forgotten)):\n",
+        "        if position and mark is None and not forgotten:\n",
+        "reliability",
+    ),
+    Mutation(
+        "changes sent before states",
+        "A subscriber that looks a customer's state up after a change finds an older one.",
+        _WRITER,
+        _STATES + _REASON + _FLUSH + _CHANGES,
+        _CHANGES + _FLUSH + _STATES,
+        "history",
+    ),
+    Mutation(
+        "states and changes sent together",
+        "A late commit of the Kafka transaction before shows a change without its state.",
+        _WRITER,
+        _REASON + _FLUSH,
+        "",
+        "history",
+    ),
+    Mutation(
+        "oldest state sent as the latest",
+        "A customer with two changes in one Kafka transaction has the state of the first one.",
+        _WRITER,
+        "latest = {row.customer_id: row for row in rows}",
+        "latest = {row.customer_id: row for row in reversed(rows)}",
+    ),
+    Mutation(
+        "tombstone not published",
+        "The latest state of a forgotten customer stays in the compacted topic.",
+        _WRITER,
+        "        for row in latest.values():\n            state",
+        "        for row in (row for row in latest.values() if not row.is_tombstone):\n            state",
+    ),
+    Mutation(
+        "relay does not check its claim",
+        "A zombie fences its successor again and again, so that neither of them publishes.",
+        _RELAY,
+        "            stored = await self._outbox.progress(self._claim)",
+        "            stored = self._claim",
+        "history",
+    ),
+    Mutation(
+        "failed writer used again",
+        "A late end of a Kafka transaction ends the next one of the same writer.",
+        _RELAY,
+        "            self._writer = self._new_writer(self._claim.partition)\n"
+        "            await self._in_thread(self._writer.open)\n",
+        "            if self._writer._producer is None:\n"
+        "                self._writer = self._new_writer(self._claim.partition)\n"
+        "                await self._in_thread(self._writer.open)\n",
+        "history",
+    ),
+    Mutation(
+        "Postgres that was set back not noticed",
+        "An idle worker goes on as if Postgres still had what it has lost.",
+        _SQL,
+        "WHERE partition = %(partition)s AND epoch = %(epoch)s AND next_offset = %(next_offset)s\n"
+        "  AND change_position = %(change_position)s",
+        "WHERE partition = %(partition)s",
+        "reliability",
+    ),
+    Mutation(
+        "dead letters marked before they are delivered",
+        "A broker that is away loses dead letters for the readers of their topic.",
+        _LETTERS,
+        "        self._undelivered = self._reread or left > 0\n",
+        "        self._undelivered = False\n",
+    ),
+    Mutation(
+        "committed dead letters not published after a claim",
+        "Dead letters of a worker that has died never come into their topic.",
+        _PUBLISHER,
+        "        self._dead_letters.publish(await self._unpublished_dead_letters())\n",
+        "",
+    ),
+)

@@ -1,0 +1,283 @@
+"""The oracle: what a log leads to, found record by record and day by day, without any code of the worker.
+
+It has no batches, no closed form and no columns. It asks for the nearest centroid on every whole day of every
+customer, and knows what a record means from the workload that wrote it.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from models.segment_model import SegmentModel
+from sim.workload import Bad, Entry, Forget, Meaning, NewModel, Order, TickAt
+
+_DAY = 86_400_000_000
+_MOST_DAYS = 400
+_CAUSES = {"sale": "purchase", "return": "return", "cancelled": "revision"}
+
+
+class Change(NamedTuple):
+    """A segment change as everything that stores or publishes it must have it."""
+
+    customer: str
+    sequence: int
+    from_segment: str | None
+    to_segment: str
+    cause: str
+    effective_at: int
+    recency_days: int
+    frequency: int
+    gross: int
+    returned: int
+    model_version: str
+    transaction: str | None
+
+
+class Profile(NamedTuple):
+    """What must be stored of a customer."""
+
+    customer: str
+    country: str
+    first_purchase_at: int | None
+    last_purchase_at: int | None
+    last_event_at: int
+    frequency: int
+    gross: int
+    returned: int
+    segment: str | None
+    segment_since: int | None
+    sequence: int
+    model_version: str | None
+    next_change_at: int | None
+    next_segment: str | None
+
+
+class Stored(NamedTuple):
+    """A transaction in the ledger."""
+
+    customer: str
+    transaction: str
+    occurred_at: int
+    kind: str
+    amount: int
+    revision: int
+
+
+@dataclass(slots=True)
+class _Customer:
+    name: str
+    country: str = ""
+    ledger: dict[str, Order] = field(default_factory=dict)
+    last_event_at: int | None = None
+    segment: str | None = None
+    since: int | None = None
+    changes: list[Change] = field(default_factory=list)
+    days: int = 0
+    scored: bool = False
+
+    @property
+    def sales(self) -> list[Order]:
+        return [order for order in self.ledger.values() if order.kind == "sale"]
+
+    @property
+    def gross(self) -> int:
+        return sum(order.amount for order in self.sales)
+
+    @property
+    def returned(self) -> int:
+        return sum(order.amount for order in self.ledger.values() if order.kind == "return")
+
+    @property
+    def counts_from(self) -> int:
+        sales = self.sales
+        if sales:
+            return max(order.occurred_at for order in sales)
+        assert self.last_event_at is not None  # noqa: S101 - a customer has a record
+        return self.last_event_at
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one partition must have in the end; dead letters by offset, with key and value."""
+
+    profiles: list[Profile]
+    ledger: list[Stored]
+    changes: list[Change]
+    dead_letters: dict[int, tuple[bytes | None, bytes | None]]
+    forgotten: list[str]
+    watermark: int | None
+    model_version: str | None
+
+
+class Oracle:
+    """Follows one partition."""
+
+    def __init__(self, champion: SegmentModel | None, signed: bool) -> None:
+        self._model = champion
+        self._signed = signed
+        self._number = 0
+        self._since: int | None = None
+        self._watermark: int | None = None
+        self._customers: dict[str, _Customer] = {}
+        self._dead_letters: dict[int, str] = {}
+        self._contents: dict[int, tuple[bytes | None, bytes | None]] = {}
+        self._forgotten: dict[str, None] = {}
+
+    def add(self, offset: int, entry: Entry) -> None:
+        """The next record."""
+        meaning: Meaning = entry.meaning
+        self._contents[offset] = entry.content.key, entry.content.value
+        if isinstance(meaning, TickAt):
+            self._watermark = max(meaning.moment, self._watermark or meaning.moment)
+            for customer in self._customers.values():
+                self._let_time_pass(customer, self._watermark)
+        elif isinstance(meaning, NewModel):
+            if self._signed and meaning.number <= self._number:
+                self._dead_letters[offset] = ""
+                return
+            self._number = meaning.number
+            self._activate(meaning)
+        elif isinstance(meaning, Forget):
+            self._customers.pop(meaning.customer, None)
+            self._forgotten[meaning.customer] = None
+            self._dead_letters = {at: name for at, name in self._dead_letters.items() if name != meaning.customer}
+        elif isinstance(meaning, Bad):
+            if meaning.customer not in self._forgotten:
+                self._dead_letters[offset] = meaning.customer
+        elif meaning.customer not in self._forgotten:
+            self._order(offset, meaning)
+
+    def _order(self, offset: int, order: Order) -> None:
+        known = self._customers.get(order.customer)
+        before = None if known is None else known.ledger.get(order.transaction)
+        if before is not None and (order.revision < before.revision or _content(order) == _content(before)):
+            return
+        if before is not None and order.revision == before.revision:
+            self._dead_letters[offset] = order.customer
+            return
+        customer = known or self._customers.setdefault(order.customer, _Customer(order.customer))
+        as_of = max(m for m in (customer.last_event_at, order.occurred_at, self._watermark) if m is not None)
+        if customer.last_event_at is not None:
+            self._let_time_pass(customer, as_of)
+        customer.ledger[order.transaction] = order
+        customer.country = order.country
+        customer.last_event_at = max(order.occurred_at, customer.last_event_at or order.occurred_at)
+        cause = "revision" if before is not None else _CAUSES[order.kind]
+        self._score(customer, as_of, cause, order.transaction)
+
+    def _score(self, customer: _Customer, as_of: int, cause: str, transaction: str | None) -> None:
+        """Look the segment up at a moment, and write down a change."""
+        customer.days = (as_of - customer.counts_from) // _DAY
+        bought = bool(customer.sales) or customer.segment is not None
+        if self._model is None or not bought:
+            return
+        segment = self._nearest(self._model, customer, customer.days)
+        if segment != customer.segment:
+            if customer.segment is None and cause != "first_model":
+                cause = "first_purchase"
+            self._write(customer, segment, cause, as_of, transaction)
+
+    def _write(self, customer: _Customer, segment: str, cause: str, moment: int, transaction: str | None) -> None:
+        assert self._model is not None  # noqa: S101 - it decided the segment
+        customer.changes.append(
+            Change(
+                customer.name,
+                len(customer.changes) + 1,
+                customer.segment,
+                segment,
+                cause,
+                moment,
+                (moment - customer.counts_from) // _DAY,
+                len(customer.sales),
+                customer.gross,
+                customer.returned,
+                self._model.version,
+                transaction,
+            )
+        )
+        customer.segment, customer.since = segment, moment
+
+    def _let_time_pass(self, customer: _Customer, until: int) -> None:
+        """Ask on every whole day up to a moment."""
+        while self._model is not None and customer.segment is not None:
+            day = customer.days + 1
+            moment = customer.counts_from + day * _DAY
+            if moment > until:
+                return
+            customer.days = day
+            segment = self._nearest(self._model, customer, day)
+            if segment != customer.segment:
+                self._write(customer, segment, "decay", moment, None)
+            elif day > _MOST_DAYS:
+                return
+
+    def _activate(self, activation: NewModel) -> None:
+        self._model, self._since = activation.model, self._watermark
+        for customer in self._customers.values():
+            assert customer.last_event_at is not None  # noqa: S101 - a customer has a record
+            as_of = max(customer.last_event_at, self._since or customer.last_event_at)
+            self._score(customer, as_of, "first_model" if customer.segment is None else "model", None)
+
+    @staticmethod
+    def _nearest(model: SegmentModel, customer: _Customer, days: int) -> str:
+        money = max(customer.gross - customer.returned, 0) / 10_000
+        point = (float(days), float(len(customer.sales)), money)
+        place = [(value - mean) / scale for value, mean, scale in zip(point, model.means, model.scales, strict=True)]
+        distances = [
+            sum((mine - theirs) ** 2 for mine, theirs in zip(place, segment.centroid, strict=True))
+            for segment in model.segments
+        ]
+        return model.segments[distances.index(min(distances))].id
+
+    def _next_change(self, customer: _Customer) -> tuple[int | None, str | None]:
+        if self._model is None or customer.segment is None:
+            return None, None
+        for day in range(customer.days + 1, customer.days + _MOST_DAYS):
+            segment = self._nearest(self._model, customer, day)
+            if segment != customer.segment:
+                return customer.counts_from + day * _DAY, segment
+        return None, None
+
+    def outcome(self) -> Outcome:
+        """What the partition must have now."""
+        version = None if self._model is None else self._model.version
+        profiles = []
+        for name in sorted(self._customers):
+            customer = self._customers[name]
+            sales = [order.occurred_at for order in customer.sales]
+            assert customer.last_event_at is not None  # noqa: S101 - a customer has a record
+            profiles.append(
+                Profile(
+                    name,
+                    customer.country,
+                    min(sales, default=None),
+                    max(sales, default=None),
+                    customer.last_event_at,
+                    len(sales),
+                    customer.gross,
+                    customer.returned,
+                    customer.segment,
+                    customer.since,
+                    len(customer.changes),
+                    version,
+                    *self._next_change(customer),
+                )
+            )
+        ledger = [
+            Stored(name, each.transaction, each.occurred_at, each.kind, each.amount, each.revision)
+            for name in sorted(self._customers)
+            for each in sorted(self._customers[name].ledger.values(), key=lambda order: order.transaction)
+        ]
+        changes = [change for name in sorted(self._customers) for change in self._customers[name].changes]
+        return Outcome(
+            profiles,
+            ledger,
+            changes,
+            {offset: self._contents[offset] for offset in sorted(self._dead_letters)},
+            sorted(self._forgotten),
+            self._watermark,
+            version,
+        )
+
+
+def _content(order: Order) -> tuple[int, str, int, int]:
+    return order.occurred_at, order.kind, order.amount, order.revision

@@ -1,0 +1,22 @@
+"""Workers of earlier schema versions, which tests of upgrades run beside those of this version."""
+
+import zipfile
+from pathlib import Path
+
+#: The schema version that the tables assume of workers which announce none: those before version 18.
+ANNOUNCED = 17
+
+_FOLDER = Path(__file__).parent
+
+
+def versions() -> list[int]:
+    """The schema versions of the stored workers, oldest first."""
+    return sorted(int(path.stem) for path in _FOLDER.glob("*.zip"))
+
+
+def environment(version: int) -> dict[str, str]:
+    """Variables with which ``python -m stream_app`` runs the worker of a schema version, whatever the folder is."""
+    archive = _FOLDER / f"{version:04}.zip"
+    assert zipfile.is_zipfile(archive), f"{archive} is missing: see tests/support/old_workers/store.py"
+    # Without the second one, Python would look for modules in the current folder first.
+    return {"PYTHONPATH": str(archive), "PYTHONSAFEPATH": "1"}

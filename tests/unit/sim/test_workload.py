@@ -1,0 +1,48 @@
+"""Workloads: the seed alone decides them, and the worker's pure core agrees with the oracle about them."""
+
+from functools import partial
+
+import pytest
+
+from data.kafka.partitioner import partition_of
+from sim import workload
+from sim.history import expected
+from sim.workload import PARTITIONS, Bad, Entry, Forget, NewModel, Order, TickAt
+from stream_app.core.control import ControlRules
+from stream_app.core.decode import decode
+from stream_app.core.erasure import at_home
+from tests.support.in_memory_worker import InMemoryPartition, Record
+
+
+def test_the_seed_decides_the_workload() -> None:
+    assert workload.drawn(5) == workload.drawn(5)
+    assert workload.drawn(5) != workload.drawn(6)
+
+
+def test_workloads_contain_every_meaning() -> None:
+    entries = [entry for seed in range(30) for arrival in workload.drawn(seed).arrivals for entry in arrival.entries]
+    assert {type(entry.meaning) for entry in entries} == {Order, TickAt, NewModel, Forget, Bad}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_core_of_the_worker_finds_what_the_oracle_finds(seed: int) -> None:
+    work = workload.drawn(seed)
+    seen: list[list[Entry]] = [[] for _ in range(PARTITIONS)]
+    for arrival in sorted(work.arrivals, key=lambda each: each.at):
+        if arrival.mode != "aborted":
+            # Postgres alone refuses a poisoned record.
+            kept = [entry for entry in arrival.entries if workload.POISON.encode() not in (entry.content.value or b"")]
+            seen[arrival.partition] += kept
+    for partition, outcome in expected(work).items():
+        rules = ControlRules(work.control_keys, workload.TOPIC, partition)
+        records = [
+            Record(at, each.content.key, each.content.value, each.content.timestamp, each.content.headers)
+            for at, each in enumerate(seen[partition])
+        ]
+        worker = InMemoryPartition(work.champion, partition, PARTITIONS)
+        for batch in decode(records, workload.CURRENCY, control=rules) if records else []:
+            worker.apply(at_home(batch, partition, partial(partition_of, partitions=PARTITIONS)))
+            worker.run([])
+        changes = sorted((row.customer_id, row.sequence, row.to_segment, row.cause) for row in worker.changes)
+        found = sorted((each.customer, each.sequence, each.to_segment, each.cause) for each in outcome.changes)
+        assert changes == found
