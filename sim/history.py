@@ -261,18 +261,15 @@ class History:
             if self._server.rows(behind, f"sim/{self._broker.topic_ids[topic]}%")[0][0]:
                 self._loop.call_later(_LOOK_SECONDS, send_again)
                 return
-            self._world.trace("everything is sent again", shown=True)
-            for arrival, producer_id in self._written:
-                if producer_id in self._open:
-                    self._write(arrival, producer_id)
-                elif arrival.mode != "aborted":
-                    self._write(arrival, None)
-            self._let_write()
+            self._send_again(lambda _: True)
 
         self._loop.call_later(seconds, create)
 
     def _truncate(self, share: float, seconds: float) -> None:
-        """Lose the end of one partition of the log, and get it back later."""
+        """Lose the end of one partition of the log: it comes back later, or its producers send it again.
+
+        They wait until the worker has noticed, as docs/reliability.md asks of them.
+        """
         partition = int(share * 1_000) % PARTITIONS
         log = self._broker.logs[TOPICS.transactions, partition]
         count = int(share * (len(log.batches) + 1))
@@ -286,7 +283,30 @@ class History:
             self._world.trace(f"partition {partition} of the log has its end again", shown=True)
             self._let_write()
 
-        self._loop.call_later(seconds, get_back)
+        def send_again() -> None:
+            applied = self._server.rows("SELECT next_offset FROM stream_progress WHERE partition = %s", partition)
+            if applied and applied[0][0] > log.end:
+                self._loop.call_later(_LOOK_SECONDS, send_again)
+                return
+            self._world.reach("the lost end of the log was sent again")
+            # Each record has a timestamp of its own.
+            gone = {record.timestamp for batch in lost for record in batch.records}
+            self._send_again(lambda arrival: any(entry.content.timestamp in gone for entry in arrival.entries))
+
+        comes_back = int(share * 10_000) % 2 == 0
+        self._loop.call_later(seconds, get_back if comes_back else send_again)
+
+    def _send_again(self, is_lost: Callable[[Arrival], bool]) -> None:
+        """Producers send again what the log has lost, and continue."""
+        self._world.trace("what was lost is sent again", shown=True)
+        for arrival, producer_id in self._written:
+            if not is_lost(arrival):
+                continue
+            if producer_id in self._open:
+                self._write(arrival, producer_id)
+            elif arrival.mode != "aborted":
+                self._write(arrival, None)
+        self._let_write()
 
     def _shorten(self, share: float) -> None:
         """Retention deletes a part of what has been applied."""
