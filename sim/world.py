@@ -66,10 +66,11 @@ class World:
         self.reached[state] = self.reached.get(state, 0) + 1
 
     def claimed(self, partition: int, epoch: int) -> None:
-        """A worker has claimed a partition with an epoch."""
-        if epoch <= self.epochs.get(partition, 0):
-            self.problem(f"partition {partition} was claimed with epoch {epoch} after {self.epochs[partition]}")
-        self.epochs[partition] = epoch
+        """A worker reports that it has claimed a partition with an epoch; a frozen one reports late."""
+        newest = self.epochs.get(partition, 0)
+        if epoch == newest:
+            self.problem(f"partition {partition} was claimed twice with epoch {epoch}")
+        self.epochs[partition] = max(epoch, newest)
 
     def problem(self, text: str) -> None:
         """A check has failed."""
