@@ -101,7 +101,6 @@ class History:
         self._workers: list[SimulatedWorker] = []
         self._group: Group | None = None
         self._copy: Copy | None = None
-        self._set_back = False
         self._followed = False
         self._reread = False
         # Producers whose transaction is open, all that was written, and what waits until the log can be written to.
@@ -344,8 +343,7 @@ class History:
         world.reach("Postgres was set back")
         self._postgres.end_all()
         self._server.restore(copy)
-        self._set_back = True
-        world.epochs.clear()
+        world.set_back = True
 
 
 def _config(plan: Workload) -> WorkerConfig:
