@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,6 +21,7 @@ from sim.loop import SimulatedLoop
 from sim.oracle import Oracle, Outcome
 from sim.postgres.connection import SimulatedPostgres
 from sim.postgres.server import Copy, PostgresServer
+from sim.source import Source
 from sim.worker import SimulatedWorker
 from sim.workload import PARTITIONS, Arrival, Workload
 from sim.world import Event, World
@@ -103,13 +104,8 @@ class History:
         self._workers: list[SimulatedWorker] = []
         self._group: Group | None = None
         self._copy: Copy | None = None
-        self._set_back = False
         self._followed = False
-        self._reread = False
-        # Producers whose transaction is open, all that was written, and what waits until the log can be written to.
-        self._open: set[int | None] = set()
-        self._written: list[tuple[Arrival, int | None]] = []
-        self._held: list[Callable[[], None]] | None = None
+        self._source = Source(self._world, self._broker, server)
 
     def run(self) -> Result:
         """Run the history to its end."""
@@ -143,7 +139,7 @@ class History:
             self._workers.append(worker)
             loop.call_later(0.01 + 0.3 * number * world.chance.random(), worker.start)
         for arrival in _in_order(plan.workload.arrivals):
-            loop.call_later(arrival.at, self._arrive, arrival)
+            loop.call_later(arrival.at, self._source.arrive, arrival)
         for fault in world.faults.at_moments():
             loop.call_later(fault.at, self._strike, fault)
         last = max((fault.at for fault in plan.faults), default=0.0)
@@ -153,7 +149,7 @@ class History:
             await world.pause(1.0)
         world.faults.disarm()
         await world.pause(max(world.faults.last_at - world.now, 0.0) + 0.01)
-        while self._held is not None and world.now < _LOG_SECONDS:
+        while not self._source.can_write and world.now < _LOG_SECONDS:
             await world.pause(_LOOK_SECONDS)
         await self._drain()
 
@@ -167,7 +163,8 @@ class History:
                 return
             await world.pause(_LOOK_SECONDS)
         world.trace("drained", shown=True)
-        for text in [*checks.differences(self._server, outcome, rereads=self._reread), *self._letters.missing()]:
+        differences = checks.differences(self._server, outcome, rereads=self._source.is_reread)
+        for text in [*differences, *self._letters.missing()]:
             world.problem(text)
         # Whatever has failed is over, and the workers say so.
         while reported := self._reported():
@@ -203,102 +200,6 @@ class History:
         ]
         return f" ({'; '.join(reasons)})" if reasons else ""
 
-    # -- the log ------------------------------------------------------------------------------------------------------
-
-    def _arrive(self, arrival: Arrival) -> None:
-        if self._held is not None:
-            self._held.append(lambda: self._arrive(arrival))
-            return
-        producer_id = None if arrival.mode == "plain" else 1_000_000 + len(self._written)
-        self._written.append((arrival, producer_id))
-        self._write(arrival, producer_id)
-        if producer_id is not None:
-            self._open.add(producer_id)
-            self._loop.call_later(arrival.ends_at - arrival.at, self._end, arrival, producer_id)
-
-    def _write(self, arrival: Arrival, producer_id: int | None) -> None:
-        place, contents = (TOPICS.transactions, arrival.partition), [entry.content for entry in arrival.entries]
-        if producer_id is None:
-            self._broker.append(place, contents)
-        else:
-            self._broker.append(place, contents, producer_id, transactional=True)
-
-    def _end(self, arrival: Arrival, producer_id: int) -> None:
-        if self._held is not None:
-            self._held.append(lambda: self._end(arrival, producer_id))
-            return
-        self._open.discard(producer_id)
-        self._broker.mark((TOPICS.transactions, arrival.partition), producer_id, arrival.mode == "committed")
-
-    def _hold(self) -> None:
-        """Nobody can write to the log from now on."""
-        self._held = []
-
-    def _let_write(self) -> None:
-        """What was held back is written now."""
-        held, self._held = self._held or [], None
-        for each in held:
-            each()
-
-    def _recreate(self, seconds: float) -> None:
-        """Delete the topic; make it again later, and send again what had been sent once the workers have noticed.
-
-        A worker notices within 20 s. Until then it would read a filled topic from its old next offset on.
-        """
-        topic = TOPICS.transactions
-        self._broker.delete(topic, PARTITIONS)
-        self._world.reach("the topic was gone")
-        self._reread = True
-        self._hold()
-
-        def create() -> None:
-            self._broker.create(topic, PARTITIONS)
-            self._world.trace("the topic is there again, and empty", shown=True)
-            send_again()
-
-        def send_again() -> None:
-            behind = "SELECT count(*) FROM stream_progress WHERE next_offset > 0 AND log_id NOT LIKE %s"
-            if self._server.rows(behind, f"sim/{self._broker.topic_ids[topic]}%")[0][0]:
-                self._loop.call_later(_LOOK_SECONDS, send_again)
-                return
-            self._world.trace("everything is sent again", shown=True)
-            for arrival, producer_id in self._written:
-                if producer_id in self._open:
-                    self._write(arrival, producer_id)
-                elif arrival.mode != "aborted":
-                    self._write(arrival, None)
-            self._let_write()
-
-        self._loop.call_later(seconds, create)
-
-    def _truncate(self, share: float, seconds: float) -> None:
-        """Lose the end of one partition of the log, and get it back later."""
-        partition = int(share * 1_000) % PARTITIONS
-        log = self._broker.logs[TOPICS.transactions, partition]
-        count = int(share * (len(log.batches) + 1))
-        lost = log.cut(count)
-        self._world.trace(f"partition {partition} of the log loses {count} batches", shown=True)
-        self._reread = True
-        self._hold()
-
-        def get_back() -> None:
-            log.get_back(lost)
-            self._world.trace(f"partition {partition} of the log has its end again", shown=True)
-            self._let_write()
-
-        self._loop.call_later(seconds, get_back)
-
-    def _shorten(self, share: float) -> None:
-        """Retention deletes a part of what has been applied."""
-        if any(fault.kind == "Postgres set back" for fault in self._plan.faults):
-            # A copy of Postgres could need what is deleted.
-            return
-        for partition, applied in self._server.rows("SELECT partition, next_offset FROM stream_progress ORDER BY 1"):
-            log = self._broker.logs[TOPICS.transactions, partition]
-            if self._held is None:
-                log.shorten(int(applied * share))
-                self._world.reach("retention has deleted records")
-
     # -- faults that strike at their moment ---------------------------------------------------------------------------
 
     def _strike(self, fault: Fault) -> None:
@@ -323,19 +224,24 @@ class History:
         elif fault.kind == "worker stopped":
             self._workers[int(fault.share * len(self._workers))].stop(fault.seconds)
         elif fault.kind.startswith("log "):
-            if self._held is not None or self._reread:
-                return
-            if fault.kind == "log recreated":
-                self._recreate(fault.seconds)
-            elif fault.kind == "log truncated":
-                self._truncate(fault.share, fault.seconds)
-            else:
-                self._shorten(fault.share)
+            self._strike_log(fault)
         elif fault.kind == "Postgres set back":
             self._copy = self._server.copy()
             world.reach("Postgres was copied")
             self._loop.call_later(0.2 + fault.share, self._restore)
             world.faults.last_at = max(world.faults.last_at, world.now + 0.3 + fault.share)
+
+    def _strike_log(self, fault: Fault) -> None:
+        source = self._source
+        if not source.can_write or source.is_reread:
+            return
+        if fault.kind == "log recreated":
+            source.recreate(fault.seconds)
+        elif fault.kind == "log truncated":
+            source.truncate(fault.share, fault.seconds)
+        elif all(other.kind != "Postgres set back" for other in self._plan.faults):
+            # A copy of Postgres could need what is deleted.
+            source.shorten(fault.share)
 
     def _restore(self) -> None:
         copy, self._copy = self._copy, None
@@ -346,8 +252,7 @@ class History:
         world.reach("Postgres was set back")
         self._postgres.end_all()
         self._server.restore(copy)
-        self._set_back = True
-        world.epochs.clear()
+        world.set_back = True
 
 
 def _config(plan: Workload) -> WorkerConfig:

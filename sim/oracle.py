@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from models.segment_model import SegmentModel
-from sim.workload import Bad, Entry, Forget, Meaning, NewModel, Order, TickAt
+from sim.meanings import Bad, Entry, Forget, Meaning, NewModel, Order, TickAt
 
 _DAY = 86_400_000_000
 _MOST_DAYS = 400

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sim.history import Plan, Result
-from sim.workload import Bad, Entry, Forget, NewModel, Order, TickAt
+from sim.meanings import Bad, Entry, Forget, NewModel, Order, TickAt
 
 
 def story(plan: Plan, result: Result) -> Iterator[str]:

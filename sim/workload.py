@@ -13,9 +13,11 @@ import msgspec
 from data.contract import control
 from data.contract.wire import Erasure, Kind, ModelActivation, Tick, Transaction
 from data.kafka.partitioner import partition_of
-from models.segment_model import Segment, SegmentModel, build
+from models.segment_model import SegmentModel
 from models.units import to_micros
 from sim.kafka.log import Content, Headers
+from sim.meanings import Bad, Entry, Forget, Meaning, NewModel, Order, TickAt
+from sim.models import MODELS
 
 TOPIC = "transactions"
 PARTITIONS = 2
@@ -26,59 +28,6 @@ START = datetime(2020, 1, 1, 9, 30, tzinfo=UTC)
 _CONTROL_KEY = b"k" * 32
 
 Mode = Literal["plain", "committed", "aborted"]
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A transaction that can be decoded; amounts in ten-thousandths, moments in micros."""
-
-    transaction: str
-    customer: str
-    occurred_at: int
-    kind: Kind
-    amount: int
-    revision: int
-    country: str
-
-
-@dataclass(frozen=True, slots=True)
-class TickAt:
-    """A tick that is valid."""
-
-    moment: int
-
-
-@dataclass(frozen=True, slots=True)
-class NewModel:
-    """An activation; with a control key it is valid only if its number is greater than all before it."""
-
-    model: SegmentModel
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """An erasure that is valid."""
-
-    customer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bad:
-    """A record that is a dead letter whatever came before; ``customer`` is the one that it names, if any."""
-
-    customer: str = ""
-
-
-Meaning = Order | TickAt | NewModel | Forget | Bad
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A record and what it means."""
-
-    content: Content
-    meaning: Meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +54,6 @@ class Workload:
     def ends_at(self) -> float:
         """When the last record is visible."""
         return max((max(arrival.at, arrival.ends_at) for arrival in self.arrivals), default=0.0)
-
-
-def _segment(name: str, recency: float, frequency: float) -> Segment:
-    return Segment(name, name.title(), "", "#000000", "", (recency, frequency, 0.003))
-
-
-def _models() -> tuple[SegmentModel, ...]:
-    def model(away: float, lost: float, loyal: float) -> SegmentModel:
-        segments = (
-            _segment("here", 0.1, 1.0),
-            _segment("loyal", 2.3, loyal),
-            _segment("away", away, 1.1),
-            _segment("lost", lost, 1.3),
-        )
-        return build("net", "identity", (0.0, 0.0, 0.0), (1.0, 0.3, 5000.0), segments)
-
-    return model(21.7, 63.3, 14.9), model(12.9, 41.7, 9.7), model(33.1, 47.9, 20.3)
-
-
-MODELS = _models()
 
 
 class _Writer:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli import options
-from segue.cli.console import messages, output, progress_bar, spinner, table
+from segue.cli.console import output, progress_bar, spinner, table
 
 if TYPE_CHECKING:
     from sim.campaign import Report
@@ -59,17 +59,20 @@ def sim(
     end = started + minutes * 60 if minutes else None
     count = histories or (None if minutes else _DEFAULT)
     with _database(database) as server:
-        report = _run(server, seed, count, end, stop_at_first)
-        if story:
+        report, interrupted = _run(server, seed, count, end, stop_at_first)
+        if story and not as_json and not interrupted:
             _tell(server, seed, shrinking=False)
-        if report.failed and not as_json:
+        if report.failed and not as_json and not interrupted:
             _tell(server, report.failed[0].seed, shrinking=shrink)
     _show(report, time.monotonic() - started, as_json)
     if report.failed:
         raise typer.Exit(1)
 
 
-def _run(server: "PostgresServer", seed: int, count: int | None, end: float | None, stop: bool) -> "Report":
+def _run(
+    server: "PostgresServer", seed: int, count: int | None, end: float | None, stop: bool
+) -> tuple["Report", bool]:
+    """Run the histories; returns the report, and whether a signal has ended them."""
     from sim.campaign import Report, campaign
 
     seeds = itertools.count(seed) if count is None else range(seed, seed + count)
@@ -84,8 +87,8 @@ def _run(server: "PostgresServer", seed: int, count: int | None, end: float | No
         try:
             campaign(server, seeds, stop, each, report)
         except KeyboardInterrupt:
-            messages.print("interrupted")
-    return report
+            return report, True
+    return report, False
 
 
 def _tell(server: "PostgresServer", seed: int, shrinking: bool) -> None:

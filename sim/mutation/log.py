@@ -66,22 +66,6 @@ LOG = (
         "reliability",
     ),
     Mutation(
-        "deleted records not reported",
-        "Retention deletes records before they were read, and the partition waits for them forever.",
-        _FAULTS,
-        "    if seen.first_offset > applied:",
-        "    if seen.first_offset < 0:",
-        "reliability",
-    ),
-    Mutation(
-        "log not checked at a claim",
-        "A worker that starts after the loss goes on in the middle of another log.",
-        _TASK,
-        "        await self._check_log()\n        await self._recovery.read_skipped",
-        "        await self._recovery.read_skipped",
-        "history",
-    ),
-    Mutation(
         "activation applied again",
         "When the log is read again, an older model becomes active once more.",
         _TASK,

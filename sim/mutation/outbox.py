@@ -171,14 +171,6 @@ OUTBOX = (
         "        for row in (row for row in latest.values() if not row.is_tombstone):\n            state",
     ),
     Mutation(
-        "relay does not check its claim",
-        "A zombie fences its successor again and again, so that neither of them publishes.",
-        _RELAY,
-        "            stored = await self._outbox.progress(self._claim)",
-        "            stored = self._claim",
-        "history",
-    ),
-    Mutation(
         "failed writer used again",
         "A late end of a Kafka transaction ends the next one of the same writer.",
         _RELAY,

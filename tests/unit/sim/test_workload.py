@@ -7,7 +7,8 @@ import pytest
 from data.kafka.partitioner import partition_of
 from sim import workload
 from sim.history import expected
-from sim.workload import PARTITIONS, Bad, Entry, Forget, NewModel, Order, TickAt
+from sim.meanings import Bad, Entry, Forget, NewModel, Order, TickAt
+from sim.workload import PARTITIONS
 from stream_app.core.control import ControlRules
 from stream_app.core.decode import decode
 from stream_app.core.erasure import at_home

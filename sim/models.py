@@ -1,0 +1,23 @@
+"""The segment models of all histories. Their borders are between whole days, so that rounding decides nothing."""
+
+from models.segment_model import Segment, SegmentModel, build
+
+
+def _segment(name: str, recency: float, frequency: float) -> Segment:
+    return Segment(name, name.title(), "", "#000000", "", (recency, frequency, 0.003))
+
+
+def _models() -> tuple[SegmentModel, ...]:
+    def model(away: float, lost: float, loyal: float) -> SegmentModel:
+        segments = (
+            _segment("here", 0.1, 1.0),
+            _segment("loyal", 2.3, loyal),
+            _segment("away", away, 1.1),
+            _segment("lost", lost, 1.3),
+        )
+        return build("net", "identity", (0.0, 0.0, 0.0), (1.0, 0.3, 5000.0), segments)
+
+    return model(21.7, 63.3, 14.9), model(12.9, 41.7, 9.7), model(33.1, 47.9, 20.3)
+
+
+MODELS = _models()
