@@ -1,7 +1,7 @@
 """How fast the HTTP API is: transactions a second through POST, and the latency of GET.
 
 Starts a local stack with an API and posts transactions with several clients, first one in a request, then many. Then it
-asks for customers one after another. Clients, API, worker, broker and Postgres share the machine; run it on a quiet one::
+asks for customers one after another. Everything shares the machine, so run it on a quiet one::
 
     python -m benchmarks.http_api
 
