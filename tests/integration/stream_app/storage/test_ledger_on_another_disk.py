@@ -63,5 +63,5 @@ def test_orders_are_applied_recognised_and_revised_in_a_ledger_on_another_disk(m
     assert (result.duplicates, len(result.revised)) == (1, 1)
     with engine(moved).connect() as connection:
         assert {"transactions", "transactions_pkey"} <= set(connection.execute(PLACES).scalars())
-        assert set(connection.execute(select(transactions.c.transaction_id)).scalars()) == {"t1", "t2"}
+        assert set(connection.execute(select(transactions.c.transaction_id)).scalars()) == {"T1", "T2"}
         assert connection.execute(select(customers.c.frequency, customers.c.gross)).one() == (2, 14)
