@@ -1,14 +1,16 @@
 """How fast the HTTP API is: transactions a second through POST, and the latency of GET.
 
 Starts a local stack with an API and posts transactions with several clients, first one in a request, then many. Then it
-asks for customers one after another. Run it on a quiet machine::
+asks for customers one after another. Everything shares the machine, so run it on a quiet one::
 
     python -m benchmarks.http_api
 
-Prints a Markdown table; docs/performance.md has the last one.
+Prints a Markdown table with the CPU time of the API, which depends less on what else runs, and with the load of the
+machine before and after. docs/performance.md has the last one.
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from batch.fit_dataset import fit_before
 from data.datasets.selection import choose
@@ -90,21 +93,39 @@ def main() -> None:
         model_registry.register(postgres, fit_before(dataset, dataset.report.last))
         stack.start_worker()
         (port,) = free_ports(1)
-        stack.start_api(port, "--rate", "1000000")
+        api = psutil.Process(stack.start_api(port, "--rate", "1000000").pid)
         key, address = api_keys.create(postgres, "benchmark", ["read", "write"]), f"http://127.0.0.1:{port}"
         wait_for(address)
-        print(f"| what ({chosen.broker} broker) | result |\n|---|---|")  # noqa: T201
-        for size, requests in ((1, 500), (100, 100)):
-            rate = posted(address, key, 4, requests, size)
-            print(f"| POST, 4 clients, {size} in a request | {rate:,.0f} transactions/s |")  # noqa: T201
+        print(f"| {chosen.broker} broker, load {load()} | result | CPU of the API |\n|---|---:|---:|")  # noqa: T201
+        for size, clients, requests in ((1, 4, 500), (1, 16, 200), (10, 8, 100), (100, 4, 100)):
+            before, rate = cpu_seconds(api), posted(address, key, clients, requests, size)
+            used = 1_000 * (cpu_seconds(api) - before) / (clients * requests)
+            what = f"POST, {clients} clients, {size} in a request"
+            print(f"| {what} | {rate:,.0f} transactions/s | {used:.2f} ms a request |")  # noqa: T201
         while progress.customers_known(postgres) < 10_000:
             time.sleep(0.1)
         time.sleep(2)
         known = httpx.get(f"{address}/v1/customers", params={"limit": 1_000}, headers={"X-Api-Key": key}).json()
-        seconds = asked(address, key, [each["customer_id"] for each in known["customers"]] * 3)
+        before, seconds = (
+            cpu_seconds(api),
+            asked(address, key, [each["customer_id"] for each in known["customers"]] * 3),
+        )
+        used = 1_000 * (cpu_seconds(api) - before) / len(seconds)
         for name, share in (("p50", 0.5), ("p99", 0.99)):
-            print(f"| GET of a customer, {name} | {1_000 * seconds[int(share * len(seconds))]:.1f} ms |")  # noqa: T201
-        print(f"| GET of a customer, mean | {1_000 * statistics.mean(seconds):.1f} ms |")  # noqa: T201
+            print(f"| GET of a customer, {name} | {1_000 * seconds[int(share * len(seconds))]:.1f} ms | |")  # noqa: T201
+        mean = 1_000 * statistics.mean(seconds)
+        print(f"| GET of a customer, mean; load {load()} | {mean:.1f} ms | {used:.2f} ms a request |")  # noqa: T201
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """CPU time that a process has used."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def load() -> str:
+    """How many processes wanted a CPU in the last minute, and how many CPUs there are."""
+    return f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
 def wait_for(address: str) -> None:

@@ -6,3 +6,5 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 MAX_ID_LENGTH = 64
 MAX_MONEY = 10**9
+#: The greatest integer that JavaScript represents exactly, so that a revision may be a moment in microseconds.
+MOST_REVISION = 2**53 - 1

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from data.contract.bounds import MOST_REVISION
 from models.segment_model import SegmentModel
 
 # Python's `$` also matches before a final line feed; `(?!\n)` makes it match at the end only, as in other languages.
@@ -24,12 +25,11 @@ UNSPECIFIED = "Unspecified"
 #: The headers of a record, as a Kafka client takes them.
 Headers = list[tuple[str, str | bytes | None]]
 Kind = Literal["sale", "return", "cancelled"]
-#: The greatest one is the greatest integer that JavaScript represents exactly, so that it may be a moment in micros.
 Revision = Annotated[
     int,
     Meta(
         ge=0,
-        le=2**53 - 1,
+        le=MOST_REVISION,
         description="A higher one replaces the transaction with this id as if it had been the only one; 0 if absent.",
     ),
 ]

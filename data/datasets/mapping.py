@@ -105,11 +105,13 @@ class Records(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
 
     ``lines`` is the path of the list with the lines of an order. ``omits_blank`` says that a record leaves blank fields
     out. ``epochs`` says whether numbers of milliseconds and the like are moments, or the digits of a local time.
+    ``revision`` is the path of the field that grows with every edit of an order.
     """
 
     lines: str = ""
     omits_blank: bool = False
     epochs: Literal["", "utc", "local"] = ""
+    revision: str = ""
 
 
 class Mapping(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

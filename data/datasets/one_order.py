@@ -8,6 +8,8 @@ from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
 from data.contract import wire
 from data.contract.bounds import MAX_ID_LENGTH, MAX_MONEY
 from data.datasets.cells import trimmed
@@ -77,6 +79,52 @@ def read_order(
     if values.get("refund"):
         found.append(_refund(known.mapping, values))
     return found
+
+
+def read_edited_order(
+    known: Conventions, head: Cells, lines: Sequence[Cells] | None = None
+) -> list[wire.Transaction] | LeftOut:
+    """:func:`read_order` for an order that may have been another one before: a refund that it has not is cancelled."""
+    found = read_order(known, head, lines)
+    if isinstance(found, str) or "refund" not in known.parsers or len(found) > 1:
+        return found
+    return [*found, *cancelled_refund(found[0])]
+
+
+def cancelled(known: Conventions, head: Cells, lines: Sequence[Cells] | None = None) -> list[wire.Transaction]:
+    """What cancels an order that is no sale any more: nothing if it never was one, whatever the record said before.
+
+    Parameters are those of :func:`read_order`, which has left the order out as no sale.
+
+    Raises
+    ------
+    OrderError
+        If the order has no number or no time.
+    """
+    row = _row(known, head, lines[0] if lines else {})
+    number, time = row.values.get("transaction"), row.values.get("time")
+    if number is None or time is None:
+        column = "transaction" if number is None else "time"
+        raise OrderError(column, row.fault[1] if row.fault and row.fault[0] == column else _EMPTY)
+    rules, customer = known.mapping.not_sales, row.values["customer"]
+    listed = {text.strip().lower() for text in rules.customers}
+    if number.startswith(rules.transaction_prefixes) or customer.strip().lower() in listed:
+        return []
+    currency, country = known.mapping.money.currency, row.values.get("country") or wire.UNSPECIFIED
+    order = wire.Transaction(number, customer, from_micros(time), "cancelled", money_text(0), currency, country, [])
+    return [order, *cancelled_refund(order)] if "refund" in known.parsers else [order]
+
+
+def cancelled_refund(order: wire.Transaction) -> list[wire.Transaction]:
+    """What cancels the refund of an order, which has a number of its own."""
+    number = _refund_number(order.transaction_id)
+    if len(number) > MAX_ID_LENGTH:
+        return []
+    return [msgspec.structs.replace(order, transaction_id=number, kind="cancelled", amount=money_text(0), lines=[])]
+
+
+def _refund_number(number: str) -> str:
+    return f"{number}-{REFUND}"
 
 
 def _row(known: Conventions, head: Cells, line: Cells) -> _Row:
@@ -185,7 +233,7 @@ def _transaction(mapping: Mapping, values: dict[str, Any], total: int, lines: li
 
 def _refund(mapping: Mapping, values: dict[str, Any]) -> wire.Transaction:
     """What was paid back later: a return of its own, at the time of the order, so that the sale keeps its place."""
-    number, paid = f"{values['transaction']}-{REFUND}", abs(values["refund"])
+    number, paid = _refund_number(values["transaction"]), abs(values["refund"])
     if len(number) > MAX_ID_LENGTH:
         raise OrderError("refund", f"the refund needs the number {number}, which is too long")
     return wire.Transaction(

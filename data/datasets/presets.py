@@ -95,7 +95,14 @@ def complete(mapping: Mapping, headers: Sequence[str], what: str = "file") -> Ma
 
 def has_column(name: str, headers: Sequence[str]) -> bool:
     """Whether one of the headers is this column, written alike or not."""
-    return name in headers or _plain(name) in map(_plain, headers)
+    return spelled(name, headers) is not None
+
+
+def spelled(name: str, headers: Sequence[str]) -> str | None:
+    """The header that is this column, written alike or not; None if there is none."""
+    if name in headers:
+        return name
+    return next((header for header in headers if _plain(header) == _plain(name)), None)
 
 
 def _refuse_twins(columns: Headers, named: Headers, headers: Sequence[str]) -> None:

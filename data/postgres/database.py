@@ -33,11 +33,14 @@ def engine(database_url: str, connect_seconds: int | None = None) -> Engine:
 
 
 def async_engine(database_url: str, connections: int) -> "AsyncEngine":
-    """:func:`engine` for an event loop, which keeps so many connections open."""
+    """:func:`engine` for an event loop, which keeps so many connections open.
+
+    Every statement is a Postgres transaction of its own: a reader of one query waits for no BEGIN and ROLLBACK.
+    """
     # Importing it is slow, and only the HTTP API needs it.
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    made = create_async_engine(**_settings(database_url, None), pool_size=connections)
+    made = create_async_engine(**_settings(database_url, None), pool_size=connections, isolation_level="AUTOCOMMIT")
     event.listen(made.sync_engine, "connect", _begin_session)
     return made
 

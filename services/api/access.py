@@ -28,11 +28,11 @@ class Keys:
             return ApiKey("", "anybody", frozenset(api_keys.SCOPES))
         scheme, _, token = (authorization or "").partition(" ")
         given = token.strip() if scheme.lower() == "bearer" else (key or "")
-        query = api_keys.stored_key(given)
-        if query is None:
-            return None
         until, found = self._known.get(given, (0.0, None))
         if time.monotonic() > until:
+            query = api_keys.stored_key(given)
+            if query is None:
+                return None
             found = api_keys.verified(given, await self._find(query))
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()

@@ -27,7 +27,12 @@ class AcknowledgedLog:
 
     def __init__(self, brokers: Brokers, topic: str) -> None:
         self._topic = topic
-        config = producer_config(brokers) | {"delivery.report.only.error": False, "acks": "all", "log_level": 2}
+        config = producer_config(brokers) | {
+            "delivery.report.only.error": False,
+            "acks": "all",
+            "log_level": 2,
+            "linger.ms": 1,
+        }
         self._producer = Producer(config)
         self._stopped = False
         self._thread = threading.Thread(target=self._poll, name="acknowledgements", daemon=True)

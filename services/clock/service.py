@@ -16,7 +16,7 @@ from data.kafka.record_writer import WriteError
 from data.postgres import decay_schedule, progress
 from runtime.backoff import wait_seconds
 from services.clock.health import ClockHealth
-from services.clock.leader import Leader
+from services.clock.leader import SILENCE, Leader
 from services.clock.schedule import TickSchedule
 
 log = structlog.get_logger(__name__)
@@ -60,6 +60,8 @@ class ClockService:
         Opens the log for writing.
     now
         The wall clock.
+    silence
+        How long another clock that leads may ask Postgres nothing before this one takes over.
     """
 
     def __init__(
@@ -68,12 +70,13 @@ class ClockService:
         open_log: Callable[[], AbstractContextManager[OpenLog]],
         schedule: TickSchedule,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        silence: timedelta = SILENCE,
     ) -> None:
         self._engine = engine
         self._open_log = open_log
         self._schedule = schedule
         self._now = now
-        self._leader = Leader(engine)
+        self._leader = Leader(engine, silence)
         self._stopped = Event()
         self.health = ClockHealth()
 
@@ -137,6 +140,8 @@ class ClockService:
         self.health.ticked(tick)
 
     def _failed(self, error: Exception) -> None:
+        # Another clock may be able to tick: its machine's clock may be right, or it may reach the broker.
+        self._leader.resign()
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if self.health.trouble != reason:
             log.warning("the clock does not tick", reason=reason)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from data.datasets import presets
 from data.datasets.mapping import Mapping
 from runtime.errors import SegueError
-from services.ingest.mapped_records import Accepted, Outcome, Passed, RecordReader, Rejected
+from services.ingest.mapped_records import RecordReader
+from services.ingest.outcomes import Accepted, Outcome, Passed, Rejected
 
 
 class MappingError(SegueError):
@@ -66,23 +67,24 @@ def _refuse_unknown_fields(reader: RecordReader, mapping: Mapping, values: Seque
             continue
     if not fields:
         return
-    for column, name in mapping.columns.named().items():
+    named = {f"columns.{column}": name for column, name in mapping.columns.named().items()}
+    if mapping.records.revision:
+        named["records.revision"] = mapping.records.revision
+    for key, name in named.items():
         if not presets.has_column(name, [*fields]):
             listed = ", ".join(map(repr, [*fields][:30]))
-            raise MappingError(
-                f"columns.{column}: no record that was looked at has a field {name!r}; they have {listed}"
-            )
+            raise MappingError(f"{key}: no record that was looked at has a field {name!r}; they have {listed}")
 
 
 def _look_for_lines(mapping: Mapping, sample: Sample) -> None:
     """Refuse records that are lines of orders: of each order, only the first line would count."""
-    seen: dict[tuple[str, str], object] = {}
+    seen: dict[tuple[str, str, int], object] = {}
     repeated = ""
     for outcome in sample.outcomes:
         if isinstance(outcome, Accepted):
             for sold in outcome.transactions:
                 content = (sold.occurred_at, sold.kind, sold.amount)
-                if seen.setdefault((sold.customer_id, sold.transaction_id), content) != content:
+                if seen.setdefault((sold.customer_id, sold.transaction_id, sold.revision), content) != content:
                     repeated = repeated or sold.transaction_id
     if not repeated:
         return
@@ -91,6 +93,8 @@ def _look_for_lines(mapping: Mapping, sample: Sample) -> None:
             f"several records have the order number {repeated!r}, each with a quantity and a price of its own: one "
             "record has to be one whole order; send orders with a list of their lines (records.lines), or their amount"
         )
-    sample.notes.append(
-        f"Several records of order {repeated!r} differ: the first one counts, every other one becomes a dead letter."
-    )
+    note = f"Several records of order {repeated!r} differ: the first one counts, every other one becomes a dead letter."
+    if mapping.records.revision:
+        sample.notes.append(f"{note} They have the same revision ({mapping.records.revision}).")
+    else:
+        sample.notes.append(f"{note} If a field grows with every edit, name it: --set records.revision=FIELD.")

@@ -4,10 +4,9 @@ What a record means depends on the record and the mapping alone, never on other 
 restart, and whatever the order of partitions is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,10 +18,15 @@ from data.datasets.date_parts import format_of
 from data.datasets.mapping import Columns, Mapping
 from data.datasets.missing import is_missing
 from data.datasets.numbers import Numbers
-from data.datasets.one_order import Cells, LeftOut, OrderError, read_order
-from services.ingest.envelope import Content, Gone, opened
+from data.datasets.one_order import Cells, LeftOut, OrderError, cancelled, read_edited_order, read_order
+from services.ingest.envelope import Content, opened
 from services.ingest.epochs import one_reading
 from services.ingest.json_values import Number, cell, flat, parsed
+from services.ingest.outcomes import Accepted, Outcome, Passed, Rejected
+from services.ingest.revisions import revised, revision_of
+
+T = TypeVar("T")
+_Read = Callable[[Conventions, Cells, list[Cells] | None], T]
 
 _KNOWN_SHAPES = 4_096
 _MONEY = frozenset(("amount", "price", "refund", "quantity"))
@@ -31,31 +35,6 @@ _SELF_TELLING = frozenset(
     ("iso", "month-names", "epoch-seconds", "epoch-milliseconds", "epoch-microseconds", "epoch-nanoseconds")
 )
 _REQUIRED = ("transaction", "customer", "time", "amount", "quantity", "price")
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The transactions of a record: a sale or a return, and what was paid back later, if the record says so."""
-
-    transactions: list[wire.Transaction]
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """A record that is no transaction although nothing is wrong with it."""
-
-    why: LeftOut | Gone
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A record that can't be used. ``is_ambiguous`` says that it has two readings, and the mapping has to choose."""
-
-    reason: str
-    is_ambiguous: bool = False
-
-
-Outcome = Accepted | Passed | Rejected
 
 
 class RecordReader:
@@ -82,10 +61,10 @@ class RecordReader:
             content = opened(value)
             if isinstance(content, str):
                 return Passed(content)
+            if self._mapping.records.revision:
+                return self._revision(content)
             found = self._transactions(content.fields, content)
-            if content.operation == "update":
-                return self._updated(found, content)
-            return found
+            return self._updated(found, content) if content.operation == "update" else found
         except AmbiguousError as error:
             return Rejected(str(error), is_ambiguous=True)
         except (ValueError, RecursionError) as error:
@@ -107,10 +86,7 @@ class RecordReader:
         return [] if isinstance(content, str) else [*self._split(content.fields)[2]]
 
     def _updated(self, found: Accepted | Passed, content: Content) -> Outcome:
-        """An update that takes back what may have been sent before can't be passed over.
-
-        A later revision of an order would replace the earlier one here.
-        """
+        """An update that takes back what may have been sent before can't be passed over."""
         before = None if content.before is None else self._before(content.before, content)
         if isinstance(found, Passed):
             if isinstance(before, Passed):
@@ -122,36 +98,67 @@ class RecordReader:
             return Rejected("the update changes the number or the customer of an order")
         return found
 
+    def _revision(self, content: Content) -> Outcome:
+        """A record as a revision of its order: what the order is now, and what it was before as cancelled."""
+        revision = self._revision_of(content.fields)
+        is_new = content.operation == "create"
+        found = self._transactions(content.fields, content, read_order if is_new else read_edited_order)
+        before = None if content.before is None else self._before(content.before, content)
+        was = before.transactions if isinstance(before, Accepted) else []
+        now: list[wire.Transaction] = []
+        if isinstance(found, Accepted):
+            now = found.transactions
+        elif found.why == "not a sale" and not is_new and not isinstance(before, Passed):
+            now = self._read(content.fields, content, cancelled)
+        elif content.operation == "update" and before is None:
+            return self._updated(found, content)
+        transactions = revised(now, was, revision)
+        return Accepted(transactions) if transactions or isinstance(found, Accepted) else found
+
+    def _revision_of(self, fields: dict[str, Any]) -> int:
+        path, head = self._mapping.records.revision, dict(flat(fields))
+        name = presets.spelled(path, list(head))
+        if name is None and not self._mapping.records.omits_blank:
+            raise ValueError(f"the record has no field {path!r} (records.revision)")
+        try:
+            return 0 if name is None else revision_of(head[name])
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+
     def _before(self, fields: dict[str, Any], content: Content) -> Accepted | Passed | None:
         try:
             return self._transactions(fields, content)
         except ValueError:
             return None
 
-    def _transactions(self, fields: dict[str, Any], content: Content) -> Accepted | Passed:
+    def _transactions(
+        self, fields: dict[str, Any], content: Content, read: _Read[list[wire.Transaction] | LeftOut] = read_order
+    ) -> Accepted | Passed:
+        result = self._read(fields, content, read)
+        return Passed(result) if isinstance(result, str) else Accepted(result)
+
+    def _read(self, fields: dict[str, Any], content: Content, read: _Read[T]) -> T:
+        """What a function reads from the cells of an order."""
         head, lines, names = self._split(fields)
         columns = self._columns(tuple(names))
         of_lines = {column for column, path in columns.items() if self._is_of_lines(path)}
         order = self._cells(columns.keys() - of_lines, columns, head, content)
         rows = None if lines is None else [self._cells(of_lines, columns, line, content) for line in lines]
         try:
-            result = self._result(columns, order, rows)
+            return self._result(columns, order, rows, read)
         except OrderError as error:
             raise ValueError(f"{columns[error.column]}: {error}") from None
-        return Passed(result) if isinstance(result, str) else Accepted(result)
 
-    def _result(
-        self, columns: dict[str, str], order: Cells, rows: list[Cells] | None
-    ) -> list[wire.Transaction] | LeftOut:
-        """The transactions of an order whose cells tell how they are written."""
+    def _result(self, columns: dict[str, str], order: Cells, rows: list[Cells] | None, read: _Read[T]) -> T:
+        """What a function reads from cells that tell how they are written."""
         time = self._mapping.time
         form = time.format or format_of(order.get("time") or "")
         if form in _SELF_TELLING or (time.format and (form != "slashes" or time.day_first is not None)):
             try:
-                return read_order(self._plain(tuple(columns.items()), form or ""), order, rows)
+                return read(self._plain(tuple(columns.items()), form or ""), order, rows)
             except OrderError:
                 pass  # a cell that does not tell, or can't be read: the rules of files decide, and name the reason
-        return read_order(self._found_out(columns, [order, *(rows or ())]), order, rows)
+        return read(self._found_out(columns, [order, *(rows or ())]), order, rows)
 
     def _split(self, fields: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]] | None, dict[str, None]]:
         """The order's own fields by path, those of each line, and all paths."""

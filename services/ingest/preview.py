@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from data.contract.wire import Transaction
-from services.ingest.mapped_records import Accepted, Passed, RecordReader
+from services.ingest.mapped_records import RecordReader
+from services.ingest.outcomes import Accepted, Passed
 from services.ingest.sampling import Sampled
 
 _WORDS = {
@@ -32,7 +33,8 @@ def preview(reader: RecordReader, records: Sequence[Sampled]) -> Iterator[str]:
 def _in_words(sold: Transaction) -> str:
     lines = f"{len(sold.lines)} line{'' if len(sold.lines) == 1 else 's'}"
     moment = f"{sold.occurred_at:%Y-%m-%d %H:%M:%S} UTC"
+    revision = f", revision {sold.revision}" if sold.revision else ""
     return (
         f"{sold.kind} {sold.transaction_id} of customer {sold.customer_id} at {moment}: "
-        f"{sold.amount} {sold.currency}, {lines}, {sold.country}"
+        f"{sold.amount} {sold.currency}, {lines}, {sold.country}{revision}"
     )

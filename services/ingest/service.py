@@ -20,7 +20,8 @@ from data.kafka.log import LogError
 from data.kafka.record_writer import Headers, WriteError
 from runtime.backoff import wait_seconds
 from services.ingest.health import IngestHealth
-from services.ingest.mapped_records import Passed, RecordReader, Rejected
+from services.ingest.mapped_records import RecordReader
+from services.ingest.outcomes import Passed, Rejected
 
 log = structlog.get_logger(__name__)
 

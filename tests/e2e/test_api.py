@@ -1,9 +1,5 @@
 """The HTTP API of a running stack: orders go in, and services ask for customers."""
 
-import os
-import random
-import signal
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,14 +9,11 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from sqlalchemy import select
 
 from batch.fit_dataset import fit_before
 from data.contract import schema_files
 from data.postgres import api_keys, erasures, progress
-from data.postgres.tables import transactions
 from segue.local.ports import free_ports
-from segue.local.processes import ChildProcess
 from tests.support.commands import segue
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.retail import retail
@@ -31,7 +24,6 @@ class Served:
     """A stack with an API, and a client that may read and write."""
 
     running: Local
-    process: ChildProcess
     client: httpx.Client
     address: str
 
@@ -42,12 +34,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     state_dir: Path = tmp_path_factory.mktemp("api")
     with local(state_dir, fit_before(dataset, dataset.report.last)) as running:
         (port,) = free_ports(1)
-        process = running.stack.start_api(port)
+        running.stack.start_api(port)
         address = f"http://127.0.0.1:{port}"
         key = api_keys.create(running.postgres, "tests", ["read", "write"])
         with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=300) as client:
             wait_until(lambda: answers(client))
-            yield Served(running, process, client, address)
+            yield Served(running, client, address)
 
 
 def answers(client: httpx.Client) -> bool:
@@ -198,39 +190,3 @@ def test_the_schemas_of_the_messages_need_no_key(served: Served) -> None:
         assert answer.headers["content-type"] == "application/schema+json"
         assert answer.content == schema_files.read(name)
     assert httpx.get(f"{served.address}/v1/schemas/secrets", timeout=300).status_code == 404
-
-
-def test_what_was_acknowledged_is_in_the_ledger_though_the_api_is_killed_again_and_again(served: Served) -> None:
-    acknowledged: list[str] = []
-    ended = threading.Event()
-    dice = random.Random(7)
-
-    def send(number: int) -> None:
-        count = 0
-        while not ended.is_set():
-            orders = [order(f"kill-{number}-{count}-{item}", f"kill-{item}") for item in range(5)]
-            try:
-                if posted(served, *orders).status_code == 202:
-                    acknowledged.extend(each["transaction_id"] for each in orders)
-                    count += 1
-            except httpx.TransportError:
-                ended.wait(0.05)
-
-    senders = [threading.Thread(target=send, args=(number,)) for number in range(3)]
-    for sender in senders:
-        sender.start()
-    for _ in range(5):
-        seen = len(acknowledged)
-        wait_until(lambda seen=seen: len(acknowledged) > seen + dice.randrange(5, 40))  # type: ignore[misc]
-        os.kill(served.process.pid, signal.SIGKILL)
-        wait_until(lambda: answers(served.client))
-    ended.set()
-    for sender in senders:
-        sender.join()
-
-    def known() -> set[str]:
-        with served.running.postgres.connect() as connection:
-            return set(connection.execute(select(transactions.c.transaction_id)).scalars())
-
-    wait_until(lambda: set(acknowledged) <= known())
-    assert len(acknowledged) == len(set(acknowledged)) > 0

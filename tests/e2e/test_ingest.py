@@ -4,19 +4,22 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from data.postgres.tables import transactions
+from data.postgres.tables import customers, transactions
+from models.units import to_micros
 from segue.local.processes import ChildProcess
 from tests.support.commands import in_process
 from tests.support.generated_tables import a_model
 from tests.support.local_stack import Local, local, wait_until
 
+EDITED = datetime(2011, 10, 11, 8, 26, tzinfo=UTC)
 MAPPING = """
 [columns]
 transaction = "id"
@@ -100,3 +103,48 @@ def test_no_order_is_lost_or_counted_twice_if_the_process_is_killed(running: Loc
         wait_until(lambda: known(running, "killed") == expected("killed", 2_000))
     finally:
         running.stack.dismiss(process)
+
+
+def test_edited_and_cancelled_orders_end_as_their_last_revision_though_the_process_is_killed(
+    running: Local, tmp_path: Path
+) -> None:
+    mapping = tmp_path / "edits.toml"
+    statuses = '[not_sales]\nstatuses = ["cancelled"]\n[records]\nrevision = "updated_at"\n'
+    mapping.write_text(MAPPING.replace("[columns]", '[columns]\nstatus = "status"') + statuses)
+    last: dict[str, dict[str, Any]] = {}
+    process: ChildProcess | None = None
+    try:
+        for edit in range(4):
+            moment = EDITED + timedelta(seconds=edit)
+            orders = [
+                order(number, "edited", total=10 + number + edit, updated_at=moment.isoformat())
+                | {"status": "cancelled" if (number + edit) % 5 == 0 else "paid"}
+                for number in range(0, 400, edit + 1)
+            ]
+            send(running, "edited", *orders, *orders[:20])
+            last |= {each["id"]: each for each in orders}
+            process = process or running.stack.start_ingest("edited", mapping)
+            wait_until(lambda moment=moment: newest_revision(running, "edited") == to_micros(moment))  # type: ignore[misc]
+            killed(process)
+        paid = [each for each in last.values() if each["status"] == "paid"]
+        wait_until(lambda: counted(running, "edited") == (len(paid), sum(each["total"] for each in paid)))
+        assert known(running, "edited") == sorted(last)
+    finally:
+        if process is not None:
+            running.stack.dismiss(process)
+
+
+def newest_revision(running: Local, topic: str) -> int:
+    own = transactions.c.transaction_id.startswith(f"{topic}-")
+    with running.postgres.connect() as connection:
+        found = connection.execute(select(func.max(transactions.c.revision)).where(own)).scalar_one()
+    return found or 0
+
+
+def counted(running: Local, topic: str) -> tuple[int, float]:
+    """How many purchases the customers of a topic have made, and for how much."""
+    own = customers.c.customer_id.startswith(f"{topic}-")
+    totals = select(func.sum(customers.c.frequency), func.sum(customers.c.gross)).where(own)
+    with running.postgres.connect() as connection:
+        count, money = connection.execute(totals).one()
+    return count, float(money)

@@ -5,9 +5,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
+import pytest
 from sqlalchemy import Engine, insert, text
+from sqlalchemy.exc import DBAPIError
 
 from data.postgres.tables import customers, stream_progress
+from services.clock.leader import SILENCE, Leader
 from services.clock.schedule import TickSchedule
 from services.clock.service import ClockService
 from tests.support.local_stack import wait_until
@@ -59,9 +62,13 @@ def running(*services: ClockService) -> Iterator[None]:
 
 
 def service(
-    postgres: Engine, log: MemoryLog, every: timedelta, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    postgres: Engine,
+    log: MemoryLog,
+    every: timedelta,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    silence: timedelta = SILENCE,
 ) -> ClockService:
-    return ClockService(postgres, log.open, TickSchedule(GRACE, every), now)
+    return ClockService(postgres, log.open, TickSchedule(GRACE, every), now, silence)
 
 
 def customer_due(postgres: Engine, moment: datetime, watermark: datetime) -> None:
@@ -105,6 +112,26 @@ def test_a_clock_whose_connection_is_ended_loses_the_lead_and_goes_on(postgres: 
         wait_until(lambda: log.opened == 2)
         before = len(log.ticks)
         wait_until(lambda: len(log.ticks) > before)
+
+
+def test_a_clock_takes_over_from_one_that_is_frozen_and_the_frozen_one_notices_when_it_wakes(postgres: Engine) -> None:
+    frozen, log = Leader(postgres), MemoryLog()
+    assert frozen.leads() is not None
+    with running(service(postgres, log, timedelta(seconds=1), silence=timedelta(seconds=1))):
+        wait_until(lambda: len(log.ticks) > 0)
+        with pytest.raises(DBAPIError):
+            frozen.leads()
+        assert frozen.leads() is None
+
+
+def test_another_clock_takes_over_from_one_that_can_not_tick(postgres: Engine) -> None:
+    wrong, right = MemoryLog(), MemoryLog()
+    first = service(postgres, wrong, timedelta(seconds=1), lambda: datetime.now(UTC) + timedelta(hours=1))
+    with running(first):
+        wait_until(lambda: "Postgres" in (first.health.trouble or ""))
+        with running(service(postgres, right, timedelta(seconds=1))):
+            wait_until(lambda: len(right.ticks) > 1)
+    assert not wrong.ticks
 
 
 def test_an_idle_stream_gets_a_tick_as_soon_as_a_customer_is_due(postgres: Engine) -> None:

@@ -16,7 +16,8 @@ from data.contract.wire import Line, Transaction
 from data.datasets.load import load
 from data.datasets.mapping import Mapping, from_toml, with_settings
 from data.datasets.reading import Reading
-from services.ingest.mapped_records import Accepted, Outcome, Passed, RecordReader, Rejected
+from services.ingest.mapped_records import RecordReader
+from services.ingest.outcomes import Accepted, Outcome, Passed, Rejected
 from stream_app.core.decode import decode
 from tests.support.kafka_envelopes import debezium, jdbc, plain, row
 
