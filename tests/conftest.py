@@ -14,7 +14,7 @@ from tests.support.examples import STANDARD
 from tests.support.once_per_run import shared_folder
 
 # The time that an example takes says more about the machine than about the code: no deadlines.
-settings.register_profile("fast", deadline=None, max_examples=STANDARD // 5)
+settings.register_profile("fast", deadline=None, max_examples=STANDARD // 10)
 settings.register_profile("standard", deadline=None, max_examples=STANDARD)
 # ``--hypothesis-profile`` is read later than this file, and wins.
 settings.load_profile("standard")
