@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # setuptools warns of every editable install; there is nothing to be done about it.
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
-# Three files at a time, in the order of tests/conftest.py: the tests of a file share its stack, and wait a lot. Unit tests wait for
+# Three files at a time, the longest first (tests/support/longest_files.py): the tests of a file share its stack, and wait a lot. Unit tests wait for
 # nothing, so there is one process per core of a small machine, and none of them reads the real dataset. One thread for each process.
 # The tests start hundreds of processes: each of them, and the next run, reads the byte code that the first one has written.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from segue.local.postgres import KEPT_VARIABLE, SYNC_VARIABLE
 from tests.support.examples import STANDARD
+from tests.support.longest_files import longest_first
 from tests.support.once_per_run import shared_folder
 
 # The time that an example takes says more about the machine than about the code: no deadlines.
@@ -20,6 +21,11 @@ settings.register_profile("standard", deadline=None, max_examples=STANDARD)
 settings.load_profile("standard")
 
 os.environ.setdefault(SYNC_VARIABLE, "off")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With ``--no-loadscope-reorder``, the processes of a run take the files in this order."""
+    longest_first(items)
 
 
 @pytest.fixture(scope="session", autouse=True)
