@@ -9,7 +9,7 @@ ARGS ?=
 # nothing, so there is one process per core of a small machine, and none of them reads the real dataset. One thread for each process.
 # The tests start hundreds of processes: each of them, and the next run, reads the byte code that the first one has written.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
-FILES := -n 3 --dist loadfile --no-loadscope-reorder
+FILES := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo fmt lint test-fast test test-all install clean
@@ -32,13 +32,13 @@ lint: $(VENV)/.dev  ## Check format, style, types (tests included), the directio
 	@$(BIN)/python -m pytest --quiet --no-header -p no:cacheprovider tests/unit/test_glossary.py
 
 test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in about a minute
-	@SEGUE_TEST_DATASET=synthetic $(PYTEST) -n 2 tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
+	@SEGUE_TEST_DATASET=synthetic $(PYTEST) -n 2 $(FILES) tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
 
 test: $(VENV)/.dev  ## Run every test that needs neither Java nor a browser nor faults
-	@$(PYTEST) $(FILES) -m "not kafka and not faults and not browser" $(ARGS)
+	@$(PYTEST) -n 3 $(FILES) -m "not kafka and not faults and not browser" $(ARGS)
 
 test-all: $(VENV)/.dev  ## Run all tests: a real Kafka, browsers and faults included
-	@$(PYTEST) $(FILES) $(ARGS)
+	@$(PYTEST) -n 3 $(FILES) $(ARGS)
 
 install: $(VENV)/.demo  ## Only set up the virtual environment
 
