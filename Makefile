@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 # setuptools warns of every editable install; there is nothing to be done about it.
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
-# Three files at a time, the longest first (tests/support/longest_files.py): the tests of a file share its stack, and wait a lot. Unit tests wait for
-# nothing, so there is one process per core of a small machine, and none of them reads the real dataset. One thread for each process.
+# The tests of a file share its stack: they stay in one process, and the longest files begin (tests/support/longest_files.py).
+# They wait a lot, so three files run at a time; unit tests wait for nothing. One thread for each process.
 # The tests start hundreds of processes: each of them, and the next run, reads the byte code that the first one has written.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 FILES := --dist loadfile --no-loadscope-reorder
@@ -31,6 +31,7 @@ lint: $(VENV)/.dev  ## Check format, style, types (tests included), the directio
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m pytest --quiet --no-header -p no:cacheprovider tests/unit/test_glossary.py
 
+# Reading the real dataset would take seconds.
 test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in about a minute
 	@SEGUE_TEST_DATASET=synthetic $(PYTEST) -n 2 $(FILES) tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
 
