@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 # setuptools warns of every editable install; there is nothing to be done about it.
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
-# Three files at a time, in the order of their names: the tests of a file share its stack, and wait a lot. One thread for each of them.
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# The tests of a file share its stack: they stay in one process, and the longest files begin (tests/support/longest_files.py).
+# They wait a lot, so three files run at a time; unit tests wait for nothing. One thread for each process.
+# The tests start hundreds of processes: each of them, and the next run, reads the byte code that the first one has written.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
+FILES := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo fmt lint test-fast test test-all install clean
@@ -28,14 +31,15 @@ lint: $(VENV)/.dev  ## Check format, style, types (tests included), the directio
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m pytest --quiet --no-header -p no:cacheprovider tests/unit/test_glossary.py
 
+# Reading the real dataset would take seconds.
 test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in about a minute
-	@$(PYTEST) tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
+	@SEGUE_TEST_DATASET=synthetic $(PYTEST) -n 2 $(FILES) tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
 
 test: $(VENV)/.dev  ## Run every test that needs neither Java nor a browser nor faults
-	@$(PYTEST) -m "not kafka and not faults and not browser" $(ARGS)
+	@$(PYTEST) -n 3 $(FILES) -m "not kafka and not faults and not browser" $(ARGS)
 
 test-all: $(VENV)/.dev  ## Run all tests: a real Kafka, browsers and faults included
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) -n 3 $(FILES) $(ARGS)
 
 install: $(VENV)/.demo  ## Only set up the virtual environment
 

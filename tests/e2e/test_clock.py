@@ -6,12 +6,11 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import select
 
-from batch.fit_dataset import fit_before
 from data.contract.wire import Transaction
 from data.postgres import decay_schedule, progress
 from data.postgres.tables import segment_changes
+from models.segment_model import SegmentModel
 from tests.support.local_stack import Local, local, wait_until
-from tests.support.retail import retail
 
 AHEAD = timedelta(seconds=30)
 DAYS = 500
@@ -29,9 +28,8 @@ def _bought_whole_days_ago(running: Local) -> datetime:
     return moment
 
 
-def test_a_customer_of_an_idle_stream_decays_at_the_exact_moment(tmp_path: Path) -> None:
-    dataset = retail()
-    with local(tmp_path, fit_before(dataset, dataset.report.last)) as running:
+def test_a_customer_of_an_idle_stream_decays_at_the_exact_moment(tmp_path: Path, model: SegmentModel) -> None:
+    with local(tmp_path, model) as running:
         moment = _bought_whole_days_ago(running)
         with running.postgres.connect() as connection:
             due = decay_schedule.next_change_after(connection, moment - timedelta(microseconds=1))

@@ -18,13 +18,13 @@ from segue.local.demo import wait_for_worker
 from segue.local.stack import Stack
 from tests.support.commands import segue
 from tests.support.local_stack import wait_until
-from tests.support.retail import retail
+from tests.support.retail import small
 
 
 def test_a_stream_that_begins_without_a_model_fits_one_on_itself_and_reconciles(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    dataset = retail()
+    dataset = small()
     first_year, second_year = split(whole(dataset), dataset, to_micros(default_cutoff(dataset)))
     moments = occurred_at(dataset)
     few = Section(0, 30, int(moments[0]), int(moments[29]))

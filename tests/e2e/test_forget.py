@@ -12,7 +12,7 @@ from data.postgres import progress
 from models.segment_model import SegmentModel
 from tests.support.commands import segue
 from tests.support.local_stack import Local, local, wait_until
-from tests.support.retail import retail
+from tests.support.retail import small
 
 
 def holds(running: Local, customer: str) -> list[str]:
@@ -41,7 +41,7 @@ def last_state(running: Local, customer: str) -> bytes | None:
 
 
 def test_a_forgotten_customer_is_nowhere_and_stays_away(tmp_path: Path, model: SegmentModel) -> None:
-    dataset = retail()
+    dataset = small()
     counts = dataset.transactions["customer_id"].value_counts()
     customer, own = str(counts.index[3]), int(counts.iloc[3])
     with local(tmp_path, model) as running:

@@ -5,9 +5,14 @@ An unexpected error, which the command line turns into one line as its last reso
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
+
+from data.datasets import synthetic
+from data.datasets.fetch import CACHE_NAME
 from segue.cli.app import UNEXPECTED
 from segue.cli.reference import commands
 from tests.support.commands import Done, in_process
@@ -110,7 +115,14 @@ def run(case: Case) -> Done:
 
 
 def write_files(folder: Path) -> None:
-    """Write files that no command can use into a folder."""
+    """Write files that no command can use into a folder.
+
+    A small shop takes the place of the downloaded dataset, which a command reads that is given no file: what is tried
+    are the other arguments, many times.
+    """
+    datasets = folder / ".segue" / "datasets"
+    datasets.mkdir(parents=True)
+    synthetic.write(_small_shop(), datasets / CACHE_NAME)
     for name, content in FILES.items():
         (folder / name).write_bytes(content)
     (folder / "folder").mkdir()
@@ -118,6 +130,11 @@ def write_files(folder: Path) -> None:
     (folder / "unreadable.csv").write_text("secret")
     (folder / "unreadable.csv").chmod(0)
     (folder / "loop.csv").symlink_to("loop.csv")
+
+
+@cache
+def _small_shop() -> pd.DataFrame:
+    return synthetic.generate(customers=60, days=400, seed=1)
 
 
 def judged(case: Case) -> str | None:

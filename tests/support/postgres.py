@@ -25,12 +25,13 @@ def running_postgres(folder: Path) -> Iterator[str]:
 def new_database(server_url: str, template: str = "template1") -> Iterator[str]:
     """The URL of a database with a name of its own, dropped afterwards even if clients are still connected.
 
-    It is a copy of the database ``template``, by default an empty one.
+    It is a copy of the database ``template``, by default an empty one. Postgres copies the files, which takes half the
+    time of writing them to its log.
     """
     name = f"test_{uuid4().hex}"
     server = engine(server_url).execution_options(isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:

@@ -1,5 +1,6 @@
 """The dataset that tests run on: the real one if it is beside the checkout, else a synthetic one of the same shape."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from data.datasets.load import load
 #: The size of the synthetic dataset, of which the tests of subscribers need 15,000 transactions, and its seed.
 CUSTOMERS, SEED = 2_400, 12
 SMALL = 200
-REAL = Path(__file__).parents[3] / "shared" / "data" / "online_retail_II.parquet"
+_BESIDE = Path(__file__).parents[3] / "shared" / "data" / "online_retail_II.parquet"
+#: The real dataset; ``make test-fast`` does without it, since reading it takes seconds.
+REAL = Path(os.environ.get("SEGUE_TEST_DATASET", _BESIDE))
 
 
 @cache

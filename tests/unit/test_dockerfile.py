@@ -91,6 +91,7 @@ def test_an_image_has_the_dependencies_of_its_extras_and_no_others(role: str) ->
     assert requirements(",".join(extras(role))).splitlines() == [each for group in wanted for each in group]
 
 
+@pytest.mark.slow
 @every_role
 def test_an_image_can_run_its_role_with_its_own_extras_alone(role: str) -> None:
     available = {

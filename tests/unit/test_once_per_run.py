@@ -1,5 +1,7 @@
 """A value that is made once per run is made by one worker process and read by the others."""
 
+from uuid import uuid4
+
 import pytest
 
 from tests.support.once_per_run import once_per_run
@@ -15,7 +17,7 @@ def test_the_first_worker_makes_it_and_the_others_read_it(
         made.append(1)
         return {"made": len(made)}
 
-    name = tmp_path_factory.mktemp("once").name
+    name = f"once-{uuid4()}"
     assert [once_per_run(tmp_path_factory, name, make) for _ in range(3)] == [{"made": 1}] * 3
     monkeypatch.delenv("PYTEST_XDIST_WORKER")
     assert once_per_run(tmp_path_factory, name, make) == {"made": 2}

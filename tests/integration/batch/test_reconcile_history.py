@@ -52,8 +52,12 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    file = tmp_path_factory.mktemp("shop") / "shop.csv"
-    synthetic.write(synthetic.generate(customers=150, days=420, seed=4), file)
+    return a_shop(tmp_path_factory.mktemp("shop") / "shop.csv", customers=150)
+
+
+def a_shop(file: Path, customers: int) -> Shop:
+    """A shop with so many customers, and its dataset in a file."""
+    synthetic.write(synthetic.generate(customers=customers, days=420, seed=4), file)
     dataset = load(file)
     profiles = profiles_as_of(dataset.transactions, dataset.report.last)
     return Shop(file, dataset, fit(profiles, k=5).model, fit(profiles, k=4, monetary="gross").model)
@@ -61,6 +65,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 @pytest.fixture(scope="module")
 def server(postgres_server: str, shop: Shop) -> Iterator[str]:
+    with streamed(postgres_server, shop) as url:
+        yield url
+
+
+@contextmanager
+def streamed(postgres_server: str, shop: Shop) -> Iterator[str]:
+    """A database that holds what a worker makes of a shop's dataset."""
     with new_database(postgres_server) as url:
         store(engine(url), shop.model, lived(shop.model, shop.messages()))
         yield url
@@ -172,10 +183,23 @@ def must_be_noticed(server: str, shop: Shop, field: str, *statements: str) -> No
         assert any(field in line for line in lines), result.output
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return a_shop(tmp_path_factory.mktemp("few") / "shop.csv", customers=30)
+
+
+@pytest.fixture(scope="module")
+def server_of_few(postgres_server: str, few: Shop) -> Iterator[str]:
+    with streamed(postgres_server, few) as url:
+        yield url
+
+
 @pytest.mark.parametrize("at_a_time", [1, 97, 1_000_000])
-def test_the_number_of_transactions_in_memory_changes_no_result(server: str, shop: Shop, at_a_time: int) -> None:
+def test_the_number_of_transactions_in_memory_changes_no_result(server_of_few: str, few: Shop, at_a_time: int) -> None:
+    server = server_of_few
+
     def rows(url: str, size: int) -> tuple[list[int], list[tuple[str, ...]]]:
-        result = check(url, shop.dataset, at_a_time=size)
+        result = check(url, few.dataset, at_a_time=size)
         counts = [result.customers, result.changes, result.applied, result.missing, result.not_due]
         return counts, sorted(tuple(map(str, row)) for row in result.differences.itertuples(index=False))
 
@@ -187,7 +211,7 @@ def test_the_number_of_transactions_in_memory_changes_no_result(server: str, sho
         "UPDATE customers SET customer_id = 'zz unknown' WHERE customer_id = (SELECT max(customer_id) FROM customers)",
     ):
         counts, found_differences = rows(server, at_a_time)
-        everything = check(server, shop.dataset, at_a_time=10**9)
+        everything = check(server, few.dataset, at_a_time=10**9)
         assert counts[0] == len(execute(server, "SELECT FROM customers"))
         assert counts[1] == len(execute(server, "SELECT FROM segment_changes"))
         assert found_differences

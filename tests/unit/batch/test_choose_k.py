@@ -60,6 +60,7 @@ def test_an_unstable_knee_is_replaced_by_a_stable_k() -> None:
     assert f"{choice.curve['stability'].loc[choice.k]:.2f}" in choice.reason
 
 
+@pytest.mark.slow
 def test_the_same_customers_give_the_same_choice_and_progress_has_every_k() -> None:
     customers, seen = shop(blobs(4, 1.0)), list[int]()
     first, second = choose_k(customers, progress=seen.append), choose_k(customers)

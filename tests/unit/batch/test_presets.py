@@ -49,6 +49,7 @@ def ours(file: Path) -> tuple[pd.DataFrame, FitResult]:
     return profiles, fit(profiles, **PRESETS["classic"]._asdict())
 
 
+@pytest.mark.slow
 def test_every_customer_has_the_published_recency_frequency_and_monetary_value(
     published: pd.DataFrame, ours: tuple[pd.DataFrame, FitResult]
 ) -> None:
@@ -94,6 +95,7 @@ def test_two_customers_form_a_cluster(ours: tuple[pd.DataFrame, FitResult]) -> N
     }
 
 
+@pytest.mark.slow
 def test_the_as_of_time_is_one_day_after_the_last_sale(file: Path) -> None:
     dataset = load(file)
     _, as_of = classic_profiles(dataset)

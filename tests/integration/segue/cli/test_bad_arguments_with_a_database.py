@@ -25,7 +25,7 @@ def test_bad_values_are_refused_in_one_line(
     model_registry.register(engine(database_url), a_model())
     monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
     monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path / ".segue"))
     write_files(tmp_path)
     monkeypatch.chdir(tmp_path)
     problems = [problem for case in cases_of(command) if (problem := judged(case)) is not None]

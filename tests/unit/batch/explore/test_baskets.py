@@ -27,6 +27,7 @@ def invoices() -> pd.DataFrame:
     return each.groupby(level="invoice").first().reset_index()
 
 
+@pytest.mark.slow
 def test_return_rates_are_credit_notes_to_sales_of_the_raw_rows() -> None:
     each = invoices()
     month = each["moment"].dt.strftime("%Y-%m")

@@ -35,6 +35,7 @@ def test_the_known_anomalies_of_the_real_file_are_found() -> None:
     assert counts[list(KNOWN)].to_dict() == KNOWN
 
 
+@pytest.mark.slow
 def test_counts_equal_plain_loops_over_the_raw_rows() -> None:
     raw = rows().head(60_000)
     counts = quality(clean(raw, "part"))["count"]

@@ -35,6 +35,7 @@ def html(source: Source) -> str:
     return page(source, list(chapters(source)))
 
 
+@pytest.mark.slow
 def test_the_page_loads_nothing_from_the_network(html: str) -> None:
     without_plotly = re.sub(r"<script>.*?</script>", "", html, count=1, flags=re.DOTALL)
     assert not re.findall(r"""(?:src|href)=["'](?!#|data:)""", without_plotly)
@@ -59,6 +60,7 @@ def test_every_finding_is_on_the_page_with_its_summary(source: Source, html: str
         assert f"<h2>{title}</h2>" in html
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("money", [EUROS, YEN], ids=["euros", "yen"])
 def test_the_report_is_in_the_currency_of_the_shop(source: Source, money: Money) -> None:
     again = source_of(rows(), money=money, wanted_k=3)
@@ -72,6 +74,7 @@ def test_the_report_is_in_the_currency_of_the_shop(source: Source, money: Money)
     assert {*cells} == {' class="number"'}
 
 
+@pytest.mark.slow
 def test_the_same_data_gives_the_same_page(source: Source, html: str) -> None:
     again = source_of(rows())
     assert page(again, list(chapters(again))) == html
@@ -91,6 +94,7 @@ def test_text_from_a_file_is_escaped() -> None:
     assert figures.index("<") == figures.index("</script>")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [7, 40])
 def test_a_small_shop_has_a_page(days: int) -> None:
     shop = source_of(synthetic.generate(customers=25, days=days, seed=5), wanted_k=2)

@@ -14,6 +14,7 @@ from dashboard.shared import downloads
 from runtime.readable import visible
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), min_size=1), min_size=1))
 def test_no_cell_begins_like_a_formula_and_nothing_else_is_lost(texts: list[str]) -> None:
     _, *rows = csv.reader(StringIO(downloads.as_csv(pd.DataFrame({"text": texts})).decode(), newline=""))

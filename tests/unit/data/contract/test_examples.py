@@ -79,6 +79,7 @@ def example(message: str) -> dict[str, Any]:
     return dict(found)
 
 
+@pytest.mark.slow
 def test_the_change_of_the_contract_is_one_of_the_demo() -> None:
     shown = example("segmentChanged")
     assert without_version(shown["payload"]) == without_version(change_event(change(), personas()))

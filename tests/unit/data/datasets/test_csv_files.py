@@ -221,6 +221,7 @@ def test_only_the_needed_columns_are_stored(engine: Engine, place: Source) -> No
         assert engine.db.execute("SELECT * FROM few").fetchall() == [(1, "1", "1")]
 
 
+@pytest.mark.slow
 def test_rows_keep_the_order_of_the_file_with_several_threads(engine: Engine, place: Source) -> None:
     count = 300_000
     lines = "".join(f"{number},customer {number % 977}\n" for number in range(count))
@@ -241,6 +242,7 @@ def test_a_file_name_with_the_signs_of_a_pattern_is_one_file(engine: Engine, tmp
 CELL = st.text(st.sampled_from(list("aZ09 .é😀€-\"',;\t|\n\r#=\\\x0b\x85\u2028")), max_size=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(2, 5).flatmap(lambda width: st.lists(st.lists(CELL, min_size=width, max_size=width), max_size=8)),
@@ -266,6 +268,7 @@ def test_a_table_of_any_text_comes_back_cell_by_cell(
     assert read.rows == [[cell or None for cell in row] for row in rows if any(row)]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_bytes_give_rows_or_one_line_and_never_another_error(
@@ -284,6 +287,7 @@ def test_damaged_bytes_give_rows_or_one_line_and_never_another_error(
         assert all(len(row) == len(read.headers) for row in read.rows)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.text(st.sampled_from('a1" '), max_size=4), min_size=1, max_size=20),

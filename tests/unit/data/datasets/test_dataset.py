@@ -111,6 +111,7 @@ def test_the_total_of_a_sale_or_a_return_may_be_zero() -> None:
     assert data.transactions["amount_units"].tolist() == [0, 0, 0]
 
 
+@pytest.mark.slow
 @given(st.permutations(range(8)), st.data())
 @settings(max_examples=examples(30))
 def test_a_transaction_does_not_depend_on_the_order_of_other_invoices(order: list[int], draw: st.DataObject) -> None:
@@ -142,6 +143,7 @@ def test_a_transaction_is_encoded_with_its_lines_and_exact_decimal_texts() -> No
     }
 
 
+@pytest.mark.slow
 def test_any_section_can_be_encoded_alone() -> None:
     data = frames.clean(synthetic.generate(customers=400, days=400), "synthetic")
     count = len(data.transactions)
@@ -161,6 +163,7 @@ def test_any_section_can_be_encoded_alone() -> None:
         assert list(data.wire_transactions(start, stop)) == everything[start:stop]
 
 
+@pytest.mark.slow
 def test_every_encoded_transaction_is_valid_and_the_totals_agree() -> None:
     data = retail()
     step = max(len(data.transactions) // 3_000, 1)

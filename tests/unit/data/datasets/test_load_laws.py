@@ -9,6 +9,7 @@ from random import Random
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from stream_app.core.decode import decode
 from tests.support.examples import examples
 from tests.support.in_memory_worker import logs
 from tests.support.shop_files import HEADER, write
+
+pytestmark = pytest.mark.slow
 
 COLUMNS = HEADER.split(",")
 Row = tuple[str, ...]

@@ -90,6 +90,7 @@ def test_a_shop_needs_few_bytes_for_each_of_its_lines() -> None:
     assert peak < 80 * rows, "a row of a frame takes some hundred bytes"
 
 
+@pytest.mark.slow
 @given(st.integers(1, 12), st.integers(7, 800), st.integers(0, 2**32))
 @settings(max_examples=examples(40))
 def test_a_shop_of_any_size_is_clean_and_has_every_customer(customers: int, days: int, seed: int) -> None:
@@ -131,6 +132,7 @@ def test_the_shop_opens_on_the_given_day(start: datetime) -> None:
 class TestTheShape:
     """Properties of both shops."""
 
+    @pytest.mark.slow
     def test_saturdays_are_quiet_and_november_is_the_busiest_month(self, make: Callable[[], Dataset]) -> None:
         when = make().transactions["occurred_at"].dt
         assert (when.day_of_week == 5).mean() < 0.01

@@ -36,6 +36,7 @@ def model() -> SegmentModel:
     return model_of()
 
 
+@pytest.mark.slow
 def test_a_window_has_the_profiles_as_of_its_end(model: SegmentModel) -> None:
     for window in folded(shop(), model, []):
         profiles = profiles_as_of(shop(), from_micros(window.end - 1))
@@ -76,6 +77,7 @@ def test_windows_are_days_of_utc() -> None:
     assert from_micros(window_floor(to_micros(moment(3)) + 5 * WINDOW // 2)) == moment(5)
 
 
+@pytest.mark.slow
 def test_a_steady_shop_raises_no_alarm(model: SegmentModel) -> None:
     windows = list(backtest(model, shop(), moment(0)))
     assert len(windows) == 199

@@ -26,16 +26,19 @@ def modules(*extras: str) -> set[str]:
     return {module for module, extra in EXTRAS.items() if extra in extras}
 
 
+@pytest.mark.slow
 def test_a_worker_needs_neither_the_dashboard_nor_batch() -> None:
     done = run_without(modules("dashboard", "batch", "local"), "import stream_app.__main__, segue.cli.app")
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_line_needs_no_extra() -> None:
     done = run_without(set(EXTRAS), "import segue.cli.app")
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "extra"),
     [("dashboard", "dashboard"), ("worker", "worker"), ("data describe", "batch"), ("demo --once", "batch")],
