@@ -133,6 +133,15 @@ def state_outcomes(found: Quarter) -> list[StateOutcome]:
     ]
 
 
+def silent_regulars(found: Quarter, orders: int = 10, times: float = 4.0) -> dict[RiskState, int]:
+    """The states of customers with many orders who had been silent for several times their own mean interval."""
+    histories = found.customers.histories
+    interval = (histories.last_at - histories.first_at) / np.maximum(histories.orders - 1, 1)
+    silent = (histories.orders >= orders) & (found.begin - histories.last_at > times * interval)
+    state = risk_state(risk_moments(found.model, histories), found.begin)
+    return {name: int((silent & (state == number)).sum()) for number, name in enumerate(RISK_STATES)}
+
+
 def spend_of_the_last_year(book: OrderBook) -> list[Decile]:
     """Predicted and actual mean spend of the last 365 days, by tenths of the customers, lowest prediction first."""
     end = int(book.moment.max())

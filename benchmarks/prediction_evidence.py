@@ -28,6 +28,7 @@ from batch.prediction_evidence import (
     interval_coverage,
     largest_difference,
     rolling_quarters,
+    silent_regulars,
     spend_of_the_last_year,
     state_outcomes,
 )
@@ -117,6 +118,12 @@ def amounts_line(book: OrderBook) -> str:
     return f"correlation of log(orders) and log(mean amount): {np.corrcoef(number, mean)[0, 1]:.2f}"
 
 
+def silent_line(found: Quarter) -> str:
+    """Regular customers who had been silent for long, by risk state."""
+    states = ", ".join(f"{name} {count:,}" for name, count in silent_regulars(found).items())
+    return f"at least 10 orders and silent for more than 4 times their mean interval on {label(found)}: {states}"
+
+
 def clock_line(found: Quarter) -> str:
     """The rates of the clock, by half-month."""
     rates = ", ".join(f"{rate:.2f}" for rate in found.model.clock.rates)
@@ -139,7 +146,7 @@ def main() -> None:
         intervals_table(calibrated),
         states_table(calibrated),
         spend_table(book),
-        f"{amounts_line(book)}\n{clock_line(calibrated[-1])}",
+        f"{silent_line(calibrated[-1])}\n{amounts_line(book)}\n{clock_line(calibrated[-1])}",
     ):
         sys.stdout.write(f"{text}\n\n")
 

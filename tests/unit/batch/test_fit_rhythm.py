@@ -16,6 +16,7 @@ from batch.prediction_evidence import (
     largest_difference,
     quarter,
     rolling_quarters,
+    silent_regulars,
     state_outcomes,
 )
 from models.rhythm.buying import Buying
@@ -103,6 +104,12 @@ def test_risk_states_tell_customers_apart(book: OrderBook) -> None:
     ordered = {each.state: each.ordered for each in outcomes if each.customers >= 50}
     assert ordered["on_rhythm"] > ordered["due"] > ordered["presumed_lost"]
     assert ordered["presumed_lost"] < 0.15
+
+
+def test_a_regular_customer_who_is_silent_for_long_is_never_on_rhythm(book: OrderBook) -> None:
+    states = silent_regulars(quarter(book, BEGIN + 700 * MICROS_PER_DAY), orders=6)
+    assert sum(states.values()) > 20
+    assert states["on_rhythm"] == 0
 
 
 def test_true_probabilities_still_differ_from_what_happens_by_chance() -> None:
