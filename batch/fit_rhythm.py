@@ -1,0 +1,129 @@
+"""Fit a rhythm model on all orders up to a moment, and calibrate it on windows that ended before that moment."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from batch.order_book import CustomersAt, OrderBook, customers_at, later_orders, orders_between
+from models.rhythm.calibration import NONE, Calibration
+from models.rhythm.fit_buying import BuyingFit, fit_buying
+from models.rhythm.fit_calibration import fit_calibration
+from models.rhythm.fit_spending import fit_spending
+from models.rhythm.histories import observed
+from models.rhythm.next_order import expected_orders, p_order_within
+from models.rhythm.rhythm_model import HORIZONS, Calibrations, RhythmModel, build_rhythm
+from models.units import MICROS_PER_DAY, Floats
+
+#: Recent windows of calibration end so many days before the moment of the fit.
+RECENT_ENDS = (0, 30, 60)
+#: The window of the same season begins a year, in whole weeks, before the moment of the fit.
+YEAR_BEFORE = 364
+#: In its first months a dataset takes old customers for new ones, so windows that begin then would mislead.
+LEAST_DAYS_BEFORE_WINDOW = 270
+#: A customer is presumed lost when the probability to order within 90 days is below this.
+LOST_BELOW = 0.1
+
+
+class Window(NamedTuple):
+    """Predictions at the begin of a past window for its days, and what then happened, each of shape (n,).
+
+    Parameters
+    ----------
+    weight
+        How much each of its customers counts.
+    """
+
+    weight: float
+    probability: Floats
+    ordered: Floats
+    expected: Floats
+    orders: Floats
+
+
+def fit_rhythm(
+    book: OrderBook, now: int, *, seasons: bool = True, calibrate: bool = True, metadata: dict[str, Any] | None = None
+) -> RhythmModel:
+    """Fit and calibrate a model; no order after ``now`` has an influence.
+
+    Parameters
+    ----------
+    now
+        In microseconds.
+    seasons, calibrate
+        Without seasons the clock is the calendar; without calibration the model is the plain MBG/NBD model.
+
+    Raises
+    ------
+    RhythmFitError
+        If too few customers have ordered twice.
+    """
+    customers = customers_at(book, now)
+    buying = fit_buying(customers.histories, now, later_orders(book, now) if seasons else None)
+    spending = fit_spending(customers.histories.orders.astype(np.float64), customers.spent)
+    windows = {days: past_windows(book, buying, now, days) if calibrate else [] for days in HORIZONS}
+    calibrations = Calibrations(
+        within_30_days=_calibration(windows[HORIZONS[0]]),
+        within_90_days=_calibration(windows[HORIZONS[1]]),
+        orders=_factor(windows[HORIZONS[1]]),
+    )
+    notes = {
+        **(metadata or {}),
+        "fitted_at": now,
+        "customers": len(customers.customer),
+        "log_likelihood": buying.log_likelihood,
+        "calibration_windows": {str(days): len(found) for days, found in windows.items()},
+        "same_season_seen": bool(calibrate and _began(book, now - YEAR_BEFORE * MICROS_PER_DAY)),
+    }
+    return build_rhythm(buying.buying, buying.clock, spending, calibrations, LOST_BELOW, notes)
+
+
+def past_windows(book: OrderBook, fitted: BuyingFit, now: int, days: int) -> list[Window]:
+    """Predictions for windows that have ended, from histories as they were when each began.
+
+    The parameters are those of now. A window shows how wrong they are about the past, and nothing else can be measured.
+    Recent windows show it for customers as they are now, the window of a year before for the season to come; if there
+    is one, both kinds have the same weight in all.
+    """
+    recent = [now - (days + back) * MICROS_PER_DAY for back in RECENT_ENDS]
+    year_before = now - YEAR_BEFORE * MICROS_PER_DAY
+    found = [_window(book, fitted, begin, days, 1.0) for begin in recent if _began(book, begin)]
+    if _began(book, year_before):
+        found.append(_window(book, fitted, year_before, days, float(max(len(found), 1))))
+    return found
+
+
+def _began(book: OrderBook, begin: int) -> bool:
+    """Whether a window begins late enough after the first order of all."""
+    return begin >= int(book.moment.min()) + LEAST_DAYS_BEFORE_WINDOW * MICROS_PER_DAY
+
+
+def _window(book: OrderBook, fitted: BuyingFit, begin: int, days: int, weight: float) -> Window:
+    end = begin + days * MICROS_PER_DAY
+    customers: CustomersAt = customers_at(book, begin)
+    seen = observed(customers.histories, fitted.clock, begin)
+    ahead = float(fitted.clock.between(np.array([begin]), np.array([end]))[0])
+    count = orders_between(book, begin, end)[0][customers.customer].astype(np.float64)
+    return Window(
+        weight=weight,
+        probability=p_order_within(fitted.buying, seen, ahead),
+        ordered=(count > 0).astype(np.float64),
+        expected=expected_orders(fitted.buying, seen, ahead),
+        orders=count,
+    )
+
+
+def _calibration(windows: list[Window]) -> Calibration:
+    if not windows:
+        return NONE
+    return fit_calibration(
+        np.concatenate([window.probability for window in windows]),
+        np.concatenate([window.ordered for window in windows]),
+        np.concatenate([np.full(len(window.ordered), window.weight) for window in windows]),
+    )
+
+
+def _factor(windows: list[Window]) -> float:
+    """Actual orders divided by expected ones."""
+    expected = sum(window.weight * float(window.expected.sum()) for window in windows)
+    orders = sum(window.weight * float(window.orders.sum()) for window in windows)
+    return orders / expected if expected > 0 and orders > 0 else 1.0

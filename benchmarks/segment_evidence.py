@@ -1,0 +1,135 @@
+"""Evidence for the definition of segments: direction, to-and-fro and delay. The tables are in docs/segments.md.
+
+    PYTHONPATH=. .venv/bin/python benchmarks/segment_evidence.py FILE
+
+FILE is a dataset of two years such as Online Retail II. Every definition is fitted with KMeans on the customers after
+one year, 90 days before the end, and at the end, and applied to every customer on every day of both years.
+
+- Direction: the share of moves by time alone that climb, and of moves by a purchase that fall.
+- To-and-fro: moves that lead back within 90 days to the segment that the customer had left.
+- Delay: median days by which hysteresis delays moves that last for 30 days.
+- AUC: how well the segments of 90 days before the end rank who orders in these 90 days.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from batch.customer_days import CustomerDays, customer_days
+from batch.definitions import Definition
+from batch.order_book import OrderBook, order_book
+from batch.segment_evidence import Evidence, evidence, order_auc
+from data.datasets.load import load
+from models.units import MICROS_PER_DAY
+
+WINDOW = 365
+QUARTER = 90 * MICROS_PER_DAY
+DEFAULT = Definition()
+DEFINITIONS = {
+    "the default": DEFAULT,
+    "recency weighs half": Definition(weights=(0.5, 1.0, 1.0)),
+    "recency weighs double": Definition(weights=(2.0, 1.0, 1.0)),
+    "recency in own waits": Definition(own_rhythm=True),
+    "recency in units of 14 days": Definition(recency_unit=14),
+    "recency in units of 30 days": Definition(recency_unit=30),
+    "recency in units of 60 days": Definition(recency_unit=60),
+    "default in rank order": Definition(rank_order=True),
+    "14 days, in rank order": Definition(recency_unit=14, rank_order=True),
+    "30 days, in rank order": Definition(recency_unit=30, rank_order=True),
+    "60 days, in rank order": Definition(recency_unit=60, rank_order=True),
+    "own waits, in rank order": Definition(own_rhythm=True, rank_order=True),
+}
+CHOSEN = Definition(recency_unit=60, rank_order=True, margin=0.1)
+MARGINS = {
+    f"{unit:g} days, in rank order, margin {margin:g}": Definition(recency_unit=unit, rank_order=True, margin=margin)
+    for unit in (1, 30, 60)
+    for margin in (0.05, 0.1, 0.25, 0.5)
+}
+KS = (4, 5, 6, 7)
+
+
+def moments(book: OrderBook) -> list[int]:
+    """After one year, 90 days before the end, and the end."""
+    begin, end = int(book.moment.min()), int(book.moment.max())
+    return [begin + 365 * MICROS_PER_DAY, end - QUARTER, end]
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def direction_cell(found: Evidence) -> str:
+    """Climbs by time and falls by a purchase, in per cent of the moves of that cause."""
+    return f"{100 * found.direction.climb_share:.1f} / {100 * found.direction.fall_share:.1f}"
+
+
+def direction_table(book: OrderBook, days: CustomerDays, windowed: CustomerDays) -> str:
+    """Every definition with five segments."""
+    columns = moments(book)
+    before = [evidence(DEFAULT, days, until, 5).to_and_fro for until in columns]
+    rows = []
+    runs = [(name, definition, days) for name, definition in DEFINITIONS.items()]
+    runs += [(f"{name}, window of {WINDOW} days", DEFINITIONS[name], windowed) for name in list(DEFINITIONS)[0:1]]
+    runs += [(f"60 days, in rank order, window of {WINDOW} days", DEFINITIONS["60 days, in rank order"], windowed)]
+    for name, definition, history in runs:
+        found = [evidence(definition, history, until, 5) for until in columns]
+        fewer = [f"{1 - each.to_and_fro / usual:.0%}" for each, usual in zip(found, before, strict=True)]
+        auc = order_auc(definition, history, book, columns[1], 5)
+        rows.append([name, *map(direction_cell, found), " / ".join(fewer), f"{auc:.3f}"])
+    head = ["definition", "fitted after a year", "90 days before the end", "at the end", "fewer to-and-fro", "AUC"]
+    return table(head, rows)
+
+
+def k_table(book: OrderBook, days: CustomerDays) -> str:
+    """The default, in rank order, and the chosen definition, by number of segments."""
+    rows = []
+    chosen = {"the default": DEFAULT, "default in rank order": DEFINITIONS["default in rank order"], "proposed": CHOSEN}
+    for name, definition in chosen.items():
+        for k in KS:
+            found = [evidence(definition, days, until, k) for until in moments(book)]
+            names = ", ".join(found[-1].fitted.names)
+            rows.append([name, str(k), *map(direction_cell, found), names])
+    head = ["definition", "k", "fitted after a year", "90 days before the end", "at the end", "names at the end"]
+    return table(head, rows)
+
+
+def margin_table(book: OrderBook, days: CustomerDays) -> str:
+    """Hysteresis by margin: how much less to-and-fro, and the delay."""
+    columns = moments(book)
+    before = [evidence(DEFAULT, days, until, 5).to_and_fro for until in columns]
+    rows = []
+    for name, definition in MARGINS.items():
+        found = [evidence(definition, days, until, 5) for until in columns]
+        cells = [
+            f"{1 - each.to_and_fro / usual:.0%}, {each.delay:.1f} days"
+            for each, usual in zip(found, before, strict=True)
+        ]
+        rows.append([name, *cells])
+    return table(["definition", "fitted after a year", "90 days before the end", "at the end"], rows)
+
+
+def counts_line(found: Evidence) -> str:
+    """The numbers behind the shares of the default definition."""
+    way = found.direction
+    return (
+        f"the default at the end: {way.climbs:,} of {way.by_time:,} moves by time climb, {way.falls:,} of "
+        f"{way.by_purchase:,} moves by a purchase fall, {found.to_and_fro:,} of {found.moves:,} moves lead back"
+    )
+
+
+def main() -> None:
+    """Fit, apply, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, help="a dataset of two years")
+    arguments = parser.parse_args()
+    book = order_book(load(arguments.file).transactions)
+    days, windowed = customer_days(book), customer_days(book, WINDOW)
+    sys.stdout.write(f"{counts_line(evidence(DEFAULT, days, moments(book)[-1], 5))}\n\n")
+    for text in (direction_table(book, days, windowed), k_table(book, days), margin_table(book, days)):
+        sys.stdout.write(f"{text}\n\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
