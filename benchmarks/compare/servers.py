@@ -5,18 +5,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 from psycopg import sql
 from sqlalchemy import make_url
 
 from benchmarks.compare.model import the_model
 from benchmarks.compare.usage import Cpu, cpu_seconds, postmaster
 from benchmarks.compare.workload import Message
+from data.kafka.log import create_topics
 from data.kafka.record_writer import BY_KEY, RecordWriter
 from data.postgres import model_registry, roles
 from data.postgres.database import engine, migrate
@@ -88,14 +87,13 @@ class Servers:
         """Make a topic; returns its name. The embedded broker makes one when it is first used."""
         name = self.name(prefix)
         if self.kind == "apache":
-            made = self._admin().create_topics([NewTopic(name, PARTITIONS)])
-            made[name].result(_SECONDS)
+            create_topics(self.brokers, {name: {}}, PARTITIONS, None)
         return name
 
     def delete_topics(self, names: Iterable[str]) -> None:
         """Delete those of some topics that exist. The embedded broker keeps them until it ends."""
         if self.kind == "apache":
-            admin = self._admin()
+            admin = AdminClient(self.brokers.config)
             existing = set(admin.list_topics(timeout=_SECONDS).topics).intersection(names)
             for deleted in (admin.delete_topics([*existing]) if existing else {}).values():
                 deleted.result(_SECONDS)
@@ -110,7 +108,9 @@ class Servers:
         """
         # What fits into the embedded broker is decided by the compression.
         codec = "gzip" if self.kind == "embedded" else "lz4"
-        writer = RecordWriter(self.brokers, {"compression.type": codec, "linger.ms": 50, "batch.size": 1_000_000})
+        # Without the log level, librdkafka would report that a new broker is not ready yet.
+        own = {"compression.type": codec, "linger.ms": 50, "batch.size": 1_000_000, "log_level": 2}
+        writer = RecordWriter(self.brokers, own)
         transactions = 0
         for message in messages:
             if message.customer is None:
@@ -151,10 +151,6 @@ class Servers:
         """CPU seconds so far, with the process id of a worker if there is one."""
         server = postmaster(self.folder / "postgres")
         return Cpu(0.0 if worker is None else cpu_seconds(worker), cpu_seconds(server), cpu_seconds(self.broker.pid))
-
-    def _admin(self) -> AdminClient:
-        config: dict[str, Any] = self.brokers.config
-        return AdminClient(config)
 
 
 @contextmanager

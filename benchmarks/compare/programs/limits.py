@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from benchmarks.compare.programs import plain_tables
 from benchmarks.compare.programs.handwritten import BATCH, consumer_of, decoded
 from benchmarks.compare.programs.job import Job
 from benchmarks.compare.programs.profiles import Invoice, Profiles
+
+_WAIT_SECONDS = 0.05
+_SECONDS = 60.0
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -28,48 +31,40 @@ class Limit(msgspec.Struct, frozen=True):
 
 def decode(job: Job) -> Limit:
     """Read the whole topic and decode it."""
-    consumer = consumer_of(job)
-    batches = _batches(consumer, _ends(consumer, job))
-    # The first batch includes joining the group.
-    next(batches)
+    batches = _batches(job)
     began, cpu = time.perf_counter(), time.process_time()
     count = sum(len(batch) for batch in batches)
-    found = Limit(count, time.perf_counter() - began, time.process_time() - cpu)
-    consumer.close()
-    return found
+    return Limit(count, time.perf_counter() - began, time.process_time() - cpu)
 
 
 def postgres(job: Job) -> Limit:
     """Write what the hand-written loop writes, from rows that are ready."""
-    consumer = consumer_of(job)
     connection = plain_tables.connect(job.database)
-    count, seconds, cpu = 0, 0.0, 0.0
     profiles = Profiles(job.model, {})
-    for batch in _batches(consumer, _ends(consumer, job)):
+    count, seconds, cpu = 0, 0.0, 0.0
+    for batch in _batches(job):
         touched, changes = profiles.apply(batch)
         began, used = time.perf_counter(), time.process_time()
         plain_tables.save(connection, touched, changes, len(batch))
         seconds += time.perf_counter() - began
         cpu += time.process_time() - used
         count += len(batch)
-    consumer.close()
     return Limit(count, seconds, cpu)
 
 
-def _ends(consumer: Consumer, job: Job) -> int:
-    return sum(
-        consumer.get_watermark_offsets(TopicPartition(job.topic, partition), timeout=30)[1]
-        for partition in range(job.partitions)
-    )
-
-
-def _batches(consumer: Consumer, total: int) -> Iterator[list[Invoice]]:
-    seen = 0
-    while seen < total:
-        batch = decoded(consumer.consume(BATCH, 0.05))
-        seen += len(batch)
+def _batches(job: Job) -> Iterator[list[Invoice]]:
+    """All invoices of the topic, without the time that joining a consumer group takes."""
+    consumer = consumer_of(job)
+    consumer.unsubscribe()
+    places = [TopicPartition(job.topic, partition, OFFSET_BEGINNING) for partition in range(job.partitions)]
+    total = sum(consumer.get_watermark_offsets(place, timeout=_SECONDS)[1] for place in places)
+    consumer.assign(places)
+    while total > 0:
+        batch = decoded(consumer.consume(BATCH, _WAIT_SECONDS))
+        total -= len(batch)
         if batch:
             yield batch
+    consumer.close()
 
 
 def main() -> None:
