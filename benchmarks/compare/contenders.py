@@ -53,7 +53,8 @@ PLAIN = Tables(
     applied="SELECT coalesce(sum(transactions), 0)::bigint FROM applied",
     customers="SELECT customer_id, frequency, (gross * 10000)::bigint, (returned * 10000)::bigint, segment, sequence "
     "FROM customers",
-    changes="SELECT customer_id, sequence, from_segment, to_segment, effective_at, frequency, transaction_id FROM changes",
+    changes="SELECT customer_id, sequence, from_segment, to_segment, effective_at, frequency, transaction_id "
+    "FROM changes",
 )
 SEGUE = Tables(
     create="",

@@ -35,20 +35,21 @@ FROM (
   WINDOW own AS (PARTITION BY customer_id ORDER BY place ROWS UNBOUNDED PRECEDING)
 )
 """
-_MICROS_A_DAY = 86_400_000_000
-_QUESTIONS = f"""
+# 86400000000 microseconds are a day.
+_QUESTIONS = """
 CREATE TABLE questions AS
-SELECT customer_id, place, 0 AS days, as_of AS moment, (as_of - bought) // {_MICROS_A_DAY} AS recency, frequency,
+SELECT customer_id, place, 0 AS days, as_of AS moment, (as_of - bought) // 86400000000 AS recency, frequency,
   greatest(gross - returned, 0) AS monetary, CAST(transaction_id AS VARCHAR) AS transaction_id
 FROM states WHERE bought IS NOT NULL
 """
-_DAYS = f"""
+_DAYS = """
 INSERT INTO questions
-SELECT customer_id, place, days, bought + days * {_MICROS_A_DAY}, days, frequency, greatest(gross - returned, 0), NULL
+SELECT customer_id, place, days, bought + days * 86400000000, days, frequency, greatest(gross - returned, 0), NULL
 FROM states, LATERAL (SELECT unnest(range(
-  (as_of - bought) // {_MICROS_A_DAY} + 1, (ends - bought) // {_MICROS_A_DAY} + 1)) AS days)
+  (as_of - bought) // 86400000000 + 1, (ends - bought) // 86400000000 + 1)) AS days)
 WHERE bought IS NOT NULL
 """
+_ANSWERS = "CREATE TABLE answers AS SELECT *, {segment} AS segment FROM questions"
 _CHANGES = """
 CREATE TABLE changes AS
 SELECT customer_id, row_number() OVER (PARTITION BY customer_id ORDER BY place, days) AS sequence,
@@ -111,7 +112,7 @@ def expected(file: Path, model: SegmentModel, decay: bool, until: int = 0) -> Ex
         connection.execute(_QUESTIONS)
         if decay:
             connection.execute(_DAYS)
-        connection.execute(f"CREATE TABLE answers AS SELECT *, {_nearest(model)} AS segment FROM questions")
+        connection.execute(_ANSWERS.format(segment=_nearest(model)))
         connection.execute(_CHANGES)
         connection.execute(_CUSTOMERS)
         return Expected(_customers(connection), _changes(connection))

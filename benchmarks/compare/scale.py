@@ -1,4 +1,4 @@
-"""Segue with many customers: what a transaction costs, how soon a worker starts, and what a tick costs that moves nobody."""
+"""Segue with many customers: the cost of a transaction and of a tick that moves nobody, and the start of a worker."""
 
 import time
 from collections.abc import Iterator
@@ -37,8 +37,8 @@ SELECT customer_id, 'before', last_purchase_at, 'sale', gross, country FROM cust
 _CHANGES = """
 INSERT INTO segment_changes (customer_id, sequence, partition, position, to_segment, cause, effective_at, recency_days,
   frequency, monetary, gross, returned, model_version, transaction_id)
-SELECT customer_id, 1, partition, -row_number() OVER (), segment, 'first_purchase', last_purchase_at, 0, 1, gross, gross,
-  0, model_version, 'before' FROM customers
+SELECT customer_id, 1, partition, -row_number() OVER (), segment, 'first_purchase', last_purchase_at, 0, 1, gross,
+  gross, 0, model_version, 'before' FROM customers
 """
 _WATERMARK = "SELECT min(event_time) FROM stream_progress HAVING count(event_time) = %s"
 

@@ -75,7 +75,9 @@ class Servers:
         socket = Path(str(url.query["host"])) / f".s.PGSQL.{url.port or 5432}"
         factory = "org.newsclub.net.unix.AFUNIXSocketFactory$FactoryArg"
         name = make_url(database).database
-        return f"jdbc:postgresql://localhost/{name}?user={url.username}&socketFactory={factory}&socketFactoryArg={socket}"
+        return (
+            f"jdbc:postgresql://localhost/{name}?user={url.username}&socketFactory={factory}&socketFactoryArg={socket}"
+        )
 
     def drop(self, database: str) -> None:
         """Drop a database."""

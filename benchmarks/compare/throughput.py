@@ -32,9 +32,9 @@ def measure(
 ) -> Throughput:
     """Apply a full log once.
 
-    The rate is that from the first commit to the last one, or to the last published event if that is later: start-up is
-    a number of its own. Only if the first commit has more than half of all transactions, the rate is that from the start
-    of the process.
+    The rate is that from the first commit to the last one, or to the last published event if that is later: start-up
+    is a number of its own. Only if the first commit has more than half of all transactions, the rate is that from the
+    start of the process.
     """
     with Run(contender, servers, topic, folder) as run:
         before = Sample(time.time(), 0, run.cpu_before())

@@ -17,7 +17,7 @@ Key = tuple[str, int]
 class Events(NamedTuple):
     """How often each change is in the change topic, and when the last one was written, in seconds since 1970."""
 
-    count: Counter[Key]
+    times: Counter[Key]
     last: float
 
 
@@ -63,8 +63,8 @@ def faults(contender: Contender, place: Place, expected: Expected, published: Ev
         customers=sum(customers.get(name) != expected.customers.get(name) for name in names),
         changes_missing=len(expected.changes - changes),
         changes_wrong=len(changes - expected.changes),
-        events_missing=None if published is None else len(wanted - published.count.keys()),
-        events_repeated=None if published is None else published.count.total() - len(published.count),
+        events_missing=None if published is None else len(wanted - published.times.keys()),
+        events_repeated=None if published is None else published.times.total() - len(published.times),
     )
 
 

@@ -25,7 +25,20 @@ _PRODUCTS = 400
 _RETURNS = 0.05
 _SEED = 16
 _COUNTRIES = ["United Kingdom"] * 8 + ["Germany", "France"]
-_WORDS = ("WHITE", "HANGING", "HEART", "LIGHT", "HOLDER", "VINTAGE", "PAPER", "LUNCH", "BAG", "RETROSPOT", "METAL", "SIGN")
+_WORDS = (
+    "WHITE",
+    "HANGING",
+    "HEART",
+    "LIGHT",
+    "HOLDER",
+    "VINTAGE",
+    "PAPER",
+    "LUNCH",
+    "BAG",
+    "RETROSPOT",
+    "METAL",
+    "SIGN",
+)
 
 
 class Message(NamedTuple):
