@@ -16,6 +16,8 @@ from pathlib import Path
 
 import msgspec
 import psutil
+import psycopg
+from confluent_kafka import KafkaException
 
 from benchmarks.compare import history, java
 from benchmarks.compare.options import Options, parse
@@ -36,8 +38,8 @@ def main() -> int:
         return _measure(options)
     except JavaError as error:
         raise SystemExit(f"error: {error}; or leave Apache Kafka out with --brokers embedded") from None
-    except (SegueError, RuntimeError) as error:
-        raise SystemExit(f"error: {error}") from None
+    except (SegueError, RuntimeError, KafkaException, psycopg.Error) as error:
+        raise SystemExit(f"error: {str(error).strip().splitlines()[0]}") from None
 
 
 def _measure(options: Options) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.compare.medians import Key, Line, lines
+from benchmarks.compare.medians import Key, Line, lines, scales
 from benchmarks.compare.results import Report
 
 _MANY = 1_000_000
@@ -98,7 +98,7 @@ def _memory(report: Report) -> Iterator[Goal]:
 
 
 def _scale(report: Report) -> Iterator[Goal]:
-    by_customers = sorted(report.scale, key=lambda each: each.customers)
+    by_customers = scales(report)
     for each in by_customers:
         if each.customers >= _MANY:
             what = f"{each.customers:,} customers"

@@ -1,7 +1,5 @@
 """What a contender loses or doubles if it is killed, and started again, while it applies a log."""
 
-from pathlib import Path
-
 from benchmarks.compare.contenders import Contender
 from benchmarks.compare.expected import Expected
 from benchmarks.compare.results import Kill
@@ -14,11 +12,9 @@ _KILL_LOOK_SECONDS = 0.001
 _END_LOOK_SECONDS = 0.5
 
 
-def measure(
-    contender: Contender, servers: Servers, topic: str, invoices: int, expected: Expected, kills: int, folder: Path
-) -> Kill:
+def measure(contender: Contender, servers: Servers, topic: str, invoices: int, expected: Expected, kills: int) -> Kill:
     """Apply a full log with ``kills`` kills at even distances, and compare the result."""
-    with Run(contender, servers, topic, folder) as run:
+    with Run(contender, servers, topic) as run:
         run.start()
         for number in range(1, kills + 1):
             wanted = invoices * number // (kills + 1)

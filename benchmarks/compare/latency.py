@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -86,9 +85,7 @@ class Prober:
         self._producer.produce(self._topic, message.value, (message.customer or "").encode())
 
 
-def measure(
-    contender: Contender, servers: Servers, invoices: Iterator[Message], rate: int, seconds: float, folder: Path
-) -> Latency:
+def measure(contender: Contender, servers: Servers, invoices: Iterator[Message], rate: int, seconds: float) -> Latency:
     """Send ``rate`` invoices a second for some seconds, after a slow warm-up.
 
     Raises
@@ -96,7 +93,7 @@ def measure(
     BenchmarkError
         If no invoice caused a change.
     """
-    with topic(servers) as log, Run(contender, servers, log, folder) as run:
+    with topic(servers) as log, Run(contender, servers, log) as run:
         run.start()
         # The first invoice shows that the contender is ready; only then its change topic exists.
         servers.fill(log, [next(invoices)])

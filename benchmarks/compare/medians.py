@@ -4,7 +4,11 @@ from collections.abc import Iterable
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.compare.results import Report, Throughput
+import msgspec
+
+from benchmarks.compare.results import Report, Scale, Throughput
+
+_SCALE_NUMBERS = ("transactions_per_second", "cpu", "start", "tick", "tick_postgres", "memory")
 
 
 class Key(NamedTuple):
@@ -39,6 +43,19 @@ def lines(report: Report) -> dict[Key, Line]:
     for run in report.throughput:
         runs.setdefault(Key(run.broker, run.invoices, run.contender), []).append(run)
     return {key: _line(own) for key, own in runs.items()}
+
+
+def scales(report: Report) -> list[Scale]:
+    """The medians of all runs with many customers, by the number of customers."""
+    runs: dict[int, list[Scale]] = {}
+    for each in report.scale:
+        runs.setdefault(each.customers, []).append(each)
+    return [_scale(runs[customers]) for customers in sorted(runs)]
+
+
+def _scale(runs: list[Scale]) -> Scale:
+    numbers = {name: median(getattr(run, name) for run in runs) for name in _SCALE_NUMBERS}
+    return msgspec.structs.replace(runs[0], **numbers)
 
 
 def _line(runs: list[Throughput]) -> Line:

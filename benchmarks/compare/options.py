@@ -14,7 +14,11 @@ _QUICK_POPULATION = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to measure; ``command`` measures it again. ``history`` is None if ratios are not kept."""
+    """What to measure; ``command`` measures it again.
+
+    With ``half_rate``, latency is also measured at half of the rate that Segue reaches. ``history`` is None if ratios
+    are not kept.
+    """
 
     command: str
     kinds: tuple[str, ...]
@@ -24,6 +28,7 @@ class Options:
     invoices: tuple[int, ...]
     customers: int
     rates: tuple[int, ...]
+    half_rate: bool
     seconds: float
     kills: int
     population: int
@@ -67,6 +72,7 @@ def parse(arguments: list[str], description: str | None) -> Options:
         invoices=tuple(sorted(chosen.invoices)),
         customers=chosen.customers,
         rates=tuple(chosen.rates),
+        half_rate=True,
         seconds=float(chosen.seconds),
         kills=chosen.kills,
         population=chosen.population,
@@ -83,7 +89,9 @@ def _quick(options: Options) -> Options:
         rounds=1,
         invoices=(_QUICK_INVOICES,),
         customers=_QUICK_INVOICES // 5,
+        contenders=tuple(name for name in options.contenders if name != "streams-2"),
         rates=(100,),
+        half_rate=False,
         seconds=3.0,
         population=_QUICK_POPULATION,
     )

@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -29,10 +28,10 @@ class Run:
     The process starts with :meth:`start`.
     """
 
-    def __init__(self, contender: Contender, servers: Servers, topic: str, folder: Path, database: str = "") -> None:
+    def __init__(self, contender: Contender, servers: Servers, topic: str, database: str = "") -> None:
         self.contender = contender
         self._kept = bool(database)
-        own = folder / servers.name(contender.name)
+        own = servers.folder / "runs" / servers.name(contender.name)
         (own / "own").mkdir(parents=True)
         self.place = Place(
             servers=servers,

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from statistics import median
 
 import psycopg
@@ -43,17 +42,17 @@ SELECT customer_id, 1, partition, -row_number() OVER (), segment, 'first_purchas
 _WATERMARK = "SELECT min(event_time) FROM stream_progress HAVING count(event_time) = %s"
 
 
-def measure(servers: Servers, customers: int, invoices: int, folder: Path) -> Scale:
+def measure(servers: Servers, customers: int, invoices: int) -> Scale:
     """Fill a database with customers, then apply invoices of 10,000 of them, then ticks."""
     workload = Workload(invoices, min(BUYERS, customers), max(customers // BUYERS, 1))
-    file = folder / "known-customers.ndjson"
+    file = servers.folder / "known-customers.ndjson"
     workload.write(file)
     database = servers.database(of_segue=True)
     try:
         _fill(database, customers)
         with topic(servers) as log:
             servers.fill(log, messages(file))
-            with Run(BY_NAME["segue"], servers, log, folder, database) as run:
+            with Run(BY_NAME["segue"], servers, log, database) as run:
                 return _measure(run, customers, invoices)
     finally:
         file.unlink()

@@ -71,7 +71,7 @@ class Session:
 
     def _measure_limits(self, servers: Servers, log: str) -> None:
         for kind in _LIMITS:
-            found = throughput.limit(kind, servers, log, self.folder)
+            found = throughput.limit(kind, servers, log)
             self.limits.append(found)
             say(f"limit {kind}, {servers.kind}: {found.transactions_per_second:,.0f} transactions/s")
 
@@ -80,7 +80,7 @@ class Session:
             for contender in self._contenders(servers.kind):
                 log = ticking if contender.ticks else plain
                 result = self._expected(invoices, contender.decay, contender.ticks)
-                found = throughput.measure(contender, servers, log, invoices, result, self.folder)
+                found = throughput.measure(contender, servers, log, invoices, result)
                 self.throughput.append(found)
                 say(
                     f"round {number} of {self.options.rounds}, {servers.kind}, {invoices:,} invoices, "
@@ -90,7 +90,7 @@ class Session:
     def _measure_kills(self, servers: Servers, log: str, invoices: int) -> None:
         for contender in self._contenders(servers.kind, _KILLED):
             result = self._expected(invoices, contender.decay, False)
-            found = kills.measure(contender, servers, log, invoices, result, self.options.kills, self.folder)
+            found = kills.measure(contender, servers, log, invoices, result, self.options.kills)
             self.kills.append(found)
             say(f"killed in the middle, {servers.kind}, {contender.title}: {described(found.faults)}")
 
@@ -101,14 +101,15 @@ class Session:
                 # The warm-up needs some invoices, too.
                 seconds = min(self.options.seconds, 0.9 * invoices / rate)
                 source = messages(self._file(invoices))
-                found = latency.measure(contender, servers, source, rate, seconds, self.folder)
+                found = latency.measure(contender, servers, source, rate, seconds)
                 self.latency.append(found)
                 say(f"{rate:,}/s, {servers.kind}, {contender.title}: p50 {found.p50:.0f} ms, p99 {found.p99:.0f} ms")
 
     def _measure_scale(self, servers: Servers) -> None:
-        for customers in sorted({scale.BUYERS, self.options.population}):
+        populations = sorted({scale.BUYERS, self.options.population})
+        for customers in populations * self.options.rounds:
             say(f"filling a database with {customers:,} customers")
-            found = scale.measure(servers, customers, self.options.invoices[0], self.folder)
+            found = scale.measure(servers, customers, self.options.invoices[0])
             self.scale.append(found)
             say(
                 f"{customers:,} customers: {found.transactions_per_second:,.0f} transactions/s, "
@@ -124,7 +125,7 @@ class Session:
         reached = [
             run.transactions_per_second for run in self.throughput if (run.contender, run.broker) == ("segue", kind)
         ]
-        half = [int(median(reached) / 2)] if reached else []
+        half = [int(median(reached) / 2)] if reached and self.options.half_rate else []
         return sorted({*self.options.rates, *half})
 
     def _sizes(self, kind: str) -> list[int]:

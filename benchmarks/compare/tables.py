@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from benchmarks.compare.contenders import BY_NAME
 from benchmarks.compare.goals import ELSEWHERE, goals
 from benchmarks.compare.history import Compared
-from benchmarks.compare.medians import Key, lines
+from benchmarks.compare.medians import Key, lines, scales
 from benchmarks.compare.results import Faults, Report, as_dict
 
 _BASE = "handwritten"
@@ -126,7 +126,7 @@ def described(faults: Faults) -> str:
 
 
 def _scale(report: Report) -> Iterator[Sequence[str]]:
-    for each in report.scale:
+    for each in scales(report):
         yield (
             f"{each.customers:,}",
             f"{each.transactions_per_second:,.0f}",

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -27,16 +26,14 @@ class Sample(NamedTuple):
     cpu: Cpu
 
 
-def measure(
-    contender: Contender, servers: Servers, topic: str, invoices: int, expected: Expected, folder: Path
-) -> Throughput:
+def measure(contender: Contender, servers: Servers, topic: str, invoices: int, expected: Expected) -> Throughput:
     """Apply a full log once.
 
     The rate is that from the first commit to the last one, or to the last published event if that is later: start-up
     is a number of its own. Only if the first commit has more than half of all transactions, the rate is that from the
     start of the process.
     """
-    with Run(contender, servers, topic, folder) as run:
+    with Run(contender, servers, topic) as run:
         before = Sample(time.time(), 0, run.cpu_before())
         run.start()
         run.wait(lambda: run.applied() > 0)
@@ -66,7 +63,7 @@ def measure(
     )
 
 
-def limit(kind: Literal["decode", "postgres"], servers: Servers, topic: str, folder: Path) -> Limit:
+def limit(kind: Literal["decode", "postgres"], servers: Servers, topic: str) -> Limit:
     """Run one of the limits on a full log.
 
     Raises
@@ -74,7 +71,7 @@ def limit(kind: Literal["decode", "postgres"], servers: Servers, topic: str, fol
     BenchmarkError
         If it fails.
     """
-    own = folder / servers.name(kind)
+    own = servers.folder / "runs" / servers.name(kind)
     own.mkdir(parents=True)
     place = Place(servers, servers.database(of_segue=False), topic, "", servers.name("group"), own)
     try:
