@@ -36,6 +36,8 @@ def main() -> int:
             sys.stdout.write(markdown(_read(options.read)))
             return 0
         return _measure(options)
+    except KeyboardInterrupt:
+        return 130
     except JavaError as error:
         raise SystemExit(f"error: {error}; or leave Apache Kafka out with --brokers embedded") from None
     except (SegueError, RuntimeError, KafkaException, psycopg.Error) as error:

@@ -29,6 +29,9 @@ class Line(NamedTuple):
     cpu_broker: float
     memory: float
     start: float
+    changes: float
+    wal: float
+    stored: float
     exact: bool
 
     @property
@@ -70,5 +73,8 @@ def _line(runs: list[Throughput]) -> Line:
         of(run.cpu_broker for run in runs),
         of(run.memory for run in runs),
         of(run.start for run in runs),
+        of(run.changes for run in runs),
+        of(run.wal for run in runs),
+        of(run.stored for run in runs),
         all(run.faults.exact for run in runs),
     )

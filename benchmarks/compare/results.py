@@ -36,7 +36,11 @@ class Faults(msgspec.Struct, frozen=True):
 
 
 class Throughput(msgspec.Struct, frozen=True):
-    """One run over a full log. CPU is in microseconds a transaction, memory in MiB, and start-up in seconds."""
+    """One run over a full log. CPU is in microseconds a transaction, memory in MiB, and start-up in seconds.
+
+    ``changes`` are those of a transaction. ``wal`` and ``stored`` are bytes a transaction: of Postgres' write-ahead
+    log, and by which the database grew.
+    """
 
     contender: str
     broker: str
@@ -47,6 +51,9 @@ class Throughput(msgspec.Struct, frozen=True):
     cpu_broker: float
     memory: float
     start: float
+    changes: float
+    wal: float
+    stored: float
     faults: Faults
 
 

@@ -18,7 +18,7 @@ def markdown(report: Report, before: Sequence[Compared] = ()) -> str:
     parts = [
         f"{report.at}, commit {report.commit or '(unknown)'}: {machine.cores} cores, {machine.memory:.0f} GiB of "
         f"memory, Python {machine.python}, {machine.system}; load average {machine.load:.1f} at the start; "
-        f"medians of {report.rounds} rounds.",
+        + (f"medians of {report.rounds} rounds." if report.rounds > 1 else "one round."),
         f"    {report.command}",
         *_tables(report, before),
     ]
@@ -36,7 +36,7 @@ def _tables(report: Report, before: Sequence[Compared]) -> Iterator[str]:
         "CPU of worker, us",
         "of Postgres",
     ]
-    head += ["of broker", "memory, MiB", "start, s", "result"]
+    head += ["of broker", "memory, MiB", "start, s", "WAL, bytes", "result"]
     yield from _section("Throughput", head, _throughput(report))
     head = ["broker", "invoices", "limit", "transactions/s", "CPU, us"]
     yield from _section("Limits", head, _limits(report))
@@ -86,6 +86,7 @@ def _throughput(report: Report) -> Iterator[Sequence[str]]:
             f"{line.cpu_broker:.1f}",
             f"{line.memory:.0f}",
             f"{line.start:.1f}",
+            f"{line.wal:,.0f}",
             "exact" if line.exact else "**wrong**",
         )
 

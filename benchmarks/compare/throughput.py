@@ -17,6 +17,9 @@ from benchmarks.compare.servers import BenchmarkError, Servers
 from benchmarks.compare.usage import Cpu
 from benchmarks.compare.verify import events, faults
 
+_WAL = "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+_STORED = "SELECT pg_database_size(current_database())"
+
 
 class Sample(NamedTuple):
     """A moment of a run: seconds since 1970, transactions committed so far, and CPU seconds."""
@@ -34,6 +37,7 @@ def measure(contender: Contender, servers: Servers, topic: str, invoices: int, e
     start of the process.
     """
     with Run(contender, servers, topic) as run:
+        wal, stored = run.ask(_WAL), run.ask(_STORED)
         before = Sample(time.time(), 0, run.cpu_before())
         run.start()
         run.wait(lambda: run.applied() > 0)
@@ -42,6 +46,7 @@ def measure(contender: Contender, servers: Servers, topic: str, invoices: int, e
         applied_at = time.time()
         run.wait(lambda: not run.unpublished())
         cpu, memory = run.cpu(), run.memory()
+        wal, stored = run.ask(_WAL) - wal, run.ask(_STORED) - stored
         run.stop()
         published = events(run.place) if contender.publishes else None
         found = faults(contender, run.place, expected, published)
@@ -59,6 +64,9 @@ def measure(contender: Contender, servers: Servers, topic: str, invoices: int, e
         cpu_broker=used.broker,
         memory=memory,
         start=first.at - before.at,
+        changes=len(expected.changes) / invoices,
+        wal=wal / invoices,
+        stored=stored / invoices,
         faults=found,
     )
 

@@ -54,6 +54,13 @@ def faults(contender: Contender, place: Place, expected: Expected, published: Ev
     with psycopg.connect(place.database) as connection:
         customers = {row[0]: Customer(*row[1:]) for row in connection.execute(contender.tables.customers)}
         changes = {Change(*row) for row in connection.execute(contender.tables.changes)}
+    return compared(customers, changes, expected, published)
+
+
+def compared(
+    customers: dict[str, Customer], changes: set[Change], expected: Expected, published: Events | None
+) -> Faults:
+    """What differs between stored rows and published events, and the expected result."""
     names = customers.keys() | expected.customers.keys()
     sales = [_sales(customers, name) - _sales(expected.customers, name) for name in names]
     wanted = {(change.customer_id, change.sequence) for change in expected.changes}
