@@ -24,8 +24,8 @@ BY_RECENCY = build(
     (1.0, 1e9, 1e9),
     (
         Segment("fresh", "Fresh", "", "#000000", "", (0.0, 0.0, 0.0)),
-        # The border to the first segment is where the logarithm of recency + 1 is 1, between 1 and 2 days.
-        Segment("stale", "Stale", "", "#000001", "", (2.0, 0.0, 0.0)),
+        # The border is where the logarithm of recency + 1 is 0.5: the first whole day past it is the first one.
+        Segment("stale", "Stale", "", "#000001", "", (1.0, 0.0, 0.0)),
     ),
 )
 
@@ -51,7 +51,7 @@ def test_without_decay_only_invoices_move_a_customer(two_sales: Path) -> None:
 
 def test_decay_happens_on_the_first_whole_day_past_the_border(two_sales: Path) -> None:
     found = expected(two_sales, BY_RECENCY, decay=True)
-    stale, back = to_micros(AT) + 2 * MICROS_PER_DAY, to_micros(AT) + 10 * MICROS_PER_DAY
+    stale, back = to_micros(AT) + MICROS_PER_DAY, to_micros(AT) + 10 * MICROS_PER_DAY
     assert found.changes == {
         Change("ann", 1, None, "fresh", to_micros(AT), 1, "1"),
         Change("ann", 2, "fresh", "stale", stale, 1, None),
@@ -59,7 +59,7 @@ def test_decay_happens_on_the_first_whole_day_past_the_border(two_sales: Path) -
     }
 
 
-@pytest.mark.parametrize(("days", "segment"), [(11.9, "fresh"), (12, "stale")])
+@pytest.mark.parametrize(("days", "segment"), [(10.9, "fresh"), (11, "stale")])
 def test_after_the_last_invoice_time_counts_up_to_the_last_tick(two_sales: Path, days: float, segment: str) -> None:
     until = to_micros(AT + timedelta(days=days))
     assert expected(two_sales, BY_RECENCY, decay=True, until=until).customers["ann"].segment == segment
