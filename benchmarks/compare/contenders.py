@@ -103,7 +103,7 @@ class Contender:
 
 
 def job(place: Place, publishes: bool = True, threads: int = 1) -> Path:
-    """Write the file that tells a program what to do."""
+    """Write the file with what a program has to do."""
     servers = place.servers
     asked = Job(
         servers=servers.broker.bootstrap_servers,

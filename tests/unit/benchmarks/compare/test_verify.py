@@ -34,7 +34,7 @@ def test_a_customer_who_differs_is_a_fault(customers: dict[str, Customer], fault
     assert (found, found.exact) == (fault, False)
 
 
-def test_missing_and_wrong_changes_are_told_apart() -> None:
+def test_missing_changes_and_wrong_changes_are_counted_separately() -> None:
     wrong = SECOND._replace(to_segment="fresh")
     assert compared({"ann": ANN}, {FIRST, wrong}, EXPECTED, ALL) == Faults(0, 0, 0, 1, 1, 0, 0)
     assert compared({"ann": ANN}, {FIRST}, EXPECTED, ALL) == Faults(0, 0, 0, 1, 0, 0, 0)
