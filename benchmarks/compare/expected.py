@@ -105,6 +105,16 @@ def expected(file: Path, model: SegmentModel, decay: bool, until: int = 0) -> Ex
     until
         The moment up to which it does so, in microseconds; before that, up to a customer's last invoice.
     """
+    try:
+        return _computed(file, model, decay, until)
+    except (RuntimeError, duckdb.Error) as error:
+        # DuckDB turns the interrupt of a signal handler into an error of its own.
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _computed(file: Path, model: SegmentModel, decay: bool, until: int) -> Expected:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(_INVOICES, [str(file)])
