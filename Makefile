@@ -12,7 +12,7 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=
 FILES := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fmt lint test-fast test test-all install clean
+.PHONY: help demo fmt lint test-fast test test-all bench install clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ test: $(VENV)/.dev  ## Run every test that needs neither Java nor a browser nor 
 
 test-all: $(VENV)/.dev  ## Run all tests: a real Kafka, browsers and faults included
 	@$(PYTEST) -n 3 $(FILES) $(ARGS)
+
+bench: $(VENV)/.demo  ## Compare Segue with other ways to do the same; ARGS="--quick" takes a minute or two
+	@$(BIN)/python -m benchmarks.compare --history benchmarks/history.jsonl $(ARGS)
 
 install: $(VENV)/.demo  ## Only set up the virtual environment
 

@@ -59,6 +59,11 @@ class EmbeddedBroker:
         return cls(process, address)
 
     @property
+    def pid(self) -> int:
+        """Process id of the broker."""
+        return self._process.pid
+
+    @property
     def died(self) -> bool:
         """Whether the process has ended."""
         return self._process.poll() is not None

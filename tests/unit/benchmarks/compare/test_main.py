@@ -1,0 +1,45 @@
+"""The command as a process, as far as it needs no server."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.compare.tables import markdown
+from tests.support.benchmark_reports import a_run, report
+
+COMMAND = [sys.executable, "-m", "benchmarks.compare"]
+
+
+def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+
+
+def test_without_java_one_line_says_what_to_do(tmp_path: Path) -> None:
+    done = run("--quick", JAVA_HOME=str(tmp_path))
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert "Java 17 or newer" in line
+    assert line.endswith("or leave Apache Kafka out with --brokers embedded")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_earlier_output_is_shown_again(tmp_path: Path) -> None:
+    found = report([a_run("segue", 5_000.0)])
+    file = tmp_path / "report.json"
+    file.write_bytes(found.json())
+    assert run("--read", str(file)).stdout == markdown(found)
+
+
+def test_a_file_that_is_no_output_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "other.json"
+    file.write_text("{}")
+    done = run("--read", str(file))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {file} is not the --json output of a benchmark")
+
+
+def test_a_number_that_is_not_positive_is_refused() -> None:
+    assert "0 is not a positive number" in run("--rounds", "0").stderr
