@@ -273,7 +273,7 @@ def test_a_changed_or_foreign_cookie_is_no_login(browser: Browser, dashboard: st
 
 def test_a_login_ends_while_a_page_is_open(browser: Browser, shop: Shop, issuer: str, log: Path) -> None:
     with (
-        served(shop, issuer, log, lifetime=timedelta(seconds=45)) as address,
+        served(shop, issuer, log, lifetime=timedelta(seconds=120)) as address,
         logged_in(browser, address, "mia") as seen,
     ):
         expect(seen.page.get_by_role("heading", name=ENDED)).to_be_visible(timeout=3 * PATIENCE)

@@ -140,7 +140,7 @@ def expect_to_fit_a_phone(page: Page) -> None:
     expect_no_sideways_scrolling(page)
 
 
-@retry(retry=retry_if_exception_type(httpx.HTTPError), stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)
+@retry(retry=retry_if_exception_type(httpx.HTTPError), stop=stop_after_delay(180), wait=wait_fixed(0.2), reraise=True)
 def await_health(address: str) -> None:
     """Wait until a dashboard answers."""
     get(f"{address}/_stcore/health").raise_for_status()
