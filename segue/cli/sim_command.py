@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli import options
-from segue.cli.console import output, progress_bar, spinner, table
+from segue.cli.console import fail, output, progress_bar, spinner, table
 
 if TYPE_CHECKING:
     from sim.campaign import Report
@@ -46,7 +46,7 @@ def sim(
     story: Annotated[bool, typer.Option(help="Tell the first history, whether it fails or not.")] = False,
     database: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="A migrated database to use and to empty; by default one of its own."),
+        typer.Option(metavar="URL", help="A migrated, empty database to use; by default one of its own."),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -135,6 +135,8 @@ def _show(report: "Report", seconds: float, as_json: bool) -> None:
 @contextmanager
 def _database(url: str | None) -> Iterator["PostgresServer"]:
     """The given database, or a new server that ends with this command."""
+    import psycopg
+
     from data.postgres.database import migrate
     from segue.local.postgres import SYNC_VARIABLE, LocalPostgres
     from sim.postgres.server import PostgresServer
@@ -144,12 +146,18 @@ def _database(url: str | None) -> Iterator["PostgresServer"]:
         if url is None:
             with spinner("Starting Postgres"):
                 os.environ[SYNC_VARIABLE] = "off"
-                local = LocalPostgres.start(Path(folder) / "postgres")
+                try:
+                    local = LocalPostgres.start(Path(folder) / "postgres")
+                except RuntimeError as error:
+                    fail(str(error))
                 migrate(local.url)
-        server = PostgresServer(url or (local.url if local else ""))
         try:
+            try:
+                server = PostgresServer(url or (local.url if local else ""))
+            except psycopg.Error as error:
+                fail(f"the simulator can't use the database: {str(error).strip().splitlines()[0]}")
             yield server
-        finally:
             server.close()
+        finally:
             if local is not None:
                 local.stop()

@@ -8,6 +8,7 @@ from typing import Any, cast
 import psycopg
 from psycopg import AsyncConnection, Connection, sql
 
+from runtime.errors import SegueError
 from stream_app.storage.arrays import register
 
 #: The tables that a history writes.
@@ -39,6 +40,11 @@ SET lock_timeout = '10ms'; SET synchronous_commit = off; SET jit = off; SET time
 SET max_parallel_workers_per_gather = 0
 """
 
+
+class ForeignRowsError(SegueError):
+    """A database is not empty, and no simulator has filled it."""
+
+
 Copy = dict[str, bytes]
 """The rows of all tables, in the text format of ``COPY``."""
 
@@ -50,9 +56,18 @@ class PostgresServer:
         self._url = url.replace("+psycopg", "")
         self._idle: list[Connection[Any]] = []
         self._direct = self._connect(autocommit=True)
+        self._refuse_foreign_rows()
         self._direct.execute("UPDATE erasure_key SET key = %s", [_ERASURE_KEY])
         self._direct.execute(_REFUSE)
         self._direct.execute("INSERT INTO stream_currency (currency) VALUES ('GBP') ON CONFLICT DO NOTHING")
+
+    def _refuse_foreign_rows(self) -> None:
+        """Refuse a database with rows that no simulator has written: each history deletes all rows."""
+        is_ours = self.rows("SELECT to_regproc('sim_refuse') IS NOT NULL")[0][0]
+        filled = " UNION ALL ".join(f"(SELECT 1 FROM {table} LIMIT 1)" for table in TABLES)
+        if not is_ours and self.rows(filled):
+            self.close()
+            raise ForeignRowsError("the database has rows, which the simulator would delete: give it an empty one")
 
     @property
     def direct(self) -> Connection[Any]:

@@ -15,7 +15,7 @@ from data.postgres.database import engine
 from sim.faults import Fault, Schedule
 from sim.loop import SimulatedLoop
 from sim.postgres.connection import SimulatedPostgres
-from sim.postgres.server import PostgresServer
+from sim.postgres.server import ForeignRowsError, PostgresServer
 from sim.world import World
 from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
@@ -68,10 +68,16 @@ class Connections:
 
 @pytest.fixture
 def url(migrated_url: str) -> str:
-    postgres: Engine = engine(migrated_url)
+    # The simulator accepts only what was empty when it came.
+    PostgresServer(migrated_url).close()
+    register_model(migrated_url)
+    return migrated_url
+
+
+def register_model(url: str) -> None:
+    postgres: Engine = engine(url)
     model_registry.register(postgres, MODEL)
     postgres.dispose()
-    return migrated_url
 
 
 @pytest.fixture(params=["psycopg", "simulated"])
@@ -193,3 +199,11 @@ def test_after_a_lost_connection_the_stored_progress_says_what_was_committed(
     connections.run(work)
     assert committed(url) == stored
     connections.close()
+
+
+def test_a_database_with_rows_of_somebody_else_is_not_emptied(migrated_url: str) -> None:
+    register_model(migrated_url)
+    with pytest.raises(ForeignRowsError):
+        PostgresServer(migrated_url)
+    with psycopg.connect(migrated_url) as connection:
+        assert connection.execute("SELECT count(*) FROM models").fetchall() == [(1,)]
