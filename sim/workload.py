@@ -26,6 +26,8 @@ CURRENCY = "GBP"
 POISON = "POISON"
 START = datetime(2020, 1, 1, 9, 30, tzinfo=UTC)
 _CONTROL_KEY = b"k" * 32
+#: The share of histories in which many customers are due at once.
+_CROWDS = 0.12
 
 Mode = Literal["plain", "committed", "aborted"]
 
@@ -109,6 +111,21 @@ class _Writer:
         )
         self._orders[order.transaction] = order
         self._send_order(order)
+
+    def crowd(self) -> None:
+        """A crowd buys at one moment. One tick makes all of them decay, behind more orders in the same list."""
+        at, crowd = self._micros(self._days), [f"crowd{number}" for number in range(10)]
+        for customer in (*crowd, *self._customers):
+            if customer == self._customers[0]:
+                for partition in range(PARTITIONS):
+                    self.flush(partition)
+            order = Order(f"T{len(self._orders)}", customer, at, "sale", 100_000, 0, "France")
+            self._orders[order.transaction] = order
+            entry = Entry(self._order_content(order), order)
+            self._pending[partition_of(customer, PARTITIONS)].append(entry)
+        self._days += 30
+        moment = START + timedelta(days=self._days)
+        self._control(msgspec.json.encode(Tick(moment)), TickAt(to_micros(moment)))
 
     def _again(self) -> None:
         if self._sent:
@@ -303,6 +320,9 @@ def drawn(seed: int) -> Workload:
         writer._model()
     for _ in range(chance.randint(8, 40)):
         writer.draw()
+    # A chance of its own, so that all other seeds keep their histories.
+    if random.Random(f"crowd {seed}").random() < _CROWDS:
+        writer.crowd()
     for partition in range(PARTITIONS):
         writer.flush(partition)
     return workload

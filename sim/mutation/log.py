@@ -53,16 +53,9 @@ LOG = (
         "lost end of the log not noticed",
         "After Kafka was restored from an older copy, new records at known offsets are never applied.",
         _FAULTS,
-        "    if end < applied:",
-        "    if end < 0:",
-        "reliability",
-    ),
-    Mutation(
-        "last applied record not compared",
-        "A log that has lost records and has grown again is taken for the old one.",
-        _FAULTS,
-        "    if last is not None and last.offset >= seen.first_offset and seen.record != last:",
-        "    if last is not None and last.offset < 0:",
+        "    applied, end = progress.next_offset, seen.end_offset\n",
+        "    applied, end = progress.next_offset, seen.end_offset\n"
+        "    if base_id(progress.log_id) == base_id(seen.log_id):\n        return None\n",
         "reliability",
     ),
     Mutation(
