@@ -35,8 +35,6 @@ class SimulatedPostgres:
         self._other_user = other_user
         self.server = server
         self._open: list[SimulatedConnection] = []
-        # Workers may have Postgres users of their own: then none can end the connections of another one.
-        self._own_users = world.chance.random() < 0.4
         world.on_death.append(self._died)
 
     async def connect(self, partition: int) -> Any:
@@ -59,10 +57,8 @@ class SimulatedPostgres:
 
         A worker can end only connections of its own Postgres user.
         """
-        if self._other_user:
-            return 0
         others = [other for other in self._open if other.partition == connection.partition and other is not connection]
-        if self._own_users:
+        if self._other_user:
             others = [other for other in others if other.process is connection.process]
         for other in others:
             other.end()
