@@ -171,26 +171,6 @@ OUTBOX = (
         "        for row in (row for row in latest.values() if not row.is_tombstone):\n            state",
     ),
     Mutation(
-        "failed writer used again",
-        "A late end of a Kafka transaction ends the next one of the same writer.",
-        _RELAY,
-        "            self._writer = self._new_writer(self._claim.partition)\n"
-        "            await self._in_thread(self._writer.open)\n",
-        "            if self._writer._producer is None:\n"
-        "                self._writer = self._new_writer(self._claim.partition)\n"
-        "                await self._in_thread(self._writer.open)\n",
-        "history",
-    ),
-    Mutation(
-        "Postgres that was set back not noticed",
-        "An idle worker goes on as if Postgres still had what it has lost.",
-        _SQL,
-        "WHERE partition = %(partition)s AND epoch = %(epoch)s AND next_offset = %(next_offset)s\n"
-        "  AND change_position = %(change_position)s",
-        "WHERE partition = %(partition)s",
-        "reliability",
-    ),
-    Mutation(
         "dead letters marked before they are delivered",
         "A broker that is away loses dead letters for the readers of their topic.",
         _LETTERS,
