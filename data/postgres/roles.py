@@ -161,6 +161,8 @@ FUNCTIONS: Mapping[Role, tuple[str, ...]] = {
     DASHBOARD: (AUDIT_FUNCTION,),
     MASKED: (AUDIT_FUNCTION,),
     OPERATOR: (AUDIT_FUNCTION,),
+    # `segue webhooks retry`, which needs the webhook's own URL and secret.
+    WEBHOOKS: (AUDIT_FUNCTION,),
 }
 
 
