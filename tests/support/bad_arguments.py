@@ -47,7 +47,7 @@ FILES = {
     "broken.csv.gz": b"\x1f\x8b\x08\x00broken",
 }
 # They run until they are stopped, start servers, or download: only what they refuse before that can be tried.
-LONG = {"segue demo", "segue up", "segue soak", "segue worker", "segue dashboard", "segue data fetch"}
+LONG = {"segue demo", "segue up", "segue soak", "segue sim", "segue worker", "segue dashboard", "segue data fetch"}
 
 
 class Case(NamedTuple):
