@@ -47,7 +47,7 @@ def test_a_forgotten_customer_is_nowhere_and_stays_away(tmp_path: Path, model: S
     with local(tmp_path, model) as running:
         running.replay(dataset)
         wait_until(lambda: not progress.unpublished(running.postgres))
-        assert holds(running, customer) == ["customers", "segment_changes", "transactions"]
+        assert holds(running, customer) == ["customer_masks", "customers", "segment_changes", "transactions"]
         assert last_state(running, customer) is not None
         segue(tmp_path, "forget", customer, "--yes")
         assert holds(running, customer) == []
