@@ -141,7 +141,7 @@ def test_a_key_posts_an_order(shop: Shop) -> None:
 
 
 def test_orders_of_a_topic_are_ingested(shop: Shop) -> None:
-    (shop.folder / "shop.toml").write_text(of("docs/ingest.md", "[records]").text.replace("EUR", "GBP"))
+    (shop.folder / "shop.toml").write_text(of("docs/ingest.md", "items.qty").text.replace("EUR", "GBP"))
     order = {
         "id": "t1",
         "customer": {"email": "bob@example.org"},
