@@ -5,6 +5,7 @@ all new data folders of Postgres are the same, so they are copies of the first o
 """
 
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -21,11 +22,18 @@ settings.register_profile("standard", deadline=None, max_examples=STANDARD)
 settings.load_profile("standard")
 
 os.environ.setdefault(SYNC_VARIABLE, "off")
+_MAIN = sys.modules["__main__"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With ``--no-loadscope-reorder``, the processes of a run take the files in this order."""
     longest_first(items)
+
+
+@pytest.fixture(autouse=True)
+def _own_main_module() -> None:
+    """Pages that a test has run leave themselves as the main module, which processes started later would import."""
+    sys.modules["__main__"] = _MAIN
 
 
 @pytest.fixture(scope="session", autouse=True)
