@@ -65,7 +65,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         *("partition", "log_id", "next_offset", "event_time", "epoch", "owner", "change_position"),
         *("published_position", "committed_at", "transactions", "duplicates", "late", "dead_letters"),
         *("model_version", "model_since", "changes_ahead", "failures", "failing_since", "forgotten", "revisions"),
-        "began_without_model",
+        *("began_without_model", "schema_version"),
     ),
 }
 #: Columns that no view has: they are made from the bytes of one record, or serve the worker alone.
@@ -74,7 +74,15 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
 }
 #: Tables that have no id and no text from outside: the role reads them themselves.
 UNMASKED = (
-    *("models", "model_aliases", "model_reigns", "model_activations", "stream_currency", "log_faults"),
+    *(
+        "models",
+        "model_aliases",
+        "model_reigns",
+        "model_activations",
+        "stream_currency",
+        "log_faults",
+        "schema_versions",
+    ),
     *("replay_control", "drift_observations", "drift_alarms"),
 )
 
