@@ -139,7 +139,7 @@ def test_a_true_id_finds_nobody(masked: Session) -> None:
         "SELECT stavalues1 FROM pg_statistic",
         "SELECT * FROM pg_catalog.pg_authid",
         "SET ROLE segue_dashboard",
-        "SET SESSION AUTHORIZATION segue_dashboard_login",
+        "SET SESSION AUTHORIZATION segue_dashboard",
     ],
 )
 def test_the_role_can_do_nothing_else(masked: Session, statement: str) -> None:

@@ -314,9 +314,7 @@ def test_the_next_migration_revokes_what_everyone_may_do_again(database_url: str
 
 
 @pytest.mark.parametrize("role", [role for role in get_args(roles.Role) if role not in roles.FUNCTIONS])
-def test_a_role_in_which_nobody_acts_can_record_no_act(
-    role: roles.Role, as_user: Callable[[roles.Role], str]
-) -> None:
+def test_a_role_in_which_nobody_acts_can_record_no_act(role: roles.Role, as_user: Callable[[roles.Role], str]) -> None:
     _refused(as_user(role), ["SELECT segue_audit(NULL, 'me', NULL, 'role', 'act', 'object', '{}', 'done')"])
 
 
