@@ -18,7 +18,7 @@ LONGEST = (
     "tests/e2e/kafka/test_live_shop.py",
     "tests/e2e/test_operations_in_a_browser.py",
     "tests/e2e/kafka/test_three_nodes.py",
-    "tests/e2e/kafka/test_ingest.py",
+    "tests/e2e/kafka/test_kills.py",
     "tests/e2e/test_webhooks.py",
     "tests/e2e/test_nothing_is_lost_or_counted_twice.py",
     "tests/e2e/kafka/test_more_partitions.py",

@@ -36,6 +36,11 @@ RUN_BY = {
         "# kustomization.yaml": "tests/unit/test_kubernetes.py",
     },
     "docs/reading_from_postgres.md": {"": "tests/integration/data/postgres/test_views.py"},
+    "docs/reliability.md": {
+        "$ SEGUE_TEST_KILLS": "tests/e2e/kafka/test_kills.py",
+        # A table that a command prints.
+        "mutation": "tests/unit/sim/mutation/test_catalogue.py",
+    },
     "docs/security.md": {
         "SEGUE_BOOTSTRAP": "tests/unit/test_documented_blocks.py",
         "SEGUE_SASL": "tests/unit/test_documented_blocks.py",
