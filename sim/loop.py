@@ -81,7 +81,7 @@ class OneCall(Executor):
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
-    """The loop of a history. ``random`` chooses between processes that could run at the same moment."""
+    """The loop of a history. ``chance`` chooses between processes that could run at the same moment."""
 
     def __init__(self, chance: random.Random) -> None:
         super().__init__()

@@ -28,7 +28,8 @@ class Event:
 class World:
     """What all simulated parts share.
 
-    ``kill`` is called with a process that dies, before anything else runs.
+    Each function in ``on_death`` is called with a process that dies and the seconds until it may start again, before
+    anything else runs.
     """
 
     def __init__(self, loop: SimulatedLoop, chance: random.Random, faults: Schedule) -> None:
@@ -87,10 +88,7 @@ class World:
     # -- faults -------------------------------------------------------------------------------------------------------
 
     def strike(self, place: str) -> Fault | None:
-        """The fault that strikes the running process at a place, if it must deal with it itself.
-
-        Deaths and freezes are dealt with by :meth:`stand_still` and :meth:`hold`.
-        """
+        """The fault that strikes at a place, written into the trace; None if there is none. It has no effect yet."""
         fault = self.faults.strike(place, self.now)
         if fault is not None:
             self.trace(f"{KINDS[fault.kind].words} [{fault.kind}, at: {place}]", shown=True)

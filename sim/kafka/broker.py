@@ -41,7 +41,7 @@ class Coordinated:
 class Broker:
     """Topics in memory. ``base_millis`` is the time of the first moment of the history.
 
-    ``on_marker`` is called after each transaction marker, ``on_append`` after each batch.
+    ``on_visible`` is called with the place of each batch and each transaction marker that is written.
     """
 
     def __init__(self, world: World, base_millis: int) -> None:
