@@ -77,15 +77,13 @@ KINDS = {
 class Fault:
     """A fault that strikes at a moment, or at the place of its kind that comes ``skip`` places after it.
 
-    ``share`` is a number in [0, 1) that decides what the kind leaves open, and ``process`` the number of the worker
-    that is struck; -1 is any.
+    ``share`` is a number in [0, 1) that decides what the kind leaves open.
     """
 
     kind: str
     at: float
     skip: int
     share: float
-    process: int = -1
 
     @property
     def seconds(self) -> float:
@@ -93,13 +91,12 @@ class Fault:
         return KINDS[self.kind].seconds * (0.2 + 0.8 * self.share)
 
 
-def drawn(chance: random.Random, count: int, until: float, kinds: tuple[str, ...] | None = None) -> list[Fault]:
+def drawn(chance: random.Random, count: int, until: float) -> list[Fault]:
     """So many faults in order of time."""
-    names = list(kinds or KINDS)
-    weights = [KINDS[name].weight for name in names]
+    weights = [kind.weight for kind in KINDS.values()]
     faults = [
         Fault(
-            chance.choices(names, weights)[0],
+            chance.choices(list(KINDS), weights)[0],
             round(chance.uniform(0.0, until), 3),
             chance.choice((0, 0, 0, 1, 1, 2, 3, 5, 8)),
             round(chance.random(), 4),

@@ -36,7 +36,6 @@ _LOOK_SECONDS = 0.25
 _LOG_SECONDS = 60.0
 # What a ready worker never says of a partition.
 _FAILING = ("has failed", "has not been claimed", "catching up")
-_MOST_STEPS = 400_000
 
 
 @dataclass(frozen=True, slots=True)

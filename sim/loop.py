@@ -87,7 +87,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         super().__init__()
         self.chance = chance
         self.now = 0.0
-        self.steps = 0
         self.hub = getcurrent()
         self._due: deque[asyncio.Handle] = deque()
         self._timers: list[tuple[float, int, asyncio.Handle]] = []
@@ -149,7 +148,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 if process.frozen:
                     process.held.append(handle)
                     continue
-            self.steps += 1
             handle._run()
         if due or self._stopping:  # type: ignore[attr-defined]
             return
@@ -226,10 +224,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if call.timer is not None:
             call.timer.cancel()
             call.timer = self.call_soon(self._enter, call, context=call.context)
-
-    def never(self) -> None:
-        """Suspend the blocking call that runs now forever: its process has died."""
-        self.hub.switch()
 
     # -- the end ------------------------------------------------------------------------------------------------------
 

@@ -67,20 +67,19 @@ class Source:
 
         A worker notices within 20 s. Until then it would read a filled topic from its old next offset on.
         """
-        topic = TOPIC
-        self._broker.delete(topic, PARTITIONS)
+        self._broker.delete(TOPIC, PARTITIONS)
         self._world.reach("the topic was gone")
         self.is_reread = True
         self._hold()
 
         def create() -> None:
-            self._broker.create(topic, PARTITIONS)
+            self._broker.create(TOPIC, PARTITIONS)
             self._world.trace("the topic is there again, and empty", shown=True)
             send_again()
 
         def send_again() -> None:
             behind = "SELECT count(*) FROM stream_progress WHERE next_offset > 0 AND log_id NOT LIKE %s"
-            if self._server.rows(behind, f"sim/{self._broker.topic_ids[topic]}%")[0][0]:
+            if self._server.rows(behind, f"sim/{self._broker.topic_ids[TOPIC]}%")[0][0]:
                 self._loop.call_later(_LOOK_SECONDS, send_again)
                 return
             self._send_again(lambda _: True)
@@ -133,7 +132,5 @@ class Source:
     def shorten(self, share: float) -> None:
         """Retention deletes a part of what has been applied."""
         for partition, applied in self._server.rows("SELECT partition, next_offset FROM stream_progress ORDER BY 1"):
-            log = self._broker.logs[TOPIC, partition]
-            if self._held is None:
-                log.shorten(int(applied * share))
-                self._world.reach("retention has deleted records")
+            self._broker.logs[TOPIC, partition].shorten(int(applied * share))
+            self._world.reach("retention has deleted records")

@@ -34,7 +34,7 @@ _LOOK_SECONDS = 0.5
 class SimulatedWorker:
     """A worker that is started again whenever it dies.
 
-    ``metrics`` and ``health`` are those of the process that runs now.
+    ``health`` is that of the process that runs now.
     """
 
     def __init__(
@@ -51,7 +51,6 @@ class SimulatedWorker:
         self._config, self._partitions, self.name = config, partitions, name
         self._starts = 0
         self.process: Process | None = None
-        self.metrics: Metrics | None = None
         self.health: Health | None = None
         self._claiming: asyncio.Task[object] | None = None
         self._away_seconds: float | None = None
@@ -87,7 +86,7 @@ class SimulatedWorker:
         while self._broker.is_away or self._config.topics.transactions not in self._broker.topic_ids:
             await world.pause(_LOOK_SECONDS)
         consumer = Consumer(world, self._broker, self._config.topics.transactions, self._config.batch_size)
-        metrics = self.metrics = Metrics(lambda: world.now)
+        metrics = Metrics(lambda: world.now)
         metrics.log_end = consumer.log_end
         self.health = Health(metrics, lambda: world.now)
         assignment = PartitionAssignment(self._context(metrics, owner), consumer)

@@ -11,7 +11,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
-from sim.kafka.log import Batch, Content, Log
+from sim.kafka.log import Content, Log
 from sim.world import World, outside
 
 Place = tuple[str, int]
@@ -207,11 +207,10 @@ class Broker:
 
     def append(
         self, place: Place, contents: Sequence[Content], producer_id: int = -1, transactional: bool = False
-    ) -> Batch:
+    ) -> None:
         """Write a batch."""
-        batch = self.logs[place].append(contents, producer_id, transactional)
+        self.logs[place].append(contents, producer_id, transactional)
         self._notify(place)
-        return batch
 
     def mark(self, place: Place, producer_id: int, commit: bool) -> None:
         """Write a transaction marker for a producer that has no simulated coordinator."""

@@ -46,15 +46,14 @@ class Group:
         if self._rebalancing_since is None:
             self._rebalancing_since = self._world.now
 
-    def expel(self, share: float, seconds: float) -> str | None:
-        """Drop a member, which does not notice for some seconds; returns its name."""
+    def expel(self, share: float, seconds: float) -> None:
+        """Drop a member, which does not notice for some seconds."""
         names = sorted(name for name, member in self._members.items() if member.joining is None)
         if not names:
-            return None
+            return
         name = names[int(share * len(names))]
         self._deaf[name] = self._world.now + seconds
         self._drop(name)
-        return name
 
     def _complete_if_ready(self) -> None:
         since = self._rebalancing_since

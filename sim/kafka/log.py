@@ -78,7 +78,7 @@ class Log:
         """The last stable offset: readers of committed records get what is before it."""
         return min((batches[0].base_offset for batches in self._open.values()), default=self.end)
 
-    def append(self, contents: Sequence[Content], producer_id: int = -1, transactional: bool = False) -> Batch:
+    def append(self, contents: Sequence[Content], producer_id: int = -1, transactional: bool = False) -> None:
         """Add a batch at the end."""
         base = self.end
         records = [
@@ -88,17 +88,14 @@ class Log:
         self._add(batch)
         if transactional:
             self._open.setdefault(producer_id, []).append(batch)
-        return batch
 
-    def mark(self, producer_id: int, commit: bool, timestamp: int) -> list[Batch]:
-        """Add a transaction marker, which ends all that a producer has open here; returns those batches."""
+    def mark(self, producer_id: int, commit: bool, timestamp: int) -> None:
+        """Add a transaction marker, which ends all that a producer has open here."""
         key = _MARKER.pack(0, 1 if commit else 0)
         record = Record(self.end, key, b"\0\0\0\0\0\0", timestamp)
         self._add(Batch(self.end, [record], producer_id, True, True, state="marker"))
-        ended = self._open.pop(producer_id, [])
-        for batch in ended:
+        for batch in self._open.pop(producer_id, []):
             batch.state = "committed" if commit else "aborted"
-        return ended
 
     def _add(self, batch: Batch) -> None:
         self.batches.append(batch)

@@ -33,7 +33,7 @@ class SimulatedPostgres:
     def __init__(self, world: World, server: PostgresServer, other_user: bool = False) -> None:
         self._world = world
         self._other_user = other_user
-        self.server = server
+        self._server = server
         self._open: list[SimulatedConnection] = []
         world.on_death.append(self._died)
 
@@ -43,7 +43,7 @@ class SimulatedPostgres:
         fault = await world.step("connect")
         if world.now < world.postgres_away_until or fault is not None:
             raise psycopg.OperationalError("connection failed (simulated)")
-        connection = SimulatedConnection(world, self, self.server, partition)
+        connection = SimulatedConnection(world, self, self._server, partition)
         self._open.append(connection)
         return connection
 
