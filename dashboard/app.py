@@ -99,8 +99,8 @@ def main() -> None:
 
 def _masked(settings: Settings) -> Engine | None:
     """The engine that sees masked ids; None if its user could see others, which is said instead."""
-    engine = connection.masked_engine(settings.masked_database or "")
     try:
+        engine = connection.masked_engine(settings.masked_database or "")
         with suppress(SQLAlchemyError), engine.connect():
             # If Postgres does not answer, the page says so; its next connection is checked in the same way.
             pass

@@ -37,9 +37,11 @@ def allowed() -> bool:
 
     Without a login everyone who can connect may, and the dashboard is on the loopback interface only.
     """
-    settings = Settings()
-    is_operator = access.current().role == "operator" if settings.login else True
-    return OPERATOR in sys.argv[1:] and is_operator and not access.has_ended() and refusal(settings.login) is None
+    if OPERATOR not in sys.argv[1:]:
+        return False
+    login = Settings().login
+    is_operator = login is None or access.current().role == "operator"
+    return is_operator and not access.has_ended() and refusal(login) is None
 
 
 def refusal(login: Login | None) -> Trouble | None:

@@ -166,14 +166,7 @@ def _customers(engine: Engine, moment: Moment, population: Population, total: in
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.html(f'<div class="sg-note" data-found="{found}">{many(found, "customer")}</div>')
         ask = partial(_all_rows, population, search, sort, moment.money)
-        st.download_button(
-            "Download CSV",
-            downloads.on_request(engine, _file(population, search, sort), ask),
-            CSV_NAME,
-            "text/csv",
-            on_click="ignore",
-            key="people_csv",
-        )
+        downloads.button(engine, _file(population, search, sort), ask, "people_csv")
         page.note_if(downloads.limit_note(found))
     number = min(st.session_state.get(PAGE, 1), pages)
     st.html(

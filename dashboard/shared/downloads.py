@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pandas as pd
+import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from dashboard.shared import access
-from dashboard.shared.access import AccessEndedError, Viewer
+from dashboard.shared.access import AccessEndedError
 from dashboard.shared.reading import reading
 from data.postgres import audit
 from data.postgres.audit import Act, Detail
@@ -42,45 +43,44 @@ def limit_note(rows: int) -> str:
     return f"The file has the first {MOST_ROWS:,} of {rows:,}." if rows > MOST_ROWS else ""
 
 
+def button(engine: Engine, file: File, ask: Callable[[Connection], pd.DataFrame], key: str) -> None:
+    """A button that downloads a list; ``ask`` as in :func:`on_request`."""
+    st.download_button("Download CSV", on_request(engine, file, ask), file.name, "text/csv", on_click="ignore", key=key)
+
+
 def on_request(engine: Engine, file: File, ask: Callable[[Connection], pd.DataFrame]) -> Callable[[], bytes]:
     """The content of a download button, read from Postgres only when the button is pressed.
 
     ``ask`` must return at most :data:`MOST_ROWS` rows.
     """
-    viewer = access.current()
 
-    def fetch() -> bytes:
-        # Streamlit asks for the content outside of the session, so the viewer is that of the page.
-        _refuse_if_ended(viewer)
+    def read() -> pd.DataFrame:
         with reading(engine, timeout_ms=30_000) as connection:
-            frame = ask(connection)
-        return _handed_out(engine, viewer, file, frame)
+            return ask(connection)
 
-    return fetch
+    return _recorded(engine, file, read)
 
 
 def of_frame(engine: Engine, file: File, frame: pd.DataFrame) -> Callable[[], bytes]:
     """The content of a download button whose rows are known."""
+    return _recorded(engine, file, lambda: frame)
+
+
+def _recorded(engine: Engine, file: File, rows: Callable[[], pd.DataFrame]) -> Callable[[], bytes]:
+    """The content of a file, once it is recorded who gets it; what can't be recorded is not handed out."""
+    # Streamlit asks for the content outside of the session, so the viewer is that of the page.
     viewer = access.current()
 
     def fetch() -> bytes:
-        _refuse_if_ended(viewer)
-        return _handed_out(engine, viewer, file, frame)
+        if viewer.has_ended(datetime.now(UTC)):
+            raise AccessEndedError
+        frame = rows()
+        content = as_csv(frame)
+        detail = file.filters | {"rows": len(frame), "masked": viewer.is_masked}
+        audit.add(engine, viewer.actor, Act("download", file.name), detail, "done")
+        return content
 
     return fetch
-
-
-def _refuse_if_ended(viewer: Viewer) -> None:
-    if viewer.has_ended(datetime.now(UTC)):
-        raise AccessEndedError
-
-
-def _handed_out(engine: Engine, viewer: Viewer, file: File, frame: pd.DataFrame) -> bytes:
-    """The file, once it is recorded who gets it; what can't be recorded is not handed out."""
-    content = as_csv(frame)
-    detail = file.filters | {"rows": len(frame), "masked": viewer.is_masked}
-    audit.add(engine, viewer.actor, Act("download", file.name), detail, "done")
-    return content
 
 
 def _harmless(column: "pd.Series[str]") -> "pd.Series[str]":

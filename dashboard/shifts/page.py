@@ -140,15 +140,7 @@ def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[
         left = _segment_box("From", FROM, [ANY, *moment.personas, ENTRY], moment)
         entered = _segment_box("To", TO, [ANY, *moment.personas], moment)
         wanted = ChangeFilter(period.since, period.until, causes, left, entered)
-        name = f"shifts-{period.since:%Y-%m-%d}-to-{period.last_day:%Y-%m-%d}.csv"
-        st.download_button(
-            "Download CSV",
-            downloads.on_request(engine, _file(name, wanted), partial(_all_rows, wanted, moment.money)),
-            name,
-            "text/csv",
-            key="shift_csv",
-            on_click="ignore",
-        )
+        downloads.button(engine, _file(period, wanted), partial(_all_rows, wanted, moment.money), "shift_csv")
         found = changes.within(days, wanted)
         number = int(found["changes"].sum())
         page.note_if(downloads.limit_note(number))
@@ -196,7 +188,8 @@ def _phrase(code: str) -> str:
     return in_markdown(cause(code).phrase)
 
 
-def _file(name: str, wanted: ChangeFilter) -> downloads.File:
+def _file(period: Period, wanted: ChangeFilter) -> downloads.File:
+    name = f"shifts-{period.since:%Y-%m-%d}-to-{period.last_day:%Y-%m-%d}.csv"
     return downloads.File(name, {"causes": [*wanted.causes], "left": [*wanted.left], "entered": [*wanted.entered]})
 
 

@@ -146,15 +146,7 @@ def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> Non
         st.html(elements.title("Customers", "A purchase before the day keeps them"))
         order = _choice("Order", ORDERS, ORDER)
         ask = partial(_all_rows, slips, order, moment.money)
-        name = f"about-to-slip-{slips.now:%Y-%m-%d}.csv"
-        st.download_button(
-            "Download CSV",
-            downloads.on_request(engine, _file(name, slips, order), ask),
-            name,
-            "text/csv",
-            key="slip_csv",
-            on_click="ignore",
-        )
+        downloads.button(engine, _file(slips, order), ask, "slip_csv")
         page.note_if(downloads.limit_note(number))
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
     chosen = page.number(PAGE, pages)
@@ -164,7 +156,8 @@ def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> Non
         st.pagination(pages, key=PAGE)
 
 
-def _file(name: str, slips: Slips, order: str) -> downloads.File:
+def _file(slips: Slips, order: str) -> downloads.File:
+    name = f"about-to-slip-{slips.now:%Y-%m-%d}.csv"
     leaving = sorted({before for before, _ in slips.pairs})
     chosen = {"leaving": leaving, "until": f"{slips.until:%Y-%m-%d}", "worth": slips.worth, "order": order}
     return downloads.File(name, chosen | {"countries": [*slips.countries]})

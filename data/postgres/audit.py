@@ -34,7 +34,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What is done to which object. ``detail`` are counts and filters, never an id of a customer."""
+    """What is done to which object; ``object`` never has an id of a customer."""
 
     name: str
     object: str
@@ -62,6 +62,8 @@ class Recorded:
 
 def add(postgres: Engine, actor: Actor, act: Act, detail: Detail, outcome: Outcome, of: int | None = None) -> int:
     """Add a row, and return its id. ``of`` is the id of the row that recorded the beginning of the act.
+
+    ``detail`` are counts and filters, never an id of a customer.
 
     Raises
     ------

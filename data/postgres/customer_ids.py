@@ -2,6 +2,7 @@
 
 from sqlalchemy import Engine, func, select
 
+from data.postgres.masked_views import MASK_BEGINS
 from data.postgres.tables import customer_masks, customers
 
 _MOST = 3
@@ -17,7 +18,12 @@ def similar_ids(engine: Engine, customer_id: str) -> list[str]:
 
 
 def behind(engine: Engine, masked_id: str) -> str | None:
-    """The id of the customer whose masked id this is; None if there is none. Only operators and the owner may ask."""
+    """The id of the customer whose masked id this is; None if there is none.
+
+    Only operators and the owner may ask. For an id that can't be a masked one nobody needs their rights.
+    """
+    if not masked_id.startswith(MASK_BEGINS):
+        return None
     query = select(customer_masks.c.customer_id).where(customer_masks.c.mask == masked_id).limit(1)
     with engine.connect() as connection:
         return connection.execute(query).scalar_one_or_none()

@@ -13,6 +13,8 @@ from data.postgres.view_schema import ViewSchema
 from runtime.errors import SegueError
 
 SCHEMA = "segue_masked"
+#: How every masked id begins.
+MASK_BEGINS = "m-"
 #: The text in place of texts that may quote an id.
 HIDDEN = "hidden from this role"
 
@@ -26,7 +28,7 @@ def _hash(column: str) -> str:
     # digits: among ten million ids, two are the same once in 24 billion databases.
     inner = f"sha256((SELECT inner_pad FROM mask_key) || convert_to({column}, 'UTF8'))"  # noqa: S608 - constants
     outer = f"sha256((SELECT outer_pad FROM mask_key) || {inner})"  # noqa: S608
-    return f"""('m-' || left(encode({outer}, 'hex'), 20)) COLLATE "C\""""
+    return f"""('{MASK_BEGINS}' || left(encode({outer}, 'hex'), 20)) COLLATE "C\""""
 
 
 def _hidden(column: str) -> str:

@@ -174,7 +174,7 @@ class Granted(NamedTuple):
 
 
 def grant(engine: Engine) -> Granted:
-    """Create the views for services and the roles that are missing, and give each role exactly its rights.
+    """Create the views and the roles that are missing, and give each role exactly its rights.
 
     Returns what the current user has no right to do.
     """

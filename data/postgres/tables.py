@@ -366,6 +366,8 @@ audit = Table(
     # The Postgres user that the row was written as.
     Column("database_user", Text, nullable=False),
     CheckConstraint("outcome IN ('begun', 'done', 'failed')", name="audit_outcome"),
+    # How an act ended is looked up for each one that is listed.
+    Index("audit_act_id", "act_id", postgresql_where="act_id IS NOT NULL"),
 )
 
 # The masked id of every customer, which triggers add and delete: a page for someone who may not see ids looks customers

@@ -2,8 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from sqlalchemy import Engine
 
@@ -13,8 +12,7 @@ from data.postgres.audit import Act, Actor, Detail
 ROLE = "command line"
 
 
-@contextmanager
-def recorded(postgres: Engine, act: str, object_: str, **detail: object) -> Iterator[Detail]:
+def recorded(postgres: Engine, act: str, object_: str, **detail: object) -> AbstractContextManager[Detail]:
     """Record an act and its end; ``detail`` are counts and filters, and the value takes those known afterwards.
 
     Raises
@@ -22,8 +20,7 @@ def recorded(postgres: Engine, act: str, object_: str, **detail: object) -> Iter
     sqlalchemy.exc.SQLAlchemyError
         If Postgres does not take the record; then the block does not run.
     """
-    with audit.recorded(postgres, Actor(_user(), ROLE), Act(act, object_), detail) as found:
-        yield found
+    return audit.recorded(postgres, Actor(_user(), ROLE), Act(act, object_), detail)
 
 
 def _user() -> str:

@@ -63,6 +63,7 @@ def list_them(as_json: options.AsJson = False) -> None:
 def revoke(key_id: Annotated[str, typer.Argument(help="The id, as `segue keys list` shows it.")]) -> None:
     """Revoke a key. A running API refuses it within seconds."""
     postgres = engine(Settings().database)
-    with recorded(postgres, "keys revoke", key_id):
+    # Somebody may give the whole key by mistake, and the audit must not keep its secret.
+    with recorded(postgres, "keys revoke", api_keys.id_of(key_id)):
         when = api_keys.revoke(postgres, key_id)
     messages.print(f"The key {key_id} is revoked since {when:%Y-%m-%d %H:%M:%S} UTC.")

@@ -78,6 +78,7 @@ def upgrade() -> None:
         sa.Column("database_user", sa.Text(), nullable=False),
         sa.CheckConstraint("outcome IN ('begun', 'done', 'failed')", name="audit_outcome"),
     )
+    op.create_index("audit_act_id", "audit", ["act_id"], postgresql_where="act_id IS NOT NULL")
     op.create_table(
         "mask_key",
         sa.Column("inner_pad", sa.LargeBinary(), primary_key=True),

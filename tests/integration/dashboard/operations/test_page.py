@@ -20,6 +20,7 @@ from data.postgres.audit import Actor
 from data.postgres.log_faults import resolve
 from data.postgres.replay_control import Heartbeat, ReplayRequest
 from data.postgres.tables import dead_letters, log_faults, metadata, stream_progress
+from runtime.login import Role
 from tests.support import oidc_provider
 from tests.support.generated_tables import PARTITIONS, Stored
 from tests.support.pages import a_page, html, words
@@ -158,6 +159,18 @@ def test_an_act_that_fails_is_recorded_as_failed(page: AppTest, replaying: Engin
     replay_control.heartbeat(replaying, "shop.csv", replace(REPORT, state="finished"))
     page.button(key="operations_do_pause").click().run()
     assert [(act.act, act.outcome) for act in audit.acts(replaying, 10)] == [("control pause", "failed")]
+
+
+@pytest.mark.parametrize(
+    ("role", "said"), [("operator", "Start the dashboard with"), ("marketer", "Operators can pause a replay")]
+)
+def test_without_buttons_it_says_what_is_missing(
+    page: AppTest, filled: Engine, monkeypatch: pytest.MonkeyPatch, role: Role, said: str
+) -> None:
+    _set_aside(filled, 1)
+    monkeypatch.setattr(access, "current", lambda: Viewer(Actor("olga", role), role, False, NEVER))
+    monkeypatch.setattr(access, "has_ended", lambda: False)
+    assert said in page.run().caption[0].value
 
 
 @pytest.mark.usefixtures("as_operator")

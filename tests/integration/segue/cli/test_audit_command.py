@@ -73,6 +73,13 @@ def test_every_command_that_only_needs_postgres_is_recorded(segue: Run, postgres
     assert "12347" not in json.dumps([act.detail for act in found])
 
 
+def test_the_secret_of_a_key_that_is_given_in_place_of_its_id_is_not_recorded(segue: Run, postgres: Engine) -> None:
+    key = segue("keys", "create", "till", "--read").stdout.strip()
+    assert segue("keys", "revoke", key).exit_code != 0
+    [act] = audit.acts(postgres, 1, act="keys revoke")
+    assert (act.object, act.outcome) == (key.split("_")[1], "failed")
+
+
 def test_pruning_is_recorded_with_its_counts_and_a_dry_run_is_not(
     segue: Run, postgres: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

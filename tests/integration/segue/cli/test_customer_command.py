@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
+from data.postgres import roles
 from segue.cli.app import app
 from tests.support.generated_tables import a_model
 from tests.support.processed_stream import Lived, live, messages, store
@@ -68,6 +69,16 @@ def test_a_wrong_id_is_one_clear_line(show: Show, wrong: str, meant: str | None)
     [line] = [line for line in result.output.splitlines() if line]
     assert line.startswith("error: there is no customer ")
     assert (f"did you mean '{meant}'?" in line) == (meant is not None)
+
+
+def test_a_user_who_may_not_look_behind_masked_ids_is_told_of_a_wrong_id_all_the_same(
+    show: Show, postgres: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = roles.make_login(postgres, roles.DASHBOARD, None)
+    url = postgres.url.set(drivername="postgresql", username=user)
+    monkeypatch.setenv("SEGUE_DATABASE_URL", url.render_as_string(hide_password=False))
+    [line] = [line for line in show("nobody").output.splitlines() if line]
+    assert line.startswith("error: there is no customer 'nobody'")
 
 
 def test_a_masked_id_finds_its_customer(show: Show, lived: Lived, postgres: Engine) -> None:
