@@ -104,6 +104,12 @@ def test_expected_orders_are_exact_where_the_formula_divides_by_almost_nothing(a
     assert expected_orders(buying, seen, 90.0)[0] == pytest.approx(Integrals(buying, seen).orders(90.0), rel=1e-8)
 
 
+@pytest.mark.parametrize(("r", "a"), [(1.0, 2.0), (2.0, 2.0), (1.5, 0.5), (0.3, 0.3)])
+def test_expected_orders_of_busy_customers_are_exact_where_r_and_a_differ_by_a_whole_number(r: float, a: float) -> None:
+    buying, seen = Buying(r, 12.0, a, 5.0), Observed(np.array([120.0]), np.array([20.0]), np.array([25.0]))
+    assert expected_orders(buying, seen, 380.0)[0] == pytest.approx(Integrals(buying, seen).orders(380.0), rel=1e-8)
+
+
 @settings(max_examples=40)
 @given(BUYINGS, observations(), st.floats(0.01, 0.99))
 def test_the_moment_at_which_p_alive_falls_to_a_border_is_the_inverse(buying: Buying, seen: Observed, p: float) -> None:
