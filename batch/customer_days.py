@@ -66,7 +66,7 @@ def last_rows(days: CustomerDays, until: int) -> Ints:
 
 def rows_of(days: CustomerDays, rows: Ints) -> CustomerDays:
     """Some rows of a history."""
-    return CustomerDays(*(column[rows] for column in days))
+    return CustomerDays._make(column[rows] for column in days)
 
 
 def _days_of(book: OrderBook, rows: slice, end: int, window_days: int | None) -> CustomerDays:

@@ -70,9 +70,8 @@ class SeasonalClock(Struct, frozen=True, dict=True):
         cell = half_month_cells(moments)
         into = (np.asarray(moments, dtype=np.int64) - KNOTS[cell]) / MICROS_PER_DAY
         # The sum is rounded, and so is the begin of the next half-month: without the bound, the sum can be past it.
-        return np.minimum(
-            self._at_knots[cell] + into * np.array(self.rates)[cell % HALF_MONTHS], self._at_knots[cell + 1]
-        )
+        days = self._at_knots[cell] + into * np.array(self.rates)[cell % HALF_MONTHS]
+        return np.asarray(np.minimum(days, self._at_knots[cell + 1]))
 
     def between(self, begin: Ints, end: Ints) -> Floats:
         """Days of the clock from one moment to another."""
