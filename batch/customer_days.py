@@ -1,5 +1,6 @@
 """The history of every customer, day by day: R, F and M at each transaction and at each whole day of silence."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -43,13 +44,17 @@ def customer_days(book: OrderBook, window_days: int | None = None) -> CustomerDa
         the window has the cause ``EXPIRY``.
     """
     end = int(book.moment.max())
-    starts = np.flatnonzero(np.r_[True, book.customer[1:] != book.customer[:-1]])
     parts = []
-    for begin, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(book.customer)], strict=True):
+    for begin, stop in pairwise([*first_rows(book.customer).tolist(), len(book.customer)]):
         rows = slice(begin, stop)
         if book.is_order[rows].any():
             parts.append(_days_of(book, rows, end, window_days))
     return CustomerDays(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def first_rows(customer: Ints) -> Ints:
+    """The number of each customer's first row; ``customer`` has a customer's rows together."""
+    return np.flatnonzero(np.append(True, customer[1:] != customer[:-1]))
 
 
 def last_rows(days: CustomerDays, until: int) -> Ints:
@@ -61,15 +66,7 @@ def last_rows(days: CustomerDays, until: int) -> Ints:
 
 def rows_of(days: CustomerDays, rows: Ints) -> CustomerDays:
     """Some rows of a history."""
-    return CustomerDays(
-        customer=days.customer[rows],
-        at=days.at[rows],
-        cause=days.cause[rows],
-        recency=days.recency[rows],
-        frequency=days.frequency[rows],
-        monetary=days.monetary[rows],
-        age=days.age[rows],
-    )
+    return CustomerDays._make(column[rows] for column in days)
 
 
 def _days_of(book: OrderBook, rows: slice, end: int, window_days: int | None) -> CustomerDays:

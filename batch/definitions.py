@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from batch.customer_days import CustomerDays, last_rows, rows_of
+from batch.customer_days import CustomerDays, first_rows, last_rows, rows_of
 from models.personas import name_segments
 from models.rank_order import in_rank_order
 from models.rhythm.buying import Buying
@@ -91,7 +91,7 @@ def _shaped(definition: Definition, days: CustomerDays) -> Floats:
 
 def _held(customer: Ints, distances: Floats, margin: float) -> Ints:
     """Segments with hysteresis: row by row, all customers at once."""
-    starts = np.flatnonzero(np.r_[True, customer[1:] != customer[:-1]])
+    starts = first_rows(customer)
     lengths = np.diff(np.append(starts, len(customer)))
     longest_first = np.argsort(-lengths, kind="stable")
     starts, lengths = starts[longest_first], lengths[longest_first]

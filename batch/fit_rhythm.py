@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from batch.order_book import CustomersAt, OrderBook, customers_at, later_orders, orders_between
+from batch.order_book import OrderBook, customers_at, later_orders, orders_between
 from models.rhythm.calibration import NONE, Calibration
 from models.rhythm.fit_buying import BuyingFit, fit_buying
 from models.rhythm.fit_calibration import fit_calibration
@@ -99,7 +99,7 @@ def _began(book: OrderBook, begin: int) -> bool:
 
 def _window(book: OrderBook, fitted: BuyingFit, begin: int, days: int, weight: float) -> Window:
     end = begin + days * MICROS_PER_DAY
-    customers: CustomersAt = customers_at(book, begin)
+    customers = customers_at(book, begin)
     seen = observed(customers.histories, fitted.clock, begin)
     ahead = float(fitted.clock.between(np.array([begin]), np.array([end]))[0])
     count = orders_between(book, begin, end)[0][customers.customer].astype(np.float64)

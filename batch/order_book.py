@@ -19,7 +19,7 @@ class OrderBook(NamedTuple):
     moment
         In microseconds.
     is_order
-        False for returns.
+        1 for orders, 0 for returns.
     units
         Money units, below 0 for returns.
     customer_ids

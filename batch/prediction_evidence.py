@@ -8,9 +8,9 @@ from sklearn.metrics import roc_auc_score
 
 from batch.fit_rhythm import fit_rhythm
 from batch.order_book import CustomersAt, OrderBook, customers_at, orders_between, spent_between
-from models.rhythm.histories import observed
+from models.rhythm.histories import Histories, observed
 from models.rhythm.next_order import p_wait_within
-from models.rhythm.rhythm_model import RhythmModel, expected_spend, p_order, risk_moments
+from models.rhythm.rhythm_model import DAYS_OF_A_YEAR, RhythmModel, expected_spend, p_order, risk_moments
 from models.rhythm.risk import RISK_STATES, RiskState, risk_state
 from models.units import MICROS_PER_DAY, Floats, Ints
 
@@ -109,7 +109,7 @@ def interval_coverage(found: Quarter, share: float) -> float:
     The prediction is the wait's distribution, given that it ends within the quarter: a longer wait can't be observed.
     """
     came = found.first_order >= 0
-    histories = type(found.customers.histories)(*(part[came] for part in found.customers.histories))
+    histories = Histories(*(part[came] for part in found.customers.histories))
     seen = observed(histories, found.model.clock, found.begin)
     begin = np.full(int(came.sum()), found.begin, dtype=np.int64)
     wait = found.model.clock.between(begin, found.first_order[came])
@@ -145,7 +145,7 @@ def silent_regulars(found: Quarter, orders: int = 10, times: float = 4.0) -> dic
 def spend_of_the_last_year(book: OrderBook) -> list[Decile]:
     """Predicted and actual mean spend of the last 365 days, by tenths of the customers, lowest prediction first."""
     end = int(book.moment.max())
-    begin = end - 365 * MICROS_PER_DAY
+    begin = end - DAYS_OF_A_YEAR * MICROS_PER_DAY
     model, customers = fit_rhythm(book, begin), customers_at(book, begin)
     predicted = expected_spend(model, customers.histories, customers.spent, begin)
     return deciles(predicted, spent_between(book, begin, end)[customers.customer])

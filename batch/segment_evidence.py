@@ -1,11 +1,12 @@
 """What a definition of segments does to customers over time: direction, to-and-fro, delay, knowledge of orders."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from batch.customer_days import CustomerDays, last_rows, rows_of
+from batch.customer_days import CustomerDays, first_rows, last_rows, rows_of
 from batch.definitions import Definition, Fitted, fit_definition, segment_numbers
 from batch.order_book import OrderBook, orders_between
 from models.moves import Direction, direction, moves, to_and_fro
@@ -43,8 +44,8 @@ def evidence(definition: Definition, days: CustomerDays, until: int, k: int, see
     found = moves(days.customer, days.at, days.cause, numbers)
     delay = 0.0
     if definition.margin > 0:
-        at_once = Definition(definition.recency_unit, definition.own_rhythm, definition.weights, definition.rank_order)
-        delay = median_delay(days, segment_numbers(at_once, fitted, days), numbers)
+        at_once = segment_numbers(replace(definition, margin=0.0), fitted, days)
+        delay = median_delay(days, at_once, numbers)
     return Evidence(fitted, direction(found), len(found.row), to_and_fro(found, BACK_WITHIN), delay)
 
 
@@ -54,7 +55,7 @@ def median_delay(days: CustomerDays, at_once: Ints, held: Ints) -> float:
     A move that hysteresis swallows counts as one that never comes.
     """
     found = moves(days.customer, days.at, days.cause, at_once)
-    starts = np.flatnonzero(np.r_[True, days.customer[1:] != days.customer[:-1]])
+    starts = first_rows(days.customer)
     ends = np.append(starts[1:], len(days.customer))[np.searchsorted(starts, found.row, side="right") - 1]
     until = np.minimum(np.append(found.row[1:], len(days.customer)), ends)
     lasting = np.flatnonzero(days.at[until - 1] - found.at >= LASTING)

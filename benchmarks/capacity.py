@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from benchmarks.compare.medians import Line, lines
-from benchmarks.compare.results import Report, from_json
+from benchmarks.compare.medians import lines
+from benchmarks.compare.results import Report, Throughput, from_json
 from runtime.errors import SegueError
 
 _RECORD_BYTES = 1_100
@@ -83,7 +83,7 @@ def cost(report: Report) -> Cost:
     SegueError
         If the report has no run of Segue.
     """
-    own: dict[tuple[bool, int], Line] = {
+    own: dict[tuple[bool, int], Throughput] = {
         (key.broker == "apache", key.invoices): line for key, line in lines(report).items() if key.contender == "segue"
     }
     if not own:

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
 from batch.fit_dataset import fit_before
+from benchmarks.compare.usage import cpu_seconds
 from data.datasets.selection import choose
 from data.postgres import api_keys, model_registry, progress
 from data.postgres.database import engine
@@ -93,12 +93,13 @@ def main() -> None:
         model_registry.register(postgres, fit_before(dataset, dataset.report.last))
         stack.start_worker()
         (port,) = free_ports(1)
-        api = psutil.Process(stack.start_api(port, "--rate", "1000000").pid)
+        api = stack.start_api(port, "--rate", "1000000").pid
         key, address = api_keys.create(postgres, "benchmark", ["read", "write"]), f"http://127.0.0.1:{port}"
         wait_for(address)
         print(f"| {chosen.broker} broker, load {load()} | result | CPU of the API |\n|---|---:|---:|")  # noqa: T201
         for size, clients, requests in ((1, 4, 500), (1, 16, 200), (10, 8, 100), (100, 4, 100)):
-            before, rate = cpu_seconds(api), posted(address, key, clients, requests, size)
+            before = cpu_seconds(api)
+            rate = posted(address, key, clients, requests, size)
             used = 1_000 * (cpu_seconds(api) - before) / (clients * requests)
             what = f"POST, {clients} clients, {size} in a request"
             print(f"| {what} | {rate:,.0f} transactions/s | {used:.2f} ms a request |")  # noqa: T201
@@ -106,21 +107,13 @@ def main() -> None:
             time.sleep(0.1)
         time.sleep(2)
         known = httpx.get(f"{address}/v1/customers", params={"limit": 1_000}, headers={"X-Api-Key": key}).json()
-        before, seconds = (
-            cpu_seconds(api),
-            asked(address, key, [each["customer_id"] for each in known["customers"]] * 3),
-        )
+        before = cpu_seconds(api)
+        seconds = asked(address, key, [each["customer_id"] for each in known["customers"]] * 3)
         used = 1_000 * (cpu_seconds(api) - before) / len(seconds)
         for name, share in (("p50", 0.5), ("p99", 0.99)):
             print(f"| GET of a customer, {name} | {1_000 * seconds[int(share * len(seconds))]:.1f} ms | |")  # noqa: T201
         mean = 1_000 * statistics.mean(seconds)
         print(f"| GET of a customer, mean; load {load()} | {mean:.1f} ms | {used:.2f} ms a request |")  # noqa: T201
-
-
-def cpu_seconds(process: psutil.Process) -> float:
-    """CPU time that a process has used."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def load() -> str:

@@ -32,6 +32,7 @@ from batch.prediction_evidence import (
     spend_of_the_last_year,
     state_outcomes,
 )
+from benchmarks.page_tables import table
 from data.datasets.load import load
 from models.units import MICROS_PER_DAY, from_micros
 
@@ -41,11 +42,6 @@ MODELS = {
     "with clock and calibration": {"seasons": True, "calibrate": True},
 }
 SHARES = (0.5, 0.8)
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A table in Markdown."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
 def label(found: Quarter) -> str:

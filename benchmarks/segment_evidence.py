@@ -19,6 +19,7 @@ from batch.customer_days import CustomerDays, customer_days
 from batch.definitions import Definition
 from batch.order_book import OrderBook, order_book
 from batch.segment_evidence import Evidence, evidence, order_auc
+from benchmarks.page_tables import table
 from data.datasets.load import load
 from models.units import MICROS_PER_DAY
 
@@ -54,29 +55,27 @@ def moments(book: OrderBook) -> list[int]:
     return [begin + 365 * MICROS_PER_DAY, end - QUARTER, end]
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A table in Markdown."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
-
-
 def direction_cell(found: Evidence) -> str:
     """Climbs by time and falls by a purchase, in per cent of the moves of that cause."""
     return f"{100 * found.direction.climb_share:.1f} / {100 * found.direction.fall_share:.1f}"
 
 
-def direction_table(book: OrderBook, days: CustomerDays, windowed: CustomerDays) -> str:
-    """Every definition with five segments."""
+def fewer(found: list[Evidence], usual: list[Evidence]) -> list[str]:
+    """By how much fewer moves lead back than with the default, fitted at the same moments."""
+    return [f"{1 - each.to_and_fro / other.to_and_fro:.0%}" for each, other in zip(found, usual, strict=True)]
+
+
+def direction_table(book: OrderBook, days: CustomerDays, windowed: CustomerDays, usual: list[Evidence]) -> str:
+    """Every definition with five segments, beside ``usual``, the default."""
     columns = moments(book)
-    before = [evidence(DEFAULT, days, until, 5).to_and_fro for until in columns]
     rows = []
     runs = [(name, definition, days) for name, definition in DEFINITIONS.items()]
-    runs += [(f"{name}, window of {WINDOW} days", DEFINITIONS[name], windowed) for name in list(DEFINITIONS)[0:1]]
-    runs += [(f"60 days, in rank order, window of {WINDOW} days", DEFINITIONS["60 days, in rank order"], windowed)]
+    in_window = ("the default", "60 days, in rank order")
+    runs += [(f"{name}, window of {WINDOW} days", DEFINITIONS[name], windowed) for name in in_window]
     for name, definition, history in runs:
         found = [evidence(definition, history, until, 5) for until in columns]
-        fewer = [f"{1 - each.to_and_fro / usual:.0%}" for each, usual in zip(found, before, strict=True)]
         auc = order_auc(definition, history, book, columns[1], 5)
-        rows.append([name, *map(direction_cell, found), " / ".join(fewer), f"{auc:.3f}"])
+        rows.append([name, *map(direction_cell, found), " / ".join(fewer(found, usual)), f"{auc:.3f}"])
     head = ["definition", "fitted after a year", "90 days before the end", "at the end", "fewer to-and-fro", "AUC"]
     return table(head, rows)
 
@@ -94,17 +93,12 @@ def k_table(book: OrderBook, days: CustomerDays) -> str:
     return table(head, rows)
 
 
-def margin_table(book: OrderBook, days: CustomerDays) -> str:
-    """Hysteresis by margin: how much less to-and-fro, and the delay."""
-    columns = moments(book)
-    before = [evidence(DEFAULT, days, until, 5).to_and_fro for until in columns]
+def margin_table(book: OrderBook, days: CustomerDays, usual: list[Evidence]) -> str:
+    """Hysteresis by margin: how much less to-and-fro than with ``usual``, the default, and the delay."""
     rows = []
     for name, definition in MARGINS.items():
-        found = [evidence(definition, days, until, 5) for until in columns]
-        cells = [
-            f"{1 - each.to_and_fro / usual:.0%}, {each.delay:.1f} days"
-            for each, usual in zip(found, before, strict=True)
-        ]
+        found = [evidence(definition, days, until, 5) for until in moments(book)]
+        cells = [f"{less}, {each.delay:.1f} days" for less, each in zip(fewer(found, usual), found, strict=True)]
         rows.append([name, *cells])
     return table(["definition", "fitted after a year", "90 days before the end", "at the end"], rows)
 
@@ -125,8 +119,9 @@ def main() -> None:
     arguments = parser.parse_args()
     book = order_book(load(arguments.file).transactions)
     days, windowed = customer_days(book), customer_days(book, WINDOW)
-    sys.stdout.write(f"{counts_line(evidence(DEFAULT, days, moments(book)[-1], 5))}\n\n")
-    for text in (direction_table(book, days, windowed), k_table(book, days), margin_table(book, days)):
+    usual = [evidence(DEFAULT, days, until, 5) for until in moments(book)]
+    sys.stdout.write(f"{counts_line(usual[-1])}\n\n")
+    for text in (direction_table(book, days, windowed, usual), k_table(book, days), margin_table(book, days, usual)):
         sys.stdout.write(f"{text}\n\n")
         sys.stdout.flush()
 

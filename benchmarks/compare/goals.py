@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.compare.medians import Key, Line, lines, scales
-from benchmarks.compare.results import Report
+from benchmarks.compare.medians import Key, lines, scales
+from benchmarks.compare.results import Report, Throughput
 
 _MANY = 1_000_000
 _MANY_START_SECONDS, _TICK_MS, _TICK_POSTGRES_MS = 2.0, 15.0, 2.0
@@ -59,7 +59,7 @@ def ratios(report: Report) -> dict[str, float]:
     return {goal.what: goal.ratio for goal in goals(report) if goal.ratio is not None}
 
 
-def _speed(found: dict[Key, Line]) -> Iterator[Goal]:
+def _speed(found: dict[Key, Throughput]) -> Iterator[Goal]:
     for broker, invoices, contender in sorted(found):
         if contender not in ("segue", "segue-ticks"):
             continue
@@ -72,7 +72,7 @@ def _speed(found: dict[Key, Line]) -> Iterator[Goal]:
                 yield Goal(name, f">= {wanted:g}x", f"{ratio:.2f}x", ratio >= wanted, ratio)
 
 
-def _cpu(found: dict[Key, Line]) -> Iterator[Goal]:
+def _cpu(found: dict[Key, Throughput]) -> Iterator[Goal]:
     for broker, invoices, contender in sorted(found):
         beside = found.get(Key(broker, invoices, "handwritten"))
         if contender == "segue" and beside is not None and beside.cpu > 0:

@@ -56,6 +56,11 @@ class Throughput(msgspec.Struct, frozen=True):
     stored: float
     faults: Faults
 
+    @property
+    def cpu(self) -> float:
+        """CPU of worker and Postgres."""
+        return self.cpu_worker + self.cpu_postgres
+
 
 class Limit(msgspec.Struct, frozen=True):
     """What nothing can beat: ``decode`` reads and decodes only, ``postgres`` writes rows that are ready."""

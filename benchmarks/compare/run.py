@@ -138,8 +138,13 @@ class Run:
             raise BenchmarkError(f"{self._what} has ended by itself{self._last_words()}")
 
     def _last_words(self) -> str:
-        lines = self._process.log_file.read_text(errors="replace").strip().splitlines()
-        return f": {lines[-1]}" if lines else ""
+        return last_words(self._process.log_file.read_text(errors="replace"))
+
+
+def last_words(output: str) -> str:
+    """The last line of a program's output, as the end of a message; nothing if there was no output."""
+    lines = output.strip().splitlines()
+    return f": {lines[-1]}" if lines else ""
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def _throughput(report: Report) -> Iterator[Sequence[str]]:
             f"{line.memory:.0f}",
             f"{line.start:.1f}",
             f"{line.wal:,.0f}",
-            "exact" if line.exact else "**wrong**",
+            "exact" if line.faults.exact else "**wrong**",
         )
 
 

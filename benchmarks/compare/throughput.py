@@ -12,7 +12,7 @@ from benchmarks.compare.contenders import PLAIN, Contender, Place, job
 from benchmarks.compare.expected import Expected
 from benchmarks.compare.programs.limits import Limit as Measured
 from benchmarks.compare.results import Limit, Throughput
-from benchmarks.compare.run import PATIENCE, Run
+from benchmarks.compare.run import PATIENCE, Run, last_words
 from benchmarks.compare.servers import BenchmarkError, Servers
 from benchmarks.compare.usage import Cpu
 from benchmarks.compare.verify import events, faults
@@ -87,10 +87,12 @@ def limit(kind: Literal["decode", "postgres"], servers: Servers, topic: str) -> 
             connection.execute(PLAIN.create)
         command = [sys.executable, "-m", "benchmarks.compare.programs.limits", kind, str(job(place, publishes=False))]
         done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise BenchmarkError(f"the limit {kind} takes longer than {PATIENCE:g} s") from None
     finally:
         servers.drop(place.database)
     if done.returncode:
-        raise BenchmarkError(f"the limit {kind} failed: {done.stderr.decode().strip().splitlines()[-1]}")
+        raise BenchmarkError(f"the limit {kind} failed{last_words(done.stderr.decode(errors='replace'))}")
     found = msgspec.json.decode(done.stdout, type=Measured)
     return Limit(
         kind,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from data.contract.wire import Tick
-from models.units import from_micros, to_micros
+from models.units import MICROS_PER_DAY, from_micros, to_micros
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 365
@@ -73,7 +73,7 @@ class Workload:
         rng = random.Random(_SEED)  # noqa: S311 - not for secrets
         catalogue = _catalogue(rng)
         begin = to_micros(BEGIN)
-        step = DAYS * 86_400_000_000 // self.invoices
+        step = DAYS * MICROS_PER_DAY // self.invoices
         for number in range(self.invoices):
             # The square makes some customers buy far more often than others.
             customer = int(self.customers * rng.random() ** 2)

@@ -107,5 +107,8 @@ def _expected(buying: Buying, seen: Observed, days: Floats | float) -> Floats:
     r, a, b = buying.r, buying.a, buying.b
     total = a + b + seen.x
     z = days / (buying.alpha + seen.age + days)
-    stay = (1 - z) ** (a - 1) * hyp2f1(a - 1, a + b - r, total, z)
+    series = hyp2f1(a - 1, a + b - r, total, z)
+    # Where r - a is a whole number, scipy overflows for a hundred orders; beside it, the value is the same to 1e-12.
+    series = np.where(np.isfinite(series), series, hyp2f1(a - 1, a + b - r + 1e-11, total, z))
+    stay = (1 - z) ** (a - 1) * series
     return np.asarray(p_alive(buying, seen) * total / (a - 1) * (1 - stay))

@@ -69,7 +69,9 @@ class SeasonalClock(Struct, frozen=True, dict=True):
         """Days of the clock since 1970, for moments in microseconds from 1900 to 2299."""
         cell = half_month_cells(moments)
         into = (np.asarray(moments, dtype=np.int64) - KNOTS[cell]) / MICROS_PER_DAY
-        return np.asarray(self._at_knots[cell] + into * np.array(self.rates)[cell % HALF_MONTHS])
+        # The sum is rounded, and so is the begin of the next half-month: without the bound, the sum can be past it.
+        days = self._at_knots[cell] + into * np.array(self.rates)[cell % HALF_MONTHS]
+        return np.asarray(np.minimum(days, self._at_knots[cell + 1]))
 
     def between(self, begin: Ints, end: Ints) -> Floats:
         """Days of the clock from one moment to another."""
@@ -86,7 +88,7 @@ class SeasonalClock(Struct, frozen=True, dict=True):
         comes = comes & (target < self._at_knots[-1])
         cell = np.clip(np.searchsorted(self._at_knots, target, side="right") - 1, 0, len(KNOTS) - 2)
         into = (target - self._at_knots[cell]) / np.array(self.rates)[cell % HALF_MONTHS]
-        moment = KNOTS[cell] + np.rint(into * MICROS_PER_DAY).astype(np.int64)
+        moment = np.minimum(KNOTS[cell] + np.rint(into * MICROS_PER_DAY).astype(np.int64), KNOTS[cell + 1])
         return np.where(comes, np.maximum(moment, start), NEVER)
 
 

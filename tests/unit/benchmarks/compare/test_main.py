@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from benchmarks.compare.tables import markdown
 from tests.support.benchmark_reports import a_run, report
 
@@ -41,5 +43,6 @@ def test_a_file_that_is_no_output_is_named(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"error: {file} is not the --json output of a benchmark")
 
 
-def test_a_number_that_is_not_positive_is_refused() -> None:
-    assert "0 is not a positive number" in run("--rounds", "0").stderr
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many"])
+def test_what_is_no_positive_number_is_refused(text: str) -> None:
+    assert f"{text} is not a positive number" in run(f"--rounds={text}").stderr

@@ -25,6 +25,14 @@ def test_a_contender_is_shown_with_its_ratio_and_whether_its_result_was_exact() 
     assert any(line.startswith("| apache | 100,000 | hand-written loop |") and "**wrong**" in line for line in lines)
 
 
+def test_one_wrong_round_makes_a_contender_wrong() -> None:
+    wrong = Faults(0, 1, 1, 0, 0)
+    runs = [a_run("segue", 5_000.0), a_run("segue", 6_000.0, faults=wrong), a_run("segue", 9_000.0)]
+    (line,) = [line for line in markdown(report(runs)).splitlines() if line.startswith("| apache | 100,000 | Segue |")]
+    assert line.startswith("| apache | 100,000 | Segue | 6,000 |")
+    assert "**wrong**" in line
+
+
 def test_only_sections_with_measurements_are_shown() -> None:
     assert "### From produce to change readable" not in markdown(FULL)
     assert "### Killed in the middle" in markdown(FULL)

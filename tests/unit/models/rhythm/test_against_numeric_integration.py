@@ -7,11 +7,11 @@ ln L and logit p converges faster than any power, so the integrals are exact to 
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import betaln, expit, gammaln
 
-from models.rhythm.alive import p_alive, silence_until_alive_is
+from models.rhythm.alive import log_p_alive, p_alive, silence_until_alive_is
 from models.rhythm.buying import Buying, log_likelihood
 from models.rhythm.histories import Observed
 from models.rhythm.next_order import expected_orders, p_order_within, silence_until_order_is, wait_quantile
@@ -104,6 +104,12 @@ def test_expected_orders_are_exact_where_the_formula_divides_by_almost_nothing(a
     assert expected_orders(buying, seen, 90.0)[0] == pytest.approx(Integrals(buying, seen).orders(90.0), rel=1e-8)
 
 
+@pytest.mark.parametrize(("r", "a"), [(1.0, 2.0), (2.0, 2.0), (1.5, 0.5), (0.3, 0.3)])
+def test_expected_orders_of_busy_customers_are_exact_where_r_and_a_differ_by_a_whole_number(r: float, a: float) -> None:
+    buying, seen = Buying(r, 12.0, a, 5.0), Observed(np.array([120.0]), np.array([20.0]), np.array([25.0]))
+    assert expected_orders(buying, seen, 380.0)[0] == pytest.approx(Integrals(buying, seen).orders(380.0), rel=1e-8)
+
+
 @settings(max_examples=40)
 @given(BUYINGS, observations(), st.floats(0.01, 0.99))
 def test_the_moment_at_which_p_alive_falls_to_a_border_is_the_inverse(buying: Buying, seen: Observed, p: float) -> None:
@@ -137,10 +143,14 @@ def test_a_quantile_of_the_wait_is_the_inverse_of_its_probability(buying: Buying
 
 
 @given(BUYINGS, observations(), st.floats(0.001, 500.0), st.floats(1.0, 365.0))
+@example(Buying(3.0, 5.0, 4.0, 0.5), Observed(np.array([150.0]), np.array([0.0]), np.array([900.0])), 1.0, 90.0)
 def test_probabilities_fall_with_silence(buying: Buying, seen: Observed, longer: float, days: float) -> None:
     later = Observed(seen.x, seen.t_x, seen.age + longer)
-    assert p_alive(buying, later)[0] < p_alive(buying, seen)[0]
-    assert p_order_within(buying, later, days)[0] < p_order_within(buying, seen, days)[0]
+    assert log_p_alive(buying, later)[0] < log_p_alive(buying, seen)[0]
+    # After hundreds of usual waits, a probability is smaller than any float, and its logarithm alone falls.
+    if p_order_within(buying, seen, days)[0] > np.finfo(np.float64).tiny:
+        assert p_alive(buying, later)[0] < p_alive(buying, seen)[0]
+        assert p_order_within(buying, later, days)[0] < p_order_within(buying, seen, days)[0]
 
 
 @given(BUYINGS, observations(), st.floats(0.5, 300.0), st.floats(0.5, 300.0))

@@ -89,6 +89,8 @@ def test_of_those_who_order_again_half_do_before_they_are_due_and_nine_in_ten_be
     fresh = (order > 0) & (now - seen.last_at[regular] < MICROS_PER_DAY) & (state.x > 0)
     assert fresh.sum() > 60
     assert abs((order[fresh] < found.due_at[fresh]).mean() - 0.5) < 0.2
+    # Four standard errors.
+    assert abs((order[fresh] < found.overdue_at[fresh]).mean() - 0.9) < 0.1
 
 
 def test_a_customer_with_a_dense_rhythm_is_overdue_within_days() -> None:

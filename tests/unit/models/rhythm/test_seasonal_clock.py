@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.rhythm.seasonal_clock import CALENDAR, HORIZON_DAYS, NEVER, SeasonalClock, overlaps
+from models.rhythm.seasonal_clock import CALENDAR, HORIZON_DAYS, KNOTS, NEVER, SeasonalClock, overlaps
 from models.units import MICROS_PER_DAY, to_micros
 
 RATES = st.lists(st.floats(0.1, 5.0), min_size=24, max_size=24).map(lambda rates: SeasonalClock(tuple(rates)))
@@ -46,6 +46,12 @@ def test_a_duration_leads_to_the_first_moment_that_is_so_late(clock: SeasonalClo
 @given(RATES, MOMENTS, st.integers(0, 10**14))
 def test_time_never_goes_back_on_the_clock(clock: SeasonalClock, begin: int, later: int) -> None:
     assert clock.at(np.array([begin + later]))[0] >= clock.at(np.array([begin]))[0]
+
+
+@given(RATES)
+def test_time_does_not_go_back_at_the_begin_of_any_half_month(clock: SeasonalClock) -> None:
+    begins = KNOTS[1:-1]
+    assert (clock.at(begins) >= clock.at(begins - 1)).all()
 
 
 @given(RATES, MOMENTS, st.integers(0, 10**14))
