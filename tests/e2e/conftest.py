@@ -1,4 +1,4 @@
-"""A browser, the dataset, a model of its first year, and the result of an undisturbed replay."""
+"""A browser, a receiver of webhooks, the dataset, a model of its first year, and what an undisturbed replay leaves."""
 
 from collections.abc import Iterator
 
@@ -16,6 +16,7 @@ from tests.support.local_stack import local
 from tests.support.once_per_run import once_per_run
 from tests.support.retail import retail
 from tests.support.undisturbed import Undisturbed
+from tests.support.webhook_receiver import Receiver
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,16 @@ def browser() -> Iterator[Browser]:
     """A headless browser."""
     with launched() as chromium:
         yield chromium
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of webhooks, which must have got nothing that breaks the contract."""
+    made = Receiver()
+    made.start()
+    yield made
+    made.stop()
+    assert made.broken == []
 
 
 @pytest.fixture(scope="session")

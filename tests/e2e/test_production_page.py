@@ -38,6 +38,7 @@ from segue.local.ports import free_ports
 from segue.local.processes import ChildProcess
 from tests.support import access_table
 from tests.support.access_table import rules
+from tests.support.documented import blocks
 from tests.support.local_stack import wait_until
 from tests.support.postgres import running_postgres
 from tests.support.secured_kafka import PASSWORD, USER, SecuredKafka, secured_kafka
@@ -50,7 +51,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.skipif(REASON is not None, reason=R
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "production.md").read_text()
 UNITS = ROOT / "deploy" / "systemd"
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+BLOCKS = [each.text for each in blocks("docs/production.md") if each.language == "sh"]
 [ROLE] = [block for block in BLOCKS if block.startswith("as()")]
 # What each user is among the clients of the table in docs/security.md.
 CLIENTS = {

@@ -1,7 +1,6 @@
 """Webhooks: whatever the receiver does, no change is lost, and the changes of every customer stay in order."""
 
 import json
-import re
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel
 from segue.cli.app import app
 from segue.local.ports import free_ports
+from tests.support.documented import block
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.sections import section
 from tests.support.web import get
@@ -37,15 +37,6 @@ def run(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPath
     with local(tmp_path_factory.mktemp("webhooks"), model) as running:
         running.replay(dataset, section(dataset, 0, PART))
         yield running
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    made.start()
-    yield made
-    made.stop()
-    assert made.broken == []
 
 
 def _segue(environment: dict[str, str], *arguments: str) -> Result:
@@ -308,8 +299,7 @@ def test_while_postgres_is_away_deliveries_wait_for_it_and_nothing_is_lost(
 
 
 def test_the_receiver_of_the_documentation_works(run: Local, receiver: Receiver, tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
-    [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    program = block("docs/webhooks.md", "class Receiver").text
     [port] = free_ports(1)
     environment = webhook_environment(run, receiver, "documented", webhook_url=f"http://127.0.0.1:{port}/segue")
     written = tmp_path / "stdout.txt"

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from typer.main import get_group
 
 from segue.cli import main
+from segue.cli.app import app
 
 
 class Done(NamedTuple):
@@ -33,6 +36,16 @@ def segue(state_dir: Path, *arguments: str, environment: Mapping[str, str] | Non
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def parse(*arguments: str) -> None:
+    """Parse the options and arguments of a command as a run would, without running it."""
+    found: Any = get_group(app)
+    command, left = "segue", list(arguments)
+    while hasattr(found, "commands"):
+        command, *left = left
+        found = found.commands[command]
+    found.make_context(command, left)
 
 
 def in_process(*arguments: str) -> Done:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,12 +34,27 @@ def blocks(page: str) -> list[Block]:
     return [Block(page, *found) for found in _BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))]
 
 
+def block(page: str, about: str, language: str | None = None) -> Block:
+    """The one block of a page that holds a text, among those of a language or among all."""
+    [found] = [each for each in blocks(page) if about in each.text and language in (None, each.language)]
+    return found
+
+
 def commands(block: Block) -> Iterator[str]:
     """The commands of a block for a shell, without prompts and comments; a continued line is one command."""
     for line in re.sub(r"\\\n\s*", "", block.text).splitlines():
         command = re.sub(r"\s+#\s.*$", "", line).removeprefix("$ ").strip()
         if command and not command.startswith("#"):
             yield command
+
+
+def segue_commands(block: Block) -> Iterator[list[str]]:
+    """The arguments of every ``segue`` command of a block, whatever runs it."""
+    for command in commands(block):
+        for words in re.findall(r"(?:^|[\s(])(?<!--namespace )segue ([a-z].*)", command):
+            split = shlex.shlex(words, posix=True, punctuation_chars=True)
+            split.whitespace_split = True
+            yield [*takewhile(lambda word: not set(word) <= set("|&;<>()"), split)]
 
 
 class Shell:
@@ -63,7 +79,7 @@ class Shell:
         """Run a command that must succeed; returns its standard output. ``answer`` is typed where the command asks."""
         words = self._put(command, replaced)
         if words.endswith("&"):
-            self.start(words.removesuffix("&").strip())
+            self._start(words.removesuffix("&").strip())
             return ""
         if answer is not None:
             # A terminal, since a command asks nobody who can't answer.
@@ -81,8 +97,10 @@ class Shell:
         return done.stdout
 
     def start(self, command: str, **replaced: str) -> None:
-        """Run a command until :meth:`close`."""
-        words = self._put(command, replaced)
+        """Run a command until :meth:`stop` or :meth:`close`."""
+        self._start(self._put(command, replaced))
+
+    def _start(self, words: str) -> None:
         self._started += 1
         with (self.folder / f"background-{self._started}.log").open("wb") as log:
             process = subprocess.Popen(
@@ -91,22 +109,26 @@ class Shell:
         self._background.append((words, process))
 
     def stop(self, command: str) -> None:
-        """Interrupt the commands that begin with some words, and wait until they have ended."""
-        ending = [(words, process) for words, process in self._background if words.startswith(command)]
-        assert ending, f"{command} does not run"
-        for _, process in ending:
-            process.send_signal(signal.SIGTERM)
-        for _, process in ending:
-            process.wait(300)
+        """End the commands that begin with some words, which must still run, and wait until they have ended."""
+        ending = [each for each in self._background if each[0].startswith(command)]
+        assert ending, f"{command} was not started"
         self._background = [each for each in self._background if each not in ending]
+        _end(ending)
 
     def close(self) -> None:
-        """Interrupt what still runs, the newest command first."""
-        for _, process in reversed(self._background):
-            process.send_signal(signal.SIGTERM)
-            process.wait(300)
+        """End what was started, the newest command first; all of it must still run."""
+        ending, self._background = self._background[::-1], []
+        _end(ending)
 
     def _put(self, command: str, replaced: Mapping[str, str]) -> str:
         for there, here in {**self._replaced, **replaced}.items():
             command = command.replace(there, here)
         return command
+
+
+def _end(commands: list[tuple[str, subprocess.Popen[bytes]]]) -> None:
+    by_themselves = [words for words, process in commands if process.poll() is not None]
+    for _, process in commands:
+        process.send_signal(signal.SIGTERM)
+        process.wait(300)
+    assert by_themselves == [], "these commands ended by themselves; their logs are in the shell's folder"

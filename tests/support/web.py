@@ -11,8 +11,8 @@ def get(address: str) -> httpx.Response:
 
 
 def answers(address: str) -> bool:
-    """Whether a page is there now."""
+    """Whether a page is there now. A server that is not there refuses at once; one that is busy may take its time."""
     try:
-        return httpx.get(address, timeout=3).is_success
+        return httpx.get(address, timeout=30).is_success
     except httpx.HTTPError:
         return False

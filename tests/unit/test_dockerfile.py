@@ -13,6 +13,7 @@ from segue.cli.extras import EXTRAS
 from tests.support.blocked_modules import without_modules
 
 ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "production.md").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 OPTIONAL = PROJECT["project"]["optional-dependencies"]
@@ -69,6 +70,12 @@ def test_the_base_image_is_pinned_and_new_enough_for_the_project() -> None:
 def test_every_stage_is_read() -> None:
     assert len(STAGES) == len(re.findall(r"^FROM ", DOCKERFILE, re.MULTILINE))
     assert {name for name, (origin, _) in STAGES.items() if origin == "base"} == set(ROLES)
+
+
+def test_the_page_on_production_builds_images_that_there_are() -> None:
+    built = re.findall(r"^\$ for role in ([\w ]+); do docker build --target \$role ", PAGE, re.MULTILINE)
+    assert built
+    assert {role for roles in built for role in roles.split()} <= set(ROLES)
 
 
 def test_the_image_without_a_target_is_the_one_that_runs_everything() -> None:

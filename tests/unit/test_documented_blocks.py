@@ -1,5 +1,6 @@
 """Every code block of the documentation is run, or checked, by a test that this page names."""
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -7,23 +8,31 @@ from pathlib import Path
 
 import pytest
 
-from runtime.settings import Settings
-from tests.support.documented import ROOT, Block, blocks, commands
+from data.datasets.mapping import from_toml
+from runtime.settings import Settings, variables
+from sim.mutation.catalogue import MUTATIONS
+from tests.support.commands import parse
+from tests.support.documented import ROOT, Block, block, blocks, commands, segue_commands
 
+HERE = "tests/unit/test_documented_blocks.py"
 DOCUMENTED = "tests/e2e/test_documented_commands.py"
-# The first words of a block, and the test that runs it; a page of one test has an empty text.
+# The first words of a block, and the test that runs it; a page of one test has an empty text. Where a test runs what a
+# command runs, and not the command, this file tests that there is such a command with such options.
 RUN_BY = {
-    "README.md": {"$ make demo": "tests/unit/test_documented_blocks.py"},
+    "README.md": {"$ make demo": HERE},
     "docs/api.md": {"": DOCUMENTED},
     "docs/contract.md": {"{": "tests/unit/data/contract/test_examples.py"},
     "docs/dead_letters.md": {"": DOCUMENTED},
     "docs/drift.md": {"segue up --drift": "tests/e2e/test_drift.py"},
-    "docs/files.md": {"$ segue data": DOCUMENTED, "preset": "tests/unit/data/datasets/test_mapping.py"},
+    "docs/decisions/0033-the-ledger-is-kept.md": {
+        "CREATE TABLESPACE": "tests/integration/stream_app/storage/test_ledger_on_another_disk.py"
+    },
+    "docs/files.md": {"$ segue data": DOCUMENTED, "preset": HERE},
     "docs/forgetting.md": {"": DOCUMENTED},
     "docs/ingest.md": {"": DOCUMENTED},
     "docs/live.md": {"": DOCUMENTED},
     "docs/operations.md": {
-        "segue skip": "tests/e2e/test_stuck.py",
+        "segue skip": "tests/integration/segue/cli/test_status_and_skip.py",
         "kafka-configs.sh": "tests/e2e/kafka/test_large_invoice.py",
         "segue replay FILE --chaos": DOCUMENTED,
         "segue control": DOCUMENTED,
@@ -31,6 +40,7 @@ RUN_BY = {
     },
     "docs/production.md": {
         "": "tests/e2e/test_production_page.py",
+        "SEGUE_": HERE,
         "$ for role in": "tests/unit/test_dockerfile.py",
         "$ kubectl": "tests/unit/test_kubernetes.py",
         "# kustomization.yaml": "tests/unit/test_kubernetes.py",
@@ -38,13 +48,10 @@ RUN_BY = {
     "docs/reading_from_postgres.md": {"": "tests/integration/data/postgres/test_views.py"},
     "docs/reliability.md": {
         "$ SEGUE_TEST_KILLS": "tests/e2e/kafka/test_kills.py",
-        # A table that a command prints.
-        "mutation": "tests/unit/sim/mutation/test_catalogue.py",
+        "mutation": HERE,
     },
     "docs/security.md": {
-        "SEGUE_BOOTSTRAP": "tests/unit/test_documented_blocks.py",
-        "SEGUE_SASL": "tests/unit/test_documented_blocks.py",
-        "SEGUE_OIDC": "tests/e2e/test_login_in_a_browser.py",
+        "SEGUE_": HERE,
         "$ segue audit": DOCUMENTED,
         "GRANT": DOCUMENTED,
         "ALTER ROLE": DOCUMENTED,
@@ -52,24 +59,26 @@ RUN_BY = {
     "docs/subscribing.md": {
         "{": "tests/unit/data/contract/test_examples.py",
         "": "tests/e2e/test_other_clients.py",
+        "$ segue changes": "tests/e2e/test_subscribers.py",
         '"""Append': "tests/e2e/test_subscriber_programs.py",
         "// Append": "tests/e2e/test_subscriber_programs.py",
         "<project": "tests/e2e/test_subscriber_programs.py",
         "#!/usr/bin/env bash": "tests/e2e/test_subscriber_programs.py",
     },
+    "docs/simulator.md": {"segue sim": "tests/integration/sim/test_histories.py"},
     "docs/webhooks.md": {"": DOCUMENTED, "import os": "tests/e2e/test_webhooks.py"},
     # Docker itself runs nowhere in the tests: the same processes run with the settings of the Compose file.
     "docs/docker.md": {"": "tests/e2e/kafka/test_compose.py"},
     "examples/any_shop/README.md": {"": "tests/e2e/test_any_shop.py"},
     "examples/live_shop/README.md": {"": "tests/e2e/kafka/test_live_shop.py"},
-    "examples/reengagement/README.md": {"": "tests/unit/examples/test_reengagement.py"},
+    "examples/reengagement/README.md": {"": "tests/e2e/test_subscribers.py"},
     "examples/subscribers/README.md": {"": "tests/e2e/test_subscriber_programs.py"},
 }
 # `segue.cli.reference` writes this page, and a test compares it.
 GENERATED = "docs/cli.md"
 PAGES = [
     str(page.relative_to(ROOT))
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*/README.md"))
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*/README.md"))
 ]
 
 
@@ -94,22 +103,61 @@ def test_a_named_test_exists(test: str) -> None:
     assert (ROOT / test).is_file()
 
 
-@pytest.mark.parametrize(
-    "block", [block for block in blocks("docs/security.md") if block.first.startswith(("SEGUE_BOOT", "SEGUE_SASL"))]
-)
-def test_the_settings_of_a_secured_kafka_are_settings(
-    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "kafka").write_text("secret\n")
-    (tmp_path / "ca.pem").write_text("")
+@pytest.mark.parametrize("page", sorted({*PAGES} - {GENERATED}))
+def test_every_command_is_one_that_segue_understands(page: str) -> None:
+    for each in blocks(page):
+        for arguments in segue_commands(each):
+            parse(*arguments)
+
+
+def in_environment(block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Set the variables of a block, with its files in a folder; returns them as the block has them."""
     named = dict(line.split("=", 1) for line in commands(block))
+    assert set(named) <= variables()
     for name, value in named.items():
-        here = value.replace("/run/secrets/", f"{tmp_path}/").replace("/etc/segue/", f"{tmp_path}/")
+        here = re.sub(r"^/(?:run/secrets|etc/segue)/", f"{folder}/", value.strip('"'))
+        if here.startswith(str(folder)):
+            Path(here).write_text(f"{name} with at least 32 characters\n")
         monkeypatch.setenv(name, here)
+    return named
+
+
+def blocks_of(*begins: str) -> list[Block]:
+    """The blocks of settings that begin with one of some texts."""
+    pages = ("docs/security.md", "docs/production.md")
+    return [each for page in pages for each in blocks(page) if each.first.startswith(begins)]
+
+
+@pytest.mark.parametrize("shown", blocks_of("SEGUE_BOOT", "SEGUE_SASL"))
+def test_the_settings_of_a_secured_kafka_are_settings(
+    shown: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = in_environment(shown, tmp_path, monkeypatch)
     monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", "kafka.example:9093")
     settings = Settings(state_dir=tmp_path)
     assert settings.brokers.mechanism == named["SEGUE_SASL_MECHANISM"]
     assert settings.brokers.password is not None
+
+
+@pytest.mark.parametrize("shown", blocks_of("SEGUE_OIDC", "SEGUE_DASHBOARD"))
+def test_the_settings_of_a_login_are_settings(shown: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = in_environment(shown, tmp_path, monkeypatch)
+    monkeypatch.setenv("SEGUE_MASKED_DATABASE_URL", "postgresql://segue_masked_login@postgres.example/segue")
+    login = Settings(state_dir=tmp_path).login
+    assert login is not None
+    assert (login.issuer, login.client_id) == (named["SEGUE_OIDC_ISSUER"], named["SEGUE_OIDC_CLIENT_ID"])
+    assert (login.dashboard_url, login.roles_claim) == (named["SEGUE_DASHBOARD_URL"], named["SEGUE_OIDC_ROLES_CLAIM"])
+    assert sorted(login.roles.values()) == ["analyst", "marketer", "operator"]
+
+
+def test_the_mapping_of_the_page_on_files_is_a_mapping() -> None:
+    shown = from_toml(block("docs/files.md", 'transaction = "Bestellung"').text, "shop.toml")
+    assert (shown.preset, shown.columns.time, shown.time.zone) == ("orders", "Datum", "Europe/Berlin")
+
+
+def test_the_page_on_reliability_lists_every_mutation() -> None:
+    _, *lines = block("docs/reliability.md", "mutation  ").text.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [mutation.name for mutation in MUTATIONS]
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

@@ -8,10 +8,10 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from typer.main import get_group
 
 from runtime.settings import Settings, variables
-from segue.cli.app import app
+from tests.support.commands import parse
+from tests.support.documented import block
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -109,14 +109,19 @@ def test_every_command_is_one_that_segue_understands(name: str) -> None:
     if "command" in container(name):
         assert (name, container(name)["command"]) == ("Deployment/segue-operator", ["sleep"])
         return
-    group: Any = get_group(app)
-    command, *arguments = container(name)["args"]
-    found = group.commands[command]
-    while hasattr(found, "commands"):
-        command, *arguments = arguments
-        found = found.commands[command]
-    # Parses the options and arguments as a run would, without running.
-    found.make_context(command, list(arguments))
+    parse(*container(name)["args"])
+
+
+def test_the_kustomization_of_the_page_is_one_of_these_objects() -> None:
+    shown = yaml.safe_load(block("docs/production.md", "# kustomization.yaml").text)
+    assert shown["resources"] == ["../segue/deploy/kubernetes"]
+    assert {(each["name"], each["newTag"]) for each in shown["images"]} == {
+        (each["name"], each["newTag"]) for each in KUSTOMIZATION["images"]
+    }
+    for each in shown["patches"]:
+        patch = yaml.safe_load(each["patch"])
+        [patched] = [known for known in OBJECTS if name_of(known) == name_of(patch)]
+        assert set(patch["data"]) <= set(patched["data"])
 
 
 @every_pod

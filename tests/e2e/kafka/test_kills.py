@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import accumulate, pairwise
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 from sqlalchemy import func, select
@@ -31,6 +31,7 @@ from tests.support.kafka_records import headers, read
 from tests.support.live_load import Posting, Sleepers, Topic
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.service_kills import Kills, started_clocks
+from tests.support.web import answers
 from tests.support.wrong_clock import WrongClock
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(3_600)]
@@ -63,7 +64,7 @@ class Live:
 
     def goes_on(self) -> None:
         """Wait until the API answers, orders of all sources come in, and time passes."""
-        wait_until(lambda: answers(self.address))
+        wait_until(lambda: answers(f"{self.address}/readyz"))
         posted, known, passed = len(self.posting.acknowledged), len(self.ledger()), min(self.watermarks().values())
         ingested = sum(number.startswith("o") for number in self.ledger())
         wait_until(lambda: len(self.posting.acknowledged) > posted)
@@ -92,13 +93,6 @@ def live(running: Local, address: str) -> Iterator[Live]:
 def say(counted: str) -> None:
     """Print what was counted, which pytest shows with ``-s``."""
     print(counted)  # noqa: T201
-
-
-def answers(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/readyz", timeout=300).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def the_log(running: Local) -> list[list[Record]]:
@@ -134,7 +128,7 @@ def test_nothing_is_lost_or_doubled_though_api_ingestion_and_clocks_are_killed(
         clocks, wrong = started_clocks(running, monkeypatch), WrongClock(running)
         kills = Kills(running, wrong, clocks)
         address = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(address))
+        wait_until(lambda: answers(f"{address}/readyz"))
         with wrong.ticking():
             with live(running, address) as stream:
                 for number in range(KILLS):
@@ -145,7 +139,7 @@ def test_nothing_is_lost_or_doubled_though_api_ingestion_and_clocks_are_killed(
                     if number == KILLS // 2:
                         broker.kill_one(0)
                 stream.goes_on()
-            wrong.ahead *= 0
+            wrong.ahead = timedelta(0)
             last = to_micros(max(stream.sleepers.due.values()))
             wait_until(lambda: min(stream.watermarks().values()) > last)
         for clock in clocks.values():

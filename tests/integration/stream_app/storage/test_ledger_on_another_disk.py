@@ -14,9 +14,11 @@ from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
 from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model, transaction
+from tests.support.documented import block
 from tests.support.in_memory_worker import Message, logs
 
 MODEL = recency_model()
+DECIDED = block("docs/decisions/0033-the-ledger-is-kept.md", "CREATE TABLESPACE").text
 PLACES = text("SELECT relname FROM pg_class JOIN pg_tablespace t ON t.oid = reltablespace WHERE spcname = 'archive'")
 
 
@@ -28,9 +30,8 @@ def moved(database: str) -> Iterator[str]:
     with made.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         # In place: a folder of the server, because a test does not know which user the server runs as.
         connection.execute(text("SET allow_in_place_tablespaces = on"))
-        connection.execute(text("CREATE TABLESPACE archive LOCATION ''"))
-        connection.execute(text("ALTER TABLE transactions SET TABLESPACE archive"))
-        connection.execute(text("ALTER INDEX transactions_pkey SET TABLESPACE archive"))
+        for statement in DECIDED.replace("'/srv/archive'", "''").splitlines():
+            connection.execute(text(statement))
         yield database
         connection.execute(text("ALTER TABLE transactions SET TABLESPACE pg_default"))
         connection.execute(text("ALTER INDEX transactions_pkey SET TABLESPACE pg_default"))

@@ -22,6 +22,7 @@ from models.segment_model import SegmentModel
 from models.units import from_micros
 from producers.records import records
 from producers.replay import whole
+from tests.support.documented import block
 from tests.support.in_memory_worker import InMemoryPartition, Record
 
 ROOT = Path(__file__).parents[4]
@@ -102,9 +103,8 @@ def test_the_transaction_of_the_contract_is_one_of_the_demo() -> None:
 
 
 def test_the_page_for_subscribers_shows_the_change_of_the_contract() -> None:
-    page = (ROOT / "docs" / "subscribing.md").read_text()
-    [block] = [text for text in re.findall(r"```json\n(.*?)```", page, re.DOTALL) if "specversion" in text]
-    assert json.loads(block) == example("segmentChanged")["payload"]
+    shown = block("docs/subscribing.md", "specversion", "json").text
+    assert json.loads(shown) == example("segmentChanged")["payload"]
 
 
 @pytest.mark.parametrize("page", PAGES)
