@@ -1,5 +1,6 @@
 """Questions to the broker about a topic: its identity, its partitions, their end offsets, and gaps in a partition."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from runtime.brokers import Brokers
 from runtime.errors import Hint, SegueError
 
 _TIMEOUT = 10.0
+_NODE_TIMEOUT = 5.0
+_KNOWN_SECONDS = 60.0
+_LOOK_SECONDS = 0.1
 _GROUP = "segue-log-reader"
 _BROKERS_OWN = -1
 # The embedded broker can neither create topics nor report their ids. It answers such requests with these errors.
@@ -172,6 +176,31 @@ def create_topics(
             if reason.code() not in _UNSUPPORTED:
                 raise LogError(f"can't create topic {topic}: {reason.str()}") from error
     check_partitions(brokers, topics, partitions)
+    _wait_until_known(brokers, set(topics))
+
+
+def _wait_until_known(brokers: Brokers, topics: set[str]) -> None:
+    """Wait until every node of the cluster that answers knows the topics; some learn of a new topic a moment later."""
+    try:
+        nodes = _admin(brokers).list_topics(timeout=_TIMEOUT).brokers.values()
+    except KafkaException as error:
+        raise unreachable(brokers, error) from error
+    behind = [f"{node.host}:{node.port}" for node in nodes] if len(nodes) > 1 else []
+    deadline = time.monotonic() + _KNOWN_SECONDS
+    while behind := [address for address in behind if not _knows(brokers, address, topics)]:
+        if time.monotonic() > deadline:
+            raise LogError(f"the broker at {behind[0]} does not know the new topics: is the cluster healthy?")
+        time.sleep(_LOOK_SECONDS)
+
+
+def _knows(brokers: Brokers, address: str, topics: set[str]) -> bool:
+    """Whether a node knows the topics, or does not answer."""
+    # A client that has just been created asks the only node that it has been told of.
+    node = AdminClient({**brokers.config, "bootstrap.servers": address})
+    try:
+        return topics <= node.list_topics(timeout=_NODE_TIMEOUT).topics.keys()
+    except KafkaException:
+        return True
 
 
 def check_partitions(brokers: Brokers, topics: Iterable[str], partitions: int) -> None:

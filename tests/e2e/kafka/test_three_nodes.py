@@ -1,12 +1,16 @@
 """A Kafka of three nodes: one of them may die at any time, and the stream recovers by itself."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from data.datasets.dataset import Dataset
+from data.kafka.log import create_topics
 from data.postgres import progress
 from models.segment_model import SegmentModel
+from runtime.settings import Settings
 from segue.local.apache.broker import ApacheBroker
 from segue.local.soak.outcome import Outcome
 from segue.local.soak.run import ReplayGate, running
@@ -18,6 +22,17 @@ pytestmark = pytest.mark.kafka
 
 NODES = 3
 PARTS = 8
+ROUNDS = 5
+
+
+def every_node_knows_a_new_topic(settings: Settings) -> None:
+    nodes = str(settings.brokers.config["bootstrap.servers"]).split(",")
+    assert len(nodes) == NODES
+    for _ in range(ROUNDS):
+        new = {uuid4().hex for _ in range(8)}
+        create_topics(settings.brokers, {name: {} for name in new}, 4, NODES)
+        for node in nodes:
+            assert new <= AdminClient({"bootstrap.servers": node}).list_topics(timeout=60).topics.keys()
 
 
 @pytest.mark.timeout(1_800)
@@ -27,6 +42,7 @@ def test_each_of_three_nodes_dies_in_turn_and_the_result_is_the_same(
     with running(tmp_path, "apache", model, workers=2, max_lag=2_000, nodes=NODES) as run:
         broker = run.stack.broker
         assert isinstance(broker, ApacheBroker)
+        every_node_knows_a_new_topic(run.settings)
         parts = PartwiseRun(run, dataset)
         for number in range(NODES):
             gate = ReplayGate()
