@@ -12,6 +12,8 @@ from runtime.errors import SegueError
 from runtime.topics import LARGEST_RECORD
 
 Headers = list[tuple[str, str | bytes | None]]
+NewProducer = Callable[[dict[str, Any]], Producer]
+"""Creates a producer with a configuration."""
 Delivered = Callable[[int, int], None]
 """Receives the partition and the offset of a record that the broker has; the offset is negative if it is unknown."""
 

@@ -9,13 +9,12 @@ writer had in flight may then still arrive, after its successor has published th
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from data.contract.change_events import EVENT_HEADERS, change_event, change_headers, segment_event, state_headers
 from data.contract.change_row import ChangeRow
-from data.kafka.record_writer import Headers, Refusals, producer_config
+from data.kafka.record_writer import Headers, NewProducer, Refusals, producer_config
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 
@@ -23,10 +22,6 @@ from runtime.topics import Topics
 _TRANSACTION_MS = 30_000
 _CALL_SECONDS = 10.0
 _SLICE_SECONDS = 1.0
-
-
-NewProducer = Callable[[dict[str, Any]], Producer]
-"""Creates a producer with a configuration."""
 
 
 class ChangeWriter:
@@ -147,17 +142,13 @@ class ChangeWriter:
                 self._producer.produce(topic, event, customer_id.encode(), self._partition, headers=headers)
             except BufferError:
                 self._raise_if_closed()
-                self._producer.poll(0.1)
+                self._call(self._producer.poll, 0.1)
             else:
                 return
 
     def _flush(self, seconds: float) -> None:
         assert self._producer is not None  # noqa: S101 - opened
-        try:
-            left = self._producer.flush(seconds)
-        except SystemError as error:
-            # A fatal error, such as fencing, ends flush() between delivery reports; Python then hides it as the cause.
-            raise error.__cause__ or error from None
+        left = self._producer.flush(seconds)
         self._refusals.check()
         if left:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records not delivered", retriable=True))
@@ -167,13 +158,31 @@ class ChangeWriter:
         for _ in range(int(_CALL_SECONDS / _SLICE_SECONDS)):
             self._raise_if_closed()
             try:
-                call(_SLICE_SECONDS)
+                self._call(call, _SLICE_SECONDS)
             except KafkaException as error:
                 if not error.args[0].retriable():
                     raise
             else:
                 return
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the broker does not answer"))
+
+    def _call(self, call: Callable[[float], object], seconds: float) -> None:
+        """Make a call during which delivery reports come in."""
+        try:
+            call(seconds)
+        except SystemError as error:
+            # A fatal error, such as fencing, ends a call between two reports. Python hides the error, or loses it.
+            raise error.__cause__ or self._fatal_error() from None
+
+    def _fatal_error(self) -> KafkaException:
+        """The error after which the producer is of no use."""
+        assert self._producer is not None  # noqa: S101 - opened
+        try:
+            if self._transactional:
+                self._producer.begin_transaction()
+        except KafkaException as error:
+            return error
+        return KafkaException(KafkaError(KafkaError._FATAL, "the producer has failed", fatal=True))
 
     def _raise_if_closed(self) -> None:
         if self._closed:

@@ -13,11 +13,10 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from data.contract.dead_letters import dead_letter_headers
-from data.kafka.record_writer import Headers, Refusals, WriteError, producer_config
+from data.kafka.record_writer import Headers, NewProducer, Refusals, WriteError, producer_config
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 from stream_app.core.decode import DeadLetter
-from stream_app.outbox.change_writer import NewProducer
 from stream_app.partition_status import Clock
 
 log = structlog.get_logger(__name__)
