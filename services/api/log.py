@@ -3,19 +3,30 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from data.kafka.record_writer import producer_config
+from data.kafka.record_writer import NewProducer, producer_config
 from runtime.brokers import Brokers
 from services.api.checking import Encoded
 
 #: Records that Kafka has not acknowledged; beyond that the API is busy.
 MOST_UNACKNOWLEDGED = 100_000
+# Sending the same record again can't mend these. After any other error, such as a missing right, it can.
+_OF_THE_RECORD = {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.RECORD_LIST_TOO_LARGE,
+    KafkaError.INVALID_MSG_SIZE,
+    KafkaError.INVALID_RECORD,
+}
+
+log = structlog.get_logger(__name__)
 
 
 class BusyError(RuntimeError):
-    """Kafka does not acknowledge as fast as records come in, or not at all."""
+    """Kafka does not take records at present, or not as fast as they come in."""
 
 
 class RefusedError(RuntimeError):
@@ -25,15 +36,16 @@ class RefusedError(RuntimeError):
 class AcknowledgedLog:
     """Writes records to a topic with ``acks=all``; :meth:`write` returns when Kafka has them."""
 
-    def __init__(self, brokers: Brokers, topic: str) -> None:
+    def __init__(self, brokers: Brokers, topic: str, new_producer: NewProducer = Producer) -> None:
         self._topic = topic
-        config = producer_config(brokers) | {
+        self._new_producer = new_producer
+        self._config = producer_config(brokers) | {
             "delivery.report.only.error": False,
             "acks": "all",
             "log_level": 2,
             "linger.ms": 1,
         }
-        self._producer = Producer(config)
+        self._producer = new_producer(self._config)
         self._stopped = False
         self._thread = threading.Thread(target=self._poll, name="acknowledgements", daemon=True)
         self._thread.start()
@@ -46,7 +58,7 @@ class AcknowledgedLog:
         BusyError
             If Kafka has not acknowledged all of them in time. It may still get them.
         RefusedError
-            If Kafka refuses one.
+            If Kafka refuses one because of what it is.
         """
         if len(self._producer) + len(records) > MOST_UNACKNOWLEDGED:
             raise BusyError("too many transactions wait for Kafka")
@@ -57,7 +69,7 @@ class AcknowledgedLog:
         except BufferError:
             raise BusyError("too many transactions wait for Kafka") from None
         except KafkaException as error:
-            raise RefusedError(str(error.args[0].str())) from None
+            raise _failure(error.args[0]) from None
         try:
             await asyncio.wait_for(asyncio.shield(request.done), seconds)
         except TimeoutError:
@@ -80,7 +92,21 @@ class AcknowledgedLog:
 
     def _poll(self) -> None:
         while not self._stopped:
-            self._producer.poll(0.1)
+            try:
+                self._producer.poll(0.1)
+            except (KafkaException, SystemError) as error:
+                # A producer that has had a fatal error stays unusable. Python may hide such an error in a SystemError.
+                log.warning(
+                    "the connection to Kafka has failed; a new one is made", reason=str(error.__cause__ or error)
+                )
+                self._replace()
+
+    def _replace(self) -> None:
+        failed, self._producer = self._producer, self._new_producer(self._config)
+        with suppress(KafkaException, SystemError):
+            # The requests that wait for the failed producer learn that they must send their records again.
+            failed.purge()
+            failed.poll(0.0)
 
 
 class _Request:
@@ -105,4 +131,11 @@ class _Request:
         if self._refused is None:
             self.done.set_result(None)
         else:
-            self.done.set_exception(RefusedError(str(self._refused.str())))
+            self.done.set_exception(_failure(self._refused))
+
+
+def _failure(error: KafkaError) -> BusyError | RefusedError:
+    """The error of a request of which Kafka has not taken a record."""
+    if error.code() in _OF_THE_RECORD:
+        return RefusedError(error.str())
+    return BusyError(f"Kafka does not take the transactions: {error.str()}")
