@@ -195,7 +195,7 @@ def _wait_until_known(brokers: Brokers, topics: set[str]) -> None:
 
 def _knows(brokers: Brokers, address: str, topics: set[str]) -> bool:
     """Whether a node knows the topics, or does not answer."""
-    # A client that has just been created asks the only node that it has been told of.
+    # A client that has just been created asks the only node that it knows.
     node = AdminClient({**brokers.config, "bootstrap.servers": address})
     try:
         return topics <= node.list_topics(timeout=_NODE_TIMEOUT).topics.keys()
