@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from msgspec import to_builtins
 from msgspec.structs import replace
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import pairwise_distances_argmin, silhouette_score
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
@@ -17,7 +17,10 @@ from batch.pipeline import Inits, blank_pipeline, centre_and_scale
 from batch.profiles import features, population
 from models.alignment import align
 from models.drift.reference import METADATA_KEY, take_reference
+from models.expected_moves import expected_direction
+from models.moves import Direction
 from models.personas import ARCHETYPES, name_segments
+from models.rank_order import in_rank_order
 from models.segment_model import FEATURES, Monetary, Point, Segment, SegmentModel, Transform, build
 from models.units import Floats, Ints
 
@@ -41,11 +44,14 @@ class FitResult:
         ``monetary`` before the transform (days, sales, currency units).
     pipeline
         The fitted scikit-learn pipeline; ``predict`` on columns R, F, M gives the model's segment numbers.
+    direction
+        How many moves of these customers go the wrong way (:mod:`models.expected_moves`).
     """
 
     model: SegmentModel
     summary: pd.DataFrame
     pipeline: Pipeline
+    direction: Direction
 
 
 def fit(
@@ -57,6 +63,7 @@ def fit(
     scaler: Scaler = "standard",
     seed: int = 42,
     n_init: Inits = 10,
+    rank_order: bool = False,
     champion: SegmentModel | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> FitResult:
@@ -64,6 +71,8 @@ def fit(
 
     Parameters
     ----------
+    rank_order
+        Whether recency is put into the order of rank (:mod:`models.rank_order`), so that time alone promotes nobody.
     champion
         The model whose names are kept (:func:`models.alignment.align`), if it has the same transform and a standard
         scaler.
@@ -73,7 +82,8 @@ def fit(
     Raises
     ------
     FitError
-        If k is out of range, if fewer than k customers differ, or if a number is missing, infinite or negative.
+        If k is out of range, if fewer than k customers differ, if a number is missing, infinite or negative, or if
+        rank order leaves a segment without customers.
     """
     table = features(profiles, monetary)
     points = table.to_numpy()
@@ -84,6 +94,8 @@ def fit(
     kmeans, standardised = pipeline[-1], pipeline[:-1].transform(points)
     followed = champion if champion is not None and _comparable(champion, transform) else None
     segments = _named(kmeans.cluster_centers_, standardised, followed)
+    if rank_order:
+        segments = _in_rank_order(segments, standardised)
     # Order clusters by rank, so that the pipeline and the model number segments in the same way.
     kmeans.cluster_centers_ = np.array([segment.centroid for segment in segments])
     numbers = kmeans.predict(standardised)
@@ -97,18 +109,21 @@ def fit(
         "scaler": scaler,
         "seed": seed,
         "n_init": n_init,
+        "rank_order": rank_order,
         "named_after": None if followed is None else followed.version,
         "sizes": dict(zip((s.id for s in segments), np.bincount(numbers, minlength=k).tolist(), strict=True)),
-        "inertia": float(kmeans.inertia_),
+        "inertia": float(-kmeans.score(standardised)) if rank_order else float(kmeans.inertia_),
         "silhouette": silhouette(standardised, numbers, seed),
         "libraries": {library: version(library) for library in LIBRARIES},
     }
     means, scales = map(_point, centre_and_scale(pipeline))
     model = build(monetary, transform, means, scales, segments, notes)
     # Drift is measured against this reference. It is metadata, so the version stays the same.
-    reference = take_reference(model, population(table))
+    customers = population(table)
+    reference = take_reference(model, customers)
     model = replace(model, metadata={**notes, METADATA_KEY: None if reference is None else to_builtins(reference)})
-    return FitResult(model, _summary(model, table, numbers), pipeline)
+    direction = expected_direction(model, customers.recency, customers.frequency, customers.monetary)
+    return FitResult(model, _summary(model, table, numbers), pipeline, direction)
 
 
 def silhouette(standardised: Floats, numbers: Ints, seed: int) -> float | None:
@@ -126,6 +141,21 @@ def _named(centroids: Floats, scaled: Floats, champion: SegmentModel | None) -> 
     named = name_segments(z_scores) if champion is None else align(z_scores, champion)
     centroid = dict(zip(map(_point, z_scores), map(_point, centroids), strict=True))
     return tuple(replace(segment, centroid=centroid[segment.centroid]) for segment in named)
+
+
+def _in_rank_order(segments: tuple[Segment, ...], standardised: Floats) -> tuple[Segment, ...]:
+    """Segments whose recency does not fall from rank to rank."""
+    given = np.array([segment.centroid for segment in segments])
+    ordered = in_rank_order(given, np.bincount(_nearest(given, standardised), minlength=len(given)))
+    sizes = np.bincount(_nearest(ordered, standardised), minlength=len(given))
+    if not sizes.all():
+        empty = segments[int(sizes.argmin())].name
+        raise FitError(f"in rank order nobody is left in {empty}: choose another number of segments, or no rank order")
+    return tuple(replace(segment, centroid=_point(point)) for segment, point in zip(segments, ordered, strict=True))
+
+
+def _nearest(centroids: Floats, standardised: Floats) -> Ints:
+    return np.asarray(pairwise_distances_argmin(standardised, centroids), dtype=np.int64)
 
 
 def _comparable(champion: SegmentModel, transform: Transform) -> bool:

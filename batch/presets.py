@@ -25,6 +25,7 @@ class Preset(NamedTuple):
     scaler: Scaler
     seed: int
     n_init: Inits
+    rank_order: bool = False
 
 
 PRESETS: dict[PresetName, Preset] = {

@@ -63,6 +63,10 @@ def fit_model(
         int | None,
         typer.Option(min=0, max=options.LARGEST_SEED, help="Seed of KMeans and of sampling. By default 42."),
     ] = None,
+    rank_order: Annotated[
+        bool,
+        typer.Option("--rank-order", help="Put recency into the order of ranks, so that time alone promotes nobody."),
+    ] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--out", "-o", help="Also write the model to this file, .json."),
@@ -109,6 +113,7 @@ def fit_model(
     how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
     registry = fitting.registry(settings, register, dry_run)
     given: dict[str, Any] = {"monetary": monetary, "transform": transform, "scaler": scaler, "seed": seed}
+    given["rank_order"] = rank_order
     chosen = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
     with spinner("Counting"):
         if from_stream:

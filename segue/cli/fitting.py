@@ -21,6 +21,7 @@ from data.datasets.reading import Reading
 from data.datasets.selection import choose
 from data.postgres import currency, model_registry, progress
 from data.postgres.stream_profiles import read_profiles
+from models.moves import Direction
 from models.segment_model import SegmentModel, to_json
 from runtime.money import Money
 from runtime.running_stack import not_running_reason
@@ -33,6 +34,8 @@ from segue.cli.reading_options import mention
 DAY = timedelta(days=1)
 #: A first model of a stream needs so many customers for each segment: fewer are chance.
 CUSTOMERS_PER_SEGMENT = 10
+#: A larger share of moves in the wrong direction is worth a warning.
+WRONG_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def registry(settings: Settings, register: bool, dry_run: bool) -> Registry:
 
 
 def show(result: FitResult, choice: KChoice | None, as_json: bool, money: Money) -> None:
-    """Print the chosen k and the segments of a fit."""
+    """Print the chosen k and the segments of a fit, and whether their moves go the right way."""
     if choice is not None:
         messages.print(_curve(choice)) if as_json else output.print(_curve(choice))
         messages.print(choice.reason)
@@ -161,6 +164,26 @@ def show(result: FitResult, choice: KChoice | None, as_json: bool, money: Money)
         output.print_json(to_json(result.model).decode())
     else:
         output.print(_summary(result, money))
+    _show_direction(result.direction, is_in_rank_order=result.model.metadata["rank_order"])
+
+
+def _show_direction(direction: Direction, is_in_rank_order: bool) -> None:
+    """Print which moves go the wrong way, and what helps if more than a few do."""
+    if not direction.by_time and not direction.by_purchase:
+        return
+    climbs, falls = direction.climb_share, direction.fall_share
+    messages.print(
+        f"Of the moves by time alone {climbs:.1%} climb to a better segment; of those by a purchase {falls:.1%} fall.",
+        soft_wrap=True,
+    )
+    if climbs > WRONG_SHARE and not is_in_rank_order:
+        _warn("Waiting promotes some customers: --rank-order rules that out. See docs/segments.md.")
+    if falls > WRONG_SHARE:
+        _warn("A purchase demotes some customers: try another number of segments with --k.")
+
+
+def _warn(text: str) -> None:
+    messages.print(text, style="yellow", soft_wrap=True)
 
 
 def _curve(choice: KChoice) -> Table:

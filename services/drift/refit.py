@@ -32,6 +32,7 @@ def refit(engine: Engine, champion: SegmentModel, as_of: datetime, because: Sequ
         transform=champion.transform,
         scaler=champion.metadata.get("scaler", "standard"),
         seed=champion.metadata.get("seed", _SEED),
+        rank_order=champion.metadata.get("rank_order", False),
         champion=champion,
         metadata=metadata,
     )

@@ -51,6 +51,7 @@ RUN_BY = {
         "$ SEGUE_TEST_KILLS": "tests/e2e/kafka/test_kills.py",
         "mutation": HERE,
     },
+    "docs/segments.md": {"$ segue fit": "tests/unit/segue/cli/test_fit_and_score.py"},
     "docs/security.md": {
         "SEGUE_": HERE,
         "$ segue audit": DOCUMENTED,

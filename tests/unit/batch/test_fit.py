@@ -1,6 +1,7 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,33 @@ def test_names_describe_the_behaviour_of_customers_for_every_k(profiles: pd.Data
     assert summary.index[0] in ("whales", "superfans", "champions", "loyal")
     assert summary["frequency"].idxmax() == summary["monetary"].idxmax() == summary.index[0]
     assert summary.index.map(RANK.get).is_monotonic_increasing
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="needs the real dataset")
+def test_the_direction_of_a_fit_of_the_real_customers_is_that_of_the_page() -> None:
+    profiles = profiles_as_of(retail().transactions, datetime(2011, 12, 9, tzinfo=UTC))
+    found = fit(profiles).direction
+    said = f"{found.climb_share:.1%} climb to a better segment; of those by a purchase {found.fall_share:.1%} fall"
+    assert said in (Path(__file__).parents[3] / "docs/segments.md").read_text()
+
+
+@pytest.mark.parametrize("k", [5, 9])
+def test_in_rank_order_neither_time_climbs_nor_a_purchase_falls(profiles: pd.DataFrame, k: int) -> None:
+    result = fit(profiles, k=k, rank_order=True)
+    assert result.direction.by_time > 0
+    assert result.direction.climbs == 0
+    assert result.direction.fall_share < 0.01
+    assert (np.diff(result.model.centroids[:, 0]) >= 0).all()
+    segments = assigned(result.model, profiles)
+    np.testing.assert_array_equal(segments, result.pipeline.predict(features(profiles, "net").to_numpy()))
+    assert np.bincount(segments).tolist() == result.summary["size"].tolist()
+
+
+def test_rank_order_leaves_a_model_that_is_in_order_as_it_is(profiles: pd.DataFrame) -> None:
+    plain, ordered = fit(profiles, k=3), fit(profiles, k=3, rank_order=True)
+    assert (plain.direction.climbs, plain.direction.falls) == (0, 0)
+    assert ordered.model.version == plain.model.version
+    assert ordered.model.metadata["inertia"] == pytest.approx(plain.model.metadata["inertia"])
 
 
 @pytest.mark.parametrize(("transform", "monetary"), CASES)

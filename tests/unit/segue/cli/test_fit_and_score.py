@@ -1,6 +1,7 @@
 """``segue fit`` and ``segue score`` without a stack: an analyst needs a file, and no database."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from models.segment_model import from_json
 from segue.cli.app import app
 
 pytestmark = pytest.mark.slow
+
+CLIMBING = 2
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,20 @@ def test_a_fit_without_a_stack_writes_the_model_and_every_customer_and_says_what
     assert scored.exit_code == 0, scored.output
     assert rows(again) == assigned
     assert not (tmp_path / ".segue").exists()
+
+
+def test_a_fit_says_which_moves_go_the_wrong_way_and_rank_order_ends_the_climbs(tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    synthetic.write(synthetic.generate(customers=300, days=400, seed=CLIMBING), path)
+    plain = segue("fit", path, "--k", "7", folder=tmp_path)
+    assert plain.exit_code == 0, plain.output
+    [climbs] = re.findall(r"moves by time alone ([\d.]+)% climb", plain.stderr)
+    assert float(climbs) > 1
+    assert "--rank-order rules that out" in plain.stderr
+    ordered = segue("fit", path, "--k", "7", "--rank-order", folder=tmp_path)
+    assert ordered.exit_code == 0, ordered.output
+    assert "moves by time alone 0.0% climb" in ordered.stderr
+    assert "--rank-order" not in ordered.stderr
 
 
 def test_scoring_as_of_a_moment_counts_nothing_after_it(shop: Path, tmp_path: Path) -> None:
