@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from msgspec import to_builtins
+from msgspec import json, to_builtins
 from msgspec.structs import replace
 from sklearn.metrics import pairwise_distances_argmin, silhouette_score
 from sklearn.pipeline import Pipeline
@@ -22,6 +22,8 @@ from models.moves import Direction
 from models.personas import ARCHETYPES, name_segments
 from models.rank_order import in_rank_order
 from models.segment_model import FEATURES, Monetary, Point, Segment, SegmentModel, Transform, build
+from models.typical import METADATA_KEY as TYPICAL_KEY
+from models.typical import typical_ranges
 from models.units import Floats, Ints
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
@@ -121,7 +123,10 @@ def fit(
     # Drift is measured against this reference. It is metadata, so the version stays the same.
     customers = population(table)
     reference = take_reference(model, customers)
-    model = replace(model, metadata={**notes, METADATA_KEY: None if reference is None else to_builtins(reference)})
+    # The pages say what is typical of a segment. Lists, as they are after a model was stored.
+    typical = json.decode(json.encode(typical_ranges([*model.index], numbers, customers)))
+    measured = {METADATA_KEY: None if reference is None else to_builtins(reference), TYPICAL_KEY: typical}
+    model = replace(model, metadata={**notes, **measured})
     direction = expected_direction(model, customers.recency, customers.frequency, customers.monetary)
     return FitResult(model, _summary(model, table, numbers), pipeline, direction)
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from dashboard.shared import elements, style
+from dashboard.shared import elements, style, typical_words
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.words import many
@@ -59,10 +59,19 @@ def portrait(who: Portrait, known: Personas, now: datetime, money: Money) -> str
     )
 
 
-def advice(who: Portrait, known: Personas) -> str:
-    """The persona's description and recommended action."""
+def advice(who: Portrait, known: Personas, money: Money) -> str:
+    """The persona's description and recommended action, what is typical of it, and where the customer does not fit."""
     persona = look_up(known, who.segment)
-    return f'<div class="sg-note">{escape(persona.description)} <b>{escape(persona.action)}</b></div>'
+    text = f'<div class="sg-note">{escape(persona.description)} <b>{escape(persona.action)}</b></div>'
+    if persona.typical is None or who.recency_days is None:
+        return text
+    numbers = (who.recency_days, who.frequency, who.monetary)
+    unusual = typical_words.misfit(persona.name, persona.typical, numbers, money)
+    if unusual is not None:
+        warning = f"<b>{escape(unusual)}</b> What is said of {escape(persona.name)} may not hold here:"
+        text = f'<div class="sg-note sg-unusual">{warning}</div>{text}'
+    usual = f"Typical of {persona.name}: {typical_words.rule(persona.typical, money)}"
+    return f'{text}<div class="sg-note sg-typical">{escape(usual)}</div>'
 
 
 def past(changes: pd.DataFrame, known: Personas, money: Money) -> str:

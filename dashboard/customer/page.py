@@ -103,7 +103,7 @@ def _draw_customer(biography: Biography, moment: Moment) -> None:
     timeline = biography.timeline
     st.html(markup.portrait(who, known, timeline.now, moment.money))
     if who.segment is not None:
-        st.html(markup.advice(who, known))
+        st.html(markup.advice(who, known, moment.money))
         st.html(markup.simulator_link(who.customer_id))
     seen = [*timeline.stays["segment"], *([who.next_segment] if who.next_segment else [])]
     colours = markup.persona_legend(seen, known)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.shared import elements, style
+from dashboard.shared import elements, style, typical_words
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.words import many
@@ -15,7 +15,7 @@ MEASURES = (("recency", "Days since"), ("frequency", "Purchases"), ("monetary", 
 
 
 def cards(summary: pd.DataFrame, known: Personas, total: int, money: Money) -> str:
-    """One card per segment: its size, its total spend, means and medians, and the recommended action.
+    """One card per segment: its size, total spend, means, medians, what is typical of it, and the recommended action.
 
     Parameters
     ----------
@@ -55,6 +55,7 @@ def _card(persona: Persona, numbers: dict[Any, float], total: int, money: Money)
         f"<td>{_written(name, numbers[f'{name}_median'], money)}</td></tr>"
         for name, title in MEASURES
     )
+    typical = "" if persona.typical is None else escape(f"Typical: {typical_words.rule(persona.typical, money)}")
     return (
         f'<div class="sg-card" data-segment="{escape(persona.id)}" style="--persona:{escape(persona.colour)}">'
         f'<div class="sg-persona">{escape(persona.name)}</div>'
@@ -62,6 +63,7 @@ def _card(persona: Persona, numbers: dict[Any, float], total: int, money: Money)
         f'<div class="sg-share"><i style="width:{100 * size / max(total, 1):.1f}%"></i></div>'
         f'<div class="sg-note">Total spend {money.rounded(numbers["total"])}</div>'
         f"<table><thead><tr><th></th><td>mean</td><td>median</td></tr></thead><tbody>{lines}</tbody></table>"
+        f'<div class="sg-note sg-typical">{typical}</div>'
         f'<p class="sg-do">{escape(persona.action)}</p></div>'
     )
 

@@ -4,18 +4,20 @@ from typing import NamedTuple
 
 from models.personas import RANK, is_good, is_slip
 from models.segment_model import SegmentModel
+from models.typical import Typical, typical_of
 
 NEUTRAL = "#8a919e"
 
 
 class Persona(NamedTuple):
-    """A segment as the pages show it."""
+    """A segment as the pages show it; ``typical`` is None if its model does not say what is."""
 
     id: str
     name: str
     colour: str
     description: str = ""
     action: str = ""
+    typical: Typical | None = None
 
 
 NEW_CUSTOMER = Persona("", "New customer", NEUTRAL)
@@ -25,7 +27,7 @@ Personas = dict[str, Persona]
 def personas(model: SegmentModel) -> Personas:
     """The model's personas by segment id, by rank; those without a rank come last, in the model's order."""
     ranked = sorted(model.segments, key=lambda segment: RANK.get(segment.id, len(RANK)))
-    return {s.id: Persona(s.id, s.name, s.colour, s.description, s.action) for s in ranked}
+    return {s.id: Persona(s.id, s.name, s.colour, s.description, s.action, typical_of(model, s.id)) for s in ranked}
 
 
 def look_up(known: Personas, segment: str | None) -> Persona:

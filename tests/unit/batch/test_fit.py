@@ -15,6 +15,7 @@ from batch.profiles import features, profiles_as_of
 from models.personas import ARCHETYPES, RANK, is_good
 from models.scoring import assign, monetary_value
 from models.segment_model import Monetary, SegmentModel, Transform, from_json, to_json
+from models.typical import typical_of
 from models.units import Ints
 from tests.support.retail import REAL, retail
 
@@ -72,6 +73,18 @@ def test_the_direction_of_a_fit_of_the_real_customers_is_that_of_the_page() -> N
     found = fit(profiles).direction
     said = f"{found.climb_share:.1%} climb to a better segment; of those by a purchase {found.fall_share:.1%} fall"
     assert said in (Path(__file__).parents[3] / "docs/segments.md").read_text()
+
+
+def test_a_fit_records_what_is_typical_of_each_segment(profiles: pd.DataFrame) -> None:
+    model = fitted().model
+    table, segments = features(profiles, "net"), assigned(fitted().model, profiles)
+    again = from_json(to_json(model))
+    assert again == model
+    for number, segment in enumerate(model.segments):
+        own, typical = table[segments == number], typical_of(again, segment.id)
+        assert typical is not None
+        assert own["recency"].between(typical.recency.low, typical.recency.high).mean() >= 0.8
+        assert own["monetary"].between(typical.monetary.least, typical.monetary.most).mean() >= 0.98
 
 
 @pytest.mark.parametrize("k", [5, 9])

@@ -4,11 +4,15 @@ import re
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import Engine, text
+from msgspec import to_builtins
+from msgspec.structs import replace
+from sqlalchemy import Engine, text, update
 from streamlit.testing.v1 import AppTest
 
 from dashboard.shared import style
+from data.postgres.tables import models
 from models.segment_model import SegmentModel
+from models.typical import METADATA_KEY, Range, Typical
 from tests.support.money import POUNDS
 from tests.support.pages import HOSTILE, a_page, html, words
 from tests.support.processed_stream import NOW, Lived
@@ -52,6 +56,24 @@ def test_the_header_has_the_profile_and_the_next_change(
             days = (row["next_change_at"] - NOW).days
             assert f"{names[row['next_segment']]} from {style.stamp(row['next_change_at'])}" in shown
             assert f"(in {days:,} day" in shown or days == 0
+
+
+def test_whoever_does_not_fit_the_segment_is_said_to_be_unusual(
+    database_url: str, engine: Engine, processed: Lived, model: SegmentModel
+) -> None:
+    bought = sorted((row for row in processed.customers if row["segment"]), key=lambda row: row["last_purchase_at"])
+    most = (NOW - bought[len(bought) // 2]["last_purchase_at"]).days
+    typical = Typical(Range(0, 1, 5, most), Range(0, 2, 9, 1e9), Range(0, 2, 9, 1e9))
+    described = {METADATA_KEY: {segment.id: to_builtins(typical) for segment in model.segments}}
+    with engine.begin() as connection:
+        connection.execute(update(models).values(spec=to_builtins(replace(model, metadata=described))))
+    names = {segment.id: segment.name for segment in model.segments}
+    for row in bought[:: len(bought) // 5]:
+        name, days = names[row["segment"]], (NOW - row["last_purchase_at"]).days
+        shown = words(a_page("customer", database_url, customer=row["customer_id"]).run())
+        unusual = f"Unusual for {name}: silent for {days:,} days (99 in 100: at most {most:,})."
+        assert (unusual in shown) == (days > most)
+        assert f"Typical of {name}: eight in ten bought 1 to 5 days ago" in shown
 
 
 def test_every_change_is_listed_with_its_cause_and_its_exact_moment(page: AppTest, processed: Lived) -> None:
