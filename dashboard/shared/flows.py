@@ -89,6 +89,36 @@ def sizes(days: pd.DataFrame) -> pd.DataFrame:
     return net.reindex(every_day, fill_value=0).cumsum().astype("int64")
 
 
+def balance(days: pd.DataFrame, since: datetime, until: datetime) -> pd.DataFrame:
+    """Customers of each segment over a period, from midnight ``since`` up to, and without, midnight ``until``.
+
+    Returns
+    -------
+    DataFrame
+        By segment that has had a customer by then: ``start``, ``came``, ``left``, ``end`` and ``net``, the difference;
+        start + came - left = end. Whoever comes twice counts twice.
+
+    Examples
+    --------
+    >>> moved = pd.DataFrame({"from_segment": ["", "new"], "to_segment": ["new", "lost"], "changes": [5, 2]})
+    >>> history = moved.assign(day=[datetime(2011, 1, 1, tzinfo=UTC), datetime(2011, 1, 9, tzinfo=UTC)])
+    >>> balance(history, datetime(2011, 1, 5, tzinfo=UTC), datetime(2011, 2, 1, tzinfo=UTC)).loc["new"].to_dict()
+    {'start': 5, 'came': 0, 'left': 2, 'end': 3, 'net': -2}
+    """
+    came, left = _ends(between(days, None, since))
+    start = came.sub(left, fill_value=0)
+    came, left = _ends(between(days, since, until))
+    table = pd.DataFrame({"start": start, "came": came, "left": left}).fillna(0).astype("int64")
+    net = table["came"] - table["left"]
+    return table.assign(end=table["start"] + net, net=net)
+
+
+def _ends(days: pd.DataFrame) -> tuple["pd.Series[int]", "pd.Series[int]"]:
+    """How many changes led into each segment, and how many out of it."""
+    came = days.groupby("to_segment")["changes"].sum()
+    return came, days[days["from_segment"] != ""].groupby("from_segment")["changes"].sum()
+
+
 def _between_segments(days: pd.DataFrame, pairs: Collection[tuple[str, str]], cause: str | None) -> pd.DataFrame:
     chosen = pd.MultiIndex.from_frame(days[["from_segment", "to_segment"]]).isin([*pairs])
     return days[chosen if cause is None else chosen & (days["cause"] == cause).to_numpy()]

@@ -1,10 +1,13 @@
 """The shifts page's text: totals of the period, and the legend of the segments' sizes."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pandas as pd
 
-from dashboard.shared import flows
+from dashboard.shared import elements, flows, style
 from dashboard.shared.literal import escape
-from dashboard.shared.personas import Personas, is_climb
+from dashboard.shared.personas import Persona, Personas, is_climb, look_up
 from dashboard.shared.words import many
 from models.personas import is_slip
 from runtime.money import Money
@@ -29,6 +32,42 @@ def tiles(moved: pd.DataFrame, money: Money) -> str:
     first, entries = moved[moved["cause"] == "first_purchase"], {pair for pair in pairs if not pair[0]}
     inner += _tile("first purchases", flows.moves(first, entries), flows.money(first, entries), money)
     return f'<div class="sg-totals sg-four">{inner}</div>'
+
+
+def balance(now: pd.DataFrame, others: Mapping[str, pd.DataFrame | None], known: Personas) -> str:
+    """The customers of each segment at the start and the end of a period, and how many came and left.
+
+    Parameters
+    ----------
+    now
+        As :func:`dashboard.shared.flows.balance` returns it.
+    others
+        By the title of its column: the same of another period, of which only the difference is shown; None if the
+        history does not have all of that period.
+    """
+    numbers = {title: {} if other is None else other["net"].to_dict() for title, other in others.items()}
+    rows = ""
+    for segment, row in now.to_dict("index").items():
+        compared = [None if others[title] is None else numbers[title].get(segment, 0) for title in others]
+        rows += _balance_row(look_up(known, str(segment)), row, compared)
+    heads = ("Start", "Came", "Left")
+    cells = "".join(f'<th class="sg-right sg-wide">{title}</th>' for title in heads)
+    cells += "".join(f'<th class="sg-right">{escape(title)}</th>' for title in ("End", "Net", *others))
+    head = f"<thead><tr><th>Segment</th>{cells}</tr></thead>"
+    return f'<table class="sg-table sg-balance">{head}<tbody>{rows}</tbody></table>'
+
+
+def _balance_row(persona: Persona, row: dict[Any, Any], compared: Sequence[int | None]) -> str:
+    wide = "".join(f'<td class="sg-right sg-wide">{row[name]:,}</td>' for name in ("start", "came", "left"))
+    nets = "".join(f'<td class="sg-right">{_net(number)}</td>' for number in (row["net"], *compared))
+    first = f'<tr data-segment="{escape(persona.id)}"><td>{elements.segment_dot(persona)}</td>'
+    return f'{first}{wide}<td class="sg-right">{row["end"]:,}</td>{nets}</tr>'
+
+
+def _net(number: int | None) -> str:
+    if number is None:
+        return style.NOTHING
+    return f"{number:+,}".replace("-", "−") if number else "0"
 
 
 def sizes_note(sizes: pd.DataFrame, known: Personas) -> str:

@@ -24,6 +24,8 @@ REFRESH_SECONDS = 10
 PAGE_SIZE = 10
 # Pages beyond these are in the download only.
 MOST_PAGES = 250
+# The same weekdays a year before.
+YEAR = 364
 MEASURES: dict[Measure, str] = {"changes": "Customers", "money": "Money"}
 ANY = "any"
 # Keys of the session state, and URL parameters.
@@ -47,6 +49,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
     inside = flows.between(wanted, period.since, period.until)
     moved = flows.flows(inside)
     st.html(markup.tiles(moved, moment.money))
+    _balance(days, period, moment)
     if moved.empty:
         st.html(elements.empty("No customer moved in this period. Choose a longer one, or remove a filter."))
     else:
@@ -92,6 +95,24 @@ def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
             wrap=True,
         )
     return period, causes
+
+
+def _balance(days: pd.DataFrame, period: Period, moment: Moment) -> None:
+    """The table of the period; other periods are shown as far as the history has all of their days."""
+    begin = days["day"].iloc[0]
+    compared = {"Net, period before": period.earlier(period.days), "Net, a year before": period.earlier(YEAR)}
+    others = {
+        title: flows.balance(days, other.since, other.until) if other.since >= begin else None
+        for title, other in compared.items()
+    }
+    text = "Customers at its start and end, and moves into and out of each segment, for any cause."
+    st.html(elements.title("Segments in this period", text))
+    now = flows.balance(days, period.since, period.until)
+    order = [
+        *(segment for segment in moment.personas if segment in now.index),
+        *now.index.difference([*moment.personas]),
+    ]
+    st.html(markup.balance(now.loc[order], others, moment.personas))
 
 
 def _matrix(moved: pd.DataFrame, moment: Moment) -> None:

@@ -25,6 +25,10 @@ class Period(NamedTuple):
         """Its number of event days."""
         return (self.until - self.since).days
 
+    def earlier(self, days: int) -> "Period":
+        """The period of the same length that begins so many days before."""
+        return Period(self.since - timedelta(days=days), self.until - timedelta(days=days))
+
 
 def preset(key: str, first: datetime, now: datetime) -> Period:
     """One of :data:`dashboard.shared.words.WINDOWS`, cut to the history, which begins at ``first``."""

@@ -2,12 +2,14 @@
 
 import re
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from dashboard.shared import style
 from data.postgres.model_registry import register
 from data.postgres.tables import metadata, stream_progress
 from models.personas import is_slip
@@ -38,6 +40,33 @@ def test_two_dates_make_a_period_of_their_own(page: AppTest, stream: Stored) -> 
     page.date_input(key="shift_dates").set_value((date(2011, 1, 1),)).run()
     inside = stream.changes[stream.changes["effective_at"].between("2011-01-01", "2011-01-02", inclusive="left")]
     assert _tiles(page) == _expected(inside)
+
+
+def test_the_table_has_who_was_in_a_segment_at_the_start_and_at_the_end_of_the_period(
+    page: AppTest, stream: Stored
+) -> None:
+    page.button_group(key="shift_causes").set_value(["return"])
+    page.button_group(key="shift_period").set_value("30").run()
+    c = stream.changes.sort_values(["customer_id", "sequence"])
+
+    def sizes(until: datetime) -> dict[str, int]:
+        last = c[c["effective_at"] < until].groupby("customer_id")["to_segment"].last()
+        return {str(segment): int(number) for segment, number in last.value_counts().items()}
+
+    end = TODAY + timedelta(days=1)
+    at = [sizes(end - timedelta(days=days)) for days in (0, 30, 60, 364, 394)]
+    for segment, cells in _balance(page).items():
+        now, before, longer, year, year_before = (each.get(segment, 0) for each in at)
+        start, came, left, shown_end, *nets = cells
+        assert (start, shown_end) == (before, now)
+        assert start + came - left == now
+        assert nets == [now - before, before - longer, year - year_before]
+    assert sum(cells[3] for cells in _balance(page).values()) == sum(at[0].values())
+
+
+def test_a_period_that_the_history_does_not_have_is_not_compared(page: AppTest) -> None:
+    page.button_group(key="shift_period").set_value("all").run()
+    assert all(cells[5:] == [None, None] for cells in _balance(page).values())
 
 
 def test_two_dates_are_part_of_the_url(database_url: str, filled: Engine, stream: Stored) -> None:
@@ -137,3 +166,18 @@ def _behind(page: AppTest) -> int:
 
 def _listed(page: AppTest) -> list[str]:
     return re.findall(r'href="customer\?customer=(\d+)"', html(page))
+
+
+def _balance(page: AppTest) -> dict[str, list[Any]]:
+    """The numbers of each segment's row; None where the page says that there is none."""
+    [table] = re.findall(r'<table class="sg-table sg-balance">(.*?)</table>', html(page), re.DOTALL)
+    found = {}
+    for segment, row in re.findall(r'<tr data-segment="(.*?)">(.*?)</tr>', table, re.DOTALL):
+        cells = re.findall(r'<td class="sg-right[^"]*">(.*?)</td>', row)
+        found[segment] = [_number(cell) for cell in cells]
+    assert found
+    return found
+
+
+def _number(cell: str) -> int | None:
+    return None if cell == style.NOTHING else int(cell.replace(",", "").replace("−", "-"))

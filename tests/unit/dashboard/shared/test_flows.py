@@ -51,3 +51,18 @@ def test_money_and_moves_of_all_pairs_add_up_to_the_total(history: pd.DataFrame)
     assert flows.money(history, pairs) == history["money"].sum()
     assert flows.moves(history, pairs, "purchase") == 0
     assert flows.moves(history, []) == 0
+
+
+@given(_history, st.integers(0, 31), st.integers(0, 31))
+def test_the_balance_of_a_period_adds_up_and_ends_where_the_next_begins(
+    history: pd.DataFrame, first: int, length: int
+) -> None:
+    since, until = FIRST + timedelta(days=first), FIRST + timedelta(days=first + length)
+    table, following = flows.balance(history, since, until), flows.balance(history, until, until + timedelta(days=9))
+    assert (table["start"] + table["came"] - table["left"] == table["end"]).all()
+    assert (table["end"] - table["start"] == table["net"]).all()
+    assert table["end"].to_dict() == following["start"].loc[table.index].to_dict()
+    whole = flows.balance(history, FIRST, FIRST + timedelta(days=60))
+    assert whole["start"].sum() == 0
+    entries = history.loc[history["from_segment"] == "", "changes"].sum()
+    assert whole["end"].sum() == entries

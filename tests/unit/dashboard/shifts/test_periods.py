@@ -28,3 +28,8 @@ def test_two_dates_are_both_in_their_period() -> None:
 def test_while_the_second_date_is_missing_the_period_is_the_first_day() -> None:
     assert periods.custom((date(2011, 6, 1),), FIRST, NOW).days == 1
     assert periods.custom((), FIRST, NOW) == periods.preset("all", FIRST, NOW)
+
+
+def test_an_earlier_period_is_as_long() -> None:
+    period = Period(datetime(2011, 6, 1, tzinfo=UTC), datetime(2011, 6, 8, tzinfo=UTC))
+    assert period.earlier(7) == Period(datetime(2011, 5, 25, tzinfo=UTC), datetime(2011, 6, 1, tzinfo=UTC))
