@@ -7,6 +7,7 @@ all new data folders of Postgres are the same, so they are copies of the first o
 import gc
 import os
 import sys
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -22,9 +23,6 @@ settings.register_profile("standard", deadline=None, max_examples=STANDARD)
 # ``--hypothesis-profile`` is read later than this file, and wins.
 settings.load_profile("standard")
 
-# While tests are collected, almost everything that is made stays: looking for garbage takes a third of that time.
-gc.disable()
-
 os.environ.setdefault(SYNC_VARIABLE, "off")
 _MAIN = sys.modules["__main__"]
 
@@ -34,10 +32,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     longest_first(items)
 
 
-def pytest_collection_finish() -> None:
-    """Look for garbage from now on, but not among what has been imported and collected."""
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while tests are collected, nor later among what is imported: almost all of it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
