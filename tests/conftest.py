@@ -4,8 +4,10 @@ Also for processes that tests start: no test crashes the machine, so no Postgres
 all new data folders of Postgres are the same, so they are copies of the first one.
 """
 
+import gc
 import os
 import sys
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -28,6 +30,17 @@ _MAIN = sys.modules["__main__"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With ``--no-loadscope-reorder``, the processes of a run take the files in this order."""
     longest_first(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while tests are collected, nor later among what is imported: almost all of it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,7 @@ def reconcile(
     from data.datasets.selection import choose
 
     settings = Settings()
-    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
+    how = reading_options.reading(files, mapping, set_, on_error, rejects, settings.currency)
     for fault in log_faults.faults(connect(settings), resolved=True):
         messages.print(f"[bold]Log fault {fault.id}[/], partition {fault.partition}: {log_faults.describe(fault)}.")
     with spinner("Recomputing"):

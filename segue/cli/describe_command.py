@@ -50,7 +50,7 @@ def describe(
     if save_mapping is not None:
         check_output(save_mapping, suffixes=(".toml",), force=force)
     settings = Settings()
-    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
+    how = reading_options.reading(files, mapping, set_, on_error, rejects, settings.currency)
     with spinner("Loading data"):
         chosen = choose(files, settings.datasets_dir, how)
     with chosen.dataset as dataset:

@@ -50,7 +50,7 @@ def explore(
 
     _check(out, force)
     settings = Settings()
-    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
+    how = reading_options.reading(files, mapping, set_, on_error, rejects, settings.currency)
     with spinner("Loading data"):
         chosen = choose(files, settings.datasets_dir, how)
     if files:

@@ -110,7 +110,7 @@ def fit_model(
         check_output(out, suffixes=(".json",), force=force)
     scoring.check_assigned(assign, force)
     settings = Settings()
-    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
+    how = reading_options.reading(files, mapping, set_, on_error, rejects, settings.currency)
     registry = fitting.registry(settings, register, dry_run)
     given: dict[str, Any] = {"monetary": monetary, "transform": transform, "scaler": scaler, "seed": seed}
     given["rank_order"] = rank_order

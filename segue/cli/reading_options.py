@@ -1,5 +1,6 @@
 """The options of every command that reads the files of a shop."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
@@ -53,6 +54,7 @@ Rejects = Annotated[
 
 
 def reading(
+    files: Sequence[Path] | None,
     mapping: Path | None,
     settings: list[str] | None,
     on_error: Literal["stop", "skip"],
@@ -64,12 +66,16 @@ def reading(
     Raises
     ------
     Exit
-        If the mapping can't be read, or the options contradict each other.
+        If the mapping can't be read, the options contradict each other, or no file is named that they are about.
     OutputError
         If the rejects can't be written.
     """
     from data.datasets.reading import Reading
 
+    given = {"--mapping": mapping is not None, "--set": bool(settings), "--rejects": rejects is not None}
+    without_files = [] if files else [option for option, is_given in given.items() if is_given]
+    if without_files:
+        fail(f"{without_files[0]} needs FILES: name the files that it is about")
     if rejects is not None:
         if on_error == "stop":
             fail("--rejects needs --on-error skip")

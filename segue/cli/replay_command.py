@@ -57,7 +57,7 @@ def replay(
     _refuse_combinations(resume, resend_dead_letters, dry_run, out is not None)
     injection = replaying.injection(chaos, seed)
     settings = Settings()
-    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
+    how = reading_options.reading(files, mapping, set_, on_error, rejects, settings.currency)
     if rate is not None and _is_default(context, "speed"):
         speed = Speed(math.inf)
     with spinner("Loading data"):

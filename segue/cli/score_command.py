@@ -53,7 +53,7 @@ def score(
 
     scoring.check_assigned(out, force)
     settings = Settings()
-    how = reading_options.reading(mapping, set_, on_error, rejects, settings.currency)
+    how = reading_options.reading(files, mapping, set_, on_error, rejects, settings.currency)
     chosen = scoring.find_model(model, settings)
     with spinner("Counting"):
         source = fitting.from_dataset(settings, files, how, as_of, "segue", accept_dates)

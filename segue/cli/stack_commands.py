@@ -80,7 +80,7 @@ def demo(
 
     if not once:
         refuse_port_in_use(port)
-    how = reading_options.reading(mapping, set_, on_error, rejects, Settings(state_dir=state_dir).currency)
+    how = reading_options.reading(files, mapping, set_, on_error, rejects, Settings(state_dir=state_dir).currency)
     with spinner("Loading data"):
         chosen = choose(files, state_dir / "datasets", how)
     messages.print(

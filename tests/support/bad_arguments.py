@@ -33,6 +33,9 @@ PATHS = (
     *("loop.csv", "\u202e.csv", "damaged.json", "deep.json", "*.nothing", "/dev/null", "/proc/self/mem"),
     *("broken.csv.gz", "\udcff.csv"),
 )
+# What the options about files are tried with: only with files can they be wrong in themselves.
+_SHOP = "shop.csv"
+_ABOUT_FILES = {"--mapping", "--set", "--on-error", "--rejects"}
 FILES = {
     "empty.csv": b"",
     "binary.csv": bytes(range(256)) * 40,
@@ -45,6 +48,7 @@ FILES = {
     "damaged.json": b'{"version":',
     "deep.json": b"[" * 100_000,
     "broken.csv.gz": b"\x1f\x8b\x08\x00broken",
+    _SHOP: b"invoice,customer,quantity,price,date\n1,ann,2,3.50,2024-03-01 10:00\n2,bob,1,4.50,2024-03-02 11:00\n",
 }
 # They run until they are stopped, start servers, or download: only what they refuse before that can be tried.
 LONG = {"segue demo", "segue up", "segue soak", "segue sim", "segue worker", "segue dashboard", "segue data fetch"}
@@ -73,16 +77,20 @@ def kind(parameter: Any) -> tuple[str, ...]:
 
 def needed(command: Any, without: Any) -> list[str]:
     """Valid values of the other arguments that a command needs."""
-    return [
-        "1" if "int" in str(each.type_descriptor.annotation) else "champion"
-        for each in command.params
-        if each.required and each is not without and each.param_type_name == "argument"
-    ] + [
-        word
-        for each in command.params
-        if each.required and each is not without and each.param_type_name != "argument"
-        for word in (each.opts[0], "text")
-    ]
+    return (
+        [
+            "1" if "int" in str(each.type_descriptor.annotation) else "champion"
+            for each in command.params
+            if each.required and each is not without and each.param_type_name == "argument"
+        ]
+        + [
+            word
+            for each in command.params
+            if each.required and each is not without and each.param_type_name != "argument"
+            for word in (each.opts[0], "text")
+        ]
+        + [_SHOP for each in command.params if each.name == "files" and without.opts[0] in _ABOUT_FILES]
+    )
 
 
 def cases() -> Iterator[Case]:
@@ -115,7 +123,7 @@ def run(case: Case) -> Done:
 
 
 def write_files(folder: Path) -> None:
-    """Write files that no command can use into a folder.
+    """Write files that no command can use, and one of a shop, into a folder.
 
     A small shop takes the place of the downloaded dataset, which a command reads that is given no file: what is tried
     are the other arguments, many times.

@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import Engine, insert, update
 
 from data.postgres.database import engine as connect
-from data.postgres.database import migrate
 from data.postgres.tables import dead_letters, stream_progress
 from producers.offset_runs import Placed
 from producers.outcome import Accounting
@@ -15,9 +14,8 @@ LOG = "cluster/topic"
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    migrate(database_url)
-    connected = connect(database_url)
+def engine(migrated_url: str) -> Iterator[Engine]:
+    connected = connect(migrated_url)
     with connected.begin() as connection:
         row = {"log_id": LOG, "epoch": 1, "owner": "w", "transactions": 80, "duplicates": 15, "late": 2}
         connection.execute(insert(stream_progress), [row | {"partition": 0, "next_offset": 100}])

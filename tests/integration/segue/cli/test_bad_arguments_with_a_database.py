@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.postgres import model_registry
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from tests.support.bad_arguments import QUICK, cases_of, judged, write_files
 from tests.support.generated_tables import a_model
 
@@ -19,11 +19,12 @@ _WAITS_FOR_A_BROKER = {
 
 @pytest.mark.parametrize("command", sorted(set(QUICK) - _OF_FILES - _WAITS_FOR_A_BROKER))
 def test_bad_values_are_refused_in_one_line(
-    command: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    migrate(database_url)
-    model_registry.register(engine(database_url), a_model())
-    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+    connected = engine(migrated_url)
+    model_registry.register(connected, a_model())
+    connected.dispose()
+    monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path / ".segue"))
     write_files(tmp_path)

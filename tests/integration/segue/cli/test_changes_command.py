@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
 from data.kafka.log import Log, UnreachableError
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from runtime.settings import Settings
 from segue.cli.app import app
 from segue.local.embedded_broker import EmbeddedBroker
@@ -21,11 +21,10 @@ from tests.support.local_stack import wait_until
 
 
 @pytest.fixture
-def postgres(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    migrate(database_url)
-    monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+def postgres(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    found = engine(database_url)
+    found = engine(migrated_url)
     store(found, a_model(), a_stream(a_model()))
     return found
 

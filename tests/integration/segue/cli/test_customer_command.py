@@ -71,7 +71,7 @@ def test_a_wrong_id_is_one_clear_line(show: Show, wrong: str, meant: str | None)
     assert (f"did you mean '{meant}'?" in line) == (meant is not None)
 
 
-def test_a_user_who_may_not_look_behind_masked_ids_hears_of_a_wrong_id_all_the_same(
+def test_a_wrong_id_is_one_clear_line_to_a_user_who_may_not_look_behind_masked_ids_too(
     show: Show, postgres: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = roles.make_login(postgres, roles.DASHBOARD, None)

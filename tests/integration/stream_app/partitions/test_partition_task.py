@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from data.contract.control import signed
 from data.contract.wire import ModelActivation, Tick, Transaction
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from data.postgres.dead_letters import by_reason
 from data.postgres.model_registry import register
 from data.postgres.progress import collecting, current_watermark, next_offsets
@@ -212,33 +212,32 @@ def test_records_from_the_future_and_unsigned_ticks_are_counted_for_the_alarms(d
     assert [row.waiting for row in by_reason(engine(database), None)] == [1, 1]
 
 
-def test_a_task_without_a_model_collects_until_the_log_brings_one(database_url: str) -> None:
-    migrate(database_url)
+def test_a_task_without_a_model_collects_until_the_log_brings_one(migrated_url: str) -> None:
     topic, model = ChangeTopic(), recency_model()
     activation = Record(len(RECORDS), None, msgspec.json.encode(ModelActivation(model)), 1_000)
     tail = [replace(record, offset=record.offset + 1) for record in LATER]
-    context = worker_context(database_url, topic)
+    context = worker_context(migrated_url, topic)
     health = Health(context.metrics)
     context.metrics.joined = True
 
     async def collect() -> None:
-        async with running(database_url, topic, anywhere, context) as task:
+        async with running(migrated_url, topic, anywhere, context) as task:
             task.offer(RECORDS)
-            await wait_for(lambda: committed(database_url) == (len(RECORDS), 0))
+            await wait_for(lambda: committed(migrated_url) == (len(RECORDS), 0))
             assert health.ready().status == 200
-            assert collecting(engine(database_url)) == [0]
+            assert collecting(engine(migrated_url)) == [0]
 
     async def segment() -> None:
-        async with running(database_url, topic, anywhere) as task:
+        async with running(migrated_url, topic, anywhere) as task:
             task.offer([activation, *tail])
-            await wait_for(lambda: committed(database_url)[0] == tail[-1].offset + 1)
-            await wait_for(lambda: bool(topic.rows) and len(topic.rows) == committed(database_url)[1])
+            await wait_for(lambda: committed(migrated_url)[0] == tail[-1].offset + 1)
+            await wait_for(lambda: bool(topic.rows) and len(topic.rows) == committed(migrated_url)[1])
 
     asyncio.run(collect())
     # A champion of the registry is not enough: another worker might have begun before or after it.
-    register(engine(database_url), model)
+    register(engine(migrated_url), model)
     asyncio.run(segment())
-    assert collecting(engine(database_url)) == []
+    assert collecting(engine(migrated_url)) == []
     messages = [
         message for record in RECORDS if (message := msgspec.json.decode(record.value or b"", type=Transaction | Tick))
     ]

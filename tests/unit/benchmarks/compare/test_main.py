@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.compare.options import parse
 from benchmarks.compare.tables import markdown
 from tests.support.benchmark_reports import a_run, report
 
@@ -44,5 +45,7 @@ def test_a_file_that_is_no_output_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many"])
-def test_what_is_no_positive_number_is_refused(text: str) -> None:
-    assert f"{text} is not a positive number" in run(f"--rounds={text}").stderr
+def test_what_is_no_positive_number_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse([f"--rounds={text}"], "")
+    assert f"{text} is not a positive number" in capsys.readouterr().err

@@ -61,7 +61,7 @@ def test_the_size_of_rescoring_chunks_changes_nothing(
 
 
 @given(_first_models, streams(models=True), _cuts, st.integers(1, 3))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_the_size_of_slices_of_due_decay_changes_nothing(
     model: SegmentModel | None, messages: list[Message], cuts: set[int], chunk: int
 ) -> None:
@@ -69,7 +69,7 @@ def test_the_size_of_slices_of_due_decay_changes_nothing(
 
 
 @given(_first_models, streams(models=True), _cuts, _cuts, st.integers(1, 3))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_death_between_slices_of_due_decay_changes_nothing_whatever_the_next_batches_are(
     model: SegmentModel | None, messages: list[Message], cuts: set[int], dying: set[int], chunk: int
 ) -> None:
