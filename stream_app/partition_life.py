@@ -12,7 +12,7 @@ two partitions know nothing of each other. Who sees what:
 - Other tasks only ask for a stop, or for a check of the log. The partition task answers between two micro-batches.
 
 An event that is not in :data:`TRANSITIONS` is a fault of the program: :class:`LifeError`, which fails the partition.
-docs/mechanisms/progress.md shows the table as a diagram; ``python -m stream_app.partitions.life_diagram`` draws it.
+docs/mechanisms/progress.md shows the table as a diagram; ``python -m stream_app.partition_life_page`` draws it.
 """
 
 from collections.abc import Callable, Mapping
