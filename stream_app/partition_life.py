@@ -1,7 +1,8 @@
 """The life of an assigned partition: its states, what may happen in each, and what is allowed in each. Pure.
 
 A worker has one life for each assigned partition: it begins with the assignment and ends with the release. The lives of
-two partitions know nothing of each other. Who sees what:
+two partitions know nothing of each other. None begins between a revocation and the next assignment, which only
+``partitions/assignment.py`` knows. Who sees what:
 
 - The partition task (``partitions/partition_task.py``) drives the life: it does in each state what the state is for,
   and reports what happens.

@@ -46,5 +46,5 @@ def test_a_rare_transition_has_a_test_of_its_own(state: State, event: Event) -> 
 def test_an_impossible_event_is_a_problem_of_the_history(
     server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(TRANSITIONS[State.RESCORING], Event.ALL_RESCORED)  # type: ignore[arg-type]
+    monkeypatch.delitem(TRANSITIONS[State.RESCORING], Event.ALL_RESCORED)
     assert "impossible in the life of a partition" in run(plan_of(1), server).problems[0]

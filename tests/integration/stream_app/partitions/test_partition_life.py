@@ -200,7 +200,7 @@ def test_a_task_whose_relay_can_not_be_closed_still_waits_for_its_successor(
     topic = ChangeTopic()
 
     async def work() -> None:
-        context = replace(worker, new_writer=lambda _: BreakingWriter(topic))
+        context = replace(worker, new_writer=lambda _: BreakingWriter(topic))  # type: ignore[arg-type, return-value]
         task = PartitionTask(context, 0, anywhere)
         runner = asyncio.create_task(task.run())
         await claimed(task)
@@ -218,7 +218,7 @@ def test_a_task_whose_relay_can_not_be_closed_still_waits_for_its_successor(
 def test_an_impossible_event_fails_the_partition_and_is_reported(
     worker: WorkerContext, metrics: WatchedMetrics, monkeypatch: pytest.MonkeyPatch, database: str
 ) -> None:
-    monkeypatch.delitem(TRANSITIONS[State.RESCORING], Event.ALL_RESCORED)  # type: ignore[arg-type]
+    monkeypatch.delitem(TRANSITIONS[State.RESCORING], Event.ALL_RESCORED)
     metrics.joined = True
 
     async def work() -> None:
