@@ -188,7 +188,7 @@ def next_state(state: State, event: Event) -> State:
     """
     after = TRANSITIONS[state].get(event)
     if after is None:
-        raise LifeError(f"impossible in the life of a partition: {event!r} while {state!r}")
+        raise LifeError(f"impossible in the life of a partition: {event} while {state}")
     return after
 
 
@@ -226,4 +226,4 @@ class Life:
             If the state does not allow it.
         """
         if not self.state.applies:
-            raise LifeError(f"impossible in the life of a partition: a commit while {self.state!r}")
+            raise LifeError(f"impossible in the life of a partition: a commit while {self.state}")
