@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from runtime.errors import SegueError
 from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO, Cause
-from stream_app.partition_life import Transition
+from stream_app.partition_life import State, Transition
 from stream_app.partition_status import Clock, LogEnd, LogFaultStatus, PartitionStatus
 
 # The creation times of counters are redundant: they equal the start time of the process, which is a metric.
@@ -89,7 +89,8 @@ class Metrics:
 
     def moved(self, partition: int, transition: Transition) -> None:
         """The life of a partition has gone on to another state."""
-        if status := self.partitions.get(partition):
+        # A cancelled partition task may fail after its end, when the partition has another life already.
+        if transition.before is not State.ENDED and (status := self.partitions.get(partition)):
             status.enter(transition.after)
 
     def claimed(self, progress: PartitionProgress) -> None:

@@ -15,7 +15,7 @@ from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO, Changes, Profiles, SegmentNames
 from stream_app.health import HUNG_SECONDS, Health
 from stream_app.metrics import Metrics
-from stream_app.partition_life import State
+from stream_app.partition_life import Event, State, Transition
 from stream_app.partition_status import LogEnd
 from tests.support.builders import recency_model
 from tests.support.web import get
@@ -90,6 +90,13 @@ def test_a_worker_with_an_unclaimed_partition_is_not_ready(metrics: Metrics) -> 
     assert not reasons(metrics)
     metrics.partitions[1].enter(State.FENCED)
     assert "partition 1 has not been claimed" in reasons(metrics)
+
+
+def test_what_a_partition_task_reports_after_its_end_does_not_concern_the_next_one(metrics: Metrics) -> None:
+    metrics.moved(0, Transition(State.ENDED, Event.FAILED, State.ENDED))
+    assert not reasons(metrics)
+    metrics.moved(0, Transition(State.RUNNING, Event.FENCED, State.FENCED))
+    assert "partition 0 has not been claimed" in reasons(metrics)
 
 
 def test_a_worker_with_lag_is_ready_as_long_as_it_commits(metrics: Metrics) -> None:
