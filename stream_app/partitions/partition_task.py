@@ -4,9 +4,8 @@ While a micro-batch waits for Postgres, the record buffer decodes the next recor
 of a micro-batch are published, the next one is applied (``stream_app.outbox.relay``). After any fault the task backs
 off, reads the stored progress, and continues to read the log from there. The task never skips a record: one that can't
 be applied is found by halving its batch (``recovery.py``) and becomes a dead letter, and so does one that an operator
-has had skipped. Only a commit, or having caught up with the log, ends a series of failures. When another
-worker has claimed the partition, the task waits as long as the consumer group needs to revoke the partition, and claims
-it again only if that has not happened. ``stream_app/partition_life.py`` has every state and every event of that.
+has had skipped. Only a commit, or having caught up with the log, ends a series of failures.
+``stream_app/partition_life.py`` has the states of a partition; :meth:`PartitionTask._step` does what each is for.
 """
 
 import asyncio
@@ -48,10 +47,8 @@ class PartitionTask:
         seek: Callable[[int], Awaitable[None]],
         apply: Apply = apply_batch,
     ) -> None:
-        self._context = context
-        self._config = context.config
-        self._partition = partition
-        self._seek = seek
+        self._context, self._config = context, context.config
+        self._partition, self._seek = partition, seek
         self._log = log.bind(partition=partition)
         self._metrics = context.metrics
         self._metrics.assigned(partition)
@@ -59,9 +56,8 @@ class PartitionTask:
         self._life = Life(self._moved)
         self._store = PartitionStore(context.database, partition)
         control = ControlRules(self._config.control_keys, self._config.topics.transactions, partition)
-        self._buffer = RecordBuffer(
-            self._config.currency, self._config.batch_size, self._config.max_ahead, control, context.clock
-        )
+        limits = self._config.batch_size, self._config.max_ahead
+        self._buffer = RecordBuffer(self._config.currency, *limits, control, context.clock)
         self._stop_requested = asyncio.Event()
         self._log_check = LogCheck(context, partition, self._store)
         self._recovery = Recovery(partition, self._store, self._metrics)
@@ -109,11 +105,10 @@ class PartitionTask:
         await self._buffer.has_room()
 
     async def run(self) -> None:
-        """Claim the partition, and apply the offered records until :meth:`stop`."""
-        if self._partition < self._context.partitions:
-            self._life.on(Event.BEGUN)
-        else:
-            self._life.on(Event.REFUSED)
+        """Claim the partition, and apply the offered records until :meth:`stop`; once only."""
+        added = self._partition >= self._context.partitions
+        self._life.on(Event.REFUSED if added else Event.BEGUN)
+        if added:
             self._log.error("not claimed: partitions were added to the log, see docs/operations.md")
         try:
             while not self._stop_requested.is_set():
@@ -144,10 +139,8 @@ class PartitionTask:
 
     def _moved(self, transition: Transition) -> None:
         self._metrics.moved(self._partition, transition)
-        if transition.after.is_claimed:
-            self.claimed.set()
-        else:
-            self.claimed.clear()
+        signal = self.claimed.set if transition.after.is_claimed else self.claimed.clear
+        signal()
 
     async def _step(self) -> None:
         """Do what the state is for: take over, apply one micro-batch, or wait."""
@@ -185,9 +178,8 @@ class PartitionTask:
         if self._life.state.holds_claim:
             self._work.progress = await self._store.progress(self._work.progress)
         else:
-            self._work.progress = await self._store.claim(
-                self._context.log_id, self._context.owner, self._config.currency
-            )
+            log_id, owner = self._context.log_id, self._context.owner
+            self._work.progress = await self._store.claim(log_id, owner, self._config.currency)
             # A fault from here on must not lead to another claim: it would fence a worker that has claimed since.
             self._life.on(Event.CLAIMED)
             await self._recovery.inherit()
