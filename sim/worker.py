@@ -12,6 +12,7 @@ from sim.kafka.consumer import Consumer
 from sim.kafka.group import Group
 from sim.kafka.producer import SimulatedProducer
 from sim.kafka.reading import LogQuestions, TopicEnd
+from sim.lives import WatchedMetrics
 from sim.loop import OneCall
 from sim.postgres.connection import SimulatedPostgres
 from sim.process import PROCESS, Process
@@ -86,7 +87,7 @@ class SimulatedWorker:
         while self._broker.is_away or self._config.topics.transactions not in self._broker.topic_ids:
             await world.pause(_LOOK_SECONDS)
         consumer = Consumer(world, self._broker, self._config.topics.transactions, self._config.batch_size)
-        metrics = Metrics(lambda: world.now)
+        metrics = WatchedMetrics(world)
         metrics.log_end = consumer.log_end
         self.health = Health(metrics, lambda: world.now)
         assignment = PartitionAssignment(self._context(metrics, owner), consumer)

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from runtime.errors import SegueError
 from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO, Cause
+from stream_app.partition_life import State, Transition
 from stream_app.partition_status import Clock, LogEnd, LogFaultStatus, PartitionStatus
 
 # The creation times of counters are redundant: they equal the start time of the process, which is a metric.
@@ -86,11 +87,15 @@ class Metrics:
         """A partition has been assigned to this worker, and is not claimed yet."""
         self.partitions[partition] = self._new()
 
+    def moved(self, partition: int, transition: Transition) -> None:
+        """The life of a partition has gone on to another state."""
+        # A cancelled partition task may fail after its end, when the partition has another life already.
+        if transition.before is not State.ENDED and (status := self.partitions.get(partition)):
+            status.enter(transition.after)
+
     def claimed(self, progress: PartitionProgress) -> None:
         """A partition has been claimed, or has resumed after a fault."""
         status = self.partitions.setdefault(progress.partition, self._new())
-        if not status.claimed:
-            status.claimed, status.claimed_at = True, self._clock()
         if progress.change_position < status.published_position:
             # Postgres was set back.
             status.published_position = progress.published_position
@@ -170,11 +175,9 @@ class Metrics:
         if status := self.partitions.get(partition):
             status.log_fault = LogFaultStatus(text, caught_up_offset, self._clock())
 
-    def fenced(self, partition: int) -> None:
+    def fenced(self) -> None:
         """Another worker has claimed a partition."""
         self._fencings.inc()
-        if status := self.partitions.get(partition):
-            status.claimed = False
 
     def released(self, partition: int) -> None:
         """A partition is no longer assigned to this worker."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from stream_app.core.columns import LONG_AGO
+from stream_app.partition_life import State
 
 #: Seconds that only grow, such as :func:`time.monotonic`.
 Clock = Callable[[], float]
@@ -37,11 +38,12 @@ class PartitionStatus:
     ``failures`` is the number of failures in a row, and ``fault`` the last one; only a commit, or having caught up with
     the log, ends them. ``log_fault`` is the last fault of the log. ``committed_at`` is in seconds of ``clock``: the
     last commit, by whichever worker, or the assignment if there never was one. ``claimed_at`` is None before the claim.
+    ``state`` is that of the partition's life.
     """
 
     clock: Clock
     committed_at: float
-    claimed: bool = False
+    state: State = State.ASSIGNED
     claimed_at: float | None = None
     failures: int = 0
     fault: str | None = None
@@ -51,6 +53,17 @@ class PartitionStatus:
     change_position: int = 0
     published_position: int = 0
     ahead_of_postgres: int = 0
+
+    def enter(self, state: State) -> None:
+        """The partition's life has gone on to a state."""
+        if state.is_claimed and not self.claimed:
+            self.claimed_at = self.clock()
+        self.state = state
+
+    @property
+    def claimed(self) -> bool:
+        """Whether the partition counts as claimed."""
+        return self.state.is_claimed
 
     @property
     def recovering(self) -> str | None:

@@ -135,9 +135,8 @@ CORE = (
         "Customers with small ids stay under an older model.",
         _UNITS,
         "            self.personas |= {segment.id: segment.name for segment in self.model.segments}\n"
-        '        self._rescoring = True\n        self._rescored_up_to = ""',
-        "            self.personas |= {segment.id: segment.name for segment in self.model.segments}\n"
-        "        self._rescoring = True",
+        '        self._rescored_up_to = ""',
+        "            self.personas |= {segment.id: segment.name for segment in self.model.segments}\n",
     ),
     Mutation(
         "moment of the activation not stored",

@@ -62,8 +62,8 @@ LOG = (
         "activation applied again",
         "When the log is read again, an older model becomes active once more.",
         _TASK,
-        "await self._store.has_activated(batch):\n                    batch.model = None",
-        "await self._store.has_activated(batch):\n                    pass",
+        "await self._store.has_activated(batch):\n                batch.model = None",
+        "await self._store.has_activated(batch):\n                pass",
         "history",
     ),
     Mutation(

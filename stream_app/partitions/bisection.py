@@ -1,13 +1,15 @@
 """Finds the record that keeps a micro-batch from being applied, by halving the batch until the record is alone.
 
 Only errors that a record can cause lead to a search. An unavailable Kafka or Postgres, a lock, a full disk, a missing
-right or a missing column are never a record's fault: the partition waits until they are gone.
+right or a missing column are never a record's fault: the partition waits until they are gone. Nor is an
+impossible event in the partition's life.
 """
 
 from dataclasses import dataclass
 
 import psycopg
 
+from stream_app.partition_life import LifeError
 from stream_app.storage.claim import FencedError
 
 #: A batch is halved, and a record that is alone becomes a dead letter, after so many failures.
@@ -18,7 +20,7 @@ MOST_IN_A_ROW = 100
 # Classes of SQLSTATE codes that a record can cause: cardinality, data, constraints, triggers, limits of the program,
 # and internal errors, such as an allocation that is too large.
 _SQLSTATES = ("09", "21", "22", "23", "44", "54", "P0", "XX")
-_ELSEWHERE = (OSError, FencedError, psycopg.OperationalError, psycopg.InterfaceError)
+_ELSEWHERE = (OSError, FencedError, LifeError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def blames_a_record(error: BaseException) -> bool:

@@ -28,6 +28,23 @@ class LogCheck:
         self._store = store
         self._log = log.bind(partition=partition)
         self._last_checked: RecordMark | None = None
+        self._requested = False
+        self._seek_requested = False
+
+    def request(self, seek: bool) -> None:
+        """Ask for a check; with ``seek``, ask to read the log from the next offset again after it, too."""
+        self._requested = True
+        self._seek_requested = self._seek_requested or seek
+
+    def take_request(self) -> bool:
+        """Whether a check has been asked for since the last call."""
+        requested, self._requested = self._requested, False
+        return requested
+
+    def take_seek(self) -> bool:
+        """Whether a seek has been asked for since the last call."""
+        requested, self._seek_requested = self._seek_requested, False
+        return requested
 
     async def find(self, progress: PartitionProgress) -> LogFault | None:
         """A fault of the log that was found twice, half a second apart.

@@ -4,9 +4,8 @@ While a micro-batch waits for Postgres, the record buffer decodes the next recor
 of a micro-batch are published, the next one is applied (``stream_app.outbox.relay``). After any fault the task backs
 off, reads the stored progress, and continues to read the log from there. The task never skips a record: one that can't
 be applied is found by halving its batch (``recovery.py``) and becomes a dead letter, and so does one that an operator
-has had skipped. Only a commit, or having caught up with the log, ends a series of failures. When another
-worker has claimed the partition, the task waits as long as the consumer group needs to revoke the partition, and claims
-it again only if that has not happened.
+has had skipped. Only a commit, or having caught up with the log, ends a series of failures.
+``stream_app/partition_life.py`` has the states of a partition; :meth:`PartitionTask._step` does what each is for.
 """
 
 import asyncio
@@ -19,6 +18,7 @@ from data.kafka.log import UnreachableError
 from stream_app.core.apply import apply_batch
 from stream_app.core.control import ControlRules
 from stream_app.core.decode import LogRecord
+from stream_app.partition_life import Event, Life, State, Transition
 from stream_app.partitions.buffer import RecordBuffer
 from stream_app.partitions.log_check import LogCheck
 from stream_app.partitions.publisher import Publisher
@@ -31,14 +31,13 @@ from stream_app.storage.unit_of_work import PartitionStore
 log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS = 0.25
-_CLOSE_SECONDS = 5.0
 
 
 class PartitionTask:
     """One assigned partition: :meth:`run` it, and offer it records once it is :attr:`claimed`.
 
     ``seek`` is called with the offset to read the log from, after every claim and every fault. ``apply`` computes the
-    result of a micro-batch.
+    result of a micro-batch. ``claimed`` is for those who wait: it is set in the states that count as claimed.
     """
 
     def __init__(
@@ -48,28 +47,23 @@ class PartitionTask:
         seek: Callable[[int], Awaitable[None]],
         apply: Apply = apply_batch,
     ) -> None:
-        self._context = context
-        self._config = context.config
-        self._partition = partition
-        self._seek = seek
+        self._context, self._config = context, context.config
+        self._partition, self._seek = partition, seek
         self._log = log.bind(partition=partition)
         self._metrics = context.metrics
         self._metrics.assigned(partition)
+        self.claimed = asyncio.Event()
+        self._life = Life(self._moved)
         self._store = PartitionStore(context.database, partition)
         control = ControlRules(self._config.control_keys, self._config.topics.transactions, partition)
-        self._buffer = RecordBuffer(
-            self._config.currency, self._config.batch_size, self._config.max_ahead, control, context.clock
-        )
+        limits = self._config.batch_size, self._config.max_ahead
+        self._buffer = RecordBuffer(self._config.currency, *limits, control, context.clock)
         self._stop_requested = asyncio.Event()
-        self._has_claim = False
-        self.claimed = asyncio.Event()
-        self._check_requested = False
-        self._seek_after_check = False
         self._log_check = LogCheck(context, partition, self._store)
         self._recovery = Recovery(partition, self._store, self._metrics)
         self._publisher = Publisher(context, partition, self._store)
         self._work = UnitsOfWork(
-            context, self._store, self._publisher, self._recovery, self._stop_requested.is_set, apply
+            context, self._store, self._publisher, self._recovery, self._life, self._stop_requested.is_set, apply
         )
 
     @property
@@ -80,14 +74,14 @@ class PartitionTask:
     @property
     def idle(self) -> bool:
         """Whether the partition is claimed and no records wait."""
-        return self.claimed.is_set() and not self._buffer
+        return self._life.state.is_claimed and not self._buffer
 
     def offer(self, records: Sequence[LogRecord]) -> int | None:
         """Add records; returns the first missing offset, and adds nothing, if records before them are missing.
 
         Before the partition is claimed, records are dropped: the next offset is not known yet.
         """
-        return self._buffer.offer(records) if self.claimed.is_set() else None
+        return self._buffer.offer(records) if self._life.state.is_claimed else None
 
     def skip(self, missing: int, offset: int) -> bool:
         """Expect the record at ``offset`` next, since the log has no records from ``missing`` up to there.
@@ -104,27 +98,26 @@ class PartitionTask:
 
         With ``seek``, read the log from the next offset again even if it has no fault.
         """
-        self._check_requested = True
-        self._seek_after_check = self._seek_after_check or seek
+        self._log_check.request(seek)
 
     async def has_room(self) -> None:
         """Wait until the record buffer has room."""
         await self._buffer.has_room()
 
     async def run(self) -> None:
-        """Claim the partition, and apply the offered records until :meth:`stop`."""
-        if self._partition >= self._context.partitions:
+        """Claim the partition, and apply the offered records until :meth:`stop`; once only."""
+        added = self._partition >= self._context.partitions
+        self._life.on(Event.REFUSED if added else Event.BEGUN)
+        if added:
             self._log.error("not claimed: partitions were added to the log, see docs/operations.md")
-            await self._stop_requested.wait()
-            return
         try:
-            while not self._stopping:
+            while not self._stop_requested.is_set():
                 try:
-                    await self._run_until_fenced()
+                    await self._step()
                 except Exception as error:
-                    progress = self._work.progress if self._has_claim else None
-                    await self._sleep(await self._recovery.failed(error, progress))
+                    await self._fail(error)
         finally:
+            self._life.on(Event.STOPPED)
             self._buffer.close()
 
     def stop(self) -> None:
@@ -134,86 +127,100 @@ class PartitionTask:
 
     async def close(self) -> None:
         """Wait a few seconds for the changes to be published, save the published position, and disconnect."""
+        self._life.on(Event.STOPPED)
         try:
-            if self.claimed.is_set():
-                await asyncio.wait_for(self._publisher.wait_until_published(), _CLOSE_SECONDS)
-                await asyncio.wait_for(self._publisher.save_position(self._work.progress), _CLOSE_SECONDS)
-        except Exception as error:
-            self._log.warning("could not save the published position", error=repr(error))
+            if self._life.state is State.STOPPING:
+                await self._publisher.finish(self._work.progress)
+                self._life.on(Event.PUBLISHED)
         finally:
             self._metrics.released(self._partition)
             await self._publisher.close()
             await self._store.close()
 
-    @property
-    def _stopping(self) -> bool:
-        return self._stop_requested.is_set()
+    def _moved(self, transition: Transition) -> None:
+        self._metrics.moved(self._partition, transition)
+        signal = self.claimed.set if transition.after.is_claimed else self.claimed.clear
+        signal()
 
-    async def _run_until_fenced(self) -> None:
+    async def _step(self) -> None:
+        """Do what the state is for: take over, apply one micro-batch, or wait."""
         try:
-            await self._resume()
-            await self._apply_batches()
+            match self._life.state:
+                case State.CLAIMING | State.TAKING_OVER | State.RESUMING:
+                    await self._take_over()
+                case State.COLLECTING | State.RESCORING | State.RUNNING:
+                    await self._apply_next()
+                case State.FENCED:
+                    await self._let_successor_work()
+                case _:
+                    await self._stop_requested.wait()
         except FencedError as error:
+            self._life.on(Event.FENCED)
             self._log.warning("fenced", reason=str(error))
-            self._metrics.fenced(self._partition)
-            self._has_claim = False
-            self.claimed.clear()
-            await self._publisher.pause()
-            # By then the consumer group has revoked the partition, if it now belongs to the other worker.
-            await self._sleep(self._config.session_timeout)
+            self._metrics.fenced()
 
-    async def _resume(self) -> None:
+    async def _fail(self, error: Exception) -> None:
+        progress = self._work.progress if self._life.state.holds_claim else None
+        self._life.on(Event.FAILED)
+        await self._sleep(await self._recovery.failed(error, progress))
+
+    async def _let_successor_work(self) -> None:
+        """Stop publishing, and wait until the consumer group has revoked the partition, if another worker has it."""
+        await self._publisher.pause()
+        await self._sleep(self._config.session_timeout)
+        if not self._stop_requested.is_set():
+            self._life.on(Event.WAITED)
+
+    async def _take_over(self) -> None:
         """Claim the partition, or reread the progress of a claim that holds, and continue from there."""
         self._recovery.resume()
         await self._store.open()
-        if self._has_claim:
+        if self._life.state.holds_claim:
             self._work.progress = await self._store.progress(self._work.progress)
         else:
-            self._work.progress = await self._store.claim(
-                self._context.log_id, self._context.owner, self._config.currency
-            )
+            log_id, owner = self._context.log_id, self._context.owner
+            self._work.progress = await self._store.claim(log_id, owner, self._config.currency)
             # A fault from here on must not lead to another claim: it would fence a worker that has claimed since.
-            self._has_claim = True
+            self._life.on(Event.CLAIMED)
             await self._recovery.inherit()
             self._log.info("claimed", offset=self._work.progress.next_offset, epoch=self._work.progress.epoch)
         await self._check_log()
         await self._recovery.read_skipped(self._work.progress)
         await self._store.load_forgotten()
         self._work.personas |= await self._store.personas()
-        await self._work.use_model(self._work.progress.model_version)
+        await self._work.load_model(self._work.progress.model_version)
         if self._work.model is None:
             self._log.info("collecting customers without segments until there is a model")
         await self._publisher.resume(self._work.progress, self._work.personas)
         self._buffer.reset(self._work.progress.next_offset, self._work.progress.control_number)
         await self._seek(self._work.progress.next_offset)
-        self.claimed.set()
+        self._life.on(Event.READY_WITHOUT_MODEL if self._work.model is None else Event.READY)
         self._buffer.request_records()
         self._metrics.claimed(self._work.progress)
 
-    async def _apply_batches(self) -> None:
-        while not self._stopping:
-            if self._publisher.fenced:
-                raise FencedError("another worker publishes this partition now")
-            if self._check_requested:
-                self._check_requested = False
-                await self._check_running_log()
-            if not self._buffer:
-                if not await self._work.rescore_chunk() and not await self._buffer.wait_for_records(_IDLE_SECONDS):
-                    self._work.progress = await self._publisher.save_position(self._work.progress)
-                    await self._recovery.end_if_caught_up(self._work.progress)
-                continue
-            # Step 1 of the unit of work.
-            batch = await self._buffer.next_batch(self._recovery.most_offsets(self._work.progress.next_offset))
-            if batch.next_offset > self._work.progress.next_offset:
-                await self._work.begin()
-                if batch.model is not None and await self._store.has_activated(batch):
-                    batch.model = None
-                # Rescoring, step 2: every customer is rescored with the old model before a new one becomes active.
-                while batch.model is not None and await self._work.rescore_chunk():
-                    pass
-                await self._work.apply(batch)
-            self._buffer.pop()
-            await self._work.rescore_chunk()
+    async def _apply_next(self) -> None:
+        """Apply the next micro-batch, or rescore customers while no records wait."""
+        if self._publisher.fenced:
+            raise FencedError("another worker publishes this partition now")
+        if self._log_check.take_request():
+            await self._check_running_log()
+        if not self._buffer:
+            if not await self._work.rescore_chunk() and not await self._buffer.wait_for_records(_IDLE_SECONDS):
+                self._work.progress = await self._publisher.save_position(self._work.progress)
+                await self._recovery.end_if_caught_up(self._work.progress)
+            return
+        # Step 1 of the unit of work.
+        batch = await self._buffer.next_batch(self._recovery.most_offsets(self._work.progress.next_offset))
+        if batch.next_offset > self._work.progress.next_offset:
+            await self._work.begin()
+            if batch.model is not None and await self._store.has_activated(batch):
+                batch.model = None
+            # Rescoring, step 2: every customer is rescored with the old model before a new one becomes active.
+            while batch.model is not None and await self._work.rescore_chunk():
+                pass
+            await self._work.apply(batch)
+        self._buffer.pop()
+        await self._work.rescore_chunk()
 
     async def _check_log(self) -> bool:
         """Compare the progress with the log; after a fault continue with what the log holds, and return True."""
@@ -234,8 +241,7 @@ class PartitionTask:
             await self._publisher.resume(self._work.progress, self._work.personas)
             self._buffer.reset(self._work.progress.next_offset, self._work.progress.control_number)
             self._metrics.claimed(self._work.progress)
-        if faulty or self._seek_after_check:
-            self._seek_after_check = False
+        if self._log_check.take_seek() or faulty:
             await self._seek(self._buffer.next_offset)
 
     async def _sleep(self, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """Publishes what one partition commits: its changes through a relay, and its dead letters beside it."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -14,6 +15,7 @@ from stream_app.storage.outbox import Outbox
 log = structlog.get_logger(__name__)
 
 _SAVE_SECONDS = 5.0
+_FINISH_SECONDS = 5.0
 
 
 class Publisher:
@@ -69,10 +71,13 @@ class Publisher:
         """Publish dead letters that have just been committed (unit of work, step 9)."""
         self._dead_letters.publish(letters)
 
-    async def wait_until_published(self) -> None:
-        """Wait until all changes up to now are in the topic."""
-        if self._relay is not None:
-            await self._relay.wait_until_published()
+    async def finish(self, progress: PartitionProgress) -> None:
+        """Wait a few seconds for all changes to be published, and save the published position."""
+        try:
+            await asyncio.wait_for(self._wait_until_published(), _FINISH_SECONDS)
+            await asyncio.wait_for(self.save_position(progress), _FINISH_SECONDS)
+        except Exception as error:
+            self._log.warning("could not save the published position", error=repr(error))
 
     async def save_position(self, progress: PartitionProgress) -> PartitionProgress:
         """Publishing, step 7, when no unit of work is about to save the position; returns the new progress.
@@ -101,6 +106,10 @@ class Publisher:
         """Stop publishing at once; a later claim continues from the outbox."""
         self._dead_letters.close()
         await self.pause()
+
+    async def _wait_until_published(self) -> None:
+        if self._relay is not None:
+            await self._relay.wait_until_published()
 
     async def _unpublished_dead_letters(self) -> Sequence[DeadLetter]:
         return await self._outbox.unpublished_dead_letters(self._dead_letters.log_id)

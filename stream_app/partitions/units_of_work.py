@@ -13,6 +13,7 @@ from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import MicroBatch
 from stream_app.core.due import apply_without_records, no_records, untouched
 from stream_app.core.erasure import at_home, without_forgotten
+from stream_app.partition_life import Event, Life, State
 from stream_app.partitions.publisher import Publisher
 from stream_app.partitions.recovery import Recovery
 from stream_app.partitions.worker_context import WorkerContext
@@ -37,6 +38,7 @@ class UnitsOfWork:
         store: PartitionStore,
         publisher: Publisher,
         recovery: Recovery,
+        life: Life,
         stopping: Callable[[], bool],
         apply: Apply = apply_batch,
     ) -> None:
@@ -47,11 +49,11 @@ class UnitsOfWork:
         self._store = store
         self._publisher = publisher
         self._recovery = recovery
+        self._life = life
         self._stopping = stopping
         self._apply = apply
         #: The names of all segments seen so far, by segment id.
         self.personas: dict[str, str] = {}
-        self._rescoring = True
         self._rescored_up_to = ""
 
     async def apply(self, batch: MicroBatch) -> None:
@@ -76,7 +78,8 @@ class UnitsOfWork:
         self._publisher.offer_dead_letters(result.dead_letters)
         if batch.model is not None:
             # Rescoring, step 4.
-            await self.use_model(batch.model.version)
+            await self.load_model(batch.model.version)
+            self._life.on(Event.ACTIVATED)
 
     async def _fire_due_decay(self, batch: MicroBatch) -> bool:
         """Ticks, step 3: commit due decay in slices; returns False if a stop was requested before the last one."""
@@ -95,6 +98,7 @@ class UnitsOfWork:
         self._metrics.committed_without_records(self.progress, result)
 
     async def _commit(self, batch: MicroBatch, result: AppliedBatch) -> None:
+        self._life.require_applying()
         # Step 5.
         changes = change_rows(batch, result, self.progress)
         # Steps 6 to 8.
@@ -109,24 +113,27 @@ class UnitsOfWork:
 
     async def rescore_chunk(self) -> bool:
         """Rescoring, step 6: rescore some customers under an older model; returns False when there are none."""
-        if self.model is None or not self._rescoring:
+        if self.model is None or self._life.state is not State.RESCORING:
             return False
         stored = await self._store.load_outdated(self.model, self._batch_size, self._rescored_up_to)
-        self._rescoring = len(stored.profiles) > 0
-        if self._rescoring:
-            await self._commit_without_records(stored, self.progress.watermark)
-            self._rescored_up_to = max(stored.profiles.customer_id)
-        return self._rescoring
+        if not len(stored.profiles):
+            self._life.on(Event.ALL_RESCORED)
+            return False
+        await self._commit_without_records(stored, self.progress.watermark)
+        self._rescored_up_to = max(stored.profiles.customer_id)
+        return True
 
     async def begin(self) -> None:
         """Decide, before the first records of a partition, whether it begins with a model or without one."""
         if self.model is None and not self.progress.began_without_model:
             self.progress = await self._store.begin(self.progress)
-            await self.use_model(self.progress.model_version)
+            await self.load_model(self.progress.model_version)
+            if self.model is not None:
+                self._life.on(Event.ACTIVATED)
 
-    async def use_model(self, version: str | None) -> None:
+    async def load_model(self, version: str | None) -> None:
+        """Score with a model from here on, or not at all; all customers may be under an older one."""
         self.model = None if version is None else await self._store.model(version)
         if self.model is not None:
             self.personas |= {segment.id: segment.name for segment in self.model.segments}
-        self._rescoring = True
         self._rescored_up_to = ""

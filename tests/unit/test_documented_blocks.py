@@ -67,6 +67,7 @@ RUN_BY = {
         "<project": "tests/e2e/test_subscriber_programs.py",
         "#!/usr/bin/env bash": "tests/e2e/test_subscriber_programs.py",
     },
+    "docs/mechanisms/progress.md": {"stateDiagram-v2": "tests/unit/stream_app/test_partition_life.py"},
     "docs/simulator.md": {"segue sim": "tests/integration/sim/test_histories.py"},
     "docs/webhooks.md": {"": DOCUMENTED, "import os": "tests/e2e/test_webhooks.py"},
     # Docker itself runs nowhere in the tests: the same processes run with the settings of the Compose file.

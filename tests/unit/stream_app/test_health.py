@@ -15,6 +15,7 @@ from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO, Changes, Profiles, SegmentNames
 from stream_app.health import HUNG_SECONDS, Health
 from stream_app.metrics import Metrics
+from stream_app.partition_life import Event, State, Transition
 from stream_app.partition_status import LogEnd
 from tests.support.builders import recency_model
 from tests.support.web import get
@@ -44,8 +45,14 @@ def metrics(clock: Clock) -> Metrics:
     metrics.joined = True
     metrics.log_end = lambda _: LogEnd(10, 0.0)
     metrics.assigned(0)
-    metrics.claimed(PROGRESS)
+    claim(metrics)
     return metrics
+
+
+def claim(metrics: Metrics, progress: PartitionProgress = PROGRESS) -> None:
+    """A partition is claimed, and its records are applied."""
+    metrics.partitions[progress.partition].enter(State.RUNNING)
+    metrics.claimed(progress)
 
 
 def reasons(metrics: Metrics) -> str:
@@ -79,10 +86,17 @@ def test_a_worker_without_partitions_is_ready(metrics: Metrics) -> None:
 def test_a_worker_with_an_unclaimed_partition_is_not_ready(metrics: Metrics) -> None:
     metrics.assigned(1)
     assert "partition 1 has not been claimed" in reasons(metrics)
-    metrics.claimed(replace(PROGRESS, partition=1))
+    claim(metrics, replace(PROGRESS, partition=1))
     assert not reasons(metrics)
-    metrics.fenced(1)
+    metrics.partitions[1].enter(State.FENCED)
     assert "partition 1 has not been claimed" in reasons(metrics)
+
+
+def test_what_a_partition_task_reports_after_its_end_does_not_concern_the_next_one(metrics: Metrics) -> None:
+    metrics.moved(0, Transition(State.ENDED, Event.FAILED, State.ENDED))
+    assert not reasons(metrics)
+    metrics.moved(0, Transition(State.RUNNING, Event.FENCED, State.FENCED))
+    assert "partition 0 has not been claimed" in reasons(metrics)
 
 
 def test_a_worker_with_lag_is_ready_as_long_as_it_commits(metrics: Metrics) -> None:
@@ -123,12 +137,12 @@ def test_no_claim_and_no_retry_makes_the_last_commit_younger(metrics: Metrics) -
     failed_after_a_claim(metrics, 1)
     assert (value(metrics, "segue_commit_age_seconds") or 0) >= 100
     assert "has committed nothing for 100 s" in reasons(metrics)
-    metrics.fenced(0)
-    metrics.claimed(PROGRESS)
+    metrics.partitions[0].enter(State.FENCED)
+    claim(metrics)
     assert "has committed nothing for 100 s" in reasons(metrics)
     metrics.assigned(0)
     metrics.inherited(0, 250.0, 7, "DiskFull: no space")
-    metrics.claimed(PROGRESS)
+    claim(metrics)
     assert (value(metrics, "segue_commit_age_seconds") or 0) >= 250
     assert "has failed 7 times in a row (DiskFull)" in reasons(metrics)
     commit(metrics)
