@@ -13,6 +13,7 @@ from psycopg import errors
 from psycopg.rows import tuple_row
 
 from sim.faults import Fault
+from sim.postgres.phases import begun_by
 from sim.postgres.server import PostgresServer
 from sim.process import PROCESS, Process
 from sim.world import World
@@ -128,6 +129,8 @@ class SimulatedConnection:
         except psycopg.Error as error:
             world.trace(f"Postgres: {type(error).__name__} {str(error).splitlines()[0]}")
             raise
+        if (phase := begun_by(query, parameters, cursor.rowcount)) is not None:
+            world.enter(*phase)
         if isinstance(parameters, dict) and "expected_offset" in parameters and cursor.rowcount == 1:
             self._check_epoch(parameters)
         if world.chance.random() < 0.2 and await world.step("answered") is not None:
