@@ -228,7 +228,9 @@ class History:
         elif fault.kind == "Postgres set back":
             self._copy = self._server.copy()
             world.reach("Postgres was copied")
-            self._loop.call_later(0.2 + fault.seconds, self._restore)
+            # Rows can be replaced while the server runs, or another server takes its place.
+            is_running = int(fault.share * 1_000) % 3 == 0
+            self._loop.call_later(0.2 + fault.seconds, self._restore, is_running)
             world.faults.last_at = max(world.faults.last_at, world.now + 0.3 + fault.seconds)
 
     def _strike_log(self, fault: Fault) -> None:
@@ -243,14 +245,17 @@ class History:
             # A copy of Postgres could need what is deleted.
             source.shorten(fault.share)
 
-    def _restore(self) -> None:
+    def _restore(self, is_running: bool) -> None:
         copy, self._copy = self._copy, None
         if copy is None:
             return
         world = self._world
         world.trace("Postgres is set back to its copy", shown=True)
         world.reach("Postgres was set back")
-        self._postgres.end_all()
+        if is_running:
+            self._postgres.end_busy()
+        else:
+            self._postgres.end_all()
         self._server.restore(copy)
         world.enter("set back", 2.0)
         world.set_back = True

@@ -30,6 +30,8 @@ from stream_app.worker_config import WorkerConfig
 
 _START_SECONDS = 0.05
 _LOOK_SECONDS = 0.5
+# Few offsets, as the topics of a history are short.
+_LOOK_BACK = 4
 
 
 class SimulatedWorker:
@@ -123,7 +125,7 @@ class SimulatedWorker:
         new_producer: Any = partial(SimulatedProducer, world, broker, self._partitions)
 
         async def changes_behind(partition: int, mark: ChangeKey | None) -> ChangesAhead:
-            return await read_changes_behind(TopicEnd(world, broker, topics.changes, partition), mark)
+            return await read_changes_behind(TopicEnd(world, broker, topics.changes, partition), mark, _LOOK_BACK)
 
         log_id = f"sim/{broker.topic_ids[topics.transactions]}"
         return WorkerContext(

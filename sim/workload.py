@@ -121,12 +121,14 @@ class _Writer:
             if customer == self._customers[0]:
                 for partition in range(PARTITIONS):
                     self.flush(partition)
+                # Postgres may be set back to a copy from in between.
+                self._at += self._chance.choice((0.0, 0.4))
             at = self._micros(self._days - (self._chance.choice((0.0, 0.0, 0.01, 1.0)) if some_apart else 0.0))
             order = Order(f"T{len(self._orders)}", customer, at, "sale", 100_000, 0, "France")
             self._orders[order.transaction] = order
             entry = Entry(self._order_content(order), order)
             self._pending[partition_of(customer, PARTITIONS)].append(entry)
-        self._days += 30
+        self._days += self._chance.choice((11, 30))
         moment = START + timedelta(days=self._days)
         self._control(msgspec.json.encode(Tick(moment)), TickAt(to_micros(moment)))
 
@@ -159,7 +161,7 @@ class _Writer:
         self._send_order(revised)
 
     def _tick(self) -> None:
-        self._days += self._chance.choice((0.0, 0.4, 1.0, 1.0, 3.0, 8.0, 22.0, 50.0))
+        self._days += self._chance.choice((0.0, 0.4, 1.0, 1.0, 3.0, 8.0, 11.0, 22.0, 50.0))
         moment = START + timedelta(days=self._days - self._chance.choice((0, 0, 0, 5)))
         self._control(msgspec.json.encode(Tick(moment)), TickAt(to_micros(moment)))
 
@@ -216,6 +218,11 @@ class _Writer:
         customer = f"guest{self._chance.randrange(3)}"
         order = Order(f"M{len(self._sent)}", customer, self._micros(self._days), "sale", 100, 0, "France")
         partition = 1 - partition_of(customer, PARTITIONS)
+        if self._chance.random() < 0.3:
+            value = msgspec.json.encode(Erasure(customer))
+            content = self._content(customer.encode(), value, self._signed(partition, value, 1))
+            self._put(partition, Entry(content, Bad(customer)))
+            return
         self._put(partition, Entry(self._order_content(order), Bad(customer)))
 
     def _poison(self) -> None:

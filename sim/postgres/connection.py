@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 from psycopg import errors
+from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from sim.faults import Fault
@@ -70,6 +71,12 @@ class SimulatedPostgres:
         for connection in list(self._open):
             connection.end()
 
+    def end_busy(self) -> None:
+        """End the connections that have an open transaction: the others outlive that all rows are replaced."""
+        for connection in list(self._open):
+            if connection.is_busy:
+                connection.end()
+
     def _died(self, process: Process, _seconds: float) -> None:
         for connection in [each for each in self._open if each.process is process]:
             connection.end()
@@ -93,6 +100,11 @@ class SimulatedConnection:
             self._ended = True
             self._postgres.closed(self)
             self._server.give_back(self._real)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has an open transaction."""
+        return bool(self._real.info.transaction_status != TransactionStatus.IDLE)
 
     def _check(self) -> None:
         if not self._ended and self._world.now < self._world.postgres_away_until:
