@@ -114,23 +114,27 @@ class _Writer:
         self._send_order(order)
 
     def crowd(self) -> None:
-        """A crowd buys at nearly one moment. One tick makes all of them decay, behind more orders in the same list."""
+        """A crowd buys at nearly one moment. One tick makes all of them decay, often behind more orders in its list."""
+        chance = self._chance
         crowd = [f"crowd{number}" for number in range(self._shape.crowd)]
-        some_apart = self._chance.random() < 0.3
-        for customer in (*crowd, *self._customers):
-            if customer == self._customers[0]:
-                for partition in range(PARTITIONS):
-                    self.flush(partition)
-                # Postgres may be set back to a copy from in between.
-                self._at += self._chance.choice((0.0, 0.4))
-            at = self._micros(self._days - (self._chance.choice((0.0, 0.0, 0.01, 1.0)) if some_apart else 0.0))
-            order = Order(f"T{len(self._orders)}", customer, at, "sale", 100_000, 0, "France")
-            self._orders[order.transaction] = order
-            entry = Entry(self._order_content(order), order)
-            self._pending[partition_of(customer, PARTITIONS)].append(entry)
-        self._days += self._chance.choice((11, 30))
+        apart = (0.0, 0.0, 0.01, 1.0) if chance.random() < 0.3 else (0.0,)
+        for customer in crowd:
+            self._buy(customer, self._days - chance.choice(apart))
+        for partition in range(PARTITIONS):
+            self.flush(partition)
+        # Postgres may be set back to a copy from in between.
+        self._at += chance.choice((0.0, 0.4))
+        for customer in self._customers if chance.random() < 0.5 else ():
+            self._buy(customer, self._days)
+        self._days += chance.choice((11, 30))
         moment = START + timedelta(days=self._days)
         self._control(msgspec.json.encode(Tick(moment)), TickAt(to_micros(moment)))
+
+    def _buy(self, customer: str, days: float) -> None:
+        """An order that waits for others in its list."""
+        order = Order(f"T{len(self._orders)}", customer, self._micros(days), "sale", 100_000, 0, "France")
+        self._orders[order.transaction] = order
+        self._pending[partition_of(customer, PARTITIONS)].append(Entry(self._order_content(order), order))
 
     def _again(self) -> None:
         if self._sent:
