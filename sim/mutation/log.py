@@ -104,4 +104,32 @@ LOG = (
         "        elif home != partition:",
         "        elif home < 0:",
     ),
+    Mutation(
+        "records fetched twice not dropped",
+        "A list that the client passes on twice counts duplicates, and makes its dead letters twice.",
+        _BUFFER,
+        "fresh = [record for record in records if record.offset >= self.next_offset]",
+        "fresh = list(records)",
+    ),
+    Mutation(
+        "record buffer not emptied after a fault",
+        "Records that waited are applied behind those that are read again.",
+        _BUFFER,
+        "        self._batches.clear()\n",
+        "",
+    ),
+    Mutation(
+        "number of a model that was not committed kept",
+        "After a failed commit, a signed model is taken for a copy of itself, and never becomes active.",
+        _BUFFER,
+        "        self._control_number = control_number\n\n    def request_records",
+        "        self._control_number = max(control_number, self._control_number)\n\n    def request_records",
+    ),
+    Mutation(
+        "number of a model forgotten within a list",
+        "A copy of a signed model is accepted if it is fetched together with the model.",
+        _DECODE,
+        "            control_number = control_number if batch is None else batch.control_number\n",
+        "",
+    ),
 )
