@@ -182,4 +182,11 @@ CORE = (
         "        own.pop(batch.transaction_id[row], None)\n",
         "",
     ),
+    Mutation(
+        "decay that is due exactly at the tick left out",
+        "A customer stays in a segment until the next tick, which may be the next day's.",
+        _SQL,
+        "next_change_at <= %(watermark)s",
+        "next_change_at < %(watermark)s",
+    ),
 )

@@ -132,4 +132,11 @@ LOG = (
         "            control_number = control_number if batch is None else batch.control_number\n",
         "",
     ),
+    Mutation(
+        "second half of a batch put behind later ones",
+        "While a record is looked for that can't be applied, a partition applies records out of order.",
+        _BUFFER,
+        "self._batches.insert(1, others)",
+        "self._batches.append(others)",
+    ),
 )
