@@ -3,14 +3,19 @@
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from sim import faults, workload
 from sim.history import History, Plan, Result
 from sim.postgres.server import PostgresServer
 
 _MOST_FAULTS = 12
+#: How many faults more wait until a worker is in the middle of something.
+_MORE_FAULTS = (0, 0, 1, 2, 3)
+_SET_BACK = "Postgres set back"
+#: In so many histories with a crowd, Postgres forgets its decay: it fires again, in another order.
+_CROWDS_SET_BACK = 0.4
 _BEFORE_AND_AFTER_SECONDS = 0.6
 
 
@@ -19,8 +24,33 @@ def plan_of(seed: int) -> Plan:
     chance = random.Random(f"plan {seed}")
     work = workload.drawn(seed)
     count = 0 if chance.random() < 0.05 else chance.randint(1, _MOST_FAULTS)
-    drawn = faults.drawn(chance, count, work.ends_at + _BEFORE_AND_AFTER_SECONDS)
+    until = work.ends_at + _BEFORE_AND_AFTER_SECONDS
+    drawn = faults.drawn(chance, count, until)
+    if drawn and work.shape.crowd and chance.random() < _CROWDS_SET_BACK:
+        drawn.append(faults.Fault(_SET_BACK, 0.0, 0, round(chance.random(), 4)))
+    drawn = [_near_the_end(chance, fault, work.ends_at) for fault in drawn]
+    if drawn:
+        drawn += faults.drawn_for(chance, _phases(work, drawn), chance.choice(_MORE_FAULTS), until)
+        drawn.sort(key=lambda fault: fault.at)
     return Plan(seed, work, tuple(drawn), chance.choice((1, 2, 2, 2, 3)), chance.random() < 0.3)
+
+
+def _near_the_end(chance: random.Random, fault: faults.Fault, ends_at: float) -> faults.Fault:
+    """The fault; Postgres is often set back to just before the last records, as nothing then makes up for a mistake."""
+    if fault.kind != _SET_BACK or (fault.at and chance.random() < 0.5):
+        return fault
+    return replace(fault, at=round(max(ends_at - chance.choice((0.05, 0.2, 0.5)), 0.0), 3))
+
+
+def _phases(work: workload.Workload, drawn: Sequence[faults.Fault]) -> dict[str, float]:
+    """The phases that a history may have: a fault that waits for another one would never strike."""
+    weights = dict(faults.PHASES)
+    if all(fault.kind != _SET_BACK for fault in drawn):
+        for name in ("set back", "catching up", "caught up"):
+            del weights[name]
+    if work.shape.crowd <= work.shape.batch_size:
+        del weights["decaying in slices"]
+    return weights
 
 
 def run(plan: Plan, server: PostgresServer) -> Result:

@@ -1,15 +1,12 @@
-"""What must be true of a history: while it runs, and when everything has drained."""
+"""What must be true of the tables when everything has drained."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from data.kafka.log_id import base_id
-from sim.kafka.broker import Broker, Place
-from sim.oracle import Change, Outcome, Profile, Stored
+from sim.kafka.broker import Broker
+from sim.oracle import Change, Counts, Outcome, Profile, Stored
 from sim.postgres.server import PostgresServer
-from sim.world import World
 
 _MICROS = "(extract(epoch FROM {}) * 1000000)::int8"
 
@@ -30,13 +27,23 @@ SELECT customer_id, sequence, from_segment, to_segment, cause, {_micros("effecti
 FROM segment_changes WHERE partition = %s ORDER BY customer_id, sequence
 """
 _LEDGER = f"""
-SELECT customer_id, transaction_id, {_micros("occurred_at")}, kind, (amount * 10000)::int8, revision
+SELECT customer_id, transaction_id, {_micros("occurred_at")}, kind, (amount * 10000)::int8, revision,
+  country
 FROM transactions ORDER BY customer_id, transaction_id
 """
 _LETTERS = 'SELECT log_id, "offset", reason, key, value FROM dead_letters WHERE partition = %s ORDER BY 1, 2'
 _PROGRESS = f"""
 SELECT partition, log_id, next_offset, epoch, {_micros("event_time")}, model_version, change_position,
-  published_position FROM stream_progress ORDER BY partition
+  published_position, changes_ahead FROM stream_progress ORDER BY partition
+"""
+_COUNTS = """
+SELECT transactions, duplicates, late, dead_letters, forgotten, revisions FROM stream_progress WHERE partition = %s
+"""
+_ACTIVATIONS = f"""
+SELECT {_micros("activated_at")}, model_version FROM model_activations WHERE partition = %s ORDER BY 1, 2
+"""
+_PERIODS = f"""
+SELECT {_micros("until")}, model_version, {_micros("since")} FROM model_reigns WHERE partition = %s ORDER BY 1, 2
 """
 _UNSETTLED = """
 SELECT (SELECT count(*) FROM customers JOIN stream_progress USING (partition)
@@ -44,60 +51,6 @@ SELECT (SELECT count(*) FROM customers JOIN stream_progress USING (partition)
        (SELECT count(*) FROM dead_letters WHERE NOT published),
        (SELECT count(*) FROM erasures WHERE customer_id IS NOT NULL)
 """
-
-
-class TopicWatch:
-    """Follows both topics as readers of committed records do, and compares them at every step."""
-
-    def __init__(self, world: World, broker: Broker, changes: str, segments: str) -> None:
-        self._world, self._broker = world, broker
-        self._topics = (changes, segments)
-        self._positions: dict[Place, int] = {}
-        self.changes: dict[int, list[dict[str, Any]]] = {}
-        self._changed: dict[str, int] = {}
-        self._last: dict[str, int] = {}
-        self.states: dict[str, int | None] = {}
-        broker.on_visible = self._look
-
-    def _look(self, place: Place) -> None:
-        topic, partition = place
-        if topic not in self._topics:
-            return
-        changes, segments = ((each, partition) for each in self._topics)
-        self._read_changes(changes)
-        self._read_states(segments)
-        # Markers of one Kafka transaction are written one after the other.
-        logs = self._broker.logs
-        open_ = any(logs[each].stable_end < logs[each].end for each in (changes, segments))
-        if open_ or not self._broker.settled:
-            return
-        for customer, sequence in self._changed.items():
-            state = self.states.get(customer, 0)
-            if state is not None and state < sequence:
-                self._world.problem(
-                    f"the latest state of {customer} is that of change {state}, but the topic has change {sequence}"
-                )
-        self._changed.clear()
-
-    def _read(self, place: Place) -> Iterable[tuple[str, dict[str, Any] | None]]:
-        records, self._positions[place] = self._broker.logs[place].committed(self._positions.get(place, 0))
-        for record in records:
-            data = None if record.value is None else msgspec.json.decode(record.value)["data"]
-            yield (record.key or b"").decode(), data
-
-    def _read_changes(self, place: Place) -> None:
-        for customer, data in self._read(place):
-            assert data is not None  # noqa: S101 - a change has a value
-            self.changes.setdefault(place[1], []).append(data)
-            before = self._last.get(customer, 0)
-            if data["sequence"] != before + 1:
-                self._world.problem(f"the change topic has change {data['sequence']} of {customer} after {before}")
-            self._last[customer] = data["sequence"]
-            self._changed[customer] = max(self._changed.get(customer, 0), data["sequence"])
-
-    def _read_states(self, place: Place) -> None:
-        for customer, data in self._read(place):
-            self.states[customer] = None if data is None else data["sequence"]
 
 
 def undrained(server: PostgresServer, broker: Broker, topic: str, partitions: int) -> str:
@@ -116,6 +69,8 @@ def undrained(server: PostgresServer, broker: Broker, topic: str, partitions: in
             return f"partition {partition} is at offset {row[2]} of {log.end}"
         if row[7] != row[6]:
             return f"partition {partition} has published {row[7]} of {row[6]} changes"
+        if row[8]:
+            return f"the topic has {row[8]} changes of partition {partition} that Postgres does not have"
     outdated, letters, tombstones = server.rows(_UNSETTLED)[0]
     if outdated:
         return f"{outdated} customers are under an older model"
@@ -135,6 +90,8 @@ def differences(server: PostgresServer, expected: Mapping[int, Outcome], rereads
     for partition, outcome in expected.items():
         found += _unlike("profiles", partition, server.rows(_PROFILES, partition), outcome.profiles, Profile)
         found += _unlike("changes", partition, server.rows(_CHANGES, partition), outcome.changes, Change)
+        found += _unlike("activations", partition, server.rows(_ACTIVATIONS, partition), outcome.activations)
+        found += _unlike("model periods", partition, server.rows(_PERIODS, partition), outcome.periods)
         letters = server.rows(_LETTERS, partition)
         if rereads:
             had, wanted = {(row[3], row[4]) for row in letters}, set(outcome.dead_letters.values())
@@ -142,6 +99,9 @@ def differences(server: PostgresServer, expected: Mapping[int, Outcome], rereads
             found += [f"a dead letter of partition {partition} too many: {key}" for key in surplus]
             found += [f"no dead letter of partition {partition} for {key}" for key in missing]
             continue
+        counts = server.rows(_COUNTS, partition)
+        if counts:
+            found += _unlike("counts", partition, counts, [outcome.counts], Counts)
         reasons = {row[1]: row[2] for row in letters}
         found += [
             f"a dead letter at {at} of partition {partition} too many: {reason}"
@@ -188,39 +148,3 @@ def _unlike(
 def tuple_of(value: Any) -> Any:
     """A row as a plain tuple."""
     return tuple(value) if isinstance(value, tuple) else value
-
-
-def topic_differences(watch: TopicWatch, expected: Mapping[int, Outcome]) -> list[str]:
-    """Where the topics differ from what the oracle has found."""
-    found: list[str] = []
-    for partition, outcome in expected.items():
-        forgotten = set(outcome.forgotten)
-        by_customer: dict[str, list[dict[str, Any]]] = {}
-        for data in watch.changes.get(partition, []):
-            by_customer.setdefault(data["customer_id"], []).append(data)
-        wanted: dict[str, list[Change]] = {}
-        for change in outcome.changes:
-            wanted.setdefault(change.customer, []).append(change)
-        for customer in sorted({*by_customer, *wanted}):
-            published = by_customer.get(customer, [])
-            sequences = [data["sequence"] for data in published]
-            if sequences != list(range(1, len(sequences) + 1)):
-                found.append(f"the change topic has the sequences {sequences} of {customer}")
-                continue
-            if customer in forgotten:
-                continue
-            changes = wanted.get(customer, [])
-            if len(changes) != len(published):
-                found.append(f"the change topic has {len(published)} of {len(changes)} changes of {customer}")
-                continue
-            for data, change in zip(published, changes, strict=True):
-                content = (data["to"]["id"], data["cause"], data.get("transaction_id"), data["frequency"])
-                if content != (change.to_segment, change.cause, change.transaction, change.frequency):
-                    found.append(f"change {change.sequence} of {customer} was published as {content}")
-        kept = [customer for customer in sorted(forgotten) if watch.states.get(customer) is not None]
-        found += [f"the latest state of {customer}, who is forgotten, is still there" for customer in kept]
-        for profile in outcome.profiles:
-            if profile.sequence and watch.states.get(profile.customer) != profile.sequence:
-                state = watch.states.get(profile.customer)
-                found.append(f"the latest state of {profile.customer} is {state} instead of {profile.sequence}")
-    return found

@@ -1,11 +1,13 @@
 """Faults: what strikes, when and where. A schedule of faults is drawn from a seed, and can be shortened.
 
 Code of the simulated world calls :meth:`Schedule.strike` wherever a fault could happen. A fault waits from its moment
-on for the next such place that fits it.
+on for the next such place that fits it. Some faults also wait until a worker is in the middle of something
+(:data:`PHASES`): two rare events would hardly ever meet by chance.
 """
 
 import random
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -38,6 +40,24 @@ _SQL = ("connect", "statement", "answered", "commit", "committed")
 _KAFKA = ("init", "produce", "end")
 _ANYWHERE = (*_SQL, *_KAFKA, "log", "fetch", "seek", "read topic")
 
+_ENDING = ("crash", "crash around a commit", "zombie", "stopped at work", "revoked at work")
+_ENDING_WEIGHT = 7.0
+
+#: What a worker may be in the middle of, or has just done: the name, and the weight with which a fault is drawn for it.
+PHASES = {
+    "set back": 3.0,
+    "catching up": 10.0,
+    "caught up": 7.0,
+    "decaying in slices": 10.0,
+    "looking for the last published change": 2.0,
+    "claiming": 1.0,
+    "rescoring": 1.0,
+    "activating a model": 1.0,
+    "forgetting": 1.0,
+    "failing": 1.0,
+    "reading another log": 1.0,
+}
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -50,7 +70,7 @@ KINDS = {
         Kind("commit unknown", ("commit",), 4, 0.0, "commits, and the answer is lost"),
         Kind("refused by Postgres", ("statement", "commit"), 2, 0.0, "gets an error from Postgres"),
         Kind("Postgres away", (), 1, 2.0, "Postgres is away for a while"),
-        Kind("Postgres set back", (), 1.5, 0.0, "Postgres is restored to an older copy"),
+        Kind("Postgres set back", (), 2.5, 2.0, "Postgres is restored to an older copy"),
         Kind("request lost", _KAFKA, 2, 0.5, "sends a request that the broker never gets"),
         Kind("response lost", _KAFKA, 3, 0.5, "does not get the broker's answer"),
         Kind("late EndTxn", ("end",), 4, 1.0, "sends an EndTxn that is late, and repeats it"),
@@ -65,6 +85,8 @@ KINDS = {
         Kind("fetched out of order", ("fetch",), 2, 0.5, "gets fetched records late"),
         Kind("slow fetch", ("fetch",), 1, 1.0, "waits for a fetch"),
         Kind("claim cancelled", (), 1, 0.5, "cancels a claim"),
+        Kind("stopped at work", _SQL, 1.5, 1.0, "is asked to stop in the middle, and is started again"),
+        Kind("revoked at work", _SQL, 1.5, 0.5, "is revoked in the middle"),
         Kind("worker stopped", (), 2, 1.0, "a worker is asked to stop, and is started again"),
         Kind("log recreated", (), 1, 1.5, "the topic is deleted, and later made and filled again"),
         Kind("log truncated", (), 1, 4.0, "the log loses its end, and later gets it back"),
@@ -77,13 +99,15 @@ KINDS = {
 class Fault:
     """A fault that strikes at a moment, or at the place of its kind that comes ``skip`` places after it.
 
-    ``share`` is a number in [0, 1) that decides what the kind leaves open.
+    ``share`` is a number in [0, 1) that decides what the kind leaves open. ``during`` is the phase of :data:`PHASES`
+    that the fault waits for, or empty.
     """
 
     kind: str
     at: float
     skip: int
     share: float
+    during: str = ""
 
     @property
     def seconds(self) -> float:
@@ -106,6 +130,24 @@ def drawn(chance: random.Random, count: int, until: float) -> list[Fault]:
     return sorted(faults, key=lambda fault: fault.at)
 
 
+def drawn_for(chance: random.Random, phases: Mapping[str, float], count: int, until: float) -> list[Fault]:
+    """So many faults that wait until a worker is in one of some phases, which have weights."""
+    kinds = {name: kind.weight for name, kind in KINDS.items() if kind.places}
+    # A fault of another kind at such a moment is much like one at any moment; a worker that ends must be continued.
+    kinds |= dict.fromkeys(_ENDING, _ENDING_WEIGHT)
+    return [
+        Fault(
+            chance.choices(list(kinds), list(kinds.values()))[0],
+            # Half of them wait from the beginning: the first such phase may be the only one.
+            chance.choice((0.0, round(chance.uniform(0.0, until), 3))),
+            chance.choice((0, 0, 1, 2, 3, 5, 8, 13)),
+            round(chance.random(), 4),
+            chance.choices(list(phases), list(phases.values()))[0],
+        )
+        for _ in range(count)
+    ]
+
+
 @dataclass(slots=True)
 class _Waiting:
     """A fault whose moment has come, and how many places it still lets pass."""
@@ -124,8 +166,11 @@ class Schedule:
     _waiting: list["_Waiting"] = field(default_factory=list)
     _next: int = 0
 
-    def strike(self, place: str, now: float) -> Fault | None:
-        """The fault that strikes at a place now; None if there is none."""
+    def strike(self, place: str, now: float, is_in: Callable[[str], bool] = lambda _: False) -> Fault | None:
+        """The fault that strikes at a place now; None if there is none.
+
+        ``is_in`` returns whether the running process is in a phase.
+        """
         faults = self.faults
         while self._next < len(faults) and faults[self._next].at <= now:
             fault = faults[self._next]
@@ -133,7 +178,8 @@ class Schedule:
             if KINDS[fault.kind].places:
                 self._waiting.append(_Waiting(fault, fault.skip))
         for waiting in self._waiting:
-            if place in KINDS[waiting.fault.kind].places:
+            during = waiting.fault.during
+            if place in KINDS[waiting.fault.kind].places and (not during or is_in(during)):
                 if waiting.skip:
                     waiting.skip -= 1
                     continue

@@ -11,7 +11,7 @@ import msgspec
 from models.segment_model import to_json
 from runtime.brokers import Brokers
 from runtime.topics import Topics
-from sim import checks, workload
+from sim import checks, topic_checks, workload
 from sim.faults import KINDS, Fault, Schedule
 from sim.kafka.broker import Broker
 from sim.kafka.group import Group
@@ -97,7 +97,7 @@ class History:
         self._broker = Broker(self._world, int(workload.START.timestamp() * 1_000))
         for topic in (TOPICS.transactions, TOPICS.changes, TOPICS.segments, TOPICS.dead_letters):
             self._broker.create(topic, PARTITIONS)
-        self._watch = checks.TopicWatch(self._world, self._broker, TOPICS.changes, TOPICS.segments)
+        self._watch = topic_checks.TopicWatch(self._world, self._broker, TOPICS.changes, TOPICS.segments)
         self._letters = LetterWatch(self._world, self._broker, TOPICS.dead_letters, server)
         self._postgres = SimulatedPostgres(self._world, server, plan.other_user)
         self._workers: list[SimulatedWorker] = []
@@ -133,8 +133,9 @@ class History:
         world, plan, loop = self._world, self._plan, self._loop
         group = self._group = Group(world, self._broker, PARTITIONS, _SESSION_SECONDS)
         config = _config(plan.workload)
-        for number in range(plan.workers):
-            worker = SimulatedWorker(world, self._broker, group, self._postgres, config, PARTITIONS, "ABC"[number])
+        fetch_size = plan.workload.shape.fetch_size
+        for number, name in enumerate("ABC"[: plan.workers]):
+            worker = SimulatedWorker(world, self._broker, group, self._postgres, config, PARTITIONS, fetch_size, name)
             self._workers.append(worker)
             loop.call_later(0.01 + 0.3 * number * world.chance.random(), worker.start)
         for arrival in _in_order(plan.workload.arrivals):
@@ -145,7 +146,7 @@ class History:
         await world.pause(max(plan.workload.ends_at, last) + 0.01)
         # A fault that waits for its place gets a moment more.
         if plan.faults:
-            await world.pause(1.0)
+            await world.pause(max(world.faults.last_at - world.now, 0.0) + 1.0)
         world.faults.disarm()
         await world.pause(max(world.faults.last_at - world.now, 0.0) + 0.01)
         while not self._source.can_write and world.now < _LOG_SECONDS:
@@ -186,7 +187,7 @@ class History:
             self._group.rebalance()
         if hangs:
             return "a Kafka transaction hangs"
-        return next(iter(checks.topic_differences(self._watch, outcome)), "")
+        return next(iter(topic_checks.topic_differences(self._watch, outcome)), "")
 
     def _reported(self) -> str:
         """What the workers report of partitions that don't get on."""
@@ -227,8 +228,10 @@ class History:
         elif fault.kind == "Postgres set back":
             self._copy = self._server.copy()
             world.reach("Postgres was copied")
-            self._loop.call_later(0.2 + fault.share, self._restore)
-            world.faults.last_at = max(world.faults.last_at, world.now + 0.3 + fault.share)
+            # Rows can be replaced while the server runs, or another server takes its place.
+            is_running = int(fault.share * 1_000) % 3 == 0
+            self._loop.call_later(0.2 + fault.seconds, self._restore, is_running)
+            world.faults.last_at = max(world.faults.last_at, world.now + 0.3 + fault.seconds)
 
     def _strike_log(self, fault: Fault) -> None:
         source = self._source
@@ -242,15 +245,19 @@ class History:
             # A copy of Postgres could need what is deleted.
             source.shorten(fault.share)
 
-    def _restore(self) -> None:
+    def _restore(self, is_running: bool) -> None:
         copy, self._copy = self._copy, None
         if copy is None:
             return
         world = self._world
         world.trace("Postgres is set back to its copy", shown=True)
         world.reach("Postgres was set back")
-        self._postgres.end_all()
+        if is_running:
+            self._postgres.end_busy()
+        else:
+            self._postgres.end_all()
         self._server.restore(copy)
+        world.enter("set back", 2.0)
         world.set_back = True
 
 
@@ -265,7 +272,7 @@ def _config(plan: Workload) -> WorkerConfig:
         currency=workload.CURRENCY,
         max_ahead=timedelta(days=1),
         control_keys=plan.control_keys,
-        batch_size=plan.batch_size,
+        batch_size=plan.shape.batch_size,
         session_timeout=_SESSION_SECONDS,
         exactly_once=True,
         worker_id=None,

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from sim.kafka.broker import Broker, Place
+from sim.kafka.log import Record
 from sim.postgres.server import PostgresServer
 from sim.world import World
 
 # An erasure deletes its customer's dead letters, which may still be on their way.
 _COMMITTED = """
-SELECT EXISTS (SELECT FROM dead_letters WHERE log_id = %s AND partition = %s AND "offset" = %s)
+SELECT EXISTS (SELECT FROM dead_letters WHERE log_id = %s AND partition = %s AND "offset" = %s
+    AND key IS NOT DISTINCT FROM %s AND value IS NOT DISTINCT FROM %s)
   OR EXISTS (SELECT FROM erasures)
 """
 _MARKED = 'SELECT log_id, partition, "offset" FROM dead_letters WHERE published ORDER BY 1, 2, 3'
@@ -36,14 +38,14 @@ class LetterWatch:
             headers = {name: (value or b"") for name, value in record.headers}
             log_id = headers["segue-log-id"].decode()
             letter = (log_id, int(headers["segue-partition"]), int(headers["segue-offset"]))
-            if letter not in self._published and not self._is_committed(letter):
-                self._world.problem(f"the dead letter {letter} is in its topic and was never committed")
+            if letter not in self._published and not self._is_committed(letter, record):
+                self._world.problem(f"the dead letter {letter} is in its topic and was never committed like that")
             self._published.add(letter)
 
-    def _is_committed(self, letter: Letter) -> bool:
+    def _is_committed(self, letter: Letter, record: Record) -> bool:
         # A copy of Postgres may be from before the dead letter.
         set_back = "Postgres was set back" in self._world.reached
-        return set_back or bool(self._server.rows(_COMMITTED, *letter)[0][0])
+        return set_back or bool(self._server.rows(_COMMITTED, *letter, record.key, record.value)[0][0])
 
     def missing(self) -> Iterator[str]:
         """The dead letters that are marked as published and are not in their topic."""

@@ -4,6 +4,7 @@ It has no batches, no closed form and no columns. It asks for the nearest centro
 customer, and knows what a record means from the workload that wrote it.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -60,6 +61,18 @@ class Stored(NamedTuple):
     kind: str
     amount: int
     revision: int
+    country: str
+
+
+class Counts(NamedTuple):
+    """What a partition counts of its records."""
+
+    transactions: int
+    duplicates: int
+    late: int
+    dead_letters: int
+    forgotten: int
+    revisions: int
 
 
 @dataclass(slots=True)
@@ -106,6 +119,9 @@ class Outcome:
     forgotten: list[str]
     watermark: int | None
     model_version: str | None
+    counts: Counts
+    activations: list[tuple[int, str]]
+    periods: list[tuple[int, str, int | None]]
 
 
 class Oracle:
@@ -121,6 +137,9 @@ class Oracle:
         self._dead_letters: dict[int, str] = {}
         self._contents: dict[int, tuple[bytes | None, bytes | None]] = {}
         self._forgotten: dict[str, None] = {}
+        self._counts: Counter[str] = Counter()
+        self._activations: list[tuple[int, str]] = []
+        self._periods: dict[tuple[int, str], int | None] = {}
 
     def add(self, offset: int, entry: Entry) -> None:
         """The next record."""
@@ -132,32 +151,46 @@ class Oracle:
                 self._let_time_pass(customer, self._watermark)
         elif isinstance(meaning, NewModel):
             if self._signed and meaning.number <= self._number:
-                self._dead_letters[offset] = ""
+                self._reject(offset)
                 return
             self._number = meaning.number
+            self._activations.append((entry.content.timestamp * 1_000, meaning.model.version))
             self._activate(meaning)
         elif isinstance(meaning, Forget):
             self._customers.pop(meaning.customer, None)
             self._forgotten[meaning.customer] = None
             self._dead_letters = {at: name for at, name in self._dead_letters.items() if name != meaning.customer}
         elif isinstance(meaning, Bad):
-            if meaning.customer not in self._forgotten:
-                self._dead_letters[offset] = meaning.customer
-        elif meaning.customer not in self._forgotten:
+            self._reject(offset, meaning.customer)
+        elif meaning.customer in self._forgotten:
+            self._counts["forgotten"] += 1
+        else:
             self._order(offset, meaning)
+
+    def _reject(self, offset: int, customer: str = "") -> None:
+        """A dead letter, unless its customer is forgotten."""
+        if customer in self._forgotten:
+            self._counts["forgotten"] += 1
+        else:
+            self._dead_letters[offset] = customer
+            self._counts["dead_letters"] += 1
 
     def _order(self, offset: int, order: Order) -> None:
         known = self._customers.get(order.customer)
         before = None if known is None else known.ledger.get(order.transaction)
         if before is not None and (order.revision < before.revision or _content(order) == _content(before)):
+            self._counts["duplicates"] += 1
             return
         if before is not None and order.revision == before.revision:
-            self._dead_letters[offset] = order.customer
+            self._reject(offset, order.customer)
             return
+        self._counts["transactions" if before is None else "revisions"] += 1
         customer = known or self._customers.setdefault(order.customer, _Customer(order.customer))
         as_of = max(m for m in (customer.last_event_at, order.occurred_at, self._watermark) if m is not None)
         if customer.last_event_at is not None:
             self._let_time_pass(customer, as_of)
+        if before is None and order.occurred_at < as_of:
+            self._counts["late"] += 1
         customer.ledger[order.transaction] = order
         customer.country = order.country
         customer.last_event_at = max(order.occurred_at, customer.last_event_at or order.occurred_at)
@@ -211,6 +244,8 @@ class Oracle:
                 return
 
     def _activate(self, activation: NewModel) -> None:
+        if self._model is not None and self._watermark is not None:
+            self._periods.setdefault((self._watermark, self._model.version), self._since)
         self._model, self._since = activation.model, self._watermark
         for customer in self._customers.values():
             assert customer.last_event_at is not None  # noqa: S101 - a customer has a record
@@ -263,7 +298,7 @@ class Oracle:
                 )
             )
         ledger = [
-            Stored(name, each.transaction, each.occurred_at, each.kind, each.amount, each.revision)
+            Stored(name, each.transaction, each.occurred_at, each.kind, each.amount, each.revision, each.country)
             for name in sorted(self._customers)
             for each in sorted(self._customers[name].ledger.values(), key=lambda order: order.transaction)
         ]
@@ -276,6 +311,9 @@ class Oracle:
             sorted(self._forgotten),
             self._watermark,
             version,
+            Counts(*(self._counts[name] for name in Counts._fields)),
+            sorted(self._activations),
+            [(until, model, since) for (until, model), since in sorted(self._periods.items())],
         )
 
 

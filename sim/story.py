@@ -12,7 +12,7 @@ def story(plan: Plan, result: Result) -> Iterator[str]:
     model = "no model" if workload.champion is None else f"the champion {workload.champion.version}"
     signed = "signed" if workload.control_keys else "unsigned"
     yield (
-        f"Seed {plan.seed}: {plan.workers} workers, batches of {workload.batch_size}, {model}, {signed} control "
+        f"Seed {plan.seed}: {plan.workers} workers, batches of {workload.shape.batch_size}, {model}, {signed} control "
         f"records, {len(plan.faults)} faults."
     )
     lines = [(event.at, f"{event.process or 'world'}: {event.text}") for event in result.events if event.shown]

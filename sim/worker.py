@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -30,6 +31,8 @@ from stream_app.worker_config import WorkerConfig
 
 _START_SECONDS = 0.05
 _LOOK_SECONDS = 0.5
+# Few offsets, as the topics of a history are short.
+_LOOK_BACK = 4
 
 
 class SimulatedWorker:
@@ -46,21 +49,25 @@ class SimulatedWorker:
         postgres: SimulatedPostgres,
         config: WorkerConfig,
         partitions: int,
+        fetch_size: int,
         name: str,
     ) -> None:
         self._world, self._broker, self._group, self._postgres = world, broker, group, postgres
-        self._config, self._partitions, self.name = config, partitions, name
+        self._config, self._partitions, self._fetch_size, self.name = config, partitions, fetch_size, name
         self._starts = 0
         self.process: Process | None = None
         self.health: Health | None = None
         self._claiming: asyncio.Task[object] | None = None
         self._away_seconds: float | None = None
+        self._leaving = asyncio.Event()
         world.on_death.append(self._died)
+        world.on_stop.append(self._asked_to_leave)
 
     def start(self) -> None:
         """Start a process."""
         self._starts += 1
         self._away_seconds = None
+        self._leaving = asyncio.Event()
         self.process = Process(f"{self.name}{self._starts}")
         context = copy_context()
         context.run(PROCESS.set, self.process)
@@ -78,6 +85,12 @@ class SimulatedWorker:
     def stop(self, seconds: float) -> None:
         """Ask the process to stop; it is started again after some seconds."""
         self._away_seconds = seconds
+        self._leaving.set()
+
+    def _asked_to_leave(self, process: Process, seconds: float | None) -> None:
+        if process is self.process:
+            self._away_seconds = self._away_seconds or seconds
+            self._leaving.set()
 
     # -- in the process -----------------------------------------------------------------------------------------------
 
@@ -86,7 +99,7 @@ class SimulatedWorker:
         await world.pause(world.latency())
         while self._broker.is_away or self._config.topics.transactions not in self._broker.topic_ids:
             await world.pause(_LOOK_SECONDS)
-        consumer = Consumer(world, self._broker, self._config.topics.transactions, self._config.batch_size)
+        consumer = Consumer(world, self._broker, self._config.topics.transactions, self._fetch_size)
         metrics = WatchedMetrics(world)
         metrics.log_end = consumer.log_end
         self.health = Health(metrics, lambda: world.now)
@@ -113,7 +126,7 @@ class SimulatedWorker:
         new_producer: Any = partial(SimulatedProducer, world, broker, self._partitions)
 
         async def changes_behind(partition: int, mark: ChangeKey | None) -> ChangesAhead:
-            return await read_changes_behind(TopicEnd(world, broker, topics.changes, partition), mark)
+            return await read_changes_behind(TopicEnd(world, broker, topics.changes, partition), mark, _LOOK_BACK)
 
         log_id = f"sim/{broker.topic_ids[topics.transactions]}"
         return WorkerContext(
@@ -151,13 +164,15 @@ class SimulatedWorker:
             partitions = consumer.assign(assigned)
             claim = self._claiming = asyncio.ensure_future(assignment.claim(partitions))
             while True:
-                await world.pause(every)
-                if self._away_seconds is not None or not self._group.heartbeat(owner, generation):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._leaving.wait(), every)
+                if self._leaving.is_set() or not self._group.heartbeat(owner, generation):
                     break
                 if claim.cancelled():
                     # Faust asks again.
                     claim = self._claiming = asyncio.ensure_future(assignment.claim(partitions))
             claim.cancel()
+            self._leaving.clear()
             world.trace("is revoked", shown=True)
             await assignment.release()
             consumer.assign(set())

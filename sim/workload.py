@@ -18,6 +18,8 @@ from models.units import to_micros
 from sim.kafka.log import Content, Headers
 from sim.meanings import Bad, Entry, Forget, Meaning, NewModel, Order, TickAt
 from sim.models import MODELS
+from sim.shape import Shape
+from sim.shape import drawn as drawn_shape
 
 TOPIC = "transactions"
 PARTITIONS = 2
@@ -26,8 +28,6 @@ CURRENCY = "GBP"
 POISON = "POISON"
 START = datetime(2020, 1, 1, 9, 30, tzinfo=UTC)
 _CONTROL_KEY = b"k" * 32
-#: The share of histories in which many customers are due at once.
-_CROWDS = 0.12
 
 Mode = Literal["plain", "committed", "aborted"]
 
@@ -49,7 +49,7 @@ class Workload:
 
     champion: SegmentModel | None
     control_keys: tuple[bytes, ...]
-    batch_size: int
+    shape: Shape
     arrivals: list[Arrival] = field(default_factory=list)
 
     @property
@@ -71,8 +71,8 @@ class _Writer:
         self._models: list[tuple[Entry, ...]] = []
         self._number = 0
         self._pending: list[list[Entry]] = [[] for _ in range(PARTITIONS)]
-        count = chance.randint(2, 7)
-        self._customers = [f"c{number}" for number in range(count)]
+        self._shape = workload.shape
+        self._customers = [f"c{number}" for number in range(self._shape.customers)]
 
     # -- what a record can be -----------------------------------------------------------------------------------------
 
@@ -100,9 +100,10 @@ class _Writer:
         self._days += chance.choice((0.0, 0.02, 0.3, 1.1, 2.9))
         late = chance.choice((0.0, 0.0, 0.0, 0.01, 1.3, 9.7))
         kind: Kind = chance.choices(("sale", "return", "cancelled"), (8, 2, 0.4))[0]
+        is_new = chance.random() < self._shape.newcomers
         order = Order(
             f"T{len(self._orders)}",
-            chance.choice(self._customers),
+            f"n{len(self._orders)}" if is_new else chance.choice(self._customers),
             self._micros(self._days - late),
             kind,
             chance.randint(1, 90_000) * 100,
@@ -113,19 +114,27 @@ class _Writer:
         self._send_order(order)
 
     def crowd(self) -> None:
-        """A crowd buys at one moment. One tick makes all of them decay, behind more orders in the same list."""
-        at, crowd = self._micros(self._days), [f"crowd{number}" for number in range(10)]
-        for customer in (*crowd, *self._customers):
-            if customer == self._customers[0]:
-                for partition in range(PARTITIONS):
-                    self.flush(partition)
-            order = Order(f"T{len(self._orders)}", customer, at, "sale", 100_000, 0, "France")
-            self._orders[order.transaction] = order
-            entry = Entry(self._order_content(order), order)
-            self._pending[partition_of(customer, PARTITIONS)].append(entry)
-        self._days += 30
+        """A crowd buys at nearly one moment. One tick makes all of them decay, often behind more orders in its list."""
+        chance = self._chance
+        crowd = [f"crowd{number}" for number in range(self._shape.crowd)]
+        apart = (0.0, 0.0, 0.01, 1.0) if chance.random() < 0.3 else (0.0,)
+        for customer in crowd:
+            self._buy(customer, self._days - chance.choice(apart))
+        for partition in range(PARTITIONS):
+            self.flush(partition)
+        # Postgres may be set back to a copy from in between.
+        self._at += chance.choice((0.0, 0.4))
+        for customer in self._customers if chance.random() < 0.5 else ():
+            self._buy(customer, self._days)
+        self._days += chance.choice((11, 30))
         moment = START + timedelta(days=self._days)
         self._control(msgspec.json.encode(Tick(moment)), TickAt(to_micros(moment)))
+
+    def _buy(self, customer: str, days: float) -> None:
+        """An order that waits for others in its list."""
+        order = Order(f"T{len(self._orders)}", customer, self._micros(days), "sale", 100_000, 0, "France")
+        self._orders[order.transaction] = order
+        self._pending[partition_of(customer, PARTITIONS)].append(Entry(self._order_content(order), order))
 
     def _again(self) -> None:
         if self._sent:
@@ -156,7 +165,7 @@ class _Writer:
         self._send_order(revised)
 
     def _tick(self) -> None:
-        self._days += self._chance.choice((0.0, 0.4, 1.0, 1.0, 3.0, 8.0, 22.0, 50.0))
+        self._days += self._chance.choice((0.0, 0.4, 1.0, 1.0, 3.0, 8.0, 11.0, 22.0, 50.0))
         moment = START + timedelta(days=self._days - self._chance.choice((0, 0, 0, 5)))
         self._control(msgspec.json.encode(Tick(moment)), TickAt(to_micros(moment)))
 
@@ -178,7 +187,7 @@ class _Writer:
         customer = chance.choice(self._customers)
         good = Transaction(f"X{chance.randrange(9)}", customer, START, "sale", "5", CURRENCY, "France", [])
         value, key = msgspec.json.encode(good), customer.encode()
-        which = chance.randrange(6)
+        which = chance.randrange(9)
         if which == 0:
             value = b"{" + value
         elif which == 1:
@@ -189,6 +198,12 @@ class _Writer:
             value = b"[" * 3_000
         elif which == 4:
             value = value.replace(b'"sale"', b'"gift"')
+        elif which == 6:
+            value = value.replace(b"2020-01-01", b"1969-12-31")
+        elif which == 7:
+            value = value.replace(f'"{customer}"'.encode(), b'"nobody"')
+        elif which == 8:
+            key = b"nobody"
         partition = partition_of(customer, PARTITIONS)
         content = self._content(key, None if which == 5 else value)
         self._put(partition, Entry(content, Bad(customer)))
@@ -207,6 +222,11 @@ class _Writer:
         customer = f"guest{self._chance.randrange(3)}"
         order = Order(f"M{len(self._sent)}", customer, self._micros(self._days), "sale", 100, 0, "France")
         partition = 1 - partition_of(customer, PARTITIONS)
+        if self._chance.random() < 0.3:
+            value = msgspec.json.encode(Erasure(customer))
+            content = self._content(customer.encode(), value, self._signed(partition, value, 1))
+            self._put(partition, Entry(content, Bad(customer)))
+            return
         self._put(partition, Entry(self._order_content(order), Bad(customer)))
 
     def _poison(self) -> None:
@@ -278,7 +298,7 @@ class _Writer:
     def _put(self, partition: int, entry: Entry) -> None:
         self._sent.append((partition, entry))
         self._pending[partition].append(entry)
-        if self._chance.random() < 0.5:
+        if self._chance.random() < self._shape.alone:
             self.flush(partition)
 
     def flush(self, partition: int) -> None:
@@ -288,7 +308,7 @@ class _Writer:
             return
         self._pending[partition].clear()
         chance = self._chance
-        self._at += chance.choice((0.0, 0.005, 0.03, 0.1, 0.3))
+        self._at += chance.choice(self._shape.gaps)
         mode: Mode = chance.choices(("plain", "committed", "aborted"), (7, 2, 1))[0]
         if mode == "aborted":
             # What an aborted transaction holds is sent again, as a producer does.
@@ -313,16 +333,17 @@ def drawn(seed: int) -> Workload:
     workload = Workload(
         champion=MODELS[0] if chance.random() < 0.8 else None,
         control_keys=(_CONTROL_KEY,) if signed else (),
-        batch_size=chance.choice((1, 2, 3, 4, 6, 50)),
+        shape=drawn_shape(chance),
     )
     writer = _Writer(chance, workload)
     if workload.champion is None and chance.random() < 0.3:
         writer._model()
-    for _ in range(chance.randint(8, 40)):
-        writer.draw()
-    # A chance of its own, so that all other seeds keep their histories.
-    if random.Random(f"crowd {seed}").random() < _CROWDS:
-        writer.crowd()
+    shape = workload.shape
+    for number in range(shape.records + 1):
+        if shape.crowd and number == shape.crowd_after:
+            writer.crowd()
+        if number < shape.records:
+            writer.draw()
     for partition in range(PARTITIONS):
         writer.flush(partition)
     return workload

@@ -29,7 +29,8 @@ class World:
     """What all simulated parts share.
 
     Each function in ``on_death`` is called with a process that dies and the seconds until it may start again, before
-    anything else runs.
+    anything else runs. Each function in ``on_stop`` is called with a process that has to release its partitions, and
+    the seconds until it may start again; None if it goes on.
     """
 
     def __init__(self, loop: SimulatedLoop, chance: random.Random, faults: Schedule) -> None:
@@ -45,6 +46,8 @@ class World:
         self.broker_away_until = 0.0
         self.postgres_away_until = 0.0
         self.on_death: list[Callable[[Process, float], None]] = []
+        self.on_stop: list[Callable[[Process, float | None], None]] = []
+        self._phases: dict[tuple[str, str], float] = {}
         self._hash = hashlib.blake2b(digest_size=8)
 
     @property
@@ -89,10 +92,18 @@ class World:
 
     def strike(self, place: str) -> Fault | None:
         """The fault that strikes at a place, written into the trace; None if there is none. It has no effect yet."""
-        fault = self.faults.strike(place, self.now)
+        fault = self.faults.strike(place, self.now, self._is_in)
         if fault is not None:
-            self.trace(f"{KINDS[fault.kind].words} [{fault.kind}, at: {place}]", shown=True)
+            during = f", while {fault.during}" if fault.during else ""
+            self.trace(f"{KINDS[fault.kind].words} [{fault.kind}, at: {place}{during}]", shown=True)
         return fault
+
+    def enter(self, phase: str, seconds: float) -> None:
+        """The running process is in a phase of :data:`sim.faults.PHASES` for so many seconds; outside, all are."""
+        self._phases[_running(), phase] = self.now + seconds
+
+    def _is_in(self, phase: str) -> bool:
+        return any(self._phases.get((name, phase), -1.0) >= self.now for name in ("", _running()))
 
     def kill(self, process: Process, seconds: float) -> None:
         """Let a process die; it is started again after some seconds."""
@@ -113,14 +124,18 @@ class World:
             self.loop.thaw(process)
 
     def _stops(self, fault: Fault) -> bool:
-        """Kill or freeze the running process if the fault says so."""
+        """Kill, freeze or stop the running process if the fault says so."""
         process = PROCESS.get()
-        if process is None or fault.kind.partition(" ")[0] not in ("crash", "zombie"):
+        what = fault.kind.partition(" ")[0]
+        if process is None or what not in ("crash", "zombie", "stopped", "revoked"):
             return False
-        if fault.kind.startswith("crash"):
+        if what == "crash":
             self.kill(process, fault.seconds)
-        else:
+        elif what == "zombie":
             self.freeze(process, fault.seconds)
+        else:
+            for listener in self.on_stop:
+                listener(process, fault.seconds if what == "stopped" else None)
         return True
 
     async def step(self, place: str) -> Fault | None:
@@ -157,6 +172,11 @@ class World:
 def _resolve(future: "asyncio.Future[None]") -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _running() -> str:
+    process = PROCESS.get()
+    return "" if process is None else process.name
 
 
 def outside() -> Context:

@@ -2,14 +2,16 @@
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import asdict
+from textwrap import shorten
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from sim.mutation.catalogue import MUTATIONS, named
 from sim.mutation.mutation import Mutation
@@ -18,7 +20,7 @@ from sim.mutation.search import BrokenError, Finding, Search, database
 #: The share of mutations that the simulator must find.
 ENOUGH = 0.95
 _INTERRUPTED = 130
-_WIDTH = 120
+_REASON = 70
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,9 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"error: no mutation has {asked.only!r} in its name", style="red")
         return 2
     try:
-        with database() as url:
-            search = Search(url, asked.seed, asked.seeds)
-            findings = _look(chosen, search, console)
+        with ExitStack() as databases:
+            urls = [databases.enter_context(database()) for _ in range(asked.jobs)]
+            search = Search(urls, asked.seed, asked.seeds)
+            databases.callback(search.close)
+            findings = _look(chosen, search, asked.jobs, console)
     except KeyboardInterrupt:
         console.print("interrupted")
         return _INTERRUPTED
@@ -44,45 +48,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = {"unsound": sorted(search.unsound), "findings": [asdict(finding) for finding in findings]}
         print(json.dumps(report, indent=2))  # noqa: T201
     else:
-        output = Console(width=None if sys.stdout.isatty() else _WIDTH)
-        output.print(_table(findings))
-        output.print(f"{len(found)} of {len(findings)} mutations were found.")
+        print("\n".join(_table(findings)))  # noqa: T201
+        print(f"\n{len(found)} of {len(findings)} mutations were found.")  # noqa: T201
     if search.unsound:
         seeds = ", ".join(map(str, sorted(search.unsound)))
         console.print(f"error: these histories fail without a mutation, too, and did not count: {seeds}", style="red")
     return 0 if not search.unsound and len(found) >= ENOUGH * len(findings) else 1
 
 
-def _look(chosen: Sequence[Mutation], search: Search, console: Console) -> list[Finding]:
+def _look(chosen: Sequence[Mutation], search: Search, jobs: int, console: Console) -> list[Finding]:
+    """Look for mutations side by side; returns what came of each, in their order."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    findings = []
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(chosen))
-        for mutation in chosen:
-            progress.update(task, description=mutation.name)
-            findings.append(search.look_for(mutation))
-            progress.advance(task)
-            result = "not found" if findings[-1].seed is None else f"seed {findings[-1].seed}"
-            progress.print(f"{mutation.name}: {result}", markup=False)
-    return findings
+    findings: dict[str, Finding] = {}
+    with Progress(*columns, console=console, transient=True) as progress, ThreadPoolExecutor(jobs) as threads:
+        task = progress.add_task("mutations", total=len(chosen))
+        searches = [threads.submit(search.look_for, mutation) for mutation in chosen]
+        try:
+            for done in as_completed(searches):
+                finding = findings[done.result().name] = done.result()
+                progress.advance(task)
+                result = "not found" if finding.seed is None else f"seed {finding.seed}"
+                progress.print(f"{finding.name}: {result}, {finding.seconds:.0f} s", markup=False)
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            search.close()
+            raise
+    return [findings[mutation.name] for mutation in chosen]
 
 
-def _table(findings: Sequence[Finding]) -> Table:
-    """One line for each mutation; a reason that is too long is cut."""
-    table = Table("mutation", box=None, pad_edge=False)
-    table.add_column("seed", justify="right")
-    table.add_column("seconds", justify="right")
-    table.add_column("reason", no_wrap=True, overflow="ellipsis")
+def _table(findings: Sequence[Finding]) -> Iterator[str]:
+    """The lines of a Markdown table; a reason that is too long is cut."""
+    yield "| mutation | seed | what the simulator says |"
+    yield "|---|---|---|"
     for finding in findings:
-        seed = "none" if finding.seed is None else str(finding.seed)
-        table.add_row(Text(finding.name), seed, f"{finding.seconds:.0f}", Text(finding.reason))
-    return table
+        reason = shorten(finding.reason, _REASON, placeholder=" …").replace("|", "\\|")
+        yield f"| {finding.name} | {'none' if finding.seed is None else finding.seed} | {reason} |"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sim.mutation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1_000, help="the most histories for each mutation")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many are looked for at a time")
     parser.add_argument("--only", metavar="NAME", help="only mutations whose name contains this text")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     return parser

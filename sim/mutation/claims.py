@@ -94,4 +94,18 @@ CLAIMS = (
         "        self._publisher.offer_dead_letters(result.dead_letters)\n        await self._commit(batch, result)\n"
         "        self._recovery.applied(self.progress)",
     ),
+    Mutation(
+        "claim makes the champion active again",
+        "Each rebalance takes a partition back to its first model.",
+        _SQL,
+        "ELSE coalesce(progress.model_version, excluded.model_version) END",
+        "ELSE coalesce(excluded.model_version, progress.model_version) END",
+    ),
+    Mutation(
+        "idle partition does not compare its progress",
+        "If Postgres is set back under an idle worker, the lost records are never applied again.",
+        _SQL,
+        "AND epoch = %(epoch)s AND next_offset = %(next_offset)s\n  AND change_position = %(change_position)s\n",
+        "AND epoch = %(epoch)s\n",
+    ),
 )

@@ -7,6 +7,7 @@ _BUFFER = "stream_app/partitions/buffer.py"
 _DECODE = "stream_app/core/decode.py"
 _DEDUPLICATE = "stream_app/core/deduplicate.py"
 _DUE = "stream_app/core/due.py"
+_ERASURE = "stream_app/core/erasure.py"
 _SQL = "stream_app/storage/statements.py"
 _TASK = "stream_app/partitions/partition_task.py"
 _UNIT = "stream_app/storage/unit_of_work.py"
@@ -151,5 +152,40 @@ CORE = (
         _UNITS,
         "            if not await self._fire_due_decay(batch):\n                return\n",
         "            await self._fire_due_decay(batch)\n",
+    ),
+    Mutation(
+        "forgotten customer known only after the next claim",
+        "A customer comes back with the next order, as long as the same worker has the partition.",
+        _UNIT,
+        "            forgotten.hashes.add(forgotten.hash(batch.erased))\n",
+        "            pass\n",
+    ),
+    Mutation(
+        "customer named only in the value not recognised",
+        "A dead letter keeps the id of a forgotten customer.",
+        _ERASURE,
+        '        ids.append(str(json.decode(letter.value or b"", type=_Named).customer_id))\n',
+        "        pass\n",
+    ),
+    Mutation(
+        "erasure in another partition accepted",
+        "A customer counts as forgotten where nothing of them is, and their records stay.",
+        _ERASURE,
+        "(home := partition_of(batch.erased)) == partition:",
+        "(home := partition_of(batch.erased)) >= 0:",
+    ),
+    Mutation(
+        "replaced order still counts for the dates",
+        "After an order was moved or cancelled, recency counts from the date that it had before.",
+        "stream_app/core/revisions.py",
+        "        own.pop(batch.transaction_id[row], None)\n",
+        "",
+    ),
+    Mutation(
+        "decay that is due exactly at the tick left out",
+        "A customer stays in a segment until the next tick, which may be the next day's.",
+        _SQL,
+        "next_change_at <= %(watermark)s",
+        "next_change_at < %(watermark)s",
     ),
 )

@@ -184,4 +184,25 @@ OUTBOX = (
         "        self._dead_letters.publish(await self._unpublished_dead_letters())\n",
         "",
     ),
+    Mutation(
+        "relay does not notice that Postgres was set back",
+        "Changes that Postgres numbers anew are taken for published, and subscribers miss them.",
+        _RELAY,
+        "return self._last_position > position",
+        "return False",
+    ),
+    Mutation(
+        "end of the topic searched only once",
+        "If the last published change is far from the end of the topic, subscribers get changes twice.",
+        _END,
+        "if start == first or (ahead.found and mark is not None):",
+        "if True:",
+    ),
+    Mutation(
+        "tombstone without a position of its own",
+        "The latest state of a forgotten customer stays in the compacted topic.",
+        "stream_app/storage/unit_of_work.py",
+        "progress.change_position + len(changes) + forgets",
+        "progress.change_position + len(changes)",
+    ),
 )

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
@@ -53,15 +54,19 @@ def database() -> Iterator[str]:
 
 
 class Search:
-    """Looks for mutations on one database, whose content is deleted.
+    """Looks for mutations on databases whose content is deleted; :meth:`look_for` may run in one thread for each.
 
     A history counts only if it passes without the mutation. ``unsound`` has the seeds of those that do not.
     """
 
-    def __init__(self, database_url: str, first_seed: int, histories: int) -> None:
-        self._database_url = database_url
+    def __init__(self, database_urls: Sequence[str], first_seed: int, histories: int) -> None:
+        self._free: SimpleQueue[str] = SimpleQueue()
+        for url in database_urls:
+            self._free.put(url)
         self._seeds = range(first_seed, first_seed + histories)
         self._sound: set[int] = set()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._closed = False
         self.unsound: set[int] = set()
 
     def look_for(self, mutation: Mutation) -> Finding:
@@ -83,6 +88,12 @@ class Search:
             left = range(failed.seed + 1, self._seeds.stop)
         return Finding(mutation.name, seed, round(time.monotonic() - began, 1), reason)
 
+    def close(self) -> None:
+        """End all histories that run; whoever waits for one gets a BrokenError."""
+        self._closed = True
+        for process in list(self._running):
+            _end(process)
+
     def _passes_without(self, seed: int) -> bool:
         """Whether the history of a seed passes in the code as it is."""
         if seed not in self._sound | self.unsound:
@@ -91,41 +102,46 @@ class Search:
         return seed in self._sound
 
     def _first_failure(self, mutation: Mutation | None, seeds: range) -> "_Failure | None":
-        with TemporaryDirectory(prefix="segue-mutation-") as folder:
-            report = _simulate(copy_with(mutation, Path(folder)), seeds.start, len(seeds), self._database_url)
+        url = self._free.get()
+        try:
+            with TemporaryDirectory(prefix="segue-mutation-") as folder:
+                report = self._simulate(copy_with(mutation, Path(folder)), seeds, url)
+        finally:
+            self._free.put(url)
         return next((_Failure(failed["seed"], failed["reason"]) for failed in report["failed"]), None)
+
+    def _simulate(self, folder: Path, seeds: range, database_url: str) -> dict[str, Any]:
+        count = ("--seed", str(seeds.start), "--histories", str(len(seeds)))
+        options = (*count, "--database", database_url, "--stop-at-first", "--json")
+        process = subprocess.Popen(
+            (sys.executable, "-m", "segue", "sim", *options),
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Ctrl-C reaches this process only, which then ends the other one.
+            start_new_session=True,
+        )
+        self._running.add(process)
+        try:
+            if self._closed:
+                _end(process)
+            output, complaints = process.communicate()
+        finally:
+            self._running.discard(process)
+        if process.returncode not in (_FOUND, _NOT_FOUND) or self._closed:
+            raise BrokenError(f"the simulator ended with exit code {process.returncode}: {complaints.strip()[-600:]}")
+        try:
+            report: dict[str, Any] = json.loads(output)
+        except ValueError:
+            raise BrokenError(f"the simulator did not report in JSON: {(output + complaints).strip()[-600:]}") from None
+        return report
 
 
 class _Failure(NamedTuple):
     seed: int
     reason: str
-
-
-def _simulate(folder: Path, seed: int, histories: int, database_url: str) -> dict[str, Any]:
-    count = ("--seed", str(seed), "--histories", str(histories))
-    options = (*count, "--database", database_url, "--stop-at-first", "--json")
-    process = subprocess.Popen(
-        (sys.executable, "-m", "segue", "sim", *options),
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Ctrl-C reaches this process only, which then ends the other one.
-        start_new_session=True,
-    )
-    try:
-        output, complaints = process.communicate()
-    except BaseException:
-        _end(process)
-        raise
-    if process.returncode not in (_FOUND, _NOT_FOUND):
-        raise BrokenError(f"the simulator ended with exit code {process.returncode}: {complaints.strip()[-600:]}")
-    try:
-        report: dict[str, Any] = json.loads(output)
-    except ValueError:
-        raise BrokenError(f"the simulator did not report in JSON: {(output + complaints).strip()[-600:]}") from None
-    return report
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -10,9 +10,11 @@ from typing import Any
 
 import psycopg
 from psycopg import errors
+from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from sim.faults import Fault
+from sim.postgres.phases import begun_by
 from sim.postgres.server import PostgresServer
 from sim.process import PROCESS, Process
 from sim.world import World
@@ -69,6 +71,12 @@ class SimulatedPostgres:
         for connection in list(self._open):
             connection.end()
 
+    def end_busy(self) -> None:
+        """End the connections that have an open transaction: the others outlive that all rows are replaced."""
+        for connection in list(self._open):
+            if connection.is_busy:
+                connection.end()
+
     def _died(self, process: Process, _seconds: float) -> None:
         for connection in [each for each in self._open if each.process is process]:
             connection.end()
@@ -92,6 +100,11 @@ class SimulatedConnection:
             self._ended = True
             self._postgres.closed(self)
             self._server.give_back(self._real)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has an open transaction."""
+        return bool(self._real.info.transaction_status != TransactionStatus.IDLE)
 
     def _check(self) -> None:
         if not self._ended and self._world.now < self._world.postgres_away_until:
@@ -128,6 +141,8 @@ class SimulatedConnection:
         except psycopg.Error as error:
             world.trace(f"Postgres: {type(error).__name__} {str(error).splitlines()[0]}")
             raise
+        if (phase := begun_by(query, parameters, cursor.rowcount)) is not None:
+            world.enter(*phase)
         if isinstance(parameters, dict) and "expected_offset" in parameters and cursor.rowcount == 1:
             self._check_epoch(parameters)
         if world.chance.random() < 0.2 and await world.step("answered") is not None:

@@ -124,13 +124,16 @@ async def changes_behind(brokers: Brokers, topic: str, partition: int, mark: Cha
         await client.close()
 
 
-async def read_changes_behind(reader: PartitionReader, mark: ChangeKey | None) -> ChangesAhead:
+async def read_changes_behind(
+    reader: PartitionReader, mark: ChangeKey | None, first_look_back: int = _FIRST_LOOK_BACK
+) -> ChangesAhead:
     """The committed changes behind a change, as :func:`changes_behind` returns them.
 
-    Reads ever more of the partition's end, until the mark is in it: usually it is in the first part.
+    Reads ever more of the partition's end, until the mark is in it: usually it is in the first part, which has
+    ``first_look_back`` offsets.
     """
     first, end = await reader.first_offset(), await reader.end_offset()
-    look_back = end - first if mark is None else _FIRST_LOOK_BACK
+    look_back = end - first if mark is None else first_look_back
     while True:
         start = max(first, end - look_back)
         ahead = await _changes_between(reader, start, end, mark)

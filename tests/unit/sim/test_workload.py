@@ -25,6 +25,11 @@ def test_workloads_contain_every_meaning() -> None:
     assert {type(entry.meaning) for entry in entries} == {Order, TickAt, NewModel, Forget, Bad}
 
 
+def test_some_histories_have_more_customers_due_at_one_tick_than_fit_into_a_batch() -> None:
+    shapes = [workload.drawn(seed).shape for seed in range(100)]
+    assert sum(shape.crowd > shape.batch_size for shape in shapes) > 10
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_the_core_of_the_worker_finds_what_the_oracle_finds(seed: int) -> None:
     work = workload.drawn(seed)
