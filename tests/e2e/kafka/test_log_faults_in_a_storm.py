@@ -14,11 +14,16 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1_800)]
 
 
 def test_what_the_log_has_lost_and_got_again_changes_nothing(
-    dataset: Dataset, model: SegmentModel, expected: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    medium_dataset: Dataset,
+    medium_model: SegmentModel,
+    medium_expected: Outcome,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(storm, "ALL", LOG_FAULTS)
-    report = storm.storm(tmp_path / "storm", dataset, model, expected, seed=3, faults=2, say=print)
+    folder = tmp_path / "storm"
+    report = storm.storm(folder, medium_dataset, medium_model, medium_expected, seed=3, faults=2, say=print)
     print(report)  # noqa: T201
     assert {strike.fault for strike in report.strikes} == LOG_FAULTS.keys()
-    assert report.transactions == len(dataset.transactions)
+    assert report.transactions == len(medium_dataset.transactions)
     assert report.clean
