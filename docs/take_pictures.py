@@ -29,7 +29,7 @@ from models.units import Floats, Ints, to_micros
 from producers.log_writer import LogWriter
 from producers.replay import split, whole
 from services.drift.observer import StreamObserver
-from tests.support.browser import DESKTOP, PATIENCE, launched, served, visit
+from tests.support.browser import DESKTOP, PATIENCE, opened, served, visit
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.retail import REAL
 
@@ -88,7 +88,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="segue-pictures-") as folder, local(Path(folder), model) as run:
         run.replay(shop, past)
         StreamObserver(run.postgres).observe()
-        with launched() as chromium, served(run.settings.database, "--operator") as address:
+        with opened() as chromium, served(run.settings.database, "--operator") as address:
             for picture in STILL:
                 take(chromium, address, picture, _eventful_customer(run))
             with run.in_background(shop, future, SPEED):

@@ -33,4 +33,4 @@ def test_a_storm_changes_nothing(dataset: Dataset, model: SegmentModel, expected
     assert report.stale_states == 0
     assert report.unlike_undisturbed == 0
     assert report.unlike_recomputed == 0
-    assert {strike.fault for strike in report.strikes} == {*AMONG} or FAULTS < len(AMONG)
+    assert {strike.fault for strike in report.strikes} == {*AMONG} or len(AMONG) > FAULTS
