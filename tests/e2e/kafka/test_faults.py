@@ -1,7 +1,7 @@
 """Faults on a real Kafka: whatever dies, hangs or disconnects, the result is the same.
 
 The faults strike one after another in one long run, each in the middle of the next part of the dataset.
-``SEGUE_TEST_LONG_FAULTS=1`` adds those that last for a minute.
+``SEGUE_TEST_LONG_FAULTS=1`` adds those that another one covers.
 """
 
 import os
@@ -26,7 +26,9 @@ from tests.support.partwise_run import PartwiseRun, assert_right_so_far, owner, 
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
-ALL = FAULTS | (LONG_FAULTS if os.environ.get("SEGUE_TEST_LONG_FAULTS") else {})
+# A minute without the broker is longer than Kafka transactions and requests wait; it covers a shorter absence.
+COVERED = () if os.environ.get("SEGUE_TEST_LONG_FAULTS") else ("broker away", "postgres away for a minute")
+ALL = {name: fault for name, fault in (FAULTS | LONG_FAULTS).items() if name not in COVERED}
 PARTS = len(ALL) + 5
 # A part has some hundred transactions; a micro-batch of all of them would have no middle.
 BATCH_SIZE = "20"
