@@ -111,11 +111,14 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(
+    medium_dataset: Dataset, medium_model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
+    dataset = medium_dataset
     everything = whole(dataset)
     middle = everything.event_start + int(HISTORY * (everything.event_end - everything.event_start))
     history, future = split(everything, dataset, middle)
-    with local(tmp_path_factory.mktemp("shop"), model) as run:
+    with local(tmp_path_factory.mktemp("shop"), medium_model) as run:
         before = run.replay(dataset, history)
         StreamObserver(run.postgres).observe()
         with (

@@ -11,7 +11,6 @@ from data.datasets.dataset import Dataset
 from data.postgres import dead_letters, progress, replay_control
 from models.segment_model import SegmentModel
 from producers.log_writer import LogWriter
-from producers.replay import Section, occurred_at
 from tests.support import browser
 from tests.support.browser import (
     PATIENCE,
@@ -22,18 +21,20 @@ from tests.support.browser import (
     visit,
 )
 from tests.support.local_stack import Local, local, wait_until
+from tests.support.sections import section
 
 pytestmark = browser.MARKS
 
-TRANSACTIONS = 8_000
+TRANSACTIONS = 2_000
 BAD = b'{"type":"transaction","oops":"<img src=x onerror=alert(1)>"}'
 
 
 def test_an_operator_pauses_and_resumes_a_replay_and_retries_a_dead_letter(
-    dataset: Dataset, model: SegmentModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    medium_dataset: Dataset, medium_model: SegmentModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    with local(tmp_path, model) as run, run.in_background(dataset, _beginning(dataset), "2d/s"):
+    beginning = section(medium_dataset, 0, TRANSACTIONS)
+    with local(tmp_path, medium_model) as run, run.in_background(medium_dataset, beginning, "2d/s"):
         _send(run, BAD)
         with served(run.settings.database, "--operator") as address, opened() as chromium:
             with visit(chromium, address, "operations") as page:
@@ -81,11 +82,6 @@ def _visit_as_an_analyst(run: Local, chromium: BrowserContext) -> None:
             with visit(chromium, analysts, path) as page:
                 expect(page.locator(".js-plotly-plot")).to_have_count(figures, timeout=2 * PATIENCE)
                 expect_to_fit_a_phone(page)
-
-
-def _beginning(dataset: Dataset) -> Section:
-    moments = occurred_at(dataset)
-    return Section(0, TRANSACTIONS, int(moments[0]), int(moments[TRANSACTIONS - 1]))
 
 
 def _send(run: Local, value: bytes) -> None:
