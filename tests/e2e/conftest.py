@@ -1,26 +1,19 @@
-"""Browsers, a receiver of webhooks, and of two datasets: a model of the first year, and what a replay leaves."""
+"""A browser, a receiver of webhooks, and of two datasets: a model of the first year, and what a replay leaves."""
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import BrowserContext
 
 from batch.fit_dataset import fit_before
 from data.datasets.dataset import Dataset
 from data.datasets.selection import default_cutoff
 from models.segment_model import SegmentModel
-from tests.support.browser import launched, opened
+from tests.support.browser import opened
 from tests.support.once_per_run import once_per_run
 from tests.support.retail import medium, retail
 from tests.support.undisturbed import Undisturbed, undisturbed_replay
 from tests.support.webhook_receiver import Receiver
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless browser."""
-    with launched() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

@@ -61,15 +61,6 @@ MARKS = [
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
-    """A headless browser."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
-        yield chromium
-        chromium.close()
-
-
-@contextmanager
 def opened() -> Iterator[BrowserContext]:
     """A window of a headless browser whose visits share everything that the browser keeps.
 

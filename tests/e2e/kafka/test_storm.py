@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
 #: One fault of each sort; a power cut kills the broker, the workers and Postgres at once.
 FEW = ("worker killed", "worker becomes a zombie", "postgres restored to an older copy", "power cut", "late EndTxn")
-AMONG = ALL if "SEGUE_TEST_STORM_FAULTS" in os.environ else FEW
+AMONG: Collection[str] = ALL if "SEGUE_TEST_STORM_FAULTS" in os.environ else FEW
 FAULTS = int(os.environ.get("SEGUE_TEST_STORM_FAULTS", len(FEW)))
 
 
