@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 import httpx
 import pytest
 from playwright.sync_api import (
-    Browser,
     BrowserContext,
     ConsoleMessage,
     Error,

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1_800)]
 
 WORKERS = 2
 # So small that catching up takes many micro-batches, and can be seen.
-BATCH_SIZE = "10"
+BATCH_SIZE = "50"
 
 
 def part(dataset: Dataset, begin: float, end: float) -> Section:
