@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import text
 
 from batch.fit_dataset import fit_before
@@ -97,7 +97,7 @@ def main() -> None:
                 take(chromium, address, OPERATIONS)
 
 
-def take(chromium: Browser, address: str, picture: Picture, customer: str = "") -> None:
+def take(chromium: BrowserContext, address: str, picture: Picture, customer: str = "") -> None:
     """Take one picture, when the page is complete."""
     path = picture.path.format(customer=customer) or picture.name
     with visit(chromium, address, path, DESKTOP, picture.colours) as page:
