@@ -185,7 +185,8 @@ def look_at_pages(port: int) -> None:
 @contextmanager
 def opened_window(playwright: Any, chromium: str) -> Iterator[Any]:
     """A window of Chromium. All its pages are in one process, which compiles the dashboard's scripts once."""
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--renderer-process-limit=1"]
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-software-rasterizer"]
+    flags += ["--renderer-process-limit=1", "--disable-site-isolation-trials"]
     with tempfile.TemporaryDirectory() as profile:
         window = playwright.chromium.launch_persistent_context(profile, executable_path=chromium, args=flags)
         yield window
