@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import text
 
 from batch.fit_dataset import fit_before
@@ -29,7 +29,7 @@ from models.units import Floats, Ints, to_micros
 from producers.log_writer import LogWriter
 from producers.replay import split, whole
 from services.drift.observer import StreamObserver
-from tests.support.browser import DESKTOP, PATIENCE, launched, served, visit
+from tests.support.browser import DESKTOP, PATIENCE, opened, served, visit
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.retail import REAL
 
@@ -88,7 +88,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="segue-pictures-") as folder, local(Path(folder), model) as run:
         run.replay(shop, past)
         StreamObserver(run.postgres).observe()
-        with launched() as chromium, served(run.settings.database, "--operator") as address:
+        with opened() as chromium, served(run.settings.database, "--operator") as address:
             for picture in STILL:
                 take(chromium, address, picture, _eventful_customer(run))
             with run.in_background(shop, future, SPEED):
@@ -97,7 +97,7 @@ def main() -> None:
                 take(chromium, address, OPERATIONS)
 
 
-def take(chromium: Browser, address: str, picture: Picture, customer: str = "") -> None:
+def take(chromium: BrowserContext, address: str, picture: Picture, customer: str = "") -> None:
     """Take one picture, when the page is complete."""
     path = picture.path.format(customer=customer) or picture.name
     with visit(chromium, address, path, DESKTOP, picture.colours) as page:

@@ -22,7 +22,17 @@ import httpx
 from confluent_kafka import Producer
 
 from data.kafka.log import create_topics
-from examples.any_shop.run import PATIENCE, DisagreementError, Shop, applied, check, free_port, say, wait_until
+from examples.any_shop.run import (
+    PATIENCE,
+    DisagreementError,
+    Shop,
+    applied,
+    check,
+    free_port,
+    opened_window,
+    say,
+    wait_until,
+)
 from examples.live_shop.make_orders import Order, history, today, write
 from runtime.settings import Settings
 
@@ -166,12 +176,9 @@ def compare(api: httpx.Client, port: int, customers: list[str], *, pages: bool) 
         return
     from playwright.sync_api import sync_playwright
 
-    with (
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"]) as browser,
-    ):
+    with sync_playwright() as playwright, opened_window(playwright, chromium) as window:
         for customer in customers:
-            page = browser.new_page()
+            page = window.new_page()
             page.set_default_timeout(PATIENCE * 1_000)
             page.goto(f"http://127.0.0.1:{port}/customer?customer={quote(customer)}")
             shown = page.locator(".sg-who").first.inner_text()

@@ -1,28 +1,25 @@
-"""A browser, a receiver of webhooks, the dataset, a model of its first year, and what an undisturbed replay leaves."""
+"""A browser, a receiver of webhooks, and of two datasets: a model of the first year, and what a replay leaves."""
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 
 from batch.fit_dataset import fit_before
 from data.datasets.dataset import Dataset
 from data.datasets.selection import default_cutoff
 from models.segment_model import SegmentModel
-from segue.local.soak.outcome import latest, stored
-from services import change_stream
-from tests.support.browser import launched
-from tests.support.local_stack import local
+from tests.support.browser import opened
 from tests.support.once_per_run import once_per_run
-from tests.support.retail import retail
-from tests.support.undisturbed import Undisturbed
+from tests.support.retail import medium, retail
+from tests.support.undisturbed import Undisturbed, undisturbed_replay
 from tests.support.webhook_receiver import Receiver
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless browser."""
-    with launched() as chromium:
+def window() -> Iterator[BrowserContext]:
+    """A window of a headless browser; its pages have cookies in common."""
+    with opened() as chromium:
         yield chromium
 
 
@@ -48,9 +45,23 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> SegmentModel:
 
 @pytest.fixture(scope="session")
 def undisturbed(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    def replay_everything() -> Undisturbed:
-        with local(tmp_path_factory.mktemp("undisturbed"), model) as run:
-            run.replay(dataset)
-            return Undisturbed(stored(run.postgres), run.topic(), latest(change_stream.states(run.settings)))
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return once_per_run(tmp_path_factory, "undisturbed", lambda: undisturbed_replay(folder, dataset, model))
 
-    return once_per_run(tmp_path_factory, "undisturbed", replay_everything)
+
+@pytest.fixture(scope="session")
+def medium_dataset() -> Dataset:
+    return medium()
+
+
+@pytest.fixture(scope="session")
+def medium_model(medium_dataset: Dataset) -> SegmentModel:
+    return fit_before(medium_dataset, default_cutoff(medium_dataset))
+
+
+@pytest.fixture(scope="session")
+def medium_undisturbed(
+    medium_dataset: Dataset, medium_model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("medium")
+    return once_per_run(tmp_path_factory, "medium", lambda: undisturbed_replay(folder, medium_dataset, medium_model))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from data.postgres.database import engine as connect
 from tests.support import processed_stream
@@ -42,10 +42,10 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, stream: Lived) -> Iterat
 
 
 def test_segments_are_explored_searched_and_downloaded(
-    browser: Browser, dashboard: str, stream: Lived, tmp_path: Path
+    window: BrowserContext, dashboard: str, stream: Lived, tmp_path: Path
 ) -> None:
     lost = sorted(row["customer_id"] for row in stream.customers if row["segment"] == "lost")
-    with visit(browser, dashboard, "segments") as page:
+    with visit(window, dashboard, "segments") as page:
         expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
         expect(page.locator(".js-plotly-plot")).to_have_count(4, timeout=PATIENCE)
         for name in ("Champions", "Regulars"):
@@ -62,8 +62,10 @@ def test_segments_are_explored_searched_and_downloaded(
         expect(page.locator(f"[data-customer='{lost[0]}']")).to_be_visible(timeout=PATIENCE)
 
 
-def test_a_customer_is_searched_and_a_neighbour_followed_into_the_simulator(browser: Browser, dashboard: str) -> None:
-    with visit(browser, dashboard, "customer") as page:
+def test_a_customer_is_searched_and_a_neighbour_followed_into_the_simulator(
+    window: BrowserContext, dashboard: str
+) -> None:
+    with visit(window, dashboard, "customer") as page:
         box = page.get_by_label("Customer number")
         expect(box).to_be_visible(timeout=PATIENCE)
         box.fill("1230x")
@@ -85,8 +87,8 @@ def test_a_customer_is_searched_and_a_neighbour_followed_into_the_simulator(brow
         assert page.url.endswith(f"simulator?customer={followed}")
 
 
-def test_a_purchase_is_simulated(browser: Browser, dashboard: str) -> None:
-    with visit(browser, dashboard, "simulator") as page:
+def test_a_purchase_is_simulated(window: BrowserContext, dashboard: str) -> None:
+    with visit(window, dashboard, "simulator") as page:
         expect(page.locator("[data-verdict]")).to_be_visible(timeout=PATIENCE)
         _type(page, "Days since their last purchase", "900")
         expect(page.locator("[data-verdict='lost']")).to_be_visible(timeout=PATIENCE)
@@ -102,10 +104,10 @@ def test_a_purchase_is_simulated(browser: Browser, dashboard: str) -> None:
 
 
 def test_a_file_goes_up_and_comes_back_segmented(
-    browser: Browser, dashboard: str, stream: Lived, tmp_path: Path
+    window: BrowserContext, dashboard: str, stream: Lived, tmp_path: Path
 ) -> None:
     people = [row for row in stream.customers if row["segment"]]
-    with visit(browser, dashboard, "simulator") as page:
+    with visit(window, dashboard, "simulator") as page:
         expect(page.locator("[data-verdict]")).to_be_visible(timeout=PATIENCE)
         template = _download(page, "Download a template", tmp_path)
         rows = [

@@ -12,7 +12,7 @@ from data.postgres.tables import segment_changes
 from models.segment_model import SegmentModel
 from tests.support.local_stack import Local, local, wait_until
 
-AHEAD = timedelta(seconds=30)
+AHEAD = timedelta(seconds=10)
 DAYS = 500
 
 

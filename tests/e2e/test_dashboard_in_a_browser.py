@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import Engine, text, update
 
 from data.postgres.database import engine as connect
@@ -57,8 +57,10 @@ def dashboard(database_url: str) -> Iterator[str]:
         yield address
 
 
-def test_the_page_shows_what_is_in_postgres_and_follows_it(browser: Browser, dashboard: str, engine: Engine) -> None:
-    with visit(browser, dashboard, "live") as page:
+def test_the_page_shows_what_is_in_postgres_and_follows_it(
+    window: BrowserContext, dashboard: str, engine: Engine
+) -> None:
+    with visit(window, dashboard, "live") as page:
         _expect_counts(page, engine)
         _expect_sizes(page, engine)
         expect(page.locator(".sg-day")).to_contain_text("Wed 15 June 2011")
@@ -76,20 +78,22 @@ def test_the_page_shows_what_is_in_postgres_and_follows_it(browser: Browser, das
         expect(page.get_by_text("in the last 365 event days").first).to_be_visible()
 
 
-def test_the_page_fits_a_phone_and_has_every_figure(browser: Browser, dashboard: str) -> None:
-    with visit(browser, dashboard, "live", PHONE, "dark") as page:
+def test_the_page_fits_a_phone_and_has_every_figure(window: BrowserContext, dashboard: str) -> None:
+    with visit(window, dashboard, "live", PHONE, "dark") as page:
         expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
         expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=PATIENCE)
         expect_no_sideways_scrolling(page)
 
 
-def test_the_page_survives_a_restart_of_postgres(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_page_survives_a_restart_of_postgres(
+    window: BrowserContext, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("restarted")
     with running_postgres(folder) as url:
         engine = connect(url)
         store(engine, a_model(), a_stream(a_model()))
         engine.dispose()
-    with served(url) as address, visit(browser, address, "live") as page:
+    with served(url) as address, visit(window, address, "live") as page:
         expect(page.get_by_text("Postgres is not available")).to_be_visible(timeout=PATIENCE)
         with running_postgres(folder):
             expect(page.locator("[data-total=customers]")).to_have_text("120", timeout=PATIENCE)

@@ -5,13 +5,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
 from segue.local.ports import free_ports
+from tests.support.commands import tried
 from tests.support.local_stack import wait_until
 from tests.support.retail import CUSTOMERS, REAL, SEED, retail
 
@@ -68,9 +68,7 @@ def test_demo_with_nothing_downloaded_says_so_serves_the_page_and_stops_cleanly(
 
 
 def _transactions(folder: Path) -> int:
-    time.sleep(0.2)
-    done = subprocess.run([*SEGUE, "status"], cwd=folder, capture_output=True, text=True, check=False)
-    found = re.search(r"transactions: ([\d,]+)", done.stdout)
+    found = re.search(r"transactions: ([\d,]+)", tried(folder / ".segue", "status").stdout)
     return int(found[1].replace(",", "")) if found else 0
 
 

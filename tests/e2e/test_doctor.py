@@ -2,10 +2,9 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from confluent_kafka import Producer
@@ -14,20 +13,15 @@ from data.kafka.partitioner import partition_of
 from data.postgres.database import engine
 from models.segment_model import SegmentModel
 from runtime.settings import Settings
+from tests.support.commands import Done, tried
 from tests.support.local_stack import local
 from tests.support.retail import small
 
 
-def doctor(folder: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+def doctor(folder: Path, *arguments: str, **variables: str) -> Done:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "segue", "doctor", *arguments],
-        env=environment | {"SEGUE_STATE_DIR": str(folder)} | variables,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    with patch.dict(os.environ, environment, clear=True):
+        return tried(folder, "doctor", *arguments, environment=variables)
 
 
 def findings(folder: Path, **variables: str) -> dict[str, list[dict[str, Any]]]:

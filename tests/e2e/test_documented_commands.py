@@ -21,6 +21,7 @@ from data.postgres.database import engine
 from runtime.running_stack import STACK_FILE
 from runtime.settings import Settings
 from segue.local.ports import free_ports
+from tests.support.commands import segue, tried
 from tests.support.documented import Shell, block, blocks, commands
 from tests.support.local_stack import wait_until
 from tests.support.shop_files import ORDERS
@@ -83,12 +84,12 @@ class Shop:
 
     def status(self) -> dict[str, Any]:
         """What `segue status` says, also while it finds something wrong."""
-        found: dict[str, Any] = json.loads(self.shell.run("segue status --json || true"))
+        found: dict[str, Any] = json.loads(tried(self._state, "status", "--json").stdout)
         return found
 
     def dead_letters(self, what: str) -> list[dict[str, Any]]:
         """The `reasons` or the `dead_letters` that `segue dlq list` lists."""
-        found: list[dict[str, Any]] = json.loads(self.shell.run("segue dlq list --json --limit 1000"))[what]
+        found: list[dict[str, Any]] = json.loads(segue(self._state, "dlq", "list", "--json", "--limit", "1000"))[what]
         return found
 
     def replay(self) -> str:
@@ -112,7 +113,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             if command == "segue up":
                 here.shell.start(command)
                 wait_until((here.folder / "state" / STACK_FILE).exists)
-                wait_until(lambda: "partitions" in here.shell.run("segue status --json || true"))
+                wait_until(lambda: "partitions" in tried(here.folder / "state", "status", "--json").stdout)
             else:
                 here.shell.run(command)
         wait_until(lambda: answers(f"http://127.0.0.1:{here.ports[1]}/healthz"))

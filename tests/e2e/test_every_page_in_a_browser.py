@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import Connection, Row, text
 
 from data.datasets.dataset import Dataset
@@ -32,7 +32,7 @@ from tests.support.browser import (
     choose,
     expect_no_sideways_scrolling,
     expect_to_fit_a_phone,
-    launched,
+    opened,
     served,
     settle,
     visit,
@@ -104,24 +104,27 @@ class Shop:
 
     run: Local
     address: str
-    chromium: Browser
+    chromium: BrowserContext
     customer: str
     # The number of transactions that were streamed before the replay began.
     history: int
 
 
 @pytest.fixture(scope="module")
-def shop(dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(
+    medium_dataset: Dataset, medium_model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
+    dataset = medium_dataset
     everything = whole(dataset)
     middle = everything.event_start + int(HISTORY * (everything.event_end - everything.event_start))
     history, future = split(everything, dataset, middle)
-    with local(tmp_path_factory.mktemp("shop"), model) as run:
+    with local(tmp_path_factory.mktemp("shop"), medium_model) as run:
         before = run.replay(dataset, history)
         StreamObserver(run.postgres).observe()
         with (
             run.in_background(dataset, future, SPEED),
             served(run.settings.dashboard_database) as address,
-            launched() as chromium,
+            opened() as chromium,
         ):
             yield Shop(run, address, chromium, _busiest_customer(run), before)
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserContext, expect
 
 from data.postgres.database import engine
 from tests.support import browser
-from tests.support.browser import launched, served, visit
+from tests.support.browser import opened, served, visit
 from tests.support.hostile import fill
 from tests.support.postgres import new_database, running_postgres
 
@@ -27,19 +27,19 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched() as started:
+def chromium() -> Iterator[BrowserContext]:
+    with opened() as started:
         yield started
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_loads_nothing_from_elsewhere(path: str, dashboard: str, chromium: Browser) -> None:
+def test_a_page_loads_nothing_from_elsewhere(path: str, dashboard: str, chromium: BrowserContext) -> None:
     with visit(chromium, dashboard, path) as page:
         page.wait_for_timeout(1_500)
         assert page.locator("img[src*=invalid], img[src=x]").count() == 0
 
 
-def test_a_label_and_a_figure_show_the_name_as_it_is_stored(dashboard: str, chromium: Browser) -> None:
+def test_a_label_and_a_figure_show_the_name_as_it_is_stored(dashboard: str, chromium: BrowserContext) -> None:
     literal = "![p](http:\u2060//x.invalid/p.png)<img src=x onerror=alert(1)>%{x}$a$ :\u2060material/home:\\u202e"
     with visit(chromium, dashboard, "segments") as page:
         expect(page.get_by_test_id("stButtonGroup").first).to_contain_text(literal)

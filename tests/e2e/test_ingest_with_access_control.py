@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 from confluent_kafka import Producer
@@ -28,6 +27,7 @@ from tests.support.kafka_envelopes import MAPPING, plain
 from tests.support.kafka_records import read
 from tests.support.local_stack import wait_until
 from tests.support.secured_kafka import PASSWORD, SHOP, USER, SecuredKafka, secured_kafka
+from tests.support.web import get
 
 REASON = missing()
 COUNT = 50
@@ -93,7 +93,7 @@ def test_ingestion_needs_the_documented_rights_only(
 
 
 def ready(port: int) -> int:
-    return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).status_code
+    return get(f"http://127.0.0.1:{port}/readyz", timeout=60).status_code
 
 
 def grant(settings: Settings, kind: ResourceType, name: str, *operations: AclOperation) -> None:

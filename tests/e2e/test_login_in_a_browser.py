@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import Engine, text
 
 from data.postgres import audit, replay_control, roles
@@ -76,14 +76,12 @@ def dashboard(shop: Shop, issuer: str, log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def visitor(chromium: Browser, address: str, width: int = DESKTOP, colours: str = "light") -> Iterator[Seen]:
-    """A browser of its own, which has not logged in."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": HEIGHT},
-        color_scheme=colours,  # type: ignore[arg-type]
-        accept_downloads=True,
-    )
-    page = context.new_page()
+def visitor(window: BrowserContext, address: str, width: int = DESKTOP, colours: str = "light") -> Iterator[Seen]:
+    """A browser that nobody has logged in with: the cookies of the last visitor are gone."""
+    window.clear_cookies()
+    page = window.new_page()
+    page.set_viewport_size({"width": width, "height": HEIGHT})
+    page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]
     page.set_default_timeout(PATIENCE)
     seen = Seen(page)
 
@@ -94,15 +92,15 @@ def visitor(chromium: Browser, address: str, width: int = DESKTOP, colours: str 
     page.goto(address)
     yield seen
     assert page.get_by_test_id("stException").count() == 0
-    context.close()
+    page.close()
 
 
 @contextmanager
 def logged_in(
-    chromium: Browser, address: str, subject: str, width: int = DESKTOP, colours: str = "light"
+    window: BrowserContext, address: str, subject: str, width: int = DESKTOP, colours: str = "light"
 ) -> Iterator[Seen]:
     """A browser of its own, in which somebody has logged in."""
-    with visitor(chromium, address, width, colours) as seen:
+    with visitor(window, address, width, colours) as seen:
         log_in(seen.page, subject)
         expect(seen.page.get_by_role("button", name="Account")).to_be_visible()
         yield seen
@@ -126,8 +124,8 @@ def last(shop: Shop, act: str) -> Recorded:
 
 
 @pytest.mark.parametrize("path", ["", "slipping", "customer?customer=nobody", "operations"])
-def test_nobody_sees_anything_before_a_login(browser: Browser, shop: Shop, dashboard: str, path: str) -> None:
-    with visitor(browser, f"{dashboard}/{path}") as seen:
+def test_nobody_sees_anything_before_a_login(window: BrowserContext, shop: Shop, dashboard: str, path: str) -> None:
+    with visitor(window, f"{dashboard}/{path}") as seen:
         expect(seen.page.get_by_role("heading", name="Log in to see the segments")).to_be_visible()
         settle(seen.page)
         assert seen.page.get_by_role("link", name="Segments").count() == 0
@@ -136,8 +134,10 @@ def test_nobody_sees_anything_before_a_login(browser: Browser, shop: Shop, dashb
         assert "Champions" not in shown
 
 
-def test_an_account_without_a_role_sees_one_page_and_no_data(browser: Browser, shop: Shop, dashboard: str) -> None:
-    with visitor(browser, dashboard) as seen:
+def test_an_account_without_a_role_sees_one_page_and_no_data(
+    window: BrowserContext, shop: Shop, dashboard: str
+) -> None:
+    with visitor(window, dashboard) as seen:
         log_in(seen.page, "nora")
         expect(seen.page.get_by_role("heading", name="Your account has no role here")).to_be_visible()
         expect(seen.page.get_by_text("nora@shop.example")).to_be_visible()
@@ -148,8 +148,8 @@ def test_an_account_without_a_role_sees_one_page_and_no_data(browser: Browser, s
         assert "Champions" not in shown
 
 
-def test_a_marketer_sees_ids_and_every_file_is_recorded(browser: Browser, shop: Shop, dashboard: str) -> None:
-    with logged_in(browser, dashboard, "mia") as seen:
+def test_a_marketer_sees_ids_and_every_file_is_recorded(window: BrowserContext, shop: Shop, dashboard: str) -> None:
+    with logged_in(window, dashboard, "mia") as seen:
         for path in PAGES:
             open_page(seen, dashboard, path)
         for path, begin in zip(LISTS, ("about-to-slip-", "shifts-", "segue-customers.csv"), strict=True):
@@ -168,11 +168,11 @@ def test_a_marketer_sees_ids_and_every_file_is_recorded(browser: Browser, shop: 
 
 
 # After the marketer: what the process has kept from those visits must not reach the analyst.
-def test_an_analyst_sees_no_id_anywhere(browser: Browser, shop: Shop, dashboard: str) -> None:
-    with logged_in(browser, dashboard, "mia") as seen:
+def test_an_analyst_sees_no_id_anywhere(window: BrowserContext, shop: Shop, dashboard: str) -> None:
+    with logged_in(window, dashboard, "mia") as seen:
         for path in PAGES:
             open_page(seen, dashboard, path)
-    with logged_in(browser, dashboard, "ali") as seen:
+    with logged_in(window, dashboard, "ali") as seen:
         files = []
         for path in PAGES:
             open_page(seen, dashboard, path)
@@ -193,12 +193,12 @@ def test_an_analyst_sees_no_id_anywhere(browser: Browser, shop: Shop, dashboard:
         assert "m-" in shown
 
 
-def test_an_analyst_cannot_find_a_customer_by_a_true_id(browser: Browser, shop: Shop, dashboard: str) -> None:
+def test_an_analyst_cannot_find_a_customer_by_a_true_id(window: BrowserContext, shop: Shop, dashboard: str) -> None:
     wanted = shop.lived.customers[0]["customer_id"]
     with shop.owner.connect() as connection:
         query = text("SELECT mask FROM customer_masks WHERE customer_id = :id")
         masked = connection.execute(query, {"id": wanted}).scalar_one()
-    with logged_in(browser, dashboard, "ali") as seen:
+    with logged_in(window, dashboard, "ali") as seen:
         open_page(seen, dashboard, f"customer?customer={masked}")
         expect(seen.page.locator(f"[data-customer='{masked}']")).to_be_visible()
         open_page(seen, dashboard, f"customer?customer={wanted}")
@@ -214,16 +214,16 @@ def test_an_analyst_cannot_find_a_customer_by_a_true_id(browser: Browser, shop: 
 
 
 def test_only_an_operator_has_buttons_and_what_they_do_is_recorded(
-    browser: Browser, shop: Shop, dashboard: str
+    window: BrowserContext, shop: Shop, dashboard: str
 ) -> None:
     _replay(shop.owner)
     for somebody in ("mia", "ali"):
-        with logged_in(browser, dashboard, somebody) as seen:
+        with logged_in(window, dashboard, somebody) as seen:
             open_page(seen, dashboard, "operations")
             expect(seen.page.get_by_text("Operators can pause a replay")).to_be_visible()
             for name in ("Pause", "Resume", "Set speed", "Retry"):
                 expect(seen.page.get_by_role("button", name=name)).to_have_count(0)
-    with logged_in(browser, dashboard, "olga") as seen:
+    with logged_in(window, dashboard, "olga") as seen:
         open_page(seen, dashboard, "operations")
         seen.page.get_by_role("button", name="Pause").click()
         expect(seen.page.get_by_text("shop will pause")).to_be_visible()
@@ -234,9 +234,9 @@ def test_only_an_operator_has_buttons_and_what_they_do_is_recorded(
         assert replay_control.replays(shop.owner)[0].wanted_paused
 
 
-def test_an_act_that_cannot_be_recorded_is_not_done(browser: Browser, shop: Shop, dashboard: str) -> None:
+def test_an_act_that_cannot_be_recorded_is_not_done(window: BrowserContext, shop: Shop, dashboard: str) -> None:
     _replay(shop.owner)
-    with logged_in(browser, dashboard, "olga") as seen, _no_audit(shop.owner):
+    with logged_in(window, dashboard, "olga") as seen, _no_audit(shop.owner):
         open_page(seen, dashboard, "operations")
         seen.page.get_by_role("button", name="Pause").click()
         expect(seen.page.get_by_text("Failed:")).to_be_visible()
@@ -246,8 +246,8 @@ def test_an_act_that_cannot_be_recorded_is_not_done(browser: Browser, shop: Shop
         expect(seen.page.get_by_text("Failed to generate file")).to_be_visible()
 
 
-def test_logging_out_ends_it_and_somebody_else_can_log_in(browser: Browser, shop: Shop, dashboard: str) -> None:
-    with logged_in(browser, dashboard, "mia") as seen:
+def test_logging_out_ends_it_and_somebody_else_can_log_in(window: BrowserContext, shop: Shop, dashboard: str) -> None:
+    with logged_in(window, dashboard, "mia") as seen:
         open_page(seen, dashboard, "live")
         assert "shopper-" in seen.everything()
         seen.page.get_by_role("button", name="Account").click()
@@ -265,8 +265,8 @@ def test_logging_out_ends_it_and_somebody_else_can_log_in(browser: Browser, shop
         assert "shopper-" not in seen.everything()
 
 
-def test_a_changed_or_foreign_cookie_is_no_login(browser: Browser, dashboard: str) -> None:
-    with logged_in(browser, dashboard, "mia") as seen:
+def test_a_changed_or_foreign_cookie_is_no_login(window: BrowserContext, dashboard: str) -> None:
+    with logged_in(window, dashboard, "mia") as seen:
         context = seen.page.context
         [cookie] = [each for each in context.cookies() if each["name"] == "_streamlit_user"]
         assert cookie["httpOnly"]
@@ -278,10 +278,10 @@ def test_a_changed_or_foreign_cookie_is_no_login(browser: Browser, dashboard: st
         expect(seen.page.get_by_role("heading", name="Log in to see the segments")).to_be_visible()
 
 
-def test_a_login_ends_while_a_page_is_open(browser: Browser, shop: Shop, issuer: str, log: Path) -> None:
+def test_a_login_ends_while_a_page_is_open(window: BrowserContext, shop: Shop, issuer: str, log: Path) -> None:
     with (
         served(shop, issuer, log, lifetime=timedelta(seconds=120)) as address,
-        logged_in(browser, address, "mia") as seen,
+        logged_in(window, address, "mia") as seen,
     ):
         expect(seen.page.get_by_role("heading", name=ENDED)).to_be_visible(timeout=3 * PATIENCE)
         expect(seen.page.locator("table")).to_have_count(0)
@@ -292,9 +292,9 @@ def test_a_login_ends_while_a_page_is_open(browser: Browser, shop: Shop, issuer:
         expect(seen.page.get_by_role("button", name="Account")).to_be_visible()
 
 
-def test_a_masked_user_who_can_see_ids_is_refused(browser: Browser, shop: Shop, issuer: str, log: Path) -> None:
+def test_a_masked_user_who_can_see_ids_is_refused(window: BrowserContext, shop: Shop, issuer: str, log: Path) -> None:
     dashboards = shop.url(roles.DASHBOARD)
-    with served(shop, issuer, log, SEGUE_MASKED_DATABASE_URL=dashboards) as address, visitor(browser, address) as seen:
+    with served(shop, issuer, log, SEGUE_MASKED_DATABASE_URL=dashboards) as address, visitor(window, address) as seen:
         log_in(seen.page, "ali")
         expect(seen.page.get_by_role("heading", name="The settings are not valid")).to_be_visible()
         expect(seen.page.get_by_text("can read customers' ids")).to_be_visible()
@@ -313,7 +313,7 @@ def test_no_secret_is_in_a_log_or_in_the_list_of_processes(dashboard: str, log: 
 
 @pytest.mark.parametrize(("width", "colours"), [(PHONE, "light"), (DESKTOP, "dark")])
 def test_the_pages_of_a_login_fit_and_are_accessible(
-    browser: Browser, dashboard: str, width: int, colours: str
+    window: BrowserContext, dashboard: str, width: int, colours: str
 ) -> None:
     folder = os.environ.get("SEGUE_TEST_SCREENSHOTS")
 
@@ -325,13 +325,13 @@ def test_the_pages_of_a_login_fit_and_are_accessible(
         nodes = [(rule, node) for rule in found if rule["impact"] in GRAVE for node in rule["nodes"]]
         assert [(rule["id"], node["html"][:200]) for rule, node in nodes] == []
 
-    with visitor(browser, dashboard, width, colours) as seen:
+    with visitor(window, dashboard, width, colours) as seen:
         expect(seen.page.get_by_role("button", name="Log in")).to_be_visible()
         check(seen.page, "asked")
         log_in(seen.page, "nora")
         expect(seen.page.get_by_role("heading", name="Your account has no role here")).to_be_visible()
         check(seen.page, "without-a-role")
-    with logged_in(browser, dashboard, "ali", width, colours) as seen:
+    with logged_in(window, dashboard, "ali", width, colours) as seen:
         settle(seen.page)
         seen.page.get_by_role("button", name="Account").click()
         expect(seen.page.get_by_text("ids are masked")).to_be_visible()

@@ -39,14 +39,15 @@ Moves = dict[str, tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
-def challenger(dataset: Dataset) -> SegmentModel:
+def challenger(medium_dataset: Dataset) -> SegmentModel:
     """Four segments of gross money, fitted on everything."""
-    return fit(_everybody(dataset), k=4, monetary="gross").model
+    return fit(_everybody(medium_dataset), k=4, monetary="gross").model
 
 
 def test_activating_a_model_during_a_replay_moves_whom_compare_says_and_reconciles(
-    dataset: Dataset, model: SegmentModel, challenger: SegmentModel, tmp_path: Path
+    medium_dataset: Dataset, medium_model: SegmentModel, challenger: SegmentModel, tmp_path: Path
 ) -> None:
+    dataset, model = medium_dataset, medium_model
     with local(tmp_path, model, {"SEGUE_BATCH_SIZE": "500"}) as run:
         model_registry.register(run.postgres, challenger)
         first_year, second_year = split(whole(dataset), dataset, to_micros(default_cutoff(dataset)))
@@ -70,8 +71,9 @@ def test_activating_a_model_during_a_replay_moves_whom_compare_says_and_reconcil
 
 
 def test_a_worker_killed_in_the_middle_of_rescoring_goes_on_with_the_rest(
-    dataset: Dataset, model: SegmentModel, challenger: SegmentModel, tmp_path: Path
+    medium_dataset: Dataset, medium_model: SegmentModel, challenger: SegmentModel, tmp_path: Path
 ) -> None:
+    dataset, model = medium_dataset, medium_model
     moments = occurred_at(dataset)
     # Transactions of the same moment are sent together, because reconciliation expects all up to the watermark.
     stop = int(moments.searchsorted(moments[2_499], side="right"))
@@ -94,8 +96,9 @@ def test_a_worker_killed_in_the_middle_of_rescoring_goes_on_with_the_rest(
 
 
 def test_before_any_worker_has_started_the_alias_is_all_there_is_to_move(
-    model: SegmentModel, challenger: SegmentModel, tmp_path: Path
+    medium_model: SegmentModel, challenger: SegmentModel, tmp_path: Path
 ) -> None:
+    model = medium_model
     with Stack(tmp_path) as stack:
         settings = Settings(state_dir=tmp_path)
         with session(settings, max_lag=1_000) as open_session:

@@ -11,9 +11,10 @@ from data.datasets.dataset import Dataset
 from data.postgres import progress
 from models.segment_model import SegmentModel
 from producers.pace import Speed
-from producers.replay import Section, occurred_at, whole
+from producers.replay import whole
 from segue.local.soak.outcome import stored
 from tests.support.local_stack import Local, applied, local, wait_until
+from tests.support.sections import section
 from tests.support.undisturbed import Undisturbed
 
 KILLS = 5
@@ -49,45 +50,47 @@ def test_the_change_topic_has_every_change_once_and_in_order(undisturbed: Undist
 
 
 def test_replaying_the_same_file_twice_changes_nothing(
-    dataset: Dataset, model: SegmentModel, undisturbed: Undisturbed, tmp_path: Path
+    medium_dataset: Dataset, medium_model: SegmentModel, medium_undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    with local(tmp_path, model) as run:
-        run.replay(dataset)
-        run.replay(dataset)
+    with local(tmp_path, medium_model) as run:
+        run.replay(medium_dataset)
+        run.replay(medium_dataset)
         totals = progress.totals(run.postgres)
-        assert totals.transactions == totals.duplicates == len(dataset.transactions)
-        assert stored(run.postgres) == undisturbed.rows
-        assert _by_customer(run.topic()) == _by_customer(undisturbed.topic)
+        assert totals.transactions == totals.duplicates == len(medium_dataset.transactions)
+        assert stored(run.postgres) == medium_undisturbed.rows
+        assert _by_customer(run.topic()) == _by_customer(medium_undisturbed.topic)
 
 
-def test_batches_of_7_and_of_5000_give_the_same_rows(dataset: Dataset, model: SegmentModel, tmp_path: Path) -> None:
-    moments = occurred_at(dataset)
-    first_five_thousand = Section(0, 5_000, int(moments[0]), int(moments[4_999]))
+def test_batches_of_7_and_of_5000_give_the_same_rows(
+    medium_dataset: Dataset, medium_model: SegmentModel, tmp_path: Path
+) -> None:
+    first = section(medium_dataset, 0, 2_500)
     results = []
     for size in ("7", "5000"):
-        with local(tmp_path / size, model, {"SEGUE_BATCH_SIZE": size}) as run:
-            run.replay(dataset, first_five_thousand)
+        with local(tmp_path / size, medium_model, {"SEGUE_BATCH_SIZE": size}) as run:
+            run.replay(medium_dataset, first)
             results.append(stored(run.postgres))
-    assert len(results[0]["transactions"]) == 5_000
+    assert len(results[0]["transactions"]) == 2_500
     assert results[0] == results[1]
 
 
 def test_a_stack_that_starts_again_goes_on_where_the_ledger_says(
-    dataset: Dataset, model: SegmentModel, undisturbed: Undisturbed, tmp_path: Path
+    medium_dataset: Dataset, medium_model: SegmentModel, medium_undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    with local(tmp_path, model) as run:
-        replay = run.replaying.replay(dataset, lambda _: None)
-        sending = Thread(target=replay.run, args=(whole(dataset), Speed.parse("max")))
+    # Small batches, so that the worker does not apply everything at once.
+    with local(tmp_path, medium_model, {"SEGUE_BATCH_SIZE": "20"}) as run:
+        replay = run.replaying.replay(medium_dataset, lambda _: None)
+        sending = Thread(target=replay.run, args=(whole(medium_dataset), Speed.parse("max")))
         sending.start()
-        wait_until(lambda: applied(run) > len(dataset.transactions) // 3)
+        wait_until(lambda: applied(run) > len(medium_dataset.transactions) // 3)
         # The stack ends with records still on their way: the embedded broker forgets them.
         replay.stop()
         sending.join()
-    with local(tmp_path, model) as run:
-        left = run.replaying.resumed(dataset, whole(dataset))
+    with local(tmp_path, medium_model) as run:
+        left = run.replaying.resumed(medium_dataset, whole(medium_dataset))
         assert left.start > 0
-        run.replay(dataset, left)
-        assert stored(run.postgres) == undisturbed.rows
+        run.replay(medium_dataset, left)
+        assert stored(run.postgres) == medium_undisturbed.rows
         assert progress.totals(run.postgres).duplicates == 0
 
 

@@ -4,40 +4,39 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import Row
 
 from data.datasets.dataset import Dataset
 from data.postgres import dead_letters, progress, replay_control
 from models.segment_model import SegmentModel
 from producers.log_writer import LogWriter
-from producers.replay import Section, occurred_at
 from tests.support import browser
 from tests.support.browser import (
-    DESKTOP,
     PATIENCE,
-    PHONE,
     choose,
-    expect_no_sideways_scrolling,
-    launched,
+    expect_to_fit_a_phone,
+    opened,
     served,
     visit,
 )
 from tests.support.local_stack import Local, local, wait_until
+from tests.support.sections import section
 
 pytestmark = browser.MARKS
 
-TRANSACTIONS = 8_000
+TRANSACTIONS = 2_000
 BAD = b'{"type":"transaction","oops":"<img src=x onerror=alert(1)>"}'
 
 
 def test_an_operator_pauses_and_resumes_a_replay_and_retries_a_dead_letter(
-    dataset: Dataset, model: SegmentModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    medium_dataset: Dataset, medium_model: SegmentModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    with local(tmp_path, model) as run, run.in_background(dataset, _beginning(dataset), "2d/s"):
+    beginning = section(medium_dataset, 0, TRANSACTIONS)
+    with local(tmp_path, medium_model) as run, run.in_background(medium_dataset, beginning, "2d/s"):
         _send(run, BAD)
-        with served(run.settings.database, "--operator") as address, launched() as chromium:
+        with served(run.settings.database, "--operator") as address, opened() as chromium:
             with visit(chromium, address, "operations") as page:
                 expect(page.get_by_text("Running", exact=True)).to_be_visible(timeout=PATIENCE)
 
@@ -66,8 +65,11 @@ def test_an_operator_pauses_and_resumes_a_replay_and_retries_a_dead_letter(
         assert progress.totals(run.postgres).transactions == TRANSACTIONS
 
 
-def _visit_as_an_analyst(run: Local, chromium: Browser) -> None:
-    """Without ``--operator`` there are no buttons; every page fits every window, light and dark."""
+def _visit_as_an_analyst(run: Local, chromium: BrowserContext) -> None:
+    """Without ``--operator`` there are no buttons, and all figures are drawn.
+
+    Every page in every window, light and dark, is in ``test_every_page_in_a_browser.py``.
+    """
     with served(run.settings.dashboard_database) as analysts:
         with visit(chromium, analysts, "operations") as page:
             expect(page.locator("[data-partition]")).to_have_count(4, timeout=PATIENCE)
@@ -77,15 +79,9 @@ def _visit_as_an_analyst(run: Local, chromium: Browser) -> None:
             page.get_by_text("Content", exact=True).first.click()
             expect(page.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible(timeout=PATIENCE)
         for path, figures in (("data", 7), ("model", 1), ("operations", 0)):
-            for width, colours in ((PHONE, "light"), (DESKTOP, "dark")):
-                with visit(chromium, analysts, path, width, colours) as page:
-                    expect(page.locator(".js-plotly-plot")).to_have_count(figures, timeout=2 * PATIENCE)
-                    expect_no_sideways_scrolling(page)
-
-
-def _beginning(dataset: Dataset) -> Section:
-    moments = occurred_at(dataset)
-    return Section(0, TRANSACTIONS, int(moments[0]), int(moments[TRANSACTIONS - 1]))
+            with visit(chromium, analysts, path) as page:
+                expect(page.locator(".js-plotly-plot")).to_have_count(figures, timeout=2 * PATIENCE)
+                expect_to_fit_a_phone(page)
 
 
 def _send(run: Local, value: bytes) -> None:

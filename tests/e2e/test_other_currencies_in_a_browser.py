@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserContext, expect
 
 from data.postgres.database import engine as connect
 from runtime.money import Money
@@ -66,10 +66,10 @@ def shop(request: Any, database: str) -> Iterator[tuple[str, Money, int]]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_in_the_currency_of_the_shop(browser: Browser, shop: tuple[str, Money, int], path: str) -> None:
+def test_a_page_is_in_the_currency_of_the_shop(window: BrowserContext, shop: tuple[str, Money, int], path: str) -> None:
     address, money, width = shop
     name = path.partition("?")[0]
-    with visit(browser, address, path, width) as page:
+    with visit(window, address, path, width) as page:
         expect(page.locator(PAGES[path]).first).to_be_visible(timeout=PATIENCE)
         settle(page)
         if name not in WITHOUT_MONEY:

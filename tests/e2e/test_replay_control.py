@@ -18,11 +18,15 @@ from tests.support.undisturbed import Undisturbed
 
 
 def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_one_leaves(
-    dataset: Dataset, model: SegmentModel, undisturbed: Undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    medium_dataset: Dataset,
+    medium_model: SegmentModel,
+    medium_undisturbed: Undisturbed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    with local(tmp_path, model) as run, run.in_background(dataset, whole(dataset), "20d/s"):
-        wait_until(lambda: applied(run) > 500)
+    with local(tmp_path, medium_model) as run, run.in_background(medium_dataset, whole(medium_dataset), "20d/s"):
+        wait_until(lambda: applied(run) > 100)
 
         assert "paused at" in _control(run, "pause")
         held = _replay(run)
@@ -46,9 +50,9 @@ def test_a_replay_that_is_paused_resumed_and_sped_up_leaves_what_an_undisturbed_
         assert "running at" in _control(run, "resume")
         assert "max" in _control(run, "speed", "max")
         wait_until(lambda: _replay(run).state == "finished")
-        assert _replay(run).sent == len(dataset.transactions)
+        assert _replay(run).sent == len(medium_dataset.transactions)
         assert "no replay is running here" in _control(run, "pause")
-        assert stored(run.postgres) == undisturbed.rows
+        assert stored(run.postgres) == medium_undisturbed.rows
         totals = progress.totals(run.postgres)
         assert (totals.duplicates, totals.late) == (0, 0)
 

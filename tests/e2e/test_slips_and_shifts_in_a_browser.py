@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
+from playwright.sync_api import BrowserContext, Locator, Page, TimeoutError, expect
 from sqlalchemy import Engine, text
 
 from data.postgres.database import engine as connect
@@ -45,8 +45,8 @@ def dashboard(engine: Engine) -> Iterator[str]:
         yield address
 
 
-def test_filters_narrow_the_slips_and_stay_in_the_url(browser: Browser, dashboard: str) -> None:
-    with visit(browser, dashboard, "slipping") as page:
+def test_filters_narrow_the_slips_and_stay_in_the_url(window: BrowserContext, dashboard: str) -> None:
+    with visit(window, dashboard, "slipping") as page:
         everyone = _slips(page)
         page.get_by_role("button", name="Champions").click()
         expect(page).to_have_url(re.compile("slip_from=Champions"), timeout=PATIENCE)
@@ -58,20 +58,20 @@ def test_filters_narrow_the_slips_and_stay_in_the_url(browser: Browser, dashboar
         expect(page.get_by_role("heading", name="Shifts")).to_be_visible(timeout=PATIENCE)
         page.get_by_role("link", name="About to slip").first.click()
         expect(page.locator(f"[data-slips='{champions}']")).to_be_visible(timeout=PATIENCE)
-    with visit(browser, dashboard, address.removeprefix(f"{dashboard}/")) as page:
+    with visit(window, dashboard, address.removeprefix(f"{dashboard}/")) as page:
         expect(page.locator(f"[data-slips='{champions}']")).to_be_visible(timeout=PATIENCE)
 
 
-def test_the_file_has_every_customer_who_slips(browser: Browser, dashboard: str) -> None:
-    with visit(browser, dashboard, "slipping?slip_days=1+year") as page:
+def test_the_file_has_every_customer_who_slips(window: BrowserContext, dashboard: str) -> None:
+    with visit(window, dashboard, "slipping?slip_days=1+year") as page:
         number = _slips(page)
         rows = _download(page)
     assert len(rows) == number > 25
     assert all(row["customer_id"] and row["slips_at"] and float(row["net_spend"]) > -100 for row in rows)
 
 
-def test_the_calendar_and_the_pages_of_the_list_work(browser: Browser, dashboard: str) -> None:
-    with visit(browser, dashboard, "slipping?slip_days=90+days") as page:
+def test_the_calendar_and_the_pages_of_the_list_work(window: BrowserContext, dashboard: str) -> None:
+    with visit(window, dashboard, "slipping?slip_days=90+days") as page:
         page.get_by_text("Calendar", exact=True).click()
         expect(page.locator(".sg-calendar")).to_be_visible(timeout=PATIENCE)
         days = page.locator(".sg-calendar b").all_inner_texts()
@@ -81,7 +81,7 @@ def test_the_calendar_and_the_pages_of_the_list_work(browser: Browser, dashboard
         expect(page.locator(".sg-slips a").first).not_to_have_text(first, timeout=PATIENCE)
 
 
-def test_a_selected_number_lists_its_customers(browser: Browser, dashboard: str, engine: Engine) -> None:
+def test_a_selected_number_lists_its_customers(window: BrowserContext, dashboard: str, engine: Engine) -> None:
     with engine.connect() as connection:
         before, after, expected = connection.execute(
             text(
@@ -90,7 +90,7 @@ def test_a_selected_number_lists_its_customers(browser: Browser, dashboard: str,
             )
         ).one()
     names = {segment.id: segment.name for segment in a_model().segments}
-    with visit(browser, dashboard, "shifts?shift_period=All") as page:
+    with visit(window, dashboard, "shifts?shift_period=All") as page:
         number = page.locator(".st-key-shift_matrix .textpoint").get_by_text(f"{expected:,}", exact=True)
         behind = page.locator(f"[data-behind='{expected}']")
         for _ in range(CLICKS):
@@ -107,8 +107,8 @@ def test_a_selected_number_lists_its_customers(browser: Browser, dashboard: str,
     assert {(row["from_segment"], row["to_segment"]) for row in rows} == {(before, after)}
 
 
-def test_the_filters_work_by_keyboard(browser: Browser, dashboard: str) -> None:
-    with visit(browser, dashboard, "shifts?shift_period=All") as page:
+def test_the_filters_work_by_keyboard(window: BrowserContext, dashboard: str) -> None:
+    with visit(window, dashboard, "shifts?shift_period=All") as page:
         everyone = page.locator("[data-behind]").get_attribute("data-behind", timeout=PATIENCE)
         page.get_by_role("combobox", name="From").focus()
         page.keyboard.press("ArrowDown")
@@ -119,8 +119,8 @@ def test_the_filters_work_by_keyboard(browser: Browser, dashboard: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["slipping", "slipping?slip_shape=Calendar", "shifts", "shifts?shift_measure=Money"])
-def test_the_pages_fit_a_phone_and_are_accessible(browser: Browser, dashboard: str, path: str) -> None:
-    with visit(browser, dashboard, path, PHONE) as page:
+def test_the_pages_fit_a_phone_and_are_accessible(window: BrowserContext, dashboard: str, path: str) -> None:
+    with visit(window, dashboard, path, PHONE) as page:
         expect(page.locator(".sg-changes tbody tr").first).to_be_visible(timeout=PATIENCE)
         expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=2 * PATIENCE)
         expect_no_sideways_scrolling(page)

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from data.postgres.progress import STUCK_SECONDS
 from segue.local.ports import free_ports
 from tests.support.brokers import BOTH_BROKERS
 from tests.support.builders import transaction
+from tests.support.commands import tried
 from tests.support.generated_tables import a_model
 from tests.support.kafka_records import write
 from tests.support.local_stack import Local, applied, local, wait_until
@@ -54,9 +53,7 @@ class Stack:
         write(self.run.settings.brokers, self.run.settings.transactions_topic, records)
 
     def segue(self, *arguments: str) -> tuple[int, str]:
-        environment = os.environ | {"SEGUE_STATE_DIR": str(self.run.stack.state_dir)}
-        command = [sys.executable, "-m", "segue", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+        done = tried(self.run.stack.state_dir, *arguments)
         return done.returncode, done.stdout + done.stderr
 
     def ready(self) -> int:

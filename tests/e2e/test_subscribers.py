@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import signal
 import sqlite3
@@ -31,6 +30,7 @@ from data.postgres import progress
 from models.segment_model import SegmentModel
 from stream_app.outbox.snapshot import publish_snapshot
 from tests.support.brokers import BOTH_BROKERS
+from tests.support.commands import Done, tried
 from tests.support.kafka_records import StoredRecord, stored_records
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.sections import section
@@ -71,11 +71,8 @@ def _latest(run: Local) -> dict[str, Any]:
         return {row.customer_id: row for row in connection.execute(text(LATEST))}
 
 
-def _segue(run: Local, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environment = os.environ | {"SEGUE_STATE_DIR": str(run.stack.state_dir)}
-    return subprocess.run(
-        [sys.executable, "-m", "segue", *arguments], env=environment, capture_output=True, text=True, check=False
-    )
+def _segue(run: Local, *arguments: str) -> Done:
+    return tried(run.stack.state_dir, *arguments)
 
 
 # --- The contract ---

@@ -26,6 +26,10 @@ from services import change_stream
 
 # In seconds: nearly every condition comes true within a moment; the bound is for a machine that is busy.
 PATIENCE = 300
+# Who asks all the time keeps those whom the test waits for from their work: longer waits are asked about less often,
+# and an answer that takes time leaves the CPUs alone for several times as long.
+_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.02, 0.1, 1.05
+_PAUSES_PER_ANSWER, _LONGEST_REST = 4, 2.0
 
 
 @dataclass
@@ -87,7 +91,12 @@ def applied(local: Local) -> int:
 
 def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait until a condition comes true; fail if it does not."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"the condition did not come true within {seconds:.0f} s"
-        time.sleep(0.02)
+    deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE
+    while True:
+        asked = time.monotonic()
+        if condition():
+            return
+        answered = time.monotonic()
+        assert answered < deadline, f"the condition did not come true within {seconds:.0f} s"
+        time.sleep(max(pause, min(_PAUSES_PER_ANSWER * (answered - asked), _LONGEST_REST)))
+        pause = min(pause * _GROWTH, _LONGEST_PAUSE)

@@ -12,7 +12,7 @@ from data.datasets.load import load
 
 #: The size of the synthetic dataset, of which the tests of subscribers need 15,000 transactions, and its seed.
 CUSTOMERS, SEED = 2_400, 12
-SMALL = 200
+SMALL, MEDIUM = 200, 800
 _BESIDE = Path(__file__).parents[3] / "shared" / "data" / "online_retail_II.parquet"
 #: The real dataset; ``make test-fast`` does without it, since reading it takes seconds.
 REAL = Path(os.environ.get("SEGUE_TEST_DATASET", _BESIDE))
@@ -36,3 +36,9 @@ def retail() -> Dataset:
 def small() -> Dataset:
     """A few thousand transactions, for tests to which the number does not matter."""
     return frames.clean(synthetic.generate(customers=SMALL, seed=SEED), "synthetic")
+
+
+@cache
+def medium() -> Dataset:
+    """More than six thousand transactions, for runs in the middle of which something happens."""
+    return frames.clean(synthetic.generate(customers=MEDIUM, seed=SEED), "synthetic")

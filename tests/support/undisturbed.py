@@ -1,9 +1,14 @@
 """The result of a run without any trouble, against which other runs are compared."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from segue.local.soak.outcome import Rows
+from data.datasets.dataset import Dataset
+from models.segment_model import SegmentModel
+from segue.local.soak.outcome import Rows, latest, stored
+from services import change_stream
+from tests.support.local_stack import local
 
 
 @dataclass(frozen=True)
@@ -13,3 +18,10 @@ class Undisturbed:
     rows: dict[str, Rows]
     topic: list[dict[str, Any]]
     states: dict[str, dict[str, Any]]
+
+
+def undisturbed_replay(folder: Path, dataset: Dataset, model: SegmentModel) -> Undisturbed:
+    """Replay a dataset without any trouble, on one worker and the embedded broker."""
+    with local(folder, model) as run:
+        run.replay(dataset)
+        return Undisturbed(stored(run.postgres), run.topic(), latest(change_stream.states(run.settings)))

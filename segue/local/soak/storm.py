@@ -4,7 +4,7 @@ import math
 import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -71,9 +71,17 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def storm(
-    folder: Path, dataset: Dataset, model: SegmentModel, expected: Outcome, *, seed: int, faults: int, say: Say
+    folder: Path,
+    dataset: Dataset,
+    model: SegmentModel,
+    expected: Outcome,
+    *,
+    seed: int,
+    faults: int,
+    say: Say,
+    among: Collection[str] = tuple(ALL),
 ) -> Report:
-    """Replay a dataset while faults happen.
+    """Replay a dataset while faults happen: each of those ``among`` which they are chosen, then any of them again.
 
     Raises
     ------
@@ -90,7 +98,7 @@ def storm(
         replay = Thread(target=run.replay, args=(dataset, gate), daemon=True)
         replay.start()
         records, read_again = [], 0
-        for name, moment in zip(_names(rng, faults), moments, strict=True):
+        for name, moment in zip(_names(rng, faults, among), moments, strict=True):
             _approach(run, gate, name, moment, total)
             records.append(inject(run, name, ALL[name], rng))
             if name in LOG_FAULTS:
@@ -183,8 +191,8 @@ def _unlike_recomputed(run: Running, dataset: Dataset) -> int:
     return len(found.differences) + (len(found.history.not_comparable) if found.history else 0)
 
 
-def _names(rng: random.Random, count: int) -> list[str]:
+def _names(rng: random.Random, count: int, among: Collection[str]) -> list[str]:
     """Return every fault once, then any, in random order."""
-    names = [*ALL, *rng.choices(list(ALL), k=max(count - len(ALL), 0))][:count]
+    names = [*among, *rng.choices(list(among), k=max(count - len(among), 0))][:count]
     rng.shuffle(names)
     return names

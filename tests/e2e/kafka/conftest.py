@@ -24,4 +24,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def expected(undisturbed: Undisturbed) -> Outcome:
     """The result of an undisturbed run on the embedded broker."""
-    return Outcome(undisturbed.rows, history(undisturbed.topic), undisturbed.states)
+    return _outcome(undisturbed)
+
+
+@pytest.fixture(scope="session")
+def medium_expected(medium_undisturbed: Undisturbed) -> Outcome:
+    """The same for the medium dataset."""
+    return _outcome(medium_undisturbed)
+
+
+def _outcome(left: Undisturbed) -> Outcome:
+    return Outcome(left.rows, history(left.topic), left.states)

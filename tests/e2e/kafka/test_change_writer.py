@@ -1,6 +1,7 @@
 """The change writer: the last writer that opens a partition owns it and knows its last change."""
 
 import multiprocessing
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from services import change_stream
 from tests.support.endless_changes import LOG_ID, NOT_OPEN, PERSONAS, change, keep_writing, last, opened
 from tests.support.local_stack import wait_until
 
-KILLS = 12
+KILLS = int(os.environ.get("SEGUE_TEST_WRITER_KILLS", "5"))
 MOST_SECONDS_TO_LIVE = 0.8
 
 

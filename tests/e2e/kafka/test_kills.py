@@ -36,7 +36,7 @@ from tests.support.wrong_clock import WrongClock
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(3_600)]
 
-KILLS = int(os.environ.get("SEGUE_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("SEGUE_TEST_KILLS", "2"))
 TOPIC = "orders"
 
 

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import msgspec
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from data.contract.wire import Transaction
 from data.kafka.log import create_topics
@@ -32,6 +30,7 @@ from segue.local.soak.outcome import subscribed
 from segue.local.stack import Stack
 from services import change_stream
 from tests.support.builders import recency_model, tick, transaction
+from tests.support.commands import Done, tried
 from tests.support.local_stack import wait_until
 from tests.support.web import get
 
@@ -49,6 +48,7 @@ class Shop:
     settings: Settings
     folder: Path
     worker: ChildProcess
+    postgres: Engine
 
     @property
     def broker(self) -> ApacheBroker:
@@ -73,24 +73,17 @@ class Shop:
 
     def applied(self) -> set[int]:
         """The numbers of all transactions in the ledger."""
-        postgres = engine(self.settings.database)
-        with postgres.connect() as connection:
+        with self.postgres.connect() as connection:
             ids = connection.execute(select(transactions.c.transaction_id)).scalars().all()
-        postgres.dispose()
         return {int(each.removeprefix("T")) for each in ids}
 
     def wait_for(self, numbers: range) -> None:
         """Wait until transactions have been applied, and everything has been published."""
         wait_until(lambda: self.applied() >= set(numbers))
-        postgres = engine(self.settings.database)
-        wait_until(lambda: not progress.unpublished(postgres))
-        postgres.dispose()
+        wait_until(lambda: not progress.unpublished(self.postgres))
 
     def kinds(self) -> set[str]:
-        postgres = engine(self.settings.database)
-        found = {row.kind for row in log_faults.faults(postgres)}
-        postgres.dispose()
-        return found
+        return {row.kind for row in log_faults.faults(self.postgres)}
 
     def restart_with(self, change: Callable[[], None]) -> None:
         """Stop Kafka, change what it has stored, and start it again."""
@@ -109,15 +102,8 @@ class Shop:
         found = re.findall(r"http://127\.0\.0\.1:\d+", self.worker.log_file.read_text())
         return str(found[-1])
 
-    def segue(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "segue", *arguments],
-            env=os.environ | {"SEGUE_STATE_DIR": str(self.folder)},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    def segue(self, *arguments: str) -> Done:
+        return tried(self.folder, *arguments)
 
 
 @pytest.fixture
@@ -130,8 +116,8 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         worker = stack.start_worker()
         stack.watch(lambda _: None)
         wait_until(lambda: len(progress.partitions(postgres)) == 4)
+        yield Shop(stack, settings, tmp_path, worker, postgres)
         postgres.dispose()
-        yield Shop(stack, settings, tmp_path, worker)
 
 
 def test_a_running_worker_goes_on_with_a_log_that_was_restored_from_an_older_copy(shop: Shop, tmp_path: Path) -> None:
@@ -262,14 +248,10 @@ def assert_reported(shop: Shop, kind: str) -> None:
 def assert_each_change_once(shop: Shop) -> None:
     """The change topic and Postgres have the same changes; subscribers get each of them once."""
     history = subscribed(change_stream.topic(shop.settings, follow=False))
-    postgres = engine(shop.settings.database)
-    changes = sum(progress.totals(postgres).changes.values())
-    postgres.dispose()
+    changes = sum(progress.totals(shop.postgres).changes.values())
     assert (history.gaps, sum(map(len, history.changes.values()))) == (0, changes)
     assert history.repeats == 0
 
 
 def assert_active(shop: Shop, expected: SegmentModel) -> None:
-    postgres = engine(shop.settings.database)
-    assert {row.model_version for row in progress.partitions(postgres)} == {expected.version}
-    postgres.dispose()
+    assert {row.model_version for row in progress.partitions(shop.postgres)} == {expected.version}

@@ -6,19 +6,19 @@ import pytest
 
 from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel
-from segue.local.soak import storm
 from segue.local.soak.faults import LOG_FAULTS
 from segue.local.soak.outcome import Outcome
+from segue.local.soak.storm import storm
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1_800)]
 
 
 def test_what_the_log_has_lost_and_got_again_changes_nothing(
-    dataset: Dataset, model: SegmentModel, expected: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    medium_dataset: Dataset, medium_model: SegmentModel, medium_expected: Outcome, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(storm, "ALL", LOG_FAULTS)
-    report = storm.storm(tmp_path / "storm", dataset, model, expected, seed=3, faults=2, say=print)
+    folder, among = tmp_path / "storm", LOG_FAULTS.keys()
+    report = storm(folder, medium_dataset, medium_model, medium_expected, seed=3, faults=2, say=print, among=among)
     print(report)  # noqa: T201
     assert {strike.fault for strike in report.strikes} == LOG_FAULTS.keys()
-    assert report.transactions == len(dataset.transactions)
+    assert report.transactions == len(medium_dataset.transactions)
     assert report.clean

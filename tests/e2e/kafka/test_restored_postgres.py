@@ -18,6 +18,8 @@ from segue.local.soak.run import Running, running, wait_until
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1_800)]
 
 WORKERS = 2
+# So small that catching up takes many micro-batches, and can be seen.
+BATCH_SIZE = "50"
 
 
 def part(dataset: Dataset, begin: float, end: float) -> Section:
@@ -39,10 +41,16 @@ def stop_workers(run: Running) -> None:
 
 @pytest.mark.parametrize("workers_stop", [True, False], ids=["restored", "failover"])
 def test_changes_that_a_restored_postgres_forgot_are_not_published_again(
-    dataset: Dataset, model: SegmentModel, expected: Outcome, tmp_path: Path, workers_stop: bool
+    medium_dataset: Dataset,
+    medium_model: SegmentModel,
+    medium_expected: Outcome,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    workers_stop: bool,
 ) -> None:
-    copy = tmp_path / "copy"
-    with running(tmp_path / "stack", "apache", model, workers=WORKERS, max_lag=1_000) as run:
+    monkeypatch.setenv("SEGUE_BATCH_SIZE", BATCH_SIZE)
+    dataset, copy = medium_dataset, tmp_path / "copy"
+    with running(tmp_path / "stack", "apache", medium_model, workers=WORKERS, max_lag=1_000) as run:
         postgres = run.stack.postgres
         run.replay(dataset, section=part(dataset, 0, 0.4))
         wait_until(lambda: not progress.unpublished(run.replaying.postgres), "before the copy")
@@ -81,4 +89,4 @@ def test_changes_that_a_restored_postgres_forgot_are_not_published_again(
         run.replay(dataset, section=part(dataset, 0.9, 1))
         outcome = run.outcome()
     assert (outcome.history.repeats, outcome.history.gaps) == (0, 0)
-    assert outcome.differences(expected) == 0
+    assert outcome.differences(medium_expected) == 0

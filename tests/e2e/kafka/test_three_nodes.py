@@ -23,6 +23,8 @@ pytestmark = pytest.mark.kafka
 NODES = 3
 PARTS = 8
 ROUNDS = 5
+# So small that a node dies between micro-batches of a part.
+BATCH_SIZE = "50"
 
 
 def every_node_knows_a_new_topic(settings: Settings) -> None:
@@ -37,19 +39,24 @@ def every_node_knows_a_new_topic(settings: Settings) -> None:
 
 @pytest.mark.timeout(1_800)
 def test_each_of_three_nodes_dies_in_turn_and_the_result_is_the_same(
-    dataset: Dataset, model: SegmentModel, expected: Outcome, tmp_path: Path
+    medium_dataset: Dataset,
+    medium_model: SegmentModel,
+    medium_expected: Outcome,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with running(tmp_path, "apache", model, workers=2, max_lag=2_000, nodes=NODES) as run:
+    monkeypatch.setenv("SEGUE_BATCH_SIZE", BATCH_SIZE)
+    with running(tmp_path, "apache", medium_model, workers=2, max_lag=2_000, nodes=NODES) as run:
         broker = run.stack.broker
         assert isinstance(broker, ApacheBroker)
         every_node_knows_a_new_topic(run.settings)
-        parts = PartwiseRun(run, dataset)
+        parts = PartwiseRun(run, medium_dataset)
         for number in range(NODES):
             gate = ReplayGate()
             replay = parts.next(gate, PARTS)
             broker.kill_one(number)
             parts.finish(gate, replay)
-            assert_right_so_far(parts, expected)
+            assert_right_so_far(parts, medium_expected)
             # The next node may die once three run again.
             wait_until(lambda: not broker.died and broker.complete)
         assert run.outcome().history.repeats == 0
