@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -196,7 +196,7 @@ def _wait_until_known(brokers: Brokers, topics: set[str]) -> None:
 def _knows(brokers: Brokers, address: str, topics: set[str]) -> bool:
     """Whether a node knows the topics, or does not answer."""
     # A client that has just been created asks the only node that it knows.
-    node = AdminClient({**brokers.config, "bootstrap.servers": address})
+    node = _admin(replace(brokers, servers=address))
     try:
         return topics <= node.list_topics(timeout=_NODE_TIMEOUT).topics.keys()
     except KafkaException:
