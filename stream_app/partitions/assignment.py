@@ -67,7 +67,7 @@ class PartitionAssignment:
         for partition in sorted(partitions - self._running.keys()):
             task = PartitionTask(self._context, partition.partition, partial(self._fetcher.seek, partition))
             self._running[partition] = (task, asyncio.create_task(task.run()))
-        tasks = {partition: self._running[partition][0] for partition in partitions}
+        tasks = {partition: self._running[partition][0] for partition in sorted(partitions)}
         waiting = [asyncio.create_task(task.claimed.wait()) for task in tasks.values()]
         if waiting:
             await asyncio.wait(waiting, timeout=_CLAIM_SECONDS)
