@@ -49,7 +49,6 @@ RUN_BY = {
     "docs/reading_from_postgres.md": {"": "tests/integration/data/postgres/test_views.py"},
     "docs/reliability.md": {
         "$ SEGUE_TEST_KILLS": "tests/e2e/kafka/test_kills.py",
-        "mutation": HERE,
     },
     "docs/segments.md": {"$ segue fit": "tests/unit/segue/cli/test_fit_and_score.py"},
     "docs/security.md": {

@@ -39,8 +39,9 @@ def test_a_history_is_the_same_whatever_ran_before(server: PostgresServer) -> No
 
 def test_two_processes_with_other_hashes_of_texts_tell_the_same_history() -> None:
     found = []
-    for number in ("1", "2"):
-        command = [sys.executable, "-m", "segue", "sim", "--seed", "3", "--histories", "4", "--json"]
+    # Sets of partitions have another order under the second of these numbers.
+    for number in ("2", "3"):
+        command = [sys.executable, "-m", "segue", "sim", "--seed", "3", "--histories", "6", "--json"]
         done = subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": number}, capture_output=True, check=True)
         found.append(json.loads(done.stdout))
     assert [report["failed"] for report in found] == [[], []]
