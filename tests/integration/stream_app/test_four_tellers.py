@@ -50,6 +50,11 @@ def set_aside(story: Story) -> set[float]:
     return {story.metrics["segue_dead_letters_total"], story.status["dead_letters"], float(shown)}
 
 
+async def well_with(watched: Watched, dead_letters: int) -> Story:
+    """Ask until all are well and count so many dead letters: the metrics count them after the commit."""
+    return await watched.wait_for(lambda story: story.well and set_aside(story) == {dead_letters})
+
+
 def test_a_partition_that_has_applied_everything_is_well(database: str, broker: str) -> None:
     async def work(watched: Watched) -> None:
         story = await watched.wait_for(lambda story: committed(database)[0] == 7 and story.well)
@@ -78,8 +83,7 @@ def test_a_record_that_postgres_refuses_is_one_dead_letter_of_a_partition_that_i
 
     async def work(watched: Watched) -> None:
         await wait_for(lambda: committed(database)[0] == 8)
-        story = await watched.wait_until_all_are(well=True)
-        assert set_aside(story) == {1}
+        story = await well_with(watched, dead_letters=1)
         assert "could not be applied: CheckViolation" in story.page
 
     Watched(database, broker, a_log(*ORDINARY, EVIL, tick(30))).run(work)
@@ -93,8 +97,7 @@ def test_a_skipped_record_is_one_dead_letter_of_a_partition_that_is_well(databas
         assert watched.segue("skip", "0", "0", "--reason", "ticket 7").exit_code == 0
         execute(database, "ALTER TABLE elsewhere RENAME TO transactions")
         await wait_for(lambda: committed(database)[0] == 8)
-        story = await watched.wait_until_all_are(well=True)
-        assert set_aside(story) == {1}
+        story = await well_with(watched, dead_letters=1)
         assert "skipped by an operator: ticket 7" in story.page
 
     Watched(database, broker, a_log(EVIL, *ORDINARY, tick(30))).run(work)
@@ -107,8 +110,7 @@ def test_times_from_the_future_are_dead_letters_and_age_nobody(database: str, br
 
     async def work(watched: Watched) -> None:
         await wait_for(lambda: committed(database)[0] == 9)
-        story = await watched.wait_until_all_are(well=True)
-        assert set_aside(story) == {2}
+        story = await well_with(watched, dead_letters=2)
         assert story.metrics["segue_future_records_total"] == 2
         assert story.metrics["segue_event_time_lag_seconds"] > 0
         assert story.status["partitions"][0]["event_time"].startswith("2010-01-31")
@@ -124,8 +126,7 @@ def test_unsigned_control_records_are_dead_letters_of_a_partition_that_is_well(d
 
     async def work(watched: Watched) -> None:
         await wait_for(lambda: committed(database)[0] == foreign.offset + 1)
-        story = await watched.wait_until_all_are(well=True)
-        assert set_aside(story) == {1}
+        story = await well_with(watched, dead_letters=1)
         assert story.metrics["segue_refused_control_records_total"] == 1
 
     Watched(database, broker, log, (KEY,)).run(work)
