@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from runtime.brokers import Brokers
 from runtime.errors import Hint, SegueError
@@ -19,6 +20,16 @@ _GROUP = "segue-log-reader"
 _BROKERS_OWN = -1
 # The embedded broker can neither create topics nor report their ids. It answers such requests with these errors.
 _UNSUPPORTED = {KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION}
+# A new partition has no leader for a moment.
+_WITHOUT_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+_once_led = Retrying(
+    retry=retry_if_exception(
+        lambda error: isinstance(error, KafkaException) and error.args[0].code() in _WITHOUT_LEADER
+    ),
+    stop=stop_after_delay(_TIMEOUT),
+    wait=wait_fixed(_LOOK_SECONDS),
+    reraise=True,
+)
 
 
 class LogError(SegueError):
@@ -44,16 +55,11 @@ class LogIdentity:
 class Log:
     """Reads the metadata and the end offsets of a topic."""
 
-    def __init__(self, brokers: Brokers, topic: str) -> None:
+    def __init__(self, brokers: Brokers, topic: str, consumer: Consumer | None = None) -> None:
         self._topic = topic
         self._brokers = brokers
-        self._consumer = Consumer(
-            {
-                **brokers.config,
-                "group.id": _GROUP,
-                "allow.auto.create.topics": True,
-            }
-        )
+        own = {"group.id": _GROUP, "allow.auto.create.topics": True}
+        self._consumer = consumer or Consumer({**brokers.config, **own})
 
     def identity(self, log_id: str | None) -> LogIdentity:
         """The identity of the log. A ``log_id`` that is given replaces the one that the broker reports.
@@ -81,16 +87,16 @@ class Log:
             If the broker can't be reached.
         """
         try:
-            return [
-                self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_TIMEOUT)[1]
-                for partition in range(partitions)
-            ]
+            return [self._end(TopicPartition(self._topic, partition)) for partition in range(partitions)]
         except KafkaException as error:
             raise unreachable(self._brokers, error) from error
 
     def close(self) -> None:
         """Disconnect."""
         self._consumer.close()
+
+    def _end(self, place: TopicPartition) -> int:
+        return int(_once_led(self._consumer.get_watermark_offsets, place, timeout=_TIMEOUT)[1])
 
 
 def topic_id(brokers: Brokers, topic: str) -> str:

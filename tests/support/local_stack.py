@@ -25,7 +25,7 @@ from segue.local.stack import BrokerKind, Stack
 from services import change_stream
 
 # In seconds: nearly every condition comes true within a moment; the bound is for a machine that is busy.
-PATIENCE = 300
+PATIENCE = 900
 # Who asks all the time keeps those whom the test waits for from their work: longer waits are asked about less often,
 # and an answer that takes time leaves the CPUs alone for several times as long.
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.02, 0.1, 1.05
