@@ -1,7 +1,8 @@
 """The parts of a partition task: a small log, the shared context, and what is committed in Postgres."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
@@ -13,6 +14,7 @@ from runtime.record_mark import RecordMark
 from runtime.topics import Topics
 from stream_app.metrics import Metrics
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
+from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.worker_config import WorkerConfig
 from tests.support.builders import tick, transaction
@@ -91,6 +93,29 @@ def committed(database: str) -> tuple[int, int]:
     with psycopg.connect(database) as connection:
         row = connection.execute("SELECT next_offset, change_position FROM stream_progress").fetchone()
         return (0, 0) if row is None else (row[0], row[1])
+
+
+@asynccontextmanager
+async def running(task: PartitionTask) -> AsyncIterator[None]:
+    """Run a partition task, and stop and release it at the end."""
+    runner = asyncio.create_task(task.run())
+    yield
+    task.stop()
+    await runner
+    await task.close()
+
+
+@asynccontextmanager
+async def claiming(task: PartitionTask) -> AsyncIterator[None]:
+    """As :func:`running`, from the moment at which the task has claimed its partition."""
+    async with running(task):
+        await claimed(task)
+        yield
+
+
+async def claimed(task: PartitionTask) -> None:
+    """Wait until a partition task has claimed its partition."""
+    await asyncio.wait_for(task.claimed.wait(), PATIENCE)
 
 
 async def anywhere(offset: int) -> None:

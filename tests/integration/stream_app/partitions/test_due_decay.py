@@ -16,7 +16,7 @@ from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Message, logs, outcome, run
-from tests.support.partition_tasks import PATIENCE, anywhere, committed, wait_for, worker_context
+from tests.support.partition_tasks import PATIENCE, anywhere, claimed, claiming, committed, wait_for, worker_context
 
 CUSTOMERS = 40
 SLICE = 3
@@ -42,16 +42,12 @@ def a_task(database: str, topic: ChangeTopic, batch_size: int) -> PartitionTask:
 async def apply(database: str, topic: ChangeTopic, batch_size: int, ends: list[int]) -> None:
     """Apply the log from the stored next offset on, in batches that end before some offsets."""
     task = a_task(database, topic, batch_size)
-    runner = asyncio.create_task(task.run())
-    await asyncio.wait_for(task.claimed.wait(), PATIENCE)
-    for end in ends:
-        if records := [record for record in RECORDS[:end] if record.offset >= task.next_offset]:
-            task.offer(records)
-            await wait_for(partial(_has_committed, database, end))
-    await wait_for(lambda: len(topic.rows) == committed(database)[1])
-    task.stop()
-    await runner
-    await task.close()
+    async with claiming(task):
+        for end in ends:
+            if records := [record for record in RECORDS[:end] if record.offset >= task.next_offset]:
+                task.offer(records)
+                await wait_for(partial(_has_committed, database, end))
+        await wait_for(lambda: len(topic.rows) == committed(database)[1])
 
 
 def _has_committed(database: str, end: int) -> bool:
@@ -137,7 +133,7 @@ async def _die(database: str, topic: ChangeTopic, patch: pytest.MonkeyPatch, sli
     task = a_task(database, topic, SLICE)
     patch.setattr(PartitionStore, "save", save_some)
     runner = asyncio.create_task(task.run())
-    await asyncio.wait_for(task.claimed.wait(), PATIENCE)
+    await claimed(task)
     task.offer(RECORDS[task.next_offset :])
     await asyncio.wait_for(hanging.wait(), PATIENCE)
     runner.cancel()

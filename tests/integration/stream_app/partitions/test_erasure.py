@@ -15,7 +15,7 @@ from stream_app.partitions.partition_task import PartitionTask
 from tests.support.builders import tick, transaction
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Record, logs
-from tests.support.partition_tasks import PATIENCE, anywhere, committed, wait_for, worker_context
+from tests.support.partition_tasks import anywhere, claiming, committed, wait_for, worker_context
 
 GONE = "customer-to-be-gone"
 BAD = msgspec.structs.replace(transaction(8, 4, customer=GONE), currency="EUR")
@@ -47,18 +47,14 @@ def everywhere(database: str) -> list[str]:
 async def process(database: str, topic: ChangeTopic, records: list[Record], at_a_time: int = 100) -> None:
     """Run a task until it has applied the records and published everything."""
     task = PartitionTask(worker_context(database, topic), 0, anywhere)
-    runner = asyncio.create_task(task.run())
-    await asyncio.wait_for(task.claimed.wait(), PATIENCE)
-    for start in range(0, len(records), at_a_time):
-        part = records[start : start + at_a_time]
-        task.offer(part)
-        await wait_for(lambda part=part: committed(database)[0] > part[-1].offset)  # type: ignore[misc]
-    owner = engine(database)
-    await wait_for(lambda: not erasures.waits_for_tombstone(owner, GONE))
-    owner.dispose()
-    task.stop()
-    await runner
-    await task.close()
+    async with claiming(task):
+        for start in range(0, len(records), at_a_time):
+            part = records[start : start + at_a_time]
+            task.offer(part)
+            await wait_for(lambda part=part: committed(database)[0] > part[-1].offset)  # type: ignore[misc]
+        owner = engine(database)
+        await wait_for(lambda: not erasures.waits_for_tombstone(owner, GONE))
+        owner.dispose()
 
 
 @pytest.mark.parametrize("at_a_time", [1, 4, 100])

@@ -18,7 +18,7 @@ from tests.support.changing_log import Log
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Message, logs
-from tests.support.partition_tasks import PATIENCE, committed, wait_for, worker_context
+from tests.support.partition_tasks import claiming, committed, wait_for, worker_context
 
 MESSAGES: list[Message] = [
     transaction(1, 0),
@@ -50,15 +50,11 @@ def with_task(
 
         worker = replace(worker_context(database, topic or ChangeTopic()), read_log=log.read)
         task = PartitionTask(worker, 0, seek)
-        runner = asyncio.create_task(task.run())
-        await asyncio.wait_for(task.claimed.wait(), PATIENCE)
-        task.offer(RECORDS)
-        await wait_for(lambda: committed(database)[0] == len(RECORDS))
-        seeks.clear()
-        await work(task, worker, seeks)
-        task.stop()
-        await runner
-        await task.close()
+        async with claiming(task):
+            task.offer(RECORDS)
+            await wait_for(lambda: committed(database)[0] == len(RECORDS))
+            seeks.clear()
+            await work(task, worker, seeks)
 
     asyncio.run(running())
 

@@ -16,7 +16,16 @@ from stream_app.partition_life import TRANSITIONS, Event, LifeError, State, Tran
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
 from tests.support.in_memory_change_topic import ChangeTopic, InMemoryWriter
-from tests.support.partition_tasks import PATIENCE, RECORDS, anywhere, committed, wait_for, worker_context
+from tests.support.partition_tasks import (
+    RECORDS,
+    anywhere,
+    claimed,
+    claiming,
+    committed,
+    running,
+    wait_for,
+    worker_context,
+)
 
 
 class WatchedMetrics(Metrics):
@@ -63,17 +72,6 @@ class Seeks:
                 raise RuntimeError("the connection is closed") from None
 
 
-async def claimed(task: PartitionTask) -> None:
-    await asyncio.wait_for(task.claimed.wait(), PATIENCE)
-
-
-async def end(task: PartitionTask, runner: "asyncio.Task[None]") -> None:
-    """Stop and release a partition task."""
-    task.stop()
-    await runner
-    await task.close()
-
-
 def fence(database: str) -> None:
     """Claim the partition as another worker does."""
     execute(database, "UPDATE stream_progress SET epoch = epoch + 1")
@@ -88,10 +86,8 @@ def test_a_partition_that_was_added_later_is_refused_until_it_is_released(
     worker: WorkerContext, metrics: WatchedMetrics
 ) -> None:
     async def work() -> None:
-        task = PartitionTask(worker, 1, anywhere)
-        runner = asyncio.create_task(task.run())
-        await wait_for(lambda: bool(metrics.transitions))
-        await end(task, runner)
+        async with running(PartitionTask(worker, 1, anywhere)):
+            await wait_for(lambda: bool(metrics.transitions))
 
     asyncio.run(work())
     assert metrics.transitions[:2] == [
@@ -152,12 +148,10 @@ def test_a_cancelled_task_may_fail_while_or_after_it_is_released(
 def test_a_partition_without_a_model_is_fenced_at_its_first_records(migrated_url: str, metrics: WatchedMetrics) -> None:
     async def work() -> None:
         task = PartitionTask(replace(worker_context(migrated_url, ChangeTopic()), metrics=metrics), 0, anywhere)
-        runner = asyncio.create_task(task.run())
-        await claimed(task)
-        fence(migrated_url)
-        task.offer(RECORDS)
-        await wait_for(lambda: metrics.transitions[-1].event is Event.FENCED)
-        await end(task, runner)
+        async with claiming(task):
+            fence(migrated_url)
+            task.offer(RECORDS)
+            await wait_for(lambda: metrics.transitions[-1].event is Event.FENCED)
 
     asyncio.run(work())
     assert Transition(State.COLLECTING, Event.FENCED, State.FENCED) in metrics.transitions
@@ -171,16 +165,12 @@ def test_a_partition_whose_customers_are_rescored_is_fenced_at_the_first_chunk(
 
     async def work() -> None:
         task = PartitionTask(worker, 0, anywhere)
-        runner = asyncio.create_task(task.run())
-        await claimed(task)
-        task.offer(RECORDS)
-        await wait_for(lambda: committed(database)[0] == len(RECORDS))
-        await end(task, runner)
+        async with claiming(task):
+            task.offer(RECORDS)
+            await wait_for(lambda: committed(database)[0] == len(RECORDS))
         execute(database, "UPDATE customers SET model_version = NULL, segment = NULL")
-        task = PartitionTask(worker, 0, fence_then)
-        runner = asyncio.create_task(task.run())
-        await wait_for(lambda: metrics.transitions[-1].event is Event.FENCED)
-        await end(task, runner)
+        async with running(PartitionTask(worker, 0, fence_then)):
+            await wait_for(lambda: metrics.transitions[-1].event is Event.FENCED)
 
     asyncio.run(work())
     assert Transition(State.RESCORING, Event.FENCED, State.FENCED) in metrics.transitions
@@ -202,13 +192,11 @@ def test_a_task_whose_relay_can_not_be_closed_still_waits_for_its_successor(
     async def work() -> None:
         context = replace(worker, new_writer=lambda _: BreakingWriter(topic))  # type: ignore[arg-type, return-value]
         task = PartitionTask(context, 0, anywhere)
-        runner = asyncio.create_task(task.run())
-        await claimed(task)
-        fence(database)
-        task.offer(RECORDS)
-        await wait_for(lambda: any(each.event is Event.WAITED for each in metrics.transitions))
-        await claimed(task)
-        await end(task, runner)
+        async with claiming(task):
+            fence(database)
+            task.offer(RECORDS)
+            await wait_for(lambda: any(each.event is Event.WAITED for each in metrics.transitions))
+            await claimed(task)
 
     asyncio.run(work())
     at = metrics.transitions.index(Transition(State.FENCED, Event.FAILED, State.FENCED))
@@ -222,12 +210,10 @@ def test_an_impossible_event_fails_the_partition_and_is_reported(
     metrics.joined = True
 
     async def work() -> None:
-        task = PartitionTask(worker, 0, anywhere)
-        runner = asyncio.create_task(task.run())
-        await wait_for(lambda: metrics.partitions[0].failures >= 2)
-        ready = Health(metrics).ready()
-        assert (ready.status, b"times in a row (LifeError)" in ready.body) == (503, True)
-        await end(task, runner)
+        async with running(PartitionTask(worker, 0, anywhere)):
+            await wait_for(lambda: metrics.partitions[0].failures >= 2)
+            ready = Health(metrics).ready()
+            assert (ready.status, b"times in a row (LifeError)" in ready.body) == (503, True)
 
     asyncio.run(work())
     with psycopg.connect(database) as connection:

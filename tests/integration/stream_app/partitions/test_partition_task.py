@@ -30,12 +30,13 @@ from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Record, run
 from tests.support.partition_tasks import (
     LATER,
-    PATIENCE,
     RECORDS,
     TOPICS,
     HealthyLog,
     anywhere,
+    claiming,
     committed,
+    running,
     wait_for,
     worker_context,
 )
@@ -44,7 +45,7 @@ COUNTERS = ("dead_letters", "future_records", "refused_control_records")
 
 
 @asynccontextmanager
-async def running(
+async def working(
     database: str,
     topic: ChangeTopic,
     seek: Callable[[int], Awaitable[None]],
@@ -52,12 +53,8 @@ async def running(
 ) -> AsyncIterator[PartitionTask]:
     """A partition task that has claimed its partition."""
     task = PartitionTask(worker or worker_context(database, topic), 0, seek)
-    runner = asyncio.create_task(task.run())
-    await asyncio.wait_for(task.claimed.wait(), PATIENCE)
-    yield task
-    task.stop()
-    await runner
-    await task.close()
+    async with claiming(task):
+        yield task
 
 
 def test_a_fault_after_the_claim_leads_to_no_other_claim_and_changes_are_published(database: str) -> None:
@@ -68,7 +65,7 @@ def test_a_fault_after_the_claim_leads_to_no_other_claim_and_changes_are_publish
             raise RuntimeError("no current assignment")
 
     async def work() -> None:
-        async with running(database, topic, fail_once) as task:
+        async with working(database, topic, fail_once) as task:
             task.offer(RECORDS)
             await wait_for(lambda: committed(database)[0] == len(RECORDS))
             await wait_for(lambda: len(topic.rows) == committed(database)[1])
@@ -87,7 +84,7 @@ def test_a_fenced_task_that_is_still_assigned_claims_again_and_publishes(databas
     topic = ChangeTopic()
 
     async def work() -> None:
-        async with running(database, topic, anywhere) as task:
+        async with working(database, topic, anywhere) as task:
             task.offer(RECORDS)
             await wait_for(lambda: bool(topic.rows) and len(topic.rows) == committed(database)[1])
             with psycopg.connect(database, autocommit=True) as connection:
@@ -108,7 +105,7 @@ def test_an_unavailable_dead_letter_topic_delays_nothing_and_loses_nothing(datab
     topic = ChangeTopic()
 
     async def work() -> None:
-        async with running(database, topic, anywhere) as task:
+        async with working(database, topic, anywhere) as task:
             task.offer([Record(0, b"k", b"nonsense")])
             await wait_for(lambda: committed(database)[0] == 1)
             await asyncio.sleep(0.5)
@@ -123,7 +120,7 @@ def test_an_unavailable_dead_letter_topic_delays_nothing_and_loses_nothing(datab
 
 def test_nothing_is_skipped_when_the_next_offset_has_changed(database: str) -> None:
     async def work() -> None:
-        async with running(database, ChangeTopic(), anywhere) as task:
+        async with working(database, ChangeTopic(), anywhere) as task:
             assert task.offer(RECORDS) is None
             assert not task.skip(0, 100)
             assert task.next_offset == len(RECORDS)
@@ -137,14 +134,11 @@ def test_a_partition_that_was_added_after_the_start_is_not_claimed(database: str
     async def work() -> None:
         worker = worker_context(database, ChangeTopic())
         task = PartitionTask(worker, 1, anywhere)
-        runner = asyncio.create_task(task.run())
-        await asyncio.sleep(0.5)
-        assert not task.claimed.is_set()
-        assert task.offer(RECORDS) is None
-        assert "partition 1 has not been claimed" in Health(worker.metrics).ready().body.decode()
-        task.stop()
-        await runner
-        await task.close()
+        async with running(task):
+            await asyncio.sleep(0.5)
+            assert not task.claimed.is_set()
+            assert task.offer(RECORDS) is None
+            assert "partition 1 has not been claimed" in Health(worker.metrics).ready().body.decode()
 
     asyncio.run(work())
     with psycopg.connect(database) as connection:
@@ -165,7 +159,7 @@ def test_a_copy_of_an_older_model_is_refused_also_after_a_restart(database: str)
         topic = ChangeTopic()
         worker = worker_context(database, topic, (key,))
         worker = replace(worker, log_id=log_id, read_log=HealthyLog(database, log_id).read)
-        async with running(database, topic, anywhere, worker) as task:
+        async with working(database, topic, anywhere, worker) as task:
             task.offer(records)
             after = {0: records[-1].offset + 1}
             await wait_for(lambda: next_offsets(postgres, log_id) == after)
@@ -201,7 +195,7 @@ def test_records_from_the_future_and_unsigned_ticks_are_counted_for_the_alarms(d
     worker = worker_context(database, topic, (key,))
 
     async def work() -> None:
-        async with running(database, topic, anywhere, worker) as task:
+        async with working(database, topic, anywhere, worker) as task:
             task.offer(records)
             await wait_for(lambda: next_offsets(postgres, "log") == {0: 3})
 
@@ -221,14 +215,14 @@ def test_a_task_without_a_model_collects_until_the_log_brings_one(migrated_url: 
     context.metrics.joined = True
 
     async def collect() -> None:
-        async with running(migrated_url, topic, anywhere, context) as task:
+        async with working(migrated_url, topic, anywhere, context) as task:
             task.offer(RECORDS)
             await wait_for(lambda: committed(migrated_url) == (len(RECORDS), 0))
             assert health.ready().status == 200
             assert collecting(engine(migrated_url)) == [0]
 
     async def segment() -> None:
-        async with running(migrated_url, topic, anywhere) as task:
+        async with working(migrated_url, topic, anywhere) as task:
             task.offer([activation, *tail])
             await wait_for(lambda: committed(migrated_url)[0] == tail[-1].offset + 1)
             await wait_for(lambda: bool(topic.rows) and len(topic.rows) == committed(migrated_url)[1])
