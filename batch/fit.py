@@ -46,14 +46,11 @@ class FitResult:
         ``monetary`` before the transform (days, sales, currency units).
     pipeline
         The fitted scikit-learn pipeline; ``predict`` on columns R, F, M gives the model's segment numbers.
-    direction
-        How many moves of these customers go the wrong way (:mod:`models.expected_moves`).
     """
 
     model: SegmentModel
     summary: pd.DataFrame
     pipeline: Pipeline
-    direction: Direction
 
 
 def fit(
@@ -127,8 +124,13 @@ def fit(
     typical = json.decode(json.encode(typical_ranges([*model.index], numbers, customers)))
     measured = {METADATA_KEY: None if reference is None else to_builtins(reference), TYPICAL_KEY: typical}
     model = replace(model, metadata={**notes, **measured})
-    direction = expected_direction(model, customers.recency, customers.frequency, customers.monetary)
-    return FitResult(model, _summary(model, table, numbers), pipeline, direction)
+    return FitResult(model, _summary(model, table, numbers), pipeline)
+
+
+def direction_of(model: SegmentModel, profiles: pd.DataFrame) -> Direction:
+    """How many moves of the customers of some profiles go the wrong way (:mod:`models.expected_moves`)."""
+    customers = population(features(profiles, model.monetary))
+    return expected_direction(model, customers.recency, customers.frequency, customers.monetary)
 
 
 def silhouette(standardised: Floats, numbers: Ints, seed: int) -> float | None:

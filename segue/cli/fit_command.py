@@ -127,7 +127,7 @@ def fit_model(
     metadata = source.metadata | {"preset": preset} | ({} if choice is None else choice.metadata)
     with spinner("Fitting"):
         result = fit(source.profiles, **chosen._asdict(), champion=registry.champion, metadata=metadata)
-    fitting.show(result, choice, as_json, source.money)
+    fitting.show(result, choice, as_json, source)
     if out is not None:
         with replacing(out) as draft:
             write_model(result.model, draft, "json")

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from batch.choices import PresetName
 from batch.choose_k import KS, KChoice, choose_k
 from batch.dataset_frames import profiles_of
-from batch.fit import FitResult
+from batch.fit import FitResult, direction_of
 from batch.presets import Preset, classic_profiles
 from data.datasets.reading import Reading
 from data.datasets.selection import choose
@@ -155,7 +155,7 @@ def registry(settings: Settings, register: bool, dry_run: bool) -> Registry:
     return Registry(postgres, champion, None)
 
 
-def show(result: FitResult, choice: KChoice | None, as_json: bool, money: Money) -> None:
+def show(result: FitResult, choice: KChoice | None, as_json: bool, source: Source) -> None:
     """Print the chosen k and the segments of a fit, and whether their moves go the right way."""
     if choice is not None:
         messages.print(_curve(choice)) if as_json else output.print(_curve(choice))
@@ -163,8 +163,8 @@ def show(result: FitResult, choice: KChoice | None, as_json: bool, money: Money)
     if as_json:
         output.print_json(to_json(result.model).decode())
     else:
-        output.print(_summary(result, money))
-    _show_direction(result.direction, is_in_rank_order=result.model.metadata["rank_order"])
+        output.print(_summary(result, source.money))
+    _show_direction(direction_of(result.model, source.profiles), is_in_rank_order=result.model.metadata["rank_order"])
 
 
 def _show_direction(direction: Direction, is_in_rank_order: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
-from batch.fit import FitError, FitResult, fit
+from batch.fit import FitError, FitResult, direction_of, fit
 from batch.pipeline import sklearn_pipeline
 from batch.profiles import features, profiles_as_of
 from models.personas import ARCHETYPES, RANK, is_good
@@ -70,7 +70,7 @@ def test_names_describe_the_behaviour_of_customers_for_every_k(profiles: pd.Data
 @pytest.mark.skipif(not REAL.exists(), reason="needs the real dataset")
 def test_the_direction_of_a_fit_of_the_real_customers_is_that_of_the_page() -> None:
     profiles = profiles_as_of(retail().transactions, datetime(2011, 12, 9, tzinfo=UTC))
-    found = fit(profiles).direction
+    found = direction_of(fit(profiles).model, profiles)
     said = f"{found.climb_share:.1%} climb to a better segment; of those by a purchase {found.fall_share:.1%} fall"
     assert said in (Path(__file__).parents[3] / "docs/segments.md").read_text()
 
@@ -90,9 +90,10 @@ def test_a_fit_records_what_is_typical_of_each_segment(profiles: pd.DataFrame) -
 @pytest.mark.parametrize("k", [5, 9])
 def test_in_rank_order_neither_time_climbs_nor_a_purchase_falls(profiles: pd.DataFrame, k: int) -> None:
     result = fit(profiles, k=k, rank_order=True)
-    assert result.direction.by_time > 0
-    assert result.direction.climbs == 0
-    assert result.direction.fall_share < 0.01
+    direction = direction_of(result.model, profiles)
+    assert direction.by_time > 0
+    assert direction.climbs == 0
+    assert direction.fall_share < 0.01
     assert (np.diff(result.model.centroids[:, 0]) >= 0).all()
     segments = assigned(result.model, profiles)
     np.testing.assert_array_equal(segments, result.pipeline.predict(features(profiles, "net").to_numpy()))
@@ -101,7 +102,8 @@ def test_in_rank_order_neither_time_climbs_nor_a_purchase_falls(profiles: pd.Dat
 
 def test_rank_order_leaves_a_model_that_is_in_order_as_it_is(profiles: pd.DataFrame) -> None:
     plain, ordered = fit(profiles, k=3), fit(profiles, k=3, rank_order=True)
-    assert (plain.direction.climbs, plain.direction.falls) == (0, 0)
+    direction = direction_of(plain.model, profiles)
+    assert (direction.climbs, direction.falls) == (0, 0)
     assert ordered.model.version == plain.model.version
     assert ordered.model.metadata["inertia"] == pytest.approx(plain.model.metadata["inertia"])
 
