@@ -65,7 +65,10 @@ def fit_model(
     ] = None,
     rank_order: Annotated[
         bool,
-        typer.Option("--rank-order", help="Put recency into the order of ranks, so that time alone promotes nobody."),
+        typer.Option(
+            "--rank-order",
+            help="Let no better segment be silent for longer than a worse one: time alone then promotes nobody.",
+        ),
     ] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
