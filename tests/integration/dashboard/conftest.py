@@ -1,9 +1,15 @@
-"""Databases with the rows that a stream has written: each is made once for a test process, and copied for a test."""
+"""Databases with the rows that a stream has written: each is made once for a test process, and copied for a test.
+
+Also, Streamlit looks once for packages with components. Its test harness would look at every run of a page, and read the
+metadata of every installed package: that took most of a page's time.
+"""
 
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from sqlalchemy import Engine, make_url
+from streamlit.components.v2 import manifest_scanner
 
 from data.postgres.database import engine as connect
 from models.segment_model import SegmentModel
@@ -14,6 +20,13 @@ from tests.support.processed_stream import Lived
 
 # By the fixture that promises rows: the fixture of the database that holds them.
 _COPIED = {"filled": "_filled", "processed": "_processed"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_look_for_components() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture
