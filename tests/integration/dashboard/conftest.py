@@ -1,7 +1,7 @@
 """Databases with the rows that a stream has written: each is made once for a test process, and copied for a test.
 
-Also, Streamlit looks once for packages with components. Its test harness would look at every run of a page, and read the
-metadata of every installed package: that took most of a page's time.
+Also, Streamlit looks once for packages with components. Its test harness would look at every run of a page, and read
+the metadata of every installed package: that took most of a page's time.
 """
 
 from collections.abc import Iterator

@@ -31,7 +31,9 @@ def shop(points: Floats) -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("centres", [3, 4, 5, 6])
+@pytest.mark.parametrize(
+    "centres", [3, pytest.param(4, marks=pytest.mark.slow), 5, pytest.param(6, marks=pytest.mark.slow)]
+)
 def test_the_true_number_of_groups_is_chosen(centres: int) -> None:
     choice = choose_k(shop(blobs(centres, 0.4) / 2))
     assert choice.k == centres

@@ -44,6 +44,7 @@ def test_return_rates_are_credit_notes_to_sales_of_the_raw_rows() -> None:
     np.testing.assert_allclose(rates["by_invoice"], counts / each[~is_return].groupby(month).size())
 
 
+@pytest.mark.slow
 def test_every_sale_of_the_raw_rows_is_in_one_bin() -> None:
     each = invoices()
     sales = each[~each["invoice"].str.startswith("C")]

@@ -84,6 +84,7 @@ def test_summaries_about_k_agree_with_the_curves() -> None:
     assert stability(KChoice(4, "", curve.assign(stability=np.nan)), 4).figure is None
 
 
+@pytest.mark.slow
 def test_segment_profiles_agree_with_the_fitted_pipeline(source: Source) -> None:
     result = fit(profiles_as_of(retail().transactions, retail().report.last + timedelta(days=1)), k=source.k)
     assert source.model.version == result.model.version

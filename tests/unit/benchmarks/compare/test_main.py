@@ -29,6 +29,7 @@ def test_without_java_one_line_says_what_to_do(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_earlier_output_is_shown_again(tmp_path: Path) -> None:
     found = report([a_run("segue", 5_000.0)])
     file = tmp_path / "report.json"
@@ -36,6 +37,7 @@ def test_an_earlier_output_is_shown_again(tmp_path: Path) -> None:
     assert run("--read", str(file)).stdout == markdown(found)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_output_is_named(tmp_path: Path) -> None:
     file = tmp_path / "other.json"
     file.write_text("{}")

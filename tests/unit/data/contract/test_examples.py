@@ -88,6 +88,7 @@ def test_the_change_of_the_contract_is_one_of_the_demo() -> None:
     msgspec.convert(shown["payload"], SegmentChanged)
 
 
+@pytest.mark.slow
 def test_the_state_of_the_contract_is_one_of_the_demo() -> None:
     shown = example("customerSegmentUpdated")
     event = segment_event(change(), personas(), snapshot=True)

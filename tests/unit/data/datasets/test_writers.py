@@ -24,7 +24,14 @@ def rows() -> pd.DataFrame:
     return made
 
 
-@pytest.mark.parametrize("name", ["shop.csv", "shop.parquet", "SHOP.CSV"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shop.csv",
+        pytest.param("shop.parquet", marks=pytest.mark.slow),
+        pytest.param("SHOP.CSV", marks=pytest.mark.slow),
+    ],
+)
 def test_a_written_dataset_is_read_back_unchanged(tmp_path: Path, name: str) -> None:
     write(rows(), tmp_path / name)
     loaded, made = load(tmp_path / name), frames.clean(rows(), name)
