@@ -2,12 +2,15 @@
 
 import sys
 
+from runtime.imports import without_collection
+
 
 def main() -> None:
     """Run the command line."""
     try:
         # Imported here, so that Ctrl-C during the import exits cleanly, too.
-        from segue.cli.app import main as run
+        with without_collection():
+            from segue.cli.app import main as run
 
         run()
     except KeyboardInterrupt:
