@@ -31,7 +31,8 @@ def test_a_model_without_a_rhythm_model_carries_none() -> None:
 
 def test_a_rhythm_model_that_was_edited_or_is_none_is_not_used() -> None:
     carrier = carrying(a_model(), rhythm())
-    for broken in ("text", {}, carrier.metadata[METADATA_KEY] | {"lost_below": 0.2}):
+    edited: list[object] = ["text", {}, carrier.metadata[METADATA_KEY] | {"lost_below": 0.2}]
+    for broken in edited:
         assert rhythm_of(msgspec.structs.replace(carrier, metadata={METADATA_KEY: broken})) is None
 
 
