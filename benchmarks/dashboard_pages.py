@@ -34,8 +34,8 @@ TARGET_MS = 300
 # Pages with their defaults, and with the filters that read the most rows.
 PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("live", {}),
-    ("slipping", {}),
-    ("slipping", {"slip_days": "1 year"}),
+    ("at_risk", {}),
+    ("at_risk", {"slip_days": "1 year"}),
     ("shifts", {}),
     ("shifts", {"shift_period": "All"}),
     ("shifts", {"shift_period": "All", "shift_from": "Champions", "shift_causes": "returned"}),

@@ -1,4 +1,4 @@
-"""The "About to slip" page, in Streamlit's test harness against a real Postgres."""
+"""The moves by time alone of "At risk", in Streamlit's test harness against a real Postgres."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The text of the "About to slip" page."""
+"""The text of the moves by time alone."""
 
 import re
 from datetime import UTC, datetime, timedelta
