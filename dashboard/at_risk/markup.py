@@ -93,7 +93,7 @@ def rule() -> str:
 def _row(found: RiskList, row: int, known: Personas, money: Money) -> str:
     own, people = found.own(row), found.people
     return (
-        f"<tr><td>{customer_link(str(people.customer_id[row]))}</td>"
+        f"<tr><td>{customer_link(people.customer_id.of(row))}</td>"
         f"<td>{rhythm_words.reason(own.gap_days, own.silent_days)}</td>"
         f'<td>{state_label(own.state)} <span class="sg-note">{rhythm_words.when(own, found.event_time)}</span></td>'
         f'<td class="sg-right"><b>{money.exact(own.at_stake)}</b></td><td class="sg-right">{_chance(own)}</td>'

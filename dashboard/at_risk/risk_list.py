@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from dashboard.at_risk.queries import Coded, People, Texts
+from dashboard.at_risk.queries import Coded, People
 from dashboard.shared import rhythm_words
 from dashboard.shared.rhythm import OwnRhythm, Rhythms, gaps, own_rhythm, rhythms
 from models.rhythm.rhythm_model import RhythmModel
@@ -95,7 +96,7 @@ class RiskList:
         dates = {name: _moments(part[rows]) for name, part in moments.items()}
         return pd.DataFrame(
             {
-                "customer_id": people.customer_id[rows],
+                "customer_id": [people.customer_id.of(row) for row in rows.tolist()],
                 "country": _texts(people.country, rows),
                 "segment": _texts(people.segment, rows),
                 "risk_state": [RISK_STATES[state] for state in found.state[rows].tolist()],
@@ -133,7 +134,7 @@ def _among(column: Coded, texts: Sequence[str]) -> "np.ndarray[tuple[int, ...], 
     return np.isin(column.number, [number for number, text in enumerate(column.texts) if text in texts])
 
 
-def _texts(column: Coded, rows: Ints) -> Texts:
+def _texts(column: Coded, rows: Ints) -> NDArray[np.object_]:
     # The number -1 takes the last one.
     return np.array([*column.texts, ""], dtype=object)[column.number[rows]]
 

@@ -7,7 +7,7 @@ from html import unescape
 import numpy as np
 
 from dashboard.at_risk import markup
-from dashboard.at_risk.queries import Coded, People
+from dashboard.at_risk.queries import Coded, Ids, People
 from dashboard.at_risk.risk_list import RiskList, risk_list
 from dashboard.shared.personas import Persona, Personas
 from models.rhythm.histories import Histories
@@ -25,7 +25,7 @@ def a_list(next_change: datetime | None, country: str = "Eire") -> RiskList:
     """One customer, who bought every ten days for a year and is silent for 60."""
     last = NOW - timedelta(days=60)
     people = People(
-        np.array([NASTY], dtype=object),
+        Ids.from_texts([NASTY]),
         Coded(np.array([0]), (country,)),
         Coded(np.array([0]), ("best", "lost")),
         Histories(np.array([to_micros(last - timedelta(days=360))]), np.array([to_micros(last)]), np.array([37])),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.at_risk.queries import Coded, People
+from dashboard.at_risk.queries import Coded, Ids, People
 from dashboard.at_risk.risk_list import ORDERS, RiskList, Wanted, risk_list
 from models.rhythm.histories import Histories
 from models.rhythm.risk import RISK_STATES
@@ -31,7 +31,7 @@ def found() -> RiskList:
     silent, span = rng.integers(0, 300, NUMBER), np.where(orders > 1, rng.integers(5, 300, NUMBER), 0)
     last = to_micros(NOW) - silent * MICROS_PER_DAY
     people = People(
-        customer_id=np.array([f"c{number:04d}" for number in range(NUMBER)], dtype=object),
+        customer_id=Ids.from_texts(f"ç{number:04d}" for number in range(NUMBER)),
         country=coded(rng, ["France", "Spain", "Eire"]),
         segment=coded(rng, ["champions", "lost"], 0.1),
         histories=Histories(last - span * MICROS_PER_DAY, last, orders),
