@@ -8,7 +8,6 @@ from dashboard.shared import rhythm_words, style
 from dashboard.shared.elements import customer_link, segment_dot
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
-from dashboard.shared.rhythm import OwnRhythm
 from models.rhythm.risk import RiskState
 from models.rhythm.stake import DAYS_TO_COME_BACK
 from models.units import Ints, from_micros
@@ -96,7 +95,8 @@ def _row(found: RiskList, row: int, known: Personas, money: Money) -> str:
         f"<tr><td>{customer_link(people.customer_id.of(row))}</td>"
         f"<td>{rhythm_words.reason(own.gap_days, own.silent_days)}</td>"
         f'<td>{state_label(own.state)} <span class="sg-note">{rhythm_words.when(own, found.event_time)}</span></td>'
-        f'<td class="sg-right"><b>{money.exact(own.at_stake)}</b></td><td class="sg-right">{_chance(own)}</td>'
+        f'<td class="sg-right"><b>{money.exact(own.at_stake)}</b>{_narrow("at stake")}</td>'
+        f'<td class="sg-right">{style.percent(own.p_order, 1.0)}{_narrow("back within 90 days")}</td>'
         f"<td>{segment_dot(look_up(known, people.segment.of(row)))}</td>"
         f'<td class="sg-wide">{_by_time(found, row, known)}</td>'
         f'<td class="sg-wide sg-right">{money.exact(float(people.spent[row]))}</td>'
@@ -104,8 +104,9 @@ def _row(found: RiskList, row: int, known: Personas, money: Money) -> str:
     )
 
 
-def _chance(own: OwnRhythm) -> str:
-    return f'{style.percent(own.p_order, 1.0)}<span class="sg-back"> back within 90 days</span>'
+def _narrow(text: str) -> str:
+    """What the head of the column says, where a narrow page has no head."""
+    return f'<span class="sg-narrow"> {text}</span>'
 
 
 def _by_time(found: RiskList, row: int, known: Personas) -> str:

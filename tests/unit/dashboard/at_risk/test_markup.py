@@ -48,7 +48,7 @@ def test_a_row_says_why_in_which_state_since_when_and_what_is_at_stake() -> None
     found = a_list(None)
     own, shown = found.own(0), row(None)
     assert "buys every 10 days, silent for 60 days Overdue since " in shown
-    assert f"{POUNDS.exact(own.at_stake)} {100 * own.p_order:.0f}% back within 90 days" in shown
+    assert f"{POUNDS.exact(own.at_stake)} at stake {100 * own.p_order:.0f}% back within 90 days" in shown
     assert "£12,345.60 Eire" in shown
 
 
