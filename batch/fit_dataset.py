@@ -2,12 +2,10 @@
 
 from datetime import datetime
 
-from batch.dataset_frames import orders_of, profiles_of
+from batch.dataset_frames import profiles_of
 from batch.fit import fit
-from batch.fit_predictions import MOST_CUSTOMERS, fit_predictions
 from batch.presets import PRESETS
 from data.datasets.dataset import Dataset
-from models.rhythm.carried import carrying
 from models.segment_model import SegmentModel
 
 DEFAULT_K = PRESETS["segue"].k
@@ -24,16 +22,3 @@ def fit_before(dataset: Dataset, cutoff: datetime, k: int | None = None) -> Segm
     profiles = profiles_of(dataset, cutoff)
     metadata = {"dataset": dataset.name, "cutoff": cutoff.isoformat()}
     return fit(profiles, k=DEFAULT_K if k is None else k, metadata=metadata).model
-
-
-def fit_with_predictions(dataset: Dataset, cutoff: datetime, k: int | None = None) -> SegmentModel:
-    """The model of :func:`fit_before`, with a rhythm model on the same orders if one can be fitted.
-
-    Raises
-    ------
-    FitError
-        If there are too few customers by then.
-    """
-    model = fit_before(dataset, cutoff, k)
-    rhythm = fit_predictions(orders_of(dataset, cutoff, MOST_CUSTOMERS), cutoff).model
-    return model if rhythm is None else carrying(model, rhythm)

@@ -6,9 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from batch.dataset_frames import orders_of
+from batch.fit_dataset import fit_before
 from batch.fit_rhythm import fit_rhythm
 from batch.order_book import OrderBook, customers_at, order_book, orders_between
+from data.datasets.dataset import Dataset
+from models.rhythm.carried import carrying
 from models.rhythm.rhythm_model import HORIZONS, RhythmModel, p_order
+from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, to_micros
 
 #: The orders of so many customers are enough for the parameters, and a fit on them takes seconds.
@@ -51,6 +56,19 @@ def fit_predictions(transactions: pd.DataFrame, as_of: datetime) -> FittedPredic
         return FittedPredictions(fit_rhythm(book, now, metadata=_last_quarter(book, now)))
     except ValueError as error:
         return FittedPredictions(None, str(error))
+
+
+def fit_with_predictions(dataset: Dataset, cutoff: datetime, k: int | None = None) -> SegmentModel:
+    """The model of :func:`batch.fit_dataset.fit_before`, with a rhythm model on the same orders if one can be fitted.
+
+    Raises
+    ------
+    FitError
+        If there are too few customers by then.
+    """
+    model = fit_before(dataset, cutoff, k)
+    rhythm = fit_predictions(orders_of(dataset, cutoff, MOST_CUSTOMERS), cutoff).model
+    return model if rhythm is None else carrying(model, rhythm)
 
 
 def _last_quarter(book: OrderBook, now: int) -> dict[str, Any]:

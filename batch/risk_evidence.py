@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from batch.dataset_frames import orders_of, profiles_of
-from batch.fit_dataset import fit_before
+from batch.fit import fit
 from batch.fit_predictions import fit_predictions
 from batch.order_book import customers_at, order_book, orders_between
 from batch.profiles import features
@@ -59,7 +59,7 @@ def silent_customers(
     Parameters
     ----------
     fitted
-        Segments are those of a model that was fitted on what happened before.
+        Segments are those of a model of five segments that was fitted on what happened before, without rank order.
     now
         The moment of the list; the rhythm model is fitted on what happened before.
 
@@ -70,7 +70,7 @@ def silent_customers(
     """
     moment = to_micros(now)
     rhythm = _rhythm(dataset, now)
-    profiles, segments = profiles_of(dataset, now), fit_before(dataset, fitted)
+    profiles, segments = profiles_of(dataset, now), fit(profiles_of(dataset, fitted), k=5).model
     table = features(profiles, segments.monetary).to_numpy()
     inside = assign(segments, *table.T) == segments.index[segment]
     book = order_book(dataset.transactions)

@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import text
 
-from batch.fit_dataset import fit_with_predictions
+from batch.fit_predictions import fit_with_predictions
 from data.datasets.load import load
 from data.datasets.selection import default_cutoff
 from data.postgres import progress

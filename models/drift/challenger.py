@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from models.alignment import align
 from models.drift.reference import Population, standardised
-from models.rhythm.carried import kept_from
 from models.segment_model import Point, Segment, SegmentModel, build
 
 #: The fraction of the distance to a customer by which a centroid moves: an exponential memory of 1 / 0.002 = 500
@@ -60,7 +59,7 @@ class Challenger:
         """
         champion = self._champion
         points = [_point(self._kmeans.centers[number]) for number in range(len(champion.segments))]
-        metadata = {"origin": ORIGIN, "champion": champion.version, "cutoff": cutoff, **kept_from(champion)}
+        metadata = {"origin": ORIGIN, "champion": champion.version, "cutoff": cutoff}
         if "scaler" in champion.metadata:
             metadata["scaler"] = champion.metadata["scaler"]
         return build(

@@ -3,8 +3,6 @@
 Metadata has no effect on segments or on the version, so readers that know no rhythm ignore it.
 """
 
-from typing import Any
-
 import msgspec
 
 from models.rhythm.rhythm_model import RhythmError, RhythmModel, rhythm_from_json, rhythm_to_json
@@ -33,9 +31,10 @@ def rhythm_of(model: SegmentModel) -> RhythmModel | None:
         return None
 
 
-def kept_from(champion: SegmentModel) -> dict[str, Any]:
-    """Metadata for a model that has no rhythm model of its own: the champion's, if it has one, and whose it is."""
+def keeping(model: SegmentModel, champion: SegmentModel) -> SegmentModel:
+    """The same segment model with the champion's rhythm model and the version that it is from, if there is one."""
     found = champion.metadata.get(METADATA_KEY)
     if found is None:
-        return {}
-    return {METADATA_KEY: found, KEPT_KEY: champion.metadata.get(KEPT_KEY, champion.version)}
+        return model
+    kept = {METADATA_KEY: found, KEPT_KEY: champion.metadata.get(KEPT_KEY, champion.version)}
+    return msgspec.structs.replace(model, metadata={**model.metadata, **kept})

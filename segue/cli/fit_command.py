@@ -93,6 +93,8 @@ def fit_model(
 ) -> None:
     """Fit segments on customers, show them, and register the model if a stack or a database is there.
 
+    The model also carries a rhythm model, fitted on the same orders, from which the dashboard predicts who comes back.
+
     Without one, `-o` and `--assign` write the model and every customer's segment to files. `segue score` uses such a
     model, and `segue models import` registers it.
 
@@ -100,8 +102,6 @@ def fit_model(
     gets the persona that it resembles most, and keeps the champion's name if it means the same. The first registered
     model becomes the champion, a later one the challenger: see `segue models compare` and `segue models activate`.
     If workers have collected customers without a model, the first model is activated at once, through the log.
-
-    The model also carries a rhythm model, fitted on the same orders, from which the dashboard predicts who comes back.
     """
     from batch.assignments import assignments
     from batch.export import write_model

@@ -119,7 +119,7 @@ def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> N
 
 
 def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashboard: _Dashboard, fresh: bool) -> None:
-    from batch.fit_dataset import fit_with_predictions
+    from batch.fit_predictions import fit_with_predictions
     from producers.replay_session import other_datasets
     from segue.local import demo as demos
 

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
-from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from batch.fit import fit
 from batch.fit_predictions import MOST_CUSTOMERS, fit_predictions
 from data.postgres.ledger import orders_until
 from data.postgres.stream_profiles import read_profiles
-from models.rhythm.carried import carrying, kept_from
+from models.rhythm.carried import carrying, keeping
 from models.segment_model import SegmentModel
 
 log = structlog.get_logger(__name__)
@@ -55,6 +54,5 @@ def _with_rhythm(engine: Engine, model: SegmentModel, champion: SegmentModel, as
     fitted = fit_predictions(orders, as_of)
     if fitted.model is not None:
         return carrying(model, fitted.model)
-    kept = kept_from(champion)
-    log.info("no new rhythm model", reason=fitted.reason, kept=bool(kept))
-    return replace(model, metadata=model.metadata | kept)
+    log.info("no new rhythm model", reason=fitted.reason)
+    return keeping(model, champion)

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from batch.dataset_frames import orders_of
-from batch.fit_dataset import fit_before, fit_with_predictions
-from batch.fit_predictions import LAST_QUARTER_KEY, LEAST_DAYS, fit_predictions
+from batch.fit_dataset import fit_before
+from batch.fit_predictions import LAST_QUARTER_KEY, LEAST_DAYS, fit_predictions, fit_with_predictions
 from batch.order_book import order_book
 from batch.prediction_evidence import quarter
 from data.datasets import frames, synthetic

@@ -4,7 +4,7 @@ import msgspec
 
 from models.rhythm.buying import Buying
 from models.rhythm.calibration import Calibration
-from models.rhythm.carried import KEPT_KEY, METADATA_KEY, carrying, kept_from, rhythm_of
+from models.rhythm.carried import KEPT_KEY, METADATA_KEY, carrying, keeping, rhythm_of
 from models.rhythm.rhythm_model import Calibrations, RhythmModel, build_rhythm
 from models.rhythm.seasonal_clock import CALENDAR
 from models.rhythm.spending import Spending
@@ -26,7 +26,7 @@ def test_a_model_carries_a_rhythm_model_through_json_under_the_same_version() ->
 
 def test_a_model_without_a_rhythm_model_carries_none() -> None:
     assert rhythm_of(a_model()) is None
-    assert kept_from(a_model()) == {}
+    assert keeping(a_model(), a_model()) == a_model()
 
 
 def test_a_rhythm_model_that_was_edited_or_is_none_is_not_used() -> None:
@@ -38,6 +38,6 @@ def test_a_rhythm_model_that_was_edited_or_is_none_is_not_used() -> None:
 
 def test_a_kept_rhythm_model_names_the_model_that_it_was_fitted_with() -> None:
     first = carrying(a_model(), rhythm())
-    second = msgspec.structs.replace(a_model(), version="k3-000000000000", metadata=kept_from(first))
+    second = keeping(msgspec.structs.replace(a_model(), version="k3-000000000000"), first)
     assert rhythm_of(second) == rhythm()
-    assert kept_from(second)[KEPT_KEY] == first.version
+    assert keeping(a_model(), second).metadata[KEPT_KEY] == first.version
