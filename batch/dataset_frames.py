@@ -55,6 +55,21 @@ def first_customers(dataset: Dataset, size: int) -> list[str]:
     return [str(first) for first in ask(dataset, sql, {"size": size})["first"]]
 
 
+def orders_of(dataset: Dataset, as_of: datetime, most_customers: int) -> pd.DataFrame:
+    """All transactions up to a moment of at most so many customers, those with the lowest hash of their id.
+
+    Columns: ``customer_id, occurred_at, kind, amount_units``. The choice does not depend on what customers buy.
+    """
+    sql = f"""
+        SELECT customer_id, {moment("occurred_at")} AS occurred_at, kind, amount_units
+        FROM transactions WHERE occurred_at <= $as_of AND customer_id IN (
+            SELECT customer_id FROM (SELECT DISTINCT customer_id FROM transactions WHERE occurred_at <= $as_of)
+            ORDER BY md5(customer_id), customer_id LIMIT $most
+        ) ORDER BY number
+    """
+    return ask(dataset, sql, {"as_of": to_micros(as_of), "most": most_customers})
+
+
 def profiles_of(dataset: Dataset, as_of: datetime) -> pd.DataFrame:
     """Profiles of all customers as of a given time, as :func:`batch.profiles.profiles_as_of` makes them.
 

@@ -26,16 +26,17 @@ from sqlalchemy import Engine, event, text
 from dashboard.shared.connection import READ_AHEAD
 from data.postgres.database import engine, migrate
 from tests.support import big_tables
-from tests.support.generated_tables import a_model
 from tests.support.pages import a_page, html
 from tests.support.postgres import new_database, running_postgres
+from tests.support.rhythm import a_predicting_model
 
 TARGET_MS = 300
 # Pages with their defaults, and with the filters that read the most rows.
 PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("live", {}),
-    ("slipping", {}),
-    ("slipping", {"slip_days": "1 year"}),
+    ("at_risk", {}),
+    ("at_risk", {"risk_view": "Moves by time alone"}),
+    ("at_risk", {"slip_days": "1 year"}),
     ("shifts", {}),
     ("shifts", {"shift_period": "All"}),
     ("shifts", {"shift_period": "All", "shift_from": "Champions", "shift_causes": "returned"}),
@@ -73,7 +74,7 @@ def main() -> None:
         ):
             migrate(url)
             filled = engine(url)
-            big_tables.fill(filled, a_model())
+            big_tables.fill(filled, a_predicting_model())
             missed = _report(url, filled)
             filled.dispose()
             st.cache_resource.clear()

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from streamlit.navigation.page import Page
 
+from dashboard.at_risk import page as at_risk
 from dashboard.customer import page as customer
 from dashboard.exploration import ledger_cache
 from dashboard.exploration import page as exploration
@@ -25,7 +26,6 @@ from dashboard.segments import page as segments
 from dashboard.shared import connection, elements, login_page, style, trouble
 from dashboard.shifts import page as shifts
 from dashboard.simulator import page as simulator
-from dashboard.slipping import page as slipping
 from runtime.errors import SegueError
 from runtime.money import Money
 from runtime.settings import Settings
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
 
 # In the order of the menu; the first one is the start page.
 PAGES = (
-    Entry(slipping.show, "About to slip", "trending_down", "slipping"),
+    Entry(at_risk.show, "At risk", "trending_down", "at_risk"),
     Entry(live.show, "Live", "sensors", "live"),
     Entry(shifts.show, "Shifts", "sync_alt", "shifts"),
     Entry(segments.show, "Segments", "bubble_chart", "segments"),
@@ -52,6 +52,10 @@ PAGES = (
     Entry(model.show, "Model & drift", "hub", "model"),
     Entry(operations.show, "Operations", "monitor_heart", "operations"),
 )
+
+
+#: Earlier addresses of the first page.
+FORMER_PATHS = ("slipping",)
 
 
 def main() -> None:
@@ -92,9 +96,12 @@ def main() -> None:
         )
         for entry in PAGES
     ]
-    # The first page is always at the root; its own path redirects there.
-    by_name = st.Page(partial(_go_to, pages[0]), title=PAGES[0].title, url_path=PAGES[0].path, visibility="hidden")
-    st.navigation([*pages, by_name], position="top").run()
+    # The first page is always at the root; its own path redirects there, and so do its earlier ones.
+    by_name = [
+        st.Page(partial(_go_to, pages[0]), title=PAGES[0].title, url_path=path, visibility="hidden")
+        for path in (PAGES[0].path, *FORMER_PATHS)
+    ]
+    st.navigation([*pages, *by_name], position="top").run()
 
 
 def _masked(settings: Settings) -> Engine | None:

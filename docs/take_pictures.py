@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import text
 
-from batch.fit_dataset import fit_before
+from batch.fit_predictions import fit_with_predictions
 from data.datasets.load import load
 from data.datasets.selection import default_cutoff
 from data.postgres import progress
@@ -65,7 +65,7 @@ class Picture(NamedTuple):
 
 # A picture ends where a part of the page ends; pictures side by side in the README have similar heights.
 STILL = (
-    Picture("slipping", ".sg-slips", height=1180),
+    Picture("at_risk", ".sg-risks", height=1180),
     Picture("shifts", "[data-behind]", height=1085),
     Picture("segments", "[data-found]", height=1060),
     Picture("customer", "[data-customer]", "customer?customer={customer}", ".sg-who", "dark", 1060),
@@ -84,7 +84,7 @@ def main() -> None:
     path: Path = parser.parse_args().dataset
     shop = load(path)
     past, future = split(whole(shop), shop, to_micros(UNTIL))
-    model = fit_before(shop, default_cutoff(shop))
+    model = fit_with_predictions(shop, default_cutoff(shop))
     with tempfile.TemporaryDirectory(prefix="segue-pictures-") as folder, local(Path(folder), model) as run:
         run.replay(shop, past)
         StreamObserver(run.postgres).observe()

@@ -8,16 +8,22 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from dashboard.shared import elements, style, typical_words
+from dashboard.shared import elements, rhythm_words, style, typical_words
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
+from dashboard.shared.rhythm import OwnRhythm
 from dashboard.shared.words import many
+from models.personas import is_good
+from models.rhythm.stake import DAYS_TO_COME_BACK
 from runtime.money import Money
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """A customer as of event time; ``recency_days`` and ``segment`` are None if they only ever returned goods."""
+    """A customer as of event time; ``recency_days`` and ``segment`` are None if they only ever returned goods.
+
+    ``rhythm`` is None without an order, and without a model that predicts orders.
+    """
 
     customer_id: str
     country: str
@@ -29,6 +35,7 @@ class Portrait:
     first_purchase_at: datetime | None
     next_change_at: datetime | None
     next_segment: str | None
+    rhythm: OwnRhythm | None = None
 
 
 def portrait(who: Portrait, known: Personas, now: datetime, money: Money) -> str:
@@ -54,7 +61,7 @@ def portrait(who: Portrait, known: Personas, now: datetime, money: Money) -> str
         f'<div class="sg-who" data-customer="{escape(who.customer_id)}" style="--persona:{escape(persona.colour)}">'
         f'<div class="sg-eyebrow">Customer</div><div class="sg-day">{escape(who.customer_id)}</div>'
         f'<div class="sg-since"><b data-segment="{escape(who.segment or "")}">{escape(name)}</b>{since}</div>'
-        f"<p>{_outlook(who, known, now)}</p></div>"
+        f"{_rhythm(who, now, money)}<p>{_outlook(who, known, now)}</p></div>"
         f'<div class="sg-totals">{numbers}</div>'
     )
 
@@ -63,11 +70,21 @@ def advice(who: Portrait, known: Personas, money: Money) -> str:
     """The persona's description and recommended action, what is typical of it, and where the customer does not fit."""
     persona = look_up(known, who.segment)
     text = f'<div class="sg-note">{escape(persona.description)} <b>{escape(persona.action)}</b></div>'
+    instead = None if who.rhythm is None else rhythm_words.ADVICE.get(who.rhythm.state)
+    # Advice for good customers would be wrong for one who has stopped; that for others is about those who have.
+    if who.rhythm is not None and instead is not None and is_good(persona.id):
+        state = rhythm_words.STATES[who.rhythm.state].lower()
+        usual = f"The usual advice for {persona.name} does not hold for a customer who is {state}."
+        text = f'<div class="sg-note sg-unusual"><b>{escape(instead)}</b> {escape(usual)}</div>'
     if persona.typical is None or who.recency_days is None:
         return text
     numbers = (who.recency_days, who.frequency, who.monetary)
     unusual = typical_words.misfit(persona.name, persona.typical, numbers, money)
-    if unusual is not None:
+    if unusual is not None and who.recency_days > persona.typical.recency.most and is_good(persona.id):
+        # With or without predictions: nobody in this segment is silent for so long, so its advice is not for them.
+        text = text if instead is not None else ""
+        text = f'<div class="sg-note sg-unusual"><b>{escape(unusual)}</b></div>{text}'
+    elif unusual is not None:
         warning = f"<b>{escape(unusual)}</b> What is said of {escape(persona.name)} may not hold here:"
         text = f'<div class="sg-note sg-unusual">{warning}</div>{text}'
     usual = f"Typical of {persona.name}: {typical_words.rule(persona.typical, money)}"
@@ -147,6 +164,18 @@ def _outlook(who: Portrait, known: Personas, now: datetime) -> str:
     if who.next_change_at is None or who.next_segment is None:
         return "They never move by time alone."
     return elements.outlook(look_up(known, who.next_segment), who.next_change_at, now)
+
+
+def _rhythm(who: Portrait, now: datetime, money: Money) -> str:
+    """The customer against the own rhythm, what is predicted, and what is at stake."""
+    own = who.rhythm
+    if own is None:
+        return ""
+    return (
+        f'<p data-risk="{own.state}"><b>{rhythm_words.sentence(own, now)}.</b> '
+        f"Back within {DAYS_TO_COME_BACK} days: {style.percent(own.p_order, 1.0)}. "
+        f"At stake: {money.exact(own.at_stake)}.</p>"
+    )
 
 
 def _change(row: dict[Any, Any], known: Personas, money: Money) -> str:

@@ -17,7 +17,9 @@ from dashboard.shared.identifiers import LONGEST, readings, resolve
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import look_up
 from dashboard.shared.profiles import profile, spend_before_floor
+from dashboard.shared.rhythm import of_profile
 from dashboard.shared.words import many
+from models.rhythm.carried import rhythm_of
 from models.segment_model import SegmentModel
 from runtime.money import Money
 from runtime.readable import visible
@@ -63,6 +65,7 @@ def read(connection: Connection, model: SegmentModel, event_time: datetime, cust
 
 def portrait_of(found: Row[tuple[object, ...]], model: SegmentModel, event_time: datetime) -> Portrait:
     """A stored profile as of event time, with R and M as the model sees them."""
+    rhythm = rhythm_of(model)
     bought = found.last_purchase_at or (found.last_event_at if found.segment else None)
     return Portrait(
         customer_id=found.customer_id,
@@ -75,6 +78,7 @@ def portrait_of(found: Row[tuple[object, ...]], model: SegmentModel, event_time:
         first_purchase_at=found.first_purchase_at,
         next_change_at=found.next_change_at,
         next_segment=found.next_segment,
+        rhythm=None if rhythm is None else of_profile(rhythm, found, max(event_time, found.last_event_at)),
     )
 
 

@@ -11,7 +11,7 @@ from dashboard.shared.words import many
 from models.personas import is_slip
 from runtime.money import Money
 
-LINK_TO_SLIPS = '<a href="slipping">Who is about to slip?</a>'
+LINK_TO_RISKS = '<a href="at_risk">Who is at risk?</a>'
 
 
 def sentence(days: pd.DataFrame, progress: StreamProgress, money: Money) -> str:
@@ -40,7 +40,7 @@ def sentence(days: pd.DataFrame, progress: StreamProgress, money: Money) -> str:
     text = (
         " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part) if shown else "no customer has moved"
     )
-    return f'<div class="sg-today"><b>Today, {escape(style.day(now))}:</b> {text}. {LINK_TO_SLIPS}</div>'
+    return f'<div class="sg-today"><b>Today, {escape(style.day(now))}:</b> {text}. {LINK_TO_RISKS}</div>'
 
 
 def _part(number: int, action: str) -> str:

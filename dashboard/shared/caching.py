@@ -1,21 +1,31 @@
 """What a process keeps from one drawing of a page to the next; all its sessions share it.
 
-There are two kinds of caches. :class:`ClosedPast` keeps what cannot change any more, so that only the newest rows are
-read. :class:`RecentAnswer` keeps an answer for some seconds. :func:`per_database` holds one cache for each database.
+There are three kinds of caches. :class:`ClosedPast` keeps what cannot change any more, so that only the newest rows are
+read. :class:`RecentAnswer` keeps an answer for some seconds. :class:`RefreshedAnswer` shows the last answer while the
+next one, which takes seconds, is made in the background. :func:`per_database` holds one cache for each database.
 """
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from threading import Lock
+from threading import Lock, Thread
 from typing import Generic, NamedTuple, TypeVar
 
 import streamlit as st
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.shared.reading import StreamProgress
 
 MAX_AGE = timedelta(seconds=15)
+#: A page may wait for an answer that takes so long.
+QUICK_SECONDS = 0.5
+#: An answer is kept for so many times as long as it took.
+REST = 20
+#: After so many such rests without a reader, the last answer is too old to be shown.
+LONG = 3
 T = TypeVar("T")
 Closed = TypeVar("Closed")
 
@@ -84,13 +94,22 @@ class Answer(NamedTuple, Generic[T]):
 
     def is_recent(self, now: StreamProgress) -> bool:
         """Whether it may be shown: it is current, or younger than :data:`MAX_AGE` and of the same stream."""
+        return self.is_current(now) or (self.is_of_same_stream(now) and self._age(now) < MAX_AGE)
+
+    def is_of_same_stream(self, now: StreamProgress) -> bool:
+        """Whether the stream has only gone on since, and has not begun again."""
         before = self.progress
-        if self.is_current(now):
-            return True
         if before.event_time is None or now.event_time is None:
             return False
-        same_stream = before.transactions <= now.transactions and before.event_time <= now.event_time
-        return same_stream and timedelta() <= now.measured_at - before.measured_at < MAX_AGE
+        gone_on = before.transactions <= now.transactions and before.event_time <= now.event_time
+        return gone_on and before.measured_at <= now.measured_at
+
+    def is_younger(self, now: StreamProgress, seconds: float) -> bool:
+        """Whether it was measured less than so many seconds ago."""
+        return self._age(now) < timedelta(seconds=seconds)
+
+    def _age(self, now: StreamProgress) -> timedelta:
+        return now.measured_at - self.progress.measured_at
 
 
 class RecentAnswer(Generic[T]):
@@ -105,6 +124,66 @@ class RecentAnswer(Generic[T]):
         if last is None or not last.is_recent(now):
             last = self._last = Answer(ask(), now)
         return last
+
+
+class RefreshedAnswer(Generic[T]):
+    """The last answer to a question that may take seconds.
+
+    The first answer is waited for. Later ones are, too, while they take less than :data:`QUICK_SECONDS`, or if nobody
+    has asked for long; the others are made in the background, and the last answer is shown meanwhile. All of them
+    together take at most a twentieth of the time.
+
+    Parameters
+    ----------
+    clock
+        Measures, in seconds, how long an answer takes.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._last: Answer[T] | None = None
+        self._seconds = 0.0
+        self._asking = Lock()
+
+    def read(self, now: StreamProgress, ask: Callable[[], T], ask_alone: Callable[[], Answer[T]]) -> Answer[T]:
+        """The answer to show.
+
+        Parameters
+        ----------
+        ask
+            Makes an answer as of ``now``.
+        ask_alone
+            Makes one in another thread, with a connection of its own. Errors of Postgres there change nothing.
+        """
+        last = self._usable(now)
+        if last is None:
+            with self._asking:
+                # While one session waits for an answer, the others wait for the same one.
+                return self._usable(now) or self._measured(lambda: Answer(ask(), now))
+        if last.is_current(now) or last.is_younger(now, REST * self._seconds):
+            return last
+        if self._seconds < QUICK_SECONDS or not last.is_younger(now, LONG * REST * self._seconds):
+            return self._measured(lambda: Answer(ask(), now))
+        if self._asking.acquire(blocking=False):
+            Thread(target=self._in_background, args=(ask_alone,), name="refresh", daemon=True).start()
+        return last
+
+    def _usable(self, now: StreamProgress) -> Answer[T] | None:
+        last = self._last
+        return last if last is not None and (last.is_current(now) or last.is_of_same_stream(now)) else None
+
+    def _in_background(self, ask_alone: Callable[[], Answer[T]]) -> None:
+        try:
+            with suppress(SQLAlchemyError):
+                self._measured(ask_alone)
+        finally:
+            self._asking.release()
+
+    def _measured(self, ask: Callable[[], Answer[T]]) -> Answer[T]:
+        began = self._clock()
+        found = self._last = ask()
+        self._seconds = self._clock() - began
+        return found
 
 
 def per_database(engine: Engine, make: Callable[[], T]) -> T:

@@ -13,6 +13,7 @@ from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress
+from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
 from dashboard.shared.trouble import Trouble
 from dashboard.shared.words import cause, many
 from runtime.money import Money
@@ -68,6 +69,8 @@ def cause_label(code: str) -> str:
 def outlook(persona: Persona, at: datetime, now: datetime) -> str:
     """The segment that time alone will move a customer to, and the moment."""
     days = max(at - now, timedelta()).days
+    if at - now > FORESEEABLE:
+        return f"Unless they buy: {segment_dot(persona)}, but only {BEYOND}"
     when = f"in {many(days, 'day')}" if days else "within a day"
     return f"Unless they buy: {segment_dot(persona)} from <b>{style.stamp(at)}</b> ({when})"
 

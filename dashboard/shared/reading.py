@@ -58,6 +58,16 @@ def reading(engine: Engine, timeout_ms: int = 5_000) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def patient(connection: Connection, timeout_ms: int) -> Iterator[None]:
+    """Within the block, the connection cancels a query only after ``timeout_ms``."""
+    usual = connection.execute(text("SHOW statement_timeout")).scalar_one()
+    change = text("SELECT set_config('statement_timeout', :value, true)")
+    connection.execute(change, {"value": str(int(timeout_ms))})
+    yield
+    connection.execute(change, {"value": usual})
+
+
 def champion(connection: Connection) -> SegmentModel | None:
     """The model that the alias "champion" points to; None if there is none.
 

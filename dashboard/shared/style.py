@@ -66,6 +66,12 @@ def day(moment: datetime) -> str:
     return f"{moment:%a} {moment.day} {moment:%B %Y}"
 
 
+def date(moment: datetime) -> str:
+    """The date of a moment in short, in UTC: ``9 Dec 2011``."""
+    moment = moment.astimezone(UTC)
+    return f"{moment.day} {moment:%b %Y}"
+
+
 def clock(moment: datetime) -> str:
     """The time of day of a moment, in UTC: ``12:50``."""
     return f"{moment.astimezone(UTC):%H:%M}"

@@ -54,6 +54,23 @@ def transactions_between(connection: Connection, start: datetime, stop: datetime
     return _frame(connection, query, "occurred_at").astype({"amount_units": "int64"})
 
 
+def orders_until(connection: Connection, moment: datetime, most_customers: int) -> pd.DataFrame:
+    """All transactions up to a moment of at most so many customers, those with the lowest hash of their id.
+
+    ``customer_id, occurred_at, kind, amount_units`` (ten-thousandths). The choice does not depend on what they buy, nor
+    on what came after the moment.
+    """
+    counted = (_ledger.occurred_at <= moment, _COUNTS)
+    everybody = select(_ledger.customer_id).where(*counted).distinct().subquery().c.customer_id
+    # Digits and letters in the order of their bytes, whatever the database's collation.
+    chosen = select(everybody).order_by(func.md5(everybody).collate("C"), everybody).limit(most_customers)
+    query = select(
+        _ledger.customer_id, _ledger.occurred_at, _ledger.kind, money_units(_ledger.amount).label("amount_units")
+    ).where(*counted, _ledger.customer_id.in_(chosen))
+    ordered = query.order_by(_ledger.customer_id, _ledger.occurred_at, _ledger.transaction_id)
+    return _frame(connection, ordered, "occurred_at").astype({"amount_units": "int64"})
+
+
 def first_moment(connection: Connection) -> datetime | None:
     """The event time of the first transaction; None if there is none."""
     first: datetime | None = connection.execute(select(func.min(_ledger.occurred_at)).where(_COUNTS)).scalar_one()

@@ -32,6 +32,7 @@ from models.drift.reference import (
     squared_distances,
     take_reference,
 )
+from models.rhythm.carried import keeping
 from models.scoring import assign
 from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, Floats, Ints, from_micros
@@ -200,7 +201,7 @@ class DriftObserver:
 
     def _learn(self, window: Window) -> SegmentModel:
         self._challenger.learn(window.base, seed=window.end // WINDOW)
-        return self._challenger.model(cutoff=from_micros(window.end).isoformat())
+        return keeping(self._challenger.model(cutoff=from_micros(window.end).isoformat()), self._model)
 
     def _comparisons(self, challenger: SegmentModel, base: Population) -> Iterator[Measurement]:
         """Agreement of the two models, and how well each one fits all customers and recent customers."""

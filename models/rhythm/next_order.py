@@ -94,14 +94,20 @@ def expected_orders(buying: Buying, seen: Observed, days: Floats | float) -> Flo
     which does not lose digits for customers with hundreds of orders. At a = 1 the form is 0/0; around it, the line
     through two points at 1 - 1e-5 and 1 + 1e-5 is used, which is right to 1e-9.
     """
+    return p_alive(buying, seen) * expected_orders_if_alive(buying, seen, days)
+
+
+def expected_orders_if_alive(buying: Buying, seen: Observed, days: Floats | float) -> Floats:
+    """The same number for customers who are known to be alive now; they may still leave within these days."""
     near = 1e-5
     if abs(buying.a - 1) >= near:
-        return _expected(buying, seen, days)
-    below, above = (_expected(Buying(buying.r, buying.alpha, a, buying.b), seen, days) for a in (1 - near, 1 + near))
+        return _expected_if_alive(buying, seen, days)
+    around = (Buying(buying.r, buying.alpha, a, buying.b) for a in (1 - near, 1 + near))
+    below, above = (_expected_if_alive(each, seen, days) for each in around)
     return np.asarray(below + (buying.a - 1 + near) / (2 * near) * (above - below))
 
 
-def _expected(buying: Buying, seen: Observed, days: Floats | float) -> Floats:
+def _expected_if_alive(buying: Buying, seen: Observed, days: Floats | float) -> Floats:
     from scipy.special import hyp2f1
 
     r, a, b = buying.r, buying.a, buying.b
@@ -111,4 +117,4 @@ def _expected(buying: Buying, seen: Observed, days: Floats | float) -> Floats:
     # Where r - a is a whole number, scipy overflows for a hundred orders; beside it, the value is the same to 1e-12.
     series = np.where(np.isfinite(series), series, hyp2f1(a - 1, a + b - r + 1e-11, total, z))
     stay = (1 - z) ** (a - 1) * series
-    return np.asarray(p_alive(buying, seen) * total / (a - 1) * (1 - stay))
+    return np.asarray(total / (a - 1) * (1 - stay))

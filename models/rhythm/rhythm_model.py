@@ -11,7 +11,7 @@ from models.rhythm.alive import p_alive
 from models.rhythm.buying import Buying
 from models.rhythm.calibration import Calibration
 from models.rhythm.histories import Histories, observed
-from models.rhythm.next_order import expected_orders, p_order_within, wait_quantile
+from models.rhythm.next_order import expected_orders, expected_orders_if_alive, p_order_within, wait_quantile
 from models.rhythm.risk import Milestones, milestones
 from models.rhythm.seasonal_clock import SeasonalClock
 from models.rhythm.spending import Spending, expected_amount
@@ -152,14 +152,27 @@ def expected_spend(
         What the customer has spent so far, net of returns, in currency units; a debt counts as 0.
     """
     seen = observed(histories, model.clock, now)
-    number = expected_orders(model.buying, seen, _ahead(model, now, days)) * model.calibrations.orders
-    return number * expected_amount(model.spending, histories.orders.astype(np.float64), np.maximum(spent, 0.0))
+    return expected_orders(model.buying, seen, _ahead(model, now, days)) * _per_order(model, histories, spent)
+
+
+def spend_as_customer(
+    model: RhythmModel, histories: Histories, spent: Floats, now: int, days: int = DAYS_OF_A_YEAR
+) -> Floats:
+    """What each customer would spend within the next days if they are alive now: :func:`expected_spend` by P(alive)."""
+    seen = observed(histories, model.clock, now)
+    return expected_orders_if_alive(model.buying, seen, _ahead(model, now, days)) * _per_order(model, histories, spent)
 
 
 def risk_moments(model: RhythmModel, histories: Histories) -> Milestones:
     """The moments at which each customer is due, overdue and presumed lost."""
     border = model.calibrations.within_90_days.undone(np.array([model.lost_below]))
     return milestones(model.buying, model.clock, histories, float(border[0]))
+
+
+def _per_order(model: RhythmModel, histories: Histories, spent: Floats) -> Floats:
+    """What one expected order comes to, with the correction of expected orders."""
+    amount = expected_amount(model.spending, histories.orders.astype(np.float64), np.maximum(spent, 0.0))
+    return np.asarray(model.calibrations.orders * amount)
 
 
 def _ahead(model: RhythmModel, now: int, days: int) -> float:
@@ -177,6 +190,8 @@ def _checked(model: RhythmModel) -> RhythmModel:
         raise RhythmError("lost_below must be a probability between 0 and 1")
     if not (np.isfinite(model.calibrations.orders) and model.calibrations.orders > 0):
         raise RhythmError("the factor on orders must be above 0")
+    if model.spending.q <= 1:
+        raise RhythmError("what orders come to varies so much that it has no mean: q must be above 1")
     if model.version != _digest(model):
         raise RhythmError(f"version {model.version} does not match the content ({_digest(model)}): was it edited?")
     return model

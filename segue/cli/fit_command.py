@@ -93,6 +93,8 @@ def fit_model(
 ) -> None:
     """Fit segments on customers, show them, and register the model if a stack or a database is there.
 
+    The model also carries a rhythm model, fitted on the same orders, from which the dashboard predicts who comes back.
+
     Without one, `-o` and `--assign` write the model and every customer's segment to files. `segue score` uses such a
     model, and `segue models import` registers it.
 
@@ -105,7 +107,7 @@ def fit_model(
     from batch.export import write_model
     from batch.fit import fit
     from batch.presets import PRESETS
-    from segue.cli import fitting, scoring
+    from segue.cli import fitting, predicting, scoring
 
     if register and dry_run:
         fail("give --register or --dry-run, not both")
@@ -130,6 +132,8 @@ def fit_model(
     metadata = source.metadata | {"preset": preset} | ({} if choice is None else choice.metadata)
     with spinner("Fitting"):
         result = fit(source.profiles, **chosen._asdict(), champion=registry.champion, metadata=metadata)
+    with spinner("Fitting predictions"):
+        result = predicting.with_predictions(result, source)
     fitting.show(result, choice, as_json, source)
     if out is not None:
         with replacing(out) as draft:
@@ -151,6 +155,8 @@ def _check_currency(registry: "Registry", found: str, currency: str) -> None:
 
 def _register(settings: Settings, registry: "Registry", model: SegmentModel, out: Path | None) -> None:
     """Register a model, or say why it is not and what to do next."""
+    from segue.cli.predicting import say_if_left_out
+
     if registry.postgres is not None:
         with recorded(registry.postgres, "fit", model.version):
             alias = model_registry.register(registry.postgres, model)
@@ -160,6 +166,7 @@ def _register(settings: Settings, registry: "Registry", model: SegmentModel, out
             else "; see `segue models compare`, then `segue models activate challenger`"
         )
         messages.print(f"Registered as {model.version}, the {alias}{hint}.")
+        say_if_left_out(registry.postgres, model)
         if alias == model_registry.CHAMPION:
             from segue.cli.activation import activate_first
 

@@ -1,9 +1,10 @@
 """The steps of ``segue fit``: read profiles from a file or the stream, choose k, and print the segments."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from batch.choices import PresetName
 from batch.choose_k import KS, KChoice, choose_k
-from batch.dataset_frames import profiles_of
+from batch.dataset_frames import orders_of, profiles_of
 from batch.fit import FitResult, direction_of
+from batch.fit_predictions import MOST_CUSTOMERS
 from batch.presets import Preset, classic_profiles
 from data.datasets.reading import Reading
 from data.datasets.selection import choose
 from data.postgres import currency, model_registry, progress
+from data.postgres.ledger import orders_until
 from data.postgres.stream_profiles import read_profiles
 from models.moves import Direction
 from models.segment_model import SegmentModel, to_json
@@ -40,11 +43,16 @@ WRONG_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Source:
-    """Profiles to fit on, metadata about their origin, and how their amounts are written."""
+    """Profiles to fit on, metadata about their origin, how their amounts are written, and their orders.
+
+    ``orders`` returns the transactions of some of the customers, up to ``as_of``.
+    """
 
     profiles: pd.DataFrame
     metadata: dict[str, Any]
     money: Money
+    as_of: datetime
+    orders: Callable[[], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,8 @@ def from_dataset(
         check_cutoff(moment, dataset.report.first, dataset.report.last)
         profiles = profiles_of(dataset, moment)
     money = settings.money.of(dataset.currency)
-    return Source(profiles, {"dataset": dataset.name, "cutoff": moment.isoformat()}, money)
+    metadata = {"dataset": dataset.name, "cutoff": moment.isoformat()}
+    return Source(profiles, metadata, money, moment, partial(orders_of, dataset, moment, MOST_CUSTOMERS))
 
 
 def from_stream(
@@ -96,7 +105,13 @@ def from_stream(
         "cutoff": found.as_of.isoformat(),
         "event_time": found.event_time.isoformat(),
     }
-    return Source(found.profiles, metadata, currency.stored_money(postgres, settings.money))
+    until = min(found.as_of, found.event_time)
+
+    def orders() -> pd.DataFrame:
+        with postgres.connect() as connection:
+            return orders_until(connection, until, MOST_CUSTOMERS)
+
+    return Source(found.profiles, metadata, currency.stored_money(postgres, settings.money), found.as_of, orders)
 
 
 def check_enough(settings: Settings, k: int) -> None:

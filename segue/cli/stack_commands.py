@@ -119,7 +119,7 @@ def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> N
 
 
 def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashboard: _Dashboard, fresh: bool) -> None:
-    from batch.fit_dataset import fit_before
+    from batch.fit_predictions import fit_with_predictions
     from producers.replay_session import other_datasets
     from segue.local import demo as demos
 
@@ -139,7 +139,7 @@ def _live(chosen: "Chosen", until: datetime, setup: "Setup", speed: Speed, dashb
         stack.watch(messages.print)
         if model_registry.champion_version(postgres) is None:
             with spinner("Fitting a model"):
-                model_registry.register(postgres, fit_before(chosen.dataset, until, setup.k))
+                model_registry.register(postgres, fit_with_predictions(chosen.dataset, until, setup.k))
         elif setup.k is not None:
             messages.print(f"--k has no effect: {state_dir} has a model; add --fresh to start over", style="yellow")
         messages.print(

@@ -1,13 +1,22 @@
-"""Refits after drift: a batch fit on all customers as of the alarm, with the champion's segment names."""
+"""Refits after drift: a batch fit on all customers as of the alarm, with the champion's segment names.
+
+The rhythm model is fitted anew on the ledger. If that is impossible, the new model carries the champion's.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Engine
 
 from batch.fit import fit
+from batch.fit_predictions import MOST_CUSTOMERS, fit_predictions
+from data.postgres.ledger import orders_until
 from data.postgres.stream_profiles import read_profiles
+from models.rhythm.carried import carrying, keeping
 from models.segment_model import SegmentModel
+
+log = structlog.get_logger(__name__)
 
 ORIGIN = "refit"
 _SEED = 42
@@ -36,4 +45,14 @@ def refit(engine: Engine, champion: SegmentModel, as_of: datetime, because: Sequ
         champion=champion,
         metadata=metadata,
     )
-    return result.model
+    return _with_rhythm(engine, result.model, champion, as_of)
+
+
+def _with_rhythm(engine: Engine, model: SegmentModel, champion: SegmentModel, as_of: datetime) -> SegmentModel:
+    with engine.connect() as connection:
+        orders = orders_until(connection, as_of, MOST_CUSTOMERS)
+    fitted = fit_predictions(orders, as_of)
+    if fitted.model is not None:
+        return carrying(model, fitted.model)
+    log.info("no new rhythm model", reason=fitted.reason)
+    return keeping(model, champion)

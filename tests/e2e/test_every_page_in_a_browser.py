@@ -58,7 +58,7 @@ class Expected(NamedTuple):
 
 PAGES = {
     "live": Expected("Live", "[data-total=transactions]:not(:text-is('0'))"),
-    "slipping": Expected("About to slip", "[data-slips]:not([data-slips='0'])"),
+    "at_risk": Expected("At risk", "[data-slips]:not([data-slips='0'])"),
     "shifts": Expected("Shifts", "[data-behind]:not([data-behind='0'])"),
     "segments": Expected("Segments", "[data-found]:not([data-found='0'])"),
     "customer": Expected("Customer", "[data-customer] [data-segment]:not([data-segment=''])"),
@@ -235,7 +235,7 @@ def test_slips_out_of_one_segment_are_those_in_postgres_and_in_the_file(shop: Sh
     segment, number = Counter(row.segment for row in slips).most_common(1)[0]
     expected = {row.customer_id: row.net_spend for row in slips if row.segment == segment}
     assert 0 < number < len(slips)
-    with visit(shop.chromium, shop.address, "slipping") as page:
+    with visit(shop.chromium, shop.address, "at_risk") as page:
         expect(page.locator(f"[data-slips='{len(slips)}']")).to_be_visible(timeout=PATIENCE)
         page.get_by_role("button", name=_name(segment), exact=True).click()
         expect(page.locator(f"[data-slips='{number}']")).to_be_visible(timeout=PATIENCE)

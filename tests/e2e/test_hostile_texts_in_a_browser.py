@@ -13,7 +13,7 @@ from tests.support.postgres import new_database, running_postgres
 
 pytestmark = browser.MARKS
 
-PAGES = ["slipping", "live", "shifts", "segments", "data", "model", "operations"]
+PAGES = ["at_risk", "live", "shifts", "segments", "data", "model", "operations"]
 
 
 @pytest.fixture(scope="module")

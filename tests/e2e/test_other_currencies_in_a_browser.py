@@ -33,7 +33,7 @@ pytestmark = MARKS
 CUSTOMER = "12303"
 #: Pages, and what shows that they are drawn.
 PAGES = {
-    "slipping?slip_measure=Money&slip_days=1+year": "[data-slips]",
+    "at_risk?slip_measure=Money&slip_days=1+year": "[data-slips]",
     "live": ".sg-day[data-event-time]",
     "shifts?shift_measure=Money&shift_period=All": "[data-behind]",
     "segments": "[data-found]",

@@ -1,4 +1,4 @@
-"""The pages "About to slip" and "Shifts" in a browser: filters, a selection in a figure, downloads."""
+"""The pages "At risk" (moves by time alone) and "Shifts" in a browser: filters, a selection in a figure, downloads."""
 
 import csv
 import re
@@ -56,7 +56,7 @@ def test_filters_narrow_the_slips_and_stay_in_the_url(window: BrowserContext, da
         address = page.url
         page.get_by_role("link", name="Shifts").first.click()
         expect(page.get_by_role("heading", name="Shifts")).to_be_visible(timeout=PATIENCE)
-        page.get_by_role("link", name="About to slip").first.click()
+        page.get_by_role("link", name="At risk").first.click()
         expect(page.locator(f"[data-slips='{champions}']")).to_be_visible(timeout=PATIENCE)
     with visit(window, dashboard, address.removeprefix(f"{dashboard}/")) as page:
         expect(page.locator(f"[data-slips='{champions}']")).to_be_visible(timeout=PATIENCE)

@@ -22,8 +22,8 @@ def page(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 @pytest.mark.usefixtures("filled")
-def test_about_to_slip_is_the_start_page(page: AppTest) -> None:
-    assert "Customers who will leave a good segment" in words(page.run())
+def test_at_risk_is_the_start_page(page: AppTest) -> None:
+    assert "The customers who matter most" in words(page.run())
 
 
 @pytest.mark.usefixtures("filled")
@@ -61,7 +61,7 @@ def test_without_a_login_it_is_served_to_other_machines_if_somebody_insists(
 ) -> None:
     config.set_option("server.address", "0.0.0.0")  # noqa: S104 - insisted
     monkeypatch.setattr(sys, "argv", ["app.py", "--allow-anonymous"])
-    assert "Customers who will leave a good segment" in words(page.run())
+    assert "The customers who matter most" in words(page.run())
 
 
 @pytest.mark.usefixtures("filled")

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from tests.support.hostile import HIDDEN, ID, fill
 from tests.support.pages import a_page, html, words
 
-PAGES = ["slipping", "live", "shifts", "segments", "customer", "simulator", "exploration", "model", "operations"]
+PAGES = ["at_risk", "live", "shifts", "segments", "customer", "simulator", "exploration", "model", "operations"]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.support.pages import a_page_in, html, words
 CUSTOMER = "12303"
 #: Pages with the choices that show as much money as possible.
 PAGES: dict[str, dict[str, str]] = {
-    "slipping": {"slip_measure": "Money", "slip_days": "1 year"},
+    "at_risk": {"slip_measure": "Money", "slip_days": "1 year"},
     "shifts": {"shift_measure": "Money", "shift_period": "All"},
     "segments": {},
     "customer": {"customer": CUSTOMER},
@@ -74,7 +74,7 @@ def test_yen_have_no_decimals(database_url: str) -> None:
 
 
 @pytest.mark.usefixtures("processed")
-@pytest.mark.parametrize("name", ["slipping", "shifts", "segments"])
+@pytest.mark.parametrize("name", ["at_risk", "shifts", "segments"])
 def test_the_file_of_a_list_says_which_currency_its_plain_numbers_are_in(
     name: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,8 +25,8 @@ BIG = ("segment_changes", "transactions")
 ALL = {"shift_period": "All"}
 PAGES: list[tuple[str, dict[str, str]]] = [
     ("live", {}),
-    ("slipping", {}),
-    ("slipping", {"slip_days": "1 year", "slip_order": "Worth most"}),
+    ("at_risk", {}),
+    ("at_risk", {"slip_days": "1 year", "slip_order": "Worth most"}),
     ("shifts", {}),
     ("shifts", ALL),
     ("shifts", ALL | {"shift_from": "Champions", "shift_to": "Lost", "shift_causes": "returned"}),
@@ -65,7 +65,7 @@ def test_a_refresh_reads_no_big_table_from_end_to_end(big_url: str, name: str, q
 def test_the_history_is_read_from_end_to_end_once_for_all_pages(big_url: str) -> None:
     st.cache_resource.clear()
     scans = []
-    for name in ("shifts", "live", "slipping", "shifts"):
+    for name in ("shifts", "live", "at_risk", "shifts"):
         plans = _plans(big_url, _asked(a_page(name, big_url)))
         scans.append(sum("Seq Scan on segment_changes" in plan for _, plan in plans))
     assert scans == [1, 0, 0, 0]
@@ -78,7 +78,7 @@ def test_the_history_is_added_up_on_all_cpus(big_url: str) -> None:
 
 
 def test_upcoming_slips_use_the_workers_decay_index(big_url: str) -> None:
-    asked = _asked(a_page("slipping", big_url, slip_days="1 week"))
+    asked = _asked(a_page("at_risk", big_url, slip_days="1 week"))
     about_slips = [(sql, values) for sql, values in asked if "next_change_at <=" in sql]
     assert len(about_slips) == 2
     for _, plan in _plans(big_url, about_slips):

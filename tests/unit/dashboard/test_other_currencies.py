@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from dashboard.at_risk import slips_figures as slipping
 from dashboard.customer.figures import Timeline, timeline
 from dashboard.customer.life import recency_line, spend_steps, stays
 from dashboard.exploration import figures as exploration
@@ -15,7 +16,6 @@ from dashboard.segments import figures as segments
 from dashboard.shared.flow_figures import sankey
 from dashboard.shared.personas import personas
 from dashboard.shifts import figures as shifts
-from dashboard.slipping import figures as slipping
 from runtime.money import Money
 from tests.support.generated_tables import a_model
 from tests.support.money import EUROS, POUNDS, YEN

@@ -4,18 +4,19 @@ import re
 from urllib.parse import quote
 
 import pytest
-from msgspec import to_builtins
+from msgspec import json, to_builtins
 from msgspec.structs import replace
 from sqlalchemy import Engine, text, update
 from streamlit.testing.v1 import AppTest
 
 from dashboard.shared import style
 from data.postgres.tables import models
-from models.segment_model import SegmentModel
+from models.segment_model import SegmentModel, to_json
 from models.typical import METADATA_KEY, Range, Typical
 from tests.support.money import POUNDS
 from tests.support.pages import HOSTILE, a_page, html, words
 from tests.support.processed_stream import NOW, Lived
+from tests.support.rhythm import a_predicting_model
 
 CUSTOMER = "12303"
 
@@ -115,3 +116,21 @@ def test_an_odd_id_is_shown_and_linked_as_text(page: AppTest, processed: Lived, 
     page.text_input[0].set_value(odd).run()
     assert "<b>&%" not in html(page)
     assert odd in words(page)
+
+
+def test_a_customer_is_compared_with_the_own_rhythm_and_gets_no_advice_that_does_not_fit(
+    database_url: str, processed: Lived, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(models).values(spec=json.decode(to_json(a_predicting_model()))))
+        who = connection.execute(
+            text("SELECT customer_id FROM customers WHERE segment = 'champions' ORDER BY frequency DESC LIMIT 1")
+        ).scalar_one()
+        late = text("UPDATE stream_progress SET event_time = event_time + interval '400 days'")
+        connection.execute(late)
+    after = a_page("customer", database_url, customer=who).run()
+    assert 'data-risk="presumed_lost"' in html(after)
+    shown = words(after)
+    assert re.search(r"Buys .*, silent for \d+ days: presumed lost since \d+ \w+ \d{4}\. Back within 90 days:", shown)
+    assert "win them back in person" in shown
+    assert "a discount would be wasted" not in shown

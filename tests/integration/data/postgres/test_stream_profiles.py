@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, text
 
+from batch.dataset_frames import orders_of
 from batch.fit import fit
 from batch.profiles import profiles_as_of
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
+from data.postgres.ledger import orders_until
 from data.postgres.stream_profiles import current_profiles, read_profiles
 from tests.support.dataset_tables import fill
 from tests.support.generated_tables import a_model
@@ -121,3 +123,18 @@ def test_a_stream_without_a_watermark_or_transactions_is_an_error(empty: Engine)
         )
     with pytest.raises(LookupError, match="no transactions yet"):
         read_profiles(empty)
+
+
+@pytest.mark.parametrize("most", [20, 1_000_000])
+def test_the_ledger_gives_the_same_orders_of_the_same_customers_as_the_file(
+    stream: Engine, dataset: Dataset, most: int
+) -> None:
+    moment = dataset.report.last - timedelta(days=200)
+    with stream.connect() as connection:
+        found = orders_until(connection, moment, most)
+    of_file = orders_of(dataset, moment, most)
+    keys = ["customer_id", "occurred_at", "kind", "amount_units"]
+    pd.testing.assert_frame_equal(
+        found.sort_values(keys, ignore_index=True), of_file.sort_values(keys, ignore_index=True), check_dtype=False
+    )
+    assert found["customer_id"].nunique() == min(most, of_file["customer_id"].nunique())

@@ -47,8 +47,8 @@ def test_before_event_time_begins_there_is_no_today() -> None:
 def _sentence(*rows: tuple[int, str, str, str, int, float]) -> str:
     days = pd.DataFrame([(datetime(2011, 6, day, tzinfo=UTC), *rest) for day, *rest in rows], columns=COLUMNS)
     html = today.sentence(days, _progress(NOW), POUNDS)
-    assert 'href="slipping"' in html
-    return re.sub(r"<[^>]*>", "", html).removesuffix(" Who is about to slip?")
+    assert 'href="at_risk"' in html
+    return re.sub(r"<[^>]*>", "", html).removesuffix(" Who is at risk?")
 
 
 def _progress(event_time: datetime | None) -> StreamProgress:

@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from threading import Event
+from time import sleep
 from typing import cast
 
 import pytest
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.shared.caching import MAX_AGE, ClosedPast, PastReading, RecentAnswer
+from dashboard.shared.caching import MAX_AGE, Answer, ClosedPast, PastReading, RecentAnswer, RefreshedAnswer
 from dashboard.shared.reading import StreamProgress
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -100,3 +102,74 @@ def test_while_one_session_reads_everything_another_waits_for_its_closed_part() 
         past.may_finish.set()
         assert {first.result(), second.result()} == {1, 2}
     assert past.began_with == [None, 1]
+
+
+class Question:
+    """A question whose answer is the number of times that it was asked; each time takes so many seconds of a clock."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.now, self.asked = seconds, 0.0, 0
+        self.asked_alone = Event()
+        self.kept = RefreshedAnswer[int](lambda: self.now)
+
+    def ask(self) -> int:
+        """Ask within the page."""
+        self.now += self.seconds
+        self.asked += 1
+        return self.asked
+
+    def shown(self, now: StreamProgress) -> int:
+        """What a page shows at a moment."""
+
+        def alone() -> Answer[int]:
+            try:
+                return Answer(self.ask(), now)
+            finally:
+                self.asked_alone.set()
+
+        return self.kept.read(now, self.ask, alone).value
+
+
+def test_a_quick_answer_follows_the_stream_after_a_rest() -> None:
+    question = Question(seconds=0.2)
+    assert [question.shown(THEN), question.shown(_later(THEN, 9)), question.shown(_later(ON, 3))] == [1, 1, 1]
+    assert question.shown(_later(ON, 5)) == 2
+    assert not question.asked_alone.is_set()
+
+
+def test_a_slow_answer_is_shown_while_the_next_one_is_made_in_the_background() -> None:
+    question = Question(seconds=2.0)
+    assert [question.shown(THEN), question.shown(_later(ON, 39)), question.shown(_later(ON, 41))] == [1, 1, 1]
+    assert question.asked_alone.wait(300)
+    while question.shown(_later(ON, 42)) == 1:
+        sleep(0.01)
+    assert question.shown(_later(ON, 42)) == question.asked == 2
+
+
+def test_an_answer_that_nobody_has_looked_at_for_long_is_not_shown() -> None:
+    question = Question(seconds=2.0)
+    question.shown(THEN)
+    assert question.shown(_later(ON, 121)) == 2
+    assert not question.asked_alone.is_set()
+
+
+def test_a_slow_answer_about_another_stream_is_not_shown() -> None:
+    question = Question(seconds=2.0)
+    question.shown(ON)
+    assert question.shown(_later(THEN, 1)) == 2
+
+
+def test_if_postgres_fails_in_the_background_the_last_answer_stays_and_the_next_page_tries_again() -> None:
+    question, failed = Question(seconds=2.0), Event()
+
+    def failing() -> Answer[int]:
+        failed.set()
+        raise SQLAlchemyError
+
+    question.shown(THEN)
+    assert question.kept.read(_later(ON, 41), question.ask, failing).value == 1
+    assert failed.wait(300)
+    while not question.asked_alone.wait(0.01):
+        assert question.shown(_later(ON, 42)) == 1
+    while question.shown(_later(ON, 42)) == 1:
+        sleep(0.01)

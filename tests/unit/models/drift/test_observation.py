@@ -1,6 +1,7 @@
 """An observer reports which measure has shifted, when and by how much, and is deterministic."""
 
 from functools import cache
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,10 @@ from data.datasets.steady import Injection, moment
 from models.compare import segment_ids
 from models.drift.observation import PERSISTENCE, SNAPSHOT_WINDOWS, Measurement, Observation
 from models.drift.reference import METADATA_KEY, RECENT_DAYS
+from models.rhythm.carried import carrying, rhythm_of
 from models.segment_model import checked
 from models.units import from_micros, to_micros
+from tests.support.rhythm import a_rhythm
 from tests.support.steady_stream import model_of, shop
 
 pytestmark = pytest.mark.slow
@@ -104,6 +107,13 @@ def test_snapshots_of_the_challenger_are_kept_every_four_weeks_and_are_valid_mod
     for window in windows:
         if window.challenger is not None:
             assert checked(window.challenger).metadata["cutoff"] == from_micros(window.end).isoformat()
+
+
+def test_snapshots_of_the_challenger_carry_the_champions_predictions() -> None:
+    champion = carrying(model_of(), a_rhythm())
+    windows = list(islice(backtest(champion, shop(), moment(0)), SNAPSHOT_WINDOWS))
+    assert windows[-1].challenger is not None
+    assert rhythm_of(checked(windows[-1].challenger)) == a_rhythm()
 
 
 def test_a_day_on_which_the_shop_is_closed_has_no_measures_of_incoming_transactions() -> None:

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from data.datasets import synthetic
+from models.rhythm.carried import rhythm_of
 from models.segment_model import from_json
 from segue.cli.app import app
 
@@ -103,3 +104,29 @@ def test_scoring_without_a_model_names_the_way_to_one(shop: Path, tmp_path: Path
     done = segue("score", shop, folder=tmp_path)
     assert done.exit_code == 1
     assert "name a JSON file that `segue fit -o` has written" in " ".join(done.output.split())
+
+
+def test_a_fit_carries_predictions_and_says_how_good_they_were(tmp_path: Path) -> None:
+    path, model, again = tmp_path / "shop.csv", tmp_path / "model.json", tmp_path / "again.json"
+    synthetic.write(synthetic.generate(customers=300, days=500, seed=2), path)
+    done = segue("fit", path, "-o", model, folder=tmp_path)
+    assert done.exit_code == 0, done.output
+    rhythm = rhythm_of(from_json(model.read_bytes()))
+    assert rhythm is not None
+    quarter = rhythm.metadata["last_quarter"]
+    said = (
+        f"fitted on {rhythm.metadata['customers']} customers. A model that knew nothing of the last 90 days predicted "
+        f"{quarter['predicted']:,.0f} of {quarter['customers']} customers to order in them; {quarter['ordered']} did."
+    )
+    assert said in done.stderr
+    assert "The data has no such season a year before" in done.stderr
+    assert segue("fit", path, "-o", again, folder=tmp_path).exit_code == 0
+    assert again.read_bytes() == model.read_bytes()
+
+
+def test_a_shop_that_is_too_young_for_predictions_gets_segments_all_the_same(shop: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.json"
+    done = segue("fit", shop, "-o", model, folder=tmp_path)
+    assert done.exit_code == 0, done.output
+    assert re.search(r"No predictions of orders: the orders cover \d+ days, and predictions need 180\.", done.stderr)
+    assert rhythm_of(from_json(model.read_bytes())) is None

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
+from dashboard.at_risk import slips_queries as queries
+from dashboard.at_risk.slips_queries import Slips
 from dashboard.shared import reading
 from dashboard.shared.personas import slips as slip_pairs
-from dashboard.slipping import queries
-from dashboard.slipping.queries import Slips
 from models.segment_model import SegmentModel
 from tests.support.generated_tables import EVENT_TIME, Stored
 

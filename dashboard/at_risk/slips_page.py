@@ -1,4 +1,4 @@
-"""The "About to slip" page: who will leave a good segment unless they buy, on which day, and their spend."""
+"""The moves of "At risk": who leaves a good segment by time alone, on which day, and their spend."""
 
 from functools import partial
 
@@ -6,16 +6,15 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
+from dashboard.at_risk import slips_figures, slips_markup, slips_queries
+from dashboard.at_risk.slips_queries import Slips
 from dashboard.shared import downloads, elements, flows, history, page, personas, plotting
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.words import many
-from dashboard.slipping import figures, markup, queries
-from dashboard.slipping.queries import Slips
 from runtime.money import Money
 from runtime.readable import visible
 
-REFRESH_SECONDS = 10
 PAGE_SIZE = 25
 # Pages beyond these are in the download only.
 MOST_PAGES = 400
@@ -32,28 +31,23 @@ HORIZON, FROM, WORTH, COUNTRY = "slip_days", "slip_from", "slip_worth", "slip_co
 MEASURE, SHAPE, ORDER, PAGE = "slip_measure", "slip_shape", "slip_order", "slip_page"
 
 
-def show(engine: Engine, money: Money) -> None:
-    """Draw the page; it refreshes every few seconds and keeps the reader's choices."""
-    subtitle = "Customers who will leave a good segment unless they buy. The day is computed, not predicted."
-    page.show(engine, money, "About to slip", subtitle, partial(_draw, engine), REFRESH_SECONDS)
-
-
-def _draw(engine: Engine, moment: Moment) -> None:
+def draw(engine: Engine, moment: Moment) -> None:
+    """Draw the filters, the numbers, the days and the list."""
     good = personas.good_personas(moment.personas)
     pairs = personas.slips(moment.model)
     if not pairs:
         st.html(elements.empty("This model has no good segment that customers could slip out of."))
         return
     slips, horizon = _filters(moment, good, pairs)
-    days = queries.calendar(moment.connection, slips)
-    st.html(markup.headline(days, slips.until, _past_slips(moment, slips, horizon), moment.money))
+    days = slips_queries.calendar(moment.connection, slips)
+    st.html(slips_markup.headline(days, slips.until, _past_slips(moment, slips, horizon), moment.money))
     if days.empty:
         st.html(elements.empty("No customer does. Look further ahead, or remove a filter."))
     else:
         _outlook(days, slips, horizon, moment)
         _customers(engine, slips, int(days["customers"].sum()), moment)
     with st.expander("What is a slip, and how is its day computed?"):
-        st.html(markup.rule(good, moment.personas))
+        st.html(slips_markup.rule(good, moment.personas))
 
 
 def _past_slips(moment: Moment, slips: Slips, horizon: int) -> str:
@@ -66,7 +60,7 @@ def _past_slips(moment: Moment, slips: Slips, horizon: int) -> str:
     return f"Time alone made {many(number, 'such move')} in the last {many(horizon, 'event day')}."
 
 
-def _filters(moment: Moment, good: list[personas.Persona], pairs: list[queries.Pair]) -> tuple[Slips, int]:
+def _filters(moment: Moment, good: list[personas.Persona], pairs: list[slips_queries.Pair]) -> tuple[Slips, int]:
     names = {
         persona.id: in_markdown(persona.name) for persona in good if any(persona.id == before for before, _ in pairs)
     }
@@ -96,7 +90,7 @@ def _filters(moment: Moment, good: list[personas.Persona], pairs: list[queries.P
         )
         countries = st.multiselect(
             "Country",
-            queries.countries(moment.connection),
+            slips_queries.countries(moment.connection),
             format_func=visible,
             placeholder="All countries",
             key=COUNTRY,
@@ -105,7 +99,7 @@ def _filters(moment: Moment, good: list[personas.Persona], pairs: list[queries.P
         )
     now = moment.event_time
     wanted = [pair for pair in pairs if not chosen or pair[0] in chosen]
-    return Slips(wanted, now, queries.until(now, horizon), int(worth), countries), horizon
+    return Slips(wanted, now, slips_queries.until(now, horizon), int(worth), countries), horizon
 
 
 def _outlook(days: pd.DataFrame, slips: Slips, horizon: int, moment: Moment) -> None:
@@ -117,13 +111,14 @@ def _outlook(days: pd.DataFrame, slips: Slips, horizon: int, moment: Moment) -> 
             measure = _choice("Measure", MEASURES, MEASURE)
             shape = _choice("Shape", SHAPES, SHAPE) if by_day else "bars"
         if shape == "calendar":
-            st.html(markup.calendar(days, slips.now, slips.until, measure, moment.money))
+            st.html(slips_markup.calendar(days, slips.now, slips.until, measure, moment.money))
         else:
-            bars = figures.slip_bars(days, moment.personas, measure, figures.bin_days(horizon), moment.money)
+            width = slips_figures.bin_days(horizon)
+            bars = slips_figures.slip_bars(days, moment.personas, measure, width, moment.money)
             st.plotly_chart(bars, key="slip_bars", config=plotting.CONFIG, alt="Upcoming slips by day and segment")
     with where:
         st.html(elements.title("Moves ahead", "With the spend so far of these customers"))
-        st.html(markup.routes(days, moment.personas, moment.money))
+        st.html(slips_markup.routes(days, moment.personas, moment.money))
 
 
 def _choice(label: str, options: dict[str, str], key: str) -> str:
@@ -150,8 +145,8 @@ def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> Non
         page.note_if(downloads.limit_note(number))
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
     chosen = page.number(PAGE, pages)
-    found = queries.page(moment.connection, slips, order, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
-    st.html(markup.table(found, moment.personas, moment.money))
+    found = slips_queries.page(moment.connection, slips, order, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
+    st.html(slips_markup.table(found, moment.personas, moment.money))
     if pages > 1:
         st.pagination(pages, key=PAGE)
 
@@ -164,4 +159,4 @@ def _file(slips: Slips, order: str) -> downloads.File:
 
 
 def _all_rows(slips: Slips, order: str, money: Money, connection: Connection) -> pd.DataFrame:
-    return queries.page(connection, slips, order, downloads.MOST_ROWS).assign(currency=money.currency)
+    return slips_queries.page(connection, slips, order, downloads.MOST_ROWS).assign(currency=money.currency)

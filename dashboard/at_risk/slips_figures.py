@@ -1,4 +1,4 @@
-"""The figure of the "About to slip" page: upcoming slips by day or week."""
+"""The figure of the moves by time alone: upcoming slips by day or week."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def slip_bars(days: pd.DataFrame, known: Personas, measure: str, width: int, mon
     Parameters
     ----------
     days
-        Columns day, from_segment, customers, worth, as :func:`dashboard.slipping.queries.calendar` returns them.
+        Columns day, from_segment, customers, worth, as :func:`dashboard.at_risk.slips_queries.calendar` returns them.
     measure
         ``customers`` or ``worth``.
     """

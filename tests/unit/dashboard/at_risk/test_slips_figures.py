@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
+from dashboard.at_risk.slips_figures import bin_days, slip_bars
 from dashboard.shared.personas import Persona, Personas
-from dashboard.slipping.figures import bin_days, slip_bars
 from tests.support.money import POUNDS
 
 KNOWN: Personas = {"best": Persona("best", "Best", "#00aa00"), "new": Persona("new", "New", "#0000aa")}

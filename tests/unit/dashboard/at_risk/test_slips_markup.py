@@ -1,4 +1,4 @@
-"""The text of the "About to slip" page."""
+"""The text of the moves by time alone."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,8 +6,8 @@ from html import unescape
 
 import pandas as pd
 
+from dashboard.at_risk import slips_markup as markup
 from dashboard.shared.personas import Persona, Personas
-from dashboard.slipping import markup
 from tests.support.money import POUNDS
 
 NASTY = "<script>alert(1)</script>"

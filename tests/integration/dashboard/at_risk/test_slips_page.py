@@ -1,4 +1,4 @@
-"""The "About to slip" page, in Streamlit's test harness against a real Postgres."""
+"""The moves by time alone of "At risk", in Streamlit's test harness against a real Postgres."""
 
 import re
 from datetime import timedelta
@@ -21,7 +21,7 @@ SLIPS = {("champions", "regulars"), ("champions", "lost"), ("regulars", "lost")}
 @pytest.fixture
 def page(database_url: str, filled: Engine) -> AppTest:
     """The page on a database that holds a stream, opened."""
-    return a_page("slipping", database_url).run()
+    return a_page("at_risk", database_url).run()
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_the_list_is_paged_and_sorted(page: AppTest, leaving: pd.DataFrame) -> N
 
 
 def test_a_link_opens_the_page_as_it_was_sent(database_url: str, filled: Engine, leaving: pd.DataFrame) -> None:
-    sent = a_page("slipping", database_url, slip_days="1 week", slip_worth="300", slip_shape="Calendar").run()
+    sent = a_page("at_risk", database_url, slip_days="1 week", slip_worth="300", slip_shape="Calendar").run()
     meant = _within(leaving, 7)
     assert _stake(sent)[0] == (meant["net"] >= 300).sum()
     assert "sg-calendar" in html(sent)
@@ -91,7 +91,7 @@ def test_a_link_opens_the_page_as_it_was_sent(database_url: str, filled: Engine,
 def test_an_invalid_url_is_harmless(
     database_url: str, filled: Engine, leaving: pd.DataFrame, query: dict[str, str]
 ) -> None:
-    assert _stake(a_page("slipping", database_url, **query).run())[0] == len(_within(leaving, 30))
+    assert _stake(a_page("at_risk", database_url, **query).run())[0] == len(_within(leaving, 30))
 
 
 def test_without_slips_the_page_says_what_to_try(page: AppTest) -> None:

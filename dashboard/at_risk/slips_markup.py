@@ -1,4 +1,4 @@
-"""The text of the "About to slip" page: headline, moves, calendar, list of customers, and the rules."""
+"""The text of the moves by time alone: headline, moves, calendar, list of customers, and the rules."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,0 +1,120 @@
+"""The text of the page "At risk": headline, risk states, the quality of predictions, the list, and the rules."""
+
+from datetime import datetime
+from typing import Any
+
+from dashboard.at_risk.risk_list import RiskList, next_change
+from dashboard.shared import rhythm_words, style
+from dashboard.shared.elements import customer_link, segment_dot
+from dashboard.shared.literal import escape
+from dashboard.shared.personas import Personas, look_up
+from models.rhythm.risk import RiskState
+from models.rhythm.stake import DAYS_TO_COME_BACK
+from models.units import Ints, from_micros
+from runtime.money import Money
+
+ByState = dict[RiskState, tuple[int, float]]
+
+
+def headline(states: ByState, money: Money) -> str:
+    """Money at stake and the number of customers, over all risk states."""
+    number, stake = (sum(each[part] for each in states.values()) for part in (0, 1))
+    people = "customer" if number == 1 else "customers"
+    return (
+        '<div class="sg-stake">'
+        f'<div><b data-stake="{stake:.0f}">{money.short(stake)}</b><span>at stake</span></div>'
+        f'<div><b data-customers="{number}">{number:,}</b><span>{people}</span></div>'
+        "<p><strong>What these customers would spend within a year</strong>, times the probability of "
+        f"<strong>no order within {DAYS_TO_COME_BACK} days</strong>.</p></div>"
+    )
+
+
+def tiles(states: ByState, money: Money) -> str:
+    """Customers and money at stake by risk state."""
+    shown = "".join(
+        f'<div class="sg-total sg-state" style="--cause:{rhythm_words.COLOURS[state]}" data-state="{state}">'
+        f"<b>{number:,}</b><span>{rhythm_words.STATES[state].lower()}</span>"
+        f"<em>{money.short(stake)} at stake</em></div>"
+        for state, (number, stake) in states.items()
+    )
+    return f'<div class="sg-totals sg-four">{shown}</div>'
+
+
+def quality(metadata: dict[str, Any]) -> str:
+    """How right the predictions of the quarter before the fit were, and whether counts can be trusted."""
+    quarter = metadata.get("last_quarter")
+    if isinstance(quarter, dict) and isinstance(quarter.get("begin"), int):
+        began = style.date(from_micros(quarter["begin"]))
+        checked = (
+            f"Predicted on {began} for the following 90 days: {quarter['predicted']:,.0f} of {quarter['customers']:,} "
+            f"customers order. Actual: {quarter['ordered']:,}."
+        )
+    else:
+        checked = "Nothing shows yet how right the predictions are."
+    if metadata.get("same_season_seen"):
+        return checked
+    return f"{checked} The data has no such season a year before: trust the ranking of customers, not the counts."
+
+
+def table(found: RiskList, rows: Ints, known: Personas, money: Money) -> str:
+    """The customers of some rows, with a link to their page."""
+    body = "".join(_row(found, int(row), known, money) for row in rows)
+    head = (
+        '<tr><th>Customer</th><th>Why</th><th>Risk state</th><th class="sg-right">At stake</th>'
+        '<th class="sg-right">Back within 90 days</th><th>Segment</th><th class="sg-wide">By time alone</th>'
+        '<th class="sg-wide sg-right">Spent so far</th><th class="sg-wide">Country</th></tr>'
+    )
+    return f'<table class="sg-changes sg-risks"><thead>{head}</thead><tbody>{body}</tbody></table>'
+
+
+def state_label(state: RiskState) -> str:
+    """A risk state on a tinted label."""
+    tint = f'style="--cause:{rhythm_words.COLOURS[state]}"'
+    return f'<span class="sg-why" {tint}>{rhythm_words.STATES[state]}</span>'
+
+
+def rule() -> str:
+    """What the columns mean."""
+    return (
+        "<p><b>Money at stake</b> is what a customer would spend within the next year as long as they remain a "
+        "customer, times the probability that they do not order within 90 days. It is high for good customers who have "
+        "stopped, however long ago; filter by risk state to see those who may still be reached.</p>"
+        "<p><b>Risk states</b> compare the silence with the customer’s own orders. <b>Due</b>: half of such customers "
+        "would have ordered again by now, if they are still customers. <b>Overdue</b>: nine in ten would have. "
+        "<b>Presumed lost</b>: at most one in ten of such customers orders within 90 days of an average season. An "
+        "order makes the customer <b>on rhythm</b> again.</p>"
+        "<p><b>Back within 90 days</b> is a prediction, right for groups and not for a single customer. <b>By time "
+        "alone</b> is computed: the day on which silence moves the customer to another segment. <b>Spent so far</b> is "
+        "everything ever spent minus all returns.</p>"
+    )
+
+
+def _row(found: RiskList, row: int, known: Personas, money: Money) -> str:
+    own, people = found.own(row), found.people
+    return (
+        f"<tr><td>{customer_link(people.customer_id.of(row))}</td>"
+        f"<td>{rhythm_words.reason(own.gap_days, own.silent_days)}</td>"
+        f'<td>{state_label(own.state)} <span class="sg-note">{rhythm_words.when(own, found.event_time)}</span></td>'
+        f'<td class="sg-right"><b>{money.exact(own.at_stake)}</b>{_narrow("at stake")}</td>'
+        f'<td class="sg-right">{style.percent(own.p_order, 1.0)}{_narrow("back within 90 days")}</td>'
+        f"<td>{segment_dot(look_up(known, people.segment.of(row)))}</td>"
+        f'<td class="sg-wide">{_by_time(found, row, known)}</td>'
+        f'<td class="sg-wide sg-right">{money.exact(float(people.spent[row]))}</td>'
+        f'<td class="sg-wide">{escape(people.country.of(row) or "")}</td></tr>'
+    )
+
+
+def _narrow(text: str) -> str:
+    """What the head of the column says, where a narrow page has no head."""
+    return f'<span class="sg-narrow"> {text}</span>'
+
+
+def _by_time(found: RiskList, row: int, known: Personas) -> str:
+    at, segment = next_change(found.people, row), found.people.next_segment.of(row)
+    if at is None or segment is None:
+        return "never"
+    return f'{segment_dot(look_up(known, segment))} <span class="sg-when">{_day(at, found.event_time)}</span>'
+
+
+def _day(at: datetime, now: datetime) -> str:
+    return rhythm_words.BEYOND if at - now > rhythm_words.FORESEEABLE else style.date(max(at, now))

@@ -1,0 +1,56 @@
+"""The page "At risk": customers by the money at stake, and those whom time alone moves out of a good segment."""
+
+from functools import partial
+
+import streamlit as st
+from sqlalchemy import Engine
+
+from dashboard.at_risk import risk_page, slips_page
+from dashboard.shared import page
+from dashboard.shared.page import Moment
+from models.rhythm.carried import METADATA_KEY, rhythm_of
+from runtime.money import Money
+
+SUBTITLE = "The customers who matter most, by what is lost if they do not come back."
+REFRESH_SECONDS = 10
+VIEWS = {"rhythm": "By their own rhythm", "time": "Moves by time alone"}
+# Key of the session state, and URL parameter.
+VIEW = "risk_view"
+WITHOUT = (
+    '<div class="sg-note">No predictions: {}. Below are moves by time alone. <code>segue fit</code> makes a model with '
+    "predictions; <code>segue models activate challenger</code> activates it.</div>"
+)
+
+
+def show(engine: Engine, money: Money) -> None:
+    """Draw the page; it refreshes every few seconds and keeps the reader's choices."""
+    page.show(engine, money, "At risk", SUBTITLE, partial(_draw, engine), REFRESH_SECONDS)
+
+
+def _draw(engine: Engine, moment: Moment) -> None:
+    rhythm = rhythm_of(moment.model)
+    if rhythm is None:
+        is_broken = METADATA_KEY in moment.model.metadata
+        reason = "this version cannot use those of the model" if is_broken else "this model was fitted without them"
+        st.html(WITHOUT.format(reason))
+        slips_page.draw(engine, moment)
+    elif _view() == "time":
+        slips_page.draw(engine, moment)
+    else:
+        risk_page.draw(engine, moment, rhythm)
+
+
+def _view() -> str:
+    # A link from before there were predictions has choices of the other list.
+    is_about_slips = any(name.startswith("slip_") for name in st.query_params)
+    return st.segmented_control(
+        "List",
+        [*VIEWS],
+        default="time" if is_about_slips else "rhythm",
+        format_func=VIEWS.__getitem__,
+        required=True,
+        key=VIEW,
+        bind="query-params",
+        label_visibility="collapsed",
+        wrap=True,
+    )

@@ -1,0 +1,133 @@
+"""The list of "At risk": filters, headline, risk states, the customers, and the file of all of them."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import Connection, Engine
+
+from dashboard.at_risk import markup, risk_cache
+from dashboard.at_risk.queries import everybody
+from dashboard.at_risk.risk_list import RiskList, Wanted, risk_list
+from dashboard.shared import downloads, elements, page, rhythm_words, style
+from dashboard.shared.literal import in_markdown
+from dashboard.shared.page import Moment
+from dashboard.shared.reading import progress
+from models.rhythm.rhythm_model import RhythmModel
+from models.rhythm.risk import RISK_STATES, RiskState
+from runtime.readable import visible
+
+PAGE_SIZE = 25
+# Pages beyond these are in the download only.
+MOST_PAGES = 4_000
+# A float: Streamlit fails on a URL whose integer parameter is 1e400.
+MOST_STAKE = 1e9
+ORDERS = {"stake": "Most at stake", "newest": "State began last", "spent": "Spent most", "soonest": "Moves soonest"}
+# Keys of the session state, and URL parameters.
+STATE, FROM, STAKE, COUNTRY, ORDER, PAGE = (
+    f"risk_{name}" for name in ("state", "segment", "stake", "country", "order", "page")
+)
+
+
+def draw(engine: Engine, moment: Moment, rhythm: RhythmModel) -> None:
+    """Draw the filters, the numbers and the list."""
+    answer = risk_cache.read(engine, moment, rhythm)
+    found = answer.value
+    wanted = _filters(found, moment)
+    states = found.by_state(found.rows(wanted))
+    st.html(markup.headline(states, moment.money) + markup.tiles(states, moment.money))
+    at = style.stamp(found.event_time)
+    delay = "" if answer.is_current(moment.progress) else f" Numbers are as of event time {at}."
+    st.html(elements.note(f"{markup.quality(rhythm.metadata)}{delay}"))
+    _customers(engine, found, wanted, rhythm, moment)
+    with st.expander("What do these numbers mean?"):
+        st.html(markup.rule())
+
+
+def _customers(engine: Engine, found: RiskList, wanted: Wanted, rhythm: RhythmModel, moment: Moment) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(elements.title("Customers", "One row each; an order makes a customer on rhythm again"))
+        order = _order()
+        rows = found.rows(wanted, order)
+        ask = partial(_all_rows, rhythm, wanted, order, moment)
+        downloads.button(engine, _file(wanted, order, found), ask, "risk_csv")
+        page.note_if(downloads.limit_note(len(rows)))
+    if not len(rows):
+        st.html(elements.empty("No customer matches: remove a filter."))
+        return
+    pages = min(-(-len(rows) // PAGE_SIZE), MOST_PAGES)
+    begin = (page.number(PAGE, pages) - 1) * PAGE_SIZE
+    st.html(markup.table(found, rows[begin : begin + PAGE_SIZE], moment.personas, moment.money))
+    if pages > 1:
+        st.pagination(pages, key=PAGE)
+
+
+def _filters(found: RiskList, moment: Moment) -> Wanted:
+    states: list[RiskState] = st.pills(
+        "Risk state",
+        [*RISK_STATES],
+        format_func=rhythm_words.STATES.__getitem__,
+        selection_mode="multi",
+        key=STATE,
+        bind="query-params",
+    )
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+        segments = st.pills(
+            "Segment",
+            [*moment.personas],
+            format_func=lambda segment: in_markdown(moment.personas[segment].name),
+            selection_mode="multi",
+            key=FROM,
+            bind="query-params",
+        )
+        least = st.number_input(
+            f"At stake, at least ({in_markdown(moment.money.symbol)})",
+            0.0,
+            MOST_STAKE,
+            0.0,
+            step=100.0,
+            format="%.0f",
+            key=STAKE,
+            bind="query-params",
+            width=190,
+        )
+        countries = st.multiselect(
+            "Country",
+            sorted(found.people.country.texts),
+            format_func=visible,
+            placeholder="All countries",
+            key=COUNTRY,
+            bind="query-params",
+            width=300,
+        )
+    return Wanted(segments, states, countries, least)
+
+
+def _order() -> str:
+    return st.segmented_control(
+        "Order",
+        [*ORDERS],
+        default="stake",
+        format_func=ORDERS.__getitem__,
+        required=True,
+        key=ORDER,
+        bind="query-params",
+        label_visibility="collapsed",
+        wrap=True,
+    )
+
+
+def _file(wanted: Wanted, order: str, found: RiskList) -> downloads.File:
+    chosen = {"segments": [*wanted.segments], "states": [*wanted.states], "countries": [*wanted.countries]}
+    name = f"at-risk-{found.event_time:%Y-%m-%d}.csv"
+    return downloads.File(name, chosen | {"at_stake": wanted.least, "order": order})
+
+
+def _all_rows(rhythm: RhythmModel, wanted: Wanted, order: str, shown: Moment, connection: Connection) -> pd.DataFrame:
+    """The customers at the moment at which the file is asked for."""
+    now = progress(connection).event_time or shown.event_time
+    found = risk_list(everybody(connection), rhythm, now)
+    table = found.frame(found.rows(wanted, order)[: downloads.MOST_ROWS])
+    names = {segment: persona.name for segment, persona in shown.personas.items()}
+    table.insert(3, "persona", table["segment"].map(lambda segment: names.get(segment, segment)))
+    return table.assign(currency=shown.money.currency)

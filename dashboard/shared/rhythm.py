@@ -1,0 +1,110 @@
+"""Customers against their own rhythm: the risk state, what is at stake, and the same for one stored profile. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+from sqlalchemy import Row
+
+from models.rhythm.histories import Histories
+from models.rhythm.rhythm_model import RhythmModel, risk_moments
+from models.rhythm.risk import RISK_STATES, Milestones, RiskState, risk_state
+from models.rhythm.seasonal_clock import KNOTS, NEVER
+from models.rhythm.stake import Stake, at_stake
+from models.units import MICROS_PER_DAY, Floats, Ints, from_micros, to_micros
+
+#: The first and the last moment that a seasonal clock knows.
+EARLIEST, LATEST = int(KNOTS[0]), int(KNOTS[-1]) - 1
+
+
+class Rhythms(NamedTuple):
+    """n customers at a moment: when they change their risk state, the number of their state, and what is at stake."""
+
+    moments: Milestones
+    state: Ints
+    stake: Stake
+
+
+@dataclass(frozen=True)
+class OwnRhythm:
+    """One customer against the own rhythm.
+
+    Parameters
+    ----------
+    gap_days
+        The usual gap: mean days between orders; None with a single order.
+    silent_days
+        Days since the last order.
+    since
+        When the state began.
+    following
+        The next state and when it begins, if no order comes first; None if there is none or it never begins.
+    p_order
+        The probability of an order within 90 days.
+    yearly_spend, at_stake
+        In currency units, as in :class:`models.rhythm.stake.Stake`.
+    """
+
+    orders: int
+    gap_days: float | None
+    silent_days: float
+    state: RiskState
+    since: datetime
+    following: tuple[RiskState, datetime] | None
+    p_order: float
+    yearly_spend: float
+    at_stake: float
+
+
+def rhythms(model: RhythmModel, histories: Histories, spent: Floats, now: int) -> Rhythms:
+    """All customers at a moment in microseconds; ``spent`` is net of returns, in currency units."""
+    first, last = (np.clip(part, EARLIEST, LATEST) for part in (histories.first_at, histories.last_at))
+    known = Histories(first, np.maximum(first, last), histories.orders)
+    now = min(max(now, EARLIEST), LATEST)
+    moments = risk_moments(model, known)
+    return Rhythms(moments, risk_state(moments, now), at_stake(model, known, spent, now))
+
+
+def gaps(histories: Histories) -> Floats:
+    """The usual gap of each customer: mean days between orders; NaN with a single order."""
+    between = (histories.last_at - histories.first_at) / MICROS_PER_DAY
+    return np.where(histories.orders > 1, between / np.maximum(histories.orders - 1, 1), np.nan)
+
+
+def own_rhythm(histories: Histories, found: Rhythms, row: int, now: int) -> OwnRhythm:
+    """One of these customers."""
+    begins = [int(histories.last_at[row]), *(int(moment[row]) for moment in found.moments)]
+    number = int(found.state[row])
+    gap = float(gaps(Histories(*(part[row : row + 1] for part in histories)))[0])
+    return OwnRhythm(
+        orders=int(histories.orders[row]),
+        gap_days=None if np.isnan(gap) else gap,
+        silent_days=max(now - begins[0], 0) / MICROS_PER_DAY,
+        state=RISK_STATES[number],
+        since=from_micros(begins[number]),
+        following=_following(begins, number),
+        p_order=float(found.stake.p_order[row]),
+        yearly_spend=float(found.stake.yearly_spend[row]),
+        at_stake=float(found.stake.money[row]),
+    )
+
+
+def of_profile(model: RhythmModel, profile: Row[tuple[object, ...]], event_time: datetime) -> OwnRhythm | None:
+    """A stored profile at event time; None without an order."""
+    if not profile.frequency or profile.first_purchase_at is None:
+        return None
+    first, last = to_micros(profile.first_purchase_at), to_micros(profile.last_purchase_at)
+    histories = Histories(np.array([first]), np.array([last]), np.array([profile.frequency]))
+    spent = np.array([float(profile.gross - profile.returned)])
+    now = to_micros(event_time)
+    return own_rhythm(histories, rhythms(model, histories, spent, now), 0, now)
+
+
+def _following(begins: list[int], number: int) -> tuple[RiskState, datetime] | None:
+    """The next state that a silent customer is really in for a while: who is lost at once is never overdue."""
+    for later in range(number + 1, len(begins)):
+        lasts = later + 1 == len(begins) or begins[later + 1] > begins[later]
+        if lasts:
+            return None if begins[later] == NEVER else (RISK_STATES[later], from_micros(begins[later]))
+    return None
