@@ -162,7 +162,7 @@ def _in_rank_order(segments: tuple[Segment, ...], standardised: Floats) -> tuple
     sizes = np.bincount(_nearest(ordered, standardised), minlength=len(given))
     if not sizes.all():
         empty = segments[int(sizes.argmin())].name
-        raise FitError(f"in rank order nobody is left in {empty}: choose another number of segments, or no rank order")
+        raise FitError(f"in rank order nobody is left in {empty}: choose another k, or no rank order (--no-rank-order)")
     return tuple(replace(segment, centroid=_point(point)) for segment, point in zip(segments, ordered, strict=True))
 
 
