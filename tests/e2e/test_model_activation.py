@@ -41,7 +41,7 @@ Moves = dict[str, tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def challenger(medium_dataset: Dataset) -> SegmentModel:
-    """Four segments of gross money, fitted on everything, with the recency unit of the default: refits keep its names."""
+    """Four segments of gross money, fitted on everything, in the unit of the default, so that fits keep the names."""
     unit = PRESETS["segue"].recency_unit
     return fit(_everybody(medium_dataset), k=4, monetary="gross", recency_unit=unit).model
 
