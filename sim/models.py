@@ -26,7 +26,7 @@ def _models() -> tuple[SegmentModel, ...]:
         )
         return build("net", "log1p", (0.0, 0.0, 0.0), (1.0, 0.6, 5000.0), segments, recency_unit=7.0)
 
-    return model(21.7, 63.3, 14.9), model(12.9, 41.7, 9.7), model(33.1, 47.9, 20.3), in_weeks(1.6, 2.4, 2.3)
+    return model(21.7, 63.3, 14.9), model(12.9, 41.7, 9.7), in_weeks(1.6, 2.4, 2.3)
 
 
 MODELS = _models()
