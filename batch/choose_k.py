@@ -66,6 +66,7 @@ def choose_k(
     transform: Transform = "log1p",
     scaler: Scaler = "standard",
     seed: int = 42,
+    recency_unit: float = 1.0,
     progress: Callable[[int], None] = lambda k: None,
 ) -> KChoice:
     """Choose the number of segments for profiles as :func:`batch.profiles.profiles_as_of` returns them.
@@ -81,7 +82,7 @@ def choose_k(
         If fewer than two customers differ in their features.
     """
     points = _sample(features(profiles, monetary).to_numpy(), seed)
-    scaled = blank_pipeline(transform, 1, seed, scaler)[:-1].fit_transform(points)
+    scaled = blank_pipeline(transform, 1, seed, scaler, recency_unit=recency_unit)[:-1].fit_transform(points)
     curve = k_curve(scaled, seed, progress)
     return chosen(curve)
 

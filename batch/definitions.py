@@ -1,4 +1,4 @@
-"""Definitions of segments other than that of :mod:`batch.fit`, for experiments: what recency is, when a move counts."""
+"""Definitions of segments for experiments, more than :mod:`batch.fit` has: what recency is, when a move counts."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,7 +19,7 @@ _USUAL = Buying(0.69, 50.0, 0.24, 3.1)
 
 @dataclass(frozen=True)
 class Definition:
-    """How segments are defined; the defaults are those of ``segue fit``.
+    """How segments are defined; the defaults are the plain ones of :func:`batch.fit.fit`.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from models.expected_moves import expected_direction
 from models.moves import Direction
 from models.personas import ARCHETYPES, name_segments
 from models.rank_order import in_rank_order
-from models.segment_model import FEATURES, Monetary, Point, Segment, SegmentModel, Transform, build
+from models.segment_model import FEATURES, RECENCY_UNITS, Monetary, Point, Segment, SegmentModel, Transform, build
 from models.typical import METADATA_KEY as TYPICAL_KEY
 from models.typical import typical_ranges
 from models.units import Floats, Ints
@@ -63,35 +63,40 @@ def fit(
     seed: int = 42,
     n_init: Inits = 10,
     rank_order: bool = False,
+    recency_unit: float = 1.0,
     champion: SegmentModel | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> FitResult:
     """Fit k segments on profiles as :func:`batch.profiles.profiles_as_of` returns them.
 
+    The defaults are the plain pipeline; :data:`batch.presets.PRESETS` has those of ``segue fit``.
+
     Parameters
     ----------
     rank_order
         Whether recency is put into the order of rank (:mod:`models.rank_order`), so that time alone promotes nobody.
+    recency_unit
+        The days that recency is divided by before the transform.
     champion
-        The model whose names are kept (:func:`models.alignment.align`), if it has the same transform and a standard
-        scaler.
+        The model whose names are kept (:func:`models.alignment.align`), if it has the same transform and recency unit
+        and a standard scaler.
     metadata
         JSON values about the origin of the profiles, stored in the model with the metadata of the fit.
 
     Raises
     ------
     FitError
-        If k is out of range, if fewer than k customers differ, if a number is missing, infinite or negative, or if
-        rank order leaves a segment without customers.
+        If k or the recency unit is out of range, if fewer than k customers differ, if a number is missing, infinite or
+        negative, or if rank order leaves a segment without customers.
     """
     table = features(profiles, monetary)
     points = table.to_numpy()
-    _check(points, k)
+    _check(points, k, recency_unit)
     # Several threads sum floats in varying order. One thread gives the same version on every machine.
     with threadpool_limits(limits=1):
-        pipeline = blank_pipeline(transform, k, seed, scaler, n_init).fit(points)
+        pipeline = blank_pipeline(transform, k, seed, scaler, n_init, recency_unit).fit(points)
     kmeans, standardised = pipeline[-1], pipeline[:-1].transform(points)
-    followed = champion if champion is not None and _comparable(champion, transform) else None
+    followed = champion if champion is not None and _comparable(champion, transform, recency_unit) else None
     segments = _named(kmeans.cluster_centers_, standardised, followed)
     if rank_order:
         segments = _in_rank_order(segments, standardised)
@@ -116,7 +121,7 @@ def fit(
         "libraries": {library: version(library) for library in LIBRARIES},
     }
     means, scales = map(_point, centre_and_scale(pipeline))
-    model = build(monetary, transform, means, scales, segments, notes)
+    model = build(monetary, transform, means, scales, segments, notes, recency_unit)
     # Drift is measured against this reference. It is metadata, so the version stays the same.
     customers = population(table)
     reference = take_reference(model, customers)
@@ -157,7 +162,7 @@ def _in_rank_order(segments: tuple[Segment, ...], standardised: Floats) -> tuple
     sizes = np.bincount(_nearest(ordered, standardised), minlength=len(given))
     if not sizes.all():
         empty = segments[int(sizes.argmin())].name
-        raise FitError(f"in rank order nobody is left in {empty}: choose another number of segments, or no rank order")
+        raise FitError(f"in rank order nobody is left in {empty}: choose another k, or no rank order (--no-rank-order)")
     return tuple(replace(segment, centroid=_point(point)) for segment, point in zip(segments, ordered, strict=True))
 
 
@@ -165,14 +170,18 @@ def _nearest(centroids: Floats, standardised: Floats) -> Ints:
     return np.asarray(pairwise_distances_argmin(standardised, centroids), dtype=np.int64)
 
 
-def _comparable(champion: SegmentModel, transform: Transform) -> bool:
+def _comparable(champion: SegmentModel, transform: Transform, recency_unit: float) -> bool:
     """Whether a model's centroids are in the same space as those of a new fit: alignment needs z-scores."""
-    return champion.transform == transform and champion.metadata.get("scaler", "standard") == "standard"
+    is_standard = champion.metadata.get("scaler", "standard") == "standard"
+    return is_standard and (champion.transform, champion.recency_unit) == (transform, recency_unit)
 
 
-def _check(points: Floats, k: int) -> None:
+def _check(points: Floats, k: int, recency_unit: float) -> None:
     if not 1 <= k <= len(ARCHETYPES):
         raise FitError(f"k must be from 1 to {len(ARCHETYPES)}, not {k}")
+    least, greatest = RECENCY_UNITS
+    if not least <= recency_unit <= greatest:
+        raise FitError(f"the recency unit must be from {least} to {greatest:,.0f} days, not {recency_unit}")
     if not np.isfinite(points).all():
         raise FitError("profiles have missing or infinite numbers: make profiles with profiles_as_of")
     if (points < 0).any():

@@ -8,11 +8,11 @@ from batch.presets import PRESETS
 from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel
 
-DEFAULT_K = PRESETS["segue"].k
+_DEFAULT = PRESETS["segue"]
 
 
 def fit_before(dataset: Dataset, cutoff: datetime, k: int | None = None) -> SegmentModel:
-    """Fit ``k`` segments, by default five, on every transaction up to ``cutoff``, as of that moment.
+    """Fit ``k`` segments, by default five, as ``segue fit`` does, on every transaction up to ``cutoff``, as of then.
 
     Raises
     ------
@@ -21,4 +21,5 @@ def fit_before(dataset: Dataset, cutoff: datetime, k: int | None = None) -> Segm
     """
     profiles = profiles_of(dataset, cutoff)
     metadata = {"dataset": dataset.name, "cutoff": cutoff.isoformat()}
-    return fit(profiles, k=DEFAULT_K if k is None else k, metadata=metadata).model
+    chosen = _DEFAULT if k is None else _DEFAULT._replace(k=k)
+    return fit(profiles, **chosen._asdict(), metadata=metadata).model

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, RobustScaler, StandardScaler
 
@@ -19,29 +20,41 @@ Inits = int | Literal["auto"]
 
 
 def blank_pipeline(
-    transform: Transform, k: int, seed: int, scaler: Scaler = "standard", n_init: Inits = 10
+    transform: Transform,
+    k: int,
+    seed: int,
+    scaler: Scaler = "standard",
+    n_init: Inits = 10,
+    recency_unit: float = 1.0,
 ) -> Pipeline:
-    """An unfitted pipeline: transform, standardise, cluster. Its input has columns R, F, M.
+    """An unfitted pipeline: count recency in its unit, transform, standardise, cluster. Its input has columns R, F, M.
 
     A ``standard`` scaler uses mean and standard deviation, a ``robust`` one median and interquartile range.
     """
     shape = FunctionTransformer(np.log1p if transform == "log1p" else None, validate=False)
     scale = StandardScaler() if scaler == "standard" else RobustScaler()
-    return make_pipeline(shape, scale, KMeans(n_clusters=k, n_init=n_init, random_state=seed))
+    kmeans = KMeans(n_clusters=k, n_init=n_init, random_state=seed)
+    if recency_unit == 1:
+        return make_pipeline(shape, scale, kmeans)
+    # Weights and not a function of our own: skops loads them without trusting any type.
+    parts = [("recency", "passthrough", [0]), ("others", "passthrough", [1, 2])]
+    units = ColumnTransformer(parts, transformer_weights={"recency": 1 / recency_unit})
+    return make_pipeline(units, shape, scale, kmeans)
 
 
 def centre_and_scale(pipeline: Pipeline) -> tuple[Floats, Floats]:
     """Centre and scale of each feature in a fitted pipeline, each of shape (3,)."""
-    scaler = pipeline[1]
+    scaler = pipeline[-2]
     return (scaler.mean_ if isinstance(scaler, StandardScaler) else scaler.center_), scaler.scale_
 
 
 def sklearn_pipeline(model: SegmentModel) -> Pipeline:
     """A fitted pipeline, made from a model, whose ``predict`` gives the model's segment numbers."""
     centroids: Floats = np.array([segment.centroid for segment in model.segments], dtype=np.float64)
-    pipeline = blank_pipeline(model.transform, len(centroids), seed=0)
-    scaler, kmeans = pipeline[1], pipeline[2]
+    pipeline = blank_pipeline(model.transform, len(centroids), seed=0, recency_unit=model.recency_unit)
+    first, scaler, kmeans = pipeline[0], pipeline[-2], pipeline[-1]
     # Fitting sets all private attributes that scikit-learn needs; then the model's numbers replace the fitted ones.
+    first.fit(centroids)
     scaler.fit(centroids)
     scaler.mean_, scaler.scale_ = np.array(model.means), np.array(model.scales)
     scaler.var_ = scaler.scale_**2

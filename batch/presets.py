@@ -26,10 +26,21 @@ class Preset(NamedTuple):
     seed: int
     n_init: Inits
     rank_order: bool = False
+    recency_unit: float = 1.0
 
 
 PRESETS: dict[PresetName, Preset] = {
-    "segue": Preset(k=5, monetary="net", transform="log1p", scaler="standard", seed=42, n_init=10),
+    # docs/segments.md has the evidence for the last two.
+    "segue": Preset(
+        k=5,
+        monetary="net",
+        transform="log1p",
+        scaler="standard",
+        seed=42,
+        n_init=10,
+        rank_order=True,
+        recency_unit=60.0,
+    ),
     "classic": Preset(k=5, monetary="gross", transform="identity", scaler="standard", seed=42, n_init="auto"),
 }
 

@@ -26,7 +26,12 @@ from models.segment_model import Monetary, Transform
 from models.units import Floats
 
 THRESHOLDS = (0.6, 0.7, 0.8, 0.9, 0.95)
-DEFINITIONS: tuple[tuple[Monetary, Transform], ...] = (("net", "log1p"), ("gross", "log1p"), ("gross", "identity"))
+DEFINITIONS: tuple[tuple[Monetary, Transform, float], ...] = (
+    ("net", "log1p", 1.0),
+    ("net", "log1p", 60.0),
+    ("gross", "log1p", 1.0),
+    ("gross", "identity", 1.0),
+)
 SEEDS = range(5)
 EFFORTS = ((4, rule.SAMPLE), (rule.BOOTSTRAPS, rule.SAMPLE), (16, rule.SAMPLE), (8, 3_000), (8, 1_000))
 DISTANCES = (3.0, 4.0, 6.0)
@@ -49,13 +54,14 @@ def threshold_table(profiles: pd.DataFrame) -> str:
     ks = [str(k) for k in rule.KS]
     head = ["features", *(f"threshold {threshold}" for threshold in THRESHOLDS), *(f"stability at {k}" for k in ks)]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for monetary, transform in DEFINITIONS:
-        curve = rule.choose_k(profiles, monetary=monetary, transform=transform).curve
+    for monetary, transform, unit in DEFINITIONS:
+        curve = rule.choose_k(profiles, monetary=monetary, transform=transform, recency_unit=unit).curve
         chosen = []
         for threshold in THRESHOLDS:
             with constants(STABLE=threshold):
                 chosen.append(str(rule.chosen(curve).k))
-        lines.append(f"| {monetary}, {transform} | {' | '.join(chosen)} | {_stabilities(curve)} |")
+        in_units = "" if unit == 1 else f", units of {unit:g} days"
+        lines.append(f"| {monetary}, {transform}{in_units} | {' | '.join(chosen)} | {_stabilities(curve)} |")
     return "\n".join(lines)
 
 

@@ -11,9 +11,9 @@ recency can become the nearest one as x grows, and it does so at
 
     x* = (c_j^2 - c_i^2 + o_j - o_i) / (2 (c_j - c_i))
 
-The smallest x* over j, mapped back through the standardisation and the transform, is the border. The change becomes
-true on the first whole day past the border. A segment is a Voronoi cell and therefore convex: a customer who has left
-it never returns by waiting.
+The smallest x* over j, mapped back through the standardisation, the transform and the recency unit, is the border. The
+change becomes true on the first whole day past the border. A segment is a Voronoi cell and therefore convex: a customer
+who has left it never returns by waiting.
 
 The closed form proposes a day and the scorer decides. The change is between a day on which the customer is still in the
 segment and a later day on which the customer has left it. If rounding makes the closed form inexact (centroids that
@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.scoring import nearest, off_axis_distances, transformed
+from models.scoring import nearest, off_axis_distances, transformed, untransformed
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Floats, Ints
 
@@ -96,6 +96,5 @@ def _border_days(model: SegmentModel, segment: Ints, off_axis: Floats) -> Ints:
     off_axis_rise = off_axis - off_axis[np.arange(len(segment)), segment][:, None]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         borders = np.where(ahead > 0, (rise + off_axis_rise) / (2 * ahead), np.inf)
-        border = borders.min(axis=1) * model.scales[0] + model.means[0]
-        days = np.expm1(border) if model.transform == "log1p" else border
+        days = untransformed(model, 0, borders.min(axis=1))
     return np.asarray(np.ceil(np.clip(days, 0, HORIZON_DAYS)), dtype=np.int64)

@@ -16,10 +16,26 @@ _Amount = TypeVar("_Amount", Ints, Floats, Decimal)
 
 
 def transformed(model: SegmentModel, feature: int, values: Ints | Floats) -> Floats:
-    """Transform and standardise one feature (0 recency, 1 frequency, 2 monetary), element by element."""
+    """Transform and standardise one feature (0 recency in days, 1 frequency, 2 monetary), element by element."""
     raw = np.ascontiguousarray(values, dtype=np.float64)
+    if feature == 0 and model.recency_unit != 1:
+        raw = raw / model.recency_unit
     shaped = np.log1p(raw) if model.transform == "log1p" else raw
     return np.asarray((shaped - model.means[feature]) / model.scales[feature])
+
+
+def untransformed(model: SegmentModel, feature: int, places: Floats) -> Floats:
+    """The inverse of :func:`transformed`: days, sales or currency units, element by element.
+
+    >>> from models.segment_model import Segment, build
+    >>> segment = Segment("one", "One", "", "#000000", "", (0.0, 0.0, 0.0))
+    >>> model = build("net", "log1p", (1.0, 1.0, 5.0), (0.5, 1.0, 1.0), (segment,), recency_unit=60.0)
+    >>> untransformed(model, 0, transformed(model, 0, np.array([0, 30, 365]))).round(9).tolist()
+    [0.0, 30.0, 365.0]
+    """
+    shaped = places * model.scales[feature] + model.means[feature]
+    raw = np.expm1(shaped) if model.transform == "log1p" else shaped
+    return np.asarray(raw * model.recency_unit if feature == 0 else raw)
 
 
 def net_or_gross(monetary: Monetary, gross: _Amount, returned: _Amount) -> _Amount:

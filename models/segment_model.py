@@ -1,7 +1,7 @@
 """A segment model: an immutable, versioned value that says which segment a point of R, F, M is in.
 
-Each feature is transformed (``log1p`` or ``identity``) and standardised, and the nearest centroid decides the segment
-(a Voronoi partition); :mod:`models.scoring` computes it.
+Recency counts in the model's unit. Each feature is transformed (``log1p`` or ``identity``) and standardised, and the
+nearest centroid decides the segment (a Voronoi partition); :mod:`models.scoring` computes it.
 
 References
 ----------
@@ -25,6 +25,9 @@ MOST_SEGMENTS = 100
 """A model with more segments is refused: every customer is compared with every segment."""
 MOST_METADATA_BYTES = 1_000_000
 MOST_METADATA_LEVELS = 32
+ONE_DAY = 1.0
+RECENCY_UNITS = (0.01, 100_000.0)
+"""The least and the greatest recency unit, in days: beyond them the transform loses the differences between days."""
 LONGEST_TEXT = 1_000
 """The most characters in a segment's name, description or action."""
 FEATURES = ("recency", "frequency", "monetary")
@@ -50,7 +53,7 @@ class Segment(Struct, frozen=True):
     centroid: Point
 
 
-class SegmentModel(Struct, frozen=True, dict=True):
+class SegmentModel(Struct, frozen=True, dict=True, omit_defaults=True):
     """A segment model. :func:`build` makes one and :func:`from_json` reads one; both check it.
 
     Parameters
@@ -67,6 +70,10 @@ class SegmentModel(Struct, frozen=True, dict=True):
         At least one; their order is the order of the numbers that :func:`models.scoring.assign` returns.
     metadata
         Where the model comes from (dataset, cutoff, k curve, ...). It has no effect on scoring or on the version.
+    recency_unit
+        The days that recency is divided by before the transform, so that with ``log1p`` differences of less than a unit
+        count little. JSON leaves out a unit of 1. A model with another unit has a version that readers who do not know
+        this field find wrong: they refuse the model, and never score with it.
     """
 
     version: str
@@ -75,7 +82,14 @@ class SegmentModel(Struct, frozen=True, dict=True):
     means: Point
     scales: Point
     segments: tuple[Segment, ...]
-    metadata: dict[str, Any] = {}
+    # With a factory that is not the type itself, empty metadata is written: only the unit may be left out.
+    metadata: dict[str, Any] = msgspec.field(default_factory=lambda: {})
+    recency_unit: float = ONE_DAY
+
+    def __post_init__(self) -> None:
+        # JSON leaves out a default that is this very object, and not one that is equal.
+        if self.recency_unit == ONE_DAY:
+            msgspec.structs.force_setattr(self, "recency_unit", ONE_DAY)
 
     @cached_property
     def centroids(self) -> Floats:
@@ -95,6 +109,7 @@ def build(
     scales: Point,
     segments: tuple[Segment, ...],
     metadata: dict[str, Any] | None = None,
+    recency_unit: float = ONE_DAY,
 ) -> SegmentModel:
     """Make a model, with the digest of its definition as its version, and check it.
 
@@ -104,7 +119,8 @@ def build(
         If the numbers do not form a valid model.
     """
     exact = tuple(msgspec.structs.replace(segment, centroid=_plain(segment.centroid)) for segment in segments)
-    draft = SegmentModel("", monetary, transform, _plain(means), _plain(scales), exact, metadata or {})
+    unit = float(recency_unit)
+    draft = SegmentModel("", monetary, transform, _plain(means), _plain(scales), exact, metadata or {}, unit)
     model = msgspec.structs.replace(draft, version=_digest(draft))
     return checked(model)
 
@@ -158,7 +174,9 @@ def _plain(point: Point) -> Point:
 
 
 def _digest(model: SegmentModel) -> str:
-    definition = (model.monetary, model.transform, model.means, model.scales, model.segments)
+    # A unit of 1 is no part of it, so that models from before there were units keep their versions.
+    unit = () if model.recency_unit == ONE_DAY else (model.recency_unit,)
+    definition = (model.monetary, model.transform, model.means, model.scales, model.segments, *unit)
     return f"k{len(model.segments)}-{hashlib.sha256(msgspec.json.encode(definition)).hexdigest()[:12]}"
 
 
@@ -192,6 +210,9 @@ def consistent(model: SegmentModel) -> SegmentModel:
         raise ModelError("means, scales and centroids must be finite numbers")
     if min(model.scales) <= 0:
         raise ModelError("scales must be greater than 0")
+    least, greatest = RECENCY_UNITS
+    if not least <= model.recency_unit <= greatest:
+        raise ModelError(f"the recency unit must be from {least} to {greatest:,.0f} days, not {model.recency_unit}")
     if len({segment.centroid for segment in model.segments}) != len(model.segments):
         raise ModelError("two segments have the same centroid")
     if model.version != _digest(model):

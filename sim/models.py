@@ -17,7 +17,16 @@ def _models() -> tuple[SegmentModel, ...]:
         )
         return build("net", "identity", (0.0, 0.0, 0.0), (1.0, 0.3, 5000.0), segments)
 
-    return model(21.7, 63.3, 14.9), model(12.9, 41.7, 9.7), model(33.1, 47.9, 20.3)
+    def in_weeks(away: float, lost: float, loyal: float) -> SegmentModel:
+        segments = (
+            _segment("here", 0.0, 1.15),
+            _segment("loyal", 0.3, loyal),
+            _segment("away", away, 1.15),
+            _segment("lost", lost, 1.15),
+        )
+        return build("net", "log1p", (0.0, 0.0, 0.0), (1.0, 0.6, 5000.0), segments, recency_unit=7.0)
+
+    return model(21.7, 63.3, 14.9), model(12.9, 41.7, 9.7), in_weeks(1.6, 2.4, 2.3)
 
 
 MODELS = _models()

@@ -4,6 +4,7 @@ It has no batches, no closed form and no columns. It asks for the nearest centro
 customer, and knows what a record means from the workload that wrote it.
 """
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -255,7 +256,9 @@ class Oracle:
     @staticmethod
     def _nearest(model: SegmentModel, customer: _Customer, days: int) -> str:
         money = max(customer.gross - customer.returned, 0) / 10_000
-        point = (float(days), float(len(customer.sales)), money)
+        point: tuple[float, ...] = (days / model.recency_unit, float(len(customer.sales)), money)
+        if model.transform == "log1p":
+            point = tuple(math.log1p(value) for value in point)
         place = [(value - mean) / scale for value, mean, scale in zip(point, model.means, model.scales, strict=True)]
         distances = [
             sum((mine - theirs) ** 2 for mine, theirs in zip(place, segment.centroid, strict=True))

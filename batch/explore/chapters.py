@@ -19,10 +19,13 @@ from batch.explore.revenue import orders_by_weekday_and_hour, revenue_by_country
 from batch.explore.segments import Segmented, cloud, segment_table, segmented, snake_plot
 from batch.explore.stock_codes import knows_products, odd_codes_table
 from batch.fit import FitError, fit
+from batch.presets import PRESETS
 from batch.profiles import features
 from data.datasets.dataset import Dataset
 from models.segment_model import Monetary, SegmentModel, Transform
 from runtime.money import Money
+
+_DEFAULT = PRESETS["segue"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,13 @@ class Source:
     @cached_property
     def choice(self) -> KChoice:
         """The curves over k, and the chosen k."""
-        return choose_k(self.profiles, monetary=self.monetary, transform=self.transform, seed=self.seed)
+        return choose_k(
+            self.profiles,
+            monetary=self.monetary,
+            transform=self.transform,
+            seed=self.seed,
+            recency_unit=_DEFAULT.recency_unit,
+        )
 
     @property
     def k(self) -> int:
@@ -67,7 +76,8 @@ class Source:
     @cached_property
     def model(self) -> SegmentModel:
         """The segment model, fitted as by ``segue fit``."""
-        return fit(self.profiles, k=self.k, monetary=self.monetary, transform=self.transform, seed=self.seed).model
+        how = _DEFAULT._replace(k=self.k, monetary=self.monetary, transform=self.transform, seed=self.seed)
+        return fit(self.profiles, **how._asdict()).model
 
     @cached_property
     def customers(self) -> Segmented:

@@ -103,6 +103,7 @@ def _colophon(source: Source) -> str:
     return (
         f"Created by segue explore. Segments: model {source.model.version}, fitted on {len(source.profiles):,} "
         f"customers as of {words.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
+        f"recency in units of {source.model.recency_unit:g} days, "
         f"seed {source.seed}. All chapters except data quality are about known customers only."
     )
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Float, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Float, cast, func, literal, select
 
 from dashboard.shared.identifiers import begins_with
 from dashboard.shared.reading import or_empty
@@ -96,6 +96,9 @@ def _square(model: SegmentModel, feature: int, column: ColumnElement[object], va
     """The squared difference in one standardised feature; means cancel."""
     here: ColumnElement[float] = cast(value, Float)
     there: ColumnElement[float] = cast(column, Float)
+    if feature == 0:
+        unit = literal(model.recency_unit, Float)
+        here, there = here.op("/")(unit), there.op("/")(unit)
     if model.transform == "log1p":
         here, there = func.ln(1 + here), func.ln(1 + there)
     return func.power((there - here) / cast(model.scales[feature], Float), 2)

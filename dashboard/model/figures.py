@@ -19,7 +19,7 @@ from dashboard.shared.plotting import (
     plain,
     stacked,
 )
-from models.scoring import transformed
+from models.scoring import transformed, untransformed
 from models.segment_model import SegmentModel
 from models.units import Floats
 from runtime.money import Money
@@ -38,8 +38,8 @@ _MARGIN = 0.3
 
 def centres(model: SegmentModel) -> Floats:
     """The centroids in original units, shape (k, 3): days, purchases, units of the currency."""
-    raw = model.centroids * np.array(model.scales) + np.array(model.means)
-    return np.asarray(np.maximum(np.expm1(raw) if model.transform == "log1p" else raw, 0))
+    columns = [untransformed(model, feature, model.centroids[:, feature]) for feature in range(len(FEATURES))]
+    return np.maximum(np.column_stack(columns), 0)
 
 
 def parallel(model: SegmentModel, known: Personas, money: Money) -> go.Figure:

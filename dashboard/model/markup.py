@@ -39,8 +39,9 @@ def definition(model: SegmentModel) -> str:
     cells = "".join(
         f'<div class="sg-total"><b>{escape(value)}</b><span>{escape(name)}</span></div>' for name, value in tiles
     )
+    unit = "" if model.recency_unit == 1 else f"Recency counts in units of {model.recency_unit:g} days. "
     text = (
-        f"Spend counts {MONETARY[model.monetary]}. Recency, frequency and monetary value are used "
+        f"Spend counts {MONETARY[model.monetary]}. {unit}Recency, frequency and monetary value are used "
         f"{TRANSFORM[model.transform]} and standardised; the nearest of {len(model.segments)} centres is the segment."
     )
     return (

@@ -197,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092")
     parser.add_argument("--file", type=Path, default=Path("reengagement.sqlite"), help="SQLite file of the list")
-    parser.add_argument("--segment", default="needs_attention", help="id of the segment, as the model has it")
+    parser.add_argument("--segment", default="hibernating", help="id of the segment, as the model has it")
     parser.add_argument("--spent", type=Decimal, default=Decimal(1000), help="list customers who had spent more")
     parser.add_argument("--changes-topic", default="segue.segment-changes.v1")
     parser.add_argument("--segments-topic", default="segue.customer-segments.v1")

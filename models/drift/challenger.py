@@ -17,7 +17,9 @@ from msgspec.structs import replace
 
 from models.alignment import align
 from models.drift.reference import Population, standardised
+from models.rank_order import in_rank_order
 from models.segment_model import Point, Segment, SegmentModel, build
+from models.units import Ints
 
 #: The fraction of the distance to a customer by which a centroid moves: an exponential memory of 1 / 0.002 = 500
 #: customers per centroid. benchmarks/drift_evidence.py shows how the challenger fits a real year (docs/drift.md).
@@ -59,11 +61,16 @@ class Challenger:
         """
         champion = self._champion
         points = [_point(self._kmeans.centers[number]) for number in range(len(champion.segments))]
-        metadata = {"origin": ORIGIN, "champion": champion.version, "cutoff": cutoff}
-        if "scaler" in champion.metadata:
-            metadata["scaler"] = champion.metadata["scaler"]
+        metadata: dict[str, Any] = {"origin": ORIGIN, "champion": champion.version, "cutoff": cutoff}
+        metadata |= {name: champion.metadata[name] for name in ("scaler", "rank_order") if name in champion.metadata}
         return build(
-            champion.monetary, champion.transform, champion.means, champion.scales, self._named(points), metadata
+            champion.monetary,
+            champion.transform,
+            champion.means,
+            champion.scales,
+            self._ordered(self._named(points)),
+            metadata,
+            champion.recency_unit,
         )
 
     def _named(self, points: list[Point]) -> tuple[Segment, ...]:
@@ -72,6 +79,20 @@ class Challenger:
         if champion.metadata.get("scaler", "standard") == "standard":
             return align(np.array(points), champion)
         return tuple(replace(segment, centroid=point) for segment, point in zip(champion.segments, points, strict=True))
+
+    def _ordered(self, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+        """Centroids that have left the rank order of a champion in rank order are put back into it."""
+        if self._champion.metadata.get("rank_order") is not True:
+            return segments
+        ordered = in_rank_order(np.array([segment.centroid for segment in segments]), self._sizes(segments))
+        points = (_point(dict(enumerate(row))) for row in ordered.tolist())
+        return tuple(replace(segment, centroid=point) for segment, point in zip(segments, points, strict=True))
+
+    def _sizes(self, segments: tuple[Segment, ...]) -> Ints:
+        """The customers whom the champion was fitted on, by segment; 1 where that is unknown."""
+        known = self._champion.metadata.get("sizes")
+        sizes = known if isinstance(known, dict) else {}
+        return np.array([sizes.get(segment.id, 1) for segment in segments])
 
 
 def _point(centroid: dict[int, float]) -> Point:

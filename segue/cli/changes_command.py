@@ -47,7 +47,7 @@ def changes(
     customer: Annotated[Optional[str], typer.Option(help="Print only this customer's changes.")] = None,  # noqa: UP045
     where: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="FILTER", help="Print only matching changes: `to = Need Attention and monetary > 1000`."),
+        typer.Option(metavar="FILTER", help="Print only matching changes: `to = Hibernating and monetary > 1000`."),
     ] = None,
     since: Annotated[
         Optional[datetime],  # noqa: UP045

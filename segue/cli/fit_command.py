@@ -7,7 +7,7 @@ import typer
 
 from batch.choices import PresetName, Scaler
 from data.postgres import model_registry
-from models.segment_model import Monetary, SegmentModel, Transform
+from models.segment_model import RECENCY_UNITS, Monetary, SegmentModel, Transform
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli import options, reading_options
@@ -64,12 +64,23 @@ def fit_model(
         typer.Option(min=0, max=options.LARGEST_SEED, help="Seed of KMeans and of sampling. By default 42."),
     ] = None,
     rank_order: Annotated[
-        bool,
+        Optional[bool],  # noqa: UP045
         typer.Option(
-            "--rank-order",
-            help="Let no better segment be silent for longer than a worse one: time alone then promotes nobody.",
+            "--rank-order/--no-rank-order",
+            help="Let no better segment be silent for longer than a worse one: time alone then promotes nobody. By "
+            "default the preset's: yes.",
         ),
-    ] = False,
+    ] = None,
+    recency_unit: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            min=RECENCY_UNITS[0],
+            max=RECENCY_UNITS[1],
+            metavar="DAYS",
+            help="Count recency in units of so many days before the logarithm: shorter differences count little. By "
+            "default the preset's: 60.",
+        ),
+    ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--out", "-o", help="Also write the model to this file, .json."),
@@ -98,10 +109,11 @@ def fit_model(
     Without one, `-o` and `--assign` write the model and every customer's segment to files. `segue score` uses such a
     model, and `segue models import` registers it.
 
-    Recency, frequency and monetary value are log-transformed and standardised; KMeans finds k segments. Each segment
-    gets the persona that it resembles most, and keeps the champion's name if it means the same. The first registered
-    model becomes the champion, a later one the challenger: see `segue models compare` and `segue models activate`.
-    If workers have collected customers without a model, the first model is activated at once, through the log.
+    Recency (in units of 60 days), frequency and monetary value are log-transformed and standardised; KMeans finds k
+    segments, in rank order, so that time alone promotes nobody. Each segment gets the persona that it resembles most,
+    and keeps the champion's name if it means the same. The first registered model becomes the champion, a later one the
+    challenger: see `segue models compare` and `segue models activate`. If workers have collected customers without a
+    model, the first model is activated at once, through the log.
     """
     from batch.assignments import assignments
     from batch.export import write_model
@@ -118,7 +130,7 @@ def fit_model(
     how = reading_options.reading(files, mapping, set_, on_error, rejects, settings.currency)
     registry = fitting.registry(settings, register, dry_run)
     given: dict[str, Any] = {"monetary": monetary, "transform": transform, "scaler": scaler, "seed": seed}
-    given["rank_order"] = rank_order
+    given |= {"rank_order": rank_order, "recency_unit": recency_unit}
     chosen = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
     with spinner("Counting"):
         if from_stream:

@@ -141,6 +141,7 @@ def chosen_k(profiles: pd.DataFrame, preset: Preset) -> KChoice:
             transform=preset.transform,
             scaler=preset.scaler,
             seed=preset.seed,
+            recency_unit=preset.recency_unit,
             progress=lambda k: progress.update(task, description=f"tried k = {k}", advance=1),
         )
 

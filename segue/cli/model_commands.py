@@ -38,7 +38,7 @@ def list_models(
             entry.model.version,
             ", ".join(entry.aliases) or "—",
             str(entry.partitions or "—"),
-            f"{entry.model.monetary}, {entry.model.transform}",
+            _definition(entry.model),
             f"{entry.model.metadata.get('customers', 0):,}",
             _number(entry.model.metadata.get("silhouette")),
             str(entry.model.metadata.get("dataset", "—")),
@@ -67,7 +67,8 @@ def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson
     ]
     columns = ["persona", "customers", "recency", "frequency", "monetary"]
     output.print(table(f"Model {found.version}: centres in standard deviations", columns, rows))
-    for name, value in {"monetary": found.monetary, "transform": found.transform, **found.metadata}.items():
+    definition = {"monetary": found.monetary, "transform": found.transform, "recency_unit": _unit(found)}
+    for name, value in {**definition, **found.metadata}.items():
         if name not in ("sizes", "k_curve", "reference"):
             output.print(f"{name.replace('_', ' ')}: {value}", markup=False)
 
@@ -173,8 +174,22 @@ def _entry(entry: model_registry.Entry) -> dict[str, Any]:
         "created_at": entry.created_at,
         "monetary": model.monetary,
         "transform": model.transform,
+        "recency_unit": model.recency_unit,
         "metadata": model.metadata,
     }
+
+
+def _definition(model: SegmentModel) -> str:
+    parts: list[str] = [model.monetary, model.transform]
+    if model.recency_unit != 1:
+        parts.append(_unit(model))
+    if model.metadata.get("rank_order") is True:
+        parts.append("rank order")
+    return ", ".join(parts)
+
+
+def _unit(model: SegmentModel) -> str:
+    return f"{model.recency_unit:g} day{'' if model.recency_unit == 1 else 's'}"
 
 
 def _is_listed(entry: model_registry.Entry) -> bool:

@@ -48,7 +48,7 @@ TASKS = (
     Task("follow segment changes as JSON lines (`--topic` reads Kafka)", ("segue changes --follow",)),
     Task(
         "follow only some changes",
-        ("segue changes --follow --topic --where 'to = Need Attention and monetary > 1000'",),
+        ("segue changes --follow --topic --where 'to = Hibernating and monetary > 1000'",),
     ),
     Task("get the JSON Schemas of the messages", ("segue schema segment-changed", "segue schema --out FOLDER")),
     Task("let subscribers repair their state", ("segue publish-snapshot",)),

@@ -42,6 +42,7 @@ def refit(engine: Engine, champion: SegmentModel, as_of: datetime, because: Sequ
         scaler=champion.metadata.get("scaler", "standard"),
         seed=champion.metadata.get("seed", _SEED),
         rank_order=champion.metadata.get("rank_order", False),
+        recency_unit=champion.recency_unit,
         champion=champion,
         metadata=metadata,
     )

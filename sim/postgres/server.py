@@ -63,6 +63,8 @@ class PostgresServer:
             self._direct.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
         self._direct.execute("UPDATE erasure_key SET key = %s", [_ERASURE_KEY])
         self._direct.execute(_REFUSE)
+        # As after the first model with a recency unit: no history depends on whether an earlier one had such a model.
+        self._direct.execute("UPDATE schema_versions SET oldest_worker = database")
         self._direct.execute("INSERT INTO stream_currency (currency) VALUES ('GBP') ON CONFLICT DO NOTHING")
 
     def _refuse_foreign_rows(self) -> None:

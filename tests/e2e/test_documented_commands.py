@@ -242,7 +242,7 @@ def test_a_webhook_delivers_and_reports(shop: Shop, receiver: Receiver) -> None:
         "https://crm.example/segue": receiver.url,
         '"whsec_$(openssl rand -base64 32)"': SECRET,
         # This shop has other segments than the demo.
-        "to = Need Attention": "to != none",
+        "to = Hibernating": "to != none",
     }
     settings = "\n".join(exports)
     for there, then in here.items():

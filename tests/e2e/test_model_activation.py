@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from batch.fit import fit
+from batch.presets import PRESETS
 from batch.profiles import histories, profiles_as_of
 from batch.reconcile_stream import check
 from data.contract.wire import ModelActivation, Tick, TransactionHeader
@@ -40,8 +41,9 @@ Moves = dict[str, tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def challenger(medium_dataset: Dataset) -> SegmentModel:
-    """Four segments of gross money, fitted on everything."""
-    return fit(_everybody(medium_dataset), k=4, monetary="gross").model
+    """Four segments of gross money, fitted on everything, in the unit of the default, so that fits keep the names."""
+    unit = PRESETS["segue"].recency_unit
+    return fit(_everybody(medium_dataset), k=4, monetary="gross", recency_unit=unit).model
 
 
 def test_activating_a_model_during_a_replay_moves_whom_compare_says_and_reconciles(
@@ -67,7 +69,9 @@ def test_activating_a_model_during_a_replay_moves_whom_compare_says_and_reconcil
         assert not reconciled.history.not_comparable
         assert reconciled.changes > 0
         of_stream = json.loads(segue(run.stack.state_dir, "fit", "--from-stream", "--dry-run", "--json"))
-        assert of_stream["version"] == fit(_everybody(dataset), champion=challenger).model.version
+        default = PRESETS["segue"]._asdict()
+        assert of_stream["version"] == fit(_everybody(dataset), **default, champion=challenger).model.version
+        assert of_stream["metadata"]["named_after"] == challenger.version
 
 
 def test_a_worker_killed_in_the_middle_of_rescoring_goes_on_with_the_rest(

@@ -98,7 +98,7 @@ def test_kcat_reads_the_segment_of_every_customer_and_ends(run: Local) -> None:
 def test_kcat_reports_who_has_just_entered_a_segment(run: Local, dataset: Dataset) -> None:
     before = _changes(run)
     segment = run.topic()[-1]["to"]["id"]
-    with Lines(_kcat(run, "-o end -q -u |").replace("needs_attention", segment)) as kcat:
+    with Lines(_kcat(run, "-o end -q -u |").replace("hibernating", segment)) as kcat:
         # kcat may have started after the first changes.
         for start in range(PART, 4 * PART, STEP):
             run.replay(dataset, section(dataset, start, start + STEP))
@@ -115,7 +115,7 @@ def test_kcat_chooses_by_headers(run: Local) -> None:
     changes = run.topic()
     segment = changes[-1]["to"]["id"]
     expected = sorted(change["customer_id"] for change in changes if change["to"]["id"] == segment)
-    command = _kcat(run, "%k %h").replace("needs_attention", segment).replace("-o end -q -u", "-o beginning -e -q")
+    command = _kcat(run, "%k %h").replace("hibernating", segment).replace("-o end -q -u", "-o beginning -e -q")
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
     assert sorted(line.split(" ")[0] for line in result.stdout.splitlines()) == expected
 
@@ -140,8 +140,8 @@ def test_the_commands_may_be_started_before_the_first_change(
         command = f"set -o pipefail; {_kcat(run, 'customer-segments')}"
         states = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
         assert (states.returncode, states.stdout, states.stderr) == (0, "", "")
-        by_value = _kcat(run, "-o end -q -u |").replace('== "needs_attention"', '!= "none"')
-        by_headers = _kcat(run, "%k %h").replace(",to=needs_attention,", ",to=")
+        by_value = _kcat(run, "-o end -q -u |").replace('== "hibernating"', '!= "none"')
+        by_headers = _kcat(run, "%k %h").replace(",to=hibernating,", ",to=")
         with Lines(_kcat(run, "-f '%k %s")) as every, Lines(by_value) as chosen, Lines(by_headers) as headers:
             # kcat may start after the first changes.
             for start in range(0, 4 * PART, STEP):

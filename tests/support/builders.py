@@ -43,10 +43,15 @@ def segments_at(*centroids: tuple[float, float, float]) -> tuple[Segment, ...]:
     )
 
 
-def random_model(transform: Transform, k: int, seed: int) -> SegmentModel:
-    """A model of ``k`` segments with random centroids."""
+def random_model(transform: Transform, k: int, seed: int, unit: float = 1.0) -> SegmentModel:
+    """A model of ``k`` segments with random centroids, whose recency counts in units of so many days."""
+    means, scales = MEANS[transform], SCALES[transform]
+    if unit != 1:
+        # So that the segments lie among customers, as without a unit.
+        recency = (90 / unit, 200 / unit) if transform == "identity" else (np.log1p(90 / unit), np.log1p(90 / unit) / 3)
+        means, scales = (float(recency[0]), *means[1:]), (float(recency[1]), *scales[1:])
     centroids = np.random.default_rng(seed).normal(scale=1.3, size=(k, 3)).tolist()
-    return build("net", transform, MEANS[transform], SCALES[transform], segments_at(*map(tuple, centroids)))
+    return build("net", transform, means, scales, segments_at(*map(tuple, centroids)), recency_unit=unit)
 
 
 def random_profiles(count: int, seed: int) -> tuple[Ints, Ints, Floats]:

@@ -15,7 +15,7 @@ _coordinate = st.floats(-2.5, 2.5).map(lambda number: round(number, 3))
 
 @st.composite
 def segment_models(draw: st.DrawFn) -> SegmentModel:
-    """A model of up to six segments on either transform."""
+    """A model of up to six segments on either transform, some with a recency unit."""
     count = draw(st.integers(1, 6))
     centroids = draw(
         st.lists(st.tuples(_coordinate, _coordinate, _coordinate), min_size=count, max_size=count, unique=True)
@@ -23,11 +23,15 @@ def segment_models(draw: st.DrawFn) -> SegmentModel:
     transform = draw(st.sampled_from(["log1p", "identity"]))
     logarithmic, plain = ((3.0, 1.0, 4.0), (1.2, 0.7, 1.5)), ((90.0, 3.0, 80.0), (80.0, 3.0, 90.0))
     means, scales = logarithmic if transform == "log1p" else plain
+    unit = draw(st.sampled_from([1.0, 1.0, 30.0]))
+    if unit != 1:
+        recency = (1.0, 0.6) if transform == "log1p" else (90.0 / unit, 80.0 / unit)
+        means, scales = (recency[0], *means[1:]), (recency[1], *scales[1:])
     segments = tuple(
         Segment(f"s{number}", f"Segment {number}", "", "#000000", "", centroid)
         for number, centroid in enumerate(centroids)
     )
-    return build(draw(st.sampled_from(["net", "gross"])), transform, means, scales, segments)  # type: ignore[arg-type]
+    return build(draw(st.sampled_from(["net", "gross"])), transform, means, scales, segments, None, unit)  # type: ignore[arg-type]
 
 
 @st.composite

@@ -20,7 +20,7 @@ from sqlalchemy import Table, select
 from data.contract.wire import Transaction
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry, progress, roles
-from data.postgres.schema_versions import SCHEMA_VERSION, require_workers
+from data.postgres.schema_versions import SCHEMA_VERSION
 from data.postgres.tables import (
     customers,
     dead_letters,
@@ -39,7 +39,7 @@ from segue.local.soak.outcome import Events, latest, subscribed
 from segue.local.stack import BrokerKind
 from services import change_stream
 from tests.support import old_workers
-from tests.support.builders import recency_model
+from tests.support.builders import random_model, recency_model
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.retail import small
 
@@ -47,8 +47,9 @@ pytestmark = pytest.mark.kafka
 
 T = TypeVar("T")
 VERSIONS = old_workers.versions()
-ANNOUNCED = old_workers.ANNOUNCED
 MODEL, LATER_MODEL = recency_model(), recency_model(away=30, lost=90)
+#: Workers of earlier versions would refuse it.
+IN_UNITS = random_model("log1p", 3, seed=1, unit=60.0)
 STAGES = 6
 # Small batches and a pace make every stage last for some seconds, so that workers come and go in the middle of it.
 SMALL_BATCHES = {"SEGUE_BATCH_SIZE": "20"}
@@ -158,9 +159,9 @@ def test_workers_of_the_two_earlier_versions_come_and_go_without_a_difference(
     with _stack(tmp_path, before, "apache") as run:
         stages = Stages(run, story)
         # Nothing is new yet but the tables.
-        wait_until(lambda: _versions(run) == {ANNOUNCED})
+        wait_until(lambda: _versions(run) == {old_workers.announced(first)})
         new = stages.during(lambda: run.stack.start_worker(SMALL_BATCHES))
-        wait_until(lambda: _versions(run) == {ANNOUNCED, SCHEMA_VERSION})
+        wait_until(lambda: _versions(run) == {old_workers.announced(first), SCHEMA_VERSION})
         # Side by side, and one of them is killed and started again.
         stages.during(lambda: os.kill(run.worker.pid, signal.SIGKILL))
         # The new one alone, and back.
@@ -168,12 +169,11 @@ def test_workers_of_the_two_earlier_versions_come_and_go_without_a_difference(
         assert _versions(run) == {SCHEMA_VERSION}
         # The stack would give it the name of the new one, which still runs.
         returned = stages.during(lambda: run.stack.start_worker(back | {"SEGUE_WORKER_ID": "returned"}))
-        wait_until(lambda: _versions(run) == {ANNOUNCED, SCHEMA_VERSION})
+        wait_until(lambda: _versions(run) == {old_workers.announced(returning), SCHEMA_VERSION})
         stages.during(lambda: _kill_for_good(run, new))
-        wait_until(lambda: _versions(run) == {ANNOUNCED})
+        wait_until(lambda: _versions(run) == {old_workers.announced(returning)})
         # From here on the old one is too old: it is fenced, and its records wait for a new one.
-        with run.postgres.begin() as connection:
-            require_workers(connection, SCHEMA_VERSION)
+        model_registry.register(run.postgres, IN_UNITS)
         wait_until(lambda: "upgrade the worker" in returned.log_file.read_text())
         run.stack.start_worker(SMALL_BATCHES)
         run.stack.dismiss(returned)

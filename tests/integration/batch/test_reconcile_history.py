@@ -60,7 +60,8 @@ def a_shop(file: Path, customers: int) -> Shop:
     synthetic.write(synthetic.generate(customers=customers, days=420, seed=4), file)
     dataset = load(file)
     profiles = profiles_as_of(dataset.transactions, dataset.report.last)
-    return Shop(file, dataset, fit(profiles, k=5).model, fit(profiles, k=4, monetary="gross").model)
+    other = fit(profiles, k=4, monetary="gross", recency_unit=60.0, rank_order=True).model
+    return Shop(file, dataset, fit(profiles, k=5).model, other)
 
 
 @pytest.fixture(scope="module")

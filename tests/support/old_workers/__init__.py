@@ -3,8 +3,8 @@
 import zipfile
 from pathlib import Path
 
-#: The schema version that the tables assume of workers which announce none: those before version 18.
-ANNOUNCED = 17
+# The tables assume 17 of workers that announce nothing: those before version 18.
+_ASSUMED = 17
 
 _FOLDER = Path(__file__).parent
 
@@ -12,6 +12,11 @@ _FOLDER = Path(__file__).parent
 def versions() -> list[int]:
     """The schema versions of the stored workers, oldest first."""
     return sorted(int(path.stem) for path in _FOLDER.glob("*.zip"))
+
+
+def announced(version: int) -> int:
+    """The schema version that the tables have of the worker of a schema version."""
+    return max(version, _ASSUMED)
 
 
 def environment(version: int) -> dict[str, str]:

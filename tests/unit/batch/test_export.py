@@ -13,10 +13,10 @@ from models.segment_model import SegmentModel, Transform
 from tests.support.builders import random_model, random_profiles
 
 
-@pytest.fixture(params=["log1p", "identity"])
+@pytest.fixture(params=[("log1p", 1.0), ("identity", 1.0), ("log1p", 60.0)])
 def model(request: pytest.FixtureRequest) -> SegmentModel:
-    transform: Transform = request.param
-    return random_model(transform, 5, seed=3)
+    transform: Transform = request.param[0]
+    return random_model(transform, 5, 3, request.param[1])
 
 
 def test_the_written_json_is_read_as_an_equal_model(model: SegmentModel, tmp_path: Path) -> None:

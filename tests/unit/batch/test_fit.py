@@ -1,6 +1,5 @@
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from batch.fit import FitError, FitResult, direction_of, fit
 from batch.pipeline import sklearn_pipeline
+from batch.presets import PRESETS
 from batch.profiles import features, profiles_as_of
 from models.personas import ARCHETYPES, RANK, is_good
 from models.scoring import assign, monetary_value
@@ -19,7 +19,14 @@ from models.typical import typical_of
 from models.units import Ints
 from tests.support.retail import REAL, retail
 
-CASES: list[tuple[Transform, Monetary]] = list(product(["log1p", "identity"], ["net", "gross"]))
+CASES: list[tuple[Transform, Monetary, float]] = [
+    ("log1p", "net", 1.0),
+    ("log1p", "gross", 1.0),
+    ("identity", "net", 1.0),
+    ("identity", "gross", 1.0),
+    ("log1p", "net", 60.0),
+    ("identity", "net", 60.0),
+]
 
 
 @cache
@@ -30,8 +37,8 @@ def everybody() -> pd.DataFrame:
 
 
 @cache
-def fitted(transform: Transform = "log1p", monetary: Monetary = "net") -> FitResult:
-    return fit(everybody(), transform=transform, monetary=monetary)
+def fitted(transform: Transform = "log1p", monetary: Monetary = "net", unit: float = 1.0) -> FitResult:
+    return fit(everybody(), transform=transform, monetary=monetary, recency_unit=unit)
 
 
 @pytest.fixture
@@ -70,7 +77,9 @@ def test_names_describe_the_behaviour_of_customers_for_every_k(profiles: pd.Data
 @pytest.mark.skipif(not REAL.exists(), reason="needs the real dataset")
 def test_the_direction_of_a_fit_of_the_real_customers_is_that_of_the_page() -> None:
     profiles = profiles_as_of(retail().transactions, datetime(2011, 12, 9, tzinfo=UTC))
-    found = direction_of(fit(profiles).model, profiles)
+    found = direction_of(fit(profiles, **PRESETS["segue"]._asdict()).model, profiles)
+    assert found.climb_share < 0.01
+    assert found.fall_share < 0.01
     said = f"{found.climb_share:.1%} climb to a better segment; of those by a purchase {found.fall_share:.1%} fall"
     assert said in (Path(__file__).parents[3] / "docs/segments.md").read_text()
 
@@ -108,11 +117,11 @@ def test_rank_order_leaves_a_model_that_is_in_order_as_it_is(profiles: pd.DataFr
     assert ordered.model.metadata["inertia"] == pytest.approx(plain.model.metadata["inertia"])
 
 
-@pytest.mark.parametrize(("transform", "monetary"), CASES)
+@pytest.mark.parametrize(("transform", "monetary", "unit"), CASES)
 def test_scorer_fitted_pipeline_and_rebuilt_pipeline_agree_on_every_customer(
-    profiles: pd.DataFrame, transform: Transform, monetary: Monetary
+    profiles: pd.DataFrame, transform: Transform, monetary: Monetary, unit: float
 ) -> None:
-    result = fitted(transform, monetary)
+    result = fitted(transform, monetary, unit)
     points = features(profiles, monetary).to_numpy()
     segments = assigned(result.model, profiles)
     np.testing.assert_array_equal(segments, result.pipeline.predict(points))
@@ -121,11 +130,11 @@ def test_scorer_fitted_pipeline_and_rebuilt_pipeline_agree_on_every_customer(
     assert np.bincount(segments).tolist() == list(result.model.metadata["sizes"].values())
 
 
-@pytest.mark.parametrize(("transform", "monetary"), CASES)
+@pytest.mark.parametrize(("transform", "monetary", "unit"), CASES)
 def test_scorer_and_pipelines_agree_on_a_hundred_thousand_random_customers(
-    transform: Transform, monetary: Monetary
+    transform: Transform, monetary: Monetary, unit: float
 ) -> None:
-    result = fitted(transform, monetary)
+    result = fitted(transform, monetary, unit)
     rng = np.random.default_rng(7)
     recency, frequency = rng.integers(0, 2_000, 100_000), rng.integers(1, 500, 100_000)
     gross, returned = (10_000 * rng.gamma(0.4, 8_000, (2, 100_000))).astype(np.int64)
@@ -136,13 +145,13 @@ def test_scorer_and_pipelines_agree_on_a_hundred_thousand_random_customers(
     np.testing.assert_array_equal(segments, sklearn_pipeline(result.model).predict(points))
 
 
-@pytest.mark.parametrize("transform", ["log1p", "identity"])
-def test_the_fit_is_kmeans_on_standardised_features(profiles: pd.DataFrame, transform: Transform) -> None:
+@pytest.mark.parametrize(("transform", "unit"), [("log1p", 1.0), ("identity", 1.0), ("log1p", 60.0)])
+def test_the_fit_is_kmeans_on_standardised_features(profiles: pd.DataFrame, transform: Transform, unit: float) -> None:
     net = (profiles["gross_units"] - profiles["returned_units"]).clip(lower=0) / 10_000
-    raw = np.column_stack([profiles["recency_days"], profiles["frequency"], net]).astype(float)
+    raw = np.column_stack([profiles["recency_days"] / unit, profiles["frequency"], net]).astype(float)
     standardised = StandardScaler().fit_transform(np.log1p(raw) if transform == "log1p" else raw)
     by_hand = KMeans(5, n_init=10, random_state=42).fit(standardised)
-    model = fitted(transform).model
+    model = fitted(transform, "net", unit).model
     order = np.lexsort(by_hand.cluster_centers_.T)
     ours = model.centroids[np.lexsort(model.centroids.T)]
     np.testing.assert_allclose(ours, by_hand.cluster_centers_[order], rtol=1e-9)

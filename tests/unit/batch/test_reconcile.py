@@ -39,7 +39,7 @@ def model_on(transform: Transform) -> SegmentModel:
 
 def segment_of(model: SegmentModel, recency: int, frequency: int, units: int) -> str:
     """The segment, computed with plain arithmetic."""
-    raw = (recency, frequency, max(units, 0) / 10_000)
+    raw = (recency / model.recency_unit, frequency, max(units, 0) / 10_000)
     shaped = map(math.log1p, raw) if model.transform == "log1p" else raw
     point = [(x - mean) / scale for x, mean, scale in zip(shaped, model.means, model.scales, strict=True)]
     return min(model.segments, key=lambda segment: math.dist(point, segment.centroid)).id
@@ -347,7 +347,14 @@ def test_a_missing_last_change_contradicts_the_customer_s_segment() -> None:
     }
 
 
-EARLIER = build("net", "log1p", (3.5, 0.8, 4.5), (1.1, 0.9, 1.2), name_segments(np.array([(-1, 1, 1), (1, -1, -1)])))
+EARLIER = build(
+    "net",
+    "log1p",
+    (1.1, 0.8, 4.5),
+    (0.6, 0.9, 1.2),
+    name_segments(np.array([(-1, 1, 1), (1, -1, -1)])),
+    recency_unit=14.0,
+)
 BOTH = MODELS | {EARLIER.version: EARLIER}
 
 

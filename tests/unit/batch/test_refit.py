@@ -104,6 +104,14 @@ def test_a_champion_with_another_transform_is_ignored() -> None:
     assert refit.metadata["named_after"] is None
 
 
+def test_a_champion_with_another_recency_unit_is_ignored() -> None:
+    refit = refitted(everybody(), recency_unit=60.0, champion=champion())
+    assert refit == refitted(everybody(), recency_unit=60.0)
+    assert refit.metadata["named_after"] is None
+    again = refitted(everybody(), recency_unit=60.0, seed=1, champion=refit)
+    assert again.metadata["named_after"] == refit.version
+
+
 def test_a_robust_scaler_uses_median_and_quartiles_and_gives_the_same_names() -> None:
     result = fit(everybody(), scaler="robust")
     logged = features(everybody(), "net").transform(np.log1p)

@@ -1,5 +1,7 @@
 """The closed form against brute force: a customer who waits is scored on every single day."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,32 +15,37 @@ from models.units import Floats, Ints
 DAYS = 3_000
 SEEDS = st.integers(0, 2**32 - 1)
 TRANSFORMS: st.SearchStrategy[Transform] = st.sampled_from(["log1p", "identity"])
+UNITS = st.sampled_from([1.0, 1.0, 0.3, 7.0, 60.0, 1_000.0])
 # Eighths are exact in binary, so that on the identity scale customers can be exactly on a border.
 EIGHTHS = st.integers(-24, 24).map(lambda eighths: eighths / 8)
 
 
-def model_of(transform: Transform, centroids: Floats) -> SegmentModel:
+def model_of(transform: Transform, centroids: Floats, unit: float = 1.0) -> SegmentModel:
     means, scales = (
         ((4.0, 1.0, 6.0), (1.5, 0.75, 1.5)) if transform == "log1p" else ((200.0, 5.0, 1500.0), (128.0, 8.0, 2048.0))
     )
+    if unit != 1:
+        # About the same days as without a unit, so that many customers still change within the days that are tried.
+        at = (math.log1p(90 / unit), math.log1p(700 / unit)) if transform == "log1p" else (200 / unit, 328 / unit)
+        means, scales = (at[0], *means[1:]), (at[1] - at[0], *scales[1:])
     segments = tuple(
         Segment(f"s{number}", f"Segment {number}", "", "#000000", "", (r, f, m))
         for number, (r, f, m) in enumerate(centroids.tolist())
     )
-    return build("net", transform, means, scales, segments)
+    return build("net", transform, means, scales, segments, recency_unit=unit)
 
 
 @st.composite
 def random_models(draw: st.DrawFn) -> SegmentModel:
     k = draw(st.integers(1, 10))
     centroids = np.random.default_rng(draw(SEEDS)).normal(scale=1.3, size=(k, 3))
-    return model_of(draw(TRANSFORMS), centroids)
+    return model_of(draw(TRANSFORMS), centroids, draw(UNITS))
 
 
 @st.composite
 def models_on_a_grid(draw: st.DrawFn) -> SegmentModel:
     points = draw(st.lists(st.tuples(EIGHTHS, EIGHTHS, EIGHTHS), min_size=1, max_size=10, unique=True))
-    return model_of(draw(TRANSFORMS), np.array(points))
+    return model_of(draw(TRANSFORMS), np.array(points), draw(UNITS))
 
 
 @st.composite
@@ -51,7 +58,7 @@ def models_with_twins(draw: st.DrawFn) -> SegmentModel:
     shift = 10.0 ** -draw(st.integers(3, 14)) * rng.normal(size=(twins, 3))
     features = slice(0, 1) if draw(st.booleans()) else slice(0, 3)
     centroids[:twins, features] = (centroids[0] + shift)[:, features]
-    return model_of(draw(TRANSFORMS), np.unique(centroids, axis=0))
+    return model_of(draw(TRANSFORMS), np.unique(centroids, axis=0), draw(UNITS))
 
 
 def customers(seed: int, count: int) -> tuple[Ints, Ints, Floats]:
@@ -82,6 +89,32 @@ def assert_equals_brute_force(model: SegmentModel, seed: int) -> None:
 @given(random_models(), SEEDS)
 def test_the_next_change_equals_scoring_every_day(model: SegmentModel, seed: int) -> None:
     assert_equals_brute_force(model, seed)
+
+
+@given(st.integers(1, 10), st.sampled_from([0.3, 7.0, 60.0]), SEEDS, SEEDS)
+def test_a_change_under_a_recency_unit_is_that_of_python_arithmetic_on_every_day(
+    k: int, unit: float, fitted: int, who: int
+) -> None:
+    """Without the scorer, too: the definition of the model, one day and one centroid after the other."""
+    model = model_of("log1p", np.random.default_rng(fitted).normal(scale=1.3, size=(k, 3)), unit)
+    recency, frequency, monetary = customers(who, 3)
+
+    def by_hand(days: int, orders: int, spent: float) -> int:
+        shaped = (math.log1p(days / unit), math.log1p(orders), math.log1p(spent))
+        place = [(value - mean) / scale for value, mean, scale in zip(shaped, model.means, model.scales, strict=True)]
+        squares = [math.dist(place, segment.centroid) ** 2 for segment in model.segments]
+        return squares.index(min(squares))
+
+    found = next_change(model, assign(model, recency, frequency, monetary), recency, frequency, monetary)
+    for i in range(3):
+        who_waits = int(frequency[i]), float(monetary[i])
+        begin = by_hand(int(recency[i]), *who_waits)
+        later = ((day, by_hand(day, *who_waits)) for day in range(int(recency[i]) + 1, DAYS + 1))
+        first = next(((day, number) for day, number in later if number != begin), None)
+        if first is None:
+            assert found.recency_days[i] > DAYS
+        else:
+            assert (found.recency_days[i], found.segment[i]) == first
 
 
 @given(models_on_a_grid(), SEEDS)

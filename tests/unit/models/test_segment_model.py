@@ -11,8 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.pipeline import sklearn_pipeline
-from models.scoring import assign, monetary_value, off_axis_distances, transformed
-from models.segment_model import ModelError, SegmentModel, Transform, build, from_json, from_registry, to_json
+from models.scoring import assign, monetary_value, off_axis_distances, transformed, untransformed
+from models.segment_model import (
+    RECENCY_UNITS,
+    ModelError,
+    SegmentModel,
+    Transform,
+    build,
+    from_json,
+    from_registry,
+    to_json,
+)
 from tests.support.builders import MEANS, SCALES, random_model, random_profiles, segments_at
 
 COORDINATES = st.floats(-5, 5)
@@ -31,6 +40,7 @@ def models(draw: st.DrawFn) -> SegmentModel:
         (draw(scale), draw(scale), draw(scale)),
         segments_at(*centroids),
         draw(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.none(), max_size=3)),
+        draw(st.sampled_from([1.0, 60.0]) | st.floats(*RECENCY_UNITS)),
     )
 
 
@@ -62,6 +72,7 @@ def test_equal_numbers_have_equal_versions_however_they_are_written() -> None:
         {"means": (1.0, 2.0, 3.0000001)},
         {"scales": (1.0, 1.0, 2.0)},
         {"segments": segments_at((1, 1, 1), (0, 0, 0))},
+        {"recency_unit": 60.0},
     ],
 )
 def test_another_definition_has_another_version(other: dict[str, Any]) -> None:
@@ -85,12 +96,32 @@ def test_another_definition_has_another_version(other: dict[str, Any]) -> None:
         ({"means": (0, math.inf, 0)}, "finite"),
         ({"scales": (1, 0, 1)}, "greater than 0"),
         ({"scales": (1, 1, -2)}, "greater than 0"),
+        ({"recency_unit": 0}, "recency unit must be from 0.01 to 100,000 days"),
+        ({"recency_unit": 100_001}, "recency unit must be from 0.01 to 100,000 days"),
+        ({"recency_unit": math.nan}, "recency unit must be from 0.01 to 100,000 days"),
     ],
 )
 def test_numbers_that_form_no_valid_model_are_refused(other: dict[str, Any], reason: str) -> None:
     definition: dict[str, Any] = {"means": (0, 0, 0), "scales": (1, 1, 1), "segments": segments_at((0, 0, 0))}
     with pytest.raises(ModelError, match=reason):
         build("net", "log1p", **{**definition, **other})
+
+
+def test_a_model_with_a_recency_unit_of_one_is_written_as_before_there_were_units() -> None:
+    model = build("net", "log1p", (1, 2, 3), (1, 1, 1), segments_at((0, 0, 0)))
+    # The version and the bytes of this model in the last release without recency units.
+    assert model.version == "k1-97f432d5c984"
+    fields = ["version", "monetary", "transform", "means", "scales", "segments", "metadata"]
+    assert list(json.loads(to_json(model))) == fields
+    written = from_json(to_json(model)[:-1] + b',"recency_unit":1}')
+    assert to_json(written) == to_json(msgspec.structs.replace(written, recency_unit=float("1"))) == to_json(model)
+
+
+def test_who_does_not_know_recency_units_refuses_a_model_that_has_one() -> None:
+    spec = json.loads(to_json(build("net", "log1p", (1, 2, 3), (1, 1, 1), segments_at((0, 0, 0)), recency_unit=60)))
+    assert spec.pop("recency_unit") == 60
+    with pytest.raises(ModelError, match="was it edited"):
+        from_json(json.dumps(spec))
 
 
 def test_text_that_is_not_a_model_is_refused() -> None:
@@ -127,9 +158,10 @@ def test_an_unknown_field_is_ignored() -> None:
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("k", [1, 2, 5, 10])
-def test_the_scorer_agrees_with_scikit_learn(transform: Transform, k: int) -> None:
+@pytest.mark.parametrize("unit", [1.0, 7.0, 60.0])
+def test_the_scorer_agrees_with_scikit_learn(transform: Transform, k: int, unit: float) -> None:
     recency, frequency, monetary = random_profiles(20_000, seed=k)
-    model = random_model(transform, k, seed=k)
+    model = random_model(transform, k, k, unit)
     expected = sklearn_pipeline(model).predict(np.column_stack([recency, frequency, monetary]))
     np.testing.assert_array_equal(assign(model, recency, frequency, monetary), expected)
 
@@ -141,6 +173,16 @@ def test_features_are_transformed_and_standardised_exactly(transform: Transform)
     shape = math.log1p if transform == "log1p" else float
     expected = [(shape(amount) - MEANS[transform][2]) / SCALES[transform][2] for amount in money.tolist()]
     np.testing.assert_allclose(transformed(model, 2, money), expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_recency_is_divided_by_its_unit_and_comes_back_in_days(transform: Transform) -> None:
+    model, days = random_model(transform, 2, 1, 60.0), np.arange(1_000)
+    shape = math.log1p if transform == "log1p" else float
+    expected = [(shape(day / 60) - model.means[0]) / model.scales[0] for day in days.tolist()]
+    places = transformed(model, 0, days)
+    np.testing.assert_allclose(places, expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(untransformed(model, 0, places), days, rtol=1e-12, atol=1e-12)
 
 
 def test_a_customer_on_a_border_is_in_the_segment_with_the_lower_number() -> None:

@@ -39,18 +39,18 @@ def test_the_ledger_and_the_changes_are_in_order(engine: Engine, processed: Live
     assert set(changes.loc[changes["cause"] == "decay", "transaction_id"]) <= {""}
 
 
-@pytest.mark.parametrize("transform", ["log1p", "identity"])
+@pytest.mark.parametrize(("transform", "unit"), [("log1p", 1.0), ("identity", 1.0), ("log1p", 60.0)])
 def test_neighbours_are_the_nearest_in_the_space_of_the_model(
-    engine: Engine, processed: Lived, model: SegmentModel, transform: str
+    engine: Engine, processed: Lived, model: SegmentModel, transform: str, unit: float
 ) -> None:
     scales = (1.0, 0.7, 1.3) if transform == "log1p" else (100.0, 5.0, 900.0)
-    other = build("net", transform, model.means, scales, model.segments)  # type: ignore[arg-type]
+    other = build("net", transform, model.means, scales, model.segments, recency_unit=unit)  # type: ignore[arg-type]
     people = processed.frame("customers")
     people = people[people["segment"].notna() & (people["customer_id"] != CUSTOMER)]
     recency = (pd.Timestamp(NOW) - pd.to_datetime(people["last_purchase_at"], utc=True)).dt.days
     worth = (people["gross"] - people["returned"]).clip(lower=0)
-    raw = np.column_stack([column.astype("float64") for column in (recency, people["frequency"], worth)])
-    here = np.array([30.0, 6.0, 900.0])
+    raw = np.column_stack([column.astype("float64") for column in (recency / unit, people["frequency"], worth)])
+    here = np.array([30.0 / unit, 6.0, 900.0])
     if transform == "log1p":
         raw, here = np.log1p(raw), np.log1p(here)
     distance = np.linalg.norm((raw - here) / scales, axis=1)

@@ -9,7 +9,7 @@ from psycopg import connect as connect_to_postgres
 from psycopg.errors import ObjectNotInPrerequisiteState
 from sqlalchemy import Engine, select, text, update
 
-from data.postgres import currency, schema_versions
+from data.postgres import currency, model_registry, schema_versions
 from data.postgres.database import engine as connect
 from data.postgres.database import migrate
 from data.postgres.schema_versions import SCHEMA_VERSION, SchemaVersionError, require_workers
@@ -18,6 +18,7 @@ from data.postgres.tables import stream_progress
 from stream_app.storage import statements
 from stream_app.storage.claim import FencedError
 from stream_app.storage.unit_of_work import PartitionStore
+from tests.support.builders import random_model
 
 
 def with_store(url: str, work: Callable[[PartitionStore], Awaitable[None]]) -> None:
@@ -39,6 +40,12 @@ def connect_as_worker(url: str) -> "Connection[tuple[object, ...]]":
 def require(postgres: Engine, oldest: int) -> None:
     with postgres.begin() as connection:
         require_workers(connection, oldest)
+
+
+def epochs(postgres: Engine) -> dict[int, int]:
+    with postgres.connect() as connection:
+        found = connection.execute(select(stream_progress.c.partition, stream_progress.c.epoch))
+        return {row.partition: row.epoch for row in found}
 
 
 def claimed_by(postgres: Engine) -> list[int | None]:
@@ -112,6 +119,29 @@ def test_a_requirement_never_goes_back_and_fences_nobody_twice(postgres: Engine,
         assert await store.progress(mine) == mine
 
     with_store(migrated_url, work)
+
+
+def test_a_model_with_a_recency_unit_needs_workers_that_know_units_and_fences_no_others(
+    postgres: Engine, migrated_url: str
+) -> None:
+    earlier = {"partition": 1, "log_id": "log", "owner": "earlier"}
+
+    async def work(store: PartitionStore) -> None:
+        mine = await store.claim("log", "me")
+        with connect_as_worker(migrated_url) as worker:
+            worker.execute(statements.CLAIM, earlier)
+            model_registry.register(postgres, random_model("log1p", 3, seed=1))
+            worker.execute(statements.CLAIM, earlier)
+            before = epochs(postgres)
+            model_registry.register(postgres, random_model("log1p", 3, seed=1, unit=60.0))
+            model_registry.register(postgres, random_model("log1p", 3, seed=2, unit=60.0))
+            assert epochs(postgres) == {0: before[0], 1: before[1] + 1}
+            with pytest.raises(ObjectNotInPrerequisiteState, match="needs workers of 19 or newer: upgrade the worker"):
+                worker.execute(statements.CLAIM, earlier)
+        assert await store.progress(mine) == mine
+
+    with_store(migrated_url, work)
+    schema_versions.check(postgres)
 
 
 def test_the_currency_can_be_corrected_whatever_workers_are_needed(postgres: Engine, migrated_url: str) -> None:

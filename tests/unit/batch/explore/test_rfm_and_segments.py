@@ -12,6 +12,7 @@ from batch.explore.distributions import histograms, rfm_distributions, skewness
 from batch.explore.k_curve import elbow, separation, silhouettes, stability
 from batch.explore.segments import cloud, sampled, segment_profiles, segment_table, segmented, snake_plot
 from batch.fit import fit
+from batch.presets import PRESETS
 from batch.profiles import features, profiles_as_of
 from models.personas import ARCHETYPES
 from tests.support.money import POUNDS
@@ -86,7 +87,8 @@ def test_summaries_about_k_agree_with_the_curves() -> None:
 
 @pytest.mark.slow
 def test_segment_profiles_agree_with_the_fitted_pipeline(source: Source) -> None:
-    result = fit(profiles_as_of(retail().transactions, retail().report.last + timedelta(days=1)), k=source.k)
+    default = PRESETS["segue"]._replace(k=source.k)._asdict()
+    result = fit(profiles_as_of(retail().transactions, retail().report.last + timedelta(days=1)), **default)
     assert source.model.version == result.model.version
     table = features(source.profiles, "net")
     numbers = result.pipeline.predict(table.to_numpy())

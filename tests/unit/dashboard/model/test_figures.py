@@ -16,7 +16,12 @@ KNOWN = personas(MODEL)
 
 
 @pytest.mark.parametrize(
-    "model", [MODEL, build("net", "identity", (90.0, 4.0, 300.0), (60.0, 3.0, 250.0), MODEL.segments)]
+    "model",
+    [
+        MODEL,
+        build("net", "identity", (90.0, 4.0, 300.0), (60.0, 3.0, 250.0), MODEL.segments),
+        build("net", "log1p", (2.0, 1.0, 6.0), (0.5, 1.0, 1.0), MODEL.segments, recency_unit=60.0),
+    ],
 )
 def test_a_centre_in_original_units_belongs_to_its_own_segment(model: object) -> None:
     recency, frequency, monetary = figures.centres(model).T  # type: ignore[arg-type]

@@ -44,6 +44,33 @@ def test_a_snapshot_is_a_valid_model_in_the_champions_space() -> None:
     assert model.metadata["champion"] == CHAMPION.version
 
 
+def test_a_challenger_keeps_the_recency_unit_of_its_champion() -> None:
+    scales = (1.3, 0.8, 1.4)
+    champion = build("net", "log1p", (0.9, 1.0, 6.0), scales, name_segments(CENTROIDS), {"rank_order": True}, 60.0)
+    challenger = Challenger(champion)
+    assert challenger.model(MOMENT).version == champion.version
+    challenger.learn(customers(1), seed=1)
+    model = challenger.model(MOMENT)
+    assert model.version != champion.version
+    assert (model.recency_unit, model.metadata["rank_order"]) == (60.0, True)
+
+
+def test_a_challenger_stays_in_the_rank_order_of_its_champion() -> None:
+    """The best customers become the most silent ones, and their segment is not the most silent one."""
+    best_are_silent = Population(np.full(200, 400), np.full(200, 20), np.full(200, 9_000.0))
+    found = {}
+    for is_ordered in (False, True):
+        metadata = {"rank_order": is_ordered, "sizes": {"champions": 10}}
+        champion = build("net", "log1p", MEANS, SCALES, name_segments(CENTROIDS), metadata)
+        challenger = Challenger(champion)
+        for window in range(200):
+            challenger.learn(best_are_silent, seed=window)
+        model = challenger.model(MOMENT)
+        assert from_json(to_json(model)) == model
+        found[is_ordered] = bool((np.diff(model.centroids[:, 0]) >= 0).all())
+    assert found == {False: False, True: True}
+
+
 def test_a_challenger_follows_customers_who_have_moved_and_fits_them_better() -> None:
     model, now = learnt(0.5), customers(9_999, 0.5)
     assert inertia(model, now) < 0.9 * inertia(CHAMPION, now)

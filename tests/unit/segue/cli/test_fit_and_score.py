@@ -55,15 +55,43 @@ def test_a_fit_without_a_stack_writes_the_model_and_every_customer_and_says_what
 def test_a_fit_says_which_moves_go_the_wrong_way_and_rank_order_ends_the_climbs(tmp_path: Path) -> None:
     path = tmp_path / "shop.csv"
     synthetic.write(synthetic.generate(customers=300, days=400, seed=CLIMBING), path)
-    plain = segue("fit", path, "--k", "7", folder=tmp_path)
+    plain = segue("fit", path, "--k", "7", "--recency-unit", "1", "--no-rank-order", folder=tmp_path)
     assert plain.exit_code == 0, plain.output
     [climbs] = re.findall(r"moves by time alone ([\d.]+)% climb", plain.stderr)
     assert float(climbs) > 1
     assert "--rank-order rules that out" in plain.stderr
-    ordered = segue("fit", path, "--k", "7", "--rank-order", folder=tmp_path)
+    ordered = segue("fit", path, "--k", "7", "--recency-unit", "1", "--rank-order", folder=tmp_path)
     assert ordered.exit_code == 0, ordered.output
     assert "moves by time alone 0.0% climb" in ordered.stderr
     assert "--rank-order" not in ordered.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "unit", "is_in_rank_order"),
+    [
+        ([], 60.0, True),
+        (["--recency-unit", "1", "--no-rank-order"], 1.0, False),
+        (["--recency-unit", "14.5"], 14.5, True),
+        (["--preset", "classic"], 1.0, False),
+        (["--preset", "classic", "--rank-order"], 1.0, True),
+    ],
+)
+def test_a_fit_counts_recency_in_units_of_60_days_and_in_rank_order_unless_an_option_or_the_preset_says_otherwise(
+    options: list[str], unit: float, is_in_rank_order: bool, shop: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model.json"
+    done = segue("fit", shop, *options, "-o", out, folder=tmp_path)
+    assert done.exit_code == 0, done.output
+    model = from_json(out.read_bytes())
+    assert (model.recency_unit, model.metadata["rank_order"]) == (unit, is_in_rank_order)
+
+
+@pytest.mark.parametrize("unit", ["0", "-1", "100001", "nan", "week"])
+def test_a_recency_unit_out_of_range_is_refused_in_one_line(unit: str, shop: Path, tmp_path: Path) -> None:
+    done = segue("fit", shop, "--recency-unit", unit, folder=tmp_path)
+    assert done.exit_code != 0
+    assert "recency" in done.stderr
+    assert "Traceback" not in done.output
 
 
 def test_scoring_as_of_a_moment_counts_nothing_after_it(shop: Path, tmp_path: Path) -> None:

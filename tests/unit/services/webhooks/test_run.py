@@ -37,7 +37,7 @@ def after_reading(*events: bytes, where: str | None = None) -> Webhook:
 
 def test_a_change_with_an_unknown_cause_or_field_is_delivered() -> None:
     assert after_reading(event(cause="merger")).waiting == 1
-    assert after_reading(event(cause="merger", household="H1"), where="to = Need Attention").waiting == 1
+    assert after_reading(event(cause="merger", household="H1"), where="to = Champions").waiting == 1
     assert after_reading(event(cause="merger"), where="cause = decay").waiting == 0
 
 

@@ -1,6 +1,7 @@
 """The worker's core against an oracle without closed forms or batches, on two years of retail data."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,10 @@ def _answer(row: ChangeRow, model: SegmentModel) -> Answer:
     return Answer(row.customer_id, before, model.index[row.to_segment], row.cause, moment)
 
 
-def test_the_processor_finds_the_changes_that_scikit_learn_finds_day_by_day() -> None:
+@pytest.mark.parametrize("how", [{}, {"recency_unit": 60.0, "rank_order": True}], ids=["plain", "as segue fit"])
+def test_the_processor_finds_the_changes_that_scikit_learn_finds_day_by_day(how: dict[str, Any]) -> None:
     data = retail()
-    model = fit(profiles_as_of(data.transactions, CUTOFF)).model
+    model = fit(profiles_as_of(data.transactions, CUTOFF), **how).model
     chosen = sorted(data.transactions["customer_id"].unique())[:: max(data.report.customers // CUSTOMERS, 1)]
     transactions = data.transactions[data.transactions["customer_id"].isin(chosen)]
     expected = histories(transactions, sklearn_pipeline(model), data.report.last)
