@@ -2,9 +2,9 @@
 
 Decodes, loads, applies, saves and encodes the invoices of ``benchmarks.compare`` in one process, without Kafka, on a
 Postgres of its own: four partitions in turn, in batches of each size. The hand-written loop does the same with batches
-of its own size. Prints a Markdown table of microseconds of CPU a transaction: of each stage of Python, of each statement
-of Postgres, and of all processes of Postgres. Two versions of the code that print the same digest for a size have made
-the same events, byte for byte, and stored the same rows.
+of its own size. Prints a Markdown table of microseconds of CPU a transaction: each stage of Python, each statement of
+Postgres, and all processes of Postgres. Two versions of the code that print the same digest for a size have made the
+same events, byte for byte, and stored the same rows.
 
 What a statement costs is taken in a pass of its own, in which each is sent alone. Needs Linux.
 """

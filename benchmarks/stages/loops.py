@@ -11,8 +11,7 @@ from benchmarks.compare.model import the_model
 from benchmarks.compare.programs import plain_tables
 from benchmarks.compare.programs.profiles import Invoice, Profiles
 from benchmarks.stages.measured import Stages
-from data.contract.change_events import change_event, change_headers, segment_event, state_headers
-from data.contract.change_row import ChangeRow
+from data.contract.event_encoder import EventEncoder
 from data.kafka.partitioner import partition_of
 from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
@@ -65,25 +64,13 @@ class Worker:
         with stage("save"):
             self._progress = await self._store.save(batch, result, changes, progress, progress.published_position)
         with stage("encode events"):
-            events = _events(changes, self._personas)
-        for event in events:
-            self.digest.update(event)
+            states, events = EventEncoder(self._personas, _LOG).encode(changes)
+        for event in (*states, *events):
+            self.digest.update(repr(event).encode())
 
     async def close(self) -> None:
         """Disconnect."""
         await self._store.close()
-
-
-def _events(changes: list[ChangeRow], personas: dict[str, str]) -> list[bytes]:
-    """What is published of some changes: values and headers of latest states and changes."""
-    parts: list[bytes] = []
-    for row in {row.customer_id: row for row in changes}.values():
-        parts.append(segment_event(row, personas))
-        parts += (value for _, value in state_headers(row, _LOG))  # type: ignore[misc]
-    for row in changes:
-        parts.append(change_event(row, personas))
-        parts += (value for _, value in change_headers(row, _LOG))  # type: ignore[misc]
-    return parts
 
 
 class HandWritten:

@@ -1,7 +1,7 @@
 """CPU of this process by stage, and of Postgres by statement."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -25,22 +25,22 @@ class Stages:
     """Seconds of CPU of this thread by stage, and of Postgres's processes by statement."""
 
     def __init__(self) -> None:
-        self.python: Counter[str] = Counter()
-        self.postgres: Counter[str] = Counter()
+        self.python: defaultdict[str, float] = defaultdict(float)
+        self.postgres: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """What the block uses belongs to a stage."""
         began = time.thread_time()
         yield
-        self.python[name] += time.thread_time() - began  # type: ignore[assignment]
+        self.python[name] += time.thread_time() - began
 
     @contextmanager
     def statement(self, name: str, backend: int) -> Iterator[None]:
         """What a process of Postgres uses in the block belongs to a statement."""
         began = _used(backend)
         yield
-        self.postgres[name] += _used(backend) - began  # type: ignore[assignment]
+        self.postgres[name] += _used(backend) - began
 
 
 def _used(pid: int) -> float:
@@ -104,7 +104,7 @@ class _Apart(AsyncConnection[TupleRow]):
             await super().commit()
 
     @asynccontextmanager
-    async def pipeline(self) -> AsyncIterator[Any]:  # type: ignore[override]
+    async def pipeline(self) -> AsyncIterator[Any]:
         """Not a pipeline, in which Postgres would answer all statements together."""
         yield None
 

@@ -77,7 +77,7 @@ def _names(columns: Iterable[dict[str, float]]) -> list[str]:
 
 def _numbers(name: str, values: Sequence[float | None]) -> list[str]:
     """A line of numbers; none if all are too small to show."""
-    if not any(value is not None and value >= 0.05 for value in values):  # noqa: PLR2004 - rounds to 0.1
+    if not any(value is not None and value >= 0.05 for value in values):
         return []
     return [_line(name, ["" if value is None else f"{value:.1f}" for value in values])]
 
