@@ -3,8 +3,8 @@
 Decodes, loads, applies, saves and encodes the invoices of ``benchmarks.compare`` in one process, without Kafka, on a
 Postgres of its own: four partitions in turn, in batches of each size. The hand-written loop does the same with batches
 of its own size. Prints a Markdown table of microseconds of CPU a transaction: each stage of Python, each statement of
-Postgres, and all processes of Postgres. Two versions of the code that print the same digest for a size have made the
-same events, byte for byte, and stored the same rows.
+Postgres, and all processes of Postgres. Sizes, and versions of the code, that print the same digest have made the same
+changes, with events that are the same byte for byte, and stored the same rows.
 
 What a statement costs is taken in a pass of its own, in which each is sent alone. Needs Linux.
 """

@@ -81,7 +81,12 @@ def ledger_rows(batch: MicroBatch, result: AppliedBatch) -> tuple[list[int], lis
 
 
 def ledger(batch: MicroBatch, applied: list[int]) -> dict[str, Any]:
-    """Parameters of :data:`stream_app.storage.statements.ADD_TRANSACTIONS`, from some rows of a batch."""
+    """Parameters of :data:`stream_app.storage.statements.ADD_TRANSACTIONS`, from some rows of a batch.
+
+    They are in the order of the customers, as those of :func:`profiles` are, so that neighbours in the index follow
+    each other.
+    """
+    applied = sorted(applied, key=batch.customer_id.__getitem__)
     return {
         "customer_id": text([batch.customer_id[i] for i in applied]),
         "transaction_id": text([batch.transaction_id[i] for i in applied]),
