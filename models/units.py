@@ -76,6 +76,10 @@ def money_text(units: int) -> str:
     >>> money_text(123450), money_text(100000), money_text(-1)
     ('12.345', '10.00', '-0.0001')
     """
+    if units >= MONEY_UNITS and not units % 100:
+        # Nearly every amount of a shop, in a third of the time.
+        digits = str(units)
+        return f"{digits[:-4]}.{digits[-4:-2]}"
     whole, part = divmod(abs(units), MONEY_UNITS)
     sign = "-" if units < 0 else ""
     return f"{sign}{whole}.{f'{part:04d}'.rstrip('0').ljust(2, '0')}"

@@ -19,19 +19,19 @@ from data.contract.wire import Headers
 from models.units import from_micros, money_text
 
 EVENT_HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
-_CHANGED: str = get_args(get_type_hints(SegmentChanged)["type"])[0]
-_STATE: str = get_args(get_type_hints(CustomerSegmentUpdated)["type"])[0]
+CHANGE_TYPE: str = get_args(get_type_hints(SegmentChanged)["type"])[0]
+STATE_TYPE: str = get_args(get_type_hints(CustomerSegmentUpdated)["type"])[0]
 _encode = msgspec.json.Encoder().encode
 
 
 def change_headers(row: ChangeRow, log_id: str) -> Headers:
     """The headers of a change's event (:class:`data.contract.events.ChangeHeaders`)."""
-    return _headers(row, log_id, _CHANGED)
+    return _headers(row, log_id, CHANGE_TYPE)
 
 
 def state_headers(row: ChangeRow, log_id: str) -> Headers:
     """The headers of a latest state's event (:class:`data.contract.events.StateHeaders`)."""
-    return _headers(row, log_id, _STATE)
+    return _headers(row, log_id, STATE_TYPE)
 
 
 def _headers(row: ChangeRow, log_id: str, kind: str) -> Headers:

@@ -9,11 +9,10 @@ _PUBLISHER = "stream_app/partitions/publisher.py"
 _RELAY = "stream_app/outbox/relay.py"
 _SQL = "stream_app/storage/statements.py"
 _WRITER = "stream_app/outbox/change_writer.py"
+_ENCODER = "data/contract/event_encoder.py"
 
-_STATES = """        for row in latest.values():
-            state = None if row.is_tombstone else segment_event(row, personas)
-            headers = EVENT_HEADERS if row.is_tombstone else state_headers(row, log_id)
-            self._send(self._topics.segments, row.customer_id, state, headers)
+_STATES = """        for state in states:
+            self._send(self._topics.segments, state)
 """
 _REASON = (
     "        # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit "
@@ -21,11 +20,8 @@ _REASON = (
     "the first change.\n"
 )
 _FLUSH = "        self._retry(self._flush)\n"
-_CHANGES = """        for row in rows:
-            if row.is_tombstone:
-                continue
-            event = change_event(row, personas)
-            self._send(self._topics.changes, row.customer_id, event, change_headers(row, log_id))
+_CHANGES = """        for change in changes:
+            self._send(self._topics.changes, change)
 """
 
 OUTBOX = (
@@ -159,16 +155,16 @@ OUTBOX = (
     Mutation(
         "oldest state sent as the latest",
         "A customer with two changes in one Kafka transaction has the state of the first one.",
-        _WRITER,
-        "latest = {row.customer_id: row for row in rows}",
-        "latest = {row.customer_id: row for row in reversed(rows)}",
+        _ENCODER,
+        "latest = {row.customer_id: row.position for row in rows}",
+        "latest = {row.customer_id: row.position for row in reversed(rows)}",
     ),
     Mutation(
         "tombstone not published",
         "The latest state of a forgotten customer stays in the compacted topic.",
         _WRITER,
-        "        for row in latest.values():\n            state",
-        "        for row in (row for row in latest.values() if not row.is_tombstone):\n            state",
+        "        for state in states:\n",
+        "        for state in (state for state in states if state.value is not None):\n",
     ),
     Mutation(
         "dead letters marked before they are delivered",

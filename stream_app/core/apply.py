@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.decay import NEVER
 from models.segment_model import SegmentModel
@@ -112,16 +113,15 @@ def apply_batch(
     watermark = max(batch.watermark, progress.watermark)
     records = _records(batch, admission, stored.ledger, rows, progress.watermark)
     outcome = apply_records(model, rescored.profiles, records, watermark)
-    changes = rescored.changes.merge(outcome.changes)
 
     touched = np.zeros(len(before), dtype=bool)
-    for customers in (records.customer, changes.customer, outdated):
+    for customers in (records.customer, rescored.changes.customer, outcome.changes.customer, outdated):
         touched[customers] = True
-    to_store = np.flatnonzero(touched)
+    to_store, place = _by_id(touched, before.customer_id)
     return AppliedBatch(
         applied=applied,
         profiles=outcome.profiles.select(to_store),
-        changes=replace(changes, customer=np.searchsorted(to_store, changes.customer)),
+        changes=rescored.changes.at(place).merge(outcome.changes.at(place)),
         segments=stored.segments,
         dead_letters=admission.dead_letters,
         duplicates=admission.duplicates,
@@ -130,6 +130,18 @@ def apply_batch(
         forgotten=batch.forgotten,
         revised=frozenset(admission.replaced),
     )
+
+
+def _by_id(touched: NDArray[np.bool_], customer_id: list[str]) -> tuple[Ints, Ints]:
+    """The touched rows in the order of customer ids, and the place of each row among them.
+
+    Postgres then writes neighbours in its indexes one after the other, which is faster. The order is that of the key:
+    by code points.
+    """
+    rows = np.array(sorted(np.flatnonzero(touched).tolist(), key=customer_id.__getitem__), dtype=np.int64)
+    place = np.zeros(len(touched), dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    return rows, place
 
 
 def _totals_near_a_limit(batch: MicroBatch, profiles: Profiles) -> dict[str, Totals] | None:

@@ -10,7 +10,7 @@ from data.contract.bounds import EARLIEST as EARLIEST
 from data.contract.bounds import LATEST as LATEST
 from models.units import to_micros
 
-_EARLIEST, _LATEST = to_micros(EARLIEST), to_micros(LATEST)
+EARLIEST_MICROS, LATEST_MICROS = to_micros(EARLIEST), to_micros(LATEST)
 
 ONE_DAY = timedelta(days=1)
 _ONE_HOUR = timedelta(hours=1)
@@ -49,7 +49,7 @@ def event_time(moment: datetime, subject: str, timestamp: int | None, max_ahead:
                 f"{subject} {in_words(ahead)} after it was written to Kafka: "
                 f"more than SEGUE_MAX_AHEAD allows ({in_words(max_ahead)})"
             )
-    if not _EARLIEST <= micros < _LATEST:
+    if not EARLIEST_MICROS <= micros < LATEST_MICROS:
         raise ValueError(f"{moment.isoformat()} is not between {EARLIEST.year} and {LATEST.year}")
     return micros
 

@@ -4,7 +4,7 @@ Times are microseconds since 1970, money is in ten-thousandths (:mod:`models.uni
 model's segments come first, then the segments of older models that customers are still in (:class:`SegmentNames`).
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any, Self
 
@@ -174,6 +174,10 @@ class Changes:
     def empty(cls) -> Self:
         """No changes."""
         return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
+
+    def at(self, place: Ints) -> "Changes":
+        """The same changes for profiles that have moved: ``place`` has the new row of each."""
+        return replace(self, customer=place[self.customer])
 
     def merge(self, later: "Changes") -> "Changes":
         """For each customer, these changes and then the later ones."""

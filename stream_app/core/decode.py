@@ -4,7 +4,7 @@ Only the fields that the worker needs are decoded. A record that can't be decode
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
@@ -19,6 +19,7 @@ from models.units import MONEY_DECIMALS
 from stream_app.core.bounds import ONE_DAY, FutureError, event_time
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.control import ANYONE, ControlError, ControlRules
+from stream_app.core.decode_columns import Columns, columns
 from stream_app.core.reasons import in_words
 
 # The columns of a batch that describe its transactions, and need no computing when a batch is split or extended.
@@ -187,7 +188,7 @@ def columns_of(batch: MicroBatch) -> dict[str, list[Any]]:
 
 
 def decode(
-    records: Iterable[LogRecord],
+    records: Sequence[LogRecord],
     currency: str,
     max_ahead: timedelta = ONE_DAY,
     control: ControlRules = ANYONE,
@@ -209,6 +210,9 @@ def decode(
     control_number
         The number of the newest model before these records.
     """
+    found = columns(records, currency, max_ahead, control) if records else None
+    if found is not None:
+        return [_batch(records, found, control_number)]
     decoder = _Decoder(currency, max_ahead, control)
     batches: list[MicroBatch] = []
     batch: MicroBatch | None = None
@@ -233,6 +237,20 @@ def decode(
         except (msgspec.MsgspecError, ValueError) as error:
             batch.dead_letters.append(DeadLetter.of(record, in_words(str(error))))
     return batches
+
+
+def _batch(records: Sequence[LogRecord], found: Columns, control_number: int) -> MicroBatch:
+    """The batch of records that are all transactions or ticks, and all good."""
+    filled: dict[str, Any] = found._asdict() | {"amount": list(map(_money, found.amount))}
+    return MicroBatch(
+        records[0].offset,
+        records[-1].offset + 1,
+        size=sum(len(record.value or b"") for record in records),
+        control_number=control_number,
+        control_number_before=control_number,
+        raw=list(records),
+        **filled,
+    )
 
 
 @dataclass(slots=True)

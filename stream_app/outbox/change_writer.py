@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from data.contract.change_events import EVENT_HEADERS, change_event, change_headers, segment_event, state_headers
+from data.contract.change_events import EVENT_HEADERS
 from data.contract.change_row import ChangeRow
-from data.kafka.record_writer import Headers, NewProducer, Refusals, producer_config
+from data.contract.event_encoder import EventEncoder, Published
+from data.kafka.record_writer import NewProducer, Refusals, producer_config
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 
@@ -88,19 +89,14 @@ class ChangeWriter:
         assert self._producer is not None  # noqa: S101 - opened
         if self._transactional:
             self._producer.begin_transaction()
-        latest = {row.customer_id: row for row in rows}
-        for row in latest.values():
-            state = None if row.is_tombstone else segment_event(row, personas)
-            headers = EVENT_HEADERS if row.is_tombstone else state_headers(row, log_id)
-            self._send(self._topics.segments, row.customer_id, state, headers)
+        states, changes = EventEncoder(personas, log_id).encode(rows)
+        for state in states:
+            self._send(self._topics.segments, state)
         # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit whatever the
         # broker has of this transaction when it arrives. The broker must have every state before the first change.
         self._retry(self._flush)
-        for row in rows:
-            if row.is_tombstone:
-                continue
-            event = change_event(row, personas)
-            self._send(self._topics.changes, row.customer_id, event, change_headers(row, log_id))
+        for change in changes:
+            self._send(self._topics.changes, change)
         self._retry(self._producer.commit_transaction if self._transactional else self._flush)
 
     def abort_hanging(self, key: bytes | None, value: bytes | None) -> None:
@@ -135,11 +131,12 @@ class ChangeWriter:
             self._producer.purge()
             self._producer = None
 
-    def _send(self, topic: str, customer_id: str, event: bytes | None, headers: Headers) -> None:
+    def _send(self, topic: str, event: Published) -> None:
         assert self._producer is not None  # noqa: S101 - opened
         while True:
             try:
-                self._producer.produce(topic, event, customer_id.encode(), self._partition, headers=headers)
+                key = event.customer_id.encode()
+                self._producer.produce(topic, event.value, key, self._partition, headers=event.headers)
             except BufferError:
                 self._raise_if_closed()
                 self._call(self._producer.poll, 0.1)

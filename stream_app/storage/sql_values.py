@@ -18,9 +18,14 @@ from stream_app.storage import statements as sql
 from stream_app.storage.arrays import moments
 
 
-def text(values: Iterable[str | None]) -> str:
-    """Texts joined with the separator, which no id contains; None becomes an empty text."""
-    return sql.SEPARATOR.join(value or "" for value in values)
+def text(values: Iterable[str]) -> str:
+    """Texts joined with the separator, which no id contains."""
+    return sql.SEPARATOR.join(values)
+
+
+def _text_or_null(values: Iterable[str | None]) -> str:
+    """The same; None becomes an empty text."""
+    return sql.SEPARATOR.join([value or "" for value in values])
 
 
 def progress(before: PartitionProgress, after: PartitionProgress, result: AppliedBatch) -> dict[str, Any]:
@@ -64,6 +69,8 @@ def ledger_rows(batch: MicroBatch, result: AppliedBatch) -> tuple[list[int], lis
 
     Of several revisions of a transaction, only the last one counts.
     """
+    if not result.revised:
+        return result.applied, []
     last: dict[LedgerKey, int] = {}
     is_new: dict[LedgerKey, bool] = {}
     for i in result.applied:
@@ -74,14 +81,19 @@ def ledger_rows(batch: MicroBatch, result: AppliedBatch) -> tuple[list[int], lis
 
 
 def ledger(batch: MicroBatch, applied: list[int]) -> dict[str, Any]:
-    """Parameters of :data:`stream_app.storage.statements.ADD_TRANSACTIONS`, from some rows of a batch."""
+    """Parameters of :data:`stream_app.storage.statements.ADD_TRANSACTIONS`, from some rows of a batch.
+
+    They are in the order of the customers, as those of :func:`profiles` are, so that neighbours in the index follow
+    each other.
+    """
+    applied = sorted(applied, key=batch.customer_id.__getitem__)
     return {
-        "customer_id": text(batch.customer_id[i] for i in applied),
-        "transaction_id": text(batch.transaction_id[i] for i in applied),
+        "customer_id": text([batch.customer_id[i] for i in applied]),
+        "transaction_id": text([batch.transaction_id[i] for i in applied]),
         "occurred_at": moments(np.array(batch.occurred_at, dtype=np.int64)[applied]),
-        "kind": text(batch.kind[i] for i in applied),
+        "kind": text([batch.kind[i] for i in applied]),
         "amount": np.array(batch.amount, dtype=np.int64)[applied],
-        "country": text(batch.country[i] for i in applied),
+        "country": text([batch.country[i] for i in applied]),
         "revision": np.array(batch.revision, dtype=np.int64)[applied],
     }
 
@@ -100,11 +112,11 @@ def profiles(result: AppliedBatch, progress: PartitionProgress) -> dict[str, Any
         "frequency": profiles.frequency,
         "gross": profiles.gross,
         "returned": profiles.returned,
-        "segment": text(map(segment_id, profiles.segment.tolist())),
+        "segment": _text_or_null(map(segment_id, profiles.segment.tolist())),
         "segment_since": moments(profiles.segment_since),
         "sequence": profiles.sequence,
         "next_change_at": moments(profiles.next_change_at),
-        "next_segment": text(map(segment_id, profiles.next_segment.tolist())),
+        "next_segment": _text_or_null(map(segment_id, profiles.next_segment.tolist())),
     }
 
 
@@ -114,9 +126,10 @@ def changes(rows: list[ChangeRow], progress: PartitionProgress) -> dict[str, Any
     ``position`` is the partition's last position; the statement adds the number of the row to it.
     """
     columns = dict(zip(ChangeRow._fields, zip(*rows, strict=True), strict=True))
-    texts = ("customer_id", "from_segment", "to_segment", "cause", "transaction_id")
+    texts, nullable = ("customer_id", "to_segment", "cause"), ("from_segment", "transaction_id")
     numbers = ("sequence", "effective_at", "recency_days", "frequency", "monetary", "gross", "returned")
     parameters: dict[str, Any] = {name: text(columns[name]) for name in texts}
+    parameters |= {name: _text_or_null(columns[name]) for name in nullable}
     parameters |= {name: np.array(columns[name], dtype=np.int64) for name in numbers}
     parameters["effective_at"] = moments(parameters["effective_at"])
     return parameters | {

@@ -3,9 +3,13 @@
 from datetime import UTC, datetime
 
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.contract.wire import Transaction
 from data.kafka.partitioner import partition_of
+from stream_app.core.decode import MicroBatch, decode
+from stream_app.core.deduplicate import admit
 from tests.support.builders import recency_model
 from tests.support.in_memory_worker import InMemoryPartition, Record
 
@@ -45,3 +49,22 @@ def test_a_customer_on_the_wrong_partition_is_a_dead_letter() -> None:
     assert [letter.offset for letter in world.dead_letters] == [0, 1]
     assert "murmur2" in world.dead_letters[0].reason
     assert world.profiles == {}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("cde"), st.integers(1, 30)), max_size=8),
+    st.dictionaries(st.sampled_from("cde"), st.integers(0, 1)),
+)
+def test_a_batch_is_decided_as_a_whole_as_its_rows_are_decided_alone(
+    sold: list[tuple[str, int]], homes: dict[str, int]
+) -> None:
+    sales = [Transaction(f"T{number}", customer, MOMENT, "sale", "1", "GBP", "France", []) for customer, number in sold]
+    batch = MicroBatch(0, 0)
+    for part in decode(records(*sales), "GBP"):
+        batch.extend(part)
+
+    def decided(totals: dict[str, tuple[int, int, int]] | None) -> object:
+        return admit(batch, {}, homes, 0, lambda customer: int(customer == "e"), totals)
+
+    # With totals, every row is looked at; these are far from any limit.
+    assert decided(None) == decided({})
