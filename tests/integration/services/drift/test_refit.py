@@ -10,6 +10,7 @@ from batch.fit import fit
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from data.postgres.stream_profiles import read_profiles
+from models.rhythm.carried import METADATA_KEY
 from services.drift.refit import refit
 from tests.support.dataset_tables import fill
 from tests.support.retail import small
@@ -32,15 +33,13 @@ def test_a_refit_keeps_the_recency_unit_and_the_rank_order_of_the_champion(strea
     assert (found.recency_unit, found.metadata["rank_order"]) == (45.0, True)
     assert found.metadata["named_after"] == champion.version
     now = read_profiles(stream, dataset.report.last).profiles
-    assert (
-        found
-        == fit(
-            now,
-            k=4,
-            monetary="gross",
-            recency_unit=45.0,
-            rank_order=True,
-            champion=champion,
-            metadata={name: found.metadata[name] for name in ("dataset", "cutoff", "origin", "because")},
-        ).model
-    )
+    expected = fit(
+        now,
+        k=4,
+        monetary="gross",
+        recency_unit=45.0,
+        rank_order=True,
+        champion=champion,
+        metadata={name: found.metadata[name] for name in ("dataset", "cutoff", "origin", "because", METADATA_KEY)},
+    ).model
+    assert found == expected
