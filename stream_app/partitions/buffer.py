@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from stream_app.core.bounds import ONE_DAY
@@ -20,7 +20,8 @@ _BATCH_BYTES = 32 * 1024 * 1024
 class RecordBuffer:
     """Batches of at most ``batch_size`` records in the order of the log.
 
-    ``next_offset`` is the offset of the record that the buffer expects next.
+    ``next_offset`` is the offset of the record that the buffer expects next. ``decoded`` is called with the seconds in
+    which a list of records was decoded.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class RecordBuffer:
         max_ahead: timedelta = ONE_DAY,
         control: ControlRules = ANYONE,
         clock: Clock = time.monotonic,
+        decoded: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._currency = currency
         self._batch_size = batch_size
         self._max_ahead = max_ahead
         self._control = control
         self._clock = clock
+        self._decoded = decoded
         self._control_number = 0
         self._batches: deque[MicroBatch] = deque()
         self._arrived = asyncio.Event()
@@ -119,7 +122,9 @@ class RecordBuffer:
         self._room.set()
 
     def _decode(self, records: Sequence[LogRecord]) -> list[MicroBatch]:
+        started = self._clock()
         batches = decode(records, self._currency, self._max_ahead, self._control, self._control_number)
+        self._decoded(self._clock() - started)
         self._control_number = batches[-1].control_number
         return batches
 
