@@ -11,13 +11,11 @@ has had skipped. Only a commit, or having caught up with the log, ends a series 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 
 import structlog
 
 from data.kafka.log import UnreachableError
 from stream_app.core.apply import apply_batch
-from stream_app.core.control import ControlRules
 from stream_app.core.decode import LogRecord
 from stream_app.partition_life import Event, Life, State, Transition
 from stream_app.partitions.buffer import RecordBuffer
@@ -26,7 +24,6 @@ from stream_app.partitions.publisher import Publisher
 from stream_app.partitions.recovery import Recovery
 from stream_app.partitions.units_of_work import Apply, UnitsOfWork
 from stream_app.partitions.worker_context import WorkerContext
-from stream_app.stages import Stage
 from stream_app.storage.claim import FencedError
 from stream_app.storage.unit_of_work import PartitionStore
 
@@ -57,10 +54,7 @@ class PartitionTask:
         self.claimed = asyncio.Event()
         self._life = Life(self._moved)
         self._store = PartitionStore(context.database, partition)
-        control = ControlRules(self._config.control_keys, self._config.topics.transactions, partition)
-        limits = self._config.batch_size, self._config.max_ahead
-        decoded = partial(self._metrics.worked, Stage.DECODE)
-        self._buffer = RecordBuffer(self._config.currency, *limits, control, context.clock, decoded)
+        self._buffer = RecordBuffer.of(context, partition)
         self._stop_requested = asyncio.Event()
         self._log_check = LogCheck(context, partition, self._store)
         self._recovery = Recovery(partition, self._store, self._metrics)
