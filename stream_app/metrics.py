@@ -23,7 +23,7 @@ from stream_app.stages import Stage, stage_seconds
 # The creation times of counters are redundant: they equal the start time of the process, which is a metric.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-_RECORDS = (1, 10, 50, 100, 500, 1_000, 2_000, 5_000, 10_000)
+_RECORDS = (1, 10, 50, 100, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 

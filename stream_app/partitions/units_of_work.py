@@ -20,6 +20,9 @@ from stream_app.partitions.worker_context import WorkerContext
 from stream_app.stages import Stage
 from stream_app.storage.unit_of_work import PartitionStore
 
+# Customers without a record whom one unit of work moves or rescores. Larger ones save nothing, and take memory.
+_MOST_WITHOUT_RECORDS = 5_000
+
 #: Computes the result of a micro-batch, as :func:`stream_app.core.apply.apply_batch` does.
 Apply = Callable[
     [MicroBatch, StoredState, SegmentModel | None, PartitionProgress, Callable[[str], int]],
@@ -44,7 +47,7 @@ class UnitsOfWork:
         apply: Apply = apply_batch,
     ) -> None:
         self._partition_of = context.partition_of
-        self._batch_size = context.config.batch_size
+        self._most_without_records = min(context.config.batch_size, _MOST_WITHOUT_RECORDS)
         self._metrics = context.metrics
         self._clock = context.clock
         self._store = store
@@ -64,7 +67,7 @@ class UnitsOfWork:
         batch = without_forgotten(batch, self._store.forgotten_customers.__contains__)
         batch = at_home(batch, self.progress.partition, self._partition_of)
         # Step 2.
-        limit = self._batch_size
+        limit = self._most_without_records
         stored = await self._store.load(batch, self.model, self.progress.watermark, due=limit + 1)
         if untouched(batch, stored) > limit:
             if not await self._fire_due_decay(batch):
@@ -89,7 +92,7 @@ class UnitsOfWork:
         watermark, start = max(batch.watermark, self.progress.watermark), LONG_AGO
         while not self._stopping():
             loading = self._clock()
-            stored = await self._store.load_due(batch, self.model, watermark, self._batch_size, start)
+            stored = await self._store.load_due(batch, self.model, watermark, self._most_without_records, start)
             if not len(stored.profiles):
                 return True
             start = int(stored.profiles.next_change_at.max())
@@ -124,7 +127,7 @@ class UnitsOfWork:
         if self.model is None or self._life.state is not State.RESCORING:
             return False
         loading = self._clock()
-        stored = await self._store.load_outdated(self.model, self._batch_size, self._rescored_up_to)
+        stored = await self._store.load_outdated(self.model, self._most_without_records, self._rescored_up_to)
         if not len(stored.profiles):
             self._life.on(Event.ALL_RESCORED)
             return False
