@@ -124,8 +124,9 @@ def test_health_and_metrics_report_what_happened(poisoned: Poisoned) -> None:
     for cause, changes in totals.changes.items():
         assert _metric(poisoned, f'segue_segment_changes_total{{cause="{cause}"}}') == changes
     assert _metric(poisoned, "segue_assigned_partitions") == PARTITIONS
-    for stage in Stage:
-        assert _metric(poisoned, f'segue_stage_seconds_count{{stage="{stage}"}}') > 0
+    # Changes are published after everything above is committed.
+    times = [f'segue_stage_seconds_count{{stage="{stage}"}}' for stage in Stage]
+    wait_until(lambda: all(_metric(poisoned, name) > 0 for name in times))
 
 
 def test_dead_letters_can_be_listed_shown_and_retried(poisoned: Poisoned, monkeypatch: pytest.MonkeyPatch) -> None:
