@@ -17,6 +17,8 @@ from stream_app.partitions.worker_context import WorkerContext
 from stream_app.stages import Stage
 
 _LINGER_SECONDS = 0.05
+# A partition that has caught up rests so many times as long as it has worked.
+_REST = 2
 # Limits the memory that large records take; most batches are far smaller.
 _BATCH_BYTES = 32 * 1024 * 1024
 
@@ -165,13 +167,13 @@ class RecordBuffer:
         """Until when the next batch may grow.
 
         While the log has more records, one Postgres transaction costs about as much as a thousand of them. When it has
-        no more, a batch waits as long as the last one took: little on an idle machine, and longer on a busy one, where
-        fewer batches help.
+        no more, a batch waits twice as long as the last one took: little on an idle machine, and longer on a busy one,
+        where fewer batches help.
         """
         end = self._log_end()
         if end is None or end > self.next_offset:
             return self._began + _LINGER_SECONDS
-        return self._ended + min(self._ended - self._began, _LINGER_SECONDS)
+        return self._ended + min(_REST * (self._ended - self._began), _LINGER_SECONDS)
 
     def _merge_first(self) -> MicroBatch:
         batch = self._batches[0]

@@ -75,9 +75,9 @@ async def a_full_batch(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize("took", [0.0, 0.004, 0.02])
-def test_a_batch_waits_as_long_as_the_last_one_took_when_the_log_has_no_more(took: float) -> None:
+def test_a_batch_waits_twice_as_long_as_the_last_one_took_when_the_log_has_no_more(took: float) -> None:
     seconds, records = waited(2, took, 1, nothing)
-    assert seconds == pytest.approx(took)
+    assert seconds == pytest.approx(2 * took)
     assert records == 1
 
 
