@@ -179,7 +179,7 @@ class Settings(BaseSettings):
         description="Key that signs ticks, models and erasures, 16 characters or more. If set, workers refuse those "
         "without a valid signature. Several keys, separated by spaces, while you change it: the first one signs.",
     )
-    batch_size: int = Field(5_000, ge=1, description="Maximum number of records in a micro-batch.")
+    batch_size: int = Field(20_000, ge=1, description="Maximum number of records in a micro-batch.")
     session_timeout: float = Field(6.0, gt=0, description="Seconds after which a silent worker loses its partitions.")
     exactly_once: bool = Field(
         True,

@@ -18,11 +18,12 @@ from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO, Cause
 from stream_app.partition_life import State, Transition
 from stream_app.partition_status import Clock, LogEnd, LogFaultStatus, PartitionStatus
+from stream_app.stages import Stage, stage_seconds
 
 # The creation times of counters are redundant: they equal the start time of the process, which is a metric.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-_RECORDS = (1, 10, 50, 100, 500, 1_000, 2_000, 5_000, 10_000)
+_RECORDS = (1, 10, 50, 100, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -79,6 +80,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._stage_seconds = stage_seconds(self.registry)
         self._causes = [self._changes.labels(cause.word) for cause in Cause]
         ProcessCollector(registry=self.registry)
         self.registry.register(_Gauges(self))
@@ -132,6 +134,10 @@ class Metrics:
             self._recover(status)
             status.committed_at = self._clock()
             self._update(status, progress)
+
+    def worked(self, stage: Stage, seconds: float) -> None:
+        """A stage of the pipeline has done its work once; any thread may call this."""
+        self._stage_seconds.labels(stage).observe(seconds)
 
     def caught_up(self, partition: int) -> bool:
         """Whether the log is known to have no record beyond the partition's next offset."""

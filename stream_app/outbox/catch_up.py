@@ -15,6 +15,7 @@ from data.postgres.erasures import Forgotten
 from stream_app.core.apply import PartitionProgress
 from stream_app.outbox.changes_ahead import ChangesAhead, Held
 from stream_app.partition_status import Clock
+from stream_app.stages import Stage
 from stream_app.storage.outbox import ChangeKey, Outbox
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,9 @@ class Observer(Protocol):
 
     def published_differently(self, changes: int) -> None:
         """So many changes have another content in the change topic than in Postgres."""
+
+    def worked(self, stage: Stage, seconds: float) -> None:
+        """A stage of the pipeline has done its work once."""
 
     def mark_missing(self) -> None:
         """The change topic does not have the change that Postgres knows as the last published one."""

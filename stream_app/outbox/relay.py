@@ -33,6 +33,7 @@ from stream_app.outbox.catch_up import CatchUp, ChangesBehind, Observer
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.topic_end import HangingTransactionError
 from stream_app.partition_status import Clock
+from stream_app.stages import Stage
 from stream_app.storage.claim import FencedError
 from stream_app.storage.connection import Database
 from stream_app.storage.outbox import Outbox
@@ -91,6 +92,7 @@ class Relay:
         self._new_writer = new_writer
         self._catch_up = CatchUp(changes_behind, observer, claim, clock)
         self._observer = observer
+        self._clock = clock
         self._log = log.bind(partition=claim.partition)
         self._outbox = Outbox(database, claim.partition)
         self._thread = new_thread(f"relay-{claim.partition}")
@@ -212,7 +214,9 @@ class Relay:
         """Step 6."""
         missing = self._catch_up.not_in_topic(rows)
         if missing:
+            started = self._clock()
             await self._in_thread(self._writer.write, missing, self._personas, self.log_id)
+            self._observer.worked(Stage.PUBLISH, self._clock() - started)
         self._advance(rows[-1].position)
         if self._catch_up.report_due(self.published):
             async with self._connected_outbox():

@@ -24,6 +24,7 @@ from stream_app.partition_status import LogEnd
 from stream_app.partitions.assignment import PartitionAssignment
 from stream_app.partitions.credentials import credentials
 from stream_app.partitions.worker_context import WorkerContext
+from stream_app.stages import Stage
 
 log = structlog.get_logger(__name__)
 
@@ -74,11 +75,20 @@ class PromptConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"
         return consumer
 
+    async def _fetch_records(self, *arguments: Any, **options: Any) -> Any:
+        started = time.thread_time()
+        records = await super()._fetch_records(*arguments, **options)
+        if records:
+            # What this thread has worked since then; most of the time it has waited.
+            self.consumer.fetched(time.thread_time() - started)  # type: ignore[attr-defined]
+        return records
+
 
 class PostgresOffsetConsumer(driver.Consumer):
     """A consumer whose committed offsets come from claiming its partitions."""
 
     claim: Claim
+    fetched: Callable[[float], None]
 
     def _new_consumer_thread(self) -> PromptConsumerThread:
         return PromptConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -163,7 +173,7 @@ def create_app(context: WorkerContext) -> faust.App:
     )
 
     assignment = PartitionAssignment(context, _AppFetcher(app))
-    _use_consumer(app, assignment.claim)
+    _use_consumer(app, assignment.claim, partial(context.metrics.worked, Stage.FETCH))
     context.metrics.log_end = partial(_log_end, app, topic)
     source = app.topic(topic, key_serializer="raw", value_serializer="raw", acks=False)
 
@@ -214,8 +224,12 @@ def _log_end(app: Any, topic: str, partition: int) -> LogEnd:
     return end
 
 
-def _use_consumer(app: faust.App, claim: Claim) -> None:
-    """Make the app consume with a :class:`PostgresOffsetConsumer` that claims partitions with ``claim``."""
-    consumer = type("SegueConsumer", (PostgresOffsetConsumer,), {"claim": staticmethod(claim)})
+def _use_consumer(app: faust.App, claim: Claim, fetched: Callable[[float], None]) -> None:
+    """Make the app consume with a :class:`PostgresOffsetConsumer` that claims partitions with ``claim``.
+
+    ``fetched`` is called with the CPU seconds that fetching some records took.
+    """
+    calls = {"claim": staticmethod(claim), "fetched": staticmethod(fetched)}
+    consumer = type("SegueConsumer", (PostgresOffsetConsumer,), calls)
     transport = type("SegueTransport", (driver.Transport,), {"Consumer": consumer})
     app.transport = transport(app.conf.broker_consumer, app)

@@ -16,7 +16,6 @@ import structlog
 
 from data.kafka.log import UnreachableError
 from stream_app.core.apply import apply_batch
-from stream_app.core.control import ControlRules
 from stream_app.core.decode import LogRecord
 from stream_app.partition_life import Event, Life, State, Transition
 from stream_app.partitions.buffer import RecordBuffer
@@ -55,9 +54,7 @@ class PartitionTask:
         self.claimed = asyncio.Event()
         self._life = Life(self._moved)
         self._store = PartitionStore(context.database, partition)
-        control = ControlRules(self._config.control_keys, self._config.topics.transactions, partition)
-        limits = self._config.batch_size, self._config.max_ahead
-        self._buffer = RecordBuffer(self._config.currency, *limits, control, context.clock)
+        self._buffer = RecordBuffer.of(context, partition)
         self._stop_requested = asyncio.Event()
         self._log_check = LogCheck(context, partition, self._store)
         self._recovery = Recovery(partition, self._store, self._metrics)

@@ -17,7 +17,11 @@ from stream_app.partition_life import Event, Life, State
 from stream_app.partitions.publisher import Publisher
 from stream_app.partitions.recovery import Recovery
 from stream_app.partitions.worker_context import WorkerContext
+from stream_app.stages import Stage
 from stream_app.storage.unit_of_work import PartitionStore
+
+# Customers without a record whom one unit of work moves or rescores. Larger ones save nothing, and take memory.
+_MOST_WITHOUT_RECORDS = 5_000
 
 #: Computes the result of a micro-batch, as :func:`stream_app.core.apply.apply_batch` does.
 Apply = Callable[
@@ -43,7 +47,7 @@ class UnitsOfWork:
         apply: Apply = apply_batch,
     ) -> None:
         self._partition_of = context.partition_of
-        self._batch_size = context.config.batch_size
+        self._most_without_records = min(context.config.batch_size, _MOST_WITHOUT_RECORDS)
         self._metrics = context.metrics
         self._clock = context.clock
         self._store = store
@@ -58,19 +62,21 @@ class UnitsOfWork:
 
     async def apply(self, batch: MicroBatch) -> None:
         """Steps 2 to 9 of the unit of work (docs/mechanisms/progress.md)."""
-        started = self._clock()
+        started = loading = self._clock()
         batch = self._recovery.begin(batch, self.progress)
         batch = without_forgotten(batch, self._store.forgotten_customers.__contains__)
         batch = at_home(batch, self.progress.partition, self._partition_of)
         # Step 2.
-        limit = self._batch_size
+        limit = self._most_without_records
         stored = await self._store.load(batch, self.model, self.progress.watermark, due=limit + 1)
         if untouched(batch, stored) > limit:
             if not await self._fire_due_decay(batch):
                 return
+            loading = self._clock()
             stored = await self._store.load(batch, self.model, self.progress.watermark, due=0)
         # Steps 3 and 4.
         result = self._apply(batch, stored, self.model, self.progress, self._partition_of)
+        self._metrics.worked(Stage.APPLY, self._clock() - loading)
         await self._commit(batch, result)
         self._recovery.applied(self.progress)
         self._metrics.committed(self.progress, batch.records, result, self._clock() - started)
@@ -85,15 +91,18 @@ class UnitsOfWork:
         """Ticks, step 3: commit due decay in slices; returns False if a stop was requested before the last one."""
         watermark, start = max(batch.watermark, self.progress.watermark), LONG_AGO
         while not self._stopping():
-            stored = await self._store.load_due(batch, self.model, watermark, self._batch_size, start)
+            loading = self._clock()
+            stored = await self._store.load_due(batch, self.model, watermark, self._most_without_records, start)
             if not len(stored.profiles):
                 return True
             start = int(stored.profiles.next_change_at.max())
-            await self._commit_without_records(stored, watermark)
+            await self._commit_without_records(stored, watermark, loading)
         return False
 
-    async def _commit_without_records(self, stored: StoredState, watermark: int) -> None:
+    async def _commit_without_records(self, stored: StoredState, watermark: int, loading: float) -> None:
+        """Apply and commit stored state alone, which was loaded since the moment ``loading``."""
         result = apply_without_records(stored, self.model, self.progress, watermark)
+        self._metrics.worked(Stage.APPLY, self._clock() - loading)
         await self._commit(no_records(self.progress), result)
         self._metrics.committed_without_records(self.progress, result)
 
@@ -104,7 +113,9 @@ class UnitsOfWork:
         # Steps 6 to 8.
         published = self._publisher.position(self.progress)
         forgets = batch.erased is not None and batch.erased not in self._store.forgotten_customers
+        started = self._clock()
         self.progress = await self._store.save(batch, result, changes, self.progress, published)
+        self._metrics.worked(Stage.COMMIT, self._clock() - started)
         self._recovery.committed()
         if forgets and batch.erased is not None:
             changes.append(ChangeRow.tombstone(self.progress.change_position, batch.erased))
@@ -115,11 +126,12 @@ class UnitsOfWork:
         """Rescoring, step 6: rescore some customers under an older model; returns False when there are none."""
         if self.model is None or self._life.state is not State.RESCORING:
             return False
-        stored = await self._store.load_outdated(self.model, self._batch_size, self._rescored_up_to)
+        loading = self._clock()
+        stored = await self._store.load_outdated(self.model, self._most_without_records, self._rescored_up_to)
         if not len(stored.profiles):
             self._life.on(Event.ALL_RESCORED)
             return False
-        await self._commit_without_records(stored, self.progress.watermark)
+        await self._commit_without_records(stored, self.progress.watermark, loading)
         self._rescored_up_to = max(stored.profiles.customer_id)
         return True
 

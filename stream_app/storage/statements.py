@@ -117,6 +117,11 @@ loaded AS (
 {_AGGREGATES} FROM loaded
 """
 
+# The index on partition and next_change_at has the answer as its first entry.
+NEXT_DUE = """
+SELECT (extract(epoch FROM min(next_change_at)) * 1000000)::int8 FROM customers WHERE partition = %s
+"""
+
 DUE_PROFILES = f"WITH {_TOUCHED}, {_DUE} {_AGGREGATES} FROM due"
 
 OUTDATED_PROFILES = f"""

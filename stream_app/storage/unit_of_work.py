@@ -36,6 +36,7 @@ from stream_app.storage import statements as sql
 from stream_app.storage.claim import FencedError
 from stream_app.storage.connection import Database
 from stream_app.storage.failures import FailureStore
+from stream_app.storage.next_due import NextDue
 from stream_app.storage.outbox import Outbox
 from stream_app.storage.sql_values import ledger_rows
 
@@ -50,6 +51,12 @@ class PartitionStore(Outbox, FailureStore):
     def __init__(self, database: Database, partition: int) -> None:
         super().__init__(database, partition)
         self.forgotten_customers = Forgotten()
+        self._next_due = NextDue()
+
+    async def open(self) -> None:
+        """Connect, or connect again; another worker may have written meanwhile."""
+        self._next_due.forget()
+        await super().open()
 
     async def load_forgotten(self) -> None:
         """Read the forgotten customers again."""
@@ -84,6 +91,9 @@ class PartitionStore(Outbox, FailureStore):
         due
             The most customers that the batch does not touch.
         """
+        by, ticks_only = max(batch.watermark, watermark), not batch.customer_id
+        if ticks_only and self._next_due.is_after(by):
+            return _stored({}, None, model)
         # The transaction ends here: its time limit must not include the time in which segments are computed.
         async with self._connection.pipeline(), self._connection.transaction():
             asked = {
@@ -96,13 +106,15 @@ class PartitionStore(Outbox, FailureStore):
             known = [self._connection.cursor(binary=True) for _ in queries]
             for cursor, (query, asked) in zip(known, queries, strict=True):
                 await cursor.execute(query, asked)
-            parameters = self._due(batch, max(batch.watermark, watermark), due, LONG_AGO)
-            await self._cursor.execute(sql.PROFILES, parameters)
+            await self._cursor.execute(sql.PROFILES, self._due(batch, by, due, LONG_AGO))
+            first = await self._connection.execute(sql.NEXT_DUE, [self._partition]) if ticks_only else None
         ledger = {
             (customer, transaction): LedgerContent(*content)
             for cursor in known
             for customer, transaction, *content in await cursor.fetchall()
         }
+        if first is not None:
+            self._next_due.stored(*(await first.fetchone() or [None]))
         row = await self._cursor.fetchone()
         assert row is not None  # noqa: S101 - an aggregate always has a row
         return _stored(ledger, row, model)
@@ -151,6 +163,7 @@ class PartitionStore(Outbox, FailureStore):
                 if rows:
                     await self._cursor.execute(statement, sql_values.ledger(batch, rows))
             if len(result.profiles):
+                self._next_due.saving(result.profiles.next_change_at)
                 await self._cursor.execute(sql.SAVE_PROFILES, sql_values.profiles(result, progress))
             if changes:
                 await self._cursor.execute(sql.ADD_CHANGES, sql_values.changes(changes, progress))

@@ -15,6 +15,7 @@ from data.postgres import progress
 from data.postgres.tables import dead_letters, transactions
 from segue.cli.app import app
 from segue.local.ports import free_ports
+from stream_app.stages import Stage
 from tests.support.brokers import BOTH_BROKERS
 from tests.support.generated_tables import a_model
 from tests.support.kafka_records import Place, headers, read, write
@@ -123,6 +124,9 @@ def test_health_and_metrics_report_what_happened(poisoned: Poisoned) -> None:
     for cause, changes in totals.changes.items():
         assert _metric(poisoned, f'segue_segment_changes_total{{cause="{cause}"}}') == changes
     assert _metric(poisoned, "segue_assigned_partitions") == PARTITIONS
+    # Changes are published after everything above is committed.
+    times = [f'segue_stage_seconds_count{{stage="{stage}"}}' for stage in Stage]
+    wait_until(lambda: all(_metric(poisoned, name) > 0 for name in times))
 
 
 def test_dead_letters_can_be_listed_shown_and_retried(poisoned: Poisoned, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def test_each_source_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert value_of("partitions")[2:] == ("0", "running stack")
     assert value_of("bootstrap_servers")[2:] == ("127.0.0.1:1", "running stack")
     assert value_of("database_url")[2:] == ("postgresql://me:***@db/segue", "environment")
-    assert value_of("batch_size")[2:] == ("5000", "default")
+    assert value_of("batch_size")[2:] == ("20000", "default")
     assert value_of("webhook_url")[2:] == (None, "default")
 
 

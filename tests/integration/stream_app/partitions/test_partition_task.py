@@ -23,6 +23,7 @@ from stream_app.core.apply import PartitionProgress
 from stream_app.health import Health
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
+from stream_app.stages import Stage
 from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model
 from tests.support.generated_tables import a_model
@@ -204,6 +205,28 @@ def test_records_from_the_future_and_unsigned_ticks_are_counted_for_the_alarms(d
     assert counted == {"dead_letters": 2, "future_records": 1, "refused_control_records": 1}
     assert current_watermark(engine(database)) == datetime(2026, 1, 1, tzinfo=UTC)
     assert [row.waiting for row in by_reason(engine(database), None)] == [1, 1]
+
+
+def test_each_stage_is_measured_whenever_it_works(database: str) -> None:
+    topic = ChangeTopic()
+    worker = worker_context(database, topic)
+
+    def times(stage: str) -> float | None:
+        return worker.metrics.registry.get_sample_value("segue_stage_seconds_count", {"stage": stage})
+
+    async def work() -> None:
+        async with working(database, topic, anywhere, worker) as task:
+            assert [times(stage) for stage in Stage] == [0] * len(Stage)
+            task.offer(RECORDS)
+            await wait_for(lambda: committed(database)[0] == len(RECORDS))
+            await wait_for(lambda: len(topic.rows) == committed(database)[1])
+            task.offer(LATER)
+            await wait_for(lambda: committed(database)[0] == len(RECORDS + LATER))
+            await wait_for(lambda: times("publish") == 2)
+
+    asyncio.run(work())
+    # Faust's consumer fetches, and there is none here.
+    assert [times(stage) for stage in Stage] == [0, 2, 2, 2, 2]
 
 
 def test_a_task_without_a_model_collects_until_the_log_brings_one(migrated_url: str) -> None:

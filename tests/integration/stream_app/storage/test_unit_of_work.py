@@ -51,6 +51,15 @@ def batch(*messages: Message) -> MicroBatch:
     return result
 
 
+def one_by_one(messages: list[Message]) -> list[MicroBatch]:
+    """A batch for each record of a log."""
+    batches = []
+    for record in logs(messages, 1)[0]:
+        (one,) = decode([record], "GBP")
+        batches.append(one)
+    return batches
+
+
 async def apply(store: PartitionStore, progress: PartitionProgress, work: MicroBatch) -> PartitionProgress:
     stored = await store.load(work, MODEL, progress.watermark, 1_000)
     result = apply_batch(work, stored, MODEL, progress, lambda _: 0)
@@ -116,6 +125,50 @@ def test_the_outbox_still_gives_rows_that_were_written_before_gross_and_returned
     (row,) = with_store(database, work)
     assert (row.gross, row.returned) == (None, None)
     assert b"gross" not in change_event(row, {})
+
+
+def test_a_tick_that_moves_nobody_needs_no_customer(database: str) -> None:
+    messages: list[Message] = [transaction(1, 0), tick(1), tick(2)]
+    first, second, third = one_by_one(messages)
+
+    async def work(store: PartitionStore) -> PartitionProgress:
+        progress = await apply(store, await store.claim("log", "me"), first)
+        # This one finds out when the first customer is due.
+        progress = await apply(store, progress, second)
+        async with await AsyncConnection.connect(database) as other:
+            await other.execute("LOCK TABLE customers IN ACCESS EXCLUSIVE MODE")
+            return await asyncio.wait_for(apply(store, progress, third), PATIENCE)
+
+    assert with_store(database, work).next_offset == len(messages)
+
+
+def test_ticks_one_by_one_move_whoever_is_due_also_customers_who_came_meanwhile(database: str) -> None:
+    # Ten days after the last purchase a customer is away, and forty days after it lost.
+    messages: list[Message] = [
+        transaction(1, 0),
+        *(tick(day) for day in (1, 2, 3)),
+        transaction(2, 4, customer="d"),
+        transaction(3, 1, customer="e"),
+        *(tick(day) for day in (5, 9, 10, 11, 12, 13, 14)),
+        transaction(4, 14, customer="d"),
+        *(tick(day) for day in (23, 24, 39, 40, 41, 42, 60, 90)),
+        # Nobody is due any more, until somebody new is.
+        transaction(5, 91, customer="f"),
+        *(tick(day) for day in (92, 101, 102, 131, 140)),
+    ]
+
+    async def work(store: PartitionStore) -> None:
+        progress = await store.claim("log", "me")
+        for each in one_by_one(messages):
+            progress = await apply(store, progress, each)
+
+    with_store(database, work)
+    (world,) = run(MODEL, messages)
+    with engine(database).connect() as connection:
+        rows = connection.execute(select(segment_changes).order_by(segment_changes.c.position)).all()
+    found = {(r.customer_id, r.sequence, r.from_segment, r.to_segment, r.cause) for r in rows}
+    assert found == {(r.customer_id, r.sequence, r.from_segment, r.to_segment, r.cause) for r in world.changes}
+    assert {customer for customer, _, _, to, _ in found if to == "lost"} == {"c", "d", "e", "f"}
 
 
 def test_a_zombie_writes_nothing(database: str) -> None:

@@ -28,7 +28,7 @@ def modules(*extras: str) -> set[str]:
 
 @pytest.mark.slow
 def test_a_worker_needs_neither_the_dashboard_nor_batch() -> None:
-    done = run_without(modules("dashboard", "batch", "local"), "import stream_app.__main__, segue.cli.app")
+    done = run_without(modules("dashboard", "batch", "local"), "import stream_app.program, segue.cli.app")
     assert done.returncode == 0, done.stderr
 
 

@@ -1,0 +1,125 @@
+"""Which stage of a worker takes the time, for several settings in turn: ``python -m benchmarks.pipeline --help``.
+
+Fills one log, and lets a worker with each setting apply all of it, in turn. Prints the rate, CPU a transaction, memory,
+and the seconds of each stage, summed over all partitions. A worker may run from another checkout: that compares two
+versions.
+"""
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import httpx
+
+from benchmarks.compare.contenders import BY_NAME, Contender, Place
+from benchmarks.compare.run import Run, topic
+from benchmarks.compare.servers import Servers, running
+from benchmarks.compare.workload import Workload, messages
+
+_CUSTOMERS = 20_000
+_SEGUE = BY_NAME["segue"]
+_SAMPLE = re.compile(r'^segue_stage_seconds_(sum|count)\{stage="(\w+)"\} (\S+)$', re.MULTILINE)
+
+
+class Measured(NamedTuple):
+    """What one run took; ``stages`` are seconds by stage, over all partitions."""
+
+    rate: float
+    worker: float
+    postgres: float
+    broker: float
+    memory: float
+    batch: float
+    stages: dict[str, float]
+
+
+def contender(batch_size: int, checkout: Path) -> Contender:
+    """A worker of a checkout with a batch size."""
+
+    def start(place: Place) -> tuple[list[str], dict[str, str]]:
+        command, settings = _SEGUE.start(place)
+        in_folder = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(checkout), *command]
+        return in_folder, {**settings, "SEGUE_BATCH_SIZE": str(batch_size)}
+
+    return replace(_SEGUE, start=start)
+
+
+def measure(worker: Contender, servers: Servers, log: str, invoices: int) -> Measured:
+    """Let a worker apply the whole log, and publish all changes."""
+    with Run(worker, servers, log) as run:
+        run.start()
+        run.wait(lambda: run.applied() > 0)
+        first, cpu, began = run.applied(), run.cpu(), time.monotonic()
+        run.wait(lambda: run.applied() >= invoices and not run.unpublished())
+        seconds, used = time.monotonic() - began, run.cpu().since(cpu).each(invoices - first)
+        page, memory = _metrics(run.place.folder / "log.txt"), run.memory()
+        run.stop()
+    # A worker of an older checkout may not measure its stages.
+    stages = {stage: float(value) for kind, stage, value in _SAMPLE.findall(page) if kind == "sum"}
+    batch = _value(page, "segue_batch_records_sum") / max(_value(page, "segue_batch_records_count"), 1)
+    return Measured((invoices - first) / seconds, *used, memory, batch, stages)
+
+
+def _metrics(log: Path) -> str:
+    """The metrics page of a worker, whose address is in its log."""
+    address = re.search(r'"address": "(http://[^"]+)"', log.read_text())
+    assert address is not None  # noqa: S101 - a worker logs it first
+    return httpx.get(f"{address[1]}/metrics").text
+
+
+def _value(page: str, name: str) -> float:
+    found = re.search(rf"^{name} (\S+)$", page, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def row(title: str, runs: Iterable[Measured]) -> str:
+    """Medians of some runs as a row of a table."""
+    runs = list(runs)
+    one_digit = " | ".join(
+        f"{median(getattr(run, name) for run in runs):.1f}" for name in ("worker", "postgres", "broker")
+    )
+    rate, memory, batch = (median(getattr(run, name) for run in runs) for name in ("rate", "memory", "batch"))
+    stages = " ".join(f"{stage} {median(run.stages[stage] for run in runs):.1f}" for stage in runs[0].stages)
+    return f"| {title} | {rate:,.0f} | {one_digit} | {memory:.0f} | {batch:,.0f} | {stages} |"
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser("python -m benchmarks.pipeline", description=__doc__)
+    parser.add_argument("--broker", choices=("apache", "embedded"), default="apache")
+    parser.add_argument("--invoices", type=int, default=200_000)
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[20_000])
+    parser.add_argument("--checkouts", type=Path, nargs="+", default=[Path.cwd()])
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    found: dict[tuple[int, Path], list[Measured]] = {
+        (size, checkout.resolve()): [] for size in chosen.batch_sizes for checkout in chosen.checkouts
+    }
+    with tempfile.TemporaryDirectory(prefix="segue-pipeline-") as name, running(Path(name), chosen.broker) as servers:
+        file = Path(name) / "invoices.ndjson"
+        Workload(chosen.invoices, _CUSTOMERS).write(file)
+        with topic(servers) as log:
+            servers.fill(log, messages(file))
+            for _ in range(chosen.rounds):
+                for (size, checkout), runs in found.items():
+                    runs.append(measure(contender(size, checkout), servers, log, chosen.invoices))
+                    sys.stderr.write(f"{row(f'{size:,} {checkout.name}', runs[-1:])} load {os.getloadavg()[0]:.0f}\n")
+    sys.stdout.write(
+        "| batch size | transactions/s | CPU of worker, us | of Postgres | of broker | memory, MiB | records a "
+    )
+    sys.stdout.write("batch | seconds of stages |\n|---|---:|---:|---:|---:|---:|---:|---|\n")
+    for (size, checkout), runs in found.items():
+        title = f"{size:,}" if len(chosen.checkouts) == 1 else f"{size:,}, {checkout.name}"
+        sys.stdout.write(f"{row(title, runs)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""The start of a worker's process."""
+
+import subprocess
+import sys
+
+PROGRAM = """
+import gc
+import stream_app.program
+from stream_app.__main__ import main
+stream_app.program.run = lambda: print(gc.isenabled(), gc.get_freeze_count() > 10_000)
+main()
+"""
+
+
+def test_what_was_imported_is_never_searched_for_garbage_and_everything_else_is() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
