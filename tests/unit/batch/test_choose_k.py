@@ -42,6 +42,7 @@ def test_the_true_number_of_groups_is_chosen(centres: int) -> None:
     assert "\n" not in choice.reason
 
 
+@pytest.mark.slow
 def test_the_curve_has_the_measures_of_scikit_learn() -> None:
     points = blobs(4, 2.0)
     curve = k_curve(points, seed=42, progress=lambda k: None)
@@ -54,6 +55,7 @@ def test_the_curve_has_the_measures_of_scikit_learn() -> None:
     assert curve["stability"].between(-0.5, 1).all()
 
 
+@pytest.mark.slow
 def test_an_unstable_knee_is_replaced_by_a_stable_k() -> None:
     # A single cloud of points has no structure that would make a partition stable.
     choice = choose_k(shop(np.random.default_rng(1).normal(size=(600, 3))))
@@ -71,6 +73,7 @@ def test_the_same_customers_give_the_same_choice_and_progress_has_every_k() -> N
     pd.testing.assert_frame_equal(first.curve, second.curve)
 
 
+@pytest.mark.slow
 def test_the_model_keeps_the_curve_and_the_reason() -> None:
     customers = shop(blobs(4, 1.0))
     choice = choose_k(customers)

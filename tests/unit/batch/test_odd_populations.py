@@ -43,7 +43,7 @@ def fitted(path: Path, k: int) -> tuple[SegmentModel | None, str]:
             return None, str(error)
 
 
-@pytest.mark.parametrize("k", [1, 2, 5])
+@pytest.mark.parametrize("k", [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 5])
 @pytest.mark.parametrize("content", ODD.values(), ids=ODD)
 def test_an_odd_population_gives_a_finite_model_or_says_how_many_customers_there_are(
     content: str, k: int, tmp_path: Path

@@ -60,6 +60,7 @@ def test_every_customer_has_the_published_recency_frequency_and_monetary_value(
     np.testing.assert_allclose(profiles["gross_units"] / 10_000, published["Monetary"])
 
 
+@pytest.mark.slow
 def test_every_customer_is_in_the_published_cluster(
     published: pd.DataFrame, ours: tuple[pd.DataFrame, FitResult]
 ) -> None:
@@ -70,6 +71,7 @@ def test_every_customer_is_in_the_published_cluster(
     assert ((pairs > 0).sum(axis=1) == 1).all()
 
 
+@pytest.mark.slow
 def test_sizes_and_means_are_the_published_ones(published: pd.DataFrame, ours: tuple[pd.DataFrame, FitResult]) -> None:
     expected = published.groupby("Cluster").agg(
         size=("Recency", "size"),

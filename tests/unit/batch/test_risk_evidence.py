@@ -12,6 +12,7 @@ from tests.support.retail import REAL, medium, retail
 DAY = datetime(2011, 9, 1, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_whoever_is_silent_for_long_is_in_the_list_with_a_rank_of_their_own() -> None:
     shop = medium()
     now = shop.report.last

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import gc
 import stream_app.program
@@ -12,6 +14,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_what_was_imported_is_never_searched_for_garbage_and_everything_else_is() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "True"]

@@ -29,6 +29,7 @@ def test_a_cohort_is_all_customers_whose_first_sale_is_in_the_month() -> None:
     np.testing.assert_array_equal(retention(active).to_numpy(), [[1, 0.5, 0, 0], [1, 0, 1, nan]])
 
 
+@pytest.mark.slow
 def test_retention_equals_a_computation_with_sets_of_customers() -> None:
     months_of: dict[str, set[int]] = defaultdict(set)
     last = 0

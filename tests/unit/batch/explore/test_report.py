@@ -44,6 +44,7 @@ def test_the_page_loads_nothing_from_the_network(html: str) -> None:
     assert len(html) < 8_000_000
 
 
+@pytest.mark.slow
 def test_every_finding_is_on_the_page_with_its_summary(source: Source, html: str) -> None:
     findings = [finding for chapter in chapters(source) for finding in chapter.findings]
     found = re.search(r'id="figures">(.*?)</script>', html, flags=re.DOTALL)
@@ -134,6 +135,7 @@ def test_a_shop_without_revenue_is_refused_in_one_line(back: float) -> None:
         list(chapters(shop))
 
 
+@pytest.mark.slow
 def test_only_a_report_is_recognised_as_one(tmp_path: Path, html: str) -> None:
     report, other, empty = (tmp_path / name for name in ("report.html", "other.html", "empty.html"))
     report.write_text(html, encoding="utf-8")

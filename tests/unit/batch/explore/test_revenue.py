@@ -19,6 +19,7 @@ def known_rows() -> pd.DataFrame:
     return raw
 
 
+@pytest.mark.slow
 def test_revenue_by_month_is_quantity_times_price_of_the_raw_rows() -> None:
     raw = known_rows()
     month = raw["moment"].dt.strftime("%Y-%m")

@@ -24,6 +24,7 @@ def source() -> Source:
     return Source(retail(), POUNDS)
 
 
+@pytest.mark.slow
 def test_every_customer_is_in_one_bin_of_each_histogram(source: Source) -> None:
     table = features(source.profiles, "net")
     bins = histograms(table)
@@ -34,6 +35,7 @@ def test_every_customer_is_in_one_bin_of_each_histogram(source: Source) -> None:
     np.testing.assert_allclose(area.groupby([bins["feature"], bins["scale"]]).sum(), 1)
 
 
+@pytest.mark.slow
 def test_bins_of_integers_contain_the_integers_of_their_labels(source: Source) -> None:
     table = features(source.profiles, "net")
     bins = histograms(table)
@@ -43,6 +45,7 @@ def test_bins_of_integers_contain_the_integers_of_their_labels(source: Source) -
             assert row.customers == table[feature].between(row.low, row.high).sum()
 
 
+@pytest.mark.slow
 def test_skewness_equals_that_of_scipy(source: Source) -> None:
     table = features(source.profiles, "net")
     skew = skewness(table)
@@ -104,6 +107,7 @@ def test_segment_profiles_agree_with_the_fitted_pipeline(source: Source) -> None
     assert frame["share"].sum() == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_every_figure_uses_the_colours_of_the_personas(source: Source) -> None:
     colours = {archetype.name: archetype.colour for archetype in ARCHETYPES}
     snake, points = snake_plot(source.customers, POUNDS).figure, cloud(source.customers, POUNDS).figure
@@ -117,6 +121,7 @@ def test_every_figure_uses_the_colours_of_the_personas(source: Source) -> None:
     assert table["segment"].tolist() == [line.name for line in snake.data]
 
 
+@pytest.mark.slow
 def test_a_sample_is_bounded_and_the_same_for_the_same_seed(source: Source) -> None:
     first, again = (sampled(source.customers, 100, seed=1) for _ in range(2))
     assert len(first) == 100
@@ -126,6 +131,7 @@ def test_a_sample_is_bounded_and_the_same_for_the_same_seed(source: Source) -> N
     assert len(sampled(source.customers, 10**9, seed=1)) == len(source.profiles)
 
 
+@pytest.mark.slow
 def test_a_segment_of_two_customers_is_in_the_sample() -> None:
     profiles = retail_profiles()
     largest = profiles["gross_units"].nlargest(2).index

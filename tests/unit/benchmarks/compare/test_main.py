@@ -20,6 +20,7 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
     )
 
 
+@pytest.mark.slow
 def test_without_java_one_line_says_what_to_do(tmp_path: Path) -> None:
     done = run("--quick", JAVA_HOME=str(tmp_path))
     assert done.returncode == 1

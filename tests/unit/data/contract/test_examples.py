@@ -97,6 +97,7 @@ def test_the_state_of_the_contract_is_one_of_the_demo() -> None:
     msgspec.convert(shown["payload"], CustomerSegmentUpdated)
 
 
+@pytest.mark.slow
 def test_the_transaction_of_the_contract_is_one_of_the_demo() -> None:
     shown = example("transaction")["payload"]
     assert shown in [json.loads(record.value or b"") for record in log()]

@@ -99,6 +99,7 @@ class TestReturns:
             load(path)
 
 
+@pytest.mark.slow
 class TestTotals:
     """An amount beside lines, and amounts without lines."""
 

@@ -47,6 +47,7 @@ def test_a_window_has_the_profiles_as_of_its_end(model: SegmentModel) -> None:
         np.testing.assert_array_equal(found.to_numpy(), table.to_numpy())
 
 
+@pytest.mark.slow
 def test_a_window_has_the_transactions_of_its_day(model: SegmentModel) -> None:
     for window in folded(shop(), model, []):
         when = shop()["occurred_at"]
@@ -63,6 +64,7 @@ def test_a_window_has_the_transactions_of_its_day(model: SegmentModel) -> None:
 
 @settings(max_examples=examples(15))
 @given(st.lists(st.integers(1, DAYS - 1), max_size=5))
+@pytest.mark.slow
 def test_windows_do_not_depend_on_where_the_ledger_is_split(cuts: list[int]) -> None:
     whole, pieces = list(folded(shop(), model_of(), [])), list(folded(shop(), model_of(), cuts))
     assert [window.end for window in whole] == [window.end for window in pieces]

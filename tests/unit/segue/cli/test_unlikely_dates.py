@@ -11,7 +11,7 @@ from data.datasets.cells import DataError
 from segue.cli.app import app
 
 # What becomes of an invoice's date in a spreadsheet, on a keyboard, and at a clock without a battery.
-YEARS = [2109, 1970, *(pytest.param(year, marks=pytest.mark.slow) for year in (2199, 2101))]
+YEARS = [2109, *(pytest.param(year, marks=pytest.mark.slow) for year in (2199, 2101, 1970))]
 
 
 @pytest.fixture(scope="module")
