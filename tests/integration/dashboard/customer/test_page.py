@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text, update
 from streamlit.testing.v1 import AppTest
 
 from dashboard.shared import style
+from dashboard.shared.rhythm_words import FORESEEABLE
 from data.postgres.tables import models
 from models.segment_model import SegmentModel, to_json
 from models.typical import METADATA_KEY, Range, Typical
@@ -53,6 +54,8 @@ def test_the_header_has_the_profile_and_the_next_change(
         assert POUNDS.exact(max(row["gross"] - row["returned"], 0)) in shown
         if row["next_change_at"] is None:
             assert "They never move by time alone" in shown
+        elif row["next_change_at"] - NOW > FORESEEABLE:
+            assert f"{names[row['next_segment']]}, but only beyond two years" in shown
         else:
             days = (row["next_change_at"] - NOW).days
             assert f"{names[row['next_segment']]} from {style.stamp(row['next_change_at'])}" in shown
