@@ -23,7 +23,7 @@ from runtime.settings import Settings
 from segue.local.ports import free_ports
 from tests.support.commands import segue, tried
 from tests.support.documented import Shell, block, blocks, commands
-from tests.support.local_stack import wait_until
+from tests.support.local_stack import PATIENCE, wait_until
 from tests.support.shop_files import ORDERS
 from tests.support.web import answers
 from tests.support.webhook_receiver import SECRET, Answer, Receiver
@@ -101,7 +101,7 @@ class Shop:
         writer = RecordWriter(self.settings.brokers)
         for key, value in records:
             writer.write(topic, msgspec.json.encode(value), key.encode())
-        assert writer.flush() == 0
+        assert writer.flush(PATIENCE) == 0
 
 
 @pytest.fixture(scope="module")

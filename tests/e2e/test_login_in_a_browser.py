@@ -21,6 +21,7 @@ from data.postgres.database import engine, migrate
 from data.postgres.replay_control import Heartbeat
 from tests.support import browser, oidc_provider, shop_with_a_login
 from tests.support.browser import DESKTOP, HEIGHT, PATIENCE, PHONE, expect_no_sideways_scrolling, settle
+from tests.support.local_stack import wait_until
 from tests.support.oidc_provider import log_in
 from tests.support.postgres import new_database, running_postgres
 from tests.support.shop_with_a_login import ACCOUNTS, Shop, served
@@ -249,7 +250,7 @@ def test_an_act_that_cannot_be_recorded_is_not_done(window: BrowserContext, shop
 def test_logging_out_ends_it_and_somebody_else_can_log_in(window: BrowserContext, shop: Shop, dashboard: str) -> None:
     with logged_in(window, dashboard, "mia") as seen:
         open_page(seen, dashboard, "live")
-        assert "shopper-" in seen.everything()
+        wait_until(lambda: "shopper-" in seen.everything())
         seen.page.get_by_role("button", name="Account").click()
         expect(seen.page.get_by_text("mia@shop.example")).to_be_visible()
         expect(seen.page.get_by_text("Role: marketer")).to_be_visible()

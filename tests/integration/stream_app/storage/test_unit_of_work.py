@@ -14,10 +14,10 @@ from sqlalchemy import func, select, update
 
 from data.contract.change_events import change_event
 from data.contract.change_row import ChangeRow
-from data.contract.wire import ModelActivation, Tick, Transaction
+from data.contract.wire import Erasure, ModelActivation, Tick, Transaction
 from data.postgres.database import engine
 from data.postgres.model_registry import register as register_model
-from data.postgres.tables import customers, model_reigns, segment_changes, stream_progress, transactions
+from data.postgres.tables import customers, erasures, model_reigns, segment_changes, stream_progress, transactions
 from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO
@@ -351,3 +351,22 @@ def test_an_activation_adds_a_row_for_the_model_period_that_it_ends(database: st
         (0, MODEL.version, None, tick(31).at),
         (0, a_model().version, tick(31).at, tick(40).at),
     ]
+
+
+def test_the_commit_that_knows_of_a_published_tombstone_clears_the_id(database: str) -> None:
+    async def work(store: PartitionStore) -> list[str | None]:
+        progress = await store.claim("log", "me")
+        found = []
+        bought, erased, *later = one_by_one(
+            [transaction(1, 0, customer="gone"), Erasure("gone"), transaction(2, 1), transaction(3, 2)]
+        )
+        for one, published in ((bought, 0), (erased, 1), (later[0], 1), (later[1], 2)):
+            stored = await store.load(one, MODEL, progress.watermark, 1_000)
+            result = apply_batch(one, stored, MODEL, progress, lambda _: 0)
+            progress = await store.save(one, result, change_rows(one, result, progress), progress, published)
+            with engine(database).connect() as connection:
+                found += connection.execute(select(erasures.c.customer_id)).scalars().all()
+        return found
+
+    # Its tombstone has position 2.
+    assert with_store(database, work) == ["gone", "gone", None]
