@@ -356,7 +356,7 @@ def test_an_activation_adds_a_row_for_the_model_period_that_it_ends(database: st
 def test_the_commit_that_knows_of_a_published_tombstone_clears_the_id(database: str) -> None:
     async def work(store: PartitionStore) -> list[str | None]:
         progress = await store.claim("log", "me")
-        found = []
+        found: list[str | None] = []
         bought, erased, *later = one_by_one(
             [transaction(1, 0, customer="gone"), Erasure("gone"), transaction(2, 1), transaction(3, 2)]
         )
