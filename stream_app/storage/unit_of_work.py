@@ -45,20 +45,17 @@ class PartitionStore(Outbox, FailureStore):
     """The stored state of one partition, over a connection of its own. One task at a time may use it.
 
     ``forgotten_customers`` are those of the partition. They are up to date as long as the claim holds: only the owner
-    of a partition forgets its customers. ``_tombstones_until`` is the last position of a tombstone whose id may still
-    be stored; None if it is not known, as another worker may have forgotten customers.
+    of a partition forgets its customers.
     """
 
     def __init__(self, database: Database, partition: int) -> None:
         super().__init__(database, partition)
         self.forgotten_customers = Forgotten()
         self._next_due = NextDue()
-        self._tombstones_until: int | None = None
 
     async def open(self) -> None:
         """Connect, or connect again; another worker may have written meanwhile."""
         self._next_due.forget()
-        self._tombstones_until = None
         await super().open()
 
     async def load_forgotten(self) -> None:
@@ -160,9 +157,6 @@ class PartitionStore(Outbox, FailureStore):
         forgets = batch.erased is not None and batch.erased not in forgotten
         last_position = progress.change_position + len(changes) + forgets
         after = _advanced(progress, batch, result, last_position, published_position)
-        if self._tombstones_until is None:
-            self._tombstones_until = progress.change_position
-        clears = 0 < self._tombstones_until <= published_position
         async with self._connection.pipeline():
             # Step 6: write.
             for statement, rows in zip((sql.ADD_TRANSACTIONS, sql.REVISE), ledger_rows(batch, result), strict=True):
@@ -188,7 +182,7 @@ class PartitionStore(Outbox, FailureStore):
                 erasure = {"customer": batch.erased, "hash": forgotten.hash(batch.erased), "position": last_position}
                 await self._cursor.execute(sql.ERASE, erasure | {"partition": progress.partition})
             # Step 7: advance the progress row.
-            if clears:
+            if published_position > progress.published_position:
                 published = {"partition": progress.partition, "position": published_position}
                 await self._cursor.execute(sql.CLEAR_TOMBSTONES, published)
             await self._cursor.execute(sql.ADVANCE, sql_values.progress(progress, after, result))
@@ -197,11 +191,8 @@ class PartitionStore(Outbox, FailureStore):
             raise FencedError(f"partition {self._partition} was claimed by another worker")
         # Step 8: commit.
         await self._connection.commit()
-        if clears:
-            self._tombstones_until = 0
         if forgets and batch.erased is not None:
             forgotten.hashes.add(forgotten.hash(batch.erased))
-            self._tombstones_until = last_position
         return after
 
     async def load_outdated(self, model: SegmentModel, limit: int, after: str = "") -> StoredState:
