@@ -6,7 +6,7 @@ import streamlit as st
 from sqlalchemy import Engine
 
 from dashboard.at_risk import risk_page, slips_page
-from dashboard.shared import page
+from dashboard.shared import controls, page
 from dashboard.shared.page import Moment
 from models.rhythm.carried import METADATA_KEY, rhythm_of
 from runtime.money import Money
@@ -43,14 +43,4 @@ def _draw(engine: Engine, moment: Moment) -> None:
 def _view() -> str:
     # A link from before there were predictions has choices of the other list.
     is_about_slips = any(name.startswith("slip_") for name in st.query_params)
-    return st.segmented_control(
-        "List",
-        [*VIEWS],
-        default="time" if is_about_slips else "rhythm",
-        format_func=VIEWS.__getitem__,
-        required=True,
-        key=VIEW,
-        bind="query-params",
-        label_visibility="collapsed",
-        wrap=True,
-    )
+    return controls.choice("List", VIEWS, VIEW, "time" if is_about_slips else "rhythm")

@@ -9,19 +9,16 @@ from sqlalchemy import Connection, Engine
 from dashboard.at_risk import markup, risk_cache
 from dashboard.at_risk.queries import everybody
 from dashboard.at_risk.risk_list import RiskList, Wanted, risk_list
-from dashboard.shared import downloads, elements, page, rhythm_words, style
+from dashboard.shared import controls, downloads, elements, page, rhythm_words, style
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import progress
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.risk import RISK_STATES, RiskState
-from runtime.readable import visible
 
 PAGE_SIZE = 25
 # Pages beyond these are in the download only.
 MOST_PAGES = 4_000
-# A float: Streamlit fails on a URL whose integer parameter is 1e400.
-MOST_STAKE = 1e9
 ORDERS = {"stake": "Most at stake", "newest": "State began last", "spent": "Spent most", "soonest": "Moves soonest"}
 # Keys of the session state, and URL parameters.
 STATE, FROM, STAKE, COUNTRY, ORDER, PAGE = (
@@ -47,7 +44,7 @@ def draw(engine: Engine, moment: Moment, rhythm: RhythmModel) -> None:
 def _customers(engine: Engine, found: RiskList, wanted: Wanted, rhythm: RhythmModel, moment: Moment) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(elements.title("Customers", "One row each; an order makes a customer on rhythm again"))
-        order = _order()
+        order = controls.choice("Order", ORDERS, ORDER)
         rows = found.rows(wanted, order)
         ask = partial(_all_rows, rhythm, wanted, order, moment)
         downloads.button(engine, _file(wanted, order, found), ask, "risk_csv")
@@ -80,41 +77,9 @@ def _filters(found: RiskList, moment: Moment) -> Wanted:
             key=FROM,
             bind="query-params",
         )
-        least = st.number_input(
-            f"At stake, at least ({in_markdown(moment.money.symbol)})",
-            0.0,
-            MOST_STAKE,
-            0.0,
-            step=100.0,
-            format="%.0f",
-            key=STAKE,
-            bind="query-params",
-            width=190,
-        )
-        countries = st.multiselect(
-            "Country",
-            sorted(found.people.country.texts),
-            format_func=visible,
-            placeholder="All countries",
-            key=COUNTRY,
-            bind="query-params",
-            width=300,
-        )
+        least = controls.least_money("At stake, at least", moment.money, STAKE)
+        countries = controls.countries(sorted(found.people.country.texts), COUNTRY)
     return Wanted(segments, states, countries, least)
-
-
-def _order() -> str:
-    return st.segmented_control(
-        "Order",
-        [*ORDERS],
-        default="stake",
-        format_func=ORDERS.__getitem__,
-        required=True,
-        key=ORDER,
-        bind="query-params",
-        label_visibility="collapsed",
-        wrap=True,
-    )
 
 
 def _file(wanted: Wanted, order: str, found: RiskList) -> downloads.File:

@@ -8,18 +8,15 @@ from sqlalchemy import Connection, Engine
 
 from dashboard.at_risk import slips_figures, slips_markup, slips_queries
 from dashboard.at_risk.slips_queries import Slips
-from dashboard.shared import downloads, elements, flows, history, page, personas, plotting
+from dashboard.shared import controls, downloads, elements, flows, history, page, personas, plotting
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.words import many
 from runtime.money import Money
-from runtime.readable import visible
 
 PAGE_SIZE = 25
 # Pages beyond these are in the download only.
 MOST_PAGES = 400
-# A float: Streamlit fails on a URL whose integer parameter is 1e400.
-MOST_WORTH = 1e9
 HORIZONS = {7: "1 week", 14: "2 weeks", 30: "30 days", 60: "60 days", 90: "90 days", 365: "1 year"}
 DEFAULT_HORIZON = 30
 LONGEST_CALENDAR = 92
@@ -77,26 +74,8 @@ def _filters(moment: Moment, good: list[personas.Persona], pairs: list[slips_que
         chosen = st.pills(
             "Leaving", [*names], format_func=names.__getitem__, selection_mode="multi", key=FROM, bind="query-params"
         )
-        worth = st.number_input(
-            f"Net spend of at least ({in_markdown(moment.money.symbol)})",
-            0.0,
-            MOST_WORTH,
-            0.0,
-            step=100.0,
-            format="%.0f",
-            key=WORTH,
-            bind="query-params",
-            width=190,
-        )
-        countries = st.multiselect(
-            "Country",
-            slips_queries.countries(moment.connection),
-            format_func=visible,
-            placeholder="All countries",
-            key=COUNTRY,
-            bind="query-params",
-            width=300,
-        )
+        worth = controls.least_money("Net spend of at least", moment.money, WORTH)
+        countries = controls.countries(slips_queries.countries(moment.connection), COUNTRY)
     now = moment.event_time
     wanted = [pair for pair in pairs if not chosen or pair[0] in chosen]
     return Slips(wanted, now, slips_queries.until(now, horizon), int(worth), countries), horizon
@@ -108,8 +87,8 @@ def _outlook(days: pd.DataFrame, slips: Slips, horizon: int, moment: Moment) -> 
     with when:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.html(elements.title("When they slip", "By event day" if by_day else "By event week"))
-            measure = _choice("Measure", MEASURES, MEASURE)
-            shape = _choice("Shape", SHAPES, SHAPE) if by_day else "bars"
+            measure = controls.choice("Measure", MEASURES, MEASURE)
+            shape = controls.choice("Shape", SHAPES, SHAPE) if by_day else "bars"
         if shape == "calendar":
             st.html(slips_markup.calendar(days, slips.now, slips.until, measure, moment.money))
         else:
@@ -121,25 +100,10 @@ def _outlook(days: pd.DataFrame, slips: Slips, horizon: int, moment: Moment) -> 
         st.html(slips_markup.routes(days, moment.personas, moment.money))
 
 
-def _choice(label: str, options: dict[str, str], key: str) -> str:
-    first = next(iter(options))
-    return st.segmented_control(
-        label,
-        [*options],
-        default=first,
-        format_func=options.__getitem__,
-        required=True,
-        key=key,
-        bind="query-params",
-        label_visibility="collapsed",
-        wrap=True,
-    )
-
-
 def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(elements.title("Customers", "A purchase before the day keeps them"))
-        order = _choice("Order", ORDERS, ORDER)
+        order = controls.choice("Order", ORDERS, ORDER)
         ask = partial(_all_rows, slips, order, moment.money)
         downloads.button(engine, _file(slips, order), ask, "slip_csv")
         page.note_if(downloads.limit_note(number))

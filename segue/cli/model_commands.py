@@ -8,6 +8,7 @@ import typer
 
 from data.postgres import currency, model_registry
 from models.drift.challenger import ORIGIN
+from models.rhythm.carried import METADATA_KEY as RHYTHM_KEY
 from models.segment_model import SegmentModel
 from runtime.settings import Settings
 from segue.cli import model_file_commands, options
@@ -69,7 +70,7 @@ def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson
     output.print(table(f"Model {found.version}: centres in standard deviations", columns, rows))
     definition = {"monetary": found.monetary, "transform": found.transform, "recency_unit": _unit(found)}
     for name, value in {**definition, **found.metadata}.items():
-        if name not in ("sizes", "k_curve", "reference"):
+        if name not in ("sizes", "k_curve", "reference", RHYTHM_KEY):
             output.print(f"{name.replace('_', ' ')}: {value}", markup=False)
 
 

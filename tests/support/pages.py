@@ -2,11 +2,14 @@
 
 import re
 from html import unescape
-from typing import cast
+from typing import Any, cast
 
+import pytest
+from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Element
 
+from dashboard.shared import downloads
 from runtime.money import Money
 from tests.support.money import POUNDS
 
@@ -36,6 +39,19 @@ def html(page: AppTest) -> str:
 def words(page: AppTest) -> str:
     """The text of a page's HTML."""
     return unescape(re.sub(r"<[^>]*>", "", html(page)))
+
+
+def written_files(patch: pytest.MonkeyPatch) -> list[bytes]:
+    """The files that pages offer from now on, each made when its button is drawn instead of when it is pressed."""
+    written: list[bytes] = []
+    request = downloads.on_request
+
+    def keep(engine: Engine, file: downloads.File, ask: Any) -> Any:
+        written.append(request(engine, file, ask)())
+        return lambda: written[-1]
+
+    patch.setattr(downloads, "on_request", keep)
+    return written
 
 
 def _show(name: str, database_url: str, currency: str, locale: str) -> None:

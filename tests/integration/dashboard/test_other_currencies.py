@@ -7,11 +7,10 @@ import pytest
 from sqlalchemy import Engine, insert
 from streamlit.testing.v1 import AppTest
 
-from dashboard.shared import downloads
 from data.postgres.tables import stream_currency
 from runtime.money import Money
 from tests.support.money import EUROS, POUNDS, YEN
-from tests.support.pages import a_page_in, html, words
+from tests.support.pages import a_page_in, html, words, written_files
 
 CUSTOMER = "12303"
 #: Pages with the choices that show as much money as possible.
@@ -78,14 +77,7 @@ def test_yen_have_no_decimals(database_url: str) -> None:
 def test_the_file_of_a_list_says_which_currency_its_plain_numbers_are_in(
     name: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written: list[bytes] = []
-    request = downloads.on_request
-
-    def keep(engine: Engine, file: downloads.File, ask: Any) -> Any:
-        written.append(request(engine, file, ask)())
-        return lambda: written[-1]
-
-    monkeypatch.setattr(downloads, "on_request", keep)
+    written = written_files(monkeypatch)
     html(a_page_in(EUROS, name, database_url).run())
     header, first, *_ = written[0].decode().splitlines()
     assert header.split(",")[-1] == "currency"

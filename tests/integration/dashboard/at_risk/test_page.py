@@ -3,7 +3,6 @@
 import io
 import re
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ from msgspec import json
 from sqlalchemy import Engine, text, update
 from streamlit.testing.v1 import AppTest
 
-from dashboard.shared import downloads
 from data.postgres.tables import models, stream_progress
 from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import risk_moments
@@ -21,7 +19,7 @@ from models.rhythm.stake import at_stake
 from models.segment_model import to_json
 from models.units import to_micros
 from tests.support.generated_tables import EVENT_TIME, Stored
-from tests.support.pages import a_page, html, words
+from tests.support.pages import a_page, html, words, written_files
 from tests.support.rhythm import a_predicting_model, a_rhythm
 
 pytestmark = pytest.mark.usefixtures("predicting")
@@ -81,14 +79,7 @@ def test_filters_are_joined(database_url: str, known: pd.DataFrame) -> None:
 def test_the_file_has_one_row_for_each_customer_of_the_filtered_list(
     database_url: str, known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: list[bytes] = []
-    request = downloads.on_request
-
-    def keep(engine: Engine, file: downloads.File, ask: Any) -> Any:
-        found.append(request(engine, file, ask)())
-        return lambda: found[-1]
-
-    monkeypatch.setattr(downloads, "on_request", keep)
+    found = written_files(monkeypatch)
     html(a_page("at_risk", database_url, risk_state="Overdue").run())
     rows = pd.read_csv(io.BytesIO(found[0]), dtype={"customer_id": str})
     meant = known[known["state"] == "overdue"]
