@@ -42,7 +42,7 @@ def net_or_gross(monetary: Monetary, gross: _Amount, returned: _Amount) -> _Amou
     """The amount that counts as M, in the unit of the arguments: the only place in Python that has this rule.
 
     Net of returns the amount is floored at 0, because the logarithm of a debt is undefined. Dashboard queries have the
-    same rule in SQL (:func:`dashboard.shared.rfm.monetary`).
+    same rule in SQL (:func:`data.postgres.rfm.monetary`).
 
     >>> net_or_gross("net", np.array([120, 50]), np.array([20, 60])).tolist()
     [100, 0]

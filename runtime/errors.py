@@ -18,6 +18,7 @@ class Hint(Enum):
     START_A_REPLAY = auto()
     FIT_A_MODEL = auto()
     LIST_MODELS = auto()
+    LIST_AUDIENCES = auto()
     LIST_DEAD_LETTERS = auto()
     LIST_UNDELIVERED_CHANGES = auto()
     NAME_THE_LOG = auto()

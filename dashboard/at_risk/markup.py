@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from dashboard.at_risk.risk_list import RiskList, next_change
 from dashboard.shared import rhythm_words, style
 from dashboard.shared.elements import customer_link, segment_dot
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
+from dashboard.shared.risk_list import RiskList, next_change
 from models.rhythm.risk import RiskState
 from models.rhythm.stake import DAYS_TO_COME_BACK
 from models.units import Ints, from_micros

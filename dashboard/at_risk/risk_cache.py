@@ -4,11 +4,11 @@ import scipy.special  # noqa: F401 - predictions need it; imported within the fi
 import streamlit as st
 from sqlalchemy import Engine
 
-from dashboard.at_risk.queries import everybody
-from dashboard.at_risk.risk_list import RiskList, risk_list
 from dashboard.shared.caching import Answer, RefreshedAnswer
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import patient, progress, reading
+from dashboard.shared.risk_list import RiskList, risk_list
+from data.postgres.people import everybody
 from models.rhythm.rhythm_model import RhythmModel
 
 #: A million customers take seconds.

@@ -7,12 +7,12 @@ import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from dashboard.at_risk import markup, risk_cache
-from dashboard.at_risk.queries import everybody
-from dashboard.at_risk.risk_list import RiskList, Wanted, risk_list
 from dashboard.shared import controls, downloads, elements, page, rhythm_words, style
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import progress
+from dashboard.shared.risk_list import RiskList, Wanted, risk_list
+from data.postgres.people import everybody
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.risk import RISK_STATES, RiskState
 

@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, Float, cast, func, literal, se
 
 from dashboard.shared.identifiers import begins_with
 from dashboard.shared.reading import or_empty
-from dashboard.shared.rfm import monetary, recency_days
 from data.postgres.frames import frame
+from data.postgres.rfm import monetary, recency_days
 from data.postgres.tables import customers, segment_changes, transactions
 from models.segment_model import SegmentModel
 

@@ -23,8 +23,8 @@ from sqlalchemy import (
     select,
 )
 
-from dashboard.shared.rfm import monetary, recency_days
 from data.postgres.frames import frame
+from data.postgres.rfm import monetary, recency_days
 from data.postgres.tables import customers, transactions
 from models.segment_model import SegmentModel
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 from sqlalchemy import BigInteger, Connection, cast, func, select
 
-from dashboard.shared.rfm import recency_days
 from data.postgres import model_registry
 from data.postgres.frames import frame
+from data.postgres.rfm import recency_days
 from data.postgres.tables import customers, drift_alarms, drift_observations, models, stream_progress
 from models.segment_model import ModelError, SegmentModel
 from models.units import MONEY_UNITS

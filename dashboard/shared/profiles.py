@@ -1,6 +1,6 @@
 """Stored profiles: one of them, and the customers of some segments with R, F and M as the model sees them.
 
-R is as of event time (see :mod:`dashboard.shared.rfm`). Customers who never bought have no segment and are left out of
+R is as of event time (see :mod:`data.postgres.rfm`). Customers who never bought have no segment and are left out of
 a population.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Float, Row, cast, func, select
 
-from dashboard.shared.rfm import monetary, recency_days
 from data.postgres.frames import AnySelect, frame
+from data.postgres.rfm import monetary, recency_days
 from data.postgres.tables import customers
 from models.segment_model import SegmentModel
 

@@ -1,29 +1,17 @@
-"""Customers against their own rhythm: the risk state, what is at stake, and the same for one stored profile. Pure."""
+"""One customer against their own rhythm, from many or from a stored profile. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Row
 
 from models.rhythm.histories import Histories
-from models.rhythm.rhythm_model import RhythmModel, risk_moments
-from models.rhythm.risk import RISK_STATES, Milestones, RiskState, risk_state
-from models.rhythm.seasonal_clock import KNOTS, NEVER
-from models.rhythm.stake import Stake, at_stake
-from models.units import MICROS_PER_DAY, Floats, Ints, from_micros, to_micros
-
-#: The first and the last moment that a seasonal clock knows.
-EARLIEST, LATEST = int(KNOTS[0]), int(KNOTS[-1]) - 1
-
-
-class Rhythms(NamedTuple):
-    """n customers at a moment: when they change their risk state, the number of their state, and what is at stake."""
-
-    moments: Milestones
-    state: Ints
-    stake: Stake
+from models.rhythm.rhythm_model import RhythmModel
+from models.rhythm.rhythms import Rhythms, gaps, rhythms
+from models.rhythm.risk import RISK_STATES, RiskState
+from models.rhythm.seasonal_clock import NEVER
+from models.units import MICROS_PER_DAY, from_micros, to_micros
 
 
 @dataclass(frozen=True)
@@ -55,21 +43,6 @@ class OwnRhythm:
     p_order: float
     yearly_spend: float
     at_stake: float
-
-
-def rhythms(model: RhythmModel, histories: Histories, spent: Floats, now: int) -> Rhythms:
-    """All customers at a moment in microseconds; ``spent`` is net of returns, in currency units."""
-    first, last = (np.clip(part, EARLIEST, LATEST) for part in (histories.first_at, histories.last_at))
-    known = Histories(first, np.maximum(first, last), histories.orders)
-    now = min(max(now, EARLIEST), LATEST)
-    moments = risk_moments(model, known)
-    return Rhythms(moments, risk_state(moments, now), at_stake(model, known, spent, now))
-
-
-def gaps(histories: Histories) -> Floats:
-    """The usual gap of each customer: mean days between orders; NaN with a single order."""
-    between = (histories.last_at - histories.first_at) / MICROS_PER_DAY
-    return np.where(histories.orders > 1, between / np.maximum(histories.orders - 1, 1), np.nan)
 
 
 def own_rhythm(histories: Histories, found: Rhythms, row: int, now: int) -> OwnRhythm:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from data.datasets.cells import DataError, shown
 from data.datasets.csv_lines import Line, Shape, scan, split
-from data.datasets.tables import MAX_SHOWN, headers_of, require_names
+from data.datasets.headers import MAX_SHOWN, headers_of, require_names
 
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE = 1_000

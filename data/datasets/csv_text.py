@@ -105,6 +105,29 @@ def open_text(path: Path, text: Text) -> TextIO:
     return io.TextIOWrapper(_bytes(path, text.packed), encoding=text.encoding, errors=errors, newline="")
 
 
+def decoded(content: bytes, name: str) -> tuple[str, tuple[str, ...]]:
+    """The text of a small file that is in memory, and sentences for the output.
+
+    Raises
+    ------
+    DataError
+        If it is empty or holds no text.
+    """
+    _require_text(content[:65_536], name)
+    codec = _marked(content[:65_536]) or "utf-8"
+    notes: tuple[str, ...] = ()
+    try:
+        text = content.decode(codec)
+    except UnicodeDecodeError:
+        if codec != "utf-8":
+            raise DataError(f"{name}: it is damaged; save it again as CSV UTF-8") from None
+        text = content.decode("cp1252", "replace")
+        notes = (f"{name} is not UTF-8; it is read as Windows-1252.",)
+    if "\0" in text or "\ufffd" in text:
+        raise DataError(f"{name}: it holds bytes that are no text; save it again as CSV UTF-8")
+    return text, notes
+
+
 class _Seen:
     """Counts over the chunks of a file."""
 

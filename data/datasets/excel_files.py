@@ -14,7 +14,8 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError, Shee
 
 from data.datasets import tables
 from data.datasets.cells import DataError
-from data.datasets.tables import MAX_SHOWN, BadLine, Columns, RawTable
+from data.datasets.headers import MAX_SHOWN, headers_of, require_names
+from data.datasets.tables import BadLine, Columns, RawTable
 
 _SECOND = timedelta(seconds=1)
 # A day is a float in Excel, so a moment may miss the full second by a little.
@@ -60,7 +61,7 @@ def read_sheet(
         return RawTable(name, table, [], 0), []
     first = list(islice(rows, 20))
     _require_header(name, header, first)
-    headers = tables.headers_of(header.cells)
+    headers = headers_of(header.cells)
     kept = tables.needed(headers, columns)
 
     def cells() -> Iterator[list[str]]:
@@ -102,7 +103,7 @@ def _require_header(name: str, header: _Row, rows: Sequence[_Row]) -> None:
             f"{name}: row {header.line} holds only {title[:MAX_SHOWN]!r}; the first row must hold the names of the "
             f"columns, so delete what is above them"
         )
-    tables.require_names(name, header.line, header.cells)
+    require_names(name, header.line, header.cells)
 
 
 def _text(cell: object) -> str:

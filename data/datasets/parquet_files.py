@@ -10,6 +10,7 @@ from data.datasets import tables
 from data.datasets.cells import DataError
 from data.datasets.csv_files import exact
 from data.datasets.engine import plain_errors
+from data.datasets.headers import MAX_SHOWN, headers_of
 from data.datasets.tables import BadLine, Columns, RawTable, literal, quoted
 
 _NESTED = ("STRUCT", "MAP", "UNION")
@@ -19,7 +20,7 @@ def read_parquet(
     db: duckdb.DuckDBPyConnection, path: Path, name: str, table: str, columns: Columns | None = None
 ) -> tuple[RawTable, list[BadLine]]:
     """The rows of a Parquet file as the view ``table``; see :func:`data.datasets.raw.read_raw`."""
-    headers = tables.headers_of(_names(path, name))
+    headers = headers_of(_names(path, name))
     kept = tables.needed(headers, columns)
     origin = f"read_parquet({literal(exact(path))}, hive_partitioning = false)"
     with plain_errors(name):
@@ -40,7 +41,7 @@ def _names(path: Path, name: str) -> list[str]:
         return list(pyarrow.parquet.read_schema(path).names)
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{name}: it is not a readable Parquet file: {reason[: tables.MAX_SHOWN]}") from None
+        raise DataError(f"{name}: it is not a readable Parquet file: {reason[:MAX_SHOWN]}") from None
 
 
 def _text(name: str, header: str, column: str, kind: str) -> str:

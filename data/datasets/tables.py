@@ -1,6 +1,5 @@
 """Tables of raw text in DuckDB: one row per row of a file, one VARCHAR column per column that is needed."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -9,11 +8,8 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from data.datasets.cells import DataError, shown
 from data.datasets.engine import plain_errors
-
-MAX_SHOWN = 200
-ROW = "segue_row"
+from data.datasets.headers import ROW
 
 # Larger batches are slower: Python's garbage collector looks at every row that is held.
 _BATCH = 2_000
@@ -75,21 +71,6 @@ def cells_table(table: str) -> str:
     return quoted(f"{table}_cells")
 
 
-def headers_of(cells: Sequence[str]) -> list[str]:
-    """Names of columns without blanks around them: a blank one is ``column 3``, a second one ``Price (2)``."""
-    names = []
-    seen: Counter[str] = Counter({ROW: 1})
-    for number, cell in enumerate(cells, 1):
-        name = " ".join(cell.replace("\ufeff", "").replace("\0", "").split()) or f"column {number}"
-        wanted = name
-        while seen[wanted.casefold()]:
-            seen[name.casefold()] += 1
-            wanted = f"{name} ({seen[name.casefold()]})"
-        seen[wanted.casefold()] += 1
-        names.append(wanted)
-    return names
-
-
 def needed(headers: list[str], columns: Columns | None) -> list[int]:
     """The numbers of the columns to keep, ascending."""
     if columns is None:
@@ -147,18 +128,3 @@ def publish(db: duckdb.DuckDBPyConnection, table: str, place: str, headers: list
     named = [f"rowid + 1 AS {ROW}", *(f"c{number} AS {quoted(headers[number])}" for number in kept)]
     with plain_errors(place):
         db.execute(f"CREATE OR REPLACE VIEW {quoted(table)} AS SELECT {', '.join(named)} FROM {cells_table(table)}")
-
-
-def require_names(place: str, line: int, cells: Sequence[str]) -> None:
-    """Raise :class:`DataError` if the line that should hold the names of the columns looks like data."""
-    filled = [cell.strip() for cell in cells if cell.strip()]
-    numbers = [cell for cell in filled if _is_number_or_date(cell)]
-    if filled and len(numbers) * 2 >= len(filled):
-        raise DataError(
-            f"{place}: line {line} looks like data ({shown(numbers[0])}), not like the names of columns; "
-            f"the first line must hold the names"
-        )
-
-
-def _is_number_or_date(cell: str) -> bool:
-    return any(c.isdigit() for c in cell) and not cell.strip("0123456789.,:/+- TZ")

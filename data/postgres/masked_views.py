@@ -74,7 +74,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "stream_progress": ("control_number", "last_offset", "last_timestamp", "last_checksum"),
 }
-#: Tables that have no id and no text from outside: the role reads them themselves.
+#: Tables that have no id and no text from a record: the role reads them themselves.
 UNMASKED = (
     *(
         "models",
@@ -85,7 +85,7 @@ UNMASKED = (
         "log_faults",
         "schema_versions",
     ),
-    *("replay_control", "drift_observations", "drift_alarms"),
+    *("replay_control", "drift_observations", "drift_alarms", "audiences"),
 )
 
 

@@ -211,10 +211,15 @@ def _point(connection: Connection, alias: str, version: str) -> None:
 
 
 def personas(engine: Engine) -> dict[str, str]:
-    """The names of the segments of all models, by segment id."""
+    """:func:`read_personas` over a connection of its own."""
     with engine.connect() as connection:
-        specifications = connection.execute(select(SPECIFICATION[0])).scalars()
-        found = [msgspec.json.decode(text, type=SegmentModel) for text in specifications]
+        return read_personas(connection)
+
+
+def read_personas(connection: Connection) -> dict[str, str]:
+    """The names of the segments of all models, by segment id; the newest model decides how one is called."""
+    specifications = connection.execute(select(SPECIFICATION[0]).order_by(models.c.created_at, models.c.version))
+    found = [msgspec.json.decode(text, type=SegmentModel) for text in specifications.scalars()]
     return {segment.id: segment.name for model in found for segment in model.segments}
 
 

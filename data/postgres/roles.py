@@ -94,12 +94,14 @@ API_RIGHTS: Mapping[str, str] = {
     # Posted amounts must be in the currency of the stream.
     "stream_currency": _READ,
     "api_keys": _READ,
+    "audiences": _READ,
 }
 #: Tables that a worker does not use.
 NOT_FOR_WORKERS = (
     "drift_observations",
     "drift_alarms",
     "replay_control",
+    "audiences",
     *WEBHOOKS_RIGHTS,
 )
 #: Tables that the dashboard does not read: with the keys, it could find out who was forgotten, and who a masked id is.
@@ -121,6 +123,8 @@ OPERATOR_RIGHTS: Mapping[str, str] = {
     "stream_progress": f"{_READ}, MAINTAIN",
     # `segue replay` and `segue control`.
     "replay_control": _WRITE,
+    # `segue audience`, and saving on the page.
+    "audiences": f"{_WRITE}, DELETE",
     # `segue skip`.
     "skipped_records": _WRITE,
     # `segue dlq retry` and `segue dlq discard`.

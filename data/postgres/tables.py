@@ -387,3 +387,13 @@ mask_key = Table(
     Column("inner_pad", LargeBinary, primary_key=True),
     Column("outer_pad", LargeBinary, nullable=False),
 )
+
+# Audiences: named definitions of groups of customers, as `models.audience_text` writes them. No row has a customer.
+audiences = Table(
+    "audiences",
+    metadata,
+    Column("name", Id, primary_key=True),
+    Column("definition", Text, nullable=False),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("changed_at", Moment, nullable=False, server_default=func.now()),
+)

@@ -20,6 +20,7 @@ from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
     api_command,
+    audience_commands,
     audit_command,
     batch_commands,
     changes_command,
@@ -93,6 +94,7 @@ batch_commands.add_to(app)
 explore_command.add_to(app)
 soak_command.add_to(app)
 sim_command.add_to(app)
+app.add_typer(audience_commands.app, name="audience")
 app.add_typer(control_commands.app, name="control")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.app, name="models")

@@ -12,6 +12,7 @@ _SENTENCES: dict[Hint, str] = {
     Hint.START_A_REPLAY: "start a replay with `segue replay DATASET` or `segue demo`",
     Hint.FIT_A_MODEL: "run `segue fit DATASET`",
     Hint.LIST_MODELS: "see `segue models list`",
+    Hint.LIST_AUDIENCES: "see `segue audience list`",
     Hint.LIST_DEAD_LETTERS: "see `segue dlq list`",
     Hint.LIST_UNDELIVERED_CHANGES: "see `segue webhooks dead`",
     Hint.NAME_THE_LOG: "choose one with --log-id",

@@ -50,6 +50,17 @@ TASKS = (
         "follow only some changes",
         ("segue changes --follow --topic --where 'to = Hibernating and monetary > 1000'",),
     ),
+    Task(
+        "name a group of customers, count it, and get one row a customer, with columns of your own",
+        (
+            "segue audience save NAME --segment Champions --risk overdue",
+            "segue audience list",
+            "segue audience show NAME",
+            "segue audience count NAME",
+            "segue audience delete NAME",
+            "segue audience export NAME out.csv --join crm.csv",
+        ),
+    ),
     Task("get the JSON Schemas of the messages", ("segue schema segment-changed", "segue schema --out FOLDER")),
     Task("let subscribers repair their state", ("segue publish-snapshot",)),
     Task("send changes to an HTTP endpoint, signed, retried and in order", ("segue webhooks run",)),

@@ -2,12 +2,12 @@
 
 from sqlalchemy import Engine, make_url
 
-from dashboard.at_risk.queries import everybody
 from dashboard.shared.connection import masked_engine
 from dashboard.shared.reading import reading
 from data.postgres import roles
 from data.postgres.database import migrate
 from data.postgres.masked_views import MASK_BEGINS
+from data.postgres.people import everybody
 from tests.support import big_tables
 from tests.support.generated_tables import a_model
 

@@ -19,6 +19,7 @@ from data.contract.wire import Erasure, ModelActivation, Transaction
 from data.datasets.steady import moment
 from data.postgres import (
     api_keys,
+    audiences,
     audit,
     currency,
     customer_ids,
@@ -39,6 +40,7 @@ from data.postgres import (
 from data.postgres.database import engine, migrate
 from data.postgres.stream_profiles import current_profiles
 from data.postgres.tables import metadata
+from models.audience import AudienceDefinition
 from models.segment_model import SegmentModel
 from segue.cli.app import app
 from services.drift.observer import StreamObserver
@@ -215,7 +217,7 @@ def test_the_api_reads_what_it_answers_and_writes_nothing(as_user: Callable[[rol
 def test_the_operator_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
     url = as_user(roles.OPERATOR)
     tables = "skipped_records, dead_letters, log_faults, webhook_dead_letters, replay_control, api_keys, "
-    tables += "stream_progress, model_aliases"
+    tables += "stream_progress, model_aliases, audiences"
     _needs_each(database_url, roles.OPERATOR, roles.OPERATOR_RIGHTS, partial(_operate, database_url, url), tables)
 
 
@@ -224,7 +226,8 @@ def test_the_operator_can_change_neither_customers_nor_what_was_recorded(
 ) -> None:
     url = as_user(roles.OPERATOR)
     written = {"models", "model_aliases", "replay_control", "skipped_records", "webhook_dead_letters", "api_keys"}
-    deleted = {"model_aliases", "webhook_dead_letters"}
+    written |= {"audiences"}
+    deleted = {"model_aliases", "webhook_dead_letters", "audiences"}
     _refused(url, [f"INSERT INTO {name} DEFAULT VALUES" for name in set(roles.TABLES) - written])
     _refused(url, [f"DELETE FROM {name}" for name in roles.TABLES if name not in deleted])
     _refused(url, [f"TRUNCATE {name}" for name in roles.TABLES])
@@ -467,6 +470,9 @@ def _operate(owner_url: str, url: str) -> None:
         key = api_keys.create(operator, "till", ["write"])
         assert [row.name for row in api_keys.listed(operator)] == ["till"]
         api_keys.revoke(operator, key.split("_")[1])
+        for definition in (AudienceDefinition(), AudienceDefinition(countries=("France",))):
+            audiences.save(operator, "VIPs", definition)
+        audiences.remove(operator, "VIPs")
         with audit.recorded(operator, audit.Actor("me", "command line"), audit.Act("keys create", "till")):
             pass
         assert audit.acts(operator, 1)[0].outcome == "done"

@@ -7,9 +7,9 @@ from html import unescape
 import numpy as np
 
 from dashboard.at_risk import markup
-from dashboard.at_risk.queries import Coded, Ids, People
-from dashboard.at_risk.risk_list import RiskList, risk_list
 from dashboard.shared.personas import Persona, Personas
+from dashboard.shared.risk_list import RiskList, risk_list
+from data.postgres.people import Coded, Ids, People
 from models.rhythm.histories import Histories
 from models.rhythm.seasonal_clock import NEVER
 from models.units import to_micros

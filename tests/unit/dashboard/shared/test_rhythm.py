@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from dashboard.shared import rhythm_words
-from dashboard.shared.rhythm import OwnRhythm, own_rhythm, rhythms
+from dashboard.shared.rhythm import OwnRhythm, own_rhythm
 from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import RhythmModel, risk_moments
+from models.rhythm.rhythms import rhythms
 from models.rhythm.risk import RISK_STATES
 from models.units import MICROS_PER_DAY, from_micros, to_micros
 from tests.support.rhythm import a_rhythm

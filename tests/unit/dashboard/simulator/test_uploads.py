@@ -15,6 +15,7 @@ from dashboard.simulator import uploads
 from dashboard.simulator.uploads import COLUMNS, UploadError
 from models.decay import HORIZON_DAYS
 from models.segment_model import build
+from runtime.spreadsheets import DANGEROUS
 from tests.support.examples import examples
 from tests.support.generated_tables import a_model
 
@@ -60,7 +61,7 @@ def test_the_download_holds_every_profile_and_no_formula(profiles: pd.DataFrame)
     assert [cell.removeprefix("'") for cell in back["customer_id"]] == [
         cell.removeprefix("'") for cell in profiles["customer_id"]
     ]
-    assert not back["customer_id"].str.startswith(downloads.DANGEROUS).any()
+    assert not back["customer_id"].str.startswith(DANGEROUS).any()
     for column in COLUMNS[1:]:
         assert back[column].tolist() == profiles[column].tolist()
 

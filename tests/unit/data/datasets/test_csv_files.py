@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from data.datasets.cells import DataError
 from data.datasets.csv_lines import NOT_CLOSED, WHOLE_LINE
 from data.datasets.engine import Engine
+from data.datasets.headers import headers_of
 from data.datasets.raw import BadLine, RawOptions, RawTable, line_of, lines_of, read_raw
 from data.datasets.sources import Source
-from data.datasets.tables import headers_of
 
 HEADER = "Order,Customer,Item,Price"
 

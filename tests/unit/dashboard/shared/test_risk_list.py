@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.at_risk.queries import Coded, Ids, People
-from dashboard.at_risk.risk_list import ORDERS, RiskList, Wanted, risk_list
+from dashboard.shared.risk_list import ORDERS, RiskList, Wanted, risk_list
+from data.postgres.people import Coded, Ids, People
 from models.rhythm.histories import Histories
 from models.rhythm.risk import RISK_STATES
 from models.rhythm.seasonal_clock import NEVER

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.at_risk.queries import Coded, People
 from dashboard.shared import rhythm_words
-from dashboard.shared.rhythm import OwnRhythm, Rhythms, gaps, own_rhythm, rhythms
+from dashboard.shared.rhythm import OwnRhythm, own_rhythm
+from data.postgres.people import Coded, People
 from models.rhythm.rhythm_model import RhythmModel
+from models.rhythm.rhythms import Rhythms, gaps, rhythms, since
 from models.rhythm.risk import RISK_STATES, RiskState
 from models.rhythm.seasonal_clock import NEVER
 from models.units import MICROS_PER_DAY, Floats, Ints, from_micros, to_micros
@@ -45,8 +46,7 @@ class RiskList:
     @cached_property
     def since(self) -> Ints:
         """When each customer's risk state began, in microseconds."""
-        begins = np.stack([self.people.histories.last_at, *self.found.moments])
-        return np.asarray(np.take_along_axis(begins, self.found.state[None], axis=0)[0])
+        return since(self.people.histories, self.found)
 
     def sorted_by(self, order: str) -> Ints:
         """The rows of all customers in one of :data:`ORDERS`; those that are equal in it, in the order of their ids."""

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, delete, text
 
-from dashboard.at_risk.queries import People, everybody
 from dashboard.shared.reading import reading
+from data.postgres.people import People, everybody
 from data.postgres.tables import customers
 from models.rhythm.seasonal_clock import NEVER
 from models.units import to_micros

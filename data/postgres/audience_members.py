@@ -1,0 +1,237 @@
+"""Who is in an audience at one moment of event time.
+
+Postgres decides what it can; risk states and money at stake are computed over columns of those who are left. Customers
+are read in parts of a fixed size, so that memory does not grow with the shop.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Engine, func, select, text
+
+from data.postgres import audiences, model_registry, people
+from data.postgres.audience_filters import conditions
+from data.postgres.audiences import Audience
+from data.postgres.people import Part, People, Stays, Texts
+from data.postgres.progress import watermark
+from data.postgres.tables import customers
+from models.audience import NO_STATE, AudienceDefinition, in_risk
+from models.rhythm.carried import rhythm_of
+from models.rhythm.rhythm_model import RhythmModel
+from models.rhythm.rhythms import Rhythms, rhythms
+from models.units import Ints, to_micros
+from runtime.errors import Hint, NotFoundError
+
+#: Customers that are read at once.
+PART = 50_000
+
+_c = customers.c
+
+
+@dataclass(frozen=True)
+class AudienceMoment:
+    """When an audience is asked for, and the champion's rhythm model; None if it carries none."""
+
+    event_time: datetime
+    rhythm: RhythmModel | None
+
+
+@dataclass(frozen=True)
+class Members:
+    """Members of an audience, in the order of their ids.
+
+    Parameters
+    ----------
+    rows
+        The rows of ``people`` and of the other columns that are members; the others only pass what Postgres decides.
+    found
+        Risk states and what is at stake; None without a rhythm model, or if they are not needed. The state of somebody
+        without any order left is :data:`~models.audience.NO_STATE`.
+    stays
+        None if nobody has asked for it.
+    """
+
+    people: People
+    rows: Ints
+    found: Rhythms | None = None
+    stays: Stays | None = None
+
+    def ids(self) -> list[str]:
+        """The ids of the members."""
+        return [self.people.customer_id.of(row) for row in self.rows.tolist()]
+
+
+@dataclass(frozen=True)
+class AudienceTotals:
+    """How many customers, what they have spent minus all returns, and what is at stake; None without predictions."""
+
+    customers: int
+    net_spend: float
+    at_stake: float | None
+
+
+@dataclass(frozen=True)
+class AudienceIds:
+    """The ids of all members of a saved audience at a moment of event time, in their order."""
+
+    audience: Audience
+    event_time: datetime
+    ids: tuple[str, ...]
+
+
+def ids_of(postgres: Engine, name: str) -> AudienceIds:
+    """Everybody who is in a saved audience now, all read at one moment.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such audience, the stream has no event time yet, or predictions are needed and there are none.
+    """
+    with at_one_moment(postgres) as connection:
+        found, now = audiences.find(connection, name), moment(connection)
+        ids = tuple(each for part in parts(connection, found.definition, now) for each in part.ids())
+        return AudienceIds(found, now.event_time, ids)
+
+
+@contextmanager
+def at_one_moment(postgres: Engine) -> Iterator[Connection]:
+    """A read-only connection that sees one moment, however many parts are read over it."""
+    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with postgres.connect().execution_options(**options) as connection:
+        # Compiling a query of one part would take longer than the part.
+        connection.execute(text("SET LOCAL jit = off"))
+        yield connection
+
+
+def moment(connection: Connection) -> AudienceMoment:
+    """The present moment of the stream.
+
+    Raises
+    ------
+    NotFoundError
+        If the stream has not reached any event time yet.
+    """
+    event_time = watermark(connection)
+    if event_time is None:
+        raise NotFoundError("the stream has not reached any event time yet", Hint.START_A_REPLAY)
+    champion = model_registry.read_champion(connection)
+    return AudienceMoment(event_time, None if champion is None else rhythm_of(champion))
+
+
+def require_rhythm(definition: AudienceDefinition, now: AudienceMoment) -> None:
+    """Check that predictions are there if a definition needs them.
+
+    Raises
+    ------
+    NotFoundError
+        If it needs them, and the champion carries none.
+    """
+    if definition.needs_rhythm and now.rhythm is None:
+        raise NotFoundError("risk states and money at stake need a model with predictions", Hint.FIT_A_MODEL)
+
+
+def count(connection: Connection, definition: AudienceDefinition, now: AudienceMoment) -> int:
+    """How many customers are in an audience; raises what :func:`require_rhythm` raises."""
+    if definition.needs_rhythm:
+        return sum(len(part.rows) for part in parts(connection, definition, now))
+    return int(connection.execute(select(func.count()).where(*conditions(definition, now.event_time))).scalar_one())
+
+
+def totals(connection: Connection, definition: AudienceDefinition, now: AudienceMoment) -> AudienceTotals:
+    """The sums over an audience; raises what :func:`require_rhythm` raises."""
+    number, spend, stake = 0, 0.0, 0.0
+    for part in parts(connection, definition, now, with_rhythm=True):
+        number += len(part.rows)
+        spend += float(part.people.spent[part.rows].sum())
+        stake += float(part.found.stake.money[part.rows].sum()) if part.found else 0.0
+    return AudienceTotals(number, spend, None if now.rhythm is None else stake)
+
+
+def parts(
+    connection: Connection,
+    definition: AudienceDefinition,
+    now: AudienceMoment,
+    *,
+    with_rhythm: bool = False,
+    with_stays: bool = False,
+    size: int = PART,
+) -> Iterator[Members]:
+    """The members of an audience, part by part, in the order of their ids.
+
+    Parameters
+    ----------
+    with_rhythm
+        Whether risk states and money at stake are wanted, even if the definition does not ask for them.
+    with_stays
+        Whether to read days since the last order, since when the segment lasts, and the segment before.
+    size
+        How many customers to read at once.
+
+    Raises
+    ------
+    NotFoundError
+        As :func:`require_rhythm`.
+    """
+    require_rhythm(definition, now)
+    wanted, known = conditions(definition, now.event_time), people.texts(connection)
+    rhythm = now.rhythm if with_rhythm or definition.needs_rhythm else None
+    after = None
+    while True:
+        found, stays = _read(connection, wanted, known, Part(size, after), now.event_time if with_stays else None)
+        number = len(found.spent)
+        if number:
+            yield _members(definition, found, stays, rhythm, now.event_time)
+        if number < size:
+            return
+        after = found.customer_id.of(number - 1)
+
+
+def of_ids(connection: Connection, ids: Sequence[str], now: AudienceMoment) -> Members:
+    """Those of some customers who are there, with stays, and with rhythms if there are predictions."""
+    wanted, known = [_c.customer_id.in_(ids), _c.segment.is_not(None)], people.texts(connection)
+    found, stays = people.people_and_stays(connection, wanted, known, now.event_time)
+    return _members(AudienceDefinition(), found, stays, now.rhythm, now.event_time)
+
+
+def countries(connection: Connection) -> list[str]:
+    """The countries of all customers, sorted."""
+    return sorted(connection.scalars(select(_c.country).distinct()))
+
+
+def _read(
+    connection: Connection,
+    wanted: Sequence[ColumnElement[bool]],
+    known: Texts,
+    part: Part,
+    event_time: datetime | None,
+) -> tuple[People, Stays | None]:
+    if event_time is None:
+        return people.people(connection, wanted, known, part), None
+    return people.people_and_stays(connection, wanted, known, event_time, part)
+
+
+def _members(
+    definition: AudienceDefinition,
+    found: People,
+    stays: Stays | None,
+    rhythm: RhythmModel | None,
+    event_time: datetime,
+) -> Members:
+    everyone = np.arange(len(found.spent), dtype=np.int64)
+    if rhythm is None:
+        return Members(found, everyone, None, stays)
+    own = _rhythms(found, rhythm, event_time)
+    return Members(found, everyone[in_risk(definition, own.state, own.stake.money)], own, stays)
+
+
+def _rhythms(found: People, rhythm: RhythmModel, event_time: datetime) -> Rhythms:
+    orders = found.histories.orders
+    known = found.histories._replace(orders=np.maximum(orders, 1))
+    own = rhythms(rhythm, known, found.spent, to_micros(event_time))
+    # Whoever has no order left has no rhythm.
+    none = orders < 1
+    stake = own.stake._replace(money=np.where(none, 0.0, own.stake.money))
+    return own._replace(state=np.where(none, NO_STATE, own.state), stake=stake)

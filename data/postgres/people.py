@@ -1,0 +1,238 @@
+"""Customers as arrays: all who have ordered, or those who pass some conditions.
+
+Postgres packs each column into one value. Row by row, a million customers would take half a minute and a gigabyte.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    FromClause,
+    Subquery,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, aggregate_order_by
+
+from data.postgres.rfm import recency_days
+from data.postgres.tables import customers, segment_changes
+from models.rhythm.histories import Histories
+from models.rhythm.seasonal_clock import NEVER
+from models.units import Floats, Ints
+
+_c = customers.c
+
+
+class Ids(NamedTuple):
+    """n texts, one after the other in UTF-8, and where each ends; a text is only made when it is asked for."""
+
+    utf8: bytes
+    ends: Ints
+
+    def of(self, row: int) -> str:
+        """The text of a row."""
+        begin = int(self.ends[row - 1]) if row else 0
+        return self.utf8[begin : int(self.ends[row])].decode()
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str]) -> Self:
+        """The same of texts."""
+        encoded = [text.encode() for text in texts]
+        return cls(b"".join(encoded), np.cumsum([len(each) for each in encoded], dtype=np.int64))
+
+
+class Coded(NamedTuple):
+    """A column of few different texts: their numbers, shape (n,), and the texts; None has the number -1."""
+
+    number: Ints
+    texts: tuple[str, ...]
+
+    def of(self, row: int) -> str | None:
+        """The text of a row."""
+        number = int(self.number[row])
+        return None if number < 0 else self.texts[number]
+
+
+class People(NamedTuple):
+    """n customers in the order of their ids; ``spent`` is net, and ``next_change_at`` is ``NEVER`` without a change."""
+
+    customer_id: Ids
+    country: Coded
+    segment: Coded
+    histories: Histories
+    spent: Floats
+    next_change_at: Ints
+    next_segment: Coded
+
+
+class Stays(NamedTuple):
+    """What a list says of n customers besides.
+
+    Parameters
+    ----------
+    recency_days
+        Whole days since the last order.
+    since
+        When the customer's segment began, in microseconds.
+    previous
+        The id of the segment before; empty for a customer who has been in one only.
+    """
+
+    recency_days: Ints
+    since: Ints
+    previous: Ids
+
+
+class Texts(NamedTuple):
+    """All different texts in the columns of few different texts, which are read once for many parts."""
+
+    countries: tuple[str, ...]
+    segments: tuple[str, ...]
+
+
+class Part(NamedTuple):
+    """Which of the customers that pass the conditions to read: the first ``limit`` whose ids are above ``after``."""
+
+    limit: int
+    after: str | None = None
+
+
+def everybody(connection: Connection) -> People:
+    """All customers who have ordered."""
+    return people(connection, [_c.frequency > 0, _c.first_purchase_at.is_not(None)], texts(connection))
+
+
+def texts(connection: Connection) -> Texts:
+    """The texts of all customers; two scans of the profiles."""
+    return Texts(_texts(connection, _c.country), _texts(connection, _c.segment, _c.next_segment))
+
+
+def people(
+    connection: Connection, conditions: Sequence[ColumnElement[bool]], known: Texts, part: Part | None = None
+) -> People:
+    """The customers who pass all conditions, which are about the table of customers.
+
+    Who has no order left counts from the last transaction, with 0 orders.
+    """
+    return _people(_read(connection, _packed_people(_chosen(conditions, part), known)), known)
+
+
+def people_and_stays(
+    connection: Connection,
+    conditions: Sequence[ColumnElement[bool]],
+    known: Texts,
+    event_time: datetime,
+    part: Part | None = None,
+) -> tuple[People, Stays]:
+    """The same with what a list says besides; days count to event time or, if it is later, the last transaction."""
+    chosen = _chosen(conditions, part, event_time)
+    before = _utf8(func.coalesce(segment_changes.c.from_segment, ""))
+    numbers = (
+        _packed(func.int8send(cast(number, BigInteger)), chosen)
+        for number in (
+            chosen.c.recency_days,
+            func.coalesce(_micros(chosen.c.segment_since), 0),
+            func.octet_length(before),
+        )
+    )
+    last = and_(segment_changes.c.customer_id == chosen.c.customer_id, segment_changes.c.sequence == chosen.c.sequence)
+    joined = chosen.outerjoin(segment_changes, last)
+    columns = [*_packed_people(chosen, known), _packed(before, chosen), *numbers]
+    *whole, previous, days, since, lengths = _read(connection, columns, joined)
+    stays = Stays(_ints(days), _ints(since), Ids(previous, np.cumsum(_ints(lengths))))
+    return _people(whole, known), stays
+
+
+def _chosen(
+    conditions: Sequence[ColumnElement[bool]], part: Part | None, event_time: datetime | None = None
+) -> Subquery:
+    columns: list[ColumnElement[Any]] = [*_c]
+    if event_time is not None:
+        columns.append(recency_days(event_time).label("recency_days"))
+    query = select(*columns).where(*conditions)
+    if part is not None:
+        query = query.order_by(_c.customer_id).limit(part.limit)
+        if part.after is not None:
+            query = query.where(_c.customer_id > part.after)
+    return query.subquery("chosen")
+
+
+def _packed_people(chosen: Subquery, known: Texts) -> list[ColumnElement[bytes]]:
+    c = chosen.c
+    utf8 = _utf8(c.customer_id)
+    first, last = (
+        _micros(func.coalesce(moment, c.last_event_at)) for moment in (c.first_purchase_at, c.last_purchase_at)
+    )
+    numbers = (
+        *(func.octet_length(utf8), _code(c.country, known.countries), _code(c.segment, known.segments)),
+        *(first, last, c.frequency),
+        *(func.coalesce(_micros(c.next_change_at), NEVER), _code(c.next_segment, known.segments)),
+    )
+    return [
+        _packed(utf8, chosen),
+        _packed(func.float8send(cast(c.gross - c.returned, Float)), chosen),
+        *(_packed(func.int8send(cast(number, BigInteger)), chosen) for number in numbers),
+    ]
+
+
+def _read(
+    connection: Connection, columns: Sequence[ColumnElement[bytes]], source: FromClause | None = None
+) -> list[bytes]:
+    query = select(*columns)
+    row = connection.execute(query if source is None else query.select_from(source)).one()
+    # Without any customer each value is null.
+    return [bytes(value or b"") for value in row]
+
+
+def _people(packed: Sequence[bytes], known: Texts) -> People:
+    ids, spent, *whole = packed
+    lengths, country, segment, first, last, orders, ahead, following = map(_ints, whole)
+    return People(
+        customer_id=Ids(ids, np.cumsum(lengths)),
+        country=Coded(country, known.countries),
+        segment=Coded(segment, known.segments),
+        histories=Histories(first, last, orders),
+        spent=np.frombuffer(spent, ">f8").astype(np.float64),
+        next_change_at=ahead,
+        next_segment=Coded(following, known.segments),
+    )
+
+
+def _ints(packed: bytes) -> Ints:
+    return np.frombuffer(packed, ">i8").astype(np.int64)
+
+
+def _texts(connection: Connection, *columns: Column[str]) -> tuple[str, ...]:
+    """All different texts of some columns, by their bytes."""
+    found = {text for column in columns for text in connection.scalars(select(column).distinct()) if text is not None}
+    return tuple(sorted(found))
+
+
+def _code(column: ColumnElement[str], texts: tuple[str, ...]) -> ColumnElement[int]:
+    """The place of a text among these, from 0; -1 for null."""
+    return func.coalesce(func.array_position(literal([*texts], ARRAY(Text)), cast(column, Text)), 0) - 1
+
+
+def _utf8(text: ColumnElement[str]) -> ColumnElement[bytes]:
+    return func.convert_to(text, "UTF8")
+
+
+def _packed(value: ColumnElement[Any], chosen: Subquery) -> ColumnElement[bytes]:
+    """The binary values of all rows, one after the other, in the order of the ids."""
+    return func.string_agg(value, aggregate_order_by(literal(b"", BYTEA), chosen.c.customer_id))
+
+
+def _micros(moment: ColumnElement[Any]) -> ColumnElement[int]:
+    """A moment in microseconds since 1970, computed exactly by Postgres."""
+    return cast(func.extract("epoch", moment) * 1_000_000, BigInteger)

@@ -1,0 +1,231 @@
+"""``segue audience``: named groups of customers: save, list, count, show, delete and export."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from sqlalchemy import Connection, Engine
+
+from data.postgres import audience_members, audiences, currency, model_registry
+from data.postgres.audience_members import AudienceMoment, at_one_moment, moment
+from data.postgres.audiences import Audience
+from models.audience import AudienceDefinition, checked_name, with_known_segments
+from models.audience_text import EVERYONE, to_text
+from runtime.errors import NotFoundError
+from runtime.settings import Settings
+from segue.cli import audience_options as given
+from segue.cli.auditing import recorded
+from segue.cli.console import fail, messages, output, table
+from segue.cli.options import AsJson
+from segue.cli.postgres import connect
+from services.audience_files import Use
+
+app = typer.Typer(no_args_is_help=True, help="Name groups of customers, count them, and export them.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the audience, such as `Lapsed Champions`.")]
+
+
+@app.command()
+def save(
+    name: Name,
+    where: given.Where = None,
+    segment: given.Segments = None,
+    risk: given.Risks = None,
+    country: given.Countries = None,
+    recency_at_least: given.RecencyAtLeast = None,
+    recency_at_most: given.RecencyAtMost = None,
+    frequency_at_least: given.FrequencyAtLeast = None,
+    frequency_at_most: given.FrequencyAtMost = None,
+    spend_at_least: given.SpendAtLeast = None,
+    spend_at_most: given.SpendAtMost = None,
+    stake_at_least: given.StakeAtLeast = None,
+    moved_from: given.MovedFrom = None,
+    moved_to: given.MovedTo = None,
+    since: given.Since = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an audience of that name.")] = False,
+) -> None:
+    """Save an audience: customers who pass all filters. Several values of one filter mean any of them.
+
+    Only the filters are saved. Who is in the audience is found out each time, at the stream's event time.
+    """
+    chosen = checked_name(name)
+    definition = given.definition(
+        where,
+        {
+            "segment": segment,
+            "risk": risk,
+            "country": country,
+            "recency_days": (recency_at_least, recency_at_most),
+            "frequency": (frequency_at_least, frequency_at_most),
+            "net_spend": (spend_at_least, spend_at_most),
+            "at_stake": (stake_at_least, None),
+            "moved_from": moved_from,
+            "moved_to": moved_to,
+            "since": since,
+        },
+    )
+    postgres = connect(Settings())
+    definition = with_known_segments(definition, model_registry.personas(postgres))
+    _refuse_other(postgres, chosen, definition, force)
+    with recorded(postgres, "audience save", chosen, definition=to_text(definition)):
+        audiences.save(postgres, chosen, definition)
+    messages.print(f"{chosen}: {to_text(definition)}", markup=False, soft_wrap=True)
+    _say_how_many(postgres, definition)
+
+
+@app.command("list")
+def list_them(as_json: AsJson = False) -> None:
+    """Show all audiences, with the number of customers in each now."""
+    with at_one_moment(connect(Settings())) as connection:
+        found = audiences.listed(connection)
+        now = _now(connection)
+        rows = [(each, _count(connection, each.definition, now)) for each in found]
+    if as_json:
+        output.print_json(data=[_as_json(each, customers=number) for each, number in rows])
+    elif not rows:
+        messages.print("There is no audience yet: save one with `segue audience save NAME --segment Champions`.")
+    else:
+        shown = [
+            [
+                each.name,
+                "unknown" if number is None else f"{number:,}",
+                f"{each.changed_at:%Y-%m-%d %H:%M}",
+                to_text(each.definition),
+            ]
+            for each, number in rows
+        ]
+        output.print(table("Audiences", ["name", "customers", "changed at", "definition"], shown))
+
+
+@app.command()
+def count(name: Name, as_json: AsJson = False) -> None:
+    """Print how many customers are in an audience now."""
+    with at_one_moment(connect(Settings())) as connection:
+        found, now = audiences.find(connection, name), moment(connection)
+        number = audience_members.count(connection, found.definition, now)
+    if as_json:
+        output.print_json(data={"name": found.name, "customers": number, "as_of": now.event_time.isoformat()})
+    else:
+        output.print(f"{number}")
+
+
+@app.command()
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show an audience: its definition, how many customers are in it now, their spend, and the money at stake."""
+    settings = Settings()
+    with at_one_moment(connect(settings)) as connection:
+        found, now = audiences.find(connection, name), moment(connection)
+        sums = audience_members.totals(connection, found.definition, now)
+        money = settings.money.of(currency.stored(connection))
+    if as_json:
+        stake = None if sums.at_stake is None else round(sums.at_stake, 2)
+        more = {"customers": sums.customers, "net_spend": round(sums.net_spend, 2), "at_stake": stake}
+        output.print_json(data=_as_json(found, **more, as_of=now.event_time.isoformat()))
+        return
+    rows = [
+        ["definition", to_text(found.definition)],
+        ["customers", f"{sums.customers:,}"],
+        ["net spend", money.exact(sums.net_spend)],
+        [
+            "money at stake",
+            "unknown: the champion has no predictions" if sums.at_stake is None else money.exact(sums.at_stake),
+        ],
+        ["as of", f"{now.event_time:%Y-%m-%d %H:%M} UTC"],
+        ["created at", f"{found.created_at:%Y-%m-%d %H:%M}"],
+        ["changed at", f"{found.changed_at:%Y-%m-%d %H:%M}"],
+    ]
+    output.print(table(f"Audience {found.name}", ["", ""], rows, align="left"))
+
+
+@app.command()
+def delete(name: Name) -> None:
+    """Delete an audience. Its customers stay as they are."""
+    postgres = connect(Settings())
+    with postgres.connect() as connection:
+        found = audiences.find(connection, name).name
+    with recorded(postgres, "audience delete", found):
+        audiences.remove(postgres, found)
+    messages.print(f"The audience {found} is deleted.", markup=False)
+
+
+@app.command()
+def export(
+    name: Name,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write, .csv.")],
+    for_: Annotated[
+        Use,
+        typer.Option(
+            "--for",
+            help="`systems` gets every text as it is. `spreadsheets` gets a file that Excel reads as UTF-8, with an "
+            "apostrophe before what it would take for a formula.",
+        ),
+    ] = "systems",
+    join: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads it
+        typer.Option(
+            "--join",
+            metavar="FILE",
+            help="A CSV with a column `customer_id`: its other columns, such as name, e-mail and consent, are added by "
+            "customer id. Nothing of it is stored.",
+        ),
+    ] = None,
+    join_by: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--join-by", metavar="COLUMN", help="The column of FILE with the customers' ids."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Write an audience as CSV, one row a customer, as of the stream's event time.
+
+    A row has the current and the previous segment, since when, R, F and M, risk state, money at stake, and the moment.
+    """
+    from segue.cli.audience_export import export_audience
+
+    export_audience(name, out, for_, join, join_by, force)
+
+
+def _refuse_other(postgres: Engine, name: str, definition: AudienceDefinition, force: bool) -> None:
+    with postgres.connect() as connection:
+        try:
+            known = audiences.find(connection, name)
+        except NotFoundError:
+            return
+    if known.definition != definition and not force:
+        fail(f"there is an audience {name} already ({to_text(known.definition)}): choose another name, or use --force")
+
+
+def _say_how_many(postgres: Engine, definition: AudienceDefinition) -> None:
+    with at_one_moment(postgres) as connection:
+        now = _now(connection)
+        number = _count(connection, definition, now)
+        if number is None:
+            messages.print("Nobody can be counted yet: the stream has no event time, or the model has no predictions.")
+            return
+        customers = "customer is" if number == 1 else "customers are"
+        everybody = " Every customer with a segment is." if to_text(definition) == EVERYONE else ""
+        messages.print(f"{number:,} {customers} in it now.{everybody}")
+        if not number and definition.countries:
+            known = set(audience_members.countries(connection))
+            unknown = [each for each in definition.countries if each not in known]
+            if unknown:
+                shown = ", ".join(sorted(known)[:20])
+                messages.print(f"No customer is in {unknown[0]}; there are {shown}", markup=False, style="yellow")
+
+
+def _now(connection: Connection) -> AudienceMoment | None:
+    try:
+        return moment(connection)
+    except NotFoundError:
+        return None
+
+
+def _count(connection: Connection, definition: AudienceDefinition, now: AudienceMoment | None) -> int | None:
+    """How many customers; None if that can't be said yet."""
+    if now is None or (definition.needs_rhythm and now.rhythm is None):
+        return None
+    return audience_members.count(connection, definition, now)
+
+
+def _as_json(found: Audience, **more: object) -> dict[str, object]:
+    moments = {"created_at": found.created_at.isoformat(), "changed_at": found.changed_at.isoformat()}
+    return {"name": found.name, "definition": to_text(found.definition), **moments, **more}

@@ -1,0 +1,82 @@
+"""The steps of ``segue audience export``."""
+
+from pathlib import Path
+
+from data.datasets import pass_through
+from data.datasets.pass_through import PassThrough
+from data.postgres import audience_members, audiences, currency, model_registry
+from data.postgres.audience_members import at_one_moment, moment, parts
+from runtime.output_files import check_output, replacing
+from runtime.settings import Settings
+from segue.cli.auditing import recorded
+from segue.cli.console import fail, messages, spinner
+from segue.cli.postgres import connect
+from services.audience_files import About, Use, Written, write
+
+#: A file of this size has millions of customers.
+MOST_BYTES = 1_000_000_000
+
+
+def export_audience(name: str, out: Path, use: Use, join: Path | None, join_by: str | None, force: bool) -> None:
+    """Write the file, and say what is in it; raises what reading and writing raise."""
+    check_output(out, suffixes=(".csv",), force=force)
+    if join is None and join_by is not None:
+        fail("--join-by names a column of a file: add --join FILE")
+    joined = None if join is None else _joined(join, join_by)
+    settings = Settings()
+    postgres = connect(settings)
+    with at_one_moment(postgres) as connection:
+        found, now = audiences.find(connection, name), moment(connection)
+        audience_members.require_rhythm(found.definition, now)
+        about = About(
+            personas=model_registry.read_personas(connection),
+            event_time=now.event_time,
+            currency=currency.stored(connection) or settings.currency,
+            use=use,
+            joined=joined,
+        )
+        members = parts(connection, found.definition, now, with_rhythm=True, with_stays=True)
+        with (
+            recorded(postgres, "audience export", found.name, use=use, joined=joined is not None) as detail,
+            spinner("Writing"),
+            replacing(out) as draft,
+            draft.open("w", encoding="utf-8", newline="") as file,
+        ):
+            written = write(file, members, about)
+            detail["rows"] = written.customers
+    messages.print(
+        f"{written.customers:,} customers of {found.name} as of {now.event_time:%Y-%m-%d %H:%M} UTC are in {out}",
+        markup=False,
+        soft_wrap=True,
+    )
+    if join is not None:
+        _say_what_was_joined(join, written)
+
+
+def _joined(path: Path, column: str | None) -> PassThrough:
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            fail(f"{path.name} has {size:,} bytes, and {MOST_BYTES:,} are the most: leave the columns that you need")
+        content = path.read_bytes()
+    except OSError as error:
+        fail(f"can't read {path}: {error.strerror or error}")
+    found = pass_through.read(content, path.name, column)
+    for note in found.notes:
+        messages.print(note, markup=False, soft_wrap=True)
+    return found
+
+
+def _say_what_was_joined(join: Path, written: Written) -> None:
+    messages.print(
+        f"{written.customers - written.not_in_file:,} of them are in {join.name} and {written.not_in_file:,} are not; "
+        f"{written.not_in_audience:,} of its rows are of nobody in the audience, and are left out",
+        markup=False,
+        soft_wrap=True,
+    )
+    if written.renamed:
+        messages.print(
+            f"Segue has columns of these names already, so the file's begin with `file_`: {', '.join(written.renamed)}",
+            markup=False,
+            soft_wrap=True,
+        )
