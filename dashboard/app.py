@@ -15,15 +15,15 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from streamlit.navigation.page import Page
 
 from dashboard.at_risk import page as at_risk
+from dashboard.audiences import page as audiences
 from dashboard.customer import page as customer
 from dashboard.exploration import ledger_cache
 from dashboard.exploration import page as exploration
 from dashboard.live import page as live
 from dashboard.model import page as model
-from dashboard.operations import actions
 from dashboard.operations import page as operations
 from dashboard.segments import page as segments
-from dashboard.shared import connection, elements, login_page, style, trouble
+from dashboard.shared import acts, connection, elements, login_page, style, trouble
 from dashboard.shifts import page as shifts
 from dashboard.simulator import page as simulator
 from runtime.errors import SegueError
@@ -43,6 +43,7 @@ class Entry(NamedTuple):
 # In the order of the menu; the first one is the start page.
 PAGES = (
     Entry(at_risk.show, "At risk", "trending_down", "at_risk"),
+    Entry(audiences.show, "Audiences", "groups", "audiences"),
     Entry(live.show, "Live", "sensors", "live"),
     Entry(shifts.show, "Shifts", "sync_alt", "shifts"),
     Entry(segments.show, "Segments", "bubble_chart", "segments"),
@@ -70,7 +71,7 @@ def main() -> None:
     except (ValidationError, ArgumentError, SegueError) as error:
         st.html(elements.trouble(trouble.bad_settings(error)))
         return
-    refused = actions.refusal(login)
+    refused = acts.refusal(login)
     if refused is not None:
         st.html(elements.trouble(refused))
         return

@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.operations import actions, markup, queries
-from dashboard.operations.actions import NotAllowedError
 from dashboard.operations.queries import DeadLetterPreview, StreamStatus
-from dashboard.shared import access, elements, page, replay_markup, trouble
+from dashboard.shared import access, acts, elements, page, replay_markup, trouble
+from dashboard.shared.acts import NotAllowedError
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.reading import reading
 from data.kafka.log import LogError
@@ -70,7 +70,7 @@ def _draw(status: StreamStatus) -> None:
     st.html(markup.totals(status))
     st.html(elements.title("Replay"))
     st.html(replay_markup.replay(status.replay))
-    if actions.allowed():
+    if acts.allowed():
         _controls(status)
     st.html(elements.title("Partitions", "Offsets and event times are those of the last commit to Postgres."))
     if status.partitions.empty:
@@ -112,7 +112,7 @@ def _do(action: Callable[[], str]) -> None:
     except (ReplayControlError, NotAllowedError, LookupError, LogError, WriteError, ValueError) as error:
         _toast(f"Failed: {error}", "error")
     except SQLAlchemyError as error:
-        _toast(f"Failed: {trouble.from_error(error, actions.engine().url).title}", "error")
+        _toast(f"Failed: {trouble.from_error(error, acts.engine().url).title}", "error")
 
 
 def _toast(text: str, icon: str) -> None:
@@ -135,7 +135,7 @@ def _dead_letters(engine: Engine) -> None:
         problem = trouble.from_error(error, engine.url).title
         st.html(elements.title("Dead letters", f"{problem}. The page tries again every few seconds."))
         return
-    may_act = actions.allowed()
+    may_act = acts.allowed()
     for item in letters:
         _dead_letter(item, may_act)
     if not may_act:

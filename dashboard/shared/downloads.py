@@ -16,11 +16,10 @@ from dashboard.shared.access import AccessEndedError
 from dashboard.shared.reading import reading
 from data.postgres import audit
 from data.postgres.audit import Act, Detail
-from runtime.readable import visible
+from runtime.spreadsheets import harmless
 
 # Few enough for a spreadsheet (about a million rows), and for the memory of a session.
 MOST_ROWS = 200_000
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class File(NamedTuple):
@@ -28,6 +27,13 @@ class File(NamedTuple):
 
     name: str
     filters: Detail
+
+
+class Content(NamedTuple):
+    """A file in UTF-8, and its number of rows without the header."""
+
+    csv: bytes
+    rows: int
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
@@ -58,15 +64,15 @@ def on_request(engine: Engine, file: File, ask: Callable[[Connection], pd.DataFr
         with reading(engine, timeout_ms=30_000) as connection:
             return ask(connection)
 
-    return _recorded(engine, file, read)
+    return of_content(engine, file, lambda: _content(read()))
 
 
 def of_frame(engine: Engine, file: File, frame: pd.DataFrame) -> Callable[[], bytes]:
     """The content of a download button whose rows are known."""
-    return _recorded(engine, file, lambda: frame)
+    return of_content(engine, file, lambda: _content(frame))
 
 
-def _recorded(engine: Engine, file: File, rows: Callable[[], pd.DataFrame]) -> Callable[[], bytes]:
+def of_content(engine: Engine, file: File, make: Callable[[], Content]) -> Callable[[], bytes]:
     """The content of a file, once it is recorded who gets it; what can't be recorded is not handed out."""
     # Streamlit asks for the content outside of the session, so the viewer is that of the page.
     viewer = access.current()
@@ -74,21 +80,19 @@ def _recorded(engine: Engine, file: File, rows: Callable[[], pd.DataFrame]) -> C
     def fetch() -> bytes:
         if viewer.has_ended(datetime.now(UTC)):
             raise AccessEndedError
-        frame = rows()
-        content = as_csv(frame)
-        detail = file.filters | {"rows": len(frame), "masked": viewer.is_masked}
+        content = make()
+        detail = file.filters | {"rows": content.rows, "masked": viewer.is_masked}
         audit.add(engine, viewer.actor, Act("download", file.name), detail, "done")
-        return content
+        return content.csv
 
     return fetch
+
+
+def _content(frame: pd.DataFrame) -> Content:
+    return Content(as_csv(frame), len(frame))
 
 
 def _harmless(column: "pd.Series[str]") -> "pd.Series[str]":
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column
-    return column.map(lambda cell: _harmless_text(cell) if isinstance(cell, str) else cell)
-
-
-def _harmless_text(cell: str) -> str:
-    shown = visible(cell)
-    return f"'{shown}" if cell.startswith(DANGEROUS) else shown
+    return column.map(lambda cell: harmless(cell) if isinstance(cell, str) else cell)

@@ -7,7 +7,7 @@ from tests.support.pages import a_page, words
 
 pytestmark = [
     pytest.mark.usefixtures("filled"),
-    pytest.mark.parametrize("name", ["at_risk", "shifts", "segments"]),
+    pytest.mark.parametrize("name", ["at_risk", "audiences", "shifts", "segments"]),
 ]
 
 

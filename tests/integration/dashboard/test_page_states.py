@@ -9,7 +9,7 @@ from models.segment_model import SegmentModel
 from tests.support.pages import a_page, html, words
 
 # All that are drawn at an event time; Live and Operations have states of their own.
-PAGES = ["at_risk", "shifts", "segments", "customer", "simulator", "exploration", "model"]
+PAGES = ["at_risk", "audiences", "shifts", "segments", "customer", "simulator", "exploration", "model"]
 # Every page reads at least one of these.
 TABLES = ("customers", "segment_changes", "transactions")
 
@@ -72,7 +72,7 @@ def test_a_page_recovers_when_its_tables_exist_again(name: str, database_url: st
     assert "As of event time 15 Jun 2011, 09:30 (UTC)" in shown
 
 
-@pytest.mark.parametrize("name", ["at_risk", "shifts"])
+@pytest.mark.parametrize("name", ["at_risk", "audiences", "shifts"])
 def test_a_hostile_name_is_shown_and_not_run(name: str, database_url: str, filled: Engine) -> None:
     with filled.begin() as connection:
         connection.execute(text("UPDATE customers SET customer_id = '<img src=x onerror=alert(1)>' || customer_id"))

@@ -27,6 +27,8 @@ PAGES: list[tuple[str, dict[str, str]]] = [
     ("live", {}),
     ("at_risk", {}),
     ("at_risk", {"slip_days": "1 year", "slip_order": "Worth most"}),
+    ("audiences", {}),
+    ("audiences", {"audience_moved_from": "Champions", "audience_since": "30d"}),
     ("shifts", {}),
     ("shifts", ALL),
     ("shifts", ALL | {"shift_from": "Champions", "shift_to": "Lost", "shift_causes": "returned"}),

@@ -12,9 +12,9 @@ from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from dashboard.operations import actions
-from dashboard.operations.actions import NotAllowedError
-from dashboard.shared import access
+from dashboard.shared import access, acts
 from dashboard.shared.access import Viewer
+from dashboard.shared.acts import NotAllowedError
 from data.postgres import audit, replay_control
 from data.postgres.audit import Actor
 from data.postgres.log_faults import resolve
@@ -191,7 +191,7 @@ def test_a_role_is_checked_at_the_act_itself(
     """A client could press a button that was there before, or one that is not there."""
     for name, value in oidc_provider.settings("https://id.example", "https://x.example", "postgresql://m@/d").items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(actions, "_knows_the_provider", lambda: True)
+    monkeypatch.setattr(acts, "_knows_the_provider", lambda: True)
     monkeypatch.setattr(access, "current", lambda: viewer)
     monkeypatch.setattr(access, "claims", lambda: {"sub": "somebody"})
     for act in (

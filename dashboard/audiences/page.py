@@ -1,0 +1,123 @@
+"""The page "Audiences": customers who pass several filters, counted, listed, saved and downloaded."""
+
+from functools import partial
+
+import streamlit as st
+from sqlalchemy import Engine
+
+from dashboard.audiences import download, filters, found, markup, saving
+from dashboard.audiences.filters import Options
+from dashboard.audiences.found import FoundAudience
+from dashboard.audiences.saving import NAME, SAVE_AS
+from dashboard.shared import controls, elements, page, style
+from dashboard.shared.literal import escape, in_markdown
+from dashboard.shared.page import Moment
+from data.postgres import audience_members, audiences, model_registry
+from models.audience import AudienceDefinition, AudienceError
+from models.audience_text import to_text
+from models.rhythm.carried import rhythm_of
+from runtime.money import Money
+
+SUBTITLE = "Customers who pass several filters: counted, listed, saved, and one row each in a file."
+REFRESH_SECONDS = 10
+PAGE_SIZE = 25
+# Pages beyond these are in the download only.
+MOST_PAGES = 4_000
+ORDERS = {"stake": "Most at stake", "spent": "Spent most", "newest": "Ordered last", "silent": "Silent longest"}
+# Keys of the session state; the first one is a URL parameter, too.
+ORDER, PAGE, OPENED = "audience_order", "audience_page", "audience_opened"
+NEEDS_PREDICTIONS = (
+    "This audience asks for risk states or money at stake, and the model has no predictions: activate one that has, or "
+    "choose the filters again."
+)
+
+
+def show(engine: Engine, money: Money) -> None:
+    """Draw the page; it refreshes every few seconds and keeps the reader's choices."""
+    page.show(engine, money, "Audiences", SUBTITLE, partial(_draw, engine), REFRESH_SECONDS)
+
+
+def _draw(engine: Engine, moment: Moment) -> None:
+    saved = _saved(moment)
+    opened = _open(saved)
+    has_rhythm = rhythm_of(moment.model) is not None
+    if not has_rhythm and opened is not None and saved[opened].needs_rhythm:
+        st.html(f'<div class="sg-banner" role="status">{NEEDS_PREDICTIONS}</div>')
+        return
+    all_personas = model_registry.read_personas(moment.connection)
+    countries = audience_members.countries(moment.connection)
+    try:
+        definition = filters.draw(Options(moment.personas, all_personas, countries, has_rhythm), moment.money)
+    except AudienceError as error:
+        st.html(f'<div class="sg-banner" role="alert">{escape(str(error))}</div>')
+        return
+    answer = found.read(engine, moment, definition)
+    st.html(markup.headline(answer.value.totals, moment.money) + markup.definition(to_text(definition)))
+    if not answer.is_current(moment.progress):
+        st.html(elements.note(f"Numbers are as of event time {style.stamp(answer.value.now.event_time)}."))
+    download.draw(engine, moment, definition, answer.value, opened)
+    saving.draw(definition, saved, opened)
+    _customers(answer.value, moment, has_rhythm)
+    with st.expander("What do the filters mean?"):
+        st.html(markup.rule())
+
+
+def _saved(moment: Moment) -> dict[str, AudienceDefinition]:
+    try:
+        return {each.name: each.definition for each in audiences.listed(moment.connection)}
+    except AudienceError as error:
+        # A later version may have saved one that this one can't read.
+        st.html(f'<div class="sg-banner" role="status">{escape(str(error))}</div>')
+        return {}
+
+
+def _open(saved: dict[str, AudienceDefinition]) -> str | None:
+    """The saved audience that is chosen; its filters are set when it is chosen, or named by a link without filters."""
+    asked = st.query_params.get(NAME)
+    if asked in saved and OPENED not in st.session_state and not any(key in st.query_params for key in filters.KEYS):
+        _fill(asked, saved[asked])
+    st.session_state.setdefault(OPENED, None)
+    if not saved:
+        return None
+    chosen: str | None = st.selectbox(
+        "Saved audience",
+        [*saved],
+        index=None,
+        format_func=in_markdown,
+        placeholder="None is open: choose filters below",
+        key=NAME,
+        bind="query-params",
+        on_change=_chosen,
+        args=(saved,),
+        width=400,
+    )
+    return chosen if chosen in saved else None
+
+
+def _chosen(saved: dict[str, AudienceDefinition]) -> None:
+    name = st.session_state[NAME]
+    _fill(name or "", saved.get(name, AudienceDefinition()))
+
+
+def _fill(name: str, definition: AudienceDefinition) -> None:
+    filters.fill(definition)
+    st.session_state[OPENED] = name
+    st.session_state[SAVE_AS] = name
+    st.session_state[PAGE] = 1
+
+
+def _customers(audience: FoundAudience, moment: Moment, has_rhythm: bool) -> None:
+    orders = ORDERS if has_rhythm else {name: text for name, text in ORDERS.items() if name != "stake"}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(elements.title("Customers", "One row each; select one for the customer’s page"))
+        order = controls.choice("Order", orders, ORDER)
+    number = len(audience.ids)
+    if not number:
+        st.html(elements.empty("No customer passes all filters: remove one."))
+        return
+    pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
+    ids = audience.page(order, (page.number(PAGE, pages) - 1) * PAGE_SIZE, PAGE_SIZE)
+    rows = audience_members.of_ids(moment.connection, ids, found.now_of(moment))
+    st.html(markup.table(rows, ids, moment.personas, moment.money))
+    if pages > 1:
+        st.pagination(pages, key=PAGE)

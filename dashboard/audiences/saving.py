@@ -1,0 +1,86 @@
+"""Saving and deleting an audience: what only an operator may do on this page."""
+
+from collections.abc import Callable
+
+import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashboard.shared import access, acts, elements, trouble
+from dashboard.shared.acts import NotAllowedError, act
+from dashboard.shared.literal import in_markdown
+from data.postgres import audiences
+from models.audience import AudienceDefinition, AudienceError, checked_name
+from models.audience_text import to_text
+from runtime.errors import NotFoundError
+
+# Keys of the session state; the first one is a URL parameter, too.
+NAME, SAVE_AS = "audience_name", "audience_save_as"
+READ_ONLY = "Start the dashboard with `--operator` to save audiences here, or use `segue audience save`."
+NOT_AN_OPERATOR = "Operators can save audiences here."
+
+
+def draw(definition: AudienceDefinition, saved: dict[str, AudienceDefinition], opened: str | None) -> None:
+    """Draw the name and the buttons, or why there are none."""
+    if not acts.allowed():
+        st.caption(READ_ONLY if access.current().role in (None, "operator") else NOT_AN_OPERATOR)
+        return
+    st.html(elements.title("Save", "The filters, not the customers: who is in it is found out each time."))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Name", key=SAVE_AS, max_chars=64, placeholder="Lapsed Champions", width=260)
+        same = saved.get(name.strip())
+        label = "Save" if same is None else "Replace"
+        st.button(
+            label,
+            icon=":material/save:",
+            key="audience_do_save",
+            disabled=not name.strip() or same == definition,
+            on_click=_do,
+            args=(lambda: save(name, definition),),
+        )
+        if opened is not None:
+            st.button(
+                f"Delete {in_markdown(opened)}",
+                icon=":material/delete:",
+                key="audience_do_delete",
+                on_click=_do,
+                args=(lambda: delete(opened),),
+            )
+
+
+def save(name: str, definition: AudienceDefinition) -> str:
+    """Save an audience; returns a message.
+
+    Raises
+    ------
+    NotAllowedError, AudienceError
+        If whoever looks may not, or the name can't be one.
+    """
+    chosen = checked_name(name)
+    with act("audience save", chosen, definition=to_text(definition)):
+        audiences.save(acts.engine(), chosen, definition)
+    st.session_state[NAME] = chosen
+    return f"{chosen} is saved"
+
+
+def delete(name: str) -> str:
+    """Delete an audience; returns a message.
+
+    Raises
+    ------
+    NotAllowedError, NotFoundError
+        If whoever looks may not, or somebody else has deleted it.
+    """
+    with act("audience delete", name):
+        audiences.remove(acts.engine(), name)
+    st.session_state[NAME] = None
+    return f"{name} is deleted"
+
+
+def _do(action: Callable[[], str]) -> None:
+    # A callback runs before the page is drawn again, so the page shows its effect.
+    try:
+        st.toast(in_markdown(action()), icon=":material/check:")
+    except (NotAllowedError, AudienceError, NotFoundError) as error:
+        st.toast(in_markdown(f"Failed: {error}"), icon=":material/error:")
+    except SQLAlchemyError as error:
+        st.toast(in_markdown(f"Failed: {trouble.from_error(error, acts.engine().url).title}"), icon=":material/error:")
