@@ -248,6 +248,12 @@ class Settings(BaseSettings):
         1.0, gt=0, description="Seconds before the second attempt; doubled before each later attempt."
     )
     webhook_longest_wait: float = Field(3600.0, gt=0, description="Maximum seconds between two attempts.")
+    alert_rules: Path | None = Field(None, description="TOML file with the rules of `segue alerts`.")
+    alert_destinations: SecretStr | None = Field(
+        None,
+        description="Where alerts go: NAME=ADDRESS, with blanks between several; an address is one of Apprise, such as "
+        "`mailto://...`; treated as a secret.",
+    )
     web_host: str = Field(
         "127.0.0.1", description="Interface that serves health and metrics; by default only this machine can connect."
     )
@@ -343,6 +349,11 @@ class Settings(BaseSettings):
         )
 
     @property
+    def known_brokers(self) -> Brokers | None:
+        """The connection to Kafka; None if neither a setting nor a running stack names a broker."""
+        return None if self.bootstrap_servers is None else self.brokers
+
+    @property
     def secrets(self) -> list[str]:
         """All secrets as plain text, so that logs can mask them."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
@@ -351,7 +362,8 @@ class Settings(BaseSettings):
         whole = [value for name, value in values.items() if not name.endswith("database_url")]
         within = [part for name, value in values.items() if name.endswith("_url") for part in passwords(value)]
         several = (part for name in ("webhook_secret", "control_key") for part in values.get(name, "").split())
-        return [*whole, *within, *several]
+        addresses = (word.partition("=")[2] for word in values.get("alert_destinations", "").split())
+        return [*whole, *within, *several, *(address for address in addresses if address)]
 
     @property
     def control_keys(self) -> tuple[bytes, ...]:

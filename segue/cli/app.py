@@ -19,6 +19,7 @@ from runtime.running_stack import not_running_reason
 from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
+    alerts_commands,
     api_command,
     audience_commands,
     audit_command,
@@ -95,6 +96,7 @@ explore_command.add_to(app)
 soak_command.add_to(app)
 sim_command.add_to(app)
 app.add_typer(audience_commands.app, name="audience")
+app.add_typer(alerts_commands.app, name="alerts")
 app.add_typer(control_commands.app, name="control")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.app, name="models")

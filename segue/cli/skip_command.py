@@ -8,8 +8,8 @@ from data.postgres import skipped_records
 from runtime.settings import Settings
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages
-from segue.cli.partition_states import states
 from segue.cli.postgres import connect
+from services.partition_states import states
 
 _LONGEST_REASON = 400
 
@@ -36,7 +36,8 @@ def skip(
     settings = Settings()
     postgres = connect(settings)
     if not force:
-        state = next((each for each in states(postgres, settings).partitions if each.partition == partition), None)
+        found = states(postgres, settings.known_brokers, settings.topics.transactions).partitions
+        state = next((each for each in found if each.partition == partition), None)
         # A partition that is unknown, or beyond the offset, is refused with its own reason.
         if state is not None and offset >= state.next_offset and state.problem is None:
             fail(f"partition {partition} is neither failing nor stuck: nothing needs to be skipped (or use --force)")

@@ -13,8 +13,8 @@ from runtime.postgres_url import shown
 from runtime.settings import Settings
 from segue.cli import control_commands, faults_commands, options
 from segue.cli.console import counted, messages, output, table
-from segue.cli.partition_states import states
 from segue.cli.postgres import connect
+from services.partition_states import states
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,7 +42,8 @@ def status(as_json: options.AsJson = False) -> None:
 
 def _status(settings: Settings) -> dict[str, Any]:
     postgres = connect(settings)
-    found, faults = states(postgres, settings), log_faults.faults(postgres)
+    found = states(postgres, settings.known_brokers, settings.topics.transactions)
+    faults = log_faults.faults(postgres)
     totals, replays = progress.totals(postgres), replay_control.replays(postgres)
     problems = [problem for state in found.partitions if (problem := state.problem) is not None]
     if found.broker_answers is False:

@@ -51,6 +51,10 @@ TASKS = (
         ("segue changes --follow --topic --where 'to = Hibernating and monetary > 1000'",),
     ),
     Task(
+        "write to people when something exceeds a limit",
+        ("segue alerts run", "segue alerts check", "segue alerts test"),
+    ),
+    Task(
         "name a group of customers, count it, and get one row a customer, with columns of your own",
         (
             "segue audience save NAME --segment Champions --risk overdue",

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from runtime.settings import Settings
 from segue.cli.app import app
+from services.alerts.health import AlertHealth
 from services.clock.health import ClockHealth
 from services.drift.metrics import DriftMetrics
 from services.ingest.health import IngestHealth
@@ -93,7 +94,8 @@ def test_every_metric_is_explained_with_its_type_and_no_other_is() -> None:
     metrics = Metrics()
     metrics.assigned(0)
     webhook = WebhookHealth(WebhookState())
-    registries = (metrics.registry, DriftMetrics().registry, ClockHealth().registry, IngestHealth().registry)
+    services = (DriftMetrics(), ClockHealth(), IngestHealth(), AlertHealth([]))
+    registries = (metrics.registry, *(each.registry for each in services))
     families = [family for registry in registries for family in registry.collect()]
     found = {
         f"{family.name}_total" if family.type == "counter" else family.name: family.type

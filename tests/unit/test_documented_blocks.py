@@ -21,6 +21,7 @@ DOCUMENTED = "tests/e2e/test_documented_commands.py"
 # command runs, and not the command, this file tests that there is such a command with such options.
 RUN_BY = {
     "README.md": {"$ make demo": HERE},
+    "docs/alerts.md": {"": "tests/integration/segue/cli/test_alerts_commands.py"},
     "docs/api.md": {"": DOCUMENTED},
     "docs/contract.md": {"{": "tests/unit/data/contract/test_examples.py"},
     "docs/dead_letters.md": {"": DOCUMENTED},

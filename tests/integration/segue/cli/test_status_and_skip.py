@@ -9,8 +9,8 @@ from typer.testing import CliRunner, Result
 
 from data.postgres import currency, model_registry
 from data.postgres.database import engine
-from segue.cli import partition_states
 from segue.cli.app import app
+from services import partition_states
 from tests.support.dataset_tables import fill
 from tests.support.generated_tables import a_model
 from tests.support.retail import retail

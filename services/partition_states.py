@@ -1,4 +1,4 @@
-"""The state of each partition for ``segue status`` and ``segue skip``: progress from Postgres, lag from Kafka."""
+"""The state of each partition as people see it: progress from Postgres, lag from Kafka."""
 
 import time
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Row
 from data.kafka.end_offsets import end_offsets
 from data.postgres import progress
 from data.postgres.progress import FAILING, STUCK_SECONDS
-from runtime.settings import Settings
+from runtime.brokers import Brokers
 
 _BROKER_SECONDS = 3.0
 _SECOND_LOOK_SECONDS = 1.0
@@ -70,25 +70,30 @@ class StreamStates:
     broker_answers: bool | None
 
 
-def states(postgres: Engine, settings: Settings) -> StreamStates:
-    """The state of all claimed partitions, within a few seconds, whatever does not answer."""
-    found = _look(postgres, settings)
+def states(postgres: Engine, brokers: Brokers | None, topic: str) -> StreamStates:
+    """The state of all claimed partitions, within a few seconds, whatever does not answer.
+
+    Parameters
+    ----------
+    brokers, topic
+        Where the log is; without brokers the lag is unknown.
+    """
+    found = _look(postgres, brokers, topic)
     if any(state.stuck and not state.failing for state in found.partitions):
         # A record that has just arrived after a long silence is not stuck: its partition commits within a second.
         offsets = {state.partition: state.next_offset for state in found.partitions}
         time.sleep(_SECOND_LOOK_SECONDS)
-        again = _look(postgres, settings)
+        again = _look(postgres, brokers, topic)
         if any(state.next_offset != offsets.get(state.partition) for state in again.partitions) or again.broker_answers:
             return again
     return found
 
 
-def _look(postgres: Engine, settings: Settings) -> StreamStates:
+def _look(postgres: Engine, brokers: Brokers | None, topic: str) -> StreamStates:
     rows = progress.partitions(postgres)
-    if not rows or settings.bootstrap_servers is None:
+    if not rows or brokers is None:
         return StreamStates([_state(row, None) for row in rows], None)
-    topic = settings.topics.transactions
-    ends = end_offsets(settings.brokers, topic, [row.partition for row in rows], _BROKER_SECONDS)
+    ends = end_offsets(brokers, topic, [row.partition for row in rows], _BROKER_SECONDS)
     return StreamStates([_state(row, (ends or {}).get(row.partition)) for row in rows], ends is not None)
 
 

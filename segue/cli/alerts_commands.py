@@ -1,0 +1,191 @@
+"""``segue alerts``: write to people when a rule's measure is above its limit: run, check, test."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+from rich.markup import escape
+from sqlalchemy import Engine
+
+from data.postgres import currency
+from data.postgres.database import engine
+from runtime import logs
+from runtime.durations import duration
+from runtime.errors import SegueError
+from runtime.settings import Settings
+from segue.cli.console import fail, messages, output, table
+from segue.cli.options import AsJson
+from segue.cli.postgres import connect
+from segue.cli.stopping import stop_by_signal
+
+if TYPE_CHECKING:
+    from services.alerts.measures import Sources
+    from services.alerts.rules import Rule
+
+app = typer.Typer(no_args_is_help=True, help="Write to people when something exceeds a limit: e-mail, chat and others.")
+
+_LONGEST_RULES = 1_000_000
+
+
+def _interval(text: str | timedelta) -> timedelta:
+    try:
+        found = duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if not timedelta(seconds=1) <= found <= timedelta(days=1):
+        raise typer.BadParameter("from 1s to 1d")
+    return found
+
+
+Rules = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--rules", metavar="FILE", help="TOML file with the rules; by default SEGUE_ALERT_RULES."),
+]
+
+
+@app.command()
+def run(
+    rules: Rules = None,
+    every: Annotated[
+        timedelta, typer.Option(parser=_interval, metavar="DURATION", help="Time between two looks at all rules.")
+    ] = timedelta(minutes=1),
+    state: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            metavar="FILE", help="Remembers what was sent over a restart; by default alerts.json in SEGUE_STATE_DIR."
+        ),
+    ] = None,
+) -> None:
+    """Look at every rule again and again, and send one message when it begins and one when it is over, until Ctrl-C.
+
+    A rule whose measure can't be found out for some minutes is a message of its own. One process is enough.
+    """
+    from runtime.health import WebServer
+    from services.alerts.destinations import AppriseSender
+    from services.alerts.service import AlertService
+    from services.alerts.state_file import StateFile
+
+    settings = Settings()
+    addresses = _addresses(settings)
+    chosen, sender = _rules(rules, settings, addresses), AppriseSender.of(addresses)
+    postgres, file = engine(settings.database), StateFile.open(state or settings.state_dir / "alerts.json")
+    service = AlertService(
+        chosen, _sources(postgres, settings), sender, file, lambda: currency.stored_money(postgres, settings.money)
+    )
+    logs.configure(settings.secrets)
+    messages.print(f"Watching {len(chosen):,} rules; Ctrl-C stops.")
+    stop_by_signal(service.stop)
+    if settings.web_port:
+        WebServer(service.health).start(settings.web_host, settings.web_port)
+    service.run(every.total_seconds())
+
+
+@app.command()
+def check(rules: Rules = None, as_json: AsJson = False) -> None:
+    """Show the measure of every rule now, and send nothing. The exit code is 1 if one can't be found out."""
+    from services.alerts.messages import amount
+    from services.alerts.service import look_at
+
+    settings = Settings()
+    chosen = _rules(rules, settings, _addresses(settings))
+    postgres = connect(settings)
+    money, sources = currency.stored_money(postgres, settings.money), _sources(postgres, settings)
+    found = [(rule, look_at(rule, sources)) for rule in chosen]
+    if as_json:
+        output.print_json(data=[_as_json(rule, each) for rule, each in found])
+    else:
+        rows = [
+            [
+                rule.name,
+                amount(rule, each.value, money),
+                amount(rule, rule.above, money),
+                {True: "above", False: "", None: "unknown"}[each.is_above(rule.above)],
+                each.about,
+                ", ".join(rule.to),
+            ]
+            for rule, each in found
+        ]
+        output.print(table("Rules", ["rule", "now", "limit", "", "of", "goes to"], rows))
+    if any(each.value is None for _, each in found):
+        raise typer.Exit(1)
+
+
+@app.command("test")
+def try_out(
+    destinations: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="[DESTINATION]...", help="Names of destinations; by default all of them."),
+    ] = None,
+) -> None:
+    """Send a test message to destinations. The exit code is 1 if one of them does not accept it."""
+    from services.alerts.destinations import AppriseSender
+    from services.alerts.messages import test_text
+
+    addresses = _addresses(Settings())
+    if not addresses:
+        fail("there is no destination: set SEGUE_ALERT_DESTINATIONS, for example team=mailto://...")
+    unknown = [name for name in destinations or [] if name not in addresses]
+    if unknown:
+        fail(f"there is no destination {unknown[0]!r}; the destinations are {', '.join(addresses)}")
+    sender, (title, body) = AppriseSender.of(addresses), test_text()
+    refused = 0
+    for name in dict.fromkeys(destinations or addresses):
+        try:
+            sender.send(name, title, body)
+        except SegueError as error:
+            refused += 1
+            messages.print(escape(str(error)), soft_wrap=True)
+        else:
+            messages.print(f"{name} has accepted the message.")
+    if refused:
+        raise typer.Exit(1)
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    from services.alerts.destinations import parse_destinations
+
+    given = settings.alert_destinations
+    return {} if given is None else parse_destinations(given.get_secret_value())
+
+
+def _rules(path: Path | None, settings: Settings, addresses: dict[str, str]) -> "tuple[Rule, ...]":
+    from services.alerts.rules import RuleError, parse_rules
+
+    path = path or settings.alert_rules
+    if path is None:
+        fail("name the file of the rules: --rules FILE or SEGUE_ALERT_RULES; docs/alerts.md has an example")
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LONGEST_RULES + 1)
+        if len(text) > _LONGEST_RULES:
+            fail(f"{path}: too large for a file of rules")
+        return parse_rules(text.decode(), addresses)
+    except UnicodeDecodeError:
+        fail(f"{path}: not a text in UTF-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        if not isinstance(error, OSError | RuleError):
+            reason = "not a name of a file"
+        fail(f"{path}: {reason}")
+
+
+def _sources(postgres: Engine, settings: Settings) -> "Sources":
+    from services.alerts.measures import Sources
+    from services.partition_states import states
+
+    brokers, topic = settings.known_brokers, settings.topics.transactions
+    return Sources(postgres, lambda: states(postgres, brokers, topic))
+
+
+def _as_json(rule: "Rule", found: Any) -> dict[str, Any]:
+    return {
+        "rule": rule.name,
+        "measure": rule.measure,
+        "value": found.value,
+        "limit": rule.above,
+        "above": found.is_above(rule.above),
+        "about": found.about,
+        "as_of": None if found.event_time is None else found.event_time.isoformat(),
+        "to": list(rule.to),
+    }

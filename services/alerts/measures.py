@@ -1,0 +1,127 @@
+"""What rules measure, each at the present moment of the stream."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+
+from data.postgres import audience_members, audiences, dead_letters, drift, model_registry
+from data.postgres.audience_members import at_one_moment
+from models.audience import AudienceDefinition, with_known_segments
+from models.audience_text import to_text
+from runtime.errors import NotFoundError
+from services.alerts.rules import Measure, Rule
+from services.partition_states import PartitionState, StreamStates
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measure at a moment.
+
+    Parameters
+    ----------
+    value
+        In customers, currency units, records, alarms or partitions; None if it is unknown.
+    about
+        What was measured, in words; or why it is unknown.
+    event_time
+        The moment of a measure of customers; None for the others.
+    """
+
+    value: float | None
+    about: str
+    event_time: datetime | None = None
+
+    def is_above(self, limit: float) -> bool | None:
+        """Whether the measure is above a limit; None if it is unknown."""
+        return None if self.value is None else self.value > limit
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What measures are made of: Postgres, and the states of all partitions, which are looked at when needed."""
+
+    postgres: Engine
+    states: Callable[[], StreamStates]
+
+
+def measured(rule: Rule, sources: Sources) -> Measured:
+    """The measure of a rule now.
+
+    Raises
+    ------
+    DBAPIError
+        If Postgres does not answer.
+    NotFoundError, AudienceError
+        If an audience, a segment, a model or event time is missing.
+    """
+    return _MEASURES[rule.measure](rule, sources)
+
+
+def _customers(rule: Rule, sources: Sources) -> Measured:
+    with at_one_moment(sources.postgres) as connection:
+        name, definition = _group(rule, connection, sources.postgres)
+        now = audience_members.moment(connection)
+        return Measured(audience_members.count(connection, definition, now), name, now.event_time)
+
+
+def _money_at_stake(rule: Rule, sources: Sources) -> Measured:
+    with at_one_moment(sources.postgres) as connection:
+        name, definition = _group(rule, connection, sources.postgres)
+        now = audience_members.moment(connection)
+        sums = audience_members.totals(connection, definition, now)
+        if sums.at_stake is None:
+            raise NotFoundError("money at stake needs a model with predictions: fit one with `segue fit`")
+        return Measured(sums.at_stake, name, now.event_time)
+
+
+def _group(rule: Rule, connection: Connection, postgres: Engine) -> tuple[str, AudienceDefinition]:
+    """The customers of a rule: what they are called, and the definition with ids of segments."""
+    if rule.where is not None:
+        return to_text(rule.where), with_known_segments(rule.where, model_registry.personas(postgres))
+    found = audiences.find(connection, str(rule.audience))
+    return f"the audience {found.name}", found.definition
+
+
+def _dead_letters(_rule: Rule, sources: Sources) -> Measured:
+    waiting = sum(row.waiting for row in dead_letters.by_reason(sources.postgres, None))
+    return Measured(waiting, "dead letters that wait for a retry: see `segue dlq list`")
+
+
+def _drift_alarms(_rule: Rule, sources: Sources) -> Measured:
+    version = model_registry.require_champion_version(sources.postgres)
+    return Measured(
+        len(drift.alarms(sources.postgres, version)), f"drift alarms of the model {version}: see `segue drift status`"
+    )
+
+
+def _lag(_rule: Rule, sources: Sources) -> Measured:
+    partitions = _partitions(sources)
+    lags = [state.lag for state in partitions if state.lag is not None]
+    if len(lags) < len(partitions):
+        return Measured(None, "no broker answers with the end of the log")
+    return Measured(max(lags), "records behind, of the partition that is furthest behind: see `segue status`")
+
+
+def _stuck_partitions(_rule: Rule, sources: Sources) -> Measured:
+    problems = [state.problem for state in _partitions(sources) if state.stuck or state.failing]
+    shown = "; ".join(problem for problem in problems if problem) or "partitions that are stuck or failing"
+    return Measured(len(problems), shown)
+
+
+def _partitions(sources: Sources) -> Sequence[PartitionState]:
+    found = sources.states().partitions
+    if not found:
+        raise NotFoundError("no worker has claimed a partition yet")
+    return found
+
+
+_MEASURES: Mapping[Measure, Callable[[Rule, Sources], Measured]] = {
+    "customers": _customers,
+    "money_at_stake": _money_at_stake,
+    "dead_letters": _dead_letters,
+    "drift_alarms": _drift_alarms,
+    "lag": _lag,
+    "stuck_partitions": _stuck_partitions,
+}

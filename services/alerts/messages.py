@@ -1,0 +1,56 @@
+"""The words of an alert. Pure."""
+
+from typing import NamedTuple
+
+from runtime.money import Money
+from services.alerts.incidents import Message
+from services.alerts.measures import Measured
+from services.alerts.rules import Rule
+
+_UNITS = {
+    "customers": "customers",
+    "dead_letters": "records",
+    "drift_alarms": "alarms",
+    "lag": "records",
+    "stuck_partitions": "partitions",
+}
+
+
+class Text(NamedTuple):
+    """A message to people."""
+
+    title: str
+    body: str
+
+
+def text(message: Message, rule: Rule, found: Measured, money: Money) -> Text:
+    """The words of a message about a rule, whose measure has just been looked at."""
+    limit = amount(rule, rule.above, money)
+    if message == "unknown":
+        return Text(
+            f"Segue can't check: {rule.name}",
+            f"Segue has not been able to check this rule for some minutes: {found.about}. "
+            "Nobody will be alerted by it until that works again.",
+        )
+    now = f"{amount(rule, found.value, money)}, {found.about}"
+    if found.event_time is not None:
+        now = f"{now} (data up to {found.event_time:%Y-%m-%d %H:%M} UTC)"
+    if message == "known":
+        return Text(f"Segue checks again: {rule.name}", f"The rule is checked again. Now: {now}. The limit is {limit}.")
+    if message == "over":
+        return Text(f"Over: {rule.name}", f"No longer more than {limit}. Now: {now}.")
+    return Text(f"Segue: {rule.name}", f"More than {limit}. Now: {now}. No further message until this is over.")
+
+
+def amount(rule: Rule, value: float | None, money: Money) -> str:
+    """A value of the measure of a rule, with its unit."""
+    if value is None:
+        return "unknown"
+    if rule.measure == "money_at_stake":
+        return money.rounded(value)
+    return f"{value:,.10g} {_UNITS[rule.measure]}"
+
+
+def test_text() -> Text:
+    """A message that shows that a destination works."""
+    return Text("Segue: a test", "This is a test message. Alerts of Segue will come to this place.")
