@@ -39,6 +39,8 @@ _READ = "SELECT"
 _APPEND = "SELECT, INSERT"
 _WRITE = "SELECT, INSERT, UPDATE"
 _DEAD_LETTER_MARKS = "UPDATE (retried_at), UPDATE (discarded_at), UPDATE (discarded_by), UPDATE (discarded_why)"
+# All but the key that decides who is held out.
+_SHOWN_CAMPAIGNS = ", ".join(f"SELECT ({column})" for column in masked_views.SHOWN_CAMPAIGNS)
 _LISTED_KEYS = ", ".join(f"SELECT ({column})" for column in ("key_id", "name", "scopes", "created_at", "revoked_at"))
 
 #: Rights by table: exactly what the statements of :mod:`stream_app.storage.statements` need.
@@ -100,6 +102,8 @@ NOT_FOR_WORKERS = (
     "drift_observations",
     "drift_alarms",
     "replay_control",
+    "campaigns",
+    "campaign_members",
     *WEBHOOKS_RIGHTS,
 )
 #: Tables that the dashboard does not read: with the keys, it could find out who was forgotten, and who a masked id is.
@@ -108,6 +112,7 @@ NOT_FOR_DASHBOARD = ("api_keys", "erasure_key", "customer_masks", "mask_key", "a
 DASHBOARD_RIGHTS: Mapping[str, str] = {
     **{name: _READ for name in (*WORKER_RIGHTS, *NOT_FOR_WORKERS) if name not in NOT_FOR_DASHBOARD},
     "erasures": ", ".join(f"SELECT ({name})" for name in ("partition", "transactions", "changes", "erased_at")),
+    "campaigns": _SHOWN_CAMPAIGNS,
 }
 
 #: Rights by table: an operator reads what the dashboard reads, and writes what the commands of an operator write. The
@@ -136,6 +141,9 @@ OPERATOR_RIGHTS: Mapping[str, str] = {
     "customer_masks": _READ,
     # `segue audit`.
     "audit": _READ,
+    # `segue campaign`.
+    "campaigns": f"{_SHOWN_CAMPAIGNS}, INSERT, UPDATE (published)",
+    "campaign_members": _APPEND,
     # `segue keys`.
     "api_keys": f"{_LISTED_KEYS}, INSERT, UPDATE (revoked_at)",
 }

@@ -46,6 +46,10 @@ def filled(postgres: Engine) -> Engine:
                 "VALUES ('crm', :customer, 1, :raw, :customer, 1)",
                 "INSERT INTO erasures (hash, partition, position, customer_id, transactions, changes, dead_letters) "
                 "VALUES (:raw, 0, 0, :customer, 1, 1, 0)",
+                "INSERT INTO campaigns (name, key, holdout, horizon_days, started_at, treated, held_out) "
+                "VALUES ('spring', :raw, 0.1, 30, :at, 1, 1) ON CONFLICT DO NOTHING",
+                "INSERT INTO campaign_members (campaign, customer_id, number, held_out) "
+                "VALUES ('spring', :customer, (SELECT count(*) FROM campaign_members), false)",
             ):
                 connection.execute(text(statement), values)
     return postgres
@@ -98,7 +102,7 @@ def test_a_masked_id_is_the_hmac_of_the_id_and_the_same_everywhere(masked: Sessi
     key = bytes(byte ^ 0x36 for byte in inner)[:32]
     expected = {f"m-{hmac.digest(key, customer.encode(), hashlib.sha256).hex()[:20]}" for customer in IDS}
     assert len(expected) == len(IDS)
-    for table in ("customers", "transactions", "segment_changes"):
+    for table in ("customers", "transactions", "segment_changes", "campaign_members"):
         found = {row[0] for row in masked.execute(f"SELECT customer_id FROM {table}".encode()).fetchall()}
         assert found == expected
         for mask in expected:
@@ -177,7 +181,9 @@ def test_every_column_of_a_masked_table_is_shown_replaced_or_left_out() -> None:
 
 def test_a_table_is_masked_unmasked_or_out_of_reach() -> None:
     out_of_reach = {"webhook_progress", "webhook_dead_letters", "skipped_records", *roles.NOT_FOR_DASHBOARD}
-    assert {*masked_views.REPLACED, *masked_views.UNMASKED, "erasures"} | out_of_reach == {*metadata.tables}
+    # Of these two, some columns can be read.
+    partly = {"erasures", "campaigns"}
+    assert {*masked_views.REPLACED, *masked_views.UNMASKED} | partly | out_of_reach == {*metadata.tables}
 
 
 def _refuses(url: str) -> None:
