@@ -8,7 +8,8 @@ effect it holds for large numbers. Chance is spent over the horizon, which is fi
 (:mod:`models.campaigns.spending`).
 
 A confidence sequence (Robbins, Annals of Mathematical Statistics 1970; Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas,
-Annals of Statistics 2024) needs no horizon and pays for it: at the end its interval is a third wider.
+Annals of Statistics 2024) needs no horizon and pays for it: at the end its interval is wider by
+more than a quarter.
 """
 
 import zlib

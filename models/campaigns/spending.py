@@ -11,8 +11,8 @@ import numpy as np
 
 from models.units import Floats, Ints
 
-#: The chance that the interval of any day is wrong, over the whole campaign. There are two measures, the share of buyers
-#: and money, so that with a chance of 95 % all intervals of a campaign are right, whichever somebody looks at.
+#: The chance that the interval of any day is wrong, over the whole campaign. There are two measures, the share of
+#: buyers and money, so with a chance of 95 % all intervals of a campaign are right, whichever somebody looks at.
 FALSE_ALARMS = Fraction(1, 40)
 #: The chance spent by a share s of the horizon is s to this power: little at first, when few have bought.
 POWER = 2

@@ -22,6 +22,7 @@ from segue.cli import (
     api_command,
     audit_command,
     batch_commands,
+    campaign_commands,
     changes_command,
     clock_command,
     control_commands,
@@ -95,6 +96,7 @@ soak_command.add_to(app)
 sim_command.add_to(app)
 app.add_typer(control_commands.app, name="control")
 app.add_typer(data_commands.app, name="data")
+app.add_typer(campaign_commands.app, name="campaign")
 app.add_typer(model_commands.app, name="models")
 app.add_typer(dlq_commands.app, name="dlq")
 app.add_typer(faults_commands.app, name="faults")
