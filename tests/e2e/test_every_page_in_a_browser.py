@@ -61,6 +61,7 @@ PAGES = {
     "at_risk": Expected("At risk", "[data-slips]:not([data-slips='0'])"),
     "shifts": Expected("Shifts", "[data-behind]:not([data-behind='0'])"),
     "segments": Expected("Segments", "[data-found]:not([data-found='0'])"),
+    "campaigns": Expected("Campaigns", "[data-campaign-row]", figures=False),
     "customer": Expected("Customer", "[data-customer] [data-segment]:not([data-segment=''])"),
     "simulator": Expected("Simulator", "[data-verdict]"),
     "data": Expected("Data", "[data-country]"),

@@ -32,6 +32,8 @@ PAGES: list[tuple[str, dict[str, str]]] = [
     ("shifts", ALL | {"shift_from": "Champions", "shift_to": "Lost", "shift_causes": "returned"}),
     ("shifts", ALL | {"shift_from": "New customer"}),
     ("segments", {}),
+    ("campaigns", {}),
+    ("campaigns", {"campaign": "spring"}),
     ("customer", {"customer": "c4711"}),
     ("simulator", {}),
     ("exploration", {}),
