@@ -5,13 +5,14 @@ This is the one way to start a campaign, wherever the customers come from.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from data.kafka.log import Log, create_topics
+from data.kafka.log import Log, LogError, create_topics
+from data.kafka.record_writer import WriteError
 from data.postgres import campaigns
 from data.postgres.campaigns import Campaign
 from producers.campaign_topic import CampaignTopic
@@ -90,17 +91,25 @@ def start(config: CampaignConfig, postgres: Engine, new: NewCampaign) -> Campaig
     CampaignError
         If it can't be a campaign, the name is taken, an id is unknown, a group would have fewer than two customers, or
         the stream has no event time.
-    WriteError
-        If the broker refuses a record or does not answer; :func:`publish` writes the campaign later.
+        It is raised, too, if the campaign is stored and could not be written: :func:`publish` writes it later.
+    LogError
+        If no broker answers; then nothing is stored.
     """
     wanted = checked(new)
+    # A broker that is not there is noticed before anything is stored.
+    topic = open_topic(config)
     try:
         with postgres.begin() as connection:
             stored = _store(connection, wanted)
     except IntegrityError as error:
         # Somebody else has stored a campaign of this name meanwhile.
         raise _taken(wanted.name) from error
-    return publish(config, postgres, stored.name)
+    try:
+        return _publish(topic, postgres, stored)
+    except (WriteError, LogError) as error:
+        raise CampaignError(
+            f"the campaign {wanted.name!r} is stored, but not in its topic ({error})", Hint.PUBLISH_CAMPAIGN
+        ) from error
 
 
 def publish(config: CampaignConfig, postgres: Engine, name: str) -> Campaign:
@@ -117,16 +126,7 @@ def publish(config: CampaignConfig, postgres: Engine, name: str) -> Campaign:
         found = campaigns.find(connection, name)
     if found is None:
         raise NotFoundError(f"there is no campaign {name!r}", Hint.LIST_CAMPAIGNS)
-    if found.published:
-        return found
-    topic = open_topic(config)
-    with campaigns.only_writer(postgres):
-        with postgres.connect() as connection:
-            members = campaigns.members(connection, name)
-        topic.write(found, members)
-        campaigns.mark_published(postgres, name)
-    with postgres.connect() as connection:
-        return campaigns.find(connection, name) or found
+    return found if found.published else _publish(open_topic(config), postgres, found)
 
 
 def forget(config: CampaignConfig, postgres: Engine, customer_id: str) -> None:
@@ -151,10 +151,19 @@ def open_topic(config: CampaignConfig) -> CampaignTopic:
         create_topics(config.brokers, topics.configuration, config.partitions, topics.durability.replicas)
     log = Log(config.brokers, topics.campaigns)
     try:
-        partitions = log.identity(None).partitions
+        partitions = log.identity(config.log_id).partitions
     finally:
         log.close()
     return CampaignTopic(config.brokers, topics.campaigns, partitions, config.exactly_once)
+
+
+def _publish(topic: CampaignTopic, postgres: Engine, campaign: Campaign) -> Campaign:
+    with campaigns.only_writer(postgres):
+        with postgres.connect() as connection:
+            members = campaigns.members(connection, campaign.name)
+        topic.write(campaign, members)
+        campaigns.mark_published(postgres, campaign.name)
+    return replace(campaign, published=True)
 
 
 def _store(connection: Connection, wanted: NewCampaign) -> Campaign:

@@ -13,7 +13,8 @@ from runtime.money import Money
 Measure = Literal["share", "money", "orders"]
 MEASURES: dict[Measure, str] = {"share": "Buyers", "orders": "Orders", "money": "Net spend"}
 HELD_OUT = "#8a93a3"
-_FORMATS = {"share": ".0%", "orders": ",.1f"}
+_FORMATS = {"share": ".0%", "points": "+.0f", "orders": ",.1f"}
+_POINTS = 100
 
 
 def groups(comparison: Comparison, measure: Measure, money: Money) -> go.Figure:
@@ -30,7 +31,7 @@ def groups(comparison: Comparison, measure: Measure, money: Money) -> go.Figure:
             y=values.tolist(),
             name=name,
             mode="lines",
-            line={"color": colour, "width": 2.5, "dash": dash, "shape": "hv"},
+            line={"color": colour, "width": 2.5, "dash": dash},
             customdata=[_text(value, measure, money) for value in values.tolist()],
             hovertemplate="%{customdata} " + name.lower() + "<extra></extra>",
         )
@@ -48,10 +49,11 @@ def difference(comparison: Comparison, measure: Literal["share", "money"], money
     figure = go.Figure()
     days = np.arange(1, comparison.days + 1)
     known = np.isfinite(found.low)
+    scale = _POINTS if measure == "share" else 1
     for bound, fill in ((found.high, None), (found.low, "tonexty")):
         figure.add_scatter(
             x=days[known].tolist(),
-            y=bound[known].tolist(),
+            y=(scale * bound[known]).tolist(),
             mode="lines",
             line={"width": 0.6, "color": faded(ACCENT, 0.7)},
             fill=fill,
@@ -61,7 +63,7 @@ def difference(comparison: Comparison, measure: Literal["share", "money"], money
         )
     figure.add_scatter(
         x=days.tolist(),
-        y=found.value.tolist(),
+        y=(scale * found.value).tolist(),
         mode="lines",
         line={"color": ACCENT, "width": 2.5},
         customdata=[_hover(found, day, measure, money) for day in range(comparison.days)],
@@ -71,7 +73,7 @@ def difference(comparison: Comparison, measure: Literal["share", "money"], money
     figure.add_hline(y=0, line={"color": HELD_OUT, "width": 1.5, "dash": "dot"})
     figure.update_layout(hovermode="x unified")
     shown = np.concatenate([found.low[known], found.high[known], found.value])
-    _axes(figure, comparison.horizon, shown, measure, money)
+    _axes(figure, comparison.horizon, shown, "points" if measure == "share" else "money", money)
     return plain(figure, height=320).update_layout(margin={"t": 30})
 
 
@@ -81,11 +83,11 @@ def _values(group: Group, measure: Measure) -> Floats:
     return group.money_each if measure == "money" else group.orders / max(group.customers, 1)
 
 
-def _axes(figure: go.Figure, horizon: int, values: Floats, measure: Measure, money: Money) -> None:
+def _axes(figure: go.Figure, horizon: int, values: Floats, form: str, money: Money) -> None:
     # The whole horizon, so that the reader sees how much is still to come.
-    whole = {"range": [0, horizon], "title": "days since the start", "zeroline": False}
+    whole = {"range": [0, 1.02 * horizon], "title": "days since the start", "zeroline": False}
     figure.update_xaxes(showgrid=False, fixedrange=True, nticks=8, tickangle=0, **whole)
-    marks = money.axis(values.tolist()) if measure == "money" else {"tickformat": _FORMATS[measure], "nticks": 6}
+    marks = money.axis(values.tolist()) if form == "money" else {"tickformat": _FORMATS[form], "nticks": 6}
     figure.update_yaxes(fixedrange=True, zeroline=False, **marks)
 
 
@@ -96,8 +98,11 @@ def _text(value: float, measure: Measure, money: Money) -> str:
 
 
 def _hover(found: Difference, day: int, measure: Measure, money: Money) -> str:
-    value = _text(float(found.value[day]), measure, money)
+    def written(value: float) -> str:
+        return f"{_POINTS * value:+.1f} points" if measure == "share" else money.exact(value)
+
+    value = written(float(found.value[day]))
     if not np.isfinite(found.low[day]):
         return f"{value}, nothing can be said yet"
-    low, high = (_text(float(bound[day]), measure, money) for bound in (found.low, found.high))
+    low, high = (written(float(bound[day])) for bound in (found.low, found.high))
     return f"{value} (between {low} and {high})"

@@ -138,7 +138,7 @@ def money_interval(difference: Difference, money: Money) -> str:
 def outlook(smallest: str, effects: Sequence[tuple[str, str]]) -> str:
     """How large an effect must be to be seen, and how long some effects take."""
     body = "".join(f"<tr><td>{escape(effect)}</td><td>{escape(when)}</td></tr>" for effect, when in effects)
-    head = "<tr><th>An effect of</th><th>can be seen</th></tr>"
+    head = "<tr><th>An effect of</th><th></th></tr>"
     return f'<p>{escape(smallest)}</p><table class="sg-table"><thead>{head}</thead><tbody>{body}</tbody></table>'
 
 

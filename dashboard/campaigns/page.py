@@ -94,7 +94,10 @@ def _figures(comparison: Comparison, money: Money) -> None:
         if measure == "orders":
             st.html(elements.title("Difference", "Choose buyers or net spend: orders have no interval"))
             return
-        st.html(elements.title("Difference", "Treated less held out; the true one lies in the band on all days"))
+        unit = "in points" if measure == "share" else "per customer"
+        st.html(
+            elements.title("Difference", f"Treated less held out, {unit}; the true one lies in the band on all days")
+        )
         drawn = figures.difference(comparison, measure, money)
         alt = f"{MEASURES[measure]} per customer, treated less held out, with its interval, day by day"
         st.plotly_chart(drawn, key="campaign_difference", config=plotting.CONFIG, alt=alt)

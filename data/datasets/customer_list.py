@@ -16,13 +16,15 @@ def read_list(path: Path) -> list[str]:
     Raises
     ------
     DataError
-        If the file can't be read as UTF-8, or is neither of the two kinds.
+        If the file can't be read, is not UTF-8, or is neither of the two kinds.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return parse_list(file, str(path))
     except UnicodeDecodeError:
         raise DataError(f"{path} is not text in UTF-8: save it as CSV in UTF-8") from None
+    except OSError as error:
+        raise DataError(f"can't read {path} ({error.strerror})") from None
 
 
 def parse_list(lines: TextIO, name: str) -> list[str]:

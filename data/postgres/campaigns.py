@@ -97,16 +97,17 @@ _BUYERS = text("""
 SELECT count(DISTINCT customer_id) FILTER (WHERE occurred_at > :begin AND occurred_at <= :end), min(occurred_at)
 FROM transactions WHERE kind = 'sale' AND customer_id = ANY (:ids)
 """)
-_A_YEAR = 365
+_A_YEAR, _MOST_STRETCHES = 365, 12
 
 
 def usual_share(connection: Connection, customer_ids: Sequence[str], now: datetime, days: int) -> float | None:
     """The share of some customers who bought in a usual stretch of so many days before a moment.
 
-    It is the mean over the stretches of the last year since the first of them bought; None if there is no whole one.
+    It is the mean over the stretches of the last year, at most twelve, since the first of them bought; None if there is
+    no whole one.
     """
     shares: list[float] = []
-    for number in range(max(_A_YEAR // days, 1)):
+    for number in range(min(max(_A_YEAR // days, 1), _MOST_STRETCHES)):
         end = now - timedelta(days=number * days)
         begin = end - timedelta(days=days)
         buyers, first = connection.execute(_BUYERS, {"ids": [*customer_ids], "begin": begin, "end": end}).one()

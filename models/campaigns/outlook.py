@@ -52,11 +52,11 @@ def effect_sentences(plan: Plan) -> list[tuple[str, str]]:
 def _when(plan: Plan, effect: float) -> str:
     day = day_seen(plan, effect)
     if day is not None:
-        return f"about day {day} of {plan.horizon}"
+        return f"can be seen on about day {day} of {plan.horizon}"
     for times in (2, 5, 10, 20, 50, 100):
         if day_seen(plan._replace(treated=plan.treated * times, held_out=plan.held_out * times), effect) is not None:
-            return f"not within {plan.horizon} days: about {times} times as many customers are needed"
-    return f"not within {plan.horizon} days, even with 100 times as many customers"
+            return f"can't be seen within {plan.horizon} days: that needs {times} times as many customers"
+    return f"can't be seen within {plan.horizon} days, even with 100 times as many customers"
 
 
 def _points(share: float) -> str:

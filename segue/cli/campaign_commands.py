@@ -64,9 +64,6 @@ def start(
             "--from",
             metavar="FILE",
             help="The customers: one id a line, or a CSV file with the column customer_id; `-` is standard input.",
-            exists=True,
-            dir_okay=False,
-            allow_dash=True,
         ),
     ],
     horizon: Annotated[
@@ -168,7 +165,7 @@ def show(name: Name, as_json: options.AsJson = False) -> None:
         facts |= {"forgotten": forgotten, "verdict": verdict(comparison), "sentence": sentence(comparison)}
         output.print_json(data=facts, default=str)
         return
-    messages.print(f"{name}: day {comparison.days} of {found.horizon_days}, {_state(found, now)}", markup=False)
+    messages.print(f"{name}: {_state(found, now)}", markup=False)
     output.print(sentence(comparison), markup=False)
     if comparison.days:
         output.print(_groups(comparison, settings))
@@ -177,7 +174,7 @@ def show(name: Name, as_json: options.AsJson = False) -> None:
     if plan is not None:
         messages.print(smallest_sentence(plan), soft_wrap=True)
         for effect, when in effect_sentences(plan):
-            messages.print(f"  an effect of {effect} can be seen {when}", soft_wrap=True)
+            messages.print(f"  an effect of {effect} {when}", soft_wrap=True)
 
 
 @app.command()

@@ -10,13 +10,24 @@ from data.postgres.tables import customers, stream_progress, transactions
 
 
 def store_campaign(
-    engine: Engine, name: str = "spring", days_ago: int = 20, horizon: int = 30, holdout: float = 0.3
+    engine: Engine,
+    name: str = "spring",
+    days_ago: int = 20,
+    horizon: int = 30,
+    holdout: float = 0.3,
+    customers_every: int = 1,
 ) -> Campaign:
-    """A campaign of all customers that started so many days before the event time, as if its topic had it."""
+    """A campaign that started so many days before the event time, as if its topic had it.
+
+    It has all customers, or every so many of them.
+    """
     with engine.begin() as connection:
         now = campaigns.event_time(connection)
         assert now is not None
-        ids = [*connection.execute(select(customers.c.customer_id).order_by(customers.c.customer_id)).scalars()]
+        everybody = (
+            connection.execute(select(customers.c.customer_id).order_by(customers.c.customer_id)).scalars().all()
+        )
+        ids = everybody[::customers_every]
         started = now - timedelta(days=days_ago)
         new = Campaign(name, holdout, horizon, started, 0, 0, 0.4, published=False)
         stored = campaigns.create(connection, new, campaigns.segments(connection, ids))

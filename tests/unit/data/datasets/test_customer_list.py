@@ -51,3 +51,9 @@ def test_a_file_of_excel_begins_with_a_mark_and_another_encoding_is_named(tmp_pa
     wide.write_bytes("customer_id\n12346\n".encode("utf-16"))
     with pytest.raises(DataError, match="not text in UTF-8"):
         read_list(wide)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.csv", tmp_path):
+        with pytest.raises(DataError, match="can't read"):
+            read_list(path)

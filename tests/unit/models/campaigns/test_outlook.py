@@ -24,8 +24,8 @@ def test_without_anything_known_there_is_no_plan() -> None:
 
 def test_an_effect_is_seen_on_a_day_or_needs_more_customers() -> None:
     found = dict(effect_sentences(Plan(900, 100, 0.3, 30)))
-    assert found["20 points"].startswith("about day ")
-    assert found["2 points"].startswith("not within 30 days: about ")
+    assert found["20 points"].startswith("can be seen on about day ")
+    assert found["2 points"].startswith("can't be seen within 30 days: that needs ")
 
 
 def test_effects_beyond_everybody_are_left_out() -> None:
