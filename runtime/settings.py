@@ -239,6 +239,10 @@ class Settings(BaseSettings):
     webhook_where: str | None = Field(
         None, description="Filter of the changes to send, as in `segue changes --where`; by default all are sent."
     )
+    webhook_skip_held_out: bool = Field(
+        False,
+        description="Leave out changes that took effect while their customer was held out of a campaign.",
+    )
     webhook_name: str = Field(
         "webhook",
         pattern=r"^[\w.-]{1,64}$",

@@ -64,6 +64,13 @@ class Member(NamedTuple):
     segment: str | None
 
 
+class Holdout(NamedTuple):
+    """The event time during which a customer is held out of a campaign."""
+
+    started_at: datetime
+    ends_at: datetime
+
+
 def listed(connection: Connection) -> list[Campaign]:
     """All campaigns, the newest first."""
     columns = [campaigns.c[name] for name in _SHOWN]
@@ -147,6 +154,20 @@ def members(connection: Connection, name: str) -> list[Member]:
     c = campaign_members.c
     query = select(c.customer_id, c.held_out, c.segment).where(c.campaign == name).order_by(c.number)
     return [Member(*row) for row in connection.execute(query)]
+
+
+def holdouts(connection: Connection, customer_ids: Sequence[str]) -> dict[str, list[Holdout]]:
+    """When those of some customers who are held out of any campaign are, by id."""
+    m, c = campaign_members.c, campaigns.c
+    query = (
+        select(m.customer_id, c.started_at, c.horizon_days)
+        .join(campaigns, c.name == m.campaign)
+        .where(m.held_out, m.customer_id.in_(customer_ids))
+    )
+    found: dict[str, list[Holdout]] = {}
+    for customer, started_at, days in connection.execute(query):
+        found.setdefault(customer, []).append(Holdout(started_at, started_at + timedelta(days=days)))
+    return found
 
 
 def names(engine: Engine) -> list[str]:

@@ -70,8 +70,14 @@ WORKER_FUNCTIONS = (
 )
 #: What an act is recorded with; nobody may write to the table itself.
 AUDIT_FUNCTION = "segue_audit(bigint, text, text, text, text, text, jsonb, text)"
-#: Rights by table: a process that sends requests to the outside has its own two tables only.
-WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
+#: Tables of webhooks alone.
+_WEBHOOK_TABLES = ("webhook_progress", "webhook_dead_letters")
+#: Rights by table: a process that sends requests to the outside has its own two tables, and may know who is held out.
+WEBHOOKS_RIGHTS: Mapping[str, str] = {
+    **dict.fromkeys(_WEBHOOK_TABLES, _WRITE),
+    "campaigns": "SELECT (name), SELECT (started_at), SELECT (horizon_days)",
+    "campaign_members": "SELECT (campaign), SELECT (customer_id), SELECT (held_out)",
+}
 #: Rights by table: the drift observer reads what workers have committed, stores drift, and registers models.
 DRIFT_RIGHTS: Mapping[str, str] = {
     "customers": _READ,
@@ -104,7 +110,7 @@ NOT_FOR_WORKERS = (
     "replay_control",
     "campaigns",
     "campaign_members",
-    *WEBHOOKS_RIGHTS,
+    *_WEBHOOK_TABLES,
 )
 #: Tables that the dashboard does not read: with the keys, it could find out who was forgotten, and who a masked id is.
 NOT_FOR_DASHBOARD = ("api_keys", "erasure_key", "customer_masks", "mask_key", "audit")

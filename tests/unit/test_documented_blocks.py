@@ -22,6 +22,7 @@ DOCUMENTED = "tests/e2e/test_documented_commands.py"
 RUN_BY = {
     "README.md": {"$ make demo": HERE},
     "docs/api.md": {"": DOCUMENTED},
+    "docs/campaigns.md": {"segue campaign": "tests/e2e/test_campaigns.py"},
     "docs/contract.md": {"{": "tests/unit/data/contract/test_examples.py"},
     "docs/dead_letters.md": {"": DOCUMENTED},
     "docs/drift.md": {"segue up --drift": "tests/e2e/test_drift.py"},

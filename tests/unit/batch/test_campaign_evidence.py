@@ -1,29 +1,35 @@
 """Campaigns with a planted effect: the truth is counted, and what is said agrees with it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from batch.campaign_evidence import campaign, futures, observed
-from batch.order_book import order_book
+from batch.order_book import OrderBook, order_book
 from models.units import from_micros
 from tests.support.retail import small
 
 HORIZON = 30
 
 
+class Shop(NamedTuple):
+    """A shop, and the moment at which campaigns begin."""
+
+    book: OrderBook
+    begin: datetime
+
+
 @pytest.fixture(scope="module")
-def shop() -> tuple[object, ...]:
+def shop() -> Shop:
     book = order_book(small().transactions)
-    return book, from_micros(int(book.moment.max())) - timedelta(days=HORIZON)
+    return Shop(book, from_micros(int(book.moment.max())) - timedelta(days=HORIZON))
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.2])
-def test_the_planted_effect_is_in_what_is_seen_of_the_treated_and_not_of_the_others(
-    shop: tuple[object, ...], effect: float
-) -> None:
-    found = futures(*shop, HORIZON, effect, 3)  # type: ignore[arg-type]
+def test_the_planted_effect_is_in_what_is_seen_of_the_treated_and_not_of_the_others(shop: Shop, effect: float) -> None:
+    found = futures(shop.book, shop.begin, HORIZON, effect, 3)
     error = np.sqrt(effect * (1 - effect) / found.customers)
     assert abs(found.share[-1] - effect) <= 4 * error
     everybody = np.zeros(found.customers, dtype=np.bool_)
@@ -36,9 +42,9 @@ def test_the_planted_effect_is_in_what_is_seen_of_the_treated_and_not_of_the_oth
     assert with_it.day.max() <= HORIZON
 
 
-def test_a_large_effect_is_found_and_the_truth_is_inside(shop: tuple[object, ...]) -> None:
+def test_a_large_effect_is_found_and_the_truth_is_inside(shop: Shop) -> None:
     checked = [
-        campaign(futures(*shop, HORIZON, 0.5, seed), HORIZON, 0.4, bytes([seed] * 32))  # type: ignore[arg-type]
+        campaign(futures(shop.book, shop.begin, HORIZON, 0.5, seed), HORIZON, 0.4, bytes([seed] * 32))
         for seed in range(3)
     ]
     assert all(each.share.alarm for each in checked)

@@ -253,6 +253,15 @@ def test_webhooks_see_their_own_tables_only(as_user: Callable[[roles.Role], str]
     others = [table.name for table in metadata.sorted_tables if table.name not in roles.WEBHOOKS_RIGHTS]
     _refused(url, [f"SELECT * FROM {name}" for name in others])
     _refused(url, [f"DELETE FROM {name}" for name in roles.WEBHOOKS_RIGHTS])
+    _refused(url, [f"INSERT INTO {name} DEFAULT VALUES" for name in ("campaigns", "campaign_members")])
+    _refused(url, ["SELECT key FROM campaigns", "SELECT segment FROM campaign_members"])
+
+
+def test_webhooks_can_ask_who_is_held_out(as_user: Callable[[roles.Role], str]) -> None:
+    webhook = engine(as_user(roles.WEBHOOKS))
+    with webhook.connect() as connection:
+        assert campaigns.holdouts(connection, ["c"]) == {}
+    webhook.dispose()
 
 
 def test_the_dashboard_can_read_every_table_and_write_none(as_user: Callable[[roles.Role], str]) -> None:
