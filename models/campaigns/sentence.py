@@ -47,11 +47,11 @@ def points_more(difference: float) -> str:
     """A difference of shares in words.
 
     >>> points_more(0.07), points_more(-0.012), points_more(0.004)
-    ('7 points more', '1 point less', 'no difference')
+    ('7 points more', '1 point less', 'less than 1 point apart')
     """
     points = round(100 * difference)
     if not points:
-        return "no difference"
+        return "less than 1 point apart" if difference else "no difference"
     return f"{abs(points)} point{'' if abs(points) == 1 else 's'} {'more' if points > 0 else 'less'}"
 
 

@@ -37,6 +37,7 @@ from tests.support.browser import (
     settle,
     visit,
 )
+from tests.support.campaigns import store_campaign
 from tests.support.local_stack import Local, applied, local, wait_until
 from tests.support.money import POUNDS
 
@@ -122,6 +123,7 @@ def shop(
     with local(tmp_path_factory.mktemp("shop"), medium_model) as run:
         before = run.replay(dataset, history)
         StreamObserver(run.postgres).observe()
+        store_campaign(run.postgres, days_ago=10, customers_every=2)
         with (
             run.in_background(dataset, future, SPEED),
             served(run.settings.dashboard_database) as address,

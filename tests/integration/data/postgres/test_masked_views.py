@@ -10,7 +10,8 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Engine, make_url, text
 
-from data.postgres import erasures, masked_views, roles
+from dashboard.shared.connection import masked_engine
+from data.postgres import campaign_outcomes, campaigns, erasures, masked_views, roles
 from data.postgres.masked_views import UnmaskedError
 from data.postgres.tables import metadata
 
@@ -171,6 +172,17 @@ def test_a_forgotten_customer_leaves_no_masked_id(filled: Engine) -> None:
     with filled.connect() as connection:
         left = connection.execute(text("SELECT customer_id FROM customer_masks")).scalars().all()
     assert sorted(left) == sorted({*IDS} - {"901234709"})
+
+
+def test_a_campaign_is_compared_and_exported_without_ids(filled: Engine, plain_url: str) -> None:
+    masked = masked_engine(plain_url)
+    with masked.connect() as connection:
+        [spring] = campaigns.listed(connection)
+        found = campaign_outcomes.outcomes(connection, spring, spring.started_at)
+        rows = campaign_outcomes.customer_rows(connection, spring, spring.started_at, 10)
+    masked.dispose()
+    assert len(found.held_out) == len(IDS)
+    assert all(str(customer).startswith("m-") for customer in rows["customer_id"])
 
 
 def test_every_column_of_a_masked_table_is_shown_replaced_or_left_out() -> None:
