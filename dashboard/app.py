@@ -16,6 +16,7 @@ from streamlit.navigation.page import Page
 
 from dashboard.at_risk import page as at_risk
 from dashboard.audiences import page as audiences
+from dashboard.campaigns import page as campaigns
 from dashboard.customer import page as customer
 from dashboard.exploration import ledger_cache
 from dashboard.exploration import page as exploration
@@ -47,6 +48,7 @@ PAGES = (
     Entry(live.show, "Live", "sensors", "live"),
     Entry(shifts.show, "Shifts", "sync_alt", "shifts"),
     Entry(segments.show, "Segments", "bubble_chart", "segments"),
+    Entry(campaigns.show, "Campaigns", "campaign", "campaigns"),
     Entry(customer.show, "Customer", "person", "customer"),
     Entry(simulator.show, "Simulator", "science", "simulator"),
     Entry(exploration.show, "Data", "bar_chart", "data"),

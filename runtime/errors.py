@@ -27,6 +27,9 @@ class Hint(Enum):
     DOWNLOAD = auto()
     RAISE_THE_LIMIT = auto()
     STOP_THE_REPLAY = auto()
+    LIST_CAMPAIGNS = auto()
+    PUBLISH_CAMPAIGN = auto()
+    SKIP_UNKNOWN = auto()
 
 
 class SegueError(Exception):

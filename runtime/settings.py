@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     segments_topic: str = Field("segue.customer-segments.v1", description="The latest segment of every customer.")
     dead_letters_topic: str = Field("segue.transactions.dlq.v1", description="Records that could not be applied.")
     drift_topic: str = Field("segue.drift.v1", description="Drift alarms.")
+    campaigns_topic: str = Field(
+        "segue.campaigns.v1", description="Who is treated and who is held out in each campaign."
+    )
     partitions: int = Field(
         4, ge=0, description="Number of partitions of the topics that a worker creates; with 0 it creates none."
     )
@@ -235,6 +238,10 @@ class Settings(BaseSettings):
     )
     webhook_where: str | None = Field(
         None, description="Filter of the changes to send, as in `segue changes --where`; by default all are sent."
+    )
+    webhook_skip_held_out: bool = Field(
+        False,
+        description="Leave out changes that took effect while their customer was held out of a campaign.",
     )
     webhook_name: str = Field(
         "webhook",
@@ -385,6 +392,7 @@ class Settings(BaseSettings):
             segments=self.segments_topic,
             dead_letters=self.dead_letters_topic,
             drift=self.drift_topic,
+            campaigns=self.campaigns_topic,
             durability=Durability(
                 self.replication_factor,
                 self.min_insync_replicas,

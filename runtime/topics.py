@@ -1,4 +1,4 @@
-"""The five topics and their retention."""
+"""The six topics and their retention."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -41,10 +41,11 @@ class Topics:
     dead_letters: str
     drift: str
     durability: Durability = field(default=Durability())
+    campaigns: str = field(default="segue.campaigns.v1", kw_only=True)
 
     @property
     def configuration(self) -> dict[str, dict[str, str]]:
-        """Topic configuration by name: history expires as chosen; customer segments are compacted to the latest one."""
+        """Topic configuration by name: history expires as chosen; latest states and assignments are compacted."""
         keep = self.durability
         ahead = {"message.timestamp.after.max.ms": str(_MAX_TIMESTAMP_AHEAD_MS)}
         topics = {
@@ -52,6 +53,7 @@ class Topics:
             self.changes: _kept(keep.changes),
             self.segments: {"cleanup.policy": "compact"},
             self.drift: _kept(keep.changes),
+            self.campaigns: {"cleanup.policy": "compact"},
             self.dead_letters: _kept(keep.dead_letters) | {"max.message.bytes": str(_LARGEST_DEAD_LETTER)},
         }
         in_sync = {} if keep.in_sync is None else {"min.insync.replicas": str(keep.in_sync)}

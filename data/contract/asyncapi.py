@@ -17,6 +17,7 @@ from msgspec import UNSET, Struct
 
 from data.contract import schema_files
 from data.contract.events import (
+    CampaignAssigned,
     ChangeHeaders,
     CustomerSegmentUpdated,
     DeadLetterHeaders,
@@ -39,6 +40,7 @@ _WRITTEN_BY_US = (
     CustomerSegmentUpdated,
     StateHeaders,
     DriftDetected,
+    CampaignAssigned,
     EventHeaders,
     DeadLetterHeaders,
 )
@@ -52,6 +54,7 @@ _STANDALONE: dict[str, type[Struct]] = {
     "segment-changed": SegmentChanged,
     "customer-segment": CustomerSegmentUpdated,
     "drift-detected": DriftDetected,
+    "campaign-assigned": CampaignAssigned,
 }
 
 

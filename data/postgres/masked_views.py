@@ -51,6 +51,7 @@ REPLACED: Mapping[str, Mapping[str, str]] = {
         "discarded_why": _hidden("t.discarded_why"),
     },
     "stream_progress": {"failure": _hidden("t.failure")},
+    "campaign_members": {"customer_id": _STORED},
 }
 SHOWN: Mapping[str, tuple[str, ...]] = {
     "customers": (
@@ -69,7 +70,12 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         *("model_version", "model_since", "changes_ahead", "failures", "failing_since", "forgotten", "revisions"),
         *("began_without_model", "schema_version"),
     ),
+    "campaign_members": ("campaign", "number", "held_out", "segment"),
 }
+#: The columns of a campaign without its key: with it, somebody could test whether a given id is held out.
+SHOWN_CAMPAIGNS = (
+    *("name", "holdout", "horizon_days", "started_at", "treated", "held_out", "base_share", "published"),
+)
 #: Columns that no view has: they are made from the bytes of one record, or serve the worker alone.
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "stream_progress": ("control_number", "last_offset", "last_timestamp", "last_checksum"),
@@ -103,6 +109,7 @@ RIGHTS: Mapping[str, str] = {
     **dict.fromkeys((f"{SCHEMA}.{name}" for name in VIEWS.views), "SELECT"),
     **dict.fromkeys(UNMASKED, "SELECT"),
     "erasures": ", ".join(f"SELECT ({name})" for name in ("partition", "transactions", "changes", "erased_at")),
+    "campaigns": ", ".join(f"SELECT ({name})" for name in SHOWN_CAMPAIGNS),
 }
 
 _BEGIN = f"SELECT set_config('search_path', '{SCHEMA}, ' || current_setting('search_path'), false)"

@@ -1,7 +1,7 @@
 """Deleting what nobody needs any more: old published changes, old settled dead letters, and old recorded acts.
 
 Never deleted are the ledger, which makes repeated records harmless; profiles; a customer's newest change; changes that
-are not published yet; and dead letters that wait for a decision.
+are not published yet; dead letters that wait for a decision; and campaigns with their customers.
 """
 
 from dataclasses import dataclass

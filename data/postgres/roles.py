@@ -39,6 +39,8 @@ _READ = "SELECT"
 _APPEND = "SELECT, INSERT"
 _WRITE = "SELECT, INSERT, UPDATE"
 _DEAD_LETTER_MARKS = "UPDATE (retried_at), UPDATE (discarded_at), UPDATE (discarded_by), UPDATE (discarded_why)"
+# All but the key that decides who is held out.
+_SHOWN_CAMPAIGNS = ", ".join(f"SELECT ({column})" for column in masked_views.SHOWN_CAMPAIGNS)
 _LISTED_KEYS = ", ".join(f"SELECT ({column})" for column in ("key_id", "name", "scopes", "created_at", "revoked_at"))
 
 #: Rights by table: exactly what the statements of :mod:`stream_app.storage.statements` need.
@@ -68,8 +70,14 @@ WORKER_FUNCTIONS = (
 )
 #: What an act is recorded with; nobody may write to the table itself.
 AUDIT_FUNCTION = "segue_audit(bigint, text, text, text, text, text, jsonb, text)"
-#: Rights by table: a process that sends requests to the outside has its own two tables only.
-WEBHOOKS_RIGHTS: Mapping[str, str] = {"webhook_progress": _WRITE, "webhook_dead_letters": _WRITE}
+#: Tables of webhooks alone.
+_WEBHOOK_TABLES = ("webhook_progress", "webhook_dead_letters")
+#: Rights by table: a process that sends requests to the outside has its own two tables, and may know who is held out.
+WEBHOOKS_RIGHTS: Mapping[str, str] = {
+    **dict.fromkeys(_WEBHOOK_TABLES, _WRITE),
+    "campaigns": "SELECT (name), SELECT (started_at), SELECT (horizon_days)",
+    "campaign_members": "SELECT (campaign), SELECT (customer_id), SELECT (held_out)",
+}
 #: Rights by table: the drift observer reads what workers have committed, stores drift, and registers models.
 DRIFT_RIGHTS: Mapping[str, str] = {
     "customers": _READ,
@@ -102,7 +110,9 @@ NOT_FOR_WORKERS = (
     "drift_alarms",
     "replay_control",
     "audiences",
-    *WEBHOOKS_RIGHTS,
+    "campaigns",
+    "campaign_members",
+    *_WEBHOOK_TABLES,
 )
 #: Tables that the dashboard does not read: with the keys, it could find out who was forgotten, and who a masked id is.
 NOT_FOR_DASHBOARD = ("api_keys", "erasure_key", "customer_masks", "mask_key", "audit")
@@ -110,6 +120,7 @@ NOT_FOR_DASHBOARD = ("api_keys", "erasure_key", "customer_masks", "mask_key", "a
 DASHBOARD_RIGHTS: Mapping[str, str] = {
     **{name: _READ for name in (*WORKER_RIGHTS, *NOT_FOR_WORKERS) if name not in NOT_FOR_DASHBOARD},
     "erasures": ", ".join(f"SELECT ({name})" for name in ("partition", "transactions", "changes", "erased_at")),
+    "campaigns": _SHOWN_CAMPAIGNS,
 }
 
 #: Rights by table: an operator reads what the dashboard reads, and writes what the commands of an operator write. The
@@ -140,6 +151,9 @@ OPERATOR_RIGHTS: Mapping[str, str] = {
     "customer_masks": _READ,
     # `segue audit`.
     "audit": _READ,
+    # `segue campaign`.
+    "campaigns": f"{_SHOWN_CAMPAIGNS}, INSERT, UPDATE (published)",
+    "campaign_members": _APPEND,
     # `segue keys`.
     "api_keys": f"{_LISTED_KEYS}, INSERT, UPDATE (revoked_at)",
 }

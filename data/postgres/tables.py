@@ -397,3 +397,33 @@ audiences = Table(
     Column("created_at", Moment, nullable=False, server_default=func.now()),
     Column("changed_at", Moment, nullable=False, server_default=func.now()),
 )
+
+# Campaigns: what was fixed at the start of each. ``started_at`` is event time. The key decides who is held out; treated
+# and held_out are the numbers of customers at the start. Postgres is the truth; published says that the topic has it.
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("name", Id, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("holdout", Double, nullable=False),
+    Column("horizon_days", Integer, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("treated", BigInteger, nullable=False),
+    Column("held_out", BigInteger, nullable=False),
+    # The share of these customers who bought in a usual stretch of the horizon before; null if nothing is known.
+    Column("base_share", Double),
+    Column("published", Boolean, nullable=False, server_default="false"),
+)
+
+# The customers of a campaign, frozen at its start: the group, and the segment then. ``number`` is an order of customers
+# that says nothing about who they are. A trigger deletes the rows of a customer who is forgotten.
+campaign_members = Table(
+    "campaign_members",
+    metadata,
+    Column("campaign", Id, ForeignKey("campaigns.name"), primary_key=True),
+    Column("customer_id", Id, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("held_out", Boolean, nullable=False),
+    Column("segment", Text),
+    Index("campaign_members_customer", "customer_id"),
+)

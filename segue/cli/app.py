@@ -24,6 +24,7 @@ from segue.cli import (
     audience_commands,
     audit_command,
     batch_commands,
+    campaign_commands,
     changes_command,
     clock_command,
     control_commands,
@@ -99,6 +100,7 @@ app.add_typer(audience_commands.app, name="audience")
 app.add_typer(alerts_commands.app, name="alerts")
 app.add_typer(control_commands.app, name="control")
 app.add_typer(data_commands.app, name="data")
+app.add_typer(campaign_commands.app, name="campaign")
 app.add_typer(model_commands.app, name="models")
 app.add_typer(dlq_commands.app, name="dlq")
 app.add_typer(faults_commands.app, name="faults")

@@ -20,6 +20,9 @@ _SENTENCES: dict[Hint, str] = {
     Hint.USE_A_FILE: "try again, or use --from FILE",
     Hint.DOWNLOAD: "`segue data fetch` downloads the real dataset",
     Hint.RAISE_THE_LIMIT: "raise it, then continue with `segue replay --resume`",
+    Hint.LIST_CAMPAIGNS: "see `segue campaign list`",
+    Hint.PUBLISH_CAMPAIGN: "write it with `segue campaign publish NAME`",
+    Hint.SKIP_UNKNOWN: "or leave them out with --skip-unknown",
     Hint.STOP_THE_REPLAY: "Ctrl-C or SIGTERM ends it there, and `segue control pause` pauses it",
 }
 

@@ -29,24 +29,28 @@ def forget(
     retention ends.
     """
     from data.postgres import erasures
-    from producers import erasure
+    from producers import campaigns, erasure
     from producers.log_session import session
 
     if not yes and not sys.stdin.isatty():
         fail("there is no terminal to ask on whether the customer is to be forgotten for good: add --yes")
     if not yes:
         typer.confirm(f"Forget customer {visible(customer)}? This can't be undone.", abort=True, err=True)
-    with session(Settings()) as open_session:
+    settings = Settings()
+    with session(settings) as open_session:
         # The audit must not keep the id: the hash is the same as in the table of erasures.
         with open_session.postgres.connect() as connection:
             forgotten = erasures.read(connection).hash(customer).hex()
         with recorded(open_session.postgres, "forget", f"hash {forgotten}"):
             partition, end = erasure.forget(open_session, customer)
         if no_wait:
+            campaigns.forget(settings, open_session.postgres, customer)
             messages.print(f"The erasure is in partition {partition} of the log; the worker applies it.", markup=False)
             return
         with spinner("Waiting for the worker"):
             erasure.wait(open_session, customer, partition, end)
+            # Now Postgres has no membership left that somebody could still write to the topic.
+            campaigns.forget(settings, open_session.postgres, customer)
         undelivered = erasures.forget_undelivered(open_session.postgres, customer)
         totals = erasures.totals(open_session.postgres)
     kept = f" {undelivered:,} undelivered changes of webhooks are deleted, too." if undelivered else ""

@@ -72,6 +72,14 @@ TASKS = (
         "see and retry what a webhook could not deliver",
         ("segue webhooks status", "segue webhooks dead", "segue webhooks retry"),
     ),
+    Task(
+        "start a campaign with a holdout, get its list, and see whether it helped",
+        (
+            "segue campaign start NAME --from customers.csv",
+            "segue campaign export NAME list.csv",
+            "segue campaign show NAME",
+        ),
+    ),
     Task("observe drift beside the workers", ("segue up --drift", "segue drift watch", "segue drift status")),
     Task("replace the champion after drift", ("segue models promote",)),
     Task(

@@ -42,6 +42,7 @@ def run(
     from runtime.health import WebServer
     from services.webhooks.endpoint import Sender, client
     from services.webhooks.health import WebhookHealth
+    from services.webhooks.held_out import HeldOut
     from services.webhooks.reader import Reader
     from services.webhooks.run import Webhook
 
@@ -62,7 +63,8 @@ def run(
     async def deliver() -> "Webhook":
         async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
             sender = Sender(endpoint, http, settings.webhook_timeout)
-            webhook = Webhook(postgres, claim, chosen, _policy(settings), sender)
+            held_out = HeldOut(postgres) if settings.webhook_skip_held_out else None
+            webhook = Webhook(postgres, claim, chosen, _policy(settings), sender, held_out)
             if settings.web_port:
                 WebServer(WebhookHealth(webhook)).start(settings.web_host, settings.web_port)
             await webhook.run(Reader(settings.brokers, settings.changes_topic, webhook.read_from))

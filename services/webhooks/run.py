@@ -22,6 +22,7 @@ from data.contract import tolerant_reader
 from data.postgres.webhooks import Claim, UndeliveredChange, save
 from services.filters import Filter
 from services.webhooks.dispatch import Dispatcher, Send
+from services.webhooks.held_out import HeldOut
 from services.webhooks.partition_progress import PartitionProgress
 from services.webhooks.reader import Reader, Record
 from services.webhooks.schedule import Delivery, Policy, Settled
@@ -37,9 +38,24 @@ T = TypeVar("T")
 
 
 class Webhook:
-    """One claimed webhook. It counts changes that it has ``delivered`` and ``given_up``."""
+    """One claimed webhook. It counts changes that it has ``delivered`` and ``given_up``.
 
-    def __init__(self, postgres: Engine, claim: Claim, matches: Filter | None, policy: Policy, send: Send) -> None:
+    Parameters
+    ----------
+    held_out
+        What says whose changes are left out, because they are held out of a campaign; None leaves nobody out.
+    """
+
+    def __init__(
+        self,
+        postgres: Engine,
+        claim: Claim,
+        matches: Filter | None,
+        policy: Policy,
+        send: Send,
+        held_out: HeldOut | None = None,
+    ) -> None:
+        self._held_out = held_out
         self._postgres = postgres
         self._claim = claim
         self._matches = matches
@@ -101,10 +117,25 @@ class Webhook:
             while self._not_done >= WINDOW:
                 self._room.clear()
                 await self._room.wait()
-            for record in await _in(thread, reader.read, WINDOW - self._not_done, _READ_SECONDS):
-                self._add(record)
+            records = await _in(thread, reader.read, WINDOW - self._not_done, _READ_SECONDS)
+            for record, left_out in zip(records, await self._left_out(thread, records), strict=True):
+                self._add(record, left_out)
 
-    def _add(self, record: Record) -> None:
+    async def _left_out(self, thread: ThreadPoolExecutor, records: list[Record]) -> list[bool]:
+        """Whether each record is left out; waits for Postgres, since a held-out customer must not be sent."""
+        if self._held_out is None or not records:
+            return [False] * len(records)
+        has_warned = False
+        while True:
+            try:
+                return await _in(thread, self._held_out.among, records)
+            except (OperationalError, InterfaceError) as error:
+                if not has_warned:
+                    log.warning("can't ask who is held out; waiting", reason=str(error.orig).strip().splitlines()[0])
+                has_warned = True
+                await asyncio.sleep(_SAVE_SECONDS)
+
+    def _add(self, record: Record, left_out: bool = False) -> None:
         try:
             change = tolerant_reader.change(record.event)
         except msgspec.MsgspecError as error:
@@ -117,7 +148,7 @@ class Webhook:
             change = None
         progress = self._progress[record.partition]
         lost = progress.lost
-        matches = change is not None and (self._matches is None or self._matches(change))
+        matches = change is not None and not left_out and (self._matches is None or self._matches(change))
         if progress.record(record.offset, matches) and change is not None:
             self._not_done += 1
             self._dispatcher.add(Delivery(*record[:2], change.customer_id, change.sequence, record.event))

@@ -37,6 +37,7 @@ from tests.support.browser import (
     settle,
     visit,
 )
+from tests.support.campaigns import store_campaign
 from tests.support.local_stack import Local, applied, local, wait_until
 from tests.support.money import POUNDS
 
@@ -61,6 +62,7 @@ PAGES = {
     "at_risk": Expected("At risk", "[data-slips]:not([data-slips='0'])"),
     "shifts": Expected("Shifts", "[data-behind]:not([data-behind='0'])"),
     "segments": Expected("Segments", "[data-found]:not([data-found='0'])"),
+    "campaigns": Expected("Campaigns", "[data-campaign-row]", figures=False),
     "customer": Expected("Customer", "[data-customer] [data-segment]:not([data-segment=''])"),
     "simulator": Expected("Simulator", "[data-verdict]"),
     "data": Expected("Data", "[data-country]"),
@@ -121,6 +123,7 @@ def shop(
     with local(tmp_path_factory.mktemp("shop"), medium_model) as run:
         before = run.replay(dataset, history)
         StreamObserver(run.postgres).observe()
+        store_campaign(run.postgres, days_ago=10, customers_every=2)
         with (
             run.in_background(dataset, future, SPEED),
             served(run.settings.dashboard_database) as address,

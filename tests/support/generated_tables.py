@@ -54,6 +54,11 @@ def store(engine: Engine, model: SegmentModel, stream: Stored) -> None:
     """Create the tables and fill them; the model is the champion."""
     metadata.create_all(engine)
     audit_function.create(engine)
+    insert_rows(engine, model, stream)
+
+
+def insert_rows(engine: Engine, model: SegmentModel, stream: Stored) -> None:
+    """Fill tables that are there; the model is the champion."""
     register(engine, model)
     with engine.begin() as connection:
         for table, frame in (

@@ -9,9 +9,9 @@ from models.segment_model import SegmentModel
 from tests.support.pages import a_page, html, words
 
 # All that are drawn at an event time; Live and Operations have states of their own.
-PAGES = ["at_risk", "audiences", "shifts", "segments", "customer", "simulator", "exploration", "model"]
+PAGES = ["at_risk", "audiences", "shifts", "segments", "customer", "simulator", "exploration", "model", "campaigns"]
 # Every page reads at least one of these.
-TABLES = ("customers", "segment_changes", "transactions")
+TABLES = ("customers", "segment_changes", "transactions", "campaigns")
 
 every_page = pytest.mark.parametrize("name", PAGES)
 

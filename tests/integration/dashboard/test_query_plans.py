@@ -15,6 +15,7 @@ from dashboard.shared.connection import READ_AHEAD
 from data.postgres.database import engine as connect
 from data.postgres.database import migrate
 from tests.support import big_tables
+from tests.support.campaigns import store_campaign
 from tests.support.generated_tables import a_model
 from tests.support.pages import a_page, html
 from tests.support.postgres import new_database
@@ -34,6 +35,8 @@ PAGES: list[tuple[str, dict[str, str]]] = [
     ("shifts", ALL | {"shift_from": "Champions", "shift_to": "Lost", "shift_causes": "returned"}),
     ("shifts", ALL | {"shift_from": "New customer"}),
     ("segments", {}),
+    ("campaigns", {}),
+    ("campaigns", {"campaign": "spring"}),
     ("customer", {"customer": "c4711"}),
     ("simulator", {}),
     ("exploration", {}),
@@ -49,6 +52,7 @@ def big_url(postgres_server: str) -> Iterator[str]:
         migrate(url)
         engine = connect(url)
         big_tables.fill(engine, a_model())
+        store_campaign(engine, customers_every=10)
         engine.dispose()
         yield url
         st.cache_resource.clear()

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
 from dashboard.at_risk import slips_figures as slipping
+from dashboard.campaigns import figures as campaigns
 from dashboard.customer.figures import Timeline, timeline
 from dashboard.customer.life import recency_line, spend_steps, stays
 from dashboard.exploration import figures as exploration
@@ -16,6 +18,7 @@ from dashboard.segments import figures as segments
 from dashboard.shared.flow_figures import sankey
 from dashboard.shared.personas import personas
 from dashboard.shifts import figures as shifts
+from models.campaigns.compare import Comparison, Difference, Group
 from runtime.money import Money
 from tests.support.generated_tables import a_model
 from tests.support.money import EUROS, POUNDS, YEN
@@ -54,6 +57,13 @@ def _ridges(money: Money) -> go.Figure:
     return segments.ridges(BINS, {FIRST: AMOUNT}, KNOWN, "monetary", money)
 
 
+def _campaign() -> Comparison:
+    """A day on which treated customers have spent 1234.56 more each than held-out ones."""
+    group = Group(2, np.ones(1), np.ones(1), np.ones(1))
+    difference = Difference(np.array([AMOUNT]), np.array([0.0]), np.array([2 * AMOUNT]))
+    return Comparison(1, 30, group, group, difference, difference)
+
+
 def _baskets(money: Money) -> go.Figure:
     return model_figures.drift_lines(BASKETS, {}, {"": "Today"}, ",.0f", None, money)
 
@@ -69,6 +79,7 @@ FIGURES: dict[str, tuple[Callable[[Money], go.Figure], str]] = {
     "matrix": (lambda money: shifts.flow_heat_map(FLOWS, KNOWN, money, "money"), "rounded"),
     "moved": (lambda money: shifts.money_bars(FLOWS, KNOWN, money), "short"),
     "baskets": (_baskets, "exact"),
+    "campaign": (lambda money: campaigns.difference(_campaign(), "money", money), "exact"),
 }
 
 

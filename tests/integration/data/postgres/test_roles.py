@@ -21,6 +21,7 @@ from data.postgres import (
     api_keys,
     audiences,
     audit,
+    campaigns,
     currency,
     customer_ids,
     dead_letters,
@@ -217,7 +218,7 @@ def test_the_api_reads_what_it_answers_and_writes_nothing(as_user: Callable[[rol
 def test_the_operator_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
     url = as_user(roles.OPERATOR)
     tables = "skipped_records, dead_letters, log_faults, webhook_dead_letters, replay_control, api_keys, "
-    tables += "stream_progress, model_aliases, audiences"
+    tables += "stream_progress, model_aliases, audiences, campaigns, campaign_members"
     _needs_each(database_url, roles.OPERATOR, roles.OPERATOR_RIGHTS, partial(_operate, database_url, url), tables)
 
 
@@ -226,7 +227,7 @@ def test_the_operator_can_change_neither_customers_nor_what_was_recorded(
 ) -> None:
     url = as_user(roles.OPERATOR)
     written = {"models", "model_aliases", "replay_control", "skipped_records", "webhook_dead_letters", "api_keys"}
-    written |= {"audiences"}
+    written |= {"audiences", "campaigns", "campaign_members"}
     deleted = {"model_aliases", "webhook_dead_letters", "audiences"}
     _refused(url, [f"INSERT INTO {name} DEFAULT VALUES" for name in set(roles.TABLES) - written])
     _refused(url, [f"DELETE FROM {name}" for name in roles.TABLES if name not in deleted])
@@ -239,6 +240,9 @@ def test_the_operator_can_change_neither_customers_nor_what_was_recorded(
         "UPDATE models SET spec = '{}'",
         "SELECT hash FROM api_keys",
         "UPDATE api_keys SET scopes = '{}'",
+        "SELECT key FROM campaigns",
+        "UPDATE campaigns SET horizon_days = 1",
+        "UPDATE campaign_members SET held_out = false",
         "UPDATE alembic_version SET version_num = '1'",
         "SET ROLE segue_worker",
         "CREATE ROLE friend",
@@ -251,6 +255,15 @@ def test_webhooks_see_their_own_tables_only(as_user: Callable[[roles.Role], str]
     others = [table.name for table in metadata.sorted_tables if table.name not in roles.WEBHOOKS_RIGHTS]
     _refused(url, [f"SELECT * FROM {name}" for name in others])
     _refused(url, [f"DELETE FROM {name}" for name in roles.WEBHOOKS_RIGHTS])
+    _refused(url, [f"INSERT INTO {name} DEFAULT VALUES" for name in ("campaigns", "campaign_members")])
+    _refused(url, ["SELECT key FROM campaigns", "SELECT segment FROM campaign_members"])
+
+
+def test_webhooks_can_ask_who_is_held_out(as_user: Callable[[roles.Role], str]) -> None:
+    webhook = engine(as_user(roles.WEBHOOKS))
+    with webhook.connect() as connection:
+        assert campaigns.holdouts(connection, ["c"]) == {}
+    webhook.dispose()
 
 
 def test_the_dashboard_can_read_every_table_and_write_none(as_user: Callable[[roles.Role], str]) -> None:
@@ -270,6 +283,7 @@ def test_the_dashboard_can_read_every_table_and_write_none(as_user: Callable[[ro
         "SELECT mask FROM customer_masks",
         "SELECT inner_pad FROM mask_key",
         "SELECT subject FROM audit",
+        "SELECT key FROM campaigns",
         "SELECT segue_erase('c', 'x', 0::smallint, 0)",
     ]
     for table in metadata.sorted_tables:
@@ -449,8 +463,16 @@ def _operate(owner_url: str, url: str) -> None:
     try:
         with operator.connect() as connection:
             assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
-            for name in roles.DASHBOARD_RIGHTS:
-                connection.execute(metadata.tables[name].select()).all()
+            for name, right in every(roles.DASHBOARD_RIGHTS):
+                column = right.removeprefix("SELECT").strip(" ()") or "*"
+                connection.execute(text(f"SELECT {column} FROM {name}")).all()
+        with operator.begin() as connection:
+            spring = campaigns.Campaign("spring", 0.5, 30, moment(0), 0, 0, None, published=False)
+            campaigns.create(connection, spring, {"c": None, "d": "lost"})
+        campaigns.mark_published(operator, "spring")
+        with operator.connect() as connection:
+            assert campaigns.find(connection, "spring")
+            assert len(campaigns.members(connection, "spring")) == 2
         assert customer_ids.behind(operator, "m-1") is None
         assert not erasures.is_forgotten(operator, "c")
         model_registry.register(operator, MODEL)

@@ -115,7 +115,10 @@ def test_a_claim_in_progress_and_a_new_requirement_wait_for_each_other(postgres:
 def test_a_requirement_never_goes_back_and_fences_nobody_twice(postgres: Engine, migrated_url: str) -> None:
     async def work(store: PartitionStore) -> None:
         mine = await store.claim("log", "me")
-        require(postgres, SCHEMA_VERSION - 3)
+        with postgres.connect() as connection:
+            oldest = connection.execute(text("SELECT oldest_worker FROM schema_versions")).scalar_one()
+        require(postgres, oldest - 1)
+        require(postgres, oldest)
         assert await store.progress(mine) == mine
 
     with_store(migrated_url, work)

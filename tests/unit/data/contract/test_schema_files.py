@@ -20,6 +20,7 @@ MESSAGES = {
     "segment-changed": "segmentChanged",
     "customer-segment": "customerSegmentUpdated",
     "drift-detected": "driftDetected",
+    "campaign-assigned": "campaignAssigned",
 }
 
 
@@ -70,4 +71,4 @@ def test_the_command_lists_prints_and_writes_the_schemas(tmp_path: Path) -> None
     }
     (tmp_path / "file").touch()
     assert "can't write to" in run("--out", str(tmp_path / "file")).output
-    assert "it is one of customer-segment, drift-detected" in str(run("nothing").exception)
+    assert "it is one of campaign-assigned, customer-segment, drift-detected" in str(run("nothing").exception)

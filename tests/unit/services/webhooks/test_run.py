@@ -1,13 +1,17 @@
 """A webhook delivers changes with additions to v1, and skips only records that are not changes."""
 
+import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from data.contract import asyncapi
 from data.postgres.webhooks import Claim, SavedOffset
 from services.filters import parse
+from services.webhooks.held_out import HeldOut
 from services.webhooks.reader import Record
 from services.webhooks.run import Webhook
 from services.webhooks.schedule import Accepted, Delivery, Outcome, Policy
@@ -46,3 +50,30 @@ def test_events_of_other_types_and_invalid_events_are_skipped() -> None:
     webhook = after_reading(other, b"", b"\xff", b"{}", event(sequence=0), event())
     assert webhook.waiting == 1
     assert webhook.read_from == {0: 6}
+
+
+def test_a_change_that_is_left_out_is_done_and_not_delivered() -> None:
+    webhook = after_reading()
+    webhook._add(Record(0, 0, event()), left_out=True)
+    assert (webhook.waiting, webhook.read_from) == (0, {0: 1})
+
+
+class Frozen:
+    """Says who is held out, after Postgres has not answered at first."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def among(self, records: list[Record]) -> list[bool]:
+        self.asked += 1
+        if self.asked < 3:
+            raise OperationalError("SELECT", None, Exception("no answer"))
+        return [True] * len(records)
+
+
+def test_while_postgres_does_not_say_who_is_held_out_nothing_is_delivered() -> None:
+    webhook, frozen = after_reading(), Frozen()
+    webhook._held_out = cast(HeldOut, frozen)
+    with ThreadPoolExecutor(1) as thread:
+        assert asyncio.run(webhook._left_out(thread, [Record(0, 0, event())])) == [True]
+    assert frozen.asked == 3

@@ -1,0 +1,1 @@
+"""Campaigns with a holdout: who is held out, and what treated and held-out customers did. Pure, on numpy arrays."""

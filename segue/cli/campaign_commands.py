@@ -1,0 +1,274 @@
+"""``segue campaign``: start campaigns with a holdout, and see whether they helped."""
+
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from sqlalchemy import Connection
+
+from data.postgres import campaigns
+from data.postgres.campaigns import Campaign
+from runtime.durations import duration
+from runtime.errors import Hint, NotFoundError
+from runtime.output_files import check_output, replacing
+from runtime.settings import Settings
+from segue.cli import options
+from segue.cli.auditing import recorded
+from segue.cli.console import messages, output, spinner, table
+from segue.cli.postgres import connect
+
+if TYPE_CHECKING:
+    from models.campaigns.compare import Comparison
+
+app = typer.Typer(no_args_is_help=True, help="Start campaigns with a holdout, and see whether they helped.")
+
+
+def _days(text: str | int) -> int:
+    """Parse a horizon such as ``30d``: whole days."""
+    if isinstance(text, int):
+        return text
+    try:
+        days, rest = divmod(duration(text).total_seconds(), 86_400)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(str(error)) from None
+    if rest or not days:
+        raise typer.BadParameter("give whole days, such as 30d")
+    return int(days)
+
+
+def _share(text: str | float) -> float:
+    """Parse a share such as ``10%`` or ``0.1``."""
+    if isinstance(text, float):
+        return text
+    found = re.fullmatch(r"\s*(\d{1,3}(?:\.\d{1,6})?|\.\d{1,6})\s*(%?)\s*", text)
+    if found is None:
+        raise typer.BadParameter("give a share such as 10% or 0.1")
+    return float(found[1]) / (100 if found[2] else 1)
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the campaign.")]
+
+
+@app.command()
+def start(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Small letters, digits, dots, dashes and underscores. It stays for good."),
+    ],
+    source: Annotated[
+        Path,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="The customers: one id a line, or a CSV file with the column customer_id; `-` is standard input.",
+        ),
+    ],
+    horizon: Annotated[
+        int, typer.Option(parser=_days, metavar="DAYS", help="How long orders count, in event time, such as 30d.")
+    ] = 30,
+    holdout: Annotated[
+        float, typer.Option(parser=_share, metavar="SHARE", help="The share of customers to hold out, such as 10%.")
+    ] = 0.1,
+    skip_unknown: Annotated[
+        bool, typer.Option("--skip-unknown", help="Leave out ids that are not customers of the stream.")
+    ] = False,
+) -> None:
+    """Start a campaign now, in event time: draw who is held out, store it, and write it to the campaigns topic.
+
+    Then export the list, and send the campaign to the treated customers only. Horizon and holdout can't be changed
+    later: they are fixed, so you may look at the result every day.
+    """
+    from data.datasets.customer_list import parse_list, read_list
+    from models.campaigns.detectable import Plan
+    from models.campaigns.outlook import smallest_sentence
+    from producers.campaigns import NewCampaign
+    from producers.campaigns import start as begin
+
+    ids = parse_list(sys.stdin, "standard input") if str(source) == "-" else read_list(source)
+    settings = Settings()
+    postgres = connect(settings)
+    new = NewCampaign(name, ids, horizon, holdout, skip_unknown)
+    with recorded(postgres, "campaign start", name[:64], horizon_days=horizon, holdout=holdout) as found:
+        with spinner("Starting"):
+            started = begin(settings, postgres, new)
+        found["treated"], found["held_out"] = started.treated, started.held_out
+    left_out = len({*ids}) - started.treated - started.held_out
+    if left_out:
+        messages.print(f"{left_out:,} ids are not customers of the stream and were left out.", style="yellow")
+    messages.print(
+        f"The campaign {name} starts at event time {started.started_at:%Y-%m-%d %H:%M} and ends at "
+        f"{started.ends_at:%Y-%m-%d %H:%M}: {started.treated:,} customers are treated, {started.held_out:,} held out.",
+        soft_wrap=True,
+    )
+    if started.base_share:
+        plan = Plan(started.treated, started.held_out, started.base_share, horizon)
+        messages.print(smallest_sentence(plan), style="yellow", soft_wrap=True)
+    else:
+        messages.print("Of how many of them usually buy, nothing is known, nor how long the campaign takes to show.")
+    messages.print(f"Get the list with `segue campaign export {name} {name}.csv`.", soft_wrap=True)
+
+
+@app.command()
+def publish(name: Name) -> None:
+    """Write a campaign to its topic whose start was interrupted. What the topic has already is not written again."""
+    from producers.campaigns import publish as write
+
+    settings = Settings()
+    postgres = connect(settings)
+    with recorded(postgres, "campaign publish", name[:64]), spinner("Writing"):
+        write(settings, postgres, name)
+    messages.print(f"The topic has the assignments of {name}.", markup=False)
+
+
+@app.command("list")
+def list_them(as_json: options.AsJson = False) -> None:
+    """Show all campaigns, the newest first."""
+    with connect(Settings()).connect() as connection:
+        found, now = campaigns.listed(connection), campaigns.event_time(connection)
+    if as_json:
+        output.print_json(data=[_facts(each, now) for each in found], default=str)
+        return
+    if not found:
+        messages.print("There is no campaign yet: start one with `segue campaign start NAME --from FILE`.")
+        return
+    rows = [
+        [
+            *(each.name, f"{each.started_at:%Y-%m-%d %H:%M}", f"{each.ends_at:%Y-%m-%d %H:%M}"),
+            *(f"{each.treated:,}", f"{each.held_out:,}", _state(each, now)),
+        ]
+        for each in found
+    ]
+    output.print(table("Campaigns", ["name", "start", "end", "treated", "held out", "state"], rows))
+
+
+@app.command()
+def show(name: Name, as_json: options.AsJson = False) -> None:
+    """Show what treated and held-out customers did, the difference with its interval, and what may be said."""
+    from data.postgres import campaign_outcomes
+    from models.campaigns.compare import compare as compare_groups
+    from models.campaigns.compare import seed_of
+    from models.campaigns.outlook import effect_sentences, plan_of, smallest_sentence
+    from models.campaigns.sentence import sentence, verdict
+
+    settings = Settings()
+    with connect(settings).connect() as connection:
+        found, now = _find(connection, name)
+        outcomes = campaign_outcomes.outcomes(connection, found, now)
+    comparison = compare_groups(outcomes, found.horizon_days, seed_of(name))
+    plan = plan_of(comparison, found.base_share)
+    forgotten = found.treated + found.held_out - len(outcomes.held_out)
+    if as_json:
+        facts = _facts(found, now) | _numbers(comparison)
+        facts |= {"forgotten": forgotten, "verdict": verdict(comparison), "sentence": sentence(comparison)}
+        output.print_json(data=facts, default=str)
+        return
+    messages.print(f"{name}: {_state(found, now)}", markup=False)
+    output.print(sentence(comparison), markup=False)
+    if comparison.days:
+        output.print(_groups(comparison, settings))
+    if forgotten:
+        messages.print(f"Forgotten since the start: {forgotten:,} of its customers, who are in neither group.")
+    if plan is not None:
+        messages.print(smallest_sentence(plan), soft_wrap=True)
+        for effect, when in effect_sentences(plan):
+            messages.print(f"  an effect of {effect} {when}", soft_wrap=True)
+
+
+@app.command()
+def export(
+    name: Name,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write, .csv.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Write the customers of a campaign to a CSV file: group, segment at the start, orders and net spend since.
+
+    Only send the campaign to those whose group is `treated`.
+    """
+    from data.postgres import campaign_outcomes
+    from producers.campaigns import MOST_CUSTOMERS
+
+    check_output(out, suffixes=(".csv",), force=force)
+    postgres = connect(Settings())
+    with recorded(postgres, "campaign export", name[:64]) as detail:
+        with postgres.connect() as connection:
+            found, now = _find(connection, name)
+            rows = campaign_outcomes.customer_rows(connection, found, now, MOST_CUSTOMERS)
+        with replacing(out) as draft:
+            rows.to_csv(draft, index=False)
+        detail["rows"] = len(rows)
+    messages.print(f"{len(rows):,} customers of {name} are in {out}", soft_wrap=True, markup=False)
+
+
+def _find(connection: Connection, name: str) -> tuple[Campaign, datetime]:
+    found = campaigns.find(connection, name)
+    if found is None:
+        raise NotFoundError(f"there is no campaign {name[:70]!r}", Hint.LIST_CAMPAIGNS)
+    return found, campaigns.event_time(connection) or found.started_at
+
+
+def _state(found: Campaign, now: datetime | None) -> str:
+    if not found.published:
+        return "not in the topic yet: `segue campaign publish`"
+    days = 0 if now is None else found.days_until(now)
+    return "over" if days >= found.horizon_days else f"day {days} of {found.horizon_days}"
+
+
+def _facts(found: Campaign, now: datetime | None) -> dict[str, object]:
+    return {
+        "name": found.name,
+        "started_at": found.started_at.isoformat(),
+        "ends_at": found.ends_at.isoformat(),
+        "horizon_days": found.horizon_days,
+        "days": 0 if now is None else found.days_until(now),
+        "holdout": found.holdout,
+        "treated": found.treated,
+        "held_out": found.held_out,
+        "published": found.published,
+    }
+
+
+def _numbers(comparison: "Comparison") -> dict[str, object]:
+    """What both groups did up to the last whole day; None where there is no interval yet."""
+    if not comparison.days:
+        return {"groups": None, "share_difference": None, "money_difference": None}
+    groups = {"treated": comparison.treated, "held_out": comparison.held_out}
+    return {
+        "groups": {
+            name: {
+                "customers": group.customers,
+                "buyers": int(group.buyers[-1]),
+                "orders": int(group.orders[-1]),
+                "net_spend": round(float(group.money[-1]), 4),
+            }
+            for name, group in groups.items()
+        },
+        "share_difference": [_finite(bound[-1]) for bound in comparison.share],
+        "money_difference": [_finite(bound[-1]) for bound in comparison.money],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 6) if abs(value) != float("inf") else None
+
+
+def _groups(comparison: "Comparison", settings: Settings) -> object:
+    money = settings.money
+    rows = [
+        [
+            *(name, f"{group.customers:,}", f"{group.buyers[-1]:,.0f}", f"{group.share[-1]:.1%}"),
+            *(
+                f"{group.orders[-1]:,.0f}",
+                money.exact(float(group.money[-1])),
+                money.exact(float(group.money_each[-1])),
+            ),
+        ]
+        for name, group in (("treated", comparison.treated), ("held out", comparison.held_out))
+    ]
+    return table(
+        f"Up to day {comparison.days}",
+        ["group", "customers", "buyers", "share", "orders", "net spend", "per customer"],
+        rows,
+    )

@@ -1,0 +1,46 @@
+"""Who is held out of a running campaign: a webhook can leave their changes out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Engine
+
+from data.contract import tolerant_reader
+from data.contract.events import SegmentChange
+from data.postgres import campaigns
+from data.postgres.campaigns import Holdout
+from services.webhooks.reader import Record
+
+
+class HeldOut:
+    """Asks Postgres whose changes are to be left out, once for all records that are read together."""
+
+    def __init__(self, postgres: Engine) -> None:
+        self._postgres = postgres
+
+    def among(self, records: Sequence[Record]) -> list[bool]:
+        """Whether each record is a change that took effect while its customer was held out of a campaign.
+
+        Raises
+        ------
+        sqlalchemy.exc.SQLAlchemyError
+            If Postgres does not answer: then nobody knows, and nothing may be sent.
+        """
+        changes = [_change(record) for record in records]
+        customers = sorted({change.customer_id for change in changes if change is not None})
+        with self._postgres.connect() as connection:
+            found = campaigns.holdouts(connection, customers)
+        return [change is not None and _is_within(change, found.get(change.customer_id, ())) for change in changes]
+
+
+def _change(record: Record) -> SegmentChange | None:
+    try:
+        return tolerant_reader.change(record.event)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _is_within(change: SegmentChange, holdouts: Sequence[Holdout]) -> bool:
+    at: datetime = change.effective_at
+    return any(each.started_at <= at < each.ends_at for each in holdouts)

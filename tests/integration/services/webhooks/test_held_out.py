@@ -1,0 +1,52 @@
+"""A webhook knows whose changes to leave out: those of held-out customers, while their campaign runs."""
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from data.contract import asyncapi
+from data.postgres import campaigns
+from services.webhooks.held_out import HeldOut
+from services.webhooks.reader import Record
+from tests.support.campaigns import store_campaign
+from tests.support.generated_tables import a_model, a_stream, insert_rows
+
+EXAMPLE = asyncapi.document()["components"]["messages"]["segmentChanged"]["examples"][0]["payload"]
+
+
+@pytest.fixture
+def filled(postgres: Engine) -> Engine:
+    """A migrated database with the customers of a stream."""
+    insert_rows(postgres, a_model(), a_stream(a_model()))
+    return postgres
+
+
+def change(customer: str, at: datetime) -> Record:
+    data = EXAMPLE["data"] | {"customer_id": customer, "effective_at": at.isoformat()}
+    return Record(0, 0, json.dumps(EXAMPLE | {"data": data}).encode())
+
+
+def test_only_changes_of_held_out_customers_within_the_horizon_are_left_out(filled: Engine) -> None:
+    spring = store_campaign(filled, "spring")
+    with filled.connect() as connection:
+        members = campaigns.members(connection, "spring")
+    held_out = next(member.customer_id for member in members if member.held_out)
+    treated = next(member.customer_id for member in members if not member.held_out)
+    before, last = spring.started_at - timedelta(seconds=1), spring.ends_at - timedelta(seconds=1)
+    records = [
+        change(held_out, spring.started_at),
+        change(held_out, last),
+        change(held_out, before),
+        change(held_out, spring.ends_at),
+        change(treated, last),
+        change("nobody", last),
+        Record(0, 6, b"no change"),
+    ]
+    assert HeldOut(filled).among(records) == [True, True, False, False, False, False, False]
+
+
+def test_without_campaigns_and_without_records_nothing_is_left_out(filled: Engine) -> None:
+    assert HeldOut(filled).among([change("10000", datetime.fromisoformat("2011-03-01T00:00:00+00:00"))]) == [False]
+    assert HeldOut(filled).among([]) == []
