@@ -30,6 +30,7 @@ from producers.log_writer import LogWriter
 from producers.replay import split, whole
 from services.drift.observer import StreamObserver
 from tests.support.browser import DESKTOP, PATIENCE, opened, served, visit
+from tests.support.campaigns import store_campaign
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.retail import REAL
 
@@ -68,6 +69,7 @@ STILL = (
     Picture("at_risk", ".sg-risks", height=1180),
     Picture("shifts", "[data-behind]", height=1085),
     Picture("segments", "[data-found]", height=1060),
+    Picture("campaigns", "[data-verdict]", "campaigns?campaign=autumn", height=1060),
     Picture("customer", "[data-customer]", "customer?customer={customer}", ".sg-who", "dark", 1060),
     Picture("simulator", "[data-verdict]", "simulator?customer={customer}", height=1100),
     Picture("data", "[data-country]", colours="dark", height=1100),
@@ -88,6 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="segue-pictures-") as folder, local(Path(folder), model) as run:
         run.replay(shop, past)
         StreamObserver(run.postgres).observe()
+        store_campaign(run.postgres, "autumn", days_ago=20, holdout=0.2)
         with opened() as chromium, served(run.settings.database, "--operator") as address:
             for picture in STILL:
                 take(chromium, address, picture, _eventful_customer(run))

@@ -16,8 +16,8 @@ import yaml
 from msgspec import UNSET, Struct
 
 from data.contract import schema_files
+from data.contract.campaign_events import CampaignAssigned
 from data.contract.events import (
-    CampaignAssigned,
     ChangeHeaders,
     CustomerSegmentUpdated,
     DeadLetterHeaders,

@@ -16,7 +16,6 @@ from data.contract.wire import Identifier
 CHANGES_SOURCE = "/segue/stream"
 STATES_SOURCE = "/segue/customers"
 DRIFT_SOURCE = "/segue/drift"
-CAMPAIGNS_SOURCE = "/segue/campaigns"
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 
 EventId = Annotated[str, Meta(description="`CUSTOMER:SEQUENCE`. An event that is sent again has the same id.")]
@@ -195,40 +194,6 @@ class DriftDetected(Struct, frozen=True, kw_only=True):
     ]
     datacontenttype: Literal["application/json"] = "application/json"
     data: Drift
-
-
-CampaignName = Annotated[
-    str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$(?!\n)", description="The name of the campaign, for good.")
-]
-
-
-class Assignment(Struct, frozen=True):
-    """The group of one customer in one campaign. It never changes."""
-
-    campaign: CampaignName
-    customer_id: Annotated[Identifier, Meta(description="The customer, as in the record's key.")]
-    group: Annotated[
-        Literal["treated", "held_out"],
-        Meta(description="Whom the campaign is for: leave held-out customers alone until `ends_at`."),
-    ]
-    segment: Annotated[
-        str | None, Meta(description="The id of the customer's segment at the start; null without a segment.")
-    ]
-    started_at: Annotated[datetime, Meta(tz=True, description="The start, in event time. What happened later counts.")]
-    ends_at: Annotated[datetime, Meta(tz=True, description="The end of the horizon, in event time.")]
-
-
-class CampaignAssigned(Struct, frozen=True, kw_only=True):
-    """The envelope of an assignment."""
-
-    specversion: Literal["1.0"] = "1.0"
-    type: Literal["segue.campaign.assigned.v1"] = "segue.campaign.assigned.v1"
-    source: str = CAMPAIGNS_SOURCE
-    id: Annotated[str, Meta(description="`CAMPAIGN:CUSTOMER`. An assignment that is written again has the same id.")]
-    subject: Annotated[Identifier, Meta(description="The customer.")]
-    time: Annotated[datetime, Meta(tz=True, description="The start of the campaign, in event time.")]
-    datacontenttype: Literal["application/json"] = "application/json"
-    data: Assignment
 
 
 class EventHeaders(Struct, frozen=True, kw_only=True, rename=lambda name: name.replace("_", "-")):

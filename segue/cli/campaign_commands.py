@@ -4,24 +4,21 @@ import re
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
 
-from data.postgres import campaigns
+from data.postgres import campaigns, currency
 from data.postgres.campaigns import Campaign
 from runtime.durations import duration
 from runtime.errors import Hint, NotFoundError
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
-from segue.cli import options
+from segue.cli import campaign_report, options
 from segue.cli.auditing import recorded
 from segue.cli.console import messages, output, spinner, table
 from segue.cli.postgres import connect
-
-if TYPE_CHECKING:
-    from models.campaigns.compare import Comparison
 
 app = typer.Typer(no_args_is_help=True, help="Start campaigns with a holdout, and see whether they helped.")
 
@@ -129,7 +126,7 @@ def list_them(as_json: options.AsJson = False) -> None:
     with connect(Settings()).connect() as connection:
         found, now = campaigns.listed(connection), campaigns.event_time(connection)
     if as_json:
-        output.print_json(data=[_facts(each, now) for each in found], default=str)
+        output.print_json(data=[campaign_report.facts(each, now) for each in found], default=str)
         return
     if not found:
         messages.print("There is no campaign yet: start one with `segue campaign start NAME --from FILE`.")
@@ -137,7 +134,7 @@ def list_them(as_json: options.AsJson = False) -> None:
     rows = [
         [
             *(each.name, f"{each.started_at:%Y-%m-%d %H:%M}", f"{each.ends_at:%Y-%m-%d %H:%M}"),
-            *(f"{each.treated:,}", f"{each.held_out:,}", _state(each, now)),
+            *(f"{each.treated:,}", f"{each.held_out:,}", campaign_report.state(each, now)),
         ]
         for each in found
     ]
@@ -148,8 +145,7 @@ def list_them(as_json: options.AsJson = False) -> None:
 def show(name: Name, as_json: options.AsJson = False) -> None:
     """Show what treated and held-out customers did, the difference with its interval, and what may be said."""
     from data.postgres import campaign_outcomes
-    from models.campaigns.compare import compare as compare_groups
-    from models.campaigns.compare import seed_of
+    from models.campaigns.compare import compare, seed_of
     from models.campaigns.outlook import effect_sentences, plan_of, smallest_sentence
     from models.campaigns.sentence import sentence, verdict
 
@@ -157,21 +153,22 @@ def show(name: Name, as_json: options.AsJson = False) -> None:
     with connect(settings).connect() as connection:
         found, now = _find(connection, name)
         outcomes = campaign_outcomes.outcomes(connection, found, now)
-    comparison = compare_groups(outcomes, found.horizon_days, seed_of(name))
+        money = settings.money.of(currency.stored(connection))
+    comparison = compare(outcomes, found.horizon_days, seed_of(name))
     plan = plan_of(comparison, found.base_share)
     forgotten = found.treated + found.held_out - len(outcomes.held_out)
     if as_json:
-        facts = _facts(found, now) | _numbers(comparison)
+        facts = campaign_report.facts(found, now) | campaign_report.numbers(comparison)
         facts |= {"forgotten": forgotten, "verdict": verdict(comparison), "sentence": sentence(comparison)}
         output.print_json(data=facts, default=str)
         return
-    messages.print(f"{name}: {_state(found, now)}", markup=False)
+    messages.print(f"{name}: {campaign_report.state(found, now)}", markup=False)
     output.print(sentence(comparison), markup=False)
     if comparison.days:
-        output.print(_groups(comparison, settings))
+        output.print(campaign_report.groups(comparison, money))
     if forgotten:
         messages.print(f"Forgotten since the start: {forgotten:,} of its customers, who are in neither group.")
-    if plan is not None:
+    if plan is not None and comparison.days < comparison.horizon:
         messages.print(smallest_sentence(plan), soft_wrap=True)
         for effect, when in effect_sentences(plan):
             messages.print(f"  an effect of {effect} {when}", soft_wrap=True)
@@ -207,68 +204,3 @@ def _find(connection: Connection, name: str) -> tuple[Campaign, datetime]:
     if found is None:
         raise NotFoundError(f"there is no campaign {name[:70]!r}", Hint.LIST_CAMPAIGNS)
     return found, campaigns.event_time(connection) or found.started_at
-
-
-def _state(found: Campaign, now: datetime | None) -> str:
-    if not found.published:
-        return "not in the topic yet: `segue campaign publish`"
-    days = 0 if now is None else found.days_until(now)
-    return "over" if days >= found.horizon_days else f"day {days} of {found.horizon_days}"
-
-
-def _facts(found: Campaign, now: datetime | None) -> dict[str, object]:
-    return {
-        "name": found.name,
-        "started_at": found.started_at.isoformat(),
-        "ends_at": found.ends_at.isoformat(),
-        "horizon_days": found.horizon_days,
-        "days": 0 if now is None else found.days_until(now),
-        "holdout": found.holdout,
-        "treated": found.treated,
-        "held_out": found.held_out,
-        "published": found.published,
-    }
-
-
-def _numbers(comparison: "Comparison") -> dict[str, object]:
-    """What both groups did up to the last whole day; None where there is no interval yet."""
-    if not comparison.days:
-        return {"groups": None, "share_difference": None, "money_difference": None}
-    groups = {"treated": comparison.treated, "held_out": comparison.held_out}
-    return {
-        "groups": {
-            name: {
-                "customers": group.customers,
-                "buyers": int(group.buyers[-1]),
-                "orders": int(group.orders[-1]),
-                "net_spend": round(float(group.money[-1]), 4),
-            }
-            for name, group in groups.items()
-        },
-        "share_difference": [_finite(bound[-1]) for bound in comparison.share],
-        "money_difference": [_finite(bound[-1]) for bound in comparison.money],
-    }
-
-
-def _finite(value: float) -> float | None:
-    return round(float(value), 6) if abs(value) != float("inf") else None
-
-
-def _groups(comparison: "Comparison", settings: Settings) -> object:
-    money = settings.money
-    rows = [
-        [
-            *(name, f"{group.customers:,}", f"{group.buyers[-1]:,.0f}", f"{group.share[-1]:.1%}"),
-            *(
-                f"{group.orders[-1]:,.0f}",
-                money.exact(float(group.money[-1])),
-                money.exact(float(group.money_each[-1])),
-            ),
-        ]
-        for name, group in (("treated", comparison.treated), ("held out", comparison.held_out))
-    ]
-    return table(
-        f"Up to day {comparison.days}",
-        ["group", "customers", "buyers", "share", "orders", "net spend", "per customer"],
-        rows,
-    )

@@ -80,6 +80,10 @@ TASKS = (
             "segue campaign show NAME",
         ),
     ),
+    Task(
+        "see all campaigns, and finish a start that was interrupted",
+        ("segue campaign list", "segue campaign publish NAME"),
+    ),
     Task("observe drift beside the workers", ("segue up --drift", "segue drift watch", "segue drift status")),
     Task("replace the champion after drift", ("segue models promote",)),
     Task(

@@ -9,7 +9,7 @@ import pandas as pd
 from jsonschema import Draft202012Validator, FormatChecker
 
 from data.contract import schema_files
-from data.contract.events import CampaignAssigned
+from data.contract.campaign_events import CampaignAssigned
 from data.kafka.partitioner import partition_of
 from data.kafka.read_to_end import read_topic
 from models.segment_model import SegmentModel
