@@ -157,6 +157,7 @@ def parts(
     *,
     with_rhythm: bool = False,
     with_stays: bool = False,
+    after: str | None = None,
     size: int = PART,
 ) -> Iterator[Members]:
     """The members of an audience, part by part, in the order of their ids.
@@ -167,6 +168,8 @@ def parts(
         Whether risk states and money at stake are wanted, even if the definition does not ask for them.
     with_stays
         Whether to read days since the last order, since when the segment lasts, and the segment before.
+    after
+        Only members whose ids are above this one.
     size
         How many customers to read at once.
 
@@ -178,7 +181,6 @@ def parts(
     require_rhythm(definition, now)
     wanted, known = conditions(definition, now.event_time), people.texts(connection)
     rhythm = now.rhythm if with_rhythm or definition.needs_rhythm else None
-    after = None
     while True:
         found, stays = _read(connection, wanted, known, Part(size, after), now.event_time if with_stays else None)
         number = len(found.spent)

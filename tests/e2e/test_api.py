@@ -12,7 +12,8 @@ import pytest
 
 from batch.fit_dataset import fit_before
 from data.contract import schema_files
-from data.postgres import api_keys, erasures, progress
+from data.postgres import api_keys, audiences, erasures, progress
+from models.audience import AudienceDefinition
 from segue.local.ports import free_ports
 from tests.support.commands import segue
 from tests.support.local_stack import Local, local, wait_until
@@ -163,6 +164,24 @@ def test_a_wrong_parameter_is_named(served: Served, name: str) -> None:
     assert "limit" in answer.json()["detail"]
 
 
+def test_an_audience_is_counted_and_listed(served: Served) -> None:
+    assert posted(served, order("audience-1", "audience ann")).status_code == 202
+    audiences.save(served.running.postgres, "Every one", AudienceDefinition())
+    wait_until(lambda: "audience ann" in members(served))
+    assert "Every one" in served.client.get("/v1/audiences").json()["audiences"]
+    found = served.client.get("/v1/audiences/Every%20one").json()
+    assert (found["definition"], found["customers"] >= 1) == ("everyone", True)
+    answer = served.client.get("/v1/audiences/Nobody")
+    assert (answer.status_code, "no audience 'Nobody'" in answer.json()["detail"]) == (404, True)
+    assert served.client.get("/v1/audiences/Every%20one/customers?limit=0").status_code == 400
+
+
+def members(served: Served) -> list[str]:
+    answer = served.client.get("/v1/audiences/Every%20one/customers", params={"limit": 1000})
+    # There is no event time before the first tick.
+    return [each["customer_id"] for each in answer.json().get("customers", [])]
+
+
 def test_the_document_describes_every_route(served: Served) -> None:
     document = httpx.get(f"{served.address}/schema/openapi.json", timeout=300).json()
     assert set(document["paths"]) == {
@@ -171,6 +190,9 @@ def test_the_document_describes_every_route(served: Served) -> None:
         "/v1/customers/{customer_id}",
         "/v1/customers/{customer_id}/changes",
         "/v1/segments",
+        "/v1/audiences",
+        "/v1/audiences/{name}",
+        "/v1/audiences/{name}/customers",
         "/v1/schemas",
         "/v1/schemas/{name}",
     }
