@@ -193,8 +193,8 @@ def parts(
 
 def of_ids(connection: Connection, ids: Sequence[str], now: AudienceMoment) -> Members:
     """Those of some customers who are there, with stays, and with rhythms if there are predictions."""
-    wanted, known = [_c.customer_id.in_(ids), _c.segment.is_not(None)], people.texts(connection)
-    found, stays = people.people_and_stays(connection, wanted, known, now.event_time)
+    wanted = [_c.customer_id.in_(ids), _c.segment.is_not(None)]
+    found, stays = people.people_and_stays(connection, wanted, people.texts(connection, wanted), now.event_time)
     return _members(AudienceDefinition(), found, stays, now.rhythm, now.event_time)
 
 
