@@ -165,7 +165,7 @@ def _range(ends: _Ends, money: Money) -> Range:
             placeholder="any",
             key=f"{PREFIX}{ends.attribute}_{end}",
             bind="query-params",
-            width=165,
+            width=150,
         )
         for end, word in (("least", "from"), ("most", "to"))
     )

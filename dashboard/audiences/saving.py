@@ -11,14 +11,17 @@ from models.audience_text import to_text
 
 # Keys of the session state.
 NAME, SAVE_AS = "audience_name", "audience_save_as"
-READ_ONLY = "Start the dashboard with `--operator` to save audiences here, or use `segue audience save`."
+READ_ONLY = (
+    "Start the dashboard with <code>--operator</code> to save audiences here, or use <code>segue audience save</code>."
+)
 NOT_AN_OPERATOR = "Operators can save audiences here."
 
 
 def draw(definition: AudienceDefinition, saved: dict[str, AudienceDefinition], opened: str | None) -> None:
     """Draw the name and the buttons, or why there are none."""
     if not acts.allowed():
-        st.caption(READ_ONLY if access.current().role in (None, "operator") else NOT_AN_OPERATOR)
+        text = READ_ONLY if access.current().role in (None, "operator") else NOT_AN_OPERATOR
+        st.html(f'<div class="sg-note">{text}</div>')
         return
     st.html(elements.title("Save", "The filters, not the customers: who is in it is found out each time."))
     with st.container(horizontal=True, vertical_alignment="bottom"):

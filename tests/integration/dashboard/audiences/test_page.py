@@ -150,7 +150,7 @@ def test_a_name_that_is_none_fails_with_a_message(page: AppTest) -> None:
 
 def test_nobody_else_can_save(page: AppTest) -> None:
     assert not [button for button in page.button if "audience_do" in str(button.key)]
-    assert "segue audience save" in page.caption[0].value
+    assert "segue audience save" in words(page)
 
 
 def test_the_file_has_one_row_a_customer_and_is_recorded(
