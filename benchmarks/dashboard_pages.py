@@ -37,6 +37,8 @@ PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("at_risk", {}),
     ("at_risk", {"risk_view": "Moves by time alone"}),
     ("at_risk", {"slip_days": "1 year"}),
+    ("audiences", {}),
+    ("audiences", {"audience_moved_from": "Champions", "audience_since": "30d"}),
     ("shifts", {}),
     ("shifts", {"shift_period": "All"}),
     ("shifts", {"shift_period": "All", "shift_from": "Champions", "shift_causes": "returned"}),

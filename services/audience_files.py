@@ -96,7 +96,7 @@ def write(file: TextIO, parts: Iterable[Members], about: About) -> Written:
         file.write(BYTE_ORDER_MARK)
     out = csv.writer(file, lineterminator="\r\n" if is_sheet else "\n")
     joined = about.joined
-    added = () if joined is None else tuple(PREFIX + name if name in COLUMNS else name for name in joined.columns)
+    added = () if joined is None else tuple(PREFIX + name if _is_ours(name) else name for name in joined.columns)
     out.writerow([*COLUMNS, *_texts(added, is_sheet)])
     nothing = ("",) * len(added)
     number, matched = 0, 0
@@ -113,8 +113,13 @@ def write(file: TextIO, parts: Iterable[Members], about: About) -> Written:
         number += 1
     if joined is None:
         return Written(number)
-    renamed = tuple(name for name in joined.columns if name in COLUMNS)
+    renamed = tuple(name for name in joined.columns if _is_ours(name))
     return Written(number, number - matched, len(joined.rows) - matched, renamed)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a program that does not distinguish case takes it for one of our columns."""
+    return name.strip().casefold() in COLUMNS
 
 
 def _texts(cells: Iterable[str], is_sheet: bool) -> Iterable[str]:

@@ -19,6 +19,8 @@ PREFIX = "audience_"
 SEGMENTS, RISKS, COUNTRIES, MOVED_FROM, MOVED_TO, SINCE = (
     f"{PREFIX}{name}" for name in ("segment", "risk", "country", "moved_from", "moved_to", "since")
 )
+# Key of the session state: whether all filters are shown.
+OPEN = "audience_all_filters"
 _MANY = {
     SEGMENTS: "segments",
     RISKS: "risk_states",
@@ -40,10 +42,10 @@ class _Ends(NamedTuple):
 
 
 RANGES = (
-    _Ends("recency_days", "Days since the last order", False),
+    _Ends("recency_days", "Days silent", False),
     _Ends("frequency", "Orders", False),
     _Ends("net_spend", "Net spend", True, -_MOST),
-    _Ends("at_stake", "Money at stake", True),
+    _Ends("at_stake", "At stake", True),
 )
 KEYS = (*_MANY, SINCE, *(f"{PREFIX}{each.attribute}_{end}" for each in RANGES for end in ("least", "most")))
 
@@ -88,23 +90,26 @@ def draw(options: Options, money: Money) -> AudienceDefinition:
                 bind="query-params",
             )
         )
-    for ends in RANGES:
-        if options.has_rhythm or ends.attribute != "at_stake":
-            found[ends.attribute] = _range(ends, money)
-    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
-        known = dict.fromkeys([*options.countries, *_chosen(COUNTRIES)])
-        found["countries"] = tuple(controls.countries(known, COUNTRIES))
-        found["moved_from"] = _segments("Moved out of", MOVED_FROM, options)
-        found["moved_to"] = _segments("Moved into", MOVED_TO, options)
-        since = st.text_input(
-            "Moved since",
-            key=SINCE,
-            bind="query-params",
-            max_chars=12,
-            placeholder="30d, or 2011-06-01",
-            width=190,
-            help="A number of days, such as 30d, or a day (UTC). Empty: ever.",
-        )
+    known = dict.fromkeys([*options.countries, *_chosen(COUNTRIES)])
+    found["countries"] = tuple(controls.countries(known, COUNTRIES))
+    with st.expander("More filters: silence, orders, spend, moves", expanded=_is_open()):
+        for row in (RANGES[:2], RANGES[2:]):
+            with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+                for ends in row:
+                    if options.has_rhythm or ends.attribute != "at_stake":
+                        found[ends.attribute] = _range(ends, money)
+        with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+            found["moved_from"] = _segments("Moved out of", MOVED_FROM, options)
+            found["moved_to"] = _segments("Moved into", MOVED_TO, options)
+            since = st.text_input(
+                "Moved since",
+                key=SINCE,
+                bind="query-params",
+                max_chars=12,
+                placeholder="30d, or 2011-06-01",
+                width=190,
+                help="A number of days, such as 30d, or a day (UTC). Empty: ever.",
+            )
     if since.strip():
         found["since"] = one_value("since", since.strip())
     return checked(AudienceDefinition(**found))
@@ -149,25 +154,30 @@ def _name(segment: str, options: Options) -> str:
 
 def _range(ends: _Ends, money: Money) -> Range:
     unit = f" ({in_markdown(money.symbol)})" if ends.is_money else ""
-    with st.container(
-        horizontal=True, vertical_alignment="bottom", gap="small", key=f"audience_range_{ends.attribute}"
-    ):
-        least, most = (
-            st.number_input(
-                f"{ends.label}{unit}, {word}",
-                ends.least,
-                _MOST,
-                None,
-                step=100.0 if ends.is_money else 1.0,
-                format=f"%.{money.decimals}f" if ends.is_money else "%.0f",
-                placeholder="any",
-                key=f"{PREFIX}{ends.attribute}_{end}",
-                bind="query-params",
-                width=230,
-            )
-            for end, word in (("least", "at least"), ("most", "at most"))
+    least, most = (
+        st.number_input(
+            f"{ends.label}{unit} {word}",
+            ends.least,
+            _MOST,
+            None,
+            step=100.0 if ends.is_money else 1.0,
+            format=f"%.{money.decimals}f" if ends.is_money else "%.0f",
+            placeholder="any",
+            key=f"{PREFIX}{ends.attribute}_{end}",
+            bind="query-params",
+            width=150,
         )
+        for end, word in (("least", "from"), ("most", "to"))
+    )
     return Range(*(_number(value, ends.is_money) for value in (least, most)))
+
+
+def _is_open() -> bool:
+    """Whether the filters that most readers do not need are shown: once one of them is set, they stay so."""
+    keys = [key for key in KEYS if key not in (SEGMENTS, RISKS, COUNTRIES)]
+    if any(st.session_state.get(key) for key in keys) or any(key in st.query_params for key in keys):
+        st.session_state[OPEN] = True
+    return bool(st.session_state.get(OPEN))
 
 
 def _number(value: float | None, is_money: bool) -> int | Decimal | None:

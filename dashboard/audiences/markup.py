@@ -51,8 +51,9 @@ def rule() -> str:
         "<p>An audience has every customer who passes <b>all</b> filters; several values of one filter mean any of "
         "them. Only the filters are saved: who is in it is found out each time, as of the event time that is shown. "
         "Customers who never bought are in no segment, and in no audience.</p>"
-        "<p><b>Net spend</b> is everything ever spent minus all returns. <b>Days since the last order</b> are whole "
-        "days. <b>Risk states</b> and <b>money at stake</b> are those of the page At risk.</p>"
+        "<p><b>Net spend</b> is everything ever spent minus all returns. <b>Days silent</b> are whole days since the "
+        "last order. <b>From</b> and <b>to</b> include both ends. <b>Risk states</b> and <b>money at stake</b> are "
+        "those of the page At risk.</p>"
         "<p><b>Moved out of</b> and <b>Moved into</b> are about one and the same change, at any time or since a day; "
         "the customer may have moved on since. Changes that were pruned are not found.</p>"
     )
@@ -62,7 +63,8 @@ def _row(found: Members, row: int, known: Personas, money: Money) -> str:
     people, stays, own = found.people, found.stays, found.found
     before = "" if stays is None else stays.previous.of(row)
     since = "" if stays is None else f"since {style.date(from_micros(int(stays.since[row])))}"
-    came = f'<span class="sg-note">{since}{f", before {escape(look_up(known, before).name)}" if before else ""}</span>'
+    former = f", before that {escape(look_up(known, before).name)}" if before else ""
+    came = f'<span class="sg-note">{since}{former}</span>'
     state, stake = "", ""
     if own is not None and own.state[row] != NO_STATE:
         name = RISK_STATES[int(own.state[row])]

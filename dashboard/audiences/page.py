@@ -9,7 +9,7 @@ from dashboard.audiences import download, filters, found, markup, saving
 from dashboard.audiences.filters import Options
 from dashboard.audiences.found import FoundAudience
 from dashboard.audiences.saving import NAME, SAVE_AS
-from dashboard.shared import controls, elements, page, style
+from dashboard.shared import acts, controls, elements, page, style
 from dashboard.shared.literal import escape, in_markdown
 from dashboard.shared.page import Moment
 from data.postgres import audience_members, audiences, model_registry
@@ -25,7 +25,7 @@ PAGE_SIZE = 25
 MOST_PAGES = 4_000
 ORDERS = {"stake": "Most at stake", "spent": "Spent most", "newest": "Ordered last", "silent": "Silent longest"}
 # Keys of the session state; the first one is a URL parameter, too.
-ORDER, PAGE, OPENED = "audience_order", "audience_page", "audience_opened"
+ORDER, PAGE = "audience_order", "audience_page"
 NEEDS_PREDICTIONS = (
     "This audience asks for risk states or money at stake, and the model has no predictions: activate one that has, or "
     "choose the filters again."
@@ -38,6 +38,7 @@ def show(engine: Engine, money: Money) -> None:
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
+    acts.report()
     saved = _saved(moment)
     opened = _open(saved)
     has_rhythm = rhythm_of(moment.model) is not None
@@ -72,11 +73,7 @@ def _saved(moment: Moment) -> dict[str, AudienceDefinition]:
 
 
 def _open(saved: dict[str, AudienceDefinition]) -> str | None:
-    """The saved audience that is chosen; its filters are set when it is chosen, or named by a link without filters."""
-    asked = st.query_params.get(NAME)
-    if asked in saved and OPENED not in st.session_state and not any(key in st.query_params for key in filters.KEYS):
-        _fill(asked, saved[asked])
-    st.session_state.setdefault(OPENED, None)
+    """The saved audience that is chosen; choosing it sets its filters, and so the address."""
     if not saved:
         return None
     chosen: str | None = st.selectbox(
@@ -86,7 +83,7 @@ def _open(saved: dict[str, AudienceDefinition]) -> str | None:
         format_func=in_markdown,
         placeholder="None is open: choose filters below",
         key=NAME,
-        bind="query-params",
+        persist_state="session",
         on_change=_chosen,
         args=(saved,),
         width=400,
@@ -101,7 +98,6 @@ def _chosen(saved: dict[str, AudienceDefinition]) -> None:
 
 def _fill(name: str, definition: AudienceDefinition) -> None:
     filters.fill(definition)
-    st.session_state[OPENED] = name
     st.session_state[SAVE_AS] = name
     st.session_state[PAGE] = 1
 

@@ -1,28 +1,27 @@
 """Saving and deleting an audience: what only an operator may do on this page."""
 
-from collections.abc import Callable
-
 import streamlit as st
-from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.shared import access, acts, elements, trouble
-from dashboard.shared.acts import NotAllowedError, act
+from dashboard.shared import access, acts, elements
+from dashboard.shared.acts import act
 from dashboard.shared.literal import in_markdown
 from data.postgres import audiences
-from models.audience import AudienceDefinition, AudienceError, checked_name
+from models.audience import AudienceDefinition, checked_name
 from models.audience_text import to_text
-from runtime.errors import NotFoundError
 
-# Keys of the session state; the first one is a URL parameter, too.
+# Keys of the session state.
 NAME, SAVE_AS = "audience_name", "audience_save_as"
-READ_ONLY = "Start the dashboard with `--operator` to save audiences here, or use `segue audience save`."
+READ_ONLY = (
+    "Start the dashboard with <code>--operator</code> to save audiences here, or use <code>segue audience save</code>."
+)
 NOT_AN_OPERATOR = "Operators can save audiences here."
 
 
 def draw(definition: AudienceDefinition, saved: dict[str, AudienceDefinition], opened: str | None) -> None:
     """Draw the name and the buttons, or why there are none."""
     if not acts.allowed():
-        st.caption(READ_ONLY if access.current().role in (None, "operator") else NOT_AN_OPERATOR)
+        text = READ_ONLY if access.current().role in (None, "operator") else NOT_AN_OPERATOR
+        st.html(f'<div class="sg-note">{text}</div>')
         return
     st.html(elements.title("Save", "The filters, not the customers: who is in it is found out each time."))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -34,7 +33,7 @@ def draw(definition: AudienceDefinition, saved: dict[str, AudienceDefinition], o
             icon=":material/save:",
             key="audience_do_save",
             disabled=not name.strip() or same == definition,
-            on_click=_do,
+            on_click=acts.attempt,
             args=(lambda: save(name, definition),),
         )
         if opened is not None:
@@ -42,7 +41,7 @@ def draw(definition: AudienceDefinition, saved: dict[str, AudienceDefinition], o
                 f"Delete {in_markdown(opened)}",
                 icon=":material/delete:",
                 key="audience_do_delete",
-                on_click=_do,
+                on_click=acts.attempt,
                 args=(lambda: delete(opened),),
             )
 
@@ -74,13 +73,3 @@ def delete(name: str) -> str:
         audiences.remove(acts.engine(), name)
     st.session_state[NAME] = None
     return f"{name} is deleted"
-
-
-def _do(action: Callable[[], str]) -> None:
-    # A callback runs before the page is drawn again, so the page shows its effect.
-    try:
-        st.toast(in_markdown(action()), icon=":material/check:")
-    except (NotAllowedError, AudienceError, NotFoundError) as error:
-        st.toast(in_markdown(f"Failed: {error}"), icon=":material/error:")
-    except SQLAlchemyError as error:
-        st.toast(in_markdown(f"Failed: {trouble.from_error(error, acts.engine().url).title}"), icon=":material/error:")

@@ -12,13 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.operations import actions, markup, queries
 from dashboard.operations.queries import DeadLetterPreview, StreamStatus
 from dashboard.shared import access, acts, elements, page, replay_markup, trouble
-from dashboard.shared.acts import NotAllowedError
-from dashboard.shared.literal import in_markdown
 from dashboard.shared.reading import reading
-from data.kafka.log import LogError
-from data.kafka.record_writer import WriteError
 from data.postgres import replay_control
-from data.postgres.replay_control import ReplayControlError
 from runtime.money import Money
 from runtime.readable import visible
 
@@ -64,6 +59,7 @@ def _draw_trouble(state: trouble.Trouble) -> None:
 
 
 def _draw(status: StreamStatus) -> None:
+    acts.report()
     st.html(elements.heading("Operations", SUBTITLE, status.progress))
     if status.log_faults:
         st.html(markup.faults_of_the_log(status.log_faults))
@@ -103,23 +99,11 @@ def _controls(status: StreamStatus) -> None:
 def _button(label: str, icon: str, action: Callable[[], str], disabled: bool = False, key: str | None = None) -> None:
     # A callback runs before the page is drawn again, so the page shows its effect.
     name = key or f"operations_do_{icon}"
-    st.button(label, icon=f":material/{icon}:", key=name, disabled=disabled, on_click=_do, args=(action,))
-
-
-def _do(action: Callable[[], str]) -> None:
-    try:
-        _toast(action(), "check")
-    except (ReplayControlError, NotAllowedError, LookupError, LogError, WriteError, ValueError) as error:
-        _toast(f"Failed: {error}", "error")
-    except SQLAlchemyError as error:
-        _toast(f"Failed: {trouble.from_error(error, acts.engine().url).title}", "error")
-
-
-def _toast(text: str, icon: str) -> None:
-    st.toast(in_markdown(text), icon=f":material/{icon}:")
+    st.button(label, icon=f":material/{icon}:", key=name, disabled=disabled, on_click=acts.attempt, args=(action,))
 
 
 def _dead_letters(engine: Engine) -> None:
+    acts.report()
     try:
         with reading(engine) as connection:
             reasons = queries.reasons(connection)

@@ -6,13 +6,15 @@ database user, who cannot write; only acts use ``SEGUE_DATABASE_URL``.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.shared import access, connection, trouble
+from dashboard.shared.literal import in_markdown
 from dashboard.shared.trouble import Trouble
 from data.postgres import audit
 from data.postgres.audit import Act, Detail
@@ -20,6 +22,9 @@ from runtime.errors import SegueError
 from runtime.listening import ANONYMOUS, OPERATOR, problem, why_only_here
 from runtime.login import Login
 from runtime.settings import Settings
+
+# Key of the session state: what became of the last act, until it is shown.
+MESSAGE = "act_message"
 
 
 class NotAllowedError(SegueError):
@@ -66,6 +71,26 @@ def act(name: str, object_: str, **detail: str) -> Iterator[Detail]:
         raise NotAllowedError("this needs the role of an operator, and a login that has not ended")
     with audit.recorded(engine(), access.current().actor, Act(name, object_), dict(detail)) as found:
         yield found
+
+
+def attempt(action: Callable[[], str]) -> None:
+    """Do an act as the callback of a button; its message, or why it failed, is kept for :func:`report`."""
+    try:
+        st.session_state[MESSAGE] = action(), "check"
+    except (SegueError, LookupError, ValueError) as error:
+        st.session_state[MESSAGE] = f"Failed: {error}", "error"
+    except SQLAlchemyError as error:
+        st.session_state[MESSAGE] = f"Failed: {trouble.from_error(error, engine().url).title}", "error"
+
+
+def report() -> None:
+    """Show what became of the last act, once; every part of a page that has buttons calls it as it is drawn.
+
+    A callback itself must show nothing: where only a part of a page is drawn again, it would replace the style sheet.
+    """
+    text, icon = st.session_state.pop(MESSAGE, ("", ""))
+    if text:
+        st.toast(in_markdown(text), icon=f":material/{icon}:")
 
 
 def _knows_the_provider() -> bool:

@@ -157,6 +157,7 @@ def parts(
     *,
     with_rhythm: bool = False,
     with_stays: bool = False,
+    after: str | None = None,
     size: int = PART,
 ) -> Iterator[Members]:
     """The members of an audience, part by part, in the order of their ids.
@@ -167,6 +168,8 @@ def parts(
         Whether risk states and money at stake are wanted, even if the definition does not ask for them.
     with_stays
         Whether to read days since the last order, since when the segment lasts, and the segment before.
+    after
+        Only members whose ids are above this one.
     size
         How many customers to read at once.
 
@@ -178,7 +181,6 @@ def parts(
     require_rhythm(definition, now)
     wanted, known = conditions(definition, now.event_time), people.texts(connection)
     rhythm = now.rhythm if with_rhythm or definition.needs_rhythm else None
-    after = None
     while True:
         found, stays = _read(connection, wanted, known, Part(size, after), now.event_time if with_stays else None)
         number = len(found.spent)
@@ -191,8 +193,8 @@ def parts(
 
 def of_ids(connection: Connection, ids: Sequence[str], now: AudienceMoment) -> Members:
     """Those of some customers who are there, with stays, and with rhythms if there are predictions."""
-    wanted, known = [_c.customer_id.in_(ids), _c.segment.is_not(None)], people.texts(connection)
-    found, stays = people.people_and_stays(connection, wanted, known, now.event_time)
+    wanted = [_c.customer_id.in_(ids), _c.segment.is_not(None)]
+    found, stays = people.people_and_stays(connection, wanted, people.texts(connection, wanted), now.event_time)
     return _members(AudienceDefinition(), found, stays, now.rhythm, now.event_time)
 
 

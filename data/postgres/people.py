@@ -14,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
-    FromClause,
     Subquery,
     Text,
     and_,
@@ -113,9 +112,10 @@ def everybody(connection: Connection) -> People:
     return people(connection, [_c.frequency > 0, _c.first_purchase_at.is_not(None)], texts(connection))
 
 
-def texts(connection: Connection) -> Texts:
-    """The texts of all customers; two scans of the profiles."""
-    return Texts(_texts(connection, _c.country), _texts(connection, _c.segment, _c.next_segment))
+def texts(connection: Connection, conditions: Sequence[ColumnElement[bool]] = ()) -> Texts:
+    """The texts of all customers, or of those who pass all conditions; three scans of the profiles."""
+    countries = _texts(connection, conditions, _c.country)
+    return Texts(countries, _texts(connection, conditions, _c.segment, _c.next_segment))
 
 
 def people(
@@ -137,7 +137,7 @@ def people_and_stays(
 ) -> tuple[People, Stays]:
     """The same with what a list says besides; days count to event time or, if it is later, the last transaction."""
     chosen = _chosen(conditions, part, event_time)
-    before = _utf8(func.coalesce(segment_changes.c.from_segment, ""))
+    before = _utf8(chosen.c.previous)
     numbers = (
         _packed(func.int8send(cast(number, BigInteger)), chosen)
         for number in (
@@ -146,10 +146,8 @@ def people_and_stays(
             func.octet_length(before),
         )
     )
-    last = and_(segment_changes.c.customer_id == chosen.c.customer_id, segment_changes.c.sequence == chosen.c.sequence)
-    joined = chosen.outerjoin(segment_changes, last)
     columns = [*_packed_people(chosen, known), _packed(before, chosen), *numbers]
-    *whole, previous, days, since, lengths = _read(connection, columns, joined)
+    *whole, previous, days, since, lengths = _read(connection, columns)
     stays = Stays(_ints(days), _ints(since), Ids(previous, np.cumsum(_ints(lengths))))
     return _people(whole, known), stays
 
@@ -159,7 +157,10 @@ def _chosen(
 ) -> Subquery:
     columns: list[ColumnElement[Any]] = [*_c]
     if event_time is not None:
-        columns.append(recency_days(event_time).label("recency_days"))
+        # A join would read all changes for every part; this looks the last one up by the primary key.
+        last = and_(segment_changes.c.customer_id == _c.customer_id, segment_changes.c.sequence == _c.sequence)
+        previous = select(segment_changes.c.from_segment).where(last).scalar_subquery()
+        columns += [recency_days(event_time).label("recency_days"), func.coalesce(previous, "").label("previous")]
     query = select(*columns).where(*conditions)
     if part is not None:
         query = query.order_by(_c.customer_id).limit(part.limit)
@@ -186,13 +187,9 @@ def _packed_people(chosen: Subquery, known: Texts) -> list[ColumnElement[bytes]]
     ]
 
 
-def _read(
-    connection: Connection, columns: Sequence[ColumnElement[bytes]], source: FromClause | None = None
-) -> list[bytes]:
-    query = select(*columns)
-    row = connection.execute(query if source is None else query.select_from(source)).one()
+def _read(connection: Connection, columns: Sequence[ColumnElement[bytes]]) -> list[bytes]:
     # Without any customer each value is null.
-    return [bytes(value or b"") for value in row]
+    return [bytes(value or b"") for value in connection.execute(select(*columns)).one()]
 
 
 def _people(packed: Sequence[bytes], known: Texts) -> People:
@@ -213,10 +210,10 @@ def _ints(packed: bytes) -> Ints:
     return np.frombuffer(packed, ">i8").astype(np.int64)
 
 
-def _texts(connection: Connection, *columns: Column[str]) -> tuple[str, ...]:
+def _texts(connection: Connection, conditions: Sequence[ColumnElement[bool]], *columns: Column[str]) -> tuple[str, ...]:
     """All different texts of some columns, by their bytes."""
-    found = {text for column in columns for text in connection.scalars(select(column).distinct()) if text is not None}
-    return tuple(sorted(found))
+    queries = (select(column).where(*conditions).distinct() for column in columns)
+    return tuple(sorted({text for query in queries for text in connection.scalars(query) if text is not None}))
 
 
 def _code(column: ColumnElement[str], texts: tuple[str, ...]) -> ColumnElement[int]:

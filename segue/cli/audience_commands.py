@@ -134,7 +134,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
         ["created at", f"{found.created_at:%Y-%m-%d %H:%M}"],
         ["changed at", f"{found.changed_at:%Y-%m-%d %H:%M}"],
     ]
-    output.print(table(f"Audience {found.name}", ["", ""], rows, align="left"))
+    output.print(table(f"Audience {found.name}", ["field", "value"], rows, align="left"))
 
 
 @app.command()
@@ -209,7 +209,9 @@ def _say_how_many(postgres: Engine, definition: AudienceDefinition) -> None:
             unknown = [each for each in definition.countries if each not in known]
             if unknown:
                 shown = ", ".join(sorted(known)[:20])
-                messages.print(f"No customer is in {unknown[0]}; there are {shown}", markup=False, style="yellow")
+                messages.print(
+                    f"No customer is in {unknown[0]}; there are {shown}", markup=False, soft_wrap=True, style="yellow"
+                )
 
 
 def _now(connection: Connection) -> AudienceMoment | None:

@@ -20,14 +20,27 @@ from sqlalchemy.exc import DBAPIError
 
 from data.contract import schema_files
 from data.postgres.api_keys import ApiKey
+from runtime.errors import NotFoundError
 from services.api.access import Keys
+from services.api.audiences import AudienceReader
 from services.api.checking import BodyError, check
 from services.api.currency_check import CurrencyCheck
 from services.api.document import PostTransactions, describe_body, openapi, page_assets
 from services.api.log import AcknowledgedLog, BusyError, RefusedError
 from services.api.rates import Bucket
 from services.api.reading import MOST_ROWS, Reader
-from services.api.schemas import Accepted, Changes, Customer, Members, Problem, Refused, Segments
+from services.api.schemas import (
+    Accepted,
+    AudienceMembers,
+    AudienceNames,
+    AudienceSummary,
+    Changes,
+    Customer,
+    Members,
+    Problem,
+    Refused,
+    Segments,
+)
 
 #: The largest body of a request, in bytes.
 MOST_BYTES = 16 * 1024 * 1024
@@ -35,6 +48,7 @@ _SHUTDOWN_SECONDS = 20.0
 _NOBODY = "no customer has this id"
 
 Limit = Annotated[int, Parameter(ge=1, le=MOST_ROWS, description="The most rows of the page.")]
+AudienceName = Annotated[str, Parameter(description="Percent-encoded; a blank is `%20`.")]
 CustomerId = Annotated[str, Parameter(description="Percent-encoded; a slash is `%2F`.")]
 
 
@@ -43,6 +57,7 @@ class Api:
     """What the handlers use. ``rate`` is how many transactions a second each key may post."""
 
     reader: Reader
+    audiences: AudienceReader
     log: AcknowledgedLog
     keys: Keys
     currency: CurrencyCheck
@@ -67,15 +82,17 @@ def application(api: Api) -> ASGIApp:
         yield
         api.log.close(_SHUTDOWN_SECONDS)
         await api.reader.close()
+        api.audiences.close()
 
     readers = [get_customer, get_changes, get_segments, get_customers, get_schemas, get_schema]
-    routes = Router("/v1", route_handlers=[post_transactions, *readers])
+    about_audiences = [get_audiences, get_audience, get_audience_customers]
+    routes = Router("/v1", route_handlers=[post_transactions, *readers, *about_audiences])
     litestar = Litestar(
         route_handlers=[routes, healthz, readyz, page_assets()],
         lifespan=[running],
         openapi_config=openapi(),
         request_max_body_size=MOST_BYTES,
-        exception_handlers={HTTPException: _problem, DBAPIError: _no_postgres},
+        exception_handlers={HTTPException: _problem, NotFoundError: _unknown, DBAPIError: _no_postgres},
     )
     litestar.state.api = api
     describe_body(litestar.openapi_schema)
@@ -95,6 +112,7 @@ async def _may(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRout
 
 
 _READ: dict[str, Any] = {"guards": [_may], "opt": {"scope": "read"}, "tags": ["Customers and segments"]}
+_AUDIENCES: dict[str, Any] = {**_READ, "tags": ["Audiences"]}
 
 
 @post(
@@ -187,6 +205,32 @@ async def get_customers(
     return await api.reader.members(segment, after, limit)
 
 
+@get("/audiences", summary="The names of all audiences", **_AUDIENCES)
+async def get_audiences(request: Request[Any, Any, Any]) -> AudienceNames:
+    """Return the names."""
+    api: Api = request.app.state.api
+    return await api.audiences.names()
+
+
+@get("/audiences/{name:str}", summary="An audience: its definition, and how many customers are in it", **_AUDIENCES)
+async def get_audience(name: AudienceName, request: Request[Any, Any, Any]) -> AudienceSummary:
+    """Return the definition and the count."""
+    api: Api = request.app.state.api
+    return await api.audiences.summary(unquote(name))
+
+
+@get("/audiences/{name:str}/customers", summary="Who is in an audience, in the order of their ids", **_AUDIENCES)
+async def get_audience_customers(
+    name: AudienceName,
+    request: Request[Any, Any, Any],
+    after: Annotated[str, Parameter(description="Only ids above this one.")] = "",
+    limit: Limit = 100,
+) -> AudienceMembers:
+    """Return a page of members."""
+    api: Api = request.app.state.api
+    return await api.audiences.members(unquote(name), after, limit)
+
+
 @get("/schemas", summary="The names of the messages' JSON Schemas", tags=["Contract"], security=[{}])
 async def get_schemas() -> list[str]:
     """Return the names."""
@@ -233,6 +277,10 @@ def _problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[
     if isinstance(extra := error.extra, list):
         detail = "; ".join([detail, *(f"{each.get('key')}: {each.get('message')}" for each in extra)])
     return Response(Problem(detail), status_code=error.status_code, headers=error.headers)
+
+
+def _unknown(request: Request[Any, Any, Any], error: NotFoundError) -> Response[Problem]:
+    return _answer(404, str(error))
 
 
 def _no_postgres(request: Request[Any, Any, Any], error: DBAPIError) -> Response[Problem]:

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from data.contract.events import Cause, SegmentChange, SegmentRef
 from data.contract.wire import Amount, Country, Identifier, Kind, Line, Moment, Revision
+from models.rhythm.risk import RiskState
 
 #: The most transactions in one request.
 MOST_ITEMS = 5_000
@@ -141,4 +142,42 @@ class Members(Struct, frozen=True):
     """Customers in the order of their ids."""
 
     customers: list[Member]
+    after: Annotated[str | None, Meta(description="Pass this as `after` for the next page; null on the last one.")]
+
+
+class AudienceNames(Struct, frozen=True):
+    """The names of all audiences, sorted."""
+
+    audiences: list[str]
+
+
+class AudienceSummary(Struct, frozen=True):
+    """An audience, and how many customers were in it at a moment of event time, at most some seconds ago."""
+
+    name: str
+    definition: Annotated[str, Meta(description="Its filters as text, as in docs/audiences.md.")]
+    customers: int
+    as_of: datetime
+    created_at: datetime
+    changed_at: datetime
+
+
+class AudienceMember(Struct, frozen=True):
+    """A customer in an audience."""
+
+    customer_id: str
+    segment: SegmentRef
+    since: datetime
+    previous_segment: Annotated[SegmentRef | None, Meta(description="Null for a customer who has been in one only.")]
+    recency_days: int
+    frequency: int
+    net_spend: Annotated[str, Meta(description="Everything ever spent minus all returns; it may be below 0.")]
+    risk_state: Annotated[RiskState | None, Meta(description="Null without predictions, or without an order left.")]
+
+
+class AudienceMembers(Struct, frozen=True):
+    """Members of an audience in the order of their ids, as of a moment; each page has a moment of its own."""
+
+    customers: list[AudienceMember]
+    as_of: datetime
     after: Annotated[str | None, Meta(description="Pass this as `after` for the next page; null on the last one.")]

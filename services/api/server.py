@@ -12,6 +12,7 @@ from data.postgres.database import engine
 from producers.log_session import Connections
 from services.api.access import Keys
 from services.api.app import Api, application
+from services.api.audiences import AudienceReader
 from services.api.currency_check import CurrencyCheck
 from services.api.log import AcknowledgedLog
 from services.api.reading import Reader
@@ -40,6 +41,7 @@ def serve(config: ApiConfig, address: str, port: int, rate: float, with_keys: bo
     reader = Reader(config.database)
     api = Api(
         reader=reader,
+        audiences=AudienceReader(config.database),
         log=AcknowledgedLog(config.brokers, config.topics.transactions),
         keys=Keys(reader.row if with_keys else None),
         currency=CurrencyCheck(reader.row, config.currency),

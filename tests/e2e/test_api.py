@@ -12,7 +12,8 @@ import pytest
 
 from batch.fit_dataset import fit_before
 from data.contract import schema_files
-from data.postgres import api_keys, erasures, progress
+from data.postgres import api_keys, audiences, erasures, progress
+from models.audience import AudienceDefinition
 from segue.local.ports import free_ports
 from tests.support.commands import segue
 from tests.support.local_stack import Local, local, wait_until
@@ -163,6 +164,19 @@ def test_a_wrong_parameter_is_named(served: Served, name: str) -> None:
     assert "limit" in answer.json()["detail"]
 
 
+def test_audiences_are_named_and_what_is_not_there_is_said(served: Served) -> None:
+    audiences.save(served.running.postgres, "Every one", AudienceDefinition())
+    assert served.client.get("/v1/audiences").json() == {"audiences": ["Every one"]}
+    # Nothing ticks here, so there is no event time yet.
+    for place in ("Every%20one", "Every%20one/customers"):
+        answer = served.client.get(f"/v1/audiences/{place}")
+        assert (answer.status_code, "any event time" in answer.json()["detail"]) == (404, True)
+    answer = served.client.get("/v1/audiences/Nobody")
+    assert (answer.status_code, "no audience 'Nobody'" in answer.json()["detail"]) == (404, True)
+    assert served.client.get("/v1/audiences/Every%20one/customers?limit=0").status_code == 400
+    assert httpx.get(f"{served.address}/v1/audiences", timeout=300).status_code == 401
+
+
 def test_the_document_describes_every_route(served: Served) -> None:
     document = httpx.get(f"{served.address}/schema/openapi.json", timeout=300).json()
     assert set(document["paths"]) == {
@@ -171,6 +185,9 @@ def test_the_document_describes_every_route(served: Served) -> None:
         "/v1/customers/{customer_id}",
         "/v1/customers/{customer_id}/changes",
         "/v1/segments",
+        "/v1/audiences",
+        "/v1/audiences/{name}",
+        "/v1/audiences/{name}/customers",
         "/v1/schemas",
         "/v1/schemas/{name}",
     }

@@ -60,6 +60,7 @@ class Expected(NamedTuple):
 PAGES = {
     "live": Expected("Live", "[data-total=transactions]:not(:text-is('0'))"),
     "at_risk": Expected("At risk", "[data-slips]:not([data-slips='0'])"),
+    "audiences": Expected("Audiences", "[data-customers]:not([data-customers='0'])", figures=False),
     "shifts": Expected("Shifts", "[data-behind]:not([data-behind='0'])"),
     "segments": Expected("Segments", "[data-found]:not([data-found='0'])"),
     "campaigns": Expected("Campaigns", "[data-campaign-row]", figures=False),

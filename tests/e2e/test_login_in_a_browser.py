@@ -28,7 +28,10 @@ from tests.support.shop_with_a_login import ACCOUNTS, Shop, served
 
 pytestmark = browser.MARKS
 
-PAGES = ("", "live", "shifts", "segments", "campaigns", "customer", "simulator", "data", "model", "operations")
+PAGES = (
+    *("", "audiences", "live", "shifts", "segments", "campaigns", "customer", "simulator", "data", "model"),
+    "operations",
+)
 LISTS = ("", "shifts", "segments")
 ENDED = "Your login has ended"
 # Findings that axe-core calls serious or critical are errors; the frame around the pages is Streamlit's.

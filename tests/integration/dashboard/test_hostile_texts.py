@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from tests.support.hostile import HIDDEN, ID, fill
 from tests.support.pages import a_page, html, words
 
-PAGES = ["at_risk", "live", "shifts", "segments", "customer", "simulator", "exploration", "model", "operations"]
+PAGES = ["at_risk", "audiences", "live", "shifts", "segments", "customer", "simulator", "exploration", "model"]
+PAGES += ["operations"]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ CUSTOMER = "12303"
 #: Pages with the choices that show as much money as possible.
 PAGES: dict[str, dict[str, str]] = {
     "at_risk": {"slip_measure": "Money", "slip_days": "1 year"},
+    "audiences": {"audience_net_spend_least": "1"},
     "shifts": {"shift_measure": "Money", "shift_period": "All"},
     "segments": {},
     "customer": {"customer": CUSTOMER},

@@ -97,12 +97,12 @@ def test_spreadsheets_get_a_mark_and_nothing_that_they_would_run() -> None:
 
 
 def test_columns_of_a_file_are_joined_by_id_and_counted_both_ways() -> None:
-    joined = PassThrough(("email", "country"), {"12347": ("a@x", "FR"), "9": ("b@x", "DE")})
+    joined = PassThrough(("email", "Country"), {"12347": ("a@x", "FR"), "9": ("b@x", "DE")})
     text, outcome = written("systems", joined)
     rows = [*csv.DictReader(StringIO(text))]
-    assert outcome == Written(3, not_in_file=2, not_in_audience=1, renamed=("country",))
+    assert outcome == Written(3, not_in_file=2, not_in_audience=1, renamed=("Country",))
     assert [row["email"] for row in rows] == ["", "", "a@x"]
-    assert (rows[2]["country"], rows[2]["file_country"]) == ("@home", "FR")
+    assert (rows[2]["country"], rows[2]["file_Country"]) == ("@home", "FR")
 
 
 def test_only_members_are_written() -> None:

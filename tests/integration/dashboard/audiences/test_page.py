@@ -115,12 +115,6 @@ def test_an_opened_audience_sets_its_filters_and_can_be_changed(page: AppTest, f
     assert "country = France and" in definition(page)
 
 
-def test_a_link_with_a_name_alone_opens_the_audience(database_url: str, filled: Engine) -> None:
-    audiences.save(filled, "VIPs", VIPS)
-    shown = a_page("audiences", database_url, audience_name="VIPs").run()
-    assert definition(shown).startswith("segment = champions and country = France, Germany")
-
-
 def test_segments_of_an_earlier_model_and_countries_that_are_gone_stay_in_an_opened_audience(
     page: AppTest, filled: Engine
 ) -> None:
@@ -156,7 +150,7 @@ def test_a_name_that_is_none_fails_with_a_message(page: AppTest) -> None:
 
 def test_nobody_else_can_save(page: AppTest) -> None:
     assert not [button for button in page.button if "audience_do" in str(button.key)]
-    assert "segue audience save" in page.caption[0].value
+    assert "segue audience save" in words(page)
 
 
 def test_the_file_has_one_row_a_customer_and_is_recorded(
@@ -212,7 +206,7 @@ def test_filters_that_do_not_fit_each_other_are_explained(database_url: str, que
     assert said in words(a_page("audiences", database_url, **query).run())
 
 
-@pytest.mark.parametrize("name", ["segment", "risk", "country", "net_spend_least", "moved_from", "name", "order"])
+@pytest.mark.parametrize("name", ["segment", "risk", "country", "net_spend_least", "moved_from", "order"])
 @pytest.mark.parametrize("value", [*HOSTILE, "-5e400"])
 def test_an_invalid_url_is_harmless(database_url: str, stream: Stored, name: str, value: str) -> None:
     shown = a_page("audiences", database_url, **{f"audience_{name}": value}).run()
