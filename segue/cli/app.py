@@ -20,6 +20,7 @@ from runtime.settings import Settings, bad_setting
 from segue import __version__
 from segue.cli import (
     api_command,
+    as_of_command,
     audit_command,
     batch_commands,
     changes_command,
@@ -79,6 +80,7 @@ ingest_command.add_to(app)
 settings_command.add_to(app)
 changes_command.add_to(app)
 customer_command.add_to(app)
+as_of_command.add_to(app)
 schema_command.add_to(app)
 stream_commands.add_to(app)
 topics_command.add_to(app)
