@@ -15,7 +15,7 @@ from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import look_up
 from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, many
-from dashboard.shifts import figures, markup, periods
+from dashboard.shifts import figures, markup, period_section, periods
 from dashboard.shifts.periods import CUSTOM, Period
 from runtime.money import Money
 from runtime.readable import visible
@@ -56,6 +56,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
         _matrix(moved, moment)
         _customers(engine, inside, period, causes, moment)
     _over_time(days, moved, period, moment)
+    period_section.draw(engine, days, moment)
 
 
 def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
