@@ -48,8 +48,8 @@ class Why:
         The last purchase; None without one.
     largest
         The largest purchases, the largest first; of a customer with very many orders, the largest of the newest.
-    gross, returned, returns
-        Money of all purchases and of all returns, and the number of returns that are among the newest orders.
+    gross, returned
+        Money of all purchases and of all returns.
     smallest
         What a purchase of the least amount leads to; None if the customer is not scored by this model.
     goals
@@ -61,7 +61,6 @@ class Why:
     largest: tuple[Order, ...]
     gross: Decimal
     returned: Decimal
-    returns: int
     smallest: Goal | None
     goals: tuple[Goal, ...]
 
@@ -86,14 +85,14 @@ def why(found: Row[tuple[object, ...]], ledger: pd.DataFrame, model: SegmentMode
         largest=tuple(_orders(largest)),
         gross=found.gross,
         returned=found.returned,
-        returns=int((ledger["kind"] == "return").sum()),
         smallest=smallest,
         goals=tuple(better),
     )
 
 
 def _orders(rows: pd.DataFrame) -> list[Order]:
-    return [Order(row.transaction_id, row.occurred_at, row.amount) for row in rows.itertuples(index=False)]
+    columns = (rows[name].tolist() for name in Order._fields)
+    return [Order(*cells) for cells in zip(*columns, strict=True)]
 
 
 def _goals(found: Row[tuple[object, ...]], model: SegmentModel, money: Money) -> list[Goal]:

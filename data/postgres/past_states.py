@@ -108,7 +108,7 @@ def past_states(connection: Connection, moment: datetime) -> pd.DataFrame:
         present one), ``partition, segment, previous_segment`` (both None in no segment), ``segment_since,
         model_version`` (the model active at the moment; None without one), ``recency_days`` (missing without a purchase
         or a segment), ``frequency, gross_units, returned_units`` (ten-thousandths), ``last_purchase_at``. Without any
-        purchase left, recency counts from the last event, as the worker counts it.
+        purchase left, recency counts from the last event, as the worker counts it, or from the last change.
 
     Raises
     ------
@@ -124,7 +124,9 @@ def past_states(connection: Connection, moment: datetime) -> pd.DataFrame:
     rows = rows.astype(dict.fromkeys(numbers, "int64") | {"partition": "int64"})
     rows["model_version"] = rows["partition"].map(active).astype("object").where(lambda column: column.notna(), None)
     last_event_at = rows.pop("last_event_at")
-    counted = rows["last_purchase_at"].fillna(last_event_at.where(rows["segment"].notna()))
+    # A revision may have moved every order behind the moment; then only the change is left of what was published.
+    others = last_event_at.fillna(rows["segment_since"]).where(rows["segment"].notna())
+    counted = rows["last_purchase_at"].fillna(others)
     rows.insert(6, "recency_days", _days(counted, moment))
     return rows
 

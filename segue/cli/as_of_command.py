@@ -86,21 +86,30 @@ def _content(moment: datetime, known: "Answerable", sizes: "pd.DataFrame", custo
         "currency": money.currency,
         "segments": [
             {
-                "segment": row.segment,
-                "name": row.name,
-                "customers": row.customers,
-                "monetary": str(from_money_units(row.spend)),
+                "segment": row["segment"],
+                "name": row["name"],
+                "customers": row["customers"],
+                "monetary": str(from_money_units(row["spend"])),
             }
-            for row in sizes.itertuples(index=False)
+            for row in _records(sizes)
         ],
     }
+
+
+def _records(sizes: "pd.DataFrame") -> list[dict[Any, Any]]:
+    return sizes.to_dict("records")
 
 
 def _print(moment: datetime, known: "Answerable", sizes: "pd.DataFrame", customers: int, money: Money) -> None:
     inside = int(sizes["customers"].sum())
     rows = [
-        [row.name, f"{row.customers:,}", f"{row.customers / inside:.1%}", money.exact(from_money_units(row.spend))]
-        for row in sizes.itertuples(index=False)
+        [
+            str(row["name"]),
+            f"{row['customers']:,}",
+            f"{row['customers'] / inside:.1%}",
+            money.exact(from_money_units(row["spend"])),
+        ]
+        for row in _records(sizes)
     ]
     rows.append(["together", f"{inside:,}", "", money.exact(from_money_units(int(sizes["spend"].sum())))])
     output.print(table(f"As of {moment:%Y-%m-%d %H:%M} UTC", ["persona", "customers", "share", "spent"], rows))

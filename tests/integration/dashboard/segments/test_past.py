@@ -49,8 +49,8 @@ def test_numbers_are_of_the_orders_up_to_the_day(
     files = written_files(monkeypatch)
     page.run()
     rows = pd.read_csv(io.BytesIO(files[-1]), dtype={"customer_id": "str"}, keep_default_na=False)
-    sales = processed.frame("transactions")
-    sales = sales[(sales["kind"] == "sale") & (sales["occurred_at"] <= DAY)].groupby("customer_id")
+    sent = processed.frame("transactions")
+    sales = sent[(sent["kind"] == "sale") & (sent["occurred_at"] <= DAY)].groupby("customer_id")
     assert rows.set_index("customer_id")["frequency"].to_dict() == sales.size().to_dict()
     last = sales["occurred_at"].max()
     assert rows.set_index("customer_id")["recency"].to_dict() == {c: (DAY - at).days for c, at in last.items()}

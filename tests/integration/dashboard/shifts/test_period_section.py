@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.shared.reading import progress, reading
 from dashboard.shifts import revenue
 from tests.support.pages import a_page, html, words, written_files
-from tests.support.processed_stream import NOW, Lived
+from tests.support.processed_stream import NOW, START, Lived
 
 
 def expected(processed: Lived) -> pd.DataFrame:
@@ -33,6 +33,7 @@ def expected(processed: Lived) -> pd.DataFrame:
 def test_revenue_is_credited_to_the_segment_just_before_each_order(engine: Engine, processed: Lived) -> None:
     with reading(engine) as connection:
         found = revenue.daily(connection, None)
+        looked_up = revenue.daily(connection, START)
         total = connection.execute(
             text(
                 "SELECT sum(amount) FILTER (WHERE kind = 'sale'), sum(amount) FILTER (WHERE kind = 'return'), "
@@ -43,6 +44,7 @@ def test_revenue_is_credited_to_the_segment_just_before_each_order(engine: Engin
     wanted["day"] = wanted["at"].dt.floor("D")
     sums = wanted.groupby(["day", "segment"])[["orders", "revenue_units", "returned_units"]].sum().reset_index()
     pd.testing.assert_frame_equal(found, sums.astype(revenue.TYPES), check_dtype=False)
+    pd.testing.assert_frame_equal(looked_up, found)
     assert set(found["segment"]) > {"", "champions"}
     assert found["revenue_units"].sum() == total[0] * 10_000
     assert found["returned_units"].sum() == total[1] * 10_000

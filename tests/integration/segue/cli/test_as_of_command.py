@@ -127,7 +127,9 @@ def test_an_activation_in_the_middle_of_a_day_decides_from_its_place_in_the_log_
     middle = len(messages) // 2
     while not (isinstance(messages[middle - 1], Transaction) and isinstance(messages[middle], Transaction)):
         middle += 1
-    at = messages[middle - 1].occurred_at
+    before = messages[middle - 1]
+    assert isinstance(before, Transaction)
+    at = before.occurred_at
     changed: list[Message] = [*messages[:middle], ModelActivation(models[1]), *messages[middle:]]
     store(postgres, models[0], lived(models[0], changed), models[1])
     known = {model.version: model for model in models}

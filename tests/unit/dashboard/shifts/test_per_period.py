@@ -66,8 +66,8 @@ def test_the_segments_sums_are_the_totals(days: pd.DataFrame, sold: pd.DataFrame
     together = of_segment(table, None, grain)
     for name in ("orders", "revenue_units", "returned_units"):
         assert together[name].sum() == sold[name].sum()
-        apart = sum(of_segment(table, segment, grain)[name] for segment in table["segment"].unique())
-        assert apart.tolist() == together[name].tolist()
+        apart = pd.DataFrame({each: of_segment(table, each, grain)[name] for each in table["segment"].unique()})
+        assert apart.sum(axis=1).tolist() == together[name].tolist()
     for row in together.itertuples():
         inside = sold[(sold["day"] >= row.since) & (sold["day"] < row.until)]
         assert row.revenue_units == inside["revenue_units"].sum()
