@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Lateral, Subquery, func, literal_column, select, true
+from sqlalchemy import ColumnElement, Connection, Join, func, literal_column, select, true
 
 from dashboard.shared import history
 from dashboard.shared.caching import ClosedPast, PastReading, per_database
@@ -54,10 +54,9 @@ def daily(connection: Connection, since: datetime | None) -> pd.DataFrame:
     Columns day, segment, orders, revenue_units and returned_units (ten-thousandths). Cancelled orders are left out.
     """
     t = transactions.c
-    before = _stays() if since is None else _last_change()
-    joined = transactions.outerjoin(before, true() if since is not None else _covers(before))
+    before = _stay_before() if since is None else _change_before()
     sale = t.kind == "sale"
-    day, segment = event_day(t.occurred_at).label("day"), func.coalesce(before.c.to_segment, literal_column("''"))
+    day, segment = event_day(t.occurred_at).label("day"), func.coalesce(before.segment, literal_column("''"))
     query = (
         select(
             day,
@@ -66,7 +65,7 @@ def daily(connection: Connection, since: datetime | None) -> pd.DataFrame:
             money_units(func.coalesce(func.sum(t.amount).filter(sale), 0)).label("revenue_units"),
             money_units(func.coalesce(func.sum(t.amount).filter(~sale), 0)).label("returned_units"),
         )
-        .select_from(joined)
+        .select_from(before.joined)
         .where(t.kind != "cancelled")
         .group_by(day, segment)
     )
@@ -93,24 +92,28 @@ def _read(
     return PastReading(days, ClosedRevenue(today, between(days, None, today), _changes_before(moves, today)))
 
 
-def _last_change() -> Lateral:
-    """The last change before an order, looked up for each one: quick for the orders of some days."""
+class _Before(NamedTuple):
+    """The ledger joined with the segment before each order."""
+
+    joined: Join
+    segment: ColumnElement[str]
+
+
+def _change_before() -> _Before:
+    """By a look-up of the last change before each order: quick for the orders of some days."""
     t, s = transactions.c, segment_changes.c
     before = select(s.to_segment).where(s.customer_id == t.customer_id, s.effective_at < t.occurred_at)
-    return before.order_by(s.sequence.desc()).limit(1).lateral()
+    last = before.order_by(s.sequence.desc()).limit(1).lateral()
+    return _Before(transactions.outerjoin(last, true()), last.c.to_segment)
 
 
-def _stays() -> Subquery:
-    """All stays in segments: one pass over the changes, quicker than a look-up for every order there is."""
-    s = segment_changes.c
+def _stay_before() -> _Before:
+    """By all stays in segments: one pass over the changes, quicker than a look-up for every order there is."""
+    t, s = transactions.c, segment_changes.c
     until = func.lead(s.effective_at).over(partition_by=s.customer_id, order_by=s.sequence)
-    return select(s.customer_id, s.to_segment, s.effective_at.label("since"), until.label("until")).subquery()
-
-
-def _covers(stay: Subquery) -> ColumnElement[bool]:
-    t, s = transactions.c, stay.c
-    ends = func.coalesce(s.until >= t.occurred_at, true())
-    return (s.customer_id == t.customer_id) & (s.since < t.occurred_at) & ends
+    stays = select(s.customer_id, s.to_segment, s.effective_at.label("since"), until.label("until")).subquery()
+    is_in = (stays.c.since < t.occurred_at) & func.coalesce(stays.c.until >= t.occurred_at, true())
+    return _Before(transactions.outerjoin(stays, (stays.c.customer_id == t.customer_id) & is_in), stays.c.to_segment)
 
 
 def _is_valid(before: StreamProgress, now: StreamProgress) -> bool:

@@ -68,7 +68,7 @@ def test_a_purchase_first_pays_off_what_was_returned_and_not_bought() -> None:
     assert smallest_purchases(model, 1, gross=0, returned=500_000, step=CENT) == {0: CENT, 1: 600_100}
 
 
-def test_centroids_that_almost_coincide_are_told_apart_to_the_cent() -> None:
+def test_centroids_that_almost_coincide_are_distinguished_to_the_cent() -> None:
     model = a_pair(100.0, 100.0 + 1e-9)
     found = smallest_purchases(model, 0, gross=0, returned=0, step=CENT)
     assert found[0] == CENT

@@ -153,8 +153,8 @@ def test_a_late_order_counts_from_its_own_time_and_moves_the_segment_when_it_is_
     late = messages[own[1]]
     assert isinstance(late, Transaction)
     arrives = own[1] + 400
-    told: list[Message] = [*messages[: own[1]], *messages[own[1] + 1 : arrives], late, *messages[arrives:]]
-    stream = lived(models[0], told)
+    sent: list[Message] = [*messages[: own[1]], *messages[own[1] + 1 : arrives], late, *messages[arrives:]]
+    stream = lived(models[0], sent)
     assert sum(row["late"] for row in stream.progress) == 1
     store(postgres, models[0], stream)
     published = [row for row in stream.changes if row["customer_id"] == frequent]
