@@ -44,8 +44,12 @@ def _draw(engine: Engine, moment: Moment) -> None:
     if days.empty:
         st.html(elements.empty("No customer has entered a segment yet."))
         return
-    period, causes = _filters(moment, days["day"].iloc[0].to_pydatetime())
-    wanted = days[days["cause"].isin(causes)] if causes else days
+    changed = flows.moved(days)
+    if changed.empty:
+        st.html(elements.empty("No customer has moved since the kept history began."))
+        return
+    period, causes = _filters(moment, changed["day"].iloc[0].to_pydatetime())
+    wanted = changed[changed["cause"].isin(causes)] if causes else changed
     inside = flows.between(wanted, period.since, period.until)
     moved = flows.flows(inside)
     st.html(markup.tiles(moved, moment.money))
@@ -100,7 +104,7 @@ def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
 
 def _balance(days: pd.DataFrame, period: Period, moment: Moment) -> None:
     """The table of the period; other periods are shown as far as the history has all of their days."""
-    begin = days["day"].iloc[0]
+    begin = flows.moved(days)["day"].iloc[0]
     compared = {"Net, period before": period.earlier(period.days), "Net, a year before": period.earlier(YEAR)}
     others = {
         title: flows.balance(days, other.since, other.until) if other.since >= begin else None

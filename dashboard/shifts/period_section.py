@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
-from dashboard.shared import controls, downloads, elements, plotting
+from dashboard.shared import controls, downloads, elements, flows, plotting
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import NEW_CUSTOMER, look_up
 from dashboard.shifts import calendar, per_period, period_figures, period_markup, revenue
@@ -29,12 +29,17 @@ def draw(engine: Engine, days: pd.DataFrame, moment: Moment) -> None:
     text = "Customers and revenue of every calendar period, for any cause; the last one is not over yet."
     st.html(elements.title("Period by period", text))
     sold = revenue.read(moment.connection, moment.progress)
-    firsts = [each["day"].min() for each in (days, sold) if len(each)]
-    first = min(firsts).to_pydatetime()
+    changed = flows.moved(days)
+    firsts = [changed["day"].min()] if len(changed) < len(days) else [each["day"].min() for each in (days, sold)]
+    first = min(moment for moment in firsts if not pd.isna(moment)).to_pydatetime()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         grain: Grain = controls.choice("One row for each", GRAINS, GRAIN, DEFAULT)  # type: ignore[assignment, arg-type]
         segment = _segment_box(moment)
-        table = per_period.per_period(days, sold, calendar.periods(grain, first, moment.event_time))
+        shown = calendar.periods(grain, first, moment.event_time)
+        if len(changed) < len(days):
+            # Older changes were deleted: the first period is not whole.
+            shown = [period for period in shown if period.since >= first] or shown[-1:]
+        table = per_period.per_period(days, sold, shown)
         file = downloads.File(f"segments-by-{grain}-to-{moment.event_time:%Y-%m-%d}.csv", {"rows": grain})
         downloads.button(engine, file, partial(_file, table, moment), "period_csv")
     rows = per_period.of_segment(table, None if segment == ALL else segment, grain)
