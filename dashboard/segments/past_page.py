@@ -12,6 +12,7 @@ from dashboard.segments.queries import Search, Sort
 from dashboard.shared import downloads, elements, page
 from dashboard.shared.past import MOST_KEPT, Past
 from dashboard.shared.words import many
+from models.units import Ints
 from runtime.money import Money
 
 MOST_PAGES = 4_000
@@ -24,8 +25,8 @@ def customers(
 
     ``key`` is that of the page number in the session state.
     """
-    found = past_table.found(past.rows, chosen, search, sort)
-    if found.empty:
+    found = past_table.found(past, chosen, search, sort)
+    if not len(found):
         st.html(elements.empty("No customer matches: shorten the number, or choose another country or more personas."))
         return
     pages = min(-(-len(found) // size), MOST_PAGES)
@@ -36,7 +37,7 @@ def customers(
         downloads.button(engine, file, partial(_file, found, past, money), "people_csv")
         page.note_if(downloads.limit_note(len(found)))
     number = min(st.session_state.get(key, 1), pages)
-    shown = found.iloc[(number - 1) * size : number * size]
+    shown = past.rows.iloc[found[(number - 1) * size : number * size]]
     st.html(markup.past_customers(shown, past.known, money))
     if pages > 1:
         st.pagination(pages, key=key)
@@ -48,6 +49,6 @@ def distributions(past: Past) -> Distributions:
     return past_table.distributions(past.rows)
 
 
-def _file(found: pd.DataFrame, past: Past, money: Money, _connection: Connection) -> pd.DataFrame:
-    rows = found.head(downloads.MOST_ROWS).drop(columns="draw")
+def _file(found: Ints, past: Past, money: Money, _connection: Connection) -> pd.DataFrame:
+    rows = past.rows.iloc[found[: downloads.MOST_ROWS]].drop(columns="draw")
     return rows.assign(as_of=pd.Timestamp(past.at), currency=money.currency)

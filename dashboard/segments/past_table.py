@@ -1,10 +1,14 @@
 """What the segments page shows of a past moment, from the rows of :class:`dashboard.shared.past.Past`. Pure."""
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
 from dashboard.segments.distributions import Distributions, bin_of, binned, summary
 from dashboard.segments.queries import Search, Sort
+from dashboard.shared.past import Past
+from models.units import Ints
 
 
 def distributions(rows: pd.DataFrame) -> Distributions:
@@ -35,14 +39,22 @@ def sample(rows: pd.DataFrame, segments: list[str], size: int) -> pd.DataFrame:
     return rows[rows["segment"].isin(segments)].nsmallest(size, "draw")
 
 
-def found(rows: pd.DataFrame, segments: list[str], search: Search, sort: Sort) -> pd.DataFrame:
-    """The customers of some segments that a search finds, in an order; equal ones are sorted by id."""
+def found(past: Past, segments: list[str], search: Search, sort: Sort) -> Ints:
+    """The rows of the customers of some segments that a search finds, in an order; equal ones are sorted by id."""
+    rows = past.rows
     inside = rows["segment"].isin(segments)
     if search.prefix:
         inside &= rows["customer_id"].str.startswith(search.prefix)
     if search.country:
         inside &= rows["country"] == search.country
-    some = rows[inside]
-    # Rows are in the order of ids, which a stable sort keeps among equals.
-    key = some[sort.key].astype("object") if sort.key == "country" else some[sort.key]
-    return some.loc[key.sort_values(ascending=not sort.descending, kind="stable").index]
+    everybody = _order(past, sort)
+    return everybody[inside.to_numpy()[everybody]]
+
+
+@lru_cache(maxsize=16)
+def _order(past: Past, sort: Sort) -> Ints:
+    """All rows in an order. They are in the order of ids, which a stable sort keeps among equals."""
+    key = past.rows[sort.key]
+    key = key.astype("object") if sort.key == "country" else key
+    ordered = key.sort_values(ascending=not sort.descending, kind="stable")
+    return ordered.index.to_numpy(dtype=np.int64)

@@ -29,7 +29,7 @@ from models.units import MONEY_UNITS
 #: Key of the session state, and URL parameter, of every page that can show a past day.
 AS_OF = "as_of"
 #: A million customers take seconds.
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = 120_000
 #: How many moments a process keeps.
 MOST_KEPT = 2
 

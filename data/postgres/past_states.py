@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from data.postgres.frames import MOMENT, AnySelect, frame, money_units
+from data.postgres.frames import MOMENT, AnySelect, copied, money_units
 from data.postgres.tables import customers, erasures, model_reigns, segment_changes, stream_progress, transactions
 from models.units import MICROS_PER_DAY, to_micros
 from runtime.errors import Hint, NotFoundError
 
+_SEGMENTS = {"segment": "category", "previous_segment": "category"}
 _c, _t, _s, _p = customers.c, transactions.c, segment_changes.c, stream_progress.c
 
 
@@ -117,11 +118,11 @@ def past_states(connection: Connection, moment: datetime) -> pd.DataFrame:
     """
     active = _models_at(connection, moment)
     _require_rescored(connection, moment)
-    rows = frame(connection, _states(moment))
+    rows = copied(connection, _states(moment), {"customer_id": "str", "country": "category", **_SEGMENTS})
     for name in ("last_purchase_at", "last_event_at", "segment_since"):
-        rows[name] = pd.to_datetime(rows[name], utc=True).astype(MOMENT)
-    numbers = ("frequency", "gross_units", "returned_units")
-    rows = rows.astype(dict.fromkeys(numbers, "int64") | {"partition": "int64"})
+        rows[name] = pd.to_datetime(rows[name], unit="us", utc=True).astype(MOMENT)
+    for name in ("segment", "previous_segment"):
+        rows[name] = rows[name].astype("object").where(rows[name] != "", None)
     rows["model_version"] = rows["partition"].map(active).astype("object").where(lambda column: column.notna(), None)
     last_event_at = rows.pop("last_event_at")
     # A revision may have moved every order behind the moment; then only the change is left of what was published.
@@ -150,10 +151,10 @@ def _states(moment: datetime) -> AnySelect:
             _c.partition,
             last.c.to_segment.label("segment"),
             last.c.from_segment.label("previous_segment"),
-            last.c.effective_at.label("segment_since"),
+            _micros(last.c.effective_at).label("segment_since"),
             *totals,
-            ledger.c.last_purchase_at,
-            ledger.c.last_event_at,
+            _micros(ledger.c.last_purchase_at).label("last_purchase_at"),
+            _micros(ledger.c.last_event_at).label("last_event_at"),
         )
         .select_from(joined)
         .where((ledger.c.orders > 0) | last.c.to_segment.is_not(None))
@@ -224,6 +225,11 @@ def _days(since: "pd.Series[Any]", moment: datetime) -> "pd.Series[Any]":
     """Whole days from each moment to this one; missing where there is none."""
     micros = since.astype("int64").where(since.notna())
     return pd.Series(np.floor_divide(to_micros(moment) - micros, MICROS_PER_DAY), since.index).astype("Int64")
+
+
+def _micros(moment: ColumnElement[Any]) -> ColumnElement[int]:
+    """A moment in microseconds since 1970, computed exactly by Postgres."""
+    return cast(func.extract("epoch", moment) * 1_000_000, BigInteger)
 
 
 def _written(moment: datetime) -> str:
