@@ -105,9 +105,13 @@ def _whole(connection: Connection, days: pd.DataFrame) -> pd.DataFrame:
         return days
     begin = midnight(found["last"].max().to_pydatetime()) + flows.ONE_DAY
     day = pd.Timestamp(begin - flows.ONE_DAY)
-    same = {"from_segment": "", "cause": flows.KEPT, "money": 0.0}
-    entered = found.drop(columns="last").assign(day=day, **same)[[*days.columns]].astype(TYPES)
+    entered = _entered(found, day)[[*days.columns]].astype(TYPES)
     known = pd.concat([entered, days[days["day"] < begin]], ignore_index=True)
     sizes = flows.balance(known.assign(day=day), begin, begin)["start"].rename("changes").rename_axis("to_segment")
-    rows = sizes[sizes > 0].reset_index().assign(day=day, **same)[[*days.columns]].astype(TYPES)
+    rows = _entered(sizes[sizes > 0].reset_index(), day)[[*days.columns]].astype(TYPES)
     return pd.concat([rows, days[days["day"] >= begin]], ignore_index=True)
+
+
+def _entered(sizes: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    """Rows that let so many customers enter each segment on a day."""
+    return sizes.assign(day=day, from_segment="", cause=flows.KEPT, money=0.0)

@@ -38,7 +38,7 @@ def per_period(history: pd.DataFrame, revenue: pd.DataFrame, periods: Sequence[C
     before = moved[moved["period"] < 0]
     opening = before.groupby("to_segment")["changes"].sum()
     opening = opening.sub(before.groupby("from_segment")["changes"].sum(), fill_value=0)
-    at_start = table.index.get_level_values("segment").map(opening).to_series(table.index).fillna(0).astype("int64")
+    at_start = opening.reindex(table.index.get_level_values("segment")).fillna(0).astype("int64").to_numpy()
     table["end"] = table.groupby("segment")["net"].cumsum() + at_start
     table["start"] = table["end"] - table["net"]
     rows = table.reset_index()
