@@ -71,6 +71,18 @@ def check_history(dataset: pd.DataFrame, stream: StreamState, models: dict[str, 
     )
 
 
+def expected_history(dataset: pd.DataFrame, stream: StreamState, models: dict[str, SegmentModel]) -> pd.DataFrame:
+    """All changes that brute force computes from a dataset; arguments as for :func:`check_history`.
+
+    The columns of :data:`batch.history.CHANGE`, with ``effective_at`` as a moment.
+    """
+    applied = dataset.merge(stream.transactions[KEY], on=KEY)
+    scorers = {version: Scorer.of(model) for version, model in models.items()}
+    changes = _Expectation(Log.of(applied, stream), stream, scorers).changes()
+    moments = pd.to_datetime(changes["effective_at"].astype("int64"), unit="us", utc=True)
+    return changes.assign(effective_at=moments.astype(MOMENT))
+
+
 @dataclass(frozen=True)
 class _Expectation:
     """The expected changes, and the places of activations that fit the stored changes best."""

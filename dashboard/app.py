@@ -26,6 +26,7 @@ from dashboard.operations import page as operations
 from dashboard.segments import page as segments
 from dashboard.shared import acts, connection, elements, login_page, style, trouble
 from dashboard.shifts import page as shifts
+from dashboard.shifts import revenue
 from dashboard.simulator import page as simulator
 from runtime.errors import SegueError
 from runtime.money import Money
@@ -87,8 +88,9 @@ def main() -> None:
             if masked is None:
                 return
             engine = masked
-    # Its first reading takes a second at a million transactions.
+    # Their first readings take some seconds at a million transactions.
     connection.read_ahead(engine, ledger_cache.read)
+    connection.read_ahead(engine, revenue.read)
     pages = [
         st.Page(
             partial(entry.show, engine, settings.money),

@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine, Row
 
-from dashboard.customer import figures, life, markup, queries
+from dashboard.customer import figures, life, markup, queries, why_markup
 from dashboard.customer.figures import Outlook, Timeline
 from dashboard.customer.markup import Portrait
 from dashboard.customer.queries import RfmPoint
+from dashboard.customer.why import Why, why
 from dashboard.shared import elements, page, plotting
 from dashboard.shared.identifiers import LONGEST, readings, resolve
 from dashboard.shared.page import Moment
@@ -35,6 +36,7 @@ class Biography:
     """One customer, as of event time."""
 
     portrait: Portrait
+    why: Why
     timeline: Timeline
     changes: pd.DataFrame
     neighbours: pd.DataFrame
@@ -45,7 +47,9 @@ def show(engine: Engine, money: Money) -> None:
     page.show(engine, money, "Customer", SUBTITLE, _draw)
 
 
-def read(connection: Connection, model: SegmentModel, event_time: datetime, customer_id: str) -> Biography | None:
+def read(
+    connection: Connection, model: SegmentModel, event_time: datetime, customer_id: str, money: Money
+) -> Biography | None:
     """Everything about one customer; None if there is no such customer."""
     found = profile(connection, customer_id)
     if found is None:
@@ -60,7 +64,7 @@ def read(connection: Connection, model: SegmentModel, event_time: datetime, cust
     if who.segment is not None and who.recency_days is not None:
         point = RfmPoint(who.recency_days, who.frequency, who.monetary)
         nearest = queries.neighbours(connection, model, event_time, customer_id, point, NEIGHBOURS)
-    return Biography(who, timeline, changes, nearest)
+    return Biography(who, why(found, ledger, model, money), timeline, changes, nearest)
 
 
 def portrait_of(found: Row[tuple[object, ...]], model: SegmentModel, event_time: datetime) -> Portrait:
@@ -95,7 +99,8 @@ def _draw(moment: Moment) -> None:
     if not readings(typed):
         st.html(markup.welcome(queries.moved_last(moment.connection, SUGGESTED)))
         return
-    wanted, biography = resolve(typed, partial(read, moment.connection, moment.model, moment.event_time))
+    find = partial(read, moment.connection, moment.model, moment.event_time, money=moment.money)
+    wanted, biography = resolve(typed, find)
     if biography is None:
         st.html(markup.unknown(wanted, queries.suggestions(moment.connection, wanted, SUGGESTED)))
         return
@@ -109,6 +114,8 @@ def _draw_customer(biography: Biography, moment: Moment) -> None:
     if who.segment is not None:
         st.html(markup.advice(who, known, moment.money))
         st.html(markup.simulator_link(who.customer_id))
+    st.html(elements.title("Why here, and what would move them"))
+    st.html(why_markup.why(biography.why, who, moment.model.monetary, known, timeline.now, moment.money))
     seen = [*timeline.stays["segment"], *([who.next_segment] if who.next_segment else [])]
     colours = markup.persona_legend(seen, known)
     note = "Triangles that point up are sales, down returns. The dotted line is the current event time."

@@ -1,5 +1,7 @@
 """Means, medians and logarithmic histograms from counts. Pure."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -7,6 +9,24 @@ from models.units import Floats, Ints
 
 # Eight bins to a decade of 1 + value: more would leave empty bins between 1, 2, 3 and 4.
 PER_DECADE = 8
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """Per segment a row of means and medians, and per measure the counts in bins."""
+
+    summary: pd.DataFrame
+    bins: dict[str, pd.DataFrame]
+
+    @property
+    def customers(self) -> int:
+        """The number of customers in all segments."""
+        return int(self.summary["customers"].sum())
+
+    def of(self, segments: list[str]) -> "Distributions":
+        """The distributions of some of the segments."""
+        bins = {name: counts[counts["segment"].isin(segments)] for name, counts in self.bins.items()}
+        return Distributions(self.summary[self.summary.index.isin(segments)], bins)
 
 
 def summary(counts: pd.DataFrame) -> pd.DataFrame:

@@ -40,6 +40,17 @@ def customers(rows: pd.DataFrame, known: Personas, money: Money) -> str:
     return f'<table class="sg-changes sg-people"><thead>{head}</thead><tbody>{cells}</tbody></table>'
 
 
+def past_customers(rows: pd.DataFrame, known: Personas, money: Money) -> str:
+    """One page of customers as they were at a past moment, with links to the customer page."""
+    head = (
+        '<tr><th>Customer</th><th>Segment</th><th class="sg-wide">Since</th><th class="sg-wide">Before</th>'
+        '<th class="sg-wide">Country</th><th class="sg-right">Last bought</th>'
+        '<th class="sg-right sg-wide">Purchases</th><th class="sg-right">Spend</th></tr>'
+    )
+    cells = "".join(_past_customer(row, known, money) for row in rows.to_dict("records"))
+    return f'<table class="sg-changes sg-people"><thead>{head}</thead><tbody>{cells}</tbody></table>'
+
+
 def next_change(at: datetime | None, segment: str | None, known: Personas) -> str:
     """The segment that time alone moves a customer to, and the day."""
     if at is None or pd.isna(at):
@@ -72,6 +83,20 @@ def _written(name: str, value: float, money: Money) -> str:
     if name == "monetary":
         return money.exact(value)
     return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
+
+
+def _past_customer(row: dict[Any, Any], known: Personas, money: Money) -> str:
+    recency = int(row["recency"])
+    return (
+        f"<tr><td>{elements.customer_link(row['customer_id'])}</td>"
+        f"<td>{elements.segment_dot(look_up(known, row['segment']))}</td>"
+        f'<td class="sg-wide sg-when">{style.date(row["segment_since"])}</td>'
+        f'<td class="sg-wide">{elements.segment_dot(look_up(known, row["previous_segment"]))}</td>'
+        f'<td class="sg-wide">{escape(row["country"])}</td>'
+        f'<td class="sg-right">{many(recency, "day") + " before" if recency else "same day"}</td>'
+        f'<td class="sg-right sg-wide">{row["frequency"]:,}</td>'
+        f'<td class="sg-right">{money.exact(row["monetary"])}</td></tr>'
+    )
 
 
 def _customer(row: dict[Any, Any], known: Personas, money: Money) -> str:

@@ -1,24 +1,25 @@
 """The segments page: how the segments differ, their customers, and the recommended action for each."""
 
-from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
-from dashboard.segments import figures, markup, queries
-from dashboard.segments.distributions import PER_DECADE, binned, summary
+from dashboard.segments import figures, markup, past_page, past_table, queries
+from dashboard.segments.distributions import PER_DECADE, Distributions, binned, summary
 from dashboard.segments.queries import Search, Sort
-from dashboard.shared import downloads, elements, page, plotting, style
+from dashboard.shared import downloads, elements, page, past, plotting, style
 from dashboard.shared.caching import RecentAnswer
 from dashboard.shared.identifiers import cleaned
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
+from dashboard.shared.past import Past
 from dashboard.shared.personas import Personas
 from dashboard.shared.profiles import Population
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import many
+from data.postgres.past_states import PastError
 from runtime.money import Money
 from runtime.readable import visible
 
@@ -40,24 +41,6 @@ ORDERS = {
     "Customer": Sort("customer_id", descending=False),
     "Country": Sort("country", descending=False),
 }
-
-
-@dataclass(frozen=True)
-class Distributions:
-    """Per segment a row of means and medians, and per measure the counts in bins."""
-
-    summary: pd.DataFrame
-    bins: dict[str, pd.DataFrame]
-
-    @property
-    def customers(self) -> int:
-        """The number of customers in all segments."""
-        return int(self.summary["customers"].sum())
-
-    def of(self, segments: list[str]) -> "Distributions":
-        """The distributions of some of the segments."""
-        bins = {name: counts[counts["segment"].isin(segments)] for name, counts in self.bins.items()}
-        return Distributions(self.summary[self.summary.index.isin(segments)], bins)
 
 
 def show(engine: Engine, money: Money) -> None:
@@ -84,6 +67,40 @@ def _recent(database_and_model: str) -> RecentAnswer[Distributions]:
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
+    at = past.control(moment)
+    if at is None:
+        _draw_present(engine, moment)
+        return
+    st.html(past.banner(at, moment.event_time))
+    try:
+        found = past.customers_at(moment, at)
+    except PastError as error:
+        st.html(elements.empty(f"This day can't be shown: {error}."))
+        return
+    _draw_past(engine, moment, found)
+
+
+def _draw_past(engine: Engine, moment: Moment, found: Past) -> None:
+    chosen = _personas_control(found.known)
+    whole = past_page.distributions(found)
+    shown = whole.of(chosen)
+    if not shown.customers:
+        st.html(elements.empty("These segments had no customers then. Choose others, or a later day."))
+        return
+    known = {segment: persona for segment, persona in found.known.items() if segment in chosen}
+    st.html(markup.cards(shown.summary, known, whole.customers, moment.money))
+    _ridges(shown, known, moment.money, style.stamp(found.at))
+    _cloud(past_table.sample(found.rows, chosen, SAMPLE), known, shown.customers, moment.money)
+    st.html(
+        elements.title("Customers", "As they were then. Select a number for the customer's page, as of the present.")
+    )
+    search, sort = _search_controls(
+        moment.connection, {name: by for name, by in ORDERS.items() if by.key in found.rows}
+    )
+    past_page.customers(engine, found, chosen, search, sort, PAGE_SIZE, PAGE, moment.money)
+
+
+def _draw_present(engine: Engine, moment: Moment) -> None:
     chosen, now = _personas_control(moment.personas), moment.event_time
     whole = Population(moment.model, now, [*moment.personas])
     recent = _recent(engine.url.render_as_string() + moment.model.version)
@@ -122,8 +139,8 @@ def _personas_control(known: Personas) -> list[str]:
     return chosen or [*known]
 
 
-def _ridges(shown: Distributions, known: Personas, money: Money) -> None:
-    text = "One ridge per segment, on a logarithmic scale; a bar marks the median. Recency is as of event time."
+def _ridges(shown: Distributions, known: Personas, money: Money, moment: str = "event time") -> None:
+    text = f"One ridge per segment, on a logarithmic scale; a bar marks the median. Recency is as of {moment}."
     st.html(elements.title("Distributions", text))
     for column, (name, title) in zip(st.columns(3, gap="medium"), figures.AXES.items(), strict=True):
         medians = {str(segment): median for segment, median in shown.summary[f"{name}_median"].items()}
@@ -157,7 +174,7 @@ def _alt(title: str, medians: dict[str, float], known: Personas, money: Money | 
 
 def _customers(engine: Engine, moment: Moment, population: Population, total: int) -> None:
     st.html(elements.title("Customers", "Select a number for the customer's page. Times are event time (UTC)."))
-    search, sort = _search_controls(moment.connection)
+    search, sort = _search_controls(moment.connection, ORDERS)
     found = queries.count(moment.connection, population, search) if any(search) else total
     if not found:
         st.html(elements.empty("No customer matches: shorten the number, or choose another country or more personas."))
@@ -180,14 +197,14 @@ def _customers(engine: Engine, moment: Moment, population: Population, total: in
         st.pagination(pages, key=PAGE)
 
 
-def _search_controls(connection: Connection) -> tuple[Search, Sort]:
+def _search_controls(connection: Connection, orders: dict[str, Sort]) -> tuple[Search, Sort]:
     typed, where, order = st.columns([1.2, 1, 1])
     prefix = typed.text_input(
         "Customer number begins with", max_chars=64, key=SEARCH, bind="query-params", live=True, placeholder="12"
     )
     countries = [ANYWHERE, *queries.countries(connection)]
     country = where.selectbox("Country", countries, format_func=visible, key=COUNTRY, bind="query-params")
-    sort = order.selectbox("Order", [*ORDERS], key=SORT, bind="query-params")
+    sort = order.selectbox("Order", [*orders], key=SORT, bind="query-params")
     return Search(cleaned(prefix), "" if country == ANYWHERE else country), ORDERS[sort]
 
 

@@ -9,6 +9,8 @@ import pandas as pd
 # Bars of whole weeks start on a Monday if the window has no beginning.
 A_MONDAY = datetime(2000, 1, 3, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
+#: In place of a cause: customers who were in a segment before the kept history, and no change.
+KEPT = "kept"
 
 
 def window_start(event_time: datetime | None, days: int | None) -> datetime | None:
@@ -28,6 +30,11 @@ def between(days: pd.DataFrame, since: datetime | None, until: datetime | None =
     if since is not None:
         days = days[days["day"] >= since]
     return days if until is None else days[days["day"] < until]
+
+
+def moved(days: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are changes: without those of :data:`KEPT`."""
+    return days[days["cause"] != KEPT]
 
 
 def flows(days: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,11 @@
 """The history of all segment changes, counted by event day.
 
 A day that event time has passed cannot change any more: the worker gives no change a moment before the watermark. So
-closed days are read once per process, and after that only the open ones. If the stream has begun again, the number of
-changes no longer agrees, and everything is read again.
+closed days are read once per process, and after that only the open ones. If the stream has begun again, or old changes
+were deleted, the number of changes no longer agrees, and everything is read again.
+
+If older changes were deleted (``segue prune``), the history begins with the first day that is whole: rows of the day
+before it let every customer enter the segment in which they were then, so that sizes are right (:data:`flows.KEPT`).
 """
 
 from datetime import datetime
@@ -11,12 +14,15 @@ from typing import NamedTuple
 import pandas as pd
 from sqlalchemy import Connection, func, select
 
+from dashboard.shared import flows
 from dashboard.shared.caching import ClosedPast, PastReading, per_database
 from dashboard.shared.flows import midnight
-from dashboard.shared.reading import StreamProgress, event_day, or_empty
+from dashboard.shared.reading import StreamProgress, event_day, or_empty, patient
 from data.postgres.frames import frame
 from data.postgres.tables import segment_changes
 
+#: With millions of changes this takes seconds, once after each pruning.
+TIMEOUT_MS = 60_000
 # Explicit, so that a history without a row has the same types as any other.
 TYPES = {"from_segment": "str", "to_segment": "str", "cause": "str", "changes": "int64", "money": "float64"}
 
@@ -26,6 +32,7 @@ class ClosedDays(NamedTuple):
 
     until: datetime
     days: pd.DataFrame
+    deleted: int
 
 
 DailyHistory = ClosedPast[pd.DataFrame, ClosedDays]
@@ -62,13 +69,49 @@ def daily(connection: Connection, since: datetime | None) -> pd.DataFrame:
 def _read(
     connection: Connection, progress: StreamProgress, closed: ClosedDays | None
 ) -> PastReading[pd.DataFrame, ClosedDays]:
-    if closed is None:
-        days = daily(connection, None)
-    else:
+    days = None
+    if closed is not None:
         days = pd.concat([closed.days, daily(connection, closed.until)], ignore_index=True)
-        if days["changes"].sum() != progress.changes:
-            days = daily(connection, None)
+    if closed is None or days is None or closed.deleted != progress.changes - _stored(days):
+        days = daily(connection, None)
+        if progress.changes > _stored(days):
+            days = _whole(connection, days)
     if progress.event_time is None:
         return PastReading(days, None)
     today = midnight(progress.event_time)
-    return PastReading(days, ClosedDays(today, days[days["day"] < today]))
+    return PastReading(days, ClosedDays(today, days[days["day"] < today], progress.changes - _stored(days)))
+
+
+def _stored(days: pd.DataFrame) -> int:
+    """How many changes the rows count."""
+    return int(flows.moved(days)["changes"].sum())
+
+
+def _whole(connection: Connection, days: pd.DataFrame) -> pd.DataFrame:
+    """The days that are whole, after rows with everybody's segment before them; all if no change was deleted."""
+    c, before = segment_changes.c, segment_changes.alias()
+    earlier = select(before.c.sequence).where(
+        before.c.customer_id == c.customer_id, before.c.sequence == c.sequence - 1
+    )
+    columns = (
+        c.from_segment.label("to_segment"),
+        func.count().label("changes"),
+        func.max(c.effective_at).label("last"),
+    )
+    kept = select(*columns).where(c.sequence > 1, ~earlier.exists()).group_by(c.from_segment)
+    with patient(connection, TIMEOUT_MS):
+        found = frame(connection, kept)
+    if found.empty:
+        return days
+    begin = midnight(found["last"].max().to_pydatetime()) + flows.ONE_DAY
+    day = pd.Timestamp(begin - flows.ONE_DAY)
+    entered = _entered(found, day)[[*days.columns]].astype(TYPES)
+    known = pd.concat([entered, days[days["day"] < begin]], ignore_index=True)
+    sizes = flows.balance(known.assign(day=day), begin, begin)["start"].rename("changes").rename_axis("to_segment")
+    rows = _entered(sizes[sizes > 0].reset_index(), day)[[*days.columns]].astype(TYPES)
+    return pd.concat([rows, days[days["day"] >= begin]], ignore_index=True)
+
+
+def _entered(sizes: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    """Rows that let so many customers enter each segment on a day."""
+    return sizes.assign(day=day, from_segment="", cause=flows.KEPT, money=0.0)

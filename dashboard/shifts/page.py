@@ -15,7 +15,7 @@ from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import look_up
 from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, many
-from dashboard.shifts import figures, markup, periods
+from dashboard.shifts import figures, markup, period_section, periods
 from dashboard.shifts.periods import CUSTOM, Period
 from runtime.money import Money
 from runtime.readable import visible
@@ -44,8 +44,12 @@ def _draw(engine: Engine, moment: Moment) -> None:
     if days.empty:
         st.html(elements.empty("No customer has entered a segment yet."))
         return
-    period, causes = _filters(moment, days["day"].iloc[0].to_pydatetime())
-    wanted = days[days["cause"].isin(causes)] if causes else days
+    changed = flows.moved(days)
+    if changed.empty:
+        st.html(elements.empty("No customer has moved since the kept history began."))
+        return
+    period, causes = _filters(moment, changed["day"].iloc[0].to_pydatetime())
+    wanted = changed[changed["cause"].isin(causes)] if causes else changed
     inside = flows.between(wanted, period.since, period.until)
     moved = flows.flows(inside)
     st.html(markup.tiles(moved, moment.money))
@@ -56,6 +60,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
         _matrix(moved, moment)
         _customers(engine, inside, period, causes, moment)
     _over_time(days, moved, period, moment)
+    period_section.draw(engine, days, moment)
 
 
 def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
@@ -99,7 +104,7 @@ def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
 
 def _balance(days: pd.DataFrame, period: Period, moment: Moment) -> None:
     """The table of the period; other periods are shown as far as the history has all of their days."""
-    begin = days["day"].iloc[0]
+    begin = flows.moved(days)["day"].iloc[0]
     compared = {"Net, period before": period.earlier(period.days), "Net, a year before": period.earlier(YEAR)}
     others = {
         title: flows.balance(days, other.since, other.until) if other.since >= begin else None

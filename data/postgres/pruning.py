@@ -1,7 +1,9 @@
 """Deleting what nobody needs any more: old published changes, old settled dead letters, and old recorded acts.
 
-Never deleted are the ledger, which makes repeated records harmless; profiles; a customer's newest change; changes that
-are not published yet; dead letters that wait for a decision; and campaigns with their customers.
+Never deleted are the ledger, which makes repeated records harmless; profiles; changes that are not published yet; dead
+letters that wait for a decision; campaigns with their customers; and of each customer, the last change before the time
+that is kept, which says in which segment the customer was when it began. So the stream can be shown at any moment of that
+time.
 """
 
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ WHERE old.effective_at < :before AND old.position <= stream_progress.published_p
   AND EXISTS (
     SELECT FROM segment_changes AS newer
     WHERE newer.customer_id = old.customer_id AND newer.sequence > old.sequence
-      AND newer.position <= stream_progress.published_position
+      AND newer.position <= stream_progress.published_position AND newer.effective_at <= :before
   )
 """
 _OLD_DEAD_LETTERS = """

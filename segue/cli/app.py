@@ -21,6 +21,7 @@ from segue import __version__
 from segue.cli import (
     alerts_commands,
     api_command,
+    as_of_command,
     audience_commands,
     audit_command,
     batch_commands,
@@ -82,6 +83,7 @@ ingest_command.add_to(app)
 settings_command.add_to(app)
 changes_command.add_to(app)
 customer_command.add_to(app)
+as_of_command.add_to(app)
 schema_command.add_to(app)
 stream_commands.add_to(app)
 topics_command.add_to(app)

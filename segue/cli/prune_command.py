@@ -23,8 +23,9 @@ def prune(
     """Delete old changes, dead letters and rows of the audit from Postgres.
 
     SEGUE_CHANGES_RETENTION, SEGUE_DEAD_LETTERS_RETENTION and SEGUE_AUDIT_RETENTION say how old; without them, nothing
-    is deleted. Kept in any case: the ledger, every customer's newest change, changes that are not published yet, and
-    dead letters that were neither retried nor discarded. Run it once a day, as the owner of the tables.
+    is deleted. Kept in any case: the ledger, every customer's last change before that time, changes that are not
+    published yet, and dead letters that were neither retried nor discarded. Run it once a day, as the owner of the
+    tables.
     """
     from data.postgres.pruning import Retention, prune
 

@@ -13,6 +13,7 @@ from dashboard.customer.queries import RfmPoint
 from dashboard.shared.profiles import profile
 from dashboard.shared.reading import reading
 from models.segment_model import SegmentModel, build
+from tests.support.money import POUNDS
 from tests.support.processed_stream import NOW, Lived
 
 CUSTOMER = "12303"
@@ -82,7 +83,7 @@ def test_a_biography_agrees_with_the_last_change_of_the_stream(
 ) -> None:
     for row in processed.customers:
         with reading(engine) as connection:
-            biography = read(connection, model, NOW, row["customer_id"])
+            biography = read(connection, model, NOW, row["customer_id"], POUNDS)
         assert biography is not None
         who = biography.portrait
         assert (who.segment, who.next_change_at, who.next_segment) == (
@@ -100,7 +101,7 @@ def test_a_biography_agrees_with_the_last_change_of_the_stream(
 
 def test_as_event_time_advances_only_recency_grows(engine: Engine, processed: Lived, model: SegmentModel) -> None:
     with reading(engine) as connection:
-        now, later = (read(connection, model, at, CUSTOMER) for at in (NOW, NOW + timedelta(days=5)))
+        now, later = (read(connection, model, at, CUSTOMER, POUNDS) for at in (NOW, NOW + timedelta(days=5)))
     assert now is not None
     assert later is not None
     assert later.portrait.recency_days == (now.portrait.recency_days or 0) + 5

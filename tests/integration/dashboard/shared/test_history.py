@@ -12,6 +12,7 @@ from sqlalchemy import Engine, event, insert, update
 from dashboard.shared import flows, reading
 from dashboard.shared.history import DailyHistory, daily, new_cache
 from dashboard.shared.words import WINDOWS
+from data.postgres.pruning import Retention, prune
 from data.postgres.tables import erasures, metadata, segment_changes, stream_progress
 from models.segment_model import SegmentModel
 from tests.support.generated_tables import EVENT_TIME, Stored
@@ -118,6 +119,26 @@ def test_a_forgotten_customer_leaves_the_past_and_it_is_cached_again(
     assert _read(cache, filled)["changes"].sum() == before - own
     with _statements(filled) as asked:
         _read(cache, filled)
+    assert len([sql for sql, _ in asked if "segment_changes" in sql]) == 1
+
+
+def test_after_pruning_the_history_begins_with_the_first_whole_day_and_sizes_are_as_before(filled: Engine) -> None:
+    cache = new_cache()
+    before = _read(cache, filled)
+    with filled.begin() as connection:
+        connection.execute(update(stream_progress).values(published_position=stream_progress.c.change_position))
+    kept = timedelta(days=200)
+    assert (prune(filled, Retention(changes=kept), EVENT_TIME).changes or 0) > 20
+    after = _read(cache, filled)
+    begin = flows.moved(after)["day"].min()
+    assert begin <= flows.midnight(EVENT_TIME - kept) + flows.ONE_DAY
+    pd.testing.assert_frame_equal(
+        flows.moved(after).reset_index(drop=True), before[before["day"] >= begin].reset_index(drop=True)
+    )
+    was, now = (flows.sizes(days).loc[begin:] for days in (before, after))
+    assert was.to_dict() == now[was.columns].to_dict()
+    with _statements(filled) as asked:
+        pd.testing.assert_frame_equal(_read(cache, filled), after)
     assert len([sql for sql, _ in asked if "segment_changes" in sql]) == 1
 
 

@@ -51,11 +51,11 @@ def rows(postgres: Engine, statement: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in connection.execute(text(statement))]
 
 
-def test_changes_go_that_are_old_published_and_not_a_customers_newest(filled: Engine) -> None:
-    assert prune(filled, Retention(changes=YEAR), REACHED, dry_run=True) == Pruned(2, None, None)
-    assert prune(filled, Retention(changes=YEAR), REACHED) == Pruned(2, None, None)
+def test_changes_go_that_are_old_published_and_not_a_customers_last_one_before_the_retention(filled: Engine) -> None:
+    assert prune(filled, Retention(changes=YEAR), REACHED, dry_run=True) == Pruned(1, None, None)
+    assert prune(filled, Retention(changes=YEAR), REACHED) == Pruned(1, None, None)
     kept = rows(filled, "SELECT customer_id, sequence FROM segment_changes ORDER BY position")
-    assert kept == [("active", 3), ("silent", 1), ("unpublished", 1), ("unpublished", 2)]
+    assert kept == [("active", 2), ("active", 3), ("silent", 1), ("unpublished", 1), ("unpublished", 2)]
     assert prune(filled, Retention(changes=YEAR), REACHED) == Pruned(0, None, None)
 
 

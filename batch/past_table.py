@@ -1,0 +1,93 @@
+"""Every customer's past state as a table for a file, and the segments' sizes in it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.scoring import net_or_gross
+from models.segment_model import SegmentModel
+from models.units import Ints, money_text
+
+Models = Mapping[str, SegmentModel]
+
+
+def past_table(states: pd.DataFrame, models: Models) -> pd.DataFrame:
+    """One row per customer, with names of segments and amounts as text in currency units.
+
+    Parameters
+    ----------
+    states
+        As :func:`data.postgres.past_states.past_states` returns them.
+    models
+        By version: all registered models, the champion last.
+
+    Returns
+    -------
+    DataFrame
+        ``customer, segment, name, previous_segment, previous_name, since, recency_days, frequency, monetary`` (as the
+        model of the moment counts it), ``gross, returned, last_purchase_at``. A cell is empty where there is nothing.
+    """
+    names = segment_names(models)
+    amounts = {"monetary": monetary_units(states, models)}
+    amounts |= {name: states[f"{name}_units"].to_numpy() for name in ("gross", "returned")}
+    return pd.DataFrame(
+        {
+            "customer": states["customer_id"],
+            "segment": states["segment"],
+            "name": [_name(models, names, *pair) for pair in _pairs(states, "segment")],
+            "previous_segment": states["previous_segment"],
+            "previous_name": [names.get(segment) for segment in states["previous_segment"]],
+            "since": _moments(states["segment_since"]),
+            "recency_days": states["recency_days"],
+            "frequency": states["frequency"],
+            **{name: [money_text(units) for units in column.tolist()] for name, column in amounts.items()},
+            "last_purchase_at": _moments(states["last_purchase_at"]),
+        }
+    )
+
+
+def segment_sizes(table: pd.DataFrame, states: pd.DataFrame, models: Models) -> pd.DataFrame:
+    """Customers and spend by segment, in the order of the last model's segments: ``segment, name, customers, spend``.
+
+    ``spend`` is in ten-thousandths, M as the model of the moment counts it. Customers in no segment are left out.
+    """
+    rows = table.assign(units=monetary_units(states, models)).dropna(subset=["segment"])
+    found = rows.groupby("segment", as_index=False).agg(
+        name=("name", "first"), customers=("segment", "size"), spend=("units", "sum")
+    )
+    ids = dict.fromkeys(segment.id for model in reversed([*models.values()]) for segment in model.segments)
+    known = {segment: number for number, segment in enumerate(ids)}
+    order = found["segment"].map(lambda segment: known.get(segment, len(known)))
+    return found.iloc[np.lexsort([found["segment"], order])].reset_index(drop=True)
+
+
+def segment_names(models: Models) -> dict[str, str]:
+    """Every segment's name by its id; where models differ, that of the last one."""
+    return {segment.id: segment.name for model in models.values() for segment in model.segments}
+
+
+def monetary_units(states: pd.DataFrame, models: Models) -> Ints:
+    """M of each customer in ten-thousandths, as the model of the moment counts it; net of returns without a model."""
+    gross, returned = (states[name].to_numpy(dtype=np.int64) for name in ("gross_units", "returned_units"))
+    is_gross = states["model_version"].map({version: model.monetary == "gross" for version, model in models.items()})
+    units: Ints = np.where(is_gross.fillna(False).astype(bool), gross, net_or_gross("net", gross, returned))
+    return units
+
+
+def _pairs(states: pd.DataFrame, column: str) -> "zip[tuple[Any, Any]]":
+    return zip(states["model_version"], states[column], strict=True)
+
+
+def _name(models: Models, names: dict[str, str], version: str | None, segment: str | None) -> str | None:
+    model = None if version is None else models.get(version)
+    number = None if model is None or segment is None else model.index.get(segment)
+    # On the day of an activation, some customers are still in a segment of the former model.
+    if model is None or number is None:
+        return None if segment is None else names.get(segment, segment)
+    return model.segments[number].name
+
+
+def _moments(column: "pd.Series[Any]") -> list[str | None]:
+    return [None if pd.isna(moment) else moment.isoformat() for moment in column]

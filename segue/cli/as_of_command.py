@@ -1,0 +1,131 @@
+"""``segue as-of``: every customer's segment and numbers at a past moment."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from models.units import from_money_units
+from runtime.money import Money
+from runtime.output_files import check_output, replacing
+from runtime.settings import Settings
+from segue.cli import options
+from segue.cli.console import fail, messages, output, spinner, table
+from segue.cli.options import AsJson
+from segue.cli.postgres import connect
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from data.postgres.past_states import Answerable
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="as-of")(as_of)
+
+
+def as_of(
+    moment: Annotated[
+        datetime,
+        typer.Argument(
+            parser=options.moment, metavar="DATE", help="A day, which means its first moment (UTC), or a moment."
+        ),
+    ],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads it
+        typer.Option("--out", "-o", help="File to write, .csv: every customer with segment and numbers."),
+    ] = None,
+    as_json: AsJson = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Show every customer's segment, recency, frequency and money at a past moment of event time.
+
+    The command prints the size of each segment, and writes one row per customer with -o. Segments are as they were
+    published then. Recency, frequency and money are of the orders that happened by then, as they are known now.
+    """
+    from batch.past_table import past_table, segment_sizes
+    from data.postgres import currency, model_registry
+    from data.postgres.past_states import answerable, past_states
+
+    if out is not None:
+        check_output(out, suffixes=(".csv",), force=force)
+    settings = Settings()
+    postgres = connect(settings, 0)
+    money = currency.stored_money(postgres, settings.money)
+    with spinner("Looking back"), postgres.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        known = answerable(connection)
+        known.check(moment)
+        states = past_states(connection, moment)
+    if states.empty:
+        fail(f"the stream knows no customer by {moment:%Y-%m-%d %H:%M} UTC: choose a later day")
+    entries = sorted(model_registry.entries(postgres), key=lambda entry: model_registry.CHAMPION in entry.aliases)
+    models = {entry.model.version: entry.model for entry in entries}
+    rows = past_table(states, models)
+    sizes = segment_sizes(rows, states, models)
+    if as_json:
+        output.print_json(data=_content(moment, known, sizes, len(states), money))
+    else:
+        _print(moment, known, sizes, len(states), money)
+    if out is not None:
+        with replacing(out) as draft:
+            rows.to_csv(draft, index=False)
+        messages.print(f"{len(rows):,} customers are in {out}", soft_wrap=True, markup=False)
+
+
+def _content(moment: datetime, known: "Answerable", sizes: "pd.DataFrame", customers: int, money: Money) -> Any:
+    return {
+        "as_of": moment.isoformat(),
+        "reached": known.until.isoformat(),
+        "customers": customers,
+        "in_no_segment": customers - int(sizes["customers"].sum()),
+        "forgotten": known.forgotten,
+        "late": known.late,
+        "revisions": known.revisions,
+        "currency": money.currency,
+        "segments": [
+            {
+                "segment": row["segment"],
+                "name": row["name"],
+                "customers": row["customers"],
+                "monetary": str(from_money_units(row["spend"])),
+            }
+            for row in _records(sizes)
+        ],
+    }
+
+
+def _records(sizes: "pd.DataFrame") -> list[dict[Any, Any]]:
+    return sizes.to_dict("records")
+
+
+def _print(moment: datetime, known: "Answerable", sizes: "pd.DataFrame", customers: int, money: Money) -> None:
+    inside = int(sizes["customers"].sum())
+    rows = [
+        [
+            str(row["name"]),
+            f"{row['customers']:,}",
+            f"{row['customers'] / inside:.1%}",
+            money.exact(from_money_units(row["spend"])),
+        ]
+        for row in _records(sizes)
+    ]
+    rows.append(["together", f"{inside:,}", "", money.exact(from_money_units(int(sizes["spend"].sum())))])
+    output.print(table(f"As of {moment:%Y-%m-%d %H:%M} UTC", ["persona", "customers", "share", "spent"], rows))
+    for line in _notes(known, customers - inside):
+        messages.print(line, markup=False)
+
+
+def _notes(known: "Answerable", outside: int) -> list[str]:
+    notes = [f"{outside:,} more customers were in no segment."] if outside else []
+    if known.forgotten:
+        notes.append(
+            f"{known.forgotten:,} customers were forgotten since the stream began; no past day has them any more."
+        )
+    if known.late or known.revisions:
+        notes.append(
+            f"Since the stream began, {known.late:,} orders came late and {known.revisions:,} were revised: they count "
+            "in the numbers from their own event time, and in segments from when they were applied."
+        )
+    return notes
