@@ -2,8 +2,8 @@
 
 Never deleted are the ledger, which makes repeated records harmless; profiles; changes that are not published yet; dead
 letters that wait for a decision; campaigns with their customers; and of each customer, the last change before the time
-that is kept, which says in which segment the customer was when it began. So the stream can be shown at any moment of that
-time.
+that is kept, which says in which segment the customer was when it began. So the stream can be shown at any moment of
+that time.
 """
 
 from dataclasses import dataclass

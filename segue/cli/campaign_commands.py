@@ -2,14 +2,15 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 from sqlalchemy import Connection
 
-from data.postgres import campaigns, currency
+from data.postgres import audience_members, campaigns, currency
 from data.postgres.campaigns import Campaign
 from runtime.durations import duration
 from runtime.errors import Hint, NotFoundError
@@ -17,7 +18,7 @@ from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli import campaign_report, options
 from segue.cli.auditing import recorded
-from segue.cli.console import messages, output, spinner, table
+from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.postgres import connect
 
 app = typer.Typer(no_args_is_help=True, help="Start campaigns with a holdout, and see whether they helped.")
@@ -56,13 +57,17 @@ def start(
         typer.Argument(metavar="NAME", help="Small letters, digits, dots, dashes and underscores. It stays for good."),
     ],
     source: Annotated[
-        Path,
+        Optional[Path],  # noqa: UP045
         typer.Option(
             "--from",
             metavar="FILE",
             help="The customers: one id a line, or a CSV file with the column customer_id; `-` is standard input.",
         ),
-    ],
+    ] = None,
+    audience: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NAME", help="The customers: everybody who is in a saved audience now."),
+    ] = None,
     horizon: Annotated[
         int, typer.Option(parser=_days, metavar="DAYS", help="How long orders count, in event time, such as 30d.")
     ] = 30,
@@ -78,15 +83,17 @@ def start(
     Then export the list, and send the campaign to the treated customers only. Horizon and holdout can't be changed
     later: they are fixed, so you may look at the result every day.
     """
-    from data.datasets.customer_list import parse_list, read_list
     from models.campaigns.detectable import Plan
     from models.campaigns.outlook import smallest_sentence
     from producers.campaigns import NewCampaign
     from producers.campaigns import start as begin
 
-    ids = parse_list(sys.stdin, "standard input") if str(source) == "-" else read_list(source)
+    if (source is None) == (audience is None):
+        fail("say who the customers are: either --from FILE or --audience NAME")
+    listed = None if source is None else _listed(source)
     settings = Settings()
     postgres = connect(settings)
+    ids = audience_members.ids_of(postgres, str(audience)).ids if listed is None else listed
     new = NewCampaign(name, ids, horizon, holdout, skip_unknown)
     with recorded(postgres, "campaign start", name[:64], horizon_days=horizon, holdout=holdout) as found:
         with spinner("Starting"):
@@ -106,6 +113,13 @@ def start(
     else:
         messages.print("Of how many of them usually buy, nothing is known, nor how long the campaign takes to show.")
     messages.print(f"Get the list with `segue campaign export {name} {name}.csv`.", soft_wrap=True)
+
+
+def _listed(source: Path) -> Sequence[str]:
+    """The ids of a file, or of standard input."""
+    from data.datasets.customer_list import parse_list, read_list
+
+    return parse_list(sys.stdin, "standard input") if str(source) == "-" else read_list(source)
 
 
 @app.command()

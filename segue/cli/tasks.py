@@ -77,6 +77,7 @@ TASKS = (
         "start a campaign with a holdout, get its list, and see whether it helped",
         (
             "segue campaign start NAME --from customers.csv",
+            "segue campaign start NAME --audience NAME",
             "segue campaign export NAME list.csv",
             "segue campaign show NAME",
         ),

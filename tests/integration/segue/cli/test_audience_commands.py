@@ -13,6 +13,7 @@ from data.postgres import audit
 from data.postgres.tables import models
 from models.segment_model import to_json
 from tests.support.commands import Done, in_process
+from tests.support.documented import block, segue_commands
 from tests.support.generated_tables import a_model, a_stream, store
 from tests.support.rhythm import a_predicting_model
 
@@ -65,6 +66,15 @@ def test_options_and_text_say_the_same(segue: Run) -> None:
     first, second = json.loads(segue("list", "--json").stdout)
     assert first["definition"] == second["definition"]
     assert first["customers"] == second["customers"] > 0
+
+
+def test_the_commands_of_the_page_run_in_their_order(segue: Run) -> None:
+    Path("crm.csv").write_text("customer_id,email\n10001,ann@example.com\n")
+    for arguments in segue_commands(block("docs/audiences.md", "audience save", "console")):
+        done = segue(*arguments[1:])
+        assert done.returncode == 0, done.stderr
+    heads = Path("out.csv").read_text(encoding="utf-8-sig").splitlines()[0].split(",")
+    assert {"customer_id", "segment_since", "email"} <= {*heads}
 
 
 def test_the_list_counts_and_the_count_is_a_number(saved: Run, postgres: Engine) -> None:

@@ -54,6 +54,28 @@ def test_start_says_the_sizes_and_how_to_get_the_list(segue: Segue, everybody: P
     assert (listed["horizon_days"], listed["holdout"], listed["published"]) == (14, 0.4, True)
 
 
+def test_everybody_in_an_audience_is_in_its_campaign(segue: Segue) -> None:
+    assert segue("audience", "save", "Old friends", "--frequency-at-least", "3").returncode == 0
+    number = int(segue("audience", "count", "Old friends").stdout)
+    done = segue("campaign", "start", "spring", "--audience", "Old friends", "--holdout", "40%")
+    assert done.returncode == 0, done.stderr
+    [listed] = json.loads(segue("campaign", "list", "--json").stdout)
+    assert 4 < listed["treated"] + listed["held_out"] == number < 120
+
+
+@pytest.mark.parametrize("more", [(), ("--from", "list.csv", "--audience", "Old friends")])
+def test_the_customers_come_from_one_place(segue: Segue, more: tuple[str, ...]) -> None:
+    done = segue("campaign", "start", "spring", *more)
+    assert done.returncode == 1
+    assert "either --from FILE or --audience NAME" in done.stderr
+
+
+def test_an_audience_that_there_is_not_is_one_line(segue: Segue) -> None:
+    done = segue("campaign", "start", "spring", "--audience", "Nobody")
+    assert done.returncode == 1
+    assert "there is no audience 'Nobody'" in done.stderr
+
+
 BAD: dict[str, tuple[str, list[str], str]] = {
     "an empty list": ("", [], "the list has no customer"),
     "unknown ids": ("10000\n1\n2\n", [], "2 of 3 ids are not customers of the stream, such as '1'"),
