@@ -69,7 +69,7 @@ STILL = (
     Picture("at_risk", ".sg-risks", height=1180),
     Picture("shifts", "[data-behind]", height=1085),
     Picture("segments", "[data-found]", height=1060),
-    Picture("campaigns", "[data-verdict]", "campaigns?campaign=autumn", height=1060),
+    Picture("campaigns", "[data-verdict]", "campaigns?campaign=autumn", height=1235),
     Picture("customer", "[data-customer]", "customer?customer={customer}", ".sg-who", "dark", 1060),
     Picture("simulator", "[data-verdict]", "simulator?customer={customer}", height=1100),
     Picture("data", "[data-country]", colours="dark", height=1100),
