@@ -88,10 +88,32 @@ def futures(book: OrderBook, begin: datetime, horizon: int, effect: float, seed:
         np.ones(len(moved), dtype=np.int64),
         rng.choice(prices, len(moved)),
     )
-    by_day = np.arange(1, horizon + 1)
-    share = np.array([np.count_nonzero(added.day <= day) for day in by_day]) / len(known)
-    money = np.array([added.money[added.day <= day].sum() for day in by_day]) / len(known)
-    return Futures(len(known), without, added, share, money)
+    return _futures(len(known), without, added, horizon)
+
+
+def simulated(customers: int, share: float, effect: float, spread: float, horizon: int, seed: int) -> Futures:
+    """Customers without a shop, each with at most one order, so that campaigns can be small and amounts uneven.
+
+    Parameters
+    ----------
+    share
+        How many buy without the campaign, from 0 to 1.
+    spread
+        The standard deviation of the logarithm of the amounts.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = rng.random(customers)
+    day, money = rng.integers(1, horizon + 1, customers), np.exp(rng.normal(3, spread, customers))
+    parts = [np.flatnonzero(drawn < share), np.flatnonzero((drawn >= share) & (drawn < share + effect))]
+    rows = [Future(part, day[part], np.ones(len(part), dtype=np.int64), money[part]) for part in parts]
+    return _futures(customers, rows[0], rows[1], horizon)
+
+
+def _futures(customers: int, without: Future, added: Future, horizon: int) -> Futures:
+    days = range(1, horizon + 1)
+    share = np.array([np.count_nonzero(added.day <= day) for day in days]) / customers
+    money = np.array([added.money[added.day <= day].sum() for day in days]) / customers
+    return Futures(customers, without, added, share, money)
 
 
 def campaign(found: Futures, horizon: int, share: float, key: bytes) -> CheckedCampaign:

@@ -70,7 +70,7 @@ STILL = (
     Picture("audiences", ".sg-audience", "audiences?audience_segment=Champions", height=1060),
     Picture("shifts", "[data-behind]", height=1085),
     Picture("segments", "[data-found]", height=1060),
-    Picture("campaigns", "[data-verdict]", "campaigns?campaign=autumn", height=1060),
+    Picture("campaigns", "[data-verdict]", "campaigns?campaign=autumn", height=1235),
     Picture("customer", "[data-customer]", "customer?customer={customer}", ".sg-who", "dark", 1060),
     Picture("simulator", "[data-verdict]", "simulator?customer={customer}", height=1100),
     Picture("data", "[data-country]", colours="dark", height=1100),

@@ -16,6 +16,8 @@ from models.units import Floats, Ints
 FALSE_ALARMS = Fraction(1, 40)
 #: The chance spent by a share s of the horizon is s to this power: little at first, when few have bought.
 POWER = 2
+# With few buyers many draws are equal, up to the last digits of their sums. Equal paths must not cross.
+_EQUAL = 1 + 1e-9
 
 
 def allowed(paths: int, days: int, horizon: int) -> Ints:
@@ -58,6 +60,6 @@ def boundaries(paths: Floats, allowances: Ints) -> Floats:
             continue
         # Of equal values none crosses, so fewer may have crossed than are allowed; later days use what is left.
         place = len(values) - new - 1
-        found[day] = np.partition(values, place)[place]
+        found[day] = np.partition(values, place)[place] * _EQUAL
         left &= paths[:, day] <= found[day]
     return found

@@ -29,7 +29,8 @@ def down(state_dir: options.StateDir = Path(".segue")) -> None:
         messages.print(f"Nothing to stop: {reason}.", soft_wrap=True, markup=False)
         return
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGINT)
+        # What a shell starts in the background ignores SIGINT.
+        os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with spinner("Stopping"):
         while not_running_reason(state_dir) is None:

@@ -70,7 +70,8 @@ class Supervisor:
             if postgres.died:
                 self._revive(postgres, restart, say)
             if broker.died and not self._revived(broker, say):
-                signal.raise_signal(signal.SIGINT)
+                # What a shell starts in the background ignores SIGINT.
+                signal.raise_signal(signal.SIGTERM)
                 return
             for child in list(self.children):
                 self._restart_if_due(child, say)

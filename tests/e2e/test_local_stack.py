@@ -17,6 +17,7 @@ import pytest
 from data.postgres import progress
 from models.segment_model import SegmentModel
 from segue.local.ports import free_ports
+from tests.support.commands import tried
 from tests.support.local_stack import PATIENCE, applied, local, wait_until
 from tests.support.retail import small
 
@@ -66,6 +67,13 @@ def test_a_closed_terminal_stops_the_stack(tmp_path: Path) -> None:
     with _up(tmp_path) as stack:
         stack.send_signal(signal.SIGHUP)
         stack.wait(PATIENCE)
+        wait_until(lambda: not _using(tmp_path))
+
+
+def test_down_stops_a_stack_that_a_shell_has_started_in_the_background(tmp_path: Path) -> None:
+    with _up(tmp_path, interrupted=False) as stack:
+        assert "Stopped." in tried(tmp_path, "down").stderr
+        assert stack.wait(PATIENCE) is not None
         wait_until(lambda: not _using(tmp_path))
 
 
@@ -125,11 +133,20 @@ def _using(folder: Path) -> list[str]:
 
 
 @contextmanager
-def _started(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """``segue up`` on a folder; ended at the end of the block, with everything that it has started."""
+def _started(folder: Path, interrupted: bool = True) -> Iterator["subprocess.Popen[bytes]"]:
+    """``segue up`` on a folder; ended at the end of the block, with everything that it has started.
+
+    Without ``interrupted`` it ignores SIGINT, as what a shell starts in the background does.
+    """
     (port,) = free_ports(1)
     environment = os.environ | {"SEGUE_STATE_DIR": str(folder)}
-    stack = subprocess.Popen([*SEGUE, "up", "--port", str(port)], env=environment)
+
+    def signals() -> None:
+        # Whoever runs the tests may ignore some signals, and a child would, too.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler if interrupted else signal.SIG_IGN)
+
+    stack = subprocess.Popen([*SEGUE, "up", "--port", str(port)], env=environment, preexec_fn=signals)
     try:
         yield stack
     finally:
@@ -139,8 +156,8 @@ def _started(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 @contextmanager
-def _up(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    with _started(folder) as stack:
+def _up(folder: Path, interrupted: bool = True) -> Iterator["subprocess.Popen[bytes]"]:
+    with _started(folder, interrupted) as stack:
         wait_until(lambda: _processes(folder) >= {"worker", "dashboard"})
         yield stack
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from batch.campaign_evidence import campaign, futures, observed
+from batch.campaign_evidence import campaign, futures, observed, simulated
 from batch.order_book import OrderBook, order_book
 from models.units import from_micros
 from tests.support.retail import small
@@ -49,3 +49,11 @@ def test_a_large_effect_is_found_and_the_truth_is_inside(shop: Shop) -> None:
     ]
     assert all(each.share.alarm for each in checked)
     assert sum(each.share.covered for each in checked) >= 2
+
+
+def test_simulated_customers_buy_as_often_as_is_asked_and_the_effect_is_counted() -> None:
+    found = simulated(20_000, 0.3, 0.1, 1.0, HORIZON, 1)
+    assert len(found.without.customer) == pytest.approx(6_000, abs=300)
+    assert found.share[-1] == pytest.approx(len(found.added.customer) / 20_000)
+    assert found.share[-1] == pytest.approx(0.1, abs=0.01)
+    assert (np.diff(found.share) >= 0).all()

@@ -90,3 +90,13 @@ def test_false_alarms_are_rare_though_every_day_is_looked_at() -> None:
         alarms += bool(((found.money.low > 0) | (found.money.high < 0)).any())
     # 2.5 % of 400 are 10; 22 is four standard errors more.
     assert alarms <= 22
+
+
+def test_draws_that_are_equal_up_to_rounding_do_not_make_false_alarms() -> None:
+    # One customer in twenty buys, so that few draws differ.
+    outcomes = [some_outcomes(seed, customers=120, days=14, share=0.05, held_out=0.1) for seed in range(300)]
+    found = [compare(each, 14, seed, draws=799) for seed, each in enumerate(outcomes)]
+    for differences in ([each.share for each in found], [each.money for each in found]):
+        alarms = sum(bool(((each.low > 0) | (each.high < 0)).any()) for each in differences)
+        # 2.5 % of 300 are 7.5; 18 is four standard errors more.
+        assert alarms <= 18
