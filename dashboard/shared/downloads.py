@@ -49,9 +49,11 @@ def limit_note(rows: int) -> str:
     return f"The file has the first {MOST_ROWS:,} of {rows:,}." if rows > MOST_ROWS else ""
 
 
-def button(engine: Engine, file: File, ask: Callable[[Connection], pd.DataFrame], key: str) -> None:
+def button(
+    engine: Engine, file: File, ask: Callable[[Connection], pd.DataFrame], key: str, label: str = "Download CSV"
+) -> None:
     """A button that downloads a list; ``ask`` as in :func:`on_request`."""
-    st.download_button("Download CSV", on_request(engine, file, ask), file.name, "text/csv", on_click="ignore", key=key)
+    st.download_button(label, on_request(engine, file, ask), file.name, "text/csv", on_click="ignore", key=key)
 
 
 def on_request(engine: Engine, file: File, ask: Callable[[Connection], pd.DataFrame]) -> Callable[[], bytes]:

@@ -41,7 +41,7 @@ def draw(engine: Engine, days: pd.DataFrame, moment: Moment) -> None:
             shown = [period for period in shown if period.since >= first] or shown[-1:]
         table = per_period.per_period(days, sold, shown)
         file = downloads.File(f"segments-by-{grain}-to-{moment.event_time:%Y-%m-%d}.csv", {"rows": grain})
-        downloads.button(engine, file, partial(_file, table, moment), "period_csv")
+        downloads.button(engine, file, partial(_file, table, moment), "period_csv", "Download all periods")
     rows = per_period.of_segment(table, None if segment == ALL else segment, grain)
     st.html(period_markup.periods(rows, moment.money))
     text = (
