@@ -29,7 +29,10 @@ ROOT = Path(__file__).parents[4]
 CUSTOMER, SEQUENCE = "14129", 3
 LOG_ID = "5L6g3nShT-eMCtK--X86sw/segue.transactions.v1"
 #: Where people read of segments to filter by: the default model has all of these.
-FILTERS = re.compile(r"(?:to|from) = ([A-Z]\w+(?: [A-Z]\w+)?)|--segment (\w+)|to\.id == \"(\w+)\"|to=(\w+)")
+# The table of options has a placeholder, and no segment.
+FILTERS = re.compile(
+    r"(?:to|from) = ([A-Z]\w+(?: [A-Z]\w+)?)|--segment (?!SEGMENT\b)(\w+)|to\.id == \"(\w+)\"|to=(\w+)"
+)
 PAGES = (
     "README.md",
     "docs/subscribing.md",
