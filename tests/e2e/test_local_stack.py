@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from segue.local.ports import free_ports
 from tests.support.commands import tried
 from tests.support.local_stack import PATIENCE, applied, local, wait_until
 from tests.support.retail import small
+from tests.support.signals import heard, interrupts_ignored
 
 # Postgres can't run as root: its user, who is in root's group, may pass through root's folders.
 _RIGHTS_OF_OTHERS = 0o067 if os.geteuid() == 0 else 0o077
@@ -71,7 +72,7 @@ def test_a_closed_terminal_stops_the_stack(tmp_path: Path) -> None:
 
 
 def test_down_stops_a_stack_that_a_shell_has_started_in_the_background(tmp_path: Path) -> None:
-    with _up(tmp_path, interrupted=False) as stack:
+    with _up(tmp_path, interrupts_ignored) as stack:
         assert "Stopped." in tried(tmp_path, "down").stderr
         assert stack.wait(PATIENCE) is not None
         wait_until(lambda: not _using(tmp_path))
@@ -133,19 +134,10 @@ def _using(folder: Path) -> list[str]:
 
 
 @contextmanager
-def _started(folder: Path, interrupted: bool = True) -> Iterator["subprocess.Popen[bytes]"]:
-    """``segue up`` on a folder; ended at the end of the block, with everything that it has started.
-
-    Without ``interrupted`` it ignores SIGINT, as what a shell starts in the background does.
-    """
+def _started(folder: Path, signals: Callable[[], None] = heard) -> Iterator["subprocess.Popen[bytes]"]:
+    """``segue up`` on a folder; ended at the end of the block, with everything that it has started."""
     (port,) = free_ports(1)
     environment = os.environ | {"SEGUE_STATE_DIR": str(folder)}
-
-    def signals() -> None:
-        # Whoever runs the tests may ignore some signals, and a child would, too.
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler if interrupted else signal.SIG_IGN)
-
     stack = subprocess.Popen([*SEGUE, "up", "--port", str(port)], env=environment, preexec_fn=signals)
     try:
         yield stack
@@ -156,8 +148,8 @@ def _started(folder: Path, interrupted: bool = True) -> Iterator["subprocess.Pop
 
 
 @contextmanager
-def _up(folder: Path, interrupted: bool = True) -> Iterator["subprocess.Popen[bytes]"]:
-    with _started(folder, interrupted) as stack:
+def _up(folder: Path, signals: Callable[[], None] = heard) -> Iterator["subprocess.Popen[bytes]"]:
+    with _started(folder, signals) as stack:
         wait_until(lambda: _processes(folder) >= {"worker", "dashboard"})
         yield stack
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from data.datasets.load import load
 from segue.cli.app import app
+from tests.support.signals import heard
 
 RUNNER = CliRunner()
 SMALL = ("--customers", "30", "--days", "60")
@@ -68,7 +69,7 @@ def test_a_path_that_can_not_be_written_is_refused_before_the_work(tmp_path: Pat
 def test_a_stopped_generation_leaves_no_half_file(tmp_path: Path, number: signal.Signals) -> None:
     # Far more than can be written before the signal arrives.
     command = [sys.executable, "-m", "segue", "data", "generate", str(tmp_path / "shop.csv"), "--customers", "300000"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heard) as process:
         deadline = time.monotonic() + 120
         while not any(tmp_path.iterdir()) and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.05)
