@@ -1,12 +1,16 @@
 """A rhythm model of a small shop, and models that carry it."""
 
+from msgspec import json
+from sqlalchemy import Engine, update
+
+from data.postgres.tables import models
 from models.rhythm.buying import Buying
 from models.rhythm.calibration import Calibration
 from models.rhythm.carried import carrying
 from models.rhythm.rhythm_model import Calibrations, RhythmModel, build_rhythm
 from models.rhythm.seasonal_clock import CALENDAR
 from models.rhythm.spending import Spending
-from models.segment_model import SegmentModel
+from models.segment_model import SegmentModel, to_json
 from tests.support.generated_tables import a_model
 
 
@@ -27,3 +31,9 @@ def a_rhythm(lost_below: float = 0.1) -> RhythmModel:
 def a_predicting_model() -> SegmentModel:
     """The model of the generated tables, with predictions."""
     return carrying(a_model(), a_rhythm())
+
+
+def store_predictions(postgres: Engine) -> None:
+    """Let the stored models carry predictions."""
+    with postgres.begin() as connection:
+        connection.execute(update(models).values(spec=json.decode(to_json(a_predicting_model()))))

@@ -11,16 +11,15 @@ from msgspec import json
 from sqlalchemy import Engine, text, update
 from streamlit.testing.v1 import AppTest
 
-from data.postgres.tables import models, stream_progress
+from data.postgres.tables import stream_progress
 from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import risk_moments
 from models.rhythm.risk import RISK_STATES, risk_state
 from models.rhythm.stake import at_stake
-from models.segment_model import to_json
 from models.units import to_micros
 from tests.support.generated_tables import EVENT_TIME, Stored
 from tests.support.pages import a_page, html, words, written_files
-from tests.support.rhythm import a_predicting_model, a_rhythm
+from tests.support.rhythm import a_predicting_model, a_rhythm, store_predictions
 
 pytestmark = pytest.mark.usefixtures("predicting")
 
@@ -28,8 +27,7 @@ pytestmark = pytest.mark.usefixtures("predicting")
 @pytest.fixture
 def predicting(filled: Engine) -> Engine:
     """The stored champion carries predictions."""
-    with filled.begin() as connection:
-        connection.execute(update(models).values(spec=json.decode(to_json(a_predicting_model()))))
+    store_predictions(filled)
     return filled
 
 

@@ -24,7 +24,7 @@ from models.audience_text import parse
 from models.segment_model import to_json
 from tests.support.generated_tables import Stored, a_model
 from tests.support.pages import HOSTILE, a_page, html, words
-from tests.support.rhythm import a_predicting_model
+from tests.support.rhythm import store_predictions
 
 pytestmark = pytest.mark.usefixtures("predicting")
 
@@ -37,8 +37,7 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def predicting(filled: Engine) -> Engine:
     """The stored champion carries predictions."""
-    with filled.begin() as connection:
-        connection.execute(update(models).values(spec=json.decode(to_json(a_predicting_model()))))
+    store_predictions(filled)
     return filled
 
 

@@ -4,7 +4,7 @@ import re
 from urllib.parse import quote
 
 import pytest
-from msgspec import json, to_builtins
+from msgspec import to_builtins
 from msgspec.structs import replace
 from sqlalchemy import Engine, text, update
 from streamlit.testing.v1 import AppTest
@@ -12,12 +12,12 @@ from streamlit.testing.v1 import AppTest
 from dashboard.shared import style
 from dashboard.shared.rhythm_words import FORESEEABLE
 from data.postgres.tables import models
-from models.segment_model import SegmentModel, to_json
+from models.segment_model import SegmentModel
 from models.typical import METADATA_KEY, Range, Typical
 from tests.support.money import POUNDS
 from tests.support.pages import HOSTILE, a_page, html, words
 from tests.support.processed_stream import NOW, Lived
-from tests.support.rhythm import a_predicting_model
+from tests.support.rhythm import store_predictions
 
 CUSTOMER = "12303"
 
@@ -124,8 +124,8 @@ def test_an_odd_id_is_shown_and_linked_as_text(page: AppTest, processed: Lived, 
 def test_a_customer_is_compared_with_the_own_rhythm_and_gets_no_advice_that_does_not_fit(
     database_url: str, processed: Lived, engine: Engine
 ) -> None:
+    store_predictions(engine)
     with engine.begin() as connection:
-        connection.execute(update(models).values(spec=json.decode(to_json(a_predicting_model()))))
         who = connection.execute(
             text("SELECT customer_id FROM customers WHERE segment = 'champions' ORDER BY frequency DESC LIMIT 1")
         ).scalar_one()

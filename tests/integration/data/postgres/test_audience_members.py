@@ -21,7 +21,7 @@ from models.segment_model import to_json
 from models.units import to_micros
 from runtime.errors import NotFoundError
 from tests.support.generated_tables import EVENT_TIME, Stored, a_model, a_stream, store
-from tests.support.rhythm import a_predicting_model, a_rhythm
+from tests.support.rhythm import a_rhythm, store_predictions
 
 NUMBER = 400
 #: One of them.
@@ -44,8 +44,7 @@ def stream() -> Stored:
 def filled(postgres: Engine, stream: Stored) -> Engine:
     """A database with these rows, whose champion carries predictions."""
     store(postgres, a_model(), stream)
-    with postgres.begin() as connection:
-        connection.execute(update(models).values(spec=json.decode(to_json(a_predicting_model()))))
+    store_predictions(postgres)
     return postgres
 
 

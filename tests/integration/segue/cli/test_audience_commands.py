@@ -5,17 +5,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, text
 
 from data.postgres import audit
-from data.postgres.tables import models
-from models.segment_model import to_json
 from tests.support.commands import Done, in_process
 from tests.support.documented import block, segue_commands
 from tests.support.generated_tables import a_model, a_stream, store
-from tests.support.rhythm import a_predicting_model
+from tests.support.rhythm import store_predictions
 
 Run = Callable[..., Done]
 COUNTED = "SELECT customer_id FROM customers WHERE segment = 'champions' AND gross - returned >= 100 ORDER BY 1"
@@ -25,8 +22,7 @@ COUNTED = "SELECT customer_id FROM customers WHERE segment = 'champions' AND gro
 def segue(postgres: Engine, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command on a database that holds a stream, whose champion carries predictions."""
     store(postgres, a_model(), a_stream(a_model()))
-    with postgres.begin() as connection:
-        connection.execute(update(models).values(spec=msgspec.json.decode(to_json(a_predicting_model()))))
+    store_predictions(postgres)
     monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)

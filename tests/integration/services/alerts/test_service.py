@@ -5,12 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 from sqlalchemy import Engine, delete, insert, text, update
 
-from data.postgres.tables import customers, dead_letters, models, stream_progress
-from models.segment_model import to_json
+from data.postgres.tables import customers, dead_letters, stream_progress
 from runtime.money import Money
 from services.alerts.destinations import AppriseSender
 from services.alerts.incidents import CALM, UNKNOWN
@@ -21,7 +19,7 @@ from services.alerts.state_file import StateError, StateFile
 from services.partition_states import StreamStates, states
 from tests.support.alert_receiver import AlertReceiver, alert_receiver
 from tests.support.generated_tables import a_model, a_stream, store
-from tests.support.rhythm import a_predicting_model
+from tests.support.rhythm import store_predictions
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MONEY = Money("GBP", "en_GB")
@@ -38,8 +36,7 @@ def receiver() -> Iterator[AlertReceiver]:
 def stream(postgres: Engine) -> Engine:
     """A database that holds a stream, whose champion carries predictions."""
     store(postgres, a_model(), a_stream(a_model()))
-    with postgres.begin() as connection:
-        connection.execute(update(models).values(spec=msgspec.json.decode(to_json(a_predicting_model()))))
+    store_predictions(postgres)
     return postgres
 
 

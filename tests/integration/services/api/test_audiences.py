@@ -4,19 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import msgspec
 import pytest
-from sqlalchemy import Engine, make_url, text, update
+from sqlalchemy import Engine, make_url, text
 
 from data.postgres import audiences, roles
 from data.postgres.audience_members import ids_of
-from data.postgres.tables import models
 from models.audience import AudienceDefinition
-from models.segment_model import to_json
 from runtime.errors import NotFoundError
 from services.api.audiences import AudienceReader
 from tests.support.generated_tables import EVENT_TIME, a_model, a_stream, store
-from tests.support.rhythm import a_predicting_model
+from tests.support.rhythm import store_predictions
 
 T = TypeVar("T")
 OVERDUE = AudienceDefinition(risk_states=("overdue", "presumed_lost"))
@@ -26,8 +23,7 @@ OVERDUE = AudienceDefinition(risk_states=("overdue", "presumed_lost"))
 def url(postgres: Engine, migrated_url: str) -> str:
     """The API's database, as its own user; it holds a stream and an audience."""
     store(postgres, a_model(), a_stream(a_model()))
-    with postgres.begin() as connection:
-        connection.execute(update(models).values(spec=msgspec.json.decode(to_json(a_predicting_model()))))
+    store_predictions(postgres)
     audiences.save(postgres, "Late ones", OVERDUE)
     user = roles.make_login(postgres, roles.API, None)
     return make_url(migrated_url).set(username=user).render_as_string(hide_password=False)
