@@ -67,6 +67,7 @@ CLIENTS = {
     "drift": ["drift observer"],
     "operator": [
         "replay, `segue models activate`, `segue forget`, `segue dlq retry`",
+        "`segue campaign start`, `segue campaign publish`",
         "`segue status`, the Operations page",
         "`segue doctor`",
     ],

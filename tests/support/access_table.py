@@ -17,8 +17,7 @@ _OPERATIONS = {
     "Describe": AclOperation.DESCRIBE,
     "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
 }
-_TOPICS = [Settings.model_fields[f"{name}_topic"].default for name in ("transactions", "changes", "segments")]
-_TOPICS += [Settings.model_fields[f"{name}_topic"].default for name in ("dead_letters", "drift")]
+_TOPICS = [field.default for name, field in Settings.model_fields.items() if name.endswith("_topic")]
 
 
 def clients() -> set[str]:

@@ -14,6 +14,7 @@ from benchmarks.compare.results import Report, from_json
 from benchmarks.compare.tables import markdown
 from segue.local.apache.java import missing
 from tests.support.local_stack import wait_until
+from tests.support.signals import heard
 
 COMMAND = [sys.executable, "-m", "benchmarks.compare", "--quick"]
 # The others cost minutes; a measurement shows whether their results are exact.
@@ -76,6 +77,7 @@ def test_an_interrupt_ends_all_processes_and_keeps_what_was_measured_on_the_embe
             stderr=progress,
             text=True,
             env={**os.environ, "TMPDIR": str(tmp_path)},
+            preexec_fn=heard,
         )
     wait_until(lambda: "round 1 of 1" in log.read_text())
     assert processes_in(tmp_path)
