@@ -1,6 +1,7 @@
 """``segue alerts``: write to people when a rule's measure is above its limit: run, check, test."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -70,9 +71,8 @@ def run(
     addresses = _addresses(settings)
     chosen, sender = _rules(rules, settings, addresses), AppriseSender.of(addresses)
     postgres, file = engine(settings.database), StateFile.open(state or settings.state_dir / "alerts.json")
-    service = AlertService(
-        chosen, _sources(postgres, settings), sender, file, lambda: currency.stored_money(postgres, settings.money)
-    )
+    stored = partial(currency.stored_money, postgres, settings.money)
+    service = AlertService(chosen, _sources(postgres, settings), sender, file, stored, settings.money)
     logs.configure(settings.secrets)
     messages.print(f"Watching {len(chosen):,} rules; Ctrl-C stops.")
     stop_by_signal(service.stop)

@@ -46,6 +46,9 @@ class Sources:
     states: Callable[[], StreamStates]
 
 
+_NO_BROKER = "no broker answers with the end of the log"
+
+
 def measured(rule: Rule, sources: Sources) -> Measured:
     """The measure of a rule now.
 
@@ -100,12 +103,15 @@ def _lag(_rule: Rule, sources: Sources) -> Measured:
     partitions = _partitions(sources)
     lags = [state.lag for state in partitions if state.lag is not None]
     if len(lags) < len(partitions):
-        return Measured(None, "no broker answers with the end of the log")
+        return Measured(None, _NO_BROKER)
     return Measured(max(lags), "records behind, of the partition that is furthest behind: see `segue status`")
 
 
 def _stuck_partitions(_rule: Rule, sources: Sources) -> Measured:
-    problems = [state.problem for state in _partitions(sources) if state.stuck or state.failing]
+    partitions = _partitions(sources)
+    problems = [state.problem for state in partitions if state.stuck or state.failing]
+    if not problems and any(state.lag is None for state in partitions):
+        return Measured(None, _NO_BROKER)
     shown = "; ".join(problem for problem in problems if problem) or "partitions that are stuck or failing"
     return Measured(len(problems), shown)
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from runtime.errors import SegueError
 from runtime.money import Money
+from runtime.output_files import OutputError
 from services.alerts.destinations import Sender
 from services.alerts.health import AlertHealth
 from services.alerts.incidents import Incident, due, looked
@@ -31,7 +32,9 @@ class AlertService:
     Parameters
     ----------
     money
-        How the stream's amounts are written now.
+        Asks how the stream's amounts are written now.
+    first_money
+        How they are written as long as Postgres has not answered yet.
     now
         The wall clock, which decides quiet hours and how long an incident lasts.
     """
@@ -43,10 +46,11 @@ class AlertService:
         sender: Sender,
         state: StateFile,
         money: Callable[[], Money],
+        first_money: Money,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._rules, self._sources, self._sender, self._state = rules, sources, sender, state
-        self._money, self._now = money, now
+        self._money, self._known_money, self._now = money, first_money, now
         known = state.read()
         # What is about rules and destinations that have gone is dropped.
         self._incidents = {
@@ -83,7 +87,7 @@ class AlertService:
         after = looked(before, found.is_above(rule.above), now)
         message, then = due(after, found.value is not None, quiet, now)
         self.health.looked(rule.name, found.value, then.since is not None)
-        sent = message is not None and self._accepted(rule, destination, text(message, rule, found, self._money()))
+        sent = message is not None and self._accepted(rule, destination, text(message, rule, found, self._currency()))
         # What was not accepted is due at the next look, too.
         self._remember(rule, destination, before, then if sent or message is None else after)
         return sent
@@ -99,10 +103,22 @@ class AlertService:
         self.health.sent(rule.name, destination)
         return True
 
+    def _currency(self) -> Money:
+        """How amounts are written: as before while Postgres does not answer, which may be what the message is about."""
+        try:
+            self._known_money = self._money()
+        except SQLAlchemyError as error:
+            log.warning("the currency of the stream is unknown", reason=_reason(error))
+        return self._known_money
+
     def _remember(self, rule: Rule, destination: str, before: Incident, after: Incident) -> None:
         if after != before:
             self._incidents.setdefault(rule.name, {})[destination] = after
-            self._state.write(self._incidents)
+            try:
+                self._state.write(self._incidents)
+            except OutputError as error:
+                # The process still knows; only a restart would repeat messages.
+                log.error("what was sent can't be remembered", reason=str(error))
 
 
 def look_at(rule: Rule, sources: Sources) -> Measured:
@@ -112,4 +128,8 @@ def look_at(rule: Rule, sources: Sources) -> Measured:
     except SegueError as error:
         return Measured(None, str(error))
     except SQLAlchemyError as error:
-        return Measured(None, str(error).strip().splitlines()[0])
+        return Measured(None, _reason(error))
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    return str(error).strip().splitlines()[0]

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, delete, insert, text, update
 
+from data.postgres import currency
+from data.postgres.database import engine
 from data.postgres.tables import customers, dead_letters, stream_progress
 from runtime.money import Money
 from services.alerts.destinations import AppriseSender
@@ -50,10 +53,11 @@ class Watch:
     def __init__(self, rules: str, postgres: Engine, addresses: dict[str, str], file: Path) -> None:
         self.now = START
         self._state = StateFile.open(file)
-        sources = Sources(postgres, lambda: states(postgres, None, "topic"))
-        sender = AppriseSender.of(addresses)
-        known = parse_rules(rules, addresses)
-        self.service = AlertService(known, sources, sender, self._state, lambda: MONEY, lambda: self.now)
+        self.broker_answers = True
+        sender, known = AppriseSender.of(addresses), parse_rules(rules, addresses)
+        stored = partial(currency.stored_money, postgres, MONEY)
+        sources = Sources(postgres, lambda: self._states(postgres))
+        self.service = AlertService(known, sources, sender, self._state, stored, MONEY, lambda: self.now)
 
     def look(self, later: timedelta = timedelta(minutes=1)) -> int:
         self.now += later
@@ -61,6 +65,13 @@ class Watch:
 
     def close(self) -> None:
         self._state.close()
+
+    def _states(self, postgres: Engine) -> StreamStates:
+        """All partitions, which have caught up with the log if a broker says where it ends."""
+        found = states(postgres, None, "topic")
+        if not self.broker_answers:
+            return found
+        return StreamStates([replace(each, lag=0) for each in found.partitions], True)
 
 
 Start = Callable[..., Watch]
@@ -173,6 +184,40 @@ def test_a_partition_that_fails_is_a_problem_in_its_own_words(
         connection.execute(update(stream_progress).where(stream_progress.c.partition == 0).values(failing))
     assert watch.look() == 1
     assert "partition 0 has failed 3 times in a row: no space left on device" in receiver.messages[0]["message"]
+
+
+def test_a_broker_that_does_not_answer_is_no_end_of_a_stuck_partition(
+    start: Start, stream: Engine, receiver: AlertReceiver
+) -> None:
+    watch = start(rule("stuck_partitions", 0))
+    failing = {"failures": 3, "failure": "no space left on device", "failing_since": START}
+    with stream.begin() as connection:
+        connection.execute(update(stream_progress).where(stream_progress.c.partition == 0).values(failing))
+    assert watch.look() == 1
+    watch.broker_answers = False
+    with stream.begin() as connection:
+        connection.execute(update(stream_progress).values(failures=0, failure=None, failing_since=None))
+    assert [watch.look(), watch.look(CALM), watch.look(CALM)] == [0, 1, 0]
+    assert receiver.titles[1:] == ["Segue can't check: About stuck_partitions"]
+
+
+def test_a_postgres_that_does_not_answer_is_reported(receiver: AlertReceiver, tmp_path: Path) -> None:
+    nowhere = engine("postgresql://segue@127.0.0.1:1/segue")
+    rules = rule("money_at_stake", 1, 'where = "everyone"') + rule("dead_letters", 0)
+    watch = Watch(rules, nowhere, {"team": receiver.address}, tmp_path / "alerts.json")
+    assert [watch.look(), watch.look(UNKNOWN), watch.look()] == [0, 2, 0]
+    assert receiver.titles == ["Segue can't check: About money_at_stake", "Segue can't check: About dead_letters"]
+    watch.close()
+
+
+def test_a_file_that_cannot_be_written_does_not_end_the_alerts(
+    start: Start, stream: Engine, receiver: AlertReceiver, tmp_path: Path
+) -> None:
+    watch = start(rule("dead_letters", 0))
+    (tmp_path / "alerts.json").mkdir()
+    a_dead_letter(stream, 1)
+    assert [watch.look(), watch.look()] == [1, 0]
+    assert len(receiver.messages) == 1
 
 
 def test_a_lag_that_no_broker_reports_is_unknown_and_not_zero(stream: Engine) -> None:
