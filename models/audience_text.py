@@ -52,8 +52,7 @@ def parse(text: str) -> AudienceDefinition:
     AudienceError
         If the text is no definition.
     """
-    if len(text) > LONGEST:
-        raise AudienceError(f"the definition has more than {LONGEST:,} characters")
+    _check_length(text)
     if text.strip().lower() == EVERYONE:
         return AudienceDefinition()
     found: dict[str, Any] = {}
@@ -99,6 +98,19 @@ def to_text(definition: AudienceDefinition) -> str:
     return " and ".join(parts) or EVERYONE
 
 
+def checked_text(definition: AudienceDefinition) -> str:
+    """The text of a definition that is to be saved.
+
+    Raises
+    ------
+    AudienceError
+        If it is longer than what :func:`parse` reads.
+    """
+    text = to_text(definition)
+    _check_length(text)
+    return text
+
+
 def one_value(name: str, text: str) -> Any:
     """The value of a filter, by its name in the text form.
 
@@ -112,6 +124,11 @@ def one_value(name: str, text: str) -> Any:
     except ValueError as error:
         shown = text if len(text) <= 40 else f"{text[:40]}…"
         raise AudienceError(f"`{name}` is {error}, not `{' '.join(shown.split())}`") from None
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LONGEST:
+        raise AudienceError(f"the definition has more than {LONGEST:,} characters")
 
 
 def _tokens(text: str) -> list[_Token]:

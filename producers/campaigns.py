@@ -20,7 +20,7 @@ from producers.log_session import LogConfig
 from runtime.errors import Hint, NotFoundError, SegueError
 
 MOST_DAYS = 730
-MOST_CUSTOMERS = 5_000_000
+MOST_CUSTOMERS = 500_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -99,7 +99,8 @@ def start(config: CampaignConfig, postgres: Engine, new: NewCampaign) -> Campaig
     # A broker that is not there is noticed before anything is stored.
     topic = open_topic(config)
     try:
-        with postgres.begin() as connection:
+        # Whoever forgets a customer meanwhile waits, and then finds the membership.
+        with campaigns.only_writer(postgres), postgres.begin() as connection:
             stored = _store(connection, wanted)
     except IntegrityError as error:
         # Somebody else has stored a campaign of this name meanwhile.
@@ -130,12 +131,15 @@ def publish(config: CampaignConfig, postgres: Engine, name: str) -> Campaign:
 
 
 def forget(config: CampaignConfig, postgres: Engine, customer_id: str) -> None:
-    """Write the tombstones of a forgotten customer; does nothing if there has never been a campaign."""
-    names = campaigns.names(postgres)
-    if names:
-        topic = open_topic(config)
-        with campaigns.only_writer(postgres):
-            topic.forget(names, customer_id)
+    """Delete the memberships of a forgotten customer, and write their tombstones if there has ever been a campaign.
+
+    The database deletes memberships with the customer. It has none to delete if a campaign was being started then.
+    """
+    with campaigns.only_writer(postgres):
+        campaigns.delete_member(postgres, customer_id)
+        names = campaigns.names(postgres)
+        if names:
+            open_topic(config).forget(names, customer_id)
 
 
 def open_topic(config: CampaignConfig) -> CampaignTopic:

@@ -29,7 +29,7 @@ _MANY = {
     MOVED_TO: "moved_to",
 }
 # A float: Streamlit fails on a URL whose integer parameter is 1e400.
-_MOST = 999_999_999.0
+_MOST = 999_999_999_999_999.0
 
 
 class _Ends(NamedTuple):
@@ -45,7 +45,7 @@ RANGES = (
     _Ends("recency_days", "Days silent", False),
     _Ends("frequency", "Orders", False),
     _Ends("net_spend", "Net spend", True, -_MOST),
-    _Ends("at_stake", "At stake", True),
+    _Ends("at_stake", "At stake", True, -_MOST),
 )
 KEYS = (*_MANY, SINCE, *(f"{PREFIX}{each.attribute}_{end}" for each in RANGES for end in ("least", "most")))
 
@@ -57,6 +57,12 @@ class Options(NamedTuple):
     all_personas: Mapping[str, str]
     countries: Sequence[str]
     has_rhythm: bool
+
+
+def can_show(definition: AudienceDefinition) -> bool:
+    """Whether the boxes can hold all numbers of a definition. Streamlit would empty a box without a word."""
+    numbers = [number for ends in RANGES for number in getattr(definition, ends.attribute) if number is not None]
+    return all(abs(number) <= _MOST and _number(float(number), True) == number for number in numbers)
 
 
 def fill(definition: AudienceDefinition) -> None:

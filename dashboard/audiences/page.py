@@ -31,6 +31,11 @@ NEEDS_PREDICTIONS = (
     "choose the filters again."
 )
 
+TOO_EXACT = (
+    "The filters of this audience have a number that is too large or too exact for this page: use "
+    "<code>segue audience show</code>, or choose another audience."
+)
+
 
 def show(engine: Engine, money: Money) -> None:
     """Draw the page; it refreshes every few seconds and keeps the reader's choices."""
@@ -44,6 +49,9 @@ def _draw(engine: Engine, moment: Moment) -> None:
     has_rhythm = rhythm_of(moment.model) is not None
     if not has_rhythm and opened is not None and saved[opened].needs_rhythm:
         st.html(f'<div class="sg-banner" role="status">{NEEDS_PREDICTIONS}</div>')
+        return
+    if opened is not None and not filters.can_show(saved[opened]):
+        st.html(f'<div class="sg-banner" role="status">{TOO_EXACT}</div>')
         return
     all_personas = model_registry.read_personas(moment.connection)
     countries = audience_members.countries(moment.connection)
@@ -64,12 +72,10 @@ def _draw(engine: Engine, moment: Moment) -> None:
 
 
 def _saved(moment: Moment) -> dict[str, AudienceDefinition]:
-    try:
-        return {each.name: each.definition for each in audiences.listed(moment.connection)}
-    except AudienceError as error:
-        # A later version may have saved one that this one can't read.
-        st.html(f'<div class="sg-banner" role="status">{escape(str(error))}</div>')
-        return {}
+    readable, unreadable = audiences.listed(moment.connection)
+    for reason in unreadable:
+        st.html(f'<div class="sg-banner" role="status">{escape(reason)}</div>')
+    return {each.name: each.definition for each in readable}
 
 
 def _open(saved: dict[str, AudienceDefinition]) -> str | None:

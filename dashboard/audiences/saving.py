@@ -7,7 +7,7 @@ from dashboard.shared.acts import act
 from dashboard.shared.literal import in_markdown
 from data.postgres import audiences
 from models.audience import AudienceDefinition, checked_name
-from models.audience_text import to_text
+from models.audience_text import checked_text
 
 # Keys of the session state.
 NAME, SAVE_AS = "audience_name", "audience_save_as"
@@ -34,7 +34,7 @@ def draw(definition: AudienceDefinition, saved: dict[str, AudienceDefinition], o
             key="audience_do_save",
             disabled=not name.strip() or same == definition,
             on_click=acts.attempt,
-            args=(lambda: save(name, definition),),
+            args=(lambda: save(name, definition, same),),
         )
         if opened is not None:
             st.button(
@@ -46,17 +46,17 @@ def draw(definition: AudienceDefinition, saved: dict[str, AudienceDefinition], o
             )
 
 
-def save(name: str, definition: AudienceDefinition) -> str:
-    """Save an audience; returns a message.
+def save(name: str, definition: AudienceDefinition, known: AudienceDefinition | None) -> str:
+    """Save an audience in place of the one that was shown, if there was one; returns a message.
 
     Raises
     ------
     NotAllowedError, AudienceError
-        If whoever looks may not, or the name can't be one.
+        If whoever looks may not, the name can't be one, or somebody else has saved another one meanwhile.
     """
     chosen = checked_name(name)
-    with act("audience save", chosen, definition=to_text(definition)):
-        audiences.save(acts.engine(), chosen, definition)
+    with act("audience save", chosen, definition=checked_text(definition)):
+        audiences.save(acts.engine(), chosen, definition, known)
     st.session_state[NAME] = chosen
     return f"{chosen} is saved"
 

@@ -1,6 +1,8 @@
 """The page "Campaigns": did it help? Treated and held-out customers over event time, and what may be said."""
 
+from collections.abc import Hashable
 from functools import partial
+from threading import Lock
 
 import pandas as pd
 import streamlit as st
@@ -9,9 +11,9 @@ from sqlalchemy import Connection, Engine
 from dashboard.campaigns import figures, markup
 from dashboard.campaigns.figures import MEASURES, Measure
 from dashboard.shared import controls, downloads, elements, page, plotting
-from dashboard.shared.caching import RecentAnswer
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
+from dashboard.shared.reading import patient
 from data.postgres import campaign_outcomes, campaigns
 from data.postgres.campaigns import Campaign
 from models.campaigns.compare import Comparison, compare, seed_of
@@ -20,6 +22,8 @@ from runtime.money import Money
 
 SUBTITLE = "Did it help? Treated customers against those who were held out by chance."
 REFRESH_SECONDS = 10
+#: The orders of half a million customers take a while.
+TIMEOUT_MS = 120_000
 # Keys of the session state, and URL parameters.
 CAMPAIGN, MEASURE = "campaign", "campaign_measure"
 
@@ -52,10 +56,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
 
 
 def _campaign(engine: Engine, campaign: Campaign, moment: Moment) -> None:
-    answer = _recent(engine.url.render_as_string(), campaign.name).read(
-        moment.progress, partial(read, moment.connection, campaign, moment)
-    )
-    comparison = answer.value
+    comparison = _last(engine.url.render_as_string(), campaign.name).read(campaign, moment)
     st.html(markup.headline(campaign, comparison, moment.event_time) + markup.notes(campaign, comparison))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(elements.title("Numbers", "Since the start, up to the last whole day"))
@@ -70,16 +71,39 @@ def _campaign(engine: Engine, campaign: Campaign, moment: Moment) -> None:
         st.html(markup.RULES)
 
 
-def read(connection: Connection, campaign: Campaign, moment: Moment) -> Comparison:
-    """The comparison of a campaign's groups on every whole day so far."""
-    outcomes = campaign_outcomes.outcomes(connection, campaign, moment.event_time)
+class LastComparison:
+    """The comparison of a campaign's groups, which is made again only when it can have changed."""
+
+    def __init__(self) -> None:
+        self._of: Hashable = None
+        self._made: Comparison | None = None
+        self._lock = Lock()
+
+    def read(self, campaign: Campaign, moment: Moment) -> Comparison:
+        """The comparison on every whole day so far.
+
+        While one session makes it, the others wait for its result instead of making it, too.
+        """
+        # Within a day, only these change what happened on whole days.
+        now = moment.progress
+        of = (campaign, campaign.days_until(moment.event_time), now.late, now.revisions, now.forgotten)
+        with self._lock:
+            if self._made is None or self._of != of:
+                self._made = _compared(moment.connection, campaign, moment)
+                self._of = of
+            return self._made
+
+
+def _compared(connection: Connection, campaign: Campaign, moment: Moment) -> Comparison:
+    with patient(connection, TIMEOUT_MS):
+        outcomes = campaign_outcomes.outcomes(connection, campaign, moment.event_time)
     return compare(outcomes, campaign.horizon_days, seed_of(campaign.name))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _recent(database: str, campaign: str) -> RecentAnswer[Comparison]:
+def _last(database: str, campaign: str) -> LastComparison:
     """The last comparison, which every click on the page needs again."""
-    return RecentAnswer()
+    return LastComparison()
 
 
 def _figures(comparison: Comparison, money: Money) -> None:

@@ -1,7 +1,5 @@
 """What the segments page shows of a past moment, from the rows of :class:`dashboard.shared.past.Past`. Pure."""
 
-from functools import lru_cache
-
 import numpy as np
 import pandas as pd
 
@@ -51,10 +49,11 @@ def found(past: Past, segments: list[str], search: Search, sort: Sort) -> Ints:
     return everybody[inside.to_numpy()[everybody]]
 
 
-@lru_cache(maxsize=16)
 def _order(past: Past, sort: Sort) -> Ints:
     """All rows in an order. They are in the order of ids, which a stable sort keeps among equals."""
-    key = past.rows[sort.key]
-    key = key.astype("object") if sort.key == "country" else key
-    ordered = key.sort_values(ascending=not sort.descending, kind="stable")
-    return ordered.index.to_numpy(dtype=np.int64)
+    if sort not in past.orders:
+        key = past.rows[sort.key]
+        key = key.astype("object") if sort.key == "country" else key
+        ordered = key.sort_values(ascending=not sort.descending, kind="stable")
+        past.orders[sort] = ordered.index.to_numpy(dtype=np.int64)
+    return past.orders[sort]

@@ -5,7 +5,7 @@ These are counted, so a changed count makes it be read again.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from threading import Lock
 
@@ -24,7 +24,7 @@ from data.postgres.past_states import answerable, past_states
 from data.postgres.tables import segment_changes
 from models.scoring import net_or_gross
 from models.segment_model import SegmentModel
-from models.units import MONEY_UNITS
+from models.units import MONEY_UNITS, Ints
 
 #: Key of the session state, and URL parameter, of every page that can show a past day.
 AS_OF = "as_of"
@@ -51,6 +51,8 @@ class Past:
     at: datetime
     rows: pd.DataFrame
     known: Personas
+    # Orders of the rows, by what they are sorted by: they end with the day that they belong to.
+    orders: dict[object, Ints] = field(default_factory=dict)
 
 
 class PastCache:

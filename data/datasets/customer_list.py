@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from data.datasets.cells import DataError
 
@@ -19,23 +19,29 @@ def read_list(path: Path) -> list[str]:
         If the file can't be read, is not UTF-8, or is neither of the two kinds.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return parse_list(file, str(path))
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not text in UTF-8: save it as CSV in UTF-8") from None
+        with path.open("rb") as file:
+            return read_stream(file, str(path))
     except OSError as error:
         raise DataError(f"can't read {path} ({error.strerror})") from None
 
 
-def parse_list(lines: TextIO, name: str) -> list[str]:
-    """The ids in lines of text, in their order.
+def read_stream(stream: BinaryIO, name: str) -> list[str]:
+    """The ids in bytes, in their order; ``name`` says what they are. Errors as of :func:`read_list`."""
+    try:
+        return parse_list(stream.read().decode("utf-8-sig"), name)
+    except UnicodeDecodeError:
+        raise DataError(f"{name} is not text in UTF-8: save it as CSV in UTF-8") from None
+
+
+def parse_list(text: str, name: str) -> list[str]:
+    """The ids in a text, in their order.
 
     Raises
     ------
     DataError
         If there are several columns and none is called ``customer_id``, or a row has no id.
     """
-    rows = lines.read().splitlines()
+    rows = text.splitlines()
     first = next((row for row in rows if row.strip()), "")
     separator = max(_SEPARATORS, key=first.count)
     head = [cell.strip() for cell in next(csv.reader([first], delimiter=separator), [])]

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, delete, func, select
+from sqlalchemy import Connection, Engine, Row, case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from data.postgres.tables import audiences
 from models.audience import AudienceDefinition, AudienceError
-from models.audience_text import parse, to_text
+from models.audience_text import checked_text, parse, to_text
 from runtime.errors import Hint, NotFoundError
+
+_c = audiences.c
 
 
 @dataclass(frozen=True)
@@ -22,20 +25,41 @@ class Audience:
     changed_at: datetime
 
 
-def save(postgres: Engine, name: str, definition: AudienceDefinition) -> bool:
-    """Save an audience under a checked name, in place of an older one of that name; returns whether there was one."""
-    text = to_text(definition)
-    row = insert(audiences).values(name=name, definition=text)
+def save(postgres: Engine, name: str, definition: AudienceDefinition, known: AudienceDefinition | None) -> None:
+    """Save an audience under a checked name.
+
+    Parameters
+    ----------
+    known
+        What whoever saves believes to be saved under this name; None for nothing.
+
+    Raises
+    ------
+    AudienceError
+        If something else is saved there: somebody has changed it meanwhile. Or if the definition is too long.
+    """
+    text = checked_text(definition)
     # Saving the same again is no change.
-    changed = {"definition": text, "changed_at": func.now()}
-    row = row.on_conflict_do_update(
-        index_elements=[audiences.c.name], set_=changed, where=audiences.c.definition != text
-    )
-    known = select(func.count()).where(audiences.c.name == name)
+    changed = {"definition": text, "changed_at": case((_c.definition == text, _c.changed_at), else_=func.now())}
     with postgres.begin() as connection:
-        before = connection.execute(known).scalar_one() > 0
-        connection.execute(row)
-    return before
+        if known is None:
+            new = insert(audiences).values(name=name, definition=text).on_conflict_do_nothing()
+            written = connection.execute(new.returning(_c.name)).first()
+        else:
+            same = (_c.name == name, _c.definition == to_text(known))
+            written = connection.execute(update(audiences).where(*same).values(changed).returning(_c.name)).first()
+        if written is None:
+            raise AudienceError(f"somebody else has saved or deleted the audience {name!r} meanwhile: look at it again")
+
+
+def replace(postgres: Engine, name: str, definition: AudienceDefinition) -> None:
+    """Save an audience under a checked name, whatever is saved there; raises an error if the definition is too long."""
+    text = checked_text(definition)
+    row = insert(audiences).values(name=name, definition=text)
+    changed = {"definition": text, "changed_at": func.now()}
+    other = _c.definition != text
+    with postgres.begin() as connection:
+        connection.execute(row.on_conflict_do_update(index_elements=[_c.name], set_=changed, where=other))
 
 
 def remove(postgres: Engine, name: str) -> None:
@@ -68,9 +92,22 @@ def find(connection: Connection, name: str) -> Audience:
     return _audience(row)
 
 
-def listed(connection: Connection) -> list[Audience]:
-    """All audiences, by their names; raises what :func:`find` raises of one."""
-    return [_audience(row) for row in connection.execute(select(audiences).order_by(audiences.c.name))]
+class Listed(NamedTuple):
+    """All audiences by their names, and why others can't be read: a later version of Segue may have saved them."""
+
+    readable: list[Audience]
+    unreadable: list[str]
+
+
+def listed(connection: Connection) -> Listed:
+    """All audiences."""
+    found = Listed([], [])
+    for row in connection.execute(select(audiences).order_by(audiences.c.name)):
+        try:
+            found.readable.append(_audience(row))
+        except AudienceError as error:
+            found.unreadable.append(str(error))
+    return found
 
 
 def names(connection: Connection) -> list[str]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
 
 from data.postgres.progress import WATERMARK
-from data.postgres.tables import campaign_members, campaigns, customers
+from data.postgres.tables import campaign_members, campaigns, customers, stream_progress
 from models.campaigns.assignment import KEY_BYTES, assign
 
 _AT_ONCE = 10_000
@@ -86,6 +86,12 @@ def find(connection: Connection, name: str) -> Campaign | None:
 def event_time(connection: Connection) -> datetime | None:
     """The stream's event time; None before every partition has one."""
     found: datetime | None = connection.execute(select(WATERMARK)).scalar()
+    return found
+
+
+def newest_event_time(connection: Connection) -> datetime | None:
+    """The event time of the partition that is furthest ahead; None before any partition has one."""
+    found: datetime | None = connection.execute(select(func.max(stream_progress.c.event_time))).scalar()
     return found
 
 
@@ -174,6 +180,12 @@ def names(engine: Engine) -> list[str]:
     """The names of all campaigns."""
     with engine.connect() as connection:
         return [*connection.execute(select(campaigns.c.name)).scalars()]
+
+
+def delete_member(engine: Engine, customer_id: str) -> None:
+    """Delete a customer from all campaigns."""
+    with engine.begin() as connection:
+        connection.execute(delete(campaign_members).where(campaign_members.c.customer_id == customer_id))
 
 
 def mark_published(engine: Engine, name: str) -> None:

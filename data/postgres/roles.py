@@ -153,7 +153,8 @@ OPERATOR_RIGHTS: Mapping[str, str] = {
     "audit": _READ,
     # `segue campaign`.
     "campaigns": f"{_SHOWN_CAMPAIGNS}, INSERT, UPDATE (published)",
-    "campaign_members": _APPEND,
+    # `segue forget` deletes a customer from a campaign that was being started meanwhile.
+    "campaign_members": f"{_APPEND}, DELETE",
     # `segue keys`.
     "api_keys": f"{_LISTED_KEYS}, INSERT, UPDATE (revoked_at)",
 }

@@ -11,6 +11,7 @@ from runtime.money import Money
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli import options
+from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.options import AsJson
 from segue.cli.postgres import connect
@@ -69,7 +70,7 @@ def as_of(
     else:
         _print(moment, known, sizes, len(states), money)
     if out is not None:
-        with replacing(out) as draft:
+        with recorded(postgres, "as-of", f"{moment:%Y-%m-%d %H:%M}", rows=len(rows)), replacing(out) as draft:
             rows.to_csv(draft, index=False)
         messages.print(f"{len(rows):,} customers are in {out}", soft_wrap=True, markup=False)
 

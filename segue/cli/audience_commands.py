@@ -10,7 +10,7 @@ from data.postgres import audience_members, audiences, currency, model_registry
 from data.postgres.audience_members import AudienceMoment, at_one_moment, moment
 from data.postgres.audiences import Audience
 from models.audience import AudienceDefinition, checked_name, with_known_segments
-from models.audience_text import EVERYONE, to_text
+from models.audience_text import EVERYONE, checked_text, to_text
 from runtime.errors import NotFoundError
 from runtime.settings import Settings
 from segue.cli import audience_options as given
@@ -66,9 +66,12 @@ def save(
     )
     postgres = connect(Settings())
     definition = with_known_segments(definition, model_registry.personas(postgres))
-    _refuse_other(postgres, chosen, definition, force)
-    with recorded(postgres, "audience save", chosen, definition=to_text(definition)):
-        audiences.save(postgres, chosen, definition)
+    known = None if force else _known(postgres, chosen, definition)
+    with recorded(postgres, "audience save", chosen, definition=checked_text(definition)):
+        if force:
+            audiences.replace(postgres, chosen, definition)
+        else:
+            audiences.save(postgres, chosen, definition, known)
     messages.print(f"{chosen}: {to_text(definition)}", markup=False, soft_wrap=True)
     _say_how_many(postgres, definition)
 
@@ -77,9 +80,11 @@ def save(
 def list_them(as_json: AsJson = False) -> None:
     """Show all audiences, with the number of customers in each now."""
     with at_one_moment(connect(Settings())) as connection:
-        found = audiences.listed(connection)
+        found, unreadable = audiences.listed(connection)
         now = _now(connection)
         rows = [(each, _count(connection, each.definition, now)) for each in found]
+    for reason in unreadable:
+        messages.print(reason, style="yellow", markup=False, soft_wrap=True)
     if as_json:
         output.print_json(data=[_as_json(each, customers=number) for each, number in rows])
     elif not rows:
@@ -141,11 +146,9 @@ def show(name: Name, as_json: AsJson = False) -> None:
 def delete(name: Name) -> None:
     """Delete an audience. Its customers stay as they are."""
     postgres = connect(Settings())
-    with postgres.connect() as connection:
-        found = audiences.find(connection, name).name
-    with recorded(postgres, "audience delete", found):
-        audiences.remove(postgres, found)
-    messages.print(f"The audience {found} is deleted.", markup=False)
+    with recorded(postgres, "audience delete", name[:64]):
+        audiences.remove(postgres, name)
+    messages.print(f"The audience {name} is deleted.", markup=False)
 
 
 @app.command()
@@ -184,14 +187,16 @@ def export(
     export_audience(name, out, for_, join, join_by, force)
 
 
-def _refuse_other(postgres: Engine, name: str, definition: AudienceDefinition, force: bool) -> None:
+def _known(postgres: Engine, name: str, definition: AudienceDefinition) -> AudienceDefinition | None:
+    """What is saved under a name, which must be nothing else."""
     with postgres.connect() as connection:
         try:
-            known = audiences.find(connection, name)
+            known = audiences.find(connection, name).definition
         except NotFoundError:
-            return
-    if known.definition != definition and not force:
-        fail(f"there is an audience {name} already ({to_text(known.definition)}): choose another name, or use --force")
+            return None
+    if known != definition:
+        fail(f"there is an audience {name} already ({to_text(known)}): choose another name, or use --force")
+    return known
 
 
 def _say_how_many(postgres: Engine, definition: AudienceDefinition) -> None:

@@ -3,12 +3,12 @@
 import re
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from data.postgres import audience_members, campaigns, currency
 from data.postgres.campaigns import Campaign
@@ -22,6 +22,10 @@ from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.postgres import connect
 
 app = typer.Typer(no_args_is_help=True, help="Start campaigns with a holdout, and see whether they helped.")
+
+
+# Partitions that are further apart than this make a campaign start noticeably early.
+_APART = timedelta(hours=1)
 
 
 def _days(text: str | int) -> int:
@@ -99,6 +103,7 @@ def start(
         with spinner("Starting"):
             started = begin(settings, postgres, new)
         found["treated"], found["held_out"] = started.treated, started.held_out
+    _warn_if_apart(postgres, started)
     left_out = len({*ids}) - started.treated - started.held_out
     if left_out:
         messages.print(f"{left_out:,} ids are not customers of the stream and were left out.", style="yellow")
@@ -115,11 +120,24 @@ def start(
     messages.print(f"Get the list with `segue campaign export {name} {name}.csv`.", soft_wrap=True)
 
 
+def _warn_if_apart(postgres: Engine, started: Campaign) -> None:
+    """Say so if a partition that is behind has made the campaign start in the past of the others."""
+    with postgres.connect() as connection:
+        newest = campaigns.newest_event_time(connection)
+    if newest is not None and (apart := newest - started.started_at) > _APART:
+        messages.print(
+            f"The slowest partition is {apart / timedelta(hours=1):,.0f} hours behind the newest, which has reached "
+            f"{newest:%Y-%m-%d %H:%M}. Orders between the two count as if they came after the start.",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
 def _listed(source: Path) -> Sequence[str]:
     """The ids of a file, or of standard input."""
-    from data.datasets.customer_list import parse_list, read_list
+    from data.datasets.customer_list import read_list, read_stream
 
-    return parse_list(sys.stdin, "standard input") if str(source) == "-" else read_list(source)
+    return read_stream(sys.stdin.buffer, "standard input") if str(source) == "-" else read_list(source)
 
 
 @app.command()

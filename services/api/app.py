@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from data.contract import schema_files
 from data.postgres.api_keys import ApiKey
+from models.audience import AudienceError
 from runtime.errors import NotFoundError
 from services.api.access import Keys
 from services.api.audiences import AudienceReader
@@ -92,7 +93,12 @@ def application(api: Api) -> ASGIApp:
         lifespan=[running],
         openapi_config=openapi(),
         request_max_body_size=MOST_BYTES,
-        exception_handlers={HTTPException: _problem, NotFoundError: _unknown, DBAPIError: _no_postgres},
+        exception_handlers={
+            HTTPException: _problem,
+            NotFoundError: _unknown,
+            AudienceError: _unreadable,
+            DBAPIError: _no_postgres,
+        },
     )
     litestar.state.api = api
     describe_body(litestar.openapi_schema)
@@ -281,6 +287,11 @@ def _problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[
 
 def _unknown(request: Request[Any, Any, Any], error: NotFoundError) -> Response[Problem]:
     return _answer(404, str(error))
+
+
+def _unreadable(request: Request[Any, Any, Any], error: AudienceError) -> Response[Problem]:
+    # A later version of Segue has saved what this one can't read.
+    return _answer(501, str(error))
 
 
 def _no_postgres(request: Request[Any, Any, Any], error: DBAPIError) -> Response[Problem]:

@@ -165,7 +165,7 @@ def test_a_wrong_parameter_is_named(served: Served, name: str) -> None:
 
 
 def test_audiences_are_named_and_what_is_not_there_is_said(served: Served) -> None:
-    audiences.save(served.running.postgres, "Every one", AudienceDefinition())
+    audiences.replace(served.running.postgres, "Every one", AudienceDefinition())
     assert served.client.get("/v1/audiences").json() == {"audiences": ["Every one"]}
     # Nothing ticks here, so there is no event time yet.
     for place in ("Every%20one", "Every%20one/customers"):

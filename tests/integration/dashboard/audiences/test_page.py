@@ -103,7 +103,7 @@ def test_filters_are_joined_and_are_those_of_the_command_line(database_url: str,
 
 
 def test_an_opened_audience_sets_its_filters_and_can_be_changed(page: AppTest, filled: Engine) -> None:
-    audiences.save(filled, "VIPs", VIPS)
+    audiences.replace(filled, "VIPs", VIPS)
     page.run()
     page.selectbox(key="audience_name").set_value("VIPs").run()
     assert definition(page) == (
@@ -117,7 +117,7 @@ def test_an_opened_audience_sets_its_filters_and_can_be_changed(page: AppTest, f
 def test_segments_of_an_earlier_model_and_countries_that_are_gone_stay_in_an_opened_audience(
     page: AppTest, filled: Engine
 ) -> None:
-    audiences.save(filled, "Old", AudienceDefinition(segments=("hibernating",), countries=("Atlantis",)))
+    audiences.replace(filled, "Old", AudienceDefinition(segments=("hibernating",), countries=("Atlantis",)))
     page.run()
     page.selectbox(key="audience_name").set_value("Old").run()
     assert definition(page) == "segment = hibernating and country = Atlantis"
@@ -215,7 +215,7 @@ def test_an_invalid_url_is_harmless(database_url: str, stream: Stored, name: str
 def test_without_predictions_there_is_no_stake_and_an_audience_that_needs_them_says_so(
     page: AppTest, filled: Engine
 ) -> None:
-    audiences.save(filled, "Overdue", AudienceDefinition(risk_states=("overdue",)))
+    audiences.replace(filled, "Overdue", AudienceDefinition(risk_states=("overdue",)))
     with filled.begin() as connection:
         connection.execute(update(models).values(spec=json.decode(to_json(a_model()))))
     page.run()

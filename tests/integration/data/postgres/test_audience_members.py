@@ -13,7 +13,7 @@ from sqlalchemy import Engine, delete, text, update
 from data.postgres import audience_members, audiences
 from data.postgres.audience_members import at_one_moment, count, ids_of, moment, parts, totals
 from data.postgres.tables import customers, models, stream_progress
-from models.audience import NO_STATE, AudienceDefinition, Range
+from models.audience import NO_STATE, AudienceDefinition, AudienceError, Range
 from models.rhythm.histories import Histories
 from models.rhythm.rhythms import rhythms
 from models.rhythm.risk import RISK_STATES
@@ -176,7 +176,7 @@ def test_a_row_has_the_days_since_when_and_the_segment_before(
 
 def test_the_ids_of_a_saved_audience_come_with_their_moment(filled: Engine, known: pd.DataFrame) -> None:
     definition = AudienceDefinition(segments=("champions",), risk_states=("overdue",))
-    audiences.save(filled, "Overdue Champions", definition)
+    audiences.replace(filled, "Overdue Champions", definition)
     found = ids_of(filled, "Overdue Champions")
     meant = known[(known["segment"] == "champions") & (known["state"] == RISK_STATES.index("overdue"))]
     assert [*found.ids] == meant["customer_id"].tolist()
@@ -210,11 +210,12 @@ def test_hostile_texts_are_texts(filled: Engine) -> None:
 
 def test_saving_replaces_and_an_unknown_name_is_said_with_what_helps(postgres: Engine) -> None:
     first, second = AudienceDefinition(countries=("France",)), AudienceDefinition(countries=("Spain",))
-    assert not audiences.save(postgres, "B", first)
-    assert audiences.save(postgres, "B", second)
-    assert not audiences.save(postgres, "A", first)
+    audiences.replace(postgres, "B", first)
+    audiences.replace(postgres, "B", second)
+    audiences.replace(postgres, "A", first)
     with postgres.connect() as connection:
-        assert [(each.name, each.definition) for each in audiences.listed(connection)] == [("A", first), ("B", second)]
+        readable, _ = audiences.listed(connection)
+        assert [(each.name, each.definition) for each in readable] == [("A", first), ("B", second)]
         with pytest.raises(NotFoundError, match="there is no audience 'C'"):
             audiences.find(connection, "C")
         with pytest.raises(NotFoundError, match="there is no audience"):
@@ -225,10 +226,10 @@ def test_saving_replaces_and_an_unknown_name_is_said_with_what_helps(postgres: E
 
 
 def test_saving_the_same_again_is_no_change(postgres: Engine) -> None:
-    audiences.save(postgres, "A", AudienceDefinition())
+    audiences.replace(postgres, "A", AudienceDefinition())
     with postgres.connect() as connection:
         before = audiences.find(connection, "A")
-    audiences.save(postgres, "A", AudienceDefinition())
+    audiences.replace(postgres, "A", AudienceDefinition())
     with postgres.connect() as connection:
         assert audiences.find(connection, "A") == before
 
@@ -237,3 +238,34 @@ def test_an_audience_of_nobody_is_empty(filled: Engine) -> None:
     with filled.begin() as connection:
         connection.execute(delete(customers))
     assert members(filled, AudienceDefinition()) == []
+
+
+def test_what_somebody_else_has_saved_meanwhile_is_not_replaced(postgres: Engine) -> None:
+    first, second = AudienceDefinition(countries=("France",)), AudienceDefinition(countries=("Spain",))
+    audiences.save(postgres, "A", first, None)
+    for known in (None, second):
+        with pytest.raises(AudienceError, match="somebody else has saved or deleted the audience 'A' meanwhile"):
+            audiences.save(postgres, "A", AudienceDefinition(), known)
+    audiences.save(postgres, "A", second, first)
+    with postgres.connect() as connection:
+        assert audiences.find(connection, "A").definition == second
+    audiences.remove(postgres, "A")
+    with pytest.raises(AudienceError, match="meanwhile"):
+        audiences.save(postgres, "A", first, second)
+
+
+def test_a_definition_that_could_not_be_read_again_is_not_saved(postgres: Engine) -> None:
+    long = AudienceDefinition(countries=tuple(f"Country {number}" for number in range(400)))
+    with pytest.raises(AudienceError, match="more than 4,000 characters"):
+        audiences.save(postgres, "A", long, None)
+
+
+def test_an_audience_of_a_later_version_hides_no_other_one_and_can_be_deleted(postgres: Engine) -> None:
+    audiences.save(postgres, "A", AudienceDefinition(), None)
+    with postgres.begin() as connection:
+        connection.execute(text("INSERT INTO audiences (name, definition) VALUES ('B', 'star_sign = leo')"))
+    with postgres.connect() as connection:
+        readable, unreadable = audiences.listed(connection)
+    assert [each.name for each in readable] == ["A"]
+    assert "B can't be read" in unreadable[0]
+    audiences.remove(postgres, "B")

@@ -228,7 +228,7 @@ def test_the_operator_can_change_neither_customers_nor_what_was_recorded(
     url = as_user(roles.OPERATOR)
     written = {"models", "model_aliases", "replay_control", "skipped_records", "webhook_dead_letters", "api_keys"}
     written |= {"audiences", "campaigns", "campaign_members"}
-    deleted = {"model_aliases", "webhook_dead_letters", "audiences"}
+    deleted = {"model_aliases", "webhook_dead_letters", "audiences", "campaign_members"}
     _refused(url, [f"INSERT INTO {name} DEFAULT VALUES" for name in set(roles.TABLES) - written])
     _refused(url, [f"DELETE FROM {name}" for name in roles.TABLES if name not in deleted])
     _refused(url, [f"TRUNCATE {name}" for name in roles.TABLES])
@@ -473,6 +473,7 @@ def _operate(owner_url: str, url: str) -> None:
         with operator.connect() as connection:
             assert campaigns.find(connection, "spring")
             assert len(campaigns.members(connection, "spring")) == 2
+        campaigns.delete_member(operator, "d")
         assert customer_ids.behind(operator, "m-1") is None
         assert not erasures.is_forgotten(operator, "c")
         model_registry.register(operator, MODEL)
@@ -493,7 +494,7 @@ def _operate(owner_url: str, url: str) -> None:
         assert [row.name for row in api_keys.listed(operator)] == ["till"]
         api_keys.revoke(operator, key.split("_")[1])
         for definition in (AudienceDefinition(), AudienceDefinition(countries=("France",))):
-            audiences.save(operator, "VIPs", definition)
+            audiences.replace(operator, "VIPs", definition)
         audiences.remove(operator, "VIPs")
         with audit.recorded(operator, audit.Actor("me", "command line"), audit.Act("keys create", "till")):
             pass

@@ -24,7 +24,7 @@ def url(postgres: Engine, migrated_url: str) -> str:
     """The API's database, as its own user; it holds a stream and an audience."""
     store(postgres, a_model(), a_stream(a_model()))
     store_predictions(postgres)
-    audiences.save(postgres, "Late ones", OVERDUE)
+    audiences.replace(postgres, "Late ones", OVERDUE)
     user = roles.make_login(postgres, roles.API, None)
     return make_url(migrated_url).set(username=user).render_as_string(hide_password=False)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data.datasets.cells import DataError
-from data.datasets.customer_list import parse_list, read_list
+from data.datasets.customer_list import parse_list, read_list, read_stream
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,12 @@ from data.datasets.customer_list import parse_list, read_list
     ],
 )
 def test_both_kinds_are_read_in_order(text: str) -> None:
-    assert parse_list(io.StringIO(text), "list") == ["12346", "12347"]
+    assert parse_list(text, "list") == ["12346", "12347"]
 
 
 def test_an_empty_list_is_empty() -> None:
-    assert parse_list(io.StringIO(" \n"), "list") == []
-    assert parse_list(io.StringIO("customer_id\n"), "list") == []
+    assert parse_list(" \n", "list") == []
+    assert parse_list("customer_id\n", "list") == []
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_an_empty_list_is_empty() -> None:
 )
 def test_what_is_neither_kind_is_refused_in_a_line(text: str, reason: str) -> None:
     with pytest.raises(DataError, match=reason) as error:
-        parse_list(io.StringIO(text), "list")
+        parse_list(text, "list")
     assert "\n" not in str(error.value)
 
 
@@ -57,3 +57,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.csv", tmp_path):
         with pytest.raises(DataError, match="can't read"):
             read_list(path)
+
+
+@pytest.mark.parametrize("ids", ["customer_id\n12346\n", "12346\n", "name,customer_id\nAnn,12346\n"])
+def test_standard_input_may_begin_with_the_mark_that_excel_writes(ids: str) -> None:
+    assert read_stream(io.BytesIO(ids.encode("utf-8-sig")), "standard input") == ["12346"]
+
+
+def test_standard_input_that_is_no_text_is_refused() -> None:
+    with pytest.raises(DataError, match="standard input is not text in UTF-8"):
+        read_stream(io.BytesIO(b"\xff\xfe1\x00"), "standard input")
