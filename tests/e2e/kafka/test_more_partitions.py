@@ -28,6 +28,7 @@ ANEW = {
     "SEGUE_SEGMENTS_TOPIC": "segue.customer-segments.six",
     "SEGUE_DEAD_LETTERS_TOPIC": "segue.transactions.dlq.six",
     "SEGUE_DRIFT_TOPIC": "segue.drift.six",
+    "SEGUE_CAMPAIGNS_TOPIC": "segue.campaigns.six",
     "SEGUE_CONSUMER_GROUP": "segue-six",
     "SEGUE_PARTITIONS": str(MORE),
 }

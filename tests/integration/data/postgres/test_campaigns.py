@@ -119,3 +119,16 @@ def test_there_is_no_event_time_before_every_partition_has_one(filled: Engine) -
     set_event_time(filled, None)
     with filled.connect() as connection:
         assert campaigns.event_time(connection) is None
+
+
+def test_who_was_forgotten_while_a_campaign_was_being_stored_can_be_deleted_from_it(filled: Engine) -> None:
+    with filled.begin() as starting:
+        known = campaigns.segments(starting, [str(number) for number in range(10_000, 10_040)])
+        new = Campaign("spring", 0.3, 30, EVENT_TIME, 0, 0, 0.4, published=False)
+        campaigns.create(starting, new, known)
+        with filled.begin() as forgetting:
+            forgetting.execute(delete(customers).where(customers.c.customer_id == "10003"))
+    campaigns.delete_member(filled, "10003")
+    with filled.connect() as connection:
+        left = [member.customer_id for member in campaigns.members(connection, "spring")]
+    assert sorted(left) == sorted({*known} - {"10003"})
