@@ -241,7 +241,8 @@ class Receiver(RuleBasedStateMachine):
     @precondition(lambda self: self.running)
     @rule(
         data=st.data(),
-        outcome=st.sampled_from([YES, YES, YES, NO, NO, NEVER]) | st.builds(Failed, st.just("429"), st.floats(1, 50)),
+        outcome=st.sampled_from([YES, YES, YES, NO, NO, AWAY, NEVER])
+        | st.builds(Failed, st.just("429"), st.floats(1, 50)),
         jitter=st.floats(0, 1),
     )
     def finish(self, data: st.DataObject, outcome: Outcome, jitter: float) -> None:
@@ -251,11 +252,12 @@ class Receiver(RuleBasedStateMachine):
         if not has_retry_after:
             self.failures_in_a_row = 0 if outcome == YES else self.failures_in_a_row + 1
         is_down = self.failures_in_a_row > POLICY.concurrency
-        counts = not has_retry_after and not (outcome == NO and is_down)
+        # Only what says nothing about the change does not count while the receiver is down.
+        counts = not has_retry_after and not (outcome == AWAY and is_down)
         self.attempts[who] += counts
         settled = self.schedule.finish(delivery, outcome, self.now, jitter)
         assert self.schedule.is_down == is_down
-        ends = counts and (outcome != NO or self.attempts[who] == POLICY.attempts)
+        ends = counts and (outcome not in (NO, AWAY) or self.attempts[who] == POLICY.attempts)
         assert (settled is not None) == ends
         if settled is None:
             least = outcome.after if isinstance(outcome, Failed) and outcome.after else POLICY.first_wait / 2
