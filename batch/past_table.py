@@ -1,16 +1,12 @@
 """Every customer's past state as a table for a file, and the segments' sizes in it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from models.scoring import net_or_gross
-from models.segment_model import SegmentModel
-from models.units import Ints, money_text
-
-Models = Mapping[str, SegmentModel]
+from data.postgres.past_states import Models, monetary_units
+from models.units import money_text
 
 
 def past_table(states: pd.DataFrame, models: Models) -> pd.DataFrame:
@@ -66,14 +62,6 @@ def segment_sizes(table: pd.DataFrame, states: pd.DataFrame, models: Models) -> 
 def segment_names(models: Models) -> dict[str, str]:
     """Every segment's name by its id; where models differ, that of the last one."""
     return {segment.id: segment.name for model in models.values() for segment in model.segments}
-
-
-def monetary_units(states: pd.DataFrame, models: Models) -> Ints:
-    """M of each customer in ten-thousandths, as the model of the moment counts it; net of returns without a model."""
-    gross, returned = (states[name].to_numpy(dtype=np.int64) for name in ("gross_units", "returned_units"))
-    is_gross = states["model_version"].map({version: model.monetary == "gross" for version, model in models.items()})
-    units: Ints = np.where(is_gross.fillna(False).astype(bool), gross, net_or_gross("net", gross, returned))
-    return units
 
 
 def _pairs(states: pd.DataFrame, column: str) -> "zip[tuple[Any, Any]]":

@@ -15,6 +15,7 @@ from data.kafka.log import Log, LogError, create_topics
 from data.kafka.record_writer import WriteError
 from data.postgres import campaigns
 from data.postgres.campaigns import Campaign
+from data.postgres.progress import watermark
 from producers.campaign_topic import CampaignTopic
 from producers.log_session import LogConfig
 from runtime.errors import Hint, NotFoundError, SegueError
@@ -174,7 +175,7 @@ def _store(connection: Connection, wanted: NewCampaign) -> Campaign:
     taken = campaigns.find(connection, wanted.name)
     if taken is not None:
         raise _taken(wanted.name, taken.published)
-    now = campaigns.event_time(connection)
+    now = watermark(connection)
     if now is None:
         raise CampaignError(
             "the stream has no event time yet, so a campaign can't start: let something be streamed first"

@@ -50,3 +50,8 @@ class SegueError(Exception):
 
 class NotFoundError(SegueError, LookupError):
     """What was asked for does not exist, or its name fits several things."""
+
+
+def first_line(error: object) -> str:
+    """The first line of an error's message, for a log or a person; the name of its type if it has none."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -15,6 +15,7 @@ from data.kafka.partition_log import PartitionLogReader
 from data.kafka.partitioner import partition_of
 from data.postgres import currency, schema_versions
 from data.postgres.database import engine
+from runtime.errors import first_line
 from runtime.health import WebServer
 from runtime.oauth import TokenError
 from stream_app.health import Health
@@ -121,4 +122,4 @@ def _wait_for(*expected: type[Exception]) -> Retrying:
 
 def _log_first(state: RetryCallState) -> None:
     if state.attempt_number == 1 and state.outcome is not None:
-        log.warning("waiting", reason=str(state.outcome.exception()).strip().splitlines()[0])
+        log.warning("waiting", reason=first_line(state.outcome.exception()))

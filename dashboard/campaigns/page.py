@@ -1,8 +1,6 @@
 """The page "Campaigns": did it help? Treated and held-out customers over event time, and what may be said."""
 
-from collections.abc import Hashable
 from functools import partial
-from threading import Lock
 
 import pandas as pd
 import streamlit as st
@@ -11,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from dashboard.campaigns import figures, markup
 from dashboard.campaigns.figures import MEASURES, Measure
 from dashboard.shared import controls, downloads, elements, page, plotting
+from dashboard.shared.caching import KeyedAnswer
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import patient
@@ -56,7 +55,11 @@ def _draw(engine: Engine, moment: Moment) -> None:
 
 
 def _campaign(engine: Engine, campaign: Campaign, moment: Moment) -> None:
-    comparison = _last(engine.url.render_as_string(), campaign.name).read(campaign, moment)
+    now = moment.progress
+    # Within a day, only these change what happened on whole days.
+    key = (campaign, campaign.days_until(moment.event_time), now.late, now.revisions, now.forgotten)
+    last = _last(engine.url.render_as_string(), campaign.name)
+    comparison = last.read(key, partial(_compared, campaign, moment))
     st.html(markup.headline(campaign, comparison, moment.event_time) + markup.notes(campaign, comparison))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(elements.title("Numbers", "Since the start, up to the last whole day"))
@@ -71,39 +74,17 @@ def _campaign(engine: Engine, campaign: Campaign, moment: Moment) -> None:
         st.html(markup.RULES)
 
 
-class LastComparison:
-    """The comparison of a campaign's groups, which is made again only when it can have changed."""
-
-    def __init__(self) -> None:
-        self._of: Hashable = None
-        self._made: Comparison | None = None
-        self._lock = Lock()
-
-    def read(self, campaign: Campaign, moment: Moment) -> Comparison:
-        """The comparison on every whole day so far.
-
-        While one session makes it, the others wait for its result instead of making it, too.
-        """
-        # Within a day, only these change what happened on whole days.
-        now = moment.progress
-        of = (campaign, campaign.days_until(moment.event_time), now.late, now.revisions, now.forgotten)
-        with self._lock:
-            if self._made is None or self._of != of:
-                self._made = _compared(moment.connection, campaign, moment)
-                self._of = of
-            return self._made
-
-
-def _compared(connection: Connection, campaign: Campaign, moment: Moment) -> Comparison:
-    with patient(connection, TIMEOUT_MS):
-        outcomes = campaign_outcomes.outcomes(connection, campaign, moment.event_time)
+def _compared(campaign: Campaign, moment: Moment) -> Comparison:
+    """The comparison of a campaign's groups on every whole day so far."""
+    with patient(moment.connection, TIMEOUT_MS):
+        outcomes = campaign_outcomes.outcomes(moment.connection, campaign, moment.event_time)
     return compare(outcomes, campaign.horizon_days, seed_of(campaign.name))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _last(database: str, campaign: str) -> LastComparison:
+def _last(database: str, campaign: str) -> KeyedAnswer[Comparison]:
     """The last comparison, which every click on the page needs again."""
-    return LastComparison()
+    return KeyedAnswer()
 
 
 def _figures(comparison: Comparison, money: Money) -> None:

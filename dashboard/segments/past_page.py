@@ -1,6 +1,6 @@
 """The segments page as of a past day: distributions and customers, from all customers at that moment."""
 
-from functools import lru_cache, partial
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +10,7 @@ from dashboard.segments import markup, past_table
 from dashboard.segments.distributions import Distributions
 from dashboard.segments.queries import Search, Sort
 from dashboard.shared import downloads, elements, page
-from dashboard.shared.past import MOST_KEPT, Past
+from dashboard.shared.past import Past
 from dashboard.shared.words import many
 from models.units import Ints
 from runtime.money import Money
@@ -43,10 +43,12 @@ def customers(
         st.pagination(pages, key=key)
 
 
-@lru_cache(maxsize=MOST_KEPT)
 def distributions(past: Past) -> Distributions:
     """The distributions of R, F and M in all segments at the moment."""
-    return past_table.distributions(past.rows)
+    if Distributions not in past.derived:
+        past.derived[Distributions] = past_table.distributions(past.rows)
+    found: Distributions = past.derived[Distributions]
+    return found
 
 
 def _file(found: Ints, past: Past, money: Money, _connection: Connection) -> pd.DataFrame:

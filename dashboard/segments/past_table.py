@@ -51,9 +51,10 @@ def found(past: Past, segments: list[str], search: Search, sort: Sort) -> Ints:
 
 def _order(past: Past, sort: Sort) -> Ints:
     """All rows in an order. They are in the order of ids, which a stable sort keeps among equals."""
-    if sort not in past.orders:
+    if sort not in past.derived:
         key = past.rows[sort.key]
         key = key.astype("object") if sort.key == "country" else key
         ordered = key.sort_values(ascending=not sort.descending, kind="stable")
-        past.orders[sort] = ordered.index.to_numpy(dtype=np.int64)
-    return past.orders[sort]
+        past.derived[sort] = ordered.index.to_numpy(dtype=np.int64)
+    order: Ints = past.derived[sort]
+    return order

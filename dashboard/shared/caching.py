@@ -1,12 +1,13 @@
 """What a process keeps from one drawing of a page to the next; all its sessions share it.
 
-There are three kinds of caches. :class:`ClosedPast` keeps what cannot change any more, so that only the newest rows are
-read. :class:`RecentAnswer` keeps an answer for some seconds. :class:`RefreshedAnswer` shows the last answer while the
-next one, which takes seconds, is made in the background. :func:`per_database` holds one cache for each database.
+There are four kinds of caches. :class:`ClosedPast` keeps what cannot change any more, so that only the newest rows are
+read. :class:`KeyedAnswer` keeps an answer until what it depends on changes. :class:`RecentAnswer` keeps an answer for
+some seconds. :class:`RefreshedAnswer` shows the last answer while the next one, which takes seconds, is made in the
+background. :func:`per_database` holds one cache for each database.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -80,6 +81,21 @@ class ClosedPast(Generic[T, Closed]):
         # Replaced as a whole, so that no session sees half of it.
         self._kept = None if found.closed is None else (found.closed, progress)
         return found.answer
+
+
+class KeyedAnswer(Generic[T]):
+    """The last answer to a question, made again only if its key has changed: all that the answer depends on."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Hashable, T] | None = None
+        self._lock = Lock()
+
+    def read(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The answer of a key. While one session makes it, the others wait for its result instead of making it, too."""
+        with self._lock:
+            if self._last is None or self._last[0] != key:
+                self._last = (key, make())
+            return self._last[1]
 
 
 class Answer(NamedTuple, Generic[T]):

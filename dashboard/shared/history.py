@@ -19,6 +19,7 @@ from dashboard.shared.caching import ClosedPast, PastReading, per_database
 from dashboard.shared.flows import midnight
 from dashboard.shared.reading import StreamProgress, event_day, or_empty, patient
 from data.postgres.frames import frame
+from data.postgres.past_states import oldest_kept
 from data.postgres.tables import segment_changes
 
 #: With millions of changes this takes seconds, once after each pruning.
@@ -89,16 +90,13 @@ def _stored(days: pd.DataFrame) -> int:
 
 def _whole(connection: Connection, days: pd.DataFrame) -> pd.DataFrame:
     """The days that are whole, after rows with everybody's segment before them; all if no change was deleted."""
-    c, before = segment_changes.c, segment_changes.alias()
-    earlier = select(before.c.sequence).where(
-        before.c.customer_id == c.customer_id, before.c.sequence == c.sequence - 1
-    )
+    c = segment_changes.c
     columns = (
         c.from_segment.label("to_segment"),
         func.count().label("changes"),
         func.max(c.effective_at).label("last"),
     )
-    kept = select(*columns).where(c.sequence > 1, ~earlier.exists()).group_by(c.from_segment)
+    kept = select(*columns).where(oldest_kept()).group_by(c.from_segment)
     with patient(connection, TIMEOUT_MS):
         found = frame(connection, kept)
     if found.empty:

@@ -5,11 +5,12 @@ These are counted, so a changed count makes it be read again.
 """
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from threading import Lock
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, func, select
@@ -20,11 +21,10 @@ from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress, patient
 from data.postgres import model_registry
-from data.postgres.past_states import answerable, past_states
+from data.postgres.past_states import answerable, monetary_units, past_states
 from data.postgres.tables import segment_changes
-from models.scoring import net_or_gross
 from models.segment_model import SegmentModel
-from models.units import MONEY_UNITS, Ints
+from models.units import MONEY_UNITS
 
 #: Key of the session state, and URL parameter, of every page that can show a past day.
 AS_OF = "as_of"
@@ -51,8 +51,8 @@ class Past:
     at: datetime
     rows: pd.DataFrame
     known: Personas
-    # Orders of the rows, by what they are sorted by: they end with the day that they belong to.
-    orders: dict[object, Ints] = field(default_factory=dict)
+    # What pages have computed of the rows, by its key: it ends with the day that it belongs to.
+    derived: dict[Hashable, Any] = field(default_factory=dict)
 
 
 class PastCache:
@@ -141,9 +141,6 @@ def read(connection: Connection, at: datetime) -> Past:
 
 
 def _rows(states: pd.DataFrame, models: dict[str, SegmentModel]) -> pd.DataFrame:
-    gross, returned = (states[name].to_numpy(dtype=np.int64) for name in ("gross_units", "returned_units"))
-    counts_gross = states["model_version"].isin([v for v, model in models.items() if model.monetary == "gross"])
-    units = np.where(counts_gross, gross, net_or_gross("net", gross, returned))
     ids = states["customer_id"].astype("object")
     return pd.DataFrame(
         {
@@ -154,7 +151,7 @@ def _rows(states: pd.DataFrame, models: dict[str, SegmentModel]) -> pd.DataFrame
             "segment_since": states["segment_since"],
             "recency": states["recency_days"].astype("int64"),
             "frequency": states["frequency"],
-            "monetary": units / MONEY_UNITS,
+            "monetary": monetary_units(states, models) / MONEY_UNITS,
             "last_purchase_at": states["last_purchase_at"],
             "draw": pd.util.hash_array(ids.to_numpy(dtype=object), categorize=False),
         }

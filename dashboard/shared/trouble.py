@@ -8,7 +8,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 
 from dashboard.shared.words import many
 from models.segment_model import ModelError
-from runtime.errors import SegueError
+from runtime.errors import SegueError, first_line
 
 
 class Trouble(NamedTuple):
@@ -124,7 +124,7 @@ def from_error(error: SQLAlchemyError | ModelError, url: URL) -> Trouble:
             reason,
             "Start it, for example with `segue up`, or set SEGUE_DATABASE_URL. The page tries again by itself.",
         )
-    return Trouble("Postgres can't be read", str(error).splitlines()[0], "The page tries again by itself.")
+    return Trouble("Postgres can't be read", first_line(error), "The page tries again by itself.")
 
 
 def _address(url: URL) -> str:

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
 
-from data.postgres.progress import WATERMARK
-from data.postgres.tables import campaign_members, campaigns, customers, stream_progress
+from data.postgres.tables import campaign_members, campaigns, customers
 from models.campaigns.assignment import KEY_BYTES, assign
 
 _AT_ONCE = 10_000
@@ -81,18 +80,6 @@ def listed(connection: Connection) -> list[Campaign]:
 def find(connection: Connection, name: str) -> Campaign | None:
     """The campaign of a name; None if there is none."""
     return next((each for each in listed(connection) if each.name == name), None)
-
-
-def event_time(connection: Connection) -> datetime | None:
-    """The stream's event time; None before every partition has one."""
-    found: datetime | None = connection.execute(select(WATERMARK)).scalar()
-    return found
-
-
-def newest_event_time(connection: Connection) -> datetime | None:
-    """The event time of the partition that is furthest ahead; None before any partition has one."""
-    found: datetime | None = connection.execute(select(func.max(stream_progress.c.event_time))).scalar()
-    return found
 
 
 def segments(connection: Connection, customer_ids: Sequence[str]) -> dict[str, str | None]:

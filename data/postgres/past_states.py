@@ -6,20 +6,25 @@ orders that came late or were revised: such an order counts in the ledger from i
 changes from when it was applied, because history stays as subscribers have read it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from data.postgres.expressions import micros
 from data.postgres.frames import MOMENT, AnySelect, copied, money_units
 from data.postgres.tables import customers, erasures, model_reigns, segment_changes, stream_progress, transactions
-from models.units import MICROS_PER_DAY, to_micros
+from models.scoring import net_or_gross
+from models.segment_model import SegmentModel
+from models.units import MICROS_PER_DAY, Ints, to_micros
 from runtime.errors import Hint, NotFoundError
 
+Models = Mapping[str, SegmentModel]
 #: Memory for each step of the query, until the end of the database transaction.
 WORK_MEM = "128MB"
 _SEGMENTS = {"segment": "category", "previous_segment": "category"}
@@ -136,6 +141,14 @@ def past_states(connection: Connection, moment: datetime) -> pd.DataFrame:
     return rows
 
 
+def monetary_units(states: pd.DataFrame, models: Models) -> Ints:
+    """M of :func:`past_states` in ten-thousandths, as the model of the moment counts it; net without a model."""
+    gross, returned = (states[name].to_numpy(dtype=np.int64) for name in ("gross_units", "returned_units"))
+    is_gross = states["model_version"].map({version: model.monetary == "gross" for version, model in models.items()})
+    units: Ints = np.where(is_gross.fillna(False).astype(bool), gross, net_or_gross("net", gross, returned))
+    return units
+
+
 def _states(moment: datetime) -> AnySelect:
     last = (
         select(_s.customer_id, _s.from_segment, _s.to_segment, _s.effective_at)
@@ -155,10 +168,10 @@ def _states(moment: datetime) -> AnySelect:
             _c.partition,
             last.c.to_segment.label("segment"),
             last.c.from_segment.label("previous_segment"),
-            _micros(last.c.effective_at).label("segment_since"),
+            micros(last.c.effective_at).label("segment_since"),
             *totals,
-            _micros(ledger.c.last_purchase_at).label("last_purchase_at"),
-            _micros(ledger.c.last_event_at).label("last_event_at"),
+            micros(ledger.c.last_purchase_at).label("last_purchase_at"),
+            micros(ledger.c.last_event_at).label("last_event_at"),
         )
         .select_from(joined)
         .where((ledger.c.orders > 0) | last.c.to_segment.is_not(None))
@@ -213,27 +226,23 @@ def _whole_since(connection: Connection) -> datetime | None:
     stored = select(func.count()).select_from(segment_changes).scalar_subquery()
     if connection.execute(select(changed - stored)).scalar_one() == 0:
         return None
-    before = segment_changes.alias()
-    is_first = ~(
-        select(before.c.customer_id)
-        .where(before.c.customer_id == _s.customer_id, before.c.sequence == _s.sequence - 1)
-        .exists()
-    )
-    found: datetime | None = connection.execute(
-        select(func.max(_s.effective_at)).where(_s.sequence > 1, is_first)
-    ).scalar_one()
+    found: datetime | None = connection.execute(select(func.max(_s.effective_at)).where(oldest_kept())).scalar_one()
     return found
+
+
+def oldest_kept() -> ColumnElement[bool]:
+    """Whether a change is the first one that is left of its customer, whose earlier ones were deleted."""
+    before = segment_changes.alias()
+    earlier = select(before.c.customer_id).where(
+        before.c.customer_id == _s.customer_id, before.c.sequence == _s.sequence - 1
+    )
+    return (_s.sequence > 1) & ~earlier.exists()
 
 
 def _days(since: "pd.Series[Any]", moment: datetime) -> "pd.Series[Any]":
     """Whole days from each moment to this one; missing where there is none."""
-    micros = since.astype("int64").where(since.notna())
-    return pd.Series(np.floor_divide(to_micros(moment) - micros, MICROS_PER_DAY), since.index).astype("Int64")
-
-
-def _micros(moment: ColumnElement[Any]) -> ColumnElement[int]:
-    """A moment in microseconds since 1970, computed exactly by Postgres."""
-    return cast(func.extract("epoch", moment) * 1_000_000, BigInteger)
+    begins = since.astype("int64").where(since.notna())
+    return pd.Series(np.floor_divide(to_micros(moment) - begins, MICROS_PER_DAY), since.index).astype("Int64")
 
 
 def _written(moment: datetime) -> str:

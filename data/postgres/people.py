@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, aggregate_order_by
 
+from data.postgres.expressions import micros
 from data.postgres.rfm import recency_days
 from data.postgres.tables import customers, segment_changes
 from models.rhythm.histories import Histories
@@ -142,7 +143,7 @@ def people_and_stays(
         _packed(func.int8send(cast(number, BigInteger)), chosen)
         for number in (
             chosen.c.recency_days,
-            func.coalesce(_micros(chosen.c.segment_since), 0),
+            func.coalesce(micros(chosen.c.segment_since), 0),
             func.octet_length(before),
         )
     )
@@ -173,12 +174,12 @@ def _packed_people(chosen: Subquery, known: Texts) -> list[ColumnElement[bytes]]
     c = chosen.c
     utf8 = _utf8(c.customer_id)
     first, last = (
-        _micros(func.coalesce(moment, c.last_event_at)) for moment in (c.first_purchase_at, c.last_purchase_at)
+        micros(func.coalesce(moment, c.last_event_at)) for moment in (c.first_purchase_at, c.last_purchase_at)
     )
     numbers = (
         *(func.octet_length(utf8), _code(c.country, known.countries), _code(c.segment, known.segments)),
         *(first, last, c.frequency),
-        *(func.coalesce(_micros(c.next_change_at), NEVER), _code(c.next_segment, known.segments)),
+        *(func.coalesce(micros(c.next_change_at), NEVER), _code(c.next_segment, known.segments)),
     )
     return [
         _packed(utf8, chosen),
@@ -228,8 +229,3 @@ def _utf8(text: ColumnElement[str]) -> ColumnElement[bytes]:
 def _packed(value: ColumnElement[Any], chosen: Subquery) -> ColumnElement[bytes]:
     """The binary values of all rows, one after the other, in the order of the ids."""
     return func.string_agg(value, aggregate_order_by(literal(b"", BYTEA), chosen.c.customer_id))
-
-
-def _micros(moment: ColumnElement[Any]) -> ColumnElement[int]:
-    """A moment in microseconds since 1970, computed exactly by Postgres."""
-    return cast(func.extract("epoch", moment) * 1_000_000, BigInteger)

@@ -89,6 +89,12 @@ def watermark(connection: Connection) -> datetime | None:
     return found
 
 
+def newest_watermark(connection: Connection) -> datetime | None:
+    """The watermark of the partition that is furthest ahead; None before any partition has one."""
+    found: datetime | None = connection.execute(select(func.max(_event_time))).scalar_one()
+    return found
+
+
 def current_watermark(engine: Engine) -> datetime | None:
     """:func:`watermark`, read over a connection of its own."""
     with engine.connect() as connection:

@@ -1,7 +1,6 @@
 """``segue alerts``: write to people when a rule's measure is above its limit: run, check, test."""
 
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -12,11 +11,10 @@ from sqlalchemy import Engine
 from data.postgres import currency
 from data.postgres.database import engine
 from runtime import logs
-from runtime.durations import duration
 from runtime.errors import SegueError
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, table
-from segue.cli.options import AsJson
+from segue.cli.options import AsJson, duration
 from segue.cli.postgres import connect
 from segue.cli.stopping import stop_by_signal
 
@@ -30,10 +28,7 @@ _LONGEST_RULES = 1_000_000
 
 
 def _interval(text: str | timedelta) -> timedelta:
-    try:
-        found = duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    found = duration(text)
     if not timedelta(seconds=1) <= found <= timedelta(days=1):
         raise typer.BadParameter("from 1s to 1d")
     return found
@@ -71,8 +66,7 @@ def run(
     addresses = _addresses(settings)
     chosen, sender = _rules(rules, settings, addresses), AppriseSender.of(addresses)
     postgres, file = engine(settings.database), StateFile.open(state or settings.state_dir / "alerts.json")
-    stored = partial(currency.stored_money, postgres, settings.money)
-    service = AlertService(chosen, _sources(postgres, settings), sender, file, stored, settings.money)
+    service = AlertService(chosen, _sources(postgres, settings), sender, file, settings.money)
     logs.configure(settings.secrets)
     messages.print(f"Watching {len(chosen):,} rules; Ctrl-C stops.")
     stop_by_signal(service.stop)
@@ -98,8 +92,8 @@ def check(rules: Rules = None, as_json: AsJson = False) -> None:
         rows = [
             [
                 rule.name,
-                amount(rule, each.value, money),
-                amount(rule, rule.above, money),
+                amount(rule, each.value, each, money),
+                amount(rule, rule.above, each, money),
                 {True: "above", False: "", None: "unknown"}[each.is_above(rule.above)],
                 each.about,
                 ", ".join(rule.to),

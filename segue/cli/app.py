@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
 from data.kafka.log import UnreachableError
 from models.segment_model import ModelError
 from runtime.environment import DEBUG
-from runtime.errors import Hint, SegueError
+from runtime.errors import Hint, SegueError, first_line
 from runtime.running_stack import not_running_reason
 from runtime.settings import Settings, bad_setting
 from segue import __version__
@@ -159,17 +159,17 @@ def main() -> None:
     except _expected() as error:
         _complain(one_line(error))
     except OperationalError as error:
-        reason = f"can't reach Postgres ({_first_line(error.orig)})"
+        reason = f"can't reach Postgres ({first_line(error.orig)})"
         _complain(f"{with_hint(reason, Hint.START_POSTGRES)}{_no_stack()}")
     except ProgrammingError as error:
         hint = Hint.BE_AN_OPERATOR if isinstance(error.orig, InsufficientPrivilege) else Hint.MIGRATE
-        _complain(with_hint(f"Postgres refuses ({_first_line(error.orig)})", hint))
+        _complain(with_hint(f"Postgres refuses ({first_line(error.orig)})", hint))
     except ValidationError as error:
         _complain(bad_setting(error))
     except msgspec.ValidationError as error:
         _complain(f"unreadable message: {error}")
     except DataError as error:
-        _complain(f"Postgres refuses a value ({_first_line(error.orig)})")
+        _complain(f"Postgres refuses a value ({first_line(error.orig)})")
     except UnicodeEncodeError as error:
         _complain(f"a text is not valid UTF-8: {error.object[:40]!r}")
     except OSError as error:
@@ -178,7 +178,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        _complain(f"{UNEXPECTED} ({type(error).__name__}: {_first_line(error)}); see more with {DEBUG}=1")
+        _complain(f"{UNEXPECTED} ({type(error).__name__}: {first_line(error)}); see more with {DEBUG}=1")
 
 
 def _complain(reason: str) -> None:
@@ -190,7 +190,3 @@ def _no_stack() -> str:
     """Return a note that no stack is running in the state folder: the current folder may be the wrong one."""
     reason = not_running_reason(Settings().state_dir)
     return "" if reason is None else f" ({reason})"
-
-
-def _first_line(error: object) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

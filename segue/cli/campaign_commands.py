@@ -10,9 +10,8 @@ from typing import Annotated, Optional
 import typer
 from sqlalchemy import Connection, Engine
 
-from data.postgres import audience_members, campaigns, currency
+from data.postgres import audience_members, campaigns, currency, progress
 from data.postgres.campaigns import Campaign
-from runtime.durations import duration
 from runtime.errors import Hint, NotFoundError
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
@@ -32,10 +31,7 @@ def _days(text: str | int) -> int:
     """Parse a horizon such as ``30d``: whole days."""
     if isinstance(text, int):
         return text
-    try:
-        days, rest = divmod(duration(text).total_seconds(), 86_400)
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(str(error)) from None
+    days, rest = divmod(options.duration(text).total_seconds(), 86_400)
     if rest or not days:
         raise typer.BadParameter("give whole days, such as 30d")
     return int(days)
@@ -123,7 +119,7 @@ def start(
 def _warn_if_apart(postgres: Engine, started: Campaign) -> None:
     """Say so if a partition that is behind has made the campaign start in the past of the others."""
     with postgres.connect() as connection:
-        newest = campaigns.newest_event_time(connection)
+        newest = progress.newest_watermark(connection)
     if newest is not None and (apart := newest - started.started_at) > _APART:
         messages.print(
             f"The slowest partition is {apart / timedelta(hours=1):,.0f} hours behind the newest, which has reached "
@@ -156,7 +152,7 @@ def publish(name: Name) -> None:
 def list_them(as_json: options.AsJson = False) -> None:
     """Show all campaigns, the newest first."""
     with connect(Settings()).connect() as connection:
-        found, now = campaigns.listed(connection), campaigns.event_time(connection)
+        found, now = campaigns.listed(connection), progress.watermark(connection)
     if as_json:
         output.print_json(data=[campaign_report.facts(each, now) for each in found], default=str)
         return
@@ -235,4 +231,4 @@ def _find(connection: Connection, name: str) -> tuple[Campaign, datetime]:
     found = campaigns.find(connection, name)
     if found is None:
         raise NotFoundError(f"there is no campaign {name[:70]!r}", Hint.LIST_CAMPAIGNS)
-    return found, campaigns.event_time(connection) or found.started_at
+    return found, progress.watermark(connection) or found.started_at

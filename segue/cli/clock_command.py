@@ -7,8 +7,8 @@ import typer
 
 from data.postgres.database import engine
 from runtime import logs
-from runtime.durations import duration
 from runtime.settings import Settings
+from segue.cli import options
 from segue.cli.stopping import stop_by_signal
 
 _LONGEST = timedelta(days=31)
@@ -20,10 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _duration(text: str | timedelta) -> timedelta:
-    try:
-        parsed = duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    parsed = options.duration(text)
     if parsed > _LONGEST:
         raise typer.BadParameter("31 days at most")
     return parsed

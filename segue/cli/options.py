@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from producers.pace import Speed
+from runtime import durations
 from segue.cli.console import fail, messages
 from segue.local.stack import BrokerKind
 
@@ -41,6 +42,14 @@ def moment(text: str | datetime) -> datetime:
         shown = text if len(text) <= 40 else f"{text[:40]}…"
         reason = f"{shown!r} is not a moment: write 2010-12-01, 2010-12-01 08:26 or 2010-12-01T08:26:00+00:00"
         raise typer.BadParameter(reason) from None
+
+
+def duration(text: str | timedelta) -> timedelta:
+    """Parse a duration such as ``90s``, ``30m``, ``12h`` or ``1d``."""
+    try:
+        return durations.duration(text)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def number(value: float) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runtime.errors import first_line
 from segue.cli import options
 from segue.cli.console import fail, output, progress_bar, spinner, table
 
@@ -155,7 +156,7 @@ def _database(url: str | None) -> Iterator["PostgresServer"]:
             try:
                 server = PostgresServer(url or (local.url if local else ""))
             except psycopg.Error as error:
-                fail(f"the simulator can't use the database: {str(error).strip().splitlines()[0]}")
+                fail(f"the simulator can't use the database: {first_line(error)}")
             yield server
             server.close()
         finally:

@@ -6,7 +6,7 @@ import psycopg
 from confluent_kafka import KafkaException
 from pydantic import ValidationError
 
-from runtime.errors import SegueError
+from runtime.errors import SegueError, first_line
 from runtime.settings import Settings, bad_setting
 from segue.doctor import look_kafka, look_machine, look_postgres
 from segue.doctor.finding import Finding, problem
@@ -37,7 +37,7 @@ def examine() -> Iterator[Finding]:
     try:
         seen = look_postgres.look(settings.database)
     except psycopg.Error as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         yield problem("postgres", f"no answer ({reason})", "set SEGUE_DATABASE_URL, or start `segue up`")
         return
     if broker is None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from data.postgres import audience_members, audiences, dead_letters, drift, model_registry
+from data.postgres import audience_members, audiences, currency, dead_letters, drift, model_registry
 from data.postgres.audience_members import at_one_moment
 from models.audience import AudienceDefinition, with_known_segments
 from models.audience_text import to_text
@@ -27,11 +27,14 @@ class Measured:
         What was measured, in words; or why it is unknown.
     event_time
         The moment of a measure of customers; None for the others.
+    currency
+        Of a measure in currency units, as an ISO 4217 code; None for the others, or if the stream has none yet.
     """
 
     value: float | None
     about: str
     event_time: datetime | None = None
+    currency: str | None = None
 
     def is_above(self, limit: float) -> bool | None:
         """Whether the measure is above a limit; None if it is unknown."""
@@ -76,7 +79,7 @@ def _money_at_stake(rule: Rule, sources: Sources) -> Measured:
         sums = audience_members.totals(connection, definition, now)
         if sums.at_stake is None:
             raise NotFoundError("money at stake needs a model with predictions: fit one with `segue fit`")
-        return Measured(sums.at_stake, name, now.event_time)
+        return Measured(sums.at_stake, name, now.event_time, currency.stored(connection))
 
 
 def _group(rule: Rule, connection: Connection, postgres: Engine) -> tuple[str, AudienceDefinition]:

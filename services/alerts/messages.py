@@ -25,14 +25,14 @@ class Text(NamedTuple):
 
 def text(message: Message, rule: Rule, found: Measured, money: Money) -> Text:
     """The words of a message about a rule, whose measure has just been looked at."""
-    limit = amount(rule, rule.above, money)
     if message == "unknown":
         return Text(
             f"Segue can't check: {rule.name}",
             f"Segue has not been able to check this rule for some minutes: {found.about}. "
             "Nobody will be alerted by it until that works again.",
         )
-    now = f"{amount(rule, found.value, money)}, {found.about}"
+    limit = amount(rule, rule.above, found, money)
+    now = f"{amount(rule, found.value, found, money)}, {found.about}"
     if found.event_time is not None:
         now = f"{now} (data up to {found.event_time:%Y-%m-%d %H:%M} UTC)"
     if message == "known":
@@ -42,12 +42,12 @@ def text(message: Message, rule: Rule, found: Measured, money: Money) -> Text:
     return Text(f"Segue: {rule.name}", f"More than {limit}. Now: {now}. No further message until this is over.")
 
 
-def amount(rule: Rule, value: float | None, money: Money) -> str:
-    """A value of the measure of a rule, with its unit."""
+def amount(rule: Rule, value: float | None, found: Measured, money: Money) -> str:
+    """A value of the measure of a rule, with the unit of what was found."""
     if value is None:
         return "unknown"
     if rule.measure == "money_at_stake":
-        return money.rounded(value)
+        return money.of(found.currency).rounded(value)
     return f"{value:,.10g} {_UNITS[rule.measure]}"
 
 

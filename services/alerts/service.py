@@ -12,7 +12,7 @@ from threading import Event
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from runtime.errors import SegueError
+from runtime.errors import SegueError, first_line
 from runtime.money import Money
 from runtime.output_files import OutputError
 from services.alerts.destinations import Sender
@@ -32,9 +32,7 @@ class AlertService:
     Parameters
     ----------
     money
-        Asks how the stream's amounts are written now.
-    first_money
-        How they are written as long as Postgres has not answered yet.
+        How amounts are written; those of the stream are in its own currency.
     now
         The wall clock, which decides quiet hours and how long an incident lasts.
     """
@@ -45,12 +43,11 @@ class AlertService:
         sources: Sources,
         sender: Sender,
         state: StateFile,
-        money: Callable[[], Money],
-        first_money: Money,
+        money: Money,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._rules, self._sources, self._sender, self._state = rules, sources, sender, state
-        self._money, self._known_money, self._now = money, first_money, now
+        self._money, self._now = money, now
         known = state.read()
         # What is about rules and destinations that have gone is dropped.
         self._incidents = {
@@ -79,15 +76,17 @@ class AlertService:
     def _one(self, rule: Rule) -> int:
         found, now = look_at(rule, self._sources), self._now()
         quiet = rule.quiet is not None and rule.quiet.includes(now)
-        return sum(self._send(rule, destination, found, quiet, now) for destination in rule.to)
+        sent = sum(self._send(rule, destination, found, quiet, now) for destination in rule.to)
+        incidents = self._incidents[rule.name].values()
+        self.health.looked(rule.name, found.value, any(each.since is not None for each in incidents))
+        return sent
 
     def _send(self, rule: Rule, destination: str, found: Measured, quiet: bool, now: datetime) -> bool:
         """Send a rule's message to one destination if it is due; returns whether it was sent."""
-        before = self._incidents.get(rule.name, {}).get(destination, Incident())
+        before = self._incidents[rule.name].get(destination, Incident())
         after = looked(before, found.is_above(rule.above), now)
         message, then = due(after, found.value is not None, quiet, now)
-        self.health.looked(rule.name, found.value, then.since is not None)
-        sent = message is not None and self._accepted(rule, destination, text(message, rule, found, self._currency()))
+        sent = message is not None and self._accepted(rule, destination, text(message, rule, found, self._money))
         # What was not accepted is due at the next look, too.
         self._remember(rule, destination, before, then if sent or message is None else after)
         return sent
@@ -103,17 +102,9 @@ class AlertService:
         self.health.sent(rule.name, destination)
         return True
 
-    def _currency(self) -> Money:
-        """How amounts are written: as before while Postgres does not answer, which may be what the message is about."""
-        try:
-            self._known_money = self._money()
-        except SQLAlchemyError as error:
-            log.warning("the currency of the stream is unknown", reason=_reason(error))
-        return self._known_money
-
     def _remember(self, rule: Rule, destination: str, before: Incident, after: Incident) -> None:
         if after != before:
-            self._incidents.setdefault(rule.name, {})[destination] = after
+            self._incidents[rule.name][destination] = after
             try:
                 self._state.write(self._incidents)
             except OutputError as error:
@@ -128,8 +119,4 @@ def look_at(rule: Rule, sources: Sources) -> Measured:
     except SegueError as error:
         return Measured(None, str(error))
     except SQLAlchemyError as error:
-        return Measured(None, _reason(error))
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    return str(error).strip().splitlines()[0]
+        return Measured(None, first_line(error))

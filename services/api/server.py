@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from data.postgres import currency
 from data.postgres.database import engine
 from producers.log_session import Connections
+from runtime.errors import first_line
 from services.api.access import Keys
 from services.api.app import Api, application
 from services.api.audiences import AudienceReader
@@ -74,6 +75,6 @@ def check_currency(config: ApiConfig) -> None:
         currency.check(postgres, config.currency)
     except OperationalError as error:
         # Each request checks it again, and none is accepted without Postgres.
-        log.warning("the currency of the stream is not checked yet", reason=str(error.orig).strip().splitlines()[0])
+        log.warning("the currency of the stream is not checked yet", reason=first_line(error.orig))
     finally:
         postgres.dispose()

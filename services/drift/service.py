@@ -12,6 +12,7 @@ from data.kafka.log import LogError
 from data.kafka.record_writer import WriteError
 from data.postgres import model_registry
 from producers.model_activation import ActivationError
+from runtime.errors import first_line
 from services.drift.metrics import DriftHealth, DriftMetrics
 from services.drift.observer import StreamObserver
 from services.drift.publishing import DriftPublisher
@@ -65,7 +66,7 @@ class DriftService:
             try:
                 self.observe()
             except _TRANSIENT as error:
-                reason = str(error).strip().splitlines()[0]
+                reason = first_line(error)
                 if self.health.trouble is None:
                     log.warning("waiting", reason=reason)
                 self.health.trouble = reason

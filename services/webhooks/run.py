@@ -20,6 +20,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from data.contract import tolerant_reader
 from data.postgres.webhooks import Claim, UndeliveredChange, save
+from runtime.errors import first_line
 from services.filters import Filter
 from services.webhooks.dispatch import Dispatcher, Send
 from services.webhooks.held_out import HeldOut
@@ -131,7 +132,7 @@ class Webhook:
                 return await _in(thread, self._held_out.among, records)
             except (OperationalError, InterfaceError) as error:
                 if not has_warned:
-                    log.warning("can't ask who is held out; waiting", reason=str(error.orig).strip().splitlines()[0])
+                    log.warning("can't ask who is held out; waiting", reason=first_line(error.orig))
                 has_warned = True
                 await asyncio.sleep(_SAVE_SECONDS)
 
@@ -175,7 +176,7 @@ class Webhook:
             except (OperationalError, InterfaceError) as error:
                 # Deliveries continue; unsaved changes count towards the bound, which stops reading in the end.
                 if not self._trouble:
-                    log.warning("can't save progress; retrying", reason=str(error.orig).strip().splitlines()[0])
+                    log.warning("can't save progress; retrying", reason=first_line(error.orig))
                 self._trouble = True
             else:
                 self._trouble = False

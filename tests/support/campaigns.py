@@ -6,6 +6,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from data.postgres import campaigns
 from data.postgres.campaigns import Campaign
+from data.postgres.progress import watermark
 from data.postgres.tables import customers, stream_progress, transactions
 
 
@@ -22,7 +23,7 @@ def store_campaign(
     It has all customers, or every so many of them.
     """
     with engine.begin() as connection:
-        now = campaigns.event_time(connection)
+        now = watermark(connection)
         assert now is not None
         everybody = (
             connection.execute(select(customers.c.customer_id).order_by(customers.c.customer_id)).scalars().all()

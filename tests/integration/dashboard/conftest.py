@@ -17,6 +17,7 @@ from tests.support import generated_tables, processed_stream
 from tests.support.generated_tables import Stored, a_model, a_stream
 from tests.support.postgres import new_database
 from tests.support.processed_stream import Lived
+from tests.support.rhythm import store_predictions
 
 # By the fixture that promises rows: the fixture of the database that holds them.
 _COPIED = {"filled": "_filled", "processed": "_processed"}
@@ -95,3 +96,10 @@ def _processed(postgres_server: str, _lived: Lived) -> Iterator[str]:
         processed_stream.store(connected, a_model(), _lived)
         connected.dispose()
         yield str(make_url(url).database)
+
+
+@pytest.fixture
+def predicting(filled: Engine) -> Engine:
+    """The stored champion carries predictions."""
+    store_predictions(filled)
+    return filled

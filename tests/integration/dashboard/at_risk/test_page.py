@@ -19,16 +19,9 @@ from models.rhythm.stake import at_stake
 from models.units import to_micros
 from tests.support.generated_tables import EVENT_TIME, Stored
 from tests.support.pages import a_page, html, words, written_files
-from tests.support.rhythm import a_predicting_model, a_rhythm, store_predictions
+from tests.support.rhythm import a_predicting_model, a_rhythm
 
 pytestmark = pytest.mark.usefixtures("predicting")
-
-
-@pytest.fixture
-def predicting(filled: Engine) -> Engine:
-    """The stored champion carries predictions."""
-    store_predictions(filled)
-    return filled
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ from models.audience_text import parse
 from models.segment_model import to_json
 from tests.support.generated_tables import Stored, a_model
 from tests.support.pages import HOSTILE, a_page, html, words
-from tests.support.rhythm import store_predictions
 
 pytestmark = pytest.mark.usefixtures("predicting")
 
@@ -32,13 +31,6 @@ VIPS = AudienceDefinition(
     segments=("champions",), countries=("France", "Germany"), net_spend=Range(Decimal(100), None), moved_from=("lost",)
 )
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def predicting(filled: Engine) -> Engine:
-    """The stored champion carries predictions."""
-    store_predictions(filled)
-    return filled
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from data.postgres import campaign_outcomes, campaigns
 from data.postgres.campaigns import Campaign
+from data.postgres.progress import watermark
 from data.postgres.tables import campaign_members, customers
 from data.postgres.tables import campaigns as table
 from models.campaigns.assignment import assign
@@ -115,10 +116,10 @@ def test_days_are_whole_and_end_with_the_horizon() -> None:
 
 def test_there_is_no_event_time_before_every_partition_has_one(filled: Engine) -> None:
     with filled.connect() as connection:
-        assert campaigns.event_time(connection) == EVENT_TIME
+        assert watermark(connection) == EVENT_TIME
     set_event_time(filled, None)
     with filled.connect() as connection:
-        assert campaigns.event_time(connection) is None
+        assert watermark(connection) is None
 
 
 def test_who_was_forgotten_while_a_campaign_was_being_stored_can_be_deleted_from_it(filled: Engine) -> None:

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, delete, insert, text, update
 
-from data.postgres import currency
 from data.postgres.database import engine
 from data.postgres.tables import customers, dead_letters, stream_progress
 from runtime.money import Money
@@ -55,9 +53,8 @@ class Watch:
         self._state = StateFile.open(file)
         self.broker_answers = True
         sender, known = AppriseSender.of(addresses), parse_rules(rules, addresses)
-        stored = partial(currency.stored_money, postgres, MONEY)
         sources = Sources(postgres, lambda: self._states(postgres))
-        self.service = AlertService(known, sources, sender, self._state, stored, MONEY, lambda: self.now)
+        self.service = AlertService(known, sources, sender, self._state, MONEY, lambda: self.now)
 
     def look(self, later: timedelta = timedelta(minutes=1)) -> int:
         self.now += later
