@@ -1,9 +1,11 @@
-"""The summary of the ledger's whole event days: closed months are read once per process.
+"""The summary of the ledger's whole event days: closed months are read once per process, and the open one once a day.
 
-A month that event time has passed changes only when a transaction arrives late, is revised, or is forgotten. These are
+A day that event time has passed changes only when a transaction arrives late, is revised, or is forgotten. These are
 counted, so a changed count makes everything be read again, as does a stream that has begun again: it has fewer
 transactions.
 """
+
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -11,9 +13,17 @@ from dashboard.exploration import queries
 from dashboard.exploration.queries import Ledger
 from dashboard.shared.caching import ClosedPast, PastReading, per_database
 from dashboard.shared.flows import midnight
-from dashboard.shared.reading import StreamProgress
+from dashboard.shared.reading import FIRST_READING_MS, StreamProgress, patient
 
-LedgerCache = ClosedPast[Ledger | None, Ledger]
+
+class ClosedDays(NamedTuple):
+    """The ledger before the start of a month, and before a midnight of event time in that month."""
+
+    months: Ledger
+    days: Ledger
+
+
+LedgerCache = ClosedPast[Ledger | None, ClosedDays]
 
 
 def read(connection: Connection, progress: StreamProgress) -> Ledger | None:
@@ -35,13 +45,17 @@ def _is_valid(before: StreamProgress, now: StreamProgress) -> bool:
 
 
 def _read(
-    connection: Connection, progress: StreamProgress, closed: Ledger | None
-) -> PastReading[Ledger | None, Ledger]:
+    connection: Connection, progress: StreamProgress, closed: ClosedDays | None
+) -> PastReading[Ledger | None, ClosedDays]:
     if progress.event_time is None:
         raise ValueError("the ledger is only read at an event time")
     today = midnight(progress.event_time)
+    if closed is not None and closed.days.until == today:
+        return PastReading(closed.days, closed)
+    months = closed and closed.months
     this_month = today.replace(day=1)
-    if closed is None or closed.until < this_month:
-        closed = queries.ledger(connection, this_month, closed) or closed
-    whole = queries.ledger(connection, today, closed) if closed is None or closed.until < today else closed
-    return PastReading(whole, closed)
+    if months is None or months.until < this_month:
+        with patient(connection, FIRST_READING_MS):
+            months = queries.ledger(connection, this_month, months) or months
+    days = queries.ledger(connection, today, months) if months is None or months.until < today else months
+    return PastReading(days, None if months is None or days is None else ClosedDays(months, days))

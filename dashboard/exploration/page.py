@@ -1,12 +1,13 @@
 """The data page: revenue, countries, returning customers, baskets and distributions of what has been streamed."""
 
+from functools import partial
 from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
 from sqlalchemy import Engine
 
-from dashboard.exploration import figures, ledger_cache, markup, queries
+from dashboard.exploration import distribution_cache, figures, ledger_cache, markup, queries
 from dashboard.exploration.queries import Ledger
 from dashboard.shared import elements, page, plotting, style
 from dashboard.shared.literal import in_markdown
@@ -37,10 +38,10 @@ MEASURES = {
 
 def show(engine: Engine, money: Money) -> None:
     """Draw the page; it does not refresh by itself."""
-    page.show(engine, money, "Data", SUBTITLE, _draw)
+    page.show(engine, money, "Data", SUBTITLE, partial(_draw, engine))
 
 
-def _draw(moment: Moment) -> None:
+def _draw(engine: Engine, moment: Moment) -> None:
     with st.spinner("Adding up the ledger …"):
         ledger = ledger_cache.read(moment.connection, moment.progress)
     if ledger is None:
@@ -51,8 +52,10 @@ def _draw(moment: Moment) -> None:
     _countries(ledger.revenue, moment.money)
     _returning_customers(ledger)
     _baskets(ledger, months, moment.money)
-    bars = queries.distributions(moment.connection, moment.model, moment.event_time)
-    _distributions(bars, moment.model.monetary, moment.money)
+    bars = distribution_cache.read(engine, moment)
+    if not bars.is_current(moment.progress):
+        st.html(elements.note("The distributions below are as of some seconds ago."))
+    _distributions(bars.value, moment.model.monetary, moment.money)
 
 
 def _revenue(ledger: Ledger, months: pd.DataFrame, money: Money) -> None:

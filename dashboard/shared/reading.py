@@ -41,6 +41,10 @@ class StreamProgress:
     revisions: int = 0
 
 
+#: The first reading of a ledger with millions of orders takes so long, in milliseconds.
+FIRST_READING_MS = 120_000
+
+
 @contextmanager
 def reading(engine: Engine, timeout_ms: int = 5_000) -> Iterator[Connection]:
     """A read-only connection that sees one moment and cancels a query after ``timeout_ms``.

@@ -17,12 +17,10 @@ from sqlalchemy import ColumnElement, Connection, Join, func, literal_column, se
 from dashboard.shared import history
 from dashboard.shared.caching import ClosedPast, PastReading, per_database
 from dashboard.shared.flows import between, midnight
-from dashboard.shared.reading import StreamProgress, event_day, patient
+from dashboard.shared.reading import FIRST_READING_MS, StreamProgress, event_day, patient
 from data.postgres.frames import frame, money_units
 from data.postgres.tables import segment_changes, transactions
 
-#: The first reading of a ledger with millions of orders takes so long.
-TIMEOUT_MS = 120_000
 # Explicit, so that a ledger without a row has the same types as any other.
 TYPES = {"segment": "str", "orders": "int64", "revenue_units": "int64", "returned_units": "int64"}
 
@@ -82,7 +80,7 @@ def _read(
     moves = history.read(connection, progress)
     # While customers are rescored, closed days get changes.
     if closed is None or _changes_before(moves, closed.until) != closed.changes:
-        with patient(connection, TIMEOUT_MS):
+        with patient(connection, FIRST_READING_MS):
             days = daily(connection, None)
     else:
         days = pd.concat([closed.days, daily(connection, closed.until)], ignore_index=True)

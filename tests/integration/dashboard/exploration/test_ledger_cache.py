@@ -94,6 +94,16 @@ def test_only_the_open_month_is_read_again(shop: Engine) -> None:
     assert min(moments) == datetime(2011, 3, 1, tzinfo=UTC)
 
 
+def test_nothing_is_read_again_before_the_next_midnight(shop: Engine) -> None:
+    cache, now = ledger_cache.new_cache(), at(shop, 0.5)
+    before = remembered(shop, cache, now)
+    with asked(shop) as moments:
+        later = replace(now, event_time=midnight(EVENT_TIME) + timedelta(hours=23), transactions=101)
+        assert remembered(shop, cache, later) is before
+    assert moments == []
+    assert_read(shop, before, later)
+
+
 def test_a_transaction_that_comes_late_is_counted(shop: Engine) -> None:
     cache, now = ledger_cache.new_cache(), at(shop, 0)
     before = remembered(shop, cache, now)
