@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from dashboard.at_risk import slips_figures, slips_markup, slips_queries
 from dashboard.at_risk.slips_queries import Slips
-from dashboard.shared import controls, downloads, elements, flows, history, page, personas, plotting
+from dashboard.shared import controls, countries, downloads, elements, flows, history, page, personas, plotting
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.words import many
@@ -75,10 +75,10 @@ def _filters(moment: Moment, good: list[personas.Persona], pairs: list[slips_que
             "Leaving", [*names], format_func=names.__getitem__, selection_mode="multi", key=FROM, bind="query-params"
         )
         worth = controls.least_money("Net spend of at least", moment.money, WORTH)
-        countries = controls.countries(slips_queries.countries(moment.connection), COUNTRY)
+        chosen_countries = controls.countries(countries.by_frequency(moment), COUNTRY)
     now = moment.event_time
     wanted = [pair for pair in pairs if not chosen or pair[0] in chosen]
-    return Slips(wanted, now, slips_queries.until(now, horizon), int(worth), countries), horizon
+    return Slips(wanted, now, slips_queries.until(now, horizon), int(worth), chosen_countries), horizon
 
 
 def _outlook(days: pd.DataFrame, slips: Slips, horizon: int, moment: Moment) -> None:

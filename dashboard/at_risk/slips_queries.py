@@ -84,12 +84,6 @@ def page(connection: Connection, slips: Slips, order: str, limit: int, offset: i
     return found.assign(days_left=found["days_left"].astype("int64"))
 
 
-def countries(connection: Connection) -> list[str]:
-    """Every customer's country, the most frequent first."""
-    query = select(_c.country).group_by(_c.country).order_by(func.count().desc(), _c.country)
-    return list(connection.scalars(query))
-
-
 def until(now: datetime, days: int) -> datetime:
     """The end of the last of ``days`` event days, of which today is the first."""
     return midnight(now) + timedelta(days=days) - timedelta(microseconds=1)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from dashboard.segments import figures, markup, past_page, past_table, queries
 from dashboard.segments.distributions import PER_DECADE, Distributions, binned, summary
 from dashboard.segments.queries import Search, Sort
-from dashboard.shared import downloads, elements, page, past, plotting, style
+from dashboard.shared import countries, downloads, elements, page, past, plotting, style
 from dashboard.shared.caching import RecentAnswer
 from dashboard.shared.identifiers import cleaned
 from dashboard.shared.literal import in_markdown
@@ -25,6 +25,7 @@ from runtime.readable import visible
 
 SUBTITLE = "How the segments differ in recency, frequency and spend, and the customers in them."
 SAMPLE, PAGE_SIZE, MOST_PAGES = 1_500, 25, 4_000
+MOST_COUNTRIES = 300
 # Keys of the session state, and URL parameters.
 CHOSEN, SEARCH, COUNTRY, SORT, PAGE = (f"segments_{name}" for name in ("personas", "search", "country", "sort", "page"))
 ANYWHERE = "All countries"
@@ -66,6 +67,12 @@ def _recent(database_and_model: str) -> RecentAnswer[Distributions]:
     return RecentAnswer()
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _recent_sample(database_and_model: str, segments: tuple[str, ...]) -> RecentAnswer[pd.DataFrame]:
+    """The last sample of customers of some segments: sorting all customers by a hash takes half a second."""
+    return RecentAnswer()
+
+
 def _draw(engine: Engine, moment: Moment) -> None:
     at = past.control(moment)
     if at is None:
@@ -94,17 +101,15 @@ def _draw_past(engine: Engine, moment: Moment, found: Past) -> None:
     st.html(
         elements.title("Customers", "As they were then. Select a number for the customer's page, as of the present.")
     )
-    search, sort = _search_controls(
-        moment.connection, {name: by for name, by in ORDERS.items() if by.key in found.rows}
-    )
+    search, sort = _search_controls(moment, {name: by for name, by in ORDERS.items() if by.key in found.rows})
     past_page.customers(engine, found, chosen, search, sort, PAGE_SIZE, PAGE, moment.money)
 
 
 def _draw_present(engine: Engine, moment: Moment) -> None:
     chosen, now = _personas_control(moment.personas), moment.event_time
     whole = Population(moment.model, now, [*moment.personas])
-    recent = _recent(engine.url.render_as_string() + moment.model.version)
-    answer = recent.read(moment.progress, partial(read, moment.connection, whole))
+    kept = engine.url.render_as_string() + moment.model.version
+    answer = _recent(kept).read(moment.progress, partial(read, moment.connection, whole))
     shown, population = answer.value.of(chosen), Population(moment.model, now, chosen)
     if not shown.customers:
         st.html(elements.empty("These segments have no customers now. Choose others above."))
@@ -115,7 +120,9 @@ def _draw_present(engine: Engine, moment: Moment) -> None:
     st.html(markup.cards(shown.summary, known, answer.value.customers, moment.money))
     _ridges(shown, known, moment.money)
     total = shown.customers if fresh else queries.count(moment.connection, population, Search())
-    _cloud(queries.sample(moment.connection, population, SAMPLE), known, total, moment.money)
+    draw_sample = partial(queries.sample, moment.connection, population, SAMPLE)
+    sample = _recent_sample(kept, tuple(chosen)).read(moment.progress, draw_sample)
+    _cloud(sample.value, known, total, moment.money)
     _customers(engine, moment, population, total)
 
 
@@ -174,7 +181,7 @@ def _alt(title: str, medians: dict[str, float], known: Personas, money: Money | 
 
 def _customers(engine: Engine, moment: Moment, population: Population, total: int) -> None:
     st.html(elements.title("Customers", "Select a number for the customer's page. Times are event time (UTC)."))
-    search, sort = _search_controls(moment.connection, ORDERS)
+    search, sort = _search_controls(moment, ORDERS)
     found = queries.count(moment.connection, population, search) if any(search) else total
     if not found:
         st.html(elements.empty("No customer matches: shorten the number, or choose another country or more personas."))
@@ -197,13 +204,13 @@ def _customers(engine: Engine, moment: Moment, population: Population, total: in
         st.pagination(pages, key=PAGE)
 
 
-def _search_controls(connection: Connection, orders: dict[str, Sort]) -> tuple[Search, Sort]:
+def _search_controls(moment: Moment, orders: dict[str, Sort]) -> tuple[Search, Sort]:
     typed, where, order = st.columns([1.2, 1, 1])
     prefix = typed.text_input(
         "Customer number begins with", max_chars=64, key=SEARCH, bind="query-params", live=True, placeholder="12"
     )
-    countries = [ANYWHERE, *queries.countries(connection)]
-    country = where.selectbox("Country", countries, format_func=visible, key=COUNTRY, bind="query-params")
+    known = [ANYWHERE, *sorted(countries.by_frequency(moment)[:MOST_COUNTRIES])]
+    country = where.selectbox("Country", known, format_func=visible, key=COUNTRY, bind="query-params")
     sort = order.selectbox("Order", [*orders], key=SORT, bind="query-params")
     return Search(cleaned(prefix), "" if country == ANYWHERE else country), ORDERS[sort]
 

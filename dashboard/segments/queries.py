@@ -14,7 +14,6 @@ from dashboard.shared.profiles import Population, select_rfm
 from data.postgres.frames import AnySelect, frame
 from data.postgres.tables import customers
 
-MOST_COUNTRIES = 300
 LN_10 = math.log(10)
 SORTS = ("monetary", "frequency", "recency", "next_change_at", "segment_since", "customer_id", "country")
 
@@ -73,12 +72,6 @@ def sample(connection: Connection, population: Population, size: int) -> pd.Data
         select_rfm(population).add_columns(c.customer_id).order_by(func.md5(c.customer_id), c.customer_id).limit(size)
     )
     return frame(connection, query)
-
-
-def countries(connection: Connection) -> list[str]:
-    """All countries, by name."""
-    c = customers.c
-    return list(connection.execute(select(c.country).distinct().order_by(c.country).limit(MOST_COUNTRIES)).scalars())
 
 
 def count(connection: Connection, population: Population, search: Search) -> int:

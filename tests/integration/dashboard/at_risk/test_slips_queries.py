@@ -84,14 +84,6 @@ def test_without_pairs_there_is_no_slip(filled: Engine) -> None:
         assert queries.page(connection, slips, "urgent", 10).empty
 
 
-def test_countries_come_most_frequent_first(filled: Engine, stream: Stored) -> None:
-    with reading.reading(filled) as connection:
-        found = queries.countries(connection)
-    counts = stream.customers["country"].value_counts()
-    assert {*found} == {*counts.index}
-    assert [counts[country] for country in found] == sorted(counts, reverse=True)
-
-
 def _slips(model: SegmentModel, days: int, worth: int = 0, countries: tuple[str, ...] = ()) -> Slips:
     return Slips(slip_pairs(model), EVENT_TIME, queries.until(EVENT_TIME, days), worth, countries)
 
