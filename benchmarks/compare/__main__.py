@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _measure(options: Options) -> int:
-    if "apache" in options.brokers:
+    if "apache" in options.brokers and set(options.kinds) - {"replay", "pages"}:
         say("compiling the Kafka Streams contender, if that is new")
         java.streams_command()
     at, machine, interrupted = datetime.now(UTC), _machine(), False
@@ -67,6 +67,8 @@ def _measure(options: Options) -> int:
         latency=session.latency,
         kills=session.kills,
         scale=session.scale,
+        replays=session.replays,
+        pages=session.pages,
     )
     _print(options, report, interrupted)
     return 130 if interrupted else int(not _right(report))
@@ -76,7 +78,8 @@ def _right(report: Report) -> bool:
     """Whether all results of Segue are exact."""
     found = [(run.contender, run.faults) for run in report.throughput]
     found += [(run.contender, run.faults) for run in report.kills]
-    return all(faults.exact for contender, faults in found if contender.startswith("segue"))
+    exact = all(faults.exact for contender, faults in found if contender.startswith("segue"))
+    return exact and not any(replay.differences for replay in report.replays)
 
 
 def _print(options: Options, report: Report, interrupted: bool) -> None:

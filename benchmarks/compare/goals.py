@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.compare.medians import Key, lines, scales
+from benchmarks.compare.medians import Key, lines, replays, scales
 from benchmarks.compare.results import Report, Throughput
 
 _MANY = 1_000_000
@@ -15,6 +15,9 @@ _CPU = 1.5
 #: By contender: how many times as fast Segue should be.
 _FASTER_THAN = {"handwritten": 1.0, "streams": 1.5, "faust": 12.0}
 _WITH_TICKS = 0.9
+#: Transactions a second of a replay, by broker.
+_REPLAYED = {"embedded": 30_000.0, "apache": 20_000.0}
+_PAGE_MS, _LOAD_MS = 500.0, 2_000.0
 
 
 class Goal(NamedTuple):
@@ -32,10 +35,6 @@ class Goal(NamedTuple):
 
 #: Goals that other commands measure.
 ELSEWHERE = (
-    Goal(
-        "end to end: a replay of Online Retail II", "30,000/s embedded, 20,000/s Apache", "`benchmarks.workers`", None
-    ),
-    Goal("dashboard pages at 1,000,000 customers", "p95 < 500 ms", "`benchmarks.dashboard_pages`", None),
     Goal("HTTP API", "see performance.md", "`benchmarks.http_api`", None),
     Goal("recovery from faults", "10 s after a kill, 30 s otherwise", "`benchmarks.recovery`", None),
 )
@@ -50,6 +49,8 @@ def goals(report: Report) -> list[Goal]:
         *_latency(report),
         *_memory(report),
         *_scale(report),
+        *_replays(report),
+        *_pages(report),
         *_exact(report),
     ]
 
@@ -118,6 +119,27 @@ def _scale(report: Report) -> Iterator[Goal]:
         yield Goal(f"{between}: CPU of a batch", f"<= {_GROWTH:g}x", f"{ratio:.2f}x", ratio <= _GROWTH, ratio)
 
 
+def _replays(report: Report) -> Iterator[Goal]:
+    for each in replays(report):
+        wanted, rate = _REPLAYED[each.broker], each.transactions_per_second
+        what = f"end to end: a replay of {each.dataset}, {each.broker}"
+        yield Goal(what, f">= {wanted:,.0f}/s", f"{rate:,.0f}/s", rate >= wanted)
+
+
+def _pages(report: Report) -> Iterator[Goal]:
+    if not report.pages:
+        return
+    what = f"dashboard at {report.pages[0].customers:,} customers and {report.pages[0].changes:,} changes"
+    slowest = max(report.pages, key=lambda page: page.p95)
+    measured = f"{slowest.p95:.0f} ms ({slowest.page})"
+    yield Goal(f"{what}: p95 of the slowest page", f"< {_PAGE_MS:.0f} ms", measured, slowest.p95 < _PAGE_MS)
+    loads = [(page.load, page.page) for page in report.pages if page.load is not None]
+    if loads:
+        longest, page = max(loads)
+        name = f"{what}: load of the slowest page in a browser"
+        yield Goal(name, f"< {_LOAD_MS:,.0f} ms", f"{longest:,.0f} ms ({page})", longest < _LOAD_MS)
+
+
 def _exact(report: Report) -> Iterator[Goal]:
     runs = [run for run in report.throughput if run.contender.startswith("segue")]
     if runs:
@@ -125,6 +147,9 @@ def _exact(report: Report) -> Iterator[Goal]:
         yield Goal(
             "results that equal the independent computation", "all", f"{exact} of {len(runs)}", exact == len(runs)
         )
+    for replay in replays(report):
+        name = f"a replay of {replay.dataset}, {replay.broker}: differences"
+        yield Goal(name, "0", f"{replay.differences:,}", replay.differences == 0)
     for kill in report.kills:
         if kill.contender.startswith("segue"):
             measured = "exact" if kill.faults.exact else "not exact"

@@ -5,9 +5,9 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from benchmarks.compare.results import Report, Scale, Throughput
+from benchmarks.compare.results import Replay, Report, Scale, Throughput
 
-_Run = TypeVar("_Run", Throughput, Scale)
+_Run = TypeVar("_Run", Throughput, Scale, Replay)
 
 
 class Key(NamedTuple):
@@ -36,6 +36,17 @@ def scales(report: Report) -> list[Scale]:
     for each in report.scale:
         runs.setdefault(each.customers, []).append(each)
     return [_medians(runs[customers]) for customers in sorted(runs)]
+
+
+def replays(report: Report) -> list[Replay]:
+    """The medians of all replays, by broker, with the most differences of any of them."""
+    runs: dict[str, list[Replay]] = {}
+    for each in report.replays:
+        runs.setdefault(each.broker, []).append(each)
+    return [
+        msgspec.structs.replace(_medians(own), differences=max(run.differences for run in own))
+        for _, own in sorted(runs.items())
+    ]
 
 
 def _medians(runs: list[_Run]) -> _Run:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from benchmarks.compare.contenders import BY_NAME
 
-KINDS = ("limits", "throughput", "latency", "kills", "scale")
+_QUICK_KINDS = ("limits", "throughput", "latency", "kills", "scale")
+KINDS = (*_QUICK_KINDS, "replay", "pages")
 _QUICK_INVOICES = 10_000
 _QUICK_POPULATION = 20_000
 
@@ -32,6 +33,7 @@ class Options:
     seconds: float
     kills: int
     population: int
+    dataset: Path | None
     json: bool
     history: Path | None
     read: Path | None
@@ -42,8 +44,10 @@ def parse(arguments: list[str], description: str | None) -> Options:
     parser = argparse.ArgumentParser(
         "python -m benchmarks.compare", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="10,000 invoices, one round: a minute or two")
-    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="by default, everything")
+    parser.add_argument(
+        "--quick", action="store_true", help="10,000 invoices, one round, no replay and no pages: a minute or two"
+    )
+    parser.add_argument("--only", nargs="+", choices=KINDS, help="by default, everything")
     parser.add_argument("--brokers", nargs="+", choices=("apache", "embedded"), default=("apache", "embedded"))
     parser.add_argument("--contenders", nargs="+", choices=BY_NAME, default=tuple(BY_NAME), metavar="NAME")
     parser.add_argument("--rounds", type=_positive, default=3, help="the contenders take turns so often")
@@ -55,6 +59,9 @@ def parse(arguments: list[str], description: str | None) -> Options:
     parser.add_argument("--seconds", type=_positive, default=10, help="of each rate")
     parser.add_argument("--kills", type=_positive, default=1, help="in the middle of one run")
     parser.add_argument("--population", type=_positive, default=1_000_000, help="customers of the large database")
+    parser.add_argument(
+        "--dataset", type=Path, metavar="FILE", help="to replay; by default the downloaded one, else synthetic data"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument(
         "--history", type=Path, metavar="FILE", help="compare with the last ratios there, and add these"
@@ -65,7 +72,7 @@ def parse(arguments: list[str], description: str | None) -> Options:
     chosen = parser.parse_args(arguments)
     options = Options(
         command=shlex.join(["python", "-m", "benchmarks.compare", *arguments]),
-        kinds=tuple(chosen.only),
+        kinds=tuple(chosen.only or (_QUICK_KINDS if chosen.quick else KINDS)),
         brokers=tuple(chosen.brokers),
         contenders=tuple(chosen.contenders),
         rounds=chosen.rounds,
@@ -76,6 +83,7 @@ def parse(arguments: list[str], description: str | None) -> Options:
         seconds=float(chosen.seconds),
         kills=chosen.kills,
         population=chosen.population,
+        dataset=chosen.dataset,
         json=chosen.json,
         history=chosen.history,
         read=chosen.read,

@@ -118,6 +118,39 @@ class Scale(msgspec.Struct, frozen=True):
     memory: float
 
 
+class PageTime(msgspec.Struct, frozen=True):
+    """A page of the dashboard with many customers, in milliseconds.
+
+    Attributes
+    ----------
+    page
+        With its filters, as in an address.
+    first, p50, p95
+        Until the server has drawn it: with empty caches, and the percentiles of all times after that.
+    first_load, load
+        Until a browser has it: for the first reader of a dashboard, and for the next one. None if it was not loaded.
+    """
+
+    page: str
+    customers: int
+    changes: int
+    first: float
+    p50: float
+    p95: float
+    first_load: float | None = None
+    load: float | None = None
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """A dataset replayed at full speed into one worker; ``differences`` are those that reconciliation finds."""
+
+    dataset: str
+    broker: str
+    transactions: int
+    transactions_per_second: float
+    differences: int
+
+
 class Machine(msgspec.Struct, frozen=True):
     """Where it ran. ``load`` is the load average at the start, which shows other work on the machine."""
 
@@ -141,6 +174,8 @@ class Report(msgspec.Struct, frozen=True):
     latency: list[Latency] = []
     kills: list[Kill] = []
     scale: list[Scale] = []
+    replays: list[Replay] = []
+    pages: list[PageTime] = []
 
     def json(self) -> bytes:
         """The report as indented JSON."""

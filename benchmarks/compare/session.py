@@ -8,11 +8,13 @@ from statistics import median
 from typing import Literal
 
 from benchmarks.compare import kills, latency, scale, throughput
+from benchmarks.compare import pages as dashboard
 from benchmarks.compare.contenders import BY_NAME, Contender
 from benchmarks.compare.expected import Expected, expected
 from benchmarks.compare.model import the_model
 from benchmarks.compare.options import Options
-from benchmarks.compare.results import Kill, Latency, Limit, Scale, Throughput
+from benchmarks.compare.replays import replay
+from benchmarks.compare.results import Kill, Latency, Limit, PageTime, Replay, Scale, Throughput
 from benchmarks.compare.run import topic
 from benchmarks.compare.servers import Servers, running
 from benchmarks.compare.tables import described
@@ -22,6 +24,7 @@ from segue.local.stack import BrokerKind
 
 #: The embedded broker keeps about 5 MB a partition.
 MOST_INVOICES_EMBEDDED = 100_000
+_ON_SERVERS = {"limits", "throughput", "latency", "kills", "scale"}
 _LIMITS: tuple[Literal["decode", "postgres"], ...] = ("decode", "postgres")
 _PUBLISHING = ("handwritten-publishing", "streams", "segue")
 _KILLED = ("handwritten", "handwritten-publishing", "faust", "streams", "segue")
@@ -38,6 +41,8 @@ class Session:
     latency: list[Latency] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
     scale: list[Scale] = field(default_factory=list)
+    replays: list[Replay] = field(default_factory=list)
+    pages: list[PageTime] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._expected = cache(self._compute)
@@ -45,10 +50,15 @@ class Session:
     def measure(self) -> None:
         """Measure everything that the options ask for."""
         for kind in self.options.brokers:
-            say(f"starting Postgres and the {kind} broker")
             broker: BrokerKind = "apache" if kind == "apache" else "embedded"
-            with running(self.folder / kind, broker) as servers:
-                self._on(servers)
+            if _ON_SERVERS.intersection(self.options.kinds):
+                say(f"starting Postgres and the {kind} broker")
+                with running(self.folder / kind, broker) as servers:
+                    self._on(servers)
+            if "replay" in self.options.kinds:
+                self._measure_replays(broker)
+        if "pages" in self.options.kinds:
+            self._measure_pages()
 
     def _on(self, servers: Servers) -> None:
         kinds = self.options.kinds
@@ -115,6 +125,21 @@ class Session:
                 f"{customers:,} customers: {found.transactions_per_second:,.0f} transactions/s, "
                 f"start {found.start:.1f} s, tick {found.tick:.0f} ms"
             )
+
+    def _measure_replays(self, broker: BrokerKind) -> None:
+        for _ in range(self.options.rounds):
+            found = replay(self.options.dataset, broker)
+            self.replays.append(found)
+            say(
+                f"replay of {found.dataset}, {broker}: {found.transactions_per_second:,.0f} transactions/s, "
+                f"{found.differences:,} differences"
+            )
+
+    def _measure_pages(self) -> None:
+        say(f"drawing the pages of the dashboard with {self.options.population:,} customers")
+        self.pages.extend(dashboard.pages(self.options.population))
+        slowest = max(self.pages, key=lambda page: page.p95)
+        say(f"the slowest page is {slowest.page}: p95 {slowest.p95:.0f} ms")
 
     def _contenders(self, kind: str, among: tuple[str, ...] = tuple(BY_NAME)) -> list[Contender]:
         chosen = [BY_NAME[name] for name in among if name in self.options.contenders]

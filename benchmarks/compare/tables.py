@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from benchmarks.compare.contenders import BY_NAME
 from benchmarks.compare.goals import ELSEWHERE, goals
 from benchmarks.compare.history import Compared
-from benchmarks.compare.medians import Key, lines, scales
+from benchmarks.compare.medians import Key, lines, replays, scales
 from benchmarks.compare.results import Faults, Report, as_dict
 
 _BASE = "handwritten"
@@ -53,6 +53,10 @@ def _tables(report: Report, before: Sequence[Compared]) -> Iterator[str]:
         "of it CPU of Postgres",
     ]
     yield from _section("Many customers", [*head, "memory, MiB"], _scale(report))
+    head = ["broker", "dataset", "transactions", "transactions/s", "differences"]
+    yield from _section("A replay end to end", head, _replays(report))
+    head = ["page", "first, empty caches, ms", "p50, ms", "p95, ms", "first reader's browser, ms", "next reader's, ms"]
+    yield from _section("Pages of the dashboard", head, _pages(report))
     head = ["ratio", "before", "now", "commit before"]
     yield from _section("Compared with the last benchmark", head, _compared(before))
 
@@ -137,6 +141,18 @@ def _scale(report: Report) -> Iterator[Sequence[str]]:
             f"{each.tick_postgres:.1f}",
             f"{each.memory:.0f}",
         )
+
+
+def _replays(report: Report) -> Iterator[Sequence[str]]:
+    for each in replays(report):
+        rate = f"{each.transactions_per_second:,.0f}"
+        yield each.broker, each.dataset, f"{each.transactions:,}", rate, f"{each.differences:,}"
+
+
+def _pages(report: Report) -> Iterator[Sequence[str]]:
+    for each in report.pages:
+        loads = ("" if load is None else f"{load:,.0f}" for load in (each.first_load, each.load))
+        yield f"`{each.page}`", f"{each.first:,.0f}", f"{each.p50:.0f}", f"{each.p95:.0f}", *loads
 
 
 def _compared(before: Sequence[Compared]) -> Iterator[Sequence[str]]:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from benchmarks.compare.results import Faults, Kill, Latency, Machine, Report, Scale, Throughput
+from benchmarks.compare.results import Faults, Kill, Latency, Machine, PageTime, Replay, Report, Scale, Throughput
 
 EXACT = Faults(0, 0, 0, 0, 0, 0, 0)
 MACHINE = Machine(2, 24.0, "3.11.7", "Linux x86_64", 0.5)
@@ -13,6 +13,8 @@ def report(
     latency: list[Latency] | None = None,
     kills: list[Kill] | None = None,
     scale: list[Scale] | None = None,
+    replays: list[Replay] | None = None,
+    pages: list[PageTime] | None = None,
 ) -> Report:
     """A report with the given measurements."""
     return Report(
@@ -25,6 +27,8 @@ def report(
         latency=latency or [],
         kills=kills or [],
         scale=scale or [],
+        replays=replays or [],
+        pages=pages or [],
     )
 
 

@@ -84,7 +84,8 @@ def served(database_url: str, *arguments: str, money: Money = POUNDS) -> Iterato
     command += ["--browser.gatherUsageStats", "false", *(["--", *arguments] if arguments else [])]
     look = {"SEGUE_CURRENCY": money.currency, "SEGUE_LOCALE": money.locale}
     environment = os.environ | look | {"SEGUE_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=environment, cwd=ROOT) as server:
+    # Standard output belongs to the program that serves it.
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=sys.__stderr__) as server:
         try:
             address = f"http://127.0.0.1:{port}"
             await_health(address)

@@ -14,12 +14,12 @@ EACH = Cost(worker=25.0, postgres=20.0, broker=5.0, wal=1_000.0, stored=500.0, c
 ASSUMED = Assumptions(use=0.5, cores=16, wal=100e6, disk=1e12)
 
 
-def test_the_costs_are_those_of_segue_on_the_largest_log_on_apache_kafka() -> None:
+def test_the_costs_are_those_of_segue_with_the_most_changes_on_apache_kafka() -> None:
     runs = [
-        a_run("segue", 1.0, cpu_worker=20.0),
-        a_run("segue", 1.0, cpu_worker=30.0, invoices=500_000),
-        a_run("segue", 1.0, cpu_worker=40.0, broker="embedded", invoices=900_000),
-        a_run("handwritten", 1.0, cpu_worker=50.0, invoices=900_000),
+        a_run("segue", 1.0, cpu_worker=20.0, changes=0.3, invoices=500_000),
+        a_run("segue", 1.0, cpu_worker=30.0, changes=1.1),
+        a_run("segue", 1.0, cpu_worker=40.0, changes=1.2, broker="embedded"),
+        a_run("handwritten", 1.0, cpu_worker=50.0, changes=1.3),
     ]
     assert cost(report(runs)).worker == 30.0
 

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.compare.goals import goals, ratios
-from benchmarks.compare.results import Faults, Kill, Latency, Report
+from benchmarks.compare.results import Faults, Kill, Latency, PageTime, Replay, Report
 from tests.support.benchmark_reports import EXACT, a_run, many, report
 
 
@@ -82,3 +82,23 @@ def test_one_wrong_result_breaks_the_goal_of_exact_results() -> None:
 def test_a_kill_must_leave_an_exact_result() -> None:
     kills = [Kill("segue", "apache", 10, EXACT), Kill("handwritten", "apache", 10, Faults(5, 0, 1, 0, 0))]
     assert held(report(kills=kills)) == {"killed in the middle, apache: result": True}
+
+
+def test_a_replay_is_judged_by_its_median_and_by_the_most_differences() -> None:
+    runs = [Replay("a shop", "embedded", 1_000, rate, different) for rate, different in ((1.0, 0), (30_000.0, 2))]
+    runs += [Replay("a shop", "apache", 1_000, 20_000.0, 0), Replay("a shop", "embedded", 1_000, 40_000.0, 0)]
+    assert held(report(replays=runs)) == {
+        "end to end: a replay of a shop, apache": True,
+        "end to end: a replay of a shop, embedded": True,
+        "a replay of a shop, apache: differences": True,
+        "a replay of a shop, embedded: differences": False,
+    }
+
+
+def test_the_slowest_page_decides_and_pages_that_were_not_loaded_say_nothing_about_browsers() -> None:
+    times = [PageTime(name, 1_000, 5_000, 9_000.0, 10.0, p95) for name, p95 in (("live", 499.0), ("shifts", 500.0))]
+    assert held(report(pages=times)) == {
+        "dashboard at 1,000 customers and 5,000 changes: p95 of the slowest page": False
+    }
+    loaded = [PageTime("live", 1_000, 5_000, 9_000.0, 10.0, 499.0, first_load=9_000.0, load=1_999.0)]
+    assert set(held(report(pages=loaded)).values()) == {True}
