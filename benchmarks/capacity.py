@@ -76,7 +76,7 @@ class Carried(NamedTuple):
 
 
 def cost(report: Report) -> Cost:
-    """The costs of Segue on the log of a report with the most changes a transaction, on Apache Kafka if it was measured.
+    """The costs of Segue on the log with the most changes a transaction, on Apache Kafka if that was measured.
 
     A change costs more than anything else, and a longer log of the same customers has fewer of them.
 
