@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dashboard.shared import history
 from dashboard.shifts import revenue
-from dashboard.shifts.calendar import GRAINS, Grain, periods
+from models.calendar import GRAINS, Grain, periods
 from dashboard.shifts.per_period import of_segment, per_period, revenue_matrix
 
 START = datetime(2010, 11, 20, tzinfo=UTC)
