@@ -58,9 +58,7 @@ def backfill_model(
     else:
         backfill_report.show(found, models, by)
     if out is not None:
-        messages.print(
-            f"{found.changes:,} changes of {found.customers:,} customers are in {out}", soft_wrap=True, markup=False
-        )
+        messages.print(f"{found.changes:,} changes are in {out}", soft_wrap=True, markup=False)
 
 
 def _run(

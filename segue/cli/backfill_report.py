@@ -121,6 +121,8 @@ def _equality(found: Backfill) -> str:
         f"moment, segments and cause. {found.differing:,} of {found.customers:,} customers have other changes."
     )
     others = {version: count for version, count in found.published_by.items() if version != found.model.version}
+    if not found.published_by:
+        return f"{text} Nothing is published so far."
     if not others:
         return f"{text} All were published by this model."
     by_models = ", ".join(f"{version} ({count:,})" for version, count in sorted(found.published_by.items()))

@@ -189,6 +189,8 @@ def test_only_what_the_slowest_partition_has_reached_counts(run: Run, postgres: 
     expected = published(postgres, slow)
     assert written(tmp_path / "slow.parquet") == expected
     assert len(expected) < len(published(postgres))
+    assert content["changes"] == {"model": len(expected), "published": len(expected)}
+    assert content["compared"]["model"] == content["compared"]["published"]
     assert (content["compared"]["equal_changes"], content["reached"]) == (len(expected), slow.isoformat())
 
 
