@@ -9,11 +9,9 @@ from sklearn.metrics import roc_auc_score
 from batch.customer_days import CustomerDays, first_rows, last_rows, rows_of
 from batch.definitions import Definition, Fitted, fit_definition, segment_numbers
 from batch.order_book import OrderBook, orders_between
-from models.moves import Direction, direction, moves, to_and_fro
+from models.moves import BACK_WITHIN, Direction, direction, moves, to_and_fro
 from models.units import MICROS_PER_DAY, Ints
 
-#: A move back within so many days counts as to-and-fro.
-BACK_WITHIN = 90 * MICROS_PER_DAY
 #: Only segments that a customer stays in for so many days are worth having been moved to, and count for the delay.
 LASTING = 30 * MICROS_PER_DAY
 _NEVER = 10.0**9

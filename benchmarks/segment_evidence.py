@@ -25,10 +25,10 @@ from batch.fit import fit
 from batch.order_book import OrderBook, order_book
 from batch.presets import PRESETS
 from batch.profiles import profiles_as_of
-from batch.segment_evidence import BACK_WITHIN, Evidence, evidence, order_auc
+from batch.segment_evidence import Evidence, evidence, order_auc
 from benchmarks.page_tables import table
 from data.datasets.load import load
-from models.moves import direction, moves, to_and_fro
+from models.moves import BACK_WITHIN, direction, moves, to_and_fro
 from models.scoring import assign
 from models.units import MICROS_PER_DAY, from_micros
 

@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.units import Ints
+from models.units import MICROS_PER_DAY, Bools, Ints
 
 #: What a row of a history is: a whole day of silence, a purchase, a return, or the day on which one left the window.
 TIME, PURCHASE, RETURN, EXPIRY = range(4)
+#: A move back within so many microseconds counts as to-and-fro.
+BACK_WITHIN = 90 * MICROS_PER_DAY
 
 
 class Moves(NamedTuple):
@@ -72,12 +74,26 @@ def direction(found: Moves) -> Direction:
     Direction(by_time=1, climbs=1, by_purchase=0, falls=0)
     """
     time, purchase = found.cause == TIME, found.cause == PURCHASE
-    climbs, falls = found.after < found.before, found.after > found.before
-    return Direction(*(int(part.sum()) for part in (time, time & climbs, purchase, purchase & falls)))
+    return Direction(*(int(part.sum()) for part in (time, climbs(found), purchase, falls(found))))
+
+
+def climbs(found: Moves) -> Bools:
+    """Which moves are caused by time alone and lead to a segment of better rank."""
+    return np.asarray((found.cause == TIME) & (found.after < found.before))
+
+
+def falls(found: Moves) -> Bools:
+    """Which moves are caused by a purchase and lead to a segment of lower rank."""
+    return np.asarray((found.cause == PURCHASE) & (found.after > found.before))
 
 
 def to_and_fro(found: Moves, within: int) -> int:
     """How many moves lead back to the segment that the customer had left so many microseconds ago, or less."""
+    return int(lead_back(found, within).sum())
+
+
+def lead_back(found: Moves, within: int) -> Bools:
+    """Which moves lead back to the segment that the customer had left so many microseconds ago, or less."""
     again = found.customer[1:] == found.customer[:-1]
     back = (found.after[1:] == found.before[:-1]) & (found.at[1:] - found.at[:-1] <= within)
-    return int((again & back).sum())
+    return np.append(np.zeros(min(len(found.at), 1), dtype=bool), again & back)

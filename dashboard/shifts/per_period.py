@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from dashboard.shifts.calendar import PER_YEAR, CalendarPeriod, Grain
+from models.calendar import PER_YEAR, CalendarPeriod, Grain
 from models.units import MONEY_UNITS
 
 MONEY = ["orders", "revenue_units", "returned_units"]

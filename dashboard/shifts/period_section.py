@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Engine
 from dashboard.shared import controls, downloads, elements, flows, plotting
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import NEW_CUSTOMER, look_up
-from dashboard.shifts import calendar, per_period, period_figures, period_markup, revenue
-from dashboard.shifts.calendar import GRAINS, Grain
+from dashboard.shifts import per_period, period_figures, period_markup, revenue
+from models import calendar
+from models.calendar import GRAINS, Grain
 from models.units import MONEY_UNITS
 from runtime.readable import visible
 

@@ -124,7 +124,7 @@ def past_states(connection: Connection, moment: datetime) -> pd.DataFrame:
         If a model was activated by then for which not all customers are rescored yet.
     """
     active = _models_at(connection, moment)
-    _require_rescored(connection, moment)
+    require_rescored(connection, moment)
     # With less, Postgres reads both big tables in the order of customers, which takes twice as long.
     connection.execute(select(func.set_config("work_mem", WORK_MEM, True)))
     rows = copied(connection, _states(moment), {"customer_id": "str", "country": "category", **_SEGMENTS})
@@ -210,7 +210,14 @@ def _models_at(connection: Connection, moment: datetime) -> dict[int, str]:
     return found
 
 
-def _require_rescored(connection: Connection, moment: datetime) -> None:
+def require_rescored(connection: Connection, moment: datetime) -> None:
+    """Check that all customers are rescored for the models that were active by a moment.
+
+    Raises
+    ------
+    PastError
+        If some still wait for it, so that changes which are effective by the moment are yet to come.
+    """
     waits = _c.model_version.is_distinct_from(_p.model_version)
     begun = _p.model_version.is_not(None) & (_p.model_since <= moment)
     home = _p.partition == _c.partition

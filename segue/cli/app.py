@@ -24,6 +24,7 @@ from segue.cli import (
     as_of_command,
     audience_commands,
     audit_command,
+    backfill_command,
     batch_commands,
     campaign_commands,
     changes_command,
@@ -84,6 +85,7 @@ settings_command.add_to(app)
 changes_command.add_to(app)
 customer_command.add_to(app)
 as_of_command.add_to(app)
+backfill_command.add_to(app)
 schema_command.add_to(app)
 stream_commands.add_to(app)
 topics_command.add_to(app)

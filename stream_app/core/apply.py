@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.decay import NEVER
 from models.segment_model import SegmentModel
 from models.units import Ints
 from runtime.record_mark import RecordMark
-from stream_app.core.columns import LONG_AGO, Cause, Changes, Outcome, Profiles, Records, SegmentNames
+from stream_app.core.columns import Cause, Changes, Outcome, Profiles, Records, SegmentNames
 from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.core.deduplicate import Admission, LedgerContent, LedgerKey, Totals, admit, may_exceed
 from stream_app.core.revisions import effects
 from stream_app.core.transition import apply_records, rescore
 
-_CAUSES = {"sale": Cause.PURCHASE.value, "return": Cause.RETURN.value, "cancelled": Cause.REVISION.value}
+#: The cause of a change that a transaction of a kind causes.
+CAUSES = {"sale": Cause.PURCHASE.value, "return": Cause.RETURN.value, "cancelled": Cause.REVISION.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,25 +192,15 @@ def _records(
     def column(values: list[int]) -> Ints:
         return np.array(values, dtype=np.int64)[applied]
 
-    causes = column([_CAUSES[kind] for kind in batch.kind])
-    revises = np.zeros(len(applied), dtype=np.int64)
-    amount, moment = column(batch.amount), column(batch.occurred_at)
-    sale = causes == Cause.PURCHASE.value
-    purchases, gross = sale.astype(np.int64), np.where(sale, amount, 0)
-    returned = np.where(causes == Cause.RETURN.value, amount, 0)
-    first, last = np.where(sale, moment, NEVER), np.where(sale, moment, LONG_AGO)
-    for at, effect in effects(batch, applied, replaced, ledger).items():
-        purchases[at], gross[at], returned[at], first[at], last[at] = effect
-        causes[at], revises[at] = Cause.REVISION.value, 1
-    return Records(
+    records = Records.of(
         customer=np.array([rows[batch.customer_id[i]] for i in applied], dtype=np.int64),
-        occurred_at=moment,
-        purchases=purchases,
-        gross=gross,
-        returned=returned,
-        first_purchase_at=first,
-        last_purchase_at=last,
-        cause=causes,
-        revises=revises,
+        occurred_at=column(batch.occurred_at),
+        amount=column(batch.amount),
+        cause=column([CAUSES[kind] for kind in batch.kind]),
         watermark=np.maximum(column(batch.watermark_before), watermark),
     )
+    for at, effect in effects(batch, applied, replaced, ledger).items():
+        records.purchases[at], records.gross[at], records.returned[at] = effect[:3]
+        records.first_purchase_at[at], records.last_purchase_at[at] = effect[3:]
+        records.cause[at], records.revises[at] = Cause.REVISION.value, 1
+    return records

@@ -145,6 +145,23 @@ class Records:
         """No transactions."""
         return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
 
+    @classmethod
+    def of(cls, customer: Ints, occurred_at: Ints, amount: Ints, cause: Ints, watermark: Ints) -> Self:
+        """Transactions that revise nothing; one that is neither a sale nor a return counts nothing."""
+        sale, back = cause == Cause.PURCHASE.value, cause == Cause.RETURN.value
+        return cls(
+            customer=customer,
+            occurred_at=occurred_at,
+            purchases=sale.astype(np.int64),
+            gross=np.where(sale, amount, 0),
+            returned=np.where(back, amount, 0),
+            first_purchase_at=np.where(sale, occurred_at, NEVER),
+            last_purchase_at=np.where(sale, occurred_at, LONG_AGO),
+            cause=cause,
+            revises=np.zeros(len(customer), dtype=np.int64),
+            watermark=watermark,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:

@@ -24,6 +24,7 @@ RUN_BY = {
     "docs/alerts.md": {"": "tests/integration/segue/cli/test_alerts_commands.py"},
     "docs/api.md": {"": DOCUMENTED},
     "docs/audiences.md": {"": "tests/integration/segue/cli/test_audience_commands.py"},
+    "docs/backfill.md": {"": "tests/integration/segue/cli/test_backfill_command.py"},
     "docs/campaigns.md": {"segue campaign": "tests/e2e/test_campaigns.py"},
     "docs/contract.md": {"{": "tests/unit/data/contract/test_examples.py"},
     "docs/dead_letters.md": {"": DOCUMENTED},

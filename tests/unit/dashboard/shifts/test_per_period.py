@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from dashboard.shared import history
 from dashboard.shifts import revenue
-from dashboard.shifts.calendar import GRAINS, Grain, periods
 from dashboard.shifts.per_period import of_segment, per_period, revenue_matrix
+from models.calendar import GRAINS, Grain, periods
 
 START = datetime(2010, 11, 20, tzinfo=UTC)
 SEGMENTS = ("best", "middle", "lost")

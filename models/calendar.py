@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from dashboard.shared.flows import midnight
-
 Grain = Literal["month", "quarter", "week"]
 GRAINS: dict[Grain, str] = {"month": "Months", "quarter": "Quarters", "week": "Weeks"}
 #: How many periods a year has: the period a year before has the same place in it.
@@ -37,7 +35,7 @@ def periods(grain: Grain, first: datetime, now: datetime) -> list[CalendarPeriod
 
 
 def _beginning(grain: Grain, moment: datetime) -> datetime:
-    day = midnight(moment)
+    day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if grain == "week":
         return day - timedelta(days=day.weekday())
     months = _MONTHS[grain]

@@ -1,0 +1,186 @@
+"""What ``segue backfill`` has found: as tables and notes, and as JSON values."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from batch.past_table import segment_names
+from models.calendar import Grain
+from models.personas import ARCHETYPES
+from models.segment_model import SegmentModel
+from segue.cli.console import messages, output, table
+from services.backfill.comparison import MoveCounts, PeriodComparison
+from services.backfill.run import Backfill
+
+Models = Mapping[str, SegmentModel]
+#: The most periods in a table.
+_SHOWN = 36
+
+
+def show(found: Backfill, models: Models, by: Grain) -> None:
+    """Print every period, the segments at the end, all moves, and what to know about them."""
+    if found.periods:
+        _show_periods(found, by)
+        _show_segments(found, segment_names(models))
+        _show_moves(found)
+    for line in notes(found, by):
+        messages.print(line, markup=False)
+
+
+def _show_periods(found: Backfill, by: Grain) -> None:
+    shown = found.periods[-_SHOWN:]
+    rows = [
+        [
+            each.period.label,
+            f"{each.customers:,}",
+            "—" if each.share is None else f"{each.share:.1%}",
+            *(f"{number:,}" for number in (each.model.all, each.published.all)),
+            *(f"{number:,}" for number in (each.model.to_and_fro, each.published.to_and_fro)),
+        ]
+        for each in shown
+    ]
+    sides = ("model", "published")
+    # Two lines each, so that the table fits into 80 columns.
+    pairs = (f"{what}\n{side}" for what in ("changes", "to & fro") for side in sides)
+    columns = [by, "customers", "same\nsegment", *pairs]
+    output.print(
+        table(f"Model {found.model.version} beside the published history, at the end of each {by}", columns, rows)
+    )
+    if len(shown) < len(found.periods):
+        messages.print(f"{len(found.periods) - len(shown):,} earlier {by}s are in the output of --json.", markup=False)
+
+
+def _show_segments(found: Backfill, names: Mapping[str, str]) -> None:
+    sizes = found.periods[-1].sizes()
+    rows = [
+        [
+            names.get(segment, segment),
+            f"{model:,}",
+            f"{published:,}",
+            f"{model - published:+,}" if model != published else "·",
+        ]
+        for segment, (model, published) in _ranked(sizes, found.model)
+    ]
+    rows.append(["together", *(f"{sum(each[side] for each in sizes.values()):,}" for side in (0, 1)), ""])
+    title = f"Customers at {found.known.until:%Y-%m-%d %H:%M} UTC"
+    output.print(table(title, ["persona", "model", "published", "difference"], rows))
+
+
+def _show_moves(found: Backfill) -> None:
+    both = found.totals
+    causes = [cause for cause in both[0].by_cause if any(side.by_cause[cause] for side in both)]
+    rows = [[cause.replace("_", " "), *(f"{side.by_cause[cause]:,}" for side in both)] for cause in causes]
+    rows.append(["together", *(f"{side.all:,}" for side in both)])
+    rows.append(["to-and-fro within 90 days", *(_share(side.to_and_fro, side.all) for side in both)])
+    rows.append(["time alone climbs", *(_share(side.direction.climbs, side.direction.by_time) for side in both)])
+    rows.append(["a purchase falls", *(_share(side.direction.falls, side.direction.by_purchase) for side in both)])
+    first = found.periods[0].period.since
+    output.print(table(f"Changes since {first:%Y-%m-%d}, by cause", ["cause", "model", "published"], rows))
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count:,} ({count / of:.1%})" if of else f"{count:,}"
+
+
+def _ranked(sizes: Mapping[str, tuple[int, int]], model: SegmentModel) -> list[tuple[str, tuple[int, int]]]:
+    """The segments by rank: in the model's order where it has them, the others in the order of personas."""
+    known = {archetype.id: rank for rank, archetype in enumerate(ARCHETYPES)}
+    segments = {segment: sizes.get(segment, (0, 0)) for segment in [*model.index, *sizes]}
+    return sorted(
+        segments.items(), key=lambda each: (each[0] not in model.index, model.index.get(each[0], known.get(each[0], 0)))
+    )
+
+
+def notes(found: Backfill, by: Grain) -> Iterator[str]:
+    """What to know about the numbers, one line each."""
+    known = found.known
+    until = f"{known.until:%Y-%m-%d %H:%M} UTC"
+    if known.since is not None:
+        whole = f"`segue prune` deleted published changes; they are whole from {known.since:%Y-%m-%d %H:%M} UTC on"
+        if found.periods:
+            yield f"{whole}, and the comparison begins with {found.periods[0].period.label}."
+        else:
+            yield f"{whole}, and no {by} begins between then and {until}: nothing is compared."
+    elif not found.periods:
+        yield f"Nobody had ordered by {until}: nothing is compared."
+    if found.periods:
+        yield _equality(found)
+    if known.forgotten:
+        yield f"{known.forgotten:,} customers were forgotten since the stream began; neither history has them."
+    if known.late or known.revisions:
+        yield (
+            f"Since the stream began, {known.late:,} orders came late, and {known.revisions:,} revisions were applied "
+            f"to orders of {found.revised:,} customers. The model's history has them at their own event time, as they "
+            "are now; the published one has them from when they were applied."
+        )
+
+
+def _equality(found: Backfill) -> str:
+    model, published = found.totals
+    text = (
+        f"{found.equal:,} of the model's {model.all:,} changes are among the {published.all:,} published ones: same "
+        f"moment, segments and cause. {found.differing:,} of {found.customers:,} customers have other changes."
+    )
+    others = {version: count for version, count in found.published_by.items() if version != found.model.version}
+    if not found.published_by:
+        return f"{text} Nothing is published so far."
+    if not others:
+        return f"{text} All were published by this model."
+    by_models = ", ".join(f"{version} ({count:,})" for version, count in sorted(found.published_by.items()))
+    return f"{text} Published by: {by_models}."
+
+
+def as_json(found: Backfill, models: Models, by: Grain) -> dict[str, Any]:
+    """Return everything as JSON values."""
+    names, known = segment_names(models), found.known
+    model, published = found.totals
+    return {
+        "model": found.model.version,
+        "reached": known.until.isoformat(),
+        "published_since": None if known.since is None else known.since.isoformat(),
+        "published_by": found.published_by,
+        "customers": found.customers,
+        "forgotten": known.forgotten,
+        "late": known.late,
+        "revisions": known.revisions,
+        "revised_customers": found.revised,
+        "changes": {"model": found.changes, "published": found.published},
+        "by": by,
+        "compared": {
+            "since": found.periods[0].period.since.isoformat() if found.periods else None,
+            "equal_changes": found.equal,
+            "differing_customers": found.differing,
+            "model": _moves(model),
+            "published": _moves(published),
+        },
+        "periods": [_period(each, found.model, names) for each in found.periods],
+    }
+
+
+def _period(each: PeriodComparison, model: SegmentModel, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "label": each.period.label,
+        "since": each.period.since.isoformat(),
+        "until": each.period.until.isoformat(),
+        "customers": each.customers,
+        "same": each.same,
+        "share": each.share,
+        "segments": [
+            {"segment": segment, "name": names.get(segment, segment), "model": ours, "published": theirs}
+            for segment, (ours, theirs) in _ranked(each.sizes(), model)
+        ],
+        "pairs": [
+            {"model": ours, "published": theirs, "customers": count} for (ours, theirs), count in each.pairs.items()
+        ],
+        "equal_changes": each.equal,
+        "model": _moves(each.model),
+        "published": _moves(each.published),
+    }
+
+
+def _moves(counts: MoveCounts) -> dict[str, Any]:
+    return {
+        "changes": counts.all,
+        "by_cause": counts.by_cause,
+        "to_and_fro": counts.to_and_fro,
+        "direction": counts.direction._asdict(),
+    }

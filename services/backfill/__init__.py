@@ -1,0 +1,1 @@
+"""A model's whole history beside the published one, and what differs."""

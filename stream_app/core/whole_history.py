@@ -1,0 +1,60 @@
+"""The whole history of customers under one model, as if the model had been active from the beginning. Pure.
+
+Every order counts from its own event time, so no order is late. Apart from that, the rules are those that the worker
+applies: the same function decides every state and every decay.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from models.segment_model import SegmentModel
+from models.units import Ints
+from stream_app.core.apply import CAUSES
+from stream_app.core.columns import LONG_AGO, Changes, Profiles, Records
+from stream_app.core.transition import apply_records
+
+
+class Orders(NamedTuple):
+    """n orders and returns, each customer's in order of event time; those of different customers may be mixed.
+
+    Parameters
+    ----------
+    customer
+        Number of the customer, from 0.
+    occurred_at
+        In microseconds.
+    kind
+        ``sale`` or ``return``.
+    amount
+        In ten-thousandths.
+    """
+
+    customer: Ints
+    occurred_at: Ints
+    kind: Sequence[str]
+    amount: Ints
+
+
+def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, until: int) -> Changes:
+    """All changes of some customers that are effective by a moment.
+
+    Parameters
+    ----------
+    customer_id
+        The id of each customer, by number.
+    orders
+        All of these customers' orders up to the moment.
+    until
+        In microseconds.
+
+    Returns
+    -------
+    Changes
+        ``customer`` is the number of the customer, and ``record`` the row of the order.
+    """
+    cause = np.array([CAUSES[kind] for kind in orders.kind], dtype=np.int64)
+    before_any_tick = np.full(len(cause), LONG_AGO)
+    records = Records.of(orders.customer, orders.occurred_at, orders.amount, cause, before_any_tick)
+    return apply_records(model, Profiles.new(customer_id), records, until).changes
