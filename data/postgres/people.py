@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from sqlalchemy import (
     BigInteger,
-    Column,
     ColumnElement,
     Connection,
     Float,
@@ -113,10 +112,10 @@ def everybody(connection: Connection) -> People:
     return people(connection, [_c.frequency > 0, _c.first_purchase_at.is_not(None)], texts(connection))
 
 
-def texts(connection: Connection, conditions: Sequence[ColumnElement[bool]] = ()) -> Texts:
-    """The texts of all customers, or of those who pass all conditions; three scans of the profiles."""
-    countries = _texts(connection, conditions, _c.country)
-    return Texts(countries, _texts(connection, conditions, _c.segment, _c.next_segment))
+def texts(connection: Connection, conditions: Sequence[ColumnElement[bool]] = (), part: Part | None = None) -> Texts:
+    """The texts of all customers, or of those who pass all conditions and are in a part; three scans of these."""
+    chosen = _chosen(conditions, part).c
+    return Texts(_texts(connection, chosen.country), _texts(connection, chosen.segment, chosen.next_segment))
 
 
 def people(
@@ -211,9 +210,9 @@ def _ints(packed: bytes) -> Ints:
     return np.frombuffer(packed, ">i8").astype(np.int64)
 
 
-def _texts(connection: Connection, conditions: Sequence[ColumnElement[bool]], *columns: Column[str]) -> tuple[str, ...]:
+def _texts(connection: Connection, *columns: ColumnElement[str]) -> tuple[str, ...]:
     """All different texts of some columns, by their bytes."""
-    queries = (select(column).where(*conditions).distinct() for column in columns)
+    queries = (select(column).distinct() for column in columns)
     return tuple(sorted({text for query in queries for text in connection.scalars(query) if text is not None}))
 
 
