@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 # setuptools warns of every editable install; there is nothing to be done about it.
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
-# The tests of a file share its stack: they stay in one process, and the longest files begin (tests/support/longest_files.py).
-# They wait a lot, so three files run at a time; unit tests wait for nothing. One thread for each process.
+# The tests of a file share its stack: they stay in one process. Files that wait and files that compute take turns
+# (tests/support/file_order.py), so four files on two cores leave none of them idle. One thread for each process.
 # The tests start hundreds of processes: each of them, and the next run, reads the byte code that the first one has written.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 FILES := --dist loadfile --no-loadscope-reorder
@@ -36,10 +36,10 @@ test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in about a
 	@SEGUE_TEST_DATASET=synthetic $(PYTEST) -n 2 $(FILES) tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
 
 test: $(VENV)/.dev  ## Run every test that needs neither Java nor a browser nor faults
-	@$(PYTEST) -n 3 $(FILES) -m "not kafka and not faults and not browser" $(ARGS)
+	@$(PYTEST) -n 4 $(FILES) -m "not kafka and not faults and not browser" $(ARGS)
 
 test-all: $(VENV)/.dev  ## Run all tests: a real Kafka, browsers and faults included
-	@$(PYTEST) -n 3 $(FILES) $(ARGS)
+	@$(PYTEST) -n 4 $(FILES) $(ARGS)
 
 bench: $(VENV)/.demo  ## Compare Segue with other ways to do the same; ARGS="--quick" takes a minute or two
 	@$(BIN)/python -m benchmarks.compare --history benchmarks/history.jsonl $(ARGS)

@@ -1,4 +1,4 @@
-"""Hypothesis profiles: ``fast`` in ``make test-fast``, ``standard`` otherwise.
+"""Hypothesis profiles: ``fast`` in ``make test-fast``, ``standard`` otherwise, and ``thorough`` where one asks for it.
 
 Also for processes that tests start: no test crashes the machine, so no Postgres server has to wait for the disk; and
 all new data folders of Postgres are the same, so they are copies of the first one.
@@ -13,13 +13,15 @@ import pytest
 from hypothesis import settings
 
 from segue.local.postgres import KEPT_VARIABLE, SYNC_VARIABLE
-from tests.support.examples import STANDARD
-from tests.support.longest_files import longest_first
+from tests.support.examples import THOROUGH
+from tests.support.file_order import taking_turns
 from tests.support.once_per_run import shared_folder
 
 # The time that an example takes says more about the machine than about the code: no deadlines.
-settings.register_profile("fast", deadline=None, max_examples=STANDARD // 10)
-settings.register_profile("standard", deadline=None, max_examples=STANDARD)
+settings.register_profile("fast", deadline=None, max_examples=THOROUGH // 10)
+# Each run tries other examples, so a few runs try as many as one thorough run.
+settings.register_profile("standard", deadline=None, max_examples=THOROUGH // 3)
+settings.register_profile("thorough", deadline=None, max_examples=THOROUGH)
 # ``--hypothesis-profile`` is read later than this file, and wins.
 settings.load_profile("standard")
 
@@ -29,7 +31,7 @@ _MAIN = sys.modules["__main__"]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With ``--no-loadscope-reorder``, the processes of a run take the files in this order."""
-    longest_first(items)
+    taking_turns(items)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,11 +2,11 @@
 
 from hypothesis import settings
 
-# The number that the profile of ``make test`` tries for a property without a number of its own.
-STANDARD = 100
+# The number that the profile ``thorough`` tries for a property without a number of its own.
+THOROUGH = 100
 FEWEST = 5
 
 
-def examples(standard: int) -> int:
-    """The number of examples for a property that tries ``standard`` of them in ``make test``."""
-    return max(standard * settings().max_examples // STANDARD, FEWEST)
+def examples(thorough: int) -> int:
+    """The number of examples for a property that tries ``thorough`` of them with the profile of that name."""
+    return max(thorough * settings().max_examples // THOROUGH, FEWEST)
