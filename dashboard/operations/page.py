@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.operations import actions, markup, queries
 from dashboard.operations.queries import DeadLetterPreview, StreamStatus
-from dashboard.shared import access, acts, elements, page, replay_markup, trouble
+from dashboard.shared import access, acts, as_of, elements, page, replay_markup, trouble
 from dashboard.shared.reading import reading
 from data.postgres import replay_control
 from runtime.money import Money
@@ -61,6 +61,7 @@ def _draw_trouble(state: trouble.Trouble) -> None:
 def _draw(status: StreamStatus) -> None:
     acts.report()
     st.html(elements.heading("Operations", SUBTITLE, status.progress))
+    as_of.shows_now(status.progress.event_time)
     if status.log_faults:
         st.html(markup.faults_of_the_log(status.log_faults))
     st.html(markup.totals(status))
