@@ -139,7 +139,7 @@ def _draw(live: LiveData, window: Window, money: Money) -> None:
     since = flows.window_start(live.progress.event_time, window.days)
     inside = flows.between(live.days, since)
     moved = flows.flows(inside)
-    chosen = as_of.shows_now(live.progress.event_time)
+    chosen = as_of.shows_now("Live", live.progress.event_time)
     _head(live, st.session_state[SAMPLES], money, chosen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.html(elements.title("Segments", f"Net change, arrivals and departures {window.phrase}"))

@@ -115,13 +115,13 @@ def _draw(engine: Engine, money: Money, title: str, subtitle: str, draw: Draw, h
             found = _moment(connection, money)
             if isinstance(found, Moment):
                 with beside:
-                    at = as_of.control(connection, found.event_time) if has_past else None
+                    at = as_of.control(connection, title, found.event_time) if has_past else None
                 heading = elements.heading(title, subtitle, found.progress, at)
                 place = head.html(heading) if place is None else place.html(heading)
                 if has_past:
                     _draw_at(at, found, draw)
                 else:
-                    draw(replace(found, as_of=as_of.shows_now(found.event_time)))
+                    draw(replace(found, as_of=as_of.shows_now(title, found.event_time)))
                 return None
     except (SQLAlchemyError, ModelError) as error:
         found = trouble.from_error(error, engine.url)

@@ -21,7 +21,7 @@ from dashboard.at_risk import past_people, past_slips, slips_queries
 from dashboard.at_risk.slips_queries import Slips
 from dashboard.customer import page as customer_page
 from dashboard.customer import past_life
-from dashboard.shared import as_of, history, past
+from dashboard.shared import history, past
 from dashboard.shared.personas import personas, slips
 from dashboard.shared.reading import progress, reading
 from dashboard.shared.risk_list import ORDERS, Wanted, risk_list
@@ -317,17 +317,10 @@ def test_a_customer_is_refused_before_the_own_kept_history_only(
     assert {*shown.values()} == {"refused", "shown"}
 
 
-@pytest.mark.parametrize("name", ["at_risk", "shifts", "customer"])
+@pytest.mark.parametrize("name", ["at_risk", "shifts", "customer", "live"])
 def test_days_in_the_address_that_are_none_show_the_present(streams: Streams, name: str) -> None:
     for hostile in ("<script>alert(1)</script>", "2999-01-01", "\x00", ""):
         shown = html(a_page(name, url(streams.whole), as_of=hostile).run())
         assert "<script" not in shown
         assert "data-as-of" not in shown
-
-
-def test_the_chosen_day_of_an_address_is_a_day_that_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for value, expected in (("2010-11-02", DAY), ("2011-06-16", None), ("no day", None), ("", None)):
-        monkeypatch.setattr(st, "query_params", {as_of.AS_OF: value})
-        monkeypatch.setattr(st, "session_state", {})
-        assert as_of.chosen(NOW) == expected
-    assert as_of.chosen(None) is None
+        assert "data-shows-now" not in shown
