@@ -1,6 +1,6 @@
 """The text about alerts: each rule, its limit, where it writes to, and its incident. Pure."""
 
-from dashboard.operations.alert_rules import Remembered
+from dashboard.operations.alert_rules import STATE_NAME, Remembered
 from dashboard.shared import style
 from dashboard.shared.literal import escape
 from models.audience_text import to_text
@@ -14,6 +14,7 @@ HOW_TO_BEGIN = (
     '<div class="sg-note">No rules: name a file of rules in <code>SEGUE_ALERT_RULES</code>, here and where '
     "<code>segue alerts run</code> runs.</div>"
 )
+FILE = f"<code>{STATE_NAME}</code> in <code>SEGUE_STATE_DIR</code>"
 TEST = (
     "<code>segue alerts test</code> sends a test message to every destination, and <code>segue alerts check</code> "
     "shows every measure now."
@@ -23,11 +24,12 @@ TEST = (
 def rules(found: Remembered, money: Money) -> str:
     """All rules, one row each, and where the state is from."""
     body = "".join(_row(rule, found, money) for rule in found.rules)
-    head = '<tr><th>Rule</th><th>Above</th><th class="sg-wide">Of</th><th>Writes to</th><th>Incident</th></tr>'
+    wide = "".join(f'<th class="sg-wide">{name}</th>' for name in ("Of", "Writes to"))
+    head = f"<tr><th>Rule</th><th>Above</th>{wide}<th>Incident</th></tr>"
     if found.changed_at is None:
-        source = f"Nothing is remembered yet: there is no file {escape(str(found.state))}."
+        source = f"Nothing is remembered yet: there is no {FILE}."
     else:
-        source = f"From {escape(str(found.state))}, last changed {style.stamp(found.changed_at)} (wall clock, UTC)."
+        source = f"From {FILE}, last changed {style.stamp(found.changed_at)} (wall clock, UTC)."
     note = f'<div class="sg-note">{source} {TEST}</div>'
     return f'<table class="sg-table"><thead>{head}</thead><tbody>{body}</tbody></table>{note}'
 
@@ -43,7 +45,8 @@ def _row(rule: Rule, found: Remembered, money: Money) -> str:
     fires = any(each.since is not None for each in known.values())
     return (
         f'<tr data-alert-rule="{escape(rule.name)}" data-fires="{str(fires).lower()}"><td>{escape(rule.name)}</td>'
-        f'<td>{escape(limit)}</td><td class="sg-wide">{escape(of)}</td><td>{escape(", ".join(rule.to))}</td>'
+        f'<td>{escape(limit)}</td><td class="sg-wide">{escape(of)}</td>'
+        f'<td class="sg-wide">{escape(", ".join(rule.to))}</td>'
         f"<td>{escape(incident)}</td></tr>"
     )
 

@@ -32,7 +32,6 @@ class Remembered:
     """
 
     rules: tuple[Rule, ...]
-    state: Path
     incidents: dict[str, dict[str, Incident]] | None
     changed_at: datetime | None
 
@@ -51,7 +50,7 @@ def read() -> Remembered | None:
     state = settings.state_dir / STATE_NAME
     incidents = read_incidents(state)
     changed_at = None if incidents is None else datetime.fromtimestamp(state.stat().st_mtime, UTC)
-    return Remembered(_rules(settings.alert_rules), state, incidents, changed_at)
+    return Remembered(_rules(settings.alert_rules), incidents, changed_at)
 
 
 def _rules(path: Path) -> tuple[Rule, ...]:
