@@ -49,7 +49,10 @@ def published_outlook(
     """
     days, monetary = (at - counts_from) // MICROS_PER_DAY, monetary_value(model, gross, returned)
     fits = assign(model, days, frequency, monetary) == segment
-    change = next_change(model, segment, days, frequency, monetary)
-    moves = fits & (change.recency_days != NEVER)
-    moment = counts_from + np.where(moves, change.recency_days, 0) * MICROS_PER_DAY
-    return PublishedOutlook(fits, np.where(moves, moment, NEVER), np.where(moves, change.segment, NO_SEGMENT))
+    rows = np.flatnonzero(fits)
+    change = next_change(model, segment[rows], days[rows], frequency[rows], monetary[rows])
+    moves = change.recency_days != NEVER
+    at_moment, to_segment = np.full(len(fits), NEVER), np.full(len(fits), NO_SEGMENT)
+    at_moment[rows[moves]] = counts_from[rows[moves]] + change.recency_days[moves] * MICROS_PER_DAY
+    to_segment[rows[moves]] = change.segment[moves]
+    return PublishedOutlook(fits, at_moment, to_segment)
