@@ -5,6 +5,7 @@ as of the day reads changes and the ledger of the first stream; the same page of
 the worker had stored.
 """
 
+import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -41,7 +42,7 @@ from models.units import to_micros
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_worker import Message
 from tests.support.money import POUNDS
-from tests.support.pages import a_page, html, words
+from tests.support.pages import a_page, html, words, written_files
 from tests.support.postgres import new_database
 from tests.support.processed_stream import NOW, live, lived, messages, store
 from tests.support.rhythm import a_rhythm
@@ -203,6 +204,19 @@ def test_a_page_has_the_words_that_it_had_then(streams: Streams, name: str, quer
     shown = body(a_page(name, url(streams.whole), **query, **CHOSEN).run())
     was = body(a_page(name, url(streams.stopped), **query).run())
     assert shown == was
+
+
+@pytest.mark.parametrize("view", ["By their own rhythm", "Moves by time alone"])
+def test_a_file_has_the_rows_that_it_had_then_and_the_day(
+    streams: Streams, view: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = written_files(monkeypatch)
+    for engine, query in ((streams.whole, CHOSEN), (streams.stopped, {})):
+        html(a_page("at_risk", url(engine), risk_view=view, **query).run())
+    then, was = (pd.read_csv(io.BytesIO(file), dtype={"customer_id": "str"}) for file in files)
+    assert set(then.pop("as_of")) == {"2010-11-02T00:00:00Z"}
+    pd.testing.assert_frame_equal(then, was, check_dtype=False)
+    assert len(was) > 3
 
 
 def body(page: Any) -> list[str]:
