@@ -58,13 +58,14 @@ PAGES = (
 )
 
 
+NAME = "Segue"
 #: Earlier addresses of the first page.
 FORMER_PATHS = ("slipping",)
 
 
 def main() -> None:
     """Draw the page that the URL names."""
-    st.set_page_config(page_title="Segue", page_icon=style.MARK, layout="wide")
+    st.set_page_config(page_title=NAME, page_icon=style.MARK, layout="wide")
     st.logo(style.LOGO, size="large")
     style.apply()
     try:
@@ -106,7 +107,10 @@ def main() -> None:
         st.Page(partial(_go_to, pages[0]), title=PAGES[0].title, url_path=path, visibility="hidden")
         for path in (PAGES[0].path, *FORMER_PATHS)
     ]
-    st.navigation([*pages, *by_name], position="top").run()
+    chosen = st.navigation([*pages, *by_name], position="top")
+    # The tab of a browser says which page it shows.
+    st.set_page_config(page_title=f"{chosen.title} - {NAME}")
+    chosen.run()
 
 
 def _masked(settings: Settings) -> Engine | None:

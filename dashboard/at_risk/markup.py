@@ -56,9 +56,9 @@ def quality(metadata: dict[str, Any]) -> str:
     return f"{checked} The data has no such season a year before: trust the ranking of customers, not the counts."
 
 
-def table(found: RiskList, rows: Ints, known: Personas, money: Money) -> str:
+def table(found: RiskList, rows: Ints, known: Personas, money: Money, as_of: datetime | None = None) -> str:
     """The customers of some rows, with a link to their page."""
-    body = "".join(_row(found, int(row), known, money) for row in rows)
+    body = "".join(_row(found, int(row), known, money, as_of) for row in rows)
     head = (
         '<tr><th>Customer</th><th>Why</th><th>Risk state</th><th class="sg-right">At stake</th>'
         '<th class="sg-right">Back within 90 days</th><th>Segment</th><th class="sg-wide">By time alone</th>'
@@ -89,10 +89,10 @@ def rule() -> str:
     )
 
 
-def _row(found: RiskList, row: int, known: Personas, money: Money) -> str:
+def _row(found: RiskList, row: int, known: Personas, money: Money, as_of: datetime | None) -> str:
     own, people = found.own(row), found.people
     return (
-        f"<tr><td>{customer_link(people.customer_id.of(row))}</td>"
+        f"<tr><td>{customer_link(people.customer_id.of(row), as_of)}</td>"
         f"<td>{rhythm_words.reason(own.gap_days, own.silent_days)}</td>"
         f'<td>{state_label(own.state)} <span class="sg-note">{rhythm_words.when(own, found.event_time)}</span></td>'
         f'<td class="sg-right"><b>{money.exact(own.at_stake)}</b>{_narrow("at stake")}</td>'
@@ -110,6 +110,8 @@ def _narrow(text: str) -> str:
 
 
 def _by_time(found: RiskList, row: int, known: Personas) -> str:
+    if found.is_settled is not None and not found.is_settled[row]:
+        return style.NOTHING
     at, segment = next_change(found.people, row), found.people.next_segment.of(row)
     if at is None or segment is None:
         return "never"

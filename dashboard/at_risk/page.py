@@ -1,12 +1,14 @@
 """The page "At risk": customers by the money at stake, and those whom time alone moves out of a good segment."""
 
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 import streamlit as st
 from sqlalchemy import Engine
 
-from dashboard.at_risk import risk_page, slips_page
-from dashboard.shared import controls, page
+from dashboard.at_risk import past_people, risk_page, slips_page
+from dashboard.shared import controls, elements, page, past, past_predictions
 from dashboard.shared.page import Moment
 from models.rhythm.carried import METADATA_KEY, rhythm_of
 from runtime.money import Money
@@ -24,10 +26,13 @@ WITHOUT = (
 
 def show(engine: Engine, money: Money) -> None:
     """Draw the page; it refreshes every few seconds and keeps the reader's choices."""
-    page.show(engine, money, "At risk", SUBTITLE, partial(_draw, engine), REFRESH_SECONDS)
+    page.show(engine, money, "At risk", SUBTITLE, partial(_draw, engine), REFRESH_SECONDS, has_past=True)
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
+    if moment.as_of is not None:
+        _draw_past(engine, moment, moment.as_of)
+        return
     rhythm = rhythm_of(moment.model)
     if rhythm is None:
         is_broken = METADATA_KEY in moment.model.metadata
@@ -38,6 +43,19 @@ def _draw(engine: Engine, moment: Moment) -> None:
         slips_page.draw(engine, moment)
     else:
         risk_page.draw(engine, moment, rhythm)
+
+
+def _draw_past(engine: Engine, moment: Moment, at: datetime) -> None:
+    found = past_people.read(past.customers_at(moment, at))
+    then = replace(moment, model=found.model, personas=found.known, event_time=at)
+    rhythm = rhythm_of(found.model)
+    st.html(elements.note(past_predictions.sentence(found.model, at)))
+    if found.unsettled:
+        st.html(elements.note(past_people.unsettled(found.unsettled)))
+    if rhythm is None or _view() == "time":
+        slips_page.draw(engine, then, found)
+    else:
+        risk_page.draw_past(engine, then, rhythm, found)
 
 
 def _view() -> str:

@@ -1,20 +1,26 @@
 """The list of "At risk": filters, headline, risk states, the customers, and the file of all of them."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
-from dashboard.at_risk import markup, risk_cache
+from dashboard.at_risk import markup, past_people, risk_cache
+from dashboard.at_risk.past_people import PastPeople
 from dashboard.shared import controls, downloads, elements, page, rhythm_words, style
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
+from dashboard.shared.past_predictions import has_seen
 from dashboard.shared.reading import progress
 from dashboard.shared.risk_list import RiskList, Wanted, risk_list
 from data.postgres.people import everybody
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.risk import RISK_STATES, RiskState
+
+#: Makes the table of a file.
+Ask = Callable[[Wanted, str, Connection], pd.DataFrame]
 
 PAGE_SIZE = 25
 # Pages beyond these are in the download only.
@@ -29,32 +35,43 @@ STATE, FROM, STAKE, COUNTRY, ORDER, PAGE = (
 def draw(engine: Engine, moment: Moment, rhythm: RhythmModel) -> None:
     """Draw the filters, the numbers and the list."""
     answer = risk_cache.read(engine, moment, rhythm)
-    found = answer.value
+    at = style.stamp(answer.value.event_time)
+    delay = "" if answer.is_current(moment.progress) else f" Numbers are as of event time {at}."
+    note = f"{markup.quality(rhythm.metadata)}{delay}"
+    _draw(engine, answer.value, moment, note, partial(_all_rows, rhythm, moment))
+
+
+def draw_past(engine: Engine, moment: Moment, rhythm: RhythmModel, people: PastPeople) -> None:
+    """Draw the same as of a past day: the moment's event time is the day's, and its model the one of the day."""
+    found = past_people.at_risk(people, rhythm)
+    # A check that ended after the day is none that anybody could have seen.
+    note = "" if has_seen(rhythm.metadata, people.at) else markup.quality(rhythm.metadata)
+    _draw(engine, found, moment, note, partial(_past_rows, found, moment))
+
+
+def _draw(engine: Engine, found: RiskList, moment: Moment, note: str, ask: Ask) -> None:
     wanted = _filters(found, moment)
     states = found.by_state(found.rows(wanted))
     st.html(markup.headline(states, moment.money) + markup.tiles(states, moment.money))
-    at = style.stamp(found.event_time)
-    delay = "" if answer.is_current(moment.progress) else f" Numbers are as of event time {at}."
-    st.html(elements.note(f"{markup.quality(rhythm.metadata)}{delay}"))
-    _customers(engine, found, wanted, rhythm, moment)
+    page.note_if(note)
+    _customers(engine, found, wanted, moment, ask)
     with st.expander("What do these numbers mean?"):
         st.html(markup.rule())
 
 
-def _customers(engine: Engine, found: RiskList, wanted: Wanted, rhythm: RhythmModel, moment: Moment) -> None:
+def _customers(engine: Engine, found: RiskList, wanted: Wanted, moment: Moment, ask: Ask) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(elements.title("Customers", "One row each; an order makes a customer on rhythm again"))
         order = controls.choice("Order", ORDERS, ORDER)
         rows = found.rows(wanted, order)
-        ask = partial(_all_rows, rhythm, wanted, order, moment)
-        downloads.button(engine, _file(wanted, order, found), ask, "risk_csv")
+        downloads.button(engine, _file(wanted, order, found), partial(ask, wanted, order), "risk_csv")
         page.note_if(downloads.limit_note(len(rows)))
     if not len(rows):
         st.html(elements.empty("No customer matches: remove a filter."))
         return
     pages = min(-(-len(rows) // PAGE_SIZE), MOST_PAGES)
     begin = (page.number(PAGE, pages) - 1) * PAGE_SIZE
-    st.html(markup.table(found, rows[begin : begin + PAGE_SIZE], moment.personas, moment.money))
+    st.html(markup.table(found, rows[begin : begin + PAGE_SIZE], moment.personas, moment.money, moment.as_of))
     if pages > 1:
         st.pagination(pages, key=PAGE)
 
@@ -88,10 +105,17 @@ def _file(wanted: Wanted, order: str, found: RiskList) -> downloads.File:
     return downloads.File(name, chosen | {"at_stake": wanted.least, "order": order})
 
 
-def _all_rows(rhythm: RhythmModel, wanted: Wanted, order: str, shown: Moment, connection: Connection) -> pd.DataFrame:
+def _all_rows(rhythm: RhythmModel, shown: Moment, wanted: Wanted, order: str, connection: Connection) -> pd.DataFrame:
     """The customers at the moment at which the file is asked for."""
     now = progress(connection).event_time or shown.event_time
-    found = risk_list(everybody(connection), rhythm, now)
+    return _table(risk_list(everybody(connection), rhythm, now), shown, wanted, order)
+
+
+def _past_rows(found: RiskList, shown: Moment, wanted: Wanted, order: str, _connection: Connection) -> pd.DataFrame:
+    return _table(found, shown, wanted, order).assign(as_of=pd.Timestamp(found.event_time))
+
+
+def _table(found: RiskList, shown: Moment, wanted: Wanted, order: str) -> pd.DataFrame:
     table = found.frame(found.rows(wanted, order)[: downloads.MOST_ROWS])
     names = {segment: persona.name for segment, persona in shown.personas.items()}
     table.insert(3, "persona", table["segment"].map(lambda segment: names.get(segment, segment)))

@@ -72,9 +72,9 @@ def calendar(days: pd.DataFrame, now: datetime, until: datetime, measure: str, m
     return f'<div class="sg-calendar">{cells}</div>'
 
 
-def table(page: pd.DataFrame, known: Personas, money: Money) -> str:
+def table(page: pd.DataFrame, known: Personas, money: Money, as_of: datetime | None = None) -> str:
     """The customers, one row each, with a link to their page."""
-    rows = "".join(_row(row, known, money) for row in page.to_dict("records"))
+    rows = "".join(_row(row, known, money, as_of) for row in page.to_dict("records"))
     wide = "".join(f'<th class="sg-wide sg-right">{name}</th>' for name in ("Last bought", "Purchases"))
     head = (
         "<tr><th>Customer</th><th>Move</th><th>Day</th>"
@@ -109,13 +109,13 @@ def _slips_of_a_day(row: dict[Any, Any], measure: str, money: Money) -> str:
     return f"<b>{first}</b><em>{second}</em>"
 
 
-def _row(row: dict[Any, Any], known: Personas, money: Money) -> str:
+def _row(row: dict[Any, Any], known: Personas, money: Money, as_of: datetime | None) -> str:
     left = row["days_left"]
     soon = " sg-soon" if left <= SOON_DAYS else ""
     in_days = ("today", "tomorrow")[left] if left < 2 else f"in {left:,} days"
     last = style.NOTHING if pd.isna(row["last_purchase_at"]) else _short_day(row["last_purchase_at"])
     return (
-        f"<tr><td>{customer_link(row['customer_id'])}</td>"
+        f"<tr><td>{customer_link(row['customer_id'], as_of)}</td>"
         f"<td>{move(look_up(known, row['from_segment']), look_up(known, row['to_segment']))}</td>"
         f'<td><span class="sg-left{soon}">{in_days}</span>'
         f'<span class="sg-when">{_short_day(row["slips_at"])}</span></td>'

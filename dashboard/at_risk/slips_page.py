@@ -1,18 +1,21 @@
 """The moves of "At risk": who leaves a good segment by time alone, on which day, and their spend."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
-from dashboard.at_risk import slips_figures, slips_markup, slips_queries
+from dashboard.at_risk import past_slips, slips_figures, slips_markup, slips_queries
+from dashboard.at_risk.past_people import PastPeople
 from dashboard.at_risk.slips_queries import Slips
-from dashboard.shared import controls, countries, downloads, elements, flows, history, page, personas, plotting
+from dashboard.shared import controls, downloads, elements, flows, history, page, personas, plotting
+from dashboard.shared.countries import by_frequency
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.words import many
-from runtime.money import Money
 
 PAGE_SIZE = 25
 # Pages beyond these are in the download only.
@@ -28,21 +31,30 @@ HORIZON, FROM, WORTH, COUNTRY = "slip_days", "slip_from", "slip_worth", "slip_co
 MEASURE, SHAPE, ORDER, PAGE = "slip_measure", "slip_shape", "slip_order", "slip_page"
 
 
-def draw(engine: Engine, moment: Moment) -> None:
-    """Draw the filters, the numbers, the days and the list."""
+class Queries(NamedTuple):
+    """The questions of the page: of Postgres now, or of everybody at a past moment."""
+
+    calendar: Callable[[Slips], pd.DataFrame]
+    page: Callable[[Slips, str, int, int], pd.DataFrame]
+    countries: Callable[[], list[str]]
+
+
+def draw(engine: Engine, moment: Moment, people: PastPeople | None = None) -> None:
+    """Draw the filters, the numbers, the days and the list; as of a past day from everybody at that moment."""
     good = personas.good_personas(moment.personas)
     pairs = personas.slips(moment.model)
     if not pairs:
         st.html(elements.empty("This model has no good segment that customers could slip out of."))
         return
-    slips, horizon = _filters(moment, good, pairs)
-    days = slips_queries.calendar(moment.connection, slips)
+    ask = _now(moment) if people is None else _then(people)
+    slips, horizon = _filters(moment, good, pairs, ask.countries())
+    days = ask.calendar(slips)
     st.html(slips_markup.headline(days, slips.until, _past_slips(moment, slips, horizon), moment.money))
     if days.empty:
         st.html(elements.empty("No customer does. Look further ahead, or remove a filter."))
     else:
         _outlook(days, slips, horizon, moment)
-        _customers(engine, slips, int(days["customers"].sum()), moment)
+        _customers(engine, slips, int(days["customers"].sum()), moment, ask)
     with st.expander("What is a slip, and how is its day computed?"):
         st.html(slips_markup.rule(good, moment.personas))
 
@@ -52,12 +64,14 @@ def _past_slips(moment: Moment, slips: Slips, horizon: int) -> str:
     since = flows.window_start(slips.now, horizon)
     if since is None or slips.worth or slips.countries:
         return ""
-    days = history.read(moment.connection, moment.progress)
+    days = history.until(moment.connection, moment.progress, moment.as_of)
     number = flows.moves(flows.between(days, since), slips.pairs, "decay")
     return f"Time alone made {many(number, 'such move')} in the last {many(horizon, 'event day')}."
 
 
-def _filters(moment: Moment, good: list[personas.Persona], pairs: list[slips_queries.Pair]) -> tuple[Slips, int]:
+def _filters(
+    moment: Moment, good: list[personas.Persona], pairs: list[slips_queries.Pair], countries: list[str]
+) -> tuple[Slips, int]:
     names = {
         persona.id: in_markdown(persona.name) for persona in good if any(persona.id == before for before, _ in pairs)
     }
@@ -75,10 +89,10 @@ def _filters(moment: Moment, good: list[personas.Persona], pairs: list[slips_que
             "Leaving", [*names], format_func=names.__getitem__, selection_mode="multi", key=FROM, bind="query-params"
         )
         worth = controls.least_money("Net spend of at least", moment.money, WORTH)
-        chosen_countries = controls.countries(countries.by_frequency(moment), COUNTRY)
+        wanted_countries = controls.countries(countries, COUNTRY)
     now = moment.event_time
     wanted = [pair for pair in pairs if not chosen or pair[0] in chosen]
-    return Slips(wanted, now, slips_queries.until(now, horizon), int(worth), chosen_countries), horizon
+    return Slips(wanted, now, slips_queries.until(now, horizon), int(worth), wanted_countries), horizon
 
 
 def _outlook(days: pd.DataFrame, slips: Slips, horizon: int, moment: Moment) -> None:
@@ -100,17 +114,21 @@ def _outlook(days: pd.DataFrame, slips: Slips, horizon: int, moment: Moment) -> 
         st.html(slips_markup.routes(days, moment.personas, moment.money))
 
 
-def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> None:
+def _customers(engine: Engine, slips: Slips, number: int, moment: Moment, queries: Queries) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(elements.title("Customers", "A purchase before the day keeps them"))
         order = controls.choice("Order", ORDERS, ORDER)
-        ask = partial(_all_rows, slips, order, moment.money)
+        ask = (
+            partial(_all_rows, slips, order, moment)
+            if moment.as_of is None
+            else partial(_past_rows, slips, order, moment, queries)
+        )
         downloads.button(engine, _file(slips, order), ask, "slip_csv")
         page.note_if(downloads.limit_note(number))
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
     chosen = page.number(PAGE, pages)
-    found = slips_queries.page(moment.connection, slips, order, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
-    st.html(slips_markup.table(found, moment.personas, moment.money))
+    found = queries.page(slips, order, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
+    st.html(slips_markup.table(found, moment.personas, moment.money, moment.as_of))
     if pages > 1:
         st.pagination(pages, key=PAGE)
 
@@ -122,5 +140,21 @@ def _file(slips: Slips, order: str) -> downloads.File:
     return downloads.File(name, chosen | {"countries": [*slips.countries]})
 
 
-def _all_rows(slips: Slips, order: str, money: Money, connection: Connection) -> pd.DataFrame:
-    return slips_queries.page(connection, slips, order, downloads.MOST_ROWS).assign(currency=money.currency)
+def _all_rows(slips: Slips, order: str, moment: Moment, connection: Connection) -> pd.DataFrame:
+    rows = slips_queries.page(connection, slips, order, downloads.MOST_ROWS)
+    return rows.assign(currency=moment.money.currency)
+
+
+def _past_rows(slips: Slips, order: str, moment: Moment, queries: Queries, _connection: Connection) -> pd.DataFrame:
+    rows = queries.page(slips, order, downloads.MOST_ROWS, 0)
+    return rows.assign(as_of=pd.Timestamp(slips.now), currency=moment.money.currency)
+
+
+def _now(moment: Moment) -> Queries:
+    q, connection = slips_queries, moment.connection
+    return Queries(partial(q.calendar, connection), partial(q.page, connection), partial(by_frequency, moment))
+
+
+def _then(people: PastPeople) -> Queries:
+    q = past_slips
+    return Queries(partial(q.calendar, people), partial(q.page, people), partial(q.countries, people))

@@ -1,5 +1,7 @@
 """The text of the page "Audiences": the sums, the definition and the list."""
 
+from datetime import datetime
+
 from dashboard.shared import rhythm_words, style
 from dashboard.shared.elements import customer_link, segment_dot
 from dashboard.shared.literal import escape
@@ -33,10 +35,10 @@ def definition(text: str) -> str:
     return f'<div class="sg-note">Definition: <span class="sg-code" data-definition>{escape(text)}</span></div>'
 
 
-def table(found: Members, ids: list[str], known: Personas, money: Money) -> str:
+def table(found: Members, ids: list[str], known: Personas, money: Money, as_of: datetime | None = None) -> str:
     """Some customers in the order of ``ids``, with links to their pages; who is gone since is left out."""
     rows = {found.people.customer_id.of(row): row for row in found.rows.tolist()}
-    body = "".join(_row(found, rows[each], known, money) for each in ids if each in rows)
+    body = "".join(_row(found, rows[each], known, money, as_of) for each in ids if each in rows)
     head = (
         '<tr><th>Customer</th><th>Segment</th><th>Risk state</th><th class="sg-right">At stake</th>'
         '<th class="sg-right">Net spend</th><th class="sg-right">Orders</th><th class="sg-right">Last order</th>'
@@ -59,7 +61,7 @@ def rule() -> str:
     )
 
 
-def _row(found: Members, row: int, known: Personas, money: Money) -> str:
+def _row(found: Members, row: int, known: Personas, money: Money, as_of: datetime | None) -> str:
     people, stays, own = found.people, found.stays, found.found
     before = "" if stays is None else stays.previous.of(row)
     since = "" if stays is None else f"since {style.date(from_micros(int(stays.since[row])))}"
@@ -74,7 +76,7 @@ def _row(found: Members, row: int, known: Personas, money: Money) -> str:
     days = 0 if stays is None else int(stays.recency_days[row])
     ordered = f"{many(days, 'day')} ago" if days else "today"
     return (
-        f"<tr><td>{customer_link(people.customer_id.of(row))}</td>"
+        f"<tr><td>{customer_link(people.customer_id.of(row), as_of)}</td>"
         f"<td>{segment_dot(look_up(known, people.segment.of(row)))} {came}</td>"
         f'<td>{state}</td><td class="sg-right">{stake}</td>'
         f'<td class="sg-right">{money.exact(float(people.spent[row]))}{_narrow("net spend")}</td>'

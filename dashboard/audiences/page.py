@@ -120,6 +120,6 @@ def _customers(audience: FoundAudience, moment: Moment, has_rhythm: bool) -> Non
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
     ids = audience.page(order, (page.number(PAGE, pages) - 1) * PAGE_SIZE, PAGE_SIZE)
     rows = audience_members.of_ids(moment.connection, ids, found.now_of(moment))
-    st.html(markup.table(rows, ids, moment.personas, moment.money))
+    st.html(markup.table(rows, ids, moment.personas, moment.money, moment.as_of))
     if pages > 1:
         st.pagination(pages, key=PAGE)

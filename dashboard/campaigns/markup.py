@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from urllib.parse import urlencode
 
 from dashboard.shared import style
+from dashboard.shared.elements import address
 from dashboard.shared.literal import escape
 from dashboard.shared.words import many
 from data.postgres.campaigns import Campaign
@@ -34,10 +34,10 @@ RULES = (
 )
 
 
-def rows(found: Sequence[Campaign], now: datetime) -> str:
+def rows(found: Sequence[Campaign], now: datetime, as_of: datetime | None = None) -> str:
     """All campaigns, each with a link to its page."""
     body = "".join(
-        f'<tr data-campaign-row="{escape(each.name)}"><td>{link(each.name)}</td>'
+        f'<tr data-campaign-row="{escape(each.name)}"><td>{link(each.name, as_of)}</td>'
         f"<td>{style.date(each.started_at)}</td>"
         f'<td class="sg-wide">{style.date(each.ends_at)}</td>'
         f'<td class="sg-right">{each.treated:,}</td><td class="sg-right">{each.held_out:,}</td>'
@@ -51,9 +51,9 @@ def rows(found: Sequence[Campaign], now: datetime) -> str:
     return f'<table class="sg-table"><thead>{head}</thead><tbody>{body}</tbody></table>'
 
 
-def link(name: str) -> str:
-    """A campaign's name as a link to its page."""
-    return f'<a class="sg-id" href="campaigns?{urlencode({"campaign": name})}">{escape(name)}</a>'
+def link(name: str, as_of: datetime | None = None) -> str:
+    """A campaign's name as a link to its page, which keeps the past day that the reader has chosen elsewhere."""
+    return f'<a class="sg-id" href="{address("campaigns", as_of, campaign=name)}">{escape(name)}</a>'
 
 
 def day_of(campaign: Campaign, now: datetime) -> str:

@@ -49,7 +49,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
     )
     if chosen is None:
         st.html(elements.title("All campaigns", "The newest first. Select a name to see whether it helped."))
-        st.html(markup.rows([*found.values()], moment.event_time))
+        st.html(markup.rows([*found.values()], moment.event_time, moment.as_of))
         return
     _campaign(engine, found[chosen], moment)
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import pandas as pd
 
@@ -17,12 +16,20 @@ from models.personas import is_good
 from models.rhythm.stake import DAYS_TO_COME_BACK
 from runtime.money import Money
 
+ONLY_RETURNS = "No segment: never bought, only returned goods"
+UNPUBLISHED = "No segment had been published by then"
+UNSETTLED = (
+    "An order of this customer came late or was revised. So the segment that was published then does not follow from "
+    "the numbers as they are known now, and what would have moved them is not shown."
+)
+
 
 @dataclass(frozen=True)
 class Portrait:
     """A customer as of event time; ``recency_days`` and ``segment`` are None if they only ever returned goods.
 
-    ``rhythm`` is None without an order, and without a model that predicts orders.
+    ``rhythm`` is None without an order, and without a model that predicts orders. ``is_settled`` is False as of a past
+    day whose segment does not follow from R, F and M as they are known now; then nothing is known of the next change.
     """
 
     customer_id: str
@@ -36,12 +43,13 @@ class Portrait:
     next_change_at: datetime | None
     next_segment: str | None
     rhythm: OwnRhythm | None = None
+    is_settled: bool = True
 
 
 def portrait(who: Portrait, known: Personas, now: datetime, money: Money) -> str:
     """The header: the persona and since when, the numbers that decide the segment, and the next change."""
     persona = look_up(known, who.segment)
-    name = persona.name if who.segment else "No segment: never bought, only returned goods"
+    name = persona.name if who.segment else UNPUBLISHED if who.frequency else ONLY_RETURNS
     since = f" since {style.stamp(who.since)}" if who.since else ""
     ago = (
         "never" if who.recency_days is None else f"{many(who.recency_days, 'day')} ago" if who.recency_days else "today"
@@ -120,18 +128,18 @@ def neighbours(nearest: pd.DataFrame, known: Personas, money: Money) -> str:
     return f'<table class="sg-changes sg-people"><thead>{head}</thead><tbody>{rows}</tbody></table>'
 
 
-def unknown(typed: str, suggested: Iterable[str]) -> str:
+def unknown(typed: str, suggested: Iterable[str], as_of: datetime | None = None) -> str:
     """An unknown number, and numbers that begin alike."""
-    links = _links(suggested)
+    links = _links(suggested, as_of)
     hint = f"<p>Numbers that begin alike:</p>{links}" if links else "<p>No customer is known yet.</p>"
     return f'<div class="sg-trouble" data-unknown="{escape(typed)}"><h2>No customer {escape(typed)}</h2>{hint}</div>'
 
 
-def welcome(suggested: Iterable[str]) -> str:
+def welcome(suggested: Iterable[str], as_of: datetime | None = None) -> str:
     """The page before a customer is chosen."""
     return (
         '<div class="sg-trouble"><h2>Choose a customer</h2><p>Type a customer’s number above, '
-        f"or choose one of those who moved last:</p>{_links(suggested)}</div>"
+        f"or choose one of those who moved last:</p>{_links(suggested, as_of)}</div>"
     )
 
 
@@ -148,17 +156,18 @@ def persona_legend(segments: Iterable[str], known: Personas) -> str:
 
 def simulator_link(customer_id: str) -> str:
     """A link to the simulator, filled in with this customer."""
-    # Relative, so that it works wherever the dashboard is mounted.
-    query = urlencode({"customer": customer_id})
-    return f'<a class="sg-id sg-pill" href="simulator?{query}">What if they buy? Open the simulator</a>'
+    address = elements.address("simulator", customer=customer_id)
+    return f'<a class="sg-id sg-pill" href="{address}">What if they buy? Open the simulator</a>'
 
 
-def _links(ids: Iterable[str]) -> str:
-    links = "".join(elements.customer_link(each) for each in ids)
+def _links(ids: Iterable[str], as_of: datetime | None) -> str:
+    links = "".join(elements.customer_link(each, as_of) for each in ids)
     return f'<p class="sg-ids">{links}</p>' if links else ""
 
 
 def _outlook(who: Portrait, known: Personas, now: datetime) -> str:
+    if not who.is_settled:
+        return UNSETTLED
     if who.segment is None:
         return "They get a segment with their first purchase."
     if who.next_change_at is None or who.next_segment is None:

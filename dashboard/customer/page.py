@@ -6,24 +6,20 @@ from functools import partial
 
 import pandas as pd
 import streamlit as st
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 
-from dashboard.customer import figures, life, markup, queries, why_markup
+from dashboard.customer import history, life, markup, past_page, queries, why_markup
 from dashboard.customer.figures import Outlook, Timeline
 from dashboard.customer.markup import Portrait
+from dashboard.customer.portraits import portrait_of
 from dashboard.customer.queries import RfmPoint
 from dashboard.customer.why import Why, why
-from dashboard.shared import elements, page, plotting
+from dashboard.shared import elements, page
 from dashboard.shared.identifiers import LONGEST, readings, resolve
 from dashboard.shared.page import Moment
-from dashboard.shared.personas import look_up
-from dashboard.shared.profiles import profile, spend_before_floor
-from dashboard.shared.rhythm import of_profile
-from dashboard.shared.words import many
-from models.rhythm.carried import rhythm_of
+from dashboard.shared.profiles import profile
 from models.segment_model import SegmentModel
 from runtime.money import Money
-from runtime.readable import visible
 
 SUBTITLE = "One customer's transactions, the segments they were in, and their next change."
 # The key is the URL parameter.
@@ -44,7 +40,7 @@ class Biography:
 
 def show(engine: Engine, money: Money) -> None:
     """Draw the page."""
-    page.show(engine, money, "Customer", SUBTITLE, _draw)
+    page.show(engine, money, "Customer", SUBTITLE, _draw, has_past=True)
 
 
 def read(
@@ -67,25 +63,6 @@ def read(
     return Biography(who, why(found, ledger, model, money), timeline, changes, nearest)
 
 
-def portrait_of(found: Row[tuple[object, ...]], model: SegmentModel, event_time: datetime) -> Portrait:
-    """A stored profile as of event time, with R and M as the model sees them."""
-    rhythm = rhythm_of(model)
-    bought = found.last_purchase_at or (found.last_event_at if found.segment else None)
-    return Portrait(
-        customer_id=found.customer_id,
-        country=found.country,
-        segment=found.segment,
-        since=found.segment_since,
-        recency_days=(max(event_time, found.last_event_at) - bought).days if bought else None,
-        frequency=found.frequency,
-        monetary=max(float(spend_before_floor(found, model)), 0.0),
-        first_purchase_at=found.first_purchase_at,
-        next_change_at=found.next_change_at,
-        next_segment=found.next_segment,
-        rhythm=None if rhythm is None else of_profile(rhythm, found, max(event_time, found.last_event_at)),
-    )
-
-
 def _draw(moment: Moment) -> None:
     typed = st.text_input(
         "Customer number",
@@ -96,15 +73,22 @@ def _draw(moment: Moment) -> None:
         placeholder="For example 12347",
         width=320,
     )
+    at = moment.as_of
     if not readings(typed):
-        st.html(markup.welcome(queries.moved_last(moment.connection, SUGGESTED)))
+        st.html(markup.welcome(queries.moved_last(moment.connection, SUGGESTED, at), at))
         return
+    wanted, is_known = _draw_present(moment, typed) if at is None else past_page.draw(moment, at, typed)
+    if not is_known:
+        st.html(markup.unknown(wanted, queries.suggestions(moment.connection, wanted, SUGGESTED), at))
+
+
+def _draw_present(moment: Moment, typed: str | None) -> tuple[str, bool]:
+    """Draw a customer; returns the number that was looked for, and whether there is such a customer."""
     find = partial(read, moment.connection, moment.model, moment.event_time, money=moment.money)
     wanted, biography = resolve(typed, find)
-    if biography is None:
-        st.html(markup.unknown(wanted, queries.suggestions(moment.connection, wanted, SUGGESTED)))
-        return
-    _draw_customer(biography, moment)
+    if biography is not None:
+        _draw_customer(biography, moment)
+    return wanted, biography is not None
 
 
 def _draw_customer(biography: Biography, moment: Moment) -> None:
@@ -116,19 +100,10 @@ def _draw_customer(biography: Biography, moment: Moment) -> None:
         st.html(markup.simulator_link(who.customer_id))
     st.html(elements.title("Why here, and what would move them"))
     st.html(why_markup.why(biography.why, who, moment.model.monetary, known, timeline.now, moment.money))
-    seen = [*timeline.stays["segment"], *([who.next_segment] if who.next_segment else [])]
-    colours = markup.persona_legend(seen, known)
-    note = "Triangles that point up are sales, down returns. The dotted line is the current event time."
-    st.html(elements.title("History") + f'<div class="sg-note">{note} {colours}</div>')
-    alt = (
-        f"Customer {visible(who.customer_id)}: {many(len(timeline.ledger), 'transaction')} and "
-        f"{many(len(biography.changes), 'segment change')}, now {visible(look_up(known, who.segment).name)}"
-    )
-    st.plotly_chart(figures.timeline(timeline, known, moment.money), key="life", config=plotting.CONFIG, alt=alt)
+    history.draw(timeline, who, biography.changes, known, moment.money, "current event time", "now")
     past, like = st.columns([1.7, 1], gap="large")
     with past:
-        st.html(elements.title("Segment changes", "With the exact event time (UTC) at which each change became true"))
-        st.html(markup.past(biography.changes, known, moment.money))
+        history.changes(biography.changes, known, moment.money)
     with like:
         st.html(elements.title("Similar customers", "The nearest ones in the model's space of R, F and M"))
         st.html(markup.neighbours(biography.neighbours, known, moment.money))

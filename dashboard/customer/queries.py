@@ -28,20 +28,22 @@ class RfmPoint(NamedTuple):
     monetary: float
 
 
-def ledger(connection: Connection, customer_id: str) -> pd.DataFrame:
+def ledger(connection: Connection, customer_id: str, until: datetime | None = None) -> pd.DataFrame:
     """The customer's newest transactions, the oldest first: transaction_id, occurred_at, kind, amount, country.
 
-    Cancelled orders are left out.
+    Cancelled orders are left out, and so are those after ``until``.
     """
     t = transactions.c
     columns = (t.transaction_id, t.occurred_at, t.kind, t.amount, t.country)
     newest = select(*columns).where(t.customer_id == customer_id, t.kind != "cancelled")
+    if until is not None:
+        newest = newest.where(t.occurred_at <= until)
     query = newest.order_by(t.occurred_at.desc(), t.transaction_id.desc()).limit(MOST_ROWS)
     return frame(connection, query).iloc[::-1].reset_index(drop=True)
 
 
-def changes(connection: Connection, customer_id: str) -> pd.DataFrame:
-    """The customer's newest segment changes, the oldest first.
+def changes(connection: Connection, customer_id: str, until: datetime | None = None) -> pd.DataFrame:
+    """The customer's newest segment changes, the oldest first, without those that were effective after ``until``.
 
     Columns: sequence, from_segment and transaction_id (empty where there is none), to_segment, cause, effective_at,
     recency_days, frequency, monetary.
@@ -54,6 +56,8 @@ def changes(connection: Connection, customer_id: str) -> pd.DataFrame:
         .order_by(c.sequence.desc())
         .limit(MOST_ROWS)
     )
+    if until is not None:
+        newest = newest.where(c.effective_at <= until)
     return frame(connection, newest).iloc[::-1].reset_index(drop=True)
 
 
@@ -69,10 +73,12 @@ def suggestions(connection: Connection, typed: str, limit: int) -> list[str]:
     return []
 
 
-def moved_last(connection: Connection, limit: int) -> list[str]:
-    """The customers of the newest changes in event time, each once."""
+def moved_last(connection: Connection, limit: int, until: datetime | None = None) -> list[str]:
+    """The customers of the newest changes in event time (up to ``until``), each once."""
     c = segment_changes.c
     newest = select(c.customer_id).order_by(c.effective_at.desc(), c.customer_id).limit(4 * limit)
+    if until is not None:
+        newest = newest.where(c.effective_at <= until)
     return [*dict.fromkeys(connection.execute(newest).scalars())][:limit]
 
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Row
 
 from dashboard.shared.personas import is_climb
+from dashboard.shared.profiles import Profile
 from models.decay import NEVER, next_change
 from models.goal_seek import smallest_purchases
 from models.scoring import monetary_value
@@ -65,8 +65,8 @@ class Why:
     goals: tuple[Goal, ...]
 
 
-def why(found: Row[tuple[object, ...]], ledger: pd.DataFrame, model: SegmentModel, money: Money) -> Why:
-    """What decides the segment of a stored profile, and the purchases that would move the customer up.
+def why(found: Profile, ledger: pd.DataFrame, model: SegmentModel, money: Money) -> Why:
+    """What decides the segment of a profile, and the purchases that would move the customer up.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def _orders(rows: pd.DataFrame) -> list[Order]:
     return [Order(*cells) for cells in zip(*columns, strict=True)]
 
 
-def _goals(found: Row[tuple[object, ...]], model: SegmentModel, money: Money) -> list[Goal]:
+def _goals(found: Profile, model: SegmentModel, money: Money) -> list[Goal]:
     """The smallest purchase into each segment, the smallest first; none for a customer of another model."""
     if found.model_version != model.version:
         return []

@@ -13,19 +13,29 @@ from models.segment_model import Monetary
 from runtime.money import Money
 
 
-def why(found: Why, who: Portrait, counts: Monetary, known: Personas, now: datetime, money: Money) -> str:
+def why(
+    found: Why,
+    who: Portrait,
+    counts: Monetary,
+    known: Personas,
+    now: datetime,
+    money: Money,
+    ahead: str = "from now",
+) -> str:
     """The orders behind R, F and M, the border that time alone crosses, and the smallest order that moves them up.
 
     Parameters
     ----------
     counts
         How the model counts money: net of returns or gross.
+    ahead
+        What days ahead are counted from, in words.
     """
     lines = [
         _recency(found, who, money),
         _purchases(who),
         _spend(found, who, counts, money),
-        _border(who, known, now),
+        _border(who, known, now, ahead),
         *_goals(found, who, known, money),
     ]
     inner = "".join(f"<li>{line}</li>" for line in lines)
@@ -55,13 +65,13 @@ def _spend(found: Why, who: Portrait, counts: Monetary, money: Money) -> str:
     return f"<b>Spend</b>: {money.exact(who.monetary)}{parts}.{named}"
 
 
-def _border(who: Portrait, known: Personas, now: datetime) -> str:
+def _border(who: Portrait, known: Personas, now: datetime, later: str) -> str:
     if who.segment is None:
         return "<b>Without an order</b> they stay in no segment."
     if who.next_change_at is None or who.next_segment is None:
         return "<b>Without an order</b> they stay where they are: time alone never moves them."
     ahead = max(who.next_change_at - now, timedelta())
-    when = BEYOND if ahead > FORESEEABLE else f"on {style.stamp(who.next_change_at)}, {_in_days(ahead.days)}"
+    when = BEYOND if ahead > FORESEEABLE else f"on {style.stamp(who.next_change_at)}, {_in_days(ahead.days, later)}"
     return f"<b>Without an order</b> they move to {_named(who.next_segment, known)} {when}."
 
 
@@ -109,8 +119,8 @@ def _order(order: Order, money: Money) -> str:
     return f"{escape(order.transaction_id)} of {style.date(order.occurred_at)} ({money.exact(order.amount)})"
 
 
-def _in_days(days: int) -> str:
-    return f"{many(days, 'day')} from now" if days else "within a day"
+def _in_days(days: int, later: str) -> str:
+    return f"{many(days, 'day')} {later}" if days else "within a day"
 
 
 def _named(segment: str, known: Personas) -> str:

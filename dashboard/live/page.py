@@ -1,7 +1,7 @@
 """The live page: the current event time, the segments' sizes, the moves between them, and the throughput."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.live import figures, markup, queries, throughput, today
 from dashboard.live.throughput import HISTORY, Sample, Samples
-from dashboard.shared import changes, elements, flows, history, page, plotting, reading, replay_markup, trouble
+from dashboard.shared import as_of, changes, elements, flows, history, page, plotting, reading, replay_markup, trouble
 from dashboard.shared.changes import ChangeFilter
 from dashboard.shared.flow_figures import sankey
 from dashboard.shared.literal import in_markdown
@@ -139,7 +139,8 @@ def _draw(live: LiveData, window: Window, money: Money) -> None:
     since = flows.window_start(live.progress.event_time, window.days)
     inside = flows.between(live.days, since)
     moved = flows.flows(inside)
-    _head(live, st.session_state[SAMPLES], money)
+    chosen = as_of.shows_now("Live", live.progress.event_time)
+    _head(live, st.session_state[SAMPLES], money, chosen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.html(elements.title("Segments", f"Net change, arrivals and departures {window.phrase}"))
         _window_control()
@@ -151,10 +152,10 @@ def _draw(live: LiveData, window: Window, money: Money) -> None:
     if live.latest.empty:
         st.html(elements.empty("No change matches these filters yet."))
     else:
-        st.html(elements.change_table(live.latest, live.personas, money))
+        st.html(elements.change_table(live.latest, live.personas, money, chosen))
 
 
-def _head(live: LiveData, samples: Samples, money: Money) -> None:
+def _head(live: LiveData, samples: Samples, money: Money, chosen: datetime | None) -> None:
     pace = throughput.pace(samples)
     clock, rate, line = st.columns([3.2, 1, 1.2], vertical_alignment="bottom")
     clock.html(markup.event_clock(live.progress, pace) + replay_markup.line(live.replay))
@@ -163,7 +164,7 @@ def _head(live: LiveData, samples: Samples, money: Money) -> None:
     line.plotly_chart(
         rates, key="sparkline", config=plotting.CONFIG, alt="Transactions per second, the newest at the right"
     )
-    page.html_or_place(today.sentence(live.days, live.progress, money))
+    page.html_or_place(today.sentence(live.days, live.progress, money, chosen))
     st.html(markup.totals(live.progress, int(live.sizes["customers"].sum())))
 
 

@@ -1,8 +1,10 @@
 """One sentence about the moves of the current event day."""
 
+from datetime import datetime
+
 import pandas as pd
 
-from dashboard.shared import flows, style
+from dashboard.shared import elements, flows, style
 from dashboard.shared.flows import midnight
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import is_climb
@@ -11,10 +13,8 @@ from dashboard.shared.words import many
 from models.personas import is_slip
 from runtime.money import Money
 
-LINK_TO_RISKS = '<a href="at_risk">Who is at risk?</a>'
 
-
-def sentence(days: pd.DataFrame, progress: StreamProgress, money: Money) -> str:
+def sentence(days: pd.DataFrame, progress: StreamProgress, money: Money, as_of: datetime | None = None) -> str:
     """Today's slips, climbs and first purchases, and the spend of those who slipped.
 
     Parameters
@@ -40,7 +40,8 @@ def sentence(days: pd.DataFrame, progress: StreamProgress, money: Money) -> str:
     text = (
         " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part) if shown else "no customer has moved"
     )
-    return f'<div class="sg-today"><b>Today, {escape(style.day(now))}:</b> {text}. {LINK_TO_RISKS}</div>'
+    link = f'<a href="{elements.address("at_risk", as_of)}">Who is at risk?</a>'
+    return f'<div class="sg-today"><b>Today, {escape(style.day(now))}:</b> {text}. {link}</div>'
 
 
 def _part(number: int, action: str) -> str:

@@ -1,6 +1,7 @@
 """The model page's text: the champion, versions, customers who would move, and alarms, as escaped HTML."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -107,9 +108,9 @@ def versions(found: Sequence[Version]) -> str:
     return f'<table class="sg-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def movers(table: pd.DataFrame, before: Personas, after: Personas, money: Money) -> str:
+def movers(table: pd.DataFrame, before: Personas, after: Personas, money: Money, as_of: datetime | None = None) -> str:
     """The customers who would move, the highest spend first."""
-    rows = "".join(_mover(str(who), row, before, after, money) for who, row in table.to_dict("index").items())
+    rows = "".join(_mover(str(who), row, before, after, money, as_of) for who, row in table.to_dict("index").items())
     head = (
         '<th>Customer</th><th>Would move</th><th class="sg-right sg-wide">Last bought</th>'
         '<th class="sg-right sg-wide">Purchases</th><th class="sg-right">Spend</th>'
@@ -144,9 +145,11 @@ def legend(names: dict[str, str], colours: Mapping[str, str]) -> str:
     return f'<div class="sg-note">{marks}</div>' if marks else ""
 
 
-def _mover(customer: str, row: dict[Any, Any], before: Personas, after: Personas, money: Money) -> str:
+def _mover(
+    customer: str, row: dict[Any, Any], before: Personas, after: Personas, money: Money, as_of: datetime | None
+) -> str:
     return (
-        f"<tr><td>{elements.customer_link(customer)}</td>"
+        f"<tr><td>{elements.customer_link(customer, as_of)}</td>"
         f"<td>{elements.move(look_up(before, row['before']), look_up(after, row['after']))}</td>"
         f'<td class="sg-right sg-wide">{row["recency_days"]:,} days ago</td>'
         f'<td class="sg-right sg-wide">{row["frequency"]:,}</td>'

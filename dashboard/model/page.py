@@ -147,7 +147,7 @@ def _preview(moment: Moment, before: Version, after: Version) -> None:
     with who:
         st.html(elements.title("Customers who would move", "The highest spend first."))
         if moved:
-            st.html(markup.movers(result.movers.head(MOST_MOVERS), first, second, moment.money))
+            st.html(markup.movers(result.movers.head(MOST_MOVERS), first, second, moment.money, moment.as_of))
         else:
             st.html('<div class="sg-note">No customer would move.</div>')
     if after.model.version != moment.model.version:

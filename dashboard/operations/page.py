@@ -1,4 +1,4 @@
-"""The operations page: partitions, the replay and dead letters.
+"""The operations page: partitions, the replay, alerts and dead letters.
 
 Its buttons exist only if the dashboard was started with ``--operator``.
 """
@@ -9,9 +9,9 @@ import streamlit as st
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.operations import actions, markup, queries
+from dashboard.operations import actions, alerts, markup, queries
 from dashboard.operations.queries import DeadLetterPreview, StreamStatus
-from dashboard.shared import access, acts, elements, page, replay_markup, trouble
+from dashboard.shared import access, acts, as_of, elements, page, replay_markup, trouble
 from dashboard.shared.reading import reading
 from data.postgres import replay_control
 from runtime.money import Money
@@ -31,36 +31,37 @@ LAST_KNOWN, REASON, PAGE_NUMBER, SPEED = "operations_last", "operations_reason",
 
 def show(engine: Engine, money: Money) -> None:
     """Draw the page; its upper part refreshes every two seconds, the dead letters every five."""
-    st.fragment(lambda: _upper(engine), run_every=REFRESH_SECONDS)()
+    st.fragment(lambda: _upper(engine, money), run_every=REFRESH_SECONDS)()
     st.fragment(lambda: _dead_letters(engine), run_every=LETTERS_SECONDS)()
 
 
-def _upper(engine: Engine) -> None:
+def _upper(engine: Engine, money: Money) -> None:
     opening = page.opening("Operations", SUBTITLE) or st.empty()
     try:
         with reading(engine) as connection:
             status = queries.status(connection)
     except SQLAlchemyError as error:
         opening.empty()
-        _draw_trouble(trouble.from_error(error, engine.url))
+        _draw_trouble(trouble.from_error(error, engine.url), money)
         return
     opening.empty()
     st.session_state[LAST_KNOWN] = status
-    _draw(status)
+    _draw(status, money)
 
 
-def _draw_trouble(state: trouble.Trouble) -> None:
+def _draw_trouble(state: trouble.Trouble, money: Money) -> None:
     known: StreamStatus | None = st.session_state.get(LAST_KNOWN)
     if known is None:
         st.html(elements.trouble(state))
     else:
         st.html(elements.banner(state))
-        _draw(known)
+        _draw(known, money)
 
 
-def _draw(status: StreamStatus) -> None:
+def _draw(status: StreamStatus, money: Money) -> None:
     acts.report()
     st.html(elements.heading("Operations", SUBTITLE, status.progress))
+    as_of.shows_now("Operations", status.progress.event_time)
     if status.log_faults:
         st.html(markup.faults_of_the_log(status.log_faults))
     st.html(markup.totals(status))
@@ -73,6 +74,7 @@ def _draw(status: StreamStatus) -> None:
         st.html(f'<div class="sg-note">{NO_WORKER}</div>')
     else:
         st.html(markup.partitions(status.partitions, status.model))
+    alerts.draw(money.of(status.progress.currency))
 
 
 def _controls(status: StreamStatus) -> None:

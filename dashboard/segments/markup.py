@@ -40,14 +40,14 @@ def customers(rows: pd.DataFrame, known: Personas, money: Money) -> str:
     return f'<table class="sg-changes sg-people"><thead>{head}</thead><tbody>{cells}</tbody></table>'
 
 
-def past_customers(rows: pd.DataFrame, known: Personas, money: Money) -> str:
+def past_customers(rows: pd.DataFrame, known: Personas, money: Money, as_of: datetime) -> str:
     """One page of customers as they were at a past moment, with links to the customer page."""
     head = (
         '<tr><th>Customer</th><th>Segment</th><th class="sg-wide">Since</th><th class="sg-wide">Before</th>'
         '<th class="sg-wide">Country</th><th class="sg-right">Last bought</th>'
         '<th class="sg-right sg-wide">Purchases</th><th class="sg-right">Spend</th></tr>'
     )
-    cells = "".join(_past_customer(row, known, money) for row in rows.to_dict("records"))
+    cells = "".join(_past_customer(row, known, money, as_of) for row in rows.to_dict("records"))
     return f'<table class="sg-changes sg-people"><thead>{head}</thead><tbody>{cells}</tbody></table>'
 
 
@@ -85,10 +85,10 @@ def _written(name: str, value: float, money: Money) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
 
 
-def _past_customer(row: dict[Any, Any], known: Personas, money: Money) -> str:
+def _past_customer(row: dict[Any, Any], known: Personas, money: Money, as_of: datetime) -> str:
     recency = int(row["recency"])
     return (
-        f"<tr><td>{elements.customer_link(row['customer_id'])}</td>"
+        f"<tr><td>{elements.customer_link(row['customer_id'], as_of)}</td>"
         f"<td>{elements.segment_dot(look_up(known, row['segment']))}</td>"
         f'<td class="sg-wide sg-when">{style.date(row["segment_since"])}</td>'
         f'<td class="sg-wide">{elements.segment_dot(look_up(known, row["previous_segment"]))}</td>'

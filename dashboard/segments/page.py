@@ -19,7 +19,6 @@ from dashboard.shared.personas import Personas
 from dashboard.shared.profiles import Population
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import many
-from data.postgres.past_states import PastError
 from runtime.money import Money
 from runtime.readable import visible
 
@@ -46,7 +45,7 @@ ORDERS = {
 
 def show(engine: Engine, money: Money) -> None:
     """Draw the page."""
-    page.show(engine, money, "Segments", SUBTITLE, partial(_draw, engine))
+    page.show(engine, money, "Segments", SUBTITLE, partial(_draw, engine), has_past=True)
 
 
 def read(connection: Connection, population: Population) -> Distributions:
@@ -74,17 +73,10 @@ def _recent_sample(database_and_model: str, segments: tuple[str, ...]) -> Recent
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
-    at = past.control(moment)
-    if at is None:
+    if moment.as_of is None:
         _draw_present(engine, moment)
-        return
-    st.html(past.banner(at, moment.event_time))
-    try:
-        found = past.customers_at(moment, at)
-    except PastError as error:
-        st.html(elements.empty(f"This day can't be shown: {error}."))
-        return
-    _draw_past(engine, moment, found)
+    else:
+        _draw_past(engine, moment, past.customers_at(moment, moment.as_of))
 
 
 def _draw_past(engine: Engine, moment: Moment, found: Past) -> None:
@@ -98,9 +90,7 @@ def _draw_past(engine: Engine, moment: Moment, found: Past) -> None:
     st.html(markup.cards(shown.summary, known, whole.customers, moment.money))
     _ridges(shown, known, moment.money, style.stamp(found.at))
     _cloud(past_table.sample(found.rows, chosen, SAMPLE), known, shown.customers, moment.money)
-    st.html(
-        elements.title("Customers", "As they were then. Select a number for the customer's page, as of the present.")
-    )
+    st.html(elements.title("Customers", "As they were then. Select a number for the customer's page, as of this day."))
     search, sort = _search_controls(moment, {name: by for name, by in ORDERS.items() if by.key in found.rows})
     past_page.customers(engine, found, chosen, search, sort, PAGE_SIZE, PAGE, moment.money)
 

@@ -38,7 +38,7 @@ def customers(
         page.note_if(downloads.limit_note(len(found)))
     number = min(st.session_state.get(key, 1), pages)
     shown = past.rows.iloc[found[(number - 1) * size : number * size]]
-    st.html(markup.past_customers(shown, past.known, money))
+    st.html(markup.past_customers(shown, past.known, money, past.at))
     if pages > 1:
         st.pagination(pages, key=key)
 

@@ -21,8 +21,9 @@ _c = segment_changes.c
 class ChangeFilter(NamedTuple):
     """Which changes to list; an empty field does not restrict them.
 
-    ``since`` and ``until`` are midnights (UTC), the second one excluded. ``left`` and ``entered`` are segments before
-    and after a change (:data:`ENTRY` for a first purchase); ``touched`` are segments that a change left or entered.
+    ``since`` is a midnight (UTC), and ``until`` is excluded: another midnight, or just after one as of a past day.
+    ``left`` and ``entered`` are segments before and after a change (:data:`ENTRY` for a first purchase); ``touched``
+    are segments that a change left or entered.
     """
 
     since: datetime | None = None
@@ -54,7 +55,7 @@ def page(connection: Connection, wanted: ChangeFilter, location: PageLocation, l
     ranges: list[tuple[datetime, datetime]] = []
     for day in location.days:
         begin = ranges.pop()[0] if ranges and ranges[-1][1] == day else day
-        ranges.append((begin, day + ONE_DAY))
+        ranges.append((begin, day + ONE_DAY if wanted.until is None else min(day + ONE_DAY, wanted.until)))
     days = or_(false(), *(and_(_c.effective_at >= begin, _c.effective_at < end) for begin, end in ranges))
     return frame(connection, _newest_first(wanted).where(days).limit(limit).offset(location.skip))
 

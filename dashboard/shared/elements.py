@@ -24,11 +24,13 @@ LATE = "Arrived after their event time: counted, not dropped"
 DEAD_LETTERS = "Records that could not be applied: stored with the reason"
 
 
-def heading(text: str, subtitle: str, progress: StreamProgress) -> str:
-    """The top of a page: its title, a line about it, and the event time that it shows."""
+def heading(text: str, subtitle: str, progress: StreamProgress, at: datetime | None = None) -> str:
+    """The top of a page: its title, a line about it, and the event time or the past moment that it shows."""
     now = progress.event_time
     moment = f"As of event time {style.stamp(now)} (UTC)" if now else "No event time yet"
     stamp = f' data-event-time="{now.isoformat()}"' if now else ""
+    if at is not None:
+        moment, stamp = f"As of the past day {style.stamp(at)} (UTC)", ""
     return (
         f'<div class="sg-heading"><div class="sg-eyebrow"{stamp}>{moment}</div><h1>{escape(text)}</h1>'
         f"<p>{escape(subtitle)}</p></div>"
@@ -43,10 +45,16 @@ def opening(text: str, subtitle: str) -> str:
     )
 
 
-def customer_link(customer_id: str) -> str:
-    """A customer's id as a link to the customer page."""
+def address(page: str, as_of: datetime | None = None, **chosen: str) -> str:
+    """The address of a page with some choices and the past day that the reader has chosen, for an attribute of HTML."""
+    query = urlencode(chosen | ({} if as_of is None else {"as_of": f"{as_of:%Y-%m-%d}"}))
     # Relative, so that it works wherever the dashboard is mounted.
-    return f'<a class="sg-id" href="customer?{urlencode({"customer": customer_id})}">{escape(customer_id)}</a>'
+    return escape(f"{page}?{query}" if query else page)
+
+
+def customer_link(customer_id: str, as_of: datetime | None = None) -> str:
+    """A customer's id as a link to the customer page, as of the past day that the reader has chosen."""
+    return f'<a class="sg-id" href="{address("customer", as_of, customer=customer_id)}">{escape(customer_id)}</a>'
 
 
 def segment_dot(persona: Persona) -> str:
@@ -101,9 +109,9 @@ def counter(name: str, number: int, meaning: str, mood: str = "") -> str:
     )
 
 
-def change_table(changes: pd.DataFrame, known: Personas, money: Money) -> str:
+def change_table(changes: pd.DataFrame, known: Personas, money: Money, as_of: datetime | None = None) -> str:
     """Changes as a table; R, F and M are the customer's numbers at the moment of the change."""
-    rows = "".join(_change(row, known, money) for row in changes.to_dict("records"))
+    rows = "".join(_change(row, known, money, as_of) for row in changes.to_dict("records"))
     wide = "".join(f'<th class="sg-wide sg-right">{name}</th>' for name in ("Last bought", "Purchases", "Spend"))
     head = f"<tr><th>Event time</th><th>Customer</th><th>Move</th><th>Cause</th>{wide}</tr>"
     return f'<table class="sg-changes"><thead>{head}</thead><tbody>{rows}</tbody></table>'
@@ -135,14 +143,14 @@ def _with_code(text: str) -> str:
     return re.sub("`(.*?)`", r"<code>\1</code>", escape(text))
 
 
-def _change(row: dict[Any, Any], known: Personas, money: Money) -> str:
+def _change(row: dict[Any, Any], known: Personas, money: Money, as_of: datetime | None) -> str:
     before, after = (look_up(known, row[key]) for key in ("from_segment", "to_segment"))
     recency = row["recency_days"]
     last_bought = f"{many(recency, 'day')} before" if recency else "same day"
     details = (last_bought, f"{row['frequency']:,}", money.exact(row["monetary"]))
     return (
         f'<tr><td class="sg-when">{style.stamp(row["effective_at"])}</td>'
-        f"<td>{customer_link(row['customer_id'])}</td>"
+        f"<td>{customer_link(row['customer_id'], as_of)}</td>"
         f"<td>{move(before, after)}</td><td>{cause_label(row['cause'])}</td>"
         + "".join(f'<td class="sg-wide sg-right">{detail}</td>' for detail in details)
         + "</tr>"

@@ -19,7 +19,7 @@ from dashboard.shared.caching import ClosedPast, PastReading, per_database
 from dashboard.shared.flows import midnight
 from dashboard.shared.reading import StreamProgress, event_day, or_empty, patient
 from data.postgres.frames import frame
-from data.postgres.past_states import oldest_kept
+from data.postgres.past_states import Answerable, oldest_kept, require_rescored
 from data.postgres.tables import segment_changes
 
 #: With millions of changes this takes seconds, once after each pruning.
@@ -44,13 +44,33 @@ def read(connection: Connection, progress: StreamProgress) -> pd.DataFrame:
     return per_database(connection.engine, new_cache).read(connection, progress)
 
 
+def until(connection: Connection, progress: StreamProgress, at: datetime | None) -> pd.DataFrame:
+    """The history up to a past midnight (UTC), with the changes that were effective exactly then; None for all of it.
+
+    Raises
+    ------
+    PastError
+        If the kept history begins after that midnight, or customers wait for a model that was activated by then.
+    """
+    days = read(connection, progress)
+    if at is None or progress.event_time is None:
+        return days
+    kept = days[days["cause"] == flows.KEPT]
+    since = None if kept.empty else kept["day"].iloc[0].to_pydatetime() + flows.ONE_DAY
+    Answerable(since, progress.event_time, None, progress.forgotten, progress.late, progress.revisions).check(at)
+    require_rescored(connection, at)
+    return pd.concat([days[days["day"] < at], daily(connection, at, at)], ignore_index=True)
+
+
 def new_cache() -> DailyHistory:
     """An empty cache for one database."""
     return ClosedPast(_read, lambda _before, _now: True)
 
 
-def daily(connection: Connection, since: datetime | None) -> pd.DataFrame:
+def daily(connection: Connection, since: datetime | None, until: datetime | None = None) -> pd.DataFrame:
     """Changes per event day (UTC), from and to segment ("" on entry) and cause, from midnight ``since`` on.
+
+    Changes that were effective after ``until`` are left out.
 
     Columns day, from_segment, to_segment, cause, changes, and money: the sum of the monetary values of those who moved.
     """
@@ -61,6 +81,8 @@ def daily(connection: Connection, since: datetime | None) -> pd.DataFrame:
     query = select(*keys, *measures).group_by(*keys)
     if since is not None:
         query = query.where(c.effective_at >= since)
+    if until is not None:
+        query = query.where(c.effective_at <= until)
     days = frame(connection, query)
     typed = days.assign(day=pd.to_datetime(days["day"], utc=True)).astype(TYPES)
     # Sorted here: Postgres would sort all changes before it adds them up.

@@ -1,7 +1,7 @@
 """The frame of a page: it reads Postgres at one moment, draws, and explains itself if there is nothing to draw."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import streamlit as st
@@ -9,10 +9,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.shared import elements, reading, trouble
+from dashboard.shared import as_of, elements, reading, trouble
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.trouble import Trouble
+from data.postgres.past_states import PastError
 from models.segment_model import ModelError, SegmentModel
 from runtime.money import Money
 
@@ -25,7 +26,8 @@ SEEN = "pages_seen"
 class Moment:
     """What a page is drawn from: a connection that sees one moment, the champion, and the stream's progress.
 
-    ``money`` writes amounts in the stream's currency.
+    ``money`` writes amounts in the stream's currency. ``as_of`` is the past day that the reader has chosen, on this
+    page or on another one; None for the present. Links to other pages carry it.
     """
 
     connection: Connection
@@ -34,13 +36,21 @@ class Moment:
     progress: StreamProgress
     event_time: datetime
     money: Money
+    as_of: datetime | None = None
 
 
 Draw = Callable[[Moment], None]
 
 
 def show(
-    engine: Engine, money: Money, title: str, subtitle: str, draw: Draw, refresh_seconds: float | None = None
+    engine: Engine,
+    money: Money,
+    title: str,
+    subtitle: str,
+    draw: Draw,
+    refresh_seconds: float | None = None,
+    *,
+    has_past: bool = False,
 ) -> None:
     """Draw a page: its heading and what ``draw`` adds, or an explanation of why there is nothing to show.
 
@@ -53,10 +63,13 @@ def show(
         Postgres are explained on the page, too.
     refresh_seconds
         How often the page refreshes by itself; None for never.
+    has_past
+        Whether ``draw`` can show a past day (``as_of`` of the moment), and raises ``PastError`` for one that it can't.
+        Another page says that it shows now.
     """
 
     def drawn() -> None:
-        state = _draw(engine, money, title, subtitle, draw)
+        state = _draw(engine, money, title, subtitle, draw, has_past)
         if state is not None:
             _wait(state)
 
@@ -92,21 +105,40 @@ def number(key: str, pages: int) -> int:
     return chosen if chosen <= pages else 1
 
 
-def _draw(engine: Engine, money: Money, title: str, subtitle: str, draw: Draw) -> Trouble | None:
-    place = opening(title, subtitle)
+def _draw(engine: Engine, money: Money, title: str, subtitle: str, draw: Draw, has_past: bool) -> Trouble | None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        head, beside = st.container(), st.container(width="content")
+    with head:
+        place = opening(title, subtitle)
     try:
         with reading.reading(engine) as connection:
             found = _moment(connection, money)
             if isinstance(found, Moment):
-                heading = elements.heading(title, subtitle, found.progress)
-                place = st.html(heading) if place is None else place.html(heading)
-                draw(found)
+                with beside:
+                    at = as_of.control(connection, title, found.event_time) if has_past else None
+                heading = elements.heading(title, subtitle, found.progress, at)
+                place = head.html(heading) if place is None else place.html(heading)
+                if has_past:
+                    _draw_at(at, found, draw)
+                else:
+                    draw(replace(found, as_of=as_of.shows_now(title, found.event_time)))
                 return None
     except (SQLAlchemyError, ModelError) as error:
         found = trouble.from_error(error, engine.url)
     if place is not None:
         place.empty()
     return found
+
+
+def _draw_at(at: datetime | None, moment: Moment, draw: Draw) -> None:
+    if at is None:
+        draw(moment)
+        return
+    as_of.banner(at, moment.event_time)
+    try:
+        draw(replace(moment, as_of=at))
+    except PastError as error:
+        st.html(elements.empty(f"This day can't be shown: {error}."))
 
 
 def _moment(connection: Connection, money: Money) -> Moment | Trouble:

@@ -1,33 +1,28 @@
-"""Pages as of a past day: the control, and all customers at that moment, read once per process.
+"""All customers at a past moment, for the pages as of a past day, read once per process.
 
 What a moment shows can't change any more once event time has passed it, except by a late, revised or forgotten order.
 These are counted, so a changed count makes it be read again.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
 import pandas as pd
-import streamlit as st
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from dashboard.shared import style
 from dashboard.shared.caching import per_database
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress, patient
 from data.postgres import model_registry
 from data.postgres.past_states import answerable, monetary_units, past_states
-from data.postgres.tables import segment_changes
 from models.segment_model import SegmentModel
 from models.units import MONEY_UNITS
 
-#: Key of the session state, and URL parameter, of every page that can show a past day.
-AS_OF = "as_of"
 #: A million customers take seconds.
 TIMEOUT_MS = 120_000
 #: How many moments a process keeps.
@@ -36,11 +31,16 @@ MOST_KEPT = 2
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """All customers in a segment at a past moment.
+    """All customers at a past moment.
 
     Parameters
     ----------
+    states
+        As :func:`data.postgres.past_states.past_states` returns them.
+    models
+        Those that were active at the moment, by version.
     rows
+        Customers in a segment:
         ``customer_id, country, segment, previous_segment`` ("" if it was the first), ``segment_since, recency,
         frequency, monetary`` (as the model of the moment counts it), ``last_purchase_at``, and ``draw``, a hash of the
         id by which samples are chosen.
@@ -49,6 +49,8 @@ class Past:
     """
 
     at: datetime
+    states: pd.DataFrame
+    models: Mapping[str, SegmentModel]
     rows: pd.DataFrame
     known: Personas
     # What pages have computed of the rows, by its key: it ends with the day that it belongs to.
@@ -101,33 +103,6 @@ def customers_at(moment: Moment, at: datetime) -> Past:
     return per_database(moment.connection.engine, new_cache).read(moment.connection, moment.progress, at)
 
 
-def control(moment: Moment) -> datetime | None:
-    """The control of the day to show; None for the present."""
-    s = segment_changes.c
-    first = moment.connection.execute(select(func.min(s.effective_at))).scalar_one() or moment.event_time
-    chosen: date | None = st.date_input(
-        "As of a past day (00:00 UTC)",
-        None,
-        min_value=first.astimezone(UTC).date(),
-        max_value=moment.event_time.astimezone(UTC).date(),
-        format="YYYY-MM-DD",
-        key=AS_OF,
-        bind="query-params",
-        width=260,
-    )
-    return None if chosen is None else datetime(chosen.year, chosen.month, chosen.day, tzinfo=UTC)
-
-
-def banner(at: datetime, now: datetime) -> str:
-    """Says that a page shows a past moment."""
-    return (
-        f'<div class="sg-banner" role="status" data-as-of="{at.isoformat()}"><b>As of {style.stamp(at)} (UTC).</b> '
-        f"This page shows a past moment; the stream has reached {style.stamp(now)}. Clear the date to return to the "
-        "present. Segments are as they were published then; recency, purchases and spend are of the orders that "
-        "happened by then.</div>"
-    )
-
-
 def read(connection: Connection, at: datetime) -> Past:
     """All customers in a segment at a moment."""
     answerable(connection).check(at)
@@ -137,7 +112,7 @@ def read(connection: Connection, at: datetime) -> Past:
     known: Personas = {}
     for model in models.values():
         known = personas(model) | known
-    return Past(at, _rows(states[states["segment"].notna()], models), known)
+    return Past(at, states, models, _rows(states[states["segment"].notna()], models), known)
 
 
 def _rows(states: pd.DataFrame, models: dict[str, SegmentModel]) -> pd.DataFrame:

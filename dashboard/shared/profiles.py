@@ -20,6 +20,33 @@ from models.segment_model import SegmentModel
 
 
 @dataclass(frozen=True)
+class PastProfile:
+    """A customer as of a past moment, with the names of a stored profile's columns.
+
+    ``last_event_at`` is the moment from which recency counts if there is no purchase. ``model_version`` is that of the
+    model which was active; None without one.
+    """
+
+    customer_id: str
+    country: str
+    first_purchase_at: datetime | None
+    last_purchase_at: datetime | None
+    last_event_at: datetime
+    frequency: int
+    gross: Decimal
+    returned: Decimal
+    segment: str | None
+    segment_since: datetime | None
+    model_version: str | None
+    next_change_at: datetime | None
+    next_segment: str | None
+
+
+#: A stored profile, or one of the past.
+Profile = Row[tuple[object, ...]] | PastProfile
+
+
+@dataclass(frozen=True)
 class Population:
     """The customers in some segments, with R and M as the model sees them at event time."""
 
@@ -42,8 +69,8 @@ def profile(connection: Connection, customer_id: str) -> Row[tuple[object, ...]]
     return connection.execute(select(customers).where(customers.c.customer_id == customer_id)).one_or_none()
 
 
-def spend_before_floor(found: Row[tuple[object, ...]], model: SegmentModel) -> Decimal:
-    """A stored profile's spend: net of returns (and perhaps below 0) or gross, as the model counts it."""
+def spend_before_floor(found: Profile, model: SegmentModel) -> Decimal:
+    """A profile's spend: net of returns (and perhaps below 0) or gross, as the model counts it."""
     spend: Decimal = found.gross - found.returned if model.monetary == "net" else found.gross
     return spend
 

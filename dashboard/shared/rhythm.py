@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import Row
 
+from dashboard.shared.profiles import Profile
 from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.rhythms import Rhythms, gaps, rhythms
@@ -63,9 +63,9 @@ def own_rhythm(histories: Histories, found: Rhythms, row: int, now: int) -> OwnR
     )
 
 
-def of_profile(model: RhythmModel, profile: Row[tuple[object, ...]], event_time: datetime) -> OwnRhythm | None:
-    """A stored profile at event time; None without an order."""
-    if not profile.frequency or profile.first_purchase_at is None:
+def of_profile(model: RhythmModel, profile: Profile, event_time: datetime) -> OwnRhythm | None:
+    """A profile at event time; None without an order."""
+    if not profile.frequency or profile.first_purchase_at is None or profile.last_purchase_at is None:
         return None
     first, last = to_micros(profile.first_purchase_at), to_micros(profile.last_purchase_at)
     histories = Histories(np.array([first]), np.array([last]), np.array([profile.frequency]))

@@ -17,7 +17,7 @@ from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.rhythms import Rhythms, gaps, rhythms, since
 from models.rhythm.risk import RISK_STATES, RiskState
 from models.rhythm.seasonal_clock import NEVER
-from models.units import MICROS_PER_DAY, Floats, Ints, from_micros, to_micros
+from models.units import MICROS_PER_DAY, Bools, Floats, Ints, from_micros, to_micros
 
 ORDERS = ("stake", "newest", "spent", "soonest")
 
@@ -33,11 +33,15 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class RiskList:
-    """Customers at a moment, with their risk states and what is at stake."""
+    """Customers at a moment, with their risk states and what is at stake.
+
+    ``is_settled`` says, as of a past day, of whom it is known what time alone does: shape (n,); None for all.
+    """
 
     people: People
     found: Rhythms
     event_time: datetime
+    is_settled: Bools | None = None
 
     @cached_property
     def _orders(self) -> dict[str, Ints]:
@@ -119,9 +123,10 @@ class RiskList:
         )
 
 
-def risk_list(people: People, rhythm: RhythmModel, event_time: datetime) -> RiskList:
-    """All customers at event time."""
-    return RiskList(people, rhythms(rhythm, people.histories, people.spent, to_micros(event_time)), event_time)
+def risk_list(people: People, rhythm: RhythmModel, event_time: datetime, is_settled: Bools | None = None) -> RiskList:
+    """All customers at event time, or at a past moment."""
+    found = rhythms(rhythm, people.histories, people.spent, to_micros(event_time))
+    return RiskList(people, found, event_time, is_settled)
 
 
 def next_change(people: People, row: int) -> datetime | None:

@@ -1,5 +1,6 @@
 """The shifts page: moves between segments in any period, the spend that moved, and the customers behind each number."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,10 +14,12 @@ from dashboard.shared.changes import ENTRY, ChangeFilter
 from dashboard.shared.flow_figures import Measure, sankey
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
-from dashboard.shared.personas import look_up
+from dashboard.shared.personas import Personas, look_up, personas
 from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, many
 from dashboard.shifts import figures, markup, period_section, periods
 from dashboard.shifts.periods import CUSTOM, Period
+from data.postgres import model_registry
+from data.postgres.past_states import models_at
 from runtime.money import Money
 from runtime.readable import visible
 
@@ -36,11 +39,14 @@ FROM, TO, PAGE, MATRIX = "shift_from", "shift_to", "shift_page", "shift_matrix"
 def show(engine: Engine, money: Money) -> None:
     """Draw the page; it refreshes every few seconds and keeps the reader's choices."""
     subtitle = "Moves between segments in any period: how many, why, and which customers."
-    page.show(engine, money, "Shifts", subtitle, partial(_draw, engine), REFRESH_SECONDS)
+    page.show(engine, money, "Shifts", subtitle, partial(_draw, engine), REFRESH_SECONDS, has_past=True)
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
-    days = history.read(moment.connection, moment.progress)
+    days = history.until(moment.connection, moment.progress, moment.as_of)
+    if moment.as_of is not None:
+        # Everything below ends with that moment, as if the stream had stopped there.
+        moment = replace(moment, event_time=moment.as_of, personas=_known_then(moment, moment.as_of))
     if days.empty:
         st.html(elements.empty("No customer has entered a segment yet."))
         return
@@ -165,7 +171,7 @@ def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[
         st.html(elements.title("Customers who moved", "With their numbers at that time, the newest move first"))
         left = _segment_box("From", FROM, [ANY, *moment.personas, ENTRY], moment)
         entered = _segment_box("To", TO, [ANY, *moment.personas], moment)
-        wanted = ChangeFilter(period.since, period.until, causes, left, entered)
+        wanted = ChangeFilter(period.since, _end(period, moment), causes, left, entered)
         downloads.button(engine, _file(period, wanted), partial(_all_rows, wanted, moment.money), "shift_csv")
         found = changes.within(days, wanted)
         number = int(found["changes"].sum())
@@ -178,7 +184,7 @@ def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[
     location = flows.locate(found, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
     st.html(f'<div class="sg-note" data-behind="{number}">{many(number, "change")} in this period.</div>')
     found = changes.page(moment.connection, wanted, location, PAGE_SIZE)
-    st.html(elements.change_table(found, moment.personas, moment.money))
+    st.html(elements.change_table(found, moment.personas, moment.money, moment.as_of))
     if pages > 1:
         st.pagination(pages, key=PAGE)
 
@@ -208,6 +214,20 @@ def _over_time(days: pd.DataFrame, moved: pd.DataFrame, period: Period, moment: 
         page.html_or_place(markup.sizes_note(sizes, moment.personas))
         drawn = figures.size_areas(sizes, moment.personas, (period.since, period.last_day + timedelta(days=1)))
         st.plotly_chart(drawn, key="shift_sizes", config=plotting.CONFIG, alt="Customers in each segment, day by day")
+
+
+def _end(period: Period, moment: Moment) -> datetime:
+    """The end of the period for a list of changes: on a past day, what happened exactly then is the last."""
+    return period.until if moment.as_of is None else min(period.until, moment.as_of + timedelta(microseconds=1))
+
+
+def _known_then(moment: Moment, at: datetime) -> Personas:
+    """The personas of the models that were active; those of the champion if there was no model."""
+    versions = sorted({*models_at(moment.connection, at).values()})
+    known: Personas = {}
+    for model in dict(model_registry.read_all(moment.connection, versions)).values():
+        known |= personas(model)
+    return known or moment.personas
 
 
 def _phrase(code: str) -> str:

@@ -29,7 +29,7 @@ def draw(engine: Engine, days: pd.DataFrame, moment: Moment) -> None:
     """
     text = "Customers and revenue of every calendar period, for any cause; the last one is not over yet."
     st.html(elements.title("Period by period", text))
-    sold = revenue.read(moment.connection, moment.progress)
+    sold = revenue.until(moment.connection, moment.progress, moment.as_of)
     changed = flows.moved(days)
     firsts = [changed["day"].min()] if len(changed) < len(days) else [each["day"].min() for each in (days, sold)]
     first = min(moment for moment in firsts if not pd.isna(moment)).to_pydatetime()

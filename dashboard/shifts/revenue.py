@@ -41,15 +41,24 @@ def read(connection: Connection, progress: StreamProgress) -> pd.DataFrame:
     return per_database(connection.engine, new_cache).read(connection, progress)
 
 
+def until(connection: Connection, progress: StreamProgress, at: datetime | None) -> pd.DataFrame:
+    """Revenue up to a past midnight (UTC), with the orders of exactly then; None for all of it."""
+    days = read(connection, progress)
+    if at is None:
+        return days
+    return pd.concat([between(days, None, at), daily(connection, at, at)], ignore_index=True)
+
+
 def new_cache() -> RevenueCache:
     """An empty cache for one database."""
     return ClosedPast(_read, _is_valid)
 
 
-def daily(connection: Connection, since: datetime | None) -> pd.DataFrame:
+def daily(connection: Connection, since: datetime | None, until: datetime | None = None) -> pd.DataFrame:
     """Orders and money per event day (UTC) and segment just before ("" for none), from midnight ``since`` on.
 
-    Columns day, segment, orders, revenue_units and returned_units (ten-thousandths). Cancelled orders are left out.
+    Columns day, segment, orders, revenue_units and returned_units (ten-thousandths). Cancelled orders are left out, and
+    so are those after ``until``.
     """
     t = transactions.c
     before = _stay_before() if since is None else _change_before()
@@ -69,6 +78,8 @@ def daily(connection: Connection, since: datetime | None) -> pd.DataFrame:
     )
     if since is not None:
         query = query.where(t.occurred_at >= since)
+    if until is not None:
+        query = query.where(t.occurred_at <= until)
     days = frame(connection, query)
     typed = days.assign(day=pd.to_datetime(days["day"], utc=True)).astype(TYPES)
     return typed.sort_values(["day", "segment"], ignore_index=True)

@@ -9,7 +9,7 @@ changes from when it was applied, because history stays as subscribers have read
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from data.postgres.frames import MOMENT, AnySelect, copied, money_units
 from data.postgres.tables import customers, erasures, model_reigns, segment_changes, stream_progress, transactions
 from models.scoring import net_or_gross
 from models.segment_model import SegmentModel
-from models.units import MICROS_PER_DAY, Ints, to_micros
+from models.units import MICROS_PER_DAY, Ints, from_micros, to_micros
 from runtime.errors import Hint, NotFoundError
 
 Models = Mapping[str, SegmentModel]
@@ -80,8 +80,28 @@ class Answerable:
             )
 
 
-def answerable(connection: Connection) -> Answerable:
-    """The moments that the stream can be shown at.
+class PastState(NamedTuple):
+    """One customer at a past moment: the fields of :func:`past_states`, money in ten-thousandths.
+
+    ``counts_from`` is the moment from which recency counts; None in no segment and without a purchase.
+    """
+
+    customer_id: str
+    country: str
+    segment: str | None
+    segment_since: datetime | None
+    model_version: str | None
+    counts_from: datetime | None
+    recency_days: int | None
+    frequency: int
+    gross_units: int
+    returned_units: int
+    first_purchase_at: datetime | None
+    last_purchase_at: datetime | None
+
+
+def answerable(connection: Connection, customer_id: str | None = None) -> Answerable:
+    """The moments that the stream can be shown at or, by the index only, one customer.
 
     Raises
     ------
@@ -97,7 +117,7 @@ def answerable(connection: Connection) -> Answerable:
     first = min(rows, key=lambda row: row.event_time)
     ahead = max(row.event_time for row in rows) > first.event_time
     return Answerable(
-        since=_whole_since(connection),
+        since=_whole_since(connection) if customer_id is None else _own_since(connection, customer_id),
         until=first.event_time,
         slowest=first.partition if ahead else None,
         forgotten=int(connection.execute(select(func.count(erasures.c.partition))).scalar_one()),
@@ -115,20 +135,21 @@ def past_states(connection: Connection, moment: datetime) -> pd.DataFrame:
         A row for each customer with an order or a segment by then, in the order of ids: ``customer_id, country`` (the
         present one), ``partition, segment, previous_segment`` (both None in no segment), ``segment_since,
         model_version`` (the model active at the moment; None without one), ``recency_days`` (missing without a purchase
-        or a segment), ``frequency, gross_units, returned_units`` (ten-thousandths), ``last_purchase_at``. Without any
-        purchase left, recency counts from the last event, as the worker counts it, or from the last change.
+        or a segment), ``frequency, gross_units, returned_units`` (ten-thousandths), ``first_purchase_at,
+        last_purchase_at, counts_from``: the moment from which recency counts. Without any purchase left, this is the
+        last event, as the worker counts it, or the last change.
 
     Raises
     ------
     PastError
         If a model was activated by then for which not all customers are rescored yet.
     """
-    active = _models_at(connection, moment)
+    active = models_at(connection, moment)
     require_rescored(connection, moment)
     # With less, Postgres reads both big tables in the order of customers, which takes twice as long.
     connection.execute(select(func.set_config("work_mem", WORK_MEM, True)))
     rows = copied(connection, _states(moment), {"customer_id": "str", "country": "category", **_SEGMENTS})
-    for name in ("last_purchase_at", "last_event_at", "segment_since"):
+    for name in ("first_purchase_at", "last_purchase_at", "last_event_at", "segment_since"):
         rows[name] = pd.to_datetime(rows[name], unit="us", utc=True).astype(MOMENT)
     for name in ("segment", "previous_segment"):
         rows[name] = rows[name].astype("object").where(rows[name] != "", None)
@@ -136,9 +157,40 @@ def past_states(connection: Connection, moment: datetime) -> pd.DataFrame:
     last_event_at = rows.pop("last_event_at")
     # A revision may have moved every order behind the moment; then only the change is left of what was published.
     others = last_event_at.fillna(rows["segment_since"]).where(rows["segment"].notna())
-    counted = rows["last_purchase_at"].fillna(others)
-    rows.insert(6, "recency_days", _days(counted, moment))
+    rows["counts_from"] = rows["last_purchase_at"].fillna(others)
+    rows.insert(6, "recency_days", _days(rows["counts_from"], moment))
     return rows
+
+
+def past_state(connection: Connection, moment: datetime, customer_id: str) -> PastState | None:
+    """One customer at a moment that is answerable for them; None if the stream did not know them by then.
+
+    Raises
+    ------
+    PastError
+        If a model was activated by then for which the customer is not rescored yet.
+    """
+    require_rescored(connection, moment, customer_id)
+    row = connection.execute(_states(moment, customer_id)).one_or_none()
+    if row is None:
+        return None
+    times = (row.segment_since, row.first_purchase_at, row.last_purchase_at, row.last_event_at)
+    since, first, last, event = (None if at is None else from_micros(at) for at in times)
+    counts_from = last or (event or since if row.segment is not None else None)
+    return PastState(
+        customer_id=row.customer_id,
+        country=row.country,
+        segment=row.segment,
+        segment_since=since,
+        model_version=models_at(connection, moment).get(row.partition),
+        counts_from=counts_from,
+        recency_days=None if counts_from is None else (moment - counts_from).days,
+        frequency=row.frequency,
+        gross_units=row.gross_units,
+        returned_units=row.returned_units,
+        first_purchase_at=first,
+        last_purchase_at=last,
+    )
 
 
 def monetary_units(states: pd.DataFrame, models: Models) -> Ints:
@@ -149,19 +201,23 @@ def monetary_units(states: pd.DataFrame, models: Models) -> Ints:
     return units
 
 
-def _states(moment: datetime) -> AnySelect:
-    last = (
+def _states(moment: datetime, customer_id: str | None = None) -> AnySelect:
+    """Of all customers, or of one of them."""
+    changes = (
         select(_s.customer_id, _s.from_segment, _s.to_segment, _s.effective_at)
         .where(_s.effective_at <= moment)
         .ext(distinct_on(_s.customer_id))
         .order_by(_s.customer_id, _s.sequence.desc())
-        .subquery()
     )
-    ledger = _ledger(moment).subquery()
+    orders = _ledger(moment)
+    if customer_id is not None:
+        changes = changes.where(_s.customer_id == customer_id)
+        orders = orders.where(_t.customer_id == customer_id)
+    last, ledger = changes.subquery(), orders.subquery()
     joined = customers.outerjoin(ledger, ledger.c.customer_id == _c.customer_id)
     joined = joined.outerjoin(last, last.c.customer_id == _c.customer_id)
     totals = (func.coalesce(ledger.c[name], 0).label(name) for name in ("frequency", "gross_units", "returned_units"))
-    return (
+    query = (
         select(
             _c.customer_id,
             _c.country,
@@ -170,13 +226,14 @@ def _states(moment: datetime) -> AnySelect:
             last.c.from_segment.label("previous_segment"),
             micros(last.c.effective_at).label("segment_since"),
             *totals,
+            micros(ledger.c.first_purchase_at).label("first_purchase_at"),
             micros(ledger.c.last_purchase_at).label("last_purchase_at"),
             micros(ledger.c.last_event_at).label("last_event_at"),
         )
         .select_from(joined)
         .where((ledger.c.orders > 0) | last.c.to_segment.is_not(None))
-        .order_by(_c.customer_id)
     )
+    return query.order_by(_c.customer_id) if customer_id is None else query.where(_c.customer_id == customer_id)
 
 
 def _ledger(moment: datetime) -> Select[Any]:
@@ -189,6 +246,7 @@ def _ledger(moment: datetime) -> Select[Any]:
             func.count().filter(sale).label("frequency"),
             money_units(func.coalesce(func.sum(_t.amount).filter(sale), 0)).label("gross_units"),
             money_units(func.coalesce(func.sum(_t.amount).filter(back), 0)).label("returned_units"),
+            func.min(_t.occurred_at).filter(sale).label("first_purchase_at"),
             func.max(_t.occurred_at).filter(sale).label("last_purchase_at"),
             func.max(_t.occurred_at).label("last_event_at"),
         )
@@ -197,7 +255,7 @@ def _ledger(moment: datetime) -> Select[Any]:
     )
 
 
-def _models_at(connection: Connection, moment: datetime) -> dict[int, str]:
+def models_at(connection: Connection, moment: datetime) -> dict[int, str]:
     """The model that was active at a moment, by partition."""
     r = model_reigns.c
     former = select(r.partition, r.model_version, r.until).where(r.until > moment).order_by(r.until.desc())
@@ -210,18 +268,20 @@ def _models_at(connection: Connection, moment: datetime) -> dict[int, str]:
     return found
 
 
-def require_rescored(connection: Connection, moment: datetime) -> None:
-    """Check that all customers are rescored for the models that were active by a moment.
+def require_rescored(connection: Connection, moment: datetime, customer_id: str | None = None) -> None:
+    """Refuse a moment if customers, or this one, still wait for a model that was activated by then.
 
     Raises
     ------
     PastError
-        If some still wait for it, so that changes which are effective by the moment are yet to come.
+        If any do.
     """
     waits = _c.model_version.is_distinct_from(_p.model_version)
     begun = _p.model_version.is_not(None) & (_p.model_since <= moment)
     home = _p.partition == _c.partition
     query = select(func.count()).select_from(customers.join(stream_progress, home & begun & waits))
+    if customer_id is not None:
+        query = query.where(_c.customer_id == customer_id)
     waiting = int(connection.execute(query).scalar_one())
     if waiting:
         raise PastError(f"{waiting:,} customers wait to be rescored by the new model: try again in a moment")
@@ -235,6 +295,13 @@ def _whole_since(connection: Connection) -> datetime | None:
         return None
     found: datetime | None = connection.execute(select(func.max(_s.effective_at)).where(oldest_kept())).scalar_one()
     return found
+
+
+def _own_since(connection: Connection, customer_id: str) -> datetime | None:
+    """From when on a customer's changes are stored; None if none of them was ever deleted."""
+    query = select(_s.sequence, _s.effective_at).where(_s.customer_id == customer_id).order_by(_s.sequence).limit(1)
+    first = connection.execute(query).one_or_none()
+    return None if first is None or first.sequence == 1 else first.effective_at
 
 
 def oldest_kept() -> ColumnElement[bool]:

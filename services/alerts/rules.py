@@ -78,13 +78,13 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     zone: str = "UTC"
 
 
-def parse_rules(text: str, destinations: Collection[str]) -> tuple[Rule, ...]:
+def parse_rules(text: str, destinations: Collection[str] | None) -> tuple[Rule, ...]:
     """The rules of a file's text.
 
     Parameters
     ----------
     destinations
-        The names of all destinations.
+        The names of all destinations; None for a reader who does not know them.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def parse_rules(text: str, destinations: Collection[str]) -> tuple[Rule, ...]:
     return rules
 
 
-def _rule(number: int, written: object, zone: ZoneInfo, destinations: Collection[str]) -> Rule:
+def _rule(number: int, written: object, zone: ZoneInfo, destinations: Collection[str] | None) -> Rule:
     try:
         given = msgspec.convert(written, _Written)
     except msgspec.ValidationError as error:
@@ -150,9 +150,9 @@ def _definition(given: _Written) -> AudienceDefinition | None:
         raise RuleError(f"where: {error}") from None
 
 
-def _known(names: list[str], destinations: Collection[str]) -> tuple[str, ...]:
+def _known(names: list[str], destinations: Collection[str] | None) -> tuple[str, ...]:
     for name in names:
-        if name not in destinations:
+        if destinations is not None and name not in destinations:
             possible = ", ".join(sorted(destinations)) or "none: set SEGUE_ALERT_DESTINATIONS"
             raise RuleError(f"there is no destination {name!r}; the destinations are {possible}")
     return tuple(dict.fromkeys(names))

@@ -45,21 +45,8 @@ class StateFile:
         return cls(path, lock)
 
     def read(self) -> dict[str, dict[str, Incident]]:
-        """All incidents; none if the file is new.
-
-        Raises
-        ------
-        StateError
-            If the file holds something else.
-        """
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, dict[str, Incident]])
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise StateError(f"can't read {self._path} ({error.strerror})") from None
-        except msgspec.DecodeError:
-            raise StateError(f"{self._path} is not a file of incidents: delete it, or name another --state") from None
+        """All incidents; none if the file is new. Raises :class:`StateError` if it holds something else."""
+        return read_incidents(self._path) or {}
 
     def write(self, incidents: Mapping[str, Mapping[str, Incident]]) -> None:
         """Replace all incidents; raises :class:`runtime.output_files.OutputError` if the disk refuses."""
@@ -69,3 +56,21 @@ class StateFile:
     def close(self) -> None:
         """Let another process have the file."""
         os.close(self._lock)
+
+
+def read_incidents(path: Path) -> dict[str, dict[str, Incident]] | None:
+    """What a file remembers, also while another process holds it; None if there is no file.
+
+    Raises
+    ------
+    StateError
+        If the file holds something else, or can't be read.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, Incident]])
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"can't read {path} ({error.strerror})") from None
+    except msgspec.DecodeError:
+        raise StateError(f"{path} is not a file of incidents: delete it, or name another --state") from None

@@ -178,11 +178,7 @@ def test_a_page_works_and_is_accessible(shop: Shop, path: str, colours: str) -> 
         _expect_real_data(page, PAGES[path])
         expect_no_sideways_scrolling(page)
         _keep(page, f"{path}-{colours}")
-        found = Axe().run(page, context=OURS, options={"resultTypes": ["violations"]}).response["violations"]
-        grave = [
-            (rule["id"], node["html"][:200]) for rule in found if rule["impact"] in GRAVE for node in rule["nodes"]
-        ]
-        assert grave == []
+        _expect_accessible(page)
         expect_to_fit_a_phone(page)
 
 
@@ -194,7 +190,33 @@ def test_the_menu_leads_to_every_page(shop: Shop) -> None:
         for expected in [*PAGES.values(), *PAGES.values()][1 : len(PAGES) + 1]:
             links.filter(has_text=re.compile(f"{re.escape(expected.title)}$")).click()
             _expect_only(page, expected)
+            expect(page).to_have_title(f"{expected.title} - Segue")
             expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_past_day_stays_chosen_on_other_pages_until_the_reader_goes_back_to_now(shop: Shop) -> None:
+    now = progress.current_watermark(shop.run.postgres)
+    assert now
+    day = f"{now - timedelta(days=60):%Y-%m-%d}"
+    past, of_now = f"[data-as-of^='{day}']", "[data-shows-now]"
+    with visit(shop.chromium, shop.address, f"at_risk?as_of={day}") as page:
+        links = page.get_by_test_id("stTopNavLink")
+        expect(page.locator(past)).to_be_visible(timeout=PATIENCE)
+        for title, said in (("Live", of_now), ("Shifts", past), ("Operations", of_now), ("Segments", past)):
+            links.filter(has_text=re.compile(f"{title}$")).click()
+            _expect_only(page, PAGES[title.lower()])
+            expect(page.locator(said)).to_be_visible(timeout=PATIENCE)
+            expect(page).to_have_url(re.compile(f"as_of={day}"))
+        _expect_accessible(page)
+        page.locator(".sg-people a.sg-id").first.click()
+        expect(page.locator(PAGES["customer"].proof)).to_be_visible(timeout=PATIENCE)
+        expect(page.locator(past)).to_be_visible(timeout=PATIENCE)
+        _expect_accessible(page)
+        page.get_by_role("button", name="Back to now").click()
+        expect(page.locator(past)).to_have_count(0, timeout=PATIENCE)
+        links.filter(has_text=re.compile("Live$")).click()
+        _expect_only(page, PAGES["live"])
+        expect(page.locator(of_now)).to_have_count(0)
 
 
 def test_the_numbers_move_with_the_replay_and_are_those_in_postgres(shop: Shop) -> None:
@@ -377,6 +399,13 @@ def _download(page: Page) -> list[dict[str, str]]:
         page.get_by_role("button", name="Download CSV").click()
     with download.value.path().open(newline="") as file:
         return [*csv.DictReader(file)]
+
+
+def _expect_accessible(page: Page) -> None:
+    """No grave finding of axe-core."""
+    found = Axe().run(page, context=OURS, options={"resultTypes": ["violations"]}).response["violations"]
+    grave = [(rule["id"], node["html"][:200]) for rule in found if rule["impact"] in GRAVE for node in rule["nodes"]]
+    assert grave == []
 
 
 def _expect_real_data(page: Page, expected: Expected) -> None:

@@ -37,6 +37,9 @@ PAGES: list[tuple[str, dict[str, str]]] = [
     ("shifts", {"per_period": "Weeks", "per_segment": "Lost"}),
     ("segments", {}),
     ("segments", {"as_of": "2011-03-01"}),
+    ("at_risk", {"as_of": "2011-03-01"}),
+    ("shifts", {"as_of": "2011-03-01"} | ALL),
+    ("customer", {"as_of": "2011-03-01", "customer": "c4711"}),
     ("campaigns", {}),
     ("campaigns", {"campaign": "spring"}),
     ("customer", {"customer": "c4711"}),
@@ -82,7 +85,7 @@ def test_the_history_is_read_from_end_to_end_once_for_all_pages(big_url: str) ->
 def test_the_history_is_added_up_on_all_cpus(big_url: str) -> None:
     st.cache_resource.clear()
     plans = [plan for _, plan in _plans(big_url, _asked(a_page("shifts", big_url))) if "on segment_changes" in plan]
-    assert "Parallel Seq Scan on segment_changes" in plans[0], plans[0]
+    assert sum("Parallel Seq Scan on segment_changes" in plan for plan in plans) == 1, plans
 
 
 def test_upcoming_slips_use_the_workers_decay_index(big_url: str) -> None:

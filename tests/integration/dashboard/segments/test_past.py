@@ -129,4 +129,4 @@ def _sizes(page: AppTest) -> dict[str, int]:
 
 
 def _in_order(page: AppTest) -> list[str]:
-    return re.findall(r'href="customer\?customer=(\d+)"', html(page))
+    return re.findall(rf'href="customer\?customer=(\d+)&amp;as_of={DAY:%Y-%m-%d}"', html(page))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pandas as pd
 from sqlalchemy import Engine, make_url
 
+from dashboard.customer import past_life
 from dashboard.shared import history, past
 from dashboard.shared.connection import masked_engine
 from dashboard.shared.reading import progress, reading
@@ -14,6 +15,7 @@ from data.postgres.database import migrate
 from data.postgres.masked_views import MASK_BEGINS
 from tests.support import big_tables
 from tests.support.generated_tables import a_model
+from tests.support.money import POUNDS
 
 NUMBER = 200
 DAY = datetime(2011, 3, 1, tzinfo=UTC)
@@ -28,7 +30,12 @@ def test_a_masked_session_sees_masked_ids_and_the_same_numbers(database_url: str
     for each in (engine, masked):
         with reading(each) as connection:
             days = history.new_cache().read(connection, progress(connection))
-            found.append((past.read(connection, DAY).rows, revenue.daily(connection, None), days))
+            then = past.read(connection, DAY)
+            found.append((then.rows, revenue.daily(connection, None), days))
+            who = then.rows.iloc[0]
+            one = past_life.read(connection, {}, DAY, who["customer_id"], POUNDS)
+            assert one is not None
+            assert (one.portrait.segment, one.portrait.frequency) == (who["segment"], who["frequency"])
     (plain, sold, moved), (hidden, sold_hidden, moved_hidden) = found
     assert len(hidden) == len(plain) > NUMBER / 2
     assert hidden["customer_id"].str.startswith(MASK_BEGINS).all()

@@ -74,3 +74,17 @@ def test_a_link_to_a_customer_survives_any_name() -> None:
     assert address
     assert parse_qs(address[1].removeprefix("customer?")) == {"customer": ["a&b c\"'<>/?#=ü"]}
     assert "<>" not in link
+
+
+def test_links_carry_the_past_day_that_is_chosen() -> None:
+    link = re.search(r'href="(.*?)"', elements.customer_link("a&b", NOW))
+    assert link
+    assert parse_qs(unescape(link[1]).removeprefix("customer?")) == {"customer": ["a&b"], "as_of": ["2011-06-15"]}
+    assert elements.address("at_risk") == "at_risk"
+    assert 'as_of=2011-06-15"' in elements.change_table(_changes("17850"), KNOWN, POUNDS, NOW)
+
+
+def test_the_heading_of_a_past_day_has_no_other_moment() -> None:
+    words = _words(elements.heading("Page", "", _progress(), datetime(2010, 11, 2, tzinfo=UTC)))
+    assert "As of the past day 2 Nov 2010, 00:00 (UTC)" in words
+    assert "2011" not in words
