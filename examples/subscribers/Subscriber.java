@@ -69,7 +69,12 @@ public class Subscriber {
                     JsonNode data = JSON.readTree(change.value()).get("data");
                     String customer = data.get("customer_id").asText();
                     long sequence = data.get("sequence").asLong();
-                    if (sequence > sequences.getOrDefault(customer, 0L)) { // drop what is not greater: a repeat
+                    long last = sequences.getOrDefault(customer, 0L);
+                    if (sequence > last + 1) {
+                        String found = "change " + sequence + " follows " + last;
+                        System.err.println("customer " + customer + ": " + found + ", those between are missing");
+                    }
+                    if (sequence > last) { // drop what is not greater: a repeat
                         sequences.put(customer, sequence);
                         String place = change.partition() + "\t" + change.offset();
                         lines.append(String.join("\t", place, log, change.value())).append('\n');

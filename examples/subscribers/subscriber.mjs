@@ -49,8 +49,13 @@ await consumer.run({
     }
     logs.delete(partition);
     const { data } = JSON.parse(message.value);
-    if (data.sequence > (sequences.get(data.customer_id) ?? 0)) { // drop what is not greater: a repeat
-      sequences.set(data.customer_id, data.sequence);
+    const { customer_id: customer, sequence } = data;
+    const last = sequences.get(customer) ?? 0;
+    if (sequence > last + 1) {
+      console.error(`customer ${customer}: change ${sequence} follows ${last}, those between are missing`);
+    }
+    if (sequence > last) { // drop what is not greater: a repeat
+      sequences.set(customer, sequence);
       fs.appendFileSync(file, `${[partition, message.offset, log, message.value].join('\t')}\n`);
     }
   },

@@ -54,8 +54,12 @@ with file.open("ab") as output:
             if logs.pop(record.partition(), "") not in ("", log):
                 sys.exit(f"{file} is of another log: begin with a new file")
             data = json.loads(record.value())["data"]
-            if data["sequence"] > sequences.get(data["customer_id"], 0):  # drop what is not greater: a repeat
-                sequences[data["customer_id"]] = data["sequence"]
+            customer, sequence = data["customer_id"], data["sequence"]
+            last = sequences.get(customer, 0)
+            if sequence > last + 1:
+                sys.stderr.write(f"customer {customer}: change {sequence} follows {last}, those between are missing\n")
+            if sequence > last:  # drop what is not greater: a repeat
+                sequences[customer] = sequence
                 place = f"{record.partition()}\t{record.offset()}\t{log}\t"
                 output.write(place.encode() + record.value() + b"\n")
         output.flush()

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -164,3 +165,35 @@ def test_a_program_whose_file_is_of_another_log_says_so_and_ends(program: Progra
     assert process.returncode == 1
     assert "is of another log: begin with a new f" in error
     assert program.events() == held
+
+
+@pytest.mark.parametrize("program", [each for each in PARAMETERS if each.values != ("kcat.sh",)], indirect=True)
+def test_a_program_says_which_changes_are_missing(program: Program, shop: Shop) -> None:
+    process = program.start()
+    wait_until(lambda: len(program.lines()) >= len(shop.events()))
+    _kill(process)
+    shop.trade()
+    lines, events = program.output.read_text().splitlines(keepends=True), shop.events()
+    # The last line of a partition says where to go on, so it stays.
+    known = {_numbered(json.loads(line.split("\t")[-1])["data"]): line for line in lines}
+    kept = {line.split("\t")[0]: line for line in lines}.values()
+    customer, sequence = next(
+        (customer, sequence)
+        for customer, sequence in (_numbered(json.loads(event)) for event in events)
+        if (customer, sequence) not in known
+        and (customer, sequence - 1) in known
+        and known[customer, sequence - 1] not in kept
+    )
+    program.output.write_text("".join(line for line in lines if line != known[customer, sequence - 1]))
+    process = program.start()
+    try:
+        wait_until(lambda: len(program.lines()) >= len(events) - 1)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+    _, error = process.communicate()
+    said = f"customer {customer}: change {sequence} follows {sequence - 2}, those between are missing"
+    assert [line for line in error.splitlines() if "missing" in line] == [said]
+
+
+def _numbered(data: dict[str, Any]) -> tuple[str, int]:
+    return data["customer_id"], data["sequence"]
