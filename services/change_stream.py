@@ -18,12 +18,15 @@ _GROUP = "segue-changes"
 _POLL_SECONDS = 0.5
 
 
-Positions = dict[int, int]
-"""How far each partition has been read; reading begins there, and keeps it up to date."""
+ReadUpTo = dict[int, int]
+"""How far each partition has been read, as a position of the outbox or an offset of the topic.
+
+Reading begins there, and keeps it up to date.
+"""
 
 
 def postgres(
-    settings: Settings, follow: bool, customer: str | None, positions: Positions | None = None
+    settings: Settings, follow: bool, customer: str | None, positions: ReadUpTo | None = None
 ) -> Iterator[bytes]:
     """Yield the changes of every partition in order; with ``follow``, wait for more."""
     database = engine(settings.database)
@@ -41,19 +44,19 @@ def postgres(
             time.sleep(_POLL_SECONDS)
 
 
-def newest(settings: Settings) -> Positions:
+def newest(settings: Settings) -> ReadUpTo:
     """The positions from which :func:`postgres` yields only changes from now on."""
     return {row.partition: row.change_position for row in progress.partitions(engine(settings.database))}
 
 
-def topic(settings: Settings, follow: bool, positions: Positions | None = None) -> Iterator[bytes]:
+def topic(settings: Settings, follow: bool, offsets: ReadUpTo | None = None) -> Iterator[bytes]:
     """Yield the change topic from its beginning to its current end; with ``follow``, wait for more."""
-    for message in read_topic(settings.brokers, settings.changes_topic, _GROUP, follow=follow, offsets=positions):
+    for message in read_topic(settings.brokers, settings.changes_topic, _GROUP, follow=follow, offsets=offsets):
         yield message.value() or b""
 
 
-def newest_in_topic(settings: Settings) -> Positions:
-    """The positions from which :func:`topic` yields only changes from now on."""
+def newest_in_topic(settings: Settings) -> ReadUpTo:
+    """The offsets from which :func:`topic` yields only changes from now on."""
     return newest_offsets(settings.brokers, settings.changes_topic, _GROUP)
 
 

@@ -24,7 +24,7 @@ class LetterWatch:
 
     def __init__(self, world: World, broker: Broker, topic: str, server: PostgresServer) -> None:
         self._world, self._broker, self._topic, self._server = world, broker, topic, server
-        self._positions: dict[Place, int] = {}
+        self._offsets: dict[Place, int] = {}
         self._published: set[Letter] = set()
         self._next = broker.on_visible
         broker.on_visible = self._look
@@ -33,7 +33,7 @@ class LetterWatch:
         self._next(place)
         if place[0] != self._topic:
             return
-        records, self._positions[place] = self._broker.logs[place].committed(self._positions.get(place, 0))
+        records, self._offsets[place] = self._broker.logs[place].committed(self._offsets.get(place, 0))
         for record in records:
             headers = {name: (value or b"") for name, value in record.headers}
             log_id = headers["segue-log-id"].decode()

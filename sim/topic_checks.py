@@ -21,7 +21,7 @@ class TopicWatch:
     def __init__(self, world: World, broker: Broker, changes: str, segments: str) -> None:
         self._world, self._broker = world, broker
         self._topics = (changes, segments)
-        self._positions: dict[Place, int] = {}
+        self._offsets: dict[Place, int] = {}
         self.changes: dict[int, list[dict[str, Any]]] = {}
         self._changed: dict[str, int] = {}
         self._last: dict[str, int] = {}
@@ -50,7 +50,7 @@ class TopicWatch:
         self._changed.clear()
 
     def _read(self, place: Place) -> Iterable[tuple[str, dict[str, Any] | None]]:
-        records, self._positions[place] = self._broker.logs[place].committed(self._positions.get(place, 0))
+        records, self._offsets[place] = self._broker.logs[place].committed(self._offsets.get(place, 0))
         for record in records:
             customer, data = (record.key or b"").decode(), None
             if record.value is not None:

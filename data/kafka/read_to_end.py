@@ -44,12 +44,12 @@ def read_topic(
         If no broker answers, or none is left.
     """
     lost: list[KafkaError] = []
-    position = {} if offsets is None else offsets
+    next_offsets = {} if offsets is None else offsets
     own = {"group.id": group, "enable.auto.commit": False, "enable.partition.eof": True, "error_cb": lost.append}
     consumer = Consumer({**brokers.config, **own})
     try:
         left = set(_all_partitions(consumer, brokers, topic) if partitions is None else partitions)
-        consumer.assign([TopicPartition(topic, number, position.get(number, OFFSET_BEGINNING)) for number in left])
+        consumer.assign([TopicPartition(topic, number, next_offsets.get(number, OFFSET_BEGINNING)) for number in left])
         answered = time.monotonic()
         while follow or left:
             message = consumer.poll(_POLL_SECONDS)
@@ -66,7 +66,7 @@ def read_topic(
             else:
                 partition, offset = message.partition(), message.offset()
                 if partition is not None and offset is not None:
-                    position[partition] = offset + 1
+                    next_offsets[partition] = offset + 1
                 yield message
             answered = time.monotonic()
     finally:

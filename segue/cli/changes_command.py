@@ -18,9 +18,9 @@ from segue.cli.filter_option import parse_filter
 from services.filters import Filter
 
 if TYPE_CHECKING:
-    from services.change_stream import Positions
+    from services.change_stream import ReadUpTo
 
-_Lines = Callable[[bool, "Positions"], Iterator[bytes]]
+_Lines = Callable[[bool, "ReadUpTo"], Iterator[bytes]]
 _Timed = tuple[datetime, bytes]
 
 
@@ -96,17 +96,17 @@ def _chosen(settings: Settings, topic: bool, follow: bool, wanted: _Wanted, tail
     read: _Lines = (
         partial(change_stream.topic, settings)
         if topic
-        else lambda follow, positions: change_stream.postgres(settings, follow, wanted.customer, positions)
+        else lambda follow, read_up_to: change_stream.postgres(settings, follow, wanted.customer, read_up_to)
     )
-    positions: Positions = {}
+    read_up_to: ReadUpTo = {}
     if tail is not None:
         if tail == 0:
-            positions = change_stream.newest_in_topic(settings) if topic else change_stream.newest(settings)
+            read_up_to = change_stream.newest_in_topic(settings) if topic else change_stream.newest(settings)
         else:
-            yield from _last(tail, _matching(read(False, positions), wanted))
+            yield from _last(tail, _matching(read(False, read_up_to), wanted))
         if not follow:
             return
-    yield from _matching(read(follow, positions), wanted)
+    yield from _matching(read(follow, read_up_to), wanted)
 
 
 def _matching(lines: Iterable[bytes], wanted: _Wanted) -> Iterator[_Timed]:

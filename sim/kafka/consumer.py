@@ -16,7 +16,7 @@ _BUFFERED_LISTS = 64
 
 @dataclass(slots=True)
 class _Fetching:
-    position: int | None = None
+    offset: int | None = None
     end: int | None = None
     polled_at: float | None = None
 
@@ -31,7 +31,7 @@ class Consumer:
         self.fetched: asyncio.Queue[tuple[TP, list[Record]]] = asyncio.Queue(_BUFFERED_LISTS)
 
     def assign(self, partitions: set[int]) -> set[TP]:
-        """Fetch these partitions from now on, once they have a position."""
+        """Fetch these partitions from now on, once they have an offset."""
         self._assigned = {TP(self._topic, partition): _Fetching() for partition in sorted(partitions)}
         return set(self._assigned)
 
@@ -39,14 +39,14 @@ class Consumer:
         """Continue to fetch from an offset."""
         await self._world.step("seek")
         if partition in self._assigned:
-            self._assigned[partition].position = offset
+            self._assigned[partition].offset = offset
             self._world.trace(f"seeks to {offset} of partition {partition.partition}")
             self._changed.set()
 
     def fetched_to(self, partition: TP) -> int | None:
         """The offset up to which a partition has been fetched."""
         fetching = self._assigned.get(partition)
-        return None if fetching is None else fetching.position
+        return None if fetching is None else fetching.offset
 
     def log_end(self, partition: int) -> LogEnd:
         """The end offset as the broker last reported it."""
@@ -79,9 +79,7 @@ class Consumer:
     async def _fetch(self) -> list[tuple[TP, list[Record]]]:
         world = self._world
         asked = {
-            partition: fetching.position
-            for partition, fetching in self._assigned.items()
-            if fetching.position is not None
+            partition: fetching.offset for partition, fetching in self._assigned.items() if fetching.offset is not None
         }
         if not asked:
             return []
@@ -89,18 +87,18 @@ class Consumer:
         if self._broker.is_away or self._topic not in self._broker.topic_ids:
             return []
         found: list[tuple[TP, list[Record]]] = []
-        for partition, position in asked.items():
+        for partition, offset in asked.items():
             fetching = self._assigned.get(partition)
-            if fetching is None or fetching.position != position or position is None:
+            if fetching is None or fetching.offset != offset or offset is None:
                 # Sought meanwhile: the answer is thrown away.
                 continue
             log = self._broker.logs[self._topic, partition.partition]
             fetching.end, fetching.polled_at = log.end, world.now
-            if not log.first_offset <= position <= log.end:
-                world.trace(f"fetches from {log.first_offset} of partition {partition.partition}: {position} is gone")
-                fetching.position = log.first_offset
+            if not log.first_offset <= offset <= log.end:
+                world.trace(f"fetches from {log.first_offset} of partition {partition.partition}: {offset} is gone")
+                fetching.offset = log.first_offset
                 continue
-            records, fetching.position = log.committed(position, self._most)
+            records, fetching.offset = log.committed(offset, self._most)
             if records:
                 found.append((partition, records))
         return found

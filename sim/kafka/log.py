@@ -108,7 +108,7 @@ class Log:
 
     def committed(self, offset: int, most: int = 1_000_000) -> tuple[list[Record], int]:
         """At most so many committed records from an offset on, and the offset to continue from."""
-        stable, records, position = self.stable_end, list[Record](), offset
+        stable, records, next_offset = self.stable_end, list[Record](), offset
         for batch in self.from_offset(offset):
             if batch.base_offset >= stable:
                 break
@@ -117,10 +117,10 @@ class Log:
                     continue
                 if batch.is_visible:
                     if len(records) == most:
-                        return records, position
+                        return records, next_offset
                     records.append(record)
-                position = record.offset + 1
-        return records, position
+                next_offset = record.offset + 1
+        return records, next_offset
 
     def record_from(self, offset: int) -> Record | None:
         """The first record from an offset on that is no marker, committed or not."""

@@ -41,8 +41,8 @@ class LogQuestions:
         log = self._asked(partition)
         if log is None or start > log.end:
             return False
-        records, position = log.committed(max(start, log.first_offset), 1)
-        return (records[0].offset if records else position) >= stop
+        records, offset = log.committed(max(start, log.first_offset), 1)
+        return (records[0].offset if records else offset) >= stop
 
     def _asked(self, partition: int) -> Log | None:
         fault = self._world.blocking_step("log")
