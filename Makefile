@@ -35,7 +35,7 @@ lint: $(VENV)/.dev  ## Check format, style, types (tests included), the directio
 test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in about a minute
 	@SEGUE_TEST_DATASET=synthetic $(PYTEST) -n 2 $(FILES) tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
 
-test: $(VENV)/.dev  ## Run every test that needs neither Java nor a browser nor faults
+test: $(VENV)/.dev  ## Run every test but those that need Java or a browser, or that cause faults
 	@$(PYTEST) -n 4 $(FILES) -m "not kafka and not faults and not browser" $(ARGS)
 
 test-all: $(VENV)/.dev  ## Run all tests: a real Kafka, browsers and faults included

@@ -23,7 +23,19 @@ from typing import Any
 
 from examples.any_shop.make_orders import Expected, make
 
-PAGES = ("", "live", "shifts", "segments", "customer", "simulator", "data", "model", "operations")
+PAGES = (
+    "",
+    "audiences",
+    "live",
+    "shifts",
+    "segments",
+    "campaigns",
+    "customer",
+    "simulator",
+    "data",
+    "model",
+    "operations",
+)
 PATIENCE = 600  # in seconds, for a slow machine; nearly everything is there within a moment
 
 
