@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from runtime import logs
 from segue.cli import options, reading_options
 from segue.cli.console import messages, output, spinner, table
 
@@ -47,6 +48,8 @@ def soak(
     from segue.local.soak.run import undisturbed
     from segue.local.soak.storm import storm
 
+    # Without this, warnings would be among the JSON on standard output.
+    logs.configure()
     # The broker is down on purpose: failed connection attempts are not worth a line.
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
     folder = state_dir.resolve() / f"soak-{time.time_ns():x}"
