@@ -64,7 +64,7 @@ def test_limits_latency_and_many_customers_are_measured(found: Report) -> None:
 def test_the_ratios_are_kept_and_the_tables_can_be_printed(found: Report, ratios: Path) -> None:
     (entry,) = history.read(ratios)
     assert "segue / streams, apache, 10,000 invoices: speed" in entry.ratios
-    assert "| end to end: a replay of Online Retail II |" in markdown(found)
+    assert "| recovery from faults |" in markdown(found)
 
 
 def test_an_interrupt_ends_all_processes_and_keeps_what_was_measured_on_the_embedded_broker(tmp_path: Path) -> None:
