@@ -109,13 +109,13 @@ class Answer(NamedTuple, Generic[T]):
         return replace(self.progress, measured_at=now.measured_at) == now
 
     def is_recent(self, now: StreamProgress) -> bool:
-        """Whether it may be shown: it is current, or younger than :data:`MAX_AGE` and of the same stream."""
+        """Whether it may be shown: it is current, or younger than :data:`MAX_AGE` and :meth:`is_of_same_stream`."""
         return self.is_current(now) or (self.is_of_same_stream(now) and self._age(now) < MAX_AGE)
 
     def is_of_same_stream(self, now: StreamProgress) -> bool:
-        """Whether the stream has only gone on since, and has not begun again."""
+        """Whether the stream has only gone on since: it has not begun again, and nobody was forgotten."""
         before = self.progress
-        if before.event_time is None or now.event_time is None:
+        if before.event_time is None or now.event_time is None or before.forgotten != now.forgotten:
             return False
         gone_on = before.transactions <= now.transactions and before.event_time <= now.event_time
         return gone_on and before.measured_at <= now.measured_at
