@@ -83,6 +83,17 @@ class ClosedPast(Generic[T, Closed]):
         return found.answer
 
 
+def has_same_past(before: StreamProgress, now: StreamProgress) -> bool:
+    """Whether the orders before an event time are those that they were: none was late, revised or forgotten since.
+
+    A stream that has begun again has fewer transactions or an earlier event time; both progresses must have one.
+    """
+    if before.event_time is None or now.event_time is None or before.event_time > now.event_time:
+        return False
+    changed = any(getattr(before, name) != getattr(now, name) for name in ("late", "revisions", "forgotten"))
+    return before.transactions <= now.transactions and not changed
+
+
 class KeyedAnswer(Generic[T]):
     """The last answer to a question, made again only if its key has changed: all that the answer depends on."""
 
