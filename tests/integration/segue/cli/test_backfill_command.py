@@ -253,9 +253,8 @@ def test_segments_have_the_names_of_the_model_and_their_ids_where_names_are_the_
 ) -> None:
     # OTHER has segments with the same ids, is registered later and calls them otherwise.
     named = [msgspec.structs.replace(each, name="Regulars") for each in CHAMPION.segments[:2]]
-    fields = ("monetary", "transform", "means", "scales")
-    segments = (*named, *CHAMPION.segments[2:])
-    renamed = build(*(getattr(CHAMPION, name) for name in fields), segments, recency_unit=CHAMPION.recency_unit)
+    segments, unit = (*named, *CHAMPION.segments[2:]), CHAMPION.recency_unit
+    renamed = build(CHAMPION.monetary, CHAMPION.transform, CHAMPION.means, CHAMPION.scales, segments, recency_unit=unit)
     store(postgres, renamed, lived(renamed, [*SENT, Tick(NOW)]), OTHER)
     shown = found(run(renamed.version, "--json"))["periods"][-1]["segments"]
     assert [each["name"] for each in shown] == [each.name for each in segments]
