@@ -17,11 +17,10 @@ from tests.support.examples import THOROUGH
 from tests.support.file_order import taking_turns
 from tests.support.once_per_run import shared_folder
 
-# The time that an example takes says more about the machine than about the code: no deadlines.
-settings.register_profile("fast", deadline=None, max_examples=THOROUGH // 10)
-# Each run tries other examples, so a few runs try as many as one thorough run.
-settings.register_profile("standard", deadline=None, max_examples=THOROUGH // 3)
-settings.register_profile("thorough", deadline=None, max_examples=THOROUGH)
+# The time that an example takes says more about the machine than about the code: no deadlines. Each run tries other
+# examples, so a few runs try as many as one thorough run; where CI is set, Hypothesis would try the same ones again.
+for name, tried in (("fast", THOROUGH // 10), ("standard", THOROUGH // 3), ("thorough", THOROUGH)):
+    settings.register_profile(name, deadline=None, derandomize=False, max_examples=tried)
 # ``--hypothesis-profile`` is read later than this file, and wins.
 settings.load_profile("standard")
 
@@ -29,8 +28,12 @@ os.environ.setdefault(SYNC_VARIABLE, "off")
 _MAIN = sys.modules["__main__"]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With ``--no-loadscope-reorder``, the processes of a run take the files in this order."""
+    """With ``--no-loadscope-reorder``, the processes of a run take the files in this order.
+
+    Last, when ``-m`` and ``-k`` have left out what they leave out.
+    """
     taking_turns(items)
 
 

@@ -133,6 +133,10 @@ def _pages(report: Report) -> Iterator[Goal]:
     slowest = max(report.pages, key=lambda page: page.p95)
     measured = f"{slowest.p95:.0f} ms ({slowest.page})"
     yield Goal(f"{what}: p95 of the slowest page", f"< {_PAGE_MS:.0f} ms", measured, slowest.p95 < _PAGE_MS)
+    looked = [page for page in report.pages if page.trouble is not None]
+    if looked:
+        failed = [f"{page.page}: {page.trouble}" for page in looked if page.trouble]
+        yield Goal(f"{what}: pages that show their numbers", "all", "; ".join(failed) or "all", not failed)
     loads = [(page.load, page.page) for page in report.pages if page.load is not None]
     if loads:
         longest, page = max(loads)

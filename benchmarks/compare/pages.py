@@ -30,9 +30,8 @@ def pages(customers: int) -> list[PageTime]:
 
 def _times(page: Drawn, customers: int, changes: int, first_load: float | None, load: float | None) -> PageTime:
     percentiles = quantiles([cost.page for cost in page.again], n=100, method="inclusive")
-    return PageTime(
-        page.address, customers, changes, page.first.page, percentiles[49], percentiles[94], first_load, load
-    )
+    times = (page.first.page, percentiles[49], percentiles[94])
+    return PageTime(page.address, customers, changes, *times, first_load, load, page.trouble)
 
 
 def _loads(url: str) -> Iterator[tuple[str, tuple[float, float]]]:
@@ -50,5 +49,9 @@ def _loads(url: str) -> Iterator[tuple[str, tuple[float, float]]]:
                 began = time.perf_counter()
                 with visit(window, address, _PATHS.get(name, name) + arguments) as page:
                     settle(page)
-                    times.append(1_000 * (time.perf_counter() - began))
-            yield name + arguments, (times[0], times[1])
+                    seconds = time.perf_counter() - began
+                    # The time until a page says that it has no numbers would mean nothing.
+                    if not page.locator(".sg-trouble").count():
+                        times.append(1_000 * seconds)
+            if len(times) == 2:
+                yield name + arguments, (times[0], times[1])

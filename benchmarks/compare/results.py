@@ -129,6 +129,8 @@ class PageTime(msgspec.Struct, frozen=True):
         Until the server has drawn it: with empty caches, and the percentiles of all times after that.
     first_load, load
         Until a browser has it: for the first reader of a dashboard, and for the next one. None if it was not loaded.
+    trouble
+        What it said in place of its numbers, at least once; empty if it always had them, None if nobody looked.
     """
 
     page: str
@@ -139,6 +141,7 @@ class PageTime(msgspec.Struct, frozen=True):
     p95: float
     first_load: float | None = None
     load: float | None = None
+    trouble: str | None = None
 
 
 class Replay(msgspec.Struct, frozen=True):

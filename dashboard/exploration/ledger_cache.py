@@ -2,7 +2,7 @@
 
 A day that event time has passed changes only when a transaction arrives late, is revised, or is forgotten. These are
 counted, so a changed count makes everything be read again, as does a stream that has begun again: it has fewer
-transactions.
+transactions or an earlier event time.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from dashboard.exploration import queries
 from dashboard.exploration.queries import Ledger
-from dashboard.shared.caching import ClosedPast, PastReading, per_database
+from dashboard.shared.caching import ClosedPast, PastReading, has_same_past, per_database
 from dashboard.shared.flows import midnight
 from dashboard.shared.reading import FIRST_READING_MS, StreamProgress, patient
 
@@ -36,12 +36,7 @@ def read(connection: Connection, progress: StreamProgress) -> Ledger | None:
 
 def new_cache() -> LedgerCache:
     """An empty cache for one database."""
-    return ClosedPast(_read, _is_valid)
-
-
-def _is_valid(before: StreamProgress, now: StreamProgress) -> bool:
-    changed = any(getattr(before, name) != getattr(now, name) for name in ("late", "revisions", "forgotten"))
-    return before.transactions <= now.transactions and not changed
+    return ClosedPast(_read, has_same_past)
 
 
 def _read(

@@ -106,19 +106,20 @@ def _draw_present(engine: Engine, moment: Moment) -> None:
         return
     known = {segment: persona for segment, persona in moment.personas.items() if segment in chosen}
     fresh = answer.is_current(moment.progress)
-    page.note_if("" if fresh else _as_of(answer.progress))
+    page.note_if("" if fresh else f"Cards and distributions are {_as_of(answer.progress)}.")
     st.html(markup.cards(shown.summary, known, answer.value.customers, moment.money))
     _ridges(shown, known, moment.money)
     total = shown.customers if fresh else queries.count(moment.connection, population, Search())
     draw_sample = partial(queries.sample, moment.connection, population, SAMPLE)
     sample = _recent_sample(kept, tuple(chosen)).read(moment.progress, draw_sample)
-    _cloud(sample.value, known, total, moment.money)
+    then = "" if sample.is_current(moment.progress) else f" The points are {_as_of(sample.progress)}."
+    _cloud(sample.value, known, total, moment.money, then)
     _customers(engine, moment, population, total)
 
 
 def _as_of(progress: StreamProgress) -> str:
     moment = style.stamp(progress.event_time) if progress.event_time else style.NOTHING
-    return f"Cards and distributions are as of event time {moment}, a few seconds ago."
+    return f"as of event time {moment}, a few seconds ago"
 
 
 def _personas_control(known: Personas) -> list[str]:
@@ -148,10 +149,11 @@ def _ridges(shown: Distributions, known: Personas, money: Money, moment: str = "
         column.plotly_chart(figure, key=f"ridges_{name}", config=plotting.CONFIG, alt=alt)
 
 
-def _cloud(sample: pd.DataFrame, known: Personas, customers: int, money: Money) -> None:
+def _cloud(sample: pd.DataFrame, known: Personas, customers: int, money: Money, then: str = "") -> None:
     sampled = f"A sample of {many(len(sample), 'customer')}, chosen by the hash of their id"
-    which = sampled if len(sample) < customers else "Every customer"
-    st.html(elements.title("Recency, purchases and spend together", f"{which}; logarithmic axes. Drag to turn."))
+    # Somewhat older points are fewer than the customers now, and yet no sample.
+    which = sampled if len(sample) == SAMPLE and customers > SAMPLE else "Every customer"
+    st.html(elements.title("Recency, purchases and spend together", f"{which}; logarithmic axes. Drag to turn.{then}"))
     st.plotly_chart(
         figures.cloud(sample, known, money),
         key="cloud",

@@ -83,6 +83,17 @@ class ClosedPast(Generic[T, Closed]):
         return found.answer
 
 
+def has_same_past(before: StreamProgress, now: StreamProgress) -> bool:
+    """Whether the orders before an event time are those that they were: none was late, revised or forgotten since.
+
+    A stream that has begun again has fewer transactions or an earlier event time; both progresses must have one.
+    """
+    if before.event_time is None or now.event_time is None or before.event_time > now.event_time:
+        return False
+    changed = any(getattr(before, name) != getattr(now, name) for name in ("late", "revisions", "forgotten"))
+    return before.transactions <= now.transactions and not changed
+
+
 class KeyedAnswer(Generic[T]):
     """The last answer to a question, made again only if its key has changed: all that the answer depends on."""
 
@@ -109,13 +120,13 @@ class Answer(NamedTuple, Generic[T]):
         return replace(self.progress, measured_at=now.measured_at) == now
 
     def is_recent(self, now: StreamProgress) -> bool:
-        """Whether it may be shown: it is current, or younger than :data:`MAX_AGE` and of the same stream."""
+        """Whether it may be shown: it is current, or younger than :data:`MAX_AGE` and :meth:`is_of_same_stream`."""
         return self.is_current(now) or (self.is_of_same_stream(now) and self._age(now) < MAX_AGE)
 
     def is_of_same_stream(self, now: StreamProgress) -> bool:
-        """Whether the stream has only gone on since, and has not begun again."""
+        """Whether the stream has only gone on since: it has not begun again, and nobody was forgotten."""
         before = self.progress
-        if before.event_time is None or now.event_time is None:
+        if before.event_time is None or now.event_time is None or before.forgotten != now.forgotten:
             return False
         gone_on = before.transactions <= now.transactions and before.event_time <= now.event_time
         return gone_on and before.measured_at <= now.measured_at

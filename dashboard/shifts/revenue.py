@@ -15,7 +15,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Join, func, literal_column, select, true
 
 from dashboard.shared import history
-from dashboard.shared.caching import ClosedPast, PastReading, per_database
+from dashboard.shared.caching import ClosedPast, PastReading, has_same_past, per_database
 from dashboard.shared.flows import between, midnight
 from dashboard.shared.reading import FIRST_READING_MS, StreamProgress, event_day, patient
 from data.postgres.frames import frame, money_units
@@ -51,7 +51,7 @@ def until(connection: Connection, progress: StreamProgress, at: datetime | None)
 
 def new_cache() -> RevenueCache:
     """An empty cache for one database."""
-    return ClosedPast(_read, _is_valid)
+    return ClosedPast(_read, has_same_past)
 
 
 def daily(connection: Connection, since: datetime | None, until: datetime | None = None) -> pd.DataFrame:
@@ -123,11 +123,6 @@ def _stay_before() -> _Before:
     stays = select(s.customer_id, s.to_segment, s.effective_at.label("since"), until.label("until")).subquery()
     is_in = (stays.c.since < t.occurred_at) & func.coalesce(stays.c.until >= t.occurred_at, true())
     return _Before(transactions.outerjoin(stays, (stays.c.customer_id == t.customer_id) & is_in), stays.c.to_segment)
-
-
-def _is_valid(before: StreamProgress, now: StreamProgress) -> bool:
-    changed = any(getattr(before, name) != getattr(now, name) for name in ("late", "revisions", "forgotten"))
-    return before.transactions <= now.transactions and not changed
 
 
 def _changes_before(moves: pd.DataFrame, until: datetime) -> int:

@@ -1,5 +1,6 @@
 """What ``segue backfill`` has found: as tables and notes, and as JSON values."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ def show(found: Backfill, models: Models, by: Grain) -> None:
     """Print every period, the segments at the end, all moves, and what to know about them."""
     if found.periods:
         _show_periods(found, by)
-        _show_segments(found, segment_names(models))
+        _show_segments(found, _names(found, models))
         _show_moves(found)
     for line in notes(found, by):
         messages.print(line, markup=False)
@@ -50,17 +51,18 @@ def _show_periods(found: Backfill, by: Grain) -> None:
 
 
 def _show_segments(found: Backfill, names: Mapping[str, str]) -> None:
-    sizes = found.periods[-1].sizes()
+    ranked = _ranked(found.periods[-1].sizes(), found.model)
+    same = Counter(names.get(segment, segment) for segment, _ in ranked)
     rows = [
         [
-            names.get(segment, segment),
+            name if same[name := names.get(segment, segment)] == 1 else f"{name} ({segment})",
             f"{model:,}",
             f"{published:,}",
             f"{model - published:+,}" if model != published else "·",
         ]
-        for segment, (model, published) in _ranked(sizes, found.model)
+        for segment, (model, published) in ranked
     ]
-    rows.append(["together", *(f"{sum(each[side] for each in sizes.values()):,}" for side in (0, 1)), ""])
+    rows.append(["together", *(f"{sum(sizes[side] for _, sizes in ranked):,}" for side in (0, 1)), ""])
     title = f"Customers at {found.known.until:%Y-%m-%d %H:%M} UTC"
     output.print(table(title, ["persona", "model", "published", "difference"], rows))
 
@@ -75,6 +77,11 @@ def _show_moves(found: Backfill) -> None:
     rows.append(["a purchase falls", *(_share(side.direction.falls, side.direction.by_purchase) for side in both)])
     first = found.periods[0].period.since
     output.print(table(f"Changes since {first:%Y-%m-%d}, by cause", ["cause", "model", "published"], rows))
+
+
+def _names(found: Backfill, models: Models) -> dict[str, str]:
+    """Every segment's name by its id; where models differ, that of the model whose history it is."""
+    return segment_names(models) | {segment.id: segment.name for segment in found.model.segments}
 
 
 def _share(count: int, of: int) -> str:
@@ -131,7 +138,7 @@ def _equality(found: Backfill) -> str:
 
 def as_json(found: Backfill, models: Models, by: Grain) -> dict[str, Any]:
     """Return everything as JSON values."""
-    names, known = segment_names(models), found.known
+    names, known = _names(found, models), found.known
     model, published = found.totals
     return {
         "model": found.model.version,

@@ -123,3 +123,12 @@ def test_a_stream_that_begins_again_is_read_again(shop: Engine) -> None:
         connection.execute(transactions.delete().where(transactions.c.occurred_at >= datetime(2010, 2, 1, tzinfo=UTC)))
     now = replace(now, transactions=5)
     assert_read(shop, remembered(shop, cache, now), now)
+
+
+def test_a_larger_stream_that_begins_again_at_an_earlier_time_is_read_again(shop: Engine) -> None:
+    cache, now = ledger_cache.new_cache(), at(shop, 0)
+    remembered(shop, cache, now)
+    with shop.begin() as connection:
+        connection.execute(transactions.delete().where(transactions.c.kind == "return"))
+    now = replace(at(shop, 95), transactions=now.transactions + 1)
+    assert_read(shop, remembered(shop, cache, now), now)

@@ -40,9 +40,22 @@ def test_in_a_running_stream_numbers_of_a_few_seconds_ago_say_so(
     shown = words(page.run())
     assert "As of event time 18 Jun 2011, 09:30 (UTC)" in shown
     assert "Cards and distributions are as of event time 15 Jun 2011, 09:30, a few seconds ago" in shown
+    assert "The points are as of event time 15 Jun 2011, 09:30, a few seconds ago" in shown
     assert _sizes(page) == sizes
     assert gone == sizes["lost"]
     assert f'data-found="{sum(sizes.values()) - gone}"' in html(page)
+
+
+def test_points_of_a_few_seconds_ago_are_no_sample_because_there_are_more_customers_now(
+    page: AppTest, engine: Engine, processed: Lived
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE customers SET segment = NULL WHERE segment = 'lost'"))
+    assert "Every customer; logarithmic axes" in words(page.run())
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE customers SET segment = 'lost' WHERE segment IS NULL AND frequency > 0"))
+        connection.execute(text("UPDATE stream_progress SET event_time = event_time + interval '3 days'"))
+    assert "Every customer; logarithmic axes" in words(page.run())
 
 
 def test_choosing_personas_leaves_the_others_out_everywhere(page: AppTest, processed: Lived) -> None:

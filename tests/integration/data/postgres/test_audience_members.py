@@ -90,6 +90,22 @@ def test_everybody_with_a_segment_is_in_an_audience_without_filters(filled: Engi
     assert members(filled, AudienceDefinition()) == known["customer_id"].tolist()
 
 
+def said(postgres: Engine, definition: AudienceDefinition, size: int) -> list[tuple[object, ...]]:
+    """All that a list says of each member, read in parts of a size."""
+    with at_one_moment(postgres) as connection:
+        now = moment(connection)
+        return [
+            (
+                part.people.customer_id.of(row),
+                *(coded.of(row) for coded in (part.people.country, part.people.segment, part.people.next_segment)),
+                part.stays.previous.of(row) if part.stays else None,
+                part.stays.recency_days[row] if part.stays else None,
+            )
+            for part in parts(connection, definition, now, with_rhythm=True, with_stays=True, size=size)
+            for row in part.rows.tolist()
+        ]
+
+
 Inside = Callable[[pd.DataFrame], "pd.Series[bool]"]
 FILTERS: dict[str, tuple[AudienceDefinition, Inside]] = {
     "segments": (
@@ -114,6 +130,17 @@ def test_each_filter_lets_through_whom_it_says(name: str, filled: Engine, known:
     expected = known.loc[inside(known), "customer_id"].tolist()
     assert 0 < len(expected) < len(known)
     assert members(filled, definition) == expected
+
+
+def test_parts_say_the_same_of_everybody_although_each_has_other_texts(filled: Engine, known: pd.DataFrame) -> None:
+    whole = said(filled, AudienceDefinition(), audience_members.PART)
+    labels = known[["customer_id", "country", "segment"]].itertuples(index=False, name=None)
+    assert [row[:3] for row in whole] == [*labels]
+    assert said(filled, AudienceDefinition(), 2) == whole
+    for name in ("segments", "recency", "risk"):
+        definition, inside = FILTERS[name]
+        ids = {*known.loc[inside(known), "customer_id"]}
+        assert said(filled, definition, 29) == [row for row in whole if row[0] in ids]
 
 
 @pytest.mark.parametrize("since", [None, 30, MONTH_AGO.date()])

@@ -24,6 +24,7 @@ from data.contract.wire import ModelActivation, Tick
 from data.postgres.audience_members import at_one_moment
 from data.postgres.pruning import Retention, prune
 from data.postgres.whole_histories import history_parts
+from models.segment_model import build
 from models.units import to_money_units
 from segue.cli.app import app
 from services.backfill.files import COLUMNS
@@ -245,6 +246,21 @@ def test_after_an_activation_the_new_model_is_computed_from_the_beginning(run: R
     # Since the activation, both are in the same segments.
     assert content["periods"][0]["share"] < 1
     assert content["periods"][-1]["share"] == 1.0
+
+
+def test_segments_have_the_names_of_the_model_and_their_ids_where_names_are_the_same(
+    run: Run, postgres: Engine
+) -> None:
+    # OTHER has segments with the same ids, is registered later and calls them otherwise.
+    named = [msgspec.structs.replace(each, name="Regulars") for each in CHAMPION.segments[:2]]
+    segments, unit = (*named, *CHAMPION.segments[2:]), CHAMPION.recency_unit
+    renamed = build(CHAMPION.monetary, CHAMPION.transform, CHAMPION.means, CHAMPION.scales, segments, recency_unit=unit)
+    store(postgres, renamed, lived(renamed, [*SENT, Tick(NOW)]), OTHER)
+    shown = found(run(renamed.version, "--json"))["periods"][-1]["segments"]
+    assert [each["name"] for each in shown] == [each.name for each in segments]
+    table = run(renamed.version).output
+    assert f"Regulars ({segments[0].id})" in table
+    assert f"Regulars ({segments[1].id})" in table
 
 
 def test_pruned_history_limits_the_comparison_only(run: Run, postgres: Engine, tmp_path: Path) -> None:

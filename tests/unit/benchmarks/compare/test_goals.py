@@ -1,5 +1,6 @@
 """Goals beside measurements."""
 
+import msgspec
 import pytest
 
 from benchmarks.compare.goals import goals, ratios
@@ -102,3 +103,12 @@ def test_the_slowest_page_decides_and_pages_that_were_not_loaded_say_nothing_abo
     }
     loaded = [PageTime("live", 1_000, 5_000, 9_000.0, 10.0, 499.0, first_load=9_000.0, load=1_999.0)]
     assert set(held(report(pages=loaded)).values()) == {True}
+
+
+def test_a_page_without_its_numbers_is_no_fast_page() -> None:
+    live, data = (PageTime(name, 1_000, 5_000, 9.0, 9.0, 9.0, trouble="") for name in ("live", "exploration"))
+    name = "dashboard at 1,000 customers and 5,000 changes: pages that show their numbers"
+    assert held(report(pages=[live, data]))[name] is True
+    failed = msgspec.structs.replace(data, trouble="Postgres is too busy")
+    found = {goal.what: goal for goal in goals(report(pages=[live, failed]))}[name]
+    assert (found.measured, found.holds) == ("exploration: Postgres is too busy", False)

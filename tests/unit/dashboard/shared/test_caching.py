@@ -35,8 +35,9 @@ def _later(progress: StreamProgress, seconds: float) -> StreamProgress:
         (_later(ON, MAX_AGE.total_seconds()), 2),
         (_later(replace(ON, transactions=5), 1), 2),
         (_later(replace(ON, event_time=None), 1), 2),
+        (_later(replace(ON, forgotten=1), 1), 2),
     ],
-    ids=["a stream at rest", "a moment ago", "too long ago", "begun anew", "no event time"],
+    ids=["a stream at rest", "a moment ago", "too long ago", "begun anew", "no event time", "somebody is forgotten"],
 )
 def test_an_answer_is_kept_while_the_stream_rests_and_for_some_seconds_while_it_runs(
     now: StreamProgress, asked: int
