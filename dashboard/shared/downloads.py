@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from dashboard.shared import access
 from dashboard.shared.access import AccessEndedError
-from dashboard.shared.reading import reading
+from dashboard.shared.reading import FIRST_READING_MS, reading
 from data.postgres import audit
 from data.postgres.audit import Act, Detail
 from runtime.spreadsheets import harmless
@@ -63,7 +63,7 @@ def on_request(engine: Engine, file: File, ask: Callable[[Connection], pd.DataFr
     """
 
     def read() -> pd.DataFrame:
-        with reading(engine, timeout_ms=30_000) as connection:
+        with reading(engine, timeout_ms=FIRST_READING_MS) as connection:
             return ask(connection)
 
     return of_content(engine, file, lambda: _content(read()))
