@@ -12,6 +12,8 @@ from dashboard.shared.words import Window, cause, in_order, many
 from runtime.money import Money
 
 OUTLOOK_DAYS = 30
+# The clock is the heading that is seen; this one is for screen readers.
+HEADING = '<h1 class="sg-unseen">Live</h1>'
 
 
 def event_clock(progress: StreamProgress, pace: Pace | None) -> str:
@@ -19,10 +21,11 @@ def event_clock(progress: StreamProgress, pace: Pace | None) -> str:
     now = progress.event_time
     if now is None:
         waiting = f"{progress.silent} of {many(progress.partitions, 'partition')} without a tick yet"
-        return f'<div class="sg-eyebrow">Event time</div><div class="sg-day">Not started</div>{elements.note(waiting)}'
+        clock = '<div class="sg-eyebrow">Event time</div><div class="sg-day">Not started</div>'
+        return HEADING + clock + elements.note(waiting)
     facts = [*_speed(pace), many(progress.partitions, "partition") + _apart(progress)]
     return (
-        '<div class="sg-eyebrow">Event time (UTC)</div>'
+        f'{HEADING}<div class="sg-eyebrow">Event time (UTC)</div>'
         f'<div class="sg-day" data-event-time="{now.isoformat()}">{style.day(now)}'
         f'<span class="sg-time">{style.clock(now)}</span></div>' + elements.note(" · ".join(facts))
     )

@@ -1,4 +1,7 @@
-"""One sentence about the moves of the current event day."""
+"""One sentence about the moves of the last whole event day.
+
+Not of the current one: a day's moves by time alone are known when the day is over.
+"""
 
 import pandas as pd
 
@@ -11,11 +14,12 @@ from dashboard.shared.words import many
 from models.personas import is_slip
 from runtime.money import Money
 
-LINK_TO_RISKS = '<a href="at_risk">Who is at risk?</a>'
+# To the root, where the page is: its own address only leads there.
+LINK_TO_RISKS = '<a href="./">Who is at risk?</a>'
 
 
 def sentence(days: pd.DataFrame, progress: StreamProgress, money: Money) -> str:
-    """Today's slips, climbs and first purchases, and the spend of those who slipped.
+    """The day's slips, climbs and first purchases, and the spend of those who slipped.
 
     Parameters
     ----------
@@ -25,22 +29,21 @@ def sentence(days: pd.DataFrame, progress: StreamProgress, money: Money) -> str:
     now = progress.event_time
     if now is None:
         return ""
-    today = days[days["day"] == midnight(now)]
-    pairs = {*zip(today["from_segment"], today["to_segment"], strict=True)}
+    last = midnight(now) - flows.ONE_DAY
+    moved = days[days["day"] == last]
+    pairs = {*zip(moved["from_segment"], moved["to_segment"], strict=True)}
     slips = {pair for pair in pairs if is_slip(pair[0] or None, pair[1])}
-    spend = f" (spend so far: {money.short(flows.money(today, slips))})"
+    spend = f" (spend so far: {money.short(flows.money(moved, slips))})"
     parts = [
-        _part(flows.moves(today, slips), f"{spend} slipped out of a good segment"),
-        _part(flows.moves(today, {pair for pair in pairs if is_climb(*pair)}), " climbed to a better one"),
+        _part(flows.moves(moved, slips), f"{spend} slipped out of a good segment"),
+        _part(flows.moves(moved, {pair for pair in pairs if is_climb(*pair)}), " climbed to a better one"),
         _part(
-            flows.moves(today, {pair for pair in pairs if not pair[0]}, "first_purchase"), " bought for the first time"
+            flows.moves(moved, {pair for pair in pairs if not pair[0]}, "first_purchase"), " bought for the first time"
         ),
     ]
     shown = [part for part in parts if part]
-    text = (
-        " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part) if shown else "no customer has moved"
-    )
-    return f'<div class="sg-today"><b>Today, {escape(style.day(now))}:</b> {text}. {LINK_TO_RISKS}</div>'
+    text = " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part) if shown else "no customer moved"
+    return f'<div class="sg-today"><b>{escape(style.day(last))}, the last whole day:</b> {text}. {LINK_TO_RISKS}</div>'
 
 
 def _part(number: int, action: str) -> str:
