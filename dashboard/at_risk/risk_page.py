@@ -53,7 +53,7 @@ def _customers(engine: Engine, found: RiskList, wanted: Wanted, rhythm: RhythmMo
         st.html(elements.empty("No customer matches: remove a filter."))
         return
     pages = min(-(-len(rows) // PAGE_SIZE), MOST_PAGES)
-    begin = (page.number(PAGE, pages) - 1) * PAGE_SIZE
+    begin = (page.number(PAGE, pages, (wanted, order)) - 1) * PAGE_SIZE
     st.html(markup.table(found, rows[begin : begin + PAGE_SIZE], moment.personas, moment.money))
     if pages > 1:
         st.pagination(pages, key=PAGE)

@@ -108,7 +108,8 @@ def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> Non
         downloads.button(engine, _file(slips, order), ask, "slip_csv")
         page.note_if(downloads.limit_note(number))
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
-    chosen = page.number(PAGE, pages)
+    days = (slips.until - slips.now).days
+    chosen = page.number(PAGE, pages, (slips.pairs, days, slips.worth, slips.countries, order))
     found = slips_queries.page(moment.connection, slips, order, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
     st.html(slips_markup.table(found, moment.personas, moment.money))
     if pages > 1:

@@ -192,12 +192,13 @@ def _customers(engine: Engine, moment: Moment, population: Population, total: in
         ask = partial(_all_rows, population, search, sort, moment.money)
         downloads.button(engine, _file(population, search, sort), ask, "people_csv")
         page.note_if(downloads.limit_note(found))
-    number = min(st.session_state.get(PAGE, 1), pages)
+    number = page.number(PAGE, pages, (population.segments, search, sort))
     st.html(
         markup.customers(
             queries.page(moment.connection, population, search, sort, PAGE_SIZE, number - 1),
             moment.personas,
             moment.money,
+            moment.event_time,
         )
     )
     if pages > 1:

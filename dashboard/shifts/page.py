@@ -174,7 +174,8 @@ def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[
         st.html(elements.empty("No customer moved that way in this period."))
         return
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
-    chosen = page.number(PAGE, pages)
+    dates = (st.session_state.get(PERIOD), st.session_state.get(DATES))
+    chosen = page.number(PAGE, pages, (dates, causes, left, entered))
     location = flows.locate(found, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
     st.html(f'<div class="sg-note" data-behind="{number}">{many(number, "change")} in this period.</div>')
     found = changes.page(moment.connection, wanted, location, PAGE_SIZE)
