@@ -73,11 +73,18 @@ def _card(persona: Persona, numbers: dict[Any, float], total: int, money: Money)
         f'<div class="sg-persona">{escape(persona.name)}</div>'
         f'<div class="sg-size"><b>{size:,}</b><span>{style.percent(size, total)}</span></div>'
         f'<div class="sg-share"><i style="width:{100 * size / max(total, 1):.1f}%"></i></div>'
-        f'<div class="sg-note">Total spend {money.rounded(numbers["total"])}</div>'
+        f'<div class="sg-note">{_total(numbers, money)}</div>'
         f"<table><thead><tr><th></th><td>mean</td><td>median</td></tr></thead><tbody>{lines}</tbody></table>"
         f'<div class="sg-note sg-typical">{typical}</div>'
         f'<p class="sg-do">{escape(persona.action)}</p></div>'
     )
+
+
+def _total(numbers: dict[Any, float], money: Money) -> str:
+    """The total spend; the model counts nobody below 0, or no returns, and then both totals are given."""
+    counted = money.rounded(numbers["total"])
+    net = money.rounded(numbers.get("net", numbers["total"]))
+    return f"Total spend {net}" + (f"; {counted} as the model counts it" if counted != net else "")
 
 
 def _written(name: str, value: float, money: Money) -> str:

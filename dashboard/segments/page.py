@@ -53,7 +53,7 @@ def read(connection: Connection, population: Population) -> Distributions:
     """The distributions of R, F and M in a population's segments."""
     whole = {name: queries.counts(connection, population, name) for name in ("recency", "frequency")}
     numbers = queries.money(connection, population).set_index("segment").add_prefix("monetary_")
-    numbers = numbers.rename(columns={"monetary_customers": "customers", "monetary_total": "total"})
+    numbers = numbers.rename(columns={f"monetary_{name}": name for name in ("customers", "total", "net")})
     for name, counts in whole.items():
         numbers = numbers.join(summary(counts)[["mean", "median"]].add_prefix(f"{name}_"))
     bins = {name: binned(counts) for name, counts in whole.items()}
