@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona
+from dashboard.shared.shades import visible_here
 from runtime.readable import visible
 
 ACCENT, ACCENT_FAINT, ACCENT_STRONG = "#6f6bdf", "rgba(111,107,223,0.08)", "rgba(111,107,223,0.62)"
@@ -30,8 +31,8 @@ CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 
 def cause_colour(code: str) -> str:
-    """The colour of a cause, the same in every figure and table."""
-    return CAUSE_COLOURS.get(code, OTHER_CAUSE)
+    """The colour of a cause, the same in every figure and table, in the shade for the theme of whoever looks."""
+    return visible_here(CAUSE_COLOURS.get(code, OTHER_CAUSE))
 
 
 BARE_AXIS: dict[str, Any] = {
