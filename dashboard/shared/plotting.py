@@ -25,7 +25,7 @@ CAUSE_COLOURS = {
 }
 OTHER_CAUSE = "#b6bcc8"
 MS_PER_DAY = 86_400_000
-#: Days and hours of an axis of dates as everywhere else on the pages: "13 Nov", not "Nov 13"; the year where it changes.
+#: Days and hours on an axis of dates, as everywhere else on the pages: "13 Nov", and the year where it changes.
 DAY_TICKS = [
     {"dtickrange": [None, MS_PER_DAY - 1], "value": "%H:%M\n%-d %b %Y"},
     {"dtickrange": [MS_PER_DAY, 28 * MS_PER_DAY], "value": "%-d %b\n%Y"},
