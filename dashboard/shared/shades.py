@@ -1,4 +1,4 @@
-"""Colours that carry meaning, in the shade that can be told from the page's background.
+"""Colours that carry meaning, in a shade that is seen against the page's background.
 
 A colour of a model or of a cause is the same for everybody. On a page whose background is too much like it, it is mixed
 with black or white, no more than the contrast of 3:1 needs that WCAG asks of graphics.

@@ -1,4 +1,4 @@
-"""Colours in a shade that can be told from the background."""
+"""Colours in a shade that is seen against the background."""
 
 import tomllib
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_the_backgrounds_are_those_of_the_themes() -> None:
 
 @pytest.mark.parametrize("background", BACKGROUNDS.values())
 @pytest.mark.parametrize("colour", COLOURS)
-def test_every_colour_can_be_told_from_both_backgrounds_and_is_changed_no_more_than_that(
+def test_every_colour_is_seen_against_both_backgrounds_and_is_changed_no_more_than_that(
     colour: str, background: str
 ) -> None:
     shown = shade(colour, background)
