@@ -76,6 +76,7 @@ def _filters(found: RiskList, moment: Moment) -> Wanted:
             selection_mode="multi",
             key=FROM,
             bind="query-params",
+            wrap=True,
         )
         least = controls.least_money("At stake, at least", moment.money, STAKE)
         countries = controls.countries(sorted(found.people.country.texts), COUNTRY)

@@ -12,7 +12,6 @@ from dashboard.shared import controls, countries, downloads, elements, flows, hi
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.words import many
-from runtime.money import Money
 
 PAGE_SIZE = 25
 # Pages beyond these are in the download only.
@@ -72,7 +71,13 @@ def _filters(moment: Moment, good: list[personas.Persona], pairs: list[slips_que
     )
     with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         chosen = st.pills(
-            "Leaving", [*names], format_func=names.__getitem__, selection_mode="multi", key=FROM, bind="query-params"
+            "Leaving",
+            [*names],
+            format_func=names.__getitem__,
+            selection_mode="multi",
+            key=FROM,
+            bind="query-params",
+            wrap=True,
         )
         worth = controls.least_money("Net spend of at least", moment.money, WORTH)
         chosen_countries = controls.countries(countries.by_frequency(moment), COUNTRY)
@@ -104,7 +109,7 @@ def _customers(engine: Engine, slips: Slips, number: int, moment: Moment) -> Non
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(elements.title("Customers", "A purchase before the day keeps them"))
         order = controls.choice("Order", ORDERS, ORDER)
-        ask = partial(_all_rows, slips, order, moment.money)
+        ask = partial(_all_rows, slips, order, moment)
         downloads.button(engine, _file(slips, order), ask, "slip_csv")
         page.note_if(downloads.limit_note(number))
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
@@ -123,5 +128,6 @@ def _file(slips: Slips, order: str) -> downloads.File:
     return downloads.File(name, chosen | {"countries": [*slips.countries]})
 
 
-def _all_rows(slips: Slips, order: str, money: Money, connection: Connection) -> pd.DataFrame:
-    return slips_queries.page(connection, slips, order, downloads.MOST_ROWS).assign(currency=money.currency)
+def _all_rows(slips: Slips, order: str, moment: Moment, connection: Connection) -> pd.DataFrame:
+    found = slips_queries.page(connection, slips, order, downloads.MOST_ROWS)
+    return downloads.with_names(found, moment.model).assign(currency=moment.money.currency)

@@ -223,4 +223,4 @@ def _file(population: Population, search: Search, sort: Sort) -> downloads.File:
 
 def _all_rows(population: Population, search: Search, sort: Sort, money: Money, connection: Connection) -> pd.DataFrame:
     found = queries.page(connection, population, search, sort, downloads.MOST_ROWS)
-    return found.assign(currency=money.currency)
+    return downloads.with_names(found, population.model).assign(currency=money.currency)
