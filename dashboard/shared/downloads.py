@@ -55,7 +55,7 @@ def with_names(frame: pd.DataFrame, model: SegmentModel) -> pd.DataFrame:
     for column in SEGMENT_COLUMNS:
         if column in frame:
             written = frame[column].map(lambda segment: names.get(segment, segment))
-            frame.insert(frame.columns.get_loc(column) + 1, column.replace("segment", "persona"), written)
+            frame.insert([*frame].index(column) + 1, column.replace("segment", "persona"), written)
     return frame
 
 
@@ -112,7 +112,8 @@ def _content(frame: pd.DataFrame) -> Content:
 def _written(column: "pd.Series[str]") -> "pd.Series[str]":
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column
-    decimals = [_decimals(cell) for cell in column if isinstance(cell, Decimal)]
+    cells: list[object] = [*column]
+    decimals = [_decimals(cell) for cell in cells if isinstance(cell, Decimal)]
     if decimals:
         return column.map(lambda cell: f"{cell:.{max(decimals)}f}" if isinstance(cell, Decimal) else cell)
     return column.map(lambda cell: harmless(cell) if isinstance(cell, str) else cell)
