@@ -12,7 +12,6 @@ import streamlit as st
 from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from streamlit.navigation.page import Page
 
 from dashboard.at_risk import page as at_risk
 from dashboard.audiences import page as audiences
@@ -102,10 +101,11 @@ def main() -> None:
         )
         for entry in PAGES
     ]
-    # The first page is always at the root; its own path redirects there, and so do its earlier ones.
+    # The first page is at the root, at its own path and at its earlier ones. A redirect would be a trap for "back".
+    first = PAGES[0]
     by_name = [
-        st.Page(partial(_go_to, pages[0]), title=PAGES[0].title, url_path=path, visibility="hidden")
-        for path in (PAGES[0].path, *FORMER_PATHS)
+        st.Page(partial(first.show, engine, settings.money), title=first.title, url_path=path, visibility="hidden")
+        for path in (first.path, *FORMER_PATHS)
     ]
     chosen = st.navigation([*pages, *by_name], position="top")
     # The tab of a browser says which page it shows.
@@ -124,12 +124,6 @@ def _masked(settings: Settings) -> Engine | None:
         st.html(elements.trouble(trouble.bad_settings(error)))
         return None
     return engine
-
-
-def _go_to(first: Page) -> None:
-    """Show the first page with the choices that the URL carries."""
-    chosen = {name: st.query_params.get_all(name) for name in st.query_params}
-    st.switch_page(first, query_params=chosen)
 
 
 main()

@@ -70,7 +70,7 @@ def _customers(engine: Engine, found: RiskList, wanted: Wanted, moment: Moment, 
         st.html(elements.empty("No customer matches: remove a filter."))
         return
     pages = min(-(-len(rows) // PAGE_SIZE), MOST_PAGES)
-    begin = (page.number(PAGE, pages) - 1) * PAGE_SIZE
+    begin = (page.number(PAGE, pages, (wanted, order)) - 1) * PAGE_SIZE
     st.html(markup.table(found, rows[begin : begin + PAGE_SIZE], moment.personas, moment.money, moment.as_of))
     if pages > 1:
         st.pagination(pages, key=PAGE)
@@ -93,6 +93,7 @@ def _filters(found: RiskList, moment: Moment) -> Wanted:
             selection_mode="multi",
             key=FROM,
             bind="query-params",
+            wrap=True,
         )
         least = controls.least_money("At stake, at least", moment.money, STAKE)
         countries = controls.countries(sorted(found.people.country.texts), COUNTRY)

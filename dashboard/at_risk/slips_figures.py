@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from dashboard.shared.flows import A_MONDAY
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Personas, look_up
-from dashboard.shared.plotting import MS_PER_DAY, plain
+from dashboard.shared.plotting import DAY_TICKS, MS_PER_DAY, plain
 from runtime.money import Money
 
 WEEK = 7
@@ -50,7 +50,7 @@ def slip_bars(days: pd.DataFrame, known: Personas, measure: str, width: int, mon
         )
     figure.update_layout(barmode="stack", hovermode="x unified", showlegend=False)
     hover = "%a %-d %b %Y" if width == 1 else "Week of %-d %b %Y"
-    figure.update_xaxes(showgrid=False, fixedrange=True, hoverformat=hover, nticks=8)
+    figure.update_xaxes(showgrid=False, fixedrange=True, hoverformat=hover, nticks=8, tickformatstops=DAY_TICKS)
     figure.update_yaxes(fixedrange=True, nticks=5, rangemode="tozero", tickformat=",~d")
     if is_money:
         stacks = [bars[up].groupby(bars["day"])[measure].sum() for up in (bars[measure] > 0, bars[measure] < 0)]

@@ -86,7 +86,13 @@ def _filters(
     )
     with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         chosen = st.pills(
-            "Leaving", [*names], format_func=names.__getitem__, selection_mode="multi", key=FROM, bind="query-params"
+            "Leaving",
+            [*names],
+            format_func=names.__getitem__,
+            selection_mode="multi",
+            key=FROM,
+            bind="query-params",
+            wrap=True,
         )
         worth = controls.least_money("Net spend of at least", moment.money, WORTH)
         wanted_countries = controls.countries(countries, COUNTRY)
@@ -126,7 +132,8 @@ def _customers(engine: Engine, slips: Slips, number: int, moment: Moment, querie
         downloads.button(engine, _file(slips, order), ask, "slip_csv")
         page.note_if(downloads.limit_note(number))
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
-    chosen = page.number(PAGE, pages)
+    days = (slips.until - slips.now).days
+    chosen = page.number(PAGE, pages, (slips.pairs, days, slips.worth, slips.countries, order))
     found = queries.page(slips, order, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
     st.html(slips_markup.table(found, moment.personas, moment.money, moment.as_of))
     if pages > 1:
@@ -141,13 +148,13 @@ def _file(slips: Slips, order: str) -> downloads.File:
 
 
 def _all_rows(slips: Slips, order: str, moment: Moment, connection: Connection) -> pd.DataFrame:
-    rows = slips_queries.page(connection, slips, order, downloads.MOST_ROWS)
-    return rows.assign(currency=moment.money.currency)
+    found = slips_queries.page(connection, slips, order, downloads.MOST_ROWS)
+    return downloads.with_names(found, moment.model).assign(currency=moment.money.currency)
 
 
 def _past_rows(slips: Slips, order: str, moment: Moment, queries: Queries, _connection: Connection) -> pd.DataFrame:
-    rows = queries.page(slips, order, downloads.MOST_ROWS, 0)
-    return rows.assign(as_of=pd.Timestamp(slips.now), currency=moment.money.currency)
+    found = downloads.with_names(queries.page(slips, order, downloads.MOST_ROWS, 0), moment.model)
+    return found.assign(as_of=pd.Timestamp(slips.now), currency=moment.money.currency)
 
 
 def _now(moment: Moment) -> Queries:

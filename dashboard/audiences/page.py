@@ -66,7 +66,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
         st.html(elements.note(f"Numbers are as of event time {style.stamp(answer.value.now.event_time)}."))
     download.draw(engine, moment, definition, answer.value, opened)
     saving.draw(definition, saved, opened)
-    _customers(answer.value, moment, has_rhythm)
+    _customers(answer.value, definition, moment, has_rhythm)
     with st.expander("What do the filters mean?"):
         st.html(markup.rule())
 
@@ -108,17 +108,17 @@ def _fill(name: str, definition: AudienceDefinition) -> None:
     st.session_state[PAGE] = 1
 
 
-def _customers(audience: FoundAudience, moment: Moment, has_rhythm: bool) -> None:
+def _customers(audience: FoundAudience, definition: AudienceDefinition, moment: Moment, has_rhythm: bool) -> None:
     orders = ORDERS if has_rhythm else {name: text for name, text in ORDERS.items() if name != "stake"}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(elements.title("Customers", "One row each; select one for the customer’s page"))
         order = controls.choice("Order", orders, ORDER)
-    number = len(audience.ids)
-    if not number:
+    if not audience.ids:
         st.html(elements.empty("No customer passes all filters: remove one."))
         return
-    pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
-    ids = audience.page(order, (page.number(PAGE, pages) - 1) * PAGE_SIZE, PAGE_SIZE)
+    pages = min(-(-len(audience.ids) // PAGE_SIZE), MOST_PAGES)
+    number = page.number(PAGE, pages, (definition, order))
+    ids = audience.page(order, (number - 1) * PAGE_SIZE, PAGE_SIZE)
     rows = audience_members.of_ids(moment.connection, ids, found.now_of(moment))
     st.html(markup.table(rows, ids, moment.personas, moment.money, moment.as_of))
     if pages > 1:

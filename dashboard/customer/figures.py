@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona, Personas, look_up
-from dashboard.shared.plotting import ACCENT, cause_colour, plain
+from dashboard.shared.plotting import ACCENT, DAY_TICKS, cause_colour, plain
 from runtime.money import Money
 
 SALE, RETURN = ACCENT, cause_colour("return")
@@ -64,7 +64,14 @@ def timeline(shown: Timeline, known: Personas, money: Money) -> go.Figure:
             showarrow=False,
             font={"size": 12.5},
         )
-    figure.update_xaxes(range=[_iso(start), _iso(end)], showgrid=False, zeroline=False, fixedrange=True, nticks=7)
+    figure.update_xaxes(
+        range=[_iso(start), _iso(end)],
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        nticks=7,
+        tickformatstops=DAY_TICKS,
+    )
     figure.update_xaxes(hoverformat="%-d %b %Y, %H:%M")
     figure.update_yaxes(gridcolor=GRID, zeroline=False, fixedrange=True, nticks=4, automargin=True)
     figure.update_yaxes(rangemode="tozero", row=2, col=1)

@@ -49,8 +49,8 @@ def _read(
         return PastReading(closed.days, closed)
     months = closed and closed.months
     this_month = today.replace(day=1)
-    if months is None or months.until < this_month:
-        with patient(connection, FIRST_READING_MS):
+    with patient(connection, FIRST_READING_MS):
+        if months is None or months.until < this_month:
             months = queries.ledger(connection, this_month, months) or months
-    days = queries.ledger(connection, today, months) if months is None or months.until < today else months
+        days = queries.ledger(connection, today, months) if months is None or months.until < today else months
     return PastReading(days, None if months is None or days is None else ClosedDays(months, days))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.shared.plotting import ACCENT, ACCENT_FAINT, ACCENT_STRONG, MS_PER_DAY, cause_colour, plain
+from dashboard.shared.plotting import ACCENT, ACCENT_FAINT, ACCENT_STRONG, DAY_TICKS, MS_PER_DAY, cause_colour, plain
 from dashboard.shared.words import cause, in_order
 
 
@@ -31,7 +31,7 @@ def rhythm_bars(rhythm: pd.DataFrame, bin_days: int) -> go.Figure:
             hovertemplate="%{y:,} " + cause(code).phrase + "<extra></extra>",
         )
     figure.update_layout(barmode="stack", hovermode="x unified", showlegend=False)
-    figure.update_xaxes(showgrid=False, fixedrange=True, hoverformat="%-d %b %Y", nticks=8)
+    figure.update_xaxes(showgrid=False, fixedrange=True, hoverformat="%-d %b %Y", nticks=8, tickformatstops=DAY_TICKS)
     figure.update_yaxes(fixedrange=True, nticks=4, rangemode="tozero", tickformat=",d")
     return plain(figure, height=230)
 

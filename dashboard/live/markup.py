@@ -3,7 +3,7 @@
 import pandas as pd
 
 from dashboard.live.throughput import Pace
-from dashboard.shared import elements, style
+from dashboard.shared import elements, style, typical_words
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
@@ -12,6 +12,8 @@ from dashboard.shared.words import Window, cause, in_order, many
 from runtime.money import Money
 
 OUTLOOK_DAYS = 30
+# The clock is the heading that is seen; this one is for screen readers.
+HEADING = '<h1 class="sg-unseen">Live</h1>'
 
 
 def event_clock(progress: StreamProgress, pace: Pace | None) -> str:
@@ -19,10 +21,11 @@ def event_clock(progress: StreamProgress, pace: Pace | None) -> str:
     now = progress.event_time
     if now is None:
         waiting = f"{progress.silent} of {many(progress.partitions, 'partition')} without a tick yet"
-        return f'<div class="sg-eyebrow">Event time</div><div class="sg-day">Not started</div>{elements.note(waiting)}'
+        clock = '<div class="sg-eyebrow">Event time</div><div class="sg-day">Not started</div>'
+        return HEADING + clock + elements.note(waiting)
     facts = [*_speed(pace), many(progress.partitions, "partition") + _apart(progress)]
     return (
-        '<div class="sg-eyebrow">Event time (UTC)</div>'
+        f'{HEADING}<div class="sg-eyebrow">Event time (UTC)</div>'
         f'<div class="sg-day" data-event-time="{now.isoformat()}">{style.day(now)}'
         f'<span class="sg-time">{style.clock(now)}</span></div>' + elements.note(" · ".join(facts))
     )
@@ -68,7 +71,8 @@ def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, win
         number, due = (int(by_segment[column].get(segment, 0)) for column in ("customers", "due"))
         spend = money.short(by_segment["spent"].get(segment, 0))
         came, went = int(arrivals.get(segment, 0)), int(departures.get(segment, 0))
-        cards += _card(look_up(known, segment), number, total, spend, _net_flow(came, went, window) + _due(due))
+        persona, moves = look_up(known, segment), _net_flow(came, went, window) + _due(due)
+        cards += _card(persona, number, total, spend, f"{moves}<p>{escape(typical_words.about(persona, money))}</p>")
     return f'<div class="sg-cards">{cards}</div>{_without_segment(int(by_segment["customers"].get("", 0)))}'
 
 
@@ -105,7 +109,7 @@ def _apart(progress: StreamProgress) -> str:
     return f", {style.span(apart)} apart" if apart else ", all at the same time"
 
 
-def _card(persona: Persona, number: int, total: int, spend: str, moves: str) -> str:
+def _card(persona: Persona, number: int, total: int, spend: str, rest: str) -> str:
     share = 100 * number / total if total else 0
     return (
         f'<div class="sg-card" data-segment="{escape(persona.id)}" style="--persona:{escape(persona.colour)}">'
@@ -113,7 +117,7 @@ def _card(persona: Persona, number: int, total: int, spend: str, moves: str) -> 
         f'<div class="sg-size"><b>{number:,}</b><span>{style.percent(number, total)}</span></div>'
         f'<div class="sg-worth" title="Total spend so far, net of returns"><b>{spend}</b> spend so far</div>'
         f'<div class="sg-share"><i style="width:{share:.1f}%"></i></div>'
-        f"{moves}<p>{escape(persona.description)}</p></div>"
+        f"{rest}</div>"
     )
 
 

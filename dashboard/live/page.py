@@ -28,7 +28,7 @@ REFRESH_SECONDS = 2
 LATEST = 12
 # Keys of the session state; those of the controls are URL parameters, too.
 WINDOW, LAST_KNOWN, SAMPLES = "live_window", "live_last_known", "live_samples"
-CAUSE, SEGMENT = "live_causes", "live_segments"
+CAUSE, SEGMENT, FOLLOW = "live_causes", "live_segments", "live_follow"
 
 
 class Choice(NamedTuple):
@@ -57,9 +57,12 @@ class LiveData:
 
 
 def show(engine: Engine, money: Money) -> None:
-    """Draw the page; it refreshes every two seconds and keeps the reader's choices."""
+    """Draw the page; unless the reader stops it, it refreshes every two seconds, and keeps the reader's choices."""
+    with st.container(horizontal=True, horizontal_alignment="right", key="live_controls"):
+        label = f"Refresh every {REFRESH_SECONDS} seconds"
+        follow = st.toggle(label, value=True, key=FOLLOW, persist_state="session")
 
-    @st.fragment(run_every=REFRESH_SECONDS)
+    @st.fragment(run_every=REFRESH_SECONDS if follow else None)
     def drawn() -> None:
         _refresh(engine, money)
 

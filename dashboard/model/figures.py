@@ -15,6 +15,7 @@ from dashboard.shared.plotting import (
     ACCENT_STRONG,
     BARE_AXIS,
     CAUSE_COLOURS,
+    DAY_TICKS,
     dotted,
     plain,
     stacked,
@@ -187,7 +188,9 @@ def drift_lines(
             hoverinfo="skip",
         )
     figure.update_layout(showlegend=False, hovermode="x unified")
-    figure.update_xaxes(showgrid=False, fixedrange=True, hoverformat="%-d %b %Y", nticks=6, tickangle=0)
+    figure.update_xaxes(
+        showgrid=False, fixedrange=True, hoverformat="%-d %b %Y", nticks=6, tickangle=0, tickformatstops=DAY_TICKS
+    )
     figure.update_yaxes(fixedrange=True, nticks=4, rangemode="tozero", tickformat=form)
     if money is not None:
         figure.update_yaxes(**money.axis(rows[["value", "reference", "threshold"]].max(), 4))

@@ -8,6 +8,7 @@ import pandas as pd
 from dashboard.shared import elements, style, typical_words
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
+from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
 from dashboard.shared.words import many
 from runtime.money import Money
 
@@ -29,14 +30,14 @@ def cards(summary: pd.DataFrame, known: Personas, total: int, money: Money) -> s
     return f'<div class="sg-cards sg-explorer">{inner}</div>'
 
 
-def customers(rows: pd.DataFrame, known: Personas, money: Money) -> str:
-    """One page of customers, with links to the customer page."""
+def customers(rows: pd.DataFrame, known: Personas, money: Money, now: datetime) -> str:
+    """One page of customers as of event time ``now``, with links to the customer page."""
     head = (
         '<tr><th>Customer</th><th>Segment</th><th class="sg-wide">Country</th><th class="sg-right">Last bought</th>'
         '<th class="sg-right sg-wide">Purchases</th><th class="sg-right">Spend</th>'
         '<th class="sg-wide sg-apart">Next segment, unless they buy</th></tr>'
     )
-    cells = "".join(_customer(row, known, money) for row in rows.to_dict("records"))
+    cells = "".join(_customer(row, known, money, now) for row in rows.to_dict("records"))
     return f'<table class="sg-changes sg-people"><thead>{head}</thead><tbody>{cells}</tbody></table>'
 
 
@@ -51,11 +52,11 @@ def past_customers(rows: pd.DataFrame, known: Personas, money: Money, as_of: dat
     return f'<table class="sg-changes sg-people"><thead>{head}</thead><tbody>{cells}</tbody></table>'
 
 
-def next_change(at: datetime | None, segment: str | None, known: Personas) -> str:
-    """The segment that time alone moves a customer to, and the day."""
+def next_change(at: datetime | None, segment: str | None, known: Personas, now: datetime) -> str:
+    """The segment that time alone moves a customer to, and the day if it is near enough to mean anything."""
     if at is None or pd.isna(at):
         return '<span class="sg-when">never by time alone</span>'
-    day = style.stamp(at).partition(",")[0]
+    day = style.date(at) if at - now <= FORESEEABLE else BEYOND
     return f'{elements.segment_dot(look_up(known, segment))} <span class="sg-when">{day}</span>'
 
 
@@ -72,11 +73,18 @@ def _card(persona: Persona, numbers: dict[Any, float], total: int, money: Money)
         f'<div class="sg-persona">{escape(persona.name)}</div>'
         f'<div class="sg-size"><b>{size:,}</b><span>{style.percent(size, total)}</span></div>'
         f'<div class="sg-share"><i style="width:{100 * size / max(total, 1):.1f}%"></i></div>'
-        f'<div class="sg-note">Total spend {money.rounded(numbers["total"])}</div>'
+        f'<div class="sg-note">{_total(numbers, money)}</div>'
         f"<table><thead><tr><th></th><td>mean</td><td>median</td></tr></thead><tbody>{lines}</tbody></table>"
         f'<div class="sg-note sg-typical">{typical}</div>'
         f'<p class="sg-do">{escape(persona.action)}</p></div>'
     )
+
+
+def _total(numbers: dict[Any, float], money: Money) -> str:
+    """The total spend; the model counts nobody below 0, or no returns, and then both totals are given."""
+    counted = money.rounded(numbers["total"])
+    net = money.rounded(numbers.get("net", numbers["total"]))
+    return f"Total spend {net}" + (f"; {counted} as the model counts it" if counted != net else "")
 
 
 def _written(name: str, value: float, money: Money) -> str:
@@ -99,8 +107,9 @@ def _past_customer(row: dict[Any, Any], known: Personas, money: Money, as_of: da
     )
 
 
-def _customer(row: dict[Any, Any], known: Personas, money: Money) -> str:
+def _customer(row: dict[Any, Any], known: Personas, money: Money, now: datetime) -> str:
     recency = int(row["recency"])
+    ahead = next_change(row["next_change_at"], row["next_segment"], known, now)
     return (
         f"<tr><td>{elements.customer_link(row['customer_id'])}</td>"
         f"<td>{elements.segment_dot(look_up(known, row['segment']))}</td>"
@@ -108,5 +117,5 @@ def _customer(row: dict[Any, Any], known: Personas, money: Money) -> str:
         f'<td class="sg-right">{many(recency, "day") + " ago" if recency else "today"}</td>'
         f'<td class="sg-right sg-wide">{row["frequency"]:,}</td>'
         f'<td class="sg-right">{money.exact(row["monetary"])}</td>'
-        f'<td class="sg-wide sg-apart">{next_change(row["next_change_at"], row["next_segment"], known)}</td></tr>'
+        f'<td class="sg-wide sg-apart">{ahead}</td></tr>'
     )

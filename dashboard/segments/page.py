@@ -52,7 +52,7 @@ def read(connection: Connection, population: Population) -> Distributions:
     """The distributions of R, F and M in a population's segments."""
     whole = {name: queries.counts(connection, population, name) for name in ("recency", "frequency")}
     numbers = queries.money(connection, population).set_index("segment").add_prefix("monetary_")
-    numbers = numbers.rename(columns={"monetary_customers": "customers", "monetary_total": "total"})
+    numbers = numbers.rename(columns={f"monetary_{name}": name for name in ("customers", "total", "net")})
     for name, counts in whole.items():
         numbers = numbers.join(summary(counts)[["mean", "median"]].add_prefix(f"{name}_"))
     bins = {name: binned(counts) for name, counts in whole.items()}
@@ -184,12 +184,13 @@ def _customers(engine: Engine, moment: Moment, population: Population, total: in
         ask = partial(_all_rows, population, search, sort, moment.money)
         downloads.button(engine, _file(population, search, sort), ask, "people_csv")
         page.note_if(downloads.limit_note(found))
-    number = min(st.session_state.get(PAGE, 1), pages)
+    number = page.number(PAGE, pages, (population.segments, search, sort))
     st.html(
         markup.customers(
             queries.page(moment.connection, population, search, sort, PAGE_SIZE, number - 1),
             moment.personas,
             moment.money,
+            moment.event_time,
         )
     )
     if pages > 1:
@@ -214,4 +215,4 @@ def _file(population: Population, search: Search, sort: Sort) -> downloads.File:
 
 def _all_rows(population: Population, search: Search, sort: Sort, money: Money, connection: Connection) -> pd.DataFrame:
     found = queries.page(connection, population, search, sort, downloads.MOST_ROWS)
-    return found.assign(currency=money.currency)
+    return downloads.with_names(found, population.model).assign(currency=money.currency)

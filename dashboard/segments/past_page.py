@@ -36,7 +36,7 @@ def customers(
         file = downloads.File(f"segue-customers-{past.at:%Y-%m-%d}.csv", chosen_rows)
         downloads.button(engine, file, partial(_file, found, past, money), "people_csv")
         page.note_if(downloads.limit_note(len(found)))
-    number = min(st.session_state.get(key, 1), pages)
+    number = page.number(key, pages, (past.at, chosen, search, sort))
     shown = past.rows.iloc[found[(number - 1) * size : number * size]]
     st.html(markup.past_customers(shown, past.known, money, past.at))
     if pages > 1:

@@ -54,12 +54,15 @@ def money_bins(connection: Connection, population: Population, per_decade: int) 
 
 
 def money(connection: Connection, population: Population) -> pd.DataFrame:
-    """Per segment: customers, and of monetary value the total, mean and median."""
-    rfm = select_rfm(population, "monetary").subquery().c
+    """Per segment: customers, total, mean and median of monetary value, and ``net``: purchases minus all returns."""
+    c = customers.c
+    rfm = select_rfm(population, "monetary").add_columns((c.gross - c.returned).label("net")).subquery().c
     spend = cast(rfm.monetary, Float)
     total = func.sum(rfm.monetary).label("total")
+    net = func.sum(rfm.net).label("net")
     middle = (func.avg(spend).label("mean"), func.percentile_cont(0.5).within_group(spend).label("median"))
-    return frame(connection, select(rfm.segment, func.count().label("customers"), total, *middle).group_by(rfm.segment))
+    measures = (func.count().label("customers"), total, net, *middle)
+    return frame(connection, select(rfm.segment, *measures).group_by(rfm.segment))
 
 
 def sample(connection: Connection, population: Population, size: int) -> pd.DataFrame:

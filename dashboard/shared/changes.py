@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
 
 from dashboard.shared.flows import ONE_DAY, PageLocation, between
 from dashboard.shared.reading import or_empty
 from data.postgres.frames import AnySelect, frame
-from data.postgres.tables import segment_changes
+from data.postgres.tables import customers, segment_changes
 
 #: What stands for "no segment" where a customer enters the first one.
 ENTRY = ""
@@ -61,8 +61,10 @@ def page(connection: Connection, wanted: ChangeFilter, location: PageLocation, l
 
 
 def newest(connection: Connection, wanted: ChangeFilter, limit: int) -> pd.DataFrame:
-    """The newest ``limit`` changes that a filter lets through, with the columns of :func:`page`."""
-    query = _newest_first(wanted)
+    """The newest ``limit`` changes that a filter lets through, with the columns of :func:`page` and ``segment_now``."""
+    now = func.coalesce(customers.c.segment, ENTRY).label("segment_now")
+    query = _newest_first(wanted).add_columns(now)
+    query = query.outerjoin_from(segment_changes, customers, customers.c.customer_id == _c.customer_id)
     if wanted.since is not None:
         query = query.where(_c.effective_at >= wanted.since)
     if wanted.until is not None:

@@ -5,6 +5,7 @@ Every file is recorded in the audit before anybody gets it.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 import pandas as pd
@@ -13,13 +14,16 @@ from sqlalchemy import Connection, Engine
 
 from dashboard.shared import access
 from dashboard.shared.access import AccessEndedError
-from dashboard.shared.reading import reading
+from dashboard.shared.reading import FIRST_READING_MS, reading
 from data.postgres import audit
 from data.postgres.audit import Act, Detail
+from models.segment_model import SegmentModel
 from runtime.spreadsheets import harmless
 
 # Few enough for a spreadsheet (about a million rows), and for the memory of a session.
 MOST_ROWS = 200_000
+#: Columns of lists that hold ids of segments.
+SEGMENT_COLUMNS = ("segment", "previous_segment", "from_segment", "to_segment", "next_segment", "segment_now")
 
 
 class File(NamedTuple):
@@ -39,9 +43,20 @@ class Content(NamedTuple):
 def as_csv(frame: pd.DataFrame) -> bytes:
     """The frame as UTF-8 CSV with a header.
 
-    A text that a spreadsheet would run gets an apostrophe before it; hidden characters become visible escapes.
+    The amounts of a column have as many decimals as one of them needs. A text that a spreadsheet would run gets an
+    apostrophe before it; hidden characters become visible escapes.
     """
-    return frame.apply(_harmless).to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ").encode()
+    return frame.apply(_written).to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ").encode()
+
+
+def with_names(frame: pd.DataFrame, model: SegmentModel) -> pd.DataFrame:
+    """The frame with the segments' names beside their ids: ``persona`` beside ``segment``, and so on."""
+    names = {segment.id: segment.name for segment in model.segments}
+    for column in SEGMENT_COLUMNS:
+        if column in frame:
+            written = frame[column].map(lambda segment: names.get(segment, segment))
+            frame.insert([*frame].index(column) + 1, column.replace("segment", "persona"), written)
+    return frame
 
 
 def limit_note(rows: int) -> str:
@@ -63,7 +78,7 @@ def on_request(engine: Engine, file: File, ask: Callable[[Connection], pd.DataFr
     """
 
     def read() -> pd.DataFrame:
-        with reading(engine, timeout_ms=30_000) as connection:
+        with reading(engine, timeout_ms=FIRST_READING_MS) as connection:
             return ask(connection)
 
     return of_content(engine, file, lambda: _content(read()))
@@ -94,7 +109,16 @@ def _content(frame: pd.DataFrame) -> Content:
     return Content(as_csv(frame), len(frame))
 
 
-def _harmless(column: "pd.Series[str]") -> "pd.Series[str]":
+def _written(column: "pd.Series[str]") -> "pd.Series[str]":
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column
+    cells: list[object] = [*column]
+    decimals = [_decimals(cell) for cell in cells if isinstance(cell, Decimal)]
+    if decimals:
+        return column.map(lambda cell: f"{cell:.{max(decimals)}f}" if isinstance(cell, Decimal) else cell)
     return column.map(lambda cell: harmless(cell) if isinstance(cell, str) else cell)
+
+
+def _decimals(amount: Decimal) -> int:
+    exponent = amount.normalize().as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0

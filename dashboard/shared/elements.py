@@ -85,7 +85,7 @@ def outlook(persona: Persona, at: datetime, now: datetime) -> str:
 
 def title(text: str, subtitle: str = "") -> str:
     """The heading of a part of the page, with a quieter line below."""
-    return f'<div class="sg-title">{escape(text)}</div>{note(subtitle) if subtitle else ""}'
+    return f'<h2 class="sg-title">{escape(text)}</h2>{note(subtitle) if subtitle else ""}'
 
 
 def note(text: str) -> str:

@@ -17,13 +17,11 @@ from sqlalchemy import Connection, func, select
 from dashboard.shared import flows
 from dashboard.shared.caching import ClosedPast, PastReading, per_database
 from dashboard.shared.flows import midnight
-from dashboard.shared.reading import StreamProgress, event_day, or_empty, patient
+from dashboard.shared.reading import FIRST_READING_MS, StreamProgress, event_day, or_empty, patient
 from data.postgres.frames import frame
 from data.postgres.past_states import Answerable, oldest_kept, require_rescored
 from data.postgres.tables import segment_changes
 
-#: With millions of changes this takes seconds, once after each pruning.
-TIMEOUT_MS = 60_000
 # Explicit, so that a history without a row has the same types as any other.
 TYPES = {"from_segment": "str", "to_segment": "str", "cause": "str", "changes": "int64", "money": "float64"}
 
@@ -92,17 +90,22 @@ def daily(connection: Connection, since: datetime | None, until: datetime | None
 def _read(
     connection: Connection, progress: StreamProgress, closed: ClosedDays | None
 ) -> PastReading[pd.DataFrame, ClosedDays]:
-    days = None
-    if closed is not None:
-        days = pd.concat([closed.days, daily(connection, closed.until)], ignore_index=True)
-    if closed is None or days is None or closed.deleted != progress.changes - _stored(days):
-        days = daily(connection, None)
-        if progress.changes > _stored(days):
-            days = _whole(connection, days)
+    # With many changes this takes long the first time, and after a long time without a reader.
+    with patient(connection, FIRST_READING_MS):
+        days = _all_days(connection, progress, closed)
     if progress.event_time is None:
         return PastReading(days, None)
     today = midnight(progress.event_time)
     return PastReading(days, ClosedDays(today, days[days["day"] < today], progress.changes - _stored(days)))
+
+
+def _all_days(connection: Connection, progress: StreamProgress, closed: ClosedDays | None) -> pd.DataFrame:
+    if closed is not None:
+        days = pd.concat([closed.days, daily(connection, closed.until)], ignore_index=True)
+        if closed.deleted == progress.changes - _stored(days):
+            return days
+    days = daily(connection, None)
+    return _whole(connection, days) if progress.changes > _stored(days) else days
 
 
 def _stored(days: pd.DataFrame) -> int:
@@ -119,8 +122,7 @@ def _whole(connection: Connection, days: pd.DataFrame) -> pd.DataFrame:
         func.max(c.effective_at).label("last"),
     )
     kept = select(*columns).where(oldest_kept()).group_by(c.from_segment)
-    with patient(connection, TIMEOUT_MS):
-        found = frame(connection, kept)
+    found = frame(connection, kept)
     if found.empty:
         return days
     begin = midnight(found["last"].max().to_pydatetime()) + flows.ONE_DAY

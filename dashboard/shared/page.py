@@ -99,8 +99,15 @@ def opening(title: str, subtitle: str) -> DeltaGenerator | None:
     return st.html(elements.opening(title, subtitle))
 
 
-def number(key: str, pages: int) -> int:
-    """The page number chosen in a pagination control; 1 if there are no longer that many pages."""
+def number(key: str, pages: int, chosen_by: object) -> int:
+    """The page number chosen in a pagination control; 1 if there are no longer that many pages, or another list.
+
+    ``chosen_by`` are the filters and the order that the reader has chosen: if they differ, so does the list.
+    """
+    of = f"{key}_of"
+    if st.session_state.get(of, chosen_by) != chosen_by:
+        st.session_state[key] = 1
+    st.session_state[of] = chosen_by
     chosen: int = st.session_state.get(key, 1)
     return chosen if chosen <= pages else 1
 

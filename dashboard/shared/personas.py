@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from dashboard.shared.shades import visible_here
 from models.personas import RANK, is_good, is_slip
 from models.segment_model import SegmentModel
 from models.typical import Typical, typical_of
@@ -25,9 +26,15 @@ Personas = dict[str, Persona]
 
 
 def personas(model: SegmentModel) -> Personas:
-    """The model's personas by segment id, by rank; those without a rank come last, in the model's order."""
+    """The model's personas by segment id, by rank; those without a rank come last, in the model's order.
+
+    Their colours are those of the model, in the shade for the theme of whoever looks.
+    """
     ranked = sorted(model.segments, key=lambda segment: RANK.get(segment.id, len(RANK)))
-    return {s.id: Persona(s.id, s.name, s.colour, s.description, s.action, typical_of(model, s.id)) for s in ranked}
+    return {
+        s.id: Persona(s.id, s.name, visible_here(s.colour), s.description, s.action, typical_of(model, s.id))
+        for s in ranked
+    }
 
 
 def look_up(known: Personas, segment: str | None) -> Persona:

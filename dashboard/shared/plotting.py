@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona
+from dashboard.shared.shades import visible_here
 from runtime.readable import visible
 
 ACCENT, ACCENT_FAINT, ACCENT_STRONG = "#6f6bdf", "rgba(111,107,223,0.08)", "rgba(111,107,223,0.62)"
@@ -24,14 +25,19 @@ CAUSE_COLOURS = {
 }
 OTHER_CAUSE = "#b6bcc8"
 MS_PER_DAY = 86_400_000
+#: Days and hours on an axis of dates, as everywhere else on the pages: "13 Nov", and the year where it changes.
+DAY_TICKS = [
+    {"dtickrange": [None, MS_PER_DAY - 1], "value": "%H:%M\n%-d %b %Y"},
+    {"dtickrange": [MS_PER_DAY, 28 * MS_PER_DAY], "value": "%-d %b\n%Y"},
+]
 CLEAR = "rgba(0,0,0,0)"
 # No tool bar, which hides the figure on a phone, and no zoom, which the next refresh would undo.
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 
 def cause_colour(code: str) -> str:
-    """The colour of a cause, the same in every figure and table."""
-    return CAUSE_COLOURS.get(code, OTHER_CAUSE)
+    """The colour of a cause, the same in every figure and table, in the shade for the theme of whoever looks."""
+    return visible_here(CAUSE_COLOURS.get(code, OTHER_CAUSE))
 
 
 BARE_AXIS: dict[str, Any] = {

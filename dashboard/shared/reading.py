@@ -41,7 +41,7 @@ class StreamProgress:
     revisions: int = 0
 
 
-#: The first reading of a ledger with millions of orders takes so long, in milliseconds.
+#: The first reading of millions of orders or changes may take so long, and so may a file; in milliseconds.
 FIRST_READING_MS = 120_000
 
 

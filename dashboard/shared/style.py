@@ -10,6 +10,7 @@ from dashboard.shared.words import many
 from runtime.money import NOTHING as NOTHING
 
 STYLE_SHEET = Path(__file__).with_name("style.css")
+SCRIPT = Path(__file__).with_name("page.js")
 # Two segments and a customer who moves from one to the other.
 _SHAPES = (
     '<circle cx="20" cy="44" r="14" fill="#9aa3b2"/><circle cx="46" cy="22" r="14" fill="#6f6bdf"/>'
@@ -28,8 +29,9 @@ MARK_URI = f"data:image/svg+xml;base64,{b64encode(MARK.encode()).decode()}"
 
 
 def apply() -> None:
-    """Put the style sheet on the page."""
+    """Put the style sheet and the script on the page."""
     st.html(STYLE_SHEET)
+    st.html(f"<script>{SCRIPT.read_text()}</script>", unsafe_allow_javascript=True)
 
 
 def count(number: float) -> str:

@@ -1,9 +1,19 @@
 """What is typical of a segment, and where a customer does not fit it, in words."""
 
+from dashboard.shared.personas import Persona
 from dashboard.shared.words import many
 from models.segment_model import FEATURES
 from models.typical import Range, Typical
 from runtime.money import Money
+
+
+def about(persona: Persona, money: Money) -> str:
+    """What is typical of a segment; its persona's description if its model does not say.
+
+    >>> about(Persona("new", "Newcomers", "#03640c", "A few orders, not long ago."), Money("GBP", "en_GB"))
+    'A few orders, not long ago.'
+    """
+    return persona.description if persona.typical is None else f"Typical: {rule(persona.typical, money)}"
 
 
 def rule(typical: Typical, money: Money) -> str:

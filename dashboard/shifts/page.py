@@ -172,7 +172,7 @@ def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[
         left = _segment_box("From", FROM, [ANY, *moment.personas, ENTRY], moment)
         entered = _segment_box("To", TO, [ANY, *moment.personas], moment)
         wanted = ChangeFilter(period.since, _end(period, moment), causes, left, entered)
-        downloads.button(engine, _file(period, wanted), partial(_all_rows, wanted, moment.money), "shift_csv")
+        downloads.button(engine, _file(period, wanted), partial(_all_rows, wanted, moment), "shift_csv")
         found = changes.within(days, wanted)
         number = int(found["changes"].sum())
         page.note_if(downloads.limit_note(number))
@@ -180,7 +180,8 @@ def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[
         st.html(elements.empty("No customer moved that way in this period."))
         return
     pages = min(-(-number // PAGE_SIZE), MOST_PAGES)
-    chosen = page.number(PAGE, pages)
+    dates = (st.session_state.get(PERIOD), st.session_state.get(DATES))
+    chosen = page.number(PAGE, pages, (dates, causes, left, entered))
     location = flows.locate(found, PAGE_SIZE, (chosen - 1) * PAGE_SIZE)
     st.html(f'<div class="sg-note" data-behind="{number}">{many(number, "change")} in this period.</div>')
     found = changes.page(moment.connection, wanted, location, PAGE_SIZE)
@@ -239,5 +240,6 @@ def _file(period: Period, wanted: ChangeFilter) -> downloads.File:
     return downloads.File(name, {"causes": [*wanted.causes], "left": [*wanted.left], "entered": [*wanted.entered]})
 
 
-def _all_rows(wanted: ChangeFilter, money: Money, connection: Connection) -> pd.DataFrame:
-    return changes.newest(connection, wanted, downloads.MOST_ROWS).assign(currency=money.currency)
+def _all_rows(wanted: ChangeFilter, moment: Moment, connection: Connection) -> pd.DataFrame:
+    found = changes.newest(connection, wanted, downloads.MOST_ROWS)
+    return downloads.with_names(found, moment.model).assign(currency=moment.money.currency)

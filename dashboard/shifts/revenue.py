@@ -89,12 +89,12 @@ def _read(
     connection: Connection, progress: StreamProgress, closed: ClosedRevenue | None
 ) -> PastReading[pd.DataFrame, ClosedRevenue]:
     moves = history.read(connection, progress)
-    # While customers are rescored, closed days get changes.
-    if closed is None or _changes_before(moves, closed.until) != closed.changes:
-        with patient(connection, FIRST_READING_MS):
+    with patient(connection, FIRST_READING_MS):
+        # While customers are rescored, closed days get changes.
+        if closed is None or _changes_before(moves, closed.until) != closed.changes:
             days = daily(connection, None)
-    else:
-        days = pd.concat([closed.days, daily(connection, closed.until)], ignore_index=True)
+        else:
+            days = pd.concat([closed.days, daily(connection, closed.until)], ignore_index=True)
     if progress.event_time is None:
         return PastReading(days, None)
     today = midnight(progress.event_time)

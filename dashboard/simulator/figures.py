@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona
-from dashboard.shared.plotting import ACCENT, BARE_AXIS, MS_PER_DAY, dotted, plain
+from dashboard.shared.plotting import ACCENT, BARE_AXIS, DAY_TICKS, MS_PER_DAY, dotted, plain
 from dashboard.simulator.simulation import PURCHASE, Step
 from models.units import Floats
 
@@ -73,7 +73,14 @@ def futures(paths: Mapping[str, list[Step]], personas: list[Persona], end: datet
                 _purchase(figure, row, step.at)
     start = next(iter(paths.values()))[0].at
     figure.update_layout(barmode="overlay", showlegend=False)
-    figure.update_xaxes(type="date", range=[_iso(start), _iso(end)], showgrid=False, fixedrange=True, nticks=6)
+    figure.update_xaxes(
+        type="date",
+        range=[_iso(start), _iso(end)],
+        showgrid=False,
+        fixedrange=True,
+        nticks=6,
+        tickformatstops=DAY_TICKS,
+    )
     figure.update_yaxes(
         tickvals=list(range(rows)),
         ticktext=[in_figure(name) for name in reversed([*paths])],

@@ -4,22 +4,27 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.shared import elements, style
+from dashboard.shared import elements, style, typical_words
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona
 from dashboard.simulator.simulation import Profile, Scored, Step
 from runtime.money import Money
 
+#: Days since the last purchase, purchases, and spend.
+Rfm = tuple[int, int, float]
 
-def verdict(persona: Persona, path: list[Step], personas: list[Persona]) -> str:
-    """The segment, the recommended action, and the first move by time alone."""
+
+def verdict(persona: Persona, path: list[Step], personas: list[Persona], who: Rfm, money: Money) -> str:
+    """The segment, the recommended action or why it may be wrong, and the first move by time alone."""
+    misfit = None if persona.typical is None else typical_words.misfit(persona.name, persona.typical, who, money)
+    action = persona.action if misfit is None else f"{misfit} The usual advice for {persona.name} may not hold."
     outlook = "They never move by time alone."
     if len(path) > 1:
         outlook = elements.outlook(personas[path[1].segment], path[1].at, path[0].at)
     return (
         f'<div class="sg-who" style="--persona:{escape(persona.colour)}"><div class="sg-eyebrow">The segment</div>'
         f'<div class="sg-day" data-verdict="{escape(persona.id)}">{escape(persona.name)}</div>'
-        f"<p>{escape(persona.description)}</p><p><b>{escape(persona.action)}</b></p><p>{outlook}</p></div>"
+        f"<p>{escape(typical_words.about(persona, money))}</p><p><b>{escape(action)}</b></p><p>{outlook}</p></div>"
     )
 
 

@@ -152,7 +152,8 @@ def _draw_results(moment: Moment, current: Profile, now: datetime, amount: Decim
     model = moment.model
     personas = [moment.personas[segment.id] for segment in model.segments]
     path = decay_path(model, current, now)
-    st.html(markup.verdict(personas[path[0].segment], path, personas))
+    who = (current.recency_days(now), current.frequency, float(current.monetary))
+    st.html(markup.verdict(personas[path[0].segment], path, personas, who, moment.money))
     paths = {WITHOUT: path, WITH: path_with_purchase(model, current, now, amount, bought_at)}
     st.html(elements.title("Two futures", "The triangle is the purchase. Changes have the event times of the stream."))
     alt = ". ".join(f"{name}: {_path_text(steps, personas)}" for name, steps in paths.items())

@@ -23,7 +23,8 @@ def draw(engine: Engine, model: SegmentModel, known: Personas, money: Money) -> 
     st.html(
         elements.title(
             "Segment a file",
-            f"CSV with the columns {columns}; {limits}. Money is in {money.currency}. Nothing is stored.",
+            f"CSV with the columns {columns}, or the file of the page Segments; other columns are kept; {limits}. "
+            f"Money is in {money.currency}. Nothing is stored.",
         )
     )
     st.download_button(
@@ -33,7 +34,7 @@ def draw(engine: Engine, model: SegmentModel, known: Personas, money: Money) -> 
     if file is None:
         return
     try:
-        found = uploads.segmented(model, uploads.read(file.getvalue(), model))
+        found = uploads.segmented(model, uploads.read(file.getvalue(), model, money.currency))
     except uploads.UploadError as error:
         st.html(f'<div class="sg-banner" role="alert"><b>{escape(file.name)}</b>: {escape(str(error))}</div>')
         return

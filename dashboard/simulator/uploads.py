@@ -1,6 +1,7 @@
 """Segments for a CSV file of profiles; errors name the line and the column. Pure."""
 
 import re
+from collections.abc import Iterable
 from io import StringIO
 
 import numpy as np
@@ -11,7 +12,10 @@ from models.decay import HORIZON_DAYS, NEVER
 from models.segment_model import NO_SEGMENT, SegmentModel
 
 COLUMNS = ("customer_id", "recency_days", "frequency", "monetary")
-MOST_MEGABYTES, MOST_PROFILES = 5, 100_000
+#: Other names of these columns: that of the file of the page Segments.
+ALSO = {"recency": "recency_days"}
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+MOST_MEGABYTES, MOST_PROFILES = 20, 100_000
 LONGEST_ID = 64
 MOST_PURCHASES, MOST_MONEY = 1_000_000, 1_000_000_000
 TEMPLATE = "customer_id,recency_days,frequency,monetary\n12345,3,12,2480.50\n12346,120,2,95.00\n"
@@ -23,27 +27,32 @@ class UploadError(ValueError):
     """A file that cannot be segmented; the message says where and what to correct."""
 
 
-def read(content: bytes, model: SegmentModel) -> pd.DataFrame:
+def read(content: bytes, model: SegmentModel, currency: str) -> pd.DataFrame:
     """The profiles in a CSV file: customer_id (text), recency_days, frequency (whole numbers), monetary.
 
-    The four columns may come in any order. Lines are numbered as in an editor: the header is line 1.
+    The four columns may come in any order. Others follow them as text. Lines are numbered as in an editor: the header
+    is line 1.
 
     Raises
     ------
     UploadError
-        If the file is too big, is not such a CSV, or has a value outside its range.
+        If the file is too big, is not such a CSV, has a value outside its range, or amounts in another currency.
     """
     if len(content) > MOST_MEGABYTES * 1_000_000:
         raise UploadError(f"The file has more than {MOST_MEGABYTES} MB: split it.")
     cells = _cells(_text(content))
     _check_text(cells["customer_id"])
     lowest_money = -MOST_MONEY if model.monetary == "net" else 0
+    if "currency" in cells:
+        _check_currency(cells["currency"], currency)
+    others = {name: cells[name] for name in cells if name not in COLUMNS}
     return pd.DataFrame(
         {
             "customer_id": cells["customer_id"].str.strip(),
             "recency_days": _numbers(cells["recency_days"], 0, HORIZON_DAYS, whole=True).astype("int64"),
             "frequency": _numbers(cells["frequency"], 1, MOST_PURCHASES, whole=True).astype("int64"),
             "monetary": _numbers(cells["monetary"], lowest_money, MOST_MONEY, whole=False),
+            **others,
         }
     )
 
@@ -51,7 +60,7 @@ def read(content: bytes, model: SegmentModel) -> pd.DataFrame:
 def segmented(model: SegmentModel, profiles: pd.DataFrame) -> pd.DataFrame:
     """The profiles with segment, persona, distance to its centroid, next_change_in_days and next_segment.
 
-    The last two are empty for customers whom time alone never moves.
+    The last two are empty for customers whom time alone never moves. They replace columns of the same names.
     """
     columns = (profiles[name].to_numpy() for name in COLUMNS[1:])
     scored = score(model, *columns)
@@ -79,12 +88,13 @@ def _text(content: bytes) -> str:
 
 
 def _cells(text: str) -> pd.DataFrame:
-    """All cells as text in the four columns; the index is the line in the file."""
-    _check_header(text.partition("\n")[0])
+    """All cells as text, by column; the index is the line in the file."""
+    separator = _separator(text.partition("\n")[0])
     try:
         # Without a header: pandas would take the extra cells of a long line for an index.
         cells = pd.read_csv(
             StringIO(text),
+            sep=separator,
             header=None,
             dtype=str,
             keep_default_na=False,
@@ -94,7 +104,7 @@ def _cells(text: str) -> pd.DataFrame:
         )
     except pd.errors.ParserError as error:
         raise UploadError(_parser_words(str(error))) from error
-    names = [name.strip() for name in cells.iloc[0]]
+    names = _names(cells.iloc[0])
     cells = cells.iloc[1:].set_axis(names, axis=1).set_axis(range(2, len(cells) + 1), axis=0)
     _check_line_breaks(cells)
     cells = cells[(cells != "").any(axis=1)]
@@ -105,11 +115,22 @@ def _cells(text: str) -> pd.DataFrame:
     return cells
 
 
-def _check_header(line: str) -> None:
-    names = [name.strip().strip('"') for name in line.split(",")]
-    if sorted(names) != sorted(COLUMNS):
-        found = _shown(line) if line.strip() else "nothing"
-        raise UploadError(f"Line 1 must name the columns {', '.join(COLUMNS)}, separated by commas; it has {found}.")
+def _separator(line: str) -> str:
+    """The separator with which a header names the four columns."""
+    for separator in SEPARATORS:
+        if {*COLUMNS} <= {*_names(name.strip().strip('"') for name in line.split(separator))}:
+            return separator
+    found = _shown(line) if line.strip() else "nothing"
+    wanted = f"{', '.join(COLUMNS)}, separated by {' or '.join(SEPARATORS.values())}"
+    raise UploadError(f"Line 1 must name the columns {wanted}; it has {found}.")
+
+
+def _names(header: Iterable[str]) -> list[str]:
+    names = [ALSO.get(name.strip(), name.strip()) for name in header]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UploadError(f"Line 1 names the column {_shown(twice)} twice.")
+    return names
 
 
 def _check_line_breaks(cells: pd.DataFrame) -> None:
@@ -129,6 +150,13 @@ def _check_text(ids: "pd.Series[str]") -> None:
             raise UploadError(f"Line {wrong.idxmax()}, column customer_id {reason}.")
 
 
+def _check_currency(cells: "pd.Series[str]", currency: str) -> None:
+    other = ~cells.str.strip().isin(["", currency])
+    if other.any():
+        actual = _shown(cells[other].iloc[0])
+        raise UploadError(f"Line {other.idxmax()}, column currency: must be {currency}; it is {actual}.")
+
+
 def _numbers(cells: "pd.Series[str]", lowest: int, highest: int, whole: bool) -> "pd.Series[float]":
     pattern, kind, example = (WHOLE, "a whole number", "1234") if whole else (DECIMAL, "a number", "1234.50")
     cells = cells.str.strip()
@@ -143,8 +171,8 @@ def _numbers(cells: "pd.Series[str]", lowest: int, highest: int, whole: bool) ->
 
 
 def _parser_words(message: str) -> str:
-    if found := re.search(r"Expected \d+ fields in line (\d+), saw (\d+)", message):
-        return f"Line {found[1]} has {found[2]} cells instead of {len(COLUMNS)}: put cells with commas in quotes."
+    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message):
+        return f"Line {found[2]} has {found[3]} cells instead of {found[1]}: put cells with the separator in quotes."
     if found := re.search(r"EOF inside string starting at row (\d+)", message):
         return f"Line {int(found[1]) + 1}: a quotation mark is never closed."
     return f"The file can't be read as CSV: {message}"

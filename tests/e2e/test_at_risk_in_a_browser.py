@@ -79,6 +79,11 @@ def test_an_old_link_opens_moves_by_time_alone(window: BrowserContext, dashboard
         expect(page.locator("[data-slips]")).to_be_visible(timeout=PATIENCE)
         page.get_by_text("By their own rhythm", exact=True).click()
         expect(page.locator("[data-stake]")).to_be_visible(timeout=PATIENCE)
+        page.goto(f"{dashboard}/customer")
+        page.goto(f"{dashboard}/slipping")
+        expect(page.locator("[data-stake], [data-slips]")).to_be_visible()
+        page.go_back()
+        expect(page.get_by_role("heading", name="Customer", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["at_risk", "at_risk?risk_state=Presumed+lost"])

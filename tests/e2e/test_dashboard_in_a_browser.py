@@ -22,6 +22,9 @@ UNION ALL SELECT 'late', sum(late) FROM stream_progress
 UNION ALL SELECT 'dead letters', sum(dead_letters) FROM stream_progress
 """
 
+# Said below the page.
+STILL_READING = "getComputedStyle(document.querySelector('.stApp'), '::after').visibility"
+
 pytestmark = MARKS
 
 
@@ -76,6 +79,11 @@ def test_the_page_shows_what_is_in_postgres_and_follows_it(
         expect(page.locator(".sg-changes tbody tr").first).to_contain_text("time alone")
         expect(page.locator(".sg-changes tbody tr").first).to_contain_text("new-customer")
         expect(page.get_by_text("in the last 365 event days").first).to_be_visible()
+
+        with engine.begin() as connection:
+            connection.execute(text("LOCK TABLE customers IN ACCESS EXCLUSIVE MODE"))
+            page.wait_for_function(f"{STILL_READING} === 'visible'")
+        page.wait_for_function(f"{STILL_READING} !== 'visible'")
 
 
 def test_the_page_fits_a_phone_and_has_every_figure(window: BrowserContext, dashboard: str) -> None:

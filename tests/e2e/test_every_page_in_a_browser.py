@@ -219,6 +219,23 @@ def test_a_past_day_stays_chosen_on_other_pages_until_the_reader_goes_back_to_no
         expect(page.locator(of_now)).to_have_count(0)
 
 
+def test_a_customer_opens_in_the_same_session_so_the_choices_are_kept(shop: Shop) -> None:
+    with visit(shop.chromium, shop.address, "shifts") as page:
+        page.get_by_text("All", exact=True).click()
+        expect(page).to_have_url(re.compile("shift_period=All"))
+        for _ in range(2):
+            link = page.locator(".sg-changes a.sg-id").first
+            customer = link.inner_text()
+            link.click()
+            expect(page.locator(f"[data-customer='{customer}']")).to_be_visible()
+            settle(page)
+            assert page.url.endswith(f"/customer?customer={customer}")
+            page.get_by_test_id("stTopNavLink").filter(has_text="Shifts").click()
+            expect(page.locator("[data-behind]")).to_be_visible()
+            settle(page)
+            assert "shift_period=All" in page.url
+
+
 def test_the_numbers_move_with_the_replay_and_are_those_in_postgres(shop: Shop) -> None:
     with visit(shop.chromium, shop.address, "live") as page:
         clock = page.locator("[data-event-time]").first

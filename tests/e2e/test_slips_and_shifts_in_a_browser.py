@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Locator, Page, TimeoutError, expect
+from playwright.sync_api import BrowserContext, CDPSession, Locator, Page, TimeoutError, expect
 from sqlalchemy import Engine, text
 
 from data.postgres.database import engine as connect
@@ -24,6 +24,7 @@ from tests.support.postgres import new_database, running_postgres
 
 # A figure that is still being drawn misses some clicks.
 CLICKS = 3
+SCROLLED = "document.querySelector('[data-testid=stMain]').scrollTop"
 
 pytestmark = MARKS
 
@@ -107,6 +108,29 @@ def test_a_selected_number_lists_its_customers(window: BrowserContext, dashboard
     assert {(row["from_segment"], row["to_segment"]) for row in rows} == {(before, after)}
 
 
+def test_on_a_phone_the_menu_closes_a_finger_scrolls_and_the_first_tap_counts(
+    window: BrowserContext, dashboard: str
+) -> None:
+    with visit(window, dashboard, "live", PHONE) as page:
+        fingers = window.new_cdp_session(page)
+        fingers.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        page.get_by_test_id("stExpandSidebarButton").click()
+        page.get_by_test_id("stSidebarNavLink").filter(has_text="Shifts").click()
+        number = page.locator(".st-key-shift_matrix .textpoint").first
+        expect(number).to_be_visible()
+        expect(page.get_by_test_id("stSidebarNavLink").first).not_to_be_in_viewport()
+        number.evaluate("it => it.scrollIntoView({block: 'center'})")
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+        place = number.bounding_box()
+        assert place
+        point = {"x": place["x"] + place["width"] / 2, "y": place["y"] + place["height"] / 2}
+        _touch(fingers, point)
+        expect(page).to_have_url(re.compile("shift_from="))
+        before = page.evaluate(SCROLLED)
+        _touch(fingers, point, up=150)
+        page.wait_for_function(f"before => {SCROLLED} > before", arg=before)
+
+
 def test_the_filters_work_by_keyboard(window: BrowserContext, dashboard: str) -> None:
     with visit(window, dashboard, "shifts?shift_period=All") as page:
         everyone = page.locator("[data-behind]").get_attribute("data-behind", timeout=PATIENCE)
@@ -126,6 +150,15 @@ def test_the_pages_fit_a_phone_and_are_accessible(window: BrowserContext, dashbo
         expect_no_sideways_scrolling(page)
         found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
         assert found.violations_count == 0, found.generate_report()
+
+
+def _touch(fingers: CDPSession, point: dict[str, float], up: int = 0) -> None:
+    """A finger touches a point, and moves up by so many pixels."""
+    steps = [{**point, "y": point["y"] - done} for done in range(0, up + 1, 15)]
+    for step in steps:
+        kind = "touchStart" if step is steps[0] else "touchMove"
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [step]})
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 def _click(page: Page, drawn: Locator) -> None:

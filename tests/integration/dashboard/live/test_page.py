@@ -129,14 +129,23 @@ def test_a_url_sets_the_window_and_the_filters(database_url: str, filled: Engine
     assert re.findall(r'href="customer\?customer=(\d+)"', html(page)) == newest["customer_id"].tolist()
 
 
-def test_one_sentence_says_what_happened_today(page: AppTest, filled: Engine, stream: Stored) -> None:
+def test_one_sentence_says_what_happened_on_the_last_whole_day(page: AppTest, filled: Engine, stream: Stored) -> None:
     page.run()
-    today = stream.changes[stream.changes["effective_at"] >= EVENT_TIME.replace(hour=0, minute=0)]
-    shown = re.search(r"Today, Wed 15 June 2011: (.*?)\.", words(page))
+    midnight, moments = EVENT_TIME.replace(hour=0, minute=0), stream.changes["effective_at"]
+    last = stream.changes[(moments >= midnight - timedelta(days=1)) & (moments < midnight)]
+    shown = re.search(r"Tue 14 June 2011, the last whole day: (.*?)\.", words(page))
     assert shown
-    came = int(today["from_segment"].isna().sum())
-    assert ("no customer has moved" in shown[1]) == today.empty
+    came = int(last["from_segment"].isna().sum())
+    assert ("no customer moved" in shown[1]) == last.empty
     assert ("bought for the first time" in shown[1]) == bool(came)
+
+
+def test_whoever_reads_can_stop_the_refresh(page: AppTest, filled: Engine) -> None:
+    page.run()
+    page.toggle(key="live_follow").set_value(False).run()
+    assert "Wed 15 June 2011" in words(page)
+    # The fragment, which would refresh itself, is drawn without a timer.
+    assert page.session_state["live_follow"] is False
 
 
 def test_the_clock_has_the_state_of_the_replay_and_the_lag_beside_it(page: AppTest, filled: Engine) -> None:

@@ -56,9 +56,12 @@ def test_counts_hold_the_mean_and_the_median_of_whole_numbers(
 
 
 def test_total_mean_and_median_of_money_are_exact(engine: Engine, processed: Lived, population: Population) -> None:
-    people = _people(processed, population).groupby("segment")["monetary"]
+    everybody = _people(processed, population)
+    people = everybody.groupby("segment")["monetary"]
+    net = (everybody["gross"] - everybody["returned"]).astype("float64").groupby(everybody["segment"]).sum()
     with reading(engine) as connection:
         found = queries.money(connection, population).set_index("segment").astype("float64")
+    assert found["net"].to_dict() == pytest.approx(net.to_dict())
     for column, expected in (("total", people.sum()), ("mean", people.mean()), ("median", people.median())):
         assert found[column].to_dict() == pytest.approx(expected.to_dict())
 

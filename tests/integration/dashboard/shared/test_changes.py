@@ -54,6 +54,8 @@ def test_a_file_has_every_filtered_change_up_to_its_limit(filled: Engine, stream
     assert everyone["customer_id"].tolist() == expected["customer_id"].tolist()
     assert everyone["monetary"].astype(float).tolist() == expected["monetary"].tolist()
     assert some["customer_id"].tolist() == expected["customer_id"].head(5).tolist()
+    now = stream.customers.set_index("customer_id")["segment"]
+    assert everyone["segment_now"].tolist() == now.reindex(expected["customer_id"]).fillna("").tolist()
 
 
 def test_a_page_reads_only_days_with_a_matching_change(filled: Engine) -> None:

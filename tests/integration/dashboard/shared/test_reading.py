@@ -1,12 +1,18 @@
 """The queries that every page needs, against a real Postgres; pandas on the same rows is the oracle."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, event, text, update
 from sqlalchemy.exc import InternalError, OperationalError
 
-from dashboard.shared import reading
+from dashboard.exploration import ledger_cache
+from dashboard.shared import history, reading
+from dashboard.shared.caching import ClosedPast
+from dashboard.shifts import revenue
 from data.postgres.model_registry import register
 from data.postgres.tables import metadata, model_aliases, stream_progress
 from models.segment_model import SegmentModel
@@ -82,3 +88,33 @@ def test_a_reading_block_sees_one_moment(filled: Engine) -> None:
 def test_a_query_that_takes_too_long_is_cancelled(engine: Engine) -> None:
     with reading.reading(engine, timeout_ms=50) as connection, pytest.raises(OperationalError, match="timeout"):
         connection.execute(text("SELECT pg_sleep(20)"))
+
+
+@pytest.mark.parametrize("new_cache", [history.new_cache, revenue.new_cache, ledger_cache.new_cache])
+def test_what_reads_the_past_has_two_minutes_the_first_time_and_after_a_long_time_without_a_reader(
+    filled: Engine, new_cache: Callable[[], ClosedPast[Any, Any]]
+) -> None:
+    cache = new_cache()
+    for later in (timedelta(), timedelta(days=200)):
+        with filled.begin() as connection:
+            connection.execute(update(stream_progress).values(event_time=EVENT_TIME + later))
+        with reading.reading(filled) as connection:
+            progress = reading.progress(connection)
+            with _limits(filled) as limits:
+                cache.read(connection, progress)
+        assert limits
+        assert {*limits} == {"2min"}
+
+
+@contextmanager
+def _limits(engine: Engine) -> Iterator[list[str]]:
+    """The statement timeout of each statement about changes or transactions within the block."""
+    seen: list[str] = []
+
+    def note(connection: Any, _: object, statement: str, *__: object) -> None:
+        if "segment_changes" in statement or "FROM transactions" in statement:
+            seen.append(connection.connection.cursor().execute("SHOW statement_timeout").fetchone()[0])
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)

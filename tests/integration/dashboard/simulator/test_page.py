@@ -144,7 +144,7 @@ def test_a_file_comes_back_segmented(page: AppTest, processed: Lived) -> None:
 
 def test_the_segments_of_a_file_are_those_of_the_stream(processed: Lived, model: SegmentModel) -> None:
     people, sent = _as_a_file(processed)
-    found = uploads.segmented(model, uploads.read(sent, model))
+    found = uploads.segmented(model, uploads.read(sent, model, "GBP"))
     recencies = found["recency_days"].tolist()
     assert found["segment"].tolist() == [row["segment"] for row in people]
     borders = [row["next_change_at"] and (row["next_change_at"] - row["last_purchase_at"]).days for row in people]

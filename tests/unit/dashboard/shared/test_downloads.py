@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dashboard.shared import downloads
 from runtime.readable import visible
+from tests.support.generated_tables import a_model
 
 
 @pytest.mark.slow
@@ -33,7 +34,20 @@ def test_a_column_of_every_kind_reads_back() -> None:
     frame = pd.DataFrame(
         {"id": ["12345"], "at": [moment], "worth": [Decimal("-12.3450")], "n": [-3], "segment": [None]}
     )
-    assert downloads.as_csv(frame).decode() == "id,at,worth,n,segment\n12345,2011-12-09T12:50:00Z,-12.3450,-3,\n"
+    assert downloads.as_csv(frame).decode() == "id,at,worth,n,segment\n12345,2011-12-09T12:50:00Z,-12.345,-3,\n"
+
+
+def test_amounts_of_a_column_have_the_decimals_that_they_need() -> None:
+    frame = pd.DataFrame({"spend": [Decimal("570380.6100"), Decimal("3.0000"), None], "yen": [Decimal("7E+2")] * 3})
+    assert downloads.as_csv(frame).decode() == "spend,yen\n570380.61,700\n3.00,700\n,700\n"
+
+
+def test_names_of_segments_are_beside_their_ids() -> None:
+    moves = pd.DataFrame({"from_segment": ["", "gone"], "to_segment": ["lost", "champions"], "n": [1, 2]})
+    named = downloads.with_names(moves, a_model())
+    assert [*named] == ["from_segment", "from_persona", "to_segment", "to_persona", "n"]
+    assert named["from_persona"].tolist() == ["", "gone"]
+    assert named["to_persona"].tolist() == ["Lost", "Champions"]
 
 
 def test_an_empty_table_has_its_header() -> None:

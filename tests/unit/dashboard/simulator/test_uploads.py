@@ -39,7 +39,7 @@ _profiles = st.lists(
 @given(_profiles)
 @settings(max_examples=examples(25))
 def test_what_is_written_as_csv_is_read_back_exactly(profiles: pd.DataFrame) -> None:
-    back = uploads.read(profiles.to_csv(index=False).encode(), MODEL)
+    back = uploads.read(profiles.to_csv(index=False).encode(), MODEL, "GBP")
     assert back.to_dict("list") == profiles.to_dict("list")
 
 
@@ -49,7 +49,7 @@ def test_line_ends_a_byte_order_mark_and_the_order_of_columns_do_not_matter(
     profiles: pd.DataFrame, line_end: str, marked: bool, order: list[str]
 ) -> None:
     text = profiles[order].to_csv(index=False, lineterminator=line_end)
-    back = uploads.read(text.encode("utf-8-sig" if marked else "utf-8"), MODEL)
+    back = uploads.read(text.encode("utf-8-sig" if marked else "utf-8"), MODEL, "GBP")
     assert back.to_dict("list") == profiles.to_dict("list")
 
 
@@ -77,7 +77,7 @@ def test_segments_are_those_of_scikit_learn() -> None:
 
 
 def test_the_template_can_be_sent_back_as_it_is() -> None:
-    found = uploads.segmented(MODEL, uploads.read(uploads.TEMPLATE.encode(), MODEL))
+    found = uploads.segmented(MODEL, uploads.read(uploads.TEMPLATE.encode(), MODEL, "GBP"))
     assert found["persona"].tolist() == ["Champions", "Lost"]
     assert found["next_change_in_days"].isna().tolist() == [False, True]
     assert found["next_segment"].tolist() == ["regulars", ""]
@@ -85,7 +85,7 @@ def test_the_template_can_be_sent_back_as_it_is() -> None:
     later = uploads.TEMPLATE.replace("12345,3,", f"12345,{3 + days},")
     day_before = uploads.TEMPLATE.replace("12345,3,", f"12345,{2 + days},")
     personas = [
-        uploads.segmented(MODEL, uploads.read(t.encode(), MODEL))["segment"].iloc[0] for t in (day_before, later)
+        uploads.segmented(MODEL, uploads.read(t.encode(), MODEL, "GBP"))["segment"].iloc[0] for t in (day_before, later)
     ]
     assert personas == ["champions", "regulars"]
 
@@ -117,42 +117,69 @@ def test_the_template_can_be_sent_back_as_it_is() -> None:
 )
 def test_a_wrong_value_is_named_by_line_and_column(rows: str, line: int, words: str) -> None:
     with pytest.raises(UploadError, match=rf"^Line {line}\b") as error:
-        uploads.read(f"{HEADER}\n{rows}\n".encode(), MODEL)
+        uploads.read(f"{HEADER}\n{rows}\n".encode(), MODEL, "GBP")
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("header", ["", "a,b", HEADER.replace(",", ";"), f"{HEADER},more", f"{HEADER},frequency"])
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators_are_read(separator: str) -> None:
+    found = uploads.read(f"{HEADER}\n1,2,3,4.5\n".replace(",", separator).encode(), MODEL, "GBP")
+    assert found.to_dict("list") == {"customer_id": ["1"], "recency_days": [2], "frequency": [3], "monetary": [4.5]}
+
+
+def test_other_columns_come_back_beside_the_segments() -> None:
+    sent = f"e-mail,{HEADER},segment\nann@shop.example,1,2,3,4.5,of old\n,2,900,1,9,\n"
+    found = uploads.segmented(MODEL, uploads.read(sent.encode(), MODEL, "GBP"))
+    assert found["e-mail"].tolist() == ["ann@shop.example", ""]
+    assert found["segment"].tolist() == found["persona"].str.lower().str.replace(" ", "_").tolist()
+
+
+def test_a_file_of_the_page_segments_is_read() -> None:
+    names = "customer_id,country,segment,segment_since,recency,frequency,monetary,next_change_at,next_segment,currency"
+    sent = f"{names}\n17850,United Kingdom,lost,2011-01-01T00:00:00Z,372,155,50311.92,,,GBP\n"
+    found = uploads.read(sent.encode(), MODEL, "GBP")
+    assert found[[*COLUMNS]].to_numpy().tolist() == [["17850", 372, 155, 50_311.92]]
+    with pytest.raises(UploadError, match="Line 2, column currency: must be EUR; it is “GBP”"):
+        uploads.read(sent.encode(), MODEL, "EUR")
+
+
+def test_a_column_that_is_there_twice_is_named() -> None:
+    with pytest.raises(UploadError, match="Line 1 names the column “recency_days” twice"):
+        uploads.read(f"{HEADER},recency\n1,1,1,1,1\n".encode(), MODEL, "GBP")
+
+
+@pytest.mark.parametrize("header", ["", "a,b", HEADER.replace(",", "|"), HEADER.removesuffix("y")])
 def test_a_wrong_header_gets_the_names_of_the_columns(header: str) -> None:
     with pytest.raises(UploadError, match=r"^Line 1 must name the columns customer_id, recency_days"):
-        uploads.read(f"{header}\n1,1,1,1\n".encode(), MODEL)
+        uploads.read(f"{header}\n1,1,1,1\n".encode(), MODEL, "GBP")
 
 
 @pytest.mark.parametrize("content", [HEADER, f"{HEADER}\n", f"{HEADER}\n\n\n"])
 def test_a_file_without_profiles_says_so(content: str) -> None:
     with pytest.raises(UploadError, match="no profile below the header"):
-        uploads.read(content.encode(), MODEL)
+        uploads.read(content.encode(), MODEL, "GBP")
 
 
 def test_spend_below_zero_is_valid_net_of_returns_and_an_error_gross() -> None:
     row = f"{HEADER}\n1,1,1,-5\n".encode()
-    assert uploads.read(row, MODEL)["monetary"].tolist() == [-5.0]
+    assert uploads.read(row, MODEL, "GBP")["monetary"].tolist() == [-5.0]
     with pytest.raises(UploadError, match="Line 2, column monetary: must be a number from 0 to"):
-        uploads.read(row, GROSS)
+        uploads.read(row, GROSS, "GBP")
 
 
 def test_another_encoding_is_named() -> None:
     with pytest.raises(UploadError, match=r"^Line 2 is not UTF-8"):
-        uploads.read(f"{HEADER}\ncafé,1,1,1\n".encode("latin-1"), MODEL)
+        uploads.read(f"{HEADER}\ncafé,1,1,1\n".encode("latin-1"), MODEL, "GBP")
 
 
 def test_files_are_bounded_in_bytes_and_in_profiles() -> None:
-    with pytest.raises(UploadError, match="more than 5 MB"):
-        uploads.read(b"x" * 5_000_001, MODEL)
+    with pytest.raises(UploadError, match="more than 20 MB"):
+        uploads.read(b"x" * 20_000_001, MODEL, "GBP")
     row = "1,1,1,1\n"
-    assert len(uploads.read(f"{HEADER}\n{row * uploads.MOST_PROFILES}".encode(), MODEL)) == uploads.MOST_PROFILES
+    assert len(uploads.read(f"{HEADER}\n{row * uploads.MOST_PROFILES}".encode(), MODEL, "GBP")) == uploads.MOST_PROFILES
     with pytest.raises(UploadError, match="more than 100,000 profiles"):
-        uploads.read(f"{HEADER}\n{row * (uploads.MOST_PROFILES + 1)}".encode(), MODEL)
+        uploads.read(f"{HEADER}\n{row * (uploads.MOST_PROFILES + 1)}".encode(), MODEL, "GBP")
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
@@ -165,6 +192,6 @@ def test_any_upload_gives_profiles_or_one_clear_error(content: bytes) -> None:
 def _said_of(content: bytes) -> str:
     """The error, or the number of profiles."""
     try:
-        return str(len(uploads.read(content, MODEL)))
+        return str(len(uploads.read(content, MODEL, "GBP")))
     except UploadError as error:
         return str(error)
