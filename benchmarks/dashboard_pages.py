@@ -10,6 +10,7 @@ once, three seconds after its first page; the benchmark waits for this before ea
 """
 
 import argparse
+import logging
 import re
 import sys
 import tempfile
@@ -131,6 +132,8 @@ def measure(url: str, writing: Engine | None, refreshes: int, pages: Pages = PAG
     writing
         Advances event time after each drawing; without it, event time stays.
     """
+    # It warns of threads without a session, as a test harness has them.
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     drawn = []
     for name, query in pages:
         _await_read_ahead()
