@@ -37,6 +37,7 @@ from tests.support.sections import section
 
 HALF = 6_000
 KILLS = 5
+GARBAGE = 2  # records that become dead letters
 SAMPLE = 2_000  # of a topic: checking a schema takes its time
 SNAPSHOTS = 3
 # Slow enough to last longer than the snapshots do, and fast enough to move customers all the time.
@@ -59,6 +60,8 @@ def run(
         running.replaying.writer.transaction(b"12345", b'{"type": "transaction", "amount": "free"}')
         running.replaying.writer.transaction(b"12346", b"\xff\x00 not even text")
         running.replay(dataset, section(dataset, 0, HALF))
+        # Dead letters are published after the commit that makes them rows.
+        wait_until(lambda: len(_records(running, running.settings.dead_letters_topic)) >= GARBAGE)
         yield running
 
 
