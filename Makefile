@@ -41,7 +41,8 @@ test: $(VENV)/.dev  ## Run every test but those that need Java or a browser, or 
 test-all: $(VENV)/.dev  ## Run all tests: a real Kafka, browsers and faults included
 	@$(PYTEST) -n 4 $(FILES) $(ARGS)
 
-bench: $(VENV)/.demo  ## Compare Segue with other ways to do the same; ARGS="--quick" takes a minute or two
+# Drawing the dashboard's pages needs what the tests need.
+bench: $(VENV)/.dev  ## Compare Segue with other ways to do the same; ARGS="--quick" takes a minute or two
 	@$(BIN)/python -m benchmarks.compare --history benchmarks/history.jsonl $(ARGS)
 
 install: $(VENV)/.demo  ## Only set up the virtual environment
