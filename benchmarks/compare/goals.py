@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from benchmarks.compare.medians import Key, lines, replays, scales
-from benchmarks.compare.results import Report, Throughput
+from benchmarks.compare.results import Report, Scale, Throughput
 
 _MANY = 1_000_000
 _MANY_START_SECONDS, _TICK_MS, _TICK_POSTGRES_MS = 2.0, 15.0, 2.0
@@ -100,23 +100,28 @@ def _memory(report: Report) -> Iterator[Goal]:
 
 def _scale(report: Report) -> Iterator[Goal]:
     by_customers = scales(report)
-    for each in by_customers:
-        if each.customers >= _MANY:
-            what = f"{each.customers:,} customers"
-            yield Goal(
-                f"{what}: tick that moves nobody", f"< {_TICK_MS:.0f} ms", f"{each.tick:.0f} ms", each.tick < _TICK_MS
-            )
-            measured, holds = f"{each.tick_postgres:.1f} ms", each.tick_postgres < _TICK_POSTGRES_MS
-            yield Goal(f"{what}: CPU of Postgres for it", f"< {_TICK_POSTGRES_MS:.0f} ms", measured, holds)
-            holds = each.start < _MANY_START_SECONDS
-            yield Goal(f"{what}: start to first commit", f"< {_MANY_START_SECONDS:.0f} s", f"{each.start:.1f} s", holds)
-    if len(by_customers) > 1:
-        few, many = by_customers[0], by_customers[-1]
-        slower = few.transactions_per_second / many.transactions_per_second
-        between = f"{few.customers:,} -> {many.customers:,} customers"
-        yield Goal(f"{between}: time of a batch", f"<= {_GROWTH:g}x", f"{slower:.2f}x", slower <= _GROWTH, slower)
-        ratio = many.cpu / few.cpu
-        yield Goal(f"{between}: CPU of a batch", f"<= {_GROWTH:g}x", f"{ratio:.2f}x", ratio <= _GROWTH, ratio)
+    # The goals are about a million customers; more are measured for the growth.
+    for each in [each for each in by_customers if each.customers >= _MANY][:1]:
+        yield from _with_many(each)
+    for each in by_customers[1:]:
+        yield from _growth(by_customers[0], each)
+
+
+def _with_many(each: Scale) -> Iterator[Goal]:
+    what = f"{each.customers:,} customers"
+    yield Goal(f"{what}: tick that moves nobody", f"< {_TICK_MS:.0f} ms", f"{each.tick:.0f} ms", each.tick < _TICK_MS)
+    measured, holds = f"{each.tick_postgres:.1f} ms", each.tick_postgres < _TICK_POSTGRES_MS
+    yield Goal(f"{what}: CPU of Postgres for it", f"< {_TICK_POSTGRES_MS:.0f} ms", measured, holds)
+    holds = each.start < _MANY_START_SECONDS
+    yield Goal(f"{what}: start to first commit", f"< {_MANY_START_SECONDS:.0f} s", f"{each.start:.1f} s", holds)
+
+
+def _growth(few: Scale, many: Scale) -> Iterator[Goal]:
+    slower = few.transactions_per_second / many.transactions_per_second
+    between = f"{few.customers:,} -> {many.customers:,} customers"
+    yield Goal(f"{between}: time of a batch", f"<= {_GROWTH:g}x", f"{slower:.2f}x", slower <= _GROWTH, slower)
+    ratio = many.cpu / few.cpu
+    yield Goal(f"{between}: CPU of a batch", f"<= {_GROWTH:g}x", f"{ratio:.2f}x", ratio <= _GROWTH, ratio)
 
 
 def _replays(report: Report) -> Iterator[Goal]:

@@ -53,12 +53,15 @@ def test_both_percentiles_of_latency_have_a_limit(p50: float, p99: float, holds:
     assert found == {"produce to change readable, apache, 1,000/s": holds}
 
 
-def test_growth_compares_the_fewest_with_the_most_customers() -> None:
-    few, most = many(10_000), many(1_000_000, transactions_per_second=16_000.0, cpu=45.0)
-    found = ratios(report(scale=[most, few]))
+def test_growth_compares_the_fewest_with_more_customers() -> None:
+    few, more = many(10_000), many(1_000_000, transactions_per_second=16_000.0, cpu=45.0)
+    most = many(5_000_000, transactions_per_second=10_000.0, cpu=60.0)
+    found = ratios(report(scale=[most, more, few]))
     assert found == {
         "10,000 -> 1,000,000 customers: time of a batch": 1.25,
         "10,000 -> 1,000,000 customers: CPU of a batch": 1.5,
+        "10,000 -> 5,000,000 customers: time of a batch": 2.0,
+        "10,000 -> 5,000,000 customers: CPU of a batch": 2.0,
     }
 
 
@@ -67,6 +70,9 @@ def test_start_and_tick_have_goals_at_a_million_customers_only() -> None:
     found = held(report(scale=[many(1_000_000, start=2.5)]))
     assert found["1,000,000 customers: start to first commit"] is False
     assert found["1,000,000 customers: tick that moves nobody"] is True
+    more = held(report(scale=[many(1_000_000), many(5_000_000, start=9.0)]))
+    assert more["1,000,000 customers: start to first commit"] is True
+    assert "5,000,000 customers: start to first commit" not in more
 
 
 def test_the_memory_is_the_most_of_all_runs_of_segue() -> None:
