@@ -7,9 +7,8 @@ from io import StringIO
 import streamlit as st
 from sqlalchemy import Engine
 
-from dashboard.audiences import found as finding
 from dashboard.audiences.found import FoundAudience
-from dashboard.shared import access, controls, downloads, elements, page
+from dashboard.shared import access, controls, downloads, elements, page, refreshed
 from dashboard.shared.downloads import Content, File
 from dashboard.shared.literal import escape
 from dashboard.shared.page import Moment
@@ -95,7 +94,7 @@ def _content(
     engine: Engine, shown: Moment, definition: AudienceDefinition, use: Use, joined: PassThrough | None
 ) -> Content:
     """The file at the moment at which it is asked for."""
-    with reading(engine, finding.TIMEOUT_MS) as connection:
+    with reading(engine, refreshed.TIMEOUT_MS) as connection:
         at = progress(connection).event_time or shown.event_time
         now = AudienceMoment(at, rhythm_of(shown.model))
         personas = model_registry.read_personas(connection)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 import numpy as np
@@ -9,17 +10,15 @@ import scipy.special  # noqa: F401 - predictions need it; imported within the fi
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
+from dashboard.shared import refreshed
 from dashboard.shared.caching import Answer, RefreshedAnswer
 from dashboard.shared.page import Moment
-from dashboard.shared.reading import patient, progress, reading
 from data.postgres.audience_members import AudienceMoment, AudienceTotals, Members, parts
 from models.audience import AudienceDefinition
 from models.audience_text import to_text
 from models.rhythm.carried import rhythm_of
 from models.units import Floats, Ints
 
-#: A million customers take seconds.
-TIMEOUT_MS = 60_000
 ORDERS = ("stake", "spent", "newest", "silent")
 
 
@@ -62,21 +61,12 @@ class FoundAudience:
 def read(engine: Engine, moment: Moment, definition: AudienceDefinition) -> Answer[FoundAudience]:
     """The members as of the page's moment or, where it takes seconds to find them, as of a somewhat earlier one."""
 
-    def ask() -> FoundAudience:
-        with patient(moment.connection, TIMEOUT_MS):
-            return find(moment.connection, definition, now_of(moment))
-
-    def ask_alone() -> Answer[FoundAudience]:
-        with reading(engine, TIMEOUT_MS) as connection:
-            now = progress(connection)
-            # The stream had an event time already.
-            at = AudienceMoment(now.event_time or moment.event_time, rhythm_of(moment.model))
-            return Answer(find(connection, definition, at), now)
+    def find_at(connection: Connection, at: datetime) -> FoundAudience:
+        return find(connection, definition, AudienceMoment(at, rhythm_of(moment.model)))
 
     key = engine.url.render_as_string(hide_password=False)
-    return _kept(key, moment.model.version, rhythm_version(moment), to_text(definition)).read(
-        moment.progress, ask, ask_alone
-    )
+    kept = _kept(key, moment.model.version, rhythm_version(moment), to_text(definition))
+    return refreshed.read(engine, moment, kept, find_at)
 
 
 def now_of(moment: Moment) -> AudienceMoment:

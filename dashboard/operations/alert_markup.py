@@ -1,6 +1,6 @@
 """The text about alerts: each rule, its limit, where it writes to, and its incident. Pure."""
 
-from dashboard.operations.alert_rules import STATE_NAME, Remembered
+from dashboard.operations.alert_rules import Remembered
 from dashboard.shared import style
 from dashboard.shared.literal import escape
 from models.audience_text import to_text
@@ -9,6 +9,7 @@ from services.alerts.incidents import Incident
 from services.alerts.measures import Measured
 from services.alerts.messages import amount
 from services.alerts.rules import Rule
+from services.alerts.state_file import STATE_NAME
 
 HOW_TO_BEGIN = (
     '<div class="sg-note">No rules: name a file of rules in <code>SEGUE_ALERT_RULES</code>, here and where '

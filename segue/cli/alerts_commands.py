@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Write to people when something exceeds a limit: e-mail, chat and others.")
 
-_LONGEST_RULES = 1_000_000
-
 
 def _interval(text: str | timedelta) -> timedelta:
     found = duration(text)
@@ -60,12 +58,12 @@ def run(
     from runtime.health import WebServer
     from services.alerts.destinations import AppriseSender
     from services.alerts.service import AlertService
-    from services.alerts.state_file import StateFile
+    from services.alerts.state_file import STATE_NAME, StateFile
 
     settings = Settings()
     addresses = _addresses(settings)
     chosen, sender = _rules(rules, settings, addresses), AppriseSender.of(addresses)
-    postgres, file = engine(settings.database), StateFile.open(state or settings.state_dir / "alerts.json")
+    postgres, file = engine(settings.database), StateFile.open(state or settings.state_dir / STATE_NAME)
     service = AlertService(chosen, _sources(postgres, settings), sender, file, settings.money)
     logs.configure(settings.secrets)
     messages.print(f"Watching {len(chosen):,} rules; Ctrl-C stops.")
@@ -144,24 +142,16 @@ def _addresses(settings: Settings) -> dict[str, str]:
 
 
 def _rules(path: Path | None, settings: Settings, addresses: dict[str, str]) -> "tuple[Rule, ...]":
-    from services.alerts.rules import RuleError, parse_rules
+    from services.alerts.rules import RuleError
+    from services.alerts.rules_file import read_rules
 
     path = path or settings.alert_rules
     if path is None:
         fail("name the file of the rules: --rules FILE or SEGUE_ALERT_RULES; docs/alerts.md has an example")
     try:
-        with path.open("rb") as file:
-            text = file.read(_LONGEST_RULES + 1)
-        if len(text) > _LONGEST_RULES:
-            fail(f"{path}: too large for a file of rules")
-        return parse_rules(text.decode(), addresses)
-    except UnicodeDecodeError:
-        fail(f"{path}: not a text in UTF-8")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        if not isinstance(error, OSError | RuleError):
-            reason = "not a name of a file"
-        fail(f"{path}: {reason}")
+        return read_rules(path, addresses)
+    except RuleError as error:
+        fail(str(error))
 
 
 def _sources(postgres: Engine, settings: Settings) -> "Sources":

@@ -12,6 +12,9 @@ from runtime.errors import SegueError
 from runtime.output_files import replacing
 from services.alerts.incidents import Incident
 
+#: The file in the state folder, unless another one is named.
+STATE_NAME = "alerts.json"
+
 
 class StateError(SegueError):
     """A state file that can't be used."""

@@ -29,6 +29,7 @@ from data.postgres.pruning import Retention, prune
 from data.postgres.stream_state import read_stream_state
 from models.segment_model import SegmentModel
 from segue.cli.app import app
+from tests.support.forgetting import forget_somebody
 from tests.support.in_memory_worker import Message
 from tests.support.processed_stream import lived, store
 
@@ -277,16 +278,7 @@ def test_forgotten_customers_are_missing_and_counted(
     show: Show, dataset: Dataset, models: list[SegmentModel], postgres: Engine
 ) -> None:
     store(postgres, models[0], lived(models[0], replayed(dataset)))
-    with postgres.begin() as connection:
-        gone = connection.execute(text("SELECT min(customer_id) FROM customers")).scalar_one()
-        for table in ("customers", "transactions", "segment_changes"):
-            connection.execute(text(f"DELETE FROM {table} WHERE customer_id = :gone"), {"gone": gone})
-        connection.execute(
-            text(
-                "INSERT INTO erasures (hash, partition, position, transactions, changes, dead_letters) "
-                "VALUES ('x', 0, 1, 1, 1, 0)"
-            )
-        )
+    gone = forget_somebody(postgres)
     answer = show(f"{dataset.report.last:%Y-%m-%d}")
     assert answer.exit_code == 0, answer.output
     assert "1 customers were forgotten" in answer.output

@@ -31,6 +31,7 @@ from services.backfill.files import COLUMNS
 from services.backfill.run import backfill
 from tests.support.builders import random_model
 from tests.support.documented import blocks, segue_commands
+from tests.support.forgetting import forget_somebody
 from tests.support.in_memory_worker import Message
 from tests.support.local_stack import PATIENCE, wait_until
 from tests.support.oracle import Answer, histories
@@ -285,16 +286,7 @@ def test_pruned_history_limits_the_comparison_only(run: Run, postgres: Engine, t
 
 def test_forgotten_customers_are_missing_and_counted(run: Run, postgres: Engine, tmp_path: Path) -> None:
     applied(postgres)
-    with postgres.begin() as connection:
-        gone = connection.execute(text("SELECT min(customer_id) FROM customers")).scalar_one()
-        for table in ("customers", "transactions", "segment_changes"):
-            connection.execute(text(f"DELETE FROM {table} WHERE customer_id = :gone"), {"gone": gone})
-        connection.execute(
-            text(
-                "INSERT INTO erasures (hash, partition, position, transactions, changes, dead_letters) "
-                "VALUES ('x', 0, 1, 1, 1, 0)"
-            )
-        )
+    gone = forget_somebody(postgres)
     result = run("champion", "-o", tmp_path / "rest.parquet")
     assert "1 customers were forgotten" in _flat(result)
     assert gone not in {row[0] for row in written(tmp_path / "rest.parquet")}
