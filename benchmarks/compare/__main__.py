@@ -1,9 +1,9 @@
 """Compare Segue with other ways to do the same work: ``python -m benchmarks.compare [--quick] [--json]``.
 
 Starts a Postgres and one broker after the other in a temporary folder, and lets the contenders take turns on the same
-invoices. Every result is compared with an independent computation. Ctrl-C ends everything and prints what has been
-measured by then. Apache Kafka and Kafka Streams need Java 17 or newer and Maven; without them, use ``--brokers
-embedded``.
+invoices. Every result is compared with an independent computation. Ctrl-C, or a part that fails, ends everything and
+prints what has been measured by then. Apache Kafka and Kafka Streams need Java 17 or newer and Maven; without them, use
+``--brokers embedded``.
 """
 
 import os
@@ -27,9 +27,11 @@ from benchmarks.compare.tables import markdown
 from runtime.errors import SegueError
 from segue.local.apache.java import JavaError
 
+_FAILURES = (SegueError, RuntimeError, KafkaException, psycopg.Error)
+
 
 def main() -> int:
-    """Measure and print; the exit code is 1 if Segue's result was wrong in any run, and 130 after Ctrl-C."""
+    """Measure and print; the exit code is 1 if a result of Segue was wrong or a part failed, and 130 after Ctrl-C."""
     options = parse(sys.argv[1:], __doc__)
     try:
         if options.read is not None:
@@ -40,22 +42,27 @@ def main() -> int:
         return 130
     except JavaError as error:
         raise SystemExit(f"error: {error}; or leave Apache Kafka out with --brokers embedded") from None
-    except (SegueError, RuntimeError, KafkaException, psycopg.Error) as error:
-        raise SystemExit(f"error: {str(error).strip().splitlines()[0]}") from None
+    except _FAILURES as error:
+        raise SystemExit(f"error: {_line(error)}") from None
 
 
 def _measure(options: Options) -> int:
     if "apache" in options.brokers and set(options.kinds) - {"replay", "pages"}:
         say("compiling the Kafka Streams contender, if that is new")
         java.streams_command()
-    at, machine, interrupted = datetime.now(UTC), _machine(), False
+    at, machine, ended_early = datetime.now(UTC), _machine(), 0
     with tempfile.TemporaryDirectory(prefix="segue-benchmark-", ignore_cleanup_errors=True) as folder:
         session = Session(options, Path(folder))
         try:
             session.measure()
         except KeyboardInterrupt:
-            interrupted = True
+            ended_early = 130
             say("interrupted: what has been measured so far")
+        except JavaError:
+            raise
+        except _FAILURES as error:
+            ended_early = 1
+            say(f"error: {_line(error)}; what has been measured so far")
     report = Report(
         at=at.isoformat(timespec="seconds"),
         command=options.command,
@@ -70,8 +77,12 @@ def _measure(options: Options) -> int:
         replays=session.replays,
         pages=session.pages,
     )
-    _print(options, report, interrupted)
-    return 130 if interrupted else int(not _right(report))
+    _print(options, report, complete=not ended_early)
+    return ended_early or int(not _right(report))
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _right(report: Report) -> bool:
@@ -82,14 +93,14 @@ def _right(report: Report) -> bool:
     return exact and not any(replay.differences for replay in report.replays)
 
 
-def _print(options: Options, report: Report, interrupted: bool) -> None:
+def _print(options: Options, report: Report, complete: bool) -> None:
     entries = [] if options.history is None else history.read(options.history)
     if options.json:
         sys.stdout.buffer.write(report.json() + b"\n")
     else:
         sys.stdout.write(markdown(report, history.compared(entries, report) if entries else ()))
     sys.stdout.flush()
-    if options.history is not None and not interrupted:
+    if options.history is not None and complete:
         history.append(options.history, report)
 
 

@@ -84,6 +84,11 @@ class Run:
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.stop()
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
     def applied(self) -> int:
         """How many transactions are committed in Postgres; one that was applied twice counts twice."""
         return self.ask(self.contender.tables.applied)

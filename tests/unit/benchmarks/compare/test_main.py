@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.compare.options import parse
+from benchmarks.compare.results import from_json
 from benchmarks.compare.tables import markdown
 from tests.support.benchmark_reports import a_run, report
 
@@ -45,6 +46,16 @@ def test_a_file_that_is_no_output_is_named(tmp_path: Path) -> None:
     done = run("--read", str(file))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: {file} is not the --json output of a benchmark")
+
+
+@pytest.mark.slow
+def test_a_part_that_fails_keeps_what_the_others_have_measured(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.csv"
+    done = run("--only", "replay", "--brokers", "embedded", "--dataset", str(missing), "--json")
+    assert done.returncode == 1
+    assert f"{missing}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert from_json(done.stdout.encode()).replays == []
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many"])
