@@ -52,7 +52,7 @@ clean:  ## Remove the virtual environment (not the data in .segue)
 
 $(VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Segue needs Python 3.11 or newer: make PYTHON=python3.11 ..." >&2; exit 1; }
-	@echo "Setting up $(VENV) (once; a minute or two) ..."
+	@echo "Setting up $(VENV) (once; a minute or two) ..." >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --upgrade pip
 	@touch $@
@@ -62,6 +62,6 @@ $(VENV)/.demo: $(VENV)/.venv pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	@echo "Installing what the tests need ..."
+	@echo "Installing what the tests need ..." >&2
 	@$(PIP) -c constraints.txt -e '.[dev]'
 	@touch $@
