@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from functools import cache
+from typing import Any
 
 import msgspec
 import typer
@@ -148,12 +150,18 @@ def _options(
     settings_command.warn_of_unknown()
 
 
+@cache
+def command_line() -> Any:
+    """The command with all its subcommands. Building it takes longer than most commands take to refuse a bad value."""
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """Run the command line; expected errors become one line and exit code 1."""
     # SIGTERM, as service managers send it, means the same as Ctrl-C: stop every child process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        command_line()()
     except ModuleNotFoundError as error:
         _complain(missing_extra(error))
     except UnreachableError as error:

@@ -7,9 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import typer.main
-
-from segue.cli.app import app
+from segue.cli.app import command_line
 from segue.cli.tasks import TASKS
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
@@ -36,7 +34,7 @@ def page() -> str:
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command with its full name, in the order of ``segue --help``."""
-    yield from _below(typer.main.get_command(app), "segue")
+    yield from _below(command_line(), "segue")
 
 
 def _below(group: Any, path: str) -> Iterator[tuple[str, Any]]:

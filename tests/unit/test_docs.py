@@ -7,12 +7,11 @@ from typing import Literal, get_args, get_origin
 
 import click
 import pytest
-import typer.main
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from runtime.settings import Settings
-from segue.cli.app import app
+from segue.cli.app import command_line
 from services.alerts.health import AlertHealth
 from services.clock.health import ClockHealth
 from services.drift.metrics import DriftMetrics
@@ -71,13 +70,13 @@ def test_the_table_has_no_setting_that_is_gone() -> None:
     assert {name.lower() for name in documented} == set(Settings.model_fields)
 
 
-@pytest.mark.parametrize("command", list(commands(typer.main.get_command(app))))  # type: ignore[arg-type]
+@pytest.mark.parametrize("command", list(commands(command_line())))
 def test_every_command_is_mentioned(command: str) -> None:
     assert re.search(rf"\b{re.escape(command)}\b", EVERYTHING), f"neither README.md nor docs/ mentions `{command}`"
 
 
 def test_every_command_that_is_mentioned_exists() -> None:
-    known = set(commands(typer.main.get_command(app)))  # type: ignore[arg-type]
+    known = set(commands(command_line()))
     groups = {command.rsplit(" ", 1)[0] for command in known}
     mentioned = set(re.findall(r"`(segue [a-z-]+(?: [a-z-]+)?)", EVERYTHING))
     unknown = {words for words in mentioned if words not in known | groups and " ".join(words.split()[:2]) not in known}
