@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from batch.fit_dataset import fit_before
+from batch.fit_predictions import fit_with_predictions
 from batch.reconcile_stream import differences
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry, progress
@@ -59,7 +59,7 @@ def run_once(dataset: Dataset, cutoff: datetime, setup: Setup, show: ShowProgres
             stack.start_workers(setup.workers)
             stack.watch(lambda _: None)
             postgres = engine(settings.database)
-            model_registry.register(postgres, fit_before(dataset, cutoff, setup.k))
+            model_registry.register(postgres, fit_with_predictions(dataset, cutoff, setup.k))
             with session(settings, MAX_LAG) as replaying:
                 wait_for_worker(replaying)
                 started = time.perf_counter()
