@@ -30,7 +30,7 @@ class Place:
     @property
     def topics(self) -> list[str]:
         """All topics that a contender may have made."""
-        of_segue = [f"{self.changes}.{name}" for name in ("segments", "dead-letters", "drift")]
+        of_segue = [f"{self.changes}.{name}" for name in ("segments", "dead-letters", "drift", "risk")]
         return [self.changes, *of_segue, f"{self.group}-profiles-changelog"]
 
 
@@ -151,6 +151,7 @@ def _segue(place: Place) -> tuple[list[str], Mapping[str, str]]:
         "segments_topic": f"{place.changes}.segments",
         "dead_letters_topic": f"{place.changes}.dead-letters",
         "drift_topic": f"{place.changes}.drift",
+        "risk_changes_topic": f"{place.changes}.risk",
         "consumer_group": place.group,
         "worker_id": "worker",
         "currency": "GBP",
