@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from data.contract.change_row import ChangeRow
+from data.contract.risk_row import RiskRow
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.decode import DeadLetter
 from stream_app.outbox.relay import Relay
@@ -66,6 +67,9 @@ class Publisher:
         """Publish changes that have just been committed (unit of work, step 9)."""
         if self._relay is not None:
             self._relay.offer(changes)
+
+    def offer_risk_changes(self, changes: Sequence[RiskRow]) -> None:
+        """Publish risk changes that have just been committed (unit of work, step 9)."""
 
     def offer_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Publish dead letters that have just been committed (unit of work, step 9)."""
