@@ -6,6 +6,7 @@ import pandas as pd
 
 from dashboard.shared import elements, rhythm_words, style
 from dashboard.shared.literal import escape
+from dashboard.shared.plotting import OTHER_CAUSE
 
 
 def past(changes: pd.DataFrame) -> str:
@@ -30,5 +31,8 @@ def _state(state: str) -> str:
     """A risk state after a dot of its colour."""
     if not state:
         return style.NOTHING
-    colour, name = (words.get(state) for words in (rhythm_words.COLOURS, rhythm_words.STATES))
-    return f'<span class="sg-dot" style="--persona:{colour}">{escape(name)}</span>'
+    # A later version of Segue may have stored a state that this one has no words for.
+    names: dict[str, str] = {**rhythm_words.STATES}
+    colours: dict[str, str] = {**rhythm_words.COLOURS}
+    colour = colours.get(state, OTHER_CAUSE)
+    return f'<span class="sg-dot" style="--persona:{colour}">{escape(names.get(state, state))}</span>'
