@@ -50,3 +50,5 @@ def prune(
         messages.print(
             f"{what}: kept for ever ({setting} is not set)" if count is None else f"{what}: {count:,} {verb}"
         )
+    if done.risk_changes:
+        messages.print(f"risk changes: {done.risk_changes:,} {verb}")

@@ -28,7 +28,7 @@ class PartitionProgress:
     (the watermark at which the model became active) are microseconds, ``LONG_AGO`` before the first tick.
     ``change_position`` is the position of the partition's last change, ``published_position`` that of the last change
     that is known to be in the change topic. ``last_record`` is the last applied record, and ``control_number`` the
-    number of the newest signed model.
+    number of the newest signed model. ``risk_position`` and ``risk_published_position`` are the same for risk changes.
     """
 
     partition: int
@@ -43,6 +43,8 @@ class PartitionProgress:
     last_record: RecordMark | None = None
     control_number: int = 0
     began_without_model: bool = False
+    risk_position: int = 0
+    risk_published_position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

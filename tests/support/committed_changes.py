@@ -21,7 +21,7 @@ class CommittedChanges:
         self.changes_ahead: list[int] = []
         self.forgotten_customers = Forgotten(b"key")
 
-    def __call__(self, database_url: str, partition: int) -> "CommittedChanges":
+    def __call__(self, database_url: str, partition: int, table: Any = None) -> "CommittedChanges":
         """The outbox, wherever it is created."""
         return self
 
