@@ -1,5 +1,6 @@
-"""Deleting what nobody needs any more: old published changes of segments and of risk states, old settled dead letters,
-and old recorded acts.
+"""Deleting what nobody needs any more: old published changes, old settled dead letters, and old recorded acts.
+
+Changes are those of segments and those of risk states.
 
 Never deleted are the ledger, which makes repeated records harmless; profiles; changes that are not published yet; dead
 letters that wait for a decision; campaigns with their customers; and of each customer, the last change of either kind
@@ -24,7 +25,7 @@ WHERE old.effective_at < :before AND old.position <= stream_progress.{published}
     WHERE newer.customer_id = old.customer_id AND newer.sequence > old.sequence
       AND newer.position <= stream_progress.{published} AND newer.effective_at <= :before
   )
-"""  # noqa: S608 - only constants
+"""
 
 
 _OLD_CHANGES = _old_changes("segment_changes", "published_position")
