@@ -18,7 +18,6 @@ class Partition(NamedTuple):
     failures: int
     failure: str | None
     to_publish: int
-    risk_to_publish: int = 0
 
 
 def clock(what: str, ahead: float) -> Finding:
@@ -65,7 +64,7 @@ def progress(partitions: Sequence[Partition], expected: int | None, stuck_second
         missing = sorted({*range(expected)} - {row.number for row in partitions})
         text = f"never claimed: {', '.join(map(str, missing))}"
         found.append(problem("lag", text, "start a worker, and read its log"))
-    unpublished = sum(row.to_publish + row.risk_to_publish for row in partitions)
+    unpublished = sum(row.to_publish for row in partitions)
     if found:
         return found
     lag = sum(row.end - row.next_offset for row in partitions if row.end is not None)

@@ -41,11 +41,6 @@ def test_progress_is_one_line_if_nothing_is_wrong() -> None:
     assert [found.text for found in stream.progress(rows, 2, 15)] == ["50 records behind, 7 changes to publish"]
 
 
-def test_risk_changes_are_changes_to_publish() -> None:
-    rows = [partition(to_publish=7, risk_to_publish=2), partition(number=1, risk_to_publish=1)]
-    assert [found.text for found in stream.progress(rows, 2, 15)] == ["0 records behind, 10 changes to publish"]
-
-
 def test_a_partition_that_was_never_claimed_is_a_problem() -> None:
     assert [found.level for found in stream.progress([], 2, 15)] == ["warning"]
     assert [found.text for found in stream.progress([partition()], 3, 15)] == ["never claimed: 1, 2"]
