@@ -95,7 +95,7 @@ class History:
         self._loop = SimulatedLoop(chance)
         self._world = World(self._loop, chance, Schedule(list(plan.faults)))
         self._broker = Broker(self._world, int(workload.START.timestamp() * 1_000))
-        for topic in (TOPICS.transactions, TOPICS.changes, TOPICS.segments, TOPICS.dead_letters):
+        for topic in (TOPICS.transactions, TOPICS.changes, TOPICS.segments, TOPICS.dead_letters, TOPICS.risk_changes):
             self._broker.create(topic, PARTITIONS)
         self._watch = topic_checks.TopicWatch(self._world, self._broker, TOPICS.changes, TOPICS.segments)
         self._letters = LetterWatch(self._world, self._broker, TOPICS.dead_letters, server)

@@ -253,14 +253,20 @@ WHERE partition = %(partition)s AND log_id = %(log_id)s AND "offset" >= %(next_o
 """
 
 MARK_PUBLISHED = """
-UPDATE stream_progress SET published_position = greatest(published_position, %(position)s)
+UPDATE stream_progress SET published_position = greatest(published_position, %(position)s),
+  risk_published_position = greatest(risk_published_position, %(risk_published_position)s)
 WHERE partition = %(partition)s AND epoch = %(epoch)s AND next_offset = %(next_offset)s
-  AND change_position = %(change_position)s
+  AND change_position = %(change_position)s AND risk_position = %(risk_position)s
 """
 
 SAVE_CHANGES_AHEAD = """
 UPDATE stream_progress SET changes_ahead = %(changes)s
 WHERE partition = %(partition)s AND epoch = %(epoch)s AND changes_ahead <> %(changes)s
+"""
+
+SAVE_RISK_CHANGES_AHEAD = """
+UPDATE stream_progress SET risk_changes_ahead = %(changes)s
+WHERE partition = %(partition)s AND epoch = %(epoch)s AND risk_changes_ahead <> %(changes)s
 """
 
 MARK_DEAD_LETTERS_PUBLISHED = """
@@ -294,21 +300,43 @@ ORDER BY position LIMIT %(limit)s
 POSITION = """
 SELECT position FROM segment_changes
 WHERE customer_id = %(customer_id)s AND sequence = %(sequence)s AND partition = %(partition)s
-  AND effective_at = %(effective_at)s AND to_segment = %(to_segment)s
+  AND effective_at = %(effective_at)s AND to_segment = %(to)s
 """
 
-# The change itself may have been deleted with its customer.
-CHANGE_AT = """
-SELECT customer_id, sequence FROM segment_changes WHERE partition = %(partition)s AND position <= %(position)s
+RISK_OUTBOX = """
+SELECT position, customer_id, sequence, from_state, to_state, cause,
+  (extract(epoch FROM effective_at) * 1000000)::int8, frequency,
+  (extract(epoch FROM last_purchase_at) * 1000000)::int8, next_state, (extract(epoch FROM next_at) * 1000000)::int8,
+  rhythm_version, transaction_id
+FROM risk_changes WHERE partition = %(partition)s AND position > %(after)s ORDER BY position LIMIT %(limit)s
+"""
+
+RISK_POSITION = """
+SELECT position FROM risk_changes
+WHERE customer_id = %(customer_id)s AND sequence = %(sequence)s AND partition = %(partition)s
+  AND effective_at = %(effective_at)s AND to_state IS NOT DISTINCT FROM %(to)s::text
+"""
+
+
+def _change_at(table: str) -> str:
+    # The change itself may have been deleted with its customer.
+    return f"""
+SELECT customer_id, sequence FROM {table} WHERE partition = %(partition)s AND position <= %(position)s
   AND (position = %(position)s OR EXISTS (SELECT FROM erasures WHERE partition = %(partition)s))
 ORDER BY position DESC LIMIT 1
 """
 
-SEQUENCES = f"""
-SELECT customer_id, max(sequence) FROM segment_changes JOIN unnest({texts("customer")}) AS asked (customer_id)
+
+def _sequences(table: str) -> str:
+    return f"""
+SELECT customer_id, max(sequence) FROM {table} JOIN unnest({texts("customer")}) AS asked (customer_id)
   USING (customer_id)
 WHERE partition = %(partition)s AND position <= %(position)s GROUP BY customer_id
 """
+
+
+CHANGE_AT, RISK_CHANGE_AT = _change_at("segment_changes"), _change_at("risk_changes")
+SEQUENCES, RISK_SEQUENCES = _sequences("segment_changes"), _sequences("risk_changes")
 
 UNPUBLISHED_DEAD_LETTERS = """
 SELECT "offset", reason, key, value, log_id FROM dead_letters
