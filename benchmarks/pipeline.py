@@ -30,7 +30,6 @@ from models.segment_model import to_json
 
 _CUSTOMERS = 20_000
 _SEGUE = BY_NAME["segue"]
-_RISK_UNPUBLISHED = "SELECT coalesce(sum(risk_position - risk_published_position), 0)::bigint FROM stream_progress"
 _SAMPLE = re.compile(r'^segue_stage_seconds_(sum|count)\{stage="(\w+)"\} (\S+)$', re.MULTILINE)
 
 
@@ -73,7 +72,7 @@ def measure(setting: Setting, servers: Servers, log: str, invoices: int) -> Meas
         run.start()
         run.wait(lambda: run.applied() > 0)
         first, cpu, began = run.applied(), run.cpu(), time.monotonic()
-        run.wait(lambda: run.applied() >= invoices and not run.unpublished() and not run.ask(_RISK_UNPUBLISHED))
+        run.wait(lambda: run.applied() >= invoices and not run.unpublished())
         seconds, used = time.monotonic() - began, run.cpu().since(cpu).each(invoices - first)
         page, memory = _metrics(run.place.folder / "log.txt"), run.memory()
         run.stop()

@@ -62,7 +62,8 @@ SEGUE = Tables(
     customers=PLAIN.customers,
     changes="SELECT customer_id, sequence, from_segment, to_segment, "
     "(extract(epoch FROM effective_at) * 1000000)::bigint, frequency, transaction_id FROM segment_changes",
-    unpublished="SELECT coalesce(sum(change_position - published_position), 0)::bigint FROM stream_progress",
+    unpublished="SELECT coalesce(sum(change_position - published_position"
+    " + risk_position - risk_published_position), 0)::bigint FROM stream_progress",
 )
 
 Start = Callable[[Place], tuple[list[str], Mapping[str, str]]]
