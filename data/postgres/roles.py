@@ -48,6 +48,8 @@ WORKER_RIGHTS: Mapping[str, str] = {
     "customers": _WRITE,
     "transactions": _APPEND,
     "segment_changes": _APPEND,
+    "risk_states": _WRITE,
+    "risk_changes": _APPEND,
     "models": _APPEND,
     "model_aliases": _READ,
     "stream_currency": _WRITE,
