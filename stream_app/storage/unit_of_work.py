@@ -181,7 +181,7 @@ class PartitionStore(Outbox, FailureStore):
         progress: PartitionProgress,
         published_position: int,
         risk_changes: Sequence[RiskRow] = (),
-        risk_published_position: int = 0,
+        risk_published_position: int | None = None,
     ) -> PartitionProgress:
         """Steps 6 to 8: write an applied batch and its changes, and advance the partition; all of it or nothing.
 
@@ -197,7 +197,9 @@ class PartitionStore(Outbox, FailureStore):
         after = replace(
             after,
             risk_position=progress.risk_position + len(risk_changes),
-            risk_published_position=max(progress.risk_published_position, risk_published_position),
+            risk_published_position=progress.risk_published_position
+            if risk_published_position is None
+            else risk_published_position,
         )
         async with self._connection.pipeline():
             # Step 6: write.
