@@ -75,7 +75,7 @@ class Publisher:
     def offer_changes(self, changes: Sequence[ChangeRow]) -> None:
         """Publish changes that have just been committed (unit of work, step 9).
 
-        A tombstone among them also ends the publishing of the customer's risk changes: offer these first.
+        A tombstone among them also ends the publishing of the customer's earlier risk changes.
         """
         if self._relay is not None:
             self._relay.offer(changes)

@@ -138,10 +138,15 @@ class UnitsOfWork:
         # Step 5.
         changes, risk_changes = change_rows(batch, result, self.progress), risk_rows(batch, result, self.progress)
         # Steps 6 to 8.
-        published = self._publisher.position(self.progress)
+        published, risk_published = (
+            self._publisher.position(self.progress),
+            self._publisher.risk_position(self.progress),
+        )
         forgets = batch.erased is not None and batch.erased not in self._store.forgotten_customers
         started = self._clock()
-        self.progress = await self._store.save(batch, result, changes, self.progress, published, risk_changes)
+        self.progress = await self._store.save(
+            batch, result, changes, self.progress, published, risk_changes, risk_published
+        )
         self._metrics.worked(Stage.COMMIT, self._clock() - started)
         self._recovery.committed()
         if forgets and batch.erased is not None:
@@ -149,6 +154,7 @@ class UnitsOfWork:
         # Step 9, first half.
         self._publisher.offer_changes(changes)
         self._publisher.offer_risk_changes(risk_changes)
+        self._metrics.risk.committed(risk_changes)
 
     async def rescore_chunk(self) -> bool:
         """Rescoring, step 6: rescore some customers under an older model; returns False when there are none."""

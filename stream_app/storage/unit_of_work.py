@@ -181,6 +181,7 @@ class PartitionStore(Outbox, FailureStore):
         progress: PartitionProgress,
         published_position: int,
         risk_changes: Sequence[RiskRow] = (),
+        risk_published_position: int | None = None,
     ) -> PartitionProgress:
         """Steps 6 to 8: write an applied batch and its changes, and advance the partition; all of it or nothing.
 
@@ -193,7 +194,13 @@ class PartitionStore(Outbox, FailureStore):
         forgets = batch.erased is not None and batch.erased not in forgotten
         last_position = progress.change_position + len(changes) + forgets
         after = _advanced(progress, batch, result, last_position, published_position)
-        after = replace(after, risk_position=progress.risk_position + len(risk_changes))
+        after = replace(
+            after,
+            risk_position=progress.risk_position + len(risk_changes),
+            risk_published_position=progress.risk_published_position
+            if risk_published_position is None
+            else risk_published_position,
+        )
         async with self._connection.pipeline():
             # Step 6: write.
             for statement, rows in zip((sql.ADD_TRANSACTIONS, sql.REVISE), ledger_rows(batch, result), strict=True):
