@@ -1,15 +1,19 @@
 """The changes of risk state that a loop over orders computes, against changes that are written down by hand."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from batch.risk_history import expected_risk_changes
+from batch.risk_history import RiskChange, expected_risk_changes
+from data.contract.wire import Tick, Transaction
 from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import risk_moments
 from models.units import MICROS_PER_DAY, to_micros
-from tests.support.rhythm import a_rhythm
+from tests.support.in_memory_worker import Message, risk_outcome, run
+from tests.support.processed_stream import NOW, START, messages
+from tests.support.rhythm import a_predicting_model, a_rhythm
 
 BEGIN = to_micros(datetime(2010, 1, 4, 8, tzinfo=UTC))
 MODEL = a_rhythm()
@@ -75,3 +79,35 @@ def test_an_order_at_the_very_moment_of_a_change_comes_after_the_change() -> Non
     found = changes((due - BEGIN) / MICROS_PER_DAY, c=[0, (due - BEGIN) / MICROS_PER_DAY])
     assert found["to_state"].tolist() == ["on_rhythm", "due", "on_rhythm"]
     assert found["effective_at"].tolist() == [day(0), due, due]
+
+
+@pytest.mark.parametrize(("days", "partitions"), [(1, 1), (30, 2), (1_000, 3)])
+def test_the_worker_makes_the_same_changes_however_often_ticks_come(days: int, partitions: int) -> None:
+    sent = messages(60, seed=days)
+    worlds = run(a_predicting_model(), with_ticks(sent, timedelta(days=days)), partitions, cuts=range(0, 400, 37))
+    sales = [each for each in sent if each.kind == "sale"]
+    log = pd.DataFrame(
+        {
+            "customer_id": [each.customer_id for each in sales],
+            "transaction_id": [each.transaction_id for each in sales],
+            "moment": [to_micros(each.occurred_at) for each in sales],
+        }
+    )
+    until = pd.Series(to_micros(NOW), pd.Index(log["customer_id"].unique()))
+    expected = expected_risk_changes(log, until, MODEL)
+    _, changes = risk_outcome(worlds)
+    made = {tuple(getattr(row, name) for name in RiskChange._fields) for row in changes.values()}
+    assert len(made) > 300
+    assert made == {*expected.itertuples(index=False, name=None)}
+
+
+def with_ticks(sent: list[Transaction], every: timedelta) -> list[Message]:
+    """Transactions with a tick after each period, and one at the end."""
+    found: list[Message] = []
+    tick = START
+    for each in sent:
+        while each.occurred_at > tick:
+            found.append(Tick(tick))
+            tick += every
+        found.append(each)
+    return [*found, Tick(NOW)]
