@@ -35,7 +35,8 @@ FROM transactions ORDER BY customer_id, transaction_id
 _LETTERS = 'SELECT log_id, "offset", reason, key, value FROM dead_letters WHERE partition = %s ORDER BY 1, 2'
 _PROGRESS = f"""
 SELECT partition, log_id, next_offset, epoch, {_micros("event_time")}, model_version, change_position,
-  published_position, changes_ahead FROM stream_progress ORDER BY partition
+  published_position, changes_ahead, risk_position, risk_published_position, risk_changes_ahead
+FROM stream_progress ORDER BY partition
 """
 _COUNTS = """
 SELECT transactions, duplicates, late, dead_letters, forgotten, revisions FROM stream_progress WHERE partition = %s
@@ -84,6 +85,10 @@ def undrained(server: PostgresServer, broker: Broker, topic: str, partitions: in
             return f"partition {partition} has published {row[7]} of {row[6]} changes"
         if row[8]:
             return f"the topic has {row[8]} changes of partition {partition} that Postgres does not have"
+        if row[10] != row[9]:
+            return f"partition {partition} has published {row[10]} of {row[9]} risk changes"
+        if row[11]:
+            return f"the topic has {row[11]} risk changes of partition {partition} that Postgres does not have"
     outdated, letters, tombstones = server.rows(_UNSETTLED)[0]
     if outdated:
         return f"{outdated} customers are under an older model"

@@ -105,7 +105,8 @@ CLAIMS = (
         "idle partition does not compare its progress",
         "If Postgres is set back under an idle worker, the lost records are never applied again.",
         _SQL,
-        "AND epoch = %(epoch)s AND next_offset = %(next_offset)s\n  AND change_position = %(change_position)s\n",
+        "AND epoch = %(epoch)s AND next_offset = %(next_offset)s\n"
+        "  AND change_position = %(change_position)s AND risk_position = %(risk_position)s\n",
         "AND epoch = %(epoch)s\n",
     ),
 )
