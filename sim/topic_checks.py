@@ -18,7 +18,7 @@ _HEADERS = ("ce_type", "ce_id", "to", "cause")
 
 
 class TopicWatch:
-    """Follows changes, latest states and risk changes as readers of committed records do, and compares at every step."""
+    """Follows changes, latest states and risk changes as readers of committed records do, and checks every step."""
 
     def __init__(self, world: World, broker: Broker, topics: Topics) -> None:
         self._world, self._broker = world, broker
