@@ -47,9 +47,9 @@ from segue.cli.app import app
 from services.drift.observer import StreamObserver
 from stream_app.core.apply import apply_batch
 from stream_app.core.change_rows import change_rows
+from stream_app.core.decode import decode
 from stream_app.core.risk_columns import ActiveRhythm
 from stream_app.core.risk_rows import risk_rows
-from stream_app.core.decode import decode
 from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.dataset_tables import fill
@@ -126,8 +126,8 @@ async def _everything(url: str) -> None:
 
 def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
     url = as_user(roles.WORKER)
-    tables = "customers, transactions, segment_changes, risk_states, risk_changes, stream_currency, stream_progress, dead_letters, "
-    tables += "model_activations, log_faults, erasures"
+    tables = "customers, transactions, segment_changes, risk_states, risk_changes, stream_currency, stream_progress, "
+    tables += "dead_letters, model_activations, log_faults, erasures"
     _needs_each(database_url, roles.WORKER, roles.WORKER_RIGHTS, partial(_live, url), tables)
 
 
@@ -198,7 +198,7 @@ def test_the_observer_can_do_nothing_else(as_user: Callable[[roles.Role], str]) 
     _refused(url, ["UPDATE models SET spec = '{}'", "UPDATE drift_alarms SET value = 0", "SET ROLE segue_worker"])
 
 
-def test_the_clock_reads_its_two_tables_and_writes_none(as_user: Callable[[roles.Role], str]) -> None:
+def test_the_clock_reads_its_tables_and_writes_none(as_user: Callable[[roles.Role], str]) -> None:
     url = as_user(roles.CLOCK)
     others = [table.name for table in metadata.sorted_tables if table.name not in roles.CLOCK_RIGHTS]
     _refused(url, [f"SELECT * FROM {name}" for name in others])
