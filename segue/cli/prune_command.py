@@ -44,6 +44,7 @@ def prune(
     verb = "would be deleted" if dry_run else "deleted"
     for what, count, setting in (
         ("changes", done.changes, "SEGUE_CHANGES_RETENTION"),
+        ("risk changes", done.risk_changes, "SEGUE_CHANGES_RETENTION"),
         ("dead letters", done.dead_letters, "SEGUE_DEAD_LETTERS_RETENTION"),
         ("audit", done.acts, "SEGUE_AUDIT_RETENTION"),
     ):
