@@ -74,8 +74,8 @@ def _states(
     for name, rhythm in known.items():
         rows = np.flatnonzero(buys & (version == name).to_numpy())
         moments = (own["first_purchase_at"], own["last_purchase_at"], as_of)
-        first, last, now = (each.iloc[rows].dt.as_unit("us").astype("int64").to_numpy() for each in moments)
-        begins = risk_moments(rhythm, first, last, own["frequency"].iloc[rows].astype("int64").to_numpy())
+        first, last, now = (each.iloc[rows].dt.as_unit("us").to_numpy().astype(np.int64) for each in moments)
+        begins = risk_moments(rhythm, first, last, own["frequency"].iloc[rows].to_numpy().astype(np.int64))
         state[rows] = _STATES[(begins <= now[:, None]).sum(axis=1)]
         next_at[rows] = np.where(begins > now[:, None], begins, NEVER).min(axis=1)
     # The smallest integer is how a missing moment is stored.
