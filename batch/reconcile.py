@@ -13,6 +13,7 @@ import pandas as pd
 from batch.differences import differences, unequal
 from batch.ledger import DEAD_LETTER, KEY, MISSING, Arrivals, known, watermarks, with_revisions
 from batch.profiles import histories
+from batch.reconcile_risk import reconcile_risk
 from batch.scorer import Scorer
 from data.postgres.stream_state import StreamState
 from models.segment_model import SegmentModel
@@ -42,9 +43,10 @@ def reconcile(transactions: pd.DataFrame, stream: StreamState, models: Models) -
     Returns
     -------
     DataFrame
-        ``what`` (``ledger``, ``customer`` or ``history``), ``customer_id``, ``field``, ``expected``, ``actual``; no
-        rows if the stream is correct. Money is in ten-thousandths. A customer who still waits to be rescored under a
-        newly activated model differs in ``model_version`` only.
+        ``what`` (``ledger``, ``customer``, ``history``, ``risk`` or ``risk history``), ``customer_id``, ``field``,
+        ``expected``, ``actual``; no rows if the stream is correct. Money is in ten-thousandths. A customer who still
+        waits to be rescored under a newly activated model differs in ``model_version`` only; see also
+        :func:`batch.reconcile_risk.reconcile_risk`.
     """
     arrivals = Arrivals.of(transactions, stream)
     dataset = with_revisions(arrivals.transactions.drop(columns="arrival"), stream)
@@ -60,6 +62,7 @@ def reconcile(transactions: pd.DataFrame, stream: StreamState, models: Models) -
         *unequal("ledger", held, fields, held["transaction_id"] + " "),
         *_customers(expected, stream.customers),
         *_history(stream, scorers),
+        *reconcile_risk(counted, event_time, stream, models),
     ]
     return pd.concat(found, ignore_index=True)
 

@@ -19,7 +19,8 @@ from data.postgres.stream_state import ALL_CUSTOMERS, CustomerRange, StreamState
 
 #: The default of how many transactions are in memory at a time, with their customers and changes.
 AT_A_TIME = 500_000
-_COUNTS = ("customers", "changes", "applied", "dead_letters", "not_due", "missing", "forgotten", "revised")
+_ARRIVALS = ("applied", "dead_letters", "not_due", "missing", "forgotten", "revised")
+_COUNTS = ("customers", "changes", "risk_states", *_ARRIVALS)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Reconciliation:
         The distinct transactions of the dataset by what became of them; see :mod:`batch.ledger`.
     revised
         How many transactions of the dataset were edited or cancelled since; they are taken as the ledger has them.
+    risk_states
+        How many risk states were compared; 0 without a model that predicts orders.
     differences
         See :func:`batch.reconcile.reconcile`.
     lost
@@ -54,6 +57,7 @@ class Reconciliation:
     missing: int
     forgotten: int
     revised: int
+    risk_states: int
     differences: pd.DataFrame
     lost: pd.DataFrame
     history: HistoryCheck | None = None
@@ -121,6 +125,7 @@ def _check(
         missing=arrivals.count(MISSING),
         forgotten=arrivals.count(FORGOTTEN),
         revised=revised_count(arrivals.transactions, stream),
+        risk_states=len(stream.risk_states),
         differences=found,
         lost=stream.lost,
         history=recomputed,

@@ -32,6 +32,7 @@ from runtime.topics import Topics
 from segue.local.postgres import LocalPostgres
 from stream_app.metrics import Metrics
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
+from stream_app.outbox.row_kinds import RISK_CHANGES
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.worker_config import WorkerConfig
@@ -124,6 +125,8 @@ def context(database: str, partitions: int, batch_size: int) -> WorkerContext:
         new_writer=lambda partition: _topic_of_one_change().writer(partition),  # type: ignore[arg-type, return-value]
         read_log=HealthyLog(database).read,
         changes_behind=ChangeTopic().changes_behind,
+        new_risk_writer=lambda partition: _topic_of_one_change().writer(partition),  # type: ignore[arg-type, return-value]
+        risk_changes_behind=ChangeTopic(RISK_CHANGES).changes_behind,
         new_dead_letter_publisher=partial(DeadLetterPublisher, BROKERS, TOPICS, "log"),
     )
 

@@ -122,6 +122,7 @@ class Settings(BaseSettings):
     )
     transactions_topic: str = Field("segue.transactions.v1", description="Transactions, ticks, models and erasures.")
     changes_topic: str = Field("segue.segment-changes.v1", description="Every segment change.")
+    risk_changes_topic: str = Field("segue.risk-changes.v1", description="Every change of a risk state.")
     segments_topic: str = Field("segue.customer-segments.v1", description="The latest segment of every customer.")
     dead_letters_topic: str = Field("segue.transactions.dlq.v1", description="Records that could not be applied.")
     drift_topic: str = Field("segue.drift.v1", description="Drift alarms.")
@@ -150,8 +151,8 @@ class Settings(BaseSettings):
     )
     changes_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
         None,
-        description="How long changes are kept: in the topics of changes and drift that Segue creates, and in Postgres "
-        "if `segue prune` runs; by default for ever.",
+        description="How long changes are kept: in the topics of changes, risk changes and drift that Segue creates, "
+        "and in Postgres if `segue prune` runs; by default for ever.",
     )
     dead_letters_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
         None,
@@ -393,6 +394,7 @@ class Settings(BaseSettings):
             dead_letters=self.dead_letters_topic,
             drift=self.drift_topic,
             campaigns=self.campaigns_topic,
+            risk_changes=self.risk_changes_topic,
             durability=Durability(
                 self.replication_factor,
                 self.min_insync_replicas,

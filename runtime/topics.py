@@ -1,4 +1,4 @@
-"""The six topics and their retention."""
+"""The seven topics and their retention."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,8 +20,8 @@ class Durability:
     replicas, in_sync
         Copies of each partition, and how many of them have to confirm a record; None leaves both to the broker.
     log, changes, dead_letters
-        How long records of the transactions topic, of the changes and drift topics, and of the dead letters topic are
-        kept; None means for ever.
+        How long records of the transactions topic, of the topics of changes, risk changes and drift, and of the dead
+        letters topic are kept; None means for ever.
     """
 
     replicas: int | None = None
@@ -42,6 +42,7 @@ class Topics:
     drift: str
     durability: Durability = field(default=Durability())
     campaigns: str = field(default="segue.campaigns.v1", kw_only=True)
+    risk_changes: str = field(default="segue.risk-changes.v1", kw_only=True)
 
     @property
     def configuration(self) -> dict[str, dict[str, str]]:
@@ -52,6 +53,7 @@ class Topics:
             self.transactions: _kept(keep.log) | ahead,
             self.changes: _kept(keep.changes),
             self.segments: {"cleanup.policy": "compact"},
+            self.risk_changes: _kept(keep.changes),
             self.drift: _kept(keep.changes),
             self.campaigns: {"cleanup.policy": "compact"},
             self.dead_letters: _kept(keep.dead_letters) | {"max.message.bytes": str(_LARGEST_DEAD_LETTER)},

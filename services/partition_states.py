@@ -33,6 +33,9 @@ class PartitionState:
     failures: int
     failure: str | None
     failing_since: datetime | None
+    risk_changes: int = 0
+    risk_to_publish: int = 0
+    risk_changes_ahead: int = 0
 
     @property
     def failing(self) -> bool:
@@ -58,6 +61,11 @@ class PartitionState:
             return (
                 f"partition {self.partition} is catching up with what was published: the change topic has "
                 f"{self.changes_ahead:,} changes that Postgres does not have"
+            )
+        if self.risk_changes_ahead:
+            return (
+                f"partition {self.partition} is catching up with what was published: the topic of risk changes has "
+                f"{self.risk_changes_ahead:,} that Postgres does not have"
             )
         return None
 
@@ -112,4 +120,7 @@ def _state(row: Row[Any], end: int | None) -> PartitionState:
         failures=row.failures,
         failure=row.failure,
         failing_since=row.failing_since,
+        risk_changes=row.risk_position,
+        risk_to_publish=row.risk_position - row.risk_published_position,
+        risk_changes_ahead=row.risk_changes_ahead,
     )

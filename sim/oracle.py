@@ -9,8 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from models.rhythm.carried import rhythm_of
+from models.rhythm.rhythm_model import RhythmModel
 from models.segment_model import SegmentModel
 from sim.meanings import Bad, Entry, Forget, Meaning, NewModel, Order, TickAt
+from sim.risk_oracle import CustomerRisk, RiskChange, RiskRow, Sales
 
 _DAY = 86_400_000_000
 _MOST_DAYS = 400
@@ -87,10 +90,19 @@ class _Customer:
     changes: list[Change] = field(default_factory=list)
     days: int = 0
     scored: bool = False
+    risk: CustomerRisk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.risk = CustomerRisk(self.name)
 
     @property
     def sales(self) -> list[Order]:
         return [order for order in self.ledger.values() if order.kind == "sale"]
+
+    @property
+    def history(self) -> Sales | None:
+        moments = [order.occurred_at for order in self.sales]
+        return Sales(min(moments), max(moments), len(moments)) if moments else None
 
     @property
     def gross(self) -> int:
@@ -123,6 +135,8 @@ class Outcome:
     counts: Counts
     activations: list[tuple[int, str]]
     periods: list[tuple[int, str, int | None]]
+    risks: list[RiskRow]
+    risk_changes: list[RiskChange]
 
 
 class Oracle:
@@ -130,6 +144,7 @@ class Oracle:
 
     def __init__(self, champion: SegmentModel | None, signed: bool) -> None:
         self._model = champion
+        self._rhythm = _rhythm(champion)
         self._signed = signed
         self._number = 0
         self._since: int | None = None
@@ -150,6 +165,7 @@ class Oracle:
             self._watermark = max(meaning.moment, self._watermark or meaning.moment)
             for customer in self._customers.values():
                 self._let_time_pass(customer, self._watermark)
+                customer.risk.let_time_pass(self._watermark)
         elif isinstance(meaning, NewModel):
             if self._signed and meaning.number <= self._number:
                 self._reject(offset)
@@ -190,6 +206,7 @@ class Oracle:
         as_of = max(m for m in (customer.last_event_at, order.occurred_at, self._watermark) if m is not None)
         if customer.last_event_at is not None:
             self._let_time_pass(customer, as_of)
+            customer.risk.let_time_pass(as_of)
         if before is None and order.occurred_at < as_of:
             self._counts["late"] += 1
         customer.ledger[order.transaction] = order
@@ -197,6 +214,8 @@ class Oracle:
         customer.last_event_at = max(order.occurred_at, customer.last_event_at or order.occurred_at)
         cause = "revision" if before is not None else _CAUSES[order.kind]
         self._score(customer, as_of, cause, order.transaction)
+        if self._rhythm is not None:
+            customer.risk.enter(self._rhythm, customer.history, as_of, cause, order.transaction)
 
     def _score(self, customer: _Customer, as_of: int, cause: str, transaction: str | None) -> None:
         """Look the segment up at a moment, and write down a change."""
@@ -248,10 +267,15 @@ class Oracle:
         if self._model is not None and self._watermark is not None:
             self._periods.setdefault((self._watermark, self._model.version), self._since)
         self._model, self._since = activation.model, self._watermark
+        rhythm = _rhythm(activation.model)
+        is_another = rhythm != self._rhythm
+        self._rhythm = rhythm
         for customer in self._customers.values():
             assert customer.last_event_at is not None  # noqa: S101 - a customer has a record
             as_of = max(customer.last_event_at, self._since or customer.last_event_at)
             self._score(customer, as_of, "first_model" if customer.segment is None else "model", None)
+            if is_another:
+                customer.risk.enter(rhythm, customer.history, as_of, "model", None)
 
     @staticmethod
     def _nearest(model: SegmentModel, customer: _Customer, days: int) -> str:
@@ -317,7 +341,13 @@ class Oracle:
             Counts(*(self._counts[name] for name in Counts._fields)),
             sorted(self._activations),
             [(until, model, since) for (until, model), since in sorted(self._periods.items())],
+            [row for name in sorted(self._customers) if (row := self._customers[name].risk.row) is not None],
+            [change for name in sorted(self._customers) for change in self._customers[name].risk.changes],
         )
+
+
+def _rhythm(model: SegmentModel | None) -> RhythmModel | None:
+    return None if model is None else rhythm_of(model)
 
 
 def _content(order: Order) -> tuple[int, str, int, int]:

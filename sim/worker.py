@@ -23,6 +23,7 @@ from stream_app.metrics import Metrics
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.changes_ahead import ChangesAhead
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
+from stream_app.outbox.row_kinds import RISK_CHANGES, SEGMENT_CHANGES, AnyKind
 from stream_app.outbox.topic_end import read_changes_behind
 from stream_app.partitions.assignment import PartitionAssignment
 from stream_app.partitions.worker_context import WorkerContext
@@ -125,8 +126,8 @@ class SimulatedWorker:
         questions = LogQuestions(world, broker, topics.transactions, self._partitions)
         new_producer: Any = partial(SimulatedProducer, world, broker, self._partitions)
 
-        async def changes_behind(partition: int, mark: ChangeKey | None) -> ChangesAhead:
-            return await read_changes_behind(TopicEnd(world, broker, topics.changes, partition), mark, _LOOK_BACK)
+        async def changes_behind(topic: str, kind: AnyKind, partition: int, mark: ChangeKey | None) -> ChangesAhead:
+            return await read_changes_behind(TopicEnd(world, broker, topic, partition), mark, _LOOK_BACK, kind)
 
         log_id = f"sim/{broker.topic_ids[topics.transactions]}"
         return WorkerContext(
@@ -139,7 +140,11 @@ class SimulatedWorker:
             read_log=questions.read_log,
             is_gap=questions.is_gap,
             new_writer=lambda partition: ChangeWriter(config.brokers, topics, True, partition, new_producer),
-            changes_behind=changes_behind,
+            changes_behind=partial(changes_behind, topics.changes, SEGMENT_CHANGES),
+            new_risk_writer=lambda partition: ChangeWriter(
+                config.brokers, topics, True, partition, new_producer, RISK_CHANGES
+            ),
+            risk_changes_behind=partial(changes_behind, topics.risk_changes, RISK_CHANGES),
             new_dead_letter_publisher=lambda partition: DeadLetterPublisher(
                 config.brokers, topics, log_id, partition, new_producer, lambda: world.now
             ),

@@ -61,6 +61,11 @@ class Health:
                     f"partition {partition} is catching up with what was published: the change topic has "
                     f"{status.ahead_of_postgres} changes that Postgres does not have"
                 )
+            elif status.risk_ahead_of_postgres:
+                reasons.append(
+                    f"partition {partition} is catching up with what was published: the topic of risk changes has "
+                    f"{status.risk_ahead_of_postgres} that Postgres does not have"
+                )
             elif status.recovering is not None:
                 reasons.append(f"partition {partition} recovers from a fault of the log: {status.recovering}")
             elif lag and age > STUCK_SECONDS:

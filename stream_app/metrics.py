@@ -18,6 +18,7 @@ from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO, Cause
 from stream_app.partition_life import State, Transition
 from stream_app.partition_status import Clock, LogEnd, LogFaultStatus, PartitionStatus
+from stream_app.risk_metrics import RiskMetrics, risk_gauges
 from stream_app.stages import Stage, stage_seconds
 
 # The creation times of counters are redundant: they equal the start time of the process, which is a metric.
@@ -81,6 +82,8 @@ class Metrics:
             registry=self.registry,
         )
         self._stage_seconds = stage_seconds(self.registry)
+        #: The metrics of risk changes.
+        self.risk = RiskMetrics(self.registry, self.partitions, self.worked)
         self._causes = [self._changes.labels(cause.word) for cause in Cause]
         ProcessCollector(registry=self.registry)
         self.registry.register(_Gauges(self))
@@ -101,6 +104,8 @@ class Metrics:
         if progress.change_position < status.published_position:
             # Postgres was set back.
             status.published_position = progress.published_position
+        if progress.risk_position < status.risk_published_position:
+            status.risk_published_position = progress.risk_published_position
         self._update(status, progress)
 
     def inherited(self, partition: int, commit_age: float, failures: int, failure: str | None) -> None:
@@ -194,6 +199,8 @@ class Metrics:
         status.watermark = progress.watermark
         status.change_position = progress.change_position
         status.published_position = max(status.published_position, progress.published_position)
+        status.risk_position = progress.risk_position
+        status.risk_published_position = max(status.risk_published_position, progress.risk_published_position)
 
     def _new(self) -> PartitionStatus:
         return PartitionStatus(self._clock, self._clock())
@@ -233,6 +240,7 @@ class _Gauges(Collector):
                 if value is not None:
                     gauges[name].add_metric([str(partition)], value)
         yield from gauges.values()
+        yield from risk_gauges(self._metrics.partitions)
 
     def _values(self, partition: int, status: PartitionStatus) -> dict[str, float | None]:
         end, age = self._metrics.log_end(partition)

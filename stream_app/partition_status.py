@@ -53,6 +53,9 @@ class PartitionStatus:
     change_position: int = 0
     published_position: int = 0
     ahead_of_postgres: int = 0
+    risk_position: int = 0
+    risk_published_position: int = 0
+    risk_ahead_of_postgres: int = 0
 
     def enter(self, state: State) -> None:
         """The partition's life has gone on to a state."""

@@ -22,6 +22,7 @@ from stream_app.health import Health
 from stream_app.metrics import Metrics
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
+from stream_app.outbox.row_kinds import RISK_CHANGES
 from stream_app.outbox.topic_end import changes_behind
 from stream_app.partitions.faust_app import PromptWorker, create_app
 from stream_app.partitions.layout import check_layout
@@ -84,6 +85,8 @@ def _context(config: WorkerConfig, identity: LogIdentity, metrics: Metrics) -> W
         is_gap=partial(is_gap, brokers, topics.transactions),
         new_writer=partial(ChangeWriter, brokers, topics, config.exactly_once),
         changes_behind=partial(changes_behind, brokers, topics.changes),
+        new_risk_writer=partial(ChangeWriter, brokers, topics, config.exactly_once, kind=RISK_CHANGES),
+        risk_changes_behind=partial(changes_behind, brokers, topics.risk_changes, kind=RISK_CHANGES),
         new_dead_letter_publisher=partial(DeadLetterPublisher, brokers, topics, identity.log_id),
     )
 

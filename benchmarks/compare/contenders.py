@@ -30,7 +30,7 @@ class Place:
     @property
     def topics(self) -> list[str]:
         """All topics that a contender may have made."""
-        of_segue = [f"{self.changes}.{name}" for name in ("segments", "dead-letters", "drift")]
+        of_segue = [f"{self.changes}.{name}" for name in ("segments", "dead-letters", "drift", "risk")]
         return [self.changes, *of_segue, f"{self.group}-profiles-changelog"]
 
 
@@ -62,7 +62,8 @@ SEGUE = Tables(
     customers=PLAIN.customers,
     changes="SELECT customer_id, sequence, from_segment, to_segment, "
     "(extract(epoch FROM effective_at) * 1000000)::bigint, frequency, transaction_id FROM segment_changes",
-    unpublished="SELECT coalesce(sum(change_position - published_position), 0)::bigint FROM stream_progress",
+    unpublished="SELECT coalesce(sum(change_position - published_position"
+    " + risk_position - risk_published_position), 0)::bigint FROM stream_progress",
 )
 
 Start = Callable[[Place], tuple[list[str], Mapping[str, str]]]
@@ -151,6 +152,7 @@ def _segue(place: Place) -> tuple[list[str], Mapping[str, str]]:
         "segments_topic": f"{place.changes}.segments",
         "dead_letters_topic": f"{place.changes}.dead-letters",
         "drift_topic": f"{place.changes}.drift",
+        "risk_changes_topic": f"{place.changes}.risk",
         "consumer_group": place.group,
         "worker_id": "worker",
         "currency": "GBP",

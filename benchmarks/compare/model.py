@@ -1,7 +1,12 @@
-"""The segment model of all contenders: five segments at fixed centroids."""
+"""The segment model of all contenders: five segments at fixed centroids; and a rhythm model that it can carry."""
 
 import math
 
+from models.rhythm.buying import Buying
+from models.rhythm.calibration import Calibration
+from models.rhythm.rhythm_model import Calibrations, RhythmModel, build_rhythm
+from models.rhythm.seasonal_clock import CALENDAR
+from models.rhythm.spending import Spending
 from models.segment_model import Segment, SegmentModel, build
 
 _PERSONAS = {
@@ -22,6 +27,14 @@ def the_model() -> SegmentModel:
         for number, (name, typical) in enumerate(_PERSONAS.items())
     )
     return build("net", "log1p", _MEANS, _SCALES, segments)
+
+
+def the_rhythm() -> RhythmModel:
+    """A rhythm model with the parameters of an ordinary shop, without seasons."""
+    line = Calibration(-0.2, 1.1)
+    return build_rhythm(
+        Buying(0.7, 50.0, 0.3, 3.0), CALENDAR, Spending(2.4, 3.8, 410.0), Calibrations(line, line, 0.9), lost_below=0.1
+    )
 
 
 def _standardised(typical: tuple[float, float, float]) -> tuple[float, float, float]:

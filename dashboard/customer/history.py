@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard.customer import figures, markup
+from dashboard.customer import figures, markup, risk_markup
 from dashboard.customer.figures import Timeline
 from dashboard.customer.markup import Portrait
 from dashboard.shared import elements, plotting
@@ -38,3 +38,13 @@ def changes(found: pd.DataFrame, known: Personas, money: Money) -> None:
     """Draw the list of changes."""
     st.html(elements.title("Segment changes", "With the exact event time (UTC) at which each change became true"))
     st.html(markup.past(found, known, money))
+
+
+def risks(found: pd.DataFrame) -> None:
+    """Draw the list of changes of risk state, if there are any."""
+    if found.empty:
+        return
+    older = int(found["sequence"].max()) - len(found)
+    rest = f"; {many(older, 'older one')} not shown" if older else ""
+    st.html(elements.title("Against their own rhythm", f"Changes of risk state, with exact event times (UTC){rest}"))
+    st.html(risk_markup.past(found))

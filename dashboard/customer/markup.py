@@ -193,12 +193,8 @@ def _change(row: dict[Any, Any], known: Personas, money: Money) -> str:
     cause = elements.cause_label(row["cause"])
     invoice = f'<span class="sg-when"> {escape(row["transaction_id"])}</span>' if row["transaction_id"] else ""
     return (
-        f'<tr><td class="sg-when">{_exact(row["effective_at"])}</td><td class="sg-when">{row["sequence"]}</td>'
+        f'<tr><td class="sg-when">{elements.exact(row["effective_at"])}</td><td class="sg-when">{row["sequence"]}</td>'
         f"<td>{elements.move(before, after)}</td><td>{cause}{invoice}</td>"
         + "".join(f'<td class="sg-wide sg-right">{number}</td>' for number in numbers)
         + "</tr>"
     )
-
-
-def _exact(at: datetime) -> str:
-    return f'<time datetime="{at.isoformat()}" title="{at.isoformat()}">{style.stamp(at)}</time>'

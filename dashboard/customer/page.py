@@ -35,6 +35,7 @@ class Biography:
     why: Why
     timeline: Timeline
     changes: pd.DataFrame
+    risks: pd.DataFrame
     neighbours: pd.DataFrame
 
 
@@ -60,7 +61,8 @@ def read(
     if who.segment is not None and who.recency_days is not None:
         point = RfmPoint(who.recency_days, who.frequency, who.monetary)
         nearest = queries.neighbours(connection, model, event_time, customer_id, point, NEIGHBOURS)
-    return Biography(who, why(found, ledger, model, money), timeline, changes, nearest)
+    risks = queries.risks(connection, customer_id)
+    return Biography(who, why(found, ledger, model, money), timeline, changes, risks, nearest)
 
 
 def _draw(moment: Moment) -> None:
@@ -104,6 +106,7 @@ def _draw_customer(biography: Biography, moment: Moment) -> None:
     past, like = st.columns([1.7, 1], gap="large")
     with past:
         history.changes(biography.changes, known, moment.money)
+        history.risks(biography.risks)
     with like:
         st.html(elements.title("Similar customers", "The nearest ones in the model's space of R, F and M"))
         st.html(markup.neighbours(biography.neighbours, known, moment.money))

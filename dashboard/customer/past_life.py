@@ -38,6 +38,7 @@ class PastBiography:
     why: Why | None
     timeline: Timeline
     changes: pd.DataFrame
+    risks: pd.DataFrame
     model: SegmentModel
     known: Personas
 
@@ -72,7 +73,9 @@ def read(
     timeline = Timeline(ledger, life.stays(changes, at), life.recency_line(ledger, at), spend, at, outlook)
     then = personas(model)
     known = then | {segment: persona for segment, persona in present.items() if segment not in then}
-    return PastBiography(who, why(found, ledger, model, money) if is_settled else None, timeline, changes, model, known)
+    reasons = why(found, ledger, model, money) if is_settled else None
+    risks = queries.risks(connection, customer_id, at)
+    return PastBiography(who, reasons, timeline, changes, risks, model, known)
 
 
 def _profile(state: PastState, model: SegmentModel, at: datetime) -> tuple[PastProfile, bool]:

@@ -48,3 +48,4 @@ def _draw_customer(found: PastBiography, at: datetime, money: Money) -> None:
         st.html(why_markup.why(found.why, who, found.model.monetary, known, at, money, "after this day"))
     history.draw(found.timeline, who, found.changes, known, money, "past day", "then")
     history.changes(found.changes, known, money)
+    history.risks(found.risks)

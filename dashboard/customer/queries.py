@@ -14,10 +14,12 @@ from dashboard.shared.identifiers import begins_with
 from dashboard.shared.reading import or_empty
 from data.postgres.frames import frame
 from data.postgres.rfm import monetary, recency_days
-from data.postgres.tables import customers, segment_changes, transactions
+from data.postgres.tables import customers, risk_changes, segment_changes, transactions
 from models.segment_model import SegmentModel
 
 MOST_ROWS = 3_000
+#: Regular customers are due and on rhythm again many times; the last times say it all.
+MOST_RISK_ROWS = 12
 
 
 class RfmPoint(NamedTuple):
@@ -59,6 +61,24 @@ def changes(connection: Connection, customer_id: str, until: datetime | None = N
     if until is not None:
         newest = newest.where(c.effective_at <= until)
     return frame(connection, newest).iloc[::-1].reset_index(drop=True)
+
+
+def risks(connection: Connection, customer_id: str, until: datetime | None = None) -> pd.DataFrame:
+    """The customer's newest changes of risk state, the newest first, without those that were effective after ``until``.
+
+    Columns: sequence, from_state, to_state and transaction_id (empty where there is none), cause, effective_at.
+    """
+    c = risk_changes.c
+    states = (or_empty(c.from_state), or_empty(c.to_state))
+    newest = (
+        select(c.sequence, *states, c.cause, c.effective_at, or_empty(c.transaction_id))
+        .where(c.customer_id == customer_id)
+        .order_by(c.sequence.desc())
+        .limit(MOST_RISK_ROWS)
+    )
+    if until is not None:
+        newest = newest.where(c.effective_at <= until)
+    return frame(connection, newest)
 
 
 def suggestions(connection: Connection, typed: str, limit: int) -> list[str]:

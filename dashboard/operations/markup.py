@@ -37,7 +37,12 @@ def totals(status: StreamStatus) -> str:
     counters = (
         ("partitions", progress.partitions, "Claimed by a worker at least once", ""),
         ("workers", partitions["owner"].nunique(), "Distinct workers that claimed a partition last", ""),
-        ("to publish", to_publish, "Committed changes that are not confirmed in the change topic yet", ""),
+        (
+            "to publish",
+            to_publish,
+            "Committed changes of segments and of risk that are not confirmed in their topics yet",
+            "",
+        ),
         ("duplicates", progress.duplicates, elements.DUPLICATES, "sg-quiet"),
         ("late", progress.late, elements.LATE, "sg-quiet"),
         ("dead letters", progress.dead_letters, elements.DEAD_LETTERS, alarm),

@@ -63,14 +63,16 @@ def partitions(connection: Connection) -> pd.DataFrame:
     """One row per partition, in order.
 
     partition, next_offset, event_time, epoch, owner, log_id, model_version, transactions, duplicates, late,
-    dead_letters, changes_ahead (changes of the topic that Postgres lacks), to_publish (changes), commit_age (seconds,
-    by Postgres's clock), failures (in a row), failure (the error of the last one).
+    dead_letters, changes_ahead (changes and risk changes of the topics that Postgres lacks), to_publish (changes and
+    risk changes), commit_age (seconds, by Postgres's clock), failures (in a row), failure (the error of the last one).
     """
     p = stream_progress.c
     age = func.extract("epoch", func.now() - p.committed_at).label("commit_age")
     identity = (p.partition, p.next_offset, p.event_time, p.epoch, p.owner, p.log_id, p.model_version)
-    counts = (p.transactions, p.duplicates, p.late, p.dead_letters, p.changes_ahead)
-    to_publish = (p.change_position - p.published_position).label("to_publish")
+    ahead = (p.changes_ahead + p.risk_changes_ahead).label("changes_ahead")
+    counts = (p.transactions, p.duplicates, p.late, p.dead_letters, ahead)
+    unpublished = p.change_position - p.published_position + p.risk_position - p.risk_published_position
+    to_publish = unpublished.label("to_publish")
     trouble = (p.failures, p.failure)
     return frame(connection, select(*identity, *counts, to_publish, age, *trouble).order_by(p.partition))
 

@@ -74,6 +74,11 @@ def cause_label(code: str) -> str:
     return f'<span class="sg-why" {tint}>{escape(words.phrase)}</span>'
 
 
+def exact(at: datetime) -> str:
+    """A moment to the minute, with the exact one as a tooltip."""
+    return f'<time datetime="{at.isoformat()}" title="{at.isoformat()}">{style.stamp(at)}</time>'
+
+
 def outlook(persona: Persona, at: datetime, now: datetime) -> str:
     """The segment that time alone will move a customer to, and the moment."""
     days = max(at - now, timedelta()).days

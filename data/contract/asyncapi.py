@@ -23,6 +23,8 @@ from data.contract.events import (
     DeadLetterHeaders,
     DriftDetected,
     EventHeaders,
+    RiskChanged,
+    RiskHeaders,
     SegmentChanged,
     StateHeaders,
 )
@@ -39,6 +41,8 @@ _WRITTEN_BY_US = (
     ChangeHeaders,
     CustomerSegmentUpdated,
     StateHeaders,
+    RiskChanged,
+    RiskHeaders,
     DriftDetected,
     CampaignAssigned,
     EventHeaders,
@@ -53,6 +57,7 @@ _STANDALONE: dict[str, type[Struct]] = {
     "erasure": Erasure,
     "segment-changed": SegmentChanged,
     "customer-segment": CustomerSegmentUpdated,
+    "risk-changed": RiskChanged,
     "drift-detected": DriftDetected,
     "campaign-assigned": CampaignAssigned,
 }

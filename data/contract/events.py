@@ -1,4 +1,4 @@
-"""The events that subscribers read: CloudEvents 1.0 in structured JSON, for segment changes and for latest states.
+"""The events that subscribers read: CloudEvents 1.0 in structured JSON, for changes, latest states, risk and drift.
 
 Within v1, the contract is additive: fields may be added, but none is removed or changes its meaning. The AsyncAPI
 document beside this file is the contract for programs, ``docs/contract.md`` for people. ``python -m
@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from data.contract.wire import Identifier
+from data.contract.wire import Identifier, Moment
 
-# A state has the id of its latest change. CloudEvents are identified by source and id, so the sources must differ.
+# A state has the id of its latest change, and a risk change may have the id of a change. CloudEvents are identified by
+# source and id, so the sources must differ.
 CHANGES_SOURCE = "/segue/stream"
 STATES_SOURCE = "/segue/customers"
+RISK_SOURCE = "/segue/risk"
 DRIFT_SOURCE = "/segue/drift"
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 
@@ -148,6 +150,76 @@ class CustomerSegmentUpdated(Struct, frozen=True, kw_only=True):
     data: CustomerSegment
 
 
+RiskStateName = Literal["on_rhythm", "due", "overdue", "presumed_lost"]
+_RISK_STATE = (
+    "`on_rhythm`: no order is due. `due`: half of such customers would have ordered again. `overdue`: nine in ten "
+    "would have. `presumed_lost`: an order within 90 days is improbable. v1 may get further states."
+)
+
+
+class RiskChange(Struct, frozen=True):
+    """One customer's move from one risk state to another: silence has become unusual, or an order has ended it."""
+
+    customer_id: CustomerId
+    sequence: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Numbers a customer's risk changes from 1 without gaps, apart from their segment changes. Drop "
+            "an event whose number is not greater than the last one.",
+        ),
+    ]
+    from_: Annotated[
+        RiskStateName | None,
+        Meta(description=f"The state before; null if the customer had none. {_RISK_STATE}"),
+    ] = field(name="from")
+    to: Annotated[
+        RiskStateName | None,
+        Meta(description="The state from now on; null if all orders were cancelled, or no rhythm model is active."),
+    ]
+    cause: Annotated[
+        Literal["first_purchase", "purchase", "silence", "model", "revision"],
+        Meta(
+            description="The cause of the change. `silence` is the passing of time alone. `model` is a newly activated "
+            "rhythm model, or that none is active any more. `revision` is an order that was edited or cancelled. v1 "
+            "may get further causes: treat one that you do not know as any other change."
+        ),
+    ]
+    effective_at: Annotated[
+        datetime, Meta(tz=True, description="The exact moment from which the customer is in the state.")
+    ]
+    frequency: Frequency
+    last_purchase_at: Annotated[Moment | None, Meta(description="The moment of the last order; null without one.")]
+    next_state: Annotated[
+        RiskStateName | None,
+        Meta(description="The state that silence alone leads to next; null if there is none."),
+    ]
+    next_at: Annotated[
+        Moment | None,
+        Meta(description="The moment at which `next_state` begins unless an order comes first; null without one."),
+    ]
+    rhythm_version: Annotated[
+        str | None, Meta(description="The rhythm model that decided the state; null if none is active any more.")
+    ]
+    transaction_id: Annotated[
+        Identifier | None,
+        Meta(description="The transaction that caused the change; null for `silence` and `model`."),
+    ]
+
+
+class RiskChanged(Struct, frozen=True, kw_only=True):
+    """The envelope of a risk change. Its ``id`` is made of customer and sequence, so it is the same in every replay."""
+
+    specversion: Literal["1.0"] = "1.0"
+    type: Literal["segue.risk.changed.v1"] = "segue.risk.changed.v1"
+    source: str = RISK_SOURCE
+    id: EventId
+    subject: Subject
+    time: Time
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: RiskChange
+
+
 class Drift(Struct, frozen=True):
     """What has drifted, and by how much."""
 
@@ -210,13 +282,11 @@ _CE_TYPE = Meta(description="The event's `type`.")
 _CeId = Annotated[str | UnsetType, Meta(description="The event's `id`.")]
 _To = Annotated[str | UnsetType, Meta(description="The id of the segment that the customer is in from this change on.")]
 _CauseHeader = Annotated[str | UnsetType, Meta(description="The cause of the change.")]
-_LogId = Annotated[
-    str | UnsetType,
-    Meta(
-        description="The log of transactions that the worker reads. It is another one after that topic was created "
-        "again or has lost records."
-    ),
-]
+_LOG_ID = (
+    "The log of transactions that the worker reads. It is another one after that topic was created again or has lost "
+    "records."
+)
+_LogId = Annotated[str | UnsetType, Meta(description=_LOG_ID)]
 
 
 class ChangeHeaders(Struct, frozen=True, kw_only=True, rename=_header_name):
@@ -243,6 +313,20 @@ class StateHeaders(Struct, frozen=True, kw_only=True, rename=_header_name):
     to: _To = UNSET
     cause: _CauseHeader = UNSET
     log_id: _LogId = UNSET
+
+
+class RiskHeaders(Struct, frozen=True, kw_only=True, rename=_header_name):
+    """The headers of a risk change, in UTF-8, so that a consumer can filter without parsing the value."""
+
+    content_type: str = CONTENT_TYPE
+    ce_type: Annotated[Literal["segue.risk.changed.v1"], _CE_TYPE] = "segue.risk.changed.v1"
+    ce_id: Annotated[str, Meta(description="The event's `id`.")]
+    to: Annotated[
+        str | UnsetType,
+        Meta(description="The risk state that the customer is in from this change on; absent if there is none."),
+    ] = UNSET
+    cause: Annotated[str, Meta(description="The cause of the change.")]
+    log_id: Annotated[str, Meta(description=_LOG_ID)]
 
 
 class DeadLetterHeaders(Struct, frozen=True, kw_only=True, rename=lambda name: f"segue-{name.replace('_', '-')}"):

@@ -43,6 +43,8 @@ REPLACED: Mapping[str, Mapping[str, str]] = {
     "customers": {"customer_id": _STORED},
     "transactions": {"customer_id": _STORED, "transaction_id": _hash("t.transaction_id")},
     "segment_changes": {"customer_id": _STORED, "transaction_id": _hash("t.transaction_id")},
+    "risk_states": {"customer_id": _STORED},
+    "risk_changes": {"customer_id": _STORED, "transaction_id": _hash("t.transaction_id")},
     "dead_letters": {
         "reason": f"'{HIDDEN}'::text",
         "key": "NULL::bytea",
@@ -63,12 +65,17 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         *("sequence", "partition", "position", "from_segment", "to_segment", "cause", "effective_at"),
         *("recency_days", "frequency", "monetary", "gross", "returned", "model_version"),
     ),
+    "risk_states": ("partition", "state", "since", "sequence", "next_at", "rhythm_version"),
+    "risk_changes": (
+        *("sequence", "partition", "position", "from_state", "to_state", "cause", "effective_at", "frequency"),
+        *("last_purchase_at", "next_state", "next_at", "rhythm_version"),
+    ),
     "dead_letters": ("log_id", "partition", "offset", "published", "retried_at", "at", "discarded_at"),
     "stream_progress": (
         *("partition", "log_id", "next_offset", "event_time", "epoch", "owner", "change_position"),
         *("published_position", "committed_at", "transactions", "duplicates", "late", "dead_letters"),
         *("model_version", "model_since", "changes_ahead", "failures", "failing_since", "forgotten", "revisions"),
-        *("began_without_model", "schema_version"),
+        *("began_without_model", "schema_version", "risk_position", "risk_published_position", "risk_changes_ahead"),
     ),
     "campaign_members": ("campaign", "number", "held_out", "segment"),
 }

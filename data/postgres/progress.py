@@ -77,8 +77,10 @@ def partitions(engine: Engine) -> Sequence[Row[Any]]:
 
 
 def unpublished(engine: Engine) -> int:
-    """How many changes are not known to be in the change topic."""
-    behind = stream_progress.c.change_position - stream_progress.c.published_position
+    """How many segment changes and risk changes are not known to be in their topics."""
+    columns = stream_progress.c
+    behind = columns.change_position - columns.published_position
+    behind += columns.risk_position - columns.risk_published_position
     with engine.connect() as connection:
         return int(connection.execute(select(func.coalesce(func.sum(behind), 0))).scalar_one())
 

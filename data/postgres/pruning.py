@@ -12,15 +12,22 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, text
 
 _AT_ONCE = 20_000
-_OLD_CHANGES = """
-FROM segment_changes AS old JOIN stream_progress USING (partition)
-WHERE old.effective_at < :before AND old.position <= stream_progress.published_position
+
+
+def _old_changes(table: str, published: str) -> str:
+    return f"""
+FROM {table} AS old JOIN stream_progress USING (partition)
+WHERE old.effective_at < :before AND old.position <= stream_progress.{published}
   AND EXISTS (
-    SELECT FROM segment_changes AS newer
+    SELECT FROM {table} AS newer
     WHERE newer.customer_id = old.customer_id AND newer.sequence > old.sequence
-      AND newer.position <= stream_progress.published_position AND newer.effective_at <= :before
+      AND newer.position <= stream_progress.{published} AND newer.effective_at <= :before
   )
 """
+
+
+_OLD_CHANGES = _old_changes("segment_changes", "published_position")
+_OLD_RISK_CHANGES = _old_changes("risk_changes", "risk_published_position")
 _OLD_DEAD_LETTERS = """
 FROM dead_letters AS old
 WHERE published AND greatest(retried_at, discarded_at) < now() - cast(:age AS interval)
@@ -43,15 +50,16 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many rows are deleted; None if they are kept for ever."""
+    """How many rows are deleted; None if they are kept for ever. Risk changes are kept as long as changes are."""
 
     changes: int | None
     dead_letters: int | None
     acts: int | None
+    risk_changes: int | None = None
 
 
 def prune(engine: Engine, kept: Retention, reached: datetime | None, dry_run: bool = False) -> Pruned:
-    """Delete old changes, dead letters and recorded acts, some thousands in each database transaction.
+    """Delete old changes, risk changes, dead letters and recorded acts, some thousands in each database transaction.
 
     Parameters
     ----------
@@ -60,15 +68,16 @@ def prune(engine: Engine, kept: Retention, reached: datetime | None, dry_run: bo
     dry_run
         Only count.
     """
-    changes = letters = acts = None
+    changes = risk_changes = letters = acts = None
     if kept.changes is not None:
         before = None if reached is None else reached - kept.changes
         changes = _run(engine, "segment_changes", _OLD_CHANGES, {"before": before}, dry_run) if before else 0
+        risk_changes = _run(engine, "risk_changes", _OLD_RISK_CHANGES, {"before": before}, dry_run) if before else 0
     if kept.dead_letters is not None:
         letters = _run(engine, "dead_letters", _OLD_DEAD_LETTERS, {"age": kept.dead_letters}, dry_run)
     if kept.acts is not None:
         acts = _run(engine, "audit", _OLD_ACTS, {"age": kept.acts}, dry_run)
-    return Pruned(changes, letters, acts)
+    return Pruned(changes, letters, acts, risk_changes)
 
 
 def _run(engine: Engine, table: str, chosen: str, values: dict[str, object], dry_run: bool) -> int:

@@ -42,6 +42,10 @@ class StreamState:
         before they were read, or an operator had them skipped.
     forgotten
         The customers who are forgotten.
+    risk_states
+        ``customer_id, partition, state, since, sequence, next_at, rhythm_version``.
+    risk_changes
+        ``customer_id, sequence, partition, from_state, to_state, effective_at``.
     """
 
     customers: pd.DataFrame
@@ -56,6 +60,8 @@ class StreamState:
         default_factory=lambda: pd.DataFrame(columns=["partition", "first_offset", "end_offset", "reason"])
     )
     forgotten: Forgotten = field(default_factory=Forgotten)
+    risk_states: pd.DataFrame = field(default_factory=lambda: _empty(_risk_states()))
+    risk_changes: pd.DataFrame = field(default_factory=lambda: _empty(_risk_changes()))
 
     @property
     def model_versions(self) -> set[str]:
@@ -76,6 +82,8 @@ class StreamState:
             customers=others(self.customers),
             transactions=others(self.transactions),
             changes=others(self.changes),
+            risk_states=others(self.risk_states),
+            risk_changes=others(self.risk_changes),
         )
 
 
@@ -111,6 +119,8 @@ class StreamSnapshot:
             rejected=self._rejected,
             lost=self._lost,
             forgotten=self._forgotten,
+            risk_states=self._of(customers, _risk_states(), tables.risk_states),
+            risk_changes=self._of(customers, _risk_changes(), tables.risk_changes),
         )
 
     def _of(self, customers: CustomerRange, query: Select[Any], table: Table) -> pd.DataFrame:
@@ -187,6 +197,18 @@ def _changes() -> Select[Any]:
     )
 
 
+def _risk_states() -> Select[Any]:
+    table = tables.risk_states.c
+    columns = (table.customer_id, table.partition, table.state, table.since, table.sequence, table.next_at)
+    return select(*columns, table.rhythm_version)
+
+
+def _risk_changes() -> Select[Any]:
+    table = tables.risk_changes.c
+    columns = (table.customer_id, table.sequence, table.partition, table.from_state, table.to_state)
+    return select(*columns, table.effective_at)
+
+
 def _progress() -> Select[Any]:
     table = tables.stream_progress.c
     return select(
@@ -222,8 +244,15 @@ def _rejected(connection: Connection) -> pd.DataFrame:
 
 
 def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
+    return _typed(frame(connection, query), query)
+
+
+def _empty(query: Select[Any]) -> pd.DataFrame:
+    return _typed(pd.DataFrame(columns=list(query.selected_columns.keys())), query)
+
+
+def _typed(rows: pd.DataFrame, query: Select[Any]) -> pd.DataFrame:
     """The rows, with dtypes from the query's types: an empty or all-null column keeps its type."""
-    rows = frame(connection, query)
     for column in query.selected_columns:
         if isinstance(column.type, DateTime):
             rows[column.name] = pd.to_datetime(rows[column.name], utc=True).astype(MOMENT)

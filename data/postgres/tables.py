@@ -94,6 +94,48 @@ segment_changes = Table(
     Index("segment_changes_effective_at", "effective_at"),
 )
 
+# Risk states: each customer's state under the active rhythm model, and when silence begins the next one. A row comes
+# with the customer's first risk change; a partition whose models carry no rhythm model has none.
+risk_states = Table(
+    "risk_states",
+    metadata,
+    Column("customer_id", Id, primary_key=True),
+    Column("partition", SmallInteger, nullable=False),
+    # Null while the customer has no order, or no rhythm model is active any more.
+    Column("state", Text),
+    Column("since", Moment),
+    # The number of the customer's last risk change.
+    Column("sequence", Integer, nullable=False),
+    # Null if silence changes nothing any more.
+    Column("next_at", Moment),
+    Column("rhythm_version", Text),
+    Index("risk_states_next_at", "partition", "next_at"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+# History and outbox of risk changes; positions are numbered apart from those of segment changes.
+risk_changes = Table(
+    "risk_changes",
+    metadata,
+    Column("customer_id", Id, primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("partition", SmallInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("from_state", Text),
+    Column("to_state", Text),
+    Column("cause", Text, nullable=False),
+    Column("effective_at", Moment, nullable=False),
+    Column("frequency", Integer, nullable=False),
+    Column("last_purchase_at", Moment),
+    # What silence alone leads to after the change.
+    Column("next_state", Text),
+    Column("next_at", Moment),
+    Column("rhythm_version", Text),
+    Column("transaction_id", Text),
+    Index("risk_changes_outbox", "partition", "position", unique=True),
+    Index("risk_changes_effective_at", "effective_at"),
+)
+
 models = Table(
     "models",
     metadata,
@@ -166,6 +208,10 @@ stream_progress = Table(
     Column("began_without_model", Boolean, nullable=False, server_default="false"),
     # That of the worker which has claimed the partition; null before the first claim since the column exists.
     Column("schema_version", SmallInteger),
+    # Like change_position, published_position and changes_ahead, of risk changes.
+    Column("risk_position", BigInteger, nullable=False, server_default="0"),
+    Column("risk_published_position", BigInteger, nullable=False, server_default="0"),
+    Column("risk_changes_ahead", BigInteger, nullable=False, server_default="0"),
 )
 
 dead_letters = Table(

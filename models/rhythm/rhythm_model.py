@@ -12,7 +12,7 @@ from models.rhythm.buying import Buying
 from models.rhythm.calibration import Calibration
 from models.rhythm.histories import Histories, observed
 from models.rhythm.next_order import expected_orders, expected_orders_if_alive, p_order_within, wait_quantile
-from models.rhythm.risk import Milestones, milestones
+from models.rhythm.risk import Milestones, due_moments, milestones
 from models.rhythm.seasonal_clock import SeasonalClock
 from models.rhythm.spending import Spending, expected_amount
 from models.units import MICROS_PER_DAY, Floats, Ints
@@ -167,6 +167,11 @@ def risk_moments(model: RhythmModel, histories: Histories) -> Milestones:
     """The moments at which each customer is due, overdue and presumed lost."""
     border = model.calibrations.within_90_days.undone(np.array([model.lost_below]))
     return milestones(model.buying, model.clock, histories, float(border[0]))
+
+
+def first_risk_moment(model: RhythmModel, histories: Histories) -> Ints:
+    """The moment at which each customer is due: :func:`risk_moments` without the two that are costly."""
+    return due_moments(model.buying, model.clock, histories)
 
 
 def _per_order(model: RhythmModel, histories: Histories, spent: Floats) -> Floats:

@@ -25,11 +25,16 @@ class Rhythms(NamedTuple):
 
 def rhythms(model: RhythmModel, histories: Histories, spent: Floats, now: int) -> Rhythms:
     """All customers at a moment in microseconds; ``spent`` is net of returns, in currency units."""
-    first, last = (np.clip(part, EARLIEST, LATEST) for part in (histories.first_at, histories.last_at))
-    known = Histories(first, np.maximum(first, last), histories.orders)
+    known = within_the_clock(histories)
     now = min(max(now, EARLIEST), LATEST)
     moments = risk_moments(model, known)
     return Rhythms(moments, risk_state(moments, now), at_stake(model, known, spent, now))
+
+
+def within_the_clock(histories: Histories) -> Histories:
+    """The same histories, with dates that a seasonal clock knows."""
+    first, last = (np.clip(part, EARLIEST, LATEST) for part in (histories.first_at, histories.last_at))
+    return Histories(first, np.maximum(first, last), histories.orders)
 
 
 def since(histories: Histories, found: Rhythms) -> Ints:

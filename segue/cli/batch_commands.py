@@ -73,6 +73,8 @@ def _compared(found: "Reconciliation") -> str:
         f"Of the file's other transactions, {found.not_due:,} are not yet due, {found.missing:,} are missing and "
         f"{found.dead_letters:,} are dead letters.",
     ]
+    if found.risk_states:
+        lines.insert(1, f"Compared the risk states of {found.risk_states:,} customers.")
     if found.revised:
         lines.append(f"{found.revised:,} transactions of the file were edited since; the last revision counts.")
     if found.forgotten:
@@ -92,7 +94,8 @@ def _compared(found: "Reconciliation") -> str:
 
 def _as_json(found: "Reconciliation") -> dict[str, Any]:
     """Return everything as JSON values; the differences as one object each."""
-    counts = ("customers", "changes", "applied", "not_due", "missing", "dead_letters", "forgotten", "revised")
+    arrivals = ("applied", "not_due", "missing", "dead_letters", "forgotten", "revised")
+    counts = ("customers", "changes", "risk_states", *arrivals)
     return {
         "until": None if found.until is None else found.until.isoformat(),
         **{name: getattr(found, name) for name in counts},

@@ -20,7 +20,7 @@ from segue.cli.postgres import connect
 
 if TYPE_CHECKING:
     from data.contract.events import SegmentChange, SegmentRef
-    from services.api.schemas import Customer
+    from services.api.schemas import Customer, Risk
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,8 +37,8 @@ def customer(
 ) -> None:
     """Show a customer: segment, since when and why, recency, frequency and money, the next change and the last changes.
 
-    The next change is the one that time alone causes, unless the customer buys or returns something before. Everything
-    is as of the event time that the stream has reached.
+    The next change is the one that time alone causes, unless the customer buys or returns something before. With
+    predictions, the risk state is shown, too. Everything is as of the event time that the stream has reached.
     """
     settings = Settings()
     postgres = connect(settings)
@@ -106,7 +106,15 @@ def _lines(found: "Customer", money: Money) -> list[str]:
         lines.append("Time alone changes nothing.")
     else:
         lines.append(f"Next: {_named(found.next_change.to)} at {_moment(found.next_change.at)}, by time alone")
-    return lines
+    return lines if found.risk is None else [*lines, _risk(found.risk)]
+
+
+def _risk(risk: "Risk") -> str:
+    """The risk state, since when, and the next one."""
+    known = f"Risk state {risk.state} since {_moment(risk.since)}"
+    if risk.next is None:
+        return f"{known}; time alone does not change it any more"
+    return f"{known}; {risk.next.state} from {_moment(risk.next.at)}, unless they order before"
 
 
 def _cause(cause: str, transaction_id: str | None) -> str:

@@ -40,7 +40,7 @@ def prune(
         ages = {name: None if age is None else f"{age.total_seconds():.0f} s" for name, age in asdict(kept).items()}
         with recorded(postgres, "prune", "Postgres", kept_for=ages) as found:
             done = prune(postgres, kept, reached)
-            found["deleted"] = asdict(done)
+            found["deleted"] = {name: n for name, n in asdict(done).items() if name != "risk_changes" or n}
     verb = "would be deleted" if dry_run else "deleted"
     for what, count, setting in (
         ("changes", done.changes, "SEGUE_CHANGES_RETENTION"),
@@ -50,3 +50,5 @@ def prune(
         messages.print(
             f"{what}: kept for ever ({setting} is not set)" if count is None else f"{what}: {count:,} {verb}"
         )
+    if done.risk_changes:
+        messages.print(f"risk changes: {done.risk_changes:,} {verb}")

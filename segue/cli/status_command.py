@@ -83,6 +83,9 @@ def _status(settings: Settings) -> dict[str, Any]:
                 "stuck": state.stuck,
                 "failing": state.failing,
                 "changes_ahead": state.changes_ahead,
+                "risk_changes": state.risk_changes,
+                "risk_to_publish": state.risk_to_publish,
+                "risk_changes_ahead": state.risk_changes_ahead,
             }
             for state in found.partitions
         ],
@@ -150,6 +153,9 @@ def _print(current: dict[str, Any]) -> None:
             soft_wrap=True,
         )
     output.print(f"changes: {sum(current['changes'].values()):,} ({counted(current['changes'])})")
+    if risk := sum(row["risk_changes"] for row in current["partitions"]):
+        unpublished = sum(row["risk_to_publish"] for row in current["partitions"])
+        output.print(f"risk changes: {risk:,} ({unpublished:,} to publish)")
     for fault in current["log_faults"]:
         output.print(
             f"[bold red]log fault {fault['id']}[/], partition {fault['partition']}: {escape(fault['description'])}"

@@ -20,7 +20,7 @@ from segue.doctor.stream import Partition
 _TIMEOUT = 5
 _PARTITIONS = """
 SELECT partition, log_id, next_offset, extract(epoch FROM now() - committed_at)::float8, failures, failure,
-       change_position - published_position
+       change_position - published_position + risk_position - risk_published_position
 FROM stream_progress ORDER BY partition
 """
 _CLAIMED = "SELECT partition, schema_version FROM stream_progress ORDER BY partition"

@@ -12,16 +12,23 @@ from data.contract.change_events import segment_change, segment_ref
 from data.contract.change_row import ChangeRow
 from data.postgres import model_registry
 from data.postgres.database import async_engine
-from data.postgres.tables import customers, segment_changes, stream_progress
+from data.postgres.tables import customers, risk_states, segment_changes, stream_progress
+from models.rhythm.carried import rhythm_of
+from models.rhythm.histories import Histories
+from models.rhythm.rhythm_model import RhythmModel, risk_moments
+from models.rhythm.rhythms import within_the_clock
+from models.rhythm.risk import RISK_STATES, RiskState, risk_state
 from models.scoring import net_or_gross
 from models.segment_model import SegmentModel
-from models.units import money_text, to_money_units
+from models.units import money_text, to_micros, to_money_units
 from services.api.schemas import (
     Changes,
     Customer,
     Member,
     Members,
     NextChange,
+    NextRisk,
+    Risk,
     Segments,
     SegmentSummary,
     Why,
@@ -33,6 +40,7 @@ _CONNECTIONS = 10
 # Postgres has no such character in a text, so no id contains it.
 _NUL = "\0"
 _LAST_CHANGE = ("from_segment", "cause", "effective_at", "transaction_id")
+_RISK = {"state": "risk_state", "since": "risk_since", "next_at": "risk_next_at", "rhythm_version": "rhythm_version"}
 
 
 class Reader:
@@ -41,6 +49,7 @@ class Reader:
     def __init__(self, database_url: str) -> None:
         self._engine = async_engine(database_url, _CONNECTIONS)
         self._models: dict[str, SegmentModel] = {}
+        self._rhythms: dict[str, RhythmModel | None] = {}
 
     async def close(self) -> None:
         """Disconnect."""
@@ -99,6 +108,7 @@ class Reader:
             if row.next_change_at is None
             else NextChange(row.next_change_at, segment_ref(row.next_segment, personas)),
             why=why,
+            risk=self._risk(model, row),
         )
 
     async def changes(self, customer_id: str, after: int, limit: int) -> Changes | None:
@@ -159,6 +169,29 @@ class Reader:
             row.last_purchase_at,
         )
 
+    def _risk(self, model: SegmentModel | None, row: Row[Any]) -> Risk | None:
+        if row.risk_state is None:
+            return None
+        following = None if row.risk_next_at is None else self._next_state(model, row)
+        return Risk(
+            row.risk_state, row.risk_since, None if following is None else NextRisk(row.risk_next_at, following)
+        )
+
+    def _next_state(self, model: SegmentModel | None, row: Row[Any]) -> RiskState | None:
+        """The state that begins at the stored moment; None if the model that is known does not decide it."""
+        rhythm = None if model is None else self._rhythm(model)
+        if rhythm is None or rhythm.version != row.rhythm_version:
+            return None
+        first, last = (np.array([to_micros(each)]) for each in (row.first_purchase_at, row.last_purchase_at))
+        moments = risk_moments(rhythm, within_the_clock(Histories(first, last, np.array([row.frequency]))))
+        return RISK_STATES[int(risk_state(moments, to_micros(row.risk_next_at))[0])]
+
+    def _rhythm(self, model: SegmentModel) -> RhythmModel | None:
+        # Reading one takes as long as a hundred queries.
+        if model.version not in self._rhythms:
+            self._rhythms[model.version] = rhythm_of(model)
+        return self._rhythms[model.version]
+
     async def _model(self, version: str) -> SegmentModel:
         if version not in self._models:
             async with self._engine.connect() as connection:
@@ -172,8 +205,10 @@ def _one_customer() -> Select[Any]:
     )
     return (
         select(customers, stream_progress.c.event_time, *(segment_changes.c[name] for name in _LAST_CHANGE))
+        .add_columns(*(risk_states.c[name].label(label) for name, label in _RISK.items()))
         .outerjoin_from(customers, stream_progress, stream_progress.c.partition == customers.c.partition)
         .outerjoin(segment_changes, last)
+        .outerjoin(risk_states, risk_states.c.customer_id == customers.c.customer_id)
         .where(customers.c.customer_id == bindparam("customer"))
     )
 

@@ -71,6 +71,21 @@ class Why(Struct, frozen=True, kw_only=True):
     transaction_id: str | None
 
 
+class NextRisk(Struct, frozen=True):
+    """When time alone changes the risk state, and to which, unless the customer orders before."""
+
+    at: datetime
+    state: RiskState
+
+
+class Risk(Struct, frozen=True):
+    """How unusual the customer's silence is: the risk state, since when, and the next one."""
+
+    state: RiskState
+    since: datetime
+    next: Annotated[NextRisk | None, Meta(description="Null if time alone changes nothing any more.")]
+
+
 class Customer(Struct, frozen=True):
     """One customer as of a moment of event time."""
 
@@ -100,6 +115,7 @@ class Customer(Struct, frozen=True):
     model_version: Annotated[str | None, Meta(description="Null as long as there is no model.")]
     next_change: NextChange | None
     why: Why | None
+    risk: Annotated[Risk | None, Meta(description="Null without predictions, and without an order left.")]
 
 
 class Changes(Struct, frozen=True):

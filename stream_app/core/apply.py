@@ -13,7 +13,10 @@ from stream_app.core.columns import Cause, Changes, Outcome, Profiles, Records, 
 from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.core.deduplicate import Admission, LedgerContent, LedgerKey, Totals, admit, may_exceed
 from stream_app.core.revisions import effects
-from stream_app.core.transition import apply_records, rescore
+from stream_app.core.risk import apply_risk
+from stream_app.core.risk_columns import AppliedRisk, RiskOutcome, Risks, StoredRisk
+from stream_app.core.states import unfold
+from stream_app.core.transition import apply_states, rescore
 
 #: The cause of a change that a transaction of a kind causes.
 CAUSES = {"sale": Cause.PURCHASE.value, "return": Cause.RETURN.value, "cancelled": Cause.REVISION.value}
@@ -28,7 +31,8 @@ class PartitionProgress:
     (the watermark at which the model became active) are microseconds, ``LONG_AGO`` before the first tick.
     ``change_position`` is the position of the partition's last change, ``published_position`` that of the last change
     that is known to be in the change topic. ``last_record`` is the last applied record, and ``control_number`` the
-    number of the newest signed model.
+    number of the newest signed model. ``risk_position`` and ``risk_published_position`` are those of risk changes,
+    which are numbered by themselves; 0 means that no customer has a risk row.
     """
 
     partition: int
@@ -43,6 +47,8 @@ class PartitionProgress:
     last_record: RecordMark | None = None
     control_number: int = 0
     began_without_model: bool = False
+    risk_position: int = 0
+    risk_published_position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class StoredState:
     ``ledger`` has the content of the batch's transactions that were applied before, and all transactions of customers
     of whom the batch has revisions. ``profiles`` are the customers of the batch's transactions and those who decay by
     its watermark; ``segments`` numbers their segments, and ``partition`` and ``model_version`` have one entry for each
-    profile.
+    profile. ``risk`` is None in a partition without risk states.
     """
 
     ledger: Mapping[LedgerKey, LedgerContent]
@@ -60,6 +66,7 @@ class StoredState:
     segments: SegmentNames
     partition: Ints
     model_version: list[str | None]
+    risk: StoredRisk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,8 @@ class AppliedBatch:
 
     ``applied`` are the rows of the batch that count, and ``changes.record`` indexes them; ``revised`` are those of them
     that replace another revision. ``profiles`` are the customers to be stored. ``watermark`` is the partition's
-    watermark after the batch. ``forgotten`` is the number of dropped records of forgotten customers.
+    watermark after the batch. ``forgotten`` is the number of dropped records of forgotten customers. ``risk`` is None
+    in a partition without risk states.
     """
 
     applied: list[int]
@@ -81,6 +89,7 @@ class AppliedBatch:
     watermark: int
     forgotten: int = 0
     revised: frozenset[int] = frozenset()
+    risk: AppliedRisk | None = None
 
 
 def apply_batch(
@@ -112,7 +121,13 @@ def apply_batch(
     rescored = _rescore_rows(model, before, np.array(outdated, dtype=np.int64), progress.model_since)
     watermark = max(batch.watermark, progress.watermark)
     records = _records(batch, admission, stored.ledger, rows, progress.watermark)
-    outcome = apply_records(model, rescored.profiles, records, watermark)
+    states = unfold(rescored.profiles, records, watermark)
+    outcome = apply_states(model, rescored.profiles, records, states)
+    risk = None
+    if stored.risk is not None:
+        known = stored.risk.rows.concat(Risks.none(len(before) - len(stored.profiles)))
+        found = apply_risk(stored.risk.rhythm, known, rescored.profiles, states, progress.model_since)
+        risk = _to_store(stored.risk, known, found, before.customer_id)
 
     touched = np.zeros(len(before), dtype=bool)
     for customers in (records.customer, rescored.changes.customer, outcome.changes.customer, outdated):
@@ -129,7 +144,17 @@ def apply_batch(
         watermark=watermark,
         forgotten=batch.forgotten,
         revised=frozenset(admission.replaced),
+        risk=risk,
     )
+
+
+def _to_store(stored: StoredRisk, before: Risks, found: RiskOutcome, customer_id: list[str]) -> AppliedRisk:
+    """The risk rows that differ from the stored ones; a customer whose silence goes on has one, and no new profile."""
+    rows = found.rows
+    differs = (rows.sequence != before.sequence) | (rows.next_at != before.next_at) | (rows.current != before.current)
+    to_store, place = _by_id(differs, customer_id)
+    ids = [customer_id[row] for row in to_store.tolist()]
+    return AppliedRisk(stored.rhythm, ids, rows.select(to_store), found.changes.at(place))
 
 
 def _by_id(touched: NDArray[np.bool_], customer_id: list[str]) -> tuple[Ints, Ints]:

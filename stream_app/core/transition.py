@@ -34,7 +34,11 @@ def apply_records(model: SegmentModel | None, before: Profiles, records: Records
     watermark
         The partition's watermark at the end of the batch, in microseconds; ``LONG_AGO`` before the first tick.
     """
-    states = unfold(before, records, watermark)
+    return apply_states(model, before, records, unfold(before, records, watermark))
+
+
+def apply_states(model: SegmentModel | None, before: Profiles, records: Records, states: States) -> Outcome:
+    """:func:`apply_records`, from the states to which the records lead (:func:`stream_app.core.states.unfold`)."""
     assignment = _assign_states(model, before, states)
     changes = (
         Changes.empty() if model is None else _in_order(model, before, states, _fire_decay(model, states, assignment))

@@ -5,15 +5,15 @@ after Postgres was restored to an older copy. They are skipped when their turn c
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 import structlog
 
-from data.contract.change_row import ChangeRow
 from data.postgres.erasures import Forgotten
 from stream_app.core.apply import PartitionProgress
 from stream_app.outbox.changes_ahead import ChangesAhead, Held
+from stream_app.outbox.row_kinds import AnyKind, Row
 from stream_app.partition_status import Clock
 from stream_app.stages import Stage
 from stream_app.storage.outbox import ChangeKey, Outbox
@@ -59,16 +59,19 @@ class CatchUp:
         changes_behind: ChangesBehind,
         observer: Observer,
         claim: PartitionProgress,
+        kind: AnyKind,
         clock: Clock = time.monotonic,
     ) -> None:
+        self._kind = kind
         self._changes_behind = changes_behind
         self._observer = observer
         self._clock = clock
         self._claim = claim
         self._partition = claim.partition
-        self._log = log.bind(partition=claim.partition)
+        self._log = log.bind(partition=claim.partition, **kind.log_fields)
         self._ahead = ChangesAhead(None)
         self._committed_position = 0
+        self._forgotten: set[str] = set()
         self._reported, self._reported_at = 0, 0.0
 
     @property
@@ -85,7 +88,7 @@ class CatchUp:
         HangingTransactionError
             If a transaction in the topic has no transaction marker.
         """
-        position = stored.published_position
+        last, position = self._kind.positions(stored)
         # Step 3.
         mark = await outbox.change_at(position)
         ahead = await self._changes_behind(self._partition, mark)
@@ -98,16 +101,16 @@ class CatchUp:
         # Step 4.
         for customer, sequence in await outbox.sequences(list(ahead.customers), position):
             ahead.drop(customer, sequence)
-        for customer in forgotten.among(list(ahead.customers)):
+        for customer in {*forgotten.among(list(ahead.customers)), *self._forgotten}:
             ahead.drop_all(customer)
         lost = max(known - position - len(ahead), 0)
         write_log = self._log.error if lost else self._log.info
         write_log("publishing", position=position, known=known, ahead=len(ahead), lost=lost)
-        self._ahead, self._committed_position = ahead, stored.change_position
+        self._ahead, self._committed_position = ahead, last
         await self.report(outbox, position)
         return position
 
-    def not_in_topic(self, rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:
+    def not_in_topic(self, rows: Sequence[Row]) -> Sequence[Row]:
         """The next changes of the outbox without those that the topic holds; reports differences in content."""
         if self.finished:
             return rows
@@ -123,7 +126,13 @@ class CatchUp:
             )
         return [row for row, found in zip(rows, held, strict=True) if found is Held.NO]
 
-    def _take(self, row: ChangeRow) -> Held:
+    def forget(self, customers: Iterable[str]) -> None:
+        """Drop what the topic holds of customers who have been forgotten: it will not come again."""
+        for customer in customers:
+            self._forgotten.add(customer)
+            self._ahead.drop_all(customer)
+
+    def _take(self, row: Row) -> Held:
         if not row.is_tombstone:
             return self._ahead.take(row)
         # What the topic still has of a forgotten customer will not come again.

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from data.contract.change_events import EVENT_HEADERS
-from data.contract.change_row import ChangeRow
-from data.contract.event_encoder import EventEncoder, Published
+from data.contract.event_encoder import Published
 from data.kafka.record_writer import NewProducer, Refusals, producer_config
 from runtime.brokers import Brokers
 from runtime.topics import Topics
+from stream_app.outbox.row_kinds import SEGMENT_CHANGES, AnyKind, Row
 
 # The broker aborts the transaction of a writer that has been silent for so long; a successor aborts it at once.
 _TRANSACTION_MS = 30_000
@@ -26,7 +26,7 @@ _SLICE_SECONDS = 1.0
 
 
 class ChangeWriter:
-    """Writes the changes of one partition.
+    """Writes the changes of one partition, those of one ``kind``.
 
     The methods block; one thread at a time may call them, except :meth:`close`. After an exception the writer must be
     discarded.
@@ -39,9 +39,11 @@ class ChangeWriter:
         transactional: bool,
         partition: int,
         new_producer: NewProducer | None = None,
+        kind: AnyKind = SEGMENT_CHANGES,
     ) -> None:
         self._brokers = brokers
-        self._topics = topics
+        self._kind = kind
+        self._topic, self._states_topic = kind.topic(topics), topics.segments
         self._transactional = transactional
         self._partition = partition
         self._new_producer = new_producer
@@ -62,14 +64,14 @@ class ChangeWriter:
             "on_delivery": self._refusals.note,
         }
         if self._transactional:
-            transactional_id = f"{self._topics.changes}-{self._partition}"
+            transactional_id = f"{self._topic}-{self._partition}"
             config |= {"transactional.id": transactional_id, "transaction.timeout.ms": _TRANSACTION_MS}
         self._producer = (self._new_producer or Producer)(config)
         if self._transactional:
             self._retry(self._producer.init_transactions)
 
-    def write(self, rows: Sequence[ChangeRow], personas: Mapping[str, str], log_id: str) -> None:
-        """Publishing, step 6: publish changes in order, and the latest state of each customer.
+    def write(self, rows: Sequence[Row], personas: Mapping[str, str], log_id: str) -> None:
+        """Publishing, step 6: publish changes in order, and the latest state of each customer if the kind has states.
 
         A tombstone takes the place of a forgotten customer's latest state. ``log_id`` is the log that the changes come
         from; the headers of changes and states have it.
@@ -89,14 +91,14 @@ class ChangeWriter:
         assert self._producer is not None  # noqa: S101 - opened
         if self._transactional:
             self._producer.begin_transaction()
-        states, changes = EventEncoder(personas, log_id).encode(rows)
+        states, changes = self._kind.encode(rows, personas, log_id)
         for state in states:
-            self._send(self._topics.segments, state)
+            self._send(self._states_topic, state)
         # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit whatever the
         # broker has of this transaction when it arrives. The broker must have every state before the first change.
         self._retry(self._flush)
         for change in changes:
-            self._send(self._topics.changes, change)
+            self._send(self._topic, change)
         self._retry(self._producer.commit_transaction if self._transactional else self._flush)
 
     def abort_hanging(self, key: bytes | None, value: bytes | None) -> None:
@@ -117,7 +119,7 @@ class ChangeWriter:
         """
         assert self._producer is not None  # noqa: S101 - opened
         self._producer.begin_transaction()
-        self._producer.produce(self._topics.changes, value, key, self._partition, headers=EVENT_HEADERS)
+        self._producer.produce(self._topic, value, key, self._partition, headers=EVENT_HEADERS)
         self._retry(self._flush)
         self._retry(self._producer.abort_transaction)
 

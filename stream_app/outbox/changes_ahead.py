@@ -13,11 +13,8 @@ from enum import Enum, auto
 
 from msgspec import MsgspecError
 
-from data.contract import tolerant_reader
-from data.contract.change_row import ChangeRow
-from data.contract.events import SegmentChange
-from models.units import money_text, to_micros
-from stream_app.storage.outbox import ChangeKey
+from stream_app.outbox.row_kinds import SEGMENT_CHANGES, AnyKind, Content, Row
+from stream_app.storage.outbox import ChangeKey, PublishedChange
 
 # The digest of a change that the topic should have and does not have.
 _MISSING = 0
@@ -61,12 +58,13 @@ class ChangesAhead:
         hanging when its changes were taken for published.
     """
 
-    def __init__(self, mark: ChangeKey | None) -> None:
+    def __init__(self, mark: ChangeKey | None, kind: AnyKind = SEGMENT_CHANGES) -> None:
         self.mark = mark
+        self._kind = kind
         self.found = mark is None
-        self.last: SegmentChange | None = None
+        self.last: PublishedChange | None = None
         self.foreign = 0
-        self.withdrawn: SegmentChange | None = None
+        self.withdrawn: PublishedChange | None = None
         self._customers: dict[str, _Digests] = {}
         self._count = 0
 
@@ -80,7 +78,7 @@ class ChangesAhead:
 
     def add(self, event: bytes | None) -> None:
         """Add the next record of the topic."""
-        change = _read(event)
+        change = self._read(event)
         if change is None:
             self.foreign += 1
             return
@@ -96,12 +94,12 @@ class ChangesAhead:
         missing = change.sequence - digests.end
         if missing >= 0:
             digests.values.extend([_MISSING] * missing)
-            digests.values.append(_event_digest(change))
+            digests.values.append(_digest(self._kind.content_of_event(change)))
             self._count += missing + 1
 
     def add_aborted(self, events: Sequence[bytes | None]) -> None:
         """Add the records of an aborted Kafka transaction."""
-        changes = [change for event in events if (change := _read(event)) is not None]
+        changes = [change for event in events if (change := self._read(event)) is not None]
         if any((change.customer_id, change.sequence) == self.mark for change in changes):
             self.withdrawn = changes[0]
 
@@ -127,54 +125,26 @@ class ChangesAhead:
         """Drop all changes of a customer."""
         self.drop(customer_id, self.last_sequence(customer_id))
 
-    def take(self, row: ChangeRow) -> Held:
+    def take(self, row: Row) -> Held:
         """Whether the topic holds a change of the outbox; drops it and the customer's changes before it."""
         digests = self._customers.get(row.customer_id)
         if digests is None or row.sequence >= digests.end:
             held = Held.NO
-        elif row.sequence >= digests.first and digests.values[row.sequence - digests.first] == _row_digest(row):
-            held = Held.SAME
-        else:
+        elif row.sequence < digests.first:
             held = Held.DIFFERENT
+        else:
+            content = _digest(self._kind.content_of_row(row))
+            held = Held.SAME if digests.values[row.sequence - digests.first] == content else Held.DIFFERENT
         self.drop(row.customer_id, row.sequence)
         return held
 
-
-def _read(event: bytes | None) -> SegmentChange | None:
-    try:
-        return tolerant_reader.change(event or b"")
-    except MsgspecError:
-        return None
-
-
-def _event_digest(change: SegmentChange) -> int:
-    came_from = None if change.from_ is None else change.from_.id
-    return _digest(
-        came_from,
-        change.to.id,
-        change.cause,
-        to_micros(change.effective_at),
-        change.recency_days,
-        change.frequency,
-        change.monetary,
-        change.model_version,
-        change.transaction_id,
-    )
+    def _read(self, event: bytes | None) -> PublishedChange | None:
+        try:
+            change: PublishedChange | None = self._kind.read(event or b"")
+        except MsgspecError:
+            return None
+        return change
 
 
-def _row_digest(row: ChangeRow) -> int:
-    return _digest(
-        row.from_segment,
-        row.to_segment,
-        row.cause,
-        row.effective_at,
-        row.recency_days,
-        row.frequency,
-        money_text(row.monetary),
-        row.model_version,
-        row.transaction_id,
-    )
-
-
-def _digest(*content: str | int | None) -> int:
+def _digest(content: Content) -> int:
     return hash(content) or 1

@@ -1,4 +1,6 @@
-"""The relay of a partition: it publishes every committed change to the change topic, in order and exactly once.
+"""A relay of a partition: it publishes every committed change to the change topic, in order and exactly once.
+
+A partition with risk changes has a second relay, which publishes them to the topic of risk changes in the same steps.
 
 Postgres knows which changes there are to publish; the change topic knows which ones are published. The steps have the
 same numbers in docs/mechanisms/outbox.md:
@@ -18,7 +20,7 @@ After any fault the relay starts again at step 1.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -26,11 +28,11 @@ from typing import Any, TypeVar
 
 import structlog
 
-from data.contract.change_row import ChangeRow
 from runtime.backoff import wait_seconds
 from stream_app.core.apply import PartitionProgress
 from stream_app.outbox.catch_up import CatchUp, ChangesBehind, Observer
 from stream_app.outbox.change_writer import ChangeWriter
+from stream_app.outbox.row_kinds import SEGMENT_CHANGES, AnyKind, Row
 from stream_app.outbox.topic_end import HangingTransactionError
 from stream_app.partition_status import Clock
 from stream_app.stages import Stage
@@ -73,6 +75,8 @@ class Relay:
         Seconds that only grow.
     new_thread
         Creates what runs the blocking calls of the Kafka client, one after another.
+    kind
+        What is published: segment changes or risk changes. ``new_writer`` and ``changes_behind`` are for their topic.
     """
 
     def __init__(
@@ -85,26 +89,27 @@ class Relay:
         observer: Observer,
         clock: Clock = time.monotonic,
         new_thread: Callable[[str], Executor] = one_thread,
+        kind: AnyKind = SEGMENT_CHANGES,
     ) -> None:
-        self._claim = claim
+        self._claim, self._kind = claim, kind
         self.log_id = claim.log_id
         self._personas = personas
         self._new_writer = new_writer
-        self._catch_up = CatchUp(changes_behind, observer, claim, clock)
+        self._catch_up = CatchUp(changes_behind, observer, claim, kind, clock)
         self._observer = observer
         self._clock = clock
-        self._log = log.bind(partition=claim.partition)
-        self._outbox = Outbox(database, claim.partition)
-        self._thread = new_thread(f"relay-{claim.partition}")
+        self._log = log.bind(partition=claim.partition, **kind.log_fields)
+        self._outbox = Outbox(database, claim.partition, kind.table)
+        self._thread = new_thread(f"{kind.relay_name}-{claim.partition}")
         self._writer = new_writer(claim.partition)
-        self._queue: deque[ChangeRow] = deque()
-        self._last_position = claim.change_position
+        self._queue: deque[Row] = deque()
+        self._last_position, published = kind.positions(claim)
         self._more_to_publish = asyncio.Event()
         self._progressed = asyncio.Event()
-        self.published = self.safe_position = claim.published_position
+        self.published = self.safe_position = published
         self._task = asyncio.create_task(self._run())
 
-    def offer(self, rows: Sequence[ChangeRow]) -> None:
+    def offer(self, rows: Sequence[Row]) -> None:
         """Queue changes that have just been committed.
 
         The queue holds consecutive positions. Rows that do not follow the queued ones, or that find the queue full, are
@@ -112,22 +117,38 @@ class Relay:
         """
         erased = {row.customer_id for row in rows if row.is_tombstone}
         if erased:
-            # Unpublished changes of a customer who is forgotten now are published no more.
-            self._queue = deque(row for row in self._queue if row.customer_id not in erased)
+            self._drop_queued(erased)
         if rows:
             follows = not self._queue or rows[0].position == self._queue[-1].position + 1
             if follows and len(self._queue) < _QUEUED_ROWS:
                 self._queue.extend(rows)
             self.publish_up_to(rows[-1].position)
 
+    def forget(self, customers: Collection[str]) -> None:
+        """Publish no more changes of customers who have been forgotten, and whose changes are gone from the outbox.
+
+        For rows without tombstones; a tombstone that is offered does the same when its turn comes.
+        """
+        self._drop_queued(customers)
+        self._catch_up.forget(customers)
+
+    def _drop_queued(self, customers: Collection[str]) -> None:
+        # Unpublished changes of a customer who is forgotten now are published no more.
+        self._queue = deque(row for row in self._queue if row.customer_id not in customers)
+
     @property
     def stopped(self) -> bool:
         """Whether the relay has stopped because its claim no longer holds."""
         return self._task.done()
 
-    def is_beyond(self, position: int) -> bool:
+    def is_beyond(self, progress: PartitionProgress) -> bool:
         """Whether the relay knows a committed change behind the last one that Postgres has: Postgres was set back."""
-        return self._last_position > position
+        return self._last_position > self._kind.positions(progress).last
+
+    def resume(self, progress: PartitionProgress) -> None:
+        """Publish everything that is committed by now, from the log that the partition reads now."""
+        self.log_id = progress.log_id
+        self.publish_up_to(self._kind.positions(progress).last)
 
     def publish_up_to(self, position: int) -> None:
         """Publish all changes up to a position, including changes that were never offered."""
@@ -187,7 +208,7 @@ class Relay:
         self.published = self.safe_position = position
         self._progressed.set()
 
-    async def _next_changes(self) -> Sequence[ChangeRow]:
+    async def _next_changes(self) -> Sequence[Row]:
         """Step 5: the changes behind the published position."""
         while True:
             while self.published >= self._last_position:
@@ -205,12 +226,12 @@ class Relay:
             # The changes up to there were deleted with their customers.
             self._advance(last)
 
-    def _consecutive(self) -> Sequence[ChangeRow]:
+    def _consecutive(self) -> Sequence[Row]:
         """The first queued rows whose positions follow each other: changes of forgotten customers leave gaps."""
         first = self._queue[0].position
         return [row for at, row in enumerate(islice(self._queue, _ROWS)) if row.position == first + at]
 
-    async def _publish(self, rows: Sequence[ChangeRow]) -> None:
+    async def _publish(self, rows: Sequence[Row]) -> None:
         """Step 6."""
         missing = self._catch_up.not_in_topic(rows)
         if missing:

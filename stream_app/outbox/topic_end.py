@@ -20,6 +20,7 @@ from data.kafka.tokens import async_tokens
 from runtime.brokers import Brokers
 from stream_app.core.decode import LogRecord
 from stream_app.outbox.changes_ahead import ChangesAhead
+from stream_app.outbox.row_kinds import SEGMENT_CHANGES, AnyKind
 from stream_app.storage.outbox import ChangeKey
 
 _REQUEST_MS = 5_000
@@ -93,7 +94,9 @@ class CommittedRecords:
             raise HangingTransactionError(records[-1].key, records[-1].value)
 
 
-async def changes_behind(brokers: Brokers, topic: str, partition: int, mark: ChangeKey | None) -> ChangesAhead:
+async def changes_behind(
+    brokers: Brokers, topic: str, partition: int, mark: ChangeKey | None, kind: AnyKind = SEGMENT_CHANGES
+) -> ChangesAhead:
     """The committed changes behind a change of the topic, or of the whole partition without a ``mark``.
 
     If the topic does not have the mark, these are all its changes, and ``found`` is false.
@@ -119,13 +122,16 @@ async def changes_behind(brokers: Brokers, topic: str, partition: int, mark: Cha
     try:
         await client.bootstrap()
         await client.set_topics([topic])
-        return await read_changes_behind(_Partition(client, topic, partition), mark)
+        return await read_changes_behind(_Partition(client, topic, partition), mark, kind=kind)
     finally:
         await client.close()
 
 
 async def read_changes_behind(
-    reader: PartitionReader, mark: ChangeKey | None, first_look_back: int = _FIRST_LOOK_BACK
+    reader: PartitionReader,
+    mark: ChangeKey | None,
+    first_look_back: int = _FIRST_LOOK_BACK,
+    kind: AnyKind = SEGMENT_CHANGES,
 ) -> ChangesAhead:
     """The committed changes behind a change, as :func:`changes_behind` returns them.
 
@@ -136,14 +142,14 @@ async def read_changes_behind(
     look_back = end - first if mark is None else first_look_back
     while True:
         start = max(first, end - look_back)
-        ahead = await _changes_between(reader, start, end, mark)
+        ahead = await _changes_between(reader, start, end, ChangesAhead(mark, kind))
         if start == first or (ahead.found and mark is not None):
             return ahead
         look_back *= _LOOK_BACK_GROWTH
 
 
-async def _changes_between(reader: PartitionReader, start: int, end: int, mark: ChangeKey | None) -> ChangesAhead:
-    ahead, committed, offset = ChangesAhead(mark), CommittedRecords(), start
+async def _changes_between(reader: PartitionReader, start: int, end: int, ahead: ChangesAhead) -> ChangesAhead:
+    committed, offset = CommittedRecords(), start
     while offset < end:
         for batch in await reader.batches(offset):
             if batch.base_offset < end:

@@ -35,7 +35,7 @@ class WorkerContext:
         The state of the log of a partition (first argument) now, with the record at an offset (second argument).
     is_gap
         Whether a partition (first argument) has no records from one offset up to another one.
-    new_writer, changes_behind, new_dead_letter_publisher
+    new_writer, changes_behind, new_risk_writer, risk_changes_behind, new_dead_letter_publisher
         Access to the topics for one partition.
     connect
         Connects to Postgres; None connects to the URL of the configuration.
@@ -55,6 +55,8 @@ class WorkerContext:
     is_gap: Callable[[int, int, int], bool]
     new_writer: Callable[[int], ChangeWriter]
     changes_behind: ChangesBehind
+    new_risk_writer: Callable[[int], ChangeWriter]
+    risk_changes_behind: ChangesBehind
     new_dead_letter_publisher: Callable[[int], DeadLetterPublisher]
     connect: Connect | None = None
     clock: Clock = time.monotonic

@@ -1,19 +1,23 @@
 """Parameters of the unit of work's statements: one array for each column of an applied batch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.contract.change_row import ChangeRow
+from data.contract.risk_row import RiskRow
+from models.decay import NEVER
 from models.units import from_micros
 from runtime.record_mark import RecordMark
 from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import MicroBatch
 from stream_app.core.deduplicate import LedgerKey
+from stream_app.core.risk_columns import AppliedRisk
 from stream_app.storage import statements as sql
 from stream_app.storage.arrays import moments
 
@@ -36,6 +40,7 @@ def progress(before: PartitionProgress, after: PartitionProgress, result: Applie
         "model_since": moment(after.model_since),
         "expected_offset": before.next_offset,
         "expected_position": before.change_position,
+        "expected_risk_position": before.risk_position,
         "transactions": len(result.applied) - len(result.revised),
         "duplicates": result.duplicates,
         "late": result.late,
@@ -136,4 +141,39 @@ def changes(rows: list[ChangeRow], progress: PartitionProgress) -> dict[str, Any
         "partition": progress.partition,
         "model_version": progress.model_version,
         "position": progress.change_position,
+    }
+
+
+def risks(applied: AppliedRisk, progress: PartitionProgress) -> dict[str, Any]:
+    """Parameters of :data:`stream_app.storage.risk_statements.SAVE_RISKS`."""
+    return {
+        "partition": progress.partition,
+        "rhythm_version": applied.rhythm.version,
+        "customer_id": text(applied.customer_id),
+        "state": applied.rows.state,
+        "since": moments(applied.rows.since),
+        "sequence": applied.rows.sequence,
+        "next_at": moments(applied.rows.next_at),
+    }
+
+
+def risk_changes(rows: Sequence[RiskRow], progress: PartitionProgress) -> dict[str, Any]:
+    """Parameters of :data:`stream_app.storage.risk_statements.ADD_RISK_CHANGES`, as those of :func:`changes`."""
+    columns = dict(zip(RiskRow._fields, zip(*rows, strict=True), strict=True))
+
+    def moments_or(name: str, missing: int) -> NDArray[np.datetime64]:
+        return moments(np.array([missing if at is None else at for at in columns[name]], dtype=np.int64))
+
+    nullable = ("from_state", "to_state", "next_state", "transaction_id")
+    return {
+        **{name: text(columns[name]) for name in ("customer_id", "cause")},
+        **{name: _text_or_null(columns[name]) for name in nullable},
+        **{name: np.array(columns[name], dtype=np.int64) for name in ("sequence", "frequency")},
+        "effective_at": moments(np.array(columns["effective_at"], dtype=np.int64)),
+        "last_purchase_at": moments_or("last_purchase_at", LONG_AGO),
+        "next_at": moments_or("next_at", NEVER),
+        # All changes of a unit of work are decided by the same rhythm model.
+        "rhythm_version": rows[0].rhythm_version,
+        "partition": progress.partition,
+        "position": progress.risk_position,
     }

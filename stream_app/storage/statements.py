@@ -4,16 +4,19 @@ Text columns are joined with the unit separator, which no id may contain. Money 
 missing moment as infinity (see :mod:`stream_app.storage.arrays`).
 """
 
+from models.rhythm.carried import METADATA_KEY
+
 SEPARATOR = "\x1f"
 
 
-def _texts(name: str) -> str:
+def texts(name: str) -> str:
+    """A parameter of joined texts as an array."""
     return f"string_to_array(%({name})s::text, E'\\x1f')"
 
 
 _PROGRESS_COLUMNS = """partition, log_id, next_offset, epoch, event_time, model_version, model_since,
   change_position, published_position, last_offset, last_timestamp, last_checksum, control_number,
-  began_without_model"""
+  began_without_model, risk_position, risk_published_position"""
 
 PROGRESS = f"SELECT {_PROGRESS_COLUMNS} FROM stream_progress WHERE partition = %(partition)s"
 
@@ -66,7 +69,8 @@ VALUES (%(known_log_id)s, %(partition)s, %(kind)s, %(first_offset)s, %(end_offse
 
 PERSONAS = "SELECT segment->>'id', segment->>'name' FROM models, jsonb_array_elements(spec->'segments') AS segment"
 
-MODEL = "SELECT (spec - 'metadata')::text FROM models WHERE version = %s"
+# Of the metadata, a worker needs the rhythm model alone.
+MODEL = f"SELECT (spec - 'metadata')::text, (spec->'metadata'->'{METADATA_KEY}')::text FROM models WHERE version = %s"
 
 _LEDGER = """
 SELECT customer_id, transaction_id, (extract(epoch FROM occurred_at) * 1000000)::int8, kind, (amount * 10000)::int8,
@@ -75,15 +79,15 @@ SELECT customer_id, transaction_id, (extract(epoch FROM occurred_at) * 1000000):
 
 KNOWN = f"""
 {_LEDGER}
-FROM unnest({_texts("customer")}, {_texts("transaction")}) AS batch (customer_id, transaction_id)
+FROM unnest({texts("customer")}, {texts("transaction")}) AS batch (customer_id, transaction_id)
 JOIN transactions USING (customer_id, transaction_id)
 """
 
 LEDGER_OF_CUSTOMERS = f"""
-{_LEDGER} FROM unnest({_texts("customer")}) AS asked (customer_id) JOIN transactions USING (customer_id)
+{_LEDGER} FROM unnest({texts("customer")}) AS asked (customer_id) JOIN transactions USING (customer_id)
 """
 
-_AGGREGATES = """
+AGGREGATES = """
 SELECT array_agg(customer_id), array_agg(country),
   array_agg(coalesce(first_purchase_at, 'infinity')), array_agg(coalesce(last_purchase_at, '-infinity')),
   array_agg(last_event_at), array_agg(frequency::int8),
@@ -93,12 +97,12 @@ SELECT array_agg(customer_id), array_agg(country),
   array_agg(partition::int8), array_agg(model_version)
 """
 
-_TOUCHED = f"touched AS MATERIALIZED (SELECT {_texts('customer')} AS ids)"
+TOUCHED = f"touched AS MATERIALIZED (SELECT {texts('customer')} AS ids)"
 
 # NOT IN builds a hash table of the touched customers once; <> ALL would compare every due customer with each of them.
 # Continuing from the last moment skips the index entries of customers whose decay was committed in earlier slices. The
 # order has no customer id: all customers of one moment would be sorted for each slice.
-_DUE = """due AS (
+DUE = """due AS (
   SELECT * FROM customers
   WHERE partition = %(partition)s AND next_change_at <= %(watermark)s
     AND next_change_at >= coalesce(%(start)s::timestamptz, '-infinity')
@@ -108,34 +112,36 @@ _DUE = """due AS (
 
 # An index looks a whole array up in order, which takes half the time of as many single customers.
 PROFILES = f"""
-WITH {_TOUCHED}, {_DUE},
+WITH {TOUCHED}, {DUE},
 loaded AS (
   SELECT customers.* FROM touched, customers WHERE customer_id = ANY (touched.ids)
   UNION ALL
   SELECT * FROM due
 )
-{_AGGREGATES} FROM loaded
+{AGGREGATES} FROM loaded
 """
 
 # The index on partition and next_change_at has the answer as its first entry.
 NEXT_DUE = """
-SELECT (extract(epoch FROM min(next_change_at)) * 1000000)::int8 FROM customers WHERE partition = %s
+SELECT (extract(epoch FROM min(next_change_at)) * 1000000)::int8 FROM customers WHERE partition = %(partition)s
 """
 
-DUE_PROFILES = f"WITH {_TOUCHED}, {_DUE} {_AGGREGATES} FROM due"
+DUE_PROFILES = f"WITH {TOUCHED}, {DUE} {AGGREGATES} FROM due"
+
+OUTDATED = "model_version IS DISTINCT FROM %(model_version)s"
 
 OUTDATED_PROFILES = f"""
 WITH loaded AS (
   SELECT * FROM customers
-  WHERE partition = %(partition)s AND model_version IS DISTINCT FROM %(model_version)s AND customer_id > %(after)s
+  WHERE partition = %(partition)s AND {OUTDATED} AND customer_id > %(after)s
   ORDER BY customer_id LIMIT %(limit)s
 )
-{_AGGREGATES} FROM loaded
+{AGGREGATES} FROM loaded
 """
 
 _LEDGER_BATCH = f"""
-unnest({_texts("customer_id")}, {_texts("transaction_id")}, %(occurred_at)s, {_texts("kind")}, %(amount)s,
-  {_texts("country")}, %(revision)s)
+unnest({texts("customer_id")}, {texts("transaction_id")}, %(occurred_at)s, {texts("kind")}, %(amount)s,
+  {texts("country")}, %(revision)s)
 AS batch (customer_id, transaction_id, occurred_at, kind, amount, country, revision)
 """
 
@@ -157,9 +163,9 @@ SELECT customer_id, %(partition)s, country, nullif(first_purchase_at, 'infinity'
   nullif(last_purchase_at, '-infinity'), last_event_at, frequency, gross * 0.0001, returned * 0.0001,
   nullif(segment, ''), nullif(segment_since, 'infinity'), sequence, %(model_version)s,
   nullif(next_change_at, 'infinity'), nullif(next_segment, '')
-FROM unnest({_texts("customer_id")}, {_texts("country")}, %(first_purchase_at)s, %(last_purchase_at)s,
-  %(last_event_at)s, %(frequency)s, %(gross)s, %(returned)s, {_texts("segment")}, %(segment_since)s, %(sequence)s,
-  %(next_change_at)s, {_texts("next_segment")})
+FROM unnest({texts("customer_id")}, {texts("country")}, %(first_purchase_at)s, %(last_purchase_at)s,
+  %(last_event_at)s, %(frequency)s, %(gross)s, %(returned)s, {texts("segment")}, %(segment_since)s, %(sequence)s,
+  %(next_change_at)s, {texts("next_segment")})
 AS batch (customer_id, country, first_purchase_at, last_purchase_at, last_event_at, frequency, gross, returned,
   segment, segment_since, sequence, next_change_at, next_segment)
 ON CONFLICT (customer_id) DO UPDATE SET country = excluded.country, first_purchase_at = excluded.first_purchase_at,
@@ -175,9 +181,9 @@ INSERT INTO segment_changes (customer_id, sequence, partition, position, from_se
 SELECT customer_id, sequence, %(partition)s, %(position)s + ordinality, nullif(from_segment, ''), to_segment, cause,
   effective_at, recency_days, frequency, monetary * 0.0001, gross * 0.0001, returned * 0.0001, %(model_version)s,
   nullif(transaction_id, '')
-FROM unnest({_texts("customer_id")}, %(sequence)s, {_texts("from_segment")}, {_texts("to_segment")}, {_texts("cause")},
+FROM unnest({texts("customer_id")}, %(sequence)s, {texts("from_segment")}, {texts("to_segment")}, {texts("cause")},
   %(effective_at)s, %(recency_days)s, %(frequency)s, %(monetary)s, %(gross)s, %(returned)s,
-  {_texts("transaction_id")}) WITH ORDINALITY
+  {texts("transaction_id")}) WITH ORDINALITY
 AS batch (customer_id, sequence, from_segment, to_segment, cause, effective_at, recency_days, frequency, monetary,
   gross, returned, transaction_id, ordinality)
 """
@@ -214,6 +220,7 @@ ADVANCE = """
 UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_time)s,
   model_version = %(model_version)s, model_since = %(model_since)s,
   change_position = %(change_position)s, published_position = %(published_position)s,
+  risk_position = %(risk_position)s, risk_published_position = %(risk_published_position)s,
   control_number = %(control_number)s,
   transactions = transactions + %(transactions)s, duplicates = duplicates + %(duplicates)s,
   late = late + %(late)s, dead_letters = dead_letters + %(dead_letters)s, forgotten = forgotten + %(forgotten)s,
@@ -222,7 +229,7 @@ UPDATE stream_progress SET next_offset = %(next_offset)s, event_time = %(event_t
   last_offset = %(last_offset)s, last_timestamp = %(last_timestamp)s, last_checksum = %(last_checksum)s,
   failures = 0, failure = NULL, failing_since = NULL
 WHERE partition = %(partition)s AND log_id = %(log_id)s AND epoch = %(epoch)s AND next_offset = %(expected_offset)s
-  AND change_position = %(expected_position)s
+  AND change_position = %(expected_position)s AND risk_position = %(expected_risk_position)s
 """
 
 FAILURE_STATE = """
@@ -246,14 +253,20 @@ WHERE partition = %(partition)s AND log_id = %(log_id)s AND "offset" >= %(next_o
 """
 
 MARK_PUBLISHED = """
-UPDATE stream_progress SET published_position = greatest(published_position, %(position)s)
+UPDATE stream_progress SET published_position = greatest(published_position, %(position)s),
+  risk_published_position = greatest(risk_published_position, %(risk_published_position)s)
 WHERE partition = %(partition)s AND epoch = %(epoch)s AND next_offset = %(next_offset)s
-  AND change_position = %(change_position)s
+  AND change_position = %(change_position)s AND risk_position = %(risk_position)s
 """
 
 SAVE_CHANGES_AHEAD = """
 UPDATE stream_progress SET changes_ahead = %(changes)s
 WHERE partition = %(partition)s AND epoch = %(epoch)s AND changes_ahead <> %(changes)s
+"""
+
+SAVE_RISK_CHANGES_AHEAD = """
+UPDATE stream_progress SET risk_changes_ahead = %(changes)s
+WHERE partition = %(partition)s AND epoch = %(epoch)s AND risk_changes_ahead <> %(changes)s
 """
 
 MARK_DEAD_LETTERS_PUBLISHED = """
@@ -287,21 +300,43 @@ ORDER BY position LIMIT %(limit)s
 POSITION = """
 SELECT position FROM segment_changes
 WHERE customer_id = %(customer_id)s AND sequence = %(sequence)s AND partition = %(partition)s
-  AND effective_at = %(effective_at)s AND to_segment = %(to_segment)s
+  AND effective_at = %(effective_at)s AND to_segment = %(to)s
 """
 
-# The change itself may have been deleted with its customer.
-CHANGE_AT = """
-SELECT customer_id, sequence FROM segment_changes WHERE partition = %(partition)s AND position <= %(position)s
+RISK_OUTBOX = """
+SELECT position, customer_id, sequence, from_state, to_state, cause,
+  (extract(epoch FROM effective_at) * 1000000)::int8, frequency,
+  (extract(epoch FROM last_purchase_at) * 1000000)::int8, next_state, (extract(epoch FROM next_at) * 1000000)::int8,
+  rhythm_version, transaction_id
+FROM risk_changes WHERE partition = %(partition)s AND position > %(after)s ORDER BY position LIMIT %(limit)s
+"""
+
+RISK_POSITION = """
+SELECT position FROM risk_changes
+WHERE customer_id = %(customer_id)s AND sequence = %(sequence)s AND partition = %(partition)s
+  AND effective_at = %(effective_at)s AND to_state IS NOT DISTINCT FROM %(to)s::text
+"""
+
+
+def _change_at(table: str) -> str:
+    # The change itself may have been deleted with its customer.
+    return f"""
+SELECT customer_id, sequence FROM {table} WHERE partition = %(partition)s AND position <= %(position)s
   AND (position = %(position)s OR EXISTS (SELECT FROM erasures WHERE partition = %(partition)s))
 ORDER BY position DESC LIMIT 1
 """
 
-SEQUENCES = f"""
-SELECT customer_id, max(sequence) FROM segment_changes JOIN unnest({_texts("customer")}) AS asked (customer_id)
+
+def _sequences(table: str) -> str:
+    return f"""
+SELECT customer_id, max(sequence) FROM {table} JOIN unnest({texts("customer")}) AS asked (customer_id)
   USING (customer_id)
 WHERE partition = %(partition)s AND position <= %(position)s GROUP BY customer_id
 """
+
+
+CHANGE_AT, RISK_CHANGE_AT = _change_at("segment_changes"), _change_at("risk_changes")
+SEQUENCES, RISK_SEQUENCES = _sequences("segment_changes"), _sequences("risk_changes")
 
 UNPUBLISHED_DEAD_LETTERS = """
 SELECT "offset", reason, key, value, log_id FROM dead_letters

@@ -6,8 +6,8 @@ Its steps have the same numbers in docs/mechanisms/progress.md:
 2. Load the stored state that the batch needs (:meth:`PartitionStore.load`).
 3. Deduplicate (``stream_app.core.deduplicate``).
 4. Decide the segments (``stream_app.core.transition``).
-5. Number the changes (``stream_app.core.change_rows``).
-6. Write ledger, profiles, changes, dead letters and an activated model (:meth:`PartitionStore.save`).
+5. Number the changes (``stream_app.core.change_rows``, ``stream_app.core.risk_rows``).
+6. Write ledger, profiles, risk states, changes, dead letters and an activated model (:meth:`PartitionStore.save`).
 7. Advance the progress row by compare-and-set on log id, epoch and next offset.
 8. Commit.
 9. Pass the changes to the relay and the dead letters to their publisher (``stream_app.partitions.units_of_work``).
@@ -16,22 +16,26 @@ The progress row still has the expected values only if no other worker has claim
 zombie fails as a whole.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from data.contract.change_row import ChangeRow
+from data.contract.risk_row import RiskRow
 from data.postgres.erasures import Forgotten
+from models.rhythm.carried import METADATA_KEY
 from models.segment_model import SegmentModel, from_registry, to_json
 from models.units import Ints
 from runtime.record_mark import mark
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState
-from stream_app.core.columns import LONG_AGO, Profiles, SegmentNames
+from stream_app.core.columns import LONG_AGO, PROFILE_COLUMNS, Profiles, SegmentNames
 from stream_app.core.decode import MicroBatch
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.core.revisions import revising_customers
-from stream_app.storage import sql_values
+from stream_app.core.risk_columns import ActiveRhythm, Risks, StoredRisk
+from stream_app.storage import risk_statements, sql_values
 from stream_app.storage import statements as sql
 from stream_app.storage.claim import FencedError
 from stream_app.storage.connection import Database
@@ -63,7 +67,7 @@ class PartitionStore(Outbox, FailureStore):
         self.forgotten_customers = await self.forgotten()
 
     async def model(self, version: str) -> SegmentModel:
-        """A registered model, without its metadata.
+        """A registered model, whose metadata is its rhythm model alone.
 
         Raises
         ------
@@ -74,26 +78,37 @@ class PartitionStore(Outbox, FailureStore):
             row = await (await self._connection.execute(sql.MODEL, [version])).fetchone()
         if row is None:
             raise LookupError(f"model {version} is not registered")
-        return from_registry(row[0], None)
+        spec, rhythm = row
+        return from_registry(spec, None if rhythm is None else f'{{"{METADATA_KEY}":{rhythm}}}')
 
     async def personas(self) -> dict[str, str]:
         """The names of the segments of all registered models, by segment id."""
         async with self._connection.transaction():
             return dict(await (await self._connection.execute(sql.PERSONAS)).fetchall())
 
-    async def load(self, batch: MicroBatch, model: SegmentModel | None, watermark: int, due: int) -> StoredState:
-        """Step 2: the known transactions of a batch, its customers, and (ticks, step 3) some whose decay is due.
+    async def load(
+        self,
+        batch: MicroBatch,
+        model: SegmentModel | None,
+        watermark: int,
+        due: int,
+        rhythm: ActiveRhythm | None = None,
+    ) -> StoredState:
+        """Step 2: the known transactions of a batch, its customers, and (ticks, step 3) some who are due.
 
         Parameters
         ----------
         watermark
             The partition's watermark before the batch.
         due
-            The most customers that the batch does not touch.
+            The most customers that the batch does not touch and whose decay is due; as many may have a due risk state.
+        rhythm
+            None in a partition without risk states.
         """
         by, ticks_only = max(batch.watermark, watermark), not batch.customer_id
         if ticks_only and self._next_due.is_after(by):
-            return _stored({}, None, model)
+            return _stored({}, None, model, rhythm)
+        statements = sql if rhythm is None else risk_statements
         # The transaction ends here: its time limit must not include the time in which segments are computed.
         async with self._connection.pipeline(), self._connection.transaction():
             asked = {
@@ -106,8 +121,9 @@ class PartitionStore(Outbox, FailureStore):
             known = [self._connection.cursor(binary=True) for _ in queries]
             for cursor, (query, asked) in zip(known, queries, strict=True):
                 await cursor.execute(query, asked)
-            await self._cursor.execute(sql.PROFILES, self._due(batch, by, due, LONG_AGO))
-            first = await self._connection.execute(sql.NEXT_DUE, [self._partition]) if ticks_only else None
+            await self._cursor.execute(statements.PROFILES, self._due(batch, by, due, LONG_AGO, rhythm))
+            partition = {"partition": self._partition}
+            first = await self._connection.execute(statements.NEXT_DUE, partition) if ticks_only else None
         ledger = {
             (customer, transaction): LedgerContent(*content)
             for cursor in known
@@ -117,19 +133,38 @@ class PartitionStore(Outbox, FailureStore):
             self._next_due.stored(*(await first.fetchone() or [None]))
         row = await self._cursor.fetchone()
         assert row is not None  # noqa: S101 - an aggregate always has a row
-        return _stored(ledger, row, model)
+        return _stored(ledger, row, model, rhythm)
 
     async def load_due(
-        self, batch: MicroBatch, model: SegmentModel | None, watermark: int, limit: int, start: int
+        self,
+        batch: MicroBatch,
+        model: SegmentModel | None,
+        watermark: int,
+        limit: int,
+        start: int,
+        rhythm: ActiveRhythm | None = None,
     ) -> StoredState:
         """At most ``limit`` customers whose decay is due by a watermark, and whom a batch does not touch.
 
         Their next changes are the first ones from ``start`` on.
         """
-        async with self._connection.transaction():
-            await self._cursor.execute(sql.DUE_PROFILES, self._due(batch, watermark, limit, start))
-            row = await self._cursor.fetchone()
-        return _stored({}, row, model)
+        statements = sql if rhythm is None else risk_statements
+        return await self._load_slice(
+            statements.DUE_PROFILES, self._due(batch, watermark, limit, start, rhythm), model, rhythm
+        )
+
+    async def load_due_by_risk(
+        self,
+        batch: MicroBatch,
+        model: SegmentModel | None,
+        watermark: int,
+        limit: int,
+        start: int,
+        rhythm: ActiveRhythm,
+    ) -> StoredState:
+        """The same for customers whose next risk state is due."""
+        parameters = self._due(batch, watermark, limit, start, rhythm)
+        return await self._load_slice(risk_statements.DUE_BY_RISK_PROFILES, parameters, model, rhythm)
 
     async def has_activated(self, batch: MicroBatch) -> bool:
         """Whether the activation at the end of a batch has been applied before, from an earlier reading of the log."""
@@ -145,6 +180,8 @@ class PartitionStore(Outbox, FailureStore):
         changes: list[ChangeRow],
         progress: PartitionProgress,
         published_position: int,
+        risk_changes: Sequence[RiskRow] = (),
+        risk_published_position: int | None = None,
     ) -> PartitionProgress:
         """Steps 6 to 8: write an applied batch and its changes, and advance the partition; all of it or nothing.
 
@@ -157,6 +194,13 @@ class PartitionStore(Outbox, FailureStore):
         forgets = batch.erased is not None and batch.erased not in forgotten
         last_position = progress.change_position + len(changes) + forgets
         after = _advanced(progress, batch, result, last_position, published_position)
+        after = replace(
+            after,
+            risk_position=progress.risk_position + len(risk_changes),
+            risk_published_position=progress.risk_published_position
+            if risk_published_position is None
+            else risk_published_position,
+        )
         async with self._connection.pipeline():
             # Step 6: write.
             for statement, rows in zip((sql.ADD_TRANSACTIONS, sql.REVISE), ledger_rows(batch, result), strict=True):
@@ -167,6 +211,12 @@ class PartitionStore(Outbox, FailureStore):
                 await self._cursor.execute(sql.SAVE_PROFILES, sql_values.profiles(result, progress))
             if changes:
                 await self._cursor.execute(sql.ADD_CHANGES, sql_values.changes(changes, progress))
+            if result.risk is not None and len(result.risk.rows):
+                self._next_due.saving(result.risk.rows.next_at)
+                await self._cursor.execute(risk_statements.SAVE_RISKS, sql_values.risks(result.risk, progress))
+            if risk_changes:
+                added = sql_values.risk_changes(risk_changes, progress)
+                await self._cursor.execute(risk_statements.ADD_RISK_CHANGES, added)
             for letter in result.dead_letters:
                 source = {"log_id": progress.log_id, "partition": progress.partition}
                 await self._cursor.execute(sql.ADD_DEAD_LETTER, asdict(letter) | source)
@@ -195,19 +245,30 @@ class PartitionStore(Outbox, FailureStore):
             forgotten.hashes.add(forgotten.hash(batch.erased))
         return after
 
-    async def load_outdated(self, model: SegmentModel, limit: int, after: str = "") -> StoredState:
+    async def load_outdated(
+        self, model: SegmentModel, limit: int, after: str = "", rhythm: ActiveRhythm | None = None
+    ) -> StoredState:
         """At most ``limit`` customers of the partition under an older model, those with the next greater customer ids.
 
-        Continuing from id to id reads the table once for all chunks; starting over would read it once for each.
+        An older rhythm model counts as well, and so does none if the active model carries one. Continuing from id to id
+        reads the table once for all chunks; starting over would read it once for each.
         """
         parameters = {"partition": self._partition, "model_version": model.version, "limit": limit, "after": after}
-        async with self._connection.transaction():
-            await self._cursor.execute(sql.OUTDATED_PROFILES, parameters)
-            row = await self._cursor.fetchone()
-        return _stored({}, row, model)
+        statements = sql if rhythm is None else risk_statements
+        return await self._load_slice(statements.OUTDATED_PROFILES, parameters | _rhythm_version(rhythm), model, rhythm)
 
-    def _due(self, batch: MicroBatch, watermark: int, limit: int, start: int) -> dict[str, Any]:
-        return {
+    async def _load_slice(
+        self, query: str, parameters: dict[str, Any], model: SegmentModel | None, rhythm: ActiveRhythm | None
+    ) -> StoredState:
+        async with self._connection.transaction():
+            await self._cursor.execute(query, parameters)
+            row = await self._cursor.fetchone()
+        return _stored({}, row, model, rhythm)
+
+    def _due(
+        self, batch: MicroBatch, watermark: int, limit: int, start: int, rhythm: ActiveRhythm | None
+    ) -> dict[str, Any]:
+        return _rhythm_version(rhythm) | {
             "customer": sql_values.text(dict.fromkeys(batch.customer_id)),
             "partition": self._partition,
             "watermark": sql_values.moment(watermark),
@@ -216,20 +277,33 @@ class PartitionStore(Outbox, FailureStore):
         }
 
 
+def _rhythm_version(rhythm: ActiveRhythm | None) -> dict[str, Any]:
+    return {} if rhythm is None else {"rhythm_version": rhythm.version}
+
+
 def _stored(
-    ledger: dict[LedgerKey, LedgerContent], row: tuple[Any, ...] | None, model: SegmentModel | None
+    ledger: dict[LedgerKey, LedgerContent],
+    row: tuple[Any, ...] | None,
+    model: SegmentModel | None,
+    rhythm: ActiveRhythm | None,
 ) -> StoredState:
     segments = SegmentNames(model)
     if row is None or row[0] is None:
-        return StoredState(ledger, Profiles.new([]), segments, np.empty(0, dtype=np.int64), [])
+        risk = None if rhythm is None else StoredRisk(rhythm, Risks.none(0))
+        return StoredState(ledger, Profiles.new([]), segments, np.empty(0, dtype=np.int64), [], risk)
 
     def numbers(segment_ids: list[str | None]) -> Ints:
         return np.array([segments.number(segment_id) for segment_id in segment_ids], dtype=np.int64)
 
-    *columns, partition, model_version = row
-    profiles = Profiles(*columns)
+    count = len(PROFILE_COLUMNS)
+    partition, model_version = row[count : count + 2]
+    profiles = Profiles(*row[:count])
     profiles = replace(profiles, segment=numbers(row[8]), next_segment=numbers(row[12]))
-    return StoredState(ledger, profiles, segments, partition, model_version)
+    risk = None
+    if rhythm is not None:
+        state, since, sequence, next_at, current = row[count + 2 :]
+        risk = StoredRisk(rhythm, Risks(state, since, sequence, next_at, current == 1))
+    return StoredState(ledger, profiles, segments, partition, model_version, risk)
 
 
 def _advanced(

@@ -1,9 +1,10 @@
 """The outbox of a partition in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from data.contract.change_row import ChangeRow
+from data.contract.risk_row import RiskRow
 from data.postgres.erasures import Forgotten
 from stream_app.core.apply import PartitionProgress
 from stream_app.storage.outbox import ChangeKey
@@ -12,25 +13,27 @@ from stream_app.storage.outbox import ChangeKey
 class CommittedChanges:
     """Has the methods of :class:`stream_app.storage.outbox.Outbox` that a relay uses.
 
-    ``published_position`` is the one that is stored, ``changes_ahead`` are the numbers that were stored.
+    ``published_position`` is the one that is stored, ``changes_ahead`` are the numbers that were stored. ``new_row``
+    makes a customer's row with a sequence: a segment change, or a risk change.
     """
 
-    def __init__(self) -> None:
-        self.rows: list[ChangeRow] = []
+    def __init__(self, new_row: Callable[[str, int], Any] | None = None) -> None:
+        self._new_row = new_row or change
+        self.rows: list[Any] = []
         self.published_position = 0
         self.changes_ahead: list[int] = []
         self.forgotten_customers = Forgotten(b"key")
 
-    def __call__(self, database_url: str, partition: int) -> "CommittedChanges":
+    def __call__(self, database_url: str, partition: int, table: Any = None) -> "CommittedChanges":
         """The outbox, wherever it is created."""
         return self
 
-    def commit(self, number: int) -> list[ChangeRow]:
+    def commit(self, number: int) -> list[Any]:
         """Commit the first changes of some more customers, and return them."""
         first = self._last + 1
-        return self.add([change(f"c{at}", 1) for at in range(first, first + number)])
+        return self.add([self._new_row(f"c{at}", 1) for at in range(first, first + number)])
 
-    def add(self, changes: Sequence[ChangeRow]) -> list[ChangeRow]:
+    def add(self, changes: Sequence[Any]) -> list[Any]:
         """Commit changes behind the ones that are there, and return them at their positions."""
         new = [row._replace(position=at) for at, row in enumerate(changes, self._last + 1)]
         self.rows += new
@@ -48,7 +51,10 @@ class CommittedChanges:
 
     async def progress(self, claim: PartitionProgress) -> PartitionProgress:
         """The stored progress; the claim always holds."""
-        return PartitionProgress(0, "log", 0, 1, 0, "m", 0, self._last, self.published_position)
+        last, published = self._last, self.published_position
+        return PartitionProgress(
+            0, "log", 0, 1, 0, "m", 0, last, published, risk_position=last, risk_published_position=published
+        )
 
     async def change_at(self, position: int) -> ChangeKey | None:
         """The change at a position, or the last one before it."""
@@ -79,7 +85,7 @@ class CommittedChanges:
         """The position of a change."""
         return next((row.position for row in self.rows if _key(row) == (change.customer_id, change.sequence)), None)
 
-    async def unpublished_changes(self, after: int, limit: int) -> list[ChangeRow]:
+    async def unpublished_changes(self, after: int, limit: int) -> list[Any]:
         """The changes behind a position."""
         return [row for row in self.rows if row.position > after][:limit]
 
@@ -88,10 +94,35 @@ class CommittedChanges:
         self.changes_ahead.append(changes)
 
 
+class CommittedRiskChanges(CommittedChanges):
+    """An outbox of risk changes, in which a forgotten customer leaves a gap and no tombstone."""
+
+    def __init__(self) -> None:
+        super().__init__(risk_change)
+        self._highest = 0
+
+    @property
+    def _last(self) -> int:
+        self._highest = max(self._highest, super()._last)
+        return self._highest
+
+    def forget(self, customer: str) -> list[Any]:
+        """Delete a customer's risk changes; there is nothing to publish for it."""
+        assert self._last > 0
+        self.rows = [row for row in self.rows if row.customer_id != customer]
+        self.forgotten_customers.hashes.add(self.forgotten_customers.hash(customer))
+        return []
+
+
+def risk_change(customer: str, sequence: int) -> RiskRow:
+    """A customer's risk change, still without a position."""
+    return RiskRow(0, customer, sequence, "due", "overdue", "silence", sequence, 2, 1, "presumed_lost", 9, "r", None)
+
+
 def change(customer: str, sequence: int) -> ChangeRow:
     """A customer's change, still without a position."""
     return ChangeRow(0, customer, sequence, None, "x", "decay", sequence, 1, 1, 1, "m", None)
 
 
-def _key(row: ChangeRow) -> ChangeKey:
+def _key(row: Any) -> ChangeKey:
     return ChangeKey(row.customer_id, row.sequence)

@@ -1,13 +1,13 @@
-"""A partition of a change topic in memory, with writers that tests can slow down and make fail."""
+"""A partition of a change topic, or of a topic of risk changes, in memory, with writers that tests can make fail."""
 
 import threading
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
-from data.contract.change_events import change_event
-from data.contract.change_row import ChangeRow
 from stream_app.outbox.changes_ahead import ChangesAhead
+from stream_app.outbox.row_kinds import SEGMENT_CHANGES, AnyKind
 from stream_app.outbox.topic_end import HangingTransactionError
 from stream_app.storage.outbox import ChangeKey
 
@@ -19,13 +19,14 @@ class ChangeTopic:
     the changes of an open Kafka transaction.
     """
 
-    def __init__(self) -> None:
-        self.rows: list[ChangeRow] = []
+    def __init__(self, kind: AnyKind = SEGMENT_CHANGES) -> None:
+        self._kind = kind
+        self.rows: list[Any] = []
         self.log_ids: list[str] = []
         self.fails = 0
         self.failing_openings = 0
-        self.hanging: list[ChangeRow] = []
-        self.aborted: list[ChangeRow] = []
+        self.hanging: list[Any] = []
+        self.aborted: list[Any] = []
         self.may_write = threading.Event()
         self.may_write.set()
 
@@ -37,13 +38,17 @@ class ChangeTopic:
     async def changes_behind(self, partition: int, mark: ChangeKey | None) -> ChangesAhead:
         """The published changes behind a change."""
         if self.hanging:
-            raise HangingTransactionError(b"key", change_event(self.hanging[-1], {}))
-        ahead = ChangesAhead(mark)
+            raise HangingTransactionError(b"key", self._event(self.hanging[-1]))
+        ahead = ChangesAhead(mark, self._kind)
         for row in self.rows:
             if not row.is_tombstone:
-                ahead.add(change_event(row, {}))
-        ahead.add_aborted([change_event(row, {}) for row in self.aborted])
+                ahead.add(self._event(row))
+        ahead.add_aborted([self._event(row) for row in self.aborted])
         return ahead
+
+    def _event(self, row: Any) -> bytes | None:
+        _, (event,) = self._kind.encode([row], {}, "log")
+        return event.value
 
     def writer(self, partition: int) -> "InMemoryWriter":
         """A writer for the partition."""
@@ -62,7 +67,7 @@ class InMemoryWriter:
             self._topic.failing_openings -= 1
             raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the broker is not available"))
 
-    def write(self, rows: Iterable[ChangeRow], personas: Mapping[str, str], log_id: str) -> None:
+    def write(self, rows: Iterable[Any], personas: Mapping[str, str], log_id: str) -> None:
         """Publish once ``may_write`` is set."""
         self._topic.may_write.wait(300)
         if self._topic.fails:

@@ -10,9 +10,14 @@ import msgspec
 import numpy as np
 
 from data.contract.change_row import ChangeRow
+from data.contract.risk_row import RiskRow
 from data.contract.wire import Erasure, ModelActivation, Tick, Transaction
 from data.kafka.partitioner import partition_of
+from models.decay import NEVER
+from models.rhythm.carried import rhythm_of
+from models.rhythm.risk import NO_STATE, RISK_STATES
 from models.segment_model import SegmentModel
+from models.units import Ints
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO, PROFILE_COLUMNS, Profiles, SegmentNames
@@ -21,6 +26,8 @@ from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.core.due import apply_without_records, no_records
 from stream_app.core.erasure import at_home, without_forgotten
 from stream_app.core.revisions import revising_customers
+from stream_app.core.risk_columns import ActiveRhythm, AppliedRisk, Risks, StoredRisk
+from stream_app.core.risk_rows import risk_rows
 
 Message = Transaction | Tick | ModelActivation | Erasure
 
@@ -61,6 +68,9 @@ class InMemoryPartition:
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
     ledger: dict[LedgerKey, LedgerContent] = field(default_factory=dict)
     changes: list[ChangeRow] = field(default_factory=list)
+    #: Risk rows by customer id.
+    risks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    risk_changes: list[RiskRow] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     duplicates: int = 0
     revisions: int = 0
@@ -126,10 +136,11 @@ class InMemoryPartition:
             pass
 
     def _due(self, batch: MicroBatch) -> list[str]:
-        """Customers whose decay is due and whom the batch does not touch, in the order of slices."""
+        """Customers who are due and whom the batch does not touch, in the order of slices: first those of decay."""
         watermark, touched = max(batch.watermark, self.progress.watermark), set(batch.customer_id)
-        due = ((row["next_change_at"], c) for c, row in self.profiles.items() if c not in touched)
-        return [c for moment, c in sorted(due) if moment <= watermark]
+        due = [(0, row["next_change_at"], c) for c, row in self.profiles.items() if c not in touched]
+        due += [(1, row["next_at"], c) for c, row in self.risks.items() if c not in touched]
+        return list(dict.fromkeys(c for _, moment, c in sorted(due) if moment <= watermark))
 
     def _fire_slice(self, batch: MicroBatch, chunk: int) -> bool:
         due = self._due(batch)[:chunk]
@@ -139,10 +150,25 @@ class InMemoryPartition:
     def _rescore_some(self, chunk: int) -> bool:
         if self.progress.model_version is None:
             return False
-        outdated = [c for c, row in self.profiles.items() if row["model_version"] != self.progress.model_version]
+        outdated = [c for c in self.profiles if self._is_outdated(c)]
         if outdated:
             self._take_without_records(outdated[:chunk], self.progress.watermark)
         return bool(outdated)
+
+    @property
+    def _rhythm(self) -> ActiveRhythm | None:
+        """The active rhythm model; None in a partition without risk states."""
+        model = self.models[self.progress.model_version]
+        rhythm = None if model is None else rhythm_of(model)
+        return ActiveRhythm(rhythm) if rhythm is not None or self.progress.risk_position else None
+
+    def _is_outdated(self, customer: str) -> bool:
+        profile, risk, rhythm = self.profiles[customer], self.risks.get(customer), self._rhythm
+        if profile["model_version"] != self.progress.model_version:
+            return True
+        if rhythm is None or (risk is None and not profile["frequency"]):
+            return False
+        return (None if risk is None else risk["rhythm_version"]) != rhythm.version
 
     def _take(self, batch: MicroBatch, customers: list[str]) -> None:
         stored = self._stored(batch, customers)
@@ -169,10 +195,26 @@ class InMemoryPartition:
             keys.update(key for key in self.ledger if key[0] in revising)
         known = {key: self.ledger[key] for key in keys if key in self.ledger}
         versions = [row["model_version"] for row in rows]
-        return StoredState(known, profiles, names, np.full(len(rows), self.partition), versions)
+        rhythm = self._rhythm
+        risk = None if rhythm is None else StoredRisk(rhythm, self._stored_risks(rhythm, customers))
+        return StoredState(known, profiles, names, np.full(len(rows), self.partition), versions, risk)
+
+    def _stored_risks(self, rhythm: ActiveRhythm, customers: list[str]) -> Risks:
+        missing = {"state": NO_STATE, "since": LONG_AGO, "sequence": 0, "next_at": NEVER, "rhythm_version": None}
+        rows = [self.risks.get(customer, missing) for customer in customers]
+
+        def column(name: str) -> Ints:
+            return np.array([row[name] for row in rows], dtype=np.int64)
+
+        current = np.array([row["rhythm_version"] == rhythm.version for row in rows], dtype=bool)
+        return Risks(column("state"), column("since"), column("sequence"), column("next_at"), current)
 
     def _keep(self, batch: MicroBatch, step: AppliedBatch) -> None:
         self.changes += change_rows(batch, step, self.progress)
+        new_risk_changes = risk_rows(batch, step, self.progress)
+        self.risk_changes += new_risk_changes
+        if step.risk is not None:
+            self._keep_risks(step.risk)
         for i in step.applied:
             content = LedgerContent(batch.occurred_at[i], batch.kind[i], batch.amount[i], batch.revision[i])
             self.ledger[(batch.customer_id[i], batch.transaction_id[i])] = content
@@ -191,10 +233,20 @@ class InMemoryPartition:
             next_offset=batch.next_offset,
             watermark=step.watermark,
             change_position=self.progress.change_position + len(step.changes),
+            risk_position=self.progress.risk_position + len(new_risk_changes),
         )
+
+    def _keep_risks(self, applied: AppliedRisk) -> None:
+        names = ("state", "since", "sequence", "next_at")
+        columns = (getattr(applied.rows, name).tolist() for name in names)
+        for customer, *values in zip(applied.customer_id, *columns, strict=True):
+            row = dict(zip(names, values, strict=True))
+            self.risks[customer] = row | {"rhythm_version": applied.rhythm.version}
 
     def _erase(self, customer: str) -> None:
         self.profiles.pop(customer, None)
+        self.risks.pop(customer, None)
+        self.risk_changes = [row for row in self.risk_changes if row.customer_id != customer]
         self.ledger = {key: content for key, content in self.ledger.items() if key[0] != customer}
         self.changes = [row for row in self.changes if row.customer_id != customer]
         self.dead_letters = [letter for letter in self.dead_letters if letter.key != customer.encode()]
@@ -232,3 +284,14 @@ def outcome(worlds: Iterable[InMemoryPartition]) -> tuple[dict[str, Any], dict[t
         profiles |= world.profiles
         changes |= {(row.customer_id, row.sequence): row._replace(position=0) for row in world.changes}
     return profiles, changes
+
+
+def risk_outcome(worlds: Iterable[InMemoryPartition]) -> tuple[dict[str, Any], dict[tuple[str, int], RiskRow]]:
+    """The same for risk states: rows with the names of their states, and changes without positions."""
+    risks: dict[str, Any] = {}
+    changes: dict[tuple[str, int], RiskRow] = {}
+    for world in worlds:
+        names = {NO_STATE: None, **dict(enumerate(RISK_STATES))}
+        risks |= {customer: row | {"state": names[row["state"]]} for customer, row in world.risks.items()}
+        changes |= {(row.customer_id, row.sequence): row._replace(position=0) for row in world.risk_changes}
+    return risks, changes

@@ -14,6 +14,7 @@ from runtime.record_mark import RecordMark
 from runtime.topics import Topics
 from stream_app.metrics import Metrics
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
+from stream_app.outbox.row_kinds import RISK_CHANGES
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.worker_config import WorkerConfig
@@ -47,8 +48,11 @@ class HealthyLog:
         return PartitionLog(self._log_id, 1, 0, end, None if offset is None else self._marks.get(offset))
 
 
-def worker_context(database: str, topic: ChangeTopic, control_keys: tuple[bytes, ...] = ()) -> WorkerContext:
+def worker_context(
+    database: str, topic: ChangeTopic, control_keys: tuple[bytes, ...] = (), risk_topic: ChangeTopic | None = None
+) -> WorkerContext:
     """A worker of a log with one partition; dead letters can't be published, since no broker is running."""
+    risk = risk_topic or ChangeTopic(RISK_CHANGES)
     config = WorkerConfig(
         brokers=NO_BROKER,
         database_url=database,
@@ -77,6 +81,8 @@ def worker_context(database: str, topic: ChangeTopic, control_keys: tuple[bytes,
         is_gap=lambda *_: False,
         new_writer=topic.writer,  # type: ignore[arg-type]
         changes_behind=topic.changes_behind,
+        new_risk_writer=risk.writer,  # type: ignore[arg-type]
+        risk_changes_behind=risk.changes_behind,
         new_dead_letter_publisher=partial(DeadLetterPublisher, NO_BROKER, TOPICS, "log"),
     )
 

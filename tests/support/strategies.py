@@ -2,9 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from hypothesis import strategies as st
 
 from data.contract.wire import ModelActivation, Tick, Transaction
+from models.rhythm.buying import Buying
+from models.rhythm.calibration import Calibration
+from models.rhythm.carried import carrying
+from models.rhythm.rhythm_model import Calibrations, RhythmModel, build_rhythm
+from models.rhythm.seasonal_clock import CALENDAR, SeasonalClock
+from models.rhythm.spending import Spending
 from models.segment_model import Segment, SegmentModel, build
 from tests.support.in_memory_worker import Message
 
@@ -77,3 +84,42 @@ def _moment(message: Message) -> datetime:
         case Tick():
             return message.at
     return START
+
+
+@st.composite
+def rhythm_models(draw: st.DrawFn) -> RhythmModel:
+    """A rhythm model of customers who come back within days or months, on a clock with seasons or without."""
+    buying = Buying(
+        *(draw(st.floats(*bounds)) for bounds in ((0.3, 3.0), (5.0, 80.0), (0.1, 3.0), (0.5, 8.0))),
+    )
+    rates = st.lists(st.floats(0.4, 2.5), min_size=24, max_size=24).map(lambda rates: SeasonalClock(tuple(rates)))
+    line = Calibration(draw(st.floats(-0.5, 0.5)), draw(st.floats(0.6, 1.4)))
+    calibrations = Calibrations(line, line, 1.0)
+    clock = draw(st.just(CALENDAR) | rates)
+    return build_rhythm(buying, clock, Spending(2.4, 3.8, 410.0), calibrations, draw(st.floats(0.02, 0.6)))
+
+
+@st.composite
+def predicting_models(draw: st.DrawFn) -> SegmentModel:
+    """A segment model that mostly carries a rhythm model."""
+    model = draw(segment_models())
+    return carrying(model, draw(rhythm_models())) if draw(st.integers(0, 3)) else model
+
+
+@st.composite
+def predicted_streams(draw: st.DrawFn) -> list[Message]:
+    """A stream with revisions and cancellations, in which models with and without a rhythm model become active."""
+    messages: list[Message] = []
+    for message in draw(streams()):
+        messages.append(message)
+        kind = draw(st.integers(0, 9))
+        sent = [each for each in messages if isinstance(each, Transaction)]
+        if kind == 0:
+            messages.append(ModelActivation(draw(predicting_models())))
+        elif kind == 1 and sent:
+            old = draw(st.sampled_from(sent))
+            to = draw(st.sampled_from(["cancelled", "cancelled", "sale"]))
+            earlier = old.occurred_at - timedelta(days=draw(st.sampled_from([0, 40])))
+            changes = {"kind": to, "occurred_at": earlier, "revision": old.revision + 1}
+            messages.append(msgspec.structs.replace(old, **changes))
+    return messages

@@ -83,7 +83,9 @@ def test_every_command_that_is_mentioned_exists() -> None:
     assert unknown == set()
 
 
-@pytest.mark.parametrize("name", ["transactions", "changes", "segments", "dead_letters", "drift", "campaigns"])
+@pytest.mark.parametrize(
+    "name", ["transactions", "changes", "risk_changes", "segments", "dead_letters", "drift", "campaigns"]
+)
 def test_every_topic_is_explained(name: str) -> None:
     topic = Settings.model_fields[f"{name}_topic"].default
     assert f"`{topic}`" in EVERYTHING

@@ -29,6 +29,7 @@ ANEW = {
     "SEGUE_DEAD_LETTERS_TOPIC": "segue.transactions.dlq.six",
     "SEGUE_DRIFT_TOPIC": "segue.drift.six",
     "SEGUE_CAMPAIGNS_TOPIC": "segue.campaigns.six",
+    "SEGUE_RISK_CHANGES_TOPIC": "segue.risk-changes.six",
     "SEGUE_CONSUMER_GROUP": "segue-six",
     "SEGUE_PARTITIONS": str(MORE),
 }

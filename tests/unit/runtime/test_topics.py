@@ -28,6 +28,8 @@ def test_every_retention_is_that_of_its_topics_and_the_compacted_one_has_none() 
     found = Topics(*NAMES, Durability(3, 2, 300 * days, 200 * days, 100 * days)).configuration
     kept = {name: int(found[name].get("retention.ms", -1)) / 86_400_000 for name in NAMES if name != "segments"}
     assert kept == {"log": 300, "changes": 200, "drift": 200, "dead": 100}
+    risk = found[Topics(*NAMES).risk_changes]
+    assert (risk["cleanup.policy"], int(risk["retention.ms"]) / 86_400_000) == ("delete", 200)
     assert "retention.ms" not in found["segments"]
     assert {each["min.insync.replicas"] for each in found.values()} == {"2"}
 

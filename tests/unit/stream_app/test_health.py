@@ -18,6 +18,7 @@ from stream_app.metrics import Metrics
 from stream_app.partition_life import Event, State, Transition
 from stream_app.partition_status import LogEnd
 from tests.support.builders import recency_model
+from tests.support.committed_changes import risk_change
 from tests.support.web import get
 
 PROGRESS = PartitionProgress(0, "log", 10, 1, LONG_AGO, "model", LONG_AGO, 7, 5)
@@ -163,6 +164,38 @@ def test_a_worker_is_not_ready_while_postgres_is_behind_the_change_topic(metrics
     assert value(metrics, "segue_changes_ahead_of_postgres") == 12
     metrics.ahead_of_postgres(0, 0)
     assert not reasons(metrics)
+
+
+def test_a_worker_is_not_ready_while_postgres_is_behind_the_topic_of_risk_changes(metrics: Metrics) -> None:
+    metrics.risk.ahead_of_postgres(0, 12)
+    assert "the topic of risk changes has 12 that Postgres does not have" in reasons(metrics)
+    assert value(metrics, "segue_risk_changes_ahead_of_postgres") == 12
+    metrics.risk.ahead_of_postgres(0, 0)
+    assert not reasons(metrics)
+
+
+def test_a_partition_without_risk_changes_has_no_samples_of_them(metrics: Metrics) -> None:
+    assert value(metrics, "segue_unpublished_risk_changes") is None
+    assert value(metrics, "segue_risk_changes_ahead_of_postgres") is None
+
+
+def test_unpublished_risk_changes_are_those_between_both_positions(metrics: Metrics) -> None:
+    metrics.claimed(replace(PROGRESS, risk_position=9, risk_published_position=4))
+    assert value(metrics, "segue_unpublished_risk_changes") == 5
+    metrics.risk.published(0, 7)
+    assert value(metrics, "segue_unpublished_risk_changes") == 2
+    # Postgres was set back.
+    metrics.claimed(replace(PROGRESS, risk_position=6, risk_published_position=3))
+    assert value(metrics, "segue_unpublished_risk_changes") == 3
+
+
+def test_risk_changes_are_counted_by_cause(metrics: Metrics) -> None:
+    metrics.risk.committed([risk_change("a", 1), risk_change("a", 2), risk_change("b", 1)._replace(cause="model")])
+    counts = {
+        cause: metrics.registry.get_sample_value("segue_risk_changes_total", {"cause": cause})
+        for cause in ("silence", "model")
+    }
+    assert counts == {"silence": 2, "model": 1}
 
 
 def test_unpublished_changes_are_never_negative_when_postgres_was_set_back(metrics: Metrics) -> None:

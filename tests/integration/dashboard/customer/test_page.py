@@ -18,6 +18,7 @@ from tests.support.money import POUNDS
 from tests.support.pages import HOSTILE, a_page, html, words
 from tests.support.processed_stream import NOW, Lived
 from tests.support.rhythm import store_predictions
+from tests.support.stored_risks import store_predicted_risks
 
 CUSTOMER = "12303"
 
@@ -137,3 +138,13 @@ def test_a_customer_is_compared_with_the_own_rhythm_and_gets_no_advice_that_does
     assert re.search(r"Buys .*, silent for \d+ days: presumed lost since \d+ \w+ \d{4}\. Back within 90 days:", shown)
     assert "win them back in person" in shown
     assert "a discount would be wasted" not in shown
+
+
+def test_the_risk_changes_are_listed_if_there_are_any(page: AppTest, engine: Engine, processed: Lived) -> None:
+    assert "Against their own rhythm" not in words(page.run())
+    stored = [each for each in store_predicted_risks(engine, processed) if each["customer_id"] == CUSTOMER]
+    page.run()
+    assert "Against their own rhythm" in words(page)
+    numbers = re.findall(r'data-risk-change="(\d+)"', html(page))
+    assert numbers == [str(each["sequence"]) for each in reversed(stored)][: len(numbers)]
+    assert style.stamp(stored[-1]["effective_at"]) in words(page)

@@ -15,6 +15,7 @@ from dashboard.shared.reading import reading
 from models.segment_model import SegmentModel, build
 from tests.support.money import POUNDS
 from tests.support.processed_stream import NOW, Lived
+from tests.support.stored_risks import store_predicted_risks
 
 CUSTOMER = "12303"
 
@@ -106,3 +107,21 @@ def test_as_event_time_advances_only_recency_grows(engine: Engine, processed: Li
     assert later is not None
     assert later.portrait.recency_days == (now.portrait.recency_days or 0) + 5
     assert later.portrait.monetary == now.portrait.monetary
+
+
+def test_the_newest_risk_changes_come_first_and_none_is_after_the_moment_that_is_asked_for(
+    engine: Engine, processed: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = [each for each in store_predicted_risks(engine, processed) if each["customer_id"] == CUSTOMER]
+    assert len(stored) > 3
+    with reading(engine) as connection:
+        found = queries.risks(connection, CUSTOMER)
+        before = queries.risks(connection, CUSTOMER, stored[-2]["effective_at"])
+        monkeypatch.setattr(queries, "MOST_RISK_ROWS", 2)
+        fewest = queries.risks(connection, CUSTOMER)
+    assert found["sequence"].tolist() == [each["sequence"] for each in reversed(stored)]
+    assert found["to_state"].tolist() == [each["to_state"] for each in reversed(stored)]
+    assert found["from_state"].iloc[-1] == ""
+    assert set(found.loc[found["cause"] == "silence", "transaction_id"]) == {""}
+    assert len(before) == len(stored) - 1
+    assert len(fewest) == 2

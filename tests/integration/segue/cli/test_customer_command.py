@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from typer.testing import CliRunner, Result
 from data.postgres import roles
 from segue.cli.app import app
 from tests.support.generated_tables import a_model
-from tests.support.processed_stream import Lived, live, messages, store
+from tests.support.processed_stream import NOW, Lived, live, messages, store
+from tests.support.stored_risks import store_predicted_risks
 
 Show = Callable[..., Result]
 
@@ -57,6 +59,35 @@ def test_a_customer_without_a_purchase_is_in_no_segment(show: Show, lived: Lived
     result = show(row["customer_id"])
     assert "In no segment." in result.output
     assert "never bought" in result.output
+
+
+def test_the_stored_risk_state_is_shown_with_the_next_one(show: Show, lived: Lived, postgres: Engine) -> None:
+    changes = store_predicted_risks(postgres, lived)
+    last = {change["customer_id"]: change for change in changes}
+    states = {change["to_state"] for change in last.values()}
+    assert states == {"on_rhythm", "due", "overdue", "presumed_lost"}
+    for state in states:
+        change = next(each for each in last.values() if each["to_state"] == state)
+        risk = json.loads(show(change["customer_id"], "--json").stdout)["customer"]["risk"]
+        assert (risk["state"], datetime.fromisoformat(risk["since"])) == (state, change["effective_at"])
+        output = show(change["customer_id"]).output
+        assert f"Risk state {state} since {change['effective_at']:%Y-%m-%d %H:%M}; " in output
+        if state == "presumed_lost":
+            assert risk["next"] is None
+            assert "time alone does not change it any more" in output
+            continue
+        at = datetime.fromisoformat(risk["next"]["at"])
+        assert at > NOW
+        assert f"{risk['next']['state']} from {at:%Y-%m-%d %H:%M}, unless they order before" in output
+        if state != "on_rhythm":
+            # No order has moved the next state since the change.
+            assert (risk["next"]["state"], at) == (change["next_state"], change["next_at"])
+
+
+def test_without_predictions_nothing_is_said_of_risk(show: Show, lived: Lived) -> None:
+    row = next(each for each in lived.customers if each["segment"])
+    assert json.loads(show(row["customer_id"], "--json").stdout)["customer"]["risk"] is None
+    assert "Risk state" not in show(row["customer_id"]).output
 
 
 @pytest.mark.parametrize(

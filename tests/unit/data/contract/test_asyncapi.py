@@ -71,6 +71,30 @@ WRITTEN_BY_US: dict[str, dict[str, str]] = {
         "snapshot?": "boolean",
         "data": "CustomerSegment",
     },
+    "RiskChange": {
+        "customer_id": "string",
+        "sequence": "integer",
+        "from": '"on_rhythm" | "due" | "overdue" | "presumed_lost" | null',
+        "to": '"on_rhythm" | "due" | "overdue" | "presumed_lost" | null',
+        "cause": '"first_purchase" | "purchase" | "silence" | "model" | "revision"',
+        "effective_at": "date-time",
+        "frequency": "integer",
+        "last_purchase_at": "date-time | null",
+        "next_state": '"on_rhythm" | "due" | "overdue" | "presumed_lost" | null',
+        "next_at": "date-time | null",
+        "rhythm_version": "string | null",
+        "transaction_id": "string | null",
+    },
+    "RiskChanged": {
+        "specversion": '"1.0"',
+        "type": '"segue.risk.changed.v1"',
+        "source": "string = /segue/risk",
+        "id": "string",
+        "subject": "string",
+        "time": "date-time",
+        "datacontenttype": '"application/json"',
+        "data": "RiskChange",
+    },
     "Drift": {
         "model_version": "string",
         "measure": '"distance" | "basket" | "returns" | "newcomers" | "psi"',
@@ -118,6 +142,14 @@ WRITTEN_BY_US: dict[str, dict[str, str]] = {
         "cause?": "string",
         "log_id?": "string",
     },
+    "RiskHeaders": {
+        "content-type": "string = application/cloudevents+json; charset=UTF-8",
+        "ce_type": '"segue.risk.changed.v1"',
+        "ce_id": "string",
+        "to?": "string",
+        "cause": "string",
+        "log_id": "string",
+    },
     "StateHeaders": {
         "content-type": "string = application/cloudevents+json; charset=UTF-8",
         "ce_type?": '"segue.customer.segment.v1"',
@@ -136,7 +168,10 @@ WRITTEN_BY_US: dict[str, dict[str, str]] = {
     },
 }
 #: Fields that the contract allows to have more values later. All other fields must stay exactly the same.
-MAY_BECOME_MORE = {("SegmentChange", "cause")}
+MAY_BECOME_MORE = {
+    ("SegmentChange", "cause"),
+    *(("RiskChange", field) for field in ("cause", "from", "to", "next_state")),
+}
 # The fields that a producer wrote or could write in v1. Such records must stay valid.
 WRITTEN_BY_OTHERS = {
     "Transaction": {

@@ -19,6 +19,7 @@ MESSAGES = {
     "erasure": "erasure",
     "segment-changed": "segmentChanged",
     "customer-segment": "customerSegmentUpdated",
+    "risk-changed": "riskChanged",
     "drift-detected": "driftDetected",
     "campaign-assigned": "campaignAssigned",
 }

@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from models.rhythm.buying import Buying
 from models.rhythm.histories import Histories, Observed, at_last_order, observed
 from models.rhythm.next_order import p_order_within
-from models.rhythm.risk import LOST_WITHIN_DAYS, RISK_STATES, milestones, risk_state
+from models.rhythm.risk import (
+    LOST_WITHIN_DAYS,
+    MINUTE,
+    NO_STATE,
+    RISK_STATES,
+    due_moments,
+    following,
+    milestones,
+    risk_state,
+)
 from models.rhythm.seasonal_clock import CALENDAR, NEVER, SeasonalClock
 from models.units import MICROS_PER_DAY
 from tests.support.buyers import histories_until, population
@@ -43,12 +52,14 @@ def test_a_lost_customer_is_below_the_border_and_a_due_one_above_it(
 ) -> None:
     found = milestones(buying, clock, customers, border)
     now = int(customers.last_at.max()) + later
-    p = p_order_within(buying, observed(customers, clock, now), LOST_WITHIN_DAYS)
+    # Moments are rounded up to whole minutes, so a customer may be below the border for up to a minute.
+    now_and_before = (observed(customers, clock, moment) for moment in (now, now - MINUTE))
+    p, p_before = (p_order_within(buying, seen, LOST_WITHIN_DAYS) for seen in now_and_before)
     state = risk_state(found, now)
     lost = RISK_STATES.index("presumed_lost")
     assert (p[state == lost] <= border + 1e-9).all()
     due = state == RISK_STATES.index("due")
-    assert (p[due] >= border - 1e-9).all()
+    assert (p_before[due] >= border - 1e-9).all()
 
 
 @given(BUYINGS, CLOCKS, histories(), BORDERS)
@@ -111,4 +122,33 @@ def test_one_order_alone_is_no_rhythm_and_takes_long_to_be_lost() -> None:
     )
     seen = Observed(np.zeros(1), np.zeros(1), np.array([found.lost_at[0] / MICROS_PER_DAY]))
     assert found.due_at[0] > 60 * MICROS_PER_DAY
-    assert abs(p_order_within(buying, seen, 90.0)[0] - 0.1) < 1e-9
+    before = Observed(np.zeros(1), np.zeros(1), seen.age - MINUTE / MICROS_PER_DAY)
+    assert p_order_within(buying, seen, 90.0)[0] <= 0.1 < p_order_within(buying, before, 90.0)[0]
+
+
+@given(BUYINGS, CLOCKS, histories(), BORDERS)
+def test_moments_are_whole_minutes(buying: Buying, clock: SeasonalClock, customers: Histories, border: float) -> None:
+    for moments in milestones(buying, clock, customers, border):
+        assert (moments[moments < NEVER] % MINUTE == 0).all()
+
+
+@given(BUYINGS, CLOCKS, histories(), BORDERS)
+def test_the_closed_form_gives_the_same_first_moment(
+    buying: Buying, clock: SeasonalClock, customers: Histories, border: float
+) -> None:
+    assert (due_moments(buying, clock, customers) == milestones(buying, clock, customers, border).due_at).all()
+
+
+@given(BUYINGS, CLOCKS, histories(), BORDERS, st.integers(0, 400 * MICROS_PER_DAY))
+def test_what_follows_is_the_next_state_that_lasts(
+    buying: Buying, clock: SeasonalClock, customers: Histories, border: float, later: int
+) -> None:
+    found, moment = milestones(buying, clock, customers, border), customers.last_at + later
+    state, at = following(found, moment)
+    comes = at < NEVER
+    assert (at[comes] > moment[comes]).all()
+    assert (risk_state(found, at - 1)[comes] == risk_state(found, moment)[comes]).all()
+    assert (state[comes] == risk_state(found, at)[comes]).all()
+    assert (state[comes] > risk_state(found, moment)[comes]).all()
+    assert (state[~comes] == NO_STATE).all()
+    assert (risk_state(found, np.full(len(at), NEVER - 1))[~comes] == risk_state(found, moment)[~comes]).all()

@@ -1,0 +1,149 @@
+"""Risk states in columns: what is stored of each customer, and changes as parallel arrays.
+
+A risk state is its number in :data:`models.rhythm.risk.RISK_STATES`, or ``NO_STATE``. Times are microseconds.
+"""
+
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.decay import NEVER
+from models.rhythm.rhythm_model import RhythmModel
+from models.rhythm.risk import NO_STATE
+from models.units import Ints
+from stream_app.core.columns import LONG_AGO
+
+
+class RiskCause(IntEnum):
+    """Why a customer's risk state changed."""
+
+    FIRST_PURCHASE = 0
+    PURCHASE = 1
+    SILENCE = 2
+    MODEL = 3
+    REVISION = 4
+
+    @property
+    def word(self) -> str:
+        """The cause in lower case, as it is stored and published."""
+        return self.name.lower()
+
+
+class ActiveRhythm(NamedTuple):
+    """The rhythm model that a partition's active model carries; None if it carries none, but a former one did."""
+
+    model: RhythmModel | None
+
+    @property
+    def version(self) -> str | None:
+        """The version of the rhythm model, if there is one."""
+        return None if self.model is None else self.model.version
+
+
+@dataclass(frozen=True, slots=True)
+class Risks:
+    """The risk rows of n customers, in the order of their profiles.
+
+    ``sequence`` is 0 for a customer without a row. ``next_at`` is the moment at which the next state begins, unless an
+    order comes first. ``current`` says whose row is decided by the active rhythm model.
+    """
+
+    state: Ints
+    since: Ints
+    sequence: Ints
+    next_at: Ints
+    current: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    @classmethod
+    def none(cls, count: int) -> Self:
+        """Customers without rows."""
+
+        def column(value: int) -> Ints:
+            return np.full(count, value, dtype=np.int64)
+
+        return cls(column(NO_STATE), column(LONG_AGO), column(0), column(NEVER), np.zeros(count, dtype=bool))
+
+    def concat(self, other: "Risks") -> "Risks":
+        """These customers, then the others."""
+        return Risks(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in _COLUMNS))
+
+    def select(self, rows: Ints) -> "Risks":
+        """The customers of some rows, in the order of ``rows``."""
+        return Risks(*(getattr(self, name)[rows] for name in _COLUMNS))
+
+
+_COLUMNS = [column.name for column in fields(Risks)]
+
+
+@dataclass(frozen=True, slots=True)
+class RiskChanges:
+    """n risk changes, grouped by customer, each customer's in order of time.
+
+    ``customer`` is the row of the customer, ``record`` the row of the record that caused the change, or ``NO_RECORD``.
+    ``next_state`` and ``next_at`` are what silence alone leads to after the change.
+    """
+
+    customer: Ints
+    sequence: Ints
+    from_state: Ints
+    to_state: Ints
+    cause: Ints
+    effective_at: Ints
+    frequency: Ints
+    last_purchase_at: Ints
+    next_state: Ints
+    next_at: Ints
+    record: Ints
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No changes."""
+        return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
+
+    def at(self, place: Ints) -> "RiskChanges":
+        """The same changes for customers that have moved: ``place`` has the new row of each."""
+        return replace(self, customer=place[self.customer])
+
+    def merge(self, later: "RiskChanges") -> "RiskChanges":
+        """For each customer, these changes and then the later ones."""
+        columns = [np.concatenate([getattr(self, column.name), getattr(later, column.name)]) for column in fields(self)]
+        order = np.argsort(columns[0], kind="stable")
+        return RiskChanges(*(column[order] for column in columns))
+
+
+@dataclass(frozen=True, slots=True)
+class RiskOutcome:
+    """The risk rows after some records, and the changes that led there."""
+
+    rows: Risks
+    changes: RiskChanges
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRisk:
+    """The rhythm model of a partition, and the risk rows of the profiles that a micro-batch needs."""
+
+    rhythm: ActiveRhythm
+    rows: Risks
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRisk:
+    """What a micro-batch does to risk states: the rows to be stored, in the order of ids, and all changes.
+
+    ``changes.customer`` indexes ``customer_id``, and ``changes.record`` the applied rows of the batch.
+    """
+
+    rhythm: ActiveRhythm
+    customer_id: list[str]
+    rows: Risks
+    changes: RiskChanges
