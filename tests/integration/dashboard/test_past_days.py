@@ -30,7 +30,7 @@ from dashboard.shifts import revenue
 from data.contract.wire import ModelActivation, Tick, Transaction
 from data.postgres.database import engine as connect
 from data.postgres.frames import frame
-from data.postgres.past_states import PastError
+from data.postgres.past_moments import PastError
 from data.postgres.people import everybody
 from data.postgres.pruning import Retention, prune
 from data.postgres.tables import segment_changes

@@ -24,7 +24,8 @@ from data.contract.wire import ModelActivation, Tick, Transaction
 from data.datasets import synthetic
 from data.datasets.dataset import Dataset
 from data.datasets.load import load
-from data.postgres.past_states import PastError, answerable, past_states
+from data.postgres.past_moments import PastError, answerable
+from data.postgres.past_states import past_states
 from data.postgres.pruning import Retention, prune
 from data.postgres.stream_state import read_stream_state
 from models.segment_model import SegmentModel
