@@ -34,9 +34,13 @@ def past_conditions(
     ids
         A range that all of them are in.
     """
-    changes = segment_changes.c
-    moves = [*_moves(definition, at), changes.effective_at <= at, *ids.has(changes.customer_id)]
+    moves = [*past_moves(definition, at), *ids.has(segment_changes.c.customer_id)]
     return _conditions(definition, then, then.recency_days, moves)
+
+
+def past_moves(definition: AudienceDefinition, at: datetime) -> list[ColumnElement[bool]]:
+    """Conditions on the table of changes: the moves that a definition asks for as of a past moment."""
+    return [*_moves(definition, at), segment_changes.c.effective_at <= at]
 
 
 def _conditions(

@@ -240,6 +240,11 @@ def of_ids(connection: Connection, ids: Sequence[str], now: AudienceMoment) -> M
     """Those of some customers who are there, with stays, and with rhythms if there are predictions."""
     wanted = [_c.customer_id.in_(ids), _c.segment.is_not(None)]
     found, stays = people.people_and_stays(connection, wanted, people.texts(connection, wanted), now.event_time)
+    return of_everybody(found, stays, now)
+
+
+def of_everybody(found: People, stays: Stays, now: AudienceMoment) -> Members:
+    """All of some customers, with rhythms if there are predictions."""
     return _members(AudienceDefinition(), found, stays, now.rhythm, now.event_time)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Subquery, cast, func, literal, null, select
 
 from data.postgres import model_registry, people
-from data.postgres.audience_filters import past_conditions
+from data.postgres.audience_filters import past_conditions, past_moves
 from data.postgres.past_moments import (
     EVERYBODY,
     SOME_PARTITIONS_ONLY,
@@ -84,6 +84,14 @@ def numbers(connection: Connection, definitions: Sequence[AudienceDefinition], a
     wanted = (past_conditions(definition, at, then.c, EVERYBODY) for definition in definitions)
     counts = (func.count().filter(*conditions) for conditions in wanted)
     return [int(number) for number in connection.execute(select(*counts).select_from(then)).one()]
+
+
+def movers(connection: Connection, definition: AudienceDefinition, at: datetime) -> frozenset[str] | None:
+    """Everybody who had moved by a moment as a definition asks for; None if it does not ask."""
+    if not definition.asks_for_moves:
+        return None
+    query = select(segment_changes.c.customer_id).where(*past_moves(definition, at)).distinct()
+    return frozenset(connection.scalars(query))
 
 
 def people_and_stays(
