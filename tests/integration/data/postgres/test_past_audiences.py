@@ -147,7 +147,7 @@ def test_everybody_is_in_the_audiences_that_they_were_in_at_random_moments(shop:
         for number, (definition, meant) in enumerate(zip(definitions(shop), expected, strict=True)):
             assert read(shop.postgres, definition, at) == meant, (definition, at)
             sizes[number] += len(meant) < len(known) and len(meant) > 0
-    # Nearly every filter told customers apart at some moment.
+    # Nearly every filter distinguished customers at some moment.
     assert (sizes > 0).sum() >= len(sizes) - 2
 
 

@@ -99,7 +99,7 @@ def test_a_moment_within_a_day_and_the_day_are_read_as_by_as_of(segue: Run) -> N
     assert "is not a moment" in done.stderr
 
 
-def test_people_are_told_which_moment_it_is_and_what_is_not_of_it(segue: Run, postgres: Engine) -> None:
+def test_commands_say_which_moment_it_is_and_what_is_not_of_it(segue: Run, postgres: Engine) -> None:
     gone = forget_somebody(postgres)
     with postgres.begin() as connection:
         connection.execute(text("UPDATE stream_progress SET late = 2, revisions = 3 WHERE partition = 0"))
