@@ -15,6 +15,7 @@ from dashboard.shared import acts, controls, elements, page, past_predictions, s
 from dashboard.shared.caching import Answer
 from dashboard.shared.literal import escape, in_markdown
 from dashboard.shared.page import Moment
+from dashboard.shared.personas import personas
 from data.postgres import audience_members, audiences, model_registry
 from models.audience import AudienceDefinition, AudienceError
 from models.audience_text import to_text
@@ -54,7 +55,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
         _draw_at(engine, moment, None)
         return
     everybody = past_found.read(moment, moment.as_of)
-    then = replace(moment, model=everybody.model, personas=everybody.past.known, event_time=moment.as_of)
+    then = replace(moment, model=everybody.model, personas=personas(everybody.model), event_time=moment.as_of)
     st.html(elements.note(f"{past_predictions.sentence(everybody.model, moment.as_of)} {OF_NOW}"))
     _draw_at(engine, then, everybody)
 
@@ -138,7 +139,7 @@ def _customers(audience: FoundAudience, definition: AudienceDefinition, moment: 
         st.html(elements.empty("No customer passes all filters: remove one."))
         return
     pages = min(-(-len(audience.ids) // PAGE_SIZE), MOST_PAGES)
-    number = page.number(PAGE, pages, (definition, order))
+    number = page.number(PAGE, pages, (definition, order, moment.as_of))
     begin = (number - 1) * PAGE_SIZE
     ids = audience.page(order, begin, PAGE_SIZE)
     if audience.members is None:

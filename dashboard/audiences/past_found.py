@@ -64,13 +64,13 @@ class PastEverybody:
     def _found(self, connection: Connection, definition: AudienceDefinition) -> FoundAudience:
         with patient(connection, past.TIMEOUT_MS):
             movers = past_audiences.movers(connection, definition, self.now.event_time)
-        inside, everybody = past_members.passing(self.states, definition, movers), self.members
-        people, own = everybody.people, everybody.found
+        inside, known = past_members.passing(self.states, definition, movers), self.members
+        people, own = known.people, known.found
         stake = np.zeros(len(inside)) if own is None else own.stake.money
         if own is not None:
             inside &= in_risk(definition, own.state, stake)
         rows = np.flatnonzero(inside)
-        members = Members(people, rows, own, everybody.stays)
+        members = Members(people, rows, own, known.stays)
         ids = tuple(each.encode() for each in members.ids())
         return FoundAudience(self.now, ids, people.spent[rows], stake[rows], people.histories.last_at[rows], members)
 
@@ -85,12 +85,13 @@ def read(moment: Moment, at: datetime) -> PastEverybody:
     """
     found = past.customers_at(moment, at)
     if PastEverybody not in found.derived:
-        found.derived[PastEverybody] = _read(moment.connection, found)
-    everybody: PastEverybody = found.derived[PastEverybody]
-    return everybody
+        found.derived[PastEverybody] = everybody(moment.connection, found)
+    answer: PastEverybody = found.derived[PastEverybody]
+    return answer
 
 
-def _read(connection: Connection, found: Past) -> PastEverybody:
+def everybody(connection: Connection, found: Past) -> PastEverybody:
+    """The same, computed anew."""
     with patient(connection, past.TIMEOUT_MS):
         now = audience_members.moment(connection, found.at)
     model = None if now.past is None else now.past.model

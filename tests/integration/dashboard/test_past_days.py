@@ -44,7 +44,7 @@ from tests.support.in_memory_worker import Message
 from tests.support.money import POUNDS
 from tests.support.pages import a_page, html, words, written_files
 from tests.support.postgres import new_database
-from tests.support.processed_stream import NOW, live, lived, messages, store
+from tests.support.processed_stream import NOW, START, live, lived, messages, store
 from tests.support.rhythm import a_rhythm
 
 DAY = datetime(2010, 11, 2, tzinfo=UTC)
@@ -253,6 +253,24 @@ def test_a_page_without_a_past_says_that_it_shows_now_and_keeps_the_day(streams:
     page.button(key="as_of_back").click().run()
     assert "This page shows now" not in words(page)
     assert "as_of" not in page.query_params
+
+
+def test_a_day_on_which_nobody_had_bought_yet_has_an_audience_of_nobody(streams: Streams) -> None:
+    shown = words(a_page("audiences", url(streams.whole), as_of=f"{START:%Y-%m-%d}").run())
+    assert "0customers" in shown
+    assert "No customer passes all filters: remove one." in shown
+
+
+def test_moves_that_were_deleted_are_refused_and_later_ones_are_found(
+    database_url: str, engine: Engine, processed: Any
+) -> None:
+    st.cache_resource.clear()
+    prune(engine, Retention(changes=timedelta(days=100)), NOW)
+    recent = {"as_of": f"{NOW - timedelta(days=20):%Y-%m-%d}", "audience_moved_to": "Lost"}
+    ever = words(a_page("audiences", database_url, **recent).run())
+    assert "and this audience asks for earlier ones: older changes were deleted by `segue prune`." in ever
+    since = html(a_page("audiences", database_url, audience_since="60d", **recent).run())
+    assert re.search(r'data-customers="[1-9]', since)
 
 
 def test_a_customer_who_had_not_ordered_yet_is_not_called_unknown(streams: Streams, stopped: Connection) -> None:
