@@ -51,4 +51,4 @@ def say_of_past(now: "AudienceMoment") -> None:
     if now.past.model is None:
         lines.insert(0, "There was no model yet, so nobody was in a segment.")
     for line in [*lines, "Countries are the present ones."]:
-        messages.print(line, markup=False)
+        messages.print(line, markup=False, soft_wrap=True)

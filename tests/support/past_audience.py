@@ -60,7 +60,7 @@ def members(
         inside &= known[column].isin(wanted) if wanted else True
     numbers = {"recency": definition.recency_days, "frequency": definition.frequency, "net": definition.net_spend}
     for column, ends in (numbers | {"stake": definition.at_stake}).items():
-        inside &= [_is_within(number, ends) for number in known[column]]
+        inside &= np.array([_is_within(number, ends) for number in known[column]], dtype=bool)
     if definition.moved_from or definition.moved_to:
         movers = {each["customer_id"] for each in changes if _is_meant(each, definition, at)}
         inside &= known["customer_id"].isin(movers)
