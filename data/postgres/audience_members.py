@@ -217,9 +217,9 @@ def parts(
     require(definition, now)
     rhythm = now.rhythm if with_rhythm or definition.needs_rhythm else None
     if now.past is not None:
-        for then, stays in past_audiences.people_and_stays(connection, definition, now.event_time, after, size, PART):
-            if len(then.spent):
-                yield _members(definition, then, stays, rhythm, now.event_time)
+        for they, stayed in past_audiences.people_and_stays(connection, definition, now.event_time, after, size, PART):
+            if len(they.spent):
+                yield _members(definition, they, stayed, rhythm, now.event_time)
         return
     wanted = conditions(definition, now.event_time)
     # For many customers, all texts there are; for a page of them, finding these would take longer than the page.

@@ -95,7 +95,7 @@ def _with_predictions(known: pd.DataFrame, at: datetime, rhythm: RhythmModel | N
         np.array([to_micros(moment.to_pydatetime()) for moment in known[name]]) for name in ("first", "last")
     )
     histories = Histories(first, last, np.maximum(known["frequency"].to_numpy(), 1))
-    own = rhythms(rhythm, histories, known["net"].astype("float64").to_numpy(), to_micros(at))
+    own = rhythms(rhythm, histories, np.array([float(net) for net in known["net"]]), to_micros(at))
     ordered = (known["frequency"] > 0).to_numpy()
     state = np.where(ordered, np.array(RISK_STATES)[own.state], NOBODY)
     return known.assign(state=state, stake=np.where(ordered, own.stake.money, 0.0))

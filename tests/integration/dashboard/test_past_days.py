@@ -7,7 +7,7 @@ the worker had stored.
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -242,7 +242,12 @@ def test_a_file_of_an_audience_has_the_rows_that_it_had_then(
     streams: Streams, query: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files: list[tuple[str, bytes]] = []
-    monkeypatch.setattr(downloads, "of_content", lambda _, file, make: files.append((file.name, make().csv)) or make)
+
+    def keep(_engine: Engine, file: downloads.File, make: Callable[[], downloads.Content]) -> Callable[[], bytes]:
+        files.append((file.name, make().csv))
+        return lambda: files[-1][1]
+
+    monkeypatch.setattr(downloads, "of_content", keep)
     for engine, chosen in ((streams.whole, CHOSEN), (streams.stopped, {})):
         html(a_page("audiences", url(engine), **query, **chosen).run())
     (then_name, then), (was_name, was) = files

@@ -113,7 +113,8 @@ def past_url(postgres: Engine, migrated_url: str) -> str:
 @pytest.mark.parametrize("limit", [1, 7, 1_000])
 def test_pages_as_of_a_past_day_are_all_who_were_in_it_then(limit: int, past_url: str, postgres: Engine) -> None:
     async def all_pages(reader: AudienceReader) -> list[tuple[str, str | None]]:
-        found, after = [], ""
+        found: list[tuple[str, str | None]] = []
+        after = ""
         while True:
             page = await reader.members("Late ones", after, limit, DAY)
             assert page.as_of == DAY
@@ -135,7 +136,7 @@ def test_pages_as_of_a_past_day_are_all_who_were_in_it_then(limit: int, past_url
 async def asked(url: str, query: str) -> httpx.Response:
     reader = AudienceReader(url)
     others: Any = SimpleNamespace()
-    app = application(Api(others, reader, others, Keys(None), others, timedelta(days=1), 1.0, 1.0))
+    app: Any = application(Api(others, reader, others, Keys(None), others, timedelta(days=1), 1.0, 1.0))
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
             return await client.get(f"/v1/audiences/Late%20ones/customers?{query}")
