@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from dashboard.audiences import past_members
 from dashboard.audiences.found import FoundAudience
@@ -15,9 +15,12 @@ from dashboard.shared.caching import KeyedAnswer
 from dashboard.shared.page import Moment
 from dashboard.shared.past import Past
 from dashboard.shared.reading import patient
-from data.postgres import audience_members, past_audiences
+from data.postgres import audience_members
+from data.postgres.audience_filters import past_moves
 from data.postgres.audience_members import AudienceMoment, Members
+from data.postgres.frames import copied
 from data.postgres.past_moments import PastError
+from data.postgres.tables import segment_changes
 from models.audience import AudienceDefinition, in_risk
 from models.audience_text import to_text
 from models.segment_model import SegmentModel
@@ -63,7 +66,7 @@ class PastEverybody:
 
     def _found(self, connection: Connection, definition: AudienceDefinition) -> FoundAudience:
         with patient(connection, past.TIMEOUT_MS):
-            movers = past_audiences.movers(connection, definition, self.now.event_time)
+            movers = _movers(connection, definition, self.now.event_time)
         inside, known = past_members.passing(self.states, definition, movers), self.members
         people, own = known.people, known.found
         stake = np.zeros(len(inside)) if own is None else own.stake.money
@@ -99,3 +102,12 @@ def everybody(connection: Connection, found: Past) -> PastEverybody:
         raise PastError("there was no model yet, or nobody had ordered")
     states = found.states[found.states["segment"].notna()].reset_index(drop=True)
     return PastEverybody(found, now, model, states)
+
+
+def _movers(connection: Connection, definition: AudienceDefinition, at: datetime) -> "pd.Series[str] | None":
+    """Everybody who had moved by a moment as a definition asks for; None if it does not ask."""
+    if not definition.asks_for_moves:
+        return None
+    column = segment_changes.c.customer_id
+    query = select(column).where(*past_moves(definition, at)).distinct()
+    return copied(connection, query, {column.name: "str"})[column.name]

@@ -5,7 +5,6 @@ definition anew.
 """
 
 import math
-from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from models.segment_model import NO_SEGMENT
 from models.units import MONEY_UNITS, Bools, Ints
 
 
-def passing(states: pd.DataFrame, definition: AudienceDefinition, movers: Collection[str] | None) -> Bools:
+def passing(states: pd.DataFrame, definition: AudienceDefinition, movers: "pd.Series[str] | None") -> Bools:
     """Who passes all filters but those on risk states and money at stake.
 
     Parameters

@@ -217,7 +217,7 @@ def parts(
     require(definition, now)
     rhythm = now.rhythm if with_rhythm or definition.needs_rhythm else None
     if now.past is not None:
-        for they, stayed in past_audiences.people_and_stays(connection, definition, now.event_time, after, size, PART):
+        for they, stayed in past_audiences.people_and_stays(connection, definition, now.event_time, after, size):
             if len(they.spent):
                 yield _members(definition, they, stayed, rhythm, now.event_time)
         return

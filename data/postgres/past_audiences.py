@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Subquery, cast, func, literal, null, select
 
 from data.postgres import model_registry, people
-from data.postgres.audience_filters import past_conditions, past_moves
+from data.postgres.audience_filters import past_conditions
 from data.postgres.past_moments import (
     EVERYBODY,
     SOME_PARTITIONS_ONLY,
@@ -29,6 +29,9 @@ from data.postgres.people import People, Stays, Texts
 from data.postgres.tables import customers, segment_changes
 from models.audience import AudienceDefinition
 from models.segment_model import SegmentModel
+
+#: The most customers that are looked at together: their orders lie on nearly every page of the ledger, however few.
+MOST = 200_000
 
 
 @dataclass(frozen=True)
@@ -86,16 +89,8 @@ def numbers(connection: Connection, definitions: Sequence[AudienceDefinition], a
     return [int(number) for number in connection.execute(select(*counts).select_from(then)).one()]
 
 
-def movers(connection: Connection, definition: AudienceDefinition, at: datetime) -> frozenset[str] | None:
-    """Everybody who had moved by a moment as a definition asks for; None if it does not ask."""
-    if not definition.asks_for_moves:
-        return None
-    query = select(segment_changes.c.customer_id).where(*past_moves(definition, at)).distinct()
-    return frozenset(connection.scalars(query))
-
-
 def people_and_stays(
-    connection: Connection, definition: AudienceDefinition, at: datetime, after: str | None, size: int, most: int
+    connection: Connection, definition: AudienceDefinition, at: datetime, after: str | None, size: int
 ) -> Iterator[tuple[People, Stays]]:
     """Who passed what Postgres decides, part by part, in the order of ids.
 
@@ -103,10 +98,14 @@ def people_and_stays(
     ----------
     after
         Only ids above this one.
-    size, most
-        How many customers to look at in the first part, and at most: each part has twice as many as the one before.
+    size
+        How many customers to look at in the first part; each part has twice as many as the one before, up to
+        :data:`MOST`.
     """
-    for ids in _ranges(connection, after, size, most):
+    # Postgres expects few rows in a range of ids that has thousands, and would read all its orders for each customer.
+    connection.execute(select(func.set_config("enable_nestloop", "off", True)))
+    connection.execute(select(func.set_config("work_mem", WORK_MEM, True)))
+    for ids in _ranges(connection, after, size):
         then = _customers(at, ids)
         passed = select(then).where(*past_conditions(definition, at, then.c, ids)).subquery("passed")
         yield people.people_and_stays_in(connection, passed, _texts(connection, at, ids))
@@ -126,7 +125,7 @@ def _customers(at: datetime, ids: IdRange) -> Subquery:
     ).subquery("as_they_were")
 
 
-def _ranges(connection: Connection, after: str | None, size: int, most: int) -> Iterator[IdRange]:
+def _ranges(connection: Connection, after: str | None, size: int) -> Iterator[IdRange]:
     """The ids of all customers, so many at once: an index finds the orders and changes of a range."""
     column = customers.c.customer_id
     while True:
@@ -137,7 +136,7 @@ def _ranges(connection: Connection, after: str | None, size: int, most: int) -> 
             yield IdRange(after, last)
         if number < size:
             return
-        after, size = last, max(size, min(2 * size, most))
+        after, size = last, max(size, min(2 * size, MOST))
 
 
 def _texts(connection: Connection, at: datetime, ids: IdRange) -> Texts:

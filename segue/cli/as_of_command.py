@@ -14,7 +14,7 @@ from segue.cli import options
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.options import AsJson
-from segue.cli.past_notes import notes
+from segue.cli.past_moment import notes
 from segue.cli.postgres import connect
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from segue.cli import audience_options as given
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, table
 from segue.cli.options import AsJson
-from segue.cli.past_notes import AsOf, say_of_past
+from segue.cli.past_moment import AsOf, at_moment, say_of_past
 from segue.cli.postgres import connect
 from services.audience_files import Use
 
@@ -82,7 +82,7 @@ def save(
 @app.command("list")
 def list_them(as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Show all audiences, with the number of customers in each now, or as of a past moment."""
-    with at_one_moment(connect(Settings())) as connection:
+    with at_moment(Settings(), as_of) as connection:
         found, unreadable = audiences.listed(connection)
         now = _now(connection) if as_of is None else moment(connection, as_of)
         rows = [*zip(found, _counts(connection, found, now), strict=True)]
@@ -112,7 +112,7 @@ def list_them(as_of: AsOf = None, as_json: AsJson = False) -> None:
 @app.command()
 def count(name: Name, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Print how many customers are in an audience now, or were in it as of a past moment."""
-    with at_one_moment(connect(Settings())) as connection:
+    with at_moment(Settings(), as_of) as connection:
         found, now = audiences.find(connection, name), moment(connection, as_of)
         number = audience_members.count(connection, found.definition, now)
     if as_json:
@@ -128,7 +128,7 @@ def show(name: Name, as_of: AsOf = None, as_json: AsJson = False) -> None:
     With --as-of, it shows how many were in it at a past moment.
     """
     settings = Settings()
-    with at_one_moment(connect(settings)) as connection:
+    with at_moment(settings, as_of) as connection:
         found, now = audiences.find(connection, name), moment(connection, as_of)
         sums = audience_members.totals(connection, found.definition, now)
         money = settings.money.of(currency.stored(connection))

@@ -11,7 +11,7 @@ from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, spinner
-from segue.cli.past_notes import say_of_past
+from segue.cli.past_moment import answer_seconds, say_of_past
 from segue.cli.postgres import connect
 from services.audience_files import About, Use, Written, write
 
@@ -28,7 +28,7 @@ def export_audience(
         fail("--join-by names a column of a file: add --join FILE")
     joined = None if join is None else _joined(join, join_by)
     settings = Settings()
-    postgres = connect(settings)
+    postgres = connect(settings, answer_seconds(as_of))
     with at_one_moment(postgres) as connection:
         found, now = audiences.find(connection, name), moment(connection, as_of)
         audience_members.require(found.definition, now)
