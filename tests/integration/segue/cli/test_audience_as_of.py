@@ -16,6 +16,7 @@ from data.postgres.database import engine
 from data.postgres.pruning import Retention, prune
 from models.audience_text import parse
 from tests.support.commands import Done, in_process
+from tests.support.documented import block, segue_commands
 from tests.support.forgetting import forget_somebody
 from tests.support.generated_tables import a_model
 from tests.support.postgres import new_database
@@ -83,6 +84,15 @@ def test_every_command_says_what_it_said_on_the_day(segue: Run, stopped: Run) ->
         assert segue("export", name, "then.csv", *AS_OF, "--force").returncode == 0
         assert stopped("export", name, "was.csv", "--force").returncode == 0
         assert Path("then.csv").read_bytes() == Path("was.csv").read_bytes()
+
+
+def test_the_commands_of_the_page_run_in_their_order(segue: Run, postgres: Engine) -> None:
+    audiences.replace(postgres, "Overdue Champions", parse("segment = champions and risk = overdue"))
+    for arguments in segue_commands(block("docs/as_of.md", "audience list", "console")):
+        done = segue(*arguments[1:])
+        assert done.returncode == 0, done.stderr
+    with Path("june.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["as_of"] for row in csv.DictReader(file)} <= {"2011-06-01T00:00:00Z"}
 
 
 def test_now_is_not_what_was_then(segue: Run) -> None:
