@@ -22,7 +22,8 @@ from batch.scorer import Scorer
 from data.datasets.load import load
 from data.postgres import model_registry
 from data.postgres.database import engine
-from data.postgres.past_states import answerable, past_states
+from data.postgres.past_moments import answerable
+from data.postgres.past_states import past_states
 from data.postgres.stream_state import read_stream_state
 from runtime.settings import Settings
 

@@ -92,7 +92,9 @@ class AudienceDefinition:
         if self.since is None:
             return None
         if isinstance(self.since, int):
-            return event_time - timedelta(days=self.since)
+            # Python has no moment before the year 1.
+            long_ago = event_time - datetime.min.replace(tzinfo=UTC) < timedelta(days=self.since)
+            return None if long_ago else event_time - timedelta(days=self.since)
         return datetime.combine(self.since, time(), UTC)
 
 

@@ -11,7 +11,7 @@ from dashboard.shared.past import Past
 from dashboard.shared.personas import Personas
 from dashboard.shared.risk_list import RiskList, risk_list
 from dashboard.shared.words import many
-from data.postgres.past_states import PastError
+from data.postgres.past_moments import SOME_PARTITIONS_ONLY, PastError
 from data.postgres.people import Coded, Ids, People
 from models.decay import NEVER
 from models.published_outlook import published_outlook
@@ -120,7 +120,7 @@ def _model(past: Past, states: pd.DataFrame) -> SegmentModel:
     if not versions or versions == [None]:
         raise PastError("there was no model yet, or nobody had ordered")
     if len(versions) > 1:
-        raise PastError("a new model was active on some partitions only: choose the day before or after")
+        raise PastError(SOME_PARTITIONS_ONLY)
     return past.models[versions[0]]
 
 

@@ -1,11 +1,12 @@
 """The file of an audience: one row a customer, with the columns of an uploaded file, which is never stored."""
 
 import re
+from collections.abc import Iterable
 from functools import partial
 from io import StringIO
 
 import streamlit as st
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from dashboard.audiences.found import FoundAudience
 from dashboard.shared import access, controls, downloads, elements, page, refreshed
@@ -18,7 +19,7 @@ from data.datasets import pass_through
 from data.datasets.cells import DataError
 from data.datasets.pass_through import PassThrough
 from data.postgres import model_registry
-from data.postgres.audience_members import AudienceMoment, parts
+from data.postgres.audience_members import AudienceMoment, Members, parts
 from models.audience import AudienceDefinition
 from models.audience_text import to_text
 from models.rhythm.carried import rhythm_of
@@ -45,7 +46,11 @@ def draw(
         joined = None if access.current().is_masked else _upload(found)
         name = _file_name(opened, found)
         detail = {"definition": to_text(definition), "use": use, "joined": joined is not None}
-        make = partial(_content, engine, moment, definition, use, joined)
+        if found.members is None:
+            make = partial(_content, engine, moment, definition, use, joined)
+        else:
+            detail["as_of"] = found.now.event_time.isoformat()
+            make = partial(_past_content, engine, moment, found.now, found.members, use, joined)
         st.download_button(
             "Download CSV",
             downloads.of_content(engine, File(name, detail), make),
@@ -97,9 +102,27 @@ def _content(
     with reading(engine, refreshed.TIMEOUT_MS) as connection:
         at = progress(connection).event_time or shown.event_time
         now = AudienceMoment(at, rhythm_of(shown.model))
-        personas = model_registry.read_personas(connection)
-        personas |= {segment: persona.name for segment, persona in shown.personas.items()}
-        about = About(personas, at, shown.money.currency, use, joined, downloads.MOST_ROWS)
-        text = StringIO()
-        written = write(text, parts(connection, definition, now, with_rhythm=True, with_stays=True), about)
+        about = About(_names(connection, shown), at, shown.money.currency, use, joined, downloads.MOST_ROWS)
+        return _written(parts(connection, definition, now, with_rhythm=True, with_stays=True), about)
+
+
+def _past_content(
+    engine: Engine, shown: Moment, now: AudienceMoment, members: Members, use: Use, joined: PassThrough | None
+) -> Content:
+    """The file as of a past moment."""
+    with reading(engine) as connection:
+        names = _names(connection, shown)
+    about = About(names, now.event_time, shown.money.currency, use, joined, downloads.MOST_ROWS)
+    return _written([members], about)
+
+
+def _names(connection: Connection, shown: Moment) -> dict[str, str]:
+    """Names of segments by id; the model that the page shows decides first."""
+    names = model_registry.read_personas(connection)
+    return names | {segment: persona.name for segment, persona in shown.personas.items()}
+
+
+def _written(members: Iterable[Members], about: About) -> Content:
+    text = StringIO()
+    written = write(text, members, about)
     return Content(text.getvalue().encode(), written.customers)

@@ -32,6 +32,8 @@ class FoundAudience:
         In their order, in UTF-8.
     spent, at_stake, last_at
         Shape (n,): net spend and money at stake in currency units, and the last order in microseconds.
+    members
+        All that is known of them, in the same order; None for the present, at which it is read for one page of them.
     """
 
     now: AudienceMoment
@@ -39,6 +41,7 @@ class FoundAudience:
     spent: Floats
     at_stake: Floats
     last_at: Ints
+    members: Members | None = None
 
     @cached_property
     def totals(self) -> AudienceTotals:
@@ -50,12 +53,16 @@ class FoundAudience:
     def _orders(self) -> dict[str, Ints]:
         return {}
 
-    def page(self, order: str, begin: int, size: int) -> list[str]:
-        """The ids of some members, in one of :data:`ORDERS`; those that are equal in it, in the order of their ids."""
+    def places(self, order: str, begin: int, size: int) -> Ints:
+        """The places of some members, in one of :data:`ORDERS`; those that are equal in it, in the order of ids."""
         if order not in self._orders:
             keys = {"stake": -self.at_stake, "spent": -self.spent, "newest": -self.last_at, "silent": self.last_at}
             self._orders[order] = np.argsort(keys[order], kind="stable")
-        return [self.ids[row].decode() for row in self._orders[order][begin : begin + size].tolist()]
+        return self._orders[order][begin : begin + size]
+
+    def page(self, order: str, begin: int, size: int) -> list[str]:
+        """The ids of the same."""
+        return [self.ids[place].decode() for place in self.places(order, begin, size).tolist()]
 
 
 def read(engine: Engine, moment: Moment, definition: AudienceDefinition) -> Answer[FoundAudience]:

@@ -18,7 +18,8 @@ from dashboard.customer.why import Why, why
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.profiles import PastProfile
 from data.postgres import model_registry
-from data.postgres.past_states import PastError, PastState, answerable, past_state
+from data.postgres.past_moments import PastError, answerable
+from data.postgres.past_states import PastState, past_state
 from models.decay import NEVER
 from models.published_outlook import published_outlook
 from models.segment_model import SegmentModel

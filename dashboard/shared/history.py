@@ -19,7 +19,7 @@ from dashboard.shared.caching import ClosedPast, PastReading, per_database
 from dashboard.shared.flows import midnight
 from dashboard.shared.reading import FIRST_READING_MS, StreamProgress, event_day, or_empty, patient
 from data.postgres.frames import frame
-from data.postgres.past_states import Answerable, oldest_kept, require_rescored
+from data.postgres.past_moments import Answerable, oldest_kept, require_rescored
 from data.postgres.tables import segment_changes
 
 # Explicit, so that a history without a row has the same types as any other.

@@ -13,7 +13,7 @@ from dashboard.shared import as_of, elements, reading, trouble
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.trouble import Trouble
-from data.postgres.past_states import PastError
+from data.postgres.past_moments import PastError
 from models.segment_model import ModelError, SegmentModel
 from runtime.money import Money
 

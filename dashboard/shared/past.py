@@ -19,7 +19,8 @@ from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress, patient
 from data.postgres import model_registry
-from data.postgres.past_states import answerable, monetary_units, past_states
+from data.postgres.past_moments import answerable
+from data.postgres.past_states import monetary_units, past_states
 from models.segment_model import SegmentModel
 from models.units import MONEY_UNITS
 
@@ -69,7 +70,7 @@ class PastCache:
 
         Raises
         ------
-        data.postgres.past_states.PastError
+        data.postgres.past_moments.PastError
             If the stream can't be shown at that moment.
         """
         # While one session reads, the others wait for its result.
@@ -97,7 +98,7 @@ def customers_at(moment: Moment, at: datetime) -> Past:
 
     Raises
     ------
-    data.postgres.past_states.PastError
+    data.postgres.past_moments.PastError
         If the stream can't be shown at that moment.
     """
     return per_database(moment.connection.engine, new_cache).read(moment.connection, moment.progress, at)

@@ -19,7 +19,7 @@ from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, many
 from dashboard.shifts import figures, markup, period_section, periods
 from dashboard.shifts.periods import CUSTOM, Period
 from data.postgres import model_registry
-from data.postgres.past_states import models_at
+from data.postgres.past_moments import models_at
 from runtime.money import Money
 from runtime.readable import visible
 

@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from data.postgres.past_moments import IdRange
 from data.postgres.rfm import recency_days
 from data.postgres.tables import customers, segment_changes
 from models.audience import AudienceDefinition, Range
 
-_c = customers.c
-_NET = _c.gross - _c.returned
+Columns = ReadOnlyColumnCollection[str, Any]
 
 
 def conditions(definition: AudienceDefinition, event_time: datetime) -> list[ColumnElement[bool]]:
@@ -18,16 +19,43 @@ def conditions(definition: AudienceDefinition, event_time: datetime) -> list[Col
 
     Who is in no segment, because they never bought, is in no audience.
     """
-    found: list[ColumnElement[bool]] = [_c.segment.is_not(None)]
+    return _conditions(definition, customers.c, recency_days(event_time), _moves(definition, event_time))
+
+
+def past_conditions(
+    definition: AudienceDefinition, at: datetime, then: Columns, ids: IdRange
+) -> list[ColumnElement[bool]]:
+    """The same as of a past moment.
+
+    Parameters
+    ----------
+    then
+        Columns of the table of customers, as these were at the moment, and ``recency_days``.
+    ids
+        A range that all of them are in.
+    """
+    moves = [*past_moves(definition, at), *ids.has(segment_changes.c.customer_id)]
+    return _conditions(definition, then, then.recency_days, moves)
+
+
+def past_moves(definition: AudienceDefinition, at: datetime) -> list[ColumnElement[bool]]:
+    """Conditions on the table of changes: the moves that a definition asks for as of a past moment."""
+    return [*_moves(definition, at), segment_changes.c.effective_at <= at]
+
+
+def _conditions(
+    definition: AudienceDefinition, of: Columns, recency: ColumnElement[int], moves: list[ColumnElement[bool]]
+) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [of.segment.is_not(None)]
     if definition.segments:
-        found.append(_c.segment.in_(definition.segments))
+        found.append(of.segment.in_(definition.segments))
     if definition.countries:
-        found.append(_c.country.in_(definition.countries))
-    found += _within(recency_days(event_time), definition.recency_days)
-    found += _within(_c.frequency, definition.frequency)
-    found += _within(_NET, definition.net_spend)
+        found.append(of.country.in_(definition.countries))
+    found += _within(recency, definition.recency_days)
+    found += _within(of.frequency, definition.frequency)
+    found += _within(of.gross - of.returned, definition.net_spend)
     if definition.asks_for_moves:
-        found.append(_c.customer_id.in_(select(segment_changes.c.customer_id).where(*_moves(definition, event_time))))
+        found.append(of.customer_id.in_(select(segment_changes.c.customer_id).where(*moves)))
     return found
 
 

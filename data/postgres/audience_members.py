@@ -1,4 +1,4 @@
-"""Who is in an audience at one moment of event time.
+"""Who is in an audience at one moment of event time: the present one, or a past one.
 
 Postgres decides what it can; risk states and money at stake are computed over columns of those who are left. Customers
 are read in parts of a fixed size, so that memory does not grow with the shop.
@@ -12,9 +12,11 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, func, select, text
 
-from data.postgres import audiences, model_registry, people
+from data.postgres import audiences, model_registry, past_audiences, people
 from data.postgres.audience_filters import conditions
 from data.postgres.audiences import Audience
+from data.postgres.past_audiences import PastMoment
+from data.postgres.past_moments import PastError
 from data.postgres.people import Part, People, Stays, Texts
 from data.postgres.progress import watermark
 from data.postgres.tables import customers
@@ -33,10 +35,14 @@ _c = customers.c
 
 @dataclass(frozen=True)
 class AudienceMoment:
-    """When an audience is asked for, and the champion's rhythm model; None if it carries none."""
+    """When an audience is asked for, and the champion's rhythm model; None if it carries none.
+
+    ``past`` is None for the present. At a past moment, the rhythm model is that of the model that was active then.
+    """
 
     event_time: datetime
     rhythm: RhythmModel | None
+    past: PastMoment | None = None
 
 
 @dataclass(frozen=True)
@@ -106,14 +112,19 @@ def at_one_moment(postgres: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def moment(connection: Connection) -> AudienceMoment:
-    """The present moment of the stream.
+def moment(connection: Connection, at: datetime | None = None) -> AudienceMoment:
+    """The present moment of the stream, or a past one.
 
     Raises
     ------
     NotFoundError
         If the stream has not reached any event time yet.
+    PastError
+        If audiences can't be shown as of the past moment.
     """
+    if at is not None:
+        past = past_audiences.past_moment(connection, at)
+        return AudienceMoment(at, None if past.model is None else rhythm_of(past.model), past)
     event_time = watermark(connection)
     if event_time is None:
         raise NotFoundError("the stream has not reached any event time yet", Hint.START_A_REPLAY)
@@ -121,27 +132,52 @@ def moment(connection: Connection) -> AudienceMoment:
     return AudienceMoment(event_time, None if champion is None else rhythm_of(champion))
 
 
-def require_rhythm(definition: AudienceDefinition, now: AudienceMoment) -> None:
-    """Check that predictions are there if a definition needs them.
+def require(definition: AudienceDefinition, now: AudienceMoment) -> None:
+    """Check that what a definition asks for is known at a moment.
 
     Raises
     ------
     NotFoundError
-        If it needs them, and the champion carries none.
+        If it needs predictions, and the champion carries none.
+    PastError
+        If the model of a past moment carried none, or changes that it asks for were deleted.
     """
+    if now.past is not None:
+        past_audiences.require_moves(definition, now.event_time, now.past.known)
+        if definition.needs_rhythm and now.rhythm is None:
+            whose = "there was no model yet" if now.past.model is None else f"{now.past.model.version} has none"
+            raise PastError(
+                "risk states and money at stake need predictions of the model that was active then, and " + whose
+            )
     if definition.needs_rhythm and now.rhythm is None:
         raise NotFoundError("risk states and money at stake need a model with predictions", Hint.FIT_A_MODEL)
 
 
 def count(connection: Connection, definition: AudienceDefinition, now: AudienceMoment) -> int:
-    """How many customers are in an audience; raises what :func:`require_rhythm` raises."""
+    """How many customers are in an audience; raises what :func:`require` raises."""
+    if now.past is not None:
+        return counts(connection, [definition], now)[0]
     if definition.needs_rhythm:
-        return sum(len(part.rows) for part in parts(connection, definition, now))
+        return _counted(connection, definition, now)
     return int(connection.execute(select(func.count()).where(*conditions(definition, now.event_time))).scalar_one())
 
 
+def counts(connection: Connection, definitions: Sequence[AudienceDefinition], now: AudienceMoment) -> list[int]:
+    """How many customers are in each of some audiences; raises what :func:`require` raises.
+
+    As of a past moment, everybody is read once for all definitions that need no predictions.
+    """
+    if now.past is None:
+        return [count(connection, definition, now) for definition in definitions]
+    for definition in definitions:
+        require(definition, now)
+    plain = [definition for definition in definitions if not definition.needs_rhythm]
+    numbers = iter(past_audiences.numbers(connection, plain, now.event_time))
+    return [_counted(connection, each, now) if each.needs_rhythm else next(numbers) for each in definitions]
+
+
 def totals(connection: Connection, definition: AudienceDefinition, now: AudienceMoment) -> AudienceTotals:
-    """The sums over an audience; raises what :func:`require_rhythm` raises."""
+    """The sums over an audience; raises what :func:`require` raises."""
     number, spend, stake = 0, 0.0, 0.0
     for part in parts(connection, definition, now, with_rhythm=True):
         number += len(part.rows)
@@ -171,18 +207,23 @@ def parts(
     after
         Only members whose ids are above this one.
     size
-        How many customers to read at once.
+        How many customers to read at once; as of a past moment, how many to read at first, whoever they are.
 
     Raises
     ------
     NotFoundError
-        As :func:`require_rhythm`.
+        As :func:`require`.
     """
-    require_rhythm(definition, now)
+    require(definition, now)
+    rhythm = now.rhythm if with_rhythm or definition.needs_rhythm else None
+    if now.past is not None:
+        for they, stayed in past_audiences.people_and_stays(connection, definition, now.event_time, after, size):
+            if len(they.spent):
+                yield _members(definition, they, stayed, rhythm, now.event_time)
+        return
     wanted = conditions(definition, now.event_time)
     # For many customers, all texts there are; for a page of them, finding these would take longer than the page.
     known = people.texts(connection) if size >= PART else None
-    rhythm = now.rhythm if with_rhythm or definition.needs_rhythm else None
     while True:
         part = Part(size, after)
         own = known or people.texts(connection, wanted, part)
@@ -199,7 +240,20 @@ def of_ids(connection: Connection, ids: Sequence[str], now: AudienceMoment) -> M
     """Those of some customers who are there, with stays, and with rhythms if there are predictions."""
     wanted = [_c.customer_id.in_(ids), _c.segment.is_not(None)]
     found, stays = people.people_and_stays(connection, wanted, people.texts(connection, wanted), now.event_time)
+    return of_everybody(found, stays, now)
+
+
+def of_everybody(found: People, stays: Stays, now: AudienceMoment) -> Members:
+    """All of some customers, with rhythms if there are predictions."""
     return _members(AudienceDefinition(), found, stays, now.rhythm, now.event_time)
+
+
+def segment_names(connection: Connection, now: AudienceMoment) -> dict[str, str]:
+    """Names of segments by id; as of a past moment, the model that was active then decides first."""
+    names = model_registry.read_personas(connection)
+    if now.past is not None and now.past.model is not None:
+        names |= {segment.id: segment.name for segment in now.past.model.segments}
+    return names
 
 
 def countries(connection: Connection) -> list[str]:
@@ -217,6 +271,10 @@ def _read(
     if event_time is None:
         return people.people(connection, wanted, known, part), None
     return people.people_and_stays(connection, wanted, known, event_time, part)
+
+
+def _counted(connection: Connection, definition: AudienceDefinition, now: AudienceMoment) -> int:
+    return sum(len(part.rows) for part in parts(connection, definition, now))
 
 
 def _members(

@@ -136,7 +136,11 @@ def people_and_stays(
     part: Part | None = None,
 ) -> tuple[People, Stays]:
     """The same with what a list says besides; days count to event time or, if it is later, the last transaction."""
-    chosen = _chosen(conditions, part, event_time)
+    return people_and_stays_in(connection, _chosen(conditions, part, event_time), known)
+
+
+def people_and_stays_in(connection: Connection, chosen: Subquery, known: Texts) -> tuple[People, Stays]:
+    """The same of a query's rows: columns of the table of customers, ``recency_days``, and ``previous`` segment."""
     before = _utf8(chosen.c.previous)
     numbers = (
         _packed(func.int8send(cast(number, BigInteger)), chosen)

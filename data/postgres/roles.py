@@ -94,7 +94,7 @@ DRIFT_RIGHTS: Mapping[str, str] = {
 }
 #: Rights by table: the clock reads how far the stream is, and when time alone changes something next.
 CLOCK_RIGHTS: Mapping[str, str] = {"customers": _READ, "risk_states": _READ, "stream_progress": _READ}
-#: Rights by table: the HTTP API reads customers, their changes and the keys; transactions it writes to Kafka alone.
+#: Rights by table: the HTTP API reads customers, their changes, orders and the keys; it writes to Kafka alone.
 API_RIGHTS: Mapping[str, str] = {
     "customers": _READ,
     "segment_changes": _READ,
@@ -105,6 +105,10 @@ API_RIGHTS: Mapping[str, str] = {
     "stream_currency": _READ,
     "api_keys": _READ,
     "audiences": _READ,
+    # Who was in an audience at a past moment.
+    "transactions": "SELECT (customer_id, occurred_at, kind, amount)",
+    "model_reigns": _READ,
+    "erasures": "SELECT (partition)",
 }
 #: Tables that a worker does not use.
 NOT_FOR_WORKERS = (

@@ -14,12 +14,13 @@ from segue.cli import options
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, spinner, table
 from segue.cli.options import AsJson
+from segue.cli.past_moment import notes
 from segue.cli.postgres import connect
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from data.postgres.past_states import Answerable
+    from data.postgres.past_moments import Answerable
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,7 +49,8 @@ def as_of(
     """
     from batch.past_table import past_table, segment_sizes
     from data.postgres import currency, model_registry
-    from data.postgres.past_states import answerable, past_states
+    from data.postgres.past_moments import answerable
+    from data.postgres.past_states import past_states
 
     if out is not None:
         check_output(out, suffixes=(".csv",), force=force)
@@ -114,19 +116,5 @@ def _print(moment: datetime, known: "Answerable", sizes: "pd.DataFrame", custome
     ]
     rows.append(["together", f"{inside:,}", "", money.exact(from_money_units(int(sizes["spend"].sum())))])
     output.print(table(f"As of {moment:%Y-%m-%d %H:%M} UTC", ["persona", "customers", "share", "spent"], rows))
-    for line in _notes(known, customers - inside):
+    for line in notes(known, customers - inside):
         messages.print(line, markup=False)
-
-
-def _notes(known: "Answerable", outside: int) -> list[str]:
-    notes = [f"{outside:,} more customers were in no segment."] if outside else []
-    if known.forgotten:
-        notes.append(
-            f"{known.forgotten:,} customers were forgotten since the stream began; no past day has them any more."
-        )
-    if known.late or known.revisions:
-        notes.append(
-            f"Since the stream began, {known.late:,} orders came late and {known.revisions:,} were revised: they count "
-            "in the numbers from their own event time, and in segments from when they were applied."
-        )
-    return notes

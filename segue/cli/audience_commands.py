@@ -1,5 +1,6 @@
 """``segue audience``: named groups of customers: save, list, count, show, delete and export."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from data.postgres import audience_members, audiences, currency, model_registry
 from data.postgres.audience_members import AudienceMoment, at_one_moment, moment
 from data.postgres.audiences import Audience
+from data.postgres.past_moments import PastError
 from models.audience import AudienceDefinition, checked_name, with_known_segments
 from models.audience_text import EVERYONE, checked_text, to_text
 from runtime.errors import NotFoundError
@@ -17,6 +19,7 @@ from segue.cli import audience_options as given
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, table
 from segue.cli.options import AsJson
+from segue.cli.past_moment import AsOf, at_moment, say_of_past
 from segue.cli.postgres import connect
 from services.audience_files import Use
 
@@ -77,16 +80,17 @@ def save(
 
 
 @app.command("list")
-def list_them(as_json: AsJson = False) -> None:
-    """Show all audiences, with the number of customers in each now."""
-    with at_one_moment(connect(Settings())) as connection:
+def list_them(as_of: AsOf = None, as_json: AsJson = False) -> None:
+    """Show all audiences, with the number of customers in each now, or as of a past moment."""
+    with at_moment(Settings(), as_of) as connection:
         found, unreadable = audiences.listed(connection)
-        now = _now(connection)
-        rows = [(each, _count(connection, each.definition, now)) for each in found]
+        now = _now(connection) if as_of is None else moment(connection, as_of)
+        rows = [*zip(found, _counts(connection, found, now), strict=True)]
     for reason in unreadable:
         messages.print(reason, style="yellow", markup=False, soft_wrap=True)
     if as_json:
-        output.print_json(data=[_as_json(each, customers=number) for each, number in rows])
+        when = {} if as_of is None else {"as_of": as_of.isoformat()}
+        output.print_json(data=[_as_json(each, customers=number, **when) for each, number in rows])
     elif not rows:
         messages.print("There is no audience yet: save one with `segue audience save NAME --segment Champions`.")
     else:
@@ -99,14 +103,17 @@ def list_them(as_json: AsJson = False) -> None:
             ]
             for each, number in rows
         ]
-        output.print(table("Audiences", ["name", "customers", "changed at", "definition"], shown))
+        title = "Audiences" if as_of is None else f"Audiences as of {as_of:%Y-%m-%d %H:%M} UTC"
+        output.print(table(title, ["name", "customers", "changed at", "definition"], shown))
+        if now is not None:
+            say_of_past(now)
 
 
 @app.command()
-def count(name: Name, as_json: AsJson = False) -> None:
-    """Print how many customers are in an audience now."""
-    with at_one_moment(connect(Settings())) as connection:
-        found, now = audiences.find(connection, name), moment(connection)
+def count(name: Name, as_of: AsOf = None, as_json: AsJson = False) -> None:
+    """Print how many customers are in an audience now, or were in it as of a past moment."""
+    with at_moment(Settings(), as_of) as connection:
+        found, now = audiences.find(connection, name), moment(connection, as_of)
         number = audience_members.count(connection, found.definition, now)
     if as_json:
         output.print_json(data={"name": found.name, "customers": number, "as_of": now.event_time.isoformat()})
@@ -115,11 +122,14 @@ def count(name: Name, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(name: Name, as_json: AsJson = False) -> None:
-    """Show an audience: its definition, how many customers are in it now, their spend, and the money at stake."""
+def show(name: Name, as_of: AsOf = None, as_json: AsJson = False) -> None:
+    """Show an audience: its definition, how many customers are in it now, their spend, and the money at stake.
+
+    With --as-of, it shows how many were in it at a past moment.
+    """
     settings = Settings()
-    with at_one_moment(connect(settings)) as connection:
-        found, now = audiences.find(connection, name), moment(connection)
+    with at_moment(settings, as_of) as connection:
+        found, now = audiences.find(connection, name), moment(connection, as_of)
         sums = audience_members.totals(connection, found.definition, now)
         money = settings.money.of(currency.stored(connection))
     if as_json:
@@ -133,13 +143,14 @@ def show(name: Name, as_json: AsJson = False) -> None:
         ["net spend", money.exact(sums.net_spend)],
         [
             "money at stake",
-            "unknown: the champion has no predictions" if sums.at_stake is None else money.exact(sums.at_stake),
+            _without_predictions(now) if sums.at_stake is None else money.exact(sums.at_stake),
         ],
         ["as of", f"{now.event_time:%Y-%m-%d %H:%M} UTC"],
         ["created at", f"{found.created_at:%Y-%m-%d %H:%M}"],
         ["changed at", f"{found.changed_at:%Y-%m-%d %H:%M}"],
     ]
     output.print(table(f"Audience {found.name}", ["field", "value"], rows, align="left"))
+    say_of_past(now)
 
 
 @app.command()
@@ -176,15 +187,16 @@ def export(
         Optional[str],  # noqa: UP045
         typer.Option("--join-by", metavar="COLUMN", help="The column of FILE with the customers' ids."),
     ] = None,
+    as_of: AsOf = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write an audience as CSV, one row a customer, as of the stream's event time.
+    """Write an audience as CSV, one row a customer, as of the stream's event time or, with --as-of, a past moment.
 
     A row has the current and the previous segment, since when, R, F and M, risk state, money at stake, and the moment.
     """
     from segue.cli.audience_export import export_audience
 
-    export_audience(name, out, for_, join, join_by, force)
+    export_audience(name, out, for_, join, join_by, as_of, force)
 
 
 def _known(postgres: Engine, name: str, definition: AudienceDefinition) -> AudienceDefinition | None:
@@ -231,6 +243,27 @@ def _count(connection: Connection, definition: AudienceDefinition, now: Audience
     if now is None or (definition.needs_rhythm and now.rhythm is None):
         return None
     return audience_members.count(connection, definition, now)
+
+
+def _counts(connection: Connection, found: Sequence[Audience], now: AudienceMoment | None) -> list[int | None]:
+    """How many customers each has; None, with a line, for one that a past moment can't be asked for."""
+    if now is None or now.past is None:
+        return [_count(connection, each.definition, now) for each in found]
+    asked = []
+    for each in found:
+        try:
+            audience_members.require(each.definition, now)
+            asked.append(each)
+        except PastError as error:
+            messages.print(f"{each.name}: {error}", style="yellow", markup=False, soft_wrap=True)
+    counted = audience_members.counts(connection, [each.definition for each in asked], now)
+    numbers = {each.name: number for each, number in zip(asked, counted, strict=True)}
+    return [numbers.get(each.name) for each in found]
+
+
+def _without_predictions(now: AudienceMoment) -> str:
+    whose = "the champion has" if now.past is None else "the model that was active then had"
+    return f"unknown: {whose} no predictions"
 
 
 def _as_json(found: Audience, **more: object) -> dict[str, object]:

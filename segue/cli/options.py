@@ -11,6 +11,7 @@ import typer
 
 from producers.pace import Speed
 from runtime import durations
+from runtime.moments import parse_moment
 from segue.cli.console import fail, messages
 from segue.local.stack import BrokerKind
 
@@ -28,20 +29,11 @@ def speed(text: str | Speed) -> Speed:
 
 
 def moment(text: str | datetime) -> datetime:
-    """Parse a day or a moment in any form that Segue prints; without a time zone it is UTC.
-
-    >>> moment("2010-12-01 08:26 UTC").isoformat()
-    '2010-12-01T08:26:00+00:00'
-    """
-    if isinstance(text, datetime):
-        return text
+    """Parse a day or a moment in any form that Segue prints; without a time zone it is UTC."""
     try:
-        found = datetime.fromisoformat(text.strip().removesuffix("UTC").strip())
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        shown = text if len(text) <= 40 else f"{text[:40]}…"
-        reason = f"{shown!r} is not a moment: write 2010-12-01, 2010-12-01 08:26 or 2010-12-01T08:26:00+00:00"
-        raise typer.BadParameter(reason) from None
+        return text if isinstance(text, datetime) else parse_moment(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def duration(text: str | timedelta) -> timedelta:

@@ -46,6 +46,7 @@ TASKS = (
     Task("check the stream against the raw data", ("segue reconcile FILE --history",)),
     Task("look at one customer: segment, numbers, next and last changes", ("segue customer CUSTOMER",)),
     Task("see every customer's segment and numbers at a past moment", ("segue as-of DATE -o out.csv",)),
+    Task("see who was in an audience at a past moment", ("segue audience show NAME --as-of DATE",)),
     Task("see the history that another model would have had, beside the published one", ("segue backfill MODEL",)),
     Task("follow segment changes as JSON lines (`--topic` reads Kafka)", ("segue changes --follow",)),
     Task(

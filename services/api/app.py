@@ -11,7 +11,13 @@ from urllib.parse import unquote
 
 from litestar import Litestar, Request, Response, Router, get, post
 from litestar.connection import ASGIConnection
-from litestar.exceptions import HTTPException, NotAuthorizedException, NotFoundException, PermissionDeniedException
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    NotAuthorizedException,
+    NotFoundException,
+    PermissionDeniedException,
+)
 from litestar.handlers.base import BaseRouteHandler
 from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
@@ -22,6 +28,7 @@ from data.contract import schema_files
 from data.postgres.api_keys import ApiKey
 from models.audience import AudienceError
 from runtime.errors import NotFoundError
+from runtime.moments import parse_moment
 from services.api.access import Keys
 from services.api.audiences import AudienceReader
 from services.api.checking import BodyError, check
@@ -50,6 +57,12 @@ _NOBODY = "no customer has this id"
 
 Limit = Annotated[int, Parameter(ge=1, le=MOST_ROWS, description="The most rows of the page.")]
 AudienceName = Annotated[str, Parameter(description="Percent-encoded; a blank is `%20`.")]
+AsOf = Annotated[
+    str | None,
+    Parameter(
+        description="Who was in it at a past moment of event time: a day, which is its first moment (UTC), or a moment."
+    ),
+]
 CustomerId = Annotated[str, Parameter(description="Percent-encoded; a slash is `%2F`.")]
 
 
@@ -231,10 +244,15 @@ async def get_audience_customers(
     request: Request[Any, Any, Any],
     after: Annotated[str, Parameter(description="Only ids above this one.")] = "",
     limit: Limit = 100,
+    as_of: AsOf = None,
 ) -> AudienceMembers:
     """Return a page of members."""
     api: Api = request.app.state.api
-    return await api.audiences.members(unquote(name), after, limit)
+    try:
+        at = None if as_of is None else parse_moment(as_of)
+    except ValueError as error:
+        raise ClientException(f"as_of: {error}") from None
+    return await api.audiences.members(unquote(name), after, limit, at)
 
 
 @get("/schemas", summary="The names of the messages' JSON Schemas", tags=["Contract"], security=[{}])

@@ -7,12 +7,13 @@ other, and a count is given again for some seconds.
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from data.contract.change_events import segment_ref
-from data.postgres import audience_members, audiences, model_registry
+from data.postgres import audience_members, audiences
 from data.postgres.audience_members import AudienceMoment, Members, at_one_moment, parts
 from data.postgres.audiences import Audience
 from data.postgres.database import engine
@@ -53,9 +54,15 @@ class AudienceReader:
         """
         return await self._ask(lambda connection: self._summary(connection, name))
 
-    async def members(self, name: str, after: str, limit: int) -> AudienceMembers:
-        """The first members with an id above ``after``; raises what :meth:`summary` raises."""
-        return await self._ask(lambda connection: _page(connection, name, after, limit))
+    async def members(self, name: str, after: str, limit: int, as_of: datetime | None = None) -> AudienceMembers:
+        """The first members with an id above ``after``, now or as of a past moment.
+
+        Raises
+        ------
+        NotFoundError
+            As :meth:`summary`, or if the audience can't be shown as of the moment.
+        """
+        return await self._ask(lambda connection: _page(connection, name, after, limit, as_of))
 
     async def _ask(self, question: Callable[[Connection], T]) -> T:
         async with self._one_at_a_time:
@@ -84,9 +91,9 @@ def _counted(connection: Connection, found: Audience, now: AudienceMoment) -> Au
     )
 
 
-def _page(connection: Connection, name: str, after: str, limit: int) -> AudienceMembers:
-    found, now = audiences.find(connection, name), audience_members.moment(connection)
-    personas = model_registry.read_personas(connection)
+def _page(connection: Connection, name: str, after: str, limit: int, as_of: datetime | None) -> AudienceMembers:
+    found, now = audiences.find(connection, name), audience_members.moment(connection, as_of)
+    personas = audience_members.segment_names(connection, now)
     rows: list[AudienceMember] = []
     # Postgres has no such character in a text, so no id is above it.
     if "\0" not in after:

@@ -192,7 +192,10 @@ class AudienceMember(Struct, frozen=True):
 
 
 class AudienceMembers(Struct, frozen=True):
-    """Members of an audience in the order of their ids, as of a moment; each page has a moment of its own."""
+    """Members of an audience in the order of their ids, as of a moment.
+
+    Unless a past one was asked for, each page has a moment of its own.
+    """
 
     customers: list[AudienceMember]
     as_of: datetime

@@ -13,7 +13,7 @@ import pandas as pd
 from sqlalchemy import Connection, func, select
 
 from data.postgres.ledger import first_moment
-from data.postgres.past_states import Answerable, PastError, answerable, require_rescored
+from data.postgres.past_moments import Answerable, PastError, answerable, require_rescored
 from data.postgres.tables import segment_changes
 from data.postgres.whole_histories import MOST_CUSTOMERS, HistoryPart, customer_count, history_parts
 from models.calendar import CalendarPeriod, Grain, periods

@@ -23,6 +23,7 @@ RUN_BY = {
     "README.md": {"$ make demo": HERE},
     "docs/alerts.md": {"": "tests/integration/segue/cli/test_alerts_commands.py"},
     "docs/api.md": {"": DOCUMENTED},
+    "docs/as_of.md": {"$ segue audience": "tests/integration/segue/cli/test_audience_as_of.py"},
     "docs/audiences.md": {"": "tests/integration/segue/cli/test_audience_commands.py"},
     "docs/backfill.md": {"": "tests/integration/segue/cli/test_backfill_command.py"},
     "docs/campaigns.md": {"segue campaign": "tests/e2e/test_campaigns.py"},

@@ -7,7 +7,7 @@ the worker had stored.
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,24 +16,26 @@ import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from dashboard.at_risk import past_people, past_slips, slips_queries
 from dashboard.at_risk.slips_queries import Slips
 from dashboard.customer import page as customer_page
 from dashboard.customer import past_life
-from dashboard.shared import countries, history, past
+from dashboard.shared import countries, downloads, history, past
 from dashboard.shared.personas import personas, slips
 from dashboard.shared.reading import progress, reading
 from dashboard.shared.risk_list import ORDERS, Wanted, risk_list
 from dashboard.shifts import revenue
 from data.contract.wire import ModelActivation, Tick, Transaction
+from data.postgres.audience_members import at_one_moment, count, moment, parts, totals
 from data.postgres.database import engine as connect
 from data.postgres.frames import frame
-from data.postgres.past_states import PastError
+from data.postgres.past_moments import PastError
 from data.postgres.people import everybody
 from data.postgres.pruning import Retention, prune
 from data.postgres.tables import segment_changes
+from models.audience_text import parse
 from models.decay import next_change
 from models.rhythm.carried import carrying, rhythm_of
 from models.scoring import assign
@@ -50,8 +52,21 @@ from tests.support.rhythm import a_rhythm
 DAY = datetime(2010, 11, 2, tzinfo=UTC)
 CHOSEN = {"as_of": f"{DAY:%Y-%m-%d}"}
 MOVES = ["day", "from_segment", "to_segment", "cause"]
+# Audiences of whom somebody is in each on the day.
+AUDIENCES = (
+    "everyone",
+    "segment = champions, lost",
+    "country = France and frequency >= 2",
+    "recency_days >= 30 and recency_days <= 200",
+    "net_spend >= 100.5 and net_spend <= 900",
+    "risk = due, overdue, presumed_lost",
+    "at_stake >= 20",
+    "moved_from = champions",
+    "moved_to = lost and since = 60d",
+    "moved_to = lost and since = 2010-09-01 and segment = lost",
+)
 # Pages that show now, whatever day is chosen.
-OF_NOW = ["live", "audiences", "simulator", "exploration", "model", "operations"]
+OF_NOW = ["live", "campaigns", "simulator", "exploration", "model", "operations"]
 
 
 class Streams(NamedTuple):
@@ -198,6 +213,9 @@ def test_the_history_and_the_revenue_end_with_the_day(streams: Streams, whole: C
         ("shifts", {"shift_period": "30 days", "per_period": "Weeks"}),
         ("at_risk", {}),
         ("at_risk", {"risk_view": "Moves by time alone"}),
+        ("audiences", {}),
+        ("audiences", {"audience_risk": "Overdue", "audience_order": "Silent longest"}),
+        ("audiences", {"audience_moved_to": "Lost", "audience_since": "200d", "audience_net_spend_least": "50"}),
     ],
 )
 def test_a_page_has_the_words_that_it_had_then(streams: Streams, name: str, query: dict[str, str]) -> None:
@@ -219,6 +237,42 @@ def test_a_file_has_the_rows_that_it_had_then_and_the_day(
     assert len(was) > 3
 
 
+@pytest.mark.parametrize("query", [{}, {"audience_risk": "Overdue"}, {"audience_moved_from": "Champions"}])
+def test_a_file_of_an_audience_has_the_rows_that_it_had_then(
+    streams: Streams, query: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[tuple[str, bytes]] = []
+
+    def keep(_engine: Engine, file: downloads.File, make: Callable[[], downloads.Content]) -> Callable[[], bytes]:
+        files.append((file.name, make().csv))
+        return lambda: files[-1][1]
+
+    monkeypatch.setattr(downloads, "of_content", keep)
+    for engine, chosen in ((streams.whole, CHOSEN), (streams.stopped, {})):
+        html(a_page("audiences", url(engine), **query, **chosen).run())
+    (then_name, then), (was_name, was) = files
+    assert then == was
+    assert then.count(b"\n") > 3
+    assert then_name == was_name
+    assert then_name.endswith("-customers-2010-11-02.csv")
+
+
+def test_an_audience_has_whom_it_had_then(streams: Streams) -> None:
+    compared = 0
+    for definition in AUDIENCES:
+        found = []
+        for engine, at in ((streams.whole, DAY), (streams.stopped, None)):
+            with at_one_moment(engine) as connection:
+                now = moment(connection, at)
+                number = count(connection, parse(definition), now)
+                ids = [each for part in parts(connection, parse(definition), now) for each in part.ids()]
+                assert len(ids) == number
+                found.append((ids, totals(connection, parse(definition), now)))
+        assert found[0] == found[1]
+        compared += len(found[0][0]) > 0
+    assert compared == len(AUDIENCES)
+
+
 def body(page: Any) -> list[str]:
     """The words of a page from its first number on, without what is said of the past day only."""
     parts = [re.sub(r"<[^>]*>", " ", block.value) for block in page.get("html")]
@@ -227,7 +281,7 @@ def body(page: Any) -> list[str]:
     return parts[begin:]
 
 
-@pytest.mark.parametrize("name", ["segments", "at_risk", "shifts", "customer"])
+@pytest.mark.parametrize("name", ["segments", "at_risk", "audiences", "shifts", "customer"])
 def test_a_page_says_which_day_it_shows_and_goes_back_to_now(streams: Streams, name: str) -> None:
     query = {"customer": streams.customers[3]} if name == "customer" else {}
     page = a_page(name, url(streams.whole), **query, **CHOSEN).run()
@@ -255,6 +309,27 @@ def test_a_page_without_a_past_says_that_it_shows_now_and_keeps_the_day(streams:
     assert "as_of" not in page.query_params
 
 
+def test_a_day_on_which_nobody_had_bought_yet_has_an_audience_of_nobody(streams: Streams) -> None:
+    with streams.whole.connect() as connection:
+        first = connection.execute(select(func.min(segment_changes.c.effective_at))).scalar_one()
+    shown = words(a_page("audiences", url(streams.whole), as_of=f"{first:%Y-%m-%d}").run())
+    assert "This page shows a past moment" in shown
+    assert "0customers" in shown
+    assert "No customer passes all filters: remove one." in shown
+
+
+def test_moves_that_were_deleted_are_refused_and_later_ones_are_found(
+    database_url: str, engine: Engine, processed: Any
+) -> None:
+    st.cache_resource.clear()
+    prune(engine, Retention(changes=timedelta(days=100)), NOW)
+    recent = {"as_of": f"{NOW - timedelta(days=20):%Y-%m-%d}", "audience_moved_to": "Lost"}
+    ever = words(a_page("audiences", database_url, **recent).run())
+    assert "and this audience asks for earlier ones: older changes were deleted by `segue prune`." in ever
+    since = html(a_page("audiences", database_url, audience_since="60d", **recent).run())
+    assert re.search(r'data-customers="[1-9]', since)
+
+
 def test_a_customer_who_had_not_ordered_yet_is_not_called_unknown(streams: Streams, stopped: Connection) -> None:
     later = [
         each for each in streams.customers if customer_page.read(stopped, streams.model, DAY, each, POUNDS) is None
@@ -265,7 +340,7 @@ def test_a_customer_who_had_not_ordered_yet_is_not_called_unknown(streams: Strea
 
 
 def test_a_page_as_of_a_day_says_whose_predictions_it_shows(streams: Streams) -> None:
-    for name, query in (("at_risk", {}), ("customer", {"customer": streams.customers[3]})):
+    for name, query in (("at_risk", {}), ("audiences", {}), ("customer", {"customer": streams.customers[3]})):
         shown = words(a_page(name, url(streams.whole), **query, **CHOSEN).run())
         assert f"those of the model that was active then, {streams.model.version}" in shown
         assert "fitted on the orders up to 3 Oct 2010, and have seen none after this day" in shown
@@ -295,7 +370,7 @@ def test_a_revised_order_leaves_the_segment_and_hides_what_would_have_moved_the_
     assert "Orders of 1 customer came late or were revised" in shown
 
 
-@pytest.mark.parametrize("name", ["segments", "at_risk", "shifts"])
+@pytest.mark.parametrize("name", ["segments", "at_risk", "audiences", "shifts"])
 def test_a_day_before_the_kept_history_is_refused_in_one_line(
     database_url: str, engine: Engine, processed: Any, name: str
 ) -> None:
@@ -331,7 +406,7 @@ def test_a_customer_is_refused_before_the_own_kept_history_only(
     assert {*shown.values()} == {"refused", "shown"}
 
 
-@pytest.mark.parametrize("name", ["at_risk", "shifts", "customer", "live"])
+@pytest.mark.parametrize("name", ["at_risk", "audiences", "shifts", "customer", "live"])
 def test_days_in_the_address_that_are_none_show_the_present(streams: Streams, name: str) -> None:
     for hostile in ("<script>alert(1)</script>", "2999-01-01", "\x00", ""):
         shown = html(a_page(name, url(streams.whole), as_of=hostile).run())

@@ -59,6 +59,12 @@ def test_days_since_a_move_count_from_the_moment_at_which_the_audience_is_asked_
     assert AudienceDefinition().since_moment(NOW) is None
 
 
+def test_days_that_begin_before_all_moments_are_ever() -> None:
+    first = datetime(1, 1, 1, tzinfo=UTC)
+    assert AudienceDefinition(since=36_500).since_moment(datetime(90, 1, 1, tzinfo=UTC)) is None
+    assert AudienceDefinition(since=1).since_moment(datetime(1, 1, 2, tzinfo=UTC)) == first
+
+
 def test_whoever_has_no_order_left_is_in_no_risk_state() -> None:
     state, stake = np.array([0, 2, 3, NO_STATE]), np.array([50.0, 100.0, 10.0, 0.0])
     overdue = AudienceDefinition(risk_states=("overdue", "presumed_lost"))

@@ -1,10 +1,14 @@
 """Somebody who may not see ids gets the same audience and the same file with masked ids."""
 
+from datetime import UTC, datetime
 from io import StringIO
 
 from sqlalchemy import Engine, make_url
 
+from dashboard.audiences import past_found
+from dashboard.shared import past
 from dashboard.shared.connection import masked_engine
+from dashboard.shared.reading import reading
 from data.postgres import roles
 from data.postgres.audience_members import at_one_moment, moment, parts
 from data.postgres.database import migrate
@@ -15,6 +19,7 @@ from tests.support import big_tables
 from tests.support.generated_tables import a_model
 
 NUMBER = 200
+DAY = datetime(2011, 3, 1, tzinfo=UTC)
 DEFINITION = AudienceDefinition(moved_to=("champions",), countries=("United Kingdom",))
 
 
@@ -27,6 +32,18 @@ def rows(postgres: Engine, size: int) -> list[list[str]]:
     return [line.split(",") for line in file.getvalue().splitlines()[1:]]
 
 
+def past_rows(postgres: Engine) -> list[list[str]]:
+    """The rows of the file as of a past day."""
+    with reading(postgres) as connection:
+        found, file = (
+            past_found.everybody(connection, past.read(connection, DAY)).find(connection, DEFINITION),
+            StringIO(),
+        )
+    assert found.members is not None
+    write(file, [found.members], About({}, DAY, "GBP"))
+    return [line.split(",") for line in file.getvalue().splitlines()[1:]]
+
+
 def test_the_file_of_a_masked_session_has_masked_ids_and_the_same_numbers(database_url: str, engine: Engine) -> None:
     migrate(database_url)
     big_tables.fill(engine, a_model(), NUMBER, NUMBER, NUMBER)
@@ -36,4 +53,8 @@ def test_the_file_of_a_masked_session_has_masked_ids_and_the_same_numbers(databa
     assert len({row[0] for row in hidden}) == len(hidden) == len(open_ids) > 10
     assert all(row[0].startswith(MASK_BEGINS) for row in hidden)
     assert sorted(row[1:] for row in hidden) == sorted(row[1:] for row in open_ids)
+    then = [past_rows(each) for each in (masked, engine)]
+    assert sorted(row[1:] for row in then[0]) == sorted(row[1:] for row in then[1])
+    assert all(row[0].startswith(MASK_BEGINS) for row in then[0])
+    assert len(then[0]) > 10
     masked.dispose()

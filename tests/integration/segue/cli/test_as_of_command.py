@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import msgspec
@@ -20,11 +19,12 @@ from batch.profiles import profiles_as_of
 from batch.reconcile_history import expected_history
 from batch.reconcile_past import differences, expected_states
 from batch.scorer import Scorer
-from data.contract.wire import ModelActivation, Tick, Transaction
+from data.contract.wire import ModelActivation, Transaction
 from data.datasets import synthetic
 from data.datasets.dataset import Dataset
 from data.datasets.load import load
-from data.postgres.past_states import PastError, answerable, past_states
+from data.postgres.past_moments import PastError, answerable
+from data.postgres.past_states import past_states
 from data.postgres.pruning import Retention, prune
 from data.postgres.stream_state import read_stream_state
 from models.segment_model import SegmentModel
@@ -32,6 +32,7 @@ from segue.cli.app import app
 from tests.support.forgetting import forget_somebody
 from tests.support.in_memory_worker import Message
 from tests.support.processed_stream import lived, store
+from tests.support.replayed import moments, replayed
 
 DAY = timedelta(days=1)
 Show = Callable[..., Result]
@@ -61,29 +62,6 @@ def said(result: Result) -> str:
     """The error that the command line prints as one line, and everything else that it printed."""
     assert result.exit_code == 1, result.output
     return f"{result.output} {result.exception}"
-
-
-def replayed(dataset: Dataset) -> list[Message]:
-    """What a replay sends: transactions, and a tick at every midnight and at the end."""
-    found: list[Message] = []
-    midnight = None
-    for transaction in dataset.wire_transactions():
-        day = transaction.occurred_at.replace(hour=0, minute=0, second=0, microsecond=0)
-        if midnight is not None and day > midnight:
-            found.append(Tick(day))
-        midnight = day
-        found.append(transaction)
-    return [*found, Tick(dataset.report.last)]
-
-
-def moments(dataset: Dataset, number: int, seed: int = 1) -> list[datetime]:
-    """Random moments of a dataset; every second one is a midnight, and one is that of a transaction."""
-    first, last = dataset.report.first, dataset.report.last
-    random = Random(seed)
-    found = [first + (last - first) * random.random() for _ in range(number)]
-    midnights = [each.replace(hour=0, minute=0, second=0, microsecond=0) for each in found[::2]]
-    exact = dataset.transactions["occurred_at"].iloc[len(dataset.transactions) // 2].to_pydatetime()
-    return [*found[1::2], *(max(each, first) for each in midnights), exact, last]
 
 
 @contextmanager

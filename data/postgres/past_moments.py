@@ -1,0 +1,242 @@
+"""The past moments that the stream can be shown at, the models that were active, and customers as they were.
+
+A segment is the published one: that of the customer's last change which was effective by then. R, F and M are those of
+the orders that happened by then, as the ledger has them now. Both belong together for everybody but customers with
+orders that came late or were revised: such an order counts in the ledger from its own event time, and in the history of
+changes from when it was applied, because history stays as subscribers have read it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from data.postgres.tables import customers, erasures, model_reigns, segment_changes, stream_progress, transactions
+from runtime.errors import Hint, NotFoundError
+
+#: Memory for each step of a query of all customers, until the end of the database transaction.
+WORK_MEM = "128MB"
+#: Why a moment has no one model.
+SOME_PARTITIONS_ONLY = "a new model was active on some partitions only: choose the day before or after"
+#: Conditions on a column of customers' ids.
+Who = Callable[[ColumnElement[str]], list[ColumnElement[bool]]]
+_c, _t, _s, _p = customers.c, transactions.c, segment_changes.c, stream_progress.c
+
+
+class PastError(NotFoundError):
+    """A moment that the stream can't be shown at; the message says which moments it can."""
+
+
+@dataclass(frozen=True)
+class Answerable:
+    """The moments of event time that the stream can be shown at, and what is missing at all of them.
+
+    Parameters
+    ----------
+    since
+        The earliest moment; None if the history of changes is whole.
+    until
+        The watermark of the slowest partition.
+    slowest
+        That partition if another one is ahead of it; None if all are equally far.
+    forgotten
+        How many customers are missing because they were forgotten.
+    late, revisions
+        How many orders came late, and how many were revised, since the stream began.
+    """
+
+    since: datetime | None
+    until: datetime
+    slowest: int | None
+    forgotten: int
+    late: int
+    revisions: int
+
+    def check(self, moment: datetime) -> None:
+        """Refuse a moment that is not one of them.
+
+        Raises
+        ------
+        PastError
+            If the moment is after ``until`` or before ``since``.
+        """
+        if moment > self.until:
+            who = "" if self.slowest is None else f"; partition {self.slowest} is the slowest"
+            raise PastError(
+                f"the stream has reached {_written(self.until)} of event time, and {_written(moment)} is after it{who}"
+            )
+        if self.since is not None and moment < self.since:
+            raise PastError(
+                f"the history of changes is whole from {_written(self.since)} on, and {_written(moment)} is before it: "
+                "older changes were deleted by `segue prune`"
+            )
+
+
+class IdRange(NamedTuple):
+    """The ids above ``after``, up to ``last``, which is one of them; None for an open end."""
+
+    after: str | None = None
+    last: str | None = None
+
+    def has(self, ids: ColumnElement[str]) -> list[ColumnElement[bool]]:
+        """The conditions on a column of ids."""
+        found: list[ColumnElement[bool]] = []
+        if self.after is not None:
+            found.append(ids > self.after)
+        if self.last is not None:
+            found.append(ids <= self.last)
+        return found
+
+
+#: All ids.
+EVERYBODY = IdRange()
+
+
+def answerable(connection: Connection, customer_id: str | None = None) -> Answerable:
+    """The moments that the stream can be shown at or, by the index only, one customer.
+
+    Raises
+    ------
+    PastError
+        If there is no such moment yet.
+    """
+    rows = connection.execute(select(_p.partition, _p.event_time, _p.late, _p.revisions).order_by(_p.partition)).all()
+    silent = [row.partition for row in rows if row.event_time is None]
+    if not rows or len(silent) == len(rows):
+        raise PastError("the stream has not reached any event time yet", Hint.START_A_REPLAY)
+    if silent:
+        raise PastError(f"partition {silent[0]} has had no tick yet, so the stream is complete at no moment")
+    first = min(rows, key=lambda row: row.event_time)
+    ahead = max(row.event_time for row in rows) > first.event_time
+    return Answerable(
+        since=_whole_since(connection) if customer_id is None else _own_since(connection, customer_id),
+        until=first.event_time,
+        slowest=first.partition if ahead else None,
+        forgotten=int(connection.execute(select(func.count(erasures.c.partition))).scalar_one()),
+        late=sum(row.late for row in rows),
+        revisions=sum(row.revisions for row in rows),
+    )
+
+
+def past_customers(moment: datetime, who: Who) -> Subquery:
+    """The customers whose ids pass the conditions and whom the stream knew by a moment, as they were then.
+
+    It has columns of the table of customers: ``customer_id, country`` (the present one), ``partition, segment,
+    segment_since, frequency, gross, returned, first_purchase_at, last_purchase_at, last_event_at``; and
+    ``previous_segment`` and ``counts_from``, from which recency counts: both null in no segment, the latter only
+    without a purchase. Without any purchase left, it is the last event, as the worker counts it, or the last change.
+    """
+    changes = (
+        select(_s.customer_id, _s.from_segment, _s.to_segment, _s.effective_at)
+        .where(_s.effective_at <= moment, *who(_s.customer_id))
+        .ext(distinct_on(_s.customer_id))
+        .order_by(_s.customer_id, _s.sequence.desc())
+    )
+    last, ledger = changes.subquery(), _ledger(moment, who).subquery()
+    joined = customers.outerjoin(ledger, ledger.c.customer_id == _c.customer_id)
+    joined = joined.outerjoin(last, last.c.customer_id == _c.customer_id)
+    totals = (func.coalesce(ledger.c[name], 0).label(name) for name in ("frequency", "gross", "returned"))
+    # A revision may have moved every order behind the moment; then only the change is left of what was published.
+    otherwise = case((last.c.to_segment.is_not(None), func.coalesce(ledger.c.last_event_at, last.c.effective_at)))
+    query = (
+        select(
+            _c.customer_id,
+            _c.country,
+            _c.partition,
+            last.c.to_segment.label("segment"),
+            last.c.from_segment.label("previous_segment"),
+            last.c.effective_at.label("segment_since"),
+            *totals,
+            ledger.c.first_purchase_at,
+            ledger.c.last_purchase_at,
+            ledger.c.last_event_at,
+            func.coalesce(ledger.c.last_purchase_at, otherwise).label("counts_from"),
+        )
+        .select_from(joined)
+        .where((ledger.c.orders > 0) | last.c.to_segment.is_not(None), *who(_c.customer_id))
+    )
+    return query.subquery("past_customers")
+
+
+def _ledger(moment: datetime, who: Who) -> Select[Any]:
+    """The totals of each customer's orders up to a moment; a cancelled order counts nothing."""
+    sale, back = _t.kind == "sale", _t.kind == "return"
+    return (
+        select(
+            _t.customer_id,
+            func.count().filter(_t.kind != "cancelled").label("orders"),
+            func.count().filter(sale).label("frequency"),
+            func.coalesce(func.sum(_t.amount).filter(sale), 0).label("gross"),
+            func.coalesce(func.sum(_t.amount).filter(back), 0).label("returned"),
+            func.min(_t.occurred_at).filter(sale).label("first_purchase_at"),
+            func.max(_t.occurred_at).filter(sale).label("last_purchase_at"),
+            func.max(_t.occurred_at).label("last_event_at"),
+        )
+        .where(_t.occurred_at <= moment, *who(_t.customer_id))
+        .group_by(_t.customer_id)
+    )
+
+
+def models_at(connection: Connection, moment: datetime) -> dict[int, str]:
+    """The model that was active at a moment, by partition."""
+    r = model_reigns.c
+    former = select(r.partition, r.model_version, r.until).where(r.until > moment).order_by(r.until.desc())
+    present = select(_p.partition, _p.model_version).where(
+        _p.model_version.is_not(None), (_p.model_since.is_(None)) | (_p.model_since <= moment)
+    )
+    found = {row.partition: row.model_version for row in connection.execute(present)}
+    for row in connection.execute(former.where((r.since.is_(None)) | (r.since <= moment))):
+        found[row.partition] = row.model_version
+    return found
+
+
+def require_rescored(connection: Connection, moment: datetime, customer_id: str | None = None) -> None:
+    """Refuse a moment if customers, or this one, still wait for a model that was activated by then.
+
+    Raises
+    ------
+    PastError
+        If any do.
+    """
+    waits = _c.model_version.is_distinct_from(_p.model_version)
+    begun = _p.model_version.is_not(None) & (_p.model_since <= moment)
+    home = _p.partition == _c.partition
+    query = select(func.count()).select_from(customers.join(stream_progress, home & begun & waits))
+    if customer_id is not None:
+        query = query.where(_c.customer_id == customer_id)
+    waiting = int(connection.execute(query).scalar_one())
+    if waiting:
+        raise PastError(f"{waiting:,} customers wait to be rescored by the new model: try again in a moment")
+
+
+def _whole_since(connection: Connection) -> datetime | None:
+    """From when on every customer's last change is stored; None if no change was ever deleted by itself."""
+    changed = select(func.coalesce(func.sum(_c.sequence), 0)).scalar_subquery()
+    stored = select(func.count()).select_from(segment_changes).scalar_subquery()
+    if connection.execute(select(changed - stored)).scalar_one() == 0:
+        return None
+    found: datetime | None = connection.execute(select(func.max(_s.effective_at)).where(oldest_kept())).scalar_one()
+    return found
+
+
+def _own_since(connection: Connection, customer_id: str) -> datetime | None:
+    """From when on a customer's changes are stored; None if none of them was ever deleted."""
+    query = select(_s.sequence, _s.effective_at).where(_s.customer_id == customer_id).order_by(_s.sequence).limit(1)
+    first = connection.execute(query).one_or_none()
+    return None if first is None or first.sequence == 1 else first.effective_at
+
+
+def oldest_kept() -> ColumnElement[bool]:
+    """Whether a change is the first one that is left of its customer, whose earlier ones were deleted."""
+    before = segment_changes.alias()
+    earlier = select(before.c.customer_id).where(
+        before.c.customer_id == _s.customer_id, before.c.sequence == _s.sequence - 1
+    )
+    return (_s.sequence > 1) & ~earlier.exists()
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
