@@ -52,6 +52,8 @@ class CatchUp:
     ----------
     finished
         Whether the outbox has reached everything that the topic holds.
+    reported
+        How many changes of the topic Postgres does not have, as last reported; None before the first report.
     """
 
     def __init__(
@@ -72,7 +74,8 @@ class CatchUp:
         self._ahead = ChangesAhead(None)
         self._committed_position = 0
         self._forgotten: set[str] = set()
-        self._reported, self._reported_at = 0, 0.0
+        self.reported: int | None = None
+        self._reported_at = 0.0
 
     @property
     def finished(self) -> bool:
@@ -143,14 +146,14 @@ class CatchUp:
         """Whether :meth:`report` has something new: at most once a second, and when the outbox has caught up."""
         ahead = self._ahead_of_postgres(published)
         waited = self._clock() - self._reported_at > _REPORT_SECONDS
-        return ahead != self._reported and (waited or not ahead)
+        return ahead != self.reported and (waited or not ahead)
 
     async def report(self, outbox: Outbox, published: int) -> None:
         """Report and store how many changes of the topic Postgres does not have."""
         ahead = self._ahead_of_postgres(published)
         self._observer.ahead_of_postgres(self._partition, ahead)
         await outbox.save_changes_ahead(self._claim, ahead)
-        self._reported, self._reported_at = ahead, self._clock()
+        self.reported, self._reported_at = ahead, self._clock()
 
     def _ahead_of_postgres(self, published: int) -> int:
         # Postgres had some of these changes already when publishing began; they only wait for their turn.

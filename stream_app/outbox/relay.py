@@ -137,6 +137,11 @@ class Relay:
         self._queue = deque(row for row in self._queue if row.customer_id not in customers)
 
     @property
+    def ahead(self) -> int | None:
+        """How many changes of the topic Postgres does not have; None before the topic has been read."""
+        return self._catch_up.reported
+
+    @property
     def stopped(self) -> bool:
         """Whether the relay has stopped because its claim no longer holds."""
         return self._task.done()

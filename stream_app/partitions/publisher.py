@@ -15,7 +15,7 @@ from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.relay import Relay
 from stream_app.outbox.row_kinds import RISK_CHANGES, SEGMENT_CHANGES, AnyKind
 from stream_app.partitions.worker_context import WorkerContext
-from stream_app.storage.outbox import Outbox
+from stream_app.storage.outbox import AheadOfPostgres, Outbox
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +117,7 @@ class Publisher:
         more = published > progress.published_position or risk > progress.risk_published_position
         if all_letters or more or self._context.clock() > self._save_at:
             self._save_at = self._context.clock() + _SAVE_SECONDS
-            return await self._outbox.mark_published(progress, published, all_letters, risk)
+            return await self._outbox.mark_published(progress, published, all_letters, risk, self._ahead)
         return progress
 
     async def pause(self) -> None:
@@ -131,6 +131,11 @@ class Publisher:
         """Stop publishing at once; a later claim continues from the outbox."""
         self._dead_letters.close()
         await self.pause()
+
+    @property
+    def _ahead(self) -> AheadOfPostgres:
+        relays = (self._relay, self._risk_relay)
+        return AheadOfPostgres(*(None if relay is None else relay.ahead for relay in relays))
 
     @property
     def _relays(self) -> list[Relay]:

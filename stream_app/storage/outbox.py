@@ -21,6 +21,16 @@ from stream_app.storage.connection import Database
 _CUSTOMERS = 5_000
 
 
+class AheadOfPostgres(NamedTuple):
+    """How many changes and risk changes the topics have that Postgres does not have; None if that is not known."""
+
+    changes: int | None = None
+    risk_changes: int | None = None
+
+
+_NOT_KNOWN = AheadOfPostgres()
+
+
 class ChangeKey(NamedTuple):
     """What identifies a change in every replay of the log."""
 
@@ -152,12 +162,18 @@ class Outbox(ClaimStore):
         return [DeadLetter(offset, reason, key, value, log_id=of) for offset, reason, key, value, of in rows]
 
     async def mark_published(
-        self, progress: PartitionProgress, position: int, dead_letters: bool, risk_position: int | None = None
+        self,
+        progress: PartitionProgress,
+        position: int,
+        dead_letters: bool,
+        risk_position: int | None = None,
+        ahead: AheadOfPostgres = _NOT_KNOWN,
     ) -> PartitionProgress:
         """Publishing, step 7: save the positions up to which segment changes and risk changes are published.
 
         Without a ``risk_position`` that of ``progress`` stays. With ``dead_letters``, all dead letters before the next
-        offset are marked as published, too.
+        offset are marked as published, too. What is ``ahead`` is stored again: an older copy of Postgres with the same
+        progress may have other numbers.
 
         Raises
         ------
@@ -174,6 +190,8 @@ class Outbox(ClaimStore):
             "next_offset": progress.next_offset,
             "change_position": progress.change_position,
             "risk_position": progress.risk_position,
+            "changes_ahead": ahead.changes,
+            "risk_changes_ahead": ahead.risk_changes,
         }
         async with self._connection.transaction():
             await self._cursor.execute(sql.MARK_PUBLISHED, parameters)

@@ -254,7 +254,9 @@ WHERE partition = %(partition)s AND log_id = %(log_id)s AND "offset" >= %(next_o
 
 MARK_PUBLISHED = """
 UPDATE stream_progress SET published_position = greatest(published_position, %(position)s),
-  risk_published_position = greatest(risk_published_position, %(risk_published_position)s)
+  risk_published_position = greatest(risk_published_position, %(risk_published_position)s),
+  changes_ahead = coalesce(%(changes_ahead)s, changes_ahead),
+  risk_changes_ahead = coalesce(%(risk_changes_ahead)s, risk_changes_ahead)
 WHERE partition = %(partition)s AND epoch = %(epoch)s AND next_offset = %(next_offset)s
   AND change_position = %(change_position)s AND risk_position = %(risk_position)s
 """

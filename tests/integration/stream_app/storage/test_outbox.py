@@ -17,7 +17,7 @@ from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
 from stream_app.storage.claim import FencedError
-from stream_app.storage.outbox import OUTBOX_OF_RISK, Outbox
+from stream_app.storage.outbox import OUTBOX_OF_RISK, AheadOfPostgres, Outbox
 from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.in_memory_worker import Message, logs
@@ -131,6 +131,20 @@ def test_both_published_positions_are_saved_and_a_lost_risk_change_is_noticed(da
         assert (await store.progress(progress)).risk_published_position == 2
         with pytest.raises(FencedError):
             await store.mark_published(replace(progress, risk_position=4), 2, False, 4)
+
+    with_changes(database, work)
+
+
+def test_what_the_topics_have_ahead_is_stored_again_with_each_saved_position(database: str) -> None:
+    ahead = "SELECT changes_ahead, risk_changes_ahead FROM stream_progress"
+
+    async def work(store: PartitionStore, progress: PartitionProgress) -> None:
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("UPDATE stream_progress SET changes_ahead = 16, risk_changes_ahead = 3")
+            progress = await store.mark_published(progress, 2, False)
+            assert connection.execute(ahead).fetchone() == (16, 3)
+            await store.mark_published(progress, 2, False, ahead=AheadOfPostgres(changes=0))
+            assert connection.execute(ahead).fetchone() == (0, 3)
 
     with_changes(database, work)
 
