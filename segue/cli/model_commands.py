@@ -10,6 +10,7 @@ from data.postgres import currency, model_registry
 from models.drift.challenger import ORIGIN
 from models.rhythm.carried import METADATA_KEY as RHYTHM_KEY
 from models.segment_model import SegmentModel
+from models.window_words import last_days
 from runtime.settings import Settings
 from segue.cli import model_file_commands, options
 from segue.cli.auditing import recorded
@@ -69,6 +70,8 @@ def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson
     columns = ["persona", "customers", "recency", "frequency", "monetary"]
     output.print(table(f"Model {found.version}: centres in standard deviations", columns, rows))
     definition = {"monetary": found.monetary, "transform": found.transform, "recency_unit": _unit(found)}
+    if found.window_days is not None:
+        definition["window"] = last_days(found.window_days)
     for name, value in {**definition, **found.metadata}.items():
         if name not in ("sizes", "k_curve", "reference", RHYTHM_KEY):
             output.print(f"{name.replace('_', ' ')}: {value}", markup=False)
@@ -176,6 +179,7 @@ def _entry(entry: model_registry.Entry) -> dict[str, Any]:
         "monetary": model.monetary,
         "transform": model.transform,
         "recency_unit": model.recency_unit,
+        **({} if model.window_days is None else {"window_days": model.window_days}),
         "metadata": model.metadata,
     }
 
@@ -184,6 +188,8 @@ def _definition(model: SegmentModel) -> str:
     parts: list[str] = [model.monetary, model.transform]
     if model.recency_unit != 1:
         parts.append(_unit(model))
+    if model.window_days is not None:
+        parts.append(last_days(model.window_days))
     if model.metadata.get("rank_order") is True:
         parts.append("rank order")
     return ", ".join(parts)
