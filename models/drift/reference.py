@@ -91,7 +91,7 @@ def squared_distances(model: SegmentModel, population: Population) -> Floats:
     """Squared distance of each customer to the nearest centroid, shape (n,), in squared standard deviations."""
     recency = transformed(model, 0, population.recency)[:, None]
     off_axis = off_axis_distances(model, population.frequency, population.monetary)
-    return np.asarray(((recency - model.centroids[:, 0]) ** 2 + off_axis).min(axis=1))
+    return np.asarray(((recency - model.scored_centroids[:, 0]) ** 2 + off_axis).min(axis=1))
 
 
 def segment_sizes(model: SegmentModel, population: Population) -> dict[str, int]:
