@@ -32,8 +32,10 @@ def with_window(model: SegmentModel, window_days: int) -> SegmentModel:
     >>> [(segment.id, segment.centroid) for segment in model.segments]
     [('one', (0.0, 0.0, 0.0)), ('inactive', (36.5, 0.0, 0.0))]
     """
+    # A negative number of days has no logarithm; `build` refuses it.
+    first_day = (max(window_days, 0), 0, 0)
     recency, frequency, monetary = (
-        float(transformed(model, feature, np.array([value]))[0]) for feature, value in enumerate((window_days, 0, 0))
+        float(transformed(model, feature, np.array([value]))[0]) for feature, value in enumerate(first_day)
     )
     inactive = msgspec.structs.replace(blank_segment(INACTIVE_ARCHETYPE), centroid=(recency, frequency, monetary))
     return build(

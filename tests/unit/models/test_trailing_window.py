@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.decay import NEVER, next_change
+from models.drift.challenger import Challenger
 from models.drift.reference import Population, squared_distances
 from models.goal_seek import smallest_purchases
 from models.scoring import assign
@@ -60,6 +61,16 @@ def test_the_centroid_of_inactive_customers_is_where_they_begin_to_be_so() -> No
 def test_a_centroid_may_be_where_inactive_customers_begin() -> None:
     model = with_window(build("net", "identity", (0, 0, 0), (1, 1, 1), segments_at((7, 0, 0))), 7)
     assert assign(model, np.array([7, 7]), np.array([1, 0]), np.zeros(2)).tolist() == [0, 1]
+
+
+def test_the_challenger_of_a_champion_with_a_window_has_the_same_window() -> None:
+    champion = with_window(random_model("log1p", 4, 1), 365)
+    challenger = Challenger(champion)
+    challenger.learn(Population(*random_profiles(100, 2)), seed=3)
+    found = challenger.model("2011-12-10")
+    assert found.window_days == 365
+    assert found.segments[-1] == champion.segments[-1]
+    assert found.version != champion.version
 
 
 @pytest.mark.parametrize("window", [0, -1, 36_501])
