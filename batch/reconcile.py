@@ -191,7 +191,7 @@ def _rescored(changes: pd.DataFrame, scorers: Mapping[str, Scorer]) -> pd.DataFr
     targets = pd.Series("under an unknown model", changes.index, dtype=object)
     for version, rows in changes.groupby("model_version").indices.items():
         if scorer := scorers.get(str(version)):
-            targets.iloc[rows] = scorer.segments(points[rows])
+            targets.iloc[rows] = scorer.ids[scorer.numbers(points[rows])]
     return pd.DataFrame(
         {
             "customer_id": changes["customer_id"],

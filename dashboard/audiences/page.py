@@ -9,7 +9,7 @@ from dashboard.audiences import download, filters, found, markup, saving
 from dashboard.audiences.filters import Options
 from dashboard.audiences.found import FoundAudience
 from dashboard.audiences.saving import NAME, SAVE_AS
-from dashboard.shared import acts, controls, elements, page, style
+from dashboard.shared import acts, controls, elements, page, style, window_notes
 from dashboard.shared.literal import escape, in_markdown
 from dashboard.shared.page import Moment
 from data.postgres import audience_members, audiences, model_registry
@@ -60,6 +60,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
     except AudienceError as error:
         st.html(f'<div class="sg-banner" role="alert">{escape(str(error))}</div>')
         return
+    page.note_if(window_notes.lifetime(moment.model, "Orders and net spend are those"))
     answer = found.read(engine, moment, definition)
     st.html(markup.headline(answer.value.totals, moment.money) + markup.definition(to_text(definition)))
     if not answer.is_current(moment.progress):

@@ -1,24 +1,33 @@
 """Every customer's state at a past moment of event time, from the history of changes and the ledger.
 
 A segment is the published one: that of the customer's last change which was effective by then. R, F and M are those of
-the orders that happened by then, as the ledger has them now. Both belong together for everybody but customers with
+the orders that happened by then, as the ledger has them now; what a model with a window counted of them is given, too.
+Both belong together for everybody but customers with
 orders that came late or were revised: such an order counts in the ledger from its own event time, and in the history of
 changes from when it was applied, because history stays as subscribers have read it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, case, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from data.postgres.expressions import micros
 from data.postgres.frames import MOMENT, AnySelect, copied, money_units
-from data.postgres.tables import customers, erasures, model_reigns, segment_changes, stream_progress, transactions
+from data.postgres.tables import (
+    customers,
+    erasures,
+    model_reigns,
+    models,
+    segment_changes,
+    stream_progress,
+    transactions,
+)
 from models.scoring import net_or_gross
 from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, Ints, from_micros, to_micros
@@ -27,6 +36,9 @@ from runtime.errors import Hint, NotFoundError
 Models = Mapping[str, SegmentModel]
 #: Memory for each step of the query, until the end of the database transaction.
 WORK_MEM = "128MB"
+#: The totals of a customer's orders. A column of the same name with ``counted_`` before it says what the model of the
+#: moment counts.
+TOTALS = ("frequency", "gross_units", "returned_units")
 _SEGMENTS = {"segment": "category", "previous_segment": "category"}
 _c, _t, _s, _p = customers.c, transactions.c, segment_changes.c, stream_progress.c
 
@@ -83,7 +95,8 @@ class Answerable:
 class PastState(NamedTuple):
     """One customer at a past moment: the fields of :func:`past_states`, money in ten-thousandths.
 
-    ``counts_from`` is the moment from which recency counts; None in no segment and without a purchase.
+    ``counts_from`` is the moment from which recency counts; None in no segment and without a purchase. What is counted
+    is what the model of the moment counts: the same, or what is in its window.
     """
 
     customer_id: str
@@ -98,6 +111,9 @@ class PastState(NamedTuple):
     returned_units: int
     first_purchase_at: datetime | None
     last_purchase_at: datetime | None
+    counted_frequency: int
+    counted_gross_units: int
+    counted_returned_units: int
 
 
 def answerable(connection: Connection, customer_id: str | None = None) -> Answerable:
@@ -137,7 +153,8 @@ def past_states(connection: Connection, moment: datetime) -> pd.DataFrame:
         model_version`` (the model active at the moment; None without one), ``recency_days`` (missing without a purchase
         or a segment), ``frequency, gross_units, returned_units`` (ten-thousandths), ``first_purchase_at,
         last_purchase_at, counts_from``: the moment from which recency counts. Without any purchase left, this is the
-        last event, as the worker counts it, or the last change.
+        last event, as the worker counts it, or the last change. ``counted_frequency, counted_gross_units,
+        counted_returned_units``: what the model active at the moment counts, all or what was in its window.
 
     Raises
     ------
@@ -148,7 +165,11 @@ def past_states(connection: Connection, moment: datetime) -> pd.DataFrame:
     require_rescored(connection, moment)
     # With less, Postgres reads both big tables in the order of customers, which takes twice as long.
     connection.execute(select(func.set_config("work_mem", WORK_MEM, True)))
-    rows = copied(connection, _states(moment), {"customer_id": "str", "country": "category", **_SEGMENTS})
+    windows = _windows(connection, active)
+    query = _states(moment, windows)
+    rows = copied(connection, query, {"customer_id": "str", "country": "category", **_SEGMENTS})
+    for name in TOTALS if not windows else ():
+        rows[f"counted_{name}"] = rows[name]
     for name in ("first_purchase_at", "last_purchase_at", "last_event_at", "segment_since"):
         rows[name] = pd.to_datetime(rows[name], unit="us", utc=True).astype(MOMENT)
     for name in ("segment", "previous_segment"):
@@ -171,9 +192,12 @@ def past_state(connection: Connection, moment: datetime, customer_id: str) -> Pa
         If a model was activated by then for which the customer is not rescored yet.
     """
     require_rescored(connection, moment, customer_id)
-    row = connection.execute(_states(moment, customer_id)).one_or_none()
+    active = models_at(connection, moment)
+    windows = _windows(connection, active)
+    row = connection.execute(_states(moment, windows, customer_id)).one_or_none()
     if row is None:
         return None
+    counted = (getattr(row, f"counted_{name}" if windows else name) for name in TOTALS)
     times = (row.segment_since, row.first_purchase_at, row.last_purchase_at, row.last_event_at)
     since, first, last, event = (None if at is None else from_micros(at) for at in times)
     counts_from = last or (event or since if row.segment is not None else None)
@@ -182,7 +206,7 @@ def past_state(connection: Connection, moment: datetime, customer_id: str) -> Pa
         country=row.country,
         segment=row.segment,
         segment_since=since,
-        model_version=models_at(connection, moment).get(row.partition),
+        model_version=active.get(row.partition),
         counts_from=counts_from,
         recency_days=None if counts_from is None else (moment - counts_from).days,
         frequency=row.frequency,
@@ -190,18 +214,28 @@ def past_state(connection: Connection, moment: datetime, customer_id: str) -> Pa
         returned_units=row.returned_units,
         first_purchase_at=first,
         last_purchase_at=last,
+        **dict(zip((f"counted_{name}" for name in TOTALS), counted, strict=True)),
     )
 
 
 def monetary_units(states: pd.DataFrame, models: Models) -> Ints:
     """M of :func:`past_states` in ten-thousandths, as the model of the moment counts it; net without a model."""
-    gross, returned = (states[name].to_numpy(dtype=np.int64) for name in ("gross_units", "returned_units"))
+    names = ("counted_gross_units", "counted_returned_units")
+    gross, returned = (states[name].to_numpy(dtype=np.int64) for name in names)
     is_gross = states["model_version"].map({version: model.monetary == "gross" for version, model in models.items()})
     units: Ints = np.where(is_gross.fillna(False).astype(bool), gross, net_or_gross("net", gross, returned))
     return units
 
 
-def _states(moment: datetime, customer_id: str | None = None) -> AnySelect:
+def _windows(connection: Connection, active: Mapping[int, str]) -> dict[int, int]:
+    """The window, in days, of the model of each partition whose model has one."""
+    days = cast(models.c.spec["window_days"].astext, Integer)
+    query = select(models.c.version, days).where(models.c.version.in_({*active.values()}), days.is_not(None))
+    by_version = {row[0]: row[1] for row in connection.execute(query)}
+    return {partition: by_version[version] for partition, version in active.items() if version in by_version}
+
+
+def _states(moment: datetime, windows: Mapping[int, int], customer_id: str | None = None) -> AnySelect:
     """Of all customers, or of one of them."""
     changes = (
         select(_s.customer_id, _s.from_segment, _s.to_segment, _s.effective_at)
@@ -209,14 +243,15 @@ def _states(moment: datetime, customer_id: str | None = None) -> AnySelect:
         .ext(distinct_on(_s.customer_id))
         .order_by(_s.customer_id, _s.sequence.desc())
     )
-    orders = _ledger(moment)
+    orders = _ledger(moment, {*windows.values()})
     if customer_id is not None:
         changes = changes.where(_s.customer_id == customer_id)
         orders = orders.where(_t.customer_id == customer_id)
     last, ledger = changes.subquery(), orders.subquery()
     joined = customers.outerjoin(ledger, ledger.c.customer_id == _c.customer_id)
     joined = joined.outerjoin(last, last.c.customer_id == _c.customer_id)
-    totals = (func.coalesce(ledger.c[name], 0).label(name) for name in ("frequency", "gross_units", "returned_units"))
+    totals = (func.coalesce(ledger.c[name], 0).label(name) for name in TOTALS)
+    counted = () if not windows else (func.coalesce(_counted(ledger.c, name, windows), 0) for name in TOTALS)
     query = (
         select(
             _c.customer_id,
@@ -229,6 +264,7 @@ def _states(moment: datetime, customer_id: str | None = None) -> AnySelect:
             micros(ledger.c.first_purchase_at).label("first_purchase_at"),
             micros(ledger.c.last_purchase_at).label("last_purchase_at"),
             micros(ledger.c.last_event_at).label("last_event_at"),
+            *(column.label(f"counted_{name}") for name, column in zip(TOTALS, counted, strict=False)),
         )
         .select_from(joined)
         .where((ledger.c.orders > 0) | last.c.to_segment.is_not(None))
@@ -236,9 +272,24 @@ def _states(moment: datetime, customer_id: str | None = None) -> AnySelect:
     return query.order_by(_c.customer_id) if customer_id is None else query.where(_c.customer_id == customer_id)
 
 
-def _ledger(moment: datetime) -> Select[Any]:
-    """The totals of each customer's orders up to a moment; a cancelled order counts nothing."""
+def _counted(ledger: Any, name: str, windows: Mapping[int, int]) -> ColumnElement[Any]:
+    """The total that the model of the customer's partition counts."""
+    inside = [(_c.partition == partition, ledger[f"{name}_{days}"]) for partition, days in windows.items()]
+    return case(*inside, else_=ledger[name])
+
+
+def _ledger(moment: datetime, windows: Collection[int]) -> Select[Any]:
+    """The totals of each customer's orders up to a moment, and those in windows; a cancelled order counts nothing."""
     sale, back = _t.kind == "sale", _t.kind == "return"
+    in_windows: list[ColumnElement[Any]] = []
+    for days in windows:
+        inside = _t.occurred_at > moment - timedelta(days=days)
+        sold, returned = (func.sum(_t.amount).filter(and_(kind, inside)) for kind in (sale, back))
+        in_windows += [
+            func.count().filter(and_(sale, inside)).label(f"frequency_{days}"),
+            money_units(func.coalesce(sold, 0)).label(f"gross_units_{days}"),
+            money_units(func.coalesce(returned, 0)).label(f"returned_units_{days}"),
+        ]
     return (
         select(
             _t.customer_id,
@@ -249,6 +300,7 @@ def _ledger(moment: datetime) -> Select[Any]:
             func.min(_t.occurred_at).filter(sale).label("first_purchase_at"),
             func.max(_t.occurred_at).filter(sale).label("last_purchase_at"),
             func.max(_t.occurred_at).label("last_event_at"),
+            *in_windows,
         )
         .where(_t.occurred_at <= moment)
         .group_by(_t.customer_id)

@@ -16,7 +16,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from models.alignment import align
-from models.drift.reference import Population, standardised
+from models.drift.reference import Population, clustered, standardised
 from models.rank_order import in_rank_order
 from models.segment_model import Point, Segment, SegmentModel, build
 from models.trailing_window import with_window
@@ -45,6 +45,7 @@ class Challenger:
 
     def learn(self, base: Population, seed: int) -> None:
         """Learn from a sample of all customers; the seed decides which."""
+        base = clustered(self._champion, base)
         if not len(base):
             return
         rows = np.random.default_rng(seed).integers(0, len(base), SAMPLE_SIZE)

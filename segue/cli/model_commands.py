@@ -87,15 +87,13 @@ def compare_models(
     ] = False,
 ) -> None:
     """Show which customers would move if AFTER replaced BEFORE now, as of the stream's event time."""
-    from data.postgres.stream_profiles import current_profiles
-    from models.compare import compare
     from segue.cli import comparison
 
     settings = Settings()
     postgres = connect(settings, _LONG_SECONDS)
     with spinner("Comparing"):
         models = model_registry.find(postgres, before), model_registry.find(postgres, after)
-        found = compare(current_profiles(postgres), *models)
+        found = comparison.of_stream(postgres, *models)
     if as_json:
         output.print_json(msgspec.json.encode(comparison.as_json(found)).decode())
     else:
@@ -149,8 +147,6 @@ def promote(
 
     The candidate is activated as by `segue models activate`.
     """
-    from data.postgres.stream_profiles import current_profiles
-    from models.compare import compare
     from segue.cli import comparison
 
     settings = Settings()
@@ -162,7 +158,7 @@ def promote(
     if champion is None or candidate.version == champion.version:
         fail(f"{candidate.version} is the champion: there is nothing to promote")
     with spinner("Comparing"):
-        found = compare(current_profiles(postgres), champion, candidate)
+        found = comparison.of_stream(postgres, champion, candidate)
     comparison.show(found, postgres, currency.stored_money(postgres, settings.money), 0)
     if not yes:
         typer.confirm(f"Activate {candidate.version}?", abort=True, err=True)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from data.contract.change_events import segment_change, segment_ref
 from data.contract.change_row import ChangeRow
 from data.postgres import model_registry
+from data.postgres.counted import totals_in_window
 from data.postgres.database import async_engine
 from data.postgres.tables import customers, risk_states, segment_changes, stream_progress
 from models.rhythm.carried import rhythm_of
@@ -39,6 +42,8 @@ MOST_ROWS = 1_000
 _CONNECTIONS = 10
 # Postgres has no such character in a text, so no id contains it.
 _NUL = "\0"
+#: The totals of a customer without anything in the window.
+_NOTHING = SimpleNamespace(frequency=0, gross=Decimal(0), returned=Decimal(0))
 _LAST_CHANGE = ("from_segment", "cause", "effective_at", "transaction_id")
 _RISK = {"state": "risk_state", "since": "risk_since", "next_at": "risk_next_at", "rhythm_version": "rhythm_version"}
 
@@ -84,6 +89,11 @@ class Reader:
             return None
         model = None if row.model_version is None else await self._model(row.model_version)
         personas = {} if model is None else _personas(model)
+        counted: Any = row
+        if model is not None and model.window_days is not None:
+            inside = await self.row(_in_window(model.window_days, row.event_time), customer=customer_id)
+            # Nothing is in the window, or the customer was forgotten meanwhile.
+            counted = _NOTHING if inside is None else inside
         as_of = row.last_event_at if row.event_time is None else max(row.event_time, row.last_event_at)
         why = None
         if row.cause is not None:
@@ -95,10 +105,10 @@ class Reader:
             segment=None if row.segment is None else segment_ref(row.segment, personas),
             since=row.segment_since,
             recency_days=_days(row.last_purchase_at, as_of),
-            frequency=row.frequency,
-            monetary=_monetary(model, row),
-            gross=money_text(to_money_units(row.gross)),
-            returned=money_text(to_money_units(row.returned)),
+            frequency=counted.frequency,
+            monetary=_monetary(model, counted),
+            gross=money_text(to_money_units(counted.gross)),
+            returned=money_text(to_money_units(counted.returned)),
             first_purchase_at=row.first_purchase_at,
             last_purchase_at=row.last_purchase_at,
             country=row.country,
@@ -109,6 +119,7 @@ class Reader:
             else NextChange(row.next_change_at, segment_ref(row.next_segment, personas)),
             why=why,
             risk=self._risk(model, row),
+            window_days=None if model is None else model.window_days,
         )
 
     async def changes(self, customer_id: str, after: int, limit: int) -> Changes | None:
@@ -217,11 +228,16 @@ def _one_customer() -> Select[Any]:
 _ONE_CUSTOMER = _one_customer()
 
 
+def _in_window(window_days: int, event_time: datetime | None) -> Select[Any]:
+    """What is in the window of one customer, as of the watermark of the customer's partition."""
+    return totals_in_window(window_days, event_time).where(customers.c.customer_id == bindparam("customer"))
+
+
 def _personas(model: SegmentModel) -> Mapping[str, str]:
     return {segment.id: segment.name for segment in model.segments}
 
 
-def _monetary(model: SegmentModel | None, row: Row[Any]) -> str:
+def _monetary(model: SegmentModel | None, row: Any) -> str:
     """As the model uses it; net, the default of a new model, as long as there is none."""
     gross, returned = (np.array(to_money_units(amount)) for amount in (row.gross, row.returned))
     return money_text(int(net_or_gross("net" if model is None else model.monetary, gross, returned)))
