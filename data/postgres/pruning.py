@@ -61,7 +61,7 @@ class Pruned:
 
 
 def prune(engine: Engine, kept: Retention, reached: datetime | None, dry_run: bool = False) -> Pruned:
-    """Delete old changes, dead letters and recorded acts, some thousands in each database transaction.
+    """Delete old changes, risk changes, dead letters and recorded acts, some thousands in each database transaction.
 
     Parameters
     ----------

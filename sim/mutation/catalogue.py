@@ -5,8 +5,9 @@ from sim.mutation.core import CORE
 from sim.mutation.log import LOG
 from sim.mutation.mutation import Mutation
 from sim.mutation.outbox import OUTBOX
+from sim.mutation.risk import RISK
 
-MUTATIONS: tuple[Mutation, ...] = (*CLAIMS, *LOG, *CORE, *OUTBOX)
+MUTATIONS: tuple[Mutation, ...] = (*CLAIMS, *LOG, *CORE, *OUTBOX, *RISK)
 
 
 def named(name: str) -> list[Mutation]:
