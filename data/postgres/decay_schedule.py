@@ -1,6 +1,7 @@
 """When time alone changes something next: what the clock of a live stream reads."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Column, Connection, Select, func, select
 
@@ -19,7 +20,7 @@ def next_change_after(connection: Connection, moment: datetime) -> datetime | No
     return found
 
 
-def _firsts(partition: Column[int], next_at: Column[datetime], moment: datetime) -> Select[tuple[datetime | None]]:
+def _firsts(partition: Column[int], next_at: Column[datetime], moment: datetime) -> Select[Any]:
     """The first moment of each partition."""
     first = (
         select(func.min(next_at))

@@ -319,8 +319,8 @@ def _stored(
     profiles = replace(profiles, segment=numbers(row[8]), next_segment=numbers(row[12]))
     risk = None
     if rhythm is not None:
-        *columns, current = row[count + 2 :]
-        risk = StoredRisk(rhythm, Risks(*columns, current == 1))
+        state, since, sequence, next_at, current = row[count + 2 :]
+        risk = StoredRisk(rhythm, Risks(state, since, sequence, next_at, current == 1))
     return StoredState(ledger, profiles, segments, partition, model_version, risk)
 
 

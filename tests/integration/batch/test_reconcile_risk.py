@@ -90,8 +90,8 @@ def test_a_wrong_column_is_a_difference(
     server: str, postgres: Engine, file: Path, table: str, change: str, field: str
 ) -> None:
     chosen = (
-        f"SELECT {table}.* FROM {table} JOIN risk_states USING (customer_id) WHERE risk_states.next_at IS NOT NULL "
-        f"ORDER BY customer_id, {table}.sequence DESC LIMIT 1"
+        f"SELECT chosen.* FROM {table} AS chosen JOIN risk_states AS own USING (customer_id) "
+        "WHERE own.next_at IS NOT NULL ORDER BY customer_id, chosen.sequence DESC LIMIT 1"
     )
     with postgres.connect() as connection:
         customer, sequence = connection.execute(text(f"SELECT customer_id, sequence FROM ({chosen}) AS one")).one()
