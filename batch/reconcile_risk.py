@@ -12,6 +12,7 @@ from models.rhythm.carried import rhythm_of
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.seasonal_clock import NEVER
 from models.segment_model import SegmentModel
+from models.units import Ints
 
 _STATES = np.array(["on_rhythm", "due", "overdue", "presumed_lost"], dtype=object)
 
@@ -74,13 +75,17 @@ def _states(
     for name, rhythm in known.items():
         rows = np.flatnonzero(buys & (version == name).to_numpy())
         moments = (own["first_purchase_at"], own["last_purchase_at"], as_of)
-        first, last, now = (each.iloc[rows].dt.as_unit("us").astype("int64").to_numpy() for each in moments)
-        begins = risk_moments(rhythm, first, last, own["frequency"].iloc[rows].astype("int64").to_numpy())
+        first, last, now = (_micros(each.iloc[rows]) for each in moments)
+        begins = risk_moments(rhythm, first, last, own["frequency"].iloc[rows].to_numpy().astype(np.int64))
         state[rows] = _STATES[(begins <= now[:, None]).sum(axis=1)]
         next_at[rows] = np.where(begins > now[:, None], begins, NEVER).min(axis=1)
     # The smallest integer is how a missing moment is stored.
     missing = np.where(next_at == NEVER, np.iinfo(np.int64).min, next_at).astype("datetime64[us]")
     return pd.DataFrame({"state": state, "next_at": pd.Series(missing).dt.tz_localize("UTC")})
+
+
+def _micros(moments: "pd.Series[pd.Timestamp]") -> Ints:
+    return moments.dt.as_unit("us").astype("int64").to_numpy().astype(np.int64)
 
 
 def _without_state(

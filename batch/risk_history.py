@@ -7,6 +7,7 @@ order, and lets the moments of :mod:`batch.risk_moments` pass until the next one
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from batch.risk_moments import risk_moments
@@ -77,7 +78,8 @@ def expected_risk_changes(orders: pd.DataFrame, until: "pd.Series[int]", model: 
     first, following = own.transform("first"), own.shift(-1)
     ends = following.fillna(ordered["customer_id"].map(until)).astype("int64")
     frequency = own.cumcount() + 1
-    moments = risk_moments(model, first.to_numpy(), ordered["moment"].to_numpy(), frequency.to_numpy())
+    histories = (each.to_numpy().astype(np.int64) for each in (first, ordered["moment"], frequency))
+    moments = risk_moments(model, *histories)
     found: list[RiskChange] = []
     columns = (ordered["customer_id"], ordered["transaction_id"], ordered["moment"], ends, frequency, moments.tolist())
     for customer, transaction, last_at, ends_at, number, begins in zip(*columns, strict=True):

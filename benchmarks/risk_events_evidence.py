@@ -1,6 +1,6 @@
 """Compare the stored changes of risk state with a recomputation from the raw file, for all customers.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/risk_events_evidence.py FILE [--broker apache]
+    PYTHONPATH=. .venv/bin/python benchmarks/risk_events_evidence.py FILE [--fit-until 2011-09-01] [--broker apache]
 
 Replays FILE through a local stack of its own, with a model of the file's first part that predicts orders. Every row of
 risk_changes must be one of batch/risk_history.py, which counts orders one by one and finds moments by bisection; no row
@@ -12,7 +12,7 @@ import argparse
 import sys
 import tempfile
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -46,9 +46,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="a dataset of two years")
     parser.add_argument("--broker", choices=["embedded", "apache"], default="embedded")
+    parser.add_argument("--fit-until", type=lambda day: datetime.fromisoformat(day).replace(tzinfo=UTC), metavar="DAY")
     arguments = parser.parse_args()
     dataset = load(arguments.file)
-    model = fit_with_predictions(dataset, default_cutoff(dataset))
+    model = fit_with_predictions(dataset, arguments.fit_until or default_cutoff(dataset))
     rhythm = rhythm_of(model)
     if rhythm is None:
         parser.error("no rhythm model can be fitted on the beginning of this file")

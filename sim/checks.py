@@ -7,6 +7,7 @@ from data.kafka.log_id import base_id
 from sim.kafka.broker import Broker
 from sim.oracle import Change, Counts, Outcome, Profile, Stored
 from sim.postgres.server import PostgresServer
+from sim.risk_oracle import RiskChange, RiskRow
 
 _MICROS = "(extract(epoch FROM {}) * 1000000)::int8"
 
@@ -34,7 +35,8 @@ FROM transactions ORDER BY customer_id, transaction_id
 _LETTERS = 'SELECT log_id, "offset", reason, key, value FROM dead_letters WHERE partition = %s ORDER BY 1, 2'
 _PROGRESS = f"""
 SELECT partition, log_id, next_offset, epoch, {_micros("event_time")}, model_version, change_position,
-  published_position, changes_ahead FROM stream_progress ORDER BY partition
+  published_position, changes_ahead, risk_position, risk_published_position, risk_changes_ahead
+FROM stream_progress ORDER BY partition
 """
 _COUNTS = """
 SELECT transactions, duplicates, late, dead_letters, forgotten, revisions FROM stream_progress WHERE partition = %s
@@ -45,9 +47,21 @@ SELECT {_micros("activated_at")}, model_version FROM model_activations WHERE par
 _PERIODS = f"""
 SELECT {_micros("until")}, model_version, {_micros("since")} FROM model_reigns WHERE partition = %s ORDER BY 1, 2
 """
+_RISKS = f"""
+SELECT customer_id, state, {_micros("since")}, sequence, {_micros("next_at")}, rhythm_version
+FROM risk_states WHERE partition = %s ORDER BY customer_id
+"""
+_RISK_CHANGES = f"""
+SELECT customer_id, sequence, from_state, to_state, cause, {_micros("effective_at")}, frequency,
+  {_micros("last_purchase_at")}, next_state, {_micros("next_at")}, rhythm_version, transaction_id
+FROM risk_changes WHERE partition = %s ORDER BY customer_id, sequence
+"""
 _UNSETTLED = """
-SELECT (SELECT count(*) FROM customers JOIN stream_progress USING (partition)
-        WHERE customers.model_version IS DISTINCT FROM stream_progress.model_version),
+SELECT (SELECT count(*) FROM customers AS c JOIN stream_progress AS p USING (partition)
+          LEFT JOIN models AS m ON m.version = p.model_version LEFT JOIN risk_states AS r USING (customer_id)
+        WHERE c.model_version IS DISTINCT FROM p.model_version
+          OR (m.spec->'metadata'->'rhythm'->>'version' IS DISTINCT FROM r.rhythm_version
+            AND (c.frequency > 0 OR r.sequence > 0))),
        (SELECT count(*) FROM dead_letters WHERE NOT published),
        (SELECT count(*) FROM erasures WHERE customer_id IS NOT NULL)
 """
@@ -71,6 +85,10 @@ def undrained(server: PostgresServer, broker: Broker, topic: str, partitions: in
             return f"partition {partition} has published {row[7]} of {row[6]} changes"
         if row[8]:
             return f"the topic has {row[8]} changes of partition {partition} that Postgres does not have"
+        if row[10] != row[9]:
+            return f"partition {partition} has published {row[10]} of {row[9]} risk changes"
+        if row[11]:
+            return f"the topic has {row[11]} risk changes of partition {partition} that Postgres does not have"
     outdated, letters, tombstones = server.rows(_UNSETTLED)[0]
     if outdated:
         return f"{outdated} customers are under an older model"
@@ -90,6 +108,9 @@ def differences(server: PostgresServer, expected: Mapping[int, Outcome], rereads
     for partition, outcome in expected.items():
         found += _unlike("profiles", partition, server.rows(_PROFILES, partition), outcome.profiles, Profile)
         found += _unlike("changes", partition, server.rows(_CHANGES, partition), outcome.changes, Change)
+        found += _unlike("risk states", partition, server.rows(_RISKS, partition), outcome.risks, RiskRow)
+        risk_changes = server.rows(_RISK_CHANGES, partition)
+        found += _unlike("risk changes", partition, risk_changes, outcome.risk_changes, RiskChange)
         found += _unlike("activations", partition, server.rows(_ACTIVATIONS, partition), outcome.activations)
         found += _unlike("model periods", partition, server.rows(_PERIODS, partition), outcome.periods)
         letters = server.rows(_LETTERS, partition)

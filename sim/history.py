@@ -97,7 +97,7 @@ class History:
         self._broker = Broker(self._world, int(workload.START.timestamp() * 1_000))
         for topic in (TOPICS.transactions, TOPICS.changes, TOPICS.segments, TOPICS.dead_letters, TOPICS.risk_changes):
             self._broker.create(topic, PARTITIONS)
-        self._watch = topic_checks.TopicWatch(self._world, self._broker, TOPICS.changes, TOPICS.segments)
+        self._watch = topic_checks.TopicWatch(self._world, self._broker, TOPICS)
         self._letters = LetterWatch(self._world, self._broker, TOPICS.dead_letters, server)
         self._postgres = SimulatedPostgres(self._world, server, plan.other_user)
         self._workers: list[SimulatedWorker] = []
@@ -187,7 +187,8 @@ class History:
             self._group.rebalance()
         if hangs:
             return "a Kafka transaction hangs"
-        return next(iter(topic_checks.topic_differences(self._watch, outcome)), "")
+        found = (topic_checks.topic_differences, topic_checks.risk_differences)
+        return next((text for check in found for text in check(self._watch, outcome)), "")
 
     def _reported(self) -> str:
         """What the workers report of partitions that don't get on."""

@@ -128,6 +128,10 @@ class _Customer:
         day = self.counts_from + ((after - self.counts_from) // _DAY + 1) * _DAY
         return min([day, *(moment for moment in self._expiries(window) if moment > after)])
 
+    def last_moment(self, window: int | None) -> int:
+        """The last moment after which only recency goes on."""
+        return max([self.counts_from, *self._expiries(window)])
+
     def _expiries(self, window: int | None) -> list[int]:
         if window is None:
             return []
@@ -280,7 +284,7 @@ class Oracle:
             if segment != customer.segment:
                 expires = customer.expires(self._window, moment)
                 self._write(customer, segment, "expiry" if expires else "decay", moment, None)
-            elif moment > customer.counts_from + self._most_days * _DAY:
+            elif moment > customer.last_moment(self._window) + self._most_days * _DAY:
                 return
 
     def _activate(self, activation: NewModel) -> None:

@@ -145,11 +145,11 @@ def milestones(rhythm: RhythmModel, sales: Sales) -> Milestones:
     t_x = _clock(rhythm, sales.last) - _clock(rhythm, sales.first)
 
     def have_ordered(silence: float) -> float:
-        return 1 - ((alpha + t_x) / (alpha + t_x + silence)) ** (r + x)
+        return 1 - math.pow((alpha + t_x) / (alpha + t_x + silence), r + x)
 
     def order_soon(silence: float) -> float:
-        odds_gone = a / (b + x) * ((alpha + t_x + silence) / (alpha + t_x)) ** (r + x)
-        waiting = 1 - ((alpha + t_x + silence) / (alpha + t_x + silence + _LOST_WITHIN)) ** (r + x)
+        odds_gone = a / (b + x) * math.pow((alpha + t_x + silence) / (alpha + t_x), r + x)
+        waiting = 1 - math.pow((alpha + t_x + silence) / (alpha + t_x + silence + _LOST_WITHIN), r + x)
         p = waiting / (1 + odds_gone)
         return 1 / (1 + math.exp(-(line.shift + line.slope * math.log(p / (1 - p)))))
 

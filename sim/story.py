@@ -10,10 +10,11 @@ def story(plan: Plan, result: Result) -> Iterator[str]:
     """The lines of a story: what was sent, what happened, and what is wrong in the end."""
     workload = plan.workload
     model = "no model" if workload.champion is None else f"the champion {workload.champion.version}"
+    rhythms = sum("rhythm" in model.metadata for model in workload.models)
     signed = "signed" if workload.control_keys else "unsigned"
     yield (
-        f"Seed {plan.seed}: {plan.workers} workers, batches of {workload.shape.batch_size}, {model}, {signed} control "
-        f"records, {len(plan.faults)} faults."
+        f"Seed {plan.seed}: {plan.workers} workers, batches of {workload.shape.batch_size}, {model}, {rhythms} models "
+        f"with a rhythm, {signed} control records, {len(plan.faults)} faults."
     )
     lines = [(event.at, f"{event.process or 'world'}: {event.text}") for event in result.events if event.shown]
     for arrival in workload.arrivals:

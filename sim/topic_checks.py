@@ -1,4 +1,4 @@
-"""What must be true of the change topic and the segments topic: while a history runs, and when all has drained."""
+"""What must be true of the topics that subscribers read: while a history runs, and when all has drained."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -8,28 +8,34 @@ from typing import Any
 import msgspec
 
 from models.units import to_micros
+from runtime.topics import Topics
 from sim.kafka.broker import Broker, Place
 from sim.oracle import Change, Outcome
+from sim.risk_oracle import RiskChange
 from sim.world import World
 
 _HEADERS = ("ce_type", "ce_id", "to", "cause")
 
 
 class TopicWatch:
-    """Follows both topics as readers of committed records do, and compares them at every step."""
+    """Follows changes, latest states and risk changes as readers of committed records do, and checks every step."""
 
-    def __init__(self, world: World, broker: Broker, changes: str, segments: str) -> None:
+    def __init__(self, world: World, broker: Broker, topics: Topics) -> None:
         self._world, self._broker = world, broker
-        self._topics = (changes, segments)
+        self._topics, self._risk_topic = (topics.changes, topics.segments), topics.risk_changes
         self._offsets: dict[Place, int] = {}
         self.changes: dict[int, list[dict[str, Any]]] = {}
         self._changed: dict[str, int] = {}
         self._last: dict[str, int] = {}
+        self.risk_changes: dict[int, list[dict[str, Any]]] = {}
+        self._last_risk: dict[str, int] = {}
         self.states: dict[str, dict[str, Any] | None] = {}
         broker.on_visible = self._look
 
     def _look(self, place: Place) -> None:
         topic, partition = place
+        if topic == self._risk_topic:
+            self._read_risk_changes(place)
         if topic not in self._topics:
             return
         changes, segments = ((each, partition) for each in self._topics)
@@ -57,9 +63,10 @@ class TopicWatch:
                 event = msgspec.json.decode(record.value)
                 data = event["data"]
                 headers = {name: (value or b"").decode() for name, value in record.headers}
-                to = (data.get("to") or data["segment"])["id"]
-                own = (event["type"], event["id"], to, data.get("cause", headers["cause"]))
-                if tuple(headers[name] for name in _HEADERS) != own or event["subject"] != customer:
+                to = data.get("to", data.get("segment"))
+                of = to["id"] if isinstance(to, dict) else to
+                own = (event["type"], event["id"], of, data.get("cause", headers["cause"]))
+                if tuple(headers.get(name) for name in _HEADERS) != own or event["subject"] != customer:
                     self._world.problem(f"the event {own} of {customer} has the headers {headers}")
             yield customer, data
 
@@ -72,6 +79,15 @@ class TopicWatch:
                 self._world.problem(f"the change topic has change {data['sequence']} of {customer} after {before}")
             self._last[customer] = data["sequence"]
             self._changed[customer] = max(self._changed.get(customer, 0), data["sequence"])
+
+    def _read_risk_changes(self, place: Place) -> None:
+        for customer, data in self._read(place):
+            assert data is not None  # noqa: S101 - a risk change has a value
+            self.risk_changes.setdefault(place[1], []).append(data)
+            before = self._last_risk.get(customer, 0)
+            if data["sequence"] != before + 1:
+                self._world.problem(f"the topic has risk change {data['sequence']} of {customer} after {before}")
+            self._last_risk[customer] = data["sequence"]
 
     def _read_states(self, place: Place) -> None:
         for customer, data in self._read(place):
@@ -117,6 +133,46 @@ def topic_differences(watch: TopicWatch, expected: Mapping[int, Outcome]) -> lis
             elif _state(state) != {name: value for name, value in _expected(last).items() if name in _state(state)}:
                 found.append(f"the latest state of {profile.customer} has another content: {state}")
     return found
+
+
+def risk_differences(watch: TopicWatch, expected: Mapping[int, Outcome]) -> list[str]:
+    """Where the topic of risk changes differs from what the oracle has found."""
+    found: list[str] = []
+    for partition, outcome in expected.items():
+        published: dict[str, list[RiskChange]] = {}
+        for data in watch.risk_changes.get(partition, []):
+            published.setdefault(data["customer_id"], []).append(_risk_change(data))
+        wanted: dict[str, list[RiskChange]] = {}
+        for change in outcome.risk_changes:
+            wanted.setdefault(change.customer, []).append(change)
+        for customer in sorted({*published, *wanted} - set(outcome.forgotten)):
+            was, should = published.get(customer, []), wanted.get(customer, [])
+            if was != should:
+                other = next((pair for pair in zip(was, should, strict=False) if pair[0] != pair[1]), None)
+                found.append(f"the topic has {len(was)} of {len(should)} risk changes of {customer}: {other}")
+    return found
+
+
+def _risk_change(data: Mapping[str, Any]) -> RiskChange:
+    """A risk change's event, in the units of the oracle."""
+
+    def moment(name: str) -> int | None:
+        return None if data[name] is None else to_micros(datetime.fromisoformat(data[name]))
+
+    return RiskChange(
+        customer=data["customer_id"],
+        sequence=data["sequence"],
+        from_state=data["from"],
+        to_state=data["to"],
+        cause=data["cause"],
+        effective_at=to_micros(datetime.fromisoformat(data["effective_at"])),
+        frequency=data["frequency"],
+        last_purchase_at=moment("last_purchase_at"),
+        next_state=data["next_state"],
+        next_at=moment("next_at"),
+        rhythm_version=data["rhythm_version"],
+        transaction=data["transaction_id"],
+    )
 
 
 def _published(data: Mapping[str, Any]) -> dict[str, Any]:

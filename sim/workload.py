@@ -18,6 +18,7 @@ from models.units import to_micros
 from sim.kafka.log import Content, Headers
 from sim.meanings import Bad, Entry, Forget, Meaning, NewModel, Order, TickAt
 from sim.models import MODELS
+from sim.models import drawn as drawn_models
 from sim.shape import Shape
 from sim.shape import drawn as drawn_shape
 
@@ -45,11 +46,12 @@ class Arrival:
 
 @dataclass(slots=True)
 class Workload:
-    """Everything that producers do. ``champion`` is registered before the first worker starts."""
+    """Everything that producers do. The champion, one of the models, is registered before the first worker starts."""
 
     champion: SegmentModel | None
     control_keys: tuple[bytes, ...]
     shape: Shape
+    models: tuple[SegmentModel, ...] = MODELS
     arrivals: list[Arrival] = field(default_factory=list)
 
     @property
@@ -170,7 +172,7 @@ class _Writer:
         self._control(msgspec.json.encode(Tick(moment)), TickAt(to_micros(moment)))
 
     def _model(self) -> None:
-        model = self._chance.choice(MODELS)
+        model = self._chance.choice(self._workload.models)
         self._number += 1
         number = self._number
         self._models.append(self._control(msgspec.json.encode(ModelActivation(model)), NewModel(model, number), number))
@@ -330,10 +332,12 @@ def drawn(seed: int) -> Workload:
     """The workload of a seed."""
     chance = random.Random(f"workload {seed}")
     signed = chance.random() < 0.4
+    models = drawn_models(random.Random(f"models {seed}"))
     workload = Workload(
-        champion=MODELS[0] if chance.random() < 0.8 else None,
+        champion=models[0] if chance.random() < 0.8 else None,
         control_keys=(_CONTROL_KEY,) if signed else (),
         shape=drawn_shape(chance),
+        models=models,
     )
     writer = _Writer(chance, workload)
     if workload.champion is None and chance.random() < 0.3:

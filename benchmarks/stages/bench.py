@@ -23,6 +23,7 @@ from data.kafka.partitioner import partition_of
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from segue.local.postgres import LocalPostgres
+from stream_app.core.risk_columns import ActiveRhythm
 from stream_app.storage.connection import Connect
 
 _CUSTOMERS = 20_000
@@ -33,6 +34,9 @@ _DIGESTS = (
     # The position of a change depends on where batches begin.
     "SELECT md5(string_agg((to_jsonb(t) - 'position')::text, ' ' ORDER BY customer_id, sequence)) "
     "FROM segment_changes AS t",
+    "SELECT md5(string_agg(t::text, ' ' ORDER BY customer_id)) FROM risk_states AS t",
+    "SELECT md5(string_agg((to_jsonb(t) - 'position')::text, ' ' ORDER BY customer_id, sequence)) "
+    "FROM risk_changes AS t",
 )
 
 
@@ -63,26 +67,29 @@ class Bench:
         """Stop the server."""
         self._server.stop()
 
-    async def worker(self, size: int) -> Sample:
+    async def worker(self, size: int, rhythm: ActiveRhythm | None = None) -> Sample:
         """The worker with batches of at most ``size`` records: once as it is, and once statement by statement."""
         whole, parts = Stages(), Stages()
         with self._database(_SEGUE) as url:
             server = Server(self._postmaster, url)
-            async with self._workers(together(url), whole) as workers:
+            async with self._workers(together(url), whole, rhythm) as workers:
                 await self._apply(size, workers)
                 cpu, wal = server.since()
             server.close()
             events = "".join(f"{worker.digest:x}" for worker in workers)
             digest = hashlib.sha256((events + _rows(url)).encode()).hexdigest()[:16]
         with self._database(_SEGUE) as url:
-            async with self._workers(apart(url, parts), parts) as workers:
+            async with self._workers(apart(url, parts), parts, rhythm) as workers:
                 await self._apply(size, workers)
-        return self._sample(f"{size:,}", whole.python, parts.postgres, cpu, wal, digest)
+        name = f"{size:,}" if rhythm is None else f"{size:,} with risk states"
+        return self._sample(name, whole.python, parts.postgres, cpu, wal, digest)
 
     @asynccontextmanager
-    async def _workers(self, connect: Connect, stages: Stages) -> AsyncIterator[list[Worker]]:
+    async def _workers(
+        self, connect: Connect, stages: Stages, rhythm: ActiveRhythm | None
+    ) -> AsyncIterator[list[Worker]]:
         """One worker for each partition."""
-        workers = [Worker(connect, partition, stages) for partition in range(PARTITIONS)]
+        workers = [Worker(connect, partition, stages, rhythm) for partition in range(PARTITIONS)]
         for worker in workers:
             await worker.open()
         yield workers
@@ -137,7 +144,7 @@ class Bench:
 
 
 def _rows(url: str) -> str:
-    """A digest of all stored rows."""
+    """A digest of all stored rows; without risk states, it is that of the other tables."""
     with psycopg.connect(url) as connection:
         found = (connection.execute(query).fetchone() for query in _DIGESTS)
-        return "".join(str(row and row[0]) for row in found)
+        return "".join(row[0] for row in found if row is not None and row[0] is not None)

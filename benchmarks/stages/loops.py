@@ -16,6 +16,8 @@ from data.kafka.partitioner import partition_of
 from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
+from stream_app.core.risk_columns import ActiveRhythm
+from stream_app.core.risk_rows import risk_rows
 from stream_app.storage.connection import Connect
 from stream_app.storage.unit_of_work import PartitionStore
 
@@ -36,10 +38,14 @@ class Record(NamedTuple):
 
 
 class Worker:
-    """One partition of Segue's worker. ``digest`` is that of the events of all its changes, in any order."""
+    """One partition of Segue's worker. ``digest`` is that of the events of all its changes, in any order.
 
-    def __init__(self, connect: Connect, partition: int, stages: Stages) -> None:
+    ``rhythm`` decides risk states, if there is one.
+    """
+
+    def __init__(self, connect: Connect, partition: int, stages: Stages, rhythm: ActiveRhythm | None = None) -> None:
         self._stages = stages
+        self._rhythm = rhythm
         self._store = PartitionStore(connect, partition)
         self._model = the_model()
         self._personas = {segment.id: segment.name for segment in self._model.segments}
@@ -57,12 +63,14 @@ class Worker:
         with stage("decode"):
             [batch] = decode(records, _CURRENCY)
         with stage("load"):
-            stored = await self._store.load(batch, model, progress.watermark, due=len(records) + 1)
+            due = len(records) + 1
+            stored = await self._store.load(batch, model, progress.watermark, due=due, rhythm=self._rhythm)
         with stage("apply"):
             result = apply_batch(batch, stored, model, progress, partial(partition_of, partitions=PARTITIONS))
-            changes = change_rows(batch, result, progress)
+            changes, risks = change_rows(batch, result, progress), risk_rows(batch, result, progress)
         with stage("save"):
-            self._progress = await self._store.save(batch, result, changes, progress, progress.published_position)
+            published = progress.published_position
+            self._progress = await self._store.save(batch, result, changes, progress, published, risks)
         with stage("encode events"):
             _, events = EventEncoder(self._personas, _LOG).encode(changes)
         for event in events:

@@ -20,7 +20,7 @@ from models.segment_model import SegmentModel
 
 MOST_ROWS = 3_000
 #: Regular customers are due and on rhythm again many times; the last times say it all.
-MOST_RISK_ROWS = 25
+MOST_RISK_ROWS = 12
 
 
 class RfmPoint(NamedTuple):

@@ -1,5 +1,6 @@
 """The list of a customer's changes of risk state. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -32,7 +33,7 @@ def _state(state: str) -> str:
     if not state:
         return style.NOTHING
     # A later version of Segue may have stored a state that this one has no words for.
-    names: dict[str, str] = {**rhythm_words.STATES}
-    colours: dict[str, str] = {**rhythm_words.COLOURS}
+    names: Mapping[str, str] = dict(rhythm_words.STATES.items())
+    colours: Mapping[str, str] = dict(rhythm_words.COLOURS.items())
     colour = colours.get(state, OTHER_CAUSE)
     return f'<span class="sg-dot" style="--persona:{colour}">{escape(names.get(state, state))}</span>'

@@ -1,11 +1,9 @@
 """Deleting what nobody needs any more: old published changes, old settled dead letters, and old recorded acts.
 
-Changes are those of segments and those of risk states.
-
 Never deleted are the ledger, which makes repeated records harmless; profiles; changes that are not published yet; dead
-letters that wait for a decision; campaigns with their customers; and of each customer, the last change of either kind
-before the time that is kept, which says in which segment and which risk state the customer was when it began. So the
-stream can be shown at any moment of that time.
+letters that wait for a decision; campaigns with their customers; and of each customer, the last change before the time
+that is kept, which says in which segment the customer was when it began. So the stream can be shown at any moment of
+that time.
 """
 
 from dataclasses import dataclass
@@ -57,11 +55,11 @@ class Pruned:
     changes: int | None
     dead_letters: int | None
     acts: int | None
-    risk_changes: int = 0
+    risk_changes: int | None = None
 
 
 def prune(engine: Engine, kept: Retention, reached: datetime | None, dry_run: bool = False) -> Pruned:
-    """Delete old changes, dead letters and recorded acts, some thousands in each database transaction.
+    """Delete old changes, risk changes, dead letters and recorded acts, some thousands in each database transaction.
 
     Parameters
     ----------
@@ -70,17 +68,16 @@ def prune(engine: Engine, kept: Retention, reached: datetime | None, dry_run: bo
     dry_run
         Only count.
     """
-    changes = letters = acts = None
-    risk = 0
+    changes = risk_changes = letters = acts = None
     if kept.changes is not None:
         before = None if reached is None else reached - kept.changes
         changes = _run(engine, "segment_changes", _OLD_CHANGES, {"before": before}, dry_run) if before else 0
-        risk = _run(engine, "risk_changes", _OLD_RISK_CHANGES, {"before": before}, dry_run) if before else 0
+        risk_changes = _run(engine, "risk_changes", _OLD_RISK_CHANGES, {"before": before}, dry_run) if before else 0
     if kept.dead_letters is not None:
         letters = _run(engine, "dead_letters", _OLD_DEAD_LETTERS, {"age": kept.dead_letters}, dry_run)
     if kept.acts is not None:
         acts = _run(engine, "audit", _OLD_ACTS, {"age": kept.acts}, dry_run)
-    return Pruned(changes, letters, acts, risk)
+    return Pruned(changes, letters, acts, risk_changes)
 
 
 def _run(engine: Engine, table: str, chosen: str, values: dict[str, object], dry_run: bool) -> int:

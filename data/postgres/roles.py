@@ -92,8 +92,8 @@ DRIFT_RIGHTS: Mapping[str, str] = {
     "drift_observations": _APPEND,
     "drift_alarms": "SELECT, INSERT, UPDATE (published)",
 }
-#: Rights by table: the clock reads how far the stream is, and when time alone moves the next customer.
-CLOCK_RIGHTS: Mapping[str, str] = {"customers": _READ, "stream_progress": _READ}
+#: Rights by table: the clock reads how far the stream is, and when time alone changes something next.
+CLOCK_RIGHTS: Mapping[str, str] = {"customers": _READ, "risk_states": _READ, "stream_progress": _READ}
 #: Rights by table: the HTTP API reads customers, their changes and the keys; transactions it writes to Kafka alone.
 API_RIGHTS: Mapping[str, str] = {
     "customers": _READ,

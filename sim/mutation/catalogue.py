@@ -5,8 +5,10 @@ from sim.mutation.core import CORE
 from sim.mutation.log import LOG
 from sim.mutation.mutation import Mutation
 from sim.mutation.outbox import OUTBOX
+from sim.mutation.risk import RISK
+from sim.mutation.windows import WINDOWS
 
-MUTATIONS: tuple[Mutation, ...] = (*CLAIMS, *LOG, *CORE, *OUTBOX)
+MUTATIONS: tuple[Mutation, ...] = (*CLAIMS, *LOG, *CORE, *OUTBOX, *RISK, *WINDOWS)
 
 
 def named(name: str) -> list[Mutation]:

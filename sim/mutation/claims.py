@@ -9,7 +9,7 @@ _UNIT = "stream_app/storage/unit_of_work.py"
 _UNITS = "stream_app/partitions/units_of_work.py"
 _COMPARED = """WHERE partition = %(partition)s AND log_id = %(log_id)s AND epoch = %(epoch)s \
 AND next_offset = %(expected_offset)s
-  AND change_position = %(expected_position)s"""
+  AND change_position = %(expected_position)s AND risk_position = %(expected_risk_position)s"""
 
 CLAIMS = (
     Mutation(
@@ -105,7 +105,8 @@ CLAIMS = (
         "idle partition does not compare its progress",
         "If Postgres is set back under an idle worker, the lost records are never applied again.",
         _SQL,
-        "AND epoch = %(epoch)s AND next_offset = %(next_offset)s\n  AND change_position = %(change_position)s\n",
+        "AND epoch = %(epoch)s AND next_offset = %(next_offset)s\n"
+        "  AND change_position = %(change_position)s AND risk_position = %(risk_position)s\n",
         "AND epoch = %(epoch)s\n",
     ),
 )

@@ -53,8 +53,8 @@ CORE = (
         "due customers beyond the limit left out",
         "If a tick makes many customers due, the rest of them wait for another tick.",
         _UNITS,
-        "self.progress.watermark, due=limit + 1)",
-        "self.progress.watermark, due=limit)",
+        "due=limit + 1, rhythm=self.rhythm)",
+        "due=limit, rhythm=self.rhythm)",
         "history",
     ),
     Mutation(
@@ -150,8 +150,8 @@ CORE = (
         "interrupted decay not continued",
         "A worker that is stopped between two slices counts the batch as applied.",
         _UNITS,
-        "            if not await self._fire_due_decay(batch):\n                return\n",
-        "            await self._fire_due_decay(batch)\n",
+        "            if not await self._fire_what_is_due(batch):\n                return\n",
+        "            await self._fire_what_is_due(batch)\n",
     ),
     Mutation(
         "forgotten customer known only after the next claim",

@@ -12,7 +12,7 @@ _WRITER = "stream_app/outbox/change_writer.py"
 _ENCODER = "data/contract/event_encoder.py"
 
 _STATES = """        for state in states:
-            self._send(self._topics.segments, state)
+            self._send(self._states_topic, state)
 """
 _REASON = (
     "        # librdkafka repeats an unanswered EndTxn under the same epoch, so the first one can still commit "
@@ -21,7 +21,7 @@ _REASON = (
 )
 _FLUSH = "        self._retry(self._flush)\n"
 _CHANGES = """        for change in changes:
-            self._send(self._topics.changes, change)
+            self._send(self._topic, change)
 """
 
 OUTBOX = (
@@ -59,8 +59,8 @@ OUTBOX = (
         "writers do not fence each other",
         "A zombie that still publishes writes changes that its successor has published, too.",
         _WRITER,
-        'transactional_id = f"{self._topics.changes}-{self._partition}"',
-        'transactional_id = f"{self._topics.changes}-{self._partition}-{id(self)}"',
+        'transactional_id = f"{self._topic}-{self._partition}"',
+        'transactional_id = f"{self._topic}-{self._partition}-{id(self)}"',
         "reliability",
     ),
     Mutation(
@@ -184,7 +184,7 @@ OUTBOX = (
         "relay does not notice that Postgres was set back",
         "Changes that Postgres numbers anew are taken for published, and subscribers miss them.",
         _RELAY,
-        "return self._last_position > position",
+        "return self._last_position > self._kind.positions(progress).last",
         "return False",
     ),
     Mutation(
@@ -200,5 +200,26 @@ OUTBOX = (
         "stream_app/storage/unit_of_work.py",
         "progress.change_position + len(changes) + forgets",
         "progress.change_position + len(changes)",
+    ),
+    Mutation(
+        "risk changes not published after a claim",
+        "Risk changes of a worker that has died wait until the partition has another one.",
+        _PUBLISHER,
+        "if self._risk_relay is None and progress.risk_position:",
+        "if self._risk_relay is None and progress.risk_position < 0:",
+    ),
+    Mutation(
+        "risk position saved before its risk changes are published",
+        "A worker dies, and its last risk changes are never published.",
+        _PUBLISHER,
+        "else self._risk_relay.safe_position",
+        "else progress.risk_position",
+    ),
+    Mutation(
+        "writers of both kinds fence each other",
+        "Segment changes and risk changes take turns in failing.",
+        _WRITER,
+        'transactional_id = f"{self._topic}-{self._partition}"',
+        'transactional_id = f"{self._states_topic}-{self._partition}"',
     ),
 )

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from stream_app.storage import risk_statements
 from stream_app.storage import statements as sql
 
 #: The phase of :data:`sim.faults.PHASES` that a statement begins, and for how many seconds.
 _BEGUN_BY = {
     sql.CLAIM: ("claiming", 0.1),
     sql.DUE_PROFILES: ("decaying in slices", 0.03),
+    risk_statements.DUE_PROFILES: ("decaying in slices", 0.03),
+    risk_statements.DUE_BY_RISK_PROFILES: ("decaying in slices", 0.03),
     sql.OUTDATED_PROFILES: ("rescoring", 0.03),
+    risk_statements.OUTDATED_PROFILES: ("rescoring", 0.03),
     sql.CHANGE_AT: ("looking for the last published change", 0.1),
     sql.SAVE_FAILURE: ("failing", 0.3),
     sql.CONTINUE_IN_LOG: ("reading another log", 0.5),

@@ -16,6 +16,8 @@ TABLES = (
     "customers",
     "transactions",
     "segment_changes",
+    "risk_states",
+    "risk_changes",
     "stream_progress",
     "dead_letters",
     "erasures",
@@ -112,7 +114,7 @@ class PostgresServer:
 
     def _copied(self, table: str) -> bytes:
         # A restored table has its rows in another order, and so have customers who are due at one moment.
-        reverse = sql.SQL(" ORDER BY customer_id DESC" if table == "customers" else "")
+        reverse = sql.SQL(" ORDER BY customer_id DESC" if table in ("customers", "risk_states") else "")
         rows_of = sql.SQL("COPY (SELECT * FROM {}{}) TO STDOUT").format(sql.Identifier(table), reverse)
         with self._direct.cursor().copy(rows_of) as rows:
             return b"".join(bytes(part) for part in rows)

@@ -40,7 +40,7 @@ def apply_risk(rhythm: ActiveRhythm, before: Risks, profiles: Profiles, states: 
         The watermark at which the active model became active, in microseconds.
     """
     rescored = _rescore(rhythm, before, profiles, since)
-    if rhythm.model is None:
+    if rhythm.model is None or not len(before):
         return rescored
     outcome = _apply(rhythm.model, rescored.rows, spans(states))
     return RiskOutcome(outcome.rows, rescored.changes.merge(outcome.changes))

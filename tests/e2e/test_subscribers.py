@@ -27,12 +27,14 @@ from sqlalchemy import text
 from data.contract import asyncapi
 from data.datasets.dataset import Dataset
 from data.postgres import progress
+from models.rhythm.carried import carrying
 from models.segment_model import SegmentModel
 from stream_app.outbox.snapshot import publish_snapshot
 from tests.support.brokers import BOTH_BROKERS
 from tests.support.commands import Done, tried
 from tests.support.kafka_records import StoredRecord, stored_records
 from tests.support.local_stack import Local, local, wait_until
+from tests.support.rhythm import a_rhythm
 from tests.support.sections import section
 
 HALF = 6_000
@@ -56,7 +58,8 @@ def run(
     request: pytest.FixtureRequest, dataset: Dataset, model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Local]:
     """A stack that has replayed the first transactions, and read a few records that are not transactions."""
-    with local(tmp_path_factory.mktemp("subscribers"), model, broker=request.param) as running:
+    predicting = carrying(model, a_rhythm())
+    with local(tmp_path_factory.mktemp("subscribers"), predicting, broker=request.param) as running:
         running.replaying.writer.transaction(b"12345", b'{"type": "transaction", "amount": "free"}')
         running.replaying.writer.transaction(b"12346", b"\xff\x00 not even text")
         running.replay(dataset, section(dataset, 0, HALF))
@@ -102,7 +105,8 @@ def _is_moment(value: object) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("channel", "at_least"), [("transactions", HALF), ("segmentChanges", 1_500), ("customerSegments", 1_000)]
+    ("channel", "at_least"),
+    [("transactions", HALF), ("segmentChanges", 1_500), ("customerSegments", 1_000), ("riskChanges", 1_000)],
 )
 def test_every_message_of_a_replay_is_as_the_contract_says(run: Local, channel: str, at_least: int) -> None:
     values, headers = _checkers(channel)
@@ -141,6 +145,7 @@ def test_the_sdk_of_cloudevents_reads_every_event(run: Local) -> None:
     for topic, kind, source in (
         (run.settings.changes_topic, "segue.segment.changed.v1", "/segue/stream"),
         (run.settings.segments_topic, "segue.customer.segment.v1", "/segue/customers"),
+        (run.settings.risk_changes_topic, "segue.risk.changed.v1", "/segue/risk"),
     ):
         ids = []
         for record in _records(run, topic):
@@ -181,9 +186,10 @@ def test_headers_say_what_the_value_says_and_which_log_it_comes_from(run: Local)
         _check_headers(run, records)
 
 
-def test_a_customers_changes_are_numbered_from_1_without_gaps_and_hang_together(run: Local) -> None:
+@pytest.mark.parametrize("kind", ["changes", "risk_changes"])
+def test_a_customers_changes_are_numbered_from_1_without_gaps_and_hang_together(run: Local, kind: str) -> None:
     chains = defaultdict(list)
-    for record in _records(run, run.settings.changes_topic):
+    for record in _records(run, getattr(run.settings.topics, kind)):
         data = json.loads(record.value or b"")["data"]
         chains[data["customer_id"]].append(data)
     assert sum(map(len, chains.values())) > len(chains)

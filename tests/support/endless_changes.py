@@ -55,7 +55,9 @@ def opened(settings: Settings) -> ChangeWriter:
 @_patiently
 def last(settings: Settings) -> SegmentChange | None:
     """The last change in the topic."""
-    return asyncio.run(changes_behind(settings.brokers, settings.changes_topic, PARTITION, None)).last
+    found = asyncio.run(changes_behind(settings.brokers, settings.changes_topic, PARTITION, None)).last
+    assert found is None or isinstance(found, SegmentChange)
+    return found
 
 
 def reached(settings: Settings) -> int:

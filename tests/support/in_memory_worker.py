@@ -17,7 +17,7 @@ from models.decay import NEVER
 from models.rhythm.carried import rhythm_of
 from models.rhythm.risk import NO_STATE, RISK_STATES
 from models.segment_model import SegmentModel
-from models.units import MICROS_PER_DAY
+from models.units import MICROS_PER_DAY, Ints
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO, NO_RECORD, PROFILE_COLUMNS, Profiles, SegmentNames
@@ -220,9 +220,12 @@ class InMemoryPartition:
     def _stored_risks(self, rhythm: ActiveRhythm, customers: list[str]) -> Risks:
         missing = {"state": NO_STATE, "since": LONG_AGO, "sequence": 0, "next_at": NEVER, "rhythm_version": None}
         rows = [self.risks.get(customer, missing) for customer in customers]
-        numbers = ("state", "since", "sequence", "next_at")
-        columns = (np.array([row[name] for row in rows], dtype=np.int64) for name in numbers)
-        return Risks(*columns, np.array([row["rhythm_version"] == rhythm.version for row in rows], dtype=bool))
+
+        def column(name: str) -> Ints:
+            return np.array([row[name] for row in rows], dtype=np.int64)
+
+        current = np.array([row["rhythm_version"] == rhythm.version for row in rows], dtype=bool)
+        return Risks(column("state"), column("since"), column("sequence"), column("next_at"), current)
 
     def _keep(self, batch: MicroBatch, step: AppliedBatch) -> None:
         self.changes += change_rows(batch, step, self.progress)

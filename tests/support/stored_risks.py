@@ -20,14 +20,19 @@ _MOMENTS = ("effective_at", "last_purchase_at", "next_at")
 Rows = list[dict[str, Any]]
 
 
-def store_risks(postgres: Engine, lived: Lived) -> Rows:
+def store_predicted_risks(postgres: Engine, lived: Lived) -> Rows:
     """Let the stored models carry predictions, and store the risk states that follow; returns the rows of changes."""
     store_predictions(postgres)
-    changes = _changes(lived, a_rhythm(), NOW)
+    return store_risks(postgres, lived, NOW)
+
+
+def store_risks(postgres: Engine, lived: Lived, now: datetime) -> Rows:
+    """Store the risk states under :func:`tests.support.rhythm.a_rhythm` at a watermark; returns the rows of changes."""
+    changes = _changes(lived, a_rhythm(), now)
     last = {row["customer_id"]: row for row in changes}
     with postgres.begin() as connection:
         connection.execute(insert(risk_changes), changes)
-        connection.execute(insert(risk_states), [_state(lived, row) for row in last.values()])
+        connection.execute(insert(risk_states), [_state(lived, row, now) for row in last.values()])
     return changes
 
 
@@ -47,12 +52,12 @@ def _changes(lived: Lived, rhythm: RhythmModel, until: datetime) -> Rows:
     return rows
 
 
-def _state(lived: Lived, last: dict[str, Any]) -> dict[str, Any]:
+def _state(lived: Lived, last: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The row of a customer after the last change; orders that changed nothing since then have moved the next one."""
     customer = next(row for row in lived.customers if row["customer_id"] == last["customer_id"])
     first, bought = (np.array([to_micros(customer[f"{name}_purchase_at"])]) for name in ("first", "last"))
     ahead = risk_moments(a_rhythm(), first, bought, np.array([customer["frequency"]]))
-    coming = [moment for moment in ahead[0].tolist() if to_micros(NOW) < moment < NEVER]
+    coming = [moment for moment in ahead[0].tolist() if to_micros(now) < moment < NEVER]
     return {name: last[name] for name in ("customer_id", "partition", "sequence", "rhythm_version")} | {
         "state": last["to_state"],
         "since": last["effective_at"],

@@ -1,5 +1,6 @@
 """The change writer: the last writer that opens a partition owns it and knows its last change."""
 
+import asyncio
 import multiprocessing
 import os
 import random
@@ -16,7 +17,23 @@ from data.kafka.log import create_topics
 from runtime.settings import Settings
 from segue.local.stack import BrokerKind, Stack
 from services import change_stream
-from tests.support.endless_changes import LOG_ID, NOT_OPEN, PERSONAS, change, keep_writing, last, opened
+from stream_app.outbox.change_writer import ChangeWriter
+from stream_app.outbox.row_kinds import RISK_CHANGES
+from stream_app.outbox.topic_end import changes_behind
+from stream_app.storage.outbox import ChangeKey
+from tests.support.committed_changes import risk_change
+from tests.support.endless_changes import (
+    CUSTOMERS,
+    LOG_ID,
+    NOT_OPEN,
+    PARTITION,
+    PERSONAS,
+    change,
+    keep_writing,
+    last,
+    opened,
+)
+from tests.support.kafka_records import stored_records
 from tests.support.local_stack import wait_until
 
 KILLS = int(os.environ.get("SEGUE_TEST_WRITER_KILLS", "5"))
@@ -36,7 +53,12 @@ def state_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def settings(state_dir: Path) -> Settings:
     """Settings with a change topic of their own."""
     own = uuid4().hex
-    settings = Settings(state_dir=state_dir, changes_topic=f"changes-{own}", segments_topic=f"segments-{own}")
+    settings = Settings(
+        state_dir=state_dir,
+        changes_topic=f"changes-{own}",
+        segments_topic=f"segments-{own}",
+        risk_changes_topic=f"risk-changes-{own}",
+    )
     if settings.partitions:
         create_topics(settings.brokers, settings.topics.configuration, settings.partitions)
     return settings
@@ -75,6 +97,24 @@ def test_a_later_writer_fences_the_earlier_one(settings: Settings) -> None:
     assert found is not None
     assert found.customer_id == change(1).customer_id
     assert published(settings) == [(change(n).customer_id, 1) for n in range(2)]
+
+
+def test_a_writer_of_risk_changes_and_one_of_segment_changes_do_not_fence_each_other(settings: Settings) -> None:
+    topics = settings.topics
+    changes = opened(settings)
+    risk = ChangeWriter(settings.brokers, topics, settings.exactly_once, PARTITION, kind=RISK_CHANGES)
+    risk.open()
+    changes.write([change(0)], PERSONAS, LOG_ID)
+    risk.write([risk_change(CUSTOMERS[0], 1), risk_change(CUSTOMERS[1], 1)], {}, LOG_ID)
+    changes.write([change(1)], PERSONAS, LOG_ID)
+    assert published(settings) == [(change(n).customer_id, 1) for n in range(2)]
+    found = stored_records(settings.brokers, topics.risk_changes)
+    assert [(record.key, record.partition) for record in found] == [
+        (customer.encode(), PARTITION) for customer in CUSTOMERS[:2]
+    ]
+    behind = changes_behind(settings.brokers, topics.risk_changes, PARTITION, ChangeKey(CUSTOMERS[0], 1), RISK_CHANGES)
+    ahead = asyncio.run(behind)
+    assert (ahead.found, len(ahead), ahead.last_sequence(CUSTOMERS[1])) == (True, 1, 1)
 
 
 def test_a_writer_that_is_closed_gives_up_soon_and_leaves_nothing_to_be_seen(settings: Settings) -> None:

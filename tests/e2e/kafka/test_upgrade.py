@@ -15,18 +15,20 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
-from sqlalchemy import Table, select
+from sqlalchemy import Table, delete, insert, select
 
 from data.contract.wire import Transaction
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry, progress, roles
-from data.postgres.schema_versions import SCHEMA_VERSION, require_workers
+from data.postgres.schema_versions import SCHEMA_VERSION
 from data.postgres.tables import (
     customers,
     dead_letters,
     erasures,
     model_activations,
     model_reigns,
+    risk_changes,
+    risk_states,
     segment_changes,
     stream_progress,
     transactions,
@@ -39,7 +41,7 @@ from segue.local.soak.outcome import Events, latest, subscribed
 from segue.local.stack import BrokerKind
 from services import change_stream
 from tests.support import old_workers
-from tests.support.builders import random_model, recency_model
+from tests.support.builders import recency_model
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.retail import small
 
@@ -47,11 +49,7 @@ pytestmark = pytest.mark.kafka
 
 T = TypeVar("T")
 VERSIONS = old_workers.versions()
-# The first schema version whose workers know models with a recency unit.
-KNOWS_UNITS = 19
 MODEL, LATER_MODEL = recency_model(), recency_model(away=30, lost=90)
-#: Workers of earlier versions would refuse it.
-IN_UNITS = random_model("log1p", 3, seed=1, unit=60.0)
 STAGES = 6
 # Small batches and a pace make every stage last for some seconds, so that workers come and go in the middle of it.
 SMALL_BATCHES = {"SEGUE_BATCH_SIZE": "20"}
@@ -64,6 +62,7 @@ UNEQUAL = {
 }  # fmt: skip
 STORED = (
     customers, transactions, segment_changes, stream_progress, dead_letters, erasures, model_activations, model_reigns,
+    risk_states, risk_changes,
 )  # fmt: skip
 
 
@@ -175,7 +174,7 @@ def test_workers_of_the_two_earlier_versions_come_and_go_without_a_difference(
         stages.during(lambda: _kill_for_good(run, new))
         wait_until(lambda: _versions(run) == {old_workers.announced(returning)})
         # From here on the old one is too old: it is fenced, and its records wait for a new one.
-        _make_too_old(run, returning)
+        _make_too_old(run)
         wait_until(lambda: "upgrade the worker" in returned.log_file.read_text())
         run.stack.start_worker(SMALL_BATCHES)
         run.stack.dismiss(returned)
@@ -193,14 +192,11 @@ def test_every_table_that_workers_write_is_compared() -> None:
     assert {table.name for table in STORED} == written - {"models", "stream_currency", "log_faults"}
 
 
-def _make_too_old(run: Local, version: int) -> None:
-    """Do what fences workers of a schema version."""
-    if version < KNOWS_UNITS:
-        model_registry.register(run.postgres, IN_UNITS)
-        return
-    # Nothing new is beyond them yet: do what a migration would do.
+def _make_too_old(run: Local) -> None:
+    """Store a risk state, as a worker of this version does where the active model carries a rhythm model."""
     with run.postgres.begin() as connection:
-        require_workers(connection, SCHEMA_VERSION)
+        connection.execute(insert(risk_states).values(customer_id="nobody", partition=0, sequence=1))
+        connection.execute(delete(risk_states))
 
 
 def _kill_for_good(run: Local, worker: ChildProcess) -> None:

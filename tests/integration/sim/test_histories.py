@@ -51,7 +51,7 @@ def test_two_processes_with_other_hashes_of_texts_tell_the_same_history() -> Non
 def fence_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit compares neither the epoch nor the offset."""
     compared = " AND epoch = %(epoch)s AND next_offset = %(expected_offset)s"
-    compared += "\n  AND change_position = %(expected_position)s"
+    compared += "\n  AND change_position = %(expected_position)s AND risk_position = %(expected_risk_position)s"
     assert compared in statements.ADVANCE
     monkeypatch.setattr(statements, "ADVANCE", statements.ADVANCE.replace(compared, ""))
 

@@ -74,7 +74,7 @@ def home(customer: str) -> int:
 
 def entered(customer: str, rhythm: RhythmModel) -> dict[str, Any]:
     """The stored state of a customer, from the closed form."""
-    row = TOTALS.loc[customer]
+    row = TOTALS.loc[customer].to_dict()
     first, last = (np.array([to_micros(row[name])]) for name in ("first_purchase_at", "last_purchase_at"))
     moments = risk_moments(rhythm, Histories(first, last, np.array([int(row["frequency"])])))
     now = to_micros(max(EVENT_TIMES[home(customer)], row["last_event_at"]))

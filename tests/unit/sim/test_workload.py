@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 
 from data.kafka.partitioner import partition_of
+from models.rhythm.risk import RISK_STATES
 from sim import workload
 from sim.history import expected
 from sim.meanings import Bad, Entry, Forget, NewModel, Order, TickAt
@@ -52,3 +53,12 @@ def test_the_core_of_the_worker_finds_what_the_oracle_finds(seed: int) -> None:
         changes = sorted((row.customer_id, row.sequence, row.to_segment, row.cause) for row in worker.changes)
         found = sorted((each.customer, each.sequence, each.to_segment, each.cause) for each in outcome.changes)
         assert changes == found
+        assert sorted(row[1:] for row in worker.risk_changes) == sorted(map(tuple, outcome.risk_changes))
+
+
+def test_histories_with_rhythm_models_have_every_risk_state_and_every_cause() -> None:
+    changes = [
+        change for seed in range(40) for part in expected(workload.drawn(seed)).values() for change in part.risk_changes
+    ]
+    assert {change.to_state for change in changes} == {None, *RISK_STATES}
+    assert {change.cause for change in changes} == {"first_purchase", "purchase", "silence", "model", "revision"}

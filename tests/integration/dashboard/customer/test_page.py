@@ -18,7 +18,7 @@ from tests.support.money import POUNDS
 from tests.support.pages import HOSTILE, a_page, html, words
 from tests.support.processed_stream import NOW, Lived
 from tests.support.rhythm import store_predictions
-from tests.support.stored_risks import store_risks
+from tests.support.stored_risks import store_predicted_risks
 
 CUSTOMER = "12303"
 
@@ -142,7 +142,7 @@ def test_a_customer_is_compared_with_the_own_rhythm_and_gets_no_advice_that_does
 
 def test_the_risk_changes_are_listed_if_there_are_any(page: AppTest, engine: Engine, processed: Lived) -> None:
     assert "Against their own rhythm" not in words(page.run())
-    stored = [each for each in store_risks(engine, processed) if each["customer_id"] == CUSTOMER]
+    stored = [each for each in store_predicted_risks(engine, processed) if each["customer_id"] == CUSTOMER]
     page.run()
     assert "Against their own rhythm" in words(page)
     numbers = re.findall(r'data-risk-change="(\d+)"', html(page))

@@ -15,7 +15,7 @@ from dashboard.shared.reading import reading
 from models.segment_model import SegmentModel, build
 from tests.support.money import POUNDS
 from tests.support.processed_stream import NOW, Lived
-from tests.support.stored_risks import store_risks
+from tests.support.stored_risks import store_predicted_risks
 
 CUSTOMER = "12303"
 
@@ -112,7 +112,7 @@ def test_as_event_time_advances_only_recency_grows(engine: Engine, processed: Li
 def test_the_newest_risk_changes_come_first_and_none_is_after_the_moment_that_is_asked_for(
     engine: Engine, processed: Lived, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored = [each for each in store_risks(engine, processed) if each["customer_id"] == CUSTOMER]
+    stored = [each for each in store_predicted_risks(engine, processed) if each["customer_id"] == CUSTOMER]
     assert len(stored) > 3
     with reading(engine) as connection:
         found = queries.risks(connection, CUSTOMER)

@@ -36,6 +36,10 @@ def filled(postgres: Engine) -> Engine:
                 "effective_at, recency_days, frequency, monetary, model_version, transaction_id) VALUES "
                 "(:customer, 1, 0, (SELECT count(*) FROM segment_changes), 's', 'purchase', :at, 0, 1, 10, 'm', "
                 ":number)",
+                "INSERT INTO risk_states (customer_id, partition, state, sequence) VALUES (:customer, 0, 'due', 1)",
+                "INSERT INTO risk_changes (customer_id, sequence, partition, position, cause, effective_at, frequency, "
+                "transaction_id) VALUES (:customer, 1, 0, (SELECT count(*) FROM risk_changes), 'purchase', :at, 1, "
+                ":number)",
                 'INSERT INTO dead_letters (log_id, partition, "offset", reason, key, value, discarded_by, '
                 "discarded_why) VALUES ('log', 0, (SELECT count(*) FROM dead_letters), :customer, :raw, :raw, "
                 ":customer, :customer)",
@@ -103,7 +107,7 @@ def test_a_masked_id_is_the_hmac_of_the_id_and_the_same_everywhere(masked: Sessi
     key = bytes(byte ^ 0x36 for byte in inner)[:32]
     expected = {f"m-{hmac.digest(key, customer.encode(), hashlib.sha256).hex()[:20]}" for customer in IDS}
     assert len(expected) == len(IDS)
-    for table in ("customers", "transactions", "segment_changes", "campaign_members"):
+    for table in ("customers", "transactions", "segment_changes", "risk_states", "risk_changes", "campaign_members"):
         found = {row[0] for row in masked.execute(f"SELECT customer_id FROM {table}".encode()).fetchall()}
         assert found == expected
         for mask in expected:

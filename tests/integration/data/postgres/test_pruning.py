@@ -52,11 +52,24 @@ def rows(postgres: Engine, statement: str) -> list[tuple[object, ...]]:
 
 
 def test_changes_go_that_are_old_published_and_not_a_customers_last_one_before_the_retention(filled: Engine) -> None:
-    assert prune(filled, Retention(changes=YEAR), REACHED, dry_run=True) == Pruned(1, None, None)
-    assert prune(filled, Retention(changes=YEAR), REACHED) == Pruned(1, None, None)
+    assert prune(filled, Retention(changes=YEAR), REACHED, dry_run=True) == Pruned(1, None, None, 0)
+    assert prune(filled, Retention(changes=YEAR), REACHED) == Pruned(1, None, None, 0)
     kept = rows(filled, "SELECT customer_id, sequence FROM segment_changes ORDER BY position")
     assert kept == [("active", 2), ("active", 3), ("silent", 1), ("unpublished", 1), ("unpublished", 2)]
-    assert prune(filled, Retention(changes=YEAR), REACHED) == Pruned(0, None, None)
+    assert prune(filled, Retention(changes=YEAR), REACHED) == Pruned(0, None, None, 0)
+
+
+def test_risk_changes_go_by_the_same_rule(filled: Engine) -> None:
+    with filled.begin() as connection:
+        copy = "INSERT INTO risk_changes (customer_id, sequence, partition, position, cause, effective_at, frequency) "
+        copy += "SELECT customer_id, sequence, partition, position, 'silence', effective_at, 1 FROM segment_changes"
+        connection.execute(text(copy))
+    assert prune(filled, Retention(changes=YEAR), REACHED, dry_run=True) == Pruned(1, None, None, 0)
+    with filled.begin() as connection:
+        connection.execute(text("UPDATE stream_progress SET risk_published_position = 5"))
+    assert prune(filled, Retention(changes=YEAR), REACHED) == Pruned(1, None, None, 1)
+    kept = rows(filled, "SELECT customer_id, sequence FROM risk_changes ORDER BY position")
+    assert kept == [("active", 2), ("active", 3), ("silent", 1), ("unpublished", 1), ("unpublished", 2)]
 
 
 def test_dead_letters_go_whose_last_decision_is_old(filled: Engine) -> None:
@@ -67,5 +80,5 @@ def test_dead_letters_go_whose_last_decision_is_old(filled: Engine) -> None:
 
 def test_without_retention_or_event_time_everything_stays(filled: Engine) -> None:
     assert prune(filled, Retention(), REACHED) == Pruned(None, None, None)
-    assert prune(filled, Retention(changes=YEAR), None) == Pruned(0, None, None)
+    assert prune(filled, Retention(changes=YEAR), None) == Pruned(0, None, None, 0)
     assert len(rows(filled, "SELECT 1 FROM segment_changes")) == 6

@@ -48,11 +48,14 @@ from services.drift.observer import StreamObserver
 from stream_app.core.apply import apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
+from stream_app.core.risk_columns import ActiveRhythm
+from stream_app.core.risk_rows import risk_rows
 from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.dataset_tables import fill
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_worker import Message, logs
+from tests.support.rhythm import a_rhythm
 from tests.support.steady_stream import model_of, shop
 
 MODEL = recency_model()
@@ -102,13 +105,15 @@ async def _everything(url: str) -> None:
         ]
         assert progress.model_version is not None
         active = await store.model(progress.model_version)
+        rhythm = ActiveRhythm(a_rhythm())
         for batch in decode(logs(messages, 1)[0], "GBP"):
-            stored = await store.load(batch, active, progress.watermark, 1_000)
+            stored = await store.load(batch, active, progress.watermark, 1_000, rhythm)
             step = apply_batch(batch, stored, active, progress, lambda _: 0)
             assert batch.model is None or not await store.has_activated(batch)
-            progress = await store.save(batch, step, change_rows(batch, step, progress), progress, 0)
+            rows, risks = change_rows(batch, step, progress), risk_rows(batch, step, progress)
+            progress = await store.save(batch, step, rows, progress, 0, risks)
         assert progress.model_version is not None
-        await store.load_outdated(await store.model(progress.model_version), 10)
+        await store.load_outdated(await store.model(progress.model_version), 10, rhythm=rhythm)
         assert await store.unpublished_changes(0, 10)
         assert await store.unpublished_dead_letters("log")
         fault = {"kind": "deleted", "first_offset": 5, "end_offset": 9}
@@ -121,8 +126,8 @@ async def _everything(url: str) -> None:
 
 def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
     url = as_user(roles.WORKER)
-    tables = "customers, transactions, segment_changes, stream_currency, stream_progress, dead_letters, "
-    tables += "model_activations, log_faults, erasures"
+    tables = "customers, transactions, segment_changes, risk_states, risk_changes, stream_currency, stream_progress, "
+    tables += "dead_letters, model_activations, log_faults, erasures"
     _needs_each(database_url, roles.WORKER, roles.WORKER_RIGHTS, partial(_live, url), tables)
 
 
@@ -193,7 +198,7 @@ def test_the_observer_can_do_nothing_else(as_user: Callable[[roles.Role], str]) 
     _refused(url, ["UPDATE models SET spec = '{}'", "UPDATE drift_alarms SET value = 0", "SET ROLE segue_worker"])
 
 
-def test_the_clock_reads_its_two_tables_and_writes_none(as_user: Callable[[roles.Role], str]) -> None:
+def test_the_clock_reads_its_tables_and_writes_none(as_user: Callable[[roles.Role], str]) -> None:
     url = as_user(roles.CLOCK)
     others = [table.name for table in metadata.sorted_tables if table.name not in roles.CLOCK_RIGHTS]
     _refused(url, [f"SELECT * FROM {name}" for name in others])

@@ -13,7 +13,7 @@ from data.postgres import roles
 from segue.cli.app import app
 from tests.support.generated_tables import a_model
 from tests.support.processed_stream import NOW, Lived, live, messages, store
-from tests.support.stored_risks import store_risks
+from tests.support.stored_risks import store_predicted_risks
 
 Show = Callable[..., Result]
 
@@ -62,7 +62,7 @@ def test_a_customer_without_a_purchase_is_in_no_segment(show: Show, lived: Lived
 
 
 def test_the_stored_risk_state_is_shown_with_the_next_one(show: Show, lived: Lived, postgres: Engine) -> None:
-    changes = store_risks(postgres, lived)
+    changes = store_predicted_risks(postgres, lived)
     last = {change["customer_id"]: change for change in changes}
     states = {change["to_state"] for change in last.values()}
     assert states == {"on_rhythm", "due", "overdue", "presumed_lost"}

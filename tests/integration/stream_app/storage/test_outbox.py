@@ -3,16 +3,21 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
 
+from data.contract.risk_events import risk_change
+from data.contract.risk_row import RiskRow
 from data.postgres import model_registry
 from data.postgres.database import engine
+from models.units import from_micros
 from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
 from stream_app.storage.claim import FencedError
+from stream_app.storage.outbox import OUTBOX_OF_RISK, Outbox
 from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.in_memory_worker import Message, logs
@@ -59,6 +64,73 @@ def test_changes_are_found_by_position_and_positions_by_customer(database: str) 
         assert await store.change_at(0) is None
         assert await store.change_at(len(rows) + 1) is None
         assert await store.sequences([], 100) == []
+
+    with_changes(database, work)
+
+
+def test_risk_changes_are_found_as_they_were_stored(database: str) -> None:
+    first = RiskRow(1, "c", 1, None, "on_rhythm", "first_purchase", 5, 1, 5, "due", 90_000_000, "r1", "T1")
+    gone = first._replace(position=2, customer_id="gone")
+    cancelled = first._replace(
+        position=3,
+        sequence=2,
+        from_state="on_rhythm",
+        to_state=None,
+        cause="model",
+        effective_at=1_700_000_000_123_456,
+        frequency=0,
+        last_purchase_at=None,
+        next_state=None,
+        next_at=None,
+        rhythm_version=None,
+        transaction_id=None,
+    )
+
+    async def work(store: PartitionStore, progress: PartitionProgress) -> None:
+        with psycopg.connect(database) as connection:
+            for row in (first, gone, cancelled):
+                values = row._replace(effective_at=moment(row.effective_at), next_at=moment(row.next_at))
+                values = values._replace(last_purchase_at=moment(row.last_purchase_at))
+                columns = ", ".join(RiskRow._fields)
+                query = f"INSERT INTO risk_changes (partition, {columns}) VALUES (0{', %s' * len(values)})"
+                connection.execute(query, values)
+        outbox = Outbox(database, 0, OUTBOX_OF_RISK)
+        await outbox.open()
+        try:
+            assert await outbox.unpublished_changes(0, 100) == [first, gone, cancelled]
+            assert await outbox.unpublished_changes(1, 1) == [gone]
+            assert await outbox.change_at(2) == ("gone", 1)
+            assert await outbox.change_at(4) is None
+            assert dict(await outbox.sequences(["c", "nobody"], 3)) == {"c": 2}
+            assert dict(await outbox.sequences(["c"], 2)) == {"c": 1}
+            assert [await outbox.position_of(risk_change(row)) for row in (first, cancelled)] == [1, 3]
+            assert await outbox.position_of(risk_change(cancelled._replace(to_state="due"))) is None
+            assert await outbox.position_of(risk_change(first._replace(effective_at=6))) is None
+            await outbox.save_changes_ahead(progress, 7)
+        finally:
+            await outbox.close()
+
+    with_changes(database, work)
+    with psycopg.connect(database) as connection:
+        ahead = "SELECT changes_ahead, risk_changes_ahead FROM stream_progress"
+        assert connection.execute(ahead).fetchall() == [(0, 7)]
+
+
+def moment(micros: int | None) -> Any:
+    return None if micros is None else from_micros(micros)
+
+
+def test_both_published_positions_are_saved_and_a_lost_risk_change_is_noticed(database: str) -> None:
+    async def work(store: PartitionStore, progress: PartitionProgress) -> None:
+        with psycopg.connect(database) as connection:
+            connection.execute("UPDATE stream_progress SET risk_position = 3")
+        progress = replace(progress, risk_position=3)
+        assert await store.mark_published(progress, 2, False, 2) == replace(
+            progress, published_position=2, risk_published_position=2
+        )
+        assert (await store.progress(progress)).risk_published_position == 2
+        with pytest.raises(FencedError):
+            await store.mark_published(replace(progress, risk_position=4), 2, False, 4)
 
     with_changes(database, work)
 

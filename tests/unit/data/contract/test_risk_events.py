@@ -113,7 +113,7 @@ def test_a_reader_accepts_causes_and_states_that_v1_may_get() -> None:
     assert (found.cause, found.from_, found.to, found.next_state) == ("merger", "lukewarm", "cold", HOSTILE)
 
 
-def test_a_reader_tells_risk_changes_from_other_events() -> None:
+def test_a_reader_knows_risk_changes_among_other_events() -> None:
     other = change_event(ChangeRow(1, "C1", 2, None, "loyal", "model", 2, 1, 2, 3, "k5", None), {})
     assert tolerant_reader.risk_change(other) is None
     assert tolerant_reader.change(risk_event(SILENT)) is None
