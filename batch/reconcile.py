@@ -6,6 +6,7 @@ model is convex: a customer who buys nothing leaves a segment once and never ret
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -191,7 +192,8 @@ def _rescored(changes: pd.DataFrame, scorers: Mapping[str, Scorer]) -> pd.DataFr
     targets = pd.Series("under an unknown model", changes.index, dtype=object)
     for version, rows in changes.groupby("model_version").indices.items():
         if scorer := scorers.get(str(version)):
-            targets.iloc[rows] = scorer.ids[scorer.numbers(points[rows])]
+            names: Any = scorer.segments(points[rows])
+            targets.iloc[rows] = names
     return pd.DataFrame(
         {
             "customer_id": changes["customer_id"],

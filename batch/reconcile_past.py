@@ -76,7 +76,7 @@ def differences(expected: pd.DataFrame, states: pd.DataFrame) -> list[str]:
     found = [f"{customer}: missing" for customer in expected.index.difference(actual.index)]
     found += [f"{customer}: not in the dataset" for customer in actual.index.difference(expected.index)]
     both = expected.index.intersection(actual.index)
-    for name in expected:
+    for name in map(str, expected):
         ours, theirs = (table.loc[both, name].astype("object") for table in (actual, expected))
         unequal = ~((ours == theirs).fillna(False) | (ours.isna() & theirs.isna())).astype(bool)
         found += [f"{customer}: {name} {ours[customer]}, not {theirs[customer]}" for customer in both[unequal]]

@@ -59,7 +59,7 @@ def test_in_a_window_only_what_happened_in_it_counts_and_recency_stays(
     dates = ["recency_days", "first_purchase_at", "last_purchase_at"]
     pd.testing.assert_frame_equal(found[dates], whole[dates])
     for customer, profile in found.iterrows():
-        counted = inside.loc[customer] if customer in inside.index else None
+        counted = inside.loc[str(customer)] if customer in inside.index else None
         assert profile["frequency"] == (0 if counted is None else counted["frequency"])
         assert profile["gross_units"] == (0 if counted is None else counted["gross_units"])
         if counted is not None:
