@@ -16,14 +16,6 @@ WINDOWS = (
         "occurred_at + window_days * MICROS_PER_DAY + 1",
     ),
     Mutation(
-        "late order counts although it is out of the window",
-        "An order of long ago makes a customer a better one for good, since it never expires.",
-        _EXPIRIES,
-        "counted, row = counted.where(counts), row[counts]",
-        "counts = counts & (counted.expires_at > began) | (counted.record != NO_RECORD)\n"
-        "    counted, row = counted.where(counts), row[counts]",
-    ),
-    Mutation(
         "what a revision replaces still counts",
         "A cancelled order counts until it would have expired.",
         _APPLY,
