@@ -56,9 +56,9 @@ def drawn(chance: random.Random) -> tuple[SegmentModel, ...]:
     rhythms: list[RhythmModel | None] = [None for _ in MODELS]
     if chance.random() < _PREDICTING:
         rhythms = [chance.choice((None, *_RHYTHMS)) for _ in MODELS]
-    models = MODELS
+    windows: list[int | None] = [None for _ in MODELS]
     if chance.random() < _WINDOWED:
-        drawn_windows = ((model, chance.choice(_WINDOWS)) for model in MODELS)
-        models = tuple(model if days is None else with_window(model, days) for model, days in drawn_windows)
-    pairs = zip(models, rhythms, strict=True)
+        windows = [chance.choice(_WINDOWS) for _ in MODELS]
+    counted = (model if days is None else with_window(model, days) for model, days in zip(MODELS, windows, strict=True))
+    pairs = zip(counted, rhythms, strict=True)
     return tuple(model if rhythm is None else carrying(model, rhythm) for model, rhythm in pairs)

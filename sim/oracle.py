@@ -308,9 +308,9 @@ class Oracle:
 
     def _nearest(self, model: SegmentModel, customer: _Customer, moment: int) -> str:
         orders, gross, returned = customer.counted(self._window, moment)
-        segments = model.segments
+        segments = list(model.segments)
         if model.window_days is not None:
-            *segments, inactive = segments
+            inactive = segments.pop()
             if not orders:
                 return inactive.id
         money = (gross if model.monetary == "gross" else max(gross - returned, 0)) / 10_000

@@ -3,6 +3,7 @@
 from sim.mutation.mutation import Mutation
 
 _APPLY = "stream_app/core/apply.py"
+_COUNTED = "stream_app/core/counted.py"
 _EXPIRIES = "stream_app/core/expiries.py"
 _SQL = "stream_app/storage/statements.py"
 _TRANSITION = "stream_app/core/transition.py"
@@ -11,17 +12,9 @@ WINDOWS = (
     Mutation(
         "purchase counts at the moment of its expiry",
         "A customer is inactive a microsecond later than the window says.",
-        _EXPIRIES,
+        _COUNTED,
         "occurred_at + window_days * MICROS_PER_DAY",
         "occurred_at + window_days * MICROS_PER_DAY + 1",
-    ),
-    Mutation(
-        "late order counts although it is out of the window",
-        "An order of long ago makes a customer a better one for good, since it never expires.",
-        _EXPIRIES,
-        "counted, row = counted.where(counts), row[counts]",
-        "counts = counts & (counted.expires_at > began) | (counted.record != NO_RECORD)\n"
-        "    counted, row = counted.where(counts), row[counts]",
     ),
     Mutation(
         "what a revision replaces still counts",
@@ -48,8 +41,8 @@ WINDOWS = (
         "record before an expiry of its moment",
         "A change has the cause purchase, although the order before it had expired by then.",
         _EXPIRIES,
-        "np.lexsort((np.arange(all_rows) < count, as_of, customer))",
-        "np.lexsort((np.arange(all_rows) >= count, as_of, customer))",
+        "np.lexsort((is_state, as_of, customer))",
+        "np.lexsort((~is_state, as_of, customer))",
     ),
     Mutation(
         "only what a customer has bought since the last event is loaded",

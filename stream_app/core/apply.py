@@ -10,9 +10,9 @@ from models.segment_model import SegmentModel
 from models.units import Ints
 from runtime.record_mark import RecordMark
 from stream_app.core.columns import Cause, Changes, Outcome, Profiles, Records, SegmentNames
+from stream_app.core.counted import Counted
 from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.core.deduplicate import Admission, LedgerContent, LedgerKey, Totals, admit, may_exceed
-from stream_app.core.expiries import Counted
 from stream_app.core.revisions import effects
 from stream_app.core.risk import apply_risk
 from stream_app.core.risk_columns import AppliedRisk, RiskOutcome, Risks, StoredRisk

@@ -6,88 +6,15 @@ is left. Expiries after the watermark are states, too. Nothing has become true i
 time alone makes may be among them.
 """
 
-from dataclasses import dataclass, fields, replace
-from typing import NamedTuple, Self
+from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
-from models.units import MICROS_PER_DAY, Bools, Ints
+from models.units import Ints
 from stream_app.core.columns import NO_RECORD, Cause, Profiles
+from stream_app.core.counted import NUMBERS, Counted
 from stream_app.core.states import RfmState, States, running_sum
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """n transactions, each of which counts from a record on until it expires.
-
-    ``record`` is the row of that record; ``NO_RECORD`` says that the transaction is in the ledger. ``number`` is 1.
-    What a revision replaces is once more there from the revision on, with a ``number`` of -1 and negative amounts, so
-    that nothing of it is left to count or to expire.
-    """
-
-    customer: Ints
-    record: Ints
-    expires_at: Ints
-    number: Ints
-    purchases: Ints
-    gross: Ints
-    returned: Ints
-
-    @classmethod
-    def of(
-        cls,
-        window_days: int,
-        customer: Ints,
-        record: Ints,
-        occurred_at: Ints,
-        number: Ints,
-        is_sale: Ints,
-        amount: Ints,
-    ) -> Self:
-        """Sales and returns; ``is_sale`` is 1 for a sale."""
-        return cls(
-            customer=customer,
-            record=record,
-            expires_at=occurred_at + window_days * MICROS_PER_DAY,
-            number=number,
-            purchases=number * is_sale,
-            gross=number * is_sale * amount,
-            returned=number * (1 - is_sale) * amount,
-        )
-
-    def where(self, chosen: Ints | Bools) -> "Counted":
-        """Some of them: a mask, or rows."""
-        return Counted(*(getattr(self, column.name)[chosen] for column in fields(self)))
-
-    def in_ledger(self, customers: Ints) -> "Counted":
-        """Those that count in the stored states of some customers, who get the numbers of their places."""
-        place = np.full(max(self.customer.max(initial=-1), customers.max(initial=-1)) + 1, -1)
-        place[customers] = np.arange(len(customers))
-        found = self.where((self.record == NO_RECORD) & (place[self.customer] >= 0))
-        return replace(found, customer=place[found.customer])
-
-    def concat(self, other: "Counted") -> "Counted":
-        """These transactions, then the others."""
-        columns = (column.name for column in fields(self))
-        return Counted(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in columns))
-
-    def by_expiry(self) -> "Counted":
-        """The sums of what expires at the same moment, in the order of customers and moments.
-
-        A moment at which nothing is left to expire is not among them.
-        """
-        found = self.where(np.lexsort((self.expires_at, self.customer)))
-        begins = np.ones(len(found.customer), dtype=bool)
-        begins[1:] = (found.customer[1:] != found.customer[:-1]) | (found.expires_at[1:] != found.expires_at[:-1])
-        at = np.flatnonzero(begins)
-        if not len(at):
-            return found
-        sums = {name: np.add.reduceat(getattr(found, name), at) for name in ("number", *_NUMBERS)}
-        summed = replace(found.where(at), **sums)
-        return summed.where(summed.number > 0)
-
-
-_NUMBERS = ("purchases", "gross", "returned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,56 +58,12 @@ def with_expiries(states: States, counted: Counted, settled: Ints, watermark: in
     """
     row, began = _beginnings(states, counted, settled)
     counts = counted.expires_at > began
-    counted, row = counted.where(counts), row[counts]
-    expiries = counted.by_expiry()
-
-    count, all_rows = len(states.customer), len(states.customer) + len(expiries.customer)
-    customer = np.concatenate([states.customer, expiries.customer])
-    as_of = np.concatenate([states.as_of, expiries.expires_at])
-    # An expiry comes before a record of its moment; states of equal as-of times stay in the order of the log.
-    order = np.lexsort((np.arange(all_rows) < count, as_of, customer))
-    customer, as_of = customer[order], as_of[order]
-    expires = order >= count
-    # An expiry changes nothing but what counts: all the rest is that of the state before it.
-    source = order[np.maximum.accumulate(np.where(expires, 0, np.arange(all_rows)))]
-    first = np.flatnonzero(~expires & states.stored[source])
-
-    def numbers(name: str) -> Ints:
-        begins = np.zeros(count, dtype=np.int64)
-        np.add.at(begins, row, getattr(counted, name))
-        return running_sum(np.concatenate([begins, -getattr(expiries, name)])[order], first, customer)
-
-    purchases, gross, returned = (numbers(name) for name in _NUMBERS)
-    ahead = expires & (as_of > np.maximum(states.as_of[states.last], watermark)[customer])
-    kept, future = np.flatnonzero(~ahead), np.flatnonzero(ahead)
-    columns = {name.name: getattr(states, name.name)[source[kept]] for name in fields(states) if name.name != "last"}
-    last = np.append(np.flatnonzero(~expires[kept] & columns["stored"]), len(kept))[1:] - 1
-    # A border of recency at the moment of an expiry is no change of its own.
-    ends_at = np.append((as_of[kept] - expires[kept])[1:], watermark)
-    ends_at[last] = watermark
-    columns |= {
-        "stored": columns["stored"] & ~expires[kept],
-        "revises": np.where(expires[kept], 0, columns["revises"]),
-        "record": np.where(expires[kept], NO_RECORD, columns["record"]),
-        "cause": np.where(expires[kept], Cause.EXPIRY.value, columns["cause"]),
-        "frequency": purchases[kept],
-        "gross": gross[kept],
-        "returned": returned[kept],
-        "as_of": as_of[kept],
-        "ends_at": ends_at,
-        "last": last,
-    }
+    every = _merged(states, counted.where(counts), row[counts])
+    until = np.maximum(states.as_of[states.last], watermark)[every.customer]
+    ahead = (every.cause == Cause.EXPIRY.value) & (every.as_of > until)
     return Unfolded(
-        States(**columns),
-        Ahead(
-            counts_from=states.counts_from[source[future]],
-            has_bought=states.has_bought[source[future]],
-            frequency=purchases[future],
-            gross=gross[future],
-            returned=returned[future],
-            as_of=as_of[future],
-            customer=customer[future],
-        ),
+        _ending(every, np.flatnonzero(~ahead), watermark),
+        Ahead(**{column.name: getattr(every, column.name)[ahead] for column in fields(Ahead)}),
     )
 
 
@@ -192,3 +75,54 @@ def _beginnings(states: States, counted: Counted, settled: Ints) -> tuple[Ints, 
     row_of_record[states.record[sent]] = sent
     row = np.where(counted.record == NO_RECORD, stored[counted.customer], row_of_record[counted.record])
     return row, np.where(counted.record == NO_RECORD, settled[counted.customer], states.as_of[row])
+
+
+def _merged(states: States, counted: Counted, row: Ints) -> States:
+    """All states in order, with those that expiries begin among them; ``ends_at`` and ``last`` are not those of them.
+
+    ``row`` is the state from which on each transaction counts.
+    """
+    expiries, count = counted.by_expiry(), len(states.customer)
+    customer = np.concatenate([states.customer, expiries.customer])
+    as_of = np.concatenate([states.as_of, expiries.expires_at])
+    is_state = np.arange(len(customer)) < count
+    # An expiry comes before a record of its moment; states of equal as-of times stay in the order of the log.
+    order = np.lexsort((is_state, as_of, customer))
+    expires = ~is_state[order]
+    # An expiry changes nothing but what counts: all the rest is that of the state before it.
+    source = order[np.maximum.accumulate(np.where(expires, 0, np.arange(len(order))))]
+    stored = states.stored[source] & ~expires
+
+    def numbers(name: str) -> Ints:
+        begins = np.zeros(count, dtype=np.int64)
+        np.add.at(begins, row, getattr(counted, name))
+        changes = np.concatenate([begins, -getattr(expiries, name)])[order]
+        return running_sum(changes, np.flatnonzero(stored), customer[order])
+
+    purchases, gross, returned = (numbers(name) for name in NUMBERS)
+    columns = {column.name: getattr(states, column.name)[source] for column in fields(States) if column.name != "last"}
+    return States(
+        **columns
+        | {
+            "customer": customer[order],
+            "as_of": as_of[order],
+            "stored": stored,
+            "revises": np.where(expires, 0, columns["revises"]),
+            "record": np.where(expires, NO_RECORD, columns["record"]),
+            "cause": np.where(expires, Cause.EXPIRY.value, columns["cause"]),
+            "frequency": purchases,
+            "gross": gross,
+            "returned": returned,
+            "last": states.last,
+        }
+    )
+
+
+def _ending(every: States, rows: Ints, watermark: int) -> States:
+    """Some of all states, each of which ends when the next one begins, or at the watermark."""
+    columns = {column.name: getattr(every, column.name)[rows] for column in fields(States) if column.name != "last"}
+    last = np.append(np.flatnonzero(columns["stored"]), len(rows))[1:] - 1
+    # A border of recency at the moment of an expiry is no change of its own.
+    ends_at = np.append((columns["as_of"] - (columns["cause"] == Cause.EXPIRY.value))[1:], watermark)
+    ends_at[last] = watermark
+    return States(**columns | {"ends_at": ends_at, "last": last})

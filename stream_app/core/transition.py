@@ -17,7 +17,8 @@ from models.scoring import assign, monetary_value, net_or_gross
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MICROS_PER_DAY, Ints
 from stream_app.core.columns import NO_RECORD, Cause, Changes, Outcome, Profiles, Records
-from stream_app.core.expiries import Ahead, Counted, settled, with_expiries
+from stream_app.core.counted import Counted
+from stream_app.core.expiries import Ahead, settled, with_expiries
 from stream_app.core.states import RfmState, States, rank_within, unfold
 
 

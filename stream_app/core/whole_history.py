@@ -13,7 +13,7 @@ from models.segment_model import SegmentModel
 from models.units import Ints
 from stream_app.core.apply import CAUSES
 from stream_app.core.columns import LONG_AGO, Cause, Changes, Profiles, Records
-from stream_app.core.expiries import Counted
+from stream_app.core.counted import Counted
 from stream_app.core.transition import apply_records
 
 

@@ -31,9 +31,9 @@ from models.units import MICROS_PER_DAY, Ints
 from runtime.record_mark import mark
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState
 from stream_app.core.columns import LONG_AGO, NO_RECORD, PROFILE_COLUMNS, Profiles, SegmentNames
+from stream_app.core.counted import Counted
 from stream_app.core.decode import MicroBatch
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
-from stream_app.core.expiries import Counted
 from stream_app.core.revisions import revising_customers
 from stream_app.core.risk_columns import ActiveRhythm, Risks, StoredRisk
 from stream_app.storage import risk_statements, sql_values

@@ -21,11 +21,11 @@ from models.units import MICROS_PER_DAY, Ints
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO, NO_RECORD, PROFILE_COLUMNS, Profiles, SegmentNames
+from stream_app.core.counted import Counted
 from stream_app.core.decode import DeadLetter, MicroBatch, decode
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.core.due import apply_without_records, no_records
 from stream_app.core.erasure import at_home, without_forgotten
-from stream_app.core.expiries import Counted
 from stream_app.core.revisions import revising_customers
 from stream_app.core.risk_columns import ActiveRhythm, AppliedRisk, Risks, StoredRisk
 from stream_app.core.risk_rows import risk_rows

@@ -115,8 +115,8 @@ def expected() -> Rows:
     """The outcome of the pure core."""
     profiles, changes = outcome(run(FIRST, LOG))
     names = ("frequency", "gross", "segment", "sequence", "next_change_at", "next_segment")
-    fields = ("customer_id", "sequence", "from_segment", "to_segment", "cause", "effective_at", "recency_days")
-    fields += ("frequency", "gross", "returned", "model_version", "transaction_id")
+    fields = ["customer_id", "sequence", "from_segment", "to_segment", "cause", "effective_at", "recency_days"]
+    fields += ["frequency", "gross", "returned", "model_version", "transaction_id"]
     return (
         {
             customer: tuple(None if row[name] == NEVER else row[name] for name in names)
