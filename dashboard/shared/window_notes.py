@@ -11,6 +11,13 @@ def counted(model: SegmentModel) -> str:
     return f"Purchases and spend are those in {last_days(model.window_days)}; days since the last purchase are as ever."
 
 
+def moved(model: SegmentModel) -> str:
+    """What the spend of those who moved counts; empty if it counts everything."""
+    if model.window_days is None:
+        return ""
+    return f"The spend of a customer who moved is what the model counted then: that in {last_days(model.window_days)}."
+
+
 def lifetime(model: SegmentModel, what: str) -> str:
     """That some numbers count everything, although the segments do not; empty if these do, too."""
     if model.window_days is None:
