@@ -22,7 +22,7 @@ def write_model(model: SegmentModel, path: Path, form: Format) -> None:
     """
     if form != "json" and model.window_days is not None:
         raise ModelError(
-            f"{model.version} counts the last {model.window_days:,} days, and no distance in a pipeline tells who is "
+            f"{model.version} counts the last {model.window_days:,} days, and no distance in a pipeline says who is "
             "inactive: export the model as JSON"
         )
     _WRITERS[form](model, path)

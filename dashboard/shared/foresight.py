@@ -50,7 +50,7 @@ def moves_ahead(model: SegmentModel, ledger: pd.DataFrame, after: datetime) -> l
     Once the last order has left the window, the customer is inactive for good.
     """
     if model.window_days is None:
-        raise ValueError("without a window the profile alone tells what time does")
+        raise ValueError("without a window the profile alone says what time does")
     end = after + timedelta(days=model.window_days)
     return [move for move in moves_until(model, ledger, end) if move.at > after]
 
