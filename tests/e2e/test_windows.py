@@ -32,11 +32,8 @@ def test_a_window_that_is_fitted_on_the_stream_and_activated_expires_orders_and_
         assert model_registry.champion_version(run.postgres) == fitted["version"]
         run.replay(medium_dataset, second_year)
         with run.postgres.connect() as connection:
-            causes = dict(
-                connection.execute(select(segment_changes.c.cause, func.count()).group_by(segment_changes.c.cause))
-                .tuples()
-                .all()
-            )
+            counted = select(segment_changes.c.cause, func.count()).group_by(segment_changes.c.cause)
+            causes = {row[0]: row[1] for row in connection.execute(counted)}
             inactive = connection.execute(
                 select(func.count()).where(customers.c.segment == "inactive", customers.c.next_change_at.is_(None))
             ).scalar_one()
