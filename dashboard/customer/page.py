@@ -56,7 +56,8 @@ def read(
     changes, ledger = queries.changes(connection, customer_id), queries.ledger(connection, customer_id)
     now = max(event_time, found.last_event_at)
     spend = life.spend_steps(ledger, model, totals.frequency, float(totals.gross), float(totals.returned), now)
-    timeline = Timeline(ledger, life.stays(changes, now), life.recency_line(ledger, now), spend, now, _outlook(who))
+    lived = life.stays(changes, now), life.recency_line(ledger, now)
+    timeline = Timeline(ledger, *lived, spend, now, _outlook(who), model.window_days)
     nearest = pd.DataFrame()
     if who.segment is not None and who.recency_days is not None:
         point = RfmPoint(who.recency_days, who.frequency, who.monetary)

@@ -73,7 +73,8 @@ def read(
     who = portrait_of(found, counted, model, at, is_settled)
     spend = life.spend_steps(ledger, model, counted.frequency, float(gross), float(returned), at)
     outlook = Outlook(found.next_change_at, found.next_segment) if found.next_change_at and found.next_segment else None
-    timeline = Timeline(ledger, life.stays(changes, at), life.recency_line(ledger, at), spend, at, outlook)
+    lived = life.stays(changes, at), life.recency_line(ledger, at)
+    timeline = Timeline(ledger, *lived, spend, at, outlook, model.window_days)
     then = personas(model)
     known = then | {segment: persona for segment, persona in present.items() if segment not in then}
     reasons = why(found, counted, ledger, model, at, money) if is_settled else None

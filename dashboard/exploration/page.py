@@ -13,6 +13,7 @@ from dashboard.shared import elements, page, plotting, style, window_notes
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from models.segment_model import SegmentModel
+from models.window_words import in_last_days
 from runtime.money import Money
 
 SUBTITLE = "What has been streamed so far: revenue, countries, returning customers, returns, and distributions."
@@ -142,12 +143,20 @@ def _distributions(bars: pd.DataFrame, model: SegmentModel, money: Money) -> Non
     for column, (key, measure) in zip(st.columns(3, gap="large"), MEASURES.items(), strict=True):
         counted = f", {'net of returns' if model.monetary == 'net' else 'gross'}" if measure.is_money else ""
         with column:
-            st.html(elements.title(measure.name, measure.meaning + counted))
+            meaning = measure.meaning if key == "recency" else _in_window(measure.meaning, model.window_days)
+            st.html(elements.title(measure.name, meaning + counted))
             counts = bars[bars["measure"] == key]
             figure = figures.histogram(counts, measure.edges, measure.marked, money if measure.is_money else None)
             st.plotly_chart(
                 figure, key=f"data_{key}", config=plotting.CONFIG, alt=f"Customers by {measure.name.lower()}"
             )
+
+
+def _in_window(meaning: str, window_days: int | None) -> str:
+    """What a measure means; "so far" is that of the window, if there is one."""
+    if window_days is None:
+        return meaning
+    return meaning.removesuffix(" so far") + in_last_days(window_days)
 
 
 def _days(ledger: Ledger) -> str:
