@@ -8,9 +8,7 @@ def counted(model: SegmentModel) -> str:
     """What purchases and spend count on a page; empty if they count everything."""
     if model.window_days is None:
         return ""
-    return (
-        f"Purchases and spend are those in {last_days(model.window_days)}; recency counts from the last purchase ever."
-    )
+    return f"Purchases and spend are those in {last_days(model.window_days)}; recency counts from the last purchase."
 
 
 def moved(model: SegmentModel) -> str:

@@ -7,15 +7,18 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, make_url, select, text
 
 from batch.dataset_frames import profiles_of
 from batch.profiles import profiles_as_of
 from batch.reconcile_past import differences, expected_states
 from batch.scorer import Scorer
+from dashboard.shared.connection import masked_engine
+from data.postgres import roles
 from data.postgres.counted import counted_customers
 from data.postgres.database import engine, migrate
 from data.postgres.frames import frame
+from data.postgres.masked_views import MASK_BEGINS
 from data.postgres.past_states import past_state, past_states
 from data.postgres.stream_profiles import current_profiles, read_profiles
 from data.postgres.tables import customers
@@ -137,3 +140,16 @@ async def _answers(url: str, ids: list[str]) -> list[Customer]:
     finally:
         await reader.close()
     return [each for each in found if each is not None]
+
+
+def test_a_masked_session_counts_the_same_without_ids(url: str, stream: Engine, shop: WindowedShop) -> None:
+    user = roles.make_login(stream, roles.MASKED, None)
+    masked = masked_engine(make_url(url).set(username=user).render_as_string(hide_password=False))
+    people = counted_customers(WINDOW_DAYS, shop.dataset.report.last)
+    with masked.connect() as connection:
+        rows = connection.execute(select(people.c.customer_id, people.c.frequency, people.c.gross)).all()
+    masked.dispose()
+    with stream.connect() as connection:
+        same = connection.execute(select(people.c.frequency, people.c.gross)).all()
+    assert all(row.customer_id.startswith(MASK_BEGINS) for row in rows)
+    assert sorted(row[1:] for row in rows) == sorted(tuple(row) for row in same)
