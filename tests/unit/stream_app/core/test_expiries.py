@@ -128,7 +128,7 @@ def test_the_next_change_at_such_a_moment_is_that_after_the_expiry(orders: tuple
 
 
 def test_the_moment_at_which_a_cancelled_order_would_have_expired_is_no_expiry() -> None:
-    sent = [transaction(1, -9), transaction(2, 0), revised(1, -9, "cancelled"), tick(22)]
+    sent: list[Message] = [transaction(1, -9), transaction(2, 0), revised(1, -9, "cancelled"), tick(22)]
     assert moves(applied(by_recency(), *sent))[1:] == [("away", "decay", 21)]
 
 
@@ -151,7 +151,7 @@ def test_a_customer_whose_first_purchase_comes_later_than_its_expiry_is_inactive
 
 
 def test_a_cancelled_order_leaves_the_window_at_once_and_never_again() -> None:
-    sent = [transaction(1, 0), transaction(2, 5), revised(1, 0, "cancelled")]
+    sent: list[Message] = [transaction(1, 0), transaction(2, 5), revised(1, 0, "cancelled")]
     worker = applied(by_orders(few=1.0, many=2.0), *sent, tick(100))
     assert moves(worker) == [
         ("few", "first_purchase", 0),
@@ -164,7 +164,7 @@ def test_a_cancelled_order_leaves_the_window_at_once_and_never_again() -> None:
 
 
 def test_a_revision_after_the_expiry_of_what_it_replaces_takes_nothing_out_of_the_window() -> None:
-    sent = [transaction(1, 0), transaction(2, 20), tick(WINDOW), revised(1, 0, "cancelled"), tick(100)]
+    sent: list[Message] = [transaction(1, 0), transaction(2, 20), tick(WINDOW), revised(1, 0, "cancelled"), tick(100)]
     worker = applied(by_orders(few=1.0, many=2.0), *sent)
     assert moves(worker)[2:] == [("few", "expiry", WINDOW), ("inactive", "expiry", 50)]
 
@@ -192,7 +192,13 @@ def test_a_return_expires_by_its_own_moment_and_brings_money_back() -> None:
 
 
 def test_another_window_becomes_active_with_its_own_numbers() -> None:
-    sent = [transaction(1, 0), transaction(2, 20), tick(40), ModelActivation(by_orders(many=2.0, window=50)), tick(200)]
+    sent: list[Message] = [
+        transaction(1, 0),
+        transaction(2, 20),
+        tick(40),
+        ModelActivation(by_orders(many=2.0, window=50)),
+        tick(200),
+    ]
     worker = applied(by_orders(many=2.0), *sent)
     assert moves(worker)[2:] == [
         ("few", "expiry", WINDOW),
