@@ -41,7 +41,7 @@ WINDOWS = (
         "With each batch, a customer loses the orders of the batches before.",
         _SQL,
         "WHERE occurred_at > after AND kind <> 'cancelled'",
-        "WHERE occurred_at > after + interval '1 day' AND kind <> 'cancelled'",
+        "WHERE occurred_at > after + interval '4 days' AND kind <> 'cancelled'",
     ),
     Mutation(
         "cancelled orders expire",
