@@ -30,6 +30,8 @@ from models.segment_model import to_json
 
 _CUSTOMERS = 20_000
 _SEGUE = BY_NAME["segue"]
+_CHANGES = "SELECT sum(change_position) FROM stream_progress"
+_RISK_CHANGES = "SELECT sum(risk_position) FROM stream_progress"
 _SAMPLE = re.compile(r'^segue_stage_seconds_(sum|count)\{stage="(\w+)"\} (\S+)$', re.MULTILINE)
 
 
@@ -42,7 +44,10 @@ class Setting(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What one run took; ``stages`` are seconds by stage, over all partitions."""
+    """What one run took; ``stages`` are seconds by stage, over all partitions.
+
+    ``changes`` and ``risk_changes`` are how many of them were published for each transaction.
+    """
 
     rate: float
     worker: float
@@ -50,6 +55,8 @@ class Measured(NamedTuple):
     broker: float
     memory: float
     batch: float
+    changes: float
+    risk_changes: float
     stages: dict[str, float]
 
 
@@ -74,12 +81,13 @@ def measure(setting: Setting, servers: Servers, log: str, invoices: int) -> Meas
         first, cpu, began = run.applied(), run.cpu(), time.monotonic()
         run.wait(lambda: run.applied() >= invoices and not run.unpublished())
         seconds, used = time.monotonic() - began, run.cpu().since(cpu).each(invoices - first)
+        changes, risk_changes = (run.ask(query) / invoices for query in (_CHANGES, _RISK_CHANGES))
         page, memory = _metrics(run.place.folder / "log.txt"), run.memory()
         run.stop()
     # A worker of an older checkout may not measure its stages.
     stages = {stage: float(value) for kind, stage, value in _SAMPLE.findall(page) if kind == "sum"}
     batch = _value(page, "segue_batch_records_sum") / max(_value(page, "segue_batch_records_count"), 1)
-    return Measured((invoices - first) / seconds, *used, memory, batch, stages)
+    return Measured((invoices - first) / seconds, *used, memory, batch, changes, risk_changes, stages)
 
 
 def _predict(database: str) -> None:
@@ -108,8 +116,9 @@ def row(title: str, runs: Iterable[Measured]) -> str:
         f"{median(getattr(run, name) for run in runs):.1f}" for name in ("worker", "postgres", "broker")
     )
     rate, memory, batch = (median(getattr(run, name) for run in runs) for name in ("rate", "memory", "batch"))
+    published = " | ".join(f"{median(getattr(run, name) for run in runs):.2f}" for name in ("changes", "risk_changes"))
     stages = " ".join(f"{stage} {median(run.stages[stage] for run in runs):.1f}" for stage in runs[0].stages)
-    return f"| {title} | {rate:,.0f} | {one_digit} | {memory:.0f} | {batch:,.0f} | {stages} |"
+    return f"| {title} | {rate:,.0f} | {one_digit} | {memory:.0f} | {batch:,.0f} | {published} | {stages} |"
 
 
 def main() -> None:
@@ -140,7 +149,8 @@ def main() -> None:
     sys.stdout.write(
         "| batch size | transactions/s | CPU of worker, us | of Postgres | of broker | memory, MiB | records a "
     )
-    sys.stdout.write("batch | seconds of stages |\n|---|---:|---:|---:|---:|---:|---:|---|\n")
+    sys.stdout.write("batch | changes a transaction | risk changes a transaction | seconds of stages |\n")
+    sys.stdout.write("|---|---:|---:|---:|---:|---:|---:|---:|---:|---|\n")
     for setting, runs in found.items():
         sys.stdout.write(f"{row(_title(setting, len(chosen.checkouts) > 1), runs)}\n")
 

@@ -13,11 +13,16 @@ from psycopg.rows import TupleRow
 
 from benchmarks.compare.usage import cpu_seconds
 from stream_app.storage import connection as of_worker
-from stream_app.storage import statements
+from stream_app.storage import risk_statements, statements
 from stream_app.storage.arrays import register
 from stream_app.storage.connection import Connect
 
-_NAMES = {value: name for name, value in vars(statements).items() if name.isupper() and isinstance(value, str)}
+_NAMES = {
+    value: name
+    for module in (statements, risk_statements)
+    for name, value in vars(module).items()
+    if name.isupper() and isinstance(value, str)
+}
 _OTHERS = "other statements"
 
 

@@ -113,6 +113,7 @@ def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> N
             f"([bold]{summary.transactions_per_second:,}/s[/]), {summary.customers:,} customers in a segment\n"
             f"{sum(summary.changes.values()):,} changes: {counted(summary.changes)}\n"
             f"{summary.duplicates:,} duplicates, {summary.late:,} late, {summary.dead_letters:,} dead letters\n"
+            f"{summary.risk_states:,} risk states compared\n"
             f"[bold]{summary.differences:,} differences[/] from a recomputation with pandas and scikit-learn"
         )
     raise typer.Exit(0 if summary.differences == 0 else 1)

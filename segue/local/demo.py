@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from batch.fit_predictions import fit_with_predictions
-from batch.reconcile_stream import differences
+from batch.reconcile_stream import check
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry, progress
 from data.postgres.database import engine
@@ -24,7 +24,10 @@ from segue.local.stack import BrokerKind, Stack
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """The result of a demo; ``differences`` counts the rows that the comparison with the raw data found."""
+    """The result of a demo; ``differences`` counts the rows that the comparison with the raw data found.
+
+    ``risk_states`` is how many risk states were compared; 0 if the model predicts nothing.
+    """
 
     dataset: str
     model_version: str
@@ -34,6 +37,7 @@ class Summary(msgspec.Struct, frozen=True):
     dead_letters: int
     customers: int
     changes: dict[str, int]
+    risk_states: int
     differences: int
     seconds: float
     transactions_per_second: int
@@ -94,6 +98,7 @@ def _summary(settings: Settings, dataset: Dataset, seconds: float) -> Summary:
     postgres = engine(settings.database)
     totals = progress.totals(postgres)
     version = model_registry.champion_version(postgres)
+    compared = check(settings.database, dataset)
     counts: dict[str, Any] = {name: getattr(totals, name) for name in ("duplicates", "late", "dead_letters")}
     return Summary(
         dataset=dataset.name,
@@ -102,7 +107,8 @@ def _summary(settings: Settings, dataset: Dataset, seconds: float) -> Summary:
         **counts,
         customers=totals.customers,
         changes=totals.changes,
-        differences=len(differences(settings.database, dataset)),
+        risk_states=compared.risk_states,
+        differences=len(compared.differences),
         seconds=round(seconds, 3),
         transactions_per_second=round(totals.transactions / seconds),
     )

@@ -215,11 +215,4 @@ OUTBOX = (
         "else self._risk_relay.safe_position",
         "else progress.risk_position",
     ),
-    Mutation(
-        "writers of both kinds fence each other",
-        "Segment changes and risk changes take turns in failing.",
-        _WRITER,
-        'transactional_id = f"{self._topic}-{self._partition}"',
-        'transactional_id = f"{self._states_topic}-{self._partition}"',
-    ),
 )

@@ -17,13 +17,6 @@ RISK = (
         "  WHERE false\n",
     ),
     Mutation(
-        "risk state that is due exactly at the tick left out",
-        "A customer is due a day later than silence says.",
-        _SQL,
-        "next_at <= %(watermark)s",
-        "next_at < %(watermark)s",
-    ),
-    Mutation(
         "next risk state not stored",
         "A customer who has ordered again is due at the moment that was right before.",
         _SQL,

@@ -4,7 +4,6 @@ from sim.mutation.mutation import Mutation
 
 _APPLY = "stream_app/core/apply.py"
 _COUNTED = "stream_app/core/counted.py"
-_EXPIRIES = "stream_app/core/expiries.py"
 _SQL = "stream_app/storage/statements.py"
 _TRANSITION = "stream_app/core/transition.py"
 
@@ -38,18 +37,11 @@ WINDOWS = (
         "        pass\n",
     ),
     Mutation(
-        "record before an expiry of its moment",
-        "A change has the cause purchase, although the order before it had expired by then.",
-        _EXPIRIES,
-        "np.lexsort((is_state, as_of, customer))",
-        "np.lexsort((~is_state, as_of, customer))",
-    ),
-    Mutation(
-        "only what a customer has bought since the last event is loaded",
+        "orders at the begin of the window not loaded",
         "With each batch, a customer loses the orders of the batches before.",
         _SQL,
         "WHERE occurred_at > after AND kind <> 'cancelled'",
-        "WHERE occurred_at > after + interval '1 day' AND kind <> 'cancelled'",
+        "WHERE occurred_at > after + interval '4 days' AND kind <> 'cancelled'",
     ),
     Mutation(
         "cancelled orders expire",

@@ -122,7 +122,8 @@ def apply_batch(
     # Step 4: decide the segments.
     outdated = [row for row, version in enumerate(stored.model_version) if version != progress.model_version]
     counted = None
-    if stored.counted is not None and model is not None and model.window_days is not None:
+    if model is not None and model.window_days is not None:
+        assert stored.counted is not None  # noqa: S101 - without it, customers would be scored by their whole life
         counted = stored.counted.concat(_counted(batch, admission, rows, model.window_days))
     rescored = _rescore_rows(model, before, np.array(outdated, dtype=np.int64), progress.model_since, counted)
     watermark = max(batch.watermark, progress.watermark)

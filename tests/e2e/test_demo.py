@@ -38,6 +38,7 @@ def test_demo_once_proves_the_whole_dataset(dataset_file: Path, tmp_path: Path) 
     assert summary["transactions"] == report.transactions
     assert summary["customers"] == buyers == summary["changes"]["first_purchase"]
     assert (summary["differences"], summary["duplicates"], summary["dead_letters"]) == (0, 0, 0)
+    assert summary["risk_states"] == buyers
     assert summary["changes"]["decay"] > summary["customers"] / 2
     assert summary["changes"]["purchase"] > summary["customers"] / 2
     assert summary["seconds"] > 0

@@ -50,6 +50,7 @@ from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
 from stream_app.core.risk_columns import ActiveRhythm
 from stream_app.core.risk_rows import risk_rows
+from stream_app.storage.outbox import OUTBOX_OF_RISK, Outbox
 from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.dataset_tables import fill
@@ -84,7 +85,7 @@ def as_user(database_url: str) -> Iterator[Callable[[roles.Role], str]]:
 
 async def _everything(url: str) -> None:
     """All that a worker does: claim, apply, store dead letters, activate a model, rescore, publish, recover."""
-    store = await PartitionStore.connect(url, 0)
+    store, risk_outbox = await PartitionStore.connect(url, 0), Outbox(url, 0, OUTBOX_OF_RISK)
     try:
         progress = await store.claim("log", "me")
         assert await store.skipped(progress) == {}
@@ -115,6 +116,9 @@ async def _everything(url: str) -> None:
         assert progress.model_version is not None
         await store.load_outdated(await store.model(progress.model_version), 10, rhythm=rhythm)
         assert await store.unpublished_changes(0, 10)
+        await risk_outbox.open()
+        assert await risk_outbox.unpublished_changes(0, 10)
+        await risk_outbox.save_changes_ahead(progress, 1)
         assert await store.unpublished_dead_letters("log")
         fault = {"kind": "deleted", "first_offset": 5, "end_offset": 9}
         progress = await store.continue_in_log(progress, "log", 9, fault)
@@ -122,6 +126,7 @@ async def _everything(url: str) -> None:
         assert await store.progress(progress) == replace(progress)
     finally:
         await store.close()
+        await risk_outbox.close()
 
 
 def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:

@@ -11,11 +11,12 @@ import psycopg
 import pytest
 
 from data.contract.risk_row import RiskRow
-from data.contract.wire import Erasure, ModelActivation
+from data.contract.wire import Erasure, ModelActivation, Tick
 from data.postgres import model_registry
 from data.postgres.database import engine
 from models.rhythm.carried import carrying
 from models.segment_model import SegmentModel
+from models.units import from_micros
 from stream_app.core.decode import MicroBatch
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.storage.unit_of_work import PartitionStore
@@ -145,6 +146,17 @@ def test_the_log_of_these_tests_has_every_state_and_every_cause() -> None:
 def test_the_stored_risk_states_are_those_of_the_pure_core(predicting: str, batch_size: int, ends: list[int]) -> None:
     asyncio.run(apply(predicting, batch_size, ends))
     assert stored(predicting) == expected()
+
+
+@pytest.mark.parametrize(("late", "state"), [(-1, "on_rhythm"), (0, "due")])
+def test_a_tick_at_the_very_moment_of_the_next_state_makes_it_true(predicting: str, late: int, state: str) -> None:
+    first: list[Message] = [transaction(1, 0), tick(1)]
+    [world] = run(FIRST, first)
+    moment = from_micros(world.risks["c"]["next_at"] + late)
+    records = logs([*first, Tick(moment)], 1)[0]
+    # The worker knows that nobody is due before this moment.
+    asyncio.run(apply(predicting, 1, [1, 2, 3], records))
+    assert stored(predicting)[0]["c"][0] == state
 
 
 def test_no_transaction_fires_the_silence_of_more_customers_than_a_slice_and_a_batch_have(predicting: str) -> None:
