@@ -13,14 +13,15 @@ def assignments(profiles: pd.DataFrame, model: SegmentModel) -> pd.DataFrame:
     Parameters
     ----------
     profiles
-        As :func:`batch.profiles.profiles_as_of` returns them.
+        As :func:`batch.profiles.profiles_as_of` returns them, with the model's window.
 
     Returns
     -------
     DataFrame
         One row per customer, in the order of ``profiles``: ``customer``, ``segment`` (its id), ``name`` (of the
         segment), ``recency_days``, ``frequency``, ``monetary`` (as the model defines it), ``gross``, ``returned``,
-        ``last_purchase_at`` (ISO 8601). Amounts are text in currency units.
+        ``last_purchase_at`` (ISO 8601). Amounts are text in currency units. Under a model with a window,
+        ``window_days`` follows: frequency and amounts are those of so many days.
     """
     gross, returned = (profiles[name].to_numpy() for name in ("gross_units", "returned_units"))
     recency, frequency = (profiles[name].to_numpy() for name in ("recency_days", "frequency"))
@@ -36,5 +37,6 @@ def assignments(profiles: pd.DataFrame, model: SegmentModel) -> pd.DataFrame:
             "frequency": frequency,
             **{name: [money_text(units) for units in column.tolist()] for name, column in amounts.items()},
             "last_purchase_at": [moment.isoformat() for moment in profiles["last_purchase_at"]],
+            **({} if model.window_days is None else {"window_days": model.window_days}),
         }
     )

@@ -33,7 +33,7 @@ def backtest(
     transactions = transactions.sort_values(["occurred_at", "customer_id", "transaction_id"])
     before = transactions["occurred_at"] < from_micros(start)
     during = ~before & (transactions["occurred_at"] < from_micros(until))
-    fold = WindowFold(model, histories(transactions[before]), start)
+    fold = WindowFold(model, histories(transactions[before]), start, transactions[before])
     observer = DriftObserver(model, to_micros(begin), delta)
     for window in fold.windows(transactions[during], until):
         observation = observer.observe(window)

@@ -71,6 +71,8 @@ def choose_k(
 ) -> KChoice:
     """Choose the number of segments for profiles as :func:`batch.profiles.profiles_as_of` returns them.
 
+    Customers without a sale in the window of the profiles have no part in it.
+
     Parameters
     ----------
     progress
@@ -81,7 +83,7 @@ def choose_k(
     FitError
         If fewer than two customers differ in their features.
     """
-    points = _sample(features(profiles, monetary).to_numpy(), seed)
+    points = _sample(features(profiles[profiles["frequency"] > 0], monetary).to_numpy(), seed)
     scaled = blank_pipeline(transform, 1, seed, scaler, recency_unit=recency_unit)[:-1].fit_transform(points)
     curve = k_curve(scaled, seed, progress)
     return chosen(curve)

@@ -70,21 +70,23 @@ def orders_of(dataset: Dataset, as_of: datetime, most_customers: int) -> pd.Data
     return ask(dataset, sql, {"as_of": to_micros(as_of), "most": most_customers})
 
 
-def profiles_of(dataset: Dataset, as_of: datetime) -> pd.DataFrame:
+def profiles_of(dataset: Dataset, as_of: datetime, window_days: int | None = None) -> pd.DataFrame:
     """Profiles of all customers as of a given time, as :func:`batch.profiles.profiles_as_of` makes them.
 
     The transactions stay in the database, so memory grows only with the number of customers.
     """
     if as_of.tzinfo is None:
         raise ValueError(f"as_of needs a time zone: {as_of}")
+    counted = "" if window_days is None else " AND occurred_at > $since"
+    since = {} if window_days is None else {"since": to_micros(as_of) - window_days * MICROS_PER_DAY}
     sql = f"""
         SELECT customer_id, ($as_of - max(occurred_at) FILTER (kind = 'sale')) // {MICROS_PER_DAY} AS recency_days,
-               count(*) FILTER (kind = 'sale') AS frequency,
-               coalesce(sum(amount_units) FILTER (kind = 'sale'), 0)::BIGINT AS gross_units,
-               coalesce(sum(amount_units) FILTER (kind = 'return'), 0)::BIGINT AS returned_units,
+               count(*) FILTER (kind = 'sale'{counted}) AS frequency,
+               coalesce(sum(amount_units) FILTER (kind = 'sale'{counted}), 0)::BIGINT AS gross_units,
+               coalesce(sum(amount_units) FILTER (kind = 'return'{counted}), 0)::BIGINT AS returned_units,
                {moment("min(occurred_at) FILTER (kind = 'sale')")} AS first_purchase_at,
                {moment("max(occurred_at) FILTER (kind = 'sale')")} AS last_purchase_at
         FROM transactions WHERE occurred_at <= $as_of
         GROUP BY customer_id HAVING count(*) FILTER (kind = 'sale') > 0 ORDER BY customer_id
     """
-    return ask(dataset, sql, {"as_of": to_micros(as_of)}).set_index("customer_id")
+    return ask(dataset, sql, {"as_of": to_micros(as_of), **since}).set_index("customer_id")

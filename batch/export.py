@@ -5,7 +5,7 @@ from pathlib import Path
 
 from batch.choices import Format
 from batch.pipeline import sklearn_pipeline
-from models.segment_model import SegmentModel, to_json
+from models.segment_model import ModelError, SegmentModel, to_json
 
 
 def write_model(model: SegmentModel, path: Path, form: Format) -> None:
@@ -14,7 +14,17 @@ def write_model(model: SegmentModel, path: Path, form: Format) -> None:
     ``json`` is the specification, which reads back to an equal model. ``skops`` is a scikit-learn pipeline whose
     ``predict`` on columns R, F, M gives segment numbers in the model's order; loading it needs no trusted types.
     ``joblib`` is the same pipeline as a pickle. Loading a pickle can run any code, so load only your own.
+
+    Raises
+    ------
+    ModelError
+        If a pipeline is asked for, and the model has a window.
     """
+    if form != "json" and model.window_days is not None:
+        raise ModelError(
+            f"{model.version} counts the last {model.window_days:,} days, and no distance in a pipeline says who is "
+            "inactive: export the model as JSON"
+        )
     _WRITERS[form](model, path)
 
 

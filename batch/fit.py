@@ -21,7 +21,19 @@ from models.expected_moves import expected_direction
 from models.moves import Direction
 from models.personas import ARCHETYPES, name_segments
 from models.rank_order import in_rank_order
-from models.segment_model import FEATURES, RECENCY_UNITS, Monetary, Point, Segment, SegmentModel, Transform, build
+from models.segment_model import (
+    FEATURES,
+    INACTIVE,
+    RECENCY_UNITS,
+    WINDOWS,
+    Monetary,
+    Point,
+    Segment,
+    SegmentModel,
+    Transform,
+    build,
+)
+from models.trailing_window import with_window
 from models.typical import METADATA_KEY as TYPICAL_KEY
 from models.typical import typical_ranges
 from models.units import Floats, Ints
@@ -45,7 +57,8 @@ class FitResult:
         By segment id in the model's order: ``persona``, ``size``, and means of ``recency``, ``frequency`` and
         ``monetary`` before the transform (days, sales, currency units).
     pipeline
-        The fitted scikit-learn pipeline; ``predict`` on columns R, F, M gives the model's segment numbers.
+        The fitted scikit-learn pipeline; ``predict`` on columns R, F, M gives the model's segment numbers. With a
+        window it knows only customers with a sale in it.
     """
 
     model: SegmentModel
@@ -64,6 +77,7 @@ def fit(
     n_init: Inits = 10,
     rank_order: bool = False,
     recency_unit: float = 1.0,
+    window_days: int | None = None,
     champion: SegmentModel | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> FitResult:
@@ -77,26 +91,34 @@ def fit(
         Whether recency is put into the order of rank (:mod:`models.rank_order`), so that time alone promotes nobody.
     recency_unit
         The days that recency is divided by before the transform.
+    window_days
+        The window of the profiles, whose frequency and money are those in it. Customers without a sale in it are one
+        more segment (:mod:`models.trailing_window`), and have no part in the others.
     champion
-        The model whose names are kept (:func:`models.alignment.align`), if it has the same transform and recency unit
-        and a standard scaler.
+        The model whose names are kept (:func:`models.alignment.align`), if it has the same transform, recency unit and
+        window, and a standard scaler.
     metadata
         JSON values about the origin of the profiles, stored in the model with the metadata of the fit.
 
     Raises
     ------
     FitError
-        If k or the recency unit is out of range, if fewer than k customers differ, if a number is missing, infinite or
-        negative, or if rank order leaves a segment without customers.
+        If k, the recency unit or the window is out of range, if fewer than k customers differ, if a number is missing,
+        infinite or negative, or if rank order leaves a segment without customers.
     """
-    table = features(profiles, monetary)
+    everybody = features(profiles, monetary)
+    active = np.ones(len(everybody), dtype=bool)
+    if window_days is not None:
+        active = (everybody["frequency"] > 0).to_numpy()
+    table = everybody[active]
     points = table.to_numpy()
-    _check(points, k, recency_unit)
+    _check(points, k, recency_unit, window_days)
     # Several threads sum floats in varying order. One thread gives the same version on every machine.
     with threadpool_limits(limits=1):
         pipeline = blank_pipeline(transform, k, seed, scaler, n_init, recency_unit).fit(points)
     kmeans, standardised = pipeline[-1], pipeline[:-1].transform(points)
-    followed = champion if champion is not None and _comparable(champion, transform, recency_unit) else None
+    shape = (transform, recency_unit, window_days)
+    followed = champion if champion is not None and _comparable(champion, *shape) else None
     segments = _named(kmeans.cluster_centers_, standardised, followed)
     if rank_order:
         segments = _in_rank_order(segments, standardised)
@@ -115,26 +137,31 @@ def fit(
         "n_init": n_init,
         "rank_order": rank_order,
         "named_after": None if followed is None else followed.version,
-        "sizes": dict(zip((s.id for s in segments), np.bincount(numbers, minlength=k).tolist(), strict=True)),
+        "sizes": dict(zip((s.id for s in segments), np.bincount(numbers, minlength=k).tolist(), strict=True))
+        | ({} if window_days is None else {INACTIVE: int((~active).sum())}),
         "inertia": float(-kmeans.score(standardised)) if rank_order else float(kmeans.inertia_),
         "silhouette": silhouette(standardised, numbers, seed),
         "libraries": {library: version(library) for library in LIBRARIES},
     }
     means, scales = map(_point, centre_and_scale(pipeline))
     model = build(monetary, transform, means, scales, segments, notes, recency_unit)
+    if window_days is not None:
+        model = with_window(model, window_days)
     # Drift is measured against this reference. It is metadata, so the version stays the same.
-    customers = population(table)
-    reference = take_reference(model, customers)
-    # The pages say what is typical of a segment. Lists, as they are after a model was stored.
-    typical = json.decode(json.encode(typical_ranges([*model.index], numbers, customers)))
+    reference = take_reference(model, population(everybody))
+    # The pages say what is typical of a segment. Lists, as they are after a model was stored. Who is inactive has
+    # neither orders nor money that could be typical.
+    typical = json.decode(json.encode(typical_ranges([s.id for s in segments], numbers, population(table))))
     measured = {METADATA_KEY: None if reference is None else to_builtins(reference), TYPICAL_KEY: typical}
     model = replace(model, metadata={**notes, **measured})
-    return FitResult(model, _summary(model, table, numbers), pipeline)
+    all_numbers = np.full(len(everybody), k)
+    all_numbers[active] = numbers
+    return FitResult(model, _summary(model, everybody, all_numbers), pipeline)
 
 
 def direction_of(model: SegmentModel, profiles: pd.DataFrame) -> Direction:
     """How many moves of the customers of some profiles go the wrong way (:mod:`models.expected_moves`)."""
-    customers = population(features(profiles, model.monetary))
+    customers = population(features(profiles[profiles["frequency"] > 0], model.monetary))
     return expected_direction(model, customers.recency, customers.frequency, customers.monetary)
 
 
@@ -170,25 +197,30 @@ def _nearest(centroids: Floats, standardised: Floats) -> Ints:
     return np.asarray(pairwise_distances_argmin(standardised, centroids), dtype=np.int64)
 
 
-def _comparable(champion: SegmentModel, transform: Transform, recency_unit: float) -> bool:
+def _comparable(champion: SegmentModel, transform: Transform, recency_unit: float, window_days: int | None) -> bool:
     """Whether a model's centroids are in the same space as those of a new fit: alignment needs z-scores."""
     is_standard = champion.metadata.get("scaler", "standard") == "standard"
-    return is_standard and (champion.transform, champion.recency_unit) == (transform, recency_unit)
+    shape = (champion.transform, champion.recency_unit, champion.window_days)
+    return is_standard and shape == (transform, recency_unit, window_days)
 
 
-def _check(points: Floats, k: int, recency_unit: float) -> None:
+def _check(points: Floats, k: int, recency_unit: float, window_days: int | None) -> None:
     if not 1 <= k <= len(ARCHETYPES):
         raise FitError(f"k must be from 1 to {len(ARCHETYPES)}, not {k}")
     least, greatest = RECENCY_UNITS
     if not least <= recency_unit <= greatest:
         raise FitError(f"the recency unit must be from {least} to {greatest:,.0f} days, not {recency_unit}")
+    shortest, longest = WINDOWS
+    if window_days is not None and not shortest <= window_days <= longest:
+        raise FitError(f"a window has from {shortest} to {longest:,} days, not {window_days}")
     if not np.isfinite(points).all():
         raise FitError("profiles have missing or infinite numbers: make profiles with profiles_as_of")
     if (points < 0).any():
         raise FitError("profiles have negative numbers: is the cutoff before the last purchase?")
     different = len(np.unique(points, axis=0))
     if different < k:
-        raise FitError(f"{k} segments need at least {k} different customers, but there are {different}")
+        where = "" if window_days is None else f" with an order in the last {window_days:,} days"
+        raise FitError(f"{k} segments need at least {k} different customers{where}, but there are {different}")
 
 
 def _point(values: Floats) -> Point:
@@ -200,6 +232,6 @@ def _summary(model: SegmentModel, table: pd.DataFrame, numbers: Ints) -> pd.Data
     groups = table.groupby(numbers)
     summary = groups[list(FEATURES)].mean().reindex(range(len(model.segments)))
     summary.insert(0, "persona", [segment.name for segment in model.segments])
-    summary.insert(1, "size", groups.size())
+    summary.insert(1, "size", groups.size().reindex(summary.index, fill_value=0))
     summary.index = pd.Index([segment.id for segment in model.segments], name="segment")
     return summary

@@ -24,10 +24,12 @@ def past_table(states: pd.DataFrame, models: Models) -> pd.DataFrame:
     DataFrame
         ``customer, segment, name, previous_segment, previous_name, since, recency_days, frequency, monetary`` (as the
         model of the moment counts it), ``gross, returned, last_purchase_at``. A cell is empty where there is nothing.
+        If a model of the moment has a window, ``window_days`` follows: frequency and amounts are those of so many days.
     """
     names = segment_names(models)
     amounts = {"monetary": monetary_units(states, models)}
-    amounts |= {name: states[f"{name}_units"].to_numpy() for name in ("gross", "returned")}
+    amounts |= {name: states[f"counted_{name}_units"].to_numpy() for name in ("gross", "returned")}
+    windows = states["model_version"].map({version: model.window_days for version, model in models.items()})
     return pd.DataFrame(
         {
             "customer": states["customer_id"],
@@ -37,9 +39,10 @@ def past_table(states: pd.DataFrame, models: Models) -> pd.DataFrame:
             "previous_name": [names.get(segment) for segment in states["previous_segment"]],
             "since": _moments(states["segment_since"]),
             "recency_days": states["recency_days"],
-            "frequency": states["frequency"],
+            "frequency": states["counted_frequency"],
             **{name: [money_text(units) for units in column.tolist()] for name, column in amounts.items()},
             "last_purchase_at": _moments(states["last_purchase_at"]),
+            **({"window_days": windows.astype("Int64")} if windows.notna().any() else {}),
         }
     )
 

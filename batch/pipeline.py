@@ -49,8 +49,12 @@ def centre_and_scale(pipeline: Pipeline) -> tuple[Floats, Floats]:
 
 
 def sklearn_pipeline(model: SegmentModel) -> Pipeline:
-    """A fitted pipeline, made from a model, whose ``predict`` gives the model's segment numbers."""
-    centroids: Floats = np.array([segment.centroid for segment in model.segments], dtype=np.float64)
+    """A fitted pipeline, made from a model, whose ``predict`` gives the model's segment numbers.
+
+    With a window it knows only customers with a sale in it: no distance decides who is inactive.
+    """
+    clusters = model.segments if model.window_days is None else model.segments[:-1]
+    centroids: Floats = np.array([segment.centroid for segment in clusters], dtype=np.float64)
     pipeline = blank_pipeline(model.transform, len(centroids), seed=0, recency_unit=model.recency_unit)
     first, scaler, kmeans = pipeline[0], pipeline[-2], pipeline[-1]
     # Fitting sets all private attributes that scikit-learn needs; then the model's numbers replace the fitted ones.

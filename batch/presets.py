@@ -27,6 +27,7 @@ class Preset(NamedTuple):
     n_init: Inits
     rank_order: bool = False
     recency_unit: float = 1.0
+    window_days: int | None = None
 
 
 PRESETS: dict[PresetName, Preset] = {

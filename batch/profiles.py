@@ -1,6 +1,6 @@
 """Profiles from transactions: R, F and M of every customer at a given time, computed with pandas."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 
@@ -9,8 +9,11 @@ from models.scoring import net_or_gross
 from models.segment_model import FEATURES, Monetary
 from models.units import MONEY_UNITS
 
+#: The columns that a window restricts.
+TOTALS = ["frequency", "gross_units", "returned_units"]
 
-def profiles_as_of(transactions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+
+def profiles_as_of(transactions: pd.DataFrame, as_of: datetime, window_days: int | None = None) -> pd.DataFrame:
     """Profiles of all customers as of a given time.
 
     Parameters
@@ -19,18 +22,24 @@ def profiles_as_of(transactions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
         One row per invoice: ``transaction_id, customer_id, occurred_at, kind, amount_units``.
     as_of
         A time with a time zone; later transactions do not count.
+    window_days
+        Frequency and money count only what happened less than so many days before ``as_of``; None counts everything.
 
     Returns
     -------
     DataFrame
         By ``customer_id``: ``recency_days`` (whole days since the last sale), ``frequency`` (distinct sales),
         ``gross_units`` and ``returned_units`` (ten-thousandths), ``first_purchase_at``, ``last_purchase_at``.
-        Customers without a sale are left out.
+        Customers without a sale are left out; those without one in the window have a frequency of 0.
     """
     if as_of.tzinfo is None:
         raise ValueError(f"as_of needs a time zone: {as_of}")
-    profiles = histories(transactions[transactions["occurred_at"] <= as_of])
+    known = transactions[transactions["occurred_at"] <= as_of]
+    profiles = histories(known)
     profiles = profiles[profiles["frequency"] > 0].drop(columns="last_event_at")
+    if window_days is not None:
+        counted = histories(known[known["occurred_at"] > as_of - timedelta(days=window_days)])
+        profiles[TOTALS] = counted[TOTALS].reindex(profiles.index, fill_value=0)
     profiles.insert(0, "recency_days", (as_of - profiles["last_purchase_at"]).dt.days.astype("int64"))
     return profiles
 

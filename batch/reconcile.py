@@ -6,6 +6,7 @@ model is convex: a customer who buys nothing leaves a segment once and never ret
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,8 @@ from batch.differences import differences, unequal
 from batch.ledger import DEAD_LETTER, KEY, MISSING, Arrivals, known, watermarks, with_revisions
 from batch.profiles import histories
 from batch.reconcile_risk import reconcile_risk
-from batch.scorer import Scorer
+from batch.running_totals import RunningTotals
+from batch.scorer import Scorer, scored_in_window
 from data.postgres.stream_state import StreamState
 from models.segment_model import SegmentModel
 from models.units import MONEY_UNITS
@@ -53,9 +55,10 @@ def reconcile(transactions: pd.DataFrame, stream: StreamState, models: Models) -
     event_time = watermarks(stream)
     held = dataset.merge(stream.transactions, on=KEY, suffixes=("_expected", "_actual"))
     fields = [field for field in CONTENT if f"{field}_expected" in held]
-    counted = _with_replaced_events(histories(dataset.merge(stream.transactions[KEY], on=KEY)), stream)
+    applied = dataset.merge(stream.transactions[KEY], on=KEY)
+    counted = _with_replaced_events(histories(applied), stream)
     scorers = {version: Scorer.of(model) for version, model in models.items()}
-    expected = _expected(counted, event_time, stream, scorers)
+    expected = _expected(counted, applied, event_time, stream, scorers)
     found = [
         _not_in_ledger(arrivals),
         _not_in_dataset(dataset, stream),
@@ -78,7 +81,11 @@ def _not_in_dataset(dataset: pd.DataFrame, stream: StreamState) -> pd.DataFrame:
 
 
 def _expected(
-    counted: pd.DataFrame, event_time: pd.Series, stream: StreamState, scorers: Mapping[str, Scorer]
+    counted: pd.DataFrame,
+    applied: pd.DataFrame,
+    event_time: pd.Series,
+    stream: StreamState,
+    scorers: Mapping[str, Scorer],
 ) -> pd.DataFrame:
     """The expected state of each customer, as of event time or the customer's last transaction, whichever is later."""
     as_of = pd.concat([event_time.reindex(counted.index), counted["last_event_at"]], axis=1).max(axis=1)
@@ -89,9 +96,26 @@ def _expected(
     buyers["recency_days"] = (as_of[buyers.index] - buyers["last_purchase_at"]).dt.days
     # A customer who waits to be rescored is still in a segment of the older model.
     under = own.where(own.isin(list(scorers)) | own.isna(), active)[buyers.index]
-    states = [scorers[version].scored(rows) for version, rows in buyers.groupby(under) if version in scorers]
+    running = RunningTotals.of(_orders(applied)) if any(_has_window(scorer) for scorer in scorers.values()) else None
+    states = [
+        scorers[version].scored(rows)
+        if running is None or not _has_window(scorers[version])
+        else scored_in_window(scorers[version], rows, as_of, running)
+        for version, rows in buyers.groupby(under)
+        if version in scorers
+    ]
     scored = pd.concat(states) if states else pd.DataFrame(columns=["segment", "next_change_at", "next_segment"])
     return counted.join(scored).assign(model_version=active)
+
+
+def _has_window(scorer: Scorer) -> bool:
+    return scorer.model.window_days is not None
+
+
+def _orders(applied: pd.DataFrame) -> pd.DataFrame:
+    """What counts in a window, with moments in microseconds."""
+    rows = applied[applied["kind"].isin(["sale", "return"])]
+    return rows.assign(moment=rows["occurred_at"].dt.as_unit("us").astype("int64"))
 
 
 def _with_replaced_events(counted: pd.DataFrame, stream: StreamState) -> pd.DataFrame:
@@ -168,7 +192,8 @@ def _rescored(changes: pd.DataFrame, scorers: Mapping[str, Scorer]) -> pd.DataFr
     targets = pd.Series("under an unknown model", changes.index, dtype=object)
     for version, rows in changes.groupby("model_version").indices.items():
         if scorer := scorers.get(str(version)):
-            targets.iloc[rows] = scorer.ids[scorer.pipeline.predict(points[rows])]
+            names: Any = scorer.segments(points[rows])
+            targets.iloc[rows] = names
     return pd.DataFrame(
         {
             "customer_id": changes["customer_id"],

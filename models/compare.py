@@ -20,8 +20,8 @@ class Comparison:
         Number of customers by segment id under ``before`` (rows) and under ``after`` (columns), in the models' order.
     movers
         By ``customer_id``, the customers whose segment id differs: ``before``, ``after`` (segment ids),
-        ``recency_days``, ``frequency``, ``monetary`` (currency units, net or gross as in ``after``), highest monetary
-        value first.
+        ``recency_days``, ``frequency``, ``monetary`` (currency units) as ``after`` counts them, highest monetary value
+        first.
     """
 
     before: SegmentModel
@@ -40,11 +40,24 @@ class Comparison:
         return len(self.movers) / max(self.customers, 1)
 
 
-def compare(profiles: pd.DataFrame, before: SegmentModel, after: SegmentModel) -> Comparison:
-    """Score profiles, as :func:`batch.profiles.profiles_as_of` returns them, under two models."""
+def compare(
+    profiles: pd.DataFrame, before: SegmentModel, after: SegmentModel, profiles_before: pd.DataFrame | None = None
+) -> Comparison:
+    """Score profiles, as :func:`batch.profiles.profiles_as_of` returns them, under two models.
+
+    Parameters
+    ----------
+    profiles
+        What ``after`` counts.
+    profiles_before
+        What ``before`` counts of the same customers; needed if it has another window.
+    """
+    if profiles_before is None and before.window_days != after.window_days:
+        raise ValueError("models with different windows count different things: give the profiles of both")
+    counted_before = profiles if profiles_before is None else profiles_before.reindex(profiles.index)
     both = pd.DataFrame(
         {
-            "before": segment_ids(profiles, before),
+            "before": segment_ids(counted_before, before),
             "after": segment_ids(profiles, after),
             "recency_days": profiles["recency_days"],
             "frequency": profiles["frequency"],

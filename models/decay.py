@@ -26,7 +26,7 @@ import numpy as np
 
 from models.scoring import nearest, off_axis_distances, transformed, untransformed
 from models.segment_model import NO_SEGMENT, SegmentModel
-from models.units import Floats, Ints
+from models.units import Bools, Floats, Ints
 
 NEVER = np.iinfo(np.int64).max
 # A change more than this many days ahead counts as "never": times in events must lie within a span of 230 years.
@@ -44,6 +44,9 @@ def next_change(
     model: SegmentModel, segment: Ints, recency_days: Ints, frequency: Ints, monetary: Floats
 ) -> NextChange:
     """The first whole day after ``recency_days`` on which each of n customers is in another segment.
+
+    Frequency and monetary value stay as they are: expiries under a model with a window are no matter of recency. A
+    customer who is inactive stays so.
 
     Parameters
     ----------
@@ -64,6 +67,8 @@ def next_change(
     >>> change.recency_days.tolist(), change.segment.tolist()
     ([6], [1])
     """
+    if model.window_days is not None and not (active := frequency > 0).all():
+        return _of_active(model, active, segment, recency_days, frequency, monetary)
     off_axis = off_axis_distances(model, frequency, monetary)
 
     def scored(rows: Ints, days: Ints) -> Ints:
@@ -88,9 +93,19 @@ def next_change(
     return NextChange(np.where(changes, leaves, NEVER), np.where(changes, target, NO_SEGMENT))
 
 
+def _of_active(
+    model: SegmentModel, active: Bools, segment: Ints, recency_days: Ints, frequency: Ints, monetary: Floats
+) -> NextChange:
+    """:func:`next_change`, which inactive customers never have."""
+    days, target = np.full(len(active), NEVER), np.full(len(active), NO_SEGMENT)
+    found = next_change(model, segment[active], recency_days[active], frequency[active], monetary[active])
+    days[active], target[active] = found
+    return NextChange(days, target)
+
+
 def _border_days(model: SegmentModel, segment: Ints, off_axis: Floats) -> Ints:
     """The first whole day at or after the nearest border, at most the horizon."""
-    centroid = model.centroids[:, 0]
+    centroid = model.scored_centroids[:, 0]
     ahead = centroid[None, :] - centroid[segment][:, None]
     rise = centroid[None, :] ** 2 - (centroid[segment] ** 2)[:, None]
     off_axis_rise = off_axis - off_axis[np.arange(len(segment)), segment][:, None]

@@ -81,8 +81,8 @@ def _borders(model: SegmentModel, frequency: int) -> Floats:
     """Where the line of all possible results crosses the border of two centroids, in standardised monetary value."""
     recency = transformed(model, 0, np.zeros(1))[0]
     frequencies = transformed(model, 1, np.array([frequency + 1]))[0]
-    centroid = model.centroids[:, 2]
-    off_axis = (recency - model.centroids[:, 0]) ** 2 + (frequencies - model.centroids[:, 1]) ** 2
+    recencies, orders, centroid = model.scored_centroids.T
+    off_axis = (recency - recencies) ** 2 + (frequencies - orders) ** 2
     one, other = np.triu_indices(len(centroid), k=1)
     ahead = centroid[other] - centroid[one]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

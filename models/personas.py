@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from models.segment_model import ModelError, Point, Segment
+from models.segment_model import INACTIVE, ModelError, Point, Segment
 from models.units import Floats, Ints
 
 
@@ -171,17 +171,29 @@ ARCHETYPES = (
     ),
 )
 
+#: The customers of a model with a window who have bought, but not in the window. No centroid is ever matched to it.
+INACTIVE_ARCHETYPE = Archetype(
+    INACTIVE,
+    "Inactive",
+    "No order within the window.",
+    "#71738d",
+    "Write to them when there is a reason to come back, and keep the budget for those who are still here.",
+    (1.2, -1.2, -1.2),
+    good=False,
+)
+
 #: Weights of recency, frequency and monetary value in the distance that decides the names. Recency counts threefold,
 #: because a name must not be wrong about whether a customer is still active. Evidence: benchmarks/persona_evidence.py,
 #: shown in docs/models.md.
 WEIGHTS: Floats = np.array([3.0, 1.0, 1.0])
 
-RANK = {archetype.id: rank for rank, archetype in enumerate(ARCHETYPES)}
+RANK = {archetype.id: rank for rank, archetype in enumerate((*ARCHETYPES, INACTIVE_ARCHETYPE))}
+_GOOD = {archetype.id for archetype in ARCHETYPES if archetype.good}
 
 
 def is_good(segment_id: str) -> bool:
     """Whether a customer should stay in a segment; False for an id that is no archetype's."""
-    return segment_id in RANK and ARCHETYPES[RANK[segment_id]].good
+    return segment_id in _GOOD
 
 
 def is_slip(from_id: str | None, to_id: str) -> bool:

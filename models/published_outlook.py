@@ -23,7 +23,8 @@ class PublishedOutlook(NamedTuple):
     fits
         Whether R, F and M decide the published segment. Where they do not, the rest is ``NEVER`` and ``NO_SEGMENT``.
     next_change_at
-        In microseconds; ``NEVER`` if time alone never moves the customer.
+        In microseconds; ``NEVER`` if time alone never moves the customer, and under a model with a window: there, each
+        of the customer's orders matters.
     next_segment
         The number of the segment that the change leads to; ``NO_SEGMENT`` if there is none.
     """
@@ -45,11 +46,11 @@ def published_outlook(
     counts_from
         Shape (n,): the moment from which recency counts, in microseconds, not after ``at``.
     frequency, gross, returned
-        Shape (n,): orders, and money in ten-thousandths.
+        Shape (n,): orders, and money in ten-thousandths, as the model counts them at the moment.
     """
     days, monetary = (at - counts_from) // MICROS_PER_DAY, monetary_value(model, gross, returned)
     fits = assign(model, days, frequency, monetary) == segment
-    rows = np.flatnonzero(fits)
+    rows = np.flatnonzero(fits & (model.window_days is None))
     change = next_change(model, segment[rows], days[rows], frequency[rows], monetary[rows])
     moves = change.recency_days != NEVER
     at_moment, to_segment = np.full(len(fits), NEVER), np.full(len(fits), NO_SEGMENT)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from models.segment_model import Monetary, SegmentModel
+from models.segment_model import INACTIVE, Monetary, SegmentModel
 from models.units import MONEY_UNITS, Floats, Ints
 
 _Amount = TypeVar("_Amount", Ints, Floats, Decimal)
@@ -64,10 +64,13 @@ def monetary_value(model: SegmentModel, gross: Ints, returned: Ints) -> Floats:
 def assign(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Floats) -> Ints:
     """The number of the nearest centroid for each of n customers.
 
+    Under a model with a window, that is decided for customers with a purchase in the window. All others are inactive.
+
     Parameters
     ----------
     recency_days, frequency, monetary
-        Shape (n,): whole days, distinct sale invoices, currency units (see :func:`monetary_value`).
+        Shape (n,): whole days, distinct sale invoices, currency units (see :func:`monetary_value`). Under a model with
+        a window, the latter two are those in the window.
 
     Returns
     -------
@@ -84,19 +87,22 @@ def assign(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: F
     [0, 0, 1]
     """
     off_axis = off_axis_distances(model, frequency, monetary)
-    return nearest(model, transformed(model, 0, recency_days), off_axis)
+    number = nearest(model, transformed(model, 0, recency_days), off_axis)
+    return number if model.window_days is None else np.where(frequency > 0, number, model.index[INACTIVE])
 
 
 def off_axis_distances(model: SegmentModel, frequency: Ints, monetary: Floats) -> Floats:
-    """Squared distances to every centroid in the frequency-monetary plane, shape (n, k)."""
+    """Squared distances to every centroid that decides, in the frequency-monetary plane, shape (n, j)."""
     frequencies = transformed(model, 1, frequency)[:, None]
     monetaries = transformed(model, 2, monetary)[:, None]
-    return np.asarray((frequencies - model.centroids[:, 1]) ** 2 + (monetaries - model.centroids[:, 2]) ** 2)
+    centroids = model.scored_centroids
+    return np.asarray((frequencies - centroids[:, 1]) ** 2 + (monetaries - centroids[:, 2]) ** 2)
 
 
 def nearest(model: SegmentModel, recency: Floats, off_axis: Floats) -> Ints:
-    """The nearest centroid, from standardised recency, shape (n,), and :func:`off_axis_distances`, shape (n, k).
+    """The nearest centroid, from standardised recency, shape (n,), and :func:`off_axis_distances`, shape (n, j).
 
     A point on a border is in the segment with the lower number.
     """
-    return np.asarray(((recency[:, None] - model.centroids[:, 0]) ** 2 + off_axis).argmin(axis=1), dtype=np.int64)
+    squares = (recency[:, None] - model.scored_centroids[:, 0]) ** 2 + off_axis
+    return np.asarray(squares.argmin(axis=1), dtype=np.int64)

@@ -1,6 +1,7 @@
 """A segment model: an immutable, versioned value that says which segment a point of R, F, M is in.
 
-Recency counts in the model's unit. Each feature is transformed (``log1p`` or ``identity``) and standardised, and the
+Recency counts in the model's unit, and frequency and monetary value over the customer's whole life or over a trailing
+window. Each feature is transformed (``log1p`` or ``identity``) and standardised, and the
 nearest centroid decides the segment (a Voronoi partition); :mod:`models.scoring` computes it.
 
 References
@@ -28,6 +29,10 @@ MOST_METADATA_LEVELS = 32
 ONE_DAY = 1.0
 RECENCY_UNITS = (0.01, 100_000.0)
 """The least and the greatest recency unit, in days: beyond them the transform loses the differences between days."""
+WINDOWS = (1, 36_500)
+"""The shortest and the longest trailing window, in days."""
+INACTIVE = "inactive"
+"""The id of the segment of customers without a purchase in the window."""
 LONGEST_TEXT = 1_000
 """The most characters in a segment's name, description or action."""
 FEATURES = ("recency", "frequency", "monetary")
@@ -74,6 +79,9 @@ class SegmentModel(Struct, frozen=True, dict=True, omit_defaults=True):
         The days that recency is divided by before the transform, so that with ``log1p`` differences of less than a unit
         count little. JSON leaves out a unit of 1. A model with another unit has a version that readers who do not know
         this field find wrong: they refuse the model, and never score with it.
+    window_days
+        The whole days of the trailing window over which frequency and monetary value count; None counts all orders.
+        With a window the last segment is :data:`INACTIVE`. JSON and the version leave None out, as they do a unit of 1.
     """
 
     version: str
@@ -82,9 +90,10 @@ class SegmentModel(Struct, frozen=True, dict=True, omit_defaults=True):
     means: Point
     scales: Point
     segments: tuple[Segment, ...]
-    # With a factory that is not the type itself, empty metadata is written: only the unit may be left out.
+    # With a factory that is not the type itself, empty metadata is written: only the fields below may be left out.
     metadata: dict[str, Any] = msgspec.field(default_factory=lambda: {})
     recency_unit: float = ONE_DAY
+    window_days: int | None = None
 
     def __post_init__(self) -> None:
         # JSON leaves out a default that is this very object, and not one that is equal.
@@ -95,6 +104,11 @@ class SegmentModel(Struct, frozen=True, dict=True, omit_defaults=True):
     def centroids(self) -> Floats:
         """Centroids in standardised space, shape (k, 3)."""
         return np.array([segment.centroid for segment in self.segments], dtype=np.float64)
+
+    @cached_property
+    def scored_centroids(self) -> Floats:
+        """The centroids that decide, shape (j, 3): all but that of inactive customers, who are in no cell of any."""
+        return self.centroids if self.window_days is None else self.centroids[:-1]
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -110,6 +124,7 @@ def build(
     segments: tuple[Segment, ...],
     metadata: dict[str, Any] | None = None,
     recency_unit: float = ONE_DAY,
+    window_days: int | None = None,
 ) -> SegmentModel:
     """Make a model, with the digest of its definition as its version, and check it.
 
@@ -120,7 +135,8 @@ def build(
     """
     exact = tuple(msgspec.structs.replace(segment, centroid=_plain(segment.centroid)) for segment in segments)
     unit = float(recency_unit)
-    draft = SegmentModel("", monetary, transform, _plain(means), _plain(scales), exact, metadata or {}, unit)
+    places = _plain(means), _plain(scales)
+    draft = SegmentModel("", monetary, transform, *places, exact, metadata or {}, unit, window_days)
     model = msgspec.structs.replace(draft, version=_digest(draft))
     return checked(model)
 
@@ -174,9 +190,10 @@ def _plain(point: Point) -> Point:
 
 
 def _digest(model: SegmentModel) -> str:
-    # A unit of 1 is no part of it, so that models from before there were units keep their versions.
+    # A unit of 1 and no window are no part of it, so that models from before there were any keep their versions.
     unit = () if model.recency_unit == ONE_DAY else (model.recency_unit,)
-    definition = (model.monetary, model.transform, model.means, model.scales, model.segments, *unit)
+    window = () if model.window_days is None else ({"window_days": model.window_days},)
+    definition = (model.monetary, model.transform, model.means, model.scales, model.segments, *unit, *window)
     return f"k{len(model.segments)}-{hashlib.sha256(msgspec.json.encode(definition)).hexdigest()[:12]}"
 
 
@@ -213,11 +230,23 @@ def consistent(model: SegmentModel) -> SegmentModel:
     least, greatest = RECENCY_UNITS
     if not least <= model.recency_unit <= greatest:
         raise ModelError(f"the recency unit must be from {least} to {greatest:,.0f} days, not {model.recency_unit}")
-    if len({segment.centroid for segment in model.segments}) != len(model.segments):
+    _check_window(model)
+    scored = model.segments if model.window_days is None else model.segments[:-1]
+    if len({segment.centroid for segment in scored}) != len(scored):
         raise ModelError("two segments have the same centroid")
     if model.version != _digest(model):
         raise ModelError(f"version {model.version} does not match its content ({_digest(model)}): was it edited?")
     return model
+
+
+def _check_window(model: SegmentModel) -> None:
+    if model.window_days is None:
+        return
+    least, greatest = WINDOWS
+    if not least <= model.window_days <= greatest:
+        raise ModelError(f"a window has from {least} to {greatest:,} days, not {model.window_days}")
+    if len(model.segments) == 1 or model.segments[-1].id != INACTIVE:
+        raise ModelError(f"the last one of several segments of a model with a window must be {INACTIVE}")
 
 
 def _check_size(model: SegmentModel) -> None:

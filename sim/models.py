@@ -9,9 +9,13 @@ from models.rhythm.rhythm_model import Calibrations, RhythmModel, build_rhythm
 from models.rhythm.seasonal_clock import CALENDAR, SeasonalClock
 from models.rhythm.spending import Spending
 from models.segment_model import Segment, SegmentModel, build
+from models.trailing_window import with_window
 
 #: In so many histories, some models carry a rhythm model.
 _PREDICTING = 0.6
+#: In so many histories, some models have a window.
+_WINDOWED = 0.5
+_WINDOWS = (None, 5, 17, 60)
 
 
 def _segment(name: str, recency: float, frequency: float) -> Segment:
@@ -48,9 +52,13 @@ _RHYTHMS = (_rhythm(Buying(2.0, 10.0, 1.0, 4.0), CALENDAR, 0.1), _rhythm(Buying(
 
 
 def drawn(chance: random.Random) -> tuple[SegmentModel, ...]:
-    """The models of a history: without rhythm models, or some of them with one, which two may share."""
-    if chance.random() >= _PREDICTING:
-        return MODELS
-    rhythms = (chance.choice((None, *_RHYTHMS)) for _ in MODELS)
-    pairs = zip(MODELS, rhythms, strict=True)
+    """The models of a history: some with a rhythm model, which two may share, and some with a window."""
+    rhythms: list[RhythmModel | None] = [None for _ in MODELS]
+    if chance.random() < _PREDICTING:
+        rhythms = [chance.choice((None, *_RHYTHMS)) for _ in MODELS]
+    windows: list[int | None] = [None for _ in MODELS]
+    if chance.random() < _WINDOWED:
+        windows = [chance.choice(_WINDOWS) for _ in MODELS]
+    counted = (model if days is None else with_window(model, days) for model, days in zip(MODELS, windows, strict=True))
+    pairs = zip(counted, rhythms, strict=True)
     return tuple(model if rhythm is None else carrying(model, rhythm) for model, rhythm in pairs)

@@ -1,7 +1,7 @@
 """The oracle: what a log leads to, found record by record and day by day, without any code of the worker.
 
 It has no batches, no closed form and no columns. It asks for the nearest centroid on every whole day of every
-customer, and knows what a record means from the workload that wrote it.
+customer, and at every expiry of an order, and knows what a record means from the workload that wrote it.
 """
 
 import math
@@ -88,7 +88,8 @@ class _Customer:
     segment: str | None = None
     since: int | None = None
     changes: list[Change] = field(default_factory=list)
-    days: int = 0
+    #: Until when all time has passed.
+    reached: int = 0
     scored: bool = False
     risk: CustomerRisk = field(init=False)
 
@@ -111,6 +112,30 @@ class _Customer:
     @property
     def returned(self) -> int:
         return sum(order.amount for order in self.ledger.values() if order.kind == "return")
+
+    def counted(self, window: int | None, moment: int) -> tuple[int, int, int]:
+        """Frequency, gross and returned of all orders, or of those that are younger than the window at a moment."""
+        orders = [o for o in self.ledger.values() if window is None or o.occurred_at > moment - window]
+        gross = [order.amount for order in orders if order.kind == "sale"]
+        return len(gross), sum(gross), sum(order.amount for order in orders if order.kind == "return")
+
+    def expires(self, window: int | None, moment: int) -> bool:
+        """Whether an order expires at a moment."""
+        return moment in self._expiries(window)
+
+    def next_moment(self, window: int | None, after: int) -> int:
+        """The next moment at which time alone could change the segment: a whole day of recency, or an expiry."""
+        day = self.counts_from + ((after - self.counts_from) // _DAY + 1) * _DAY
+        return min([day, *(moment for moment in self._expiries(window) if moment > after)])
+
+    def last_moment(self, window: int | None) -> int:
+        """The last moment after which only recency goes on."""
+        return max([self.counts_from, *self._expiries(window)])
+
+    def _expiries(self, window: int | None) -> list[int]:
+        if window is None:
+            return []
+        return [order.occurred_at + window for order in self.ledger.values() if order.kind != "cancelled"]
 
     @property
     def counts_from(self) -> int:
@@ -142,8 +167,9 @@ class Outcome:
 class Oracle:
     """Follows one partition."""
 
-    def __init__(self, champion: SegmentModel | None, signed: bool) -> None:
+    def __init__(self, champion: SegmentModel | None, signed: bool, most_days: int = _MOST_DAYS) -> None:
         self._model = champion
+        self._most_days = most_days
         self._rhythm = _rhythm(champion)
         self._signed = signed
         self._number = 0
@@ -219,11 +245,11 @@ class Oracle:
 
     def _score(self, customer: _Customer, as_of: int, cause: str, transaction: str | None) -> None:
         """Look the segment up at a moment, and write down a change."""
-        customer.days = (as_of - customer.counts_from) // _DAY
+        customer.reached = as_of
         bought = bool(customer.sales) or customer.segment is not None
         if self._model is None or not bought:
             return
-        segment = self._nearest(self._model, customer, customer.days)
+        segment = self._nearest(self._model, customer, as_of)
         if segment != customer.segment:
             if customer.segment is None and cause != "first_model":
                 cause = "first_purchase"
@@ -240,9 +266,7 @@ class Oracle:
                 cause,
                 moment,
                 (moment - customer.counts_from) // _DAY,
-                len(customer.sales),
-                customer.gross,
-                customer.returned,
+                *customer.counted(self._window, moment),
                 self._model.version,
                 transaction,
             )
@@ -250,17 +274,17 @@ class Oracle:
         customer.segment, customer.since = segment, moment
 
     def _let_time_pass(self, customer: _Customer, until: int) -> None:
-        """Ask on every whole day up to a moment."""
+        """Ask on every whole day, and at every expiry, up to a moment."""
         while self._model is not None and customer.segment is not None:
-            day = customer.days + 1
-            moment = customer.counts_from + day * _DAY
+            moment = customer.next_moment(self._window, customer.reached)
             if moment > until:
                 return
-            customer.days = day
-            segment = self._nearest(self._model, customer, day)
+            customer.reached = moment
+            segment = self._nearest(self._model, customer, moment)
             if segment != customer.segment:
-                self._write(customer, segment, "decay", moment, None)
-            elif day > _MOST_DAYS:
+                expires = customer.expires(self._window, moment)
+                self._write(customer, segment, "expiry" if expires else "decay", moment, None)
+            elif moment > customer.last_moment(self._window) + self._most_days * _DAY:
                 return
 
     def _activate(self, activation: NewModel) -> None:
@@ -277,26 +301,39 @@ class Oracle:
             if is_another:
                 customer.risk.enter(rhythm, customer.history, as_of, "model", None)
 
-    @staticmethod
-    def _nearest(model: SegmentModel, customer: _Customer, days: int) -> str:
-        money = max(customer.gross - customer.returned, 0) / 10_000
-        point: tuple[float, ...] = (days / model.recency_unit, float(len(customer.sales)), money)
+    @property
+    def _window(self) -> int | None:
+        days = None if self._model is None else self._model.window_days
+        return None if days is None else days * _DAY
+
+    def _nearest(self, model: SegmentModel, customer: _Customer, moment: int) -> str:
+        orders, gross, returned = customer.counted(self._window, moment)
+        segments = list(model.segments)
+        if model.window_days is not None:
+            inactive = segments.pop()
+            if not orders:
+                return inactive.id
+        money = (gross if model.monetary == "gross" else max(gross - returned, 0)) / 10_000
+        days = (moment - customer.counts_from) // _DAY
+        point: tuple[float, ...] = (days / model.recency_unit, float(orders), money)
         if model.transform == "log1p":
             point = tuple(math.log1p(value) for value in point)
         place = [(value - mean) / scale for value, mean, scale in zip(point, model.means, model.scales, strict=True)]
         distances = [
             sum((mine - theirs) ** 2 for mine, theirs in zip(place, segment.centroid, strict=True))
-            for segment in model.segments
+            for segment in segments
         ]
-        return model.segments[distances.index(min(distances))].id
+        return segments[distances.index(min(distances))].id
 
     def _next_change(self, customer: _Customer) -> tuple[int | None, str | None]:
         if self._model is None or customer.segment is None:
             return None, None
-        for day in range(customer.days + 1, customer.days + _MOST_DAYS):
-            segment = self._nearest(self._model, customer, day)
+        moment = customer.reached
+        while moment < customer.reached + self._most_days * _DAY:
+            moment = customer.next_moment(self._window, moment)
+            segment = self._nearest(self._model, customer, moment)
             if segment != customer.segment:
-                return customer.counts_from + day * _DAY, segment
+                return moment, segment
         return None, None
 
     def outcome(self) -> Outcome:

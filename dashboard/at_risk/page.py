@@ -8,7 +8,7 @@ import streamlit as st
 from sqlalchemy import Engine
 
 from dashboard.at_risk import past_people, risk_page, slips_page
-from dashboard.shared import controls, elements, page, past, past_predictions
+from dashboard.shared import controls, elements, page, past, past_predictions, window_notes
 from dashboard.shared.page import Moment
 from models.rhythm.carried import METADATA_KEY, rhythm_of
 from runtime.money import Money
@@ -18,6 +18,9 @@ REFRESH_SECONDS = 10
 VIEWS = {"rhythm": "By their own rhythm", "time": "Moves by time alone"}
 # Key of the session state, and URL parameter.
 VIEW = "risk_view"
+#: What the lists say of customers under a model with a window.
+ALL_TIME = "Purchases and spend are those"
+NOT_FORESEEN = "On a past day, the next move by time alone is shown on a customer's page only."
 WITHOUT = (
     '<div class="sg-note">No predictions: {}. Below are moves by time alone. <code>segue fit</code> makes a model with '
     "predictions; <code>segue models activate challenger</code> activates it.</div>"
@@ -34,6 +37,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
         _draw_past(engine, moment, moment.as_of)
         return
     rhythm = rhythm_of(moment.model)
+    page.note_if(window_notes.lifetime(moment.model, ALL_TIME))
     if rhythm is None:
         is_broken = METADATA_KEY in moment.model.metadata
         reason = "this version cannot use those of the model" if is_broken else "this model was fitted without them"
@@ -52,8 +56,11 @@ def _draw_past(engine: Engine, moment: Moment, at: datetime) -> None:
     st.html(elements.note(past_predictions.sentence(found.model, at)))
     if found.unsettled:
         st.html(elements.note(past_people.unsettled(found.unsettled)))
+    if found.model.window_days is not None:
+        st.html(elements.note(f"{window_notes.lifetime(found.model, ALL_TIME)} {NOT_FORESEEN}"))
     if rhythm is None or _view() == "time":
-        slips_page.draw(engine, then, found)
+        if found.model.window_days is None:
+            slips_page.draw(engine, then, found)
     else:
         risk_page.draw_past(engine, then, rhythm, found)
 

@@ -30,7 +30,7 @@ class PastPeople:
     past
         What they are made from, which keeps what is computed of them.
     model
-        The one that was active.
+        The one that was active. If it has a window, nobody has a next change.
     fits
         Shape (n,): whether the published segment follows from R, F and M as they are known now. The others, of whom
         orders came late or were revised, have no next change.
@@ -46,6 +46,11 @@ class PastPeople:
     def at(self) -> datetime:
         """The moment."""
         return self.past.at
+
+    @property
+    def foreseen(self) -> Bools:
+        """Shape (n,): whether it is known what time alone does."""
+        return self.fits if self.model.window_days is None else np.zeros_like(self.fits)
 
     @property
     def unsettled(self) -> int:
@@ -71,7 +76,7 @@ def at_risk(found: PastPeople, rhythm: RhythmModel) -> RiskList:
     """All of them by money at stake, computed once."""
     key = (RiskList, rhythm.version)
     if key not in found.past.derived:
-        found.past.derived[key] = risk_list(found.people, rhythm, found.at, found.fits)
+        found.past.derived[key] = risk_list(found.people, rhythm, found.at, found.foreseen)
     answer: RiskList = found.past.derived[key]
     return answer
 
@@ -91,13 +96,11 @@ def _read(past: Past) -> PastPeople:
     first, last, counts_from = (
         _micros(states[name]) for name in ("first_purchase_at", "last_purchase_at", "counts_from")
     )
-    gross, returned = (_ints(states[name]) for name in ("gross_units", "returned_units"))
-    frequency = _ints(states["frequency"])
+    gross, returned, frequency = (_ints(states[name]) for name in ("gross_units", "returned_units", "frequency"))
+    counted = [_ints(states[f"counted_{name}"]) for name in ("frequency", "gross_units", "returned_units")]
     # Somebody in no segment of this model is in none that follows; any number stands for it meanwhile.
     inside = segment != NO_SEGMENT
-    ahead = published_outlook(
-        model, np.where(inside, segment, 0), counts_from, to_micros(past.at), frequency, gross, returned
-    )
+    ahead = published_outlook(model, np.where(inside, segment, 0), counts_from, to_micros(past.at), *counted)
     fits = ahead.fits & inside
     country = states["country"].astype("category").cat
     published = states["segment"].astype("category").cat

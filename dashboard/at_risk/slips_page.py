@@ -15,7 +15,7 @@ from dashboard.shared import controls, downloads, elements, flows, history, page
 from dashboard.shared.countries import by_frequency
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
-from dashboard.shared.words import many
+from dashboard.shared.words import BY_TIME, many
 
 PAGE_SIZE = 25
 # Pages beyond these are in the download only.
@@ -65,7 +65,7 @@ def _past_slips(moment: Moment, slips: Slips, horizon: int) -> str:
     if since is None or slips.worth or slips.countries:
         return ""
     days = history.until(moment.connection, moment.progress, moment.as_of)
-    number = flows.moves(flows.between(days, since), slips.pairs, "decay")
+    number = sum(flows.moves(flows.between(days, since), slips.pairs, cause) for cause in BY_TIME)
     return f"Time alone made {many(number, 'such move')} in the last {many(horizon, 'event day')}."
 
 

@@ -11,7 +11,7 @@ from dashboard.audiences.filters import Options
 from dashboard.audiences.found import FoundAudience
 from dashboard.audiences.past_found import PastEverybody
 from dashboard.audiences.saving import NAME, SAVE_AS
-from dashboard.shared import acts, controls, elements, page, past_predictions, style
+from dashboard.shared import acts, controls, elements, page, past_predictions, style, window_notes
 from dashboard.shared.caching import Answer
 from dashboard.shared.literal import escape, in_markdown
 from dashboard.shared.page import Moment
@@ -79,6 +79,7 @@ def _draw_at(engine: Engine, moment: Moment, everybody: PastEverybody | None) ->
     except AudienceError as error:
         st.html(f'<div class="sg-banner" role="alert">{escape(str(error))}</div>')
         return
+    page.note_if(window_notes.lifetime(moment.model, "Orders and net spend are those"))
     if everybody is None:
         answer = found.read(engine, moment, definition)
     else:

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import ACCENT, DAY_TICKS, cause_colour, plain
+from models.window_words import in_last_days
 from runtime.money import Money
 
 SALE, RETURN = ACCENT, cause_colour("return")
@@ -38,6 +39,7 @@ class Timeline(NamedTuple):
     spend: pd.DataFrame
     now: datetime
     outlook: Outlook | None
+    window_days: int | None = None
 
 
 def timeline(shown: Timeline, known: Personas, money: Money) -> go.Figure:
@@ -50,7 +52,8 @@ def timeline(shown: Timeline, known: Personas, money: Money) -> go.Figure:
     _line(figure, 4, shown.spend["at"], spend, "hv", "%{customdata} spend", [money.exact(each) for each in spend])
     start, end = _span(shown)
     _bands(figure, shown, known, end)
-    for row, title in enumerate(ROWS, start=1):
+    counted = in_last_days(shown.window_days)
+    for row, title in enumerate((*ROWS[:2], *(f"{name}{counted}" for name in ROWS[2:])), start=1):
         figure.add_annotation(
             text=title,
             row=row,

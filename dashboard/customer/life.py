@@ -1,6 +1,6 @@
 """One customer's past as frames for figures: stays in segments, and R, F and M over time. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -42,18 +42,19 @@ def recency_line(ledger: pd.DataFrame, until: datetime) -> pd.DataFrame:
 def spend_steps(
     ledger: pd.DataFrame, model: SegmentModel, frequency: int, gross: float, returned: float, until: datetime
 ) -> pd.DataFrame:
-    """Purchases and money after every transaction and up to ``until``: at, frequency, monetary.
+    """Purchases and money after every transaction and every expiry up to ``until``: at, frequency, monetary.
 
     Parameters
     ----------
     ledger
         The newest transactions in order of time: occurred_at, kind, amount.
     frequency, gross, returned
-        Totals over all transactions; older ones may be missing from ``ledger``.
+        Totals over all transactions that the model counts; older ones may be missing from ``ledger``.
     """
+    ledger = _with_expiries(ledger, model.window_days, until)
     sold = (ledger["kind"] == "sale").to_numpy(dtype=bool)
     amounts = ledger["amount"].to_numpy(dtype=np.float64)
-    purchases = _ending_in(sold.astype(np.float64), frequency).astype(np.int64)
+    purchases = _ending_in(sold * ledger["counts"].to_numpy(dtype=np.float64), frequency).astype(np.int64)
     spent, refunded = _ending_in(np.where(sold, amounts, 0), gross), _ending_in(np.where(sold, 0, amounts), returned)
     monetary = net_or_gross(model.monetary, spent, refunded)
     steps = pd.DataFrame(
@@ -62,6 +63,19 @@ def spend_steps(
     newest = steps.tail(1)
     last = newest.assign(at=pd.Timestamp(until))[newest["at"] < pd.Timestamp(until)]
     return pd.concat([steps, last], ignore_index=True)
+
+
+def _with_expiries(ledger: pd.DataFrame, window_days: int | None, until: datetime) -> pd.DataFrame:
+    """The transactions, and once more with the opposite sign what has left the window by a moment, in order of time."""
+    known = ledger[["occurred_at", "kind"]].assign(amount=ledger["amount"].astype("float64"), counts=1.0)
+    if window_days is None:
+        return known
+    gone = known.assign(occurred_at=pd.to_datetime(known["occurred_at"], utc=True) + timedelta(days=window_days))
+    gone = gone[gone["occurred_at"] <= pd.Timestamp(until)].assign(
+        amount=lambda rows: -rows["amount"], counts=lambda rows: -rows["counts"]
+    )
+    moments = known.assign(occurred_at=pd.to_datetime(known["occurred_at"], utc=True))
+    return pd.concat([gone, moments]).sort_values("occurred_at", kind="stable", ignore_index=True)
 
 
 def _ending_in(additions: Floats, total: float) -> Floats:

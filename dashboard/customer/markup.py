@@ -14,6 +14,7 @@ from dashboard.shared.rhythm import OwnRhythm
 from dashboard.shared.words import many
 from models.personas import is_good
 from models.rhythm.stake import DAYS_TO_COME_BACK
+from models.window_words import in_last_days
 from runtime.money import Money
 
 ONLY_RETURNS = "No segment: never bought, only returned goods"
@@ -30,6 +31,7 @@ class Portrait:
 
     ``rhythm`` is None without an order, and without a model that predicts orders. ``is_settled`` is False as of a past
     day whose segment does not follow from R, F and M as they are known now; then nothing is known of the next change.
+    ``frequency`` and ``monetary`` are those of the last ``window_days``, or of all time without a window.
     """
 
     customer_id: str
@@ -44,20 +46,22 @@ class Portrait:
     next_segment: str | None
     rhythm: OwnRhythm | None = None
     is_settled: bool = True
+    has_bought: bool = True
+    window_days: int | None = None
 
 
 def portrait(who: Portrait, known: Personas, now: datetime, money: Money) -> str:
     """The header: the persona and since when, the numbers that decide the segment, and the next change."""
     persona = look_up(known, who.segment)
-    name = persona.name if who.segment else UNPUBLISHED if who.frequency else ONLY_RETURNS
+    name = persona.name if who.segment else UNPUBLISHED if who.has_bought else ONLY_RETURNS
     since = f" since {style.stamp(who.since)}" if who.since else ""
     ago = (
         "never" if who.recency_days is None else f"{many(who.recency_days, 'day')} ago" if who.recency_days else "today"
     )
     tiles = (
         ("last purchase", ago),
-        ("purchases", f"{who.frequency:,}"),
-        ("spend", money.exact(who.monetary)),
+        (f"purchases{in_last_days(who.window_days)}", f"{who.frequency:,}"),
+        (f"spend{in_last_days(who.window_days)}", money.exact(who.monetary)),
         ("country", escape(who.country)),
         (
             "first purchase",

@@ -17,7 +17,7 @@ from dashboard.customer.why import Why, why
 from dashboard.shared import elements, page
 from dashboard.shared.identifiers import LONGEST, readings, resolve
 from dashboard.shared.page import Moment
-from dashboard.shared.profiles import profile
+from dashboard.shared.profiles import counted, profile
 from models.segment_model import SegmentModel
 from runtime.money import Money
 
@@ -51,18 +51,20 @@ def read(
     found = profile(connection, customer_id)
     if found is None:
         return None
-    who = portrait_of(found, model, event_time)
+    totals = counted(connection, found, model, event_time)
+    who = portrait_of(found, totals, model, event_time)
     changes, ledger = queries.changes(connection, customer_id), queries.ledger(connection, customer_id)
     now = max(event_time, found.last_event_at)
-    totals = (found.frequency, float(found.gross), float(found.returned))
-    spend = life.spend_steps(ledger, model, *totals, now)
-    timeline = Timeline(ledger, life.stays(changes, now), life.recency_line(ledger, now), spend, now, _outlook(who))
+    spend = life.spend_steps(ledger, model, totals.frequency, float(totals.gross), float(totals.returned), now)
+    lived = life.stays(changes, now), life.recency_line(ledger, now)
+    timeline = Timeline(ledger, *lived, spend, now, _outlook(who), model.window_days)
     nearest = pd.DataFrame()
     if who.segment is not None and who.recency_days is not None:
         point = RfmPoint(who.recency_days, who.frequency, who.monetary)
         nearest = queries.neighbours(connection, model, event_time, customer_id, point, NEIGHBOURS)
     risks = queries.risks(connection, customer_id)
-    return Biography(who, why(found, ledger, model, money), timeline, changes, risks, nearest)
+    reasons = why(found, totals, ledger, model, now, money)
+    return Biography(who, reasons, timeline, changes, risks, nearest)
 
 
 def _draw(moment: Moment) -> None:

@@ -15,8 +15,9 @@ from dashboard.customer.figures import Outlook, Timeline
 from dashboard.customer.markup import Portrait
 from dashboard.customer.portraits import portrait_of
 from dashboard.customer.why import Why, why
+from dashboard.shared.foresight import moves_ahead
 from dashboard.shared.personas import Personas, personas
-from dashboard.shared.profiles import PastProfile
+from dashboard.shared.profiles import Counted, PastProfile
 from data.postgres import model_registry
 from data.postgres.past_moments import PastError, answerable
 from data.postgres.past_states import PastState, past_state
@@ -66,20 +67,23 @@ def read(
     if state.model_version is None:
         raise PastError("there was no model yet, so nobody had a segment")
     model = dict(model_registry.read_all(connection, [state.model_version]))[state.model_version]
-    found, is_settled = _profile(state, model, at)
-    who = portrait_of(found, model, at, is_settled)
     changes, ledger = queries.changes(connection, customer_id, at), queries.ledger(connection, customer_id, at)
-    spend = life.spend_steps(ledger, model, found.frequency, float(found.gross), float(found.returned), at)
+    found, is_settled = _profile(state, ledger, model, at)
+    gross, returned = (from_money_units(units) for units in (state.counted_gross_units, state.counted_returned_units))
+    counted = Counted(state.counted_frequency, gross, returned)
+    who = portrait_of(found, counted, model, at, is_settled)
+    spend = life.spend_steps(ledger, model, counted.frequency, float(gross), float(returned), at)
     outlook = Outlook(found.next_change_at, found.next_segment) if found.next_change_at and found.next_segment else None
-    timeline = Timeline(ledger, life.stays(changes, at), life.recency_line(ledger, at), spend, at, outlook)
+    lived = life.stays(changes, at), life.recency_line(ledger, at)
+    timeline = Timeline(ledger, *lived, spend, at, outlook, model.window_days)
     then = personas(model)
     known = then | {segment: persona for segment, persona in present.items() if segment not in then}
-    reasons = why(found, ledger, model, money) if is_settled else None
+    reasons = why(found, counted, ledger, model, at, money) if is_settled else None
     risks = queries.risks(connection, customer_id, at)
     return PastBiography(who, reasons, timeline, changes, risks, model, known)
 
 
-def _profile(state: PastState, model: SegmentModel, at: datetime) -> tuple[PastProfile, bool]:
+def _profile(state: PastState, ledger: pd.DataFrame, model: SegmentModel, at: datetime) -> tuple[PastProfile, bool]:
     """The profile, and whether its segment follows from its numbers."""
     next_change_at, next_segment = None, None
     number = model.index.get(state.segment or "")
@@ -91,14 +95,17 @@ def _profile(state: PastState, model: SegmentModel, at: datetime) -> tuple[PastP
             np.array([number]),
             np.array([to_micros(state.counts_from)]),
             to_micros(at),
-            np.array([state.frequency]),
-            np.array([state.gross_units]),
-            np.array([state.returned_units]),
+            np.array([state.counted_frequency]),
+            np.array([state.counted_gross_units]),
+            np.array([state.counted_returned_units]),
         )
         is_settled = bool(ahead.fits[0])
         if ahead.next_change_at[0] != NEVER:
             next_change_at = from_micros(int(ahead.next_change_at[0]))
             next_segment = model.segments[int(ahead.next_segment[0])].id
+        if is_settled and model.window_days is not None:
+            for first in moves_ahead(model, ledger, at)[:1]:
+                next_change_at, next_segment = first.at, model.segments[first.segment].id
     found = PastProfile(
         customer_id=state.customer_id,
         country=state.country,

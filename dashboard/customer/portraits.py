@@ -3,14 +3,16 @@
 from datetime import datetime
 
 from dashboard.customer.markup import Portrait
-from dashboard.shared.profiles import Profile, spend_before_floor
+from dashboard.shared.profiles import Counted, Profile, spend_before_floor
 from dashboard.shared.rhythm import of_profile
 from models.rhythm.carried import rhythm_of
 from models.segment_model import SegmentModel
 
 
-def portrait_of(found: Profile, model: SegmentModel, event_time: datetime, is_settled: bool = True) -> Portrait:
-    """A profile as of event time, with R and M as the model sees them."""
+def portrait_of(
+    found: Profile, counted: Counted, model: SegmentModel, event_time: datetime, is_settled: bool = True
+) -> Portrait:
+    """A profile as of event time, with R, F and M as the model sees them; ``counted`` is what it counts."""
     rhythm = rhythm_of(model)
     bought = found.last_purchase_at or (found.last_event_at if found.segment else None)
     return Portrait(
@@ -19,11 +21,13 @@ def portrait_of(found: Profile, model: SegmentModel, event_time: datetime, is_se
         segment=found.segment,
         since=found.segment_since,
         recency_days=(max(event_time, found.last_event_at) - bought).days if bought else None,
-        frequency=found.frequency,
-        monetary=max(float(spend_before_floor(found, model)), 0.0),
+        frequency=counted.frequency,
+        monetary=max(float(spend_before_floor(counted, model)), 0.0),
         first_purchase_at=found.first_purchase_at,
         next_change_at=found.next_change_at,
         next_segment=found.next_segment,
         rhythm=None if rhythm is None else of_profile(rhythm, found, max(event_time, found.last_event_at)),
         is_settled=is_settled,
+        has_bought=found.frequency > 0,
+        window_days=model.window_days,
     )

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Float, cast, func, literal, se
 
 from dashboard.shared.identifiers import begins_with
 from dashboard.shared.reading import or_empty
+from data.postgres.counted import counted_customers
 from data.postgres.frames import frame
 from data.postgres.rfm import monetary, recency_days
 from data.postgres.tables import customers, risk_changes, segment_changes, transactions
@@ -109,8 +110,9 @@ def neighbours(
 
     Columns: customer_id, segment, country, recency, frequency, monetary, distance.
     """
-    c = customers.c
-    rfm = (recency_days(event_time).label("recency"), c.frequency, monetary(model).label("monetary"))
+    people = counted_customers(model.window_days, event_time)
+    c = people.c
+    rfm = (recency_days(event_time, people).label("recency"), c.frequency, monetary(model, people).label("monetary"))
     squares = (_square(model, feature, column, point[feature]) for feature, column in enumerate(rfm))
     distance = func.sqrt(sum(squares, start=cast(0.0, Float))).label("distance")
     query = select(c.customer_id, c.segment, c.country, *rfm, distance)

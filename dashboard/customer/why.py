@@ -1,15 +1,16 @@
 """Why a customer is in a segment, and what would move them: the orders behind R, F and M, and goal seek. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from dashboard.shared.foresight import moves_ahead, with_purchase
 from dashboard.shared.personas import is_climb
-from dashboard.shared.profiles import Profile
+from dashboard.shared.profiles import Counted, Profile
 from models.decay import NEVER, next_change
 from models.goal_seek import smallest_purchases
 from models.scoring import monetary_value
@@ -47,9 +48,10 @@ class Why:
     last
         The last purchase; None without one.
     largest
-        The largest purchases, the largest first; of a customer with very many orders, the largest of the newest.
+        The largest purchases that count, the largest first; of a customer with very many orders, the largest of the
+        newest.
     gross, returned
-        Money of all purchases and of all returns.
+        Money of all purchases and of all returns that count.
     smallest
         What a purchase of the least amount leads to; None if the customer is not scored by this model.
     goals
@@ -65,26 +67,35 @@ class Why:
     goals: tuple[Goal, ...]
 
 
-def why(found: Profile, ledger: pd.DataFrame, model: SegmentModel, money: Money) -> Why:
+def why(
+    found: Profile, counted: Counted, ledger: pd.DataFrame, model: SegmentModel, now: datetime, money: Money
+) -> Why:
     """What decides the segment of a profile, and the purchases that would move the customer up.
 
     Parameters
     ----------
+    counted
+        What the model counts of the profile.
     ledger
         As :func:`dashboard.customer.queries.ledger` returns it.
+    now
+        The moment of the page; not before the last transaction.
     """
     sales = ledger[ledger["kind"] == "sale"]
-    largest = sales.sort_values(["amount", "occurred_at"], ascending=[False, True]).head(LARGEST)
+    inside = sales
+    if model.window_days is not None:
+        inside = sales[sales["occurred_at"] > now - timedelta(days=model.window_days)]
+    largest = inside.sort_values(["amount", "occurred_at"], ascending=[False, True]).head(LARGEST)
     orders = _orders(sales.tail(1))
-    goals = _goals(found, model, money)
+    goals = _goals(found, counted, ledger, model, now, money)
     current = found.segment
     better = [goal for goal in goals if current is None or is_climb(current, goal.segment)]
     smallest = next((goal for goal in goals if goal.is_any), None)
     return Why(
         last=orders[0] if orders else None,
         largest=tuple(_orders(largest)),
-        gross=found.gross,
-        returned=found.returned,
+        gross=counted.gross,
+        returned=counted.returned,
         smallest=smallest,
         goals=tuple(better),
     )
@@ -95,19 +106,23 @@ def _orders(rows: pd.DataFrame) -> list[Order]:
     return [Order(*cells) for cells in zip(*columns, strict=True)]
 
 
-def _goals(found: Profile, model: SegmentModel, money: Money) -> list[Goal]:
+def _goals(
+    found: Profile, counted: Counted, ledger: pd.DataFrame, model: SegmentModel, now: datetime, money: Money
+) -> list[Goal]:
     """The smallest purchase into each segment, the smallest first; none for a customer of another model."""
     if found.model_version != model.version:
         return []
-    gross, returned = to_money_units(found.gross), to_money_units(found.returned)
+    gross, returned = to_money_units(counted.gross), to_money_units(counted.returned)
     step = int(money.smallest * MONEY_UNITS)
-    amounts = smallest_purchases(model, found.frequency, gross, returned, step)
+    amounts = smallest_purchases(model, counted.frequency, gross, returned, step)
     return [
         Goal(
             model.segments[number].id,
             from_money_units(amount),
             amount == step,
-            _stays(model, number, found.frequency + 1, gross + amount, returned),
+            _stays(model, number, counted.frequency + 1, gross + amount, returned)
+            if model.window_days is None
+            else _stays_in_window(model, ledger, from_money_units(amount), now),
         )
         for number, amount in sorted(amounts.items(), key=lambda pair: pair[1])
     ]
@@ -119,3 +134,9 @@ def _stays(model: SegmentModel, number: int, frequency: int, gross: int, returne
     change = next_change(model, np.array([number]), np.array([0]), np.array([frequency]), spent)
     days = int(change.recency_days[0])
     return None if days == NEVER else days
+
+
+def _stays_in_window(model: SegmentModel, ledger: pd.DataFrame, amount: Decimal, now: datetime) -> int | None:
+    """The same under a model with a window, which orders leave one by one."""
+    ahead = moves_ahead(model, with_purchase(ledger, amount, now), now)
+    return (ahead[0].at - now).days if ahead else None

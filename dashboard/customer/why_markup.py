@@ -10,6 +10,7 @@ from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
 from dashboard.shared.words import many
 from models.segment_model import Monetary
+from models.window_words import in_last_days
 from runtime.money import Money
 
 
@@ -51,6 +52,8 @@ def _recency(found: Why, who: Portrait, money: Money) -> str:
 
 def _purchases(who: Portrait) -> str:
     first = "" if who.first_purchase_at is None else f", the first one on {style.date(who.first_purchase_at)}"
+    if who.window_days is not None and first:
+        first = f"{in_last_days(who.window_days)}{first.replace('the first one', 'the first one ever')}"
     return f"<b>Purchases</b>: {many(who.frequency, 'order')}{first}."
 
 
@@ -62,7 +65,7 @@ def _spend(found: Why, who: Portrait, counts: Monetary, money: Money) -> str:
         parts = f" ({money.exact(found.returned)} were returned, which this model does not count)"
     largest = "; ".join(_order(order, money) for order in found.largest)
     named = f" The largest {'order' if len(found.largest) == 1 else 'orders'}: {largest}." if largest else ""
-    return f"<b>Spend</b>: {money.exact(who.monetary)}{parts}.{named}"
+    return f"<b>Spend</b>: {money.exact(who.monetary)}{in_last_days(who.window_days)}{parts}.{named}"
 
 
 def _border(who: Portrait, known: Personas, now: datetime, later: str) -> str:
@@ -93,7 +96,10 @@ def _goals(found: Why, who: Portrait, known: Personas, money: Money) -> list[str
         spared = (
             f" Before {style.stamp(who.next_change_at)} it spares them the move to {_named(who.next_segment, known)}."
         )
-    return [*lines, f"The amount is the same on every day, because an order sets recency to 0.{spared}"]
+    same = "The amount is the same on every day, because an order sets recency to 0."
+    if who.window_days is not None:
+        same = f"The amounts are those of this moment: orders that are {who.window_days:,} days old no longer count."
+    return [*lines, f"{same}{spared}"]
 
 
 def _leads(goal: Goal, who: Portrait, known: Personas) -> str:

@@ -9,9 +9,11 @@ from sqlalchemy import Engine
 
 from dashboard.exploration import distribution_cache, figures, ledger_cache, markup, queries
 from dashboard.exploration.queries import Ledger
-from dashboard.shared import elements, page, plotting, style
+from dashboard.shared import elements, page, plotting, style, window_notes
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
+from models.segment_model import SegmentModel
+from models.window_words import in_last_days
 from runtime.money import Money
 
 SUBTITLE = "What has been streamed so far: revenue, countries, returning customers, returns, and distributions."
@@ -56,7 +58,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
     if not bars.is_current(moment.progress):
         at = style.stamp(bars.progress.event_time) if bars.progress.event_time else style.NOTHING
         st.html(elements.note(f"The distributions below are as of event time {at}."))
-    _distributions(bars.value, moment.model.monetary, moment.money)
+    _distributions(bars.value, moment.model, moment.money)
 
 
 def _revenue(ledger: Ledger, months: pd.DataFrame, money: Money) -> None:
@@ -131,21 +133,30 @@ def _baskets(ledger: Ledger, months: pd.DataFrame, money: Money) -> None:
         st.plotly_chart(figure, key="data_returns", config=plotting.CONFIG, alt="Returns as a share of the money sold")
 
 
-def _distributions(bars: pd.DataFrame, definition: str, money: Money) -> None:
+def _distributions(bars: pd.DataFrame, model: SegmentModel, money: Money) -> None:
     st.html(
         elements.title(
             "Distributions", "Everyone who ever bought, at this moment: the numbers that decide their segments."
         )
     )
+    page.note_if(window_notes.counted(model))
     for column, (key, measure) in zip(st.columns(3, gap="large"), MEASURES.items(), strict=True):
-        counted = f", {'net of returns' if definition == 'net' else 'gross'}" if measure.is_money else ""
+        counted = f", {'net of returns' if model.monetary == 'net' else 'gross'}" if measure.is_money else ""
         with column:
-            st.html(elements.title(measure.name, measure.meaning + counted))
+            meaning = measure.meaning if key == "recency" else _in_window(measure.meaning, model.window_days)
+            st.html(elements.title(measure.name, meaning + counted))
             counts = bars[bars["measure"] == key]
             figure = figures.histogram(counts, measure.edges, measure.marked, money if measure.is_money else None)
             st.plotly_chart(
                 figure, key=f"data_{key}", config=plotting.CONFIG, alt=f"Customers by {measure.name.lower()}"
             )
+
+
+def _in_window(meaning: str, window_days: int | None) -> str:
+    """What a measure means; "so far" is that of the window, if there is one."""
+    if window_days is None:
+        return meaning
+    return meaning.removesuffix(" so far") + in_last_days(window_days)
 
 
 def _days(ledger: Ledger) -> str:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
 )
 
+from data.postgres.counted import counted_customers
 from data.postgres.frames import frame
 from data.postgres.rfm import monetary, recency_days
 from data.postgres.tables import customers, transactions
@@ -140,14 +141,18 @@ def cohorts(connection: Connection, months: list[datetime], since: datetime, unt
 
 def distributions(connection: Connection, model: SegmentModel, event_time: datetime) -> pd.DataFrame:
     """Customers with a purchase by R, F and M, in bars: measure, lower, customers."""
+    people = counted_customers(model.window_days, event_time)
+    c = people.c
     measures = {
-        "recency": (cast(recency_days(event_time), Double), RECENCY),
-        "frequency": (cast(_c.frequency, Double), FREQUENCY),
-        "monetary": (cast(monetary(model), Double), MONETARY),
+        "recency": (cast(recency_days(event_time, people), Double), RECENCY),
+        "frequency": (cast(c.frequency, Double), FREQUENCY),
+        "monetary": (cast(monetary(model, people), Double), MONETARY),
     }
     parts = []
+    # Whoever has bought, but not in the window, counts.
+    bought = c.frequency > 0 if model.window_days is None else c.last_purchase_at.is_not(None)
     for name, (measure, edges) in measures.items():
-        query = select(_bin(measure, edges), func.count().label("customers")).where(_c.frequency > 0)
+        query = select(_bin(measure, edges), func.count().label("customers")).where(bought)
         rows = frame(connection, query.group_by("bin").order_by("bin"))
         parts.append(_with_lower(rows, edges).assign(measure=name))
     return pd.concat(parts, ignore_index=True)

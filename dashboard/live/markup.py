@@ -8,7 +8,7 @@ from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.words import Window, cause, in_order, many
+from dashboard.shared.words import BY_TIME, Window, cause, in_order, many
 from runtime.money import Money
 
 OUTLOOK_DAYS = 30
@@ -89,7 +89,7 @@ def cause_bars(flows: pd.DataFrame, window: Window) -> str:
     strip = "".join(f'<i style="flex-grow:{moves[code]};background:{cause_colour(code)}"></i>' for code in order)
     bars = "".join(_bar(code, int(moves[code]), total) for code in order)
     return (
-        f'<div class="sg-headline"><b>{style.percent(int(moves.get("decay", 0)), total)}</b>'
+        f'<div class="sg-headline"><b>{style.percent(sum(int(moves.get(each, 0)) for each in BY_TIME), total)}</b>'
         f"<p>of {many(total, 'move')} between segments {escape(window.phrase)} happened "
         "<strong>without any transaction</strong>: time alone caused them.</p></div>"
         f'<div class="sg-strip">{strip}</div><div class="sg-bars">{bars}</div>{_entries(entries)}'

@@ -11,7 +11,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.live import figures, markup, queries, throughput, today
 from dashboard.live.throughput import HISTORY, Sample, Samples
-from dashboard.shared import as_of, changes, elements, flows, history, page, plotting, reading, replay_markup, trouble
+from dashboard.shared import (
+    as_of,
+    changes,
+    elements,
+    flows,
+    history,
+    page,
+    plotting,
+    reading,
+    replay_markup,
+    trouble,
+    window_notes,
+)
 from dashboard.shared.changes import ChangeFilter
 from dashboard.shared.flow_figures import sankey
 from dashboard.shared.literal import in_markdown
@@ -41,7 +53,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class LiveData:
-    """All that the page shows, read at one moment."""
+    """All that the page shows, read at one moment; ``note`` says what its spend counts if the segments do not."""
 
     personas: Personas
     progress: StreamProgress
@@ -49,6 +61,7 @@ class LiveData:
     days: pd.DataFrame
     latest: pd.DataFrame
     replay: Row[Any] | None
+    note: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -87,6 +100,7 @@ def read(engine: Engine, choice: Choice) -> LiveData | trouble.Trouble:
             days,
             changes.page(connection, wanted, newest, LATEST),
             replay_control.last(connection),
+            window_notes.lifetime(model, "The spend of segments is that"),
         )
 
 
@@ -147,6 +161,7 @@ def _draw(live: LiveData, window: Window, money: Money) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.html(elements.title("Segments", f"Net change, arrivals and departures {window.phrase}"))
         _window_control()
+    page.note_if(live.note)
     st.html(markup.segment_cards(live.sizes, moved, live.personas, window, money))
     _movements(moved, live.personas, window, money)
     _rhythm(flows.rhythm(inside, since, window.bin_days), window)

@@ -12,6 +12,7 @@ from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from models.segment_model import SegmentModel
+from models.window_words import last_days
 from runtime.money import Money
 
 MONETARY = {"net": "net of returns", "gross": "gross, without regard to returns"}
@@ -43,11 +44,22 @@ def definition(model: SegmentModel) -> str:
     unit = "" if model.recency_unit == 1 else f"Recency counts in units of {model.recency_unit:g} days. "
     text = (
         f"Spend counts {MONETARY[model.monetary]}. {unit}Recency, frequency and monetary value are used "
-        f"{TRANSFORM[model.transform]} and standardised; the nearest of {len(model.segments)} centres is the segment."
+        f"{TRANSFORM[model.transform]} and standardised; the nearest of {len(model.scored_centroids)} centres is the "
+        f"segment.{_window(model)}"
     )
     return (
         f'<div class="sg-version" data-version="{escape(model.version)}">{escape(model.version)}</div>'
         f'<div class="sg-totals sg-facts">{cells}</div><div class="sg-note sg-below">{escape(text)}</div>'
+    )
+
+
+def _window(model: SegmentModel) -> str:
+    if model.window_days is None:
+        return ""
+    name = model.segments[-1].name
+    return (
+        f" Frequency and spend count {last_days(model.window_days)}. Whoever has bought, but not then, is {name}; its "
+        "centre is only drawn."
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from dashboard.model import figures, markup, queries
 from dashboard.model.queries import Version
-from dashboard.shared import elements, page, plotting, style
+from dashboard.shared import elements, page, plotting, style, window_notes
 from dashboard.shared.literal import escape
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, personas
@@ -123,11 +123,14 @@ def _choose(label: str, key: str, found: dict[str, Version], default: str) -> st
 
 
 def _preview(moment: Moment, before: Version, after: Version) -> None:
-    profiles, total = queries.profiles(moment.connection, moment.event_time)
+    profiles, total = queries.profiles(moment.connection, moment.event_time, after.model.window_days)
+    other = None
+    if before.model.window_days != after.model.window_days:
+        other = queries.profiles(moment.connection, moment.event_time, before.model.window_days)[0]
     if profiles.empty:
         st.html('<div class="sg-note">No customer has bought anything yet.</div>')
         return
-    result = compare(profiles, before.model, after.model)
+    result = compare(profiles, before.model, after.model, other)
     moved, counted = len(result.movers), result.customers
     which = f"{counted:,} customers" if counted == total else f"a sample of {counted:,} of {total:,} customers"
     st.html(
@@ -145,7 +148,8 @@ def _preview(moment: Moment, before: Version, after: Version) -> None:
         figure = figures.moves_map(matrix, first, second)
         st.plotly_chart(figure, key="model_moves", config=plotting.CONFIG, alt=f"{moved} of {counted} would move")
     with who:
-        st.html(elements.title("Customers who would move", "The highest spend first."))
+        note = window_notes.counted(after.model)
+        st.html(elements.title("Customers who would move", f"The highest spend first. {note}".strip()))
         if moved:
             st.html(markup.movers(result.movers.head(MOST_MOVERS), first, second, moment.money, moment.as_of))
         else:

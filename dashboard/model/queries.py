@@ -7,6 +7,7 @@ import pandas as pd
 from sqlalchemy import BigInteger, Connection, cast, func, select
 
 from data.postgres import model_registry
+from data.postgres.counted import counted_customers
 from data.postgres.frames import frame
 from data.postgres.rfm import recency_days
 from data.postgres.tables import customers, drift_alarms, drift_observations, models, stream_progress
@@ -56,17 +57,20 @@ def sizes(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def profiles(connection: Connection, event_time: datetime, limit: int = SAMPLE) -> tuple[pd.DataFrame, int]:
-    """Customers who ever bought, as models see them, and their total number.
+def profiles(
+    connection: Connection, event_time: datetime, window_days: int | None = None, limit: int = SAMPLE
+) -> tuple[pd.DataFrame, int]:
+    """Customers who ever bought, as models with a window see them, and their total number.
 
     By customer_id: recency_days, frequency, gross_units, returned_units. If there are more than
     ``limit``, about ``limit`` of them, always the same ones.
     """
-    c = customers.c
-    bought = c.frequency > 0
-    total = connection.execute(select(func.count()).where(bought)).scalar_one()
+    total = connection.execute(select(func.count()).where(customers.c.frequency > 0)).scalar_one()
+    people = counted_customers(window_days, event_time)
+    c = people.c
+    bought = c.frequency > 0 if window_days is None else c.last_purchase_at.is_not(None)
     money = [cast(column * MONEY_UNITS, BigInteger).label(f"{column.name}_units") for column in (c.gross, c.returned)]
-    recency = recency_days(event_time).label("recency_days")
+    recency = recency_days(event_time, people).label("recency_days")
     query = select(c.customer_id, recency, c.frequency, *money).where(bought)
     if total > limit:
         parts = -(-total // limit)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from dashboard.segments import figures, markup, past_page, past_table, queries
 from dashboard.segments.distributions import PER_DECADE, Distributions, binned, summary
 from dashboard.segments.queries import Search, Sort
-from dashboard.shared import countries, downloads, elements, page, past, plotting, style
+from dashboard.shared import countries, downloads, elements, page, past, plotting, style, window_notes
 from dashboard.shared.caching import RecentAnswer
 from dashboard.shared.identifiers import cleaned
 from dashboard.shared.literal import in_markdown
@@ -74,12 +74,15 @@ def _recent_sample(database_and_model: str, segments: tuple[str, ...]) -> Recent
 
 def _draw(engine: Engine, moment: Moment) -> None:
     if moment.as_of is None:
+        page.note_if(window_notes.counted(moment.model))
         _draw_present(engine, moment)
     else:
         _draw_past(engine, moment, past.customers_at(moment, moment.as_of))
 
 
 def _draw_past(engine: Engine, moment: Moment, found: Past) -> None:
+    for model in found.models.values():
+        page.note_if(window_notes.counted(model))
     chosen = _personas_control(found.known)
     whole = past_page.distributions(found)
     shown = whole.of(chosen)

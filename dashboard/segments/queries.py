@@ -7,7 +7,7 @@ import math
 from typing import Any, NamedTuple
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Float, Integer, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Float, FromClause, Integer, cast, func, select
 
 from dashboard.shared.identifiers import begins_with
 from dashboard.shared.profiles import Population, select_rfm
@@ -55,7 +55,7 @@ def money_bins(connection: Connection, population: Population, per_decade: int) 
 
 def money(connection: Connection, population: Population) -> pd.DataFrame:
     """Per segment: customers, total, mean and median of monetary value, and ``net``: purchases minus all returns."""
-    c = customers.c
+    c = population.people.c
     rfm = select_rfm(population, "monetary").add_columns((c.gross - c.returned).label("net")).subquery().c
     spend = cast(rfm.monetary, Float)
     total = func.sum(rfm.monetary).label("total")
@@ -70,7 +70,7 @@ def sample(connection: Connection, population: Population, size: int) -> pd.Data
 
     They are those with the lowest hash of their id, so the choice does not depend on what they buy.
     """
-    c = customers.c
+    c = population.people.c
     query = (
         select_rfm(population).add_columns(c.customer_id).order_by(func.md5(c.customer_id), c.customer_id).limit(size)
     )
@@ -79,7 +79,7 @@ def sample(connection: Connection, population: Population, size: int) -> pd.Data
 
 def count(connection: Connection, population: Population, search: Search) -> int:
     """How many customers a search finds."""
-    found = _where(select(func.count()).select_from(customers), population, search)
+    found = _where(select(func.count()).select_from(customers), population, search, customers)
     return int(connection.execute(found).scalar_one())
 
 
@@ -87,21 +87,22 @@ def page(
     connection: Connection, population: Population, search: Search, sort: Sort, size: int, number: int = 0
 ) -> pd.DataFrame:
     """A page of ``size`` customers that a search finds, in an order; ``number`` counts from 0."""
-    c = customers.c
+    c = population.people.c
     columns = (c.customer_id, c.country, c.segment, c.segment_since, *population.rfm.values())
     ahead = (c.last_purchase_at, c.next_change_at, c.next_segment)
-    query = _where(select(*columns, *ahead), population, search)
+    query = _where(select(*columns, *ahead), population, search, population.people)
     return frame(connection, query.order_by(*_order(population, sort)).limit(size).offset(number * size))
 
 
 def _order(population: Population, sort: Sort) -> tuple[ColumnElement[Any], ...]:
-    key = population.rfm[sort.key] if sort.key in population.rfm else customers.c[sort.key]
+    c = population.people.c
+    key = population.rfm[sort.key] if sort.key in population.rfm else c[sort.key]
     ordered = key.desc().nulls_last() if sort.descending else key.asc().nulls_last()
-    return ordered, customers.c.customer_id
+    return ordered, c.customer_id
 
 
-def _where(query: AnySelect, population: Population, search: Search) -> AnySelect:
-    c = customers.c
+def _where(query: AnySelect, population: Population, search: Search, people: FromClause) -> AnySelect:
+    c = people.c
     query = query.where(c.segment.in_(population.segments))
     if search.prefix:
         query = query.where(begins_with(c.customer_id, search.prefix))

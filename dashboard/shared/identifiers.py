@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Column, ColumnElement, and_
+from sqlalchemy import ColumnElement, and_
 
 from runtime.readable import from_visible
 
@@ -43,6 +43,6 @@ def resolve(typed: str | None, find: Callable[[str], Found | None]) -> tuple[str
     return cleaned(typed), None
 
 
-def begins_with(column: Column[str], prefix: str) -> ColumnElement[bool]:
+def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """Whether an id begins with a prefix, as a range that the primary key's index can answer."""
     return and_(column >= prefix, column < prefix + _LAST)

@@ -126,7 +126,7 @@ def _rows(states: pd.DataFrame, models: dict[str, SegmentModel]) -> pd.DataFrame
             "previous_segment": states["previous_segment"].fillna("").astype("category"),
             "segment_since": states["segment_since"],
             "recency": states["recency_days"].astype("int64"),
-            "frequency": states["frequency"],
+            "frequency": states["counted_frequency"],
             "monetary": monetary_units(states, models) / MONEY_UNITS,
             "last_purchase_at": states["last_purchase_at"],
             "draw": pd.util.hash_array(ids.to_numpy(dtype=object), categorize=False),

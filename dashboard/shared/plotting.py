@@ -16,6 +16,7 @@ ACCENT, ACCENT_FAINT, ACCENT_STRONG = "#6f6bdf", "rgba(111,107,223,0.08)", "rgba
 # The accent is for time alone, which the product is about.
 CAUSE_COLOURS = {
     "decay": ACCENT,
+    "expiry": "#4fa3c7",
     "purchase": "#9aa3b2",
     "return": "#d98a6a",
     "model": "#c9a94b",

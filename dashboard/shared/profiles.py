@@ -1,18 +1,20 @@
 """Stored profiles: one of them, and the customers of some segments with R, F and M as the model sees them.
 
-R is as of event time (see :mod:`data.postgres.rfm`). Customers who never bought have no segment and are left out of
-a population.
+R is as of event time (see :mod:`data.postgres.rfm`); F and M are as the model counts them
+(:mod:`data.postgres.counted`). Customers who never bought have no segment and are left out of a population.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Float, Row, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Float, FromClause, Row, cast, func, select
 
+from data.postgres.counted import counted_customers
 from data.postgres.frames import AnySelect, frame
 from data.postgres.rfm import monetary, recency_days
 from data.postgres.tables import customers
@@ -46,6 +48,14 @@ class PastProfile:
 Profile = Row[tuple[object, ...]] | PastProfile
 
 
+class Counted(NamedTuple):
+    """Purchases, and money of purchases and of returns, as a model counts them: all, or those in its window."""
+
+    frequency: int
+    gross: Decimal
+    returned: Decimal
+
+
 @dataclass(frozen=True)
 class Population:
     """The customers in some segments, with R and M as the model sees them at event time."""
@@ -54,13 +64,18 @@ class Population:
     event_time: datetime
     segments: Sequence[str]
 
+    @cached_property
+    def people(self) -> FromClause:
+        """The table of customers, with F and M as the model counts them."""
+        return counted_customers(self.model.window_days, self.event_time)
+
     @property
     def rfm(self) -> dict[str, ColumnElement[Any]]:
         """Expressions for R, F and M by name."""
         return {
-            "recency": recency_days(self.event_time).label("recency"),
-            "frequency": customers.c.frequency.label("frequency"),
-            "monetary": monetary(self.model).label("monetary"),
+            "recency": recency_days(self.event_time, self.people).label("recency"),
+            "frequency": self.people.c.frequency.label("frequency"),
+            "monetary": monetary(self.model, self.people).label("monetary"),
         }
 
 
@@ -69,15 +84,32 @@ def profile(connection: Connection, customer_id: str) -> Row[tuple[object, ...]]
     return connection.execute(select(customers).where(customers.c.customer_id == customer_id)).one_or_none()
 
 
-def spend_before_floor(found: Profile, model: SegmentModel) -> Decimal:
-    """A profile's spend: net of returns (and perhaps below 0) or gross, as the model counts it."""
-    spend: Decimal = found.gross - found.returned if model.monetary == "net" else found.gross
-    return spend
+def counted(
+    connection: Connection, found: Row[tuple[object, ...]], model: SegmentModel, event_time: datetime
+) -> Counted:
+    """What a model counts of a stored profile at event time."""
+    if model.window_days is None:
+        return counted_whole(found)
+    c = counted_customers(model.window_days, event_time).c
+    query = select(c.frequency, c.gross, c.returned).where(c.customer_id == found.customer_id)
+    row = connection.execute(query).one_or_none()
+    # The customer may have been forgotten meanwhile.
+    return Counted(0, Decimal(0), Decimal(0)) if row is None else Counted(row.frequency, row.gross, row.returned)
+
+
+def counted_whole(found: Profile) -> Counted:
+    """The totals of a profile, which count everything."""
+    return Counted(found.frequency, found.gross, found.returned)
+
+
+def spend_before_floor(found: Counted, model: SegmentModel) -> Decimal:
+    """A spend: net of returns (and perhaps below 0) or gross, as the model counts it."""
+    return found.gross - found.returned if model.monetary == "net" else found.gross
 
 
 def select_rfm(population: Population, *names: str) -> AnySelect:
     """A query for the segment and the named measures (none named: all three) of every customer in a population."""
-    c = customers.c
+    c = population.people.c
     measures = [expression for name, expression in population.rfm.items() if not names or name in names]
     return select(c.segment, *measures).where(c.segment.in_(population.segments))
 

@@ -13,9 +13,10 @@ class Cause(NamedTuple):
     sentence: str
 
 
-# In the order of the page: the cause that needs no transaction comes first.
+# In the order of the page: the causes that need no transaction come first.
 CAUSES = {
     "decay": Cause("time alone", "They had not bought for long enough."),
+    "expiry": Cause("left the window", "An order or a return became too old to count."),
     "purchase": Cause("bought", "A purchase moved them."),
     "return": Cause("returned", "Returned goods lowered their spend."),
     "model": Cause("new model", "A new segment model was activated."),
@@ -23,6 +24,9 @@ CAUSES = {
     "first_purchase": Cause("first purchase", "They bought for the first time."),
     "first_model": Cause("first model", "They bought before there was a model; the first one gave them a segment."),
 }
+
+#: The causes that need no transaction: an expiry is a matter of time alone, too.
+BY_TIME = ("decay", "expiry")
 
 
 class Window(NamedTuple):

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
-from dashboard.shared import changes, downloads, elements, flows, history, page, plotting
+from dashboard.shared import changes, downloads, elements, flows, history, page, plotting, window_notes
 from dashboard.shared.changes import ENTRY, ChangeFilter
 from dashboard.shared.flow_figures import Measure, sankey
 from dashboard.shared.literal import in_markdown
@@ -59,6 +59,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
     inside = flows.between(wanted, period.since, period.until)
     moved = flows.flows(inside)
     st.html(markup.tiles(moved, moment.money))
+    page.note_if(window_notes.moved(moment.model))
     _balance(days, period, moment)
     if moved.empty:
         st.html(elements.empty("No customer moved in this period. Choose a longer one, or remove a filter."))

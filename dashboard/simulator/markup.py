@@ -1,5 +1,6 @@
 """The simulator's text: the segment, the steps of a future, and the mean customer of each segment."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -56,7 +57,7 @@ def compared(
     own = int(scored.segment[0])
     rows = "".join(
         f"<tr{' class=sg-own' if number == own else ''}><td>{elements.segment_dot(persona)}</td>"
-        f'{_mean(means, persona.id, money)}<td class="sg-right">{scored.distances[0, number]:.2f}</td></tr>'
+        f'{_mean(means, persona.id, money)}<td class="sg-right">{_distance(scored.distances[0, number])}</td></tr>'
         for number, persona in enumerate(personas)
     )
     this = _cells(recency_days, profile.frequency, max(float(profile.monetary), 0.0), money)
@@ -65,6 +66,10 @@ def compared(
         f'<table class="sg-changes sg-people"><thead><tr><th>Mean customer of</th>{head}</tr></thead><tbody>'
         f'<tr><td><b>This customer</b></td>{this}<td class="sg-right"></td></tr>{rows}</tbody></table>'
     )
+
+
+def _distance(value: float) -> str:
+    return style.NOTHING if math.isnan(value) else f"{value:.2f}"
 
 
 def _mean(means: pd.DataFrame, segment: str, money: Money) -> str:

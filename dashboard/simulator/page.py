@@ -4,19 +4,31 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
+import pandas as pd
 import streamlit as st
 from sqlalchemy import Engine, Row
 
-from dashboard.shared import elements, page, plotting, style
+from dashboard.shared import elements, page, plotting, style, window_notes
 from dashboard.shared.identifiers import LONGEST, cleaned, readings, resolve
 from dashboard.shared.literal import escape, in_markdown
+from dashboard.shared.own_orders import own_orders
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Persona
-from dashboard.shared.profiles import Population, means, profile, spend_before_floor
+from dashboard.shared.profiles import Counted, Population, counted, means, profile, spend_before_floor
 from dashboard.simulator import figures, markup, upload_form, uploads
-from dashboard.simulator.simulation import Profile, Step, decay_path, path_with_purchase, score_one
+from dashboard.simulator.simulation import (
+    Profile,
+    Step,
+    decay_path,
+    path_of_orders,
+    path_of_orders_with_purchase,
+    path_with_purchase,
+    possible,
+    score_one,
+)
 from models.decay import HORIZON_DAYS
 from models.segment_model import SegmentModel
+from models.window_words import in_last_days, last_days
 from runtime.money import Money
 from runtime.readable import visible
 
@@ -29,6 +41,10 @@ RECENCY, FREQUENCY, MONETARY, AMOUNT, DATE = (
 DEFAULTS = {RECENCY: 45, FREQUENCY: 4, MONETARY: 1_200.0, AMOUNT: 250.0}
 LATEST_PURCHASE = timedelta(days=3_650)
 WITHOUT, WITH = "If they don’t buy", "If they do"
+IMAGINED = (
+    "These numbers do not say when each order leaves {}. So orders count until the last one does; the moves of a real "
+    "customer, with their numbers unchanged, are exact."
+)
 
 
 def show(engine: Engine, money: Money) -> None:
@@ -36,35 +52,41 @@ def show(engine: Engine, money: Money) -> None:
     page.show(engine, money, "Simulator", SUBTITLE, partial(_draw, engine))
 
 
-def profile_of(found: Row[tuple[object, ...]], model: SegmentModel) -> Profile | None:
-    """A real customer's profile; None if they never bought."""
+def profile_of(found: Row[tuple[object, ...]], totals: Counted, model: SegmentModel) -> Profile | None:
+    """A real customer's profile, with what the model counts; None if they never bought."""
     if found.last_purchase_at is None:
         return None
-    return Profile(found.last_purchase_at.astimezone(UTC), found.frequency, spend_before_floor(found, model))
+    return Profile(found.last_purchase_at.astimezone(UTC), totals.frequency, spend_before_floor(totals, model))
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
+    page.note_if(window_notes.counted(moment.model))
     inputs, results = st.columns([1, 2.1], gap="large")
     with inputs:
-        current, now = _ask_profile(moment)
+        current, now, ledger = _ask_profile(moment)
         st.html(elements.title("What if they buy?", "A day of event time, at the current hour (UTC)."))
         amount, bought_at = _ask_purchase(now, moment.money)
     with results:
-        _draw_results(moment, current, now, amount, bought_at)
+        _draw_results(moment, current, ledger, now, amount, bought_at)
     upload_form.draw(engine, moment.model, moment.personas, moment.money)
 
 
-def _ask_profile(moment: Moment) -> tuple[Profile, datetime]:
-    """The profile, and the moment it is for: event time, or a real customer's own last event, if that is later."""
+def _ask_profile(moment: Moment) -> tuple[Profile, datetime, pd.DataFrame | None]:
+    """The profile, and the moment it is for: event time, or a real customer's own last event, if that is later.
+
+    Also all orders of a real customer whose numbers were not changed, if the model has a window.
+    """
     found = _real_customer(moment)
-    real = profile_of(found, moment.model) if found is not None else None
+    real = None
     now = moment.event_time
     if found is not None:
+        real = profile_of(found, counted(moment.connection, found, moment.model, now), moment.model)
         now = max(now, found.last_event_at.astimezone(UTC))
     _fill_in(real, now)
     lowest = -float(uploads.MOST_MONEY) if moment.model.monetary == "net" else 0.0
     st.number_input("Days since their last purchase", 0, HORIZON_DAYS, step=1, key=RECENCY, persist_state="session")
-    st.number_input("Purchases", 1, uploads.MOST_PURCHASES, step=1, key=FREQUENCY, persist_state="session")
+    least = 1 if moment.model.window_days is None else 0
+    st.number_input("Purchases", least, uploads.MOST_PURCHASES, step=1, key=FREQUENCY, persist_state="session")
     kind = "net of returns" if moment.model.monetary == "net" else "returns not counted"
     st.number_input(
         f"Spend ({in_markdown(moment.money.symbol)}), {kind}",
@@ -75,7 +97,12 @@ def _ask_profile(moment: Moment) -> tuple[Profile, datetime]:
         key=MONETARY,
         persist_state="session",
     )
-    return _typed_profile(real, now, moment.money), now
+    typed = _typed_profile(real, now, moment.money)
+    if moment.model.window_days is None:
+        return typed, now, None
+    if found is not None and typed == real:
+        return typed, now, own_orders(moment.connection, found.customer_id)
+    return possible(moment.model, typed, now), now, None
 
 
 def _typed_profile(real: Profile | None, now: datetime, money: Money) -> Profile:
@@ -148,13 +175,27 @@ def _ask_purchase(now: datetime, money: Money) -> tuple[Decimal, datetime]:
     return Decimal(str(st.session_state[AMOUNT])).quantize(money.smallest), now + timedelta(days=days)
 
 
-def _draw_results(moment: Moment, current: Profile, now: datetime, amount: Decimal, bought_at: datetime) -> None:
+def _draw_results(
+    moment: Moment,
+    current: Profile,
+    ledger: pd.DataFrame | None,
+    now: datetime,
+    amount: Decimal,
+    bought_at: datetime,
+) -> None:
     model = moment.model
     personas = [moment.personas[segment.id] for segment in model.segments]
-    path = decay_path(model, current, now)
+    if ledger is None:
+        path = decay_path(model, current, now)
+        bought = path_with_purchase(model, current, now, amount, bought_at)
+    else:
+        path = path_of_orders(model, current, ledger, now)
+        bought = path_of_orders_with_purchase(model, current, ledger, now, amount, bought_at)
     who = (current.recency_days(now), current.frequency, float(current.monetary))
     st.html(markup.verdict(personas[path[0].segment], path, personas, who, moment.money))
-    paths = {WITHOUT: path, WITH: path_with_purchase(model, current, now, amount, bought_at)}
+    paths = {WITHOUT: path, WITH: bought}
+    if model.window_days is not None and ledger is None:
+        page.note_if(IMAGINED.format(last_days(model.window_days)))
     st.html(elements.title("Two futures", "The triangle is the purchase. Changes have the event times of the stream."))
     alt = ". ".join(f"{name}: {_path_text(steps, personas)}" for name, steps in paths.items())
     figure = figures.futures(paths, personas, figures.horizon(paths))
@@ -169,18 +210,22 @@ def _path_text(path: list[Step], personas: list[Persona]) -> str:
 
 
 def _comparison(moment: Moment, current: Profile, now: datetime, personas: list[Persona]) -> None:
-    scored = score_one(moment.model, current, now)
+    model = moment.model
+    scored = score_one(model, current, now)
+    decided = len(model.scored_centroids)
     everyone = Population(moment.model, moment.event_time, [*moment.personas])
     mean_customers = means(moment.connection, everyone).set_index("segment")
     st.html(
         elements.title(
             "Distance to each segment",
-            "Distances to the segments’ centres in the model’s space; the nearest one is the segment",
+            "Distances to the segments’ centres in the model’s space; the nearest one is the segment"
+            + ("" if model.window_days is None else f" of whoever has an order{in_last_days(model.window_days)}"),
         )
     )
     bars, table = st.columns([1, 1.5], gap="medium", vertical_alignment="center")
-    names = [visible(persona.name) for persona in personas]
-    alt = "; ".join(f"{name} {value:.2f}" for name, value in zip(names, scored.distances[0], strict=True))
-    figure = figures.distances(personas, scored.distances[0])
+    names = [visible(persona.name) for persona in personas[:decided]]
+    values = scored.distances[0, :decided]
+    alt = "; ".join(f"{name} {value:.2f}" for name, value in zip(names, values, strict=True))
+    figure = figures.distances(personas[:decided], values)
     bars.plotly_chart(figure, key="distances", config=plotting.CONFIG, alt=f"Distance to each segment: {alt}")
     table.html(markup.compared(current, current.recency_days(now), scored, mean_customers, personas, moment.money))

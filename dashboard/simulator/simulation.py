@@ -1,7 +1,9 @@
 """The future of a real or imagined customer: the segment now, moves by time alone, and the effect of a purchase.
 
 Pure, with the functions that the stream uses: :func:`models.scoring.assign` and :func:`models.decay.next_change`,
-applied in the worker's order.
+applied in the worker's order. Under a model with a window, the numbers do not tell when each order leaves it. Known is
+only that the last one does when it is as old as the window; from then on the customer is inactive. Before that,
+frequency and spend stay as they are.
 """
 
 from collections.abc import Iterator
@@ -10,13 +12,15 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
+from dashboard.shared.foresight import moves_ahead, moves_until, with_purchase
 from models.decay import NEVER, next_change
 from models.scoring import assign, off_axis_distances, transformed
-from models.segment_model import NO_SEGMENT, SegmentModel
+from models.segment_model import INACTIVE, NO_SEGMENT, SegmentModel
 from models.units import Floats, Ints
 
-DECAY, PURCHASE = "decay", "purchase"
+DECAY, PURCHASE, EXPIRY = "decay", "purchase", "expiry"
 
 
 class Profile(NamedTuple):
@@ -47,7 +51,7 @@ class Scored(NamedTuple):
     """The segment of each of n customers, their distances to all k centroids, and when time alone moves them.
 
     Shapes (n,), (n, k), (n,) and (n,). Without a next change ``change_in_days`` is ``NEVER`` and
-    ``next_segment`` is -1.
+    ``next_segment`` is -1. The distance to the centroid of inactive customers, which decides nothing, is missing.
     """
 
     segment: Ints
@@ -65,12 +69,18 @@ def score(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Fl
         Shape (n,): whole days, distinct sale invoices, units of the currency; values below 0 count as 0.
     """
     spend = np.maximum(monetary, 0.0)
+    if model.window_days is not None:
+        # Nothing is in the window if the last purchase is not.
+        frequency = np.where(recency_days < model.window_days, frequency, 0)
     segment = assign(model, recency_days, frequency, spend)
-    along = (transformed(model, 0, recency_days)[:, None] - model.centroids[:, 0]) ** 2
+    along = (transformed(model, 0, recency_days)[:, None] - model.scored_centroids[:, 0]) ** 2
     distances = np.sqrt(along + off_axis_distances(model, frequency, spend))
-    change = next_change(model, segment, recency_days, frequency, spend)
-    never = change.recency_days == NEVER
-    return Scored(segment, distances, np.where(never, NEVER, change.recency_days - recency_days), change.segment)
+    days, following = next_change(model, segment, recency_days, frequency, spend)
+    if model.window_days is not None:
+        distances = np.column_stack([distances, np.full(len(segment), np.nan)])
+        ends = (frequency > 0) & (days >= model.window_days)
+        days, following = np.where(ends, model.window_days, days), np.where(ends, model.index[INACTIVE], following)
+    return Scored(segment, distances, np.where(days == NEVER, NEVER, days - recency_days), following)
 
 
 def score_one(model: SegmentModel, profile: Profile, at: datetime) -> Scored:
@@ -81,6 +91,19 @@ def score_one(model: SegmentModel, profile: Profile, at: datetime) -> Scored:
         np.array([profile.frequency]),
         np.array([float(profile.monetary)]),
     )
+
+
+def outside_window(model: SegmentModel, profile: Profile, at: datetime) -> Profile:
+    """A profile at a moment: without any purchase, if the last one is older than the window."""
+    gone = model.window_days is not None and profile.recency_days(at) >= model.window_days
+    return profile._replace(frequency=0, monetary=Decimal(0)) if gone else profile
+
+
+def possible(model: SegmentModel, profile: Profile, at: datetime) -> Profile:
+    """The nearest profile that a customer can have: a last purchase in the window is in it, and an older one is not."""
+    if model.window_days is not None and profile.recency_days(at) < model.window_days:
+        return profile._replace(frequency=max(profile.frequency, 1))
+    return outside_window(model, profile, at)
 
 
 def decay_path(model: SegmentModel, profile: Profile, start: datetime) -> list[Step]:
@@ -99,9 +122,26 @@ def path_with_purchase(
     Decay that is due by then comes before the purchase, as in the stream.
     """
     before = [step for step in decay_path(model, profile, start) if step.at <= bought_at]
-    after = Profile(bought_at, profile.frequency + 1, profile.monetary + amount)
+    known = outside_window(model, profile, bought_at)
+    after = Profile(bought_at, known.frequency + 1, known.monetary + amount)
     entered = Step(bought_at, _segment(model, after, bought_at), PURCHASE, after)
     return [*before, entered, *_decays(model, after, bought_at)]
+
+
+def path_of_orders(model: SegmentModel, profile: Profile, ledger: pd.DataFrame, start: datetime) -> list[Step]:
+    """:func:`decay_path` of a real customer under a model with a window, exact from all of the customer's orders."""
+    return [Step(start, _segment(model, profile, start), "", profile), *_ahead(model, profile, ledger, start)]
+
+
+def path_of_orders_with_purchase(
+    model: SegmentModel, profile: Profile, ledger: pd.DataFrame, start: datetime, amount: Decimal, bought_at: datetime
+) -> list[Step]:
+    """:func:`path_with_purchase` of such a customer."""
+    before = [step for step in path_of_orders(model, profile, ledger, start) if step.at <= bought_at]
+    bought = with_purchase(ledger, amount, bought_at)
+    after = Profile(bought_at, profile.frequency + 1, profile.monetary + amount)
+    entered = moves_until(model, bought, bought_at)[-1].segment
+    return [*before, Step(bought_at, entered, PURCHASE, after), *_ahead(model, after, bought, bought_at)]
 
 
 def segment_at(path: list[Step], at: datetime) -> int:
@@ -113,6 +153,11 @@ def _segment(model: SegmentModel, profile: Profile, at: datetime) -> int:
     return int(score_one(model, profile, at).segment[0])
 
 
+def _ahead(model: SegmentModel, profile: Profile, ledger: pd.DataFrame, after: datetime) -> Iterator[Step]:
+    for move in moves_ahead(model, ledger, after):
+        yield Step(move.at, move.segment, move.cause, profile)
+
+
 def _decays(model: SegmentModel, profile: Profile, start: datetime) -> Iterator[Step]:
     at = start
     while True:
@@ -121,4 +166,6 @@ def _decays(model: SegmentModel, profile: Profile, start: datetime) -> Iterator[
             return
         days = profile.recency_days(at) + int(scored.change_in_days[0])
         at = profile.last_purchase_at + timedelta(days=days)
-        yield Step(at, int(scored.next_segment[0]), DECAY, profile)
+        if days == model.window_days:
+            profile = outside_window(model, profile, at)
+        yield Step(at, int(scored.next_segment[0]), EXPIRY if days == model.window_days else DECAY, profile)

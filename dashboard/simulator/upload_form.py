@@ -10,10 +10,14 @@ from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.words import many
 from dashboard.simulator import uploads
 from models.segment_model import SegmentModel
+from models.window_words import last_days
 from runtime.money import Money
 
 FILE, CSV = "simulator_file", "text/csv"
 SEGMENTS = "segue-segments.csv"
+LATEST = (
+    "The profiles do not say when each order leaves {}: the next changes count all of them until the last one does."
+)
 
 
 def draw(engine: Engine, model: SegmentModel, known: Personas, money: Money) -> None:
@@ -39,6 +43,8 @@ def draw(engine: Engine, model: SegmentModel, known: Personas, money: Money) -> 
         st.html(f'<div class="sg-banner" role="alert"><b>{escape(file.name)}</b>: {escape(str(error))}</div>')
         return
     st.html(_counts(found, known))
+    if model.window_days is not None:
+        st.html(elements.note(LATEST.format(last_days(model.window_days))))
     st.download_button(
         "Download the segments",
         downloads.of_frame(

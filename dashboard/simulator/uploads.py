@@ -10,6 +10,7 @@ import pandas as pd
 from dashboard.simulator.simulation import score
 from models.decay import HORIZON_DAYS, NEVER
 from models.segment_model import NO_SEGMENT, SegmentModel
+from models.window_words import in_last_days
 
 COLUMNS = ("customer_id", "recency_days", "frequency", "monetary")
 #: Other names of these columns: that of the file of the page Segments.
@@ -46,11 +47,16 @@ def read(content: bytes, model: SegmentModel, currency: str) -> pd.DataFrame:
     if "currency" in cells:
         _check_currency(cells["currency"], currency)
     others = {name: cells[name] for name in cells if name not in COLUMNS}
+    recency = _numbers(cells["recency_days"], 0, HORIZON_DAYS, whole=True).astype("int64")
+    least = 1 if model.window_days is None else 0
+    frequency = _numbers(cells["frequency"], least, MOST_PURCHASES, whole=True).astype("int64")
+    if model.window_days is not None:
+        _check_window(recency, frequency, model.window_days)
     return pd.DataFrame(
         {
             "customer_id": cells["customer_id"].str.strip(),
-            "recency_days": _numbers(cells["recency_days"], 0, HORIZON_DAYS, whole=True).astype("int64"),
-            "frequency": _numbers(cells["frequency"], 1, MOST_PURCHASES, whole=True).astype("int64"),
+            "recency_days": recency,
+            "frequency": frequency,
             "monetary": _numbers(cells["monetary"], lowest_money, MOST_MONEY, whole=False),
             **others,
         }
@@ -60,7 +66,8 @@ def read(content: bytes, model: SegmentModel, currency: str) -> pd.DataFrame:
 def segmented(model: SegmentModel, profiles: pd.DataFrame) -> pd.DataFrame:
     """The profiles with segment, persona, distance to its centroid, next_change_in_days and next_segment.
 
-    The last two are empty for customers whom time alone never moves. They replace columns of the same names.
+    The last two are empty for customers whom time alone never moves. They replace columns of the same names. Under a
+    model with a window they are the first change at the latest, as if all orders left it with the last one.
     """
     columns = (profiles[name].to_numpy() for name in COLUMNS[1:])
     scored = score(model, *columns)
@@ -155,6 +162,16 @@ def _check_currency(cells: "pd.Series[str]", currency: str) -> None:
     if other.any():
         actual = _shown(cells[other].iloc[0])
         raise UploadError(f"Line {other.idxmax()}, column currency: must be {currency}; it is {actual}.")
+
+
+def _check_window(recency: "pd.Series[int]", frequency: "pd.Series[int]", window_days: int) -> None:
+    """Refuse a last purchase that is in the window and not counted, or the other way round."""
+    wrong = (recency < window_days) != (frequency > 0)
+    if wrong.any():
+        raise UploadError(
+            f"Line {wrong.idxmax()}, column frequency: must count the purchases{in_last_days(window_days)}; the last "
+            f"one was {recency[wrong].iloc[0]:,} days ago, and it is {frequency[wrong].iloc[0]:,}."
+        )
 
 
 def _numbers(cells: "pd.Series[str]", lowest: int, highest: int, whole: bool) -> "pd.Series[float]":

@@ -39,7 +39,11 @@ RecencyDays = Annotated[
     int,
     Meta(ge=0, description="Whole days since the last purchase, at that moment; without any, since the last event."),
 ]
-Frequency = Annotated[int, Meta(ge=0, description="Distinct sale invoices, at that moment.")]
+Frequency = Annotated[
+    int,
+    Meta(ge=0, description="Distinct sale invoices, at that moment; under a model with a window, those in the window."),
+]
+AllOrders = Annotated[int, Meta(ge=0, description="Distinct sale invoices, at that moment.")]
 Total = Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]{2,4}$")]
 Spent = Annotated[
     Total,
@@ -52,30 +56,31 @@ Spent = Annotated[
 Gross = Annotated[
     Total | UnsetType,
     Meta(
-        description="Sum of all sales, at that moment: a decimal string. Absent from changes made before the "
-        "field existed.",
+        description="Sum of all sales, at that moment: a decimal string. Under a model with a window, of those in the "
+        "window. Absent from changes made before the field existed.",
     ),
 ]
 Returned = Annotated[
     Total | UnsetType,
     Meta(
-        description="Sum of all returns, at that moment: a decimal string. Absent from changes made before the "
-        "field existed.",
+        description="Sum of all returns, at that moment: a decimal string. Under a model with a window, of those in "
+        "the window. Absent from changes made before the field existed.",
     ),
 ]
 ModelVersion = Annotated[str, Meta(min_length=1, description="The segment model that decided the segment.")]
 Cause = Annotated[
-    Literal["first_purchase", "purchase", "return", "decay", "model", "first_model", "revision"],
+    Literal["first_purchase", "purchase", "return", "decay", "model", "first_model", "revision", "expiry"],
     Meta(
         description="The cause of the change. `decay` is the passing of time alone, `model` a newly activated model. "
         "`first_model` is the stream's first model: the customer bought before there was one, and `from` is null. "
-        "`revision` is an order that was edited or cancelled. v1 may get further causes: treat one that you do not "
-        "know as any other change."
+        "`revision` is an order that was edited or cancelled. `expiry` is an order or a return that became as old as "
+        "the model's window, and no longer counts. v1 may get further causes: treat one that you do not know as any "
+        "other change."
     ),
 ]
 CausingTransaction = Annotated[
     Identifier | None,
-    Meta(description="The transaction that caused the change; null for `decay`, `model` and `first_model`."),
+    Meta(description="The transaction that caused the change; null for `decay`, `expiry`, `model` and `first_model`."),
 ]
 Digits = Annotated[str, Meta(pattern=r"^[0-9]+$")]
 
@@ -188,7 +193,7 @@ class RiskChange(Struct, frozen=True):
     effective_at: Annotated[
         datetime, Meta(tz=True, description="The exact moment from which the customer is in the state.")
     ]
-    frequency: Frequency
+    frequency: AllOrders
     last_purchase_at: Annotated[Moment | None, Meta(description="The moment of the last order; null without one.")]
     next_state: Annotated[
         RiskStateName | None,

@@ -6,23 +6,38 @@ orders that came late or were revised: such an order counts in the ledger from i
 changes from when it was applied, because history stays as subscribers have read it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, Subquery, and_, case, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from data.postgres.tables import customers, erasures, model_reigns, segment_changes, stream_progress, transactions
+from data.postgres.tables import (
+    customers,
+    erasures,
+    model_reigns,
+    models,
+    segment_changes,
+    stream_progress,
+    transactions,
+)
 from runtime.errors import Hint, NotFoundError
 
 #: Memory for each step of a query of all customers, until the end of the database transaction.
 WORK_MEM = "128MB"
 #: Why a moment has no one model.
 SOME_PARTITIONS_ONLY = "a new model was active on some partitions only: choose the day before or after"
+#: The totals of a customer's orders. A column of the same name with ``counted_`` before it says what the model of the
+#: moment counts.
+TOTALS = ("frequency", "gross", "returned")
 #: Conditions on a column of customers' ids.
 Who = Callable[[ColumnElement[str]], list[ColumnElement[bool]]]
+#: Days by partition: the window of the model of each partition whose model has one.
+Windows = Mapping[int, int]
+NO_WINDOWS: Windows = MappingProxyType({})
 _c, _t, _s, _p = customers.c, transactions.c, segment_changes.c, stream_progress.c
 
 
@@ -121,13 +136,15 @@ def answerable(connection: Connection, customer_id: str | None = None) -> Answer
     )
 
 
-def past_customers(moment: datetime, who: Who) -> Subquery:
+def past_customers(moment: datetime, who: Who, windows: Windows = NO_WINDOWS) -> Subquery:
     """The customers whose ids pass the conditions and whom the stream knew by a moment, as they were then.
 
     It has columns of the table of customers: ``customer_id, country`` (the present one), ``partition, segment,
     segment_since, frequency, gross, returned, first_purchase_at, last_purchase_at, last_event_at``; and
     ``previous_segment`` and ``counts_from``, from which recency counts: both null in no segment, the latter only
     without a purchase. Without any purchase left, it is the last event, as the worker counts it, or the last change.
+    With windows it also has ``counted_frequency, counted_gross, counted_returned``: what the model of the customer's
+    partition counts, all or what was in its window.
     """
     changes = (
         select(_s.customer_id, _s.from_segment, _s.to_segment, _s.effective_at)
@@ -135,10 +152,11 @@ def past_customers(moment: datetime, who: Who) -> Subquery:
         .ext(distinct_on(_s.customer_id))
         .order_by(_s.customer_id, _s.sequence.desc())
     )
-    last, ledger = changes.subquery(), _ledger(moment, who).subquery()
+    last, ledger = changes.subquery(), _ledger(moment, who, {*windows.values()}).subquery()
     joined = customers.outerjoin(ledger, ledger.c.customer_id == _c.customer_id)
     joined = joined.outerjoin(last, last.c.customer_id == _c.customer_id)
-    totals = (func.coalesce(ledger.c[name], 0).label(name) for name in ("frequency", "gross", "returned"))
+    totals = (func.coalesce(ledger.c[name], 0).label(name) for name in TOTALS)
+    counted = (_counted(ledger.c, name, windows).label(f"counted_{name}") for name in TOTALS if windows)
     # A revision may have moved every order behind the moment; then only the change is left of what was published.
     otherwise = case((last.c.to_segment.is_not(None), func.coalesce(ledger.c.last_event_at, last.c.effective_at)))
     query = (
@@ -154,6 +172,7 @@ def past_customers(moment: datetime, who: Who) -> Subquery:
             ledger.c.last_purchase_at,
             ledger.c.last_event_at,
             func.coalesce(ledger.c.last_purchase_at, otherwise).label("counts_from"),
+            *counted,
         )
         .select_from(joined)
         .where((ledger.c.orders > 0) | last.c.to_segment.is_not(None), *who(_c.customer_id))
@@ -161,9 +180,24 @@ def past_customers(moment: datetime, who: Who) -> Subquery:
     return query.subquery("past_customers")
 
 
-def _ledger(moment: datetime, who: Who) -> Select[Any]:
-    """The totals of each customer's orders up to a moment; a cancelled order counts nothing."""
+def _counted(ledger: Any, name: str, windows: Windows) -> ColumnElement[Any]:
+    """The total that the model of the customer's partition counts."""
+    inside = [(_c.partition == partition, ledger[f"{name}_{days}"]) for partition, days in windows.items()]
+    return func.coalesce(case(*inside, else_=ledger[name]), 0)
+
+
+def _ledger(moment: datetime, who: Who, windows: Collection[int]) -> Select[Any]:
+    """The totals of each customer's orders up to a moment, and those in windows; a cancelled order counts nothing."""
     sale, back = _t.kind == "sale", _t.kind == "return"
+    in_windows: list[ColumnElement[Any]] = []
+    for days in windows:
+        inside = _t.occurred_at > moment - timedelta(days=days)
+        sold, returned = (func.sum(_t.amount).filter(and_(kind, inside)) for kind in (sale, back))
+        in_windows += [
+            func.count().filter(and_(sale, inside)).label(f"frequency_{days}"),
+            func.coalesce(sold, 0).label(f"gross_{days}"),
+            func.coalesce(returned, 0).label(f"returned_{days}"),
+        ]
     return (
         select(
             _t.customer_id,
@@ -174,10 +208,19 @@ def _ledger(moment: datetime, who: Who) -> Select[Any]:
             func.min(_t.occurred_at).filter(sale).label("first_purchase_at"),
             func.max(_t.occurred_at).filter(sale).label("last_purchase_at"),
             func.max(_t.occurred_at).label("last_event_at"),
+            *in_windows,
         )
         .where(_t.occurred_at <= moment, *who(_t.customer_id))
         .group_by(_t.customer_id)
     )
+
+
+def windows_at(connection: Connection, active: Mapping[int, str]) -> Windows:
+    """The windows of the models that were active, by partition (:func:`models_at`)."""
+    days = cast(models.c.spec["window_days"].astext, Integer)
+    query = select(models.c.version, days).where(models.c.version.in_({*active.values()}), days.is_not(None))
+    by_version = {row[0]: row[1] for row in connection.execute(query)}
+    return {partition: by_version[version] for partition, version in active.items() if version in by_version}
 
 
 def models_at(connection: Connection, moment: datetime) -> dict[int, str]:

@@ -2,24 +2,27 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Integer, cast, func, literal
+from sqlalchemy import ColumnElement, FromClause, Integer, cast, func, literal
 
 from data.postgres.tables import customers
 from models.segment_model import SegmentModel
 
 
-def recency_days(event_time: datetime) -> ColumnElement[int]:
+def recency_days(event_time: datetime, people: FromClause = customers) -> ColumnElement[int]:
     """Whole days since the last purchase, as of event time or the customer's own last event, if that is later.
 
     Without any purchase left, since the last event: only a customer whose orders were all cancelled has a segment then.
     """
-    c = customers.c
+    c = people.c
     as_of = func.greatest(c.last_event_at, literal(event_time, c.last_event_at.type))
     # An interval has days and a remainder; its days are the whole ones.
     return cast(func.extract("day", as_of - func.coalesce(c.last_purchase_at, c.last_event_at)), Integer)
 
 
-def monetary(model: SegmentModel) -> ColumnElement[object]:
-    """Spend as the model counts it: net of returns and not below 0, or gross."""
-    c = customers.c
+def monetary(model: SegmentModel, people: FromClause = customers) -> ColumnElement[object]:
+    """Spend as the model counts it: net of returns and not below 0, or gross.
+
+    ``people`` are those of :func:`data.postgres.counted.counted_customers` for the model's window.
+    """
+    c = people.c
     return func.greatest(c.gross - c.returned, 0) if model.monetary == "net" else c.gross

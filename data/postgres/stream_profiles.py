@@ -1,7 +1,7 @@
 """Profiles of the stream's customers, as of a moment of event time.
 
-The stored profiles are the newest ones. As of an earlier moment, Postgres computes them from the ledger. Both are equal
-to what :func:`batch.profiles.profiles_as_of` computes from the same transactions.
+The stored profiles are the newest ones. As of an earlier moment, or in a window, Postgres computes them from the
+ledger. All are equal to what :func:`batch.profiles.profiles_as_of` computes from the same transactions.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy import Connection, Engine, FromClause, Select, and_, func, select, true
 
+from data.postgres.counted import counted_customers
 from data.postgres.frames import MOMENT, frame, money_units
 from data.postgres.progress import watermark
 from data.postgres.tables import customers, stream_progress, transactions
@@ -28,7 +29,7 @@ class StreamProfiles:
     event_time: datetime
 
 
-def read_profiles(engine: Engine, as_of: datetime | None = None) -> StreamProfiles:
+def read_profiles(engine: Engine, as_of: datetime | None = None, window_days: int | None = None) -> StreamProfiles:
     """Profiles of the stream's customers, from one snapshot of the tables.
 
     Parameters
@@ -36,6 +37,8 @@ def read_profiles(engine: Engine, as_of: datetime | None = None) -> StreamProfil
     as_of
         The moment; by default one day after the last transaction up to the watermark of the slowest partition. Later
         transactions do not count.
+    window_days
+        Frequency and money count only what happened less than so many days before the moment; None counts everything.
 
     Raises
     ------
@@ -54,15 +57,16 @@ def read_profiles(engine: Engine, as_of: datetime | None = None) -> StreamProfil
             raise NotFoundError(
                 f"the stream has only reached {newest:%Y-%m-%d %H:%M}, not {moment:%Y-%m-%d %H:%M} of event time"
             )
-        return StreamProfiles(_profiles(connection, moment, min(newest, moment)), moment, newest)
+        return StreamProfiles(_profiles(connection, moment, min(newest, moment), window_days), moment, newest)
 
 
-def current_profiles(engine: Engine) -> pd.DataFrame:
+def current_profiles(engine: Engine, window_days: int | None = None) -> pd.DataFrame:
     """Profiles of all customers, each as of the customer's as-of time: what a model activated now would see."""
+    people = counted_customers(window_days, None)
     watermarks = stream_progress.c.event_time.label("event_time")
-    home = stream_progress.c.partition == customers.c.partition
+    home = stream_progress.c.partition == people.c.partition
     query = (
-        _at_rest().add_columns(customers.c.last_event_at, watermarks).outerjoin_from(customers, stream_progress, home)
+        _at_rest(people).add_columns(people.c.last_event_at, watermarks).outerjoin_from(people, stream_progress, home)
     )
     with engine.connect() as connection:
         frame = _frame(connection, query, "last_event_at", "event_time")
@@ -76,9 +80,11 @@ def _watermark(connection: Connection) -> datetime:
     return found
 
 
-def _profiles(connection: Connection, as_of: datetime, until: datetime) -> pd.DataFrame:
+def _profiles(connection: Connection, as_of: datetime, until: datetime, window_days: int | None) -> pd.DataFrame:
+    if window_days is not None:
+        return _with_recency(_frame(connection, _counted(until, as_of - timedelta(days=window_days))), as_of)
     newest = connection.execute(select(func.max(customers.c.last_event_at))).scalar_one()
-    frame = _frame(connection, _at_rest() if newest <= until else _counted(until))
+    frame = _frame(connection, _at_rest(customers) if newest <= until else _counted(until))
     return _with_recency(frame, as_of)
 
 
@@ -95,8 +101,10 @@ def _with_recency(frame: pd.DataFrame, as_of: "datetime | pd.Series") -> pd.Data
     return frame
 
 
-def _at_rest() -> Select[Any]:
-    table = customers.c
+def _at_rest(people: FromClause) -> Select[Any]:
+    table = people.c
+    # Whoever has no purchase in a window has one with a date nevertheless.
+    bought = table.frequency > 0 if people is customers else table.last_purchase_at.is_not(None)
     return select(
         table.customer_id,
         table.frequency,
@@ -104,24 +112,26 @@ def _at_rest() -> Select[Any]:
         money_units(table.returned).label("returned_units"),
         table.first_purchase_at,
         table.last_purchase_at,
-    ).where(table.frequency > 0)
+    ).where(bought)
 
 
-def _counted(until: datetime) -> Select[Any]:
+def _counted(until: datetime, since: datetime | None = None) -> Select[Any]:
     table = transactions.c
     sale = table.kind == "sale"
-    sales = func.count().filter(sale)
     nothing = 0
+    window = true() if since is None else table.occurred_at > since
     return (
         select(
             table.customer_id,
-            sales.label("frequency"),
-            money_units(func.coalesce(func.sum(table.amount).filter(sale), nothing)).label("gross_units"),
-            money_units(func.coalesce(func.sum(table.amount).filter(~sale), nothing)).label("returned_units"),
+            func.count().filter(and_(sale, window)).label("frequency"),
+            money_units(func.coalesce(func.sum(table.amount).filter(and_(sale, window)), nothing)).label("gross_units"),
+            money_units(func.coalesce(func.sum(table.amount).filter(and_(~sale, window)), nothing)).label(
+                "returned_units"
+            ),
             func.min(table.occurred_at).filter(sale).label("first_purchase_at"),
             func.max(table.occurred_at).filter(sale).label("last_purchase_at"),
         )
         .where(table.occurred_at <= until, table.kind != "cancelled")
         .group_by(table.customer_id)
-        .having(sales > nothing)
+        .having(func.count().filter(sale) > nothing)
     )

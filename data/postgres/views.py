@@ -35,21 +35,35 @@ SELECT c.customer_id,
        greatest(p.event_time, c.last_event_at) AS as_of,
        floor(extract(epoch FROM greatest(p.event_time, c.last_event_at) - c.last_purchase_at) / 86400)::integer
            AS recency_days,
-       c.frequency,
-       (CASE m.spec ->> 'monetary' WHEN 'net' THEN greatest(c.gross - c.returned, 0) WHEN 'gross' THEN c.gross END
+       (CASE WHEN m.spec ? 'window_days' THEN w.frequency ELSE c.frequency END)::integer AS frequency,
+       (CASE m.spec ->> 'monetary' WHEN 'net' THEN greatest(t.gross - t.returned, 0) WHEN 'gross' THEN t.gross END
        )::numeric(24, 4) AS monetary,
-       c.gross,
-       c.returned,
+       t.gross::numeric(24, 4) AS gross,
+       t.returned::numeric(24, 4) AS returned,
        c.first_purchase_at,
        c.last_purchase_at,
        c.next_change_at,
        c.next_segment,
        f.persona AS next_persona,
        c.country,
-       c.model_version
+       c.model_version,
+       (m.spec ->> 'window_days')::integer AS window_days
 FROM customers c
 LEFT JOIN stream_progress p ON p.partition = c.partition
 LEFT JOIN models m ON m.version = c.model_version
+LEFT JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE o.kind = 'sale') AS frequency,
+           coalesce(sum(o.amount) FILTER (WHERE o.kind = 'sale'), 0) AS gross,
+           coalesce(sum(o.amount) FILTER (WHERE o.kind = 'return'), 0) AS returned
+    FROM transactions o
+    WHERE m.spec ? 'window_days' AND o.customer_id = c.customer_id
+      AND o.occurred_at > greatest(p.event_time, c.last_event_at)
+          - make_interval(hours => 24 * (m.spec ->> 'window_days')::integer)
+) w ON true
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN m.spec ? 'window_days' THEN w.gross ELSE c.gross END AS gross,
+           CASE WHEN m.spec ? 'window_days' THEN w.returned ELSE c.returned END AS returned
+) t
 LEFT JOIN named n ON n.version = c.model_version AND n.segment = c.segment
 LEFT JOIN named f ON f.version = c.model_version AND f.segment = c.next_segment
 LEFT JOIN segment_changes l ON l.customer_id = c.customer_id AND l.sequence = c.sequence

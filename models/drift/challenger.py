@@ -16,9 +16,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from models.alignment import align
-from models.drift.reference import Population, standardised
+from models.drift.reference import Population, clustered, standardised
 from models.rank_order import in_rank_order
 from models.segment_model import Point, Segment, SegmentModel, build
+from models.trailing_window import with_window
 from models.units import Ints
 
 #: The fraction of the distance to a customer by which a centroid moves: an exponential memory of 1 / 0.002 = 500
@@ -38,13 +39,13 @@ class Challenger:
 
         self._champion = champion
         clusterer: Any = KMeans
-        self._kmeans = clusterer(n_clusters=len(champion.segments), halflife=STEP, seed=0)
-        self._kmeans.centers = {
-            number: dict(enumerate(segment.centroid)) for number, segment in enumerate(champion.segments)
-        }
+        centroids = champion.scored_centroids.tolist()
+        self._kmeans = clusterer(n_clusters=len(centroids), halflife=STEP, seed=0)
+        self._kmeans.centers = {number: dict(enumerate(centroid)) for number, centroid in enumerate(centroids)}
 
     def learn(self, base: Population, seed: int) -> None:
         """Learn from a sample of all customers; the seed decides which."""
+        base = clustered(self._champion, base)
         if not len(base):
             return
         rows = np.random.default_rng(seed).integers(0, len(base), SAMPLE_SIZE)
@@ -60,10 +61,10 @@ class Challenger:
             ISO 8601 time of the last window learnt from; kept in the metadata.
         """
         champion = self._champion
-        points = [_point(self._kmeans.centers[number]) for number in range(len(champion.segments))]
+        points = [_point(center) for _, center in sorted(self._kmeans.centers.items())]
         metadata: dict[str, Any] = {"origin": ORIGIN, "champion": champion.version, "cutoff": cutoff}
         metadata |= {name: champion.metadata[name] for name in ("scaler", "rank_order") if name in champion.metadata}
-        return build(
+        learnt = build(
             champion.monetary,
             champion.transform,
             champion.means,
@@ -72,13 +73,17 @@ class Challenger:
             metadata,
             champion.recency_unit,
         )
+        return learnt if champion.window_days is None else with_window(learnt, champion.window_days)
 
     def _named(self, points: list[Point]) -> tuple[Segment, ...]:
         """Alignment needs units of standard deviations; with another scaler, each centroid keeps its first name."""
         champion = self._champion
         if champion.metadata.get("scaler", "standard") == "standard":
             return align(np.array(points), champion)
-        return tuple(replace(segment, centroid=point) for segment, point in zip(champion.segments, points, strict=True))
+        return tuple(
+            replace(segment, centroid=point)
+            for segment, point in zip(champion.segments[: len(points)], points, strict=True)
+        )
 
     def _ordered(self, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
         """Centroids that have left the rank order of a champion in rank order are put back into it."""

@@ -27,6 +27,7 @@ from models.drift.reference import (
     MIN_RECENT,
     Population,
     Reference,
+    clustered,
     reference_of,
     segment_sizes,
     squared_distances,
@@ -65,7 +66,8 @@ class Window(Struct, frozen=True):
     end
         Microseconds, exclusive: a transaction at this moment is in the next window.
     base
-        All customers who have ever bought, as of the end.
+        All customers who have ever bought, as of the end; under a model with a window, frequency and monetary value are
+        those in it.
     arrivals
         Shape (n,): rows of the base with a transaction in the window and no purchase in the :data:`PAUSE_DAYS` days
         before the window.
@@ -180,7 +182,7 @@ class DriftObserver:
         reference = self._reference
         if reference is None:
             return
-        recent = base.recent
+        recent = clustered(self._model, base.recent)
         if len(recent) >= MIN_RECENT:
             for feature, values in recent.features.items():
                 edges, before = reference.bins(feature)
@@ -205,6 +207,7 @@ class DriftObserver:
 
     def _comparisons(self, challenger: SegmentModel, base: Population) -> Iterator[Measurement]:
         """Agreement of the two models, and how well each one fits all customers and recent customers."""
+        base = clustered(self._model, base)
         if not len(base):
             return
         before = None if self._reference is None else self._reference.inertia
@@ -237,9 +240,9 @@ def _incoming(model: SegmentModel, window: Window) -> dict[str, float]:
     """Means and shares of incoming transactions; those of too few customers or sales are left out."""
     sales, transactions = len(window.sales), len(window.sales) + window.returns
     found = {}
-    if len(window.arrivals) >= MIN_PER_WINDOW:
-        squared = squared_distances(model, window.base.where(window.arrivals))
-        found["distance"] = float(np.sqrt(squared).mean())
+    arrivals = clustered(model, window.base.where(window.arrivals))
+    if len(arrivals) >= MIN_PER_WINDOW:
+        found["distance"] = float(np.sqrt(squared_distances(model, arrivals)).mean())
     if sales >= MIN_PER_WINDOW:
         # A geometric mean, because one huge order would dominate the arithmetic mean of a day.
         found["basket"] = float(np.expm1(np.log1p(window.sales).mean()))

@@ -63,7 +63,8 @@ class Reference(Struct, frozen=True):
     segments
         By segment id: number of customers, recent or not.
     inertia
-        Mean squared distance of all customers to their nearest centroid, in squared standard deviations.
+        Mean squared distance of all customers to their nearest centroid, in squared standard deviations; under a model
+        with a window, of those with a purchase in it.
     """
 
     edges: dict[str, list[float]]
@@ -88,10 +89,19 @@ def standardised(model: SegmentModel, population: Population) -> Floats:
 
 
 def squared_distances(model: SegmentModel, population: Population) -> Floats:
-    """Squared distance of each customer to the nearest centroid, shape (n,), in squared standard deviations."""
+    """Squared distance of each customer to the nearest centroid, shape (n,), in squared standard deviations.
+
+    Under a model with a window, this says nothing of customers without a purchase in it: leave them out
+    (:func:`clustered`).
+    """
     recency = transformed(model, 0, population.recency)[:, None]
     off_axis = off_axis_distances(model, population.frequency, population.monetary)
-    return np.asarray(((recency - model.centroids[:, 0]) ** 2 + off_axis).min(axis=1))
+    return np.asarray(((recency - model.scored_centroids[:, 0]) ** 2 + off_axis).min(axis=1))
+
+
+def clustered(model: SegmentModel, population: Population) -> Population:
+    """The customers whom a distance decides: all, or those with a purchase in the model's window."""
+    return population if model.window_days is None else population.where(population.frequency > 0)
 
 
 def segment_sizes(model: SegmentModel, population: Population) -> dict[str, int]:
@@ -103,7 +113,7 @@ def segment_sizes(model: SegmentModel, population: Population) -> dict[str, int]
 
 def take_reference(model: SegmentModel, population: Population) -> Reference | None:
     """The reference of a population; None if fewer than :data:`MIN_RECENT` customers are recent."""
-    recent = population.recent
+    recent = clustered(model, population.recent)
     if len(recent) < MIN_RECENT:
         return None
     edges = {name: quantile_edges(values) for name, values in recent.features.items()} | {FEATURES[0]: WEEKS}
@@ -111,7 +121,7 @@ def take_reference(model: SegmentModel, population: Population) -> Reference | N
         edges={name: values.tolist() for name, values in edges.items()},
         binned={name: counts(values, edges[name]).tolist() for name, values in recent.features.items()},
         segments=segment_sizes(model, population),
-        inertia=float(squared_distances(model, population).mean()),
+        inertia=float(squared_distances(model, clustered(model, population)).mean()),
     )
 
 

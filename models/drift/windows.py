@@ -34,9 +34,14 @@ class WindowFold:
         ``returned_units`` and ``last_purchase_at`` (missing for customers who have not bought).
     start
         Microseconds: the beginning of the first window.
+    counting
+        Of a model with a trailing window: all transactions before the first window that it still has, in order of time,
+        with the columns of :meth:`windows`.
     """
 
-    def __init__(self, model: SegmentModel, history: pd.DataFrame, start: int) -> None:
+    def __init__(
+        self, model: SegmentModel, history: pd.DataFrame, start: int, counting: pd.DataFrame | None = None
+    ) -> None:
         self._model = model
         self._row = {customer: row for row, customer in enumerate(history.index)}
         self._frequency = history["frequency"].to_numpy(np.int64, copy=True)
@@ -45,6 +50,12 @@ class WindowFold:
         last = history["last_purchase_at"]
         self._last = np.where(last.isna(), _LONG_AGO, _micros(last.fillna(pd.Timestamp(0, tz="UTC"))))
         self.reached = start
+        self._trailing = None
+        if model.window_days is not None:
+            if counting is None:
+                raise ValueError("a model with a window needs the transactions that it counts")
+            self._trailing = _Trailing(model.window_days * MICROS_PER_DAY)
+            self._trailing.add(*self._columns(counting))
 
     def windows(self, transactions: pd.DataFrame, until: int) -> Iterator[Window]:
         """Advance to a moment, and yield every window up to it.
@@ -57,10 +68,7 @@ class WindowFold:
         until
             Microseconds: the end of the last window to yield.
         """
-        customer = self._rows(transactions["customer_id"])
-        moment = _micros(transactions["occurred_at"])
-        is_sale = (transactions["kind"] == "sale").to_numpy()
-        amount = transactions["amount_units"].to_numpy(np.int64)
+        customer, moment, is_sale, amount = self._columns(transactions)
         ends = np.arange(self.reached, until, WINDOW) + WINDOW
         cuts = np.searchsorted(moment, ends, side="left").tolist()
         for end, start, stop in zip(ends.tolist(), [0, *cuts], cuts, strict=False):
@@ -77,14 +85,23 @@ class WindowFold:
         np.add.at(self._returned, customer[~is_sale], amount[~is_sale])
         np.maximum.at(self._last, buyers, moment[is_sale])
         known = np.flatnonzero(self._frequency)
+        frequency, gross, returned = self._frequency, self._gross, self._returned
+        if self._trailing is not None:
+            self._trailing.add(customer, moment, is_sale, amount)
+            frequency, gross, returned = self._trailing.totals(end, len(frequency))
         base = Population(
             recency=(end - self._last[known]) // MICROS_PER_DAY,
-            frequency=self._frequency[known],
-            monetary=monetary_value(self._model, self._gross[known], self._returned[known]),
+            frequency=frequency[known],
+            monetary=monetary_value(self._model, gross[known], returned[known]),
         )
         arrivals = np.flatnonzero(np.isin(known, customer[paused[customer]]))
         sales = amount[is_sale] / MONEY_UNITS
         return Window(end, base, arrivals, sales, int((~is_sale).sum()), newcomers)
+
+    def _columns(self, transactions: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.bool_], Ints]:
+        """Rows of customers, moments, whether they are sales, and amounts."""
+        moment, amount = _micros(transactions["occurred_at"]), transactions["amount_units"].to_numpy(np.int64)
+        return self._rows(transactions["customer_id"]), moment, (transactions["kind"] == "sale").to_numpy(), amount
 
     def _rows(self, customer_ids: pd.Series) -> Ints:
         """The row of each customer; new customers get new rows."""
@@ -95,6 +112,35 @@ class WindowFold:
         for name, blank in (("_frequency", 0), ("_gross", 0), ("_returned", 0), ("_last", _LONG_AGO)):
             setattr(self, name, np.append(getattr(self, name), np.full(more, blank, dtype=np.int64)))
         return np.asarray(rows[codes], dtype=np.int64)
+
+
+class _Trailing:
+    """What a trailing window of so many microseconds has: its transactions in order of time."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        nothing = np.empty(0, dtype=np.int64)
+        self._customer, self._moment, self._amount = nothing, nothing, nothing
+        self._is_sale = nothing.astype(bool)
+
+    def add(self, customer: Ints, moment: Ints, is_sale: NDArray[np.bool_], amount: Ints) -> None:
+        """Add later transactions, in order of time."""
+        self._customer = np.concatenate([self._customer, customer])
+        self._moment = np.concatenate([self._moment, moment])
+        self._is_sale = np.concatenate([self._is_sale, is_sale])
+        self._amount = np.concatenate([self._amount, amount])
+
+    def totals(self, end: int, customers: int) -> tuple[Ints, Ints, Ints]:
+        """Sales, and money of sales and of returns of each row of customers at a moment; older ones are dropped."""
+        gone = int(np.searchsorted(self._moment, end - self._width, side="right"))
+        for name in ("_customer", "_moment", "_is_sale", "_amount"):
+            setattr(self, name, getattr(self, name)[gone:])
+        frequency, gross, returned = np.zeros((3, customers), dtype=np.int64)
+        sold = self._is_sale
+        np.add.at(frequency, self._customer[sold], 1)
+        np.add.at(gross, self._customer[sold], self._amount[sold])
+        np.add.at(returned, self._customer[~sold], self._amount[~sold])
+        return frequency, gross, returned
 
 
 def _micros(moments: pd.Series) -> Ints:

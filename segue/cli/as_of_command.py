@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from models.units import from_money_units
+from models.window_words import in_last_days
 from runtime.money import Money
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
@@ -67,10 +68,14 @@ def as_of(
     models = {entry.model.version: entry.model for entry in entries}
     rows = past_table(states, models)
     sizes = segment_sizes(rows, states, models)
+    windows = sorted({int(days) for days in rows["window_days"].dropna()}) if "window_days" in rows else []
     if as_json:
-        output.print_json(data=_content(moment, known, sizes, len(states), money))
+        content = _content(moment, known, sizes, len(states), money)
+        output.print_json(data=content | ({"window_days": windows} if windows else {}))
     else:
         _print(moment, known, sizes, len(states), money)
+        for days in windows:
+            messages.print(f"Orders and money are those{in_last_days(days)} before the moment.", markup=False)
     if out is not None:
         with recorded(postgres, "as-of", f"{moment:%Y-%m-%d %H:%M}", rows=len(rows)), replacing(out) as draft:
             rows.to_csv(draft, index=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 from batch.past_table import segment_names
 from models.calendar import Grain
-from models.personas import ARCHETYPES
+from models.personas import RANK
 from models.segment_model import SegmentModel
 from segue.cli.console import messages, output, table
 from services.backfill.comparison import MoveCounts, PeriodComparison
@@ -90,10 +90,9 @@ def _share(count: int, of: int) -> str:
 
 def _ranked(sizes: Mapping[str, tuple[int, int]], model: SegmentModel) -> list[tuple[str, tuple[int, int]]]:
     """The segments by rank: in the model's order where it has them, the others in the order of personas."""
-    known = {archetype.id: rank for rank, archetype in enumerate(ARCHETYPES)}
     segments = {segment: sizes.get(segment, (0, 0)) for segment in [*model.index, *sizes]}
     return sorted(
-        segments.items(), key=lambda each: (each[0] not in model.index, model.index.get(each[0], known.get(each[0], 0)))
+        segments.items(), key=lambda each: (each[0] not in model.index, model.index.get(each[0], RANK.get(each[0], 0)))
     )
 
 

@@ -5,9 +5,19 @@ from typing import Any
 from sqlalchemy import Engine
 
 from data.postgres import progress
-from models.compare import Comparison
+from data.postgres.stream_profiles import current_profiles
+from models.compare import Comparison, compare
+from models.segment_model import SegmentModel
+from models.window_words import in_last_days
 from runtime.money import Money
 from segue.cli.console import output, table
+
+
+def of_stream(postgres: Engine, before: SegmentModel, after: SegmentModel) -> Comparison:
+    """Compare two models on the stream's customers as they are now."""
+    profiles = current_profiles(postgres, after.window_days)
+    same = before.window_days == after.window_days
+    return compare(profiles, before, after, None if same else current_profiles(postgres, before.window_days))
 
 
 def show(found: Comparison, postgres: Engine, money: Money, limit: int) -> None:
@@ -28,7 +38,8 @@ def show(found: Comparison, postgres: Engine, money: Money, limit: int) -> None:
             for who, before, after, recency, frequency, monetary in found.movers.head(limit).itertuples()
         ]
         columns = ["customer", "from", "to", "days since", "orders", "spent"]
-        output.print(table("Customers who would move, biggest spenders first", columns, people))
+        counted = in_last_days(found.after.window_days)
+        output.print(table(f"Customers who would move, biggest spenders{counted} first", columns, people))
 
 
 def as_json(found: Comparison) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from data.postgres import currency
 from data.postgres.customer_ids import behind, similar_ids
+from models.window_words import in_last_days
 from runtime.money import Money
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, table
@@ -99,8 +100,10 @@ def _lines(found: "Customer", money: Money) -> list[str]:
         lines.append(f"{_named(found.segment)} since {_moment(found.since)}{because}")
     days = "never bought" if found.recency_days is None else f"last purchase {found.recency_days:,} days ago"
     amounts = [money.exact(Decimal(each)) for each in (found.monetary, found.gross, found.returned)]
+    counted = in_last_days(found.window_days)
     lines.append(
-        f"{days}, {found.frequency:,} sale invoices, {amounts[0]} spent (bought {amounts[1]}, returned {amounts[2]})"
+        f"{days}, {found.frequency:,} sale invoices{counted}, {amounts[0]} spent (bought {amounts[1]}, "
+        f"returned {amounts[2]})"
     )
     if found.next_change is None:
         lines.append("Time alone changes nothing.")

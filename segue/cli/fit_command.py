@@ -7,7 +7,7 @@ import typer
 
 from batch.choices import PresetName, Scaler
 from data.postgres import model_registry
-from models.segment_model import RECENCY_UNITS, Monetary, SegmentModel, Transform
+from models.segment_model import RECENCY_UNITS, WINDOWS, Monetary, SegmentModel, Transform
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli import options, reading_options
@@ -29,6 +29,17 @@ def _k(text: "str | int") -> "int | Literal['auto']":
 K = Annotated[
     Any, typer.Option("--k", parser=_k, metavar="N|auto", help="Number of segments; `auto` chooses from 2 to 10.")
 ]
+
+
+def _window(text: "str | int") -> int:
+    """Parse a window such as ``365d``: whole days."""
+    if isinstance(text, int):
+        return text
+    days, rest = divmod(options.duration(text).total_seconds(), 86_400)
+    shortest, longest = WINDOWS
+    if rest or not shortest <= days <= longest:
+        raise typer.BadParameter(f"give whole days from {shortest}d to {longest}d, such as 365d")
+    return int(days)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -81,6 +92,15 @@ def fit_model(
             "default the preset's: 60.",
         ),
     ] = None,
+    window: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            parser=_window,
+            metavar="DURATION",
+            help="Let F and M count the orders and returns of the last days only, such as 365d; whoever has none is "
+            "Inactive. By default they count all.",
+        ),
+    ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--out", "-o", help="Also write the model to this file, .json."),
@@ -123,6 +143,8 @@ def fit_model(
 
     if register and dry_run:
         fail("give --register or --dry-run, not both")
+    if preset == "classic" and window is not None:
+        fail("--preset classic counts all sales: leave out --window")
     if out is not None:
         check_output(out, suffixes=(".json",), force=force)
     scoring.check_assigned(assign, force)
@@ -130,14 +152,14 @@ def fit_model(
     how = reading_options.reading(files, mapping, set_, on_error, rejects, settings.currency)
     registry = fitting.registry(settings, register, dry_run)
     given: dict[str, Any] = {"monetary": monetary, "transform": transform, "scaler": scaler, "seed": seed}
-    given |= {"rank_order": rank_order, "recency_unit": recency_unit}
+    given |= {"rank_order": rank_order, "recency_unit": recency_unit, "window_days": window}
     chosen = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
     with spinner("Counting"):
         if from_stream:
             fitting.check_enough(settings, chosen.k if k in (None, "auto") else k)
-            source = fitting.from_stream(settings, files, cutoff, preset)
+            source = fitting.from_stream(settings, files, cutoff, preset, window)
         else:
-            source = fitting.from_dataset(settings, files, how, cutoff, preset, accept_dates)
+            source = fitting.from_dataset(settings, files, how, cutoff, preset, accept_dates, window)
             _check_currency(registry, source.money.currency, settings.currency)
     choice = fitting.chosen_k(source.profiles, chosen) if k == "auto" else None
     chosen = chosen._replace(k=chosen.k if k is None else k if choice is None else choice.k)

@@ -26,6 +26,7 @@ from data.postgres.ledger import orders_until
 from data.postgres.stream_profiles import read_profiles
 from models.moves import Direction
 from models.segment_model import SegmentModel, to_json
+from models.window_words import in_last_days
 from runtime.money import Money
 from runtime.running_stack import not_running_reason
 from runtime.settings import Settings
@@ -71,6 +72,7 @@ def from_dataset(
     cutoff: datetime | None,
     preset: PresetName,
     accept_dates: bool,
+    window_days: int | None = None,
 ) -> Source:
     """Return the profiles of a dataset."""
     dataset = choose(files, settings.datasets_dir, reading).dataset
@@ -84,14 +86,18 @@ def from_dataset(
     else:
         moment = dataset.report.last + DAY if cutoff is None else cutoff
         check_cutoff(moment, dataset.report.first, dataset.report.last)
-        profiles = profiles_of(dataset, moment)
+        profiles = profiles_of(dataset, moment, window_days)
     money = settings.money.of(dataset.currency)
     metadata = {"dataset": dataset.name, "cutoff": moment.isoformat()}
     return Source(profiles, metadata, money, moment, partial(orders_of, dataset, moment, MOST_CUSTOMERS))
 
 
 def from_stream(
-    settings: Settings, files: Sequence[Path] | None, cutoff: datetime | None, preset: PresetName
+    settings: Settings,
+    files: Sequence[Path] | None,
+    cutoff: datetime | None,
+    preset: PresetName,
+    window_days: int | None = None,
 ) -> Source:
     """Return the profiles of the customers in Postgres."""
     if files:
@@ -99,7 +105,7 @@ def from_stream(
     if preset == "classic":
         fail("--preset classic needs the raw rows of a dataset: leave out --from-stream")
     postgres = connect(settings, 0)
-    found = read_profiles(postgres, cutoff)
+    found = read_profiles(postgres, cutoff, window_days)
     metadata = {
         "dataset": "the stream",
         "cutoff": found.as_of.isoformat(),
@@ -218,6 +224,12 @@ def _measure(number: float) -> str:
 def _summary(result: FitResult, money: Money) -> Table:
     rows = [
         [persona, f"{size:,}", f"{recency:,.1f}", f"{frequency:,.1f}", money.exact(monetary)]
+        # Perhaps nobody is inactive; then there is no mean.
+        if size
+        else [persona, "0", "—", "—", "—"]
         for persona, size, recency, frequency, monetary in result.summary.itertuples(index=False)
     ]
-    return table(f"Model {result.model.version}", ["persona", "customers", "days since", "orders", "spent"], rows)
+    days = result.model.window_days
+    counted = "" if days is None else f": orders and money{in_last_days(days)}"
+    columns = ["persona", "customers", "days since", "orders", "spent"]
+    return table(f"Model {result.model.version}{counted}", columns, rows)

@@ -10,6 +10,7 @@ from data.postgres import currency, model_registry
 from models.drift.challenger import ORIGIN
 from models.rhythm.carried import METADATA_KEY as RHYTHM_KEY
 from models.segment_model import SegmentModel
+from models.window_words import last_days
 from runtime.settings import Settings
 from segue.cli import model_file_commands, options
 from segue.cli.auditing import recorded
@@ -69,6 +70,8 @@ def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson
     columns = ["persona", "customers", "recency", "frequency", "monetary"]
     output.print(table(f"Model {found.version}: centres in standard deviations", columns, rows))
     definition = {"monetary": found.monetary, "transform": found.transform, "recency_unit": _unit(found)}
+    if found.window_days is not None:
+        definition["window"] = last_days(found.window_days)
     for name, value in {**definition, **found.metadata}.items():
         if name not in ("sizes", "k_curve", "reference", RHYTHM_KEY):
             output.print(f"{name.replace('_', ' ')}: {value}", markup=False)
@@ -84,15 +87,13 @@ def compare_models(
     ] = False,
 ) -> None:
     """Show which customers would move if AFTER replaced BEFORE now, as of the stream's event time."""
-    from data.postgres.stream_profiles import current_profiles
-    from models.compare import compare
     from segue.cli import comparison
 
     settings = Settings()
     postgres = connect(settings, _LONG_SECONDS)
     with spinner("Comparing"):
         models = model_registry.find(postgres, before), model_registry.find(postgres, after)
-        found = compare(current_profiles(postgres), *models)
+        found = comparison.of_stream(postgres, *models)
     if as_json:
         output.print_json(msgspec.json.encode(comparison.as_json(found)).decode())
     else:
@@ -146,8 +147,6 @@ def promote(
 
     The candidate is activated as by `segue models activate`.
     """
-    from data.postgres.stream_profiles import current_profiles
-    from models.compare import compare
     from segue.cli import comparison
 
     settings = Settings()
@@ -159,7 +158,7 @@ def promote(
     if champion is None or candidate.version == champion.version:
         fail(f"{candidate.version} is the champion: there is nothing to promote")
     with spinner("Comparing"):
-        found = compare(current_profiles(postgres), champion, candidate)
+        found = comparison.of_stream(postgres, champion, candidate)
     comparison.show(found, postgres, currency.stored_money(postgres, settings.money), 0)
     if not yes:
         typer.confirm(f"Activate {candidate.version}?", abort=True, err=True)
@@ -176,6 +175,7 @@ def _entry(entry: model_registry.Entry) -> dict[str, Any]:
         "monetary": model.monetary,
         "transform": model.transform,
         "recency_unit": model.recency_unit,
+        **({} if model.window_days is None else {"window_days": model.window_days}),
         "metadata": model.metadata,
     }
 
@@ -184,6 +184,8 @@ def _definition(model: SegmentModel) -> str:
     parts: list[str] = [model.monetary, model.transform]
     if model.recency_unit != 1:
         parts.append(_unit(model))
+    if model.window_days is not None:
+        parts.append(last_days(model.window_days))
     if model.metadata.get("rank_order") is True:
         parts.append("rank order")
     return ", ".join(parts)

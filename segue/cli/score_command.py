@@ -56,7 +56,7 @@ def score(
     how = reading_options.reading(files, mapping, set_, on_error, rejects, settings.currency)
     chosen = scoring.find_model(model, settings)
     with spinner("Counting"):
-        source = fitting.from_dataset(settings, files, how, as_of, "segue", accept_dates)
+        source = fitting.from_dataset(settings, files, how, as_of, "segue", accept_dates, chosen.window_days)
     assigned = assignments(source.profiles, chosen)
     output.print(scoring.sizes(assigned, chosen))
     if out is not None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Row, Select, and_, bindparam, func, select
@@ -11,8 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from data.contract.change_events import segment_change, segment_ref
 from data.contract.change_row import ChangeRow
 from data.postgres import model_registry
+from data.postgres.counted import COUNTED, totals_in_window
 from data.postgres.database import async_engine
-from data.postgres.tables import customers, risk_states, segment_changes, stream_progress
+from data.postgres.tables import customers, risk_states, segment_changes, stream_progress, transactions
 from models.rhythm.carried import rhythm_of
 from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import RhythmModel, risk_moments
@@ -41,6 +43,14 @@ _CONNECTIONS = 10
 _NUL = "\0"
 _LAST_CHANGE = ("from_segment", "cause", "effective_at", "transaction_id")
 _RISK = {"state": "risk_state", "since": "risk_since", "next_at": "risk_next_at", "rhythm_version": "rhythm_version"}
+
+
+class Counted(NamedTuple):
+    """Sales, and money of sales and of returns."""
+
+    frequency: int
+    gross: Decimal
+    returned: Decimal
 
 
 class Reader:
@@ -79,11 +89,11 @@ class Reader:
         """A customer as of the watermark; None if nobody has this id."""
         if _NUL in customer_id:
             return None
-        row = await self.row(_ONE_CUSTOMER, customer=customer_id)
+        row, model = await self._customer(customer_id)
         if row is None:
             return None
-        model = None if row.model_version is None else await self._model(row.model_version)
         personas = {} if model is None else _personas(model)
+        counted = _counted(model, row)
         as_of = row.last_event_at if row.event_time is None else max(row.event_time, row.last_event_at)
         why = None
         if row.cause is not None:
@@ -95,10 +105,10 @@ class Reader:
             segment=None if row.segment is None else segment_ref(row.segment, personas),
             since=row.segment_since,
             recency_days=_days(row.last_purchase_at, as_of),
-            frequency=row.frequency,
-            monetary=_monetary(model, row),
-            gross=money_text(to_money_units(row.gross)),
-            returned=money_text(to_money_units(row.returned)),
+            frequency=counted.frequency,
+            monetary=_monetary(model, counted),
+            gross=money_text(to_money_units(counted.gross)),
+            returned=money_text(to_money_units(counted.returned)),
             first_purchase_at=row.first_purchase_at,
             last_purchase_at=row.last_purchase_at,
             country=row.country,
@@ -109,7 +119,20 @@ class Reader:
             else NextChange(row.next_change_at, segment_ref(row.next_segment, personas)),
             why=why,
             risk=self._risk(model, row),
+            window_days=None if model is None else model.window_days,
         )
+
+    async def _customer(self, customer_id: str) -> tuple[Row[Any] | None, SegmentModel | None]:
+        """A customer's row and model. With a window the row has what is in it, read at the same moment as the rest."""
+        row = await self.row(_ONE_CUSTOMER, customer=customer_id)
+        model = None if row is None or row.model_version is None else await self._model(row.model_version)
+        while row is not None and model is not None and model.window_days is not None:
+            row = await self.row(_one_in_window(model.window_days), customer=customer_id)
+            if row is None or row.model_version == model.version:
+                break
+            # Another model has become active in between.
+            model = await self._model(row.model_version)
+        return row, model
 
     async def changes(self, customer_id: str, after: int, limit: int) -> Changes | None:
         """A customer's changes with a number above ``after``; None if nobody has this id."""
@@ -217,11 +240,26 @@ def _one_customer() -> Select[Any]:
 _ONE_CUSTOMER = _one_customer()
 
 
+def _one_in_window(window_days: int) -> Select[Any]:
+    """The same, with what is in the window; null if nothing is."""
+    inside = totals_in_window(window_days, None).where(transactions.c.customer_id == bindparam("customer"))
+    totals = inside.subquery("in_window")
+    columns = (totals.c[name].label(f"counted_{name}") for name in COUNTED)
+    return _one_customer().add_columns(*columns).outerjoin(totals, totals.c.customer_id == customers.c.customer_id)
+
+
+def _counted(model: SegmentModel | None, row: Row[Any]) -> Counted:
+    """What the model counts of a customer."""
+    if model is None or model.window_days is None:
+        return Counted(row.frequency, row.gross, row.returned)
+    return Counted(row.counted_frequency or 0, row.counted_gross or Decimal(0), row.counted_returned or Decimal(0))
+
+
 def _personas(model: SegmentModel) -> Mapping[str, str]:
     return {segment.id: segment.name for segment in model.segments}
 
 
-def _monetary(model: SegmentModel | None, row: Row[Any]) -> str:
+def _monetary(model: SegmentModel | None, row: Counted) -> str:
     """As the model uses it; net, the default of a new model, as long as there is none."""
     gross, returned = (np.array(to_money_units(amount)) for amount in (row.gross, row.returned))
     return money_text(int(net_or_gross("net" if model is None else model.monetary, gross, returned)))

@@ -102,12 +102,12 @@ class Customer(Struct, frozen=True):
         int | None,
         Meta(description="Whole days from the last purchase to the later of `as_of` and the last transaction."),
     ]
-    frequency: int
+    frequency: Annotated[int, Meta(description="Sales; under a model with a window, those in it.")]
     monetary: Annotated[
         str, Meta(description="As the model uses it: `gross` less `returned`, or `gross`; never below 0.")
     ]
-    gross: str
-    returned: str
+    gross: Annotated[str, Meta(description="Money of these sales.")]
+    returned: Annotated[str, Meta(description="Money of returns; under a model with a window, of those in it.")]
     first_purchase_at: datetime | None
     last_purchase_at: datetime | None
     country: str
@@ -116,6 +116,10 @@ class Customer(Struct, frozen=True):
     next_change: NextChange | None
     why: Why | None
     risk: Annotated[Risk | None, Meta(description="Null without predictions, and without an order left.")]
+    window_days: Annotated[
+        int | None,
+        Meta(description="The whole days before the as-of time that `frequency` and money count; null for all."),
+    ] = None
 
 
 class Changes(Struct, frozen=True):
@@ -143,7 +147,7 @@ class Segments(Struct, frozen=True):
 
 
 class Member(Struct, frozen=True):
-    """A customer in a list."""
+    """A customer in a list; numbers are of all time, whatever the model counts."""
 
     customer_id: str
     segment: SegmentRef | None
@@ -186,7 +190,7 @@ class AudienceMember(Struct, frozen=True):
     since: datetime
     previous_segment: Annotated[SegmentRef | None, Meta(description="Null for a customer who has been in one only.")]
     recency_days: int
-    frequency: int
+    frequency: Annotated[int, Meta(description="All sales ever, whatever the model counts.")]
     net_spend: Annotated[str, Meta(description="Everything ever spent minus all returns; it may be below 0.")]
     risk_state: Annotated[RiskState | None, Meta(description="Null without predictions, or without an order left.")]
 

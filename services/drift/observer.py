@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
+import pandas as pd
 import structlog
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,7 +23,7 @@ from data.postgres.ledger import first_moment, history_before, transactions_betw
 from models.drift.observation import PRIMING_WINDOWS, WINDOW, DriftObserver, Observation
 from models.drift.windows import WindowFold, window_floor
 from models.segment_model import SegmentModel
-from models.units import from_micros, to_micros
+from models.units import MICROS_PER_DAY, from_micros, to_micros
 from services.drift.refit import ORIGIN, refit
 
 log = structlog.get_logger(__name__)
@@ -156,7 +157,9 @@ class ModelPeriodFold:
         if begin is None or limit <= begin:
             return None
         start = window_floor(begin) - PRIMING_WINDOWS * WINDOW
-        fold = WindowFold(model, history_before(connection, from_micros(start)), start)
+        fold = WindowFold(
+            model, history_before(connection, from_micros(start)), start, _counting(connection, model, start)
+        )
         return cls(period, model, begin, fold, begin if seen is None else to_micros(seen))
 
     def continues(self, period: ModelPeriod) -> bool:
@@ -183,6 +186,14 @@ class ModelPeriodFold:
                 observed = self._observer.observe(window)
                 if observed is not None:
                     yield observed
+
+
+def _counting(connection: Connection, model: SegmentModel, start: int) -> pd.DataFrame | None:
+    """Return what a model with a window has in it at a moment; None without a window."""
+    if model.window_days is None:
+        return None
+    since = start - model.window_days * MICROS_PER_DAY
+    return transactions_between(connection, from_micros(since), from_micros(start))
 
 
 def _unlock(connection: Connection) -> None:

@@ -32,17 +32,18 @@ def refit(engine: Engine, champion: SegmentModel, as_of: datetime, because: Sequ
     FitError
         If there are too few customers.
     """
-    profiles = read_profiles(engine, as_of).profiles
+    profiles = read_profiles(engine, as_of, champion.window_days).profiles
     metadata = {"dataset": "the stream", "cutoff": as_of.isoformat(), "origin": ORIGIN, "because": list(because)}
     result = fit(
         profiles,
-        k=len(champion.segments),
+        k=len(champion.scored_centroids),
         monetary=champion.monetary,
         transform=champion.transform,
         scaler=champion.metadata.get("scaler", "standard"),
         seed=champion.metadata.get("seed", _SEED),
         rank_order=champion.metadata.get("rank_order", False),
         recency_unit=champion.recency_unit,
+        window_days=champion.window_days,
         champion=champion,
         metadata=metadata,
     )

@@ -6,8 +6,9 @@ from sim.mutation.log import LOG
 from sim.mutation.mutation import Mutation
 from sim.mutation.outbox import OUTBOX
 from sim.mutation.risk import RISK
+from sim.mutation.windows import WINDOWS
 
-MUTATIONS: tuple[Mutation, ...] = (*CLAIMS, *LOG, *CORE, *OUTBOX, *RISK)
+MUTATIONS: tuple[Mutation, ...] = (*CLAIMS, *LOG, *CORE, *OUTBOX, *RISK, *WINDOWS)
 
 
 def named(name: str) -> list[Mutation]:

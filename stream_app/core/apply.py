@@ -10,6 +10,7 @@ from models.segment_model import SegmentModel
 from models.units import Ints
 from runtime.record_mark import RecordMark
 from stream_app.core.columns import Cause, Changes, Outcome, Profiles, Records, SegmentNames
+from stream_app.core.counted import Counted
 from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.core.deduplicate import Admission, LedgerContent, LedgerKey, Totals, admit, may_exceed
 from stream_app.core.revisions import effects
@@ -58,7 +59,8 @@ class StoredState:
     ``ledger`` has the content of the batch's transactions that were applied before, and all transactions of customers
     of whom the batch has revisions. ``profiles`` are the customers of the batch's transactions and those who decay by
     its watermark; ``segments`` numbers their segments, and ``partition`` and ``model_version`` have one entry for each
-    profile. ``risk`` is None in a partition without risk states.
+    profile. ``risk`` is None in a partition without risk states, and ``counted`` is None if the model has no window;
+    else it has the transactions of the profiles that expire after the customer's last event.
     """
 
     ledger: Mapping[LedgerKey, LedgerContent]
@@ -67,6 +69,7 @@ class StoredState:
     partition: Ints
     model_version: list[str | None]
     risk: StoredRisk | None = None
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +121,15 @@ def apply_batch(
 
     # Step 4: decide the segments.
     outdated = [row for row, version in enumerate(stored.model_version) if version != progress.model_version]
-    rescored = _rescore_rows(model, before, np.array(outdated, dtype=np.int64), progress.model_since)
+    counted = None
+    if model is not None and model.window_days is not None:
+        assert stored.counted is not None  # noqa: S101 - without it, customers would be scored by their whole life
+        counted = stored.counted.concat(_counted(batch, admission, rows, model.window_days))
+    rescored = _rescore_rows(model, before, np.array(outdated, dtype=np.int64), progress.model_since, counted)
     watermark = max(batch.watermark, progress.watermark)
     records = _records(batch, admission, stored.ledger, rows, progress.watermark)
     states = unfold(rescored.profiles, records, watermark)
-    outcome = apply_states(model, rescored.profiles, records, states)
+    outcome = apply_states(model, rescored.profiles, records, states, watermark, counted)
     risk = None
     if stored.risk is not None:
         known = stored.risk.rows.concat(Risks.none(len(before) - len(stored.profiles)))
@@ -190,16 +197,30 @@ def _with_new_customers(batch: MicroBatch, applied: list[int], stored: Profiles)
     return profiles, rows
 
 
-def _rescore_rows(model: SegmentModel | None, before: Profiles, rows: Ints, since: int) -> Outcome:
+def _rescore_rows(
+    model: SegmentModel | None, before: Profiles, rows: Ints, since: int, counted: Counted | None
+) -> Outcome:
     """Rescoring, step 5: all customers, those of some rows rescored with the model."""
     if model is None or not len(rows):
         return Outcome(before, Changes.empty())
-    outcome = rescore(model, before.select(rows), since)
+    outcome = rescore(model, before.select(rows), since, None if counted is None else counted.in_ledger(rows))
     changed = ("segment", "segment_since", "sequence", "next_change_at", "next_segment")
     columns = {name: getattr(before, name).copy() for name in changed}
     for name, column in columns.items():
         column[rows] = getattr(outcome.profiles, name)
     return Outcome(replace(before, **columns), replace(outcome.changes, customer=rows[outcome.changes.customer]))
+
+
+def _counted(batch: MicroBatch, admission: Admission, rows: dict[str, int], window_days: int) -> Counted:
+    """What the rows of the batch that count bring into the window, and what their revisions take out of it."""
+    found = []
+    for at, i in enumerate(admission.applied):
+        customer, old = rows[batch.customer_id[i]], admission.replaced.get(i)
+        if batch.kind[i] != "cancelled":
+            found.append((customer, at, batch.occurred_at[i], 1, batch.kind[i] == "sale", batch.amount[i]))
+        if old is not None and old.kind != "cancelled":
+            found.append((customer, at, old.occurred_at, -1, old.kind == "sale", old.amount))
+    return Counted.of(window_days, *np.array(found, dtype=np.int64).reshape(-1, 6).T)
 
 
 def _records(

@@ -28,6 +28,7 @@ class Cause(IntEnum):
     MODEL = 4
     FIRST_MODEL = 5
     REVISION = 6
+    EXPIRY = 7
 
     @property
     def word(self) -> str:

@@ -88,7 +88,7 @@ def unfold(before: Profiles, records: Records, watermark: int) -> States:
     # A revision has the purchases of the customer as they are after it, so those before it no longer matter.
     section = np.cumsum(stored | (revises == 1)) - 1
     last_purchase_at = _running_max(column(before.last_purchase_at, records.last_purchase_at), section)
-    frequency = _running_sum(column(before.frequency, records.purchases), first, customer)
+    frequency = running_sum(column(before.frequency, records.purchases), first, customer)
     segment = np.zeros(len(customer), dtype=np.int64)
     segment[first] = before.segment != NO_SEGMENT
     bought = np.maximum(segment, frequency > 0)
@@ -106,11 +106,11 @@ def unfold(before: Profiles, records: Records, watermark: int) -> States:
         first_purchase_at=column(before.first_purchase_at, records.first_purchase_at),
         last_purchase_at=last_purchase_at,
         counts_from=np.where(frequency > 0, last_purchase_at, last_event_at),
-        has_bought=_running_sum(bought, first, customer) > 0,
+        has_bought=running_sum(bought, first, customer) > 0,
         last_event_at=last_event_at,
         frequency=frequency,
-        gross=_running_sum(column(before.gross, records.gross), first, customer),
-        returned=_running_sum(column(before.returned, records.returned), first, customer),
+        gross=running_sum(column(before.gross, records.gross), first, customer),
+        returned=running_sum(column(before.returned, records.returned), first, customer),
         as_of=as_of,
         ends_at=ends_at,
         last=last,
@@ -124,7 +124,7 @@ def rank_within(group: Ints) -> Ints:
     return np.asarray(index - np.maximum.accumulate(np.where(starts, index, 0)))
 
 
-def _running_sum(values: Ints, first: Ints, group: Ints) -> Ints:
+def running_sum(values: Ints, first: Ints, group: Ints) -> Ints:
     """Cumulative sum within each group; ``first`` is each group's first row. Integer overflow cancels out exactly."""
     total = np.cumsum(values)
     return np.asarray(total - (total[first] - values[first])[group])

@@ -1,7 +1,8 @@
 """Unit of work, step 4: what records and the passing of time do to customers. Pure: no Kafka, no Postgres, no clock.
 
 :func:`stream_app.core.states.unfold` turns every customer into a row of states. All states are scored in one call;
-then decay moves each state until it ends, at the as-of time of the next record or at the watermark. Records of a
+then decay moves each state until it ends, at the as-of time of the next record or at the watermark. Under a model with
+a window, expiries begin states, too (:mod:`stream_app.core.expiries`). Records of a
 customer are applied in the order of the log, and customers never affect each other, so the result does not depend on
 the boundaries of micro-batches.
 """
@@ -16,10 +17,14 @@ from models.scoring import assign, monetary_value, net_or_gross
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MICROS_PER_DAY, Ints
 from stream_app.core.columns import NO_RECORD, Cause, Changes, Outcome, Profiles, Records
+from stream_app.core.counted import Counted
+from stream_app.core.expiries import Ahead, settled, with_expiries
 from stream_app.core.states import RfmState, States, rank_within, unfold
 
 
-def apply_records(model: SegmentModel | None, before: Profiles, records: Records, watermark: int) -> Outcome:
+def apply_records(
+    model: SegmentModel | None, before: Profiles, records: Records, watermark: int, counted: Counted | None = None
+) -> Outcome:
     """Apply records in the order of the log, then the decay that is due by the watermark.
 
     Parameters
@@ -33,32 +38,52 @@ def apply_records(model: SegmentModel | None, before: Profiles, records: Records
         The customers' transactions, without duplicates.
     watermark
         The partition's watermark at the end of the batch, in microseconds; ``LONG_AGO`` before the first tick.
+    counted
+        What the customers have in the window of the model; None if it has none.
     """
-    return apply_states(model, before, records, unfold(before, records, watermark))
+    return apply_states(model, before, records, unfold(before, records, watermark), watermark, counted)
 
 
-def apply_states(model: SegmentModel | None, before: Profiles, records: Records, states: States) -> Outcome:
+def apply_states(
+    model: SegmentModel | None,
+    before: Profiles,
+    records: Records,
+    states: States,
+    watermark: int,
+    counted: Counted | None = None,
+) -> Outcome:
     """:func:`apply_records`, from the states to which the records lead (:func:`stream_app.core.states.unfold`)."""
-    assignment = _assign_states(model, before, states)
+    scored, ahead = states, None
+    if counted is not None:
+        scored, ahead = with_expiries(states, counted, settled(before, states), watermark)
+    assignment = _assign_states(model, before, scored)
     changes = (
-        Changes.empty() if model is None else _in_order(model, before, states, _fire_decay(model, states, assignment))
+        Changes.empty() if model is None else _in_order(model, before, scored, _fire_decay(model, scored, assignment))
     )
-    after = _last_states(before, states, assignment, changes)
+    last = assignment.where(scored.last)
+    if model is not None and ahead is not None:
+        last.look_ahead(model, ahead)
+    after = _last_states(before, states, last, changes)
     # A revision is about an order of the past, and is no late transaction.
     sent = ~states.stored & (states.revises == 0)
     late = int((records.occurred_at[states.record[sent]] < states.as_of[sent]).sum())
     return Outcome(after, changes, late)
 
 
-def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
+def rescore(model: SegmentModel, before: Profiles, since: int, counted: Counted | None = None) -> Outcome:
     """Assign customers to the segments of a newly activated model, which may be their first one.
 
     The as-of time is the later of the activation (``since``, microseconds) and the customer's own last event. Decay
     that was due by then under the old model has fired already, at the watermark before the activation.
     """
     as_of = np.maximum(before.last_event_at, since)
-    state = RfmState.of(before, as_of)
+    state, ahead = RfmState.of(before, as_of), None
+    if counted is not None:
+        stored = unfold(before, Records.empty(), since)
+        state, ahead = with_expiries(replace(stored, as_of=as_of), counted, as_of, since)
     assignment = _Assignment.of(model, state, np.arange(len(before)))
+    if ahead is not None:
+        assignment.look_ahead(model, ahead)
     moved = np.flatnonzero(assignment.segment != before.segment)
     changes = Changes(
         customer=moved,
@@ -69,10 +94,10 @@ def rescore(model: SegmentModel, before: Profiles, since: int) -> Outcome:
         cause=np.where(before.segment[moved] == NO_SEGMENT, Cause.FIRST_MODEL.value, Cause.MODEL.value),
         effective_at=as_of[moved],
         recency_days=_days_between(state.counts_from[moved], as_of[moved]),
-        frequency=before.frequency[moved],
-        monetary=net_or_gross(model.monetary, before.gross, before.returned)[moved],
-        gross=before.gross[moved],
-        returned=before.returned[moved],
+        frequency=state.frequency[moved],
+        monetary=net_or_gross(model.monetary, state.gross, state.returned)[moved],
+        gross=state.gross[moved],
+        returned=state.returned[moved],
         record=np.full(len(moved), NO_RECORD),
     )
     after = replace(
@@ -119,6 +144,33 @@ class _Assignment:
         moment = states.counts_from[rows] + np.where(never, 0, change.recency_days) * MICROS_PER_DAY
         self.next_change_at[rows] = np.where(never, NEVER, moment)
         self.next_segment[rows] = change.segment
+
+    def where(self, rows: Ints) -> "_Assignment":
+        """The assignments of some rows."""
+        return _Assignment(self.segment[rows], self.next_change_at[rows], self.next_segment[rows])
+
+    def look_ahead(self, model: SegmentModel, ahead: Ahead) -> None:
+        """Ticks, step 6, under a model with a window: the next change of customers, of whom each has one row.
+
+        It is decay before the first expiry, or the first expiry that leads to another segment, or decay after one that
+        does not.
+        """
+        found = _Assignment.of(model, ahead, np.arange(len(ahead.as_of)))
+        customers, first = np.unique(ahead.customer, return_index=True)
+        ends_at = np.full(len(ahead.as_of), NEVER)
+        follows = ahead.customer[1:] == ahead.customer[:-1]
+        ends_at[:-1][follows] = ahead.as_of[1:][follows] - 1
+        moved = found.segment != self.segment[ahead.customer]
+        decays = ~moved & (found.next_change_at <= ends_at)
+        moment = np.where(moved, ahead.as_of, np.where(decays, found.next_change_at, NEVER))
+        segment = np.where(moved, found.segment, np.where(decays, found.next_segment, NO_SEGMENT))
+        # Before the first expiry, the state is as it is; later it is not, and what was found for it is void.
+        void = self.next_change_at[customers] >= ahead.as_of[first]
+        self.next_change_at[customers[void]], self.next_segment[customers[void]] = NEVER, NO_SEGMENT
+        changing = np.flatnonzero((moment != NEVER) & np.isin(ahead.customer, customers[void]))
+        customers, first = np.unique(ahead.customer[changing], return_index=True)
+        self.next_change_at[customers] = moment[changing][first]
+        self.next_segment[customers] = segment[changing][first]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +251,7 @@ def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: lis
 
 
 def _last_states(before: Profiles, states: States, assignment: _Assignment, changes: Changes) -> Profiles:
+    """The profiles to store: their totals are those of all orders, whatever the model counts."""
     last = states.last
     segment_since = before.segment_since.copy()
     segment_since[changes.customer] = changes.effective_at
@@ -214,11 +267,11 @@ def _last_states(before: Profiles, states: States, assignment: _Assignment, chan
         frequency=states.frequency[last],
         gross=states.gross[last],
         returned=states.returned[last],
-        segment=assignment.segment[last],
+        segment=assignment.segment,
         segment_since=segment_since,
         sequence=before.sequence + np.bincount(changes.customer, minlength=len(before)),
-        next_change_at=assignment.next_change_at[last],
-        next_segment=assignment.next_segment[last],
+        next_change_at=assignment.next_change_at,
+        next_segment=assignment.next_segment,
     )
 
 

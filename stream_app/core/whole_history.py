@@ -12,7 +12,8 @@ import numpy as np
 from models.segment_model import SegmentModel
 from models.units import Ints
 from stream_app.core.apply import CAUSES
-from stream_app.core.columns import LONG_AGO, Changes, Profiles, Records
+from stream_app.core.columns import LONG_AGO, Cause, Changes, Profiles, Records
+from stream_app.core.counted import Counted
 from stream_app.core.transition import apply_records
 
 
@@ -57,4 +58,10 @@ def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, u
     cause = np.array([CAUSES[kind] for kind in orders.kind], dtype=np.int64)
     before_any_tick = np.full(len(cause), LONG_AGO)
     records = Records.of(orders.customer, orders.occurred_at, orders.amount, cause, before_any_tick)
-    return apply_records(model, Profiles.new(customer_id), records, until).changes
+    counted = None
+    if model.window_days is not None:
+        each = np.arange(len(cause))
+        is_sale = (cause == Cause.PURCHASE.value).astype(np.int64)
+        columns = (orders.customer, each, orders.occurred_at, np.ones_like(each), is_sale, orders.amount)
+        counted = Counted.of(model.window_days, *columns)
+    return apply_records(model, Profiles.new(customer_id), records, until, counted).changes

@@ -139,6 +139,14 @@ WITH loaded AS (
 {AGGREGATES} FROM loaded
 """
 
+# What can still expire of each customer; the number is the customer's place among those who were asked for.
+COUNTED = f"""
+SELECT array_agg(number - 1), array_agg(occurred_at), array_agg((kind = 'sale')::int4::int8),
+  array_agg((amount * 10000)::int8)
+FROM unnest({texts("customer")}, %(after)s) WITH ORDINALITY AS loaded (customer_id, after, number)
+JOIN transactions USING (customer_id) WHERE occurred_at > after AND kind <> 'cancelled'
+"""
+
 _LEDGER_BATCH = f"""
 unnest({texts("customer_id")}, {texts("transaction_id")}, %(occurred_at)s, {texts("kind")}, %(amount)s,
   {texts("country")}, %(revision)s)

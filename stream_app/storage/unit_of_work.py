@@ -27,16 +27,18 @@ from data.contract.risk_row import RiskRow
 from data.postgres.erasures import Forgotten
 from models.rhythm.carried import METADATA_KEY
 from models.segment_model import SegmentModel, from_registry, to_json
-from models.units import Ints
+from models.units import MICROS_PER_DAY, Ints
 from runtime.record_mark import mark
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState
-from stream_app.core.columns import LONG_AGO, PROFILE_COLUMNS, Profiles, SegmentNames
+from stream_app.core.columns import LONG_AGO, NO_RECORD, PROFILE_COLUMNS, Profiles, SegmentNames
+from stream_app.core.counted import Counted
 from stream_app.core.decode import MicroBatch
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.core.revisions import revising_customers
 from stream_app.core.risk_columns import ActiveRhythm, Risks, StoredRisk
 from stream_app.storage import risk_statements, sql_values
 from stream_app.storage import statements as sql
+from stream_app.storage.arrays import moments
 from stream_app.storage.claim import FencedError
 from stream_app.storage.connection import Database
 from stream_app.storage.failures import FailureStore
@@ -107,7 +109,7 @@ class PartitionStore(Outbox, FailureStore):
         """
         by, ticks_only = max(batch.watermark, watermark), not batch.customer_id
         if ticks_only and self._next_due.is_after(by):
-            return _stored({}, None, model, rhythm)
+            return await self._with_counted(_stored({}, None, model, rhythm), model)
         statements = sql if rhythm is None else risk_statements
         # The transaction ends here: its time limit must not include the time in which segments are computed.
         async with self._connection.pipeline(), self._connection.transaction():
@@ -133,7 +135,7 @@ class PartitionStore(Outbox, FailureStore):
             self._next_due.stored(*(await first.fetchone() or [None]))
         row = await self._cursor.fetchone()
         assert row is not None  # noqa: S101 - an aggregate always has a row
-        return _stored(ledger, row, model, rhythm)
+        return await self._with_counted(_stored(ledger, row, model, rhythm), model)
 
     async def load_due(
         self,
@@ -263,7 +265,23 @@ class PartitionStore(Outbox, FailureStore):
         async with self._connection.transaction():
             await self._cursor.execute(query, parameters)
             row = await self._cursor.fetchone()
-        return _stored({}, row, model, rhythm)
+        return await self._with_counted(_stored({}, row, model, rhythm), model)
+
+    async def _with_counted(self, stored: StoredState, model: SegmentModel | None) -> StoredState:
+        """Also what is in the window of the model; a model without one needs nothing more.
+
+        Between this and the profiles nothing changes: only the owner of a partition writes its customers.
+        """
+        if model is None or model.window_days is None:
+            return stored
+        profiles, columns = stored.profiles, None
+        if len(profiles):
+            after = profiles.last_event_at - model.window_days * MICROS_PER_DAY
+            asked = {"customer": sql_values.text(profiles.customer_id), "after": moments(after)}
+            async with self._connection.transaction():
+                await self._cursor.execute(sql.COUNTED, asked)
+                columns = await self._cursor.fetchone()
+        return replace(stored, counted=_counted(columns, model.window_days))
 
     def _due(
         self, batch: MicroBatch, watermark: int, limit: int, start: int, rhythm: ActiveRhythm | None
@@ -304,6 +322,14 @@ def _stored(
         state, since, sequence, next_at, current = row[count + 2 :]
         risk = StoredRisk(rhythm, Risks(state, since, sequence, next_at, current == 1))
     return StoredState(ledger, profiles, segments, partition, model_version, risk)
+
+
+def _counted(columns: tuple[Any, ...] | None, window_days: int) -> Counted:
+    nothing = np.empty(0, dtype=np.int64)
+    found = [nothing if column is None else column for column in columns or [None] * 4]
+    customer, occurred_at, is_sale, amount = found
+    in_ledger, one = np.full(len(customer), NO_RECORD), np.ones(len(customer), dtype=np.int64)
+    return Counted.of(window_days, customer, in_ledger, occurred_at, one, is_sale, amount)
 
 
 def _advanced(

@@ -17,10 +17,11 @@ from models.decay import NEVER
 from models.rhythm.carried import rhythm_of
 from models.rhythm.risk import NO_STATE, RISK_STATES
 from models.segment_model import SegmentModel
-from models.units import Ints
+from models.units import MICROS_PER_DAY, Ints
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
-from stream_app.core.columns import LONG_AGO, PROFILE_COLUMNS, Profiles, SegmentNames
+from stream_app.core.columns import LONG_AGO, NO_RECORD, PROFILE_COLUMNS, Profiles, SegmentNames
+from stream_app.core.counted import Counted
 from stream_app.core.decode import DeadLetter, MicroBatch, decode
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.core.due import apply_without_records, no_records
@@ -197,7 +198,24 @@ class InMemoryPartition:
         versions = [row["model_version"] for row in rows]
         rhythm = self._rhythm
         risk = None if rhythm is None else StoredRisk(rhythm, self._stored_risks(rhythm, customers))
-        return StoredState(known, profiles, names, np.full(len(rows), self.partition), versions, risk)
+        counted = self._counted(rows)
+        return StoredState(known, profiles, names, np.full(len(rows), self.partition), versions, risk, counted)
+
+    def _counted(self, rows: list[dict[str, Any]]) -> Counted | None:
+        """What expires after the last event of each customer, from the ledger; None without a window."""
+        model = self.models[self.progress.model_version]
+        if model is None or model.window_days is None:
+            return None
+        place = {row["customer_id"]: number for number, row in enumerate(rows)}
+        window = model.window_days * MICROS_PER_DAY
+        found = [
+            (place[customer], NO_RECORD, content.occurred_at, 1, content.kind == "sale", content.amount)
+            for (customer, _), content in self.ledger.items()
+            if customer in place
+            and content.kind != "cancelled"
+            and content.occurred_at + window > rows[place[customer]]["last_event_at"]
+        ]
+        return Counted.of(model.window_days, *np.array(found, dtype=np.int64).reshape(-1, 6).T)
 
     def _stored_risks(self, rhythm: ActiveRhythm, customers: list[str]) -> Risks:
         missing = {"state": NO_STATE, "since": LONG_AGO, "sequence": 0, "next_at": NEVER, "rhythm_version": None}

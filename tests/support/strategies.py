@@ -13,6 +13,7 @@ from models.rhythm.rhythm_model import Calibrations, RhythmModel, build_rhythm
 from models.rhythm.seasonal_clock import CALENDAR, SeasonalClock
 from models.rhythm.spending import Spending
 from models.segment_model import Segment, SegmentModel, build
+from models.trailing_window import with_window
 from tests.support.in_memory_worker import Message
 
 START = datetime(2010, 1, 1, tzinfo=UTC)
@@ -39,6 +40,13 @@ def segment_models(draw: st.DrawFn) -> SegmentModel:
         for number, centroid in enumerate(centroids)
     )
     return build(draw(st.sampled_from(["net", "gross"])), transform, means, scales, segments, None, unit)  # type: ignore[arg-type]
+
+
+@st.composite
+def windowed_models(draw: st.DrawFn) -> SegmentModel:
+    """A model that mostly has a window, of a week to two years."""
+    model = draw(segment_models())
+    return with_window(model, draw(st.integers(7, 700))) if draw(st.integers(0, 3)) else model
 
 
 @st.composite
@@ -106,16 +114,25 @@ def predicting_models(draw: st.DrawFn) -> SegmentModel:
     return carrying(model, draw(rhythm_models())) if draw(st.integers(0, 3)) else model
 
 
-@st.composite
-def predicted_streams(draw: st.DrawFn) -> list[Message]:
+def predicted_streams() -> st.SearchStrategy[list[Message]]:
     """A stream with revisions and cancellations, in which models with and without a rhythm model become active."""
+    return _revised_streams(predicting_models())
+
+
+def windowed_streams() -> st.SearchStrategy[list[Message]]:
+    """A stream with revisions and cancellations, in which models with windows and without become active."""
+    return _revised_streams(windowed_models())
+
+
+@st.composite
+def _revised_streams(draw: st.DrawFn, models: st.SearchStrategy[SegmentModel]) -> list[Message]:
     messages: list[Message] = []
     for message in draw(streams()):
         messages.append(message)
         kind = draw(st.integers(0, 9))
         sent = [each for each in messages if isinstance(each, Transaction)]
         if kind == 0:
-            messages.append(ModelActivation(draw(predicting_models())))
+            messages.append(ModelActivation(draw(models)))
         elif kind == 1 and sent:
             old = draw(st.sampled_from(sent))
             to = draw(st.sampled_from(["cancelled", "cancelled", "sale"]))

@@ -50,6 +50,29 @@ def test_profiles_equal_a_count_with_plain_loops(history: pd.DataFrame, as_of: d
     assert (profiles.dtypes[["recency_days", "frequency", "gross_units", "returned_units"]] == "int64").all()
 
 
+@given(transactions(), MOMENTS, st.integers(1, 45))
+def test_in_a_window_only_what_happened_in_it_counts_and_recency_stays(
+    history: pd.DataFrame, as_of: datetime, days: int
+) -> None:
+    found, whole = profiles_as_of(history, as_of, days), profiles_as_of(history, as_of)
+    inside = profiles_as_of(history[history["occurred_at"] > as_of - timedelta(days=days)], as_of)
+    dates = ["recency_days", "first_purchase_at", "last_purchase_at"]
+    pd.testing.assert_frame_equal(found[dates], whole[dates])
+    for customer, profile in found.iterrows():
+        counted = inside.loc[str(customer)] if customer in inside.index else None
+        assert profile["frequency"] == (0 if counted is None else counted["frequency"])
+        assert profile["gross_units"] == (0 if counted is None else counted["gross_units"])
+        if counted is not None:
+            assert profile["returned_units"] == counted["returned_units"]
+
+
+def test_a_purchase_that_is_exactly_as_old_as_the_window_no_longer_counts() -> None:
+    history = table(("1", "a", START, "sale", 100))
+    end = START + timedelta(days=7)
+    assert profiles_as_of(history, end - timedelta(microseconds=1), 7).loc["a", "frequency"] == 1
+    assert profiles_as_of(history, end, 7).loc["a", "frequency"] == 0
+
+
 def test_recency_grows_after_every_24_hours() -> None:
     history = table(("1", "a", START, "sale", 100))
     for passed, days in [(timedelta(hours=23, minutes=59), 0), (timedelta(hours=24), 1), (timedelta(hours=47), 1)]:

@@ -123,3 +123,20 @@ def test_a_robust_scaler_uses_median_and_quartiles_and_gives_the_same_names() ->
     good = np.array([is_good(segment) for segment in result.summary.index])
     assert result.summary.loc[good, "recency"].max() < result.summary.loc[~good, "recency"].min()
     assert result.summary["monetary"].idxmax() == "champions"
+
+
+def test_a_refit_in_a_window_keeps_its_names_and_leaves_out_whoever_is_inactive() -> None:
+    transactions = retail().transactions
+    end = transactions["occurred_at"].max()
+    inside = [profiles_as_of(transactions, end - timedelta(days=days), 180) for days in (0, 30)]
+    first = refitted(inside[1], window_days=180, recency_unit=60.0)
+    again = refitted(inside[0], window_days=180, recency_unit=60.0, champion=first)
+    assert again.metadata["named_after"] == first.version
+    assert ids(again)[-1] == ids(first)[-1] == "inactive"
+    assert again.metadata["sizes"]["inactive"] == int((inside[0]["frequency"] == 0).sum()) > 0
+    bought = inside[0][inside[0]["frequency"] > 0]
+    without = refitted(bought, recency_unit=60.0)
+    assert without.means == again.means
+    assert again.metadata["reference"]["segments"]["inactive"] == again.metadata["sizes"]["inactive"]
+    # Centroids of another window are in another space.
+    assert refitted(inside[0], window_days=180, champion=champion()).metadata["named_after"] is None

@@ -7,6 +7,8 @@ from batch.pipeline import sklearn_pipeline
 from batch.profiles import features
 from models.compare import compare
 from models.segment_model import SegmentModel
+from models.trailing_window import with_window
+from tests.support.builders import random_model
 from tests.support.strategies import segment_models
 
 
@@ -73,3 +75,19 @@ def test_movers_are_ordered_by_monetary_value(before: SegmentModel, after: Segme
 def test_no_customers_give_an_empty_comparison(before: SegmentModel, after: SegmentModel) -> None:
     found = compare(CUSTOMERS[:0], before, after)
     assert (found.customers, found.share, len(found.movers)) == (0, 0.0, 0)
+
+
+def test_models_with_different_windows_are_compared_by_what_each_of_them_counts() -> None:
+    lifetime = random_model("log1p", 4, 1)
+    windowed = with_window(lifetime, 90)
+    columns = ["recency_days", "frequency", "gross_units", "returned_units"]
+    ever = pd.DataFrame([[10, 3, 900_000, 0], [200, 2, 500_000, 0]], ["a", "b"], columns)
+    inside = pd.DataFrame([[10, 3, 900_000, 0], [200, 0, 0, 0]], ["a", "b"], columns)
+    found = compare(inside, lifetime, windowed, ever)
+    assert found.movers.index.tolist() == ["b"]
+    assert found.movers.loc["b", "after"] == "inactive"
+    back = compare(ever, windowed, lifetime, inside)
+    assert back.movers["before"].tolist() == ["inactive"]
+    assert back.movers["frequency"].tolist() == [2]
+    with pytest.raises(ValueError, match="give the profiles of both"):
+        compare(inside, lifetime, windowed)

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.personas import ARCHETYPES, RANK, is_good, is_slip, match, name_segments
+from models.personas import ARCHETYPES, INACTIVE_ARCHETYPE, RANK, is_good, is_slip, match, name_segments
 from models.segment_model import ModelError, build, from_json, to_json
 from models.units import Floats
 
+EVERY_ARCHETYPE = (*ARCHETYPES, INACTIVE_ARCHETYPE)
 PROTOTYPES = np.array([archetype.prototype for archetype in ARCHETYPES])
 
 # What dichromats see: Machado, Oliveira & Fernandes (2009), severity 1, on linear RGB.
@@ -61,7 +62,7 @@ def contrast(one: str, other: str) -> float:
 def test_there_are_at_least_ten_personas_without_repetition() -> None:
     assert len(ARCHETYPES) >= 10
     for field in ("id", "name", "description", "colour", "action", "prototype"):
-        assert len({getattr(archetype, field) for archetype in ARCHETYPES}) == len(ARCHETYPES)
+        assert len({getattr(archetype, field) for archetype in EVERY_ARCHETYPE}) == len(EVERY_ARCHETYPE)
 
 
 def test_a_model_with_every_persona_survives_json() -> None:
@@ -78,13 +79,13 @@ def test_a_centroid_at_a_prototype_gets_the_persona_of_that_prototype() -> None:
 @pytest.mark.parametrize("sight", SIGHT)
 def test_all_colours_differ_under_every_colour_blindness(sight: str) -> None:
     # The least distance in the ten-colour cycle of Petroff (2021), which was designed for this, is 6.1.
-    for one, other in combinations(ARCHETYPES, 2):
+    for one, other in combinations(EVERY_ARCHETYPE, 2):
         assert np.linalg.norm(seen(one.colour, sight) - seen(other.colour, sight)) > 6.1, (one.id, other.id)
 
 
 @pytest.mark.parametrize("background", [WHITE, DARK])
 def test_every_colour_has_contrast_on_white_and_on_dark(background: str) -> None:
-    assert min(contrast(archetype.colour, background) for archetype in ARCHETYPES) > 2.2
+    assert min(contrast(archetype.colour, background) for archetype in EVERY_ARCHETYPE) > 2.2
 
 
 @given(st.integers(1, len(ARCHETYPES)), st.integers(0, 2**32 - 1))
@@ -150,6 +151,14 @@ def test_good_segments_rank_above_all_others() -> None:
     assert is_good("champions")
     assert not is_good("lost")
     assert not is_good("of_an_older_model")
+
+
+def test_inactive_ranks_below_all_others_and_is_no_name_of_a_centroid() -> None:
+    assert RANK["inactive"] == max(RANK.values()) == len(ARCHETYPES)
+    assert is_slip("champions", "inactive")
+    assert not is_slip("inactive", "champions")
+    segments = name_segments(np.array([INACTIVE_ARCHETYPE.prototype]))
+    assert [segment.id for segment in segments] == ["lost"]
 
 
 def test_a_slip_leads_from_a_good_segment_to_a_lower_rank() -> None:

@@ -26,6 +26,8 @@ from tests.support.builders import MEANS, SCALES, random_model, random_profiles,
 
 COORDINATES = st.floats(-5, 5)
 POINTS = st.tuples(COORDINATES, COORDINATES, COORDINATES)
+THE_INACTIVE = msgspec.structs.replace(segments_at((9, 0, 0))[0], id="inactive")
+IN_A_WINDOW = (*segments_at((0, 0, 0)), THE_INACTIVE)
 TRANSFORMS: list[Transform] = ["log1p", "identity"]
 
 
@@ -73,6 +75,7 @@ def test_equal_numbers_have_equal_versions_however_they_are_written() -> None:
         {"scales": (1.0, 1.0, 2.0)},
         {"segments": segments_at((1, 1, 1), (0, 0, 0))},
         {"recency_unit": 60.0},
+        {"segments": (*segments_at((0, 0, 0), (1, 1, 1)), THE_INACTIVE), "window_days": 365},
     ],
 )
 def test_another_definition_has_another_version(other: dict[str, Any]) -> None:
@@ -99,6 +102,11 @@ def test_another_definition_has_another_version(other: dict[str, Any]) -> None:
         ({"recency_unit": 0}, "recency unit must be from 0.01 to 100,000 days"),
         ({"recency_unit": 100_001}, "recency unit must be from 0.01 to 100,000 days"),
         ({"recency_unit": math.nan}, "recency unit must be from 0.01 to 100,000 days"),
+        ({"window_days": 0, "segments": IN_A_WINDOW}, "a window has from 1 to 36,500 days, not 0"),
+        ({"window_days": 36_501, "segments": IN_A_WINDOW}, "a window has from 1 to 36,500 days"),
+        ({"window_days": 365}, "must be inactive"),
+        ({"window_days": 365, "segments": IN_A_WINDOW[::-1]}, "must be inactive"),
+        ({"window_days": 365, "segments": (THE_INACTIVE,)}, "must be inactive"),
     ],
 )
 def test_numbers_that_form_no_valid_model_are_refused(other: dict[str, Any], reason: str) -> None:
@@ -122,6 +130,24 @@ def test_who_does_not_know_recency_units_refuses_a_model_that_has_one() -> None:
     assert spec.pop("recency_unit") == 60
     with pytest.raises(ModelError, match="was it edited"):
         from_json(json.dumps(spec))
+
+
+def test_who_does_not_know_windows_refuses_a_model_that_has_one() -> None:
+    model = build("net", "log1p", (1, 2, 3), (1, 1, 1), IN_A_WINDOW, window_days=365)
+    assert from_json(to_json(model)) == model
+    spec = json.loads(to_json(model))
+    assert spec.pop("window_days") == 365
+    with pytest.raises(ModelError, match="was it edited"):
+        from_json(json.dumps(spec))
+
+
+def test_models_that_differ_in_the_days_of_their_window_have_different_versions() -> None:
+    versions = {
+        build("net", "log1p", (1, 2, 3), (1, 1, 1), IN_A_WINDOW, recency_unit=unit, window_days=days).version
+        for days in (7, 60, 365)
+        for unit in (1, 7, 60, 365)
+    }
+    assert len(versions) == 12
 
 
 def test_text_that_is_not_a_model_is_refused() -> None:

@@ -15,6 +15,7 @@ from data.postgres.database import migrate
 from data.postgres.schema_versions import SCHEMA_VERSION, SchemaVersionError, require_workers
 from data.postgres.tables import schema_versions as table
 from data.postgres.tables import stream_progress
+from models.trailing_window import with_window
 from stream_app.storage import statements
 from stream_app.storage.claim import FencedError
 from stream_app.storage.unit_of_work import PartitionStore
@@ -140,6 +141,29 @@ def test_a_model_with_a_recency_unit_needs_workers_that_know_units_and_fences_no
             model_registry.register(postgres, random_model("log1p", 3, seed=2, unit=60.0))
             assert epochs(postgres) == {0: before[0], 1: before[1] + 1}
             with pytest.raises(ObjectNotInPrerequisiteState, match="needs workers of 19 or newer: upgrade the worker"):
+                worker.execute(statements.CLAIM, earlier)
+        assert await store.progress(mine) == mine
+
+    with_store(migrated_url, work)
+    schema_versions.check(postgres)
+
+
+def test_a_model_with_a_window_needs_workers_that_know_windows_and_fences_no_others(
+    postgres: Engine, migrated_url: str
+) -> None:
+    earlier = {"partition": 1, "log_id": "log", "owner": "earlier"}
+
+    async def work(store: PartitionStore) -> None:
+        mine = await store.claim("log", "me")
+        with connect_as_worker(migrated_url) as worker:
+            worker.execute(statements.CLAIM, earlier)
+            model_registry.register(postgres, random_model("log1p", 3, seed=1))
+            worker.execute(statements.CLAIM, earlier)
+            before = epochs(postgres)
+            model_registry.register(postgres, with_window(random_model("log1p", 3, seed=1), 365))
+            model_registry.register(postgres, with_window(random_model("log1p", 3, seed=2, unit=60.0), 365))
+            assert epochs(postgres) == {0: before[0], 1: before[1] + 1}
+            with pytest.raises(ObjectNotInPrerequisiteState, match="needs workers of 22 or newer: upgrade the worker"):
                 worker.execute(statements.CLAIM, earlier)
         assert await store.progress(mine) == mine
 

@@ -9,10 +9,11 @@ import dashboard
 from dashboard.shared.personas import NEUTRAL
 from dashboard.shared.plotting import CAUSE_COLOURS, OTHER_CAUSE
 from dashboard.shared.shades import BACKGROUNDS, LEAST_CONTRAST, contrast, shade, visible_here
-from models.personas import ARCHETYPES
+from models.personas import ARCHETYPES, INACTIVE_ARCHETYPE
 
 CONFIG = Path(dashboard.__file__).parent / ".streamlit" / "config.toml"
-COLOURS = [*(archetype.colour for archetype in ARCHETYPES), NEUTRAL, *CAUSE_COLOURS.values(), OTHER_CAUSE]
+PERSONAS = [archetype.colour for archetype in (*ARCHETYPES, INACTIVE_ARCHETYPE)]
+COLOURS = [*PERSONAS, NEUTRAL, *CAUSE_COLOURS.values(), OTHER_CAUSE]
 
 
 def test_the_backgrounds_are_those_of_the_themes() -> None:
@@ -34,7 +35,7 @@ def test_every_colour_is_seen_against_both_backgrounds_and_is_changed_no_more_th
 
 @pytest.mark.parametrize("background", BACKGROUNDS.values())
 def test_personas_still_differ(background: str) -> None:
-    assert len({shade(archetype.colour, background) for archetype in ARCHETYPES}) == len(ARCHETYPES)
+    assert len({shade(colour, background) for colour in PERSONAS}) == len(PERSONAS)
 
 
 def test_without_a_known_theme_a_colour_is_as_it_is() -> None:

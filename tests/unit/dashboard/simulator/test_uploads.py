@@ -15,6 +15,7 @@ from dashboard.simulator import uploads
 from dashboard.simulator.uploads import COLUMNS, UploadError
 from models.decay import HORIZON_DAYS
 from models.segment_model import build
+from models.trailing_window import with_window
 from runtime.spreadsheets import DANGEROUS
 from tests.support.examples import examples
 from tests.support.generated_tables import a_model
@@ -195,3 +196,21 @@ def _said_of(content: bytes) -> str:
         return str(len(uploads.read(content, MODEL, "GBP")))
     except UploadError as error:
         return str(error)
+
+
+WINDOWED = with_window(MODEL, 90)
+
+
+def test_in_a_window_whoever_has_no_purchase_in_it_is_inactive_and_stays_so() -> None:
+    found = uploads.segmented(WINDOWED, uploads.read(f"{HEADER}\na,90,0,0\nb,89,1,50\n".encode(), WINDOWED, "GBP"))
+    assert found["segment"].tolist()[0] == "inactive"
+    assert found["segment"].tolist()[1] != "inactive"
+    assert found["next_change_in_days"].isna().tolist()[0]
+    assert found["next_change_in_days"].tolist()[1] == 1
+    assert found["next_segment"].tolist() == ["", "inactive"]
+
+
+@pytest.mark.parametrize("row", ["a,89,0,0", "a,90,1,50"])
+def test_in_a_window_purchases_must_fit_the_last_one(row: str) -> None:
+    with pytest.raises(UploadError, match="Line 2, column frequency: must count the purchases in the last 90 days"):
+        uploads.read(f"{HEADER}\n{row}\n".encode(), WINDOWED, "GBP")

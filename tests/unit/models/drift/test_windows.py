@@ -14,6 +14,7 @@ from data.datasets.steady import moment
 from models.drift.observation import PAUSE_DAYS, WINDOW, Window
 from models.drift.windows import WindowFold, window_floor
 from models.segment_model import SegmentModel
+from models.trailing_window import with_window
 from models.units import from_micros, to_micros
 from tests.support.examples import examples
 from tests.support.steady_stream import model_of, shop
@@ -24,7 +25,8 @@ START, DAYS = 20, 12
 def folded(transactions: pd.DataFrame, model: SegmentModel, cuts: list[int]) -> Iterator[Window]:
     """Windows of some days, from a ledger that is read in pieces."""
     start = to_micros(moment(START))
-    fold = WindowFold(model, histories(transactions[transactions["occurred_at"] < moment(START)]), start)
+    before = transactions[transactions["occurred_at"] < moment(START)]
+    fold = WindowFold(model, histories(before), start, before)
     for stop in [*sorted(set(cuts)), DAYS]:
         until = start + stop * WINDOW
         when = transactions["occurred_at"]
@@ -45,6 +47,27 @@ def test_a_window_has_the_profiles_as_of_its_end(model: SegmentModel) -> None:
         table = features(profiles, "net").sort_values(["recency", "frequency", "monetary"])
         found = pd.DataFrame(window.base.features).astype("float64").sort_values(["recency", "frequency", "monetary"])
         np.testing.assert_array_equal(found.to_numpy(), table.to_numpy())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window_days", [1, 30, 365])
+def test_under_a_trailing_window_a_day_counts_what_is_in_it_at_its_end(model: SegmentModel, window_days: int) -> None:
+    windowed = with_window(model, window_days)
+    for cuts in ([], [3, 4, 9]):
+        for window in folded(shop(), windowed, cuts):
+            end = from_micros(window.end)
+            # What happens at the end itself belongs to the next day.
+            profiles = profiles_as_of(shop()[shop()["occurred_at"] < end], end, window_days)
+            table = features(profiles, "net").sort_values(["recency", "frequency", "monetary"])
+            found = pd.DataFrame(window.base.features).astype("float64")
+            found = found.sort_values(["recency", "frequency", "monetary"])
+            np.testing.assert_array_equal(found.to_numpy(), table.to_numpy())
+            assert (found["frequency"] == 0).any() or window_days == 365
+
+
+def test_a_fold_under_a_trailing_window_needs_what_is_in_it(model: SegmentModel) -> None:
+    with pytest.raises(ValueError, match="needs the transactions that it counts"):
+        WindowFold(with_window(model, 30), histories(shop()), to_micros(moment(START)))
 
 
 @pytest.mark.slow

@@ -94,6 +94,41 @@ def test_a_recency_unit_out_of_range_is_refused_in_one_line(unit: str, shop: Pat
     assert "Traceback" not in done.output
 
 
+def test_a_fit_with_a_window_counts_its_orders_and_scores_whoever_has_none_as_inactive(
+    shop: Path, tmp_path: Path
+) -> None:
+    model, out, again = tmp_path / "model.json", tmp_path / "out.csv", tmp_path / "again.csv"
+    done = segue("fit", shop, "--window", "30d", "--k", "3", "-o", model, "--assign", out, folder=tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "orders and money in the last 30 days" in " ".join(done.stdout.split())
+    fitted, assigned = from_json(model.read_bytes()), rows(out)
+    assert fitted.window_days == 30
+    assert [segment.id for segment in fitted.segments][-1] == "inactive"
+    inactive = [row for row in assigned if row["segment"] == "inactive"]
+    assert inactive == [row for row in assigned if row["frequency"] == "0"]
+    assert inactive == [row for row in assigned if int(row["recency_days"]) >= 30]
+    assert {row["window_days"] for row in assigned} == {"30"}
+    assert fitted.metadata["sizes"]["inactive"] == len(inactive) > 0
+    assert "inactive" not in fitted.metadata["typical"]
+    scored = segue("score", shop, "--model", model, "-o", again, folder=tmp_path)
+    assert scored.exit_code == 0, scored.output
+    assert rows(again) == assigned
+
+
+@pytest.mark.parametrize("window", ["0d", "-1d", "36501d", "12h", "365", "year"])
+def test_a_window_that_is_not_some_whole_days_is_refused_in_one_line(window: str, shop: Path, tmp_path: Path) -> None:
+    done = segue("fit", shop, "--window", window, folder=tmp_path)
+    assert done.exit_code != 0
+    assert "window" in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_the_classic_preset_refuses_a_window(shop: Path, tmp_path: Path) -> None:
+    done = segue("fit", shop, "--preset", "classic", "--window", "30d", folder=tmp_path)
+    assert done.exit_code == 1
+    assert "leave out --window" in " ".join(done.stderr.split())
+
+
 def test_scoring_as_of_a_moment_counts_nothing_after_it(shop: Path, tmp_path: Path) -> None:
     model, out = tmp_path / "model.json", tmp_path / "out.csv"
     assert segue("fit", shop, "-o", model, folder=tmp_path).exit_code == 0

@@ -1,44 +1,19 @@
 """The worker's risk states against an oracle that searches every moment by bisection, one customer after another."""
 
-from decimal import Decimal
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.contract.risk_row import RiskRow
-from data.contract.wire import ModelActivation, Tick, Transaction
 from models.rhythm.risk import RISK_STATES
 from models.segment_model import SegmentModel
-from models.units import to_micros
-from sim.kafka.log import Content
-from sim.meanings import Entry, Meaning, NewModel, Order, TickAt
-from sim.oracle import Oracle, Outcome
 from tests.support.examples import examples
 from tests.support.in_memory_worker import Message, risk_outcome, run
+from tests.support.sim_oracle import expected_outcome
 from tests.support.strategies import predicted_streams, predicting_models
 
 _cuts = st.sets(st.integers(1, 60))
-
-
-def _meaning(message: Message) -> Meaning:
-    match message:
-        case Transaction():
-            moment, amount = to_micros(message.occurred_at), int(Decimal(message.amount) * 10_000)
-            sent = (message.transaction_id, message.customer_id, moment, message.kind, amount)
-            return Order(*sent, message.revision, message.country)
-        case Tick():
-            return TickAt(to_micros(message.at))
-        case ModelActivation():
-            return NewModel(message.model, 0)
-    raise AssertionError(message)
-
-
-def _expected(model: SegmentModel | None, messages: list[Message]) -> Outcome:
-    oracle = Oracle(model, signed=False)
-    for offset, message in enumerate(messages):
-        oracle.add(offset, Entry(Content(None, None, offset), _meaning(message)))
-    return oracle.outcome()
 
 
 def _in_order(rows: dict[tuple[str, int], RiskRow]) -> list[tuple[Any, ...]]:
@@ -50,7 +25,7 @@ def _in_order(rows: dict[tuple[str, int], RiskRow]) -> list[tuple[Any, ...]]:
 def test_the_worker_finds_the_risk_changes_that_the_definition_gives(
     model: SegmentModel | None, messages: list[Message], cuts: set[int]
 ) -> None:
-    expected = _expected(model, messages)
+    expected = expected_outcome(model, messages)
     risks, changes = risk_outcome(run(model, messages, cuts=cuts))
     assert _in_order(changes) == [tuple(change) for change in expected.risk_changes]
     rows = [

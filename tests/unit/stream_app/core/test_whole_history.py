@@ -11,6 +11,7 @@ import pytest
 from batch.pipeline import sklearn_pipeline
 from data.contract.wire import Tick, Transaction
 from models.segment_model import SegmentModel
+from models.trailing_window import with_window
 from models.units import from_micros, to_micros, to_money_units
 from stream_app.core.columns import NO_RECORD, Cause
 from stream_app.core.whole_history import Orders, whole_history
@@ -21,6 +22,7 @@ from tests.support.processed_stream import NOW, messages
 
 SENT = messages(40)
 MODELS = [random_model("log1p", 5, 1, 60.0), random_model("log1p", 3, 7), random_model("identity", 4, 37)]
+WINDOWED = with_window(MODELS[0], 100)
 
 
 def changes(model: SegmentModel, sent: list[Transaction], until: int) -> list[dict[str, Any]]:
@@ -51,7 +53,7 @@ def changes(model: SegmentModel, sent: list[Transaction], until: int) -> list[di
     return rows
 
 
-@pytest.mark.parametrize("model", MODELS, ids=["in units of 60 days", "log1p", "identity"])
+@pytest.mark.parametrize("model", [*MODELS, WINDOWED], ids=["in units of 60 days", "log1p", "identity", "windowed"])
 def test_it_is_what_a_worker_publishes_that_has_had_the_model_from_the_beginning(model: SegmentModel) -> None:
     sent: list[Message] = []
     for number, each in enumerate(SENT):
@@ -61,7 +63,8 @@ def test_it_is_what_a_worker_publishes_that_has_had_the_model_from_the_beginning
     for row in expected:
         del row["position"], row["model_version"]
     found = changes(model, SENT, to_micros(NOW))
-    assert {row["cause"] for row in found} == {"first_purchase", "purchase", "return", "decay"}
+    by_time = {"decay"} if model.window_days is None else {"decay", "expiry"}
+    assert {row["cause"] for row in found} == {"first_purchase", "purchase", "return"} | by_time
     assert found == expected
 
 
