@@ -139,6 +139,9 @@ def apply_batch(
     touched = np.zeros(len(before), dtype=bool)
     for customers in (records.customer, rescored.changes.customer, outcome.changes.customer, outdated):
         touched[customers] = True
+    # An expiry that was to change a segment is scored again at its moment. Should a worker with another rounding have
+    # stored it in vain, the customer would be due for ever.
+    touched |= outcome.profiles.next_change_at != rescored.profiles.next_change_at
     to_store, place = _by_id(touched, before.customer_id)
     return AppliedBatch(
         applied=applied,

@@ -27,6 +27,7 @@ from data.postgres.tables import (
     erasures,
     model_activations,
     model_reigns,
+    models,
     risk_changes,
     risk_states,
     segment_changes,
@@ -193,10 +194,10 @@ def test_every_table_that_workers_write_is_compared() -> None:
 
 
 def _make_too_old(run: Local) -> None:
-    """Store a risk state, as a worker of this version does where the active model carries a rhythm model."""
+    """Register a model with a window, as a fit of this version does."""
     with run.postgres.begin() as connection:
-        connection.execute(insert(risk_states).values(customer_id="nobody", partition=0, sequence=1))
-        connection.execute(delete(risk_states))
+        connection.execute(insert(models).values(version="windowed", spec={"window_days": 30}))
+        connection.execute(delete(models).where(models.c.version == "windowed"))
 
 
 def _kill_for_good(run: Local, worker: ChildProcess) -> None:

@@ -10,8 +10,9 @@ from data.contract.wire import Kind, ModelActivation, Tick, Transaction
 from models.segment_model import Point, Segment, SegmentModel, build
 from models.trailing_window import with_window
 from models.units import to_micros
+from stream_app.core.decode import decode
 from tests.support.builders import START, tick, transaction
-from tests.support.in_memory_worker import InMemoryPartition, Message, run
+from tests.support.in_memory_worker import InMemoryPartition, Message, logs, run
 
 WINDOW = 30
 MICROSECOND = timedelta(microseconds=1)
@@ -206,6 +207,17 @@ def test_another_window_becomes_active_with_its_own_numbers() -> None:
         ("few", "expiry", 50),
         ("inactive", "expiry", 70),
     ]
+
+
+def test_a_stored_next_change_that_is_none_in_the_end_does_not_stay_due() -> None:
+    sent = [transaction(number, day) for number, day in enumerate((0, 1, 2, 3, 4, 5))]
+    (worker,) = run(by_orders(), sent)
+    # The first expiry leaves five orders, which are many.
+    in_vain = START + timedelta(days=WINDOW)
+    worker.profiles["c"]["next_change_at"] = to_micros(in_vain)
+    worker.apply(decode(logs([Tick(in_vain)], 1)[0], "GBP")[0])
+    assert worker.profiles["c"]["segment"] == "many"
+    assert worker.profiles["c"]["next_change_at"] == to_micros(in_vain + timedelta(days=3))
 
 
 def test_a_customer_with_hundreds_of_orders_in_the_window_leaves_it_order_by_order() -> None:
