@@ -24,9 +24,9 @@ def _usual_collector() -> Iterator[None]:
 
 def looks(objects: int) -> int:
     """How often Python looks for garbage while so many objects are made."""
-    before = sum(generation["collections"] for generation in gc.get_stats())
-    made = [[] for _ in range(objects)]  # type: ignore[var-annotated]
-    after = sum(generation["collections"] for generation in gc.get_stats())
+    before: int = sum(generation["collections"] for generation in gc.get_stats())
+    made: list[list[int]] = [[] for _ in range(objects)]
+    after: int = sum(generation["collections"] for generation in gc.get_stats())
     return (after - before) * bool(made)
 
 
