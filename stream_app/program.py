@@ -4,6 +4,7 @@ from pydantic import ValidationError
 
 from runtime import logs
 from runtime.errors import SegueError
+from runtime.garbage import collect_rarely
 from runtime.settings import Settings, bad_setting
 from stream_app.worker import run_worker
 from stream_app.worker_config import WorkerConfig
@@ -14,6 +15,7 @@ def run() -> None:
     try:
         settings = Settings()
         logs.configure(settings.secrets)
+        collect_rarely()
         run_worker(worker_config(settings))
     except ValidationError as error:
         raise SystemExit(f"error: {bad_setting(error)}") from None

@@ -3,6 +3,7 @@
 A partition without risk changes has no samples of the gauges.
 """
 
+from collections import Counter as Counts
 from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter
@@ -38,8 +39,8 @@ class RiskMetrics:
 
     def committed(self, changes: Sequence[RiskRow]) -> None:
         """Risk changes have been committed."""
-        for row in changes:
-            self._changes.labels(row.cause).inc()
+        for cause, count in Counts(row.cause for row in changes).items():
+            self._changes.labels(cause).inc(count)
 
     def published(self, partition: int, position: int) -> None:
         """The topic has every risk change up to a position."""

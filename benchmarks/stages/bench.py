@@ -22,6 +22,7 @@ from benchmarks.stages.tables import HAND_WRITTEN, Sample
 from data.kafka.partitioner import partition_of
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
+from runtime.garbage import collect_rarely
 from segue.local.postgres import LocalPostgres
 from stream_app.core.risk_columns import ActiveRhythm
 from stream_app.storage.connection import Connect
@@ -62,6 +63,7 @@ class Bench:
         # A worker does not hold the log in memory: no collection may walk through it.
         gc.collect()
         gc.freeze()
+        collect_rarely()
 
     def stop(self) -> None:
         """Stop the server."""

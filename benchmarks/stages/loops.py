@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from benchmarks.compare.programs import plain_tables
 from benchmarks.compare.programs.profiles import Invoice, Profiles
 from benchmarks.stages.measured import Stages
 from data.contract.event_encoder import EventEncoder
+from data.contract.risk_encoder import encode_risk
 from data.kafka.partitioner import partition_of
 from stream_app.core.apply import PartitionProgress, apply_batch
 from stream_app.core.change_rows import change_rows
@@ -73,7 +75,8 @@ class Worker:
             self._progress = await self._store.save(batch, result, changes, progress, published, risks)
         with stage("encode events"):
             _, events = EventEncoder(self._personas, _LOG).encode(changes)
-        for event in events:
+            _, risk_events = encode_risk(risks, self._personas, _LOG)
+        for event in chain(events, risk_events):
             self.digest ^= int.from_bytes(hashlib.sha256(repr(event).encode()).digest())
 
     async def close(self) -> None:

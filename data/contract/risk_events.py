@@ -1,13 +1,11 @@
 """Encodes changes of risk states as events."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import get_args, get_type_hints
 
 import msgspec
 
 from data.contract.change_events import EVENT_HEADERS
-from data.contract.event_encoder import Published
 from data.contract.events import RiskChange, RiskChanged
 from data.contract.risk_row import RiskRow
 from data.contract.wire import Headers
@@ -15,17 +13,6 @@ from models.units import from_micros
 
 RISK_TYPE: str = get_args(get_type_hints(RiskChanged)["type"])[0]
 _encode = msgspec.json.Encoder().encode
-
-
-def encode_risk(
-    rows: Sequence[RiskRow], personas: Mapping[str, str], log_id: str
-) -> tuple[list[Published], list[Published]]:
-    """The events of risk changes in order, behind an empty list: a risk state has no topic of latest states.
-
-    ``personas`` is not used: a risk state has no name but its id. ``log_id`` is in all headers.
-    """
-    events = [Published(row.customer_id, risk_event(row), risk_headers(row, log_id)) for row in rows]
-    return [], events
 
 
 def risk_event(row: RiskRow) -> bytes:

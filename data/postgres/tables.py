@@ -133,7 +133,6 @@ risk_changes = Table(
     Column("rhythm_version", Text),
     Column("transaction_id", Text),
     Index("risk_changes_outbox", "partition", "position", unique=True),
-    Index("risk_changes_effective_at", "effective_at"),
 )
 
 models = Table(

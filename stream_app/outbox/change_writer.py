@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from data.contract.change_events import EVENT_HEADERS
-from data.contract.event_encoder import Published
+from data.contract.event_parts import Published
 from data.kafka.record_writer import NewProducer, Refusals, producer_config
 from runtime.brokers import Brokers
 from runtime.topics import Topics

@@ -9,9 +9,10 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from data.contract import tolerant_reader
 from data.contract.change_row import ChangeRow
-from data.contract.event_encoder import EventEncoder, Published
+from data.contract.event_encoder import EventEncoder
+from data.contract.event_parts import Published
 from data.contract.events import RiskChange, SegmentChange
-from data.contract.risk_events import encode_risk
+from data.contract.risk_encoder import encode_risk
 from data.contract.risk_row import RiskRow
 from models.units import money_text, to_micros
 from runtime.topics import Topics

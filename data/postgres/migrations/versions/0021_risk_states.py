@@ -88,7 +88,6 @@ def upgrade() -> None:
         sa.Column("transaction_id", sa.Text()),
     )
     op.create_index("risk_changes_outbox", "risk_changes", ["partition", "position"], unique=True)
-    op.create_index("risk_changes_effective_at", "risk_changes", ["effective_at"])
     for name in _PROGRESS:
         op.add_column("stream_progress", sa.Column(name, sa.BigInteger(), nullable=False, server_default="0"))
     schema = _schema()

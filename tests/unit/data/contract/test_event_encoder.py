@@ -6,21 +6,14 @@ from hypothesis import strategies as st
 from data.contract.change_events import EVENT_HEADERS, change_event, change_headers, segment_event, state_headers
 from data.contract.change_row import ChangeRow
 from data.contract.event_encoder import EventEncoder
-from models.units import MICROS_PER_DAY
 from stream_app.core.columns import Cause
-from tests.support.hostile import HOSTILE, ID
+from tests.support.event_strategies import CUSTOMER, MOMENT, TEXT
+from tests.support.hostile import HOSTILE
 
 PERSONAS = {"loyal": 'The "loyal" \\ ones', "lost": HOSTILE, "é": "É 🛒"}
-CUSTOMERS = ["C1", 'quote"', "back\\slash", "é🛒", "</script>", ID]
-# Decoded from JSON, so without lone surrogates.
-_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64)
 _segment = st.sampled_from(["loyal", "lost", "é", "unknown", 'q"'])
 _money = st.one_of(
     st.integers(0, 200), st.integers(0, 4 * 10**18), st.integers(0, 10**9).map(lambda pence: 100 * pence)
-)
-_second = 1_000_000
-_moment = st.one_of(
-    st.integers(0, 230 * 365 * MICROS_PER_DAY), st.integers(0, 10**10).map(lambda seconds: seconds * _second)
 )
 
 
@@ -29,7 +22,7 @@ def rows(draw: st.DrawFn) -> list[ChangeRow]:
     """Changes and tombstones in the order of their positions."""
     found = []
     for position in range(1, draw(st.integers(0, 12)) + 1):
-        customer = draw(st.one_of(st.sampled_from(CUSTOMERS), _text))
+        customer = draw(CUSTOMER)
         if draw(st.integers(0, 9)) == 0:
             found.append(ChangeRow.tombstone(position, customer))
             continue
@@ -41,12 +34,12 @@ def rows(draw: st.DrawFn) -> list[ChangeRow]:
                 from_segment=draw(st.one_of(st.none(), _segment)),
                 to_segment=draw(_segment),
                 cause=draw(st.sampled_from([cause.word for cause in Cause])),
-                effective_at=draw(_moment),
+                effective_at=draw(MOMENT),
                 recency_days=draw(st.integers(0, 90_000)),
                 frequency=draw(st.integers(0, 2**31 - 1)),
                 monetary=draw(_money),
-                model_version=draw(_text),
-                transaction_id=draw(st.one_of(st.none(), _text)),
+                model_version=draw(TEXT),
+                transaction_id=draw(st.one_of(st.none(), TEXT)),
                 gross=draw(st.one_of(st.none(), _money)),
                 returned=draw(st.one_of(st.none(), _money)),
             )
@@ -54,7 +47,7 @@ def rows(draw: st.DrawFn) -> list[ChangeRow]:
     return found
 
 
-@given(rows(), _text)
+@given(rows(), TEXT)
 def test_states_and_changes_are_those_of_the_contract_byte_for_byte(published: list[ChangeRow], log_id: str) -> None:
     states, changes = EventEncoder(PERSONAS, log_id).encode(published)
     latest = {row.customer_id: row for row in published}

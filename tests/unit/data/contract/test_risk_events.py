@@ -10,7 +10,7 @@ import pytest
 from data.contract import asyncapi, tolerant_reader
 from data.contract.change_events import change_event, segment_event
 from data.contract.change_row import ChangeRow
-from data.contract.risk_events import encode_risk, risk_event, risk_headers
+from data.contract.risk_events import risk_event, risk_headers
 from data.contract.risk_row import RiskRow
 from models.units import MICROS_PER_DAY
 from tests.support.hostile import HOSTILE, ID
@@ -96,14 +96,6 @@ def test_source_and_id_identify_an_event_beside_those_of_segment_changes() -> No
     events = [json.loads(event) for event in (risk_event(SILENT), change_event(change, {}), segment_event(change, {}))]
     assert {event["id"] for event in events} == {"C1:2"}
     assert len({event["source"] for event in events}) == len(events)
-
-
-def test_all_rows_are_encoded_in_order_and_there_are_no_states() -> None:
-    states, events = encode_risk(ROWS, {}, "log")
-    assert states == []
-    assert [tuple(event) for event in events] == [
-        (row.customer_id, risk_event(row), risk_headers(row, "log")) for row in ROWS
-    ]
 
 
 def test_a_reader_accepts_causes_and_states_that_v1_may_get() -> None:
