@@ -199,7 +199,8 @@ def test_the_case_of_a_cause_does_not_matter(value: str) -> None:
 
 def test_another_cause_is_refused_and_all_are_named() -> None:
     with pytest.raises(
-        FilterError, match="one of first_purchase, purchase, return, decay, model, first_model, revision, expiry, not `decai`"
+        FilterError,
+        match="one of first_purchase, purchase, return, decay, model, first_model, revision, expiry, not `decai`",
     ):
         parse("cause != decai")
 
