@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.shared import elements, rhythm_words, style, typical_words
+from dashboard.shared import elements, predicted_words, rhythm_words, style, typical_words
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
+from dashboard.shared.predicted import Predicted
 from dashboard.shared.rhythm import OwnRhythm
 from dashboard.shared.words import many
 from models.personas import is_good
-from models.rhythm.stake import DAYS_TO_COME_BACK
 from models.window_words import in_last_days
 from runtime.money import Money
 
@@ -29,9 +29,10 @@ UNSETTLED = (
 class Portrait:
     """A customer as of event time; ``recency_days`` and ``segment`` are None if they only ever returned goods.
 
-    ``rhythm`` is None without an order, and without a model that predicts orders. ``is_settled`` is False as of a past
-    day whose segment does not follow from R, F and M as they are known now; then nothing is known of the next change.
-    ``frequency`` and ``monetary`` are those of the last ``window_days``, or of all time without a window.
+    ``rhythm`` and ``predicted`` are None without an order, and without a model that predicts orders. ``is_settled`` is
+    False as of a past day whose segment does not follow from R, F and M as they are known now; then nothing is known of
+    the next change. ``frequency`` and ``monetary`` are those of the last ``window_days``, or of all time without a
+    window.
     """
 
     customer_id: str
@@ -48,6 +49,7 @@ class Portrait:
     is_settled: bool = True
     has_bought: bool = True
     window_days: int | None = None
+    predicted: Predicted | None = None
 
 
 def portrait(who: Portrait, known: Personas, now: datetime, money: Money) -> str:
@@ -73,7 +75,7 @@ def portrait(who: Portrait, known: Personas, now: datetime, money: Money) -> str
         f'<div class="sg-who" data-customer="{escape(who.customer_id)}" style="--persona:{escape(persona.colour)}">'
         f'<div class="sg-eyebrow">Customer</div><div class="sg-day">{escape(who.customer_id)}</div>'
         f'<div class="sg-since"><b data-segment="{escape(who.segment or "")}">{escape(name)}</b>{since}</div>'
-        f"{_rhythm(who, now, money)}<p>{_outlook(who, known, now)}</p></div>"
+        f"{_rhythm(who, now, money)}{_predicted(who, now, money)}<p>{_outlook(who, known, now)}</p></div>"
         f'<div class="sg-totals">{numbers}</div>'
     )
 
@@ -180,15 +182,26 @@ def _outlook(who: Portrait, known: Personas, now: datetime) -> str:
 
 
 def _rhythm(who: Portrait, now: datetime, money: Money) -> str:
-    """The customer against the own rhythm, what is predicted, and what is at stake."""
+    """The customer against the own rhythm, and what is at stake."""
     own = who.rhythm
     if own is None:
         return ""
     return (
         f'<p data-risk="{own.state}"><b>{rhythm_words.sentence(own, now)}.</b> '
-        f"Back within {DAYS_TO_COME_BACK} days: {style.percent(own.p_order, 1.0)}. "
         f"At stake: {money.exact(own.at_stake)}.</p>"
     )
+
+
+def _predicted(who: Portrait, now: datetime, money: Money) -> str:
+    """How probable an order is, when the next one comes, and what they spend within a year."""
+    if who.predicted is None:
+        return ""
+    sentences = (
+        predicted_words.chances(who.predicted),
+        predicted_words.next_order(who.predicted, now),
+        predicted_words.spend(who.predicted, money),
+    )
+    return f'<p data-predicted="{who.predicted.within_90_days:.4f}">{escape(" ".join(sentences))}</p>'
 
 
 def _change(row: dict[Any, Any], known: Personas, money: Money) -> str:
