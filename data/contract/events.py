@@ -201,7 +201,11 @@ class RiskChange(Struct, frozen=True):
     ]
     next_at: Annotated[
         Moment | None,
-        Meta(description="The moment at which `next_state` begins unless an order comes first; null without one."),
+        Meta(
+            description="The moment at which `next_state` begins unless an order comes first; null without one. No "
+            "event follows an order that leaves the customer `on_rhythm`, although it makes this moment later. A late "
+            "or an edited order and another rhythm model, too, may change it without an event."
+        ),
     ]
     rhythm_version: Annotated[
         str | None, Meta(description="The rhythm model that decided the state; null if none is active any more.")

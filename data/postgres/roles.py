@@ -106,7 +106,7 @@ API_RIGHTS: Mapping[str, str] = {
     "api_keys": _READ,
     "audiences": _READ,
     # Who was in an audience at a past moment.
-    "transactions": "SELECT (customer_id, occurred_at, kind, amount)",
+    "transactions": ", ".join(f"SELECT ({name})" for name in ("customer_id", "occurred_at", "kind", "amount")),
     "model_reigns": _READ,
     "erasures": "SELECT (partition)",
 }

@@ -44,6 +44,7 @@ from data.postgres.tables import metadata
 from models.audience import AudienceDefinition
 from models.segment_model import SegmentModel
 from segue.cli.app import app
+from segue.doctor import look_postgres
 from services.drift.observer import StreamObserver
 from stream_app.core.apply import apply_batch
 from stream_app.core.change_rows import change_rows
@@ -539,3 +540,9 @@ def _refused(url: str, statements: list[str]) -> None:
 
 def _exists(owner: Connection[tuple[object, ...]], role: str) -> bool:
     return owner.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None
+
+
+def test_the_doctor_can_ask_for_every_right_and_every_role_has_all_of_its_rights(database_url: str) -> None:
+    migrate(database_url)
+    found = {finding.check: finding for finding in look_postgres.look(database_url).findings}
+    assert found["roles"].level == "ok", found["roles"]
