@@ -7,11 +7,13 @@ not do this: its value on one page is dropped when the reader goes back from ano
 """
 
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 import streamlit as st
 from sqlalchemy import Connection, func, select
 
 from dashboard.shared import style
+from dashboard.shared.literal import escape
 from data.postgres.tables import segment_changes
 
 #: Key of the control in the session state, and URL parameter, of all pages.
@@ -20,20 +22,34 @@ AS_OF = "as_of"
 DAY, PAGE = "as_of_day", "as_of_page"
 LABEL = "As of a past day (00:00 UTC)"
 BACK, NOW_EVERYWHERE = "Back to now", "Show now on all pages"
+_MOST_CHARACTERS = 40
 
 
-def control(connection: Connection, page: str, event_time: datetime) -> datetime | None:
-    """The control of the day to show on a page; None for the present."""
+class Choice(NamedTuple):
+    """The moment to show, or None for the present; ``refused`` is HTML that says why a chosen day can't be shown."""
+
+    at: datetime | None = None
+    refused: str = ""
+
+
+def control(connection: Connection, page: str, event_time: datetime) -> Choice:
+    """The control of the day to show on a page, and what is chosen."""
     s = segment_changes.c
     earliest = connection.execute(select(func.min(s.effective_at))).scalar_one() or event_time
     first, last = (moment.astimezone(UTC).date() for moment in (earliest, event_time))
-    day = _chosen(page, first, last)
+    day, refused = _chosen(page, first, last)
     if st.session_state.get(AS_OF) != day:
         st.session_state[AS_OF] = day
     st.date_input(
         LABEL, None, min_value=first, max_value=last, format="YYYY-MM-DD", key=AS_OF, on_change=_choose, width=260
     )
-    return None if day is None else _first_moment(day)
+    return Choice(None if day is None else _first_moment(day), refused)
+
+
+def say_refused(refused: str) -> None:
+    """Say that the page shows now, because the chosen day can't be shown; nothing if none was refused."""
+    if refused:
+        st.html(f'<div class="sg-banner" role="status" data-refused-day>{refused} This page shows now.</div>')
 
 
 def banner(at: datetime, event_time: datetime) -> None:
@@ -53,25 +69,56 @@ def shows_now(page: str, event_time: datetime | None) -> datetime | None:
     """Say so on a page that can't show the chosen day, which stays chosen; returns the day."""
     if event_time is None:
         return None
-    day = _chosen(page, date.min, event_time.astimezone(UTC).date())
+    day, refused = _chosen(page, date.min, event_time.astimezone(UTC).date())
+    say_refused(refused)
     if day is None:
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
-        text = f"This page shows now, not {day.day} {day:%B %Y}."
+        text = f"This page shows now, not {_named(day)}."
         st.html(f'<div class="sg-note" role="status" data-shows-now>{text}</div>', width="content")
         _way_back(NOW_EVERYWHERE)
     return _first_moment(day)
 
 
-def _chosen(page: str, first: date, last: date) -> date | None:
-    """The day that is chosen, if it is one that has passed; it is kept for other pages, and in the URL."""
+def _chosen(page: str, first: date, last: date) -> tuple[date | None, str]:
+    """The day that is chosen, if it is one that has passed, or why it can't be shown.
+
+    A day that can be shown is kept for other pages, and in the URL. One that can't stays in the URL, so that each run
+    of the page says so.
+    """
     in_url = st.query_params.get(AS_OF)
     is_open_already = st.session_state.get(PAGE) == page
     st.session_state[PAGE] = page
-    day = _parsed(in_url) if in_url is not None or is_open_already else st.session_state.get(DAY)
-    day = day if day is not None and first <= day <= last else None
+    kept: date | None = st.session_state.get(DAY)
+    if in_url is None and not is_open_already and kept is not None:
+        in_url = kept.isoformat()
+    if not in_url:
+        _keep(None)
+        return None, ""
+    day = _parsed(in_url)
+    refused = _why_refused(in_url, day, first, last)
+    if refused:
+        st.session_state[DAY] = None
+        st.query_params[AS_OF] = in_url
+        return None, refused
     _keep(day)
-    return day
+    return day, ""
+
+
+def _why_refused(text: str, day: date | None, first: date, last: date) -> str:
+    """Why a day can't be shown, as HTML; "" if it can."""
+    if day is None:
+        shown = text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
+        return f"<b>“{escape(shown)}” in the address is no day</b> of the form 2011-06-01."
+    if day > last:
+        return f"<b>{_named(day)} can't be shown</b>: the stream has reached {_named(last)}."
+    if day < first:
+        return f"<b>{_named(day)} can't be shown</b>: the known history begins on {_named(first)}."
+    return ""
+
+
+def _named(day: date) -> str:
+    return f"{day.day} {day:%B} {day.year}"
 
 
 def _keep(day: date | None) -> None:

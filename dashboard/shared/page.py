@@ -122,11 +122,12 @@ def _draw(engine: Engine, money: Money, title: str, subtitle: str, draw: Draw, h
             found = _moment(connection, money)
             if isinstance(found, Moment):
                 with beside:
-                    at = as_of.control(connection, title, found.event_time) if has_past else None
-                heading = elements.heading(title, subtitle, found.progress, at)
+                    chosen = as_of.control(connection, title, found.event_time) if has_past else as_of.Choice()
+                heading = elements.heading(title, subtitle, found.progress, chosen.at)
                 place = head.html(heading) if place is None else place.html(heading)
+                as_of.say_refused(chosen.refused)
                 if has_past:
-                    _draw_at(at, found, draw)
+                    _draw_at(chosen.at, found, draw)
                 else:
                     draw(replace(found, as_of=as_of.shows_now(title, found.event_time)))
                 return None

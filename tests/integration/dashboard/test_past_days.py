@@ -413,3 +413,28 @@ def test_days_in_the_address_that_are_none_show_the_present(streams: Streams, na
         assert "<script" not in shown
         assert "data-as-of" not in shown
         assert "data-shows-now" not in shown
+        assert shown.count("data-refused-day") == bool(hostile)
+
+
+@pytest.mark.parametrize("name", ["segments", "at_risk", "audiences", "shifts", "customer", "live"])
+def test_a_day_that_cannot_be_shown_is_named_with_the_reason(streams: Streams, name: str) -> None:
+    page = a_page(name, url(streams.whole), as_of="2012-01-01").run()
+    beyond = "1 January 2012 can't be shown: the stream has reached 15 June 2011. This page shows now."
+    # The line is there for as long as the address asks for the day.
+    assert beyond in words(page)
+    assert beyond in words(page.run())
+    assert page.query_params["as_of"] == "2012-01-01"
+    shown = words(a_page(name, url(streams.whole), as_of="2010-13-01").run())
+    assert "“2010-13-01” in the address is no day of the form 2011-06-01. This page shows now." in shown
+
+
+def test_a_day_before_the_history_is_refused_until_another_one_is_chosen(streams: Streams) -> None:
+    with streams.whole.connect() as connection:
+        first = connection.execute(select(func.min(segment_changes.c.effective_at))).scalar_one()
+    page = a_page("shifts", url(streams.whole), as_of="1999-12-31").run()
+    begins = f"the known history begins on {first.day} {first:%B %Y}. This page shows now."
+    assert f"31 December 1999 can't be shown: {begins}" in words(page)
+    page.date_input(key="as_of").set_value(DAY.date()).run()
+    assert "can't be shown" not in words(page)
+    assert "As of the past day 2 Nov 2010" in words(page)
+    assert page.query_params["as_of"] == "2010-11-02"
