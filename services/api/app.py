@@ -54,6 +54,12 @@ from services.api.schemas import (
 MOST_BYTES = 16 * 1024 * 1024
 _SHUTDOWN_SECONDS = 20.0
 _NOBODY = "no customer has this id"
+#: The parameter that asks for a past moment.
+AS_OF = "as_of"
+_ONLY_NOW = (
+    "as_of: this route answers now only; a past moment can be asked for at /v1/audiences/{name}/customers, and by "
+    "`segue as-of`"
+)
 
 Limit = Annotated[int, Parameter(ge=1, le=MOST_ROWS, description="The most rows of the page.")]
 AudienceName = Annotated[str, Parameter(description="Percent-encoded; a blank is `%20`.")]
@@ -100,7 +106,8 @@ def application(api: Api) -> ASGIApp:
 
     readers = [get_customer, get_changes, get_segments, get_customers, get_schemas, get_schema]
     about_audiences = [get_audiences, get_audience, get_audience_customers]
-    routes = Router("/v1", route_handlers=[post_transactions, *readers, *about_audiences])
+    handlers = [post_transactions, *readers, *about_audiences]
+    routes = Router("/v1", route_handlers=handlers, before_request=_refuse_moment)
     litestar = Litestar(
         route_handlers=[routes, healthz, readyz, page_assets()],
         lifespan=[running],
@@ -130,7 +137,22 @@ async def _may(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRout
     connection.state.key = key
 
 
-_READ: dict[str, Any] = {"guards": [_may], "opt": {"scope": "read"}, "tags": ["Customers and segments"]}
+async def _refuse_moment(request: Request[Any, Any, Any]) -> None:
+    """Refuse ``as_of`` where only the present is known, which would be taken for that moment."""
+    handler = request.route_handler
+    if AS_OF in request.query_params and AS_OF not in handler.parsed_fn_signature.parameters:
+        raise ClientException(_ONLY_NOW)
+
+
+_BAD: dict[int, ResponseSpec] = {
+    400: ResponseSpec(Problem, description="A parameter is not valid, or `as_of` is asked of a route that has none.")
+}
+_READ: dict[str, Any] = {
+    "guards": [_may],
+    "opt": {"scope": "read"},
+    "tags": ["Customers and segments"],
+    "responses": _BAD,
+}
 _AUDIENCES: dict[str, Any] = {**_READ, "tags": ["Audiences"]}
 
 
@@ -144,6 +166,7 @@ _AUDIENCES: dict[str, Any] = {**_READ, "tags": ["Audiences"]}
     "with a known id changes nothing, so a request whose answer got lost can be sent again.",
     operation_class=PostTransactions,
     responses={
+        **_BAD,
         422: ResponseSpec(Refused, description="Some are not valid; none was sent."),
         429: ResponseSpec(Problem, description="Too many; `Retry-After` has the seconds to wait."),
         503: ResponseSpec(
@@ -255,7 +278,13 @@ async def get_audience_customers(
     return await api.audiences.members(unquote(name), after, limit, at)
 
 
-@get("/schemas", summary="The names of the messages' JSON Schemas", tags=["Contract"], security=[{}])
+@get(
+    "/schemas",
+    summary="The names of the messages' JSON Schemas",
+    tags=["Contract"],
+    security=[{}],
+    responses=_BAD,
+)
 async def get_schemas() -> list[str]:
     """Return the names."""
     return schema_files.names()
@@ -266,6 +295,7 @@ async def get_schemas() -> list[str]:
     summary="The JSON Schema of a message in a topic",
     tags=["Contract"],
     security=[{}],
+    responses=_BAD,
     media_type="application/schema+json",
 )
 async def get_schema(name: str) -> bytes:
