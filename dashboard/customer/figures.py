@@ -68,6 +68,8 @@ def timeline(shown: Timeline, known: Personas, money: Money) -> go.Figure:
             font={"size": 12.5},
         )
     figure.update_xaxes(
+        # Plotly sees no dates where all orders were cancelled: it would take the axis for one of numbers, and draw NaN.
+        type="date",
         range=[_iso(start), _iso(end)],
         showgrid=False,
         zeroline=False,

@@ -14,6 +14,7 @@ from dashboard.shared.predicted import Predicted
 from dashboard.shared.rhythm import OwnRhythm
 from dashboard.shared.words import many
 from models.personas import is_good
+from models.purchase_words import ALL_CANCELLED
 from models.window_words import in_last_days
 from runtime.money import Money
 
@@ -31,7 +32,8 @@ class Portrait:
 
     ``rhythm`` and ``predicted`` are None without an order, and without a model that predicts orders. ``is_settled`` is
     False as of a past day whose segment does not follow from R, F and M as they are known now; then nothing is known of
-    the next change. ``frequency`` and ``monetary`` are those of the last ``window_days``, or of all time without a
+    the next change. ``all_cancelled`` says that ``recency_days`` counts from the last event, because every order was
+    cancelled. ``frequency`` and ``monetary`` are those of the last ``window_days``, or of all time without a
     window.
     """
 
@@ -48,6 +50,7 @@ class Portrait:
     rhythm: OwnRhythm | None = None
     is_settled: bool = True
     has_bought: bool = True
+    all_cancelled: bool = False
     window_days: int | None = None
     predicted: Predicted | None = None
 
@@ -57,11 +60,8 @@ def portrait(who: Portrait, known: Personas, now: datetime, money: Money) -> str
     persona = look_up(known, who.segment)
     name = persona.name if who.segment else UNPUBLISHED if who.has_bought else ONLY_RETURNS
     since = f" since {style.stamp(who.since)}" if who.since else ""
-    ago = (
-        "never" if who.recency_days is None else f"{many(who.recency_days, 'day')} ago" if who.recency_days else "today"
-    )
     tiles = (
-        ("last purchase", ago),
+        ("last purchase", _last_purchase(who)),
         (f"purchases{in_last_days(who.window_days)}", f"{who.frequency:,}"),
         (f"spend{in_last_days(who.window_days)}", money.exact(who.monetary)),
         ("country", escape(who.country)),
@@ -169,6 +169,14 @@ def simulator_link(customer_id: str) -> str:
 def _links(ids: Iterable[str], as_of: datetime | None) -> str:
     links = "".join(elements.customer_link(each, as_of) for each in ids)
     return f'<p class="sg-ids">{links}</p>' if links else ""
+
+
+def _last_purchase(who: Portrait) -> str:
+    if who.all_cancelled:
+        return ALL_CANCELLED
+    if who.recency_days is None:
+        return "never"
+    return f"{many(who.recency_days, 'day')} ago" if who.recency_days else "today"
 
 
 def _outlook(who: Portrait, known: Personas, now: datetime) -> str:

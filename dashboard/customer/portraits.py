@@ -31,6 +31,7 @@ def portrait_of(
         rhythm=None if rhythm is None else of_profile(rhythm, found, moment),
         is_settled=is_settled,
         has_bought=found.frequency > 0,
+        all_cancelled=found.segment is not None and found.last_purchase_at is None,
         window_days=model.window_days,
         predicted=None if rhythm is None else predicted(rhythm, found, moment),
     )

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from data.postgres import currency
 from data.postgres.customer_ids import behind, similar_ids
+from models.purchase_words import without_purchase
 from models.window_words import in_last_days
 from runtime.money import Money
 from runtime.settings import Settings
@@ -98,7 +99,8 @@ def _lines(found: "Customer", money: Money) -> list[str]:
     else:
         because = "" if found.why is None else f", because of: {_cause(found.why.cause, found.why.transaction_id)}"
         lines.append(f"{_named(found.segment)} since {_moment(found.since)}{because}")
-    days = "never bought" if found.recency_days is None else f"last purchase {found.recency_days:,} days ago"
+    silence = found.recency_days
+    days = without_purchase(found.segment is not None) if silence is None else f"last purchase {silence:,} days ago"
     amounts = [money.exact(Decimal(each)) for each in (found.monetary, found.gross, found.returned)]
     counted = in_last_days(found.window_days)
     lines.append(

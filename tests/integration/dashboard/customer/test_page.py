@@ -11,12 +11,13 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.shared import style
 from dashboard.shared.rhythm_words import FORESEEABLE
+from data.contract.wire import Tick
 from data.postgres.tables import models
 from models.segment_model import SegmentModel
 from models.typical import METADATA_KEY, Range, Typical
 from tests.support.money import POUNDS
 from tests.support.pages import HOSTILE, a_page, html, words
-from tests.support.processed_stream import NOW, Lived
+from tests.support.processed_stream import NOW, Lived, lived, messages, store
 from tests.support.rhythm import store_predictions
 from tests.support.stored_risks import store_predicted_risks
 
@@ -150,3 +151,19 @@ def test_the_risk_changes_are_listed_if_there_are_any(page: AppTest, engine: Eng
     numbers = re.findall(r'data-risk-change="(\d+)"', html(page))
     assert numbers == [str(each["sequence"]) for each in reversed(stored)][: len(numbers)]
     assert style.stamp(stored[-1]["effective_at"]) in words(page)
+
+
+def test_a_customer_whose_orders_were_all_cancelled_has_no_last_purchase(
+    database_url: str, engine: Engine, model: SegmentModel
+) -> None:
+    sent = messages()
+    own = [each for each in sent if each.customer_id == CUSTOMER]
+    gone = [replace(each, kind="cancelled", revision=1) for each in own]
+    store(engine, model, lived(model, [*sent, *gone, Tick(NOW)]))
+    page = a_page("customer", database_url, customer=CUSTOMER).run()
+    tiles = re.findall(r'sg-total"><b>(.*?)</b><span>(.*?)</span>', html(page))
+    assert ("all orders cancelled", "last purchase") in tiles
+    assert ("0", "purchases") in tiles
+    assert "NaN" not in html(page)
+    then = a_page("customer", database_url, customer=CUSTOMER, as_of=f"{NOW:%Y-%m-%d}").run()
+    assert "all orders cancelledlast purchase" in words(then)

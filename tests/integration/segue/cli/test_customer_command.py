@@ -5,14 +5,17 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
+from data.contract.wire import Tick
 from data.postgres import roles
 from segue.cli.app import app
 from tests.support.generated_tables import a_model
 from tests.support.processed_stream import NOW, Lived, live, messages, store
+from tests.support.processed_stream import lived as process
 from tests.support.stored_risks import store_predicted_risks
 
 Show = Callable[..., Result]
@@ -26,7 +29,14 @@ def lived(postgres: Engine) -> Lived:
 
 
 @pytest.fixture
-def show(lived: Lived, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Show:
+def show(lived: Lived, show_any: Show) -> Show:
+    """The command, with a stream in the database."""
+    return show_any
+
+
+@pytest.fixture
+def show_any(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Show:
+    """The command, with a database that is still empty."""
     monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     return lambda *arguments: CliRunner().invoke(app, ["customer", *arguments])
@@ -59,6 +69,19 @@ def test_a_customer_without_a_purchase_is_in_no_segment(show: Show, lived: Lived
     result = show(row["customer_id"])
     assert "In no segment." in result.output
     assert "never bought" in result.output
+
+
+def test_a_customer_whose_orders_were_all_cancelled_is_not_said_to_have_never_bought(
+    postgres: Engine, show_any: Show
+) -> None:
+    sent = messages()
+    who = next(each.customer_id for each in sent if each.kind == "sale")
+    gone = [msgspec.structs.replace(each, kind="cancelled", revision=1) for each in sent if each.customer_id == who]
+    store(postgres, a_model(), process(a_model(), [*sent, *gone, Tick(NOW)]))
+    result = show_any(who)
+    assert result.exit_code == 0, result.output
+    assert "all orders cancelled, 0 sale invoices" in result.output
+    assert "never bought" not in result.output
 
 
 def test_the_stored_risk_state_is_shown_with_the_next_one(show: Show, lived: Lived, postgres: Engine) -> None:

@@ -74,3 +74,9 @@ def test_a_timeline_without_events_can_be_drawn() -> None:
     assert timeline(nothing, KNOWN, POUNDS).to_json()
     only_returned = timeline(_timeline(LEDGER[2:], CHANGES[:0], None), KNOWN, POUNDS)
     assert "sale" in [trace.name for trace in only_returned.data]
+
+
+def test_moments_without_a_transaction_are_drawn_as_dates() -> None:
+    # A browser guesses the kind of an axis from the transactions, and draws dates on an axis of numbers as NaN.
+    figure = timeline(_timeline(LEDGER[:0], CHANGES, Outlook(NOW + timedelta(days=10), "lost")), KNOWN, POUNDS)
+    assert {axis.type for axis in figure.select_xaxes()} == {"date"}
