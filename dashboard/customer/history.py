@@ -44,7 +44,7 @@ def risks(found: pd.DataFrame) -> None:
     """Draw the list of changes of risk state, if there are any."""
     if found.empty:
         return
-    older = int(found["sequence"].max()) - len(found)
+    older = int(found["kept"].max()) - len(found)
     rest = f"; {many(older, 'older one')} not shown" if older else ""
     st.html(elements.title("Against their own rhythm", f"Changes of risk state, with exact event times (UTC){rest}"))
     st.html(risk_markup.past(found))

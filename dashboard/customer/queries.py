@@ -67,12 +67,15 @@ def changes(connection: Connection, customer_id: str, until: datetime | None = N
 def risks(connection: Connection, customer_id: str, until: datetime | None = None) -> pd.DataFrame:
     """The customer's newest changes of risk state, the newest first, without those that were effective after ``until``.
 
-    Columns: sequence, from_state, to_state and transaction_id (empty where there is none), cause, effective_at.
+    Columns: sequence, from_state, to_state and transaction_id (empty where there is none), cause, effective_at, and
+    kept, which says in every row how many such changes are stored.
     """
     c = risk_changes.c
     states = (or_empty(c.from_state), or_empty(c.to_state))
     newest = (
-        select(c.sequence, *states, c.cause, c.effective_at, or_empty(c.transaction_id))
+        select(
+            c.sequence, *states, c.cause, c.effective_at, or_empty(c.transaction_id), func.count().over().label("kept")
+        )
         .where(c.customer_id == customer_id)
         .order_by(c.sequence.desc())
         .limit(MOST_RISK_ROWS)

@@ -6,13 +6,14 @@ from urllib.parse import quote
 import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, delete, text, update
 from streamlit.testing.v1 import AppTest
 
+from dashboard.customer import queries
 from dashboard.shared import style
 from dashboard.shared.rhythm_words import FORESEEABLE
 from data.contract.wire import Tick
-from data.postgres.tables import models
+from data.postgres.tables import models, risk_changes
 from models.segment_model import SegmentModel
 from models.typical import METADATA_KEY, Range, Typical
 from tests.support.money import POUNDS
@@ -167,3 +168,20 @@ def test_a_customer_whose_orders_were_all_cancelled_has_no_last_purchase(
     assert "NaN" not in html(page)
     then = a_page("customer", database_url, customer=CUSTOMER, as_of=f"{NOW:%Y-%m-%d}").run()
     assert "all orders cancelledlast purchase" in words(then)
+
+
+def test_older_risk_changes_are_counted_without_those_that_were_deleted(
+    page: AppTest, engine: Engine, processed: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = [each for each in store_predicted_risks(engine, processed) if each["customer_id"] == CUSTOMER]
+    monkeypatch.setattr(queries, "MOST_RISK_ROWS", 2)
+    assert f"{len(stored) - 2} older ones not shown" in words(page.run())
+    for kept, said in ((3, "1 older one not shown"), (2, "")):
+        with engine.begin() as connection:
+            c = risk_changes.c
+            connection.execute(
+                delete(risk_changes).where(c.customer_id == CUSTOMER, c.sequence <= stored[-kept - 1]["sequence"])
+            )
+        shown = words(page.run())
+        assert said in shown
+        assert ("not shown" in shown) == bool(said)

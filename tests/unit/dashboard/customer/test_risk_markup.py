@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from dashboard.customer import risk_markup
 from dashboard.shared import style
@@ -33,10 +34,25 @@ def test_an_order_that_ended_the_silence_is_named_and_escaped() -> None:
     assert "<b>17" not in shown
 
 
-def test_no_state_before_or_after_is_a_dash() -> None:
-    first, last = past(change(from_state="")), past(change(to_state=""))
-    assert first.index(style.NOTHING) < first.index("→") < first.index(">Overdue<")
-    assert last.index(">Due<") < last.index("→") < last.index(style.NOTHING)
+@pytest.mark.parametrize(
+    ("values", "before", "after"),
+    [
+        (
+            {"from_state": "", "to_state": "on_rhythm", "cause": "first_purchase", "sequence": 1},
+            "New customer",
+            "On rhy",
+        ),
+        ({"from_state": "", "to_state": "on_rhythm", "cause": "first_purchase"}, "Without orders", "On rhythm"),
+        ({"from_state": "", "cause": "revision"}, "Without orders", "Overdue"),
+        ({"to_state": "", "cause": "revision"}, "Due", "Without orders"),
+        ({"from_state": "", "cause": "model", "sequence": 1}, "Without predictions", "Overdue"),
+        ({"to_state": "", "cause": "model"}, "Due", "Without predictions"),
+    ],
+)
+def test_no_state_is_said_in_words(values: dict[str, Any], before: str, after: str) -> None:
+    shown = past(change(**values))
+    assert shown.index(before) < shown.index("→") < shown.index(after)
+    assert style.NOTHING not in shown
 
 
 def test_a_state_of_a_later_version_is_shown_by_its_id() -> None:
