@@ -115,8 +115,8 @@ def _lines(found: "Customer", money: Money) -> list[str]:
 
 
 def _risk(risk: "Risk") -> str:
-    """The risk state, since when, and the next one."""
-    known = f"Risk state {risk.state} since {_moment(risk.since)}"
+    """The risk state, the moment of its last change, and the next one."""
+    known = f"Risk state {risk.state}, changed last on {_moment(risk.since)}"
     if risk.next is None:
         return f"{known}; time alone does not change it any more"
     return f"{known}; {risk.next.state} from {_moment(risk.next.at)}, unless they order before"

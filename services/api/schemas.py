@@ -79,10 +79,10 @@ class NextRisk(Struct, frozen=True):
 
 
 class Risk(Struct, frozen=True):
-    """How unusual the customer's silence is: the risk state, since when, and the next one."""
+    """How unusual the customer's silence is: the risk state, the moment of its last change, and the next one."""
 
     state: RiskState
-    since: datetime
+    since: Annotated[datetime, Meta(description="The moment of the last change of the state.")]
     next: Annotated[NextRisk | None, Meta(description="Null if time alone changes nothing any more.")]
 
 

@@ -94,7 +94,7 @@ def test_the_stored_risk_state_is_shown_with_the_next_one(show: Show, lived: Liv
         risk = json.loads(show(change["customer_id"], "--json").stdout)["customer"]["risk"]
         assert (risk["state"], datetime.fromisoformat(risk["since"])) == (state, change["effective_at"])
         output = show(change["customer_id"]).output
-        assert f"Risk state {state} since {change['effective_at']:%Y-%m-%d %H:%M}; " in output
+        assert f"Risk state {state}, changed last on {change['effective_at']:%Y-%m-%d %H:%M}; " in output
         if state == "presumed_lost":
             assert risk["next"] is None
             assert "time alone does not change it any more" in output
