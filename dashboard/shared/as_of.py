@@ -99,7 +99,7 @@ def _chosen(page: str, first: date, last: date) -> tuple[date | None, str]:
     refused = _why_refused(in_url, day, first, last)
     if refused:
         st.session_state[DAY] = None
-        st.query_params[AS_OF] = in_url
+        _put_in_url(in_url)
         return None, refused
     _keep(day)
     return day, ""
@@ -126,8 +126,13 @@ def _keep(day: date | None) -> None:
     if day is None:
         if AS_OF in st.query_params:
             del st.query_params[AS_OF]
-    elif st.query_params.get(AS_OF) != day.isoformat():
-        st.query_params[AS_OF] = day.isoformat()
+    else:
+        _put_in_url(day.isoformat())
+
+
+def _put_in_url(text: str) -> None:
+    if st.query_params.get(AS_OF) != text:
+        st.query_params[AS_OF] = text
 
 
 def _choose() -> None:
