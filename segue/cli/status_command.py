@@ -148,9 +148,10 @@ def _print(current: dict[str, Any]) -> None:
         output.print(f"edited orders: {current['revisions']:,} revisions have replaced a transaction")
     output.print(f"customers in a segment: {current['customers']:,}")
     if (forgotten := current["forgotten"])["customers"]:
+        risk = f", {forgotten['risk_changes']:,} risk changes" if forgotten["risk_changes"] else ""
         output.print(
             f"forgotten customers: {forgotten['customers']:,} (deleted with them: {forgotten['transactions']:,} "
-            f"transactions, {forgotten['changes']:,} changes; {forgotten['dropped']:,} later records dropped)",
+            f"transactions, {forgotten['changes']:,} changes{risk}; {forgotten['dropped']:,} later records dropped)",
             soft_wrap=True,
         )
     # The table counts every change that there ever was; forgetting and pruning delete some.

@@ -73,6 +73,22 @@ def test_after_pruning_both_kinds_of_changes_are_counted_as_stored(postgres: Eng
     assert (found["changes"], found["risk_changes"]) == ({"decay": 1}, 2)
 
 
+@pytest.mark.parametrize(("number", "named"), [(0, ""), (1_234, ", 1,234 risk changes")])
+def test_the_status_counts_what_was_deleted_with_forgotten_customers(postgres: Engine, number: int, named: str) -> None:
+    erasure = "INSERT INTO erasures (hash, partition, position, transactions, changes, dead_letters, risk_changes) "
+    with postgres.begin() as connection:
+        connection.execute(text(f"{erasure} VALUES ('x', 0, 1, 7, 5, 0, {number})"))
+    printed = CliRunner().invoke(app, ["status"]).stdout
+    assert (
+        f"forgotten customers: 1 (deleted with them: 7 transactions, 5 changes{named}; 0 later records dropped)"
+        in printed
+    )
+    found = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    assert found["forgotten"] == {
+        "customers": 1, "transactions": 7, "changes": 5, "dropped": 0, "risk_changes": number
+    }  # fmt: skip
+
+
 def test_status_and_reconcile_report_log_faults_until_they_are_resolved(postgres: Engine) -> None:
     segue = CliRunner().invoke
     assert segue(app, ["faults", "list"]).exit_code == 0
