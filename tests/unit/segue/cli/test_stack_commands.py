@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from data.datasets import synthetic
+from data.postgres import model_registry
 from producers import replay_session
 from segue.cli import stack_commands
 from segue.cli.app import app
@@ -89,7 +90,7 @@ def test_any_free_port_is_printed_as_the_one_that_the_dashboard_listens_on(
     monkeypatch.setattr(stack_commands, "Stack", FakeStack)
     monkeypatch.setattr(stack_commands, "engine", lambda _: None)
     monkeypatch.setattr(replay_session, "other_datasets", lambda *_: [])
-    monkeypatch.setattr(stack_commands.model_registry, "champion_version", lambda _: "k5")
+    monkeypatch.setattr(model_registry, "champion_version", lambda _: "k5")
     monkeypatch.setattr(demos, "run_live", lambda *_: False)
     monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://me@127.0.0.1:1/none")
     files = [str(a_file(tmp_path))] if command == "demo" else []
