@@ -1,10 +1,12 @@
 """Compare every stored segment change with the history that brute force computes from the dataset."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
+from batch.chains import first_sequences
 from batch.differences import NONE_FOUND, differences, unequal
 from batch.history import CHANGE, expected_changes
 from batch.ledger import KEY, watermarks
@@ -124,7 +126,7 @@ class _Expectation:
 
     def _differing(self, expected: pd.DataFrame, customers: pd.Index) -> set[str]:
         of_them = self.stream.changes[self.stream.changes["customer_id"].isin(customers)]
-        return set(_changes_compared(expected, of_them)["customer_id"])
+        return set(_changes_compared(expected, of_them, self.stream.whole_since)["customer_id"])
 
     def _with_places(self, places: pd.Series, customers: pd.Index | None) -> pd.DataFrame:
         events = self.log.events(places, self._waiting())
@@ -146,11 +148,14 @@ class _Expectation:
 
 def _compared(expected: pd.DataFrame, stream: StreamState) -> pd.DataFrame:
     known = stream.changes["customer_id"].isin(stream.customers["customer_id"])
-    return _changes_compared(expected, stream.changes[known])
+    return _changes_compared(expected, stream.changes[known], stream.whole_since)
 
 
-def _changes_compared(expected: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
-    """The differences between expected and stored changes, customer by customer and number by number."""
+def _changes_compared(expected: pd.DataFrame, stored: pd.DataFrame, whole_since: datetime | None) -> pd.DataFrame:
+    """The differences between expected and stored changes that are not pruned, number by number of each customer."""
+    begins = first_sequences(stored, whole_since)
+    kept = begins.reindex(expected["customer_id"], fill_value=1).to_numpy()
+    expected = expected[expected["sequence"] >= kept]
     expected = expected.assign(
         effective_at=pd.to_datetime(expected["effective_at"].astype("int64"), unit="us", utc=True).astype(MOMENT)
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from batch.chains import first_sequences
 from batch.differences import differences, unequal
 from batch.risk_moments import risk_moments
 from data.postgres.stream_state import StreamState
@@ -100,15 +101,21 @@ def _without_state(
 
 
 def _history(stream: StreamState) -> list[pd.DataFrame]:
-    """Each customer's changes of risk state must form an unbroken chain that ends with the stored risk state."""
+    """Each customer's changes of risk state must form an unbroken chain that ends with the stored risk state.
+
+    What was before the first change of a pruned chain is unknown.
+    """
     changes = stream.risk_changes.sort_values(["customer_id", "sequence"])
     of_customer = changes.groupby("customer_id")
+    begins = first_sequences(changes, stream.risk_whole_since)
+    own_begin = begins.reindex(changes["customer_id"]).set_axis(changes.index)
+    pruned = (own_begin > 1) & (changes["sequence"] == own_begin)
     chain = pd.DataFrame(
         {
             "customer_id": changes["customer_id"],
-            "sequence_expected": of_customer.cumcount() + 1,
+            "sequence_expected": of_customer.cumcount() + own_begin,
             "sequence_actual": changes["sequence"],
-            "from_state_expected": of_customer["to_state"].shift(),
+            "from_state_expected": of_customer["to_state"].shift().where(~pruned, changes["from_state"]),
             "from_state_actual": changes["from_state"],
         }
     )

@@ -40,6 +40,8 @@ class Reconciliation:
         How many transactions of the dataset were edited or cancelled since; they are taken as the ledger has them.
     risk_states
         How many risk states were compared; 0 without a model that predicts orders.
+    pruned_before
+        Changes and risk changes that are older were pruned and not compared; None if none was pruned.
     differences
         See :func:`batch.reconcile.reconcile`.
     lost
@@ -60,6 +62,7 @@ class Reconciliation:
     risk_states: int
     differences: pd.DataFrame
     lost: pd.DataFrame
+    pruned_before: datetime | None = None
     history: HistoryCheck | None = None
 
     @property
@@ -128,6 +131,7 @@ def _check(
         risk_states=len(stream.risk_states),
         differences=found,
         lost=stream.lost,
+        pruned_before=max(filter(None, [stream.whole_since, stream.risk_whole_since]), default=None),
         history=recomputed,
     )
 

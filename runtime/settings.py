@@ -437,6 +437,17 @@ class Settings(BaseSettings):
         return keys
 
     @model_validator(mode="after")
+    def _keeps_events_apart(self) -> Self:
+        setting_of: dict[str, str] = {}
+        for name in type(self).model_fields:
+            if name.endswith("_topic"):
+                variable, topic = f"SEGUE_{name.upper()}", getattr(self, name)
+                if topic in setting_of:
+                    raise ValueError(f"{setting_of[topic]} and {variable} name the same topic, {topic}")
+                setting_of[topic] = variable
+        return self
+
+    @model_validator(mode="after")
     def _can_confirm(self) -> Self:
         if self.replication_factor is not None and (self.min_insync_replicas or 1) > self.replication_factor:
             raise ValueError(

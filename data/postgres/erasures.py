@@ -43,6 +43,7 @@ class ErasureTotals:
     transactions: int
     changes: int
     dropped: int
+    risk_changes: int = 0
 
 
 def read(connection: Connection) -> Forgotten:
@@ -54,11 +55,13 @@ def read(connection: Connection) -> Forgotten:
 def totals(engine: Engine) -> ErasureTotals:
     """Counts since the beginning of the stream."""
     c = erasures.c
-    sums = select(func.count(), *(func.coalesce(func.sum(each), 0) for each in (c.transactions, c.changes)))
+    deleted = (c.transactions, c.changes, c.risk_changes)
+    sums = select(func.count(), *(func.coalesce(func.sum(each), 0) for each in deleted))
     dropped = select(func.coalesce(func.sum(stream_progress.c.forgotten), 0))
     with engine.connect() as connection:
-        customers, transactions, changes = map(int, connection.execute(sums).one())
-        return ErasureTotals(customers, transactions, changes, int(connection.execute(dropped).scalar_one()))
+        customers, transactions, changes, risk_changes = map(int, connection.execute(sums).one())
+        later = int(connection.execute(dropped).scalar_one())
+        return ErasureTotals(customers, transactions, changes, later, risk_changes)
 
 
 def is_forgotten(engine: Engine, customer_id: str) -> bool:

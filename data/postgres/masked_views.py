@@ -115,7 +115,9 @@ VIEWS = ViewSchema(
 RIGHTS: Mapping[str, str] = {
     **dict.fromkeys((f"{SCHEMA}.{name}" for name in VIEWS.views), "SELECT"),
     **dict.fromkeys(UNMASKED, "SELECT"),
-    "erasures": ", ".join(f"SELECT ({name})" for name in ("partition", "transactions", "changes", "erased_at")),
+    "erasures": ", ".join(
+        f"SELECT ({name})" for name in ("partition", "transactions", "changes", "risk_changes", "erased_at")
+    ),
     "campaigns": ", ".join(f"SELECT ({name})" for name in SHOWN_CAMPAIGNS),
 }
 

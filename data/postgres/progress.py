@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Row, case, func, select
 
 from data.kafka.log_id import GENERATION
-from data.postgres.tables import customers, segment_changes, stream_progress
+from data.postgres.tables import customers, risk_changes, segment_changes, stream_progress
 
 #: A partition that is behind and has committed nothing for so many seconds is stuck.
 STUCK_SECONDS = 15.0
@@ -23,7 +23,7 @@ WATERMARK = case((func.bool_and(_event_time.is_not(None)), func.min(_event_time)
 
 @dataclass(frozen=True, slots=True)
 class StreamTotals:
-    """Counts over all partitions; ``changes`` by cause."""
+    """Counts over all partitions; ``changes`` by cause, without those that were pruned."""
 
     transactions: int
     duplicates: int
@@ -141,8 +141,14 @@ def customers_outdated(engine: Engine) -> int:
         return connection.execute(query).scalar_one()
 
 
+def stored_risk_changes(engine: Engine) -> int:
+    """The number of risk changes, without those that were pruned."""
+    with engine.connect() as connection:
+        return connection.execute(select(func.count()).select_from(risk_changes)).scalar_one()
+
+
 def totals(engine: Engine) -> StreamTotals:
-    """Counts since the beginning of the stream."""
+    """Counts since the beginning of the stream, and the customers and changes that are stored now."""
     counters = ("transactions", "duplicates", "late", "dead_letters", "revisions")
     sums = select(*(func.coalesce(func.sum(stream_progress.c[name]), 0).label(name) for name in counters))
     in_segment = select(func.count()).select_from(customers).where(customers.c.segment.is_not(None))

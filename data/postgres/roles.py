@@ -125,7 +125,9 @@ NOT_FOR_DASHBOARD = ("api_keys", "erasure_key", "customer_masks", "mask_key", "a
 #: Rights by table: the dashboard reads everything but secrets; of forgotten customers it sees numbers only.
 DASHBOARD_RIGHTS: Mapping[str, str] = {
     **{name: _READ for name in (*WORKER_RIGHTS, *NOT_FOR_WORKERS) if name not in NOT_FOR_DASHBOARD},
-    "erasures": ", ".join(f"SELECT ({name})" for name in ("partition", "transactions", "changes", "erased_at")),
+    "erasures": ", ".join(
+        f"SELECT ({name})" for name in ("partition", "transactions", "changes", "risk_changes", "erased_at")
+    ),
     "campaigns": _SHOWN_CAMPAIGNS,
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,6 +13,7 @@ from data.postgres import dead_letters, erasures, tables
 from data.postgres.database import engine
 from data.postgres.erasures import Forgotten
 from data.postgres.frames import MOMENT, frame, money_units
+from data.postgres.kept_history import whole_since
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ class StreamState:
         ``customer_id, partition, state, since, sequence, next_at, rhythm_version``.
     risk_changes
         ``customer_id, sequence, partition, from_state, to_state, effective_at``.
+    whole_since, risk_whole_since
+        From when on the changes and the risk changes of all customers are whole; None if none was pruned. See
+        :func:`data.postgres.kept_history.whole_since`.
     """
 
     customers: pd.DataFrame
@@ -62,6 +67,8 @@ class StreamState:
     forgotten: Forgotten = field(default_factory=Forgotten)
     risk_states: pd.DataFrame = field(default_factory=lambda: _empty(_risk_states()))
     risk_changes: pd.DataFrame = field(default_factory=lambda: _empty(_risk_changes()))
+    whole_since: datetime | None = None
+    risk_whole_since: datetime | None = None
 
     @property
     def model_versions(self) -> set[str]:
@@ -107,6 +114,8 @@ class StreamSnapshot:
         self._rejected = _rejected(connection)
         self._lost = _frame(connection, _lost())
         self._forgotten = erasures.read(connection)
+        self._whole_since = whole_since(connection, tables.segment_changes)
+        self._risk_whole_since = whole_since(connection, tables.risk_changes)
 
     def state(self, customers: CustomerRange = ALL_CUSTOMERS) -> StreamState:
         """The state of a range of customers, and everything that belongs to none."""
@@ -121,6 +130,8 @@ class StreamSnapshot:
             forgotten=self._forgotten,
             risk_states=self._of(customers, _risk_states(), tables.risk_states),
             risk_changes=self._of(customers, _risk_changes(), tables.risk_changes),
+            whole_since=self._whole_since,
+            risk_whole_since=self._risk_whole_since,
         )
 
     def _of(self, customers: CustomerRange, query: Select[Any], table: Table) -> pd.DataFrame:

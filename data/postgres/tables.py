@@ -246,6 +246,7 @@ erasures = Table(
     Column("changes", BigInteger, nullable=False),
     Column("dead_letters", BigInteger, nullable=False),
     Column("erased_at", Moment, nullable=False, server_default=func.now()),
+    Column("risk_changes", BigInteger, nullable=False, server_default="0"),
 )
 
 # The key of these hashes, in one row that the migration makes.

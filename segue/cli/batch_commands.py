@@ -79,6 +79,8 @@ def _compared(found: "Reconciliation") -> str:
         lines.append(f"{found.revised:,} transactions of the file were edited since; the last revision counts.")
     if found.forgotten:
         lines.append(f"{found.forgotten:,} transactions of the file are those of forgotten customers.")
+    if found.pruned_before is not None:
+        lines.append(f"The history before {found.pruned_before:%Y-%m-%d %H:%M} UTC was pruned and is not compared.")
     if found.history is not None and (number := len(found.history.not_comparable)):
         lines.append(
             f"The changes of {number:,} customers could not be compared: they depend on when late transactions "
@@ -100,6 +102,7 @@ def _as_json(found: "Reconciliation") -> dict[str, Any]:
         "until": None if found.until is None else found.until.isoformat(),
         **{name: getattr(found, name) for name in counts},
         "history": found.history is not None,
+        "pruned_before": None if found.pruned_before is None else found.pruned_before.isoformat(),
         "lost": found.lost.to_dict("records"),
         "not_comparable": [] if found.history is None else list(found.history.not_comparable),
         "differences": found.differences.to_dict("records"),

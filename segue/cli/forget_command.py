@@ -23,10 +23,10 @@ def forget(
 ) -> None:
     """Forget a customer for good: delete what is stored, and drop every later record of theirs.
 
-    An erasure is written into the log. The worker deletes the customer's transactions, profile, changes and dead
-    letters, and publishes a tombstone to the segments topic. A keyed hash of the id remains, so that reading the log or
-    replaying a file again does not bring the customer back. See docs/forgetting.md for what stays in topics until their
-    retention ends.
+    An erasure is written into the log. The worker deletes the customer's transactions, profile, changes, risk changes
+    and dead letters, and publishes a tombstone to the segments topic. A keyed hash of the id remains, so that reading
+    the log or replaying a file again does not bring the customer back. See docs/forgetting.md for what stays in topics
+    until their retention ends.
     """
     from data.postgres import erasures
     from producers import campaigns, erasure

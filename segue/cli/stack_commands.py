@@ -19,6 +19,7 @@ from segue.cli.console import counted, fail, messages, output, spinner
 from segue.cli.errors import described
 from segue.cli.ports import refuse_port_in_use
 from segue.cli.replay_display import replay_bar
+from segue.local.ports import free_ports
 from segue.local.stack import BrokerKind, Stack, clear
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ DATASET_FILE = "dataset.txt"
 _SYNTHETIC = "synthetic"
 # The port that Kafka clients use by default.
 _KAFKA_PORT = 9092
-Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the dashboard, on the loopback interface.")]
+Port = Annotated[
+    int, typer.Option(min=0, max=65_535, help="Port of the dashboard, on the loopback interface; 0 for any free one.")
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Delete the state folder's data first, except downloads.")]
 
 
@@ -79,7 +82,7 @@ def demo(
     from segue.local.demo import Setup
 
     if not once:
-        refuse_port_in_use(port)
+        port = _fixed(port)
     how = reading_options.reading(files, mapping, set_, on_error, rejects, Settings(state_dir=state_dir).currency)
     with spinner("Loading data"):
         chosen = choose(files, state_dir / "datasets", how)
@@ -186,7 +189,7 @@ def up(
 
     Other commands with the same state folder connect to them: `segue fit`, `segue replay`, `segue status`, …
     """
-    refuse_port_in_use(port)
+    port = _fixed(port)
     if live:
         refuse_port_in_use(api_port, option="--api-port")
     if ingest_topic is not None or mapping is not None:
@@ -214,6 +217,14 @@ def up(
         )
         _until_interrupted(stack)
         messages.print("Stopping …")
+
+
+def _fixed(port: int) -> int:
+    """The port to show and to keep across restarts of the dashboard: with 0, one that is free."""
+    if port == 0:
+        return free_ports(1)[0]
+    refuse_port_in_use(port)
+    return port
 
 
 def _check_ingestion(live: bool, topic: str | None, mapping: Path | None) -> None:

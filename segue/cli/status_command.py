@@ -103,6 +103,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         "customers": totals.customers,
         "forgotten": asdict(erasures.totals(postgres)),
         "changes": totals.changes,
+        "risk_changes": progress.stored_risk_changes(postgres),
         "log_faults": [
             faults_commands.as_values(fault) | {"description": log_faults.describe(fault)} for fault in faults
         ],
@@ -147,15 +148,17 @@ def _print(current: dict[str, Any]) -> None:
         output.print(f"edited orders: {current['revisions']:,} revisions have replaced a transaction")
     output.print(f"customers in a segment: {current['customers']:,}")
     if (forgotten := current["forgotten"])["customers"]:
+        risk = f", {forgotten['risk_changes']:,} risk changes" if forgotten["risk_changes"] else ""
         output.print(
             f"forgotten customers: {forgotten['customers']:,} (deleted with them: {forgotten['transactions']:,} "
-            f"transactions, {forgotten['changes']:,} changes; {forgotten['dropped']:,} later records dropped)",
+            f"transactions, {forgotten['changes']:,} changes{risk}; {forgotten['dropped']:,} later records dropped)",
             soft_wrap=True,
         )
-    output.print(f"changes: {sum(current['changes'].values()):,} ({counted(current['changes'])})")
-    if risk := sum(row["risk_changes"] for row in current["partitions"]):
+    # The table counts every change that there ever was; forgetting and pruning delete some.
+    output.print(f"changes: {sum(current['changes'].values()):,} stored ({counted(current['changes'])})")
+    if any(row["risk_changes"] for row in current["partitions"]):
         unpublished = sum(row["risk_to_publish"] for row in current["partitions"])
-        output.print(f"risk changes: {risk:,} ({unpublished:,} to publish)")
+        output.print(f"risk changes: {current['risk_changes']:,} stored ({unpublished:,} to publish)")
     for fault in current["log_faults"]:
         output.print(
             f"[bold red]log fault {fault['id']}[/], partition {fault['partition']}: {escape(fault['description'])}"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, text
 from typer.testing import CliRunner
 
 from data.postgres import model_registry, replay_control
@@ -50,6 +50,43 @@ def test_status_has_the_same_content_as_json_and_as_text(postgres: Engine) -> No
     assert found["brokers"] == "127.0.0.1:9092"
     assert found["replay"].startswith("shop.csv stopped at 2010-03-01 00:00")
     assert found["partitions"]
+
+
+def test_after_pruning_both_kinds_of_changes_are_counted_as_stored(postgres: Engine) -> None:
+    progress = "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, change_position, "
+    progress += "risk_position, risk_published_position) VALUES (0, 'log', 9, 1, 'me', 700, 900, 890)"
+    change = (
+        "INSERT INTO segment_changes (customer_id, sequence, partition, position, to_segment, cause, effective_at, "
+    )
+    change += (
+        "recency_days, frequency, monetary, model_version) VALUES ('a', 7, 0, 700, 's', 'decay', now(), 1, 1, 1, 'm')"
+    )
+    risk = "INSERT INTO risk_changes (customer_id, sequence, partition, position, cause, effective_at, frequency) "
+    risk += "VALUES ('a', 8, 0, 899, 'silence', now(), 1), ('a', 9, 0, 900, 'silence', now(), 1)"
+    with postgres.begin() as connection:
+        for statement in (progress, change, risk):
+            connection.execute(text(statement))
+    printed = CliRunner().invoke(app, ["status"]).stdout.splitlines()
+    assert "changes: 1 stored (1 decay)" in printed
+    assert "risk changes: 2 stored (10 to publish)" in printed
+    found = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    assert (found["changes"], found["risk_changes"]) == ({"decay": 1}, 2)
+
+
+@pytest.mark.parametrize(("number", "named"), [(0, ""), (1_234, ", 1,234 risk changes")])
+def test_the_status_counts_what_was_deleted_with_forgotten_customers(postgres: Engine, number: int, named: str) -> None:
+    erasure = "INSERT INTO erasures (hash, partition, position, transactions, changes, dead_letters, risk_changes) "
+    with postgres.begin() as connection:
+        connection.execute(text(f"{erasure} VALUES ('x', 0, 1, 7, 5, 0, {number})"))
+    printed = CliRunner().invoke(app, ["status"]).stdout
+    assert (
+        f"forgotten customers: 1 (deleted with them: 7 transactions, 5 changes{named}; 0 later records dropped)"
+        in printed
+    )
+    found = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    assert found["forgotten"] == {
+        "customers": 1, "transactions": 7, "changes": 5, "dropped": 0, "risk_changes": number
+    }  # fmt: skip
 
 
 def test_status_and_reconcile_report_log_faults_until_they_are_resolved(postgres: Engine) -> None:

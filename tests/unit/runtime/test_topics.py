@@ -1,6 +1,7 @@
 """How the topics that Segue creates keep records."""
 
 from datetime import timedelta
+from itertools import combinations
 
 import pytest
 from pydantic import ValidationError
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from runtime.settings import Settings, bad_setting
 from runtime.topics import Durability, Topics
 
+TOPIC_SETTINGS = sorted(name for name in Settings.model_fields if name.endswith("_topic"))
 NAMES = ("log", "changes", "segments", "dead", "drift")
 
 
@@ -32,6 +34,20 @@ def test_every_retention_is_that_of_its_topics_and_the_compacted_one_has_none() 
     assert (risk["cleanup.policy"], int(risk["retention.ms"]) / 86_400_000) == ("delete", 200)
     assert "retention.ms" not in found["segments"]
     assert {each["min.insync.replicas"] for each in found.values()} == {"2"}
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(TOPIC_SETTINGS, 2)))
+def test_two_settings_that_name_the_same_topic_are_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
+    monkeypatch.setenv(f"SEGUE_{first.upper()}", str(Settings.model_fields[second].default))
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    said = bad_setting(caught.value)
+    assert f"SEGUE_{first.upper()}" in said
+    assert f"SEGUE_{second.upper()}" in said
+    assert said.endswith(f" name the same topic, {Settings.model_fields[second].default}")
+    assert "\n" not in said
 
 
 def test_more_confirmations_than_copies_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from data.contract.wire import Erasure
-from data.postgres import model_registry, progress
+from data.postgres import erasures, model_registry, progress
 from data.postgres.database import engine
 from models.rhythm.carried import carrying
 from stream_app.metrics import Metrics
@@ -234,6 +234,17 @@ def test_a_forgotten_customer_has_no_risk_changes_and_leaves_a_gap(predicting: s
     assert [row for row in keys(risk) if row[0] == "d"] == stored(predicting)
     last, published = positions(predicting)
     assert last == published
+
+
+def test_the_risk_changes_that_are_deleted_with_a_forgotten_customer_are_counted(predicting: str) -> None:
+    risk = RiskTopic()
+    records = logs([transaction(1, 0, customer="gone"), tick(400), Erasure("gone"), Erasure("gone")], 1)[0]
+    process(predicting, risk, records[:2])
+    number = len(stored(predicting))
+    assert number > 1
+    process(predicting, risk, records[2:])
+    assert stored(predicting) == []
+    assert erasures.totals(engine(predicting)).risk_changes == number
 
 
 def test_risk_changes_carry_the_log_that_they_come_from(predicting: str) -> None:

@@ -1,0 +1,114 @@
+"""`segue reconcile` of a pruned stream compares what is kept, and still notices what is missing from that."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine, text
+from typer.testing import CliRunner, Result
+
+from batch.fit import fit
+from batch.profiles import profiles_as_of
+from data.contract.wire import Tick
+from data.datasets import synthetic
+from data.datasets.dataset import Dataset
+from data.datasets.load import load
+from data.postgres.database import engine
+from data.postgres.pruning import Retention, prune
+from models.rhythm.carried import carrying
+from segue.cli.app import app
+from tests.support.processed_stream import lived, store
+from tests.support.rhythm import a_rhythm
+from tests.support.stored_risks import store_risks
+
+KEPT = timedelta(days=100)
+OPTIONS = [(), ("--history",)]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset of a small shop."""
+    found = tmp_path_factory.mktemp("shop") / "shop.csv"
+    synthetic.write(synthetic.generate(customers=120, days=420, seed=4), found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def dataset(file: Path) -> Dataset:
+    return load(file)
+
+
+@pytest.fixture
+def whole(database_url: str, dataset: Dataset) -> Iterator[Engine]:
+    """A database that holds what a worker makes of the dataset, all of it published."""
+    now = dataset.report.last
+    model = carrying(fit(profiles_as_of(dataset.transactions, now), k=5).model, a_rhythm())
+    made = lived(model, [*dataset.wire_transactions(), Tick(now)])
+    postgres = engine(database_url)
+    store(postgres, model, made)
+    store_risks(postgres, made, now)
+    published = "published_position = change_position, risk_published_position = 1000000"
+    execute(postgres, f"UPDATE stream_progress SET {published}")
+    yield postgres
+    postgres.dispose()
+
+
+@pytest.fixture
+def pruned(whole: Engine, dataset: Dataset) -> Engine:
+    done = prune(whole, Retention(changes=KEPT), dataset.report.last)
+    assert (done.changes or 0) > 100
+    assert (done.risk_changes or 0) > 100
+    return whole
+
+
+def execute(postgres: Engine, statement: str) -> None:
+    with postgres.begin() as connection:
+        assert connection.execute(text(statement)).rowcount > 0
+
+
+def reconcile(url: str, file: Path, *options: str) -> Result:
+    settings = {"SEGUE_DATABASE_URL": url, "COLUMNS": "200"}
+    return CliRunner().invoke(app, ["reconcile", str(file), *options], env=settings)
+
+
+def differing(url: str, file: Path) -> set[tuple[str, str]]:
+    """What differs, and whose."""
+    found = json.loads(reconcile(url, file, "--json").stdout)["differences"]
+    return {(row["what"], row["customer_id"]) for row in found}
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_what_is_kept_has_no_difference_and_what_is_not_is_named(
+    pruned: Engine, database_url: str, file: Path, dataset: Dataset, options: tuple[str, ...]
+) -> None:
+    result = reconcile(database_url, file, *options)
+    assert result.exit_code == 0, result.output
+    as_json = json.loads(reconcile(database_url, file, *options, "--json").stdout)
+    before = pd.Timestamp(as_json["pruned_before"])
+    assert dataset.report.last - KEPT - timedelta(days=7) < before <= dataset.report.last - KEPT
+    assert f"The history before {before:%Y-%m-%d %H:%M} UTC was pruned and is not compared." in result.output
+
+
+def test_a_whole_history_is_not_called_pruned(whole: Engine, database_url: str, file: Path) -> None:
+    result = reconcile(database_url, file)
+    assert result.exit_code == 0, result.output
+    assert "pruned" not in result.output
+    assert json.loads(reconcile(database_url, file, "--json").stdout)["pruned_before"] is None
+
+
+@pytest.mark.parametrize(("table", "what"), [("segment_changes", "history"), ("risk_changes", "risk history")])
+@pytest.mark.parametrize("lost", ["one in the middle", "a beginning after the kept time"])
+@pytest.mark.parametrize("stream", ["whole", "pruned"])
+def test_changes_that_pruning_does_not_delete_are_missed(
+    request: pytest.FixtureRequest, database_url: str, file: Path, table: str, what: str, lost: str, stream: str
+) -> None:
+    postgres: Engine = request.getfixturevalue(stream)
+    with postgres.connect() as connection:
+        most = f"SELECT customer_id, max(sequence) FROM {table} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+        customer, last = connection.execute(text(most)).one()
+    chosen = f"sequence = {last} - 1" if lost == "one in the middle" else f"sequence < {last}"
+    execute(postgres, f"DELETE FROM {table} WHERE customer_id = '{customer}' AND {chosen}")
+    assert differing(database_url, file) == {(what, customer)}
