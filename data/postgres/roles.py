@@ -97,6 +97,7 @@ CLOCK_RIGHTS: Mapping[str, str] = {"customers": _READ, "risk_states": _READ, "st
 #: Rights by table: the HTTP API reads customers, their changes, orders and the keys; it writes to Kafka alone.
 API_RIGHTS: Mapping[str, str] = {
     "customers": _READ,
+    "risk_states": _READ,
     "segment_changes": _READ,
     "models": _READ,
     "model_aliases": _READ,
