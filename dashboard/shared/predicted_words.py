@@ -8,6 +8,9 @@ from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
 from models.rhythm.rhythm_model import DAYS_OF_A_YEAR, HORIZONS
 from runtime.money import Money
 
+#: Of customers who are presumed lost: the day on which they would order if they were not gone would mislead.
+NO_ORDER = "No further order is expected."
+
 
 def chances(who: Predicted) -> str:
     """How probable an order is: "Back within 30 days: 42%, within 90 days: 76%."."""
