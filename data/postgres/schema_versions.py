@@ -11,7 +11,7 @@ from data.postgres.tables import schema_versions, stream_progress
 from runtime.errors import Hint, SegueError
 
 #: The number of the newest migration: a worker announces it with each claim.
-SCHEMA_VERSION = 23
+SCHEMA_VERSION = 22
 _UNDEFINED_TABLE = "42P01"
 
 

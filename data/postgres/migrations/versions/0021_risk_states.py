@@ -4,7 +4,8 @@ The worker stores the risk state of every customer, and each change of one. Work
 them: customers whom they apply would keep a state that their orders have ended. So they are fenced as soon as the first
 risk state is stored, and not before; that is when the active model of a partition carries a rhythm model.
 
-The function that erases a customer takes the new rows, too, whatever the version of the worker that calls it.
+The function that erases a customer takes the new rows, too, whatever the version of the worker that calls it, and
+counts the changes among them. Of customers who were forgotten before there were none.
 """
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ CREATE OR REPLACE FUNCTION segue_erase(customer text, hash bytea, home smallint,
 LANGUAGE sql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
   WITH ledger AS (DELETE FROM transactions WHERE customer_id = $1 RETURNING 1),
   moves AS (DELETE FROM segment_changes WHERE customer_id = $1 RETURNING 1),
-  {more}
+  {deleted}
   profile AS (DELETE FROM customers WHERE customer_id = $1),
   letters AS (
     DELETE FROM dead_letters WHERE key = convert_to($1, 'UTF8')
@@ -29,13 +30,19 @@ LANGUAGE sql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
         THEN {schema}.segue_names(value, $1) END)
     RETURNING 1
   )
-  INSERT INTO erasures (hash, partition, position, customer_id, transactions, changes, dead_letters)
-  SELECT $2, $3, $4, $1, (SELECT count(*) FROM ledger), (SELECT count(*) FROM moves), (SELECT count(*) FROM letters)
+  INSERT INTO erasures (hash, partition, position, customer_id, transactions, changes, dead_letters{column})
+  SELECT $2, $3, $4, $1,
+    (SELECT count(*) FROM ledger), (SELECT count(*) FROM moves), (SELECT count(*) FROM letters){number}
   ON CONFLICT (hash) DO UPDATE SET dead_letters = erasures.dead_letters + excluded.dead_letters
 $$
 """
-_RISK_TOO = """risk AS (DELETE FROM risk_states WHERE customer_id = $1),
-  risk_moves AS (DELETE FROM risk_changes WHERE customer_id = $1),"""
+_RISK_TOO = {
+    "deleted": "risk AS (DELETE FROM risk_states WHERE customer_id = $1),\n"
+    "  risk_moves AS (DELETE FROM risk_changes WHERE customer_id = $1 RETURNING 1),",
+    "column": ", risk_changes",
+    "number": ", (SELECT count(*) FROM risk_moves)",
+}
+_NO_RISK = dict.fromkeys(_RISK_TOO, "")
 # Only partitions of older workers: a worker of this version stores the row, in a unit of work.
 _REQUIRE = """
 CREATE FUNCTION segue_require_risk_states() RETURNS trigger
@@ -90,8 +97,9 @@ def upgrade() -> None:
     op.create_index("risk_changes_outbox", "risk_changes", ["partition", "position"], unique=True)
     for name in _PROGRESS:
         op.add_column("stream_progress", sa.Column(name, sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column("erasures", sa.Column("risk_changes", sa.BigInteger(), nullable=False, server_default="0"))
     schema = _schema()
-    op.execute(_ERASE.format(schema=schema, more=_RISK_TOO))
+    op.execute(_ERASE.format(schema=schema, **_RISK_TOO))
     op.execute(_REQUIRE.format(schema=schema))
     op.execute("REVOKE ALL ON FUNCTION segue_require_risk_states() FROM PUBLIC")
     for table in ("risk_states", "risk_changes"):
@@ -102,7 +110,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take back."""
     op.execute("UPDATE schema_versions SET database = 20")
-    op.execute(_ERASE.format(schema=_schema(), more=""))
+    op.execute(_ERASE.format(schema=_schema(), **_NO_RISK))
+    op.drop_column("erasures", "risk_changes")
     for name in _PROGRESS:
         op.drop_column("stream_progress", name)
     op.drop_table("risk_changes")
