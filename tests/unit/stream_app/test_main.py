@@ -1,6 +1,5 @@
 """The start of a worker's process."""
 
-import gc
 import subprocess
 import sys
 
@@ -33,5 +32,6 @@ main()
 
 @pytest.mark.slow
 def test_a_worker_looks_for_garbage_rarely() -> None:
+    # Python's own threshold is 700; that of this process may have been changed by another test.
     done = subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True, check=True)
-    assert int(done.stdout) > 10 * gc.get_threshold()[0]
+    assert int(done.stdout) > 10 * 700
