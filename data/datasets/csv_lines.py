@@ -55,7 +55,7 @@ def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[
     first
         The number of the first line.
     broken
-        What a line must not contain.
+        What a line must not contain. A row of several lines is bad as a whole if one of them contains it.
 
     Yields
     ------
@@ -83,6 +83,10 @@ def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[
                 yield Line(number, text, [], found)
                 continue
             cells, text, parts = found
+            if parts > 1 and broken is not None and broken.search(text):
+                yield Line(number, text, [], NOT_TEXT)
+                number += parts - 1
+                continue
         if len(cells) != shape.columns or not cells[0]:
             if not any(cells) or not text.strip(" \r\n"):
                 number += parts - 1

@@ -268,6 +268,13 @@ def test_a_table_of_any_text_comes_back_cell_by_cell(
     assert read.rows == [[cell or None for cell in row] for row in rows if any(row)]
 
 
+def test_a_row_of_several_lines_is_bad_as_a_whole_if_one_of_them_is_no_text(engine: Engine, place: Source) -> None:
+    content = 'Order,Name\n1,Zoë\n2,"Mot\n'.encode() + b'\x80rhead"\n3,Ann\n4,"two\nlines"\n'
+    read = Read(engine, place, content)
+    assert read.rows == [["1", "Zoë"], ["3", "Ann"], ["4", "two\nlines"]]
+    assert [line.line for line in read.bad] == [3]
+
+
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
