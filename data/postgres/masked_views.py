@@ -6,7 +6,7 @@ the same everywhere, so that a customer can be followed. The role can neither re
 a text of its own, so nobody with that role can find a customer by a true id.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from data.postgres.view_schema import ViewSchema
@@ -17,6 +17,11 @@ SCHEMA = "segue_masked"
 MASK_BEGINS = "m-"
 #: The text in place of texts that may quote an id.
 HIDDEN = "hidden from this role"
+
+
+def reads(columns: Iterable[str]) -> str:
+    """The rights to read some columns of a table, each a right of its own."""
+    return ", ".join(f"SELECT ({column})" for column in columns)
 
 
 class UnmaskedError(SegueError):
@@ -79,6 +84,8 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     ),
     "campaign_members": ("campaign", "number", "held_out", "segment"),
 }
+#: The numbers of an erasure, without whom it was about.
+SHOWN_ERASURES = ("partition", "transactions", "changes", "risk_changes", "erased_at")
 #: The columns of a campaign without its key: with it, somebody could test whether a given id is held out.
 SHOWN_CAMPAIGNS = (
     *("name", "holdout", "horizon_days", "started_at", "treated", "held_out", "base_share", "published"),
@@ -115,10 +122,8 @@ VIEWS = ViewSchema(
 RIGHTS: Mapping[str, str] = {
     **dict.fromkeys((f"{SCHEMA}.{name}" for name in VIEWS.views), "SELECT"),
     **dict.fromkeys(UNMASKED, "SELECT"),
-    "erasures": ", ".join(
-        f"SELECT ({name})" for name in ("partition", "transactions", "changes", "risk_changes", "erased_at")
-    ),
-    "campaigns": ", ".join(f"SELECT ({name})" for name in SHOWN_CAMPAIGNS),
+    "erasures": reads(SHOWN_ERASURES),
+    "campaigns": reads(SHOWN_CAMPAIGNS),
 }
 
 _BEGIN = f"SELECT set_config('search_path', '{SCHEMA}, ' || current_setting('search_path'), false)"

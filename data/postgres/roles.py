@@ -12,6 +12,7 @@ from psycopg import Connection, errors, sql
 from sqlalchemy import Engine
 
 from data.postgres import masked_views, public_rights, views
+from data.postgres.masked_views import reads
 from data.postgres.public_rights import AnyConnection
 
 Role = Literal[
@@ -40,8 +41,8 @@ _APPEND = "SELECT, INSERT"
 _WRITE = "SELECT, INSERT, UPDATE"
 _DEAD_LETTER_MARKS = "UPDATE (retried_at), UPDATE (discarded_at), UPDATE (discarded_by), UPDATE (discarded_why)"
 # All but the key that decides who is held out.
-_SHOWN_CAMPAIGNS = ", ".join(f"SELECT ({column})" for column in masked_views.SHOWN_CAMPAIGNS)
-_LISTED_KEYS = ", ".join(f"SELECT ({column})" for column in ("key_id", "name", "scopes", "created_at", "revoked_at"))
+_SHOWN_CAMPAIGNS = reads(masked_views.SHOWN_CAMPAIGNS)
+_LISTED_KEYS = reads(("key_id", "name", "scopes", "created_at", "revoked_at"))
 
 #: Rights by table: exactly what the statements of :mod:`stream_app.storage.statements` need.
 WORKER_RIGHTS: Mapping[str, str] = {
@@ -77,8 +78,8 @@ _WEBHOOK_TABLES = ("webhook_progress", "webhook_dead_letters")
 #: Rights by table: a process that sends requests to the outside has its own two tables, and may know who is held out.
 WEBHOOKS_RIGHTS: Mapping[str, str] = {
     **dict.fromkeys(_WEBHOOK_TABLES, _WRITE),
-    "campaigns": "SELECT (name), SELECT (started_at), SELECT (horizon_days)",
-    "campaign_members": "SELECT (campaign), SELECT (customer_id), SELECT (held_out)",
+    "campaigns": reads(("name", "started_at", "horizon_days")),
+    "campaign_members": reads(("campaign", "customer_id", "held_out")),
 }
 #: Rights by table: the drift observer reads what workers have committed, stores drift, and registers models.
 DRIFT_RIGHTS: Mapping[str, str] = {
@@ -107,9 +108,9 @@ API_RIGHTS: Mapping[str, str] = {
     "api_keys": _READ,
     "audiences": _READ,
     # Who was in an audience at a past moment.
-    "transactions": ", ".join(f"SELECT ({name})" for name in ("customer_id", "occurred_at", "kind", "amount")),
+    "transactions": reads(("customer_id", "occurred_at", "kind", "amount")),
     "model_reigns": _READ,
-    "erasures": "SELECT (partition)",
+    "erasures": reads(("partition",)),
 }
 #: Tables that a worker does not use.
 NOT_FOR_WORKERS = (
@@ -126,9 +127,7 @@ NOT_FOR_DASHBOARD = ("api_keys", "erasure_key", "customer_masks", "mask_key", "a
 #: Rights by table: the dashboard reads everything but secrets; of forgotten customers it sees numbers only.
 DASHBOARD_RIGHTS: Mapping[str, str] = {
     **{name: _READ for name in (*WORKER_RIGHTS, *NOT_FOR_WORKERS) if name not in NOT_FOR_DASHBOARD},
-    "erasures": ", ".join(
-        f"SELECT ({name})" for name in ("partition", "transactions", "changes", "risk_changes", "erased_at")
-    ),
+    "erasures": reads(masked_views.SHOWN_ERASURES),
     "campaigns": _SHOWN_CAMPAIGNS,
 }
 

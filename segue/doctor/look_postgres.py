@@ -1,6 +1,5 @@
 """Looks at Postgres, with bounded waiting."""
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -101,10 +100,6 @@ def _revision(connection: Connection[tuple[object, ...]]) -> str | None:
     return None if row is None else str(row[0])
 
 
-#: A right to a table, or to some of its columns: ``SELECT``, ``UPDATE (published)``.
-_RIGHT = re.compile(r"\w+(?: \([^)]*\))?")
-
-
 def _rights(connection: Connection[tuple[object, ...]]) -> Iterator[Finding]:
     existing = {str(name) for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
     missing = [role for role in roles.RIGHTS if role not in existing]
@@ -113,7 +108,7 @@ def _rights(connection: Connection[tuple[object, ...]]) -> Iterator[Finding]:
         for role, tables in roles.RIGHTS.items()
         if role in existing
         for table, rights in tables.items()
-        for right in _RIGHT.findall(rights)
+        for right in rights.split(", ")
         if not _has(connection, role, table, right)
     ]
     yield database.roles(missing, lacking)
@@ -121,11 +116,9 @@ def _rights(connection: Connection[tuple[object, ...]]) -> Iterator[Finding]:
 
 
 def _has(connection: Connection[tuple[object, ...]], role: str, table: str, right: str) -> bool:
-    name, _, columns = right.partition(" (")
+    name, _, column = right.partition(" (")
     # A view that could not be created yet has no rights: there is no such object then, and the answer is null.
-    values: list[str | list[str]] = [role, table, name]
-    question = "SELECT has_table_privilege(%s, to_regclass(%s), %s)"
-    if columns:
-        question = "SELECT bool_and(has_column_privilege(%s, %s, name, %s)) FROM unnest(%s::text[]) AS name"
-        values = [role, table, name, columns.rstrip(")").split(", ")]
+    question, values = "SELECT has_table_privilege(%s, to_regclass(%s), %s)", [role, table, name]
+    if column:
+        question, values = "SELECT has_column_privilege(%s, %s, %s, %s)", [role, table, column.rstrip(")"), name]
     return connection.execute(sql.SQL(question), values).fetchone() == (True,)
