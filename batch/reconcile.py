@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from batch.chains import first_sequences
+from batch.chains import Links, broken_chains
 from batch.differences import differences, unequal
 from batch.ledger import DEAD_LETTER, KEY, MISSING, Arrivals, known, watermarks, with_revisions
 from batch.profiles import histories
@@ -25,6 +25,7 @@ from models.units import MONEY_UNITS
 COUNTED = ["frequency", "gross_units", "returned_units", "first_purchase_at", "last_purchase_at", "last_event_at"]
 CONTENT = ["occurred_at", "kind", "amount_units", "country"]
 STATE = [*COUNTED, "segment", "next_change_at", "next_segment", "model_version"]
+_LINKS = Links("from_segment", "to_segment", "segment", "segment_since")
 
 
 Models = Mapping[str, SegmentModel]
@@ -155,41 +156,11 @@ def _customers(expected: pd.DataFrame, actual: pd.DataFrame) -> list[pd.DataFram
 
 
 def _history(stream: StreamState, scorers: Mapping[str, Scorer]) -> list[pd.DataFrame]:
-    """Each customer's changes must form an unbroken chain that ends with the customer's current segment.
-
-    What was before the first change of a pruned chain is unknown.
-    """
+    """Each customer's changes must form an unbroken chain that ends with the customer's current segment."""
     changes = stream.changes.sort_values(["customer_id", "sequence"])
-    of_customer = changes.groupby("customer_id")
-    begins = first_sequences(changes, stream.whole_since)
-    own_begin = begins.reindex(changes["customer_id"]).set_axis(changes.index)
-    pruned = (own_begin > 1) & (changes["sequence"] == own_begin)
-    chain = pd.DataFrame(
-        {
-            "customer_id": changes["customer_id"],
-            "sequence_expected": of_customer.cumcount() + own_begin,
-            "sequence_actual": changes["sequence"],
-            "from_segment_expected": of_customer["to_segment"].shift().where(~pruned, changes["from_segment"]),
-            "from_segment_actual": changes["from_segment"],
-        }
-    )
-    last = changes.drop_duplicates("customer_id", keep="last").set_index("customer_id")
-    last["ends"] = of_customer.size() + begins - 1
-    last = last.reindex(stream.customers["customer_id"])
-    ends = stream.customers[["customer_id", "segment", "segment_since", "sequence"]].add_suffix("_actual")
-    ends = ends.rename(columns={"customer_id_actual": "customer_id"}).assign(
-        segment_expected=last["to_segment"].array,
-        segment_since_expected=last["effective_at"].array,
-        sequence_expected=last["ends"].fillna(0).astype("int64").array,
-    )
-    orphans = changes["customer_id"][~changes["customer_id"].isin(stream.customers["customer_id"])].drop_duplicates()
-    without_change = changes[changes["from_segment"] == changes["to_segment"]]
     return [
-        *unequal("history", chain, ["sequence", "from_segment"]),
-        *unequal("history", ends, ["segment", "segment_since", "sequence"]),
+        *broken_chains("history", changes, stream.whole_since, stream.customers, _LINKS),
         *unequal("history", _rescored(changes, scorers), ["to_segment"]),
-        differences("history", without_change["customer_id"], "to_segment", "another", without_change["to_segment"]),
-        differences("history", orphans, "row", "missing", "present"),
     ]
 
 

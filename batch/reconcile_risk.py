@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from batch.chains import first_sequences
+from batch.chains import Links, broken_chains
 from batch.differences import differences, unequal
 from batch.risk_moments import risk_moments
 from data.postgres.stream_state import StreamState
@@ -15,6 +15,7 @@ from models.rhythm.seasonal_clock import NEVER
 from models.segment_model import SegmentModel
 from models.units import Ints
 
+_LINKS = Links("from_state", "to_state", "state", "since")
 _STATES = np.array(["on_rhythm", "due", "overdue", "presumed_lost"], dtype=object)
 
 
@@ -101,38 +102,5 @@ def _without_state(
 
 
 def _history(stream: StreamState) -> list[pd.DataFrame]:
-    """Each customer's changes of risk state must form an unbroken chain that ends with the stored risk state.
-
-    What was before the first change of a pruned chain is unknown.
-    """
-    changes = stream.risk_changes.sort_values(["customer_id", "sequence"])
-    of_customer = changes.groupby("customer_id")
-    begins = first_sequences(changes, stream.risk_whole_since)
-    own_begin = begins.reindex(changes["customer_id"]).set_axis(changes.index)
-    pruned = (own_begin > 1) & (changes["sequence"] == own_begin)
-    chain = pd.DataFrame(
-        {
-            "customer_id": changes["customer_id"],
-            "sequence_expected": of_customer.cumcount() + own_begin,
-            "sequence_actual": changes["sequence"],
-            "from_state_expected": of_customer["to_state"].shift().where(~pruned, changes["from_state"]),
-            "from_state_actual": changes["from_state"],
-        }
-    )
-    last = changes.drop_duplicates("customer_id", keep="last").set_index("customer_id")
-    last = last.reindex(stream.risk_states["customer_id"])
-    ends = stream.risk_states[["customer_id", "state", "since", "sequence"]].add_suffix("_actual")
-    ends = ends.rename(columns={"customer_id_actual": "customer_id"}).assign(
-        state_expected=last["to_state"].array,
-        since_expected=last["effective_at"].array,
-        sequence_expected=last["sequence"].fillna(0).astype("int64").array,
-    )
-    orphans = changes["customer_id"][~changes["customer_id"].isin(stream.risk_states["customer_id"])].drop_duplicates()
-    same = changes["from_state"].eq(changes["to_state"]) | (changes["from_state"].isna() & changes["to_state"].isna())
-    unchanged = changes[same]
-    return [
-        *unequal("risk history", chain, ["sequence", "from_state"]),
-        *unequal("risk history", ends, ["state", "since", "sequence"]),
-        differences("risk history", unchanged["customer_id"], "to_state", "another", unchanged["to_state"]),
-        differences("risk history", orphans, "row", "missing", "present"),
-    ]
+    """Each customer's changes of risk state must form an unbroken chain that ends with the stored risk state."""
+    return broken_chains("risk history", stream.risk_changes, stream.risk_whole_since, stream.risk_states, _LINKS)
