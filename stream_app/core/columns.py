@@ -6,7 +6,7 @@ model's segments come first, then the segments of older models that customers ar
 
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -58,7 +58,45 @@ class SegmentNames:
 
 
 @dataclass(frozen=True, slots=True)
-class Profiles:
+class Columns:
+    """Parallel columns, each with one entry for each of n rows: arrays, or lists of texts."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No rows, of arrays alone."""
+        return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
+
+    def concat(self, other: Self) -> Self:
+        """These rows, then the others."""
+        names = [column.name for column in fields(self)]
+        return type(self)(*(_concat(getattr(self, name), getattr(other, name)) for name in names))
+
+    def select(self, rows: Ints) -> Self:
+        """Some rows, in the order of ``rows``."""
+        return type(self)(*(_select(getattr(self, column.name), rows) for column in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerChanges(Columns):
+    """n changes, grouped by customer, each customer's in order of time; ``customer`` is the row of the customer."""
+
+    customer: Ints
+
+    def at(self, place: Ints) -> Self:
+        """The same changes for customers that have moved: ``place`` has the new row of each."""
+        return replace(self, customer=place[self.customer])
+
+    def merge(self, later: Self) -> Self:
+        """For each customer, these changes and then the later ones."""
+        both = self.concat(later)
+        return both.select(np.argsort(both.customer, kind="stable"))
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles(Columns):
     """The profiles of n customers.
 
     Without a purchase ``first_purchase_at`` is ``NEVER`` and ``last_purchase_at`` is ``LONG_AGO``. ``last_event_at`` is
@@ -78,9 +116,6 @@ class Profiles:
     sequence: Ints
     next_change_at: Ints
     next_segment: Ints
-
-    def __len__(self) -> int:
-        return len(self.customer_id)
 
     @classmethod
     def new(cls, customer_id: list[str]) -> Self:
@@ -105,22 +140,12 @@ class Profiles:
             next_segment=column(NO_SEGMENT),
         )
 
-    def concat(self, other: "Profiles") -> "Profiles":
-        """These customers, then the others."""
-        columns: dict[str, Any] = {name: _concat(getattr(self, name), getattr(other, name)) for name in PROFILE_COLUMNS}
-        return Profiles(**columns)
-
-    def select(self, rows: Ints) -> "Profiles":
-        """The customers of some rows, in the order of ``rows``."""
-        columns: dict[str, Any] = {name: _select(getattr(self, name), rows) for name in PROFILE_COLUMNS}
-        return Profiles(**columns)
-
 
 PROFILE_COLUMNS = [column.name for column in fields(Profiles)]
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class Records(Columns):
     """n transactions in the order of the log.
 
     ``customer`` is the row of the customer's profile. ``purchases``, ``gross`` and ``returned`` are what the record
@@ -142,11 +167,6 @@ class Records:
     watermark: Ints
 
     @classmethod
-    def empty(cls) -> Self:
-        """No transactions."""
-        return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
-
-    @classmethod
     def of(cls, customer: Ints, occurred_at: Ints, amount: Ints, cause: Ints, watermark: Ints) -> Self:
         """Transactions that revise nothing; one that is neither a sale nor a return counts nothing."""
         sale, back = cause == Cause.PURCHASE.value, cause == Cause.RETURN.value
@@ -165,14 +185,12 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """n segment changes, grouped by customer, each customer's in order of time.
+class Changes(CustomerChanges):
+    """n segment changes.
 
-    ``customer`` is the row of the customer's profile, ``record`` the row of the record that caused the change, or
-    ``NO_RECORD``.
+    ``record`` is the row of the record that caused the change, or ``NO_RECORD``.
     """
 
-    customer: Ints
     sequence: Ints
     from_segment: Ints
     to_segment: Ints
@@ -184,24 +202,6 @@ class Changes:
     gross: Ints
     returned: Ints
     record: Ints
-
-    def __len__(self) -> int:
-        return len(self.customer)
-
-    @classmethod
-    def empty(cls) -> Self:
-        """No changes."""
-        return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
-
-    def at(self, place: Ints) -> "Changes":
-        """The same changes for profiles that have moved: ``place`` has the new row of each."""
-        return replace(self, customer=place[self.customer])
-
-    def merge(self, later: "Changes") -> "Changes":
-        """For each customer, these changes and then the later ones."""
-        columns = [np.concatenate([getattr(self, column.name), getattr(later, column.name)]) for column in fields(self)]
-        order = np.argsort(columns[0], kind="stable")
-        return Changes(*(column[order] for column in columns))
 
 
 @dataclass(frozen=True, slots=True)

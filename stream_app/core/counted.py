@@ -1,19 +1,19 @@
 """What counts in a trailing window: transactions, each from a record on until its expiry. Pure."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
-from models.units import MICROS_PER_DAY, Bools, Ints
-from stream_app.core.columns import NO_RECORD
+from models.units import MICROS_PER_DAY, Ints
+from stream_app.core.columns import NO_RECORD, Columns
 
 #: The columns that are summed.
 NUMBERS = ("purchases", "gross", "returned")
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Columns):
     """n transactions, each of which counts from a record on until it expires.
 
     ``record`` is the row of that record; ``NO_RECORD`` says that the transaction is in the ledger. ``number`` is 1.
@@ -51,33 +51,24 @@ class Counted:
             returned=number * (1 - is_sale) * amount,
         )
 
-    def where(self, chosen: Ints | Bools) -> "Counted":
-        """Some of them: a mask, or rows."""
-        return Counted(*(getattr(self, column.name)[chosen] for column in fields(self)))
-
     def in_ledger(self, customers: Ints) -> "Counted":
         """Those that count in the stored states of some customers, who get the numbers of their places."""
         place = np.full(max(self.customer.max(initial=-1), customers.max(initial=-1)) + 1, -1)
         place[customers] = np.arange(len(customers))
-        found = self.where((self.record == NO_RECORD) & (place[self.customer] >= 0))
+        found = self.select(np.flatnonzero((self.record == NO_RECORD) & (place[self.customer] >= 0)))
         return replace(found, customer=place[found.customer])
-
-    def concat(self, other: "Counted") -> "Counted":
-        """These transactions, then the others."""
-        columns = (column.name for column in fields(self))
-        return Counted(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in columns))
 
     def by_expiry(self) -> "Counted":
         """The sums of what expires at the same moment, in the order of customers and moments.
 
         A moment at which nothing is left to expire is not among them.
         """
-        found = self.where(np.lexsort((self.expires_at, self.customer)))
+        found = self.select(np.lexsort((self.expires_at, self.customer)))
         begins = np.ones(len(found.customer), dtype=bool)
         begins[1:] = (found.customer[1:] != found.customer[:-1]) | (found.expires_at[1:] != found.expires_at[:-1])
         at = np.flatnonzero(begins)
         if not len(at):
             return found
         sums = {name: np.add.reduceat(getattr(found, name), at) for name in ("number", *NUMBERS)}
-        summed = replace(found.where(at), **sums)
-        return summed.where(summed.number > 0)
+        summed = replace(found.select(at), **sums)
+        return summed.select(np.flatnonzero(summed.number > 0))

@@ -57,8 +57,8 @@ def with_expiries(states: States, counted: Counted, settled: Ints, watermark: in
         In microseconds. Later expiries are ahead, unless a record of the customer is later still.
     """
     row, began = _beginnings(states, counted, settled)
-    counts = counted.expires_at > began
-    every = _merged(states, counted.where(counts), row[counts])
+    counts = np.flatnonzero(counted.expires_at > began)
+    every = _merged(states, counted.select(counts), row[counts])
     until = np.maximum(states.as_of[states.last], watermark)[every.customer]
     ahead = (every.cause == Cause.EXPIRY.value) & (every.as_of > until)
     return Unfolded(

@@ -3,7 +3,7 @@
 A risk state is its number in :data:`models.rhythm.risk.RISK_STATES`, or ``NO_STATE``. Times are microseconds.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Self
 
@@ -14,7 +14,7 @@ from models.decay import NEVER
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.risk import NO_STATE
 from models.units import Ints
-from stream_app.core.columns import LONG_AGO
+from stream_app.core.columns import LONG_AGO, Columns, CustomerChanges
 
 
 class RiskCause(IntEnum):
@@ -44,7 +44,7 @@ class ActiveRhythm(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Risks:
+class Risks(Columns):
     """The risk rows of n customers, in the order of their profiles.
 
     ``sequence`` is 0 for a customer without a row. ``next_at`` is the moment at which the next state begins, unless an
@@ -57,9 +57,6 @@ class Risks:
     next_at: Ints
     current: NDArray[np.bool_]
 
-    def __len__(self) -> int:
-        return len(self.state)
-
     @classmethod
     def none(cls, count: int) -> Self:
         """Customers without rows."""
@@ -69,27 +66,15 @@ class Risks:
 
         return cls(column(NO_STATE), column(LONG_AGO), column(0), column(NEVER), np.zeros(count, dtype=bool))
 
-    def concat(self, other: "Risks") -> "Risks":
-        """These customers, then the others."""
-        return Risks(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in _COLUMNS))
-
-    def select(self, rows: Ints) -> "Risks":
-        """The customers of some rows, in the order of ``rows``."""
-        return Risks(*(getattr(self, name)[rows] for name in _COLUMNS))
-
-
-_COLUMNS = [column.name for column in fields(Risks)]
-
 
 @dataclass(frozen=True, slots=True)
-class RiskChanges:
-    """n risk changes, grouped by customer, each customer's in order of time.
+class RiskChanges(CustomerChanges):
+    """n risk changes.
 
-    ``customer`` is the row of the customer, ``record`` the row of the record that caused the change, or ``NO_RECORD``.
-    ``next_state`` and ``next_at`` are what silence alone leads to after the change.
+    ``record`` is the row of the record that caused the change, or ``NO_RECORD``. ``next_state`` and ``next_at`` are
+    what silence alone leads to after the change.
     """
 
-    customer: Ints
     sequence: Ints
     from_state: Ints
     to_state: Ints
@@ -100,24 +85,6 @@ class RiskChanges:
     next_state: Ints
     next_at: Ints
     record: Ints
-
-    def __len__(self) -> int:
-        return len(self.customer)
-
-    @classmethod
-    def empty(cls) -> Self:
-        """No changes."""
-        return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
-
-    def at(self, place: Ints) -> "RiskChanges":
-        """The same changes for customers that have moved: ``place`` has the new row of each."""
-        return replace(self, customer=place[self.customer])
-
-    def merge(self, later: "RiskChanges") -> "RiskChanges":
-        """For each customer, these changes and then the later ones."""
-        columns = [np.concatenate([getattr(self, column.name), getattr(later, column.name)]) for column in fields(self)]
-        order = np.argsort(columns[0], kind="stable")
-        return RiskChanges(*(column[order] for column in columns))
 
 
 @dataclass(frozen=True, slots=True)
