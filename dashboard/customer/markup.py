@@ -207,7 +207,7 @@ def _predicted(who: Portrait, now: datetime, money: Money) -> str:
     is_lost = who.rhythm is not None and who.rhythm.state == "presumed_lost"
     sentences = (
         predicted_words.chances(who.predicted),
-        predicted_words.NO_ORDER if is_lost else predicted_words.next_order(who.predicted, now),
+        predicted_words.NO_DAY if is_lost else predicted_words.next_order(who.predicted, now),
         predicted_words.spend(who.predicted, money),
     )
     return f'<p data-predicted="{who.predicted.within_90_days:.4f}">{escape(" ".join(sentences))}</p>'

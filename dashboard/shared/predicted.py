@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-
 from dashboard.shared.profiles import Profile
-from models.rhythm.histories import Histories
+from dashboard.shared.rhythm import one_history
 from models.rhythm.rhythm_model import HORIZONS, RhythmModel, expected_spend, next_order, p_order
 from models.rhythm.rhythms import EARLIEST, LATEST, within_the_clock
 from models.rhythm.seasonal_clock import NEVER
@@ -42,21 +40,20 @@ class Predicted:
 
 def predicted(model: RhythmModel, profile: Profile, event_time: datetime) -> Predicted | None:
     """A profile at event time; None without an order."""
-    if not profile.frequency or profile.first_purchase_at is None or profile.last_purchase_at is None:
+    one = one_history(profile)
+    if one is None:
         return None
-    first, last = to_micros(profile.first_purchase_at), to_micros(profile.last_purchase_at)
-    one = within_the_clock(Histories(np.array([first]), np.array([last]), np.array([profile.frequency])))
+    known = within_the_clock(one.histories)
     now = min(max(to_micros(event_time), EARLIEST), LATEST)
-    spent = np.array([float(profile.gross - profile.returned)])
-    early_80, early_50, expected, late_50, late_80 = (_moment(int(part[0])) for part in next_order(model, one, now))
-    within = [float(p_order(model, one, now, days)[0]) for days in HORIZONS]
+    early_80, early_50, expected, late_50, late_80 = (_moment(int(part[0])) for part in next_order(model, known, now))
+    within = [float(p_order(model, known, now, days)[0]) for days in HORIZONS]
     return Predicted(
         within_30_days=within[0],
         within_90_days=within[1],
         next_order=expected,
         half=(early_50, late_50),
         eight_in_ten=(early_80, late_80),
-        yearly_spend=float(expected_spend(model, one, spent, now)[0]),
+        yearly_spend=float(expected_spend(model, known, one.spent, now)[0]),
     )
 
 

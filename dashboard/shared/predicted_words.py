@@ -9,7 +9,7 @@ from models.rhythm.rhythm_model import DAYS_OF_A_YEAR, HORIZONS
 from runtime.money import Money
 
 #: Of customers who are presumed lost: the day on which they would order if they were not gone would mislead.
-NO_ORDER = "No further order is expected."
+NO_DAY = "They are probably gone, so no day of a next order is named."
 
 
 def chances(who: Predicted) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.rhythms import Rhythms, gaps, rhythms
 from models.rhythm.risk import RISK_STATES, RiskState
 from models.rhythm.seasonal_clock import NEVER
-from models.units import MICROS_PER_DAY, from_micros, to_micros
+from models.units import MICROS_PER_DAY, Floats, from_micros, to_micros
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,29 @@ def own_rhythm(histories: Histories, found: Rhythms, row: int, now: int) -> OwnR
     )
 
 
-def of_profile(model: RhythmModel, profile: Profile, event_time: datetime) -> OwnRhythm | None:
-    """A profile at event time; None without an order."""
+class OneHistory(NamedTuple):
+    """The orders of one customer, and the spend net of returns in currency units: both of shape (1,)."""
+
+    histories: Histories
+    spent: Floats
+
+
+def one_history(profile: Profile) -> OneHistory | None:
+    """The orders of a profile; None without one."""
     if not profile.frequency or profile.first_purchase_at is None or profile.last_purchase_at is None:
         return None
     first, last = to_micros(profile.first_purchase_at), to_micros(profile.last_purchase_at)
     histories = Histories(np.array([first]), np.array([last]), np.array([profile.frequency]))
-    spent = np.array([float(profile.gross - profile.returned)])
+    return OneHistory(histories, np.array([float(profile.gross - profile.returned)]))
+
+
+def of_profile(model: RhythmModel, profile: Profile, event_time: datetime) -> OwnRhythm | None:
+    """A profile at event time; None without an order."""
+    one = one_history(profile)
+    if one is None:
+        return None
     now = to_micros(event_time)
-    return own_rhythm(histories, rhythms(model, histories, spent, now), 0, now)
+    return own_rhythm(one.histories, rhythms(model, *one, now), 0, now)
 
 
 def _following(begins: list[int], number: int) -> tuple[RiskState, datetime] | None:

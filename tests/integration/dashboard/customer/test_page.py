@@ -140,7 +140,8 @@ def test_a_customer_is_compared_with_the_own_rhythm_and_gets_no_advice_that_does
     assert 'data-risk="presumed_lost"' in html(after)
     shown = words(after)
     assert re.search(r"Buys .*, silent for \d+ days: presumed lost since \d+ \w+ \d{4}\. At stake:", shown)
-    assert re.search(r"Back within 30 days: .{1,12}%, within 90 days: .{1,12}%\. No further order is expected\.", shown)
+    assert re.search(r"Back within 30 days: .{1,12}%, within 90 days: .{1,12}%\. They are probably gone", shown)
+    assert "They are probably gone, so no day of a next order is named. Expected spend" in shown
     assert "Expected spend within 365 days: £" in shown
     assert "win them back in person" in shown
     assert "a discount would be wasted" not in shown
