@@ -17,8 +17,9 @@ from dashboard.customer.portraits import portrait_of
 from dashboard.customer.why import Why, why
 from dashboard.shared.foresight import moves_ahead
 from dashboard.shared.personas import Personas, personas
-from dashboard.shared.profiles import Counted, PastProfile
+from dashboard.shared.profiles import PastProfile
 from data.postgres import model_registry
+from data.postgres.counted import Counted
 from data.postgres.past_moments import PastError, answerable
 from data.postgres.past_states import PastState, past_state
 from models.decay import NEVER

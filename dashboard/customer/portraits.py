@@ -4,8 +4,9 @@ from datetime import datetime
 
 from dashboard.customer.markup import Portrait
 from dashboard.shared.predicted import predicted
-from dashboard.shared.profiles import Counted, Profile, spend_before_floor
+from dashboard.shared.profiles import Profile, spend_before_floor
 from dashboard.shared.rhythm import of_profile
+from data.postgres.counted import Counted
 from models.rhythm.carried import rhythm_of
 from models.segment_model import SegmentModel
 

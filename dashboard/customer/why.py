@@ -10,7 +10,8 @@ import pandas as pd
 
 from dashboard.shared.foresight import moves_ahead, with_purchase
 from dashboard.shared.personas import is_climb
-from dashboard.shared.profiles import Counted, Profile
+from dashboard.shared.profiles import Profile
+from data.postgres.counted import Counted
 from models.decay import NEVER, next_change
 from models.goal_seek import smallest_purchases
 from models.scoring import monetary_value

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Float, FromClause, Row, cast, func, select
 
-from data.postgres.counted import counted_customers
+from data.postgres.counted import Counted, counted_customers
 from data.postgres.frames import AnySelect, frame
 from data.postgres.rfm import monetary, recency_days
 from data.postgres.tables import customers
@@ -46,14 +46,6 @@ class PastProfile:
 
 #: A stored profile, or one of the past.
 Profile = Row[tuple[object, ...]] | PastProfile
-
-
-class Counted(NamedTuple):
-    """Purchases, and money of purchases and of returns, as a model counts them: all, or those in its window."""
-
-    frequency: int
-    gross: Decimal
-    returned: Decimal
 
 
 @dataclass(frozen=True)

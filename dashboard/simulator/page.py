@@ -14,7 +14,7 @@ from dashboard.shared.literal import escape, in_markdown
 from dashboard.shared.own_orders import own_orders
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Persona
-from dashboard.shared.profiles import Counted, Population, counted, means, profile, spend_before_floor
+from dashboard.shared.profiles import Population, counted, means, profile, spend_before_floor
 from dashboard.simulator import figures, markup, upload_form, uploads
 from dashboard.simulator.simulation import (
     Profile,
@@ -26,6 +26,7 @@ from dashboard.simulator.simulation import (
     possible,
     score_one,
 )
+from data.postgres.counted import Counted
 from models.decay import HORIZON_DAYS
 from models.segment_model import SegmentModel
 from models.window_words import in_last_days, last_days

@@ -5,16 +5,26 @@ in the window at the later of event time and the customer's own last event, at w
 """
 
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, FromClause, Interval, Select, cast, func, literal, select
 
+from data.postgres.ledger_totals import ledger_totals
 from data.postgres.tables import customers, stream_progress, transactions
 
 #: The columns of customers that a window restricts.
 COUNTED = ("frequency", "gross", "returned")
 _HOURS_A_DAY = 24
 _c, _t, _p = customers.c, transactions.c, stream_progress.c
+
+
+class Counted(NamedTuple):
+    """What a model counts of one customer: sales, and money of sales and of returns in currency units."""
+
+    frequency: int
+    gross: Decimal
+    returned: Decimal
 
 
 def counted_customers(window_days: int | None, event_time: datetime | None) -> FromClause:
@@ -40,20 +50,15 @@ def counted_customers(window_days: int | None, event_time: datetime | None) -> F
 
 def totals_in_window(window_days: int, event_time: datetime | None) -> Select[Any]:
     """``customer_id`` and :data:`COUNTED` of every customer with anything in the window."""
-    sale, back = _t.kind == "sale", _t.kind == "return"
     owned = transactions.join(customers, customers.c.customer_id == _t.customer_id)
     if event_time is None:
         owned = owned.outerjoin(stream_progress, _p.partition == _c.partition)
         as_of: ColumnElement[Any] = func.greatest(_c.last_event_at, _p.event_time)
     else:
         as_of = func.greatest(_c.last_event_at, literal(event_time, _c.last_event_at.type))
+    totals = (total.label(name) for name, total in zip(COUNTED, ledger_totals(), strict=True))
     query = (
-        select(
-            _t.customer_id,
-            func.count().filter(sale).label("frequency"),
-            func.coalesce(func.sum(_t.amount).filter(sale), 0).label("gross"),
-            func.coalesce(func.sum(_t.amount).filter(back), 0).label("returned"),
-        )
+        select(_t.customer_id, *totals)
         .select_from(owned)
         .where(_t.occurred_at > begins(as_of, window_days))
         .group_by(_t.customer_id)

@@ -10,6 +10,7 @@ import pandas as pd
 from sqlalchemy import Connection, Select, func, select
 
 from data.postgres.frames import MOMENT, frame, money_units
+from data.postgres.ledger_totals import SALE, ledger_totals
 from data.postgres.tables import transactions
 
 _ledger = transactions.c
@@ -22,14 +23,14 @@ def history_before(connection: Connection, moment: datetime) -> pd.DataFrame:
     Index: ``customer_id``, ascending. Columns: ``frequency, gross_units, returned_units`` (ten-thousandths),
     ``last_purchase_at``.
     """
-    sale = _ledger.kind == "sale"
+    totals = ledger_totals()
     query = (
         select(
             _ledger.customer_id,
-            func.count().filter(sale).label("frequency"),
-            money_units(func.coalesce(func.sum(_ledger.amount).filter(sale), 0)).label("gross_units"),
-            money_units(func.coalesce(func.sum(_ledger.amount).filter(~sale), 0)).label("returned_units"),
-            func.max(_ledger.occurred_at).filter(sale).label("last_purchase_at"),
+            totals.frequency.label("frequency"),
+            money_units(totals.gross).label("gross_units"),
+            money_units(totals.returned).label("returned_units"),
+            func.max(_ledger.occurred_at).filter(SALE).label("last_purchase_at"),
         )
         .where(_ledger.occurred_at < moment, _COUNTS)
         .group_by(_ledger.customer_id)

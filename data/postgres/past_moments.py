@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, Subquery, and_, case, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, Subquery, case, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from data.postgres.ledger_totals import SALE, ledger_totals
 from data.postgres.tables import (
     customers,
     erasures,
@@ -188,27 +189,18 @@ def _counted(ledger: Any, name: str, windows: Windows) -> ColumnElement[Any]:
 
 def _ledger(moment: datetime, who: Who, windows: Collection[int]) -> Select[Any]:
     """The totals of each customer's orders up to a moment, and those in windows; a cancelled order counts nothing."""
-    sale, back = _t.kind == "sale", _t.kind == "return"
-    in_windows: list[ColumnElement[Any]] = []
+    totals = [total.label(name) for name, total in zip(TOTALS, ledger_totals(), strict=True)]
     for days in windows:
-        inside = _t.occurred_at > moment - timedelta(days=days)
-        sold, returned = (func.sum(_t.amount).filter(and_(kind, inside)) for kind in (sale, back))
-        in_windows += [
-            func.count().filter(and_(sale, inside)).label(f"frequency_{days}"),
-            func.coalesce(sold, 0).label(f"gross_{days}"),
-            func.coalesce(returned, 0).label(f"returned_{days}"),
-        ]
+        inside = ledger_totals(_t.occurred_at > moment - timedelta(days=days))
+        totals += [total.label(f"{name}_{days}") for name, total in zip(TOTALS, inside, strict=True)]
     return (
         select(
             _t.customer_id,
             func.count().filter(_t.kind != "cancelled").label("orders"),
-            func.count().filter(sale).label("frequency"),
-            func.coalesce(func.sum(_t.amount).filter(sale), 0).label("gross"),
-            func.coalesce(func.sum(_t.amount).filter(back), 0).label("returned"),
-            func.min(_t.occurred_at).filter(sale).label("first_purchase_at"),
-            func.max(_t.occurred_at).filter(sale).label("last_purchase_at"),
+            func.min(_t.occurred_at).filter(SALE).label("first_purchase_at"),
+            func.max(_t.occurred_at).filter(SALE).label("last_purchase_at"),
             func.max(_t.occurred_at).label("last_event_at"),
-            *in_windows,
+            *totals,
         )
         .where(_t.occurred_at <= moment, *who(_t.customer_id))
         .group_by(_t.customer_id)

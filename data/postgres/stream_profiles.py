@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, FromClause, Select, and_, func, select, true
+from sqlalchemy import Connection, Engine, FromClause, Select, func, select
 
 from data.postgres.counted import counted_customers
 from data.postgres.frames import MOMENT, frame, money_units
+from data.postgres.ledger_totals import SALE, ledger_totals
 from data.postgres.progress import watermark
 from data.postgres.tables import customers, stream_progress, transactions
 from runtime.errors import Hint, NotFoundError
@@ -117,21 +118,17 @@ def _at_rest(people: FromClause) -> Select[Any]:
 
 def _counted(until: datetime, since: datetime | None = None) -> Select[Any]:
     table = transactions.c
-    sale = table.kind == "sale"
-    nothing = 0
-    window = true() if since is None else table.occurred_at > since
+    totals = ledger_totals() if since is None else ledger_totals(table.occurred_at > since)
     return (
         select(
             table.customer_id,
-            func.count().filter(and_(sale, window)).label("frequency"),
-            money_units(func.coalesce(func.sum(table.amount).filter(and_(sale, window)), nothing)).label("gross_units"),
-            money_units(func.coalesce(func.sum(table.amount).filter(and_(~sale, window)), nothing)).label(
-                "returned_units"
-            ),
-            func.min(table.occurred_at).filter(sale).label("first_purchase_at"),
-            func.max(table.occurred_at).filter(sale).label("last_purchase_at"),
+            totals.frequency.label("frequency"),
+            money_units(totals.gross).label("gross_units"),
+            money_units(totals.returned).label("returned_units"),
+            func.min(table.occurred_at).filter(SALE).label("first_purchase_at"),
+            func.max(table.occurred_at).filter(SALE).label("last_purchase_at"),
         )
         .where(table.occurred_at <= until, table.kind != "cancelled")
         .group_by(table.customer_id)
-        .having(func.count().filter(sale) > nothing)
+        .having(ledger_totals().frequency > 0)
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Row, Select, and_, bindparam, func, select
@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from data.contract.change_events import segment_change, segment_ref
 from data.contract.change_row import ChangeRow
 from data.postgres import model_registry
-from data.postgres.counted import COUNTED, totals_in_window
+from data.postgres.counted import COUNTED, Counted, totals_in_window
 from data.postgres.database import async_engine
 from data.postgres.tables import customers, risk_states, segment_changes, stream_progress, transactions
 from models.rhythm.carried import rhythm_of
@@ -43,14 +43,6 @@ _CONNECTIONS = 10
 _NUL = "\0"
 _LAST_CHANGE = ("from_segment", "cause", "effective_at", "transaction_id")
 _RISK = {"state": "risk_state", "since": "risk_since", "next_at": "risk_next_at", "rhythm_version": "rhythm_version"}
-
-
-class Counted(NamedTuple):
-    """Sales, and money of sales and of returns."""
-
-    frequency: int
-    gross: Decimal
-    returned: Decimal
 
 
 class Reader:
