@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from data.datasets import synthetic
 from data.datasets.dataset import Dataset
 from data.datasets.load import load
 from data.datasets.reading import Reading
@@ -25,6 +26,13 @@ def write(folder: Path, *lines: str, header: str = HEADER, name: str = "shop.csv
     """A CSV of a header and lines."""
     path = folder / name
     path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+    return path
+
+
+def generated(folder: Path, days: int) -> Path:
+    """``shop.csv``, synthetic orders of 120 customers within so many days."""
+    path = folder / "shop.csv"
+    synthetic.write(synthetic.generate(customers=120, days=days, seed=4), path)
     return path
 
 

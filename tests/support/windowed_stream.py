@@ -1,5 +1,7 @@
 """A shop whose stream runs under a model with a trailing window, from a model without one, or from the beginning."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -10,9 +12,11 @@ from batch.profiles import profiles_as_of
 from data.contract.wire import ModelActivation, Tick
 from data.datasets import frames, synthetic
 from data.datasets.dataset import Dataset
+from data.postgres.database import engine, migrate
 from models.segment_model import SegmentModel
 from tests.support.in_memory_worker import Message
-from tests.support.processed_stream import Lived, lived
+from tests.support.postgres import new_database
+from tests.support.processed_stream import Lived, lived, store
 
 WINDOW_DAYS = 90
 
@@ -60,3 +64,15 @@ def lived_in_a_window() -> Lived:
     """The worker's result if the model with a window is active from the beginning."""
     shop = windowed_shop()
     return lived(shop.windowed, shop.messages())
+
+
+@contextmanager
+def stored_in_a_window(server: str) -> Iterator[str]:
+    """The URL of a new database with the rows of that stream."""
+    shop = windowed_shop()
+    with new_database(server) as url:
+        migrate(url)
+        postgres = engine(url)
+        store(postgres, shop.windowed, lived_in_a_window(), shop.lifetime)
+        postgres.dispose()
+        yield url

@@ -11,11 +11,11 @@ from typer.testing import CliRunner, Result
 from batch.fit import fit
 from batch.profiles import profiles_as_of
 from data.contract.wire import Tick
-from data.datasets import synthetic
 from data.datasets.load import load
 from data.postgres.database import engine
 from models.rhythm.carried import carrying
 from segue.cli.app import app
+from tests.support import shop_files
 from tests.support.postgres import new_database
 from tests.support.processed_stream import lived, store
 from tests.support.rhythm import a_rhythm
@@ -25,9 +25,7 @@ from tests.support.stored_risks import store_risks
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The dataset of a small shop."""
-    found = tmp_path_factory.mktemp("shop") / "shop.csv"
-    synthetic.write(synthetic.generate(customers=120, days=420, seed=4), found)
-    return found
+    return shop_files.generated(tmp_path_factory.mktemp("shop"), days=420)
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,16 @@ import pytest
 
 from batch.profiles import profiles_as_of
 from data.contract.wire import Tick, Transaction
-from data.postgres.database import engine, migrate
 from tests.support import processed_stream
 from tests.support.money import POUNDS
 from tests.support.pages import a_page, html, words
-from tests.support.postgres import new_database
-from tests.support.processed_stream import store
-from tests.support.windowed_stream import WINDOW_DAYS, WindowedShop, lived_in_a_window, windowed_shop
+from tests.support.windowed_stream import (
+    WINDOW_DAYS,
+    WindowedShop,
+    lived_in_a_window,
+    stored_in_a_window,
+    windowed_shop,
+)
 
 DAY = timedelta(days=1)
 NOTE = f"Purchases and spend are those in the last {WINDOW_DAYS} days"
@@ -28,12 +31,8 @@ def shop() -> WindowedShop:
 
 
 @pytest.fixture(scope="module")
-def url(postgres_server: str, shop: WindowedShop) -> Iterator[str]:
-    with new_database(postgres_server) as found:
-        migrate(found)
-        made = engine(found)
-        store(made, shop.windowed, lived_in_a_window(), shop.lifetime)
-        made.dispose()
+def url(postgres_server: str) -> Iterator[str]:
+    with stored_in_a_window(postgres_server) as found:
         yield found
 
 

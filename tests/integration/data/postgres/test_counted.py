@@ -16,7 +16,7 @@ from batch.scorer import Scorer
 from dashboard.shared.connection import masked_engine
 from data.postgres import roles
 from data.postgres.counted import counted_customers
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from data.postgres.frames import frame
 from data.postgres.masked_views import MASK_BEGINS
 from data.postgres.past_states import past_state, past_states
@@ -25,9 +25,13 @@ from data.postgres.tables import customers
 from models.units import to_money_units
 from services.api.reading import Reader
 from services.api.schemas import Customer
-from tests.support.postgres import new_database
-from tests.support.processed_stream import store
-from tests.support.windowed_stream import WINDOW_DAYS, WindowedShop, lived_in_a_window, windowed_shop
+from tests.support.windowed_stream import (
+    WINDOW_DAYS,
+    WindowedShop,
+    lived_in_a_window,
+    stored_in_a_window,
+    windowed_shop,
+)
 
 NUMBERS = ["frequency", "gross_units", "returned_units"]
 
@@ -38,12 +42,8 @@ def shop() -> WindowedShop:
 
 
 @pytest.fixture(scope="module")
-def url(postgres_server: str, shop: WindowedShop) -> Iterator[str]:
-    with new_database(postgres_server) as found:
-        migrate(found)
-        made = engine(found)
-        store(made, shop.windowed, lived_in_a_window(), shop.lifetime)
-        made.dispose()
+def url(postgres_server: str) -> Iterator[str]:
+    with stored_in_a_window(postgres_server) as found:
         yield found
 
 

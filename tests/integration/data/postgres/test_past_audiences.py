@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,7 +15,6 @@ from sqlalchemy import Engine, text
 from batch.fit import fit
 from batch.profiles import profiles_as_of
 from data.contract.wire import ModelActivation, Tick, Transaction
-from data.datasets import synthetic
 from data.datasets.dataset import Dataset
 from data.datasets.load import load
 from data.postgres.audience_members import PART, at_one_moment, count, counts, moment, parts, totals
@@ -28,6 +26,7 @@ from models.rhythm.carried import carrying, rhythm_of
 from models.rhythm.risk import RISK_STATES
 from models.segment_model import SegmentModel
 from models.units import from_micros
+from tests.support import shop_files
 from tests.support.forgetting import forget_somebody
 from tests.support.in_memory_worker import Message
 from tests.support.past_audience import NOBODY, known_at, members
@@ -62,9 +61,7 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    file: Path = tmp_path_factory.mktemp("shop") / "shop.csv"
-    synthetic.write(synthetic.generate(customers=120, days=400, seed=4), file)
-    return load(file)
+    return load(shop_files.generated(tmp_path_factory.mktemp("shop"), days=400))
 
 
 @pytest.fixture(scope="module")

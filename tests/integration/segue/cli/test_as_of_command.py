@@ -20,7 +20,6 @@ from batch.reconcile_history import expected_history
 from batch.reconcile_past import differences, expected_states
 from batch.scorer import Scorer
 from data.contract.wire import ModelActivation, Transaction
-from data.datasets import synthetic
 from data.datasets.dataset import Dataset
 from data.datasets.load import load
 from data.postgres.past_moments import PastError, answerable
@@ -29,6 +28,7 @@ from data.postgres.pruning import Retention, prune
 from data.postgres.stream_state import read_stream_state
 from models.segment_model import SegmentModel
 from segue.cli.app import app
+from tests.support import shop_files
 from tests.support.forgetting import forget_somebody
 from tests.support.in_memory_worker import Message
 from tests.support.processed_stream import lived, store
@@ -40,9 +40,7 @@ Show = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    file: Path = tmp_path_factory.mktemp("shop") / "shop.csv"
-    synthetic.write(synthetic.generate(customers=120, days=400, seed=4), file)
-    return load(file)
+    return load(shop_files.generated(tmp_path_factory.mktemp("shop"), days=400))
 
 
 @pytest.fixture(scope="module")

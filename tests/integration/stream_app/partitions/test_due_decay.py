@@ -1,22 +1,17 @@
 """Due decay on a real Postgres: it is committed in slices, and a death between two slices changes nothing."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 
 from data.contract.change_row import ChangeRow
-from stream_app.core.decode import MicroBatch
-from stream_app.partitions.partition_task import PartitionTask
-from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Message, logs, outcome, run
-from tests.support.partition_tasks import PATIENCE, anywhere, claimed, claiming, committed, wait_for, worker_context
+from tests.support.partition_batches import Dies, apply_up_to, batching_task, die_between_slices
+from tests.support.partition_tasks import claiming, committed, wait_for
 
 CUSTOMERS = 40
 SLICE = 3
@@ -34,24 +29,12 @@ LATER: list[Message] = [
 RECORDS = logs([*BUYERS, *LATER], 1)[0]
 
 
-def a_task(database: str, topic: ChangeTopic, batch_size: int) -> PartitionTask:
-    worker = worker_context(database, topic)
-    return PartitionTask(replace(worker, config=replace(worker.config, batch_size=batch_size)), 0, anywhere)
-
-
 async def apply(database: str, topic: ChangeTopic, batch_size: int, ends: list[int]) -> None:
     """Apply the log from the stored next offset on, in batches that end before some offsets."""
-    task = a_task(database, topic, batch_size)
+    task = batching_task(database, topic, batch_size)
     async with claiming(task):
-        for end in ends:
-            if records := [record for record in RECORDS[:end] if record.offset >= task.next_offset]:
-                task.offer(records)
-                await wait_for(partial(_has_committed, database, end))
+        await apply_up_to(task, database, RECORDS, ends)
         await wait_for(lambda: len(topic.rows) == committed(database)[1])
-
-
-def _has_committed(database: str, end: int) -> bool:
-    return committed(database)[0] >= end
 
 
 def stored(database: str) -> tuple[dict[str, Any], set[tuple[Any, ...]]]:
@@ -93,7 +76,7 @@ def test_no_transaction_fires_the_decay_of_more_customers_than_a_slice_and_a_bat
 @pytest.mark.parametrize("slices", [1, 4])
 @pytest.mark.parametrize("dies", ["before a commit", "after a commit"])
 def test_a_death_between_two_slices_changes_nothing(
-    database: str, monkeypatch: pytest.MonkeyPatch, ends: list[int], slices: int, dies: str
+    database: str, monkeypatch: pytest.MonkeyPatch, ends: list[int], slices: int, dies: Dies
 ) -> None:
     topic = ChangeTopic()
 
@@ -101,7 +84,9 @@ def test_a_death_between_two_slices_changes_nothing(
         await apply(database, topic, CUSTOMERS, [len(BUYERS)])
         before = committed(database)
         with monkeypatch.context() as patch:
-            await _die(database, topic, patch, slices, dies)
+            # The rest of the log as one batch.
+            task = batching_task(database, topic, SLICE)
+            await die_between_slices(task, lambda: RECORDS[task.next_offset :], patch, slices, dies)
         assert committed(database)[0] == before[0]
         assert committed(database)[1] > before[1]
         await apply(database, topic, SLICE, ends)
@@ -110,32 +95,3 @@ def test_a_death_between_two_slices_changes_nothing(
     assert stored(database) == expected()
     keys = [(row.customer_id, row.sequence) for row in topic.rows]
     assert len(set(keys)) == len(keys) == len(expected()[1])
-
-
-async def _die(database: str, topic: ChangeTopic, patch: pytest.MonkeyPatch, slices: int, dies: str) -> None:
-    """Apply the rest of the log as one batch, and die after some slices."""
-    save: Callable[..., Any] = PartitionStore.save
-    hanging, saved = asyncio.Event(), 0
-
-    async def save_some(store: PartitionStore, batch: MicroBatch, *arguments: Any) -> Any:
-        nonlocal saved
-        assert not batch.records
-        if saved == slices and dies == "before a commit":
-            hanging.set()
-            await asyncio.Event().wait()
-        progress = await save(store, batch, *arguments)
-        saved += 1
-        if saved == slices and dies == "after a commit":
-            hanging.set()
-            await asyncio.Event().wait()
-        return progress
-
-    task = a_task(database, topic, SLICE)
-    patch.setattr(PartitionStore, "save", save_some)
-    runner = asyncio.create_task(task.run())
-    await claimed(task)
-    task.offer(RECORDS[task.next_offset :])
-    await asyncio.wait_for(hanging.wait(), PATIENCE)
-    runner.cancel()
-    await asyncio.gather(runner, return_exceptions=True)
-    await task.close()

@@ -1,9 +1,8 @@
 """Risk states on a real Postgres: what is stored is what the pure core finds, whatever happens on the way."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,13 +16,11 @@ from data.postgres.database import engine
 from models.rhythm.carried import carrying
 from models.segment_model import SegmentModel
 from models.units import from_micros
-from stream_app.core.decode import MicroBatch
-from stream_app.partitions.partition_task import PartitionTask
-from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import InMemoryPartition, Message, Record, logs, risk_outcome, run
-from tests.support.partition_tasks import PATIENCE, anywhere, claimed, claiming, committed, wait_for, worker_context
+from tests.support.partition_batches import Dies, apply_until, apply_up_to, batching_task, die_between_slices
+from tests.support.partition_tasks import claiming, committed
 from tests.support.rhythm import a_rhythm
 
 FIRST = carrying(recency_model(), a_rhythm())
@@ -69,24 +66,9 @@ def predicting(migrated_url: str) -> str:
     return migrated_url
 
 
-def a_task(database: str, topic: ChangeTopic, batch_size: int) -> PartitionTask:
-    worker = worker_context(database, topic)
-    return PartitionTask(replace(worker, config=replace(worker.config, batch_size=batch_size)), 0, anywhere)
-
-
 async def apply(database: str, batch_size: int, ends: Sequence[int], records: list[Record] = RECORDS) -> None:
     """Apply a log from the stored next offset on, in batches that end before some offsets, until all are rescored."""
-    task = a_task(database, ChangeTopic(), batch_size)
-    async with claiming(task):
-        for end in ends:
-            if some := [record for record in records[:end] if record.offset >= task.next_offset]:
-                task.offer(some)
-                await wait_for(partial(_has_committed, database, end))
-        await wait_for(partial(_is_settled, database))
-
-
-def _has_committed(database: str, end: int) -> bool:
-    return committed(database)[0] >= end
+    await apply_until(_is_settled, database, batch_size, records, ends)
 
 
 def _is_settled(database: str) -> bool:
@@ -171,46 +153,20 @@ def test_no_transaction_fires_the_silence_of_more_customers_than_a_slice_and_a_b
 @pytest.mark.parametrize("slices", [1, 4, 10])
 @pytest.mark.parametrize("dies", ["before a commit", "after a commit"])
 def test_a_death_between_two_slices_changes_no_risk_state(
-    predicting: str, monkeypatch: pytest.MonkeyPatch, slices: int, dies: str
+    predicting: str, monkeypatch: pytest.MonkeyPatch, slices: int, dies: Dies
 ) -> None:
     async def work() -> None:
         await apply(predicting, CUSTOMERS, [DUE])
         with monkeypatch.context() as patch:
-            await _die(predicting, patch, slices, dies)
+            # A tick at which nearly everybody is due.
+            due = RECORDS[DUE : DUE + 1]
+            task = batching_task(predicting, ChangeTopic(), SLICE)
+            await die_between_slices(task, lambda: due, patch, slices, dies)
         assert committed(predicting)[0] == DUE
         await apply(predicting, SLICE, [len(RECORDS)])
 
     asyncio.run(work())
     assert stored(predicting) == expected()
-
-
-async def _die(database: str, patch: pytest.MonkeyPatch, slices: int, dies: str) -> None:
-    """Begin with a tick at which nearly everybody is due, and die after some slices."""
-    save: Callable[..., Any] = PartitionStore.save
-    hanging, saved = asyncio.Event(), 0
-
-    async def save_some(store: PartitionStore, batch: MicroBatch, *arguments: Any) -> Any:
-        nonlocal saved
-        assert not batch.records
-        if saved == slices and dies == "before a commit":
-            hanging.set()
-            await asyncio.Event().wait()
-        progress = await save(store, batch, *arguments)
-        saved += 1
-        if saved == slices and dies == "after a commit":
-            hanging.set()
-            await asyncio.Event().wait()
-        return progress
-
-    task = a_task(database, ChangeTopic(), SLICE)
-    patch.setattr(PartitionStore, "save", save_some)
-    runner = asyncio.create_task(task.run())
-    await claimed(task)
-    task.offer(RECORDS[DUE : DUE + 1])
-    await asyncio.wait_for(hanging.wait(), PATIENCE)
-    runner.cancel()
-    await asyncio.gather(runner, return_exceptions=True)
-    await task.close()
 
 
 def test_customers_whom_an_earlier_version_has_stored_get_their_risk_states_after_the_upgrade(predicting: str) -> None:
@@ -264,11 +220,10 @@ def test_a_partition_without_a_rhythm_model_needs_none_of_the_new_tables(databas
     with psycopg.connect(database) as connection:
         connection.execute("DROP VIEW segue_masked.risk_states, segue_masked.risk_changes")
         connection.execute("DROP TABLE risk_states, risk_changes")
-    task = a_task(database, ChangeTopic(), SLICE)
+    task = batching_task(database, ChangeTopic(), SLICE)
 
     async def work() -> None:
         async with claiming(task):
-            task.offer(records)
-            await wait_for(lambda: _has_committed(database, len(records)))
+            await apply_up_to(task, database, records, [len(records)])
 
     asyncio.run(work())

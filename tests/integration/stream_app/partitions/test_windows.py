@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,11 +13,9 @@ from data.postgres import model_registry
 from data.postgres.database import engine
 from models.decay import NEVER
 from models.trailing_window import with_window
-from stream_app.partitions.partition_task import PartitionTask
 from tests.support.builders import random_model, tick, transaction
-from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Message, logs, outcome, run
-from tests.support.partition_tasks import anywhere, claiming, committed, wait_for, worker_context
+from tests.support.partition_batches import apply_until
 
 FIRST = with_window(random_model("log1p", 6, seed=3), 30)
 ANOTHER = with_window(random_model("log1p", 4, seed=8, unit=60.0), 45)
@@ -71,18 +67,7 @@ def windowed(migrated_url: str) -> str:
 
 async def apply(database: str, batch_size: int, ends: Sequence[int]) -> None:
     """Apply the log in batches that end before some offsets, until all customers are rescored."""
-    worker = worker_context(database, ChangeTopic())
-    task = PartitionTask(replace(worker, config=replace(worker.config, batch_size=batch_size)), 0, anywhere)
-    async with claiming(task):
-        for end in ends:
-            if some := [record for record in RECORDS[:end] if record.offset >= task.next_offset]:
-                task.offer(some)
-                await wait_for(partial(_has_committed, database, end))
-        await wait_for(partial(_is_settled, database))
-
-
-def _has_committed(database: str, end: int) -> bool:
-    return committed(database)[0] >= end
+    await apply_until(_is_settled, database, batch_size, RECORDS, ends)
 
 
 def _is_settled(database: str) -> bool:
