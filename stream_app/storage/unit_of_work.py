@@ -195,9 +195,10 @@ class PartitionStore(Outbox, FailureStore):
         forgotten = self.forgotten_customers
         forgets = batch.erased is not None and batch.erased not in forgotten
         last_position = progress.change_position + len(changes) + forgets
-        after = _advanced(progress, batch, result, last_position, published_position)
         after = replace(
-            after,
+            _advanced(progress, batch, result),
+            change_position=last_position,
+            published_position=published_position,
             risk_position=progress.risk_position + len(risk_changes),
             risk_published_position=progress.risk_published_position
             if risk_published_position is None
@@ -332,9 +333,8 @@ def _counted(columns: tuple[Any, ...] | None, window_days: int) -> Counted:
     return Counted.of(window_days, customer, in_ledger, occurred_at, one, is_sale, amount)
 
 
-def _advanced(
-    progress: PartitionProgress, batch: MicroBatch, result: AppliedBatch, last_position: int, published_position: int
-) -> PartitionProgress:
+def _advanced(progress: PartitionProgress, batch: MicroBatch, result: AppliedBatch) -> PartitionProgress:
+    """The progress after a batch, but for positions."""
     activated, last = batch.model is not None, batch.last_record
     return replace(
         progress,
@@ -342,8 +342,6 @@ def _advanced(
         watermark=result.watermark,
         model_version=batch.model.version if batch.model is not None else progress.model_version,
         model_since=result.watermark if activated else progress.model_since,
-        change_position=last_position,
-        published_position=published_position,
         last_record=progress.last_record
         if last is None
         else mark(last.offset, last.timestamp or 0, last.key, last.value),
