@@ -40,7 +40,7 @@ PRESETS: dict[PresetName, Preset] = {
         seed=42,
         n_init=10,
         rank_order=True,
-        recency_unit=60.0,
+        recency_unit=90.0,
     ),
     "classic": Preset(k=5, monetary="gross", transform="identity", scaler="standard", seed=42, n_init="auto"),
 }

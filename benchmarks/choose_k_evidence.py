@@ -28,7 +28,7 @@ from models.units import Floats
 THRESHOLDS = (0.6, 0.7, 0.8, 0.9, 0.95)
 DEFINITIONS: tuple[tuple[Monetary, Transform, float], ...] = (
     ("net", "log1p", 1.0),
-    ("net", "log1p", 60.0),
+    ("net", "log1p", 90.0),
     ("gross", "log1p", 1.0),
     ("gross", "identity", 1.0),
 )

@@ -43,16 +43,19 @@ DEFINITIONS = {
     "recency in units of 14 days": Definition(recency_unit=14),
     "recency in units of 30 days": Definition(recency_unit=30),
     "recency in units of 60 days": Definition(recency_unit=60),
+    "recency in units of 90 days": Definition(recency_unit=90),
     "plain, in rank order": Definition(rank_order=True),
     "14 days, in rank order": Definition(recency_unit=14, rank_order=True),
     "30 days, in rank order": Definition(recency_unit=30, rank_order=True),
     "60 days, in rank order": Definition(recency_unit=60, rank_order=True),
+    "90 days, in rank order": Definition(recency_unit=90, rank_order=True),
+    "120 days, in rank order": Definition(recency_unit=120, rank_order=True),
     "own waits, in rank order": Definition(own_rhythm=True, rank_order=True),
 }
-WITH_MARGIN = Definition(recency_unit=60, rank_order=True, margin=0.1)
+WITH_MARGIN = Definition(recency_unit=90, rank_order=True, margin=0.1)
 MARGINS = {
     f"{unit:g} days, in rank order, margin {margin:g}": Definition(recency_unit=unit, rank_order=True, margin=margin)
-    for unit in (1, 30, 60)
+    for unit in (1, 30, 90)
     for margin in (0.05, 0.1, 0.25, 0.5)
 }
 KS = (4, 5, 6, 7)
@@ -79,7 +82,7 @@ def direction_table(book: OrderBook, days: CustomerDays, windowed: CustomerDays,
     columns = moments(book)
     rows = []
     runs = [(name, definition, days) for name, definition in DEFINITIONS.items()]
-    in_window = ("plain", "60 days, in rank order")
+    in_window = ("plain", "90 days, in rank order")
     runs += [(f"{name}, window of {WINDOW} days", DEFINITIONS[name], windowed) for name in in_window]
     for name, definition, history in runs:
         found = [evidence(definition, history, until, 5) for until in columns]

@@ -89,7 +89,7 @@ def fit_model(
             max=RECENCY_UNITS[1],
             metavar="DAYS",
             help="Count recency in units of so many days before the logarithm: shorter differences count little. By "
-            "default the preset's: 60.",
+            "default the preset's: 90.",
         ),
     ] = None,
     window: Annotated[
@@ -129,7 +129,7 @@ def fit_model(
     Without one, `-o` and `--assign` write the model and every customer's segment to files. `segue score` uses such a
     model, and `segue models import` registers it.
 
-    Recency (in units of 60 days), frequency and monetary value are log-transformed and standardised; KMeans finds k
+    Recency (in units of 90 days), frequency and monetary value are log-transformed and standardised; KMeans finds k
     segments, in rank order, so that time alone promotes nobody. Each segment gets the persona that it resembles most,
     and keeps the champion's name if it means the same. The first registered model becomes the champion, a later one the
     challenger: see `segue models compare` and `segue models activate`. If workers have collected customers without a

@@ -69,14 +69,14 @@ def test_a_fit_says_which_moves_go_the_wrong_way_and_rank_order_ends_the_climbs(
 @pytest.mark.parametrize(
     ("options", "unit", "is_in_rank_order"),
     [
-        ([], 60.0, True),
+        ([], 90.0, True),
         (["--recency-unit", "1", "--no-rank-order"], 1.0, False),
         (["--recency-unit", "14.5"], 14.5, True),
         (["--preset", "classic"], 1.0, False),
         (["--preset", "classic", "--rank-order"], 1.0, True),
     ],
 )
-def test_a_fit_counts_recency_in_units_of_60_days_and_in_rank_order_unless_an_option_or_the_preset_says_otherwise(
+def test_a_fit_counts_recency_in_units_of_90_days_and_in_rank_order_unless_an_option_or_the_preset_says_otherwise(
     options: list[str], unit: float, is_in_rank_order: bool, shop: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "model.json"
