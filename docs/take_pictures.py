@@ -66,7 +66,8 @@ class Picture(NamedTuple):
 
 # A picture ends where a part of the page ends; pictures side by side in the README have similar heights.
 STILL = (
-    Picture("at_risk", ".sg-risks", height=1180),
+    # At its root, so that the menu marks the page.
+    Picture("at_risk", ".sg-risks", "?", height=1180),
     Picture("audiences", ".sg-audience", "audiences?audience_segment=Champions", height=1060),
     Picture("shifts", "[data-behind]", height=1085),
     Picture("segments", "[data-found]", height=1060),

@@ -13,12 +13,8 @@ from dashboard.shared import past
 from dashboard.shared.personas import personas
 from dashboard.shared.reading import reading
 from dashboard.shared.risk_list import next_change
-from data.contract.wire import Tick, Transaction
 from data.postgres.database import engine as connect
-from tests.support import processed_stream
-from tests.support.in_memory_worker import Message
 from tests.support.money import POUNDS
-from tests.support.processed_stream import Lived
 from tests.support.windowed_stream import WindowedShop, stored_in_a_window, windowed_shop
 
 #: Days after the first order, with fractions.
@@ -48,17 +44,6 @@ def moment(shop: WindowedShop, days: float) -> datetime:
     return datetime.fromtimestamp(int((shop.dataset.report.first + timedelta(days=days)).timestamp()), UTC)
 
 
-def stopped(shop: WindowedShop, at: datetime) -> Lived:
-    """The worker's result if the stream had stopped at a moment."""
-
-    def has_come(message: Message) -> bool:
-        return (isinstance(message, Transaction) and message.occurred_at <= at) or (
-            isinstance(message, Tick) and message.at <= at
-        )
-
-    return processed_stream.lived(shop.windowed, [*filter(has_come, shop.messages()), Tick(at)])
-
-
 @pytest.mark.parametrize("days", DAYS)
 def test_everybody_at_risk_moves_when_the_worker_had_said(
     days: float, shop: WindowedShop, connection: Connection
@@ -71,7 +56,7 @@ def test_everybody_at_risk_moves_when_the_worker_had_said(
         for row in range(len(people.spent))
     ]
     columns = ("customer_id", "segment", "next_change_at", "next_segment")
-    stored = [tuple(row[name] for name in columns) for row in stopped(shop, at).customers if row["segment"] is not None]
+    stored = [tuple(row[name] for name in columns) for row in shop.stopped(at).customers if row["segment"] is not None]
     assert found.unsettled == 0
     assert then == sorted(stored)
     assert sum(each[2] is not None for each in then) > 10
@@ -80,7 +65,7 @@ def test_everybody_at_risk_moves_when_the_worker_had_said(
 @pytest.mark.parametrize("days", DAYS[-1:])
 def test_the_customer_page_says_the_same(days: float, shop: WindowedShop, connection: Connection) -> None:
     at = moment(shop, days)
-    for row in stopped(shop, at).customers:
+    for row in shop.stopped(at).customers:
         found = past_life.read(connection, personas(shop.windowed), at, row["customer_id"], POUNDS)
         assert found is not None
         assert found.portrait.next_change_at == row["next_change_at"], row

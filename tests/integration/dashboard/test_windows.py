@@ -121,9 +121,9 @@ def test_a_past_day_has_the_numbers_and_the_next_move_of_then(url: str, shop: Wi
 
 def test_the_moves_ahead_of_a_past_day_are_those_of_the_worker(url: str, shop: WindowedShop) -> None:
     day = shop.first(300).replace(hour=0, minute=0, second=0, microsecond=0)
-    sent = [each for each in shop.messages() if (each.at if isinstance(each, Tick) else each.occurred_at) <= day]
-    stored = processed_stream.lived(shop.windowed, [*sent, Tick(day)]).customers
-    slipping = [row for row in stored if (row["segment"], row["next_segment"]) in slips(shop.windowed)]
+    slipping = [
+        row for row in shop.stopped(day).customers if (row["segment"], row["next_segment"]) in slips(shop.windowed)
+    ]
     soon = {row["customer_id"] for row in slipping if row["next_change_at"] < day + 30 * DAY}
     assert len(soon) > 5
     page = a_page("at_risk", url, as_of=f"{day:%Y-%m-%d}", slip_days="30").run()
