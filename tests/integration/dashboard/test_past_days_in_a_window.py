@@ -5,14 +5,16 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url
 
 from dashboard.at_risk import past_people
 from dashboard.customer import past_life
 from dashboard.shared import past
+from dashboard.shared.connection import masked_engine
 from dashboard.shared.personas import personas
 from dashboard.shared.reading import reading
 from dashboard.shared.risk_list import next_change
+from data.postgres import roles
 from data.postgres.database import engine as connect
 from tests.support.money import POUNDS
 from tests.support.windowed_stream import WindowedShop, stored_in_a_window, windowed_shop
@@ -69,3 +71,17 @@ def test_the_customer_page_says_the_same(days: float, shop: WindowedShop, connec
         found = past_life.read(connection, personas(shop.windowed), at, row["customer_id"], POUNDS)
         assert found is not None
         assert found.portrait.next_change_at == row["next_change_at"], row
+
+
+def test_a_masked_session_has_the_same_moves(shop: WindowedShop, url: str) -> None:
+    at, found = moment(shop, DAYS[-1]), []
+    engine = connect(url)
+    user = roles.make_login(engine, roles.MASKED, None)
+    masked = masked_engine(make_url(url).set(username=user).render_as_string(hide_password=False))
+    for each in (engine, masked):
+        with reading(each) as connection:
+            read = past_people.read(past.read(connection, at), connection)
+        assert read.unsettled == 0
+        found.append(sorted(read.people.next_change_at.tolist()))
+        each.dispose()
+    assert found[0] == found[1]
