@@ -66,18 +66,19 @@ class Picture(NamedTuple):
 
 # A picture ends where a part of the page ends; pictures side by side in the README have similar heights.
 STILL = (
-    Picture("at_risk", ".sg-risks", height=1180),
-    Picture("audiences", ".sg-audience", "audiences?audience_segment=Champions", height=1060),
-    Picture("shifts", "[data-behind]", height=1085),
-    Picture("segments", "[data-found]", height=1060),
-    Picture("campaigns", "[data-verdict]", "campaigns?campaign=autumn", height=1235),
+    # At its root, so that the menu marks the page.
+    Picture("at_risk", ".sg-risks", "?", height=1131),
+    Picture("audiences", ".sg-audience", "audiences?audience_segment=Champions", height=1048),
+    Picture("shifts", "[data-behind]", height=1045),
+    Picture("segments", "[data-found]", height=1165),
+    Picture("campaigns", "[data-verdict]", "campaigns?campaign=autumn", height=1150),
     Picture("customer", "[data-customer]", "customer?customer={customer}", ".sg-who", "dark", 1060),
-    Picture("simulator", "[data-verdict]", "simulator?customer={customer}", height=1100),
+    Picture("simulator", "[data-verdict]", "simulator?customer={customer}", height=1175),
     Picture("data", "[data-country]", colours="dark", height=1100),
     Picture("model", "[data-movers]", begins=".sg-title:text-is('Drift')", height=750),
 )
-LIVE = Picture("live", "[data-total=transactions]", height=1085, seconds=30)
-OPERATIONS = Picture("operations", "[data-letter]", begins=".sg-title:text-is('Replay')", height=750, seconds=4)
+LIVE = Picture("live", "[data-total=transactions]", height=1165, seconds=30)
+OPERATIONS = Picture("operations", "[data-letter]", begins=".sg-title:text-is('Replay')", height=930, seconds=4)
 
 
 def main() -> None:

@@ -23,8 +23,7 @@ class PublishedOutlook(NamedTuple):
     fits
         Whether R, F and M decide the published segment. Where they do not, the rest is ``NEVER`` and ``NO_SEGMENT``.
     next_change_at
-        In microseconds; ``NEVER`` if time alone never moves the customer, and under a model with a window: there, each
-        of the customer's orders matters.
+        In microseconds; ``NEVER`` if time alone never moves the customer.
     next_segment
         The number of the segment that the change leads to; ``NO_SEGMENT`` if there is none.
     """
@@ -38,6 +37,9 @@ def published_outlook(
     model: SegmentModel, segment: Ints, counts_from: Ints, at: int, frequency: Ints, gross: Ints, returned: Ints
 ) -> PublishedOutlook:
     """The next change of n customers after the moment ``at``, in microseconds.
+
+    Under a model with a window nobody has one here: there, each order of the customer matters
+    (:mod:`stream_app.core.outlook_in_a_window`).
 
     Parameters
     ----------

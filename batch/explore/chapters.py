@@ -12,6 +12,7 @@ from batch.dataset_frames import profiles_of
 from batch.explore.baskets import lines_per_order, returns_over_time, value_of_orders
 from batch.explore.cohorts import cohort_retention
 from batch.explore.distributions import rfm_distributions
+from batch.explore.expiries import what_expires
 from batch.explore.finding import Chapter, Finding
 from batch.explore.k_curve import elbow, separation, silhouettes, stability
 from batch.explore.quality import quality_table
@@ -23,6 +24,7 @@ from batch.presets import PRESETS
 from batch.profiles import features
 from data.datasets.dataset import Dataset
 from models.segment_model import Monetary, SegmentModel, Transform
+from models.window_words import in_last_days
 from runtime.money import Money
 
 _DEFAULT = PRESETS["segue"]
@@ -38,6 +40,8 @@ class Source:
         How amounts are written.
     wanted_k
         Number of segments; None lets :func:`batch.choose_k.choose_k` choose.
+    window_days
+        Frequency and money count so many days before :attr:`as_of` only; None counts everything.
     """
 
     dataset: Dataset
@@ -46,6 +50,7 @@ class Source:
     monetary: Monetary = "net"
     transform: Transform = "log1p"
     seed: int = 42
+    window_days: int | None = None
 
     @property
     def as_of(self) -> datetime:
@@ -55,7 +60,7 @@ class Source:
     @cached_property
     def profiles(self) -> pd.DataFrame:
         """Profiles of all customers who have bought, as of the end of the data."""
-        return profiles_of(self.dataset, self.as_of)
+        return profiles_of(self.dataset, self.as_of, self.window_days)
 
     @cached_property
     def choice(self) -> KChoice:
@@ -77,7 +82,7 @@ class Source:
     def model(self) -> SegmentModel:
         """The segment model, fitted as by ``segue fit``."""
         how = _DEFAULT._replace(k=self.k, monetary=self.monetary, transform=self.transform, seed=self.seed)
-        return fit(self.profiles, **how._asdict()).model
+        return fit(self.profiles, **how._replace(window_days=self.window_days)._asdict()).model
 
     @cached_property
     def customers(self) -> Segmented:
@@ -108,7 +113,7 @@ def _baskets(source: Source) -> Iterator[Finding]:
 
 
 def _rfm(source: Source) -> Iterator[Finding]:
-    yield rfm_distributions(source.profiles, source.monetary, source.money)
+    yield rfm_distributions(source.profiles, source.monetary, source.money, source.window_days)
 
 
 def _choice_of_k(source: Source) -> Iterator[Finding]:
@@ -120,6 +125,8 @@ def _segments(source: Source) -> Iterator[Finding]:
     yield snake_plot(source.customers, source.money)
     yield segment_table(source.customers, source.money)
     yield cloud(source.customers, source.money, seed=source.seed)
+    if source.window_days is not None:
+        yield what_expires(source.dataset, source.as_of, source.window_days, source.money)
 
 
 CHAPTERS: tuple[tuple[str, Callable[[Source], Iterator[Finding]]], ...] = (
@@ -145,6 +152,9 @@ def chapters(source: Source) -> Iterator[Chapter]:
         raise FitError(f"{source.dataset.name}: there are only returns, so there are no segments to explore")
     if not (features(source.profiles, source.monetary)["monetary"] > 0).any():
         net = " net of returns" if source.monetary == "net" else ""
-        raise FitError(f"{source.dataset.name}: no customer has spent anything{net}, so there is no revenue to explore")
+        when = in_last_days(source.window_days)
+        raise FitError(
+            f"{source.dataset.name}: no customer has spent anything{net}{when}, so there is no revenue to explore"
+        )
     for title, findings in CHAPTERS:
         yield Chapter(title, tuple(findings(source)))

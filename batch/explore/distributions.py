@@ -11,6 +11,7 @@ from batch.explore.finding import Finding
 from batch.profiles import features
 from models.segment_model import FEATURES, Monetary
 from models.units import Floats
+from models.window_words import in_last_days
 from runtime.money import Money
 
 BINS = 30
@@ -55,14 +56,20 @@ def skewness(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"raw": table.skew(), "log1p": table.apply(np.log1p).skew()})
 
 
-def rfm_distributions(profiles: pd.DataFrame, monetary: Monetary, money: Money) -> Finding:
-    """Six histograms: recency, frequency and monetary value, raw and logged."""
-    table = features(profiles, monetary)
+def rfm_distributions(
+    profiles: pd.DataFrame, monetary: Monetary, money: Money, window_days: int | None = None
+) -> Finding:
+    """Six histograms: recency, frequency and monetary value, raw and logged.
+
+    With the window of the profiles, they are of the customers with an order in it.
+    """
+    table = features(profiles[profiles["frequency"] > 0], monetary)
     bins, skew = histograms(table), skewness(table)
     median = table.median()
+    when = in_last_days(window_days)
     summary = (
         f"The median customer last ordered {median['recency']:.0f} days ago, has {median['frequency']:.0f} orders and "
-        f"spent {words.amount(median['monetary'], money)}. On a log scale the skewness of frequency falls from "
+        f"spent {words.amount(median['monetary'], money)}{when}. On a log scale the skewness of frequency falls from "
         f"{skew['raw']['frequency']:.1f} to {skew['log1p']['frequency']:.1f}, that of money from "
         f"{skew['raw']['monetary']:.1f} to {skew['log1p']['monetary']:.1f}."
     )
@@ -83,10 +90,18 @@ def rfm_distributions(profiles: pd.DataFrame, monetary: Monetary, money: Money) 
     figure.update_layout(showlegend=False, bargap=0, margin={"t": 40})
     what = "net of returns, but at least 0" if monetary == "net" else "before returns"
     note = (
-        f"{words.count(len(table), 'customer')} with at least one order, as of the end of the data; money is {what}. "
+        f"{words.count(len(table), 'customer')} with at least one order{when}, as of the end of the data; money is "
+        f"{what}. {_inactive(len(profiles) - len(table), window_days)}"
         "Skewness 0 is symmetric. With high skewness, a few very large customers dominate distances."
     )
     return Finding("rfm", "Recency, frequency and monetary value", summary, bins, figure, note=note)
+
+
+def _inactive(number: int, window_days: int | None) -> str:
+    """Who is left out because of a window, as a sentence; empty without one."""
+    if window_days is None:
+        return ""
+    return f"{words.count(number, 'more customer')} without one {'is' if number == 1 else 'are'} Inactive. "
 
 
 def _raw_edges(values: Floats, is_whole: bool) -> Floats:

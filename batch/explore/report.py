@@ -13,6 +13,7 @@ from batch.explore.finding import Chapter, Finding
 from batch.explore.style import DARK, LIGHT
 from batch.explore.tables import html_table
 from models.units import MONEY_UNITS
+from models.window_words import in_last_days, last_days
 from runtime.money import Money
 
 MARK = "<!doctype html><!-- segue exploration -->"
@@ -82,7 +83,11 @@ def _without_theme(finding: Finding) -> dict[str, object]:
 
 def _summary(source: Source) -> str:
     report = source.dataset.report
-    return f"From {words.day(report.first)} to {words.day(report.last)}."
+    span = f"From {words.day(report.first)} to {words.day(report.last)}."
+    if source.window_days is None:
+        return span
+    days, end = last_days(source.window_days).replace("last ", ""), words.day(source.as_of)
+    return f"{span} Frequency, money and segments count {days} before {end}; all else is of all time."
 
 
 def _totals(source: Source) -> str:
@@ -104,8 +109,12 @@ def _colophon(source: Source) -> str:
         f"Created by segue explore. Segments: model {source.model.version}, fitted on {len(source.profiles):,} "
         f"customers as of {words.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
         f"recency in units of {source.model.recency_unit:g} days, "
-        f"seed {source.seed}. All chapters except data quality are about known customers only."
+        f"{_window(source)}seed {source.seed}. All chapters except data quality are about known customers only."
     )
+
+
+def _window(source: Source) -> str:
+    return "" if source.window_days is None else f"frequency and money{in_last_days(source.window_days)}, "
 
 
 def _chapter(anchor: str, chapter: Chapter, money: Money) -> str:

@@ -1,5 +1,6 @@
 """The fitted segments: how they differ, their sizes, and their customers in R, F and M."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,9 @@ from batch.explore import style, words
 from batch.explore.finding import Finding
 from batch.profiles import features
 from models.scoring import assign, transformed
-from models.segment_model import FEATURES, SegmentModel
+from models.segment_model import FEATURES, INACTIVE, SegmentModel
 from models.units import Floats, Ints
+from models.window_words import in_last_days, last_days
 from runtime.money import Money
 
 SAMPLE = 2_000
@@ -76,10 +78,11 @@ def sampled(found: Segmented, size: int, seed: int) -> pd.DataFrame:
 
 
 def snake_plot(found: Segmented, money: Money) -> Finding:
-    """Mean standardised features of each segment."""
+    """Mean standardised features of each segment that a distance decides."""
     frame = segment_profiles(found)
+    drawn = frame.drop(INACTIVE, errors="ignore")
     figure = style.figure(420)
-    for row, spend in zip(frame.itertuples(), frame["monetary"], strict=True):
+    for row, spend in zip(drawn.itertuples(), drawn["monetary"], strict=True):
         figure.add_scatter(
             x=["recency", "frequency", "money"],
             y=[row.z_recency, row.z_frequency, row.z_monetary],
@@ -96,10 +99,11 @@ def snake_plot(found: Segmented, money: Money) -> Finding:
     top = frame.iloc[int(frame["money_share"].argmax())]
     summary = (
         f"{top['persona']} are {words.percent(top['share'])} of customers and account for "
-        f"{words.percent(top['money_share'])} of revenue."
+        f"{words.percent(top['money_share'])} of revenue{in_last_days(found.model.window_days)}."
     )
     how = "on the log scale" if found.model.transform == "log1p" else "on the raw scale"
     note = f"Means of the standardised features, {how}. High recency means a long time since the last purchase."
+    note += "" if found.model.window_days is None else f" {_left_out(found)}"
     return Finding("snake", "How the segments differ", summary, frame, figure, note=note)
 
 
@@ -114,20 +118,26 @@ def segment_table(found: Segmented, money: Money) -> Finding:
             "customers": frame["customers"].map("{:,}".format),
             "share": frame["share"].map(words.percent),
             "share of revenue": frame["money_share"].map(words.percent),
-            "days since last order": frame["recency"].map("{:,.0f}".format),
-            "orders each": frame["frequency"].map("{:,.1f}".format),
-            "spend each": [money.rounded(mean) for mean in frame["monetary"]],
+            "days since last order": [_mean(mean, "{:,.0f}".format) for mean in frame["recency"]],
+            "orders each": [_mean(mean, "{:,.1f}".format) for mean in frame["frequency"]],
+            "spend each": [_mean(mean, money.rounded) for mean in frame["monetary"]],
         }
     )
     note = "Days, orders and spend are means over the customers of the segment."
+    if found.model.window_days is not None:
+        days = last_days(found.model.window_days)
+        note += f" Orders, spend and revenue are those in {days}; Inactive are customers without an order in them."
     return Finding("segments", "The segments in numbers", summary, frame, table=table, note=note)
 
 
 def cloud(found: Segmented, money: Money, *, size: int = SAMPLE, seed: int = 42) -> Finding:
-    """Customers in recency, frequency and money, coloured by persona."""
+    """Customers in recency, frequency and money, coloured by persona; nobody who is inactive has a place there."""
+    found = _active(found)
     sample = sampled(found, size, seed)
     figure = style.figure(560)
     for number, segment in enumerate(found.model.segments):
+        if segment.id == INACTIVE:
+            continue
         part = sample[sample["segment"] == number]
         figure.add_scatter3d(
             **dict(zip("xyz", (_scaled(part[feature].to_numpy()) for feature in FEATURES), strict=True)),
@@ -156,7 +166,25 @@ def cloud(found: Segmented, money: Money, *, size: int = SAMPLE, seed: int = 42)
         f"{words.count(len(sample), 'customer')} drawn at random, at least {MIN_PER_SEGMENT} of each segment (or all); "
         "log axes.  Drag to rotate, scroll to zoom."
     )
+    note += "" if found.model.window_days is None else f" {_left_out(found)}"
     return Finding("cloud", "Customers in three dimensions", summary, sample, figure, note=note)
+
+
+def _active(found: Segmented) -> Segmented:
+    """Everybody but those who are inactive."""
+    inactive = found.model.index.get(INACTIVE)
+    return Segmented(found.model, found.table[found.table["segment"] != inactive])
+
+
+def _left_out(found: Segmented) -> str:
+    """What a figure under a model with a window counts and leaves out."""
+    counted = in_last_days(found.model.window_days)
+    return f"Frequency and money are those{counted}; Inactive customers, who have none, are left out."
+
+
+def _mean(mean: float, write: Callable[[float], str]) -> str:
+    """A mean as text; a dash of a segment without customers."""
+    return "–" if pd.isna(mean) else write(mean)
 
 
 def _scaled(values: Floats | Ints) -> Floats:

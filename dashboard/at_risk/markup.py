@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from dashboard.shared import rhythm_words, style
+from dashboard.shared import rhythm_words, style, window_notes
 from dashboard.shared.elements import customer_link, segment_dot
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
@@ -73,8 +73,8 @@ def state_label(state: RiskState) -> str:
     return f'<span class="sg-why" {tint}>{rhythm_words.STATES[state]}</span>'
 
 
-def rule() -> str:
-    """What the columns mean."""
+def rule(window_days: int | None) -> str:
+    """What the columns mean, under a model with such a window."""
     return (
         "<p><b>Money at stake</b> is what a customer would spend within the next year as long as they remain a "
         "customer, times the probability that they do not order within 90 days. It is high for good customers who have "
@@ -84,8 +84,8 @@ def rule() -> str:
         "<b>Presumed lost</b>: at most one in ten of such customers orders within 90 days of an average season. An "
         "order makes the customer <b>on rhythm</b> again.</p>"
         "<p><b>Back within 90 days</b> is a prediction, right for groups and not for a single customer. <b>By time "
-        "alone</b> is computed: the day on which silence moves the customer to another segment. <b>Spent so far</b> is "
-        "everything ever spent minus all returns.</p>"
+        f"alone</b> is computed: the day on which silence moves the customer to another segment."
+        f"{window_notes.expiry(window_days)} <b>Spent so far</b> is everything ever spent minus all returns.</p>"
     )
 
 

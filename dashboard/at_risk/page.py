@@ -20,7 +20,6 @@ VIEWS = {"rhythm": "By their own rhythm", "time": "Moves by time alone"}
 VIEW = "risk_view"
 #: What the lists say of customers under a model with a window.
 ALL_TIME = "Purchases and spend are those"
-NOT_FORESEEN = "On a past day, the next move by time alone is shown on a customer's page only."
 WITHOUT = (
     '<div class="sg-note">No predictions: {}. Below are moves by time alone. <code>segue fit</code> makes a model with '
     "predictions; <code>segue models activate challenger</code> activates it.</div>"
@@ -50,17 +49,15 @@ def _draw(engine: Engine, moment: Moment) -> None:
 
 
 def _draw_past(engine: Engine, moment: Moment, at: datetime) -> None:
-    found = past_people.read(past.customers_at(moment, at))
+    found = past_people.read(past.customers_at(moment, at), moment.connection)
     then = replace(moment, model=found.model, personas=found.known, event_time=at)
     rhythm = rhythm_of(found.model)
     st.html(elements.note(past_predictions.sentence(found.model, at)))
     if found.unsettled:
         st.html(elements.note(past_people.unsettled(found.unsettled)))
-    if found.model.window_days is not None:
-        st.html(elements.note(f"{window_notes.lifetime(found.model, ALL_TIME)} {NOT_FORESEEN}"))
+    page.note_if(window_notes.lifetime(found.model, ALL_TIME))
     if rhythm is None or _view() == "time":
-        if found.model.window_days is None:
-            slips_page.draw(engine, then, found)
+        slips_page.draw(engine, then, found)
     else:
         risk_page.draw_past(engine, then, rhythm, found)
 

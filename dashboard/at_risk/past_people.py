@@ -1,4 +1,4 @@
-"""Everybody who had ordered by a past day, as the page "At risk" needs them. Pure."""
+"""Everybody who had ordered by a past day, as the page "At risk" needs them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,19 +6,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Connection
 
-from dashboard.shared.past import Past
+from dashboard.shared.past import TIMEOUT_MS, Past
 from dashboard.shared.personas import Personas
+from dashboard.shared.reading import patient
 from dashboard.shared.risk_list import RiskList, risk_list
 from dashboard.shared.words import many
 from data.postgres.past_moments import SOME_PARTITIONS_ONLY, PastError
+from data.postgres.past_orders import past_orders
 from data.postgres.people import Coded, Ids, People
 from models.decay import NEVER
-from models.published_outlook import published_outlook
+from models.published_outlook import PublishedOutlook, published_outlook
 from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import RhythmModel
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MONEY_UNITS, Bools, Ints, to_micros
+from stream_app.core.columns import NO_RECORD
+from stream_app.core.counted import Counted
+from stream_app.core.outlook_in_a_window import outlook_in_a_window
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +36,7 @@ class PastPeople:
     past
         What they are made from, which keeps what is computed of them.
     model
-        The one that was active. If it has a window, nobody has a next change.
+        The one that was active.
     fits
         Shape (n,): whether the published segment follows from R, F and M as they are known now. The others, of whom
         orders came late or were revised, have no next change.
@@ -48,18 +54,15 @@ class PastPeople:
         return self.past.at
 
     @property
-    def foreseen(self) -> Bools:
-        """Shape (n,): whether it is known what time alone does."""
-        return self.fits if self.model.window_days is None else np.zeros_like(self.fits)
-
-    @property
     def unsettled(self) -> int:
         """How many have no next change, because it is not known."""
         return int((~self.fits).sum())
 
 
-def read(past: Past) -> PastPeople:
+def read(past: Past, connection: Connection) -> PastPeople:
     """Everybody who had ordered by the moment, computed once.
+
+    Under a model with a window, the orders that were in it are read over the connection.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def read(past: Past) -> PastPeople:
         If not exactly one model was active on all partitions.
     """
     if PastPeople not in past.derived:
-        past.derived[PastPeople] = _read(past)
+        past.derived[PastPeople] = _read(past, connection)
     found: PastPeople = past.derived[PastPeople]
     return found
 
@@ -76,7 +79,7 @@ def at_risk(found: PastPeople, rhythm: RhythmModel) -> RiskList:
     """All of them by money at stake, computed once."""
     key = (RiskList, rhythm.version)
     if key not in found.past.derived:
-        found.past.derived[key] = risk_list(found.people, rhythm, found.at, found.foreseen)
+        found.past.derived[key] = risk_list(found.people, rhythm, found.at, found.fits)
     answer: RiskList = found.past.derived[key]
     return answer
 
@@ -89,7 +92,7 @@ def unsettled(number: int) -> str:
     )
 
 
-def _read(past: Past) -> PastPeople:
+def _read(past: Past, connection: Connection) -> PastPeople:
     states = past.states[past.states["frequency"] > 0].reset_index(drop=True)
     model = _model(past, states)
     segment = _numbers(states, model)
@@ -97,10 +100,9 @@ def _read(past: Past) -> PastPeople:
         _micros(states[name]) for name in ("first_purchase_at", "last_purchase_at", "counts_from")
     )
     gross, returned, frequency = (_ints(states[name]) for name in ("gross_units", "returned_units", "frequency"))
-    counted = [_ints(states[f"counted_{name}"]) for name in ("frequency", "gross_units", "returned_units")]
     # Somebody in no segment of this model is in none that follows; any number stands for it meanwhile.
     inside = segment != NO_SEGMENT
-    ahead = published_outlook(model, np.where(inside, segment, 0), counts_from, to_micros(past.at), *counted)
+    ahead = _outlook(past.at, connection, states, model, np.where(inside, segment, 0), counts_from)
     fits = ahead.fits & inside
     country = states["country"].astype("category").cat
     published = states["segment"].astype("category").cat
@@ -116,6 +118,22 @@ def _read(past: Past) -> PastPeople:
         ),
     )
     return PastPeople(past, people, model, past.known, fits)
+
+
+def _outlook(
+    at: datetime, connection: Connection, states: pd.DataFrame, model: SegmentModel, segment: Ints, counts_from: Ints
+) -> PublishedOutlook:
+    if model.window_days is None:
+        counted = (_ints(states[f"counted_{name}"]) for name in ("frequency", "gross_units", "returned_units"))
+        return published_outlook(model, segment, counts_from, to_micros(at), *counted)
+    with patient(connection, TIMEOUT_MS):
+        orders = past_orders(connection, at, model.window_days, states["customer_id"].tolist())
+    customer, moment, is_sale, amount = (
+        _ints(orders[name]) for name in ("customer", "occurred_at", "is_sale", "amount_units")
+    )
+    each, record = np.ones_like(customer), np.full_like(customer, NO_RECORD)
+    counts = Counted.of(model.window_days, customer, record, moment, each, is_sale, amount)
+    return outlook_in_a_window(model, segment, counts_from, to_micros(at), counts)
 
 
 def _model(past: Past, states: pd.DataFrame) -> SegmentModel:

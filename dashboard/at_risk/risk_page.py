@@ -56,7 +56,7 @@ def _draw(engine: Engine, found: RiskList, moment: Moment, note: str, ask: Ask) 
     page.note_if(note)
     _customers(engine, found, wanted, moment, ask)
     with st.expander("What do these numbers mean?"):
-        st.html(markup.rule())
+        st.html(markup.rule(moment.model.window_days))
 
 
 def _customers(engine: Engine, found: RiskList, wanted: Wanted, moment: Moment, ask: Ask) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.shared import style
+from dashboard.shared import style, window_notes
 from dashboard.shared.elements import customer_link, move, segment_dot
 from dashboard.shared.flows import midnight
 from dashboard.shared.literal import escape
@@ -83,8 +83,8 @@ def table(page: pd.DataFrame, known: Personas, money: Money, as_of: datetime | N
     return f'<table class="sg-changes sg-slips"><thead>{head}</thead><tbody>{rows}</tbody></table>'
 
 
-def rule(personas: list[Persona], known: Personas) -> str:
-    """What a slip is, and how its day is computed."""
+def rule(personas: list[Persona], known: Personas, window_days: int | None = None) -> str:
+    """What a slip is, and how its day is computed under a model with such a window."""
     best = " ".join(segment_dot(persona) for persona in personas)
     order = " › ".join(escape(persona.name) for persona in known.values())
     return (
@@ -92,8 +92,9 @@ def rule(personas: list[Persona], known: Personas) -> str:
         f"<p>Segments from the best to the worst: {order}. A <b>slip</b> is a move out of a good segment into one of"
         " lower rank. Other moves are not listed.</p>"
         "<p>The day is computed, not predicted. Each day without a purchase makes a customer’s recency one day longer,"
-        " and the model determines on which day another segment becomes nearer. If the customer buys or returns"
-        " something before that day, it is computed again; otherwise the customer moves on that day.</p>"
+        " and the model determines on which day another segment becomes nearer."
+        f"{window_notes.expiry(window_days)} If the customer buys or returns something before that day, it is computed"
+        " again; otherwise the customer moves on that day.</p>"
         "<p><b>Net spend</b> is everything ever spent minus all returns. <b>Most urgent</b> sorts by net spend divided"
         " by the number of days left plus one.</p>"
     )

@@ -56,7 +56,7 @@ def draw(engine: Engine, moment: Moment, people: PastPeople | None = None) -> No
         _outlook(days, slips, horizon, moment)
         _customers(engine, slips, int(days["customers"].sum()), moment, ask)
     with st.expander("What is a slip, and how is its day computed?"):
-        st.html(slips_markup.rule(good, moment.personas))
+        st.html(slips_markup.rule(good, moment.personas, moment.model.window_days))
 
 
 def _past_slips(moment: Moment, slips: Slips, horizon: int) -> str:

@@ -13,7 +13,7 @@ from runtime.money import Money
 Measure = Literal["share", "money", "orders"]
 MEASURES: dict[Measure, str] = {"share": "Buyers", "orders": "Orders", "money": "Net spend"}
 HELD_OUT = "#8a93a3"
-_FORMATS = {"share": ".0%", "points": "+.0f", "orders": ",.1f"}
+_FORMATS = {"share": ".0%", "points": ".0f", "orders": ",.1f"}
 _POINTS = 100
 
 

@@ -28,7 +28,7 @@ RULES = (
     "So the groups differ in nothing but the campaign, and a difference that is too large for chance is its effect.</p>"
     "<p>A <b>buyer</b> has ordered at least once since the start. <b>Net spend</b> is what was spent less what was "
     "returned. Whole days since the start count, in event time, up to the end.</p>"
-    "<p>The <b>interval</b> says between which bounds the true difference lies. With a chance of 95 % that is so on "
+    "<p>The <b>interval</b> says between which bounds the true difference lies. With a chance of 95% that is so on "
     "all days of the campaign together, so you may look on every day and stop whenever you like. On the first days "
     "there are no bounds: next to nothing can be said.</p>"
 )
@@ -117,7 +117,8 @@ def numbers(comparison: Comparison, money: Money) -> str:
             money_interval(spent, money),
         )
     )
-    head = "".join(f'<th class="sg-right">{name}</th>' for name in ("Treated", "Held out", "Difference", "Between"))
+    head = "".join(f'<th class="sg-right">{name}</th>' for name in ("Treated", "Held out"))
+    head += "".join(f'<th class="sg-right sg-wide">{name}</th>' for name in ("Difference", "Between"))
     return f'<table class="sg-table"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
@@ -143,8 +144,14 @@ def outlook(smallest: str, effects: Sequence[tuple[str, str]]) -> str:
 
 
 def _row(name: str, groups: Sequence[str], difference: str = "", interval: str = "") -> str:
-    cells = "".join(f'<td class="sg-right">{cell}</td>' for cell in (*groups, difference, interval))
-    return f"<tr><td>{name}</td>{cells}</tr>"
+    cells = "".join(f'<td class="sg-right">{cell}</td>' for cell in groups)
+    cells += "".join(f'<td class="sg-right sg-wide">{cell}</td>' for cell in (difference, interval))
+    row = f"<tr><td>{name}</td>{cells}</tr>"
+    if not difference:
+        return row
+    # A phone has no room for two more columns.
+    between = f"{'between ' if ' and ' in interval else ''}{interval}"
+    return f'{row}<tr class="sg-below"><td colspan="3">Difference: {difference}, {between}</td></tr>'
 
 
 def _each(group: Group) -> float:

@@ -112,7 +112,7 @@ def _outlook(campaign: Campaign, comparison: Comparison) -> None:
     plan = plan_of(comparison, campaign.base_share)
     if comparison.days >= comparison.horizon or plan is None:
         return
-    text = "In the share of buyers at the end, with a chance of 80 %, if customers go on buying at this rate"
+    text = "In the share of buyers at the end, with a chance of 80%, if customers go on buying at this rate"
     st.html(elements.title("How long until an effect can be seen", text))
     st.html(markup.outlook(smallest_sentence(plan), effect_sentences(plan)))
 

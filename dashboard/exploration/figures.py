@@ -63,7 +63,7 @@ def revenue_bars(months: pd.DataFrame, money: Money) -> go.Figure:
         hovertemplate="%{customdata[0]} returned in %{customdata[1]:,} credit notes<extra></extra>",
     )
     figure.update_layout(barmode="relative", hovermode="x unified", showlegend=False, bargap=0.25)
-    figure.update_xaxes(showgrid=False, fixedrange=True, nticks=8, tickangle=0)
+    figure.update_xaxes(showgrid=False, fixedrange=True, nticks=5, tickangle=0)
     figure.update_yaxes(fixedrange=True, zeroline=True, **money.axis([*months["sold"], *-months["returned"]]))
     return plain(figure, height=280)
 

@@ -66,7 +66,7 @@ def parallel(model: SegmentModel, known: Personas, money: Money) -> go.Figure:
             hovertemplate=f"{in_figure(persona.name)}: {text}<extra></extra>",
         )
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(tickvals=[0, 1, 2], ticktext=FEATURES, range=[-0.25, 2.25], side="top", **BARE_AXIS)
+    figure.update_xaxes(tickvals=[0, 1, 2], ticktext=FEATURES, range=[-0.25, 2.45], side="top", **BARE_AXIS)
     figure.update_yaxes(visible=False, range=[low, high], fixedrange=True)
     return plain(figure, height=340)
 
@@ -224,9 +224,9 @@ def _axis(figure: go.Figure, model: SegmentModel, place: int, low: float, high: 
             y=height,
             text=text,
             showarrow=False,
-            # At the right end of the figure the labels fit only on the left.
-            xanchor="right" if place == 2 else "left",
-            xshift=-9 if place == 2 else 9,
+            # Outside of the outer axes no line crosses the labels.
+            xanchor="right" if place == 0 else "left",
+            xshift=-9 if place == 0 else 9,
             font={"size": 11, "color": GREY},
         )
 

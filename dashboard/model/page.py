@@ -101,8 +101,11 @@ def _comparison(moment: Moment, found: list[Version]) -> None:
         (v for alias in CANDIDATES for v in by_version if alias in by_version[v].aliases and v != champion),
         next(v for v in by_version if v != champion),
     )
-    with st.container(horizontal=True):
+    # Columns are below each other on a phone, where half of its width would cut the names of versions.
+    left, right = st.columns(2)
+    with left:
         before = _choose("From", BEFORE, by_version, champion)
+    with right:
         after = _choose("To", AFTER, by_version, candidate)
     if before == after:
         st.html('<div class="sg-note">Choose two different versions.</div>')

@@ -17,8 +17,8 @@ HOW_TO_BEGIN = (
 )
 FILE = f"<code>{STATE_NAME}</code> in <code>SEGUE_STATE_DIR</code>"
 TEST = (
-    "<code>segue alerts test</code> sends a test message to every destination, and <code>segue alerts check</code> "
-    "shows every measure now."
+    "Where <code>segue alerts run</code> runs, <code>segue alerts test</code> sends a test message to every "
+    "destination and says whether it was accepted; <code>segue alerts check</code> shows every measure now."
 )
 
 

@@ -14,6 +14,7 @@ from dashboard.operations.queries import DeadLetterPreview, StreamStatus
 from dashboard.shared import access, acts, as_of, elements, page, replay_markup, trouble
 from dashboard.shared.reading import reading
 from data.postgres import replay_control
+from producers.pace import Speed
 from runtime.money import Money
 from runtime.readable import visible
 
@@ -81,6 +82,7 @@ def _controls(status: StreamStatus) -> None:
     row = status.replay
     running = row is not None and replay_control.alive(row) and row.state in replay_control.CONTROLLABLE
     paused = running and row is not None and row.wanted_paused
+    speed = str(Speed(row.speed)) if running and row is not None else ""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if paused:
             _button("Resume", "play_arrow", actions.resume)
@@ -89,7 +91,7 @@ def _controls(status: StreamStatus) -> None:
         st.selectbox(
             "Speed: event time per second",
             SPEEDS,
-            index=SPEEDS.index("1d/s"),
+            index=SPEEDS.index(speed if speed in SPEEDS else "1d/s"),
             key=SPEED,
             persist_state="session",
             width=220,

@@ -102,7 +102,8 @@ def cloud(sample: pd.DataFrame, known: Personas, money: Money) -> go.Figure:
             "bgcolor": CLEAR,
             "aspectmode": "manual",
             "aspectratio": {"x": 1.05, "y": 1.0, "z": 0.85},
-            "camera": {"eye": {"x": -1.35, "y": -1.75, "z": 0.7}, "center": {"x": 0, "y": 0, "z": -0.1}},
+            # Far enough, and to the left enough, that the labels of all axes fit the width of a phone.
+            "camera": {"eye": {"x": -1.645, "y": -2.017, "z": 0.83}, "center": {"x": -0.055, "y": 0.043, "z": -0.1}},
         },
         legend={"orientation": "h", "itemsizing": "constant", "yanchor": "bottom", "y": 1.0, "x": 0},
     )

@@ -12,6 +12,8 @@ from dashboard.shared.plotting import faded, plain
 from runtime.money import Money
 
 Measure = Literal["changes", "money"]
+#: In pixels: between two nodes, enough for the text of a label; and above and below all of them.
+PAD, MARGIN = 16, 8
 
 
 def flow_matrix(flows: pd.DataFrame, known: Personas, measure: Measure = "changes") -> pd.DataFrame:
@@ -55,6 +57,8 @@ def sankey(flows: pd.DataFrame, known: Personas, money: Money, measure: Measure 
     ]
     shown = [persona for _, persona in [*left, *right]]
     sides = (matrix.sum(axis=1)[[a for a, _ in left]], matrix.sum(axis=0)[[b for b, _ in right]])
+    height = 64 + 38 * (len(known) + 1)
+    gap = PAD / (height - 2 * MARGIN)
     figure = go.Figure()
     figure.add_sankey(
         arrangement="fixed",
@@ -62,8 +66,8 @@ def sankey(flows: pd.DataFrame, known: Personas, money: Money, measure: Measure 
             "label": [in_figure(persona.name) for persona in shown],
             "color": [persona.colour for persona in shown],
             "x": [0.001] * len(left) + [0.999] * len(right),
-            "y": [*_heights(counts.sum(axis=1)), *_heights(counts.sum(axis=0))],
-            "pad": 14,
+            "y": [*_middles(counts.sum(axis=1), gap), *_middles(counts.sum(axis=0), gap)],
+            "pad": PAD,
             "thickness": 12,
             "line": {"width": 0},
             "customdata": [written(int(total), measure, money) for side in sides for total in side],
@@ -78,11 +82,15 @@ def sankey(flows: pd.DataFrame, known: Personas, money: Money, measure: Measure 
             "hovertemplate": "%{customdata}<extra></extra>",
         },
     )
-    return plain(figure, height=64 + 38 * (len(known) + 1)).update_layout(margin={"t": 8, "b": 8})
+    return plain(figure, height=height).update_layout(margin={"t": MARGIN, "b": MARGIN})
 
 
-def _heights(totals: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> list[float]:
-    """The middle of each node from the top (0) to the bottom (1), in order; a node is as high as its total."""
+def _middles(totals: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]", gap: float) -> list[float]:
+    """The middle of each node from the top (0) to the bottom (1), in order.
+
+    A node is as high as its total, and below each one is a gap, in which the label of a flat node fits.
+    """
     present = totals[totals > 0]
-    ends = np.cumsum(present) / max(1, present.sum())
-    return [float(place) for place in np.clip(ends - present / max(1, present.sum()) / 2, 0.001, 0.999)]
+    shares = (1 - gap * max(len(present) - 1, 0)) * present / max(1, present.sum())
+    middles = np.cumsum(shares) - shares / 2 + gap * np.arange(len(present))
+    return [float(place) for place in np.clip(middles, 0.001, 0.999)]

@@ -1,5 +1,6 @@
 """What a page says about numbers under a model with a trailing window."""
 
+from dashboard.shared.words import many
 from models.segment_model import SegmentModel
 from models.window_words import last_days
 
@@ -23,3 +24,10 @@ def lifetime(model: SegmentModel, what: str) -> str:
     if model.window_days is None:
         return ""
     return f"{what} of all time. The segments count {last_days(model.window_days)}."
+
+
+def expiry(window_days: int | None) -> str:
+    """That orders expire, as a sentence after another one; empty if everything counts for ever."""
+    if window_days is None:
+        return ""
+    return f" An order that is {many(window_days, 'day')} old no longer counts, which can move a customer, too."

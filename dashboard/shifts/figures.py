@@ -106,7 +106,9 @@ def size_areas(sizes: pd.DataFrame, known: Personas, period: tuple[datetime, dat
     for edge in period:
         figure.add_vline(x=edge.strftime("%Y-%m-%d"), line={"color": ACCENT, "width": 1.5, "dash": "dot"})
     figure.update_layout(hovermode="x unified", showlegend=False)
-    figure.update_xaxes(showgrid=False, fixedrange=True, hoverformat="%-d %b %Y", nticks=8, tickformatstops=DAY_TICKS)
+    figure.update_xaxes(
+        showgrid=False, fixedrange=True, hoverformat="%-d %b %Y", nticks=5, tickangle=0, tickformatstops=DAY_TICKS
+    )
     figure.update_yaxes(fixedrange=True, nticks=5, rangemode="tozero", tickformat=",d")
     return plain(figure, height=300)
 

@@ -8,6 +8,8 @@ from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.plotting import faded, plain
 from runtime.money import Money
 
+MOST_LABELS = 8
+
 
 def revenue_bars(matrix: pd.DataFrame, known: Personas, money: Money) -> go.Figure:
     """A bar for each period, divided by segment, the best segment at the bottom.
@@ -32,7 +34,10 @@ def revenue_bars(matrix: pd.DataFrame, known: Personas, money: Money) -> go.Figu
         )
     figure.update_layout(barmode="relative", hovermode="x unified", showlegend=True, bargap=0.25)
     figure.update_layout(legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0})
-    figure.update_xaxes(type="category", fixedrange=True, showgrid=False, nticks=12)
+    shown = [str(period) for period in matrix.index[:: -(-len(matrix) // MOST_LABELS) or 1]]
+    # The year is on a line of its own, so that labels stay short enough for a phone.
+    labels = ["<br>".join(period.rsplit(" ", 1)) for period in shown]
+    figure.update_xaxes(type="category", fixedrange=True, showgrid=False, tickvals=shown, ticktext=labels, tickangle=0)
     figure.update_yaxes(fixedrange=True, **_ticks(matrix, money))
     return plain(figure, height=340)
 

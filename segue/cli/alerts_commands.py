@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 from data.postgres import currency
 from data.postgres.database import engine
 from runtime import logs
-from runtime.errors import SegueError
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, table
 from segue.cli.options import AsJson, duration
@@ -109,29 +108,49 @@ def try_out(
         Optional[list[str]],  # noqa: UP045
         typer.Argument(metavar="[DESTINATION]...", help="Names of destinations; by default all of them."),
     ] = None,
+    rule: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--rule", metavar="NAME", help="A rule whose destinations are tried out; several are possible."),
+    ] = None,
+    rules: Rules = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Send a test message to destinations. The exit code is 1 if one of them does not accept it."""
-    from services.alerts.destinations import AppriseSender
-    from services.alerts.messages import test_text
+    """Send a test message to destinations, also in quiet hours, and say of each whether it has accepted the message.
 
-    addresses = _addresses(Settings())
+    With a file of rules, the message and the result name the rules that write there. The exit code is 1 if a
+    destination does not accept it. Needs neither Postgres nor Kafka.
+    """
+    from services.alerts.trial import tried
+
+    settings = Settings()
+    addresses = _addresses(settings)
     if not addresses:
         fail("there is no destination: set SEGUE_ALERT_DESTINATIONS, for example team=mailto://...")
-    unknown = [name for name in destinations or [] if name not in addresses]
+    known = _rules(rules, settings, addresses) if rule or rules or settings.alert_rules else ()
+    trials = []
+    for name in _chosen(destinations or [], rule or [], addresses, known):
+        found = tried(name, addresses[name], known)
+        trials.append(found)
+        messages.print(escape(found.sentence), soft_wrap=True)
+    if as_json:
+        output.print_json(data=[each.as_json() for each in trials])
+    if any(not each.accepted for each in trials):
+        raise typer.Exit(1)
+
+
+def _chosen(
+    destinations: list[str], rule: list[str], addresses: dict[str, str], known: "tuple[Rule, ...]"
+) -> list[str]:
+    """The destinations to try out: those that are named, and those of the rules that are; all without any name."""
+    unknown = [name for name in destinations if name not in addresses]
     if unknown:
         fail(f"there is no destination {unknown[0]!r}; the destinations are {', '.join(addresses)}")
-    sender, (title, body) = AppriseSender.of(addresses), test_text()
-    refused = 0
-    for name in dict.fromkeys(destinations or addresses):
-        try:
-            sender.send(name, title, body)
-        except SegueError as error:
-            refused += 1
-            messages.print(escape(str(error)), soft_wrap=True)
-        else:
-            messages.print(f"{name} has accepted the message.")
-    if refused:
-        raise typer.Exit(1)
+    by_name = {each.name: each for each in known}
+    unknown = [name for name in rule if name not in by_name]
+    if unknown:
+        fail(f"there is no rule {unknown[0]!r}; the rules are {', '.join(by_name)}")
+    named = [*destinations, *(name for each in rule for name in by_name[each].to)]
+    return list(dict.fromkeys(named or addresses))
 
 
 def _addresses(settings: Settings) -> dict[str, str]:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from models.segment_model import Monetary, Transform
 from runtime.output_files import check_output, write_text
 from runtime.settings import Settings
-from segue.cli import options, reading_options
+from segue.cli import options, reading_options, windows
 from segue.cli.console import messages, spinner
 from segue.cli.errors import described
 
@@ -32,6 +32,15 @@ def explore(
     ] = None,
     monetary: Annotated[Monetary, typer.Option(help="Monetary value, `net` of returns or `gross`.")] = "net",
     transform: Annotated[Transform, typer.Option(help="Transform of R, F and M before they are scaled.")] = "log1p",
+    window: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            parser=windows.window,
+            metavar="DURATION",
+            help="Let F, M and the segments count the orders and returns of the last days only, such as 365d, as "
+            "`segue fit --window` does. By default they count all.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=options.LARGEST_SEED, help="Seed of KMeans and of sampling.")] = 42,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is not a report.")] = False,
     mapping: reading_options.MappingFile = None,
@@ -40,6 +49,8 @@ def explore(
     rejects: reading_options.Rejects = None,
 ) -> None:
     """Write an interactive report on a dataset: quality, revenue, cohorts, baskets, returns, R, F, M and segments.
+
+    Segments are those that `segue fit` finds by default, or with the same `--window`.
 
     The report is one HTML file that needs no network. It replaces an earlier report, any other file only with
     `--force`.
@@ -57,7 +68,8 @@ def explore(
         reading_options.mention(chosen.dataset)
     messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
     money = settings.money.of(chosen.dataset.currency)
-    source = Source(chosen.dataset, money, wanted_k=k, monetary=monetary, transform=transform, seed=seed)
+    source = Source(chosen.dataset, money, k, monetary, transform, seed, window)
+    windows.mention_if_everything_counts(window, chosen.dataset.report.first, source.as_of)
     write_text(out, page(source, _computed(source)))
     size = f"{out.stat().st_size / 1e6:.1f} MB"
     messages.print(f"The report is {out.resolve()} ({size}); open it in a browser.", soft_wrap=True, markup=False)

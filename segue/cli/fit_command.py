@@ -7,10 +7,10 @@ import typer
 
 from batch.choices import PresetName, Scaler
 from data.postgres import model_registry
-from models.segment_model import RECENCY_UNITS, WINDOWS, Monetary, SegmentModel, Transform
+from models.segment_model import RECENCY_UNITS, Monetary, SegmentModel, Transform
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
-from segue.cli import options, reading_options
+from segue.cli import options, reading_options, windows
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, spinner
 
@@ -29,17 +29,6 @@ def _k(text: "str | int") -> "int | Literal['auto']":
 K = Annotated[
     Any, typer.Option("--k", parser=_k, metavar="N|auto", help="Number of segments; `auto` chooses from 2 to 10.")
 ]
-
-
-def _window(text: "str | int") -> int:
-    """Parse a window such as ``365d``: whole days."""
-    if isinstance(text, int):
-        return text
-    days, rest = divmod(options.duration(text).total_seconds(), 86_400)
-    shortest, longest = WINDOWS
-    if rest or not shortest <= days <= longest:
-        raise typer.BadParameter(f"give whole days from {shortest}d to {longest}d, such as 365d")
-    return int(days)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -95,7 +84,7 @@ def fit_model(
     window: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(
-            parser=_window,
+            parser=windows.window,
             metavar="DURATION",
             help="Let F and M count the orders and returns of the last days only, such as 365d; whoever has none is "
             "Inactive. By default they count all.",

@@ -34,6 +34,7 @@ from segue.cli.console import fail, messages, output, progress_bar, table
 from segue.cli.options import check_cutoff, check_dates
 from segue.cli.postgres import connect
 from segue.cli.reading_options import mention
+from segue.cli.windows import mention_if_everything_counts
 
 DAY = timedelta(days=1)
 #: A first model of a stream needs so many customers for each segment: fewer are chance.
@@ -86,6 +87,7 @@ def from_dataset(
     else:
         moment = dataset.report.last + DAY if cutoff is None else cutoff
         check_cutoff(moment, dataset.report.first, dataset.report.last)
+        mention_if_everything_counts(window_days, dataset.report.first, moment)
         profiles = profiles_of(dataset, moment, window_days)
     money = settings.money.of(dataset.currency)
     metadata = {"dataset": dataset.name, "cutoff": moment.isoformat()}

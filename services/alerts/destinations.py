@@ -9,11 +9,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import unquote
 
 from runtime.errors import SegueError
 
 _NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}")
 _SHOWN = 300
+#: Texts of so many characters are masked wherever they are.
+_LONG = 4
 
 
 class DestinationError(SegueError):
@@ -122,7 +125,13 @@ def _keep_secrets() -> None:
 def _masked(lines: Iterable[str], address: str) -> str:
     """The reasons of a failure without anything of the address that could be a secret."""
     reason = "; ".join(lines) or "it gave no reason"
-    for part in re.split(r"[/:@?&=,]+", address.partition("://")[2]):
-        if len(part) >= 4:
-            reason = reason.replace(part, "****")
+    rest = address.partition("://")[2]
+    for part in re.split(r"[/:@?&=,]+", rest):
+        for secret in {part, unquote(part)}:
+            if len(secret) >= _LONG:
+                reason = reason.replace(secret, "****")
+    # A short user or password is masked where it is a word; a short part of another kind is no secret.
+    for part in filter(None, re.split(r"[/:]+", rest.rpartition("@")[0])):
+        for secret in {part, unquote(part)}:
+            reason = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "****", reason)
     return reason[:_SHOWN]

@@ -1,5 +1,6 @@
 """The words of an alert. Pure."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from runtime.money import Money
@@ -51,6 +52,7 @@ def amount(rule: Rule, value: float | None, found: Measured, money: Money) -> st
     return f"{value:,.10g} {_UNITS[rule.measure]}"
 
 
-def test_text() -> Text:
-    """A message that shows that a destination works."""
-    return Text("Segue: a test", "This is a test message. Alerts of Segue will come to this place.")
+def test_text(rules: Sequence[str]) -> Text:
+    """A message that shows that a destination works, and which rules write to it."""
+    about = f" Rules that write here: {', '.join(rules)}." if rules else ""
+    return Text("Segue: a test", f"This is a test message. Alerts of Segue will come to this place.{about}")

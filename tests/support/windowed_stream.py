@@ -9,7 +9,7 @@ from functools import cache
 from batch.fit import fit
 from batch.presets import PRESETS
 from batch.profiles import profiles_as_of
-from data.contract.wire import ModelActivation, Tick
+from data.contract.wire import ModelActivation, Tick, Transaction
 from data.datasets import frames, synthetic
 from data.datasets.dataset import Dataset
 from data.postgres.database import engine, migrate
@@ -42,6 +42,16 @@ class WindowedShop:
             midnight = day
             found.append(transaction)
         return [*found, Tick(self.dataset.report.last)]
+
+    def stopped(self, at: datetime) -> Lived:
+        """The worker's result if the stream had stopped at a moment, under the model with a window."""
+
+        def has_come(message: Message) -> bool:
+            return (isinstance(message, Transaction) and message.occurred_at <= at) or (
+                isinstance(message, Tick) and message.at <= at
+            )
+
+        return lived(self.windowed, [*filter(has_come, self.messages()), Tick(at)])
 
     def first(self, days: int) -> datetime:
         """The moment that is so many days after the first transaction."""

@@ -167,7 +167,7 @@ def test_each_customer_is_as_the_customer_page_showed_them_then(
 
 
 def test_the_customers_at_risk_are_those_of_then(streams: Streams, whole: Connection, stopped: Connection) -> None:
-    found = past_people.read(past.read(whole, DAY))
+    found = past_people.read(past.read(whole, DAY), whole)
     rhythm = rhythm_of(streams.model)
     assert rhythm is not None
     was, then = risk_list(everybody(stopped), rhythm, DAY), past_people.at_risk(found, rhythm)
@@ -179,7 +179,7 @@ def test_the_customers_at_risk_are_those_of_then(streams: Streams, whole: Connec
 
 
 def test_the_moves_by_time_alone_are_those_of_then(streams: Streams, whole: Connection, stopped: Connection) -> None:
-    found = past_people.read(past.read(whole, DAY))
+    found = past_people.read(past.read(whole, DAY), whole)
     wanted = Slips(slips(streams.model), DAY, slips_queries.until(DAY, 90))
     assert past_slips.countries(found) == countries.read(stopped)
     for each in (wanted, wanted._replace(worth=200), wanted._replace(countries=["France"])):
@@ -357,7 +357,7 @@ def test_a_revised_order_leaves_the_segment_and_hides_what_would_have_moved_the_
     store(engine, model, lived(model, [*sent, Tick(NOW), changed, Tick(NOW)]))
     with reading(engine) as connection:
         found = past_life.read(connection, personas(model), DAY, once.customer_id, POUNDS)
-        people = past_people.read(past.read(connection, DAY))
+        people = past_people.read(past.read(connection, DAY), connection)
     assert found is not None
     assert not found.portrait.is_settled
     assert found.portrait.monetary == 250_000

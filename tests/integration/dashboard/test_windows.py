@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from batch.profiles import profiles_as_of
+from dashboard.shared.personas import slips
 from data.contract.wire import Tick, Transaction
 from tests.support import processed_stream
 from tests.support.money import POUNDS
@@ -116,7 +117,17 @@ def test_a_past_day_has_the_numbers_and_the_next_move_of_then(url: str, shop: Wi
         assert names[change["to_segment"]] in shown
         assert f"{change['effective_at']:%-d %b %Y}" in shown
     assert NOTE in words(a_page("segments", url, as_of=f"{day:%Y-%m-%d}").run())
-    assert "on a customer's page only" in words(a_page("at_risk", url, as_of=f"{day:%Y-%m-%d}").run())
+
+
+def test_the_moves_ahead_of_a_past_day_are_those_of_the_worker(url: str, shop: WindowedShop) -> None:
+    day = shop.first(300).replace(hour=0, minute=0, second=0, microsecond=0)
+    slipping = [
+        row for row in shop.stopped(day).customers if (row["segment"], row["next_segment"]) in slips(shop.windowed)
+    ]
+    soon = {row["customer_id"] for row in slipping if row["next_change_at"] < day + 30 * DAY}
+    assert len(soon) > 5
+    page = a_page("at_risk", url, as_of=f"{day:%Y-%m-%d}", slip_days="30").run()
+    assert soon == set(re.findall(r'href="customer[?]customer=(\d+)', html(page)))
 
 
 def test_expiries_are_a_cause_of_their_own(url: str) -> None:

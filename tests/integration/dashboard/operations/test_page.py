@@ -146,6 +146,12 @@ def test_an_operator_pauses_resumes_and_sets_the_speed(page: AppTest, replaying:
 
 
 @pytest.mark.usefixtures("as_operator")
+def test_the_list_of_speeds_begins_with_that_of_the_replay(page: AppTest, replaying: Engine) -> None:
+    replay_control.heartbeat(replaying, "shop.csv", replace(REPORT, speed=7 * 86_400.0))
+    assert page.run().selectbox(key="operations_speed").value == "7d/s"
+
+
+@pytest.mark.usefixtures("as_operator")
 def test_what_an_operator_does_without_a_login_is_recorded_as_anyones(page: AppTest, replaying: Engine) -> None:
     page.run().button(key="operations_do_pause").click().run()
     [act] = audit.acts(replaying, 10)

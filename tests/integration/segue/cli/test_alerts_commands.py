@@ -110,6 +110,62 @@ def test_a_test_message_arrives(segue: Run, receiver: AlertReceiver) -> None:
     assert receiver.titles == ["Segue: a test"]
 
 
+def test_a_test_says_of_each_destination_what_became_of_it(
+    segue: Run, receiver: AlertReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = (
+        f"{receiver.address} gone=json://user:hunter2-of-the-shop@127.0.0.1:1/ bird=pigeon://hunter2-of-the-shop"
+    )
+    monkeypatch.setenv("SEGUE_ALERT_DESTINATIONS", f"team={addresses}")
+    done = segue("test", "--rules", "rules.toml", "--json")
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    both = "Rules that write to it: Records are set aside, Everybody."
+    assert lines[0] == f"team has accepted the message. {both}"
+    assert lines[1].startswith("gone did not take the message: ")
+    assert ".." not in lines[1]
+    assert lines[2].startswith("the destination 'bird' has no address that Apprise knows")
+    found = json.loads(done.stdout)
+    assert [(each["destination"], each["accepted"]) for each in found] == [
+        ("team", True),
+        ("gone", False),
+        ("bird", False),
+    ]
+    assert found[0] == {
+        "destination": "team",
+        "accepted": True,
+        "reason": None,
+        "rules": ["Records are set aside", "Everybody"],
+    }
+    assert "hunter2" not in done.stdout + done.stderr
+    [message] = receiver.messages
+    assert "Rules that write here: Records are set aside, Everybody." in message["message"]
+
+
+def test_the_destinations_of_a_rule_are_tried_out_also_in_quiet_hours(
+    segue: Run, receiver: AlertReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    always = RULES.replace('to = ["team"]', 'to = ["team"]\nquiet = "00:00-23:59"', 1)
+    Path("rules.toml").write_text(always.replace('1_000_000\nto = ["team"]', '1_000_000\nto = ["boss"]'))
+    monkeypatch.setenv("SEGUE_ALERT_DESTINATIONS", f"team={receiver.address} boss=json://127.0.0.1:1/")
+    monkeypatch.setenv("SEGUE_ALERT_RULES", "rules.toml")
+    done = segue("test", "--rule", "Records are set aside")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == ["team has accepted the message. Rules that write to it: Records are set aside."]
+    assert receiver.titles == ["Segue: a test"]
+    assert segue("test", "--rule", "Everybody").returncode == 1
+    assert segue("test", "team", "--rule", "Everybody").returncode == 1
+    assert len(receiver.messages) == 2
+
+
+def test_a_test_needs_neither_postgres_nor_a_broker(
+    segue: Run, receiver: AlertReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    assert segue("test", "--rules", "rules.toml").returncode == 0
+    assert receiver.titles == ["Segue: a test"]
+
+
 def test_a_test_that_is_refused_fails(segue: Run, receiver: AlertReceiver) -> None:
     receiver.refuses = True
     done = segue("test", "team")
@@ -121,6 +177,10 @@ def test_a_test_that_is_refused_fails(segue: Run, receiver: AlertReceiver) -> No
     ("arguments", "reason"),
     [
         (("test", "nobody"), "there is no destination 'nobody'; the destinations are team"),
+        (("test", "--rules", "missing.toml"), "missing.toml: No such file or directory"),
+        (("test", "--rules", "broken.toml"), "broken.toml: not TOML"),
+        (("test", "--rule", "Everybody"), "name the file of the rules: --rules FILE or SEGUE_ALERT_RULES"),
+        (("test", "--rules", "rules.toml", "--rule", "x"), "no rule 'x'; the rules are Records are set aside, Every"),
         (("check",), "name the file of the rules: --rules FILE or SEGUE_ALERT_RULES"),
         (("check", "--rules", "missing.toml"), "missing.toml: No such file or directory"),
         (("check", "--rules", "."), ".: Is a directory"),

@@ -71,6 +71,12 @@ def test_the_rule_names_the_good_segments_and_the_order() -> None:
     assert f"Best › {NASTY} › Lost" in words
 
 
+def test_the_rule_says_that_orders_expire_if_they_do() -> None:
+    sentence = "An order that is 365 days old no longer counts"
+    assert sentence in _words(markup.rule([KNOWN["best"]], KNOWN, 365))
+    assert "no longer counts" not in _words(markup.rule([KNOWN["best"]], KNOWN))
+
+
 def test_nothing_from_outside_becomes_markup() -> None:
     table = markup.table(pd.DataFrame([_row(NASTY, 3)]).assign(country=NASTY), KNOWN, POUNDS)
     for html in (table, markup.routes(DAYS, KNOWN, POUNDS), markup.rule([KNOWN["new"]], KNOWN)):

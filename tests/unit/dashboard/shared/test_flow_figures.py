@@ -66,6 +66,16 @@ def test_the_nodes_of_a_sankey_are_in_the_order_of_the_personas(flows: pd.DataFr
         assert all(0 < y < 1 for y in heights)
 
 
+@given(_flows)
+def test_the_labels_of_a_sankey_do_not_overlap(flows: pd.DataFrame) -> None:
+    figure = sankey(flows, KNOWN, POUNDS)
+    node = figure.data[0].node
+    drawn = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
+    for side in (0.001, 0.999):
+        heights = drawn * np.array([y for x, y in zip(node.x, node.y, strict=True) if x == side])
+        assert (np.diff(heights) > 15).all()
+
+
 def test_streams_can_be_drawn_without_data() -> None:
     figure = sankey(NOTHING, KNOWN, POUNDS)
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"

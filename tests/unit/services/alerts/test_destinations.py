@@ -56,6 +56,23 @@ def test_a_refusal_has_a_reason_and_no_secret(caplog: pytest.LogCaptureFixture) 
     assert SECRET not in str(refused.value) + caplog.text
 
 
+@pytest.mark.parametrize(("password", "written"), [("p%40ss-word", "p@ss-word"), ("abc", "abc"), ("x%2Fy", "x/y")])
+def test_a_reason_does_not_show_a_password_in_any_form(
+    password: str, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def notify(_self: object, **_: object) -> bool:
+        logging.getLogger("apprise").warning("Login as me with %s or %s failed", password, written)
+        return False
+
+    monkeypatch.setattr("apprise.Apprise.notify", notify)
+    sender = AppriseSender.of({"team": f"json://me:{password}@127.0.0.1:1/"})
+    with pytest.raises(DestinationError) as refused:
+        sender.send("team", "title", "body")
+    assert password not in str(refused.value)
+    assert written not in str(refused.value)
+    assert "Login as **** with **** or **** failed" in str(refused.value)
+
+
 def test_a_receiver_that_is_not_there_is_a_refusal() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

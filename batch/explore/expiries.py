@@ -1,0 +1,96 @@
+"""What leaves a trailing window if nobody buys: orders and returns, and customers who become inactive."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from batch.dataset_frames import ask
+from batch.explore import style, words
+from batch.explore.finding import Finding
+from data.datasets.dataset import Dataset
+from models.units import MICROS_PER_DAY, MONEY_UNITS, to_micros
+from runtime.money import Money
+
+#: At most so many bars, each of the same number of days.
+MOST_BARS = 40
+MONTH_DAYS = 30
+
+
+def expiries(dataset: Dataset, as_of: datetime, window_days: int, days: int = 1) -> pd.DataFrame:
+    """What leaves the window in each span of ``days`` days after a moment, up to the day on which nothing is left.
+
+    Parameters
+    ----------
+    as_of
+        Not before the last transaction. What happened ``window_days`` before a moment is no longer in its window.
+
+    Returns
+    -------
+    DataFrame
+        By ``day``, the number of days from the moment to the beginning of the span: ``orders`` and ``returns`` that
+        expire, their ``net`` amount (currency units), and ``customers`` whose last order expires: they become inactive.
+    """
+    now, span = to_micros(as_of), days * MICROS_PER_DAY
+    # A moment that is exactly at the end of a span belongs to the next one.
+    found = ask(
+        dataset,
+        """
+        SELECT (expires_at - $now) // $span AS number, count(*) FILTER (kind = 'sale') AS orders,
+               count(*) FILTER (kind = 'return') AS returns,
+               sum(CASE kind WHEN 'sale' THEN amount_units ELSE -amount_units END)::BIGINT AS units,
+               count(*) FILTER (is_last) AS customers
+        FROM (
+            SELECT kind, amount_units, occurred_at + $window AS expires_at, kind = 'sale' AND row_number() OVER (
+                PARTITION BY customer_id, kind ORDER BY occurred_at DESC, number DESC
+            ) = 1 AS is_last
+            FROM transactions WHERE occurred_at > $now - $window AND occurred_at <= $now
+        )
+        GROUP BY ALL ORDER BY number
+        """,
+        {"now": now, "span": span, "window": window_days * MICROS_PER_DAY},
+    ).set_index("number")
+    last = int(found.index.max()) if len(found) else -1
+    found = found.reindex(range(last + 1), fill_value=0)
+    return pd.DataFrame(
+        {
+            "orders": found["orders"],
+            "returns": found["returns"],
+            "net": found["units"] / MONEY_UNITS,
+            "customers": found["customers"],
+        }
+    ).set_axis(pd.Index(days * np.arange(last + 1), name="day"))
+
+
+def what_expires(dataset: Dataset, as_of: datetime, window_days: int, money: Money) -> Finding:
+    """Orders that leave the window, and the customers who become inactive with them."""
+    width = -(-window_days // MOST_BARS)
+    by_day, bars = expiries(dataset, as_of, window_days), expiries(dataset, as_of, window_days, width)
+    soon = by_day[by_day.index < MONTH_DAYS].sum()
+    summary = (
+        f"If nobody buys, {words.count(int(soon['orders']), 'order')} "
+        f"({words.amount(float(soon['net']), money)} net of returns) leave the window within {MONTH_DAYS} days, and "
+        f"{words.count(int(soon['customers']), 'customer')} become Inactive."
+    )
+    figure = style.figure(320)
+    moments = [as_of + timedelta(days=day) for day in bars.index.tolist()]
+    for column, name, colour in (
+        ("orders", "orders that leave the window", style.NEUTRAL),
+        ("customers", "customers who become Inactive", style.WARM),
+    ):
+        figure.add_bar(
+            x=moments,
+            y=bars[column],
+            name=name,
+            marker={"color": colour, "line": {"width": 0}},
+            hovertemplate=f"%{{y:,}} {name}<extra></extra>",
+        )
+    figure.update_layout(barmode="group", bargap=0.15, hovermode="x unified")
+    figure.update_xaxes(hoverformat="%-d %B %Y", showgrid=False)
+    figure.update_yaxes(rangemode="tozero", nticks=5, separatethousands=True)
+    note = (
+        f"An order counts for {words.count(window_days, 'day')}, and each one leaves the window at its own moment. "
+        f"Each bar is {words.count(width, 'day')}. A customer may move before, by silence or by an order that leaves. "
+        "Any order brings an Inactive customer back."
+    )
+    return Finding("expiries", "What leaves the window", summary, bars, figure, note=note)
