@@ -9,7 +9,8 @@ from runtime.settings import Settings
 from segue.cli.console import fail, messages
 from segue.cli.postgres import connect
 from services import filters
-from services.filters import Filter, FilterError
+from services.filter_language import FilterError
+from services.filters import Filter
 
 
 def parse_filter(text: str | None, where: str, settings: Settings) -> Filter | None:
