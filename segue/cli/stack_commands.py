@@ -17,9 +17,9 @@ from runtime.settings import Settings
 from segue.cli import options, reading_options
 from segue.cli.console import counted, fail, messages, output, spinner
 from segue.cli.errors import described
-from segue.cli.ports import refuse_port_in_use
+from segue.cli.own_topics import refuse_own_topic
+from segue.cli.ports import fixed_port, refuse_port_in_use
 from segue.cli.replay_display import replay_bar
-from segue.local.ports import free_ports
 from segue.local.stack import BrokerKind, Stack, clear
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def demo(
     from segue.local.demo import Setup
 
     if not once:
-        port = _fixed(port)
+        port = fixed_port(port)
     how = reading_options.reading(files, mapping, set_, on_error, rejects, Settings(state_dir=state_dir).currency)
     with spinner("Loading data"):
         chosen = choose(files, state_dir / "datasets", how)
@@ -189,7 +189,7 @@ def up(
 
     Other commands with the same state folder connect to them: `segue fit`, `segue replay`, `segue status`, …
     """
-    port = _fixed(port)
+    port = fixed_port(port)
     if live:
         refuse_port_in_use(api_port, option="--api-port")
     if ingest_topic is not None or mapping is not None:
@@ -219,17 +219,10 @@ def up(
         messages.print("Stopping …")
 
 
-def _fixed(port: int) -> int:
-    """The port to show and to keep across restarts of the dashboard: with 0, one that is free."""
-    if port == 0:
-        return free_ports(1)[0]
-    refuse_port_in_use(port)
-    return port
-
-
 def _check_ingestion(live: bool, topic: str | None, mapping: Path | None) -> None:
     if not live or topic is None or mapping is None:
         fail("--ingest-topic and --mapping go together, with --live")
+    refuse_own_topic(topic, "--ingest-topic", Settings())
     reading_options.mapping_of(mapping, None)
 
 
