@@ -29,6 +29,7 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/kafka/test_simulated_log.py": 60,
     "tests/e2e/test_subscribers.py": 60,
     "tests/e2e/kafka/test_late_end_of_a_transaction.py": 50,
+    "tests/e2e/test_risk_webhooks.py": 50,
     "tests/e2e/kafka/test_restored_postgres.py": 50,
     "tests/e2e/test_any_shop.py": 50,
     "tests/e2e/test_ingest.py": 50,
