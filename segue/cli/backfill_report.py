@@ -8,6 +8,7 @@ from batch.past_table import segment_names
 from models.calendar import Grain
 from models.personas import RANK
 from models.segment_model import SegmentModel
+from segue.cli import backfill_risk_report
 from segue.cli.console import messages, output, table
 from services.backfill.comparison import MoveCounts, PeriodComparison
 from services.backfill.run import Backfill
@@ -25,6 +26,8 @@ def show(found: Backfill, models: Models, by: Grain) -> None:
         _show_moves(found)
     for line in notes(found, by):
         messages.print(line, markup=False)
+    if found.risk is not None:
+        backfill_risk_report.show(found.risk, by)
 
 
 def _show_periods(found: Backfill, by: Grain) -> None:
@@ -159,6 +162,7 @@ def as_json(found: Backfill, models: Models, by: Grain) -> dict[str, Any]:
             "published": _moves(published),
         },
         "periods": [_period(each, found.model, names) for each in found.periods],
+        **({} if found.risk is None else {"risk": backfill_risk_report.as_json(found.risk)}),
     }
 
 
