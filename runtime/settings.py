@@ -239,7 +239,7 @@ class Settings(BaseSettings):
     )
     webhook_changes: ChangeKind = Field(
         "segments",
-        description="Which changes a webhook sends: `segments`, or `risk` for changes of risk states.",
+        description="Which changes a webhook sends, those of segments or of risk states.",
     )
     webhook_where: str | None = Field(
         None,

@@ -1,6 +1,7 @@
 """Webhooks deliver risk changes as they deliver segment changes: through kills, in order, and nothing is lost."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,7 @@ from models.rhythm.risk import RISK_STATES
 from models.segment_model import SegmentModel
 from segue.cli.app import app
 from tests.support.commands import segue
+from tests.support.documented import block, commands
 from tests.support.local_stack import Local, local, wait_until
 from tests.support.rhythm import a_rhythm
 from tests.support.sections import section
@@ -148,6 +150,21 @@ def test_a_name_delivers_one_kind_of_changes_and_is_refused_for_the_other(
         "lag": 0,
     }
     assert _status(risk, "segments")["changes"] == "segments"
+
+
+def test_the_webhook_of_the_page_sends_overdue_customers(run: Local, receiver: Receiver, tmp_path: Path) -> None:
+    *exports, command = commands(block("docs/webhooks.md", "--changes risk"))
+    documented = dict(shlex.split(export)[1].split("=", 1) for export in exports)
+    # There are few regular customers after some months.
+    assert documented["SEGUE_WEBHOOK_WHERE"] == "to = overdue and frequency >= 5"
+    documented["SEGUE_WEBHOOK_WHERE"] = "to = overdue and frequency >= 2"
+    assert command == "segue webhooks run --changes risk"
+    environment = webhook_environment(run, receiver, documented["SEGUE_WEBHOOK_NAME"]) | documented
+    chosen = _stored(run, "to_state = 'overdue' and frequency >= 2")
+    with WebhookProcess(environment, tmp_path, *command.split()[3:], "--from-beginning") as webhook:
+        wait_until(lambda: set(receiver.ids()) == chosen)
+        assert webhook.interrupt() == 0
+    assert len(chosen) > 5
 
 
 def test_abandoned_risk_changes_are_listed_sent_again_and_deleted_with_a_forgotten_customer(
