@@ -20,6 +20,7 @@ from models.rhythm.carried import carrying
 from models.rhythm.risk import RISK_STATES
 from models.segment_model import SegmentModel
 from segue.cli.app import app
+from tests.support.campaigns import store_campaign
 from tests.support.commands import segue
 from tests.support.documented import block, commands
 from tests.support.local_stack import Local, local, wait_until
@@ -76,7 +77,7 @@ def _dead(run: Local, name: str) -> set[str]:
         return {f"{row.customer_id}:{row.sequence}" for row in connection.execute(query, {"name": name})}
 
 
-def _is_done(run: Local, environment: dict[str, str], name: str, settled: int) -> bool:
+def _is_done(environment: dict[str, str], name: str, settled: int) -> bool:
     status = _status(environment, name)
     return bool(status["lag"] == 0 and status["waiting"] == 0 and status["delivered"] + status["dead"] >= settled)
 
@@ -111,7 +112,7 @@ def test_through_kills_every_chosen_risk_change_arrives_byte_for_byte_and_every_
     hopeless = {each for each in chosen if _dice(each) < 3}
     with WebhookProcess(environment, tmp_path) as webhook:
         wait_until(lambda: set(receiver.ids()) == chosen - hopeless and _dead(run, "storm") == hopeless)
-        wait_until(lambda: _is_done(run, environment, "storm", 0))
+        wait_until(lambda: _is_done(environment, "storm", 0))
         assert webhook.interrupt() == 0, webhook.log()
     assert "Sending risk changes to" in webhook.log()
     assert len(chosen) > 400
@@ -165,6 +166,24 @@ def test_the_webhook_of_the_page_sends_overdue_customers(run: Local, receiver: R
         wait_until(lambda: set(receiver.ids()) == chosen)
         assert webhook.interrupt() == 0
     assert len(chosen) > 5
+
+
+def test_risk_changes_of_held_out_customers_are_left_out_while_their_campaign_runs(
+    run: Local, receiver: Receiver, tmp_path: Path
+) -> None:
+    campaign = store_campaign(run.postgres, days_ago=30, horizon=20, holdout=0.5)
+    left_out = _stored(
+        run,
+        f"effective_at >= '{campaign.started_at}' and effective_at < '{campaign.ends_at}' and customer_id in "
+        "(select customer_id from campaign_members where held_out)",
+    )
+    environment = _environment(run, receiver, "campaign", webhook_skip_held_out=True)
+    with WebhookProcess(environment, tmp_path, "--from-beginning") as webhook:
+        wait_until(lambda: "Sending risk changes" in webhook.log())
+        wait_until(lambda: _is_done(environment, "campaign", 1))
+        assert webhook.interrupt() == 0
+    assert set(receiver.ids()) == _stored(run) - left_out
+    assert len(left_out) > 10
 
 
 def test_abandoned_risk_changes_are_listed_sent_again_and_deleted_with_a_forgotten_customer(
