@@ -11,6 +11,7 @@ from batch.explore.finding import Finding
 from batch.profiles import features
 from models.segment_model import FEATURES, Monetary
 from models.units import Floats
+from runtime.counts import many
 from runtime.money import Money
 
 BINS = 30
@@ -83,7 +84,7 @@ def rfm_distributions(profiles: pd.DataFrame, monetary: Monetary, money: Money) 
     figure.update_layout(showlegend=False, bargap=0, margin={"t": 40})
     what = "net of returns, but at least 0" if monetary == "net" else "before returns"
     note = (
-        f"{words.count(len(table), 'customer')} with at least one order, as of the end of the data; money is {what}. "
+        f"{many(len(table), 'customer')} with at least one order, as of the end of the data; money is {what}. "
         "Skewness 0 is symmetric. With high skewness, a few very large customers dominate distances."
     )
     return Finding("rfm", "Recency, frequency and monetary value", summary, bins, figure, note=note)

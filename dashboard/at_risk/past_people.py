@@ -10,7 +10,6 @@ import pandas as pd
 from dashboard.shared.past import Past
 from dashboard.shared.personas import Personas
 from dashboard.shared.risk_list import RiskList, risk_list
-from dashboard.shared.words import many
 from data.postgres.past_moments import SOME_PARTITIONS_ONLY, PastError
 from data.postgres.people import Coded, Ids, People
 from models.decay import NEVER
@@ -19,6 +18,7 @@ from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import RhythmModel
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MONEY_UNITS, Bools, Ints, to_micros
+from runtime.counts import many
 
 
 @dataclass(frozen=True, eq=False)

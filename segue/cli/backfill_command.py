@@ -10,6 +10,7 @@ import typer
 from models.calendar import Grain
 from models.rhythm.carried import rhythm_of
 from models.segment_model import SegmentModel
+from runtime.counts import many
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli import options
@@ -71,9 +72,13 @@ def backfill_model(
     else:
         backfill_report.show(found, models, by)
     if out is not None:
-        messages.print(f"{found.changes:,} changes are in {out}", soft_wrap=True, markup=False)
+        messages.print(f"{many(found.changes, 'change is', 'changes are')} in {out}", soft_wrap=True, markup=False)
     if risk_out is not None and found.risk is not None:
-        messages.print(f"{found.risk.changes:,} risk changes are in {risk_out}", soft_wrap=True, markup=False)
+        messages.print(
+            f"{many(found.risk.changes, 'risk change is', 'risk changes are')} in {risk_out}",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def _run(

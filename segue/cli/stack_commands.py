@@ -12,6 +12,7 @@ import typer
 from data.postgres import model_registry
 from data.postgres.database import engine
 from producers.pace import Speed
+from runtime.counts import many
 from runtime.private_files import write_private
 from runtime.settings import Settings
 from segue.cli import options, reading_options
@@ -87,7 +88,8 @@ def demo(
     with spinner("Loading data"):
         chosen = choose(files, state_dir / "datasets", how)
     messages.print(
-        f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/] · {chosen.dataset.report.transactions:,} transactions"
+        f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/] · "
+        f"{many(chosen.dataset.report.transactions, 'transaction')}"
     )
     if files:
         reading_options.mention(chosen.dataset)
@@ -112,12 +114,13 @@ def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> N
         output.print_json(msgspec.json.encode(summary).decode())
     else:
         messages.print(
-            f"{summary.transactions:,} transactions in {summary.seconds:.1f} s "
-            f"([bold]{summary.transactions_per_second:,}/s[/]), {summary.customers:,} customers in a segment\n"
-            f"{sum(summary.changes.values()):,} changes: {counted(summary.changes)}\n"
-            f"{summary.duplicates:,} duplicates, {summary.late:,} late, {summary.dead_letters:,} dead letters\n"
-            f"{summary.risk_states:,} risk states compared\n"
-            f"[bold]{summary.differences:,} differences[/] from a recomputation with pandas and scikit-learn"
+            f"{many(summary.transactions, 'transaction')} in {summary.seconds:.1f} s "
+            f"([bold]{summary.transactions_per_second:,}/s[/]), {many(summary.customers, 'customer')} in a segment\n"
+            f"{many(sum(summary.changes.values()), 'change')}: {counted(summary.changes)}\n"
+            f"{many(summary.duplicates, 'duplicate')}, {summary.late:,} late, "
+            f"{many(summary.dead_letters, 'dead letter')}\n"
+            f"{many(summary.risk_states, 'risk state')} compared\n"
+            f"[bold]{many(summary.differences, 'difference')}[/] from a recomputation with pandas and scikit-learn"
         )
     raise typer.Exit(0 if summary.differences == 0 else 1)
 
