@@ -30,7 +30,7 @@ from runtime.money import Money
 from runtime.postgres_url import parsed, passwords
 from runtime.running_stack import not_running_reason
 from runtime.settings_sources import SecretFiles, StackSource
-from runtime.topics import Durability, Topics
+from runtime.topics import ChangeKind, Durability, Topics
 
 _SHORTEST_KEY = 16
 _SHORTEST_COOKIE_SECRET = 32
@@ -237,8 +237,14 @@ class Settings(BaseSettings):
         description="Key that signs requests: `whsec_` and 24 to 64 bytes in base64. "
         "Two keys, separated by a space, while you change it.",
     )
+    webhook_changes: ChangeKind = Field(
+        "segments",
+        description="Which changes a webhook sends, those of segments or of risk states.",
+    )
     webhook_where: str | None = Field(
-        None, description="Filter of the changes to send, as in `segue changes --where`; by default all are sent."
+        None,
+        description="Filter of the changes to send, as in `segue changes --where`, or of risk changes; by default all "
+        "are sent.",
     )
     webhook_skip_held_out: bool = Field(
         False,

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal
 
+#: The kinds of changes of a customer: of the segment, and of the risk state. Each has a topic.
+ChangeKind = Literal["segments", "risk"]
 #: Maximum bytes of a record before compression in Segue's producers; the broker may have a lower limit.
 LARGEST_RECORD = 100_000_000
 # A bound of event time is measured against a record's timestamp, so no producer may choose one in the future.
@@ -43,6 +46,10 @@ class Topics:
     durability: Durability = field(default=Durability())
     campaigns: str = field(default="segue.campaigns.v1", kw_only=True)
     risk_changes: str = field(default="segue.risk-changes.v1", kw_only=True)
+
+    def of_changes(self, kind: ChangeKind) -> str:
+        """The topic with the changes of a kind."""
+        return self.changes if kind == "segments" else self.risk_changes
 
     @property
     def configuration(self) -> dict[str, dict[str, str]]:

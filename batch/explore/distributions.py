@@ -12,6 +12,7 @@ from batch.profiles import features
 from models.segment_model import FEATURES, Monetary
 from models.units import Floats
 from models.window_words import in_last_days
+from runtime.counts import many
 from runtime.money import Money
 
 BINS = 30
@@ -90,7 +91,7 @@ def rfm_distributions(
     figure.update_layout(showlegend=False, bargap=0, margin={"t": 40})
     what = "net of returns, but at least 0" if monetary == "net" else "before returns"
     note = (
-        f"{words.count(len(table), 'customer')} with at least one order{when}, as of the end of the data; money is "
+        f"{many(len(table), 'customer')} with at least one order{when}, as of the end of the data; money is "
         f"{what}. {_inactive(len(profiles) - len(table), window_days)}"
         "Skewness 0 is symmetric. With high skewness, a few very large customers dominate distances."
     )
@@ -101,7 +102,7 @@ def _inactive(number: int, window_days: int | None) -> str:
     """Who is left out because of a window, as a sentence; empty without one."""
     if window_days is None:
         return ""
-    return f"{words.count(number, 'more customer')} without one {'is' if number == 1 else 'are'} Inactive. "
+    return f"{many(number, 'more customer')} without one {'is' if number == 1 else 'are'} Inactive. "
 
 
 def _raw_edges(values: Floats, is_whole: bool) -> Floats:

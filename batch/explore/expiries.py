@@ -10,6 +10,7 @@ from batch.explore import style, words
 from batch.explore.finding import Finding
 from data.datasets.dataset import Dataset
 from models.units import MICROS_PER_DAY, MONEY_UNITS, to_micros
+from runtime.counts import many
 from runtime.money import Money
 
 #: At most so many bars, each of the same number of days.
@@ -68,9 +69,9 @@ def what_expires(dataset: Dataset, as_of: datetime, window_days: int, money: Mon
     by_day, bars = expiries(dataset, as_of, window_days), expiries(dataset, as_of, window_days, width)
     soon = by_day[by_day.index < MONTH_DAYS].sum()
     summary = (
-        f"If nobody buys, {words.count(int(soon['orders']), 'order')} "
-        f"({words.amount(float(soon['net']), money)} net of returns) leave the window within {MONTH_DAYS} days, and "
-        f"{words.count(int(soon['customers']), 'customer')} become Inactive."
+        f"If nobody buys, the window loses {many(int(soon['orders']), 'order')} "
+        f"({words.amount(float(soon['net']), money)} net of returns) within {MONTH_DAYS} days, and "
+        f"{many(int(soon['customers']), 'customer becomes', 'customers become')} Inactive."
     )
     figure = style.figure(320)
     moments = [as_of + timedelta(days=day) for day in bars.index.tolist()]
@@ -89,8 +90,8 @@ def what_expires(dataset: Dataset, as_of: datetime, window_days: int, money: Mon
     figure.update_xaxes(hoverformat="%-d %B %Y", showgrid=False)
     figure.update_yaxes(rangemode="tozero", nticks=5, separatethousands=True)
     note = (
-        f"An order counts for {words.count(window_days, 'day')}, and each one leaves the window at its own moment. "
-        f"Each bar is {words.count(width, 'day')}. A customer may move before, by silence or by an order that leaves. "
+        f"An order counts for {many(window_days, 'day')}, and each one leaves the window at its own moment. "
+        f"Each bar is {many(width, 'day')}. A customer may move before, by silence or by an order that leaves. "
         "Any order brings an Inactive customer back."
     )
     return Finding("expiries", "What leaves the window", summary, bars, figure, note=note)

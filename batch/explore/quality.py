@@ -9,6 +9,7 @@ from batch.explore import words
 from batch.explore.finding import Finding
 from batch.explore.stock_codes import knows_products, odd_rows
 from data.datasets.dataset import Dataset
+from runtime.counts import many
 
 # A finding, how many there are of which unit, their share of all in that unit, and how Segue treats them.
 Count = tuple[str, int, str, float, str]
@@ -79,7 +80,7 @@ def _invoice_counts(dataset: Dataset) -> Iterator[Count]:
     def of_invoices(name: str, number: int, treatment: str) -> Count:
         return name, number, "invoices", number / invoices, treatment
 
-    yield rows("Rows in the file", report.rows, f"{words.count(report.lines, 'row')} kept")
+    yield rows("Rows in the file", report.rows, f"{many(report.lines, 'row')} kept")
     yield of_invoices("Invoices in the file", invoices, f"{report.transactions:,} kept")
     yield rows("Rows without a customer (guests)", report.guest_rows, "set aside")
     yield of_invoices("Invoices without a customer (guests)", report.guest_invoices, "set aside")

@@ -11,6 +11,7 @@ from batch.explore.finding import Finding
 from batch.explore.months import MONTH, all_months, cut_months
 from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
+from runtime.counts import many
 from runtime.money import Money
 
 SHOWN_COUNTRIES = 20
@@ -120,7 +121,7 @@ def revenue_by_country(dataset: Dataset, money: Money) -> Finding:
     if len(others):
         summary += (
             f"; {others.index[0]} follows with {words.percent(others['share'].iloc[0])}, and all "
-            f"{words.count(len(others), 'other country', 'other countries')} together account for "
+            f"{many(len(others), 'other country', 'other countries')} together account for "
             f"{words.percent(others['share'].sum())}"
         )
     shown = countries[countries["net"] > 0].head(SHOWN_COUNTRIES)
@@ -153,7 +154,7 @@ def revenue_by_country(dataset: Dataset, money: Money) -> Finding:
     )
     figure.update_yaxes(autorange="reversed", showgrid=True)
     hidden = len(countries) - len(shown)
-    note = f"{words.count(hidden, 'country', 'countries')} with less or no net revenue are left out." if hidden else ""
+    note = f"{many(hidden, 'country', 'countries')} with less or no net revenue are left out." if hidden else ""
     return Finding("revenue-country", "Revenue by country", f"{summary}.", countries, figure, note=note, wide=False)
 
 
@@ -167,7 +168,7 @@ def orders_by_weekday_and_hour(dataset: Dataset) -> Finding:
     summary = (
         f"Orders peak on {WEEKDAYS[weekday]} from {start} to {start + 1} o'clock ({values.max():,} of "
         f"{values.sum():,}); the day with the fewest orders, {WEEKDAYS[slowest]}, has "
-        f"{words.count(int(values[slowest].sum()), 'order')}."
+        f"{many(int(values[slowest].sum()), 'order')}."
     )
     figure = style.figure(530)
     figure.add_heatmap(

@@ -13,6 +13,7 @@ from models.scoring import assign, transformed
 from models.segment_model import FEATURES, INACTIVE, SegmentModel
 from models.units import Floats, Ints
 from models.window_words import in_last_days, last_days
+from runtime.counts import many
 from runtime.money import Money
 
 SAMPLE = 2_000
@@ -111,7 +112,7 @@ def segment_table(found: Segmented, money: Money) -> Finding:
     """Size, revenue share and mean features of each segment."""
     frame = segment_profiles(found)
     large = frame.iloc[int(frame["customers"].argmax())]
-    summary = f"The largest segment is {large['persona']}, with {words.count(int(large['customers']), 'customer')}."
+    summary = f"The largest segment is {large['persona']}, with {many(int(large['customers']), 'customer')}."
     table = pd.DataFrame(
         {
             "segment": frame["persona"],
@@ -163,7 +164,7 @@ def cloud(found: Segmented, money: Money, *, size: int = SAMPLE, seed: int = 42)
         f"at {logs['recency']['frequency']:.2f}, recency and money at {logs['recency']['monetary']:.2f}."
     )
     note = (
-        f"{words.count(len(sample), 'customer')} drawn at random, at least {MIN_PER_SEGMENT} of each segment (or all); "
+        f"{many(len(sample), 'customer')} drawn at random, at least {MIN_PER_SEGMENT} of each segment (or all); "
         "log axes.  Drag to rotate, scroll to zoom."
     )
     note += "" if found.model.window_days is None else f" {_left_out(found)}"

@@ -10,6 +10,7 @@ from batch.explore import words
 from batch.explore.finding import Finding
 from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
+from runtime.counts import many
 from runtime.money import Money
 
 SHOWN_CODES = 15
@@ -73,7 +74,7 @@ def odd_codes_table(dataset: Dataset, money: Money) -> Finding:
     if codes.empty:
         return Finding("codes", "Stock codes that are not products", "All stock codes look like products.", codes)
     summary = (
-        f"{words.count(int(codes['rows'].sum()), 'row')} are postage, manual entries, fees and similar; the most "
+        f"{many(int(codes['rows'].sum()), 'row')} are postage, manual entries, fees and similar; the most "
         f"frequent code is {codes.index[0]} ({codes['rows'].iloc[0]:,} rows, "
         f"{words.amount(codes['net'].iloc[0], money)} net)."
     )
@@ -88,7 +89,7 @@ def odd_codes_table(dataset: Dataset, money: Money) -> Finding:
         }
     )
     hidden = len(codes) - len(shown)
-    note = f"{words.count(hidden, 'less frequent code')} not shown." if hidden else ""
+    note = f"{many(hidden, 'less frequent code')} not shown." if hidden else ""
     return Finding("codes", "Stock codes that are not products", summary, codes, table=table, note=note)
 
 

@@ -39,12 +39,3 @@ def month(moment: pd.Timestamp | date) -> str:
 def day(moment: datetime) -> str:
     """``9 December 2011``."""
     return f"{moment.day} {moment:%B %Y}"
-
-
-def count(number: int, one: str, many: str | None = None) -> str:
-    """A number with its noun in singular or plural.
-
-    >>> count(1, "sale"), count(1200, "sale"), count(2, "country", "countries")
-    ('1 sale', '1,200 sales', '2 countries')
-    """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

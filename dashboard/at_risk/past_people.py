@@ -12,7 +12,6 @@ from dashboard.shared.past import TIMEOUT_MS, Past
 from dashboard.shared.personas import Personas
 from dashboard.shared.reading import patient
 from dashboard.shared.risk_list import RiskList, risk_list
-from dashboard.shared.words import many
 from data.postgres.past_moments import SOME_PARTITIONS_ONLY, PastError
 from data.postgres.past_orders import past_orders
 from data.postgres.people import Coded, Ids, People
@@ -22,6 +21,7 @@ from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import RhythmModel
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MONEY_UNITS, Bools, Ints, to_micros
+from runtime.counts import many
 from stream_app.core.columns import NO_RECORD
 from stream_app.core.counted import Counted
 from stream_app.core.outlook_in_a_window import outlook_in_a_window

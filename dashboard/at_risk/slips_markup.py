@@ -10,7 +10,7 @@ from dashboard.shared.elements import customer_link, move, segment_dot
 from dashboard.shared.flows import midnight
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
-from dashboard.shared.words import many
+from runtime.counts import many
 from runtime.money import Money
 
 SOON_DAYS = 3

@@ -15,7 +15,8 @@ from dashboard.shared import controls, downloads, elements, flows, history, page
 from dashboard.shared.countries import by_frequency
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
-from dashboard.shared.words import BY_TIME, many
+from dashboard.shared.words import BY_TIME
+from runtime.counts import many
 
 PAGE_SIZE = 25
 # Pages beyond these are in the download only.

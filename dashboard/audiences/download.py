@@ -14,7 +14,6 @@ from dashboard.shared.downloads import Content, File
 from dashboard.shared.literal import escape
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import progress, reading
-from dashboard.shared.words import many
 from data.datasets import pass_through
 from data.datasets.cells import DataError
 from data.datasets.pass_through import PassThrough
@@ -23,6 +22,7 @@ from data.postgres.audience_members import AudienceMoment, Members, parts
 from models.audience import AudienceDefinition
 from models.audience_text import to_text
 from models.rhythm.carried import rhythm_of
+from runtime.counts import many
 from services.audience_files import About, Use, write
 
 # Keys of the session state.

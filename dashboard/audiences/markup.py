@@ -6,11 +6,11 @@ from dashboard.shared import rhythm_words, style
 from dashboard.shared.elements import customer_link, segment_dot
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
-from dashboard.shared.words import many
 from data.postgres.audience_members import AudienceTotals, Members
 from models.audience import NO_STATE
 from models.rhythm.risk import RISK_STATES
 from models.units import from_micros
+from runtime.counts import many
 from runtime.money import Money
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from dashboard.shared import style
 from dashboard.shared.elements import address
 from dashboard.shared.literal import escape
-from dashboard.shared.words import many
 from data.postgres.campaigns import Campaign
 from models.campaigns.compare import Comparison, Difference, Group
 from models.campaigns.sentence import HARMED, HELPED, TOO_EARLY, UNCLEAR, points, sentence, verdict
+from runtime.counts import many
 from runtime.money import Money
 
 WORDS = {

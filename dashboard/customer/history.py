@@ -8,7 +8,7 @@ from dashboard.customer.figures import Timeline
 from dashboard.customer.markup import Portrait
 from dashboard.shared import elements, plotting
 from dashboard.shared.personas import Personas, look_up
-from dashboard.shared.words import many
+from runtime.counts import many
 from runtime.money import Money
 from runtime.readable import visible
 

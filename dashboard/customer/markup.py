@@ -12,10 +12,10 @@ from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.predicted import Predicted
 from dashboard.shared.rhythm import OwnRhythm
-from dashboard.shared.words import many
 from models.personas import is_good
 from models.purchase_words import ALL_CANCELLED
 from models.window_words import in_last_days
+from runtime.counts import many
 from runtime.money import Money
 
 ONLY_RETURNS = "No segment: never bought, only returned goods"

@@ -8,7 +8,8 @@ from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.words import BY_TIME, Window, cause, in_order, many
+from dashboard.shared.words import BY_TIME, Window, cause, in_order
+from runtime.counts import many
 from runtime.money import Money
 
 OUTLOOK_DAYS = 30

@@ -12,8 +12,8 @@ from dashboard.shared.flows import midnight
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import is_climb
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.words import many
 from models.personas import is_slip
+from runtime.counts import many
 from runtime.money import Money
 
 

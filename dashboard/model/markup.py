@@ -13,6 +13,7 @@ from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from models.segment_model import SegmentModel
 from models.window_words import last_days
+from runtime.counts import many
 from runtime.money import Money
 
 MONETARY = {"net": "net of returns", "gross": "gross, without regard to returns"}
@@ -101,7 +102,7 @@ def versions(found: Sequence[Version]) -> str:
     rows = ""
     for version in found:
         marks = "".join(f'<span class="sg-lamp sg-{_mood(alias)}">{escape(alias)}</span> ' for alias in version.aliases)
-        partitions = f"{version.partitions} partitions" if version.partitions else style.NOTHING
+        partitions = many(version.partitions, "partition") if version.partitions else style.NOTHING
         name, facts = escape(version.model.version), version.model.metadata
         origin = str(facts.get("origin") or facts.get("preset") or "fit")
         cutoff = str(facts.get("cutoff") or style.NOTHING)
@@ -163,7 +164,7 @@ def _mover(
     return (
         f"<tr><td>{elements.customer_link(customer, as_of)}</td>"
         f"<td>{elements.move(look_up(before, row['before']), look_up(after, row['after']))}</td>"
-        f'<td class="sg-right sg-wide">{row["recency_days"]:,} days ago</td>'
+        f'<td class="sg-right sg-wide">{many(row["recency_days"], "day")} ago</td>'
         f'<td class="sg-right sg-wide">{row["frequency"]:,}</td>'
         f'<td class="sg-right">{money.exact(row["monetary"])}</td></tr>'
     )

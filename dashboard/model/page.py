@@ -12,8 +12,8 @@ from dashboard.shared import elements, page, plotting, style, window_notes
 from dashboard.shared.literal import escape
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, personas
-from dashboard.shared.words import many
 from models.compare import compare
+from runtime.counts import many
 from runtime.money import Money
 from runtime.readable import visible
 
@@ -135,7 +135,7 @@ def _preview(moment: Moment, before: Version, after: Version) -> None:
         return
     result = compare(profiles, before.model, after.model, other)
     moved, counted = len(result.movers), result.customers
-    which = f"{counted:,} customers" if counted == total else f"a sample of {counted:,} of {total:,} customers"
+    which = many(counted, "customer") if counted == total else f"a sample of {counted:,} of {many(total, 'customer')}"
     st.html(
         f'<div class="sg-headline" data-movers="{moved}" data-compared="{counted}">'
         f"<b>{style.percent(moved, counted)}</b>"

@@ -10,9 +10,9 @@ from dashboard.operations.queries import DeadLetterPreview, StreamStatus
 from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
 from dashboard.shared.replay_markup import age
-from dashboard.shared.words import many
 from data.postgres import log_faults
 from data.postgres.progress import FAILING
+from runtime.counts import many
 from runtime.readable import one_line, readable
 
 MOST_FAULTS = 10
@@ -108,7 +108,8 @@ def _partition(row: dict[Any, Any], champion: str | None) -> str:
         notes = '<div class="sg-note">no model yet: <code>segue fit --from-stream</code></div>'
     ahead = row["changes_ahead"]
     if ahead:
-        notes += f'<div class="sg-note">catching up: {ahead:,} published changes are not in Postgres yet</div>'
+        changes = many(ahead, "published change is", "published changes are")
+        notes += f'<div class="sg-note">catching up: {changes} not in Postgres yet</div>'
     cells = (
         moment,
         f"{row['next_offset']:,}",

@@ -9,7 +9,7 @@ from dashboard.shared import elements, style, typical_words
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
-from dashboard.shared.words import many
+from runtime.counts import many
 from runtime.money import Money
 
 MEASURES = (("recency", "Days since"), ("frequency", "Purchases"), ("monetary", "Spend"))

@@ -18,7 +18,7 @@ from dashboard.shared.past import Past
 from dashboard.shared.personas import Personas
 from dashboard.shared.profiles import Population
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.words import many
+from runtime.counts import many
 from runtime.money import Money
 from runtime.readable import visible
 

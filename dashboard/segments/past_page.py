@@ -11,8 +11,8 @@ from dashboard.segments.distributions import Distributions
 from dashboard.segments.queries import Search, Sort
 from dashboard.shared import downloads, elements, page
 from dashboard.shared.past import Past
-from dashboard.shared.words import many
 from models.units import Ints
+from runtime.counts import many
 from runtime.money import Money
 
 MOST_PAGES = 4_000

@@ -15,7 +15,8 @@ from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
 from dashboard.shared.trouble import Trouble
-from dashboard.shared.words import cause, many
+from dashboard.shared.words import cause
+from runtime.counts import many
 from runtime.money import Money
 
 # Tooltips of counters that more than one page shows.

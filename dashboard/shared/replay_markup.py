@@ -6,9 +6,9 @@ from sqlalchemy import Row
 
 from dashboard.shared import style
 from dashboard.shared.literal import escape
-from dashboard.shared.words import many
 from data.postgres import replay_control
 from producers.pace import Speed
+from runtime.counts import many
 
 STATES = {
     "running": ("Running", "good"),

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from dashboard.shared import style
 from dashboard.shared.rhythm import OwnRhythm
-from dashboard.shared.words import many
 from models.rhythm.risk import RiskState
+from runtime.counts import many
 
 #: A day that is further ahead says nothing that anybody could act on.
 FORESEEABLE = timedelta(days=730)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.shared.words import many
+from runtime.counts import many
 from runtime.money import NOTHING as NOTHING
 
 STYLE_SHEET = Path(__file__).with_name("style.css")

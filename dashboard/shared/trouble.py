@@ -6,8 +6,8 @@ from pydantic import ValidationError
 from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
-from dashboard.shared.words import many
 from models.segment_model import ModelError
+from runtime.counts import many
 from runtime.errors import SegueError, first_line
 
 

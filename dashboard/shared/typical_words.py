@@ -1,9 +1,9 @@
 """What is typical of a segment, and where a customer does not fit it, in words."""
 
 from dashboard.shared.personas import Persona
-from dashboard.shared.words import many
 from models.segment_model import FEATURES
 from models.typical import Range, Typical
+from runtime.counts import many
 from runtime.money import Money
 
 

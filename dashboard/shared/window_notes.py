@@ -1,8 +1,8 @@
 """What a page says about numbers under a model with a trailing window."""
 
-from dashboard.shared.words import many
 from models.segment_model import SegmentModel
 from models.window_words import last_days
+from runtime.counts import many
 
 
 def counted(model: SegmentModel) -> str:

@@ -1,4 +1,4 @@
-"""Words for the codes in the database, for periods of time, and for counts."""
+"""Words for the codes in the database, and for periods of time."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -65,12 +65,3 @@ def in_order(codes: Iterable[str]) -> list[str]:
     """The distinct causes in the order of the page; unknown ones come last."""
     present = {*codes}
     return [code for code in CAUSES if code in present] + sorted(present - {*CAUSES})
-
-
-def many(number: int, thing: str) -> str:
-    """A count with its noun.
-
-    >>> many(1, "change"), many(12_345, "change")
-    ('1 change', '12,345 changes')
-    """
-    return f"{number:,} {thing if number == 1 else thing + 's'}"

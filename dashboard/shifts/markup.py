@@ -8,8 +8,8 @@ import pandas as pd
 from dashboard.shared import elements, flows, style
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, is_climb, look_up
-from dashboard.shared.words import many
 from models.personas import is_slip
+from runtime.counts import many
 from runtime.money import Money
 
 

@@ -15,11 +15,12 @@ from dashboard.shared.flow_figures import Measure, sankey
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, look_up, personas
-from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, many
+from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause
 from dashboard.shifts import figures, markup, period_section, periods
 from dashboard.shifts.periods import CUSTOM, Period
 from data.postgres import model_registry
 from data.postgres.past_moments import models_at
+from runtime.counts import many
 from runtime.money import Money
 from runtime.readable import visible
 

@@ -7,10 +7,10 @@ from sqlalchemy import Engine
 from dashboard.shared import downloads, elements
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
-from dashboard.shared.words import many
 from dashboard.simulator import uploads
 from models.segment_model import SegmentModel
 from models.window_words import last_days
+from runtime.counts import many
 from runtime.money import Money
 
 FILE, CSV = "simulator_file", "text/csv"

@@ -8,6 +8,7 @@ import duckdb
 from data.datasets.cells import DataError
 from data.datasets.query import one
 from models.units import from_micros
+from runtime.counts import many
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _nothing_left(name: str, rows_read: int, guests: int, not_sales: int, reject
     if not rows_read:
         return f"{name}: there is no row below the names of the columns"
     reasons = [
-        f"{number:,} {singular if number == 1 else plural}"
+        many(number, singular, plural)
         for number, singular, plural in (
             (guests, "has no customer", "have no customer"),
             (not_sales, "is no sale", "are no sales"),
@@ -92,4 +93,4 @@ def _nothing_left(name: str, rows_read: int, guests: int, not_sales: int, reject
         )
         if number
     ]
-    return f"{name}: no transaction of a known customer is left: of {rows_read:,} rows, {', '.join(reasons)}"
+    return f"{name}: no transaction of a known customer is left: of {many(rows_read, 'row')}, {', '.join(reasons)}"

@@ -25,6 +25,7 @@ from data.postgres.tables import (
     stream_progress,
     transactions,
 )
+from runtime.counts import many
 from runtime.errors import Hint, NotFoundError
 
 #: Memory for each step of a query of all customers, until the end of the database transaction.
@@ -244,7 +245,8 @@ def require_rescored(connection: Connection, moment: datetime, customer_id: str 
         query = query.where(_c.customer_id == customer_id)
     waiting = int(connection.execute(query).scalar_one())
     if waiting:
-        raise PastError(f"{waiting:,} customers wait to be rescored by the new model: try again in a moment")
+        wait = many(waiting, "customer waits", "customers wait")
+        raise PastError(f"{wait} to be rescored by the new model: try again in a moment")
 
 
 def _whole_since(connection: Connection) -> datetime | None:

@@ -349,8 +349,9 @@ drift_alarms = Table(
     Column("published", Boolean, nullable=False, server_default="false"),
 )
 
-# Per webhook and partition of the change topic: the next offset, and the offsets before it whose deliveries are not
-# finished. Every start raises the epoch, which fences an older process.
+# Per webhook and partition of its topic: the next offset, and the offsets before it whose deliveries are not finished.
+# Every start raises the epoch, which fences an older process. The log id also says which kind of changes the webhook
+# delivers: see data/postgres/webhooks.py.
 webhook_progress = Table(
     "webhook_progress",
     metadata,

@@ -95,11 +95,46 @@ FROM segment_changes c
 LEFT JOIN named b ON b.segment = c.from_segment
 LEFT JOIN named a ON a.segment = c.to_segment
 """
+_CURRENT_RISK_STATES = """
+SELECT r.customer_id,
+       r.state AS risk_state,
+       r.since,
+       l.cause,
+       r.sequence,
+       greatest(p.event_time, c.last_event_at) AS as_of,
+       c.frequency,
+       c.last_purchase_at,
+       r.next_at,
+       r.rhythm_version
+FROM risk_states r
+JOIN customers c ON c.customer_id = r.customer_id
+LEFT JOIN stream_progress p ON p.partition = r.partition
+LEFT JOIN risk_changes l ON l.customer_id = r.customer_id AND l.sequence = r.sequence
+"""
+_RISK_CHANGES = """
+SELECT customer_id,
+       sequence,
+       from_state,
+       to_state,
+       cause,
+       effective_at,
+       frequency,
+       last_purchase_at,
+       next_state,
+       next_at,
+       rhythm_version,
+       transaction_id,
+       partition,
+       position
+FROM risk_changes
+"""
 #: The query of each view.
 VIEWS: Mapping[str, str] = {
     "current_segments": _CURRENT_SEGMENTS,
     "segment_changes": _SEGMENT_CHANGES,
     "segments": _SEGMENTS,
+    "current_risk_states": _CURRENT_RISK_STATES,
+    "risk_changes": _RISK_CHANGES,
 }
 #: Rights by view: a service can read.
 READER_RIGHTS: Mapping[str, str] = dict.fromkeys((f"{SCHEMA}.{name}" for name in VIEWS), "SELECT")

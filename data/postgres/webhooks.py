@@ -1,22 +1,35 @@
-"""The state of webhooks in Postgres: the progress of each webhook, and its undelivered changes."""
+"""The state of webhooks in Postgres: the progress of each webhook, and its undelivered changes.
+
+A webhook delivers changes of one kind, and its progress is that in their topic. The stored log id says which: that of a
+webhook for risk changes begins with a mark, so that offsets of one topic are never taken for offsets of the other.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Engine, Row, bindparam, cast, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Row, bindparam, case, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from data.postgres.tables import webhook_dead_letters, webhook_progress
 from runtime.errors import Hint, NotFoundError, SegueError
+from runtime.topics import ChangeKind
 
 _p = webhook_progress.c
 _d = webhook_dead_letters.c
+# No log id that a broker reports has a colon.
+_RISK_MARK = "risk-changes:"
+_KIND: ColumnElement[str] = case((_p.log_id.startswith(_RISK_MARK, autoescape=True), "risk"), else_="segments")
+_NAMES: Mapping[str, str] = {"segments": "segment changes", "risk": "risk changes"}
 
 
 class TakenOverError(SegueError):
     """Another process has claimed the same webhook."""
+
+
+class OtherChangesError(SegueError):
+    """The webhook delivers changes of the other kind."""
 
 
 class SavedOffset(NamedTuple):
@@ -45,20 +58,29 @@ class UndeliveredChange(NamedTuple):
     attempts: int
 
 
-def claim(engine: Engine, webhook: str, log_id: str, start: Sequence[int]) -> Claim:
+def claim(engine: Engine, webhook: str, log_id: str, start: Sequence[int], kind: ChangeKind = "segments") -> Claim:
     """Take a webhook over: raise its epoch and read its progress.
 
     Parameters
     ----------
     log_id
-        The log id of the change topic. Saved offsets of another log do not apply: its topic is read from the beginning.
+        The log id of the topic. Saved offsets of another log do not apply: its topic is read from the beginning.
     start
         By partition, the offset that a webhook starts with if it has never run.
+    kind
+        Which changes the webhook delivers.
+
+    Raises
+    ------
+    OtherChangesError
+        If a webhook of this name delivers changes of the other kind.
     """
+    log_id = _marked(log_id, kind)
     query = select(webhook_progress).where(_p.webhook == webhook).with_for_update()
     with engine.begin() as connection:
         # Two processes that start at once for the first time have no row to lock yet.
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"webhook {webhook}"))))
+        _require_kind(connection, webhook, kind)
         stored = {row.partition: row for row in connection.execute(query)}
         epoch = 1 + max((row.epoch for row in stored.values()), default=0)
         offsets = {}
@@ -187,14 +209,15 @@ def now(engine: Engine) -> datetime:
 def overview(engine: Engine) -> Sequence[Any]:
     """Every webhook that has run.
 
-    The columns are ``webhook, read`` (the sum of its next offsets), ``delivered`` (also by a retry), ``waiting, dead,
-    saved_at``.
+    The columns are ``webhook, changes`` (their kind), ``read`` (the sum of its next offsets), ``delivered`` (also by a
+    retry), ``waiting, dead, saved_at``.
     """
     letters = select(func.count()).where(_d.webhook == _p.webhook).correlate(webhook_progress)
     dead = letters.where(_d.delivered_at.is_(None)).scalar_subquery()
     retried = letters.where(_d.delivered_at.is_not(None)).scalar_subquery()
     query = select(
         _p.webhook,
+        func.max(_KIND).label("changes"),
         func.sum(_p.next_offset).label("read"),
         cast(func.sum(_p.delivered) + retried, BigInteger).label("delivered"),
         func.sum(func.cardinality(_p.waiting)).label("waiting"),
@@ -205,14 +228,27 @@ def overview(engine: Engine) -> Sequence[Any]:
         return connection.execute(query.group_by(_p.webhook).order_by(_p.webhook)).all()
 
 
-def next_offsets(engine: Engine, log_id: str) -> dict[str, dict[int, int]]:
-    """The next offsets of each webhook by partition, where they belong to a log of the change topic."""
-    query = select(_p.webhook, _p.partition, _p.next_offset).where(_p.log_id == log_id)
+def next_offsets(engine: Engine, log_id: str, kind: ChangeKind = "segments") -> dict[str, dict[int, int]]:
+    """The next offsets of each webhook for a kind of changes, by partition, where they belong to a log of the topic."""
+    query = select(_p.webhook, _p.partition, _p.next_offset).where(_p.log_id == _marked(log_id, kind))
     found: dict[str, dict[int, int]] = {}
     with engine.connect() as connection:
         for row in connection.execute(query):
             found.setdefault(row.webhook, {})[row.partition] = row.next_offset
     return found
+
+
+def _marked(log_id: str, kind: ChangeKind) -> str:
+    return f"{_RISK_MARK}{log_id}" if kind == "risk" else log_id
+
+
+def _require_kind(connection: Connection, webhook: str, kind: ChangeKind) -> None:
+    """Refuse a name whose progress is that in the topic of the other kind of changes."""
+    found = connection.execute(select(func.max(_KIND)).where(_p.webhook == webhook)).scalar_one()
+    if found not in (None, kind):
+        raise OtherChangesError(
+            f"the webhook {webhook!r} delivers {_NAMES[found]}, and can't deliver {_NAMES[kind]}", Hint.NAME_THE_WEBHOOK
+        )
 
 
 def _columns(offset: SavedOffset) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from data.postgres.expressions import micros
 from data.postgres.frames import copied, money_units
-from data.postgres.tables import customers, segment_changes, transactions
+from data.postgres.tables import customers, risk_changes, segment_changes, transactions
 
 #: The most customers of a part, and about how many orders and changes it has; one customer may have more.
 MOST_CUSTOMERS, MOST_ROWS = 20_000, 300_000
-_c, _t, _s = customers.c, transactions.c, segment_changes.c
+_c, _t, _s, _r = customers.c, transactions.c, segment_changes.c, risk_changes.c
 _SEGMENTS = {"from_segment": "category", "to_segment": "category"}
 
 
@@ -37,12 +37,16 @@ class HistoryPart(NamedTuple):
         customer's in the order of their sequence.
     revised
         How many of the customers have an order that was revised.
+    published_risk
+        The risk changes, if they were asked for: ``customer, from_state, to_state`` ("" for none), ``cause,
+        effective_at, rhythm_version``, each customer's in the order of their sequence.
     """
 
     customer_id: list[str]
     orders: pd.DataFrame
     published: pd.DataFrame
     revised: int
+    published_risk: pd.DataFrame | None = None
 
 
 def customer_count(connection: Connection) -> int:
@@ -51,7 +55,11 @@ def customer_count(connection: Connection) -> int:
 
 
 def history_parts(
-    connection: Connection, until: datetime, most_customers: int = MOST_CUSTOMERS, most_rows: int = MOST_ROWS
+    connection: Connection,
+    until: datetime,
+    most_customers: int = MOST_CUSTOMERS,
+    most_rows: int = MOST_ROWS,
+    with_risk: bool = False,
 ) -> Iterator[HistoryPart]:
     """All customers, part by part; the connection must see one moment throughout.
 
@@ -59,10 +67,13 @@ def history_parts(
     ----------
     until
         Orders that happened and changes that were effective by this moment.
+    with_risk
+        Whether the risk changes are read, too.
     """
     after: str | None = None
     while customer_id := _next_customers(connection, after, most_customers, most_rows):
-        yield _part(connection, customer_id, until)
+        part = _part(connection, customer_id, until)
+        yield part._replace(published_risk=_risk(connection, customer_id, until)) if with_risk else part
         after = customer_id[-1]
 
 
@@ -103,6 +114,19 @@ def _part(connection: Connection, customer_id: list[str], until: datetime) -> Hi
         _numbered(published, customer_id),
         int(found.loc[found["revision"] > 0, "customer_id"].nunique()),
     )
+
+
+def _risk(connection: Connection, customer_id: list[str], until: datetime) -> pd.DataFrame:
+    changes = select(
+        _r.customer_id,
+        _r.from_state,
+        _r.to_state,
+        _r.cause,
+        micros(_r.effective_at).label("effective_at"),
+        _r.rhythm_version,
+    ).where(_among(_r.customer_id, customer_id), _r.effective_at <= until)
+    texts = {"customer_id": "str"} | dict.fromkeys(("from_state", "to_state", "cause", "rhythm_version"), "category")
+    return _numbered(copied(connection, changes.order_by(_r.customer_id, _r.sequence), texts), customer_id)
 
 
 def _among(column: ColumnElement[str], customer_id: list[str]) -> ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 from models.campaigns.compare import Comparison
 from models.campaigns.detectable import CHANCE, Plan, base_share, day_seen, smallest_effect
+from runtime.counts import many
 
 #: Effects, in the share of buyers at the end of the horizon, for which the page says how long they take.
 EFFECTS = (0.02, 0.05, 0.10, 0.20)
@@ -61,4 +62,4 @@ def _when(plan: Plan, effect: float) -> str:
 
 def _points(share: float) -> str:
     points = round(100 * share)
-    return "less than 1 point" if points < 1 else f"{points} point{'' if points == 1 else 's'}"
+    return "less than 1 point" if points < 1 else many(points, "point")

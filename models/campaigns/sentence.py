@@ -3,6 +3,7 @@
 import math
 
 from models.campaigns.compare import Comparison, Difference
+from runtime.counts import many
 
 HELPED, HARMED, UNCLEAR, TOO_EARLY = "helped", "harmed", "unclear", "too_early"
 
@@ -32,13 +33,14 @@ def sentence(comparison: Comparison) -> str:
     treated, control = comparison.treated, comparison.held_out
     if not comparison.days:
         return (
-            f"{treated.customers:,} customers are treated, {control.customers:,} are held out. "
+            f"{many(treated.customers, 'customer is', 'customers are')} treated, "
+            f"{many(control.customers, 'is', 'are')} held out. "
             "The first day is not over: there is nothing to compare yet."
         )
     bought, rest = treated.share[-1], control.share[-1]
     interval = _interval(comparison.share)
     return (
-        f"Of {treated.customers:,} treated customers {bought:.0%} have bought, of {control.customers:,} held out "
+        f"Of {many(treated.customers, 'treated customer')} {bought:.0%} have bought, of {control.customers:,} held out "
         f"{rest:.0%}: {points_more(bought - rest)}{interval}. {_conclusion(comparison)}"
     )
 
@@ -52,7 +54,7 @@ def points_more(difference: float) -> str:
     points = round(100 * difference)
     if not points:
         return "less than 1 point apart" if difference else "no difference"
-    return f"{abs(points)} point{'' if abs(points) == 1 else 's'} {'more' if points > 0 else 'less'}"
+    return f"{many(abs(points), 'point')} {'more' if points > 0 else 'less'}"
 
 
 def points(share: float) -> str:

@@ -6,6 +6,7 @@ from models.segment_model import SegmentModel
 from producers import model_activation
 from producers.log_session import LogSession, session
 from producers.model_activation import Activation, ActivationProgress
+from runtime.counts import many
 from runtime.settings import Settings
 from segue.cli.auditing import recorded
 from segue.cli.console import messages, progress_bar
@@ -30,7 +31,7 @@ def wait(open_session: LogSession, sent: Activation) -> None:
             task = bar.add_task("waiting for a worker", total=None)
 
             def display(state: ActivationProgress) -> None:
-                what = f"{state.records:,} records before it" if state.records else "rescoring customers"
+                what = f"{many(state.records, 'record')} before it" if state.records else "rescoring customers"
                 bar.update(task, description=what, total=state.customers, completed=state.customers - state.waiting)
 
             model_activation.wait(open_session, sent, display)

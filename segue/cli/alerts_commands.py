@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from data.postgres import currency
 from data.postgres.database import engine
 from runtime import logs
+from runtime.counts import many
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, table
 from segue.cli.options import AsJson, duration
@@ -65,7 +66,7 @@ def run(
     postgres, file = engine(settings.database), StateFile.open(state or settings.state_dir / STATE_NAME)
     service = AlertService(chosen, _sources(postgres, settings), sender, file, settings.money)
     logs.configure(settings.secrets)
-    messages.print(f"Watching {len(chosen):,} rules; Ctrl-C stops.")
+    messages.print(f"Watching {many(len(chosen), 'rule')}; Ctrl-C stops.")
     stop_by_signal(service.stop)
     if settings.web_port:
         WebServer(service.health).start(settings.web_host, settings.web_port)

@@ -8,6 +8,7 @@ import typer
 
 from models.units import from_money_units
 from models.window_words import in_last_days
+from runtime.counts import many
 from runtime.money import Money
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
@@ -79,7 +80,7 @@ def as_of(
     if out is not None:
         with recorded(postgres, "as-of", f"{moment:%Y-%m-%d %H:%M}", rows=len(rows)), replacing(out) as draft:
             rows.to_csv(draft, index=False)
-        messages.print(f"{len(rows):,} customers are in {out}", soft_wrap=True, markup=False)
+        messages.print(f"{many(len(rows), 'customer is', 'customers are')} in {out}", soft_wrap=True, markup=False)
 
 
 def _content(moment: datetime, known: "Answerable", sizes: "pd.DataFrame", customers: int, money: Money) -> Any:

@@ -13,6 +13,7 @@ from data.postgres.audiences import Audience
 from data.postgres.past_moments import PastError
 from models.audience import AudienceDefinition, checked_name, with_known_segments
 from models.audience_text import EVERYONE, checked_text, to_text
+from runtime.counts import many
 from runtime.errors import NotFoundError
 from runtime.settings import Settings
 from segue.cli import audience_options as given
@@ -218,9 +219,8 @@ def _say_how_many(postgres: Engine, definition: AudienceDefinition) -> None:
         if number is None:
             messages.print("Nobody can be counted yet: the stream has no event time, or the model has no predictions.")
             return
-        customers = "customer is" if number == 1 else "customers are"
         everybody = " Every customer with a segment is." if to_text(definition) == EVERYONE else ""
-        messages.print(f"{number:,} {customers} in it now.{everybody}")
+        messages.print(f"{many(number, 'customer is', 'customers are')} in it now.{everybody}")
         if not number and definition.countries:
             known = set(audience_members.countries(connection))
             unknown = [each for each in definition.countries if each not in known]

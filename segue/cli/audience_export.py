@@ -7,6 +7,7 @@ from data.datasets import pass_through
 from data.datasets.pass_through import PassThrough
 from data.postgres import audience_members, audiences, currency
 from data.postgres.audience_members import at_one_moment, moment, parts
+from runtime.counts import many
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli.auditing import recorded
@@ -52,7 +53,8 @@ def export_audience(
             written = write(file, members, about)
             detail["rows"] = written.customers
     messages.print(
-        f"{written.customers:,} customers of {found.name} as of {now.event_time:%Y-%m-%d %H:%M} UTC are in {out}",
+        f"{many(written.customers, 'customer')} of {found.name} as of {now.event_time:%Y-%m-%d %H:%M} UTC "
+        f"{'is' if written.customers == 1 else 'are'} in {out}",
         markup=False,
         soft_wrap=True,
     )

@@ -8,6 +8,8 @@ from batch.past_table import segment_names
 from models.calendar import Grain
 from models.personas import RANK
 from models.segment_model import SegmentModel
+from runtime.counts import many
+from segue.cli import backfill_risk_report
 from segue.cli.console import messages, output, table
 from services.backfill.comparison import MoveCounts, PeriodComparison
 from services.backfill.run import Backfill
@@ -25,6 +27,8 @@ def show(found: Backfill, models: Models, by: Grain) -> None:
         _show_moves(found)
     for line in notes(found, by):
         messages.print(line, markup=False)
+    if found.risk is not None:
+        backfill_risk_report.show(found.risk, by)
 
 
 def _show_periods(found: Backfill, by: Grain) -> None:
@@ -111,12 +115,14 @@ def notes(found: Backfill, by: Grain) -> Iterator[str]:
     if found.periods:
         yield _equality(found)
     if known.forgotten:
-        yield f"{known.forgotten:,} customers were forgotten since the stream began; neither history has them."
+        forgotten = many(known.forgotten, "customer was", "customers were")
+        yield f"{forgotten} forgotten since the stream began; neither history has them."
     if known.late or known.revisions:
         yield (
-            f"Since the stream began, {known.late:,} orders came late, and {known.revisions:,} revisions were applied "
-            f"to orders of {found.revised:,} customers. The model's history has them at their own event time, as they "
-            "are now; the published one has them from when they were applied."
+            f"Since the stream began, {many(known.late, 'order')} came late, and "
+            f"{many(known.revisions, 'revision was', 'revisions were')} applied to orders of "
+            f"{many(found.revised, 'customer')}. The model's history has them at their own event time, as they are "
+            "now; the published one has them from when they were applied."
         )
 
 
@@ -159,6 +165,7 @@ def as_json(found: Backfill, models: Models, by: Grain) -> dict[str, Any]:
             "published": _moves(published),
         },
         "periods": [_period(each, found.model, names) for each in found.periods],
+        **({} if found.risk is None else {"risk": backfill_risk_report.as_json(found.risk)}),
     }
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data.postgres import log_faults
+from runtime.counts import many
 from runtime.settings import Settings
 from segue.cli import options, reading_options
 from segue.cli.console import fail, messages, output, spinner, table
@@ -68,28 +69,32 @@ def _compared(found: "Reconciliation") -> str:
     until = "before the first tick" if found.until is None else f"until {found.until:%Y-%m-%d %H:%M:%S} of event time"
     recomputed = "" if found.history is None else ", each recomputed"
     lines = [
-        f"Compared {found.customers:,} customers, {found.changes:,} changes{recomputed}, "
-        f"and {found.applied:,} transactions {until}.",
-        f"Of the file's other transactions, {found.not_due:,} are not yet due, {found.missing:,} are missing and "
-        f"{found.dead_letters:,} are dead letters.",
+        f"Compared {many(found.customers, 'customer')}, {many(found.changes, 'change')}{recomputed}, "
+        f"and {many(found.applied, 'transaction')} {until}.",
+        f"Of the file's other transactions, {many(found.not_due, 'is', 'are')} not yet due, "
+        f"{many(found.missing, 'is', 'are')} missing and "
+        f"{many(found.dead_letters, 'is a dead letter', 'are dead letters')}.",
     ]
     if found.risk_states:
-        lines.insert(1, f"Compared the risk states of {found.risk_states:,} customers.")
+        lines.insert(1, f"Compared the risk states of {many(found.risk_states, 'customer')}.")
     if found.revised:
-        lines.append(f"{found.revised:,} transactions of the file were edited since; the last revision counts.")
+        edited = many(found.revised, "transaction of the file was", "transactions of the file were")
+        lines.append(f"{edited} edited since; the last revision counts.")
     if found.forgotten:
-        lines.append(f"{found.forgotten:,} transactions of the file are those of forgotten customers.")
+        those = "transaction of the file is that", "transactions of the file are those"
+        lines.append(f"{many(found.forgotten, *those)} of forgotten customers.")
     if found.pruned_before is not None:
         lines.append(f"The history before {found.pruned_before:%Y-%m-%d %H:%M} UTC was pruned and is not compared.")
     if found.history is not None and (number := len(found.history.not_comparable)):
         lines.append(
-            f"The changes of {number:,} customers could not be compared: they depend on when late transactions "
+            f"The changes of {many(number, 'customer')} could not be compared: they depend on when late transactions "
             "or revisions arrived."
         )
     for partition, first, end, reason in found.lost.itertuples(index=False):
         how = "an operator had skipped" if reason == "skipped" else "the log deleted before they were read"
         lines.append(
-            f"Never applied: {end - first:,} records of partition {partition} from offset {first:,} on, which {how}."
+            f"Never applied: {many(end - first, 'record')} of partition {partition} from offset {first:,} on, "
+            f"which {how}."
         )
     return "\n".join(lines)
 

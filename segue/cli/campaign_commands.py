@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from data.postgres import audience_members, campaigns, currency, progress
 from data.postgres.campaigns import Campaign
+from runtime.counts import many
 from runtime.errors import Hint, NotFoundError
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
@@ -102,10 +103,14 @@ def start(
     _warn_if_apart(postgres, started)
     left_out = len({*ids}) - started.treated - started.held_out
     if left_out:
-        messages.print(f"{left_out:,} ids are not customers of the stream and were left out.", style="yellow")
+        others = many(
+            left_out, "id is no customer of the stream and was", "ids are not customers of the stream and were"
+        )
+        messages.print(f"{others} left out.", style="yellow")
     messages.print(
         f"The campaign {name} starts at event time {started.started_at:%Y-%m-%d %H:%M} and ends at "
-        f"{started.ends_at:%Y-%m-%d %H:%M}: {started.treated:,} customers are treated, {started.held_out:,} held out.",
+        f"{started.ends_at:%Y-%m-%d %H:%M}: "
+        f"{many(started.treated, 'customer is', 'customers are')} treated, {started.held_out:,} held out.",
         soft_wrap=True,
     )
     if started.base_share:
@@ -224,7 +229,11 @@ def export(
         with replacing(out) as draft:
             rows.to_csv(draft, index=False)
         detail["rows"] = len(rows)
-    messages.print(f"{len(rows):,} customers of {name} are in {out}", soft_wrap=True, markup=False)
+    messages.print(
+        f"{many(len(rows), 'customer')} of {name} {'is' if len(rows) == 1 else 'are'} in {out}",
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 def _find(connection: Connection, name: str) -> tuple[Campaign, datetime]:

@@ -9,6 +9,7 @@ from data.postgres.stream_profiles import current_profiles
 from models.compare import Comparison, compare
 from models.segment_model import SegmentModel
 from models.window_words import in_last_days
+from runtime.counts import many
 from runtime.money import Money
 from segue.cli.console import output, table
 
@@ -31,7 +32,7 @@ def show(found: Comparison, postgres: Engine, money: Money, limit: int) -> None:
     moment = progress.current_watermark(postgres)
     as_of = "before the first tick" if moment is None else f"as of {moment:%Y-%m-%d %H:%M}"
     output.print(table(f"Customers {as_of}, under {found.after.version} →", columns, rows))
-    output.print(f"{len(found.movers):,} of {found.customers:,} customers would move ({found.share:.1%}).")
+    output.print(f"{len(found.movers):,} of {many(found.customers, 'customer')} would move ({found.share:.1%}).")
     if limit and len(found.movers):
         people = [
             [str(who), names[before], names[after], f"{recency:,}", f"{frequency:,}", money.exact(monetary)]

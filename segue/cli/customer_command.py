@@ -14,6 +14,7 @@ from data.postgres import currency
 from data.postgres.customer_ids import behind, similar_ids
 from models.purchase_words import without_purchase
 from models.window_words import in_last_days
+from runtime.counts import many
 from runtime.money import Money
 from runtime.settings import Settings
 from segue.cli.console import fail, messages, output, table
@@ -100,11 +101,13 @@ def _lines(found: "Customer", money: Money) -> list[str]:
         because = "" if found.why is None else f", because of: {_cause(found.why.cause, found.why.transaction_id)}"
         lines.append(f"{_named(found.segment)} since {_moment(found.since)}{because}")
     silence = found.recency_days
-    days = without_purchase(found.segment is not None) if silence is None else f"last purchase {silence:,} days ago"
+    days = (
+        without_purchase(found.segment is not None) if silence is None else f"last purchase {many(silence, 'day')} ago"
+    )
     amounts = [money.exact(Decimal(each)) for each in (found.monetary, found.gross, found.returned)]
     counted = in_last_days(found.window_days)
     lines.append(
-        f"{days}, {found.frequency:,} sale invoices{counted}, {amounts[0]} spent (bought {amounts[1]}, "
+        f"{days}, {many(found.frequency, 'sale invoice')}{counted}, {amounts[0]} spent (bought {amounts[1]}, "
         f"returned {amounts[2]})"
     )
     if found.next_change is None:

@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from runtime.counts import many
 from runtime.settings import Settings
 from segue.cli import describe_command
 from segue.cli.console import fail, messages, progress_bar, spinner
@@ -77,7 +78,8 @@ def generate(
             add(frame)
             bar.advance(task, len(frame))
     messages.print(
-        f"{out}: {shop.rows:,} lines, {shop.transactions:,} transactions of {shop.customers:,} customers",
+        f"{out}: {many(shop.rows, 'line')}, {many(shop.transactions, 'transaction')} of "
+        f"{many(shop.customers, 'customer')}",
         soft_wrap=True,
         markup=False,
     )

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.units import from_money_units
+from runtime.counts import many
 from runtime.output_files import check_output, write_text
 from runtime.settings import Settings
 from segue.cli import options, reading_options
@@ -81,7 +82,7 @@ def _warn(dataset: "Dataset") -> None:
         text = f"{file}{place}: invoice {unlikely.transaction_id} of {unlikely.occurred_at:%Y-%m-%d} is {reason}"
         messages.print(text, style="yellow", markup=False, soft_wrap=True)
     if len(found) > _NAMED_DATES:
-        messages.print(f"and {len(found) - _NAMED_DATES:,} more invoices", style="yellow")
+        messages.print(f"and {many(len(found) - _NAMED_DATES, 'more invoice')}", style="yellow")
 
 
 def _columns(title: str, dataset: "Dataset") -> Table:

@@ -8,8 +8,10 @@ from runtime.errors import SegueError
 from runtime.settings import Settings
 from segue.cli.console import fail, messages
 from segue.cli.postgres import connect
-from services import filters
-from services.filters import Filter, FilterError
+from services import filters, risk_filters
+from services.filter_language import FilterError
+from services.filters import Filter
+from services.risk_filters import RiskFilter
 
 
 def parse_filter(text: str | None, where: str, settings: Settings) -> Filter | None:
@@ -24,6 +26,16 @@ def parse_filter(text: str | None, where: str, settings: Settings) -> Filter | N
     if named:
         _warn_of_unknown(named, where, settings)
     return chosen
+
+
+def parse_risk_filter(text: str | None, where: str) -> RiskFilter | None:
+    """The same for a filter of risk changes. No model decides which risk states there are."""
+    if text is None:
+        return None
+    try:
+        return risk_filters.parse(text)
+    except FilterError as error:
+        fail(f"{where}: {error}")
 
 
 def _warn_of_unknown(named: frozenset[str], where: str, settings: Settings) -> None:

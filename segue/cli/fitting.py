@@ -27,6 +27,7 @@ from data.postgres.stream_profiles import read_profiles
 from models.moves import Direction
 from models.segment_model import SegmentModel, to_json
 from models.window_words import in_last_days
+from runtime.counts import many
 from runtime.money import Money
 from runtime.running_stack import not_running_reason
 from runtime.settings import Settings
@@ -131,7 +132,8 @@ def check_enough(settings: Settings, k: int) -> None:
     bought, least = progress.customers_with_a_purchase(postgres), CUSTOMERS_PER_SEGMENT * k
     if bought < least:
         missing.append(
-            f"{bought:,} customers have bought, and {k} segments need {least:,} ({CUSTOMERS_PER_SEGMENT} for each)"
+            f"{many(bought, 'customer has', 'customers have')} bought, "
+            f"and {k} segments need {least:,} ({CUSTOMERS_PER_SEGMENT} for each)"
         )
     if progress.current_watermark(postgres) is None:
         missing.append("not every partition has had a tick, so no time has passed: start `segue clock`")

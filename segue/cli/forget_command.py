@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from runtime.counts import many
 from runtime.readable import visible
 from runtime.settings import Settings
 from segue.cli.auditing import recorded
@@ -53,6 +54,7 @@ def forget(
             campaigns.forget(settings, open_session.postgres, customer)
         undelivered = erasures.forget_undelivered(open_session.postgres, customer)
         totals = erasures.totals(open_session.postgres)
-    kept = f" {undelivered:,} undelivered changes of webhooks are deleted, too." if undelivered else ""
+    changes = many(undelivered, "undelivered change of webhooks is", "undelivered changes of webhooks are")
+    kept = f" {changes} deleted, too." if undelivered else ""
     text = f"Customer {visible(customer)} is forgotten.{kept} Forgotten in all: {totals.customers:,}."
     messages.print(text, markup=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from runtime import logs
 from runtime.settings import Settings
 from segue.cli import options, reading_options
 from segue.cli.console import fail, messages, output
+from segue.cli.own_topics import refuse_own_topic
 from segue.cli.stopping import stop_by_signal
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ def _check(topic: str, mapping: "Mapping", settings: Settings) -> None:
 
     if not mapping.preset:
         complete(mapping, [*mapping.columns.named().values()], "mapping")
-    if topic in settings.topics.configuration:
-        fail(f"--topic {topic}: that is a topic of Segue's own; name the one with the orders")
+    refuse_own_topic(topic, "--topic", settings)
     if mapping.money.currency not in ("", settings.currency):
         fail(
             f"the mapping's amounts are in {mapping.money.currency}, and the stream's in {settings.currency} "

@@ -9,6 +9,7 @@ import typer
 from sqlalchemy import Connection
 
 from data.postgres.audience_members import AudienceMoment, at_one_moment
+from runtime.counts import many
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import messages, spinner
@@ -51,14 +52,16 @@ def notes(known: "Answerable", outside: int = 0) -> list[str]:
     outside
         How many customers were in no segment.
     """
-    found = [f"{outside:,} more customers were in no segment."] if outside else []
+    found = [f"{many(outside, 'more customer was', 'more customers were')} in no segment."] if outside else []
     if known.forgotten:
         found.append(
-            f"{known.forgotten:,} customers were forgotten since the stream began; no past day has them any more."
+            f"{many(known.forgotten, 'customer was', 'customers were')} forgotten "
+            "since the stream began; no past day has them any more."
         )
     if known.late or known.revisions:
         found.append(
-            f"Since the stream began, {known.late:,} orders came late and {known.revisions:,} were revised: they count "
+            f"Since the stream began, {many(known.late, 'order')} came late and "
+            f"{many(known.revisions, 'was', 'were')} revised: they count "
             "in the numbers from their own event time, and in segments from when they were applied."
         )
     return found

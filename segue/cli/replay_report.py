@@ -9,6 +9,7 @@ import msgspec
 from producers.chaos import Injected
 from producers.dry_run import DryRun
 from producers.outcome import Outcome
+from runtime.counts import many
 from runtime.readable import visible
 from segue.cli.console import fail, messages, output
 
@@ -42,11 +43,11 @@ def report(
 
 def outcome_line(outcome: Outcome, stopped: bool = False) -> str:
     """Return what became of what was sent as one line."""
-    others = f", with those of {outcome.others:,} records of others" if outcome.others and outcome.late else ""
+    others = f", with those of {many(outcome.others, 'record')} of others" if outcome.others and outcome.late else ""
     parts = [
         f"{outcome.applied:,} applied ({outcome.late:,} late{others})",
-        f"{outcome.duplicates:,} duplicates",
-        f"{outcome.rejected:,} dead letters{_reasons(outcome.dead_letters)}",
+        f"{many(outcome.duplicates, 'duplicate')}",
+        f"{many(outcome.rejected, 'dead letter')}{_reasons(outcome.dead_letters)}",
         f"{outcome.not_applied:,} not applied yet",
     ]
     if outcome.forgotten:
@@ -55,7 +56,9 @@ def outcome_line(outcome: Outcome, stopped: bool = False) -> str:
         parts.append(f"{outcome.unaccounted:,} unaccounted for: see `segue faults list`")
     if outcome.control_dead_letters:
         count = sum(outcome.control_dead_letters.values())
-        parts.append(f"{count:,} ticks are dead letters{_reasons(outcome.control_dead_letters)}")
+        parts.append(
+            f"{many(count, 'tick is a dead letter', 'ticks are dead letters')}{_reasons(outcome.control_dead_letters)}"
+        )
     line = f"{outcome.sent:,} sent: {', '.join(parts)}"
     return f"stopped: {line}; continue with --resume" if stopped else line
 
@@ -63,8 +66,8 @@ def outcome_line(outcome: Outcome, stopped: bool = False) -> str:
 def print_dry_run(run: DryRun, loop: bool, *, aside: bool) -> None:
     """Print what would be sent; ``aside`` to standard error, because standard output has the records."""
     lines = [
-        f"{run.transactions:,} transactions of {run.dataset} from {run.first} to {run.last}",
-        f"{run.ticks:,} ticks to every partition",
+        f"{many(run.transactions, 'transaction')} of {run.dataset} from {run.first} to {run.last}",
+        f"{many(run.ticks, 'tick')} to every partition",
         f"into the topic {run.topic} at {run.speed}: {_duration(run.seconds)}",
     ]
     if run.injected is not None:

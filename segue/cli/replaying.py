@@ -26,6 +26,7 @@ from producers.plan import Plan, Rest
 from producers.replay_session import ReplayResult, ReplaySession, session
 from producers.section import Section, between, missing
 from producers.stop_signals import EndedAtOnce
+from runtime.counts import many
 from runtime.settings import Settings
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, spinner
@@ -77,7 +78,7 @@ def show_plan(plan: Plan, topic: str, pace: Pace, as_json: bool, out: Path | Non
     once = replace(plan, loop=False)
     if out is not None:
         written = write_lines(out, json_lines(once))
-        messages.print(f"{written:,} records written to {out}", soft_wrap=True)
+        messages.print(f"{many(written, 'record')} written to {out}", soft_wrap=True)
     elif as_json:
         for line in json_lines(once):
             sys.stdout.buffer.write(line)
@@ -194,12 +195,13 @@ def _is_comparable(postgres: Engine, come: Arrivals, plan: Plan) -> bool:
 
 def _already(come: Arrivals, choices: Choices) -> str:
     """What has come already, for a replay that is resumed."""
-    text = f"{come.applied:,} transactions have come already"
+    text = f"{many(come.applied, 'transaction has', 'transactions have')} come already"
     if come.dead_letters and choices.resend_dead_letters:
-        return f"{text}; {come.dead_letters:,} dead letters are sent again"
+        return f"{text}; {many(come.dead_letters, 'dead letter is', 'dead letters are')} sent again"
     if come.dead_letters:
         return (
-            f"{text}, and {come.dead_letters:,} are dead letters, which are not sent again: "
+            f"{text}, and {many(come.dead_letters, 'is a dead letter, which is', 'are dead letters, which are')} "
+            "not sent again: "
             "see `segue dlq list`, then use `segue dlq retry` or --resend-dead-letters"
         )
     return text

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.segment_model import SegmentModel
+from runtime.counts import many
 from runtime.output_files import check_output, replacing
 from runtime.running_stack import not_running_reason
 from runtime.settings import Settings
@@ -26,7 +27,8 @@ def write_assigned(assigned: "pd.DataFrame", path: Path) -> None:
     """Write every customer with the segment as CSV."""
     with replacing(path) as draft:
         assigned.to_csv(draft, index=False)
-    messages.print(f"{len(assigned):,} customers with their segments are in {path}", soft_wrap=True, markup=False)
+    found = many(len(assigned), "customer with their segment is", "customers with their segments are")
+    messages.print(f"{found} in {path}", soft_wrap=True, markup=False)
 
 
 def find_model(name: str, settings: Settings) -> SegmentModel:

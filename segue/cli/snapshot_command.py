@@ -5,6 +5,7 @@ import typer
 from data.kafka.log import Log, create_topics
 from data.kafka.record_writer import WriteError
 from data.postgres.database import engine
+from runtime.counts import many
 from runtime.settings import Settings
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, spinner
@@ -36,4 +37,4 @@ def publish() -> None:
             found["customers"] = count = publish_snapshot(postgres, settings.brokers, settings.segments_topic)
     except WriteError as error:
         fail(f"the broker refuses a record: {error}")
-    messages.print(f"{count:,} customers published to {settings.segments_topic}")
+    messages.print(f"{many(count, 'customer')} published to {settings.segments_topic}")

@@ -12,14 +12,15 @@ import typer
 from data.postgres import model_registry
 from data.postgres.database import engine
 from producers.pace import Speed
+from runtime.counts import many
 from runtime.private_files import write_private
 from runtime.settings import Settings
 from segue.cli import options, reading_options
 from segue.cli.console import counted, fail, messages, output, spinner
 from segue.cli.errors import described
-from segue.cli.ports import refuse_port_in_use
+from segue.cli.own_topics import refuse_own_topic
+from segue.cli.ports import fixed_port, refuse_port_in_use
 from segue.cli.replay_display import replay_bar
-from segue.local.ports import free_ports
 from segue.local.stack import BrokerKind, Stack, clear
 
 if TYPE_CHECKING:
@@ -82,12 +83,13 @@ def demo(
     from segue.local.demo import Setup
 
     if not once:
-        port = _fixed(port)
+        port = fixed_port(port)
     how = reading_options.reading(files, mapping, set_, on_error, rejects, Settings(state_dir=state_dir).currency)
     with spinner("Loading data"):
         chosen = choose(files, state_dir / "datasets", how)
     messages.print(
-        f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/] · {chosen.dataset.report.transactions:,} transactions"
+        f"Dataset: [bold]{described(chosen.why, chosen.hint)}[/] · "
+        f"{many(chosen.dataset.report.transactions, 'transaction')}"
     )
     if files:
         reading_options.mention(chosen.dataset)
@@ -112,12 +114,13 @@ def _once(chosen: "Chosen", until: datetime, setup: "Setup", as_json: bool) -> N
         output.print_json(msgspec.json.encode(summary).decode())
     else:
         messages.print(
-            f"{summary.transactions:,} transactions in {summary.seconds:.1f} s "
-            f"([bold]{summary.transactions_per_second:,}/s[/]), {summary.customers:,} customers in a segment\n"
-            f"{sum(summary.changes.values()):,} changes: {counted(summary.changes)}\n"
-            f"{summary.duplicates:,} duplicates, {summary.late:,} late, {summary.dead_letters:,} dead letters\n"
-            f"{summary.risk_states:,} risk states compared\n"
-            f"[bold]{summary.differences:,} differences[/] from a recomputation with pandas and scikit-learn"
+            f"{many(summary.transactions, 'transaction')} in {summary.seconds:.1f} s "
+            f"([bold]{summary.transactions_per_second:,}/s[/]), {many(summary.customers, 'customer')} in a segment\n"
+            f"{many(sum(summary.changes.values()), 'change')}: {counted(summary.changes)}\n"
+            f"{many(summary.duplicates, 'duplicate')}, {summary.late:,} late, "
+            f"{many(summary.dead_letters, 'dead letter')}\n"
+            f"{many(summary.risk_states, 'risk state')} compared\n"
+            f"[bold]{many(summary.differences, 'difference')}[/] from a recomputation with pandas and scikit-learn"
         )
     raise typer.Exit(0 if summary.differences == 0 else 1)
 
@@ -189,7 +192,7 @@ def up(
 
     Other commands with the same state folder connect to them: `segue fit`, `segue replay`, `segue status`, …
     """
-    port = _fixed(port)
+    port = fixed_port(port)
     if live:
         refuse_port_in_use(api_port, option="--api-port")
     if ingest_topic is not None or mapping is not None:
@@ -219,17 +222,10 @@ def up(
         messages.print("Stopping …")
 
 
-def _fixed(port: int) -> int:
-    """The port to show and to keep across restarts of the dashboard: with 0, one that is free."""
-    if port == 0:
-        return free_ports(1)[0]
-    refuse_port_in_use(port)
-    return port
-
-
 def _check_ingestion(live: bool, topic: str | None, mapping: Path | None) -> None:
     if not live or topic is None or mapping is None:
         fail("--ingest-topic and --mapping go together, with --live")
+    refuse_own_topic(topic, "--ingest-topic", Settings())
     reading_options.mapping_of(mapping, None)
 
 

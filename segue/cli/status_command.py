@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from data.postgres import currency, erasures, log_faults, model_registry, progress, replay_control
+from runtime.counts import many
 from runtime.postgres_url import shown
 from runtime.settings import Settings
 from segue.cli import control_commands, faults_commands, options
@@ -142,16 +143,20 @@ def _print(current: dict[str, Any]) -> None:
     output.print(f"model: {current['model'] or none}", soft_wrap=True, markup=False)
     output.print(
         f"transactions: {current['transactions']:,} "
-        f"({current['duplicates']:,} duplicates, {current['late']:,} late, {current['dead_letters']:,} dead letters)"
+        f"({many(current['duplicates'], 'duplicate')}, {current['late']:,} late, "
+        f"{many(current['dead_letters'], 'dead letter')})"
     )
     if current["revisions"]:
-        output.print(f"edited orders: {current['revisions']:,} revisions have replaced a transaction")
+        output.print(
+            f"edited orders: {many(current['revisions'], 'revision has', 'revisions have')} replaced a transaction"
+        )
     output.print(f"customers in a segment: {current['customers']:,}")
     if (forgotten := current["forgotten"])["customers"]:
-        risk = f", {forgotten['risk_changes']:,} risk changes" if forgotten["risk_changes"] else ""
+        risk = f", {many(forgotten['risk_changes'], 'risk change')}" if forgotten["risk_changes"] else ""
         output.print(
-            f"forgotten customers: {forgotten['customers']:,} (deleted with them: {forgotten['transactions']:,} "
-            f"transactions, {forgotten['changes']:,} changes{risk}; {forgotten['dropped']:,} later records dropped)",
+            f"forgotten customers: {forgotten['customers']:,} (deleted with them: "
+            f"{many(forgotten['transactions'], 'transaction')}, {many(forgotten['changes'], 'change')}{risk}; "
+            f"{many(forgotten['dropped'], 'later record')} dropped)",
             soft_wrap=True,
         )
     # The table counts every change that there ever was; forgetting and pruning delete some.

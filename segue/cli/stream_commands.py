@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import fail, messages
 from segue.cli.extras import require
-from segue.cli.ports import refuse_port_in_use
+from segue.cli.ports import fixed_port
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,7 +38,10 @@ def worker() -> None:
 
 
 def dashboard(
-    port: Annotated[Optional[int], typer.Option(min=0, max=65_535, help="Port to serve on.")] = None,  # noqa: UP045
+    port: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=0, max=65_535, help="Port to serve on; 0 for any free one."),
+    ] = None,
     address: Annotated[str, typer.Option(help="Interface to serve on. By default this machine only.")] = "127.0.0.1",
     operator: options.Operator = False,
     allow_anonymous: options.AllowAnonymous = False,
@@ -55,8 +58,7 @@ def dashboard(
     problem = listening.problem(address, why)
     if problem is not None:
         fail(f"--address {address}: {problem}")
-    served = settings.dashboard_port if port is None else port
-    refuse_port_in_use(served, address)
+    served = fixed_port(settings.dashboard_port if port is None else port, address)
     if login is not None:
         # It imports an HTTP client, and other commands start quickly without one.
         from segue.cli.provider import check_provider

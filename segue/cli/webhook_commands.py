@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import msgspec
@@ -13,18 +14,19 @@ from data.postgres.database import engine
 from runtime import logs
 from runtime.errors import SegueError
 from runtime.settings import Settings
+from runtime.topics import ChangeKind
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, spinner, table
-from segue.cli.filter_option import parse_filter
+from segue.cli.filter_option import parse_filter, parse_risk_filter
 from segue.cli.options import AsJson, Limit
 from segue.cli.postgres import connect
 
 if TYPE_CHECKING:
     from services.webhooks.endpoint import Endpoint
-    from services.webhooks.run import Webhook
+    from services.webhooks.run import Matches, Webhook
     from services.webhooks.schedule import Delivery, Policy
 
-app = typer.Typer(no_args_is_help=True, help="Send segment changes to an HTTP endpoint.")
+app = typer.Typer(no_args_is_help=True, help="Send changes of segments or of risk states to an HTTP endpoint.")
 
 
 @app.command()
@@ -32,42 +34,52 @@ def run(
     from_beginning: Annotated[
         bool, typer.Option("--from-beginning", help="On the first run, send the whole history, too.")
     ] = False,
+    changes: Annotated[
+        Optional[ChangeKind],  # noqa: UP045 - typer reads it
+        typer.Option("--changes", help="Send changes of segments or of risk states; by default SEGUE_WEBHOOK_CHANGES."),
+    ] = None,
 ) -> None:
-    """Send each chosen segment change to SEGUE_WEBHOOK_URL, as a signed CloudEvent, until Ctrl-C.
+    """Send each chosen change to SEGUE_WEBHOOK_URL, as a signed CloudEvent, until Ctrl-C.
 
     Each customer's changes arrive in order, at least once; repeats have the same `webhook-id`. A restarted webhook
-    continues where it stopped, even after a crash. A new webhook starts with changes published from then on.
+    continues where it stopped, even after a crash. A new webhook starts with changes published from then on. A webhook
+    sends changes of segments or of risk states: for both, run two, each with a SEGUE_WEBHOOK_NAME of its own.
     """
     from data.kafka.log import Log, create_topics
     from runtime.health import WebServer
     from services.webhooks.endpoint import Sender, client
     from services.webhooks.health import WebhookHealth
     from services.webhooks.held_out import HeldOut
+    from services.webhooks.kinds import KINDS
     from services.webhooks.reader import Reader
     from services.webhooks.run import Webhook
 
     settings = Settings()
-    endpoint, chosen = _endpoint(settings), parse_filter(settings.webhook_where, "SEGUE_WEBHOOK_WHERE", settings)
+    which = changes or settings.webhook_changes
+    endpoint, chosen, kind = _endpoint(settings), _filter(settings, which), KINDS[which]
     logs.configure(settings.secrets)
+    topics = settings.topics
+    topic = topics.of_changes(which)
     if settings.partitions:
-        topics = settings.topics
         create_topics(settings.brokers, topics.configuration, settings.partitions, topics.durability.replicas)
-    log = Log(settings.brokers, settings.changes_topic)
+    log = Log(settings.brokers, topic)
     identity = log.identity(settings.log_id)
     start = [0] * identity.partitions if from_beginning else log.ends(identity.partitions)
     log.close()
     postgres = engine(settings.database)
-    claim = webhooks.claim(postgres, settings.webhook_name, identity.log_id, start)
-    messages.print(f"Sending changes to {endpoint} as the webhook [bold]{settings.webhook_name}[/]; Ctrl-C stops.")
+    claim = webhooks.claim(postgres, settings.webhook_name, identity.log_id, start, which)
+    messages.print(
+        f"Sending {kind.phrase} to {endpoint} as the webhook [bold]{settings.webhook_name}[/]; Ctrl-C stops."
+    )
 
     async def deliver() -> "Webhook":
         async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
             sender = Sender(endpoint, http, settings.webhook_timeout)
-            held_out = HeldOut(postgres) if settings.webhook_skip_held_out else None
-            webhook = Webhook(postgres, claim, chosen, _policy(settings), sender, held_out)
+            held_out = HeldOut(postgres, kind) if settings.webhook_skip_held_out else None
+            webhook = Webhook(postgres, claim, chosen, _policy(settings), sender, held_out, kind)
             if settings.web_port:
                 WebServer(WebhookHealth(webhook)).start(settings.web_host, settings.web_port)
-            await webhook.run(Reader(settings.brokers, settings.changes_topic, webhook.read_from))
+            await webhook.run(Reader(settings.brokers, topic, webhook.read_from))
             return webhook
 
     done = asyncio.run(deliver())
@@ -84,7 +96,7 @@ def status(as_json: AsJson = False) -> None:
     settings = Settings()
     postgres = connect(settings)
     rows = webhooks.overview(postgres)
-    lags, trouble = _lags(settings, postgres) if rows else ({}, None)
+    lags, trouble = _lags(settings, postgres, sorted({row.changes for row in rows})) if rows else ({}, None)
     if as_json:
         found = [row._asdict() | {"lag": lags.get(row.webhook)} for row in rows]
         output.print_json(msgspec.json.encode(found).decode())
@@ -94,6 +106,7 @@ def status(as_json: AsJson = False) -> None:
         shown = [
             [
                 row.webhook,
+                row.changes,
                 f"{row.delivered:,}",
                 f"{row.waiting:,}",
                 f"{row.dead:,}",
@@ -102,7 +115,7 @@ def status(as_json: AsJson = False) -> None:
             ]
             for row in rows
         ]
-        heads = ["webhook", "delivered", "waiting", "abandoned", "lag", "saved at"]
+        heads = ["webhook", "changes of", "delivered", "waiting", "abandoned", "lag", "saved at"]
         output.print(table("Webhooks", heads, shown))
     if trouble:
         messages.print(f"The lag is unknown: {trouble}", markup=False, soft_wrap=True)
@@ -184,19 +197,20 @@ def retry_them(
         raise typer.Exit(1)
 
 
-def _lags(settings: Settings, postgres: Engine) -> tuple[dict[str, int], str | None]:
-    """The lag of each webhook whose offsets belong to the present topic, and why there are none."""
+def _lags(settings: Settings, postgres: Engine, kinds: Iterable[ChangeKind]) -> tuple[dict[str, int], str | None]:
+    """The lag of each webhook for some kinds of changes whose offsets fit the present topics; why there is none."""
     from services.webhooks import lag
 
     # The Kafka client reports a broker that is gone once a second; one line of our own is enough.
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
     try:
-        log_id = lag.topic_id(settings.brokers, settings.changes_topic, settings.log_id)
-        offsets = webhooks.next_offsets(postgres, log_id)
-        return {
-            webhook: lag.changes_to_read(settings.brokers, settings.changes_topic, own)
-            for webhook, own in offsets.items()
-        }, None
+        found: dict[str, int] = {}
+        for kind in kinds:
+            topic = settings.topics.of_changes(kind)
+            log_id = lag.topic_id(settings.brokers, topic, settings.log_id)
+            offsets = webhooks.next_offsets(postgres, log_id, kind)
+            found |= {webhook: lag.changes_to_read(settings.brokers, topic, own) for webhook, own in offsets.items()}
+        return found, None
     except SegueError as error:
         return {}, str(error)
 
@@ -208,6 +222,14 @@ def _endpoint(settings: Settings) -> "Endpoint":
         None if value is None else value.get_secret_value() for value in (settings.webhook_url, settings.webhook_secret)
     )
     return Endpoint.of(url, secret)
+
+
+def _filter(settings: Settings, changes: ChangeKind) -> "Matches | None":
+    """The filter of the changes to send, which may compare the fields of such changes only."""
+    where = "SEGUE_WEBHOOK_WHERE"
+    if changes == "risk":
+        return parse_risk_filter(settings.webhook_where, where)
+    return parse_filter(settings.webhook_where, where, settings)
 
 
 def _policy(settings: Settings) -> "Policy":

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from runtime.counts import many
 from runtime.topics import Topics
 from segue.doctor.finding import Finding, ok, problem, warning
 
@@ -38,7 +39,9 @@ def partition_counts(topics: Mapping[str, Topic | None]) -> Finding:
     if missing:
         advice = "a worker or a replay creates them, unless SEGUE_PARTITIONS is 0"
         return warning("partitions", f"missing topics: {', '.join(missing)}", advice)
-    return ok("partitions", f"{len(counts)} topics with {next(iter(counts.values()), 0)} partitions each")
+    return ok(
+        "partitions", f"{many(len(counts), 'topic')} with {many(next(iter(counts.values()), 0), 'partition')} each"
+    )
 
 
 def configuration(name: str, topic: Topic, wanted: Topics) -> list[Finding]:
@@ -121,14 +124,18 @@ def partitioner(records: Sequence[KeyedRecord], partition_of: Callable[[bytes, s
         )
         advice = "their producer must use murmur2_random (librdkafka's name); correct it before it sends more"
         return problem("partitioner", text, advice)
-    return ok("partitioner", f"{len(records)} recent records are where murmur2 puts them")
+    return ok(
+        "partitioner",
+        many(len(records), "recent record is where murmur2 puts it", "recent records are where murmur2 puts them"),
+    )
 
 
 def log_identity(stored: Mapping[str, int], log_id: str) -> Finding:
     """Whether the stored offsets belong to the log that the broker has; ``stored`` counts partitions by log id."""
     others = {name: count for name, count in stored.items() if name != log_id}
     if others:
-        text = f"{sum(others.values())} partitions have offsets of another log ({', '.join(sorted(others))})"
+        partitions = many(sum(others.values()), "partition has", "partitions have")
+        text = f"{partitions} offsets of another log ({', '.join(sorted(others))})"
         advice = "the topic was made anew, or the database belongs to another Kafka: see docs/operations.md"
         return problem("log id", f"{text}; the broker has {log_id}", advice)
     return ok("log id", f"{log_id}{'' if stored else '; no worker has claimed a partition yet'}")

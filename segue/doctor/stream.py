@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from runtime.counts import many
 from segue.doctor.finding import Finding, ok, problem, warning
 
 _SKEW_WARNING, _SKEW_PROBLEM = 2.0, 60.0
@@ -50,7 +51,7 @@ def partition(found: Partition, stuck_seconds: float) -> Finding | None:
         text = f"{found.failures} failures in a row: {found.failure}"
         return problem(name, text, "read the worker's log; `segue skip` is the last resort")
     if lag and found.commit_age > stuck_seconds:
-        text = f"{lag:,} records behind, and no commit for {found.commit_age:,.0f} s"
+        text = f"{many(lag, 'record')} behind, and no commit for {found.commit_age:,.0f} s"
         return problem(name, text, "is a worker running? See its log and /readyz")
     return None
 
@@ -68,8 +69,8 @@ def progress(partitions: Sequence[Partition], expected: int | None, stuck_second
     if found:
         return found
     lag = sum(row.end - row.next_offset for row in partitions if row.end is not None)
-    behind = f"{lag:,} records behind" if any(row.end is not None for row in partitions) else "unknown"
-    return [ok("lag", f"{behind}, {unpublished:,} changes to publish")]
+    behind = f"{many(lag, 'record')} behind" if any(row.end is not None for row in partitions) else "unknown"
+    return [ok("lag", f"{behind}, {many(unpublished, 'change')} to publish")]
 
 
 def log_faults(unresolved: Sequence[str]) -> Finding:

@@ -9,11 +9,11 @@ from services.alerts.measures import Measured
 from services.alerts.rules import Rule
 
 _UNITS = {
-    "customers": "customers",
-    "dead_letters": "records",
-    "drift_alarms": "alarms",
-    "lag": "records",
-    "stuck_partitions": "partitions",
+    "customers": "customer",
+    "dead_letters": "record",
+    "drift_alarms": "alarm",
+    "lag": "record",
+    "stuck_partitions": "partition",
 }
 
 
@@ -49,7 +49,8 @@ def amount(rule: Rule, value: float | None, found: Measured, money: Money) -> st
         return "unknown"
     if rule.measure == "money_at_stake":
         return money.of(found.currency).rounded(value)
-    return f"{value:,.10g} {_UNITS[rule.measure]}"
+    # A limit may be a fraction.
+    return f"{value:,.10g} {_UNITS[rule.measure]}{'' if value == 1 else 's'}"
 
 
 def test_text(rules: Sequence[str]) -> Text:

@@ -1,5 +1,7 @@
 """Two histories of the same customers, compared per calendar period: sizes of segments, moves, direction. Pure.
 
+The states of a history are segments or risk states, and each kind has causes of its own.
+
 Customers are added part by part, and only counts are kept. The state of a customer at the end of a period is that of
 their last change before the next one begins.
 """
@@ -18,14 +20,32 @@ from models.moves import BACK_WITHIN, PURCHASE, RETURN, TIME, Direction, Moves, 
 from models.segment_model import NO_SEGMENT
 from models.units import Ints, to_micros
 from stream_app.core.columns import Cause
+from stream_app.core.risk_columns import RiskCause
 
 #: Customers by their segment under the model and the published one; None is no segment.
 Pairs = dict[tuple[str | None, str | None], int]
-#: By the number of a cause, what it is to the direction of a move; neither time nor an order otherwise.
 _OTHER = -1
-_OF_CAUSE = np.array(
-    [{Cause.PURCHASE: PURCHASE, Cause.RETURN: RETURN, Cause.DECAY: TIME}.get(cause, _OTHER) for cause in Cause]
-)
+
+
+class Causes(NamedTuple):
+    """The causes of a kind of changes, by their numbers.
+
+    Parameters
+    ----------
+    words
+        The words as they are stored and published.
+    direction
+        What each is to the direction of a move; neither time nor an order otherwise.
+    """
+
+    words: Sequence[str]
+    direction: Ints
+
+
+_DIRECTIONS = {Cause.PURCHASE: PURCHASE, Cause.RETURN: RETURN, Cause.DECAY: TIME}
+OF_SEGMENTS = Causes([cause.word for cause in Cause], np.array([_DIRECTIONS.get(cause, _OTHER) for cause in Cause]))
+#: A risk state has no rank that a move could climb or fall in.
+OF_RISK = Causes([cause.word for cause in RiskCause], np.full(len(RiskCause), _OTHER))
 
 
 class History(NamedTuple):
@@ -36,9 +56,9 @@ class History(NamedTuple):
     customer, at
         Number of the customer; the moment at which the change was effective, in microseconds.
     cause
-        The value of a :class:`Cause`.
+        The number of the cause, in the :class:`Causes` of the comparison.
     before, after
-        Numbers of segments; the same for both histories that are compared.
+        Numbers of segments or risk states; the same for both histories that are compared.
     rank_before, rank_after
         Their places among the segments of the model that decided the change, 0 is the best; -1 for none.
     """
@@ -66,9 +86,9 @@ class MoveCounts:
         return sum(self.by_cause.values())
 
     @classmethod
-    def total(cls, parts: Sequence[Self]) -> Self:
+    def total(cls, parts: Sequence[Self], of: Causes = OF_SEGMENTS) -> Self:
         """The sums."""
-        causes = {cause.word: sum(part.by_cause[cause.word] for part in parts) for cause in Cause}
+        causes = {word: sum(part.by_cause[word] for part in parts) for word in of.words}
         directions = np.array([part.direction for part in parts] or [Direction(0, 0, 0, 0)]).sum(axis=0)
         return cls(causes, sum(part.to_and_fro for part in parts), Direction(*directions.tolist()))
 
@@ -118,16 +138,17 @@ class PeriodComparison:
 class _Moves:
     """Counts of one history by period; the arrays have one row for each period."""
 
+    causes: Causes
     by_cause: Ints
     to_and_fro: Ints
     direction: Ints
 
     @classmethod
-    def none(cls, periods: int) -> Self:
+    def none(cls, causes: Causes, periods: int) -> Self:
         def zeros(*shape: int) -> Ints:
             return np.zeros(shape, dtype=np.int64)
 
-        return cls(zeros(periods, len(Cause)), zeros(periods), zeros(periods, 4))
+        return cls(causes, zeros(periods, len(causes.words)), zeros(periods), zeros(periods, 4))
 
     def add(self, history: History, period: Ints) -> None:
         """Count changes, each in its period; -1 is before the first one."""
@@ -139,7 +160,7 @@ class _Moves:
         def count(chosen: np.ndarray) -> Ints:
             return np.bincount(period[inside & chosen], minlength=periods)
 
-        cause = _OF_CAUSE[history.cause]
+        cause = self.causes.direction[history.cause]
         found = Moves(history.at, history.customer, history.at, cause, history.before, history.after)
         self.to_and_fro += count(lead_back(found, BACK_WITHIN))
         ranked = (history.rank_before >= 0) & (history.rank_after >= 0)
@@ -149,7 +170,7 @@ class _Moves:
         self.direction += np.column_stack([count(mask) for mask in masks])
 
     def of(self, period: int) -> MoveCounts:
-        by_cause = {cause.word: int(self.by_cause[period, cause.value]) for cause in Cause}
+        by_cause = {word: int(self.by_cause[period, number]) for number, word in enumerate(self.causes.words)}
         return MoveCounts(by_cause, int(self.to_and_fro[period]), Direction(*self.direction[period].tolist()))
 
 
@@ -161,6 +182,7 @@ class Comparison:
     """
 
     periods: Sequence[CalendarPeriod]
+    causes: Causes = OF_SEGMENTS
     differing: int = 0
     _pairs: list[Counter[tuple[int, int]]] = field(init=False)
     _model: _Moves = field(init=False)
@@ -171,7 +193,7 @@ class Comparison:
         count = len(self.periods)
         self._begins = np.array([to_micros(period.since) for period in self.periods], dtype=np.int64)
         self._pairs = [Counter() for _ in range(count)]
-        self._model, self._published = _Moves.none(count), _Moves.none(count)
+        self._model, self._published = _Moves.none(self.causes, count), _Moves.none(self.causes, count)
         self._equal = np.zeros(count, dtype=np.int64)
 
     def add(self, customers: int, model: History, published: History) -> None:
@@ -193,11 +215,11 @@ class Comparison:
         for pairs, mine, other in zip(self._pairs, ours, theirs, strict=True):
             pairs.update(_counted(mine, other))
 
-    def results(self, segment_ids: Sequence[str]) -> list[PeriodComparison]:
-        """Every period; ``segment_ids`` are the segments by number."""
+    def results(self, ids: Sequence[str]) -> list[PeriodComparison]:
+        """Every period; ``ids`` are the segments or risk states by number."""
 
         def named(number: int) -> str | None:
-            return None if number == NO_SEGMENT else segment_ids[number]
+            return None if number == NO_SEGMENT else ids[number]
 
         return [
             PeriodComparison(

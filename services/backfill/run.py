@@ -17,9 +17,11 @@ from data.postgres.past_moments import Answerable, PastError, answerable, requir
 from data.postgres.tables import segment_changes
 from data.postgres.whole_histories import MOST_CUSTOMERS, HistoryPart, customer_count, history_parts
 from models.calendar import CalendarPeriod, Grain, periods
+from models.rhythm.carried import rhythm_of
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Ints, to_micros
 from services.backfill.comparison import Comparison, History, MoveCounts, PeriodComparison
+from services.backfill.risk_run import RiskBackfill, RiskSide, WriteRisk
 from stream_app.core.columns import Cause, Changes
 from stream_app.core.whole_history import Orders, whole_history
 
@@ -53,6 +55,8 @@ class Backfill:
         Customers of whom not all changes in the compared periods are in both histories.
     periods
         The compared periods, in order; without one if too little of the published history is kept.
+    risk
+        What became of the risk states; None if the model carries no rhythm model.
     """
 
     model: SegmentModel
@@ -64,6 +68,7 @@ class Backfill:
     revised: int
     differing: int
     periods: list[PeriodComparison]
+    risk: RiskBackfill | None = None
 
     @property
     def equal(self) -> int:
@@ -85,6 +90,7 @@ def backfill(
     write: Write,
     progress: Progress,
     most_customers: int = MOST_CUSTOMERS,
+    write_risk: WriteRisk | None = None,
 ) -> Backfill:
     """Compute and compare; nothing is written to Postgres.
 
@@ -96,6 +102,8 @@ def backfill(
         By version: all registered models.
     most_customers
         The most customers of a part.
+    write_risk
+        Called with the risk changes of each part, if the model carries a rhythm model.
 
     Raises
     ------
@@ -108,17 +116,24 @@ def backfill(
     if not total:
         raise PastError("the stream knows no customer yet")
     numbers = SegmentNumbers(model)
-    comparison = Comparison(_compared(connection, known, grain))
+    all_periods = _periods(connection, known, grain)
+    comparison = Comparison([period for period in all_periods if known.since is None or period.since >= known.since])
+    rhythm = rhythm_of(model)
+    risk = None if rhythm is None else RiskSide(connection, rhythm, all_periods, write_risk)
     by: Counter[str] = Counter()
     done = changed = stored = revised = 0
     progress(0, total)
-    for part in history_parts(connection, known.until, most_customers):
-        found = whole_history(model, part.customer_id, _orders(part), to_micros(known.until))
+    until = to_micros(known.until)
+    for part in history_parts(connection, known.until, most_customers, with_risk=risk is not None):
+        orders = _orders(part)
+        found = whole_history(model, part.customer_id, orders, until)
         write(part.customer_id, part.orders["transaction_id"], found)
         comparison.add(len(part.customer_id), _of_model(found), _published(part.published, models, numbers))
         by.update(part.published["model_version"].astype("str").tolist())
         done, revised = done + len(part.customer_id), revised + part.revised
         changed, stored = changed + len(found), stored + len(part.published)
+        if risk is not None:
+            risk.add(part, orders, until)
         progress(done, total)
     return Backfill(
         model,
@@ -130,6 +145,7 @@ def backfill(
         revised,
         comparison.differing,
         comparison.results(numbers.ids),
+        None if risk is None else risk.result(),
     )
 
 
@@ -149,13 +165,10 @@ class SegmentNumbers:
         return np.array(number, dtype=np.int64)[codes]
 
 
-def _compared(connection: Connection, known: Answerable, grain: Grain) -> Sequence[CalendarPeriod]:
-    """The periods from the first order on, as far as the published history is whole."""
+def _periods(connection: Connection, known: Answerable, grain: Grain) -> Sequence[CalendarPeriod]:
+    """The periods from the first order or published change on."""
     first = _first(connection, known)
-    if first is None:
-        return []
-    found = periods(grain, first, known.until)
-    return [period for period in found if known.since is None or period.since >= known.since]
+    return [] if first is None else periods(grain, first, known.until)
 
 
 def _first(connection: Connection, known: Answerable) -> datetime | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from data.contract.wire import Transaction
+from runtime.counts import many
 from services.ingest.mapped_records import RecordReader
 from services.ingest.outcomes import Accepted, Passed
 from services.ingest.sampling import Sampled
@@ -31,7 +32,7 @@ def preview(reader: RecordReader, records: Sequence[Sampled]) -> Iterator[str]:
 
 
 def _in_words(sold: Transaction) -> str:
-    lines = f"{len(sold.lines)} line{'' if len(sold.lines) == 1 else 's'}"
+    lines = many(len(sold.lines), "line")
     moment = f"{sold.occurred_at:%Y-%m-%d %H:%M:%S} UTC"
     revision = f", revision {sold.revision}" if sold.revision else ""
     return (

@@ -1,1 +1,1 @@
-"""Webhooks: send segment changes as signed HTTP requests. A webhook is a subscriber in its own process."""
+"""Webhooks: send changes as signed HTTP requests. A webhook is a subscriber in its own process."""

@@ -6,18 +6,18 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Engine
 
-from data.contract import tolerant_reader
-from data.contract.events import SegmentChange
 from data.postgres import campaigns
 from data.postgres.campaigns import Holdout
+from services.webhooks.kinds import SEGMENTS, AnyChange, Kind
 from services.webhooks.reader import Record
 
 
 class HeldOut:
     """Asks Postgres whose changes are to be left out, once for all records that are read together."""
 
-    def __init__(self, postgres: Engine) -> None:
+    def __init__(self, postgres: Engine, kind: Kind = SEGMENTS) -> None:
         self._postgres = postgres
+        self._kind = kind
 
     def among(self, records: Sequence[Record]) -> list[bool]:
         """Whether each record is a change that took effect while its customer was held out of a campaign.
@@ -27,20 +27,19 @@ class HeldOut:
         sqlalchemy.exc.SQLAlchemyError
             If Postgres does not answer: then nobody knows, and nothing may be sent.
         """
-        changes = [_change(record) for record in records]
+        changes = [self._change(record) for record in records]
         customers = sorted({change.customer_id for change in changes if change is not None})
         with self._postgres.connect() as connection:
             found = campaigns.holdouts(connection, customers)
         return [change is not None and _is_within(change, found.get(change.customer_id, ())) for change in changes]
 
+    def _change(self, record: Record) -> AnyChange | None:
+        try:
+            return self._kind.read(record.event)
+        except msgspec.MsgspecError:
+            return None
 
-def _change(record: Record) -> SegmentChange | None:
-    try:
-        return tolerant_reader.change(record.event)
-    except msgspec.MsgspecError:
-        return None
 
-
-def _is_within(change: SegmentChange, holdouts: Sequence[Holdout]) -> bool:
+def _is_within(change: AnyChange, holdouts: Sequence[Holdout]) -> bool:
     at: datetime = change.effective_at
     return any(each.started_at <= at < each.ends_at for each in holdouts)

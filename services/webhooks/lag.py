@@ -11,7 +11,7 @@ _PATIENCE = 10.0
 
 
 def topic_id(brokers: Brokers, topic: str, log_id: str | None) -> str:
-    """The log id of the change topic; a ``log_id`` that is given replaces the one that the broker reports.
+    """The log id of a topic of changes; a ``log_id`` that is given replaces the one that the broker reports.
 
     Raises
     ------

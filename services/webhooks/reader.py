@@ -1,4 +1,4 @@
-"""Reads the change topic from offsets that the webhook stores itself."""
+"""Reads a topic of changes from offsets that the webhook stores itself."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ _TIMEOUT = 10.0
 
 
 class Record(NamedTuple):
-    """A record of the change topic."""
+    """A record of a topic of changes."""
 
     partition: int
     offset: int

@@ -1,4 +1,4 @@
-"""A running webhook: reads the change topic, sends to the receiver, and saves its progress in Postgres.
+"""A running webhook: reads the topic of its changes, sends to the receiver, and saves its progress in Postgres.
 
 Delivery is at least once, in order for each customer. A change is done when it was delivered, was abandoned or did not
 match, and that has been saved. The number of changes that are read and not done is bounded. A crash repeats only the
@@ -18,12 +18,11 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from data.contract import tolerant_reader
 from data.postgres.webhooks import Claim, UndeliveredChange, save
 from runtime.errors import first_line
-from services.filters import Filter
 from services.webhooks.dispatch import Dispatcher, Send
 from services.webhooks.held_out import HeldOut
+from services.webhooks.kinds import SEGMENTS, AnyChange, Kind
 from services.webhooks.partition_progress import PartitionProgress
 from services.webhooks.reader import Reader, Record
 from services.webhooks.schedule import Delivery, Policy, Settled
@@ -36,6 +35,8 @@ _READ_SECONDS = 0.2
 _SAVE_SECONDS = 0.5
 
 T = TypeVar("T")
+#: Whether a change is to be delivered; it gets changes of the webhook's kind only.
+Matches = Callable[[Any], bool]
 
 
 class Webhook:
@@ -45,17 +46,21 @@ class Webhook:
     ----------
     held_out
         What says whose changes are left out, because they are held out of a campaign; None leaves nobody out.
+    kind
+        Which changes it delivers: those of the claim, of the filter and of ``held_out``.
     """
 
     def __init__(
         self,
         postgres: Engine,
         claim: Claim,
-        matches: Filter | None,
+        matches: Matches | None,
         policy: Policy,
         send: Send,
         held_out: HeldOut | None = None,
+        kind: Kind = SEGMENTS,
     ) -> None:
+        self._kind = kind
         self._held_out = held_out
         self._postgres = postgres
         self._claim = claim
@@ -137,8 +142,9 @@ class Webhook:
                 await asyncio.sleep(_SAVE_SECONDS)
 
     def _add(self, record: Record, left_out: bool = False) -> None:
+        change: AnyChange | None
         try:
-            change = tolerant_reader.change(record.event)
+            change = self._kind.read(record.event)
         except msgspec.MsgspecError as error:
             log.warning(
                 "skipped a record that is not a change",

@@ -37,6 +37,11 @@ class Orders(NamedTuple):
     kind: Sequence[str]
     amount: Ints
 
+    def records(self) -> Records:
+        """The orders as records that a worker reads before any tick."""
+        cause = np.array([CAUSES[kind] for kind in self.kind], dtype=np.int64)
+        return Records.of(self.customer, self.occurred_at, self.amount, cause, np.full(len(cause), LONG_AGO))
+
 
 def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, until: int) -> Changes:
     """All changes of some customers that are effective by a moment.
@@ -55,13 +60,11 @@ def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, u
     Changes
         ``customer`` is the number of the customer, and ``record`` the row of the order.
     """
-    cause = np.array([CAUSES[kind] for kind in orders.kind], dtype=np.int64)
-    before_any_tick = np.full(len(cause), LONG_AGO)
-    records = Records.of(orders.customer, orders.occurred_at, orders.amount, cause, before_any_tick)
+    records = orders.records()
     counted = None
     if model.window_days is not None:
-        each = np.arange(len(cause))
-        is_sale = (cause == Cause.PURCHASE.value).astype(np.int64)
+        each = np.arange(len(records.cause))
+        is_sale = (records.cause == Cause.PURCHASE.value).astype(np.int64)
         columns = (orders.customer, each, orders.occurred_at, np.ones_like(each), is_sale, orders.amount)
         counted = Counted.of(model.window_days, *columns)
     return apply_records(model, Profiles.new(customer_id), records, until, counted).changes

@@ -26,6 +26,7 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/test_documented_commands.py": 75,
     "tests/e2e/test_production_page.py": 75,
     "tests/e2e/kafka/test_storm.py": 65,
+    "tests/e2e/test_risk_webhooks.py": 65,
     "tests/e2e/kafka/test_simulated_log.py": 60,
     "tests/e2e/test_subscribers.py": 60,
     "tests/e2e/kafka/test_late_end_of_a_transaction.py": 50,

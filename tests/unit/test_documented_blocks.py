@@ -73,7 +73,12 @@ RUN_BY = {
     },
     "docs/mechanisms/progress.md": {"stateDiagram-v2": "tests/unit/stream_app/test_partition_life.py"},
     "docs/simulator.md": {"segue sim": "tests/integration/sim/test_histories.py"},
-    "docs/webhooks.md": {"": DOCUMENTED, "import os": "tests/e2e/test_webhooks.py"},
+    "docs/webhooks.md": {
+        "": DOCUMENTED,
+        "export SEGUE_WEBHOOK_NAME": "tests/e2e/test_risk_webhooks.py",
+        "{": "tests/unit/data/contract/test_examples.py",
+        "import os": "tests/e2e/test_webhooks.py",
+    },
     # Docker itself runs nowhere in the tests: the same processes run with the settings of the Compose file.
     "docs/docker.md": {"": "tests/e2e/kafka/test_compose.py"},
     "examples/any_shop/README.md": {"": "tests/e2e/test_any_shop.py"},

@@ -326,7 +326,7 @@ def test_a_late_transaction_makes_its_customer_not_comparable_and_no_other(datab
     assert result["customers"] == shop.dataset.report.customers - 1
     said = reconcile(database_url, shop.file, "--history")
     assert said.exit_code == 0
-    assert "The changes of 1 customers could not be compared" in " ".join(said.output.split())
+    assert "The changes of 1 customer could not be compared" in " ".join(said.output.split())
     # One late transaction cannot explain two customers.
     victims = f"SELECT customer_id FROM customers WHERE sequence > 3 AND customer_id <> '{frequent}'"
     with engine(database_url).begin() as connection:

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from data.contract.events import SegmentChange, SegmentRef
 from segue.cli.app import app
-from services.filters import FilterError, parse, segments
+from services.filter_language import FilterError
+from services.filters import parse, segments
 
 SLIPPING = SegmentChange(
     customer_id="12346",

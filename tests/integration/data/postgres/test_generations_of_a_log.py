@@ -32,5 +32,5 @@ def test_the_doctor_takes_a_generation_for_the_same_log(postgres: Engine, migrat
     seen = look_postgres.look(migrated_url)
     assert seen.logs == {LOG: 2, "cluster/other": 1}
     found = {each.check: each for each in look_postgres.judge(seen, LOG, {0: 10, 1: 11}, 2)}
-    assert found["log id"].text.startswith("1 partitions have offsets of another log (cluster/other)")
+    assert found["log id"].text.startswith("1 partition has offsets of another log (cluster/other)")
     assert found["lag"].level == "ok"

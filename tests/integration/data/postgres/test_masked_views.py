@@ -137,6 +137,8 @@ def test_a_true_id_finds_nobody(masked: Session) -> None:
         "SELECT * FROM api_keys",
         "SELECT * FROM audit",
         "SELECT * FROM segue_read.current_segments",
+        "SELECT * FROM segue_read.current_risk_states",
+        "SELECT * FROM segue_read.risk_changes",
         "SELECT segue_mask_new()",
         "SELECT segue_names('', 'x')",
         "CREATE FUNCTION spy(text) RETURNS text LANGUAGE sql AS 'SELECT $1'",

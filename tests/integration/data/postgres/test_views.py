@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,22 @@ from sqlalchemy import Engine, Row, make_url, select, text
 
 from data.contract.change_events import change_event
 from data.contract.change_row import ChangeRow
+from data.contract.risk_events import risk_event
+from data.contract.risk_row import RiskRow
 from data.contract.wire import ModelActivation, Tick
 from data.postgres import model_registry, views
 from data.postgres.database import engine, migrate
-from data.postgres.tables import segment_changes
+from data.postgres.tables import risk_changes, segment_changes
+from models.rhythm.risk import RISK_STATES
 from models.segment_model import SegmentModel
-from models.units import money_text, to_money_units
+from models.units import money_text, to_micros, to_money_units
 from services.api.reading import Reader
 from services.api.schemas import Customer
 from tests.support.builders import recency_model
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_worker import Message
 from tests.support.processed_stream import NOW, lived, messages, store
+from tests.support.stored_risks import store_predicted_risks
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reading_from_postgres.md").read_text()
 GROSS: SegmentModel = recency_model()
@@ -36,6 +40,15 @@ def processed(postgres: Engine) -> Engine:
     """A database in which a stream has been processed, under two models one after the other."""
     later: list[Message] = [Tick(NOW), ModelActivation(GROSS), Tick(NOW + timedelta(days=40))]
     store(postgres, a_model(), lived(a_model(), [*messages(), *later]), GROSS)
+    return postgres
+
+
+@pytest.fixture
+def predicting(postgres: Engine) -> Engine:
+    """A database in which a stream has been processed under a model with predictions."""
+    stream = lived(a_model(), [*messages(), Tick(NOW)])
+    store(postgres, a_model(), stream)
+    store_predicted_risks(postgres, stream)
     return postgres
 
 
@@ -97,6 +110,40 @@ def test_a_change_is_what_the_topic_publishes(processed: Engine) -> None:
         assert money_text(to_money_units(row.monetary)) == data["monetary"]
 
 
+def test_a_risk_change_is_what_the_topic_publishes(predicting: Engine) -> None:
+    with predicting.connect() as connection:
+        stored = connection.execute(select(risk_changes).order_by("partition", "position")).all()
+    rows = _rows(predicting, "SELECT * FROM segue_read.risk_changes ORDER BY partition, position")
+    assert len(rows) == len(stored) > 100
+    moments = ("effective_at", "last_purchase_at", "next_at")
+    for row, change in zip(rows, stored, strict=True):
+        published = {name: getattr(change, name) for name in RiskRow._fields}
+        for name in moments:
+            published[name] = None if published[name] is None else to_micros(published[name])
+        data = msgspec.json.decode(risk_event(RiskRow(**published)))["data"]
+        assert (row.from_state, row.to_state) == (data["from"], data["to"])
+        for name in ("customer_id", "sequence", "cause", "frequency", "next_state", "rhythm_version", "transaction_id"):
+            assert getattr(row, name) == data[name], name
+        for name in moments:
+            said = data[name] and datetime.fromisoformat(data[name])
+            assert getattr(row, name) == said, name
+        assert (row.partition, row.position) == (change.partition, change.position)
+
+
+def test_the_current_risk_state_of_everybody_is_what_the_api_answers(predicting: Engine) -> None:
+    rows = _rows(predicting, "SELECT * FROM segue_read.current_risk_states ORDER BY customer_id")
+    assert {row.risk_state for row in rows} == {*RISK_STATES}
+    for row, answer in zip(rows, _answers(predicting, [row.customer_id for row in rows]), strict=True):
+        assert answer.risk is not None
+        assert (row.risk_state, row.since) == (answer.risk.state, answer.risk.since)
+        assert row.next_at == (None if answer.risk.next is None else answer.risk.next.at)
+        assert (row.frequency, row.last_purchase_at, row.as_of) == (answer.frequency, answer.last_purchase_at, NOW)
+    last = {row.customer_id: row for row in _rows(predicting, "SELECT * FROM risk_changes ORDER BY sequence")}
+    for row in rows:
+        change = last[row.customer_id]
+        assert (row.cause, row.sequence, row.rhythm_version) == (change.cause, change.sequence, change.rhythm_version)
+
+
 def test_the_segments_of_every_model_are_listed(processed: Engine) -> None:
     rows = _rows(processed, "SELECT model_version, segment, persona, champion FROM segue_read.segments")
     wanted = {
@@ -109,14 +156,14 @@ def test_the_segments_of_every_model_are_listed(processed: Engine) -> None:
 
 def test_the_statements_of_the_page_run_as_a_reader(processed: Engine, migrated_url: str) -> None:
     questions = re.findall(r"^SELECT .*?;$", PAGE, re.MULTILINE)
-    assert len(questions) == 5
+    assert len(questions) == 6
     with connect(migrated_url) as connection:
         connection.execute("SET ROLE segue_reader")
         for question in questions:
             connection.execute(question.encode()).fetchall()
 
 
-def test_a_reader_gets_the_views_only(processed: Engine, migrated_url: str) -> None:
+def test_a_reader_gets_the_views_only(predicting: Engine, migrated_url: str) -> None:
     with connect(migrated_url, autocommit=True) as connection:
         connection.execute("SET ROLE segue_reader")
         for view in views.VIEWS:
@@ -125,7 +172,15 @@ def test_a_reader_gets_the_views_only(processed: Engine, migrated_url: str) -> N
                 connection.execute(f"DELETE FROM segue_read.{view}".encode())
             with pytest.raises(InsufficientPrivilege):
                 connection.execute(f"DROP VIEW segue_read.{view}".encode())
-        for table in ("customers", "segment_changes", "models", "transactions", "stream_progress", "api_keys"):
+        for table in (
+            "customers",
+            "segment_changes",
+            "risk_states",
+            "risk_changes",
+            "models",
+            "stream_progress",
+            "api_keys",
+        ):
             with pytest.raises(InsufficientPrivilege):
                 connection.execute(f"SELECT FROM {table}".encode())
         with pytest.raises(InsufficientPrivilege):

@@ -7,7 +7,8 @@ from sqlalchemy import Engine
 
 from data.postgres import webhooks
 from data.postgres.database import engine
-from data.postgres.webhooks import SavedOffset, TakenOverError, UndeliveredChange
+from data.postgres.webhooks import OtherChangesError, SavedOffset, TakenOverError, UndeliveredChange
+from runtime.topics import ChangeKind
 
 NONE_WAITING: frozenset[int] = frozenset()
 LETTER = UndeliveredChange("c:1", 3, b"{}", "400 Bad Request", 1)
@@ -31,6 +32,25 @@ def test_the_first_claim_begins_at_the_given_offset_and_later_ones_at_the_saved_
 def test_another_log_is_read_from_its_beginning(postgres: Engine) -> None:
     webhooks.claim(postgres, "crm", "log", [10])
     assert webhooks.claim(postgres, "crm", "another log", [5]).offsets == {0: SavedOffset(0, NONE_WAITING)}
+
+
+@pytest.mark.parametrize(("used", "asked"), [("segments", "risk"), ("risk", "segments")])
+def test_a_webhook_that_delivers_changes_of_one_kind_never_delivers_those_of_the_other(
+    postgres: Engine, used: ChangeKind, asked: ChangeKind
+) -> None:
+    first = webhooks.claim(postgres, "crm", "log", [10], used)
+    webhooks.save(postgres, first, {0: SavedOffset(12, NONE_WAITING)}, [])
+    names = {"segments": "segment changes", "risk": "risk changes"}
+    said = f"the webhook 'crm' delivers {names[used]}, and can't deliver {names[asked]}"
+    for log_id in ("log", "another log"):
+        with pytest.raises(OtherChangesError, match=said):
+            webhooks.claim(postgres, "crm", log_id, [99], asked)
+    # The refused claim has fenced nobody.
+    webhooks.save(postgres, first, {0: SavedOffset(13, NONE_WAITING)}, [])
+    assert webhooks.claim(postgres, "crm", "log", [99], used).offsets == {0: SavedOffset(13, NONE_WAITING)}
+    assert webhooks.next_offsets(postgres, "log", used) == {"crm": {0: 13}}
+    assert webhooks.next_offsets(postgres, "log", asked) == {}
+    assert [row.changes for row in webhooks.overview(postgres)] == [used]
 
 
 def test_webhooks_are_independent_of_each_other(postgres: Engine) -> None:

@@ -73,7 +73,7 @@ def test_a_check_shows_every_measure_and_sends_nothing(segue: Run, postgres: Eng
     assert second["as_of"] == "2011-06-15T09:30:00+00:00"
     shown = segue("check", "--rules", "rules.toml").stdout
     assert "above" in shown
-    assert "1 records" in shown
+    assert "1 record " in shown
     assert receiver.messages == []
 
 

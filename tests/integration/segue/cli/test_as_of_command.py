@@ -235,7 +235,7 @@ def test_customers_who_wait_for_a_new_model_are_never_shown_in_the_old_one(
         waits = "UPDATE customers SET model_version = :old WHERE customer_id = (SELECT min(customer_id) FROM customers)"
         connection.execute(text(waits), {"old": models[0].version})
         since = connection.execute(text("SELECT max(model_since) FROM stream_progress")).scalar_one()
-    assert "1 customers wait to be rescored" in said(show(f"{since + DAY:%Y-%m-%d}"))
+    assert "1 customer waits to be rescored" in said(show(f"{since + DAY:%Y-%m-%d}"))
     assert show(f"{since - DAY:%Y-%m-%d}").exit_code == 0
 
 
@@ -257,5 +257,5 @@ def test_forgotten_customers_are_missing_and_counted(
     gone = forget_somebody(postgres)
     answer = show(f"{dataset.report.last:%Y-%m-%d}")
     assert answer.exit_code == 0, answer.output
-    assert "1 customers were forgotten" in answer.output
+    assert "1 customer was forgotten" in answer.output
     assert gone not in set(states(postgres, dataset.report.last)["customer_id"])

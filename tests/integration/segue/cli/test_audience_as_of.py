@@ -119,7 +119,7 @@ def test_commands_say_which_moment_it_is_and_what_is_not_of_it(segue: Run, postg
     assert "Audiences as of 2010-11-02 00:00 UTC" in listed.stdout
     exported = segue("export", "Spenders", "out.csv", *AS_OF)
     for done in (shown, listed, exported):
-        assert "1 customers were forgotten since the stream began; no past day has them any more." in done.stderr
+        assert "1 customer was forgotten since the stream began; no past day has them any more." in done.stderr
         assert "2 orders came late and 3 were revised" in done.stderr
         assert "Countries are the present ones." in done.stderr
     assert "customers of Spenders as of 2010-11-02 00:00 UTC are in out.csv" in exported.stderr

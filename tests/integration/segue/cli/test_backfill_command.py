@@ -225,7 +225,7 @@ def test_a_late_order_and_a_revised_one_change_the_histories_of_their_customers_
     assert [(row[0], row[1], row[3], row[4], row[5]) for row in rows] == sorted(
         (row["customer_id"], row["sequence"], row["to_segment"], row["cause"], row["effective_at"]) for row in expected
     )
-    assert "1 orders came late, and 2 revisions were applied to orders of 2 customers" in _flat(run("champion"))
+    assert "1 order came late, and 2 revisions were applied to orders of 2 customers" in _flat(run("champion"))
 
 
 def _both(file: Path, postgres: Engine) -> tuple[list[Row], list[Row]]:
@@ -288,7 +288,7 @@ def test_forgotten_customers_are_missing_and_counted(run: Run, postgres: Engine,
     applied(postgres)
     gone = forget_somebody(postgres)
     result = run("champion", "-o", tmp_path / "rest.parquet")
-    assert "1 customers were forgotten" in _flat(result)
+    assert "1 customer was forgotten" in _flat(result)
     assert gone not in {row[0] for row in written(tmp_path / "rest.parquet")}
 
 

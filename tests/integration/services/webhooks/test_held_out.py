@@ -8,12 +8,18 @@ from sqlalchemy import Engine
 
 from data.contract import asyncapi
 from data.postgres import campaigns
+from runtime.topics import ChangeKind
 from services.webhooks.held_out import HeldOut
+from services.webhooks.kinds import KINDS
 from services.webhooks.reader import Record
 from tests.support.campaigns import store_campaign
 from tests.support.generated_tables import a_model, a_stream, insert_rows
 
-EXAMPLE = asyncapi.document()["components"]["messages"]["segmentChanged"]["examples"][0]["payload"]
+_MESSAGES = asyncapi.document()["components"]["messages"]
+EXAMPLES = {
+    "segments": _MESSAGES["segmentChanged"]["examples"][0]["payload"],
+    "risk": _MESSAGES["riskChanged"]["examples"][0]["payload"],
+}
 
 
 @pytest.fixture
@@ -23,12 +29,14 @@ def filled(postgres: Engine) -> Engine:
     return postgres
 
 
-def change(customer: str, at: datetime) -> Record:
-    data = EXAMPLE["data"] | {"customer_id": customer, "effective_at": at.isoformat()}
-    return Record(0, 0, json.dumps(EXAMPLE | {"data": data}).encode())
+def change(customer: str, at: datetime, kind: ChangeKind = "segments") -> Record:
+    example = EXAMPLES[kind]
+    data = example["data"] | {"customer_id": customer, "effective_at": at.isoformat()}
+    return Record(0, 0, json.dumps(example | {"data": data}).encode())
 
 
-def test_only_changes_of_held_out_customers_within_the_horizon_are_left_out(filled: Engine) -> None:
+@pytest.mark.parametrize("kind", ["segments", "risk"])
+def test_only_changes_of_held_out_customers_within_the_horizon_are_left_out(filled: Engine, kind: ChangeKind) -> None:
     spring = store_campaign(filled, "spring")
     with filled.connect() as connection:
         members = campaigns.members(connection, "spring")
@@ -36,15 +44,15 @@ def test_only_changes_of_held_out_customers_within_the_horizon_are_left_out(fill
     treated = next(member.customer_id for member in members if not member.held_out)
     before, last = spring.started_at - timedelta(seconds=1), spring.ends_at - timedelta(seconds=1)
     records = [
-        change(held_out, spring.started_at),
-        change(held_out, last),
-        change(held_out, before),
-        change(held_out, spring.ends_at),
-        change(treated, last),
-        change("nobody", last),
+        change(held_out, spring.started_at, kind),
+        change(held_out, last, kind),
+        change(held_out, before, kind),
+        change(held_out, spring.ends_at, kind),
+        change(treated, last, kind),
+        change("nobody", last, kind),
         Record(0, 6, b"no change"),
     ]
-    assert HeldOut(filled).among(records) == [True, True, False, False, False, False, False]
+    assert HeldOut(filled, KINDS[kind]).among(records) == [True, True, False, False, False, False, False]
 
 
 def test_without_campaigns_and_without_records_nothing_is_left_out(filled: Engine) -> None:

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from dashboard.shared import style, words
+from dashboard.shared import style
+from runtime import counts
 
 NOON = datetime(2011, 12, 9, 12, 50, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("module", [style, words])
+@pytest.mark.parametrize("module", [style, counts])
 def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.attempted > 0

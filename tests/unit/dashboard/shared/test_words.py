@@ -2,7 +2,7 @@
 
 from typing import get_args, get_type_hints
 
-from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, in_order, many
+from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, in_order
 from data.contract.events import SegmentChange
 
 
@@ -22,10 +22,6 @@ def test_an_unknown_cause_is_its_own_phrase() -> None:
 
 def test_causes_come_in_the_order_of_the_page_and_only_once() -> None:
     assert in_order(["zeal", "purchase", "decay", "purchase", "awe"]) == ["decay", "purchase", "awe", "zeal"]
-
-
-def test_a_count_of_one_has_the_singular() -> None:
-    assert (many(0, "day"), many(1, "day"), many(1_234, "day")) == ("0 days", "1 day", "1,234 days")
 
 
 def test_long_windows_are_drawn_in_weeks_and_short_ones_in_days() -> None:

@@ -112,6 +112,11 @@ def test_the_page_for_subscribers_shows_the_change_of_the_contract() -> None:
     assert json.loads(shown) == example("segmentChanged")["payload"]
 
 
+def test_the_page_of_webhooks_shows_the_risk_change_of_the_contract() -> None:
+    shown = block("docs/webhooks.md", "specversion", "json").text
+    assert json.loads(shown) == example("riskChanged")["payload"]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_filters_by_segments_of_the_demo(page: str) -> None:
     named = {name for found in FILTERS.findall((ROOT / page).read_text()) for name in found if name}

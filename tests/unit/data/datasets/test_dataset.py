@@ -96,7 +96,7 @@ def test_the_country_of_a_transaction_is_that_of_its_first_line() -> None:
         ([("1",), ("7", 10**6, 10**7)], "shop: line 2: quantity times price is too large an amount"),
         # 2**72 overflows to 0 in 64 bits.
         ([("1",), ("7", 2**29, 2**43)], "shop: line 2: quantity times price is too large an amount"),
-        ([("1", 1, 1, 0, None)], "shop: no transaction of a known customer is left: of 1 rows, 1 has no customer"),
+        ([("1", 1, 1, 0, None)], "shop: no transaction of a known customer is left: of 1 row, 1 has no customer"),
         ([], "shop: there is no row below the names of the columns"),
     ],
 )

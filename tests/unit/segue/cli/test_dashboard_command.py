@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from segue.cli.app import app
+from segue.local.ports import is_free
 from tests.support import oidc_provider
 
 ISSUER = "https://login.example"
@@ -77,6 +78,12 @@ def test_only_an_operators_page_gets_a_url_with_write_access(
     after = commands[0][commands[0].index("--") :] if "--" in commands[0] else []
     flags = [flag for flag in arguments if flag in ("--operator", "--allow-anonymous")]
     assert after == (["--", *flags] if flags else [])
+
+
+def test_port_0_is_any_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = _started(monkeypatch, "--port", "0")
+    assert is_free(int(command[command.index("--server.port") + 1]))
+    assert command[command.index("--server.port") + 1] != "0"
 
 
 def test_with_a_login_other_machines_may_reach_an_operators_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,14 @@ def test_what_cannot_work_is_refused(words: list[str], said: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("topic", ["segue.transactions.v1", "segue.transactions.dlq.v1", "segue.risk-changes.v1"])
+def test_a_stack_does_not_ingest_from_a_topic_of_its_own(topic: str) -> None:
+    done = in_process("up", "--port=0", "--live", f"--ingest-topic={topic}", "--mapping=shop.toml")
+    assert done.returncode == 1
+    said = f"error: --ingest-topic {topic}: that is a topic of Segue's own; name the one with the orders\n"
+    assert done.stderr == said
+
+
 @pytest.mark.parametrize(
     "words", [["--ingest-topic=orders"], ["--live", "--ingest-topic=orders"], ["--mapping=shop.toml"]]
 )

@@ -11,6 +11,7 @@ RIGHT = {
     "SEGUE_WEBHOOK_URL": "https://me.example/hook/hush",
     "SEGUE_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
+RISK = {"SEGUE_WEBHOOK_CHANGES": "risk"}
 
 
 def segue(folder: Path, *arguments: str, **settings: str) -> Result:
@@ -26,6 +27,13 @@ def segue(folder: Path, *arguments: str, **settings: str) -> Result:
         ({"SEGUE_WEBHOOK_URL": "gopher://hush"}, "must begin with https:// or http://"),
         ({"SEGUE_WEBHOOK_WHERE": "to ~ At Risk"}, "SEGUE_WEBHOOK_WHERE: expected a comparison"),
         ({"SEGUE_WEBHOOK_NAME": "a webhook"}, "SEGUE_WEBHOOK_NAME"),
+        ({"SEGUE_WEBHOOK_CHANGES": "both"}, "SEGUE_WEBHOOK_CHANGES"),
+        (RISK | {"SEGUE_WEBHOOK_WHERE": "to = At Risk"}, "SEGUE_WEBHOOK_WHERE: `to` is compared with one of on_rhythm"),
+        (RISK | {"SEGUE_WEBHOOK_WHERE": "monetary > 1"}, "SEGUE_WEBHOOK_WHERE: risk changes have no field `monetary`"),
+        (
+            RISK | {"SEGUE_WEBHOOK_WHERE": "country = France"},
+            "risk changes have no field `country`; they have customer",
+        ),
         ({"SEGUE_WEBHOOK_ATTEMPTS": "0"}, "SEGUE_WEBHOOK_ATTEMPTS"),
     ],
 )
@@ -35,6 +43,16 @@ def test_settings_are_checked_first(settings: dict[str, str], reason: str, tmp_p
     message = f"{result.stderr}{result.exception}"
     assert reason in message or reason.removeprefix("SEGUE_").lower() in message
     assert "hush" not in message
+
+
+def test_the_kind_of_changes_on_the_command_line_wins_over_the_setting(tmp_path: Path) -> None:
+    refused = segue(tmp_path, "run", "--changes", "segments", SEGUE_WEBHOOK_WHERE="to = due and next_at > 1", **RISK)
+    assert "SEGUE_WEBHOOK_WHERE: changes have no field `next_at`" in refused.stderr
+    refused = segue(tmp_path, "run", "--changes", "risk", SEGUE_WEBHOOK_WHERE="frequency > many")
+    assert "SEGUE_WEBHOOK_WHERE: `frequency` is compared with a number, not `many`" in refused.stderr
+    refused = segue(tmp_path, "run", "--changes", "both")
+    assert refused.exit_code == 2
+    assert "'both' is not one of 'segments', 'risk'" in " ".join(refused.stderr.replace("│", " ").split())
 
 
 @pytest.mark.parametrize("arguments", [(), ("--all", "12345:1")])

@@ -10,18 +10,22 @@ from sqlalchemy.exc import OperationalError
 
 from data.contract import asyncapi
 from data.postgres.webhooks import Claim, SavedOffset
+from services import risk_filters
 from services.filters import parse
 from services.webhooks.held_out import HeldOut
+from services.webhooks.kinds import RISK, SEGMENTS, Kind
 from services.webhooks.reader import Record
 from services.webhooks.run import Webhook
 from services.webhooks.schedule import Accepted, Delivery, Outcome, Policy
 
-EXAMPLE = asyncapi.document()["components"]["messages"]["segmentChanged"]["examples"][0]
+_MESSAGES = asyncapi.document()["components"]["messages"]
+EXAMPLE = _MESSAGES["segmentChanged"]["examples"][0]
+RISK_EXAMPLE = _MESSAGES["riskChanged"]["examples"][0]
 
 
-def event(**more: Any) -> bytes:
+def event(example: Any = EXAMPLE, **more: Any) -> bytes:
     """Return the contract's example of a change, with some fields of its data replaced."""
-    payload = EXAMPLE["payload"]
+    payload = example["payload"]
     return json.dumps(payload | {"data": payload["data"] | more}).encode()
 
 
@@ -29,11 +33,11 @@ async def accept(delivery: Delivery, now: object) -> Outcome:
     return Accepted()
 
 
-def after_reading(*events: bytes, where: str | None = None) -> Webhook:
+def after_reading(*events: bytes, where: str | None = None, kind: Kind = SEGMENTS) -> Webhook:
     """Return a webhook that has read these events and delivered none yet."""
     claim = Claim("webhook", 1, {0: SavedOffset(0, frozenset())})
-    chosen = None if where is None else parse(where)
-    webhook = Webhook(cast(Engine, None), claim, chosen, Policy(15, 8, 1.0, 60.0), accept)
+    chosen = None if where is None else risk_filters.parse(where) if kind is RISK else parse(where)
+    webhook = Webhook(cast(Engine, None), claim, chosen, Policy(15, 8, 1.0, 60.0), accept, kind=kind)
     for offset, each in enumerate(events):
         webhook._add(Record(0, offset, each))
     return webhook
@@ -43,6 +47,20 @@ def test_a_change_with_an_unknown_cause_or_field_is_delivered() -> None:
     assert after_reading(event(cause="merger")).waiting == 1
     assert after_reading(event(cause="merger", household="H1"), where="to = Champions").waiting == 1
     assert after_reading(event(cause="merger"), where="cause = decay").waiting == 0
+
+
+def test_a_webhook_delivers_changes_of_its_kind_only() -> None:
+    both = (event(), event(RISK_EXAMPLE))
+    assert after_reading(*both).waiting == 1
+    risk = after_reading(*both, event(RISK_EXAMPLE, to="paused", cause="holiday"), kind=RISK)
+    assert (risk.waiting, risk.read_from) == (2, {0: 3})
+
+
+def test_a_risk_change_is_chosen_by_its_states() -> None:
+    data = RISK_EXAMPLE["payload"]["data"]
+    assert after_reading(event(RISK_EXAMPLE), where=f"to = {data['to']}", kind=RISK).waiting == 1
+    assert after_reading(event(RISK_EXAMPLE, to=None), where="to = none", kind=RISK).waiting == 1
+    assert after_reading(event(RISK_EXAMPLE, to="paused"), where="to = presumed_lost", kind=RISK).waiting == 0
 
 
 def test_events_of_other_types_and_invalid_events_are_skipped() -> None:

@@ -1,0 +1,137 @@
+"""What ``segue backfill`` has found of risk states: as tables and a note, and as JSON values."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from models.calendar import Grain
+from models.rhythm.risk import RISK_STATES
+from segue.cli.console import messages, output, table
+from services.backfill.comparison import MoveCounts, PeriodComparison
+from services.backfill.risk_run import RiskBackfill
+
+#: The most periods in a table.
+_SHOWN = 36
+
+
+def show(found: RiskBackfill, by: Grain) -> None:
+    """Print every period, the risk states at the end, the changes by cause, and what to know about them."""
+    if found.periods:
+        _show_periods(found, by)
+        _show_states(found.periods[-1])
+        _show_causes(found)
+    for line in notes(found, by):
+        messages.print(line, markup=False)
+
+
+def _show_periods(found: RiskBackfill, by: Grain) -> None:
+    rows = [
+        [
+            each.period.label,
+            f"{each.customers:,}",
+            "—" if each.share is None else f"{each.share:.1%}",
+            f"{each.model.all:,}",
+            f"{each.published.all:,}",
+        ]
+        for each in found.periods[-_SHOWN:]
+    ]
+    columns = [by, "customers", "same\nstate", "changes\nmodel", "changes\npublished"]
+    output.print(table(f"Risk states of {found.rhythm_version} beside the published ones", columns, rows))
+
+
+def _show_states(last: PeriodComparison) -> None:
+    rows = [
+        [
+            state.replace("_", " "),
+            f"{model:,}",
+            f"{published:,}",
+            f"{model - published:+,}" if model != published else "·",
+        ]
+        for state, model, published in _states(last)
+    ]
+    output.print(table("Customers at the end, by risk state", ["risk state", "model", "published", "difference"], rows))
+
+
+def _show_causes(found: RiskBackfill) -> None:
+    both = found.totals
+    causes = [cause for cause in both[0].by_cause if any(side.by_cause[cause] for side in both)]
+    rows = [[cause.replace("_", " "), *(f"{side.by_cause[cause]:,}" for side in both)] for cause in causes]
+    rows.append(["together", *(f"{side.all:,}" for side in both)])
+    output.print(table("Risk changes by cause", ["cause", "model", "published"], rows))
+
+
+def _states(each: PeriodComparison) -> Iterator[tuple[str, int, int]]:
+    """Every risk state, with its customers under the model and as published."""
+    sizes = each.sizes()
+    for state in RISK_STATES:
+        yield state, *sizes.get(state, (0, 0))
+
+
+def notes(found: RiskBackfill, by: Grain) -> Iterator[str]:
+    """What to know about the numbers, one line each."""
+    if found.since is not None:
+        whole = f"`segue prune` deleted published risk changes; they are whole from {found.since:%Y-%m-%d %H:%M} UTC on"
+        if found.periods:
+            yield f"{whole}, and their comparison begins with {found.periods[0].period.label}."
+        else:
+            yield f"{whole}, and no {by} begins after that: no risk change is compared."
+    if found.periods:
+        yield _equality(found)
+
+
+def _equality(found: RiskBackfill) -> str:
+    model, published = found.totals
+    text = (
+        f"{found.equal:,} of the model's {model.all:,} risk changes are among the {published.all:,} published ones: "
+        f"same moment, states and cause. Customers with other risk changes: {found.differing:,}."
+    )
+    others = {version: count for version, count in found.published_by.items() if version != found.rhythm_version}
+    if not found.published_by:
+        return f"{text} No risk change is published so far."
+    if not others:
+        return f"{text} All were published by this rhythm model."
+    by_models = ", ".join(f"{version or 'none'} ({count:,})" for version, count in sorted(found.published_by.items()))
+    return f"{text} Published by: {by_models}."
+
+
+def as_json(found: RiskBackfill) -> dict[str, Any]:
+    """Return everything as JSON values."""
+    model, published = found.totals
+    return {
+        "rhythm": found.rhythm_version,
+        "published_since": None if found.since is None else found.since.isoformat(),
+        "published_by": found.published_by,
+        "changes": {"model": found.changes, "published": found.published},
+        "compared": {
+            "since": found.periods[0].period.since.isoformat() if found.periods else None,
+            "equal_changes": found.equal,
+            "differing_customers": found.differing,
+            "model": _counts(model),
+            "published": _counts(published),
+        },
+        "periods": [_period(each) for each in found.periods],
+    }
+
+
+def _period(each: PeriodComparison) -> dict[str, Any]:
+    return {
+        "label": each.period.label,
+        "since": each.period.since.isoformat(),
+        "until": each.period.until.isoformat(),
+        "customers": each.customers,
+        "same": each.same,
+        "share": each.share,
+        "states": [
+            {"state": state, "model": model, "published": published} for state, model, published in _states(each)
+        ],
+        "pairs": [
+            {"model": model, "published": published, "customers": count}
+            for (model, published), count in each.pairs.items()
+        ],
+        "equal_changes": each.equal,
+        "model": _counts(each.model),
+        "published": _counts(each.published),
+    }
+
+
+def _counts(counts: MoveCounts) -> dict[str, Any]:
+    return {"changes": counts.all, "by_cause": counts.by_cause}
