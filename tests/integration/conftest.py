@@ -6,13 +6,17 @@ import pytest
 from sqlalchemy import Engine, make_url
 
 from data.postgres.database import engine, migrate
+from tests.support.memory import folder_in_memory
 from tests.support.postgres import new_database, running_postgres
 
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running server."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+    with (
+        folder_in_memory(tmp_path_factory.mktemp("postgres")) as folder,
+        running_postgres(folder) as url,
+    ):
         yield url
 
 
