@@ -69,9 +69,9 @@ _SECONDS_WAITING, _SECONDS_COMPUTING = 15, 4
 
 def taking_turns(items: list[pytest.Item]) -> None:
     """Put the tests into the order of their files; the tests of a file stay together and in their order."""
-    names = dict.fromkeys(_name(item) for item in items)
-    places = {name: place for place, name in enumerate(file_order(names))}
-    items.sort(key=lambda item: places[_name(item)])
+    names = {path: _name(path) for path in {item.path for item in items}}
+    places = {name: place for place, name in enumerate(file_order(names.values()))}
+    items.sort(key=lambda item: places[names[item.path]])
 
 
 def file_order(names: Iterable[str]) -> list[str]:
@@ -95,5 +95,5 @@ def _seconds(name: str) -> int:
     return SECONDS.get(name, _SECONDS_WAITING if name.startswith(_WAITING) else _SECONDS_COMPUTING)
 
 
-def _name(item: pytest.Item) -> str:
-    return item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else item.path.as_posix()
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix()
