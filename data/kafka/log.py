@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -122,7 +123,8 @@ def topic_names(brokers: Brokers) -> set[str]:
         If no broker answers: soon, where all of them refuse connections.
     """
     errors: list[KafkaError] = []
-    admin = AdminClient({**brokers.config, "error_cb": errors.append})
+    own: dict[str, Any] = {"error_cb": errors.append}
+    admin = AdminClient({**brokers.config, **own})
     try:
         try:
             return set(admin.list_topics(timeout=_REFUSED_SECONDS).topics)

@@ -233,9 +233,12 @@ def status(shop: Shop) -> dict[str, Any]:
 def assert_noticed(shop: Shop, kind: str) -> None:
     """The table names one kind of fault, and so does readiness, which may forget it half a minute later."""
     wait_until(lambda: shop.kinds() == {kind})
-    ready = get(f"{shop.web()}/readyz")
-    assert ready.status_code == 503
-    assert "recovers from a fault of the log" in ready.text
+
+    def is_not_ready() -> bool:
+        ready = get(f"{shop.web()}/readyz")
+        return ready.status_code == 503 and "recovers from a fault of the log" in ready.text
+
+    wait_until(is_not_ready)
 
 
 def assert_reported(shop: Shop, kind: str) -> None:
