@@ -52,14 +52,13 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/test_secured_kafka.py": 30,
     "tests/unit/data/datasets/test_load_laws.py": 80,
     "tests/unit/segue/cli/test_bad_arguments.py": 80,
-    "tests/integration/segue/cli/test_bad_arguments_with_a_database.py": 80,
     "tests/integration/stream_app/test_alerts.py": 50,
     "tests/integration/dashboard/test_query_plans.py": 30,
+    "tests/integration/segue/cli/test_bad_arguments_with_a_database.py": 30,
     "tests/integration/data/datasets/test_fetch.py": 30,
     "tests/integration/data/postgres/test_roles.py": 30,
     "tests/integration/services/drift/test_observer.py": 30,
     "tests/integration/sim/test_histories.py": 30,
-    "tests/unit/segue/cli/test_app.py": 30,
     "tests/unit/stream_app/core/test_purity.py": 30,
 }
 _WAITING = "tests/e2e/"
