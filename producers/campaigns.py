@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from data.kafka.log import Log, LogError, create_topics
+from data.kafka.log import Log, LogError, check_reachable, create_topics
 from data.kafka.record_writer import WriteError
 from data.postgres import campaigns
 from data.postgres.campaigns import Campaign
@@ -152,6 +152,7 @@ def open_topic(config: CampaignConfig) -> CampaignTopic:
         If no broker answers, or the topic is missing.
     """
     topics = config.topics
+    check_reachable(config.brokers)
     if config.partitions:
         create_topics(config.brokers, topics.configuration, config.partitions, topics.durability.replicas)
     log = Log(config.brokers, topics.campaigns)

@@ -12,6 +12,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+from runtime.garbage import collect_rarely
 from segue.local.postgres import KEPT_VARIABLE, SYNC_VARIABLE
 from tests.support.examples import THOROUGH
 from tests.support.file_order import taking_turns
@@ -39,13 +40,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Look for no garbage while tests are collected, nor later among what is imported: almost all of it stays."""
+    """Look for no garbage while tests are collected, nor later among what is imported: almost all of it stays.
+
+    Among what tests make, look as rarely as a worker does.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
         gc.enable()
+        collect_rarely()
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -13,6 +14,8 @@ from runtime.brokers import Brokers
 from runtime.errors import Hint, SegueError
 
 _TIMEOUT = 10.0
+#: Enough for an address with several machines behind it, of which some refuse connections.
+_REFUSED_SECONDS = 2.0
 _NODE_TIMEOUT = 5.0
 _KNOWN_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
@@ -117,13 +120,32 @@ def topic_names(brokers: Brokers) -> set[str]:
     Raises
     ------
     UnreachableError
-        If no broker answers.
+        If no broker answers: soon, where all of them refuse connections.
     """
-    admin = _admin(brokers)
+    errors: list[KafkaError] = []
+    own: dict[str, Any] = {"error_cb": errors.append}
+    admin = AdminClient({**brokers.config, **own})
     try:
+        try:
+            return set(admin.list_topics(timeout=_REFUSED_SECONDS).topics)
+        except KafkaException:
+            admin.poll(0)
+            if any(error.code() == KafkaError._ALL_BROKERS_DOWN for error in errors):
+                raise
         return set(admin.list_topics(timeout=_TIMEOUT).topics)
     except KafkaException as error:
         raise unreachable(brokers, error) from error
+
+
+def check_reachable(brokers: Brokers) -> None:
+    """Check that a broker is there, before something that would wait longer for one.
+
+    Raises
+    ------
+    UnreachableError
+        If no broker answers: soon, where all of them refuse connections.
+    """
+    topic_names(brokers)
 
 
 def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) -> bool:

@@ -57,7 +57,7 @@ def customer_rows(connection: Connection, campaign: Campaign, event_time: dateti
     """
     values = _window(campaign, campaign.days_until(event_time)) | {"most": most}
     found = connection.execute(text(_CUSTOMERS), values)
-    return pd.DataFrame(found.all(), columns=[*found.keys()])
+    return pd.DataFrame([tuple(row) for row in found], columns=[*found.keys()])
 
 
 def _window(campaign: Campaign, days: int) -> dict[str, object]:

@@ -20,7 +20,8 @@ MOMENT = pd.DatetimeTZDtype("us", "UTC")
 def frame(connection: Connection, query: AnySelect) -> pd.DataFrame:
     """The rows of a query, with the query's column names."""
     result = connection.execute(query)
-    return pd.DataFrame(result.all(), columns=list(result.keys()))
+    # pandas would ask every row of SQLAlchemy in vain whether it is an array, which takes ten times as long.
+    return pd.DataFrame([tuple(row) for row in result], columns=list(result.keys()))
 
 
 def copied(connection: Connection, query: AnySelect, texts: Mapping[str, str]) -> pd.DataFrame:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
@@ -14,6 +13,7 @@ from segue.local.ports import free_ports
 from tests.support.commands import tried
 from tests.support.local_stack import wait_until
 from tests.support.retail import CUSTOMERS, REAL, SEED, retail
+from tests.support.web import answers
 
 SEGUE = [sys.executable, "-m", "segue"]
 
@@ -57,7 +57,7 @@ def test_demo_with_nothing_downloaded_says_so_serves_the_page_and_stops_cleanly(
         wait_until(lambda: _transactions(tmp_path) > 1_000)
         seen = _transactions(tmp_path)
         wait_until(lambda: _transactions(tmp_path) > seen)
-        wait_until(lambda: _healthy(port))
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"))
     finally:
         demo.send_signal(signal.SIGINT)
         _, words = demo.communicate(timeout=300)
@@ -72,11 +72,3 @@ def test_demo_with_nothing_downloaded_says_so_serves_the_page_and_stops_cleanly(
 def _transactions(folder: Path) -> int:
     found = re.search(r"transactions: ([\d,]+)", tried(folder / ".segue", "status").stdout)
     return int(found[1].replace(",", "")) if found else 0
-
-
-def _healthy(port: int) -> bool:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=10) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

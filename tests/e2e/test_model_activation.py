@@ -4,13 +4,14 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pandas as pd
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from batch.fit import fit
 from batch.presets import PRESETS
@@ -22,7 +23,7 @@ from data.datasets.selection import default_cutoff
 from data.kafka.read_to_end import read_topic
 from data.postgres import model_registry, progress
 from data.postgres.stream_profiles import current_profiles
-from data.postgres.tables import segment_changes
+from data.postgres.tables import customers, segment_changes
 from models.compare import compare
 from models.segment_model import SegmentModel
 from models.units import to_micros
@@ -89,9 +90,10 @@ def test_a_worker_killed_in_the_middle_of_rescoring_goes_on_with_the_rest(
             run.replay(dataset, beginning)
             model_registry.register(run.postgres, challenger)
             beforehand = compare(current_profiles(run.postgres), model, challenger).movers
-            sent = model_activation.activate(run.replaying, challenger)
-            if kill:
-                _kill_in_the_middle(run)
+            with _held_in_the_middle(run) if kill else nullcontext():
+                sent = model_activation.activate(run.replaying, challenger)
+                if kill:
+                    _kill_in_the_middle(run)
             model_activation.wait(run.replaying, sent, lambda _: None)
             assert moves(run) == _as_moves(beforehand)
             assert check(run.settings.database, dataset, history=True).differences.empty
@@ -121,6 +123,24 @@ def test_before_any_worker_has_started_the_alias_is_all_there_is_to_move(
 
 def _everybody(dataset: Dataset) -> pd.DataFrame:
     return profiles_as_of(dataset.transactions, dataset.report.last + timedelta(days=1))
+
+
+@contextmanager
+def _held_in_the_middle(run: Local) -> Iterator[None]:
+    """Let no partition get further with rescoring than to the middle of its customers while the block runs.
+
+    Customers are rescored in the order of their ids. The row of one in the middle of each partition is locked.
+    """
+    numbered = select(
+        customers.c.customer_id,
+        func.row_number().over(partition_by=customers.c.partition, order_by=customers.c.customer_id).label("place"),
+        func.count().over(partition_by=customers.c.partition).label("all"),
+    ).subquery()
+    middle = select(numbered.c.customer_id).where(numbered.c.place == numbered.c.all // 2)
+    with run.postgres.begin() as connection:
+        locked = connection.execute(select(customers).where(customers.c.customer_id.in_(middle)).with_for_update())
+        assert len(locked.all()) == run.replaying.identity.partitions
+        yield
 
 
 def _kill_in_the_middle(run: Local) -> None:

@@ -34,7 +34,7 @@ def test_an_operator_pauses_and_resumes_a_replay_and_retries_a_dead_letter(
 ) -> None:
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     beginning = section(medium_dataset, 0, TRANSACTIONS)
-    with local(tmp_path, medium_model) as run, run.in_background(medium_dataset, beginning, "2d/s"):
+    with local(tmp_path, medium_model) as run, run.in_background(medium_dataset, beginning, "12h/s"):
         _send(run, BAD)
         with served(run.settings.database, "--operator") as address, opened() as chromium:
             with visit(chromium, address, "operations") as page:

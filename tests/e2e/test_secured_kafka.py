@@ -146,7 +146,7 @@ def test_a_dead_letter_that_its_topic_refuses_is_published_in_part_and_holds_not
     settings = settings_of(variables, monkeypatch, tmp_path)
     admin = AdminClient(settings.brokers.config)
     small = NewTopic(settings.dead_letters_topic, 4, config={"max.message.bytes": str(CLIPPED_ABOVE)})
-    admin.create_topics([small])[settings.dead_letters_topic].result(10)
+    admin.create_topics([small])[settings.dead_letters_topic].result(120)
     sent = [FatedRecord(0, None, os.urandom(size), "dead") for size in (1_000, 900_000, 2_000)]
     with session(settings, max_lag=10_000) as replaying, working(variables, tmp_path / "worker.log"):
         wait_for_worker(replaying)

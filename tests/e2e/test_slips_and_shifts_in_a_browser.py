@@ -97,7 +97,7 @@ def test_a_selected_number_lists_its_customers(window: BrowserContext, dashboard
         for _ in range(CLICKS):
             _click(page, number)
             with suppress(TimeoutError):
-                behind.wait_for(timeout=PATIENCE / 2)
+                behind.wait_for(timeout=PATIENCE / 6)
                 break
         expect(behind).to_be_visible()
         row = page.locator(".sg-changes tbody tr").first

@@ -28,7 +28,7 @@ from tests.support.webhook_receiver import Answer, Receiver
 
 PART = 500
 KILLS = 3
-TIMEOUT = 1.0
+TIMEOUT = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +136,16 @@ def test_through_errors_timeouts_refused_connections_and_kills_nothing_is_lost_a
 def test_the_first_run_begins_with_what_comes_and_one_that_was_stopped_politely_repeats_nothing(
     run: Local, dataset: Dataset, receiver: Receiver, tmp_path: Path
 ) -> None:
+    two_at_once = Event()
+
+    def held(event: dict[str, Any], attempt: int) -> Answer:
+        """Answer the first request when the second one is there."""
+        if receiver.busiest > 1:
+            two_at_once.set()
+        two_at_once.wait(10)
+        return Answer()
+
+    receiver.answer = held
     environment = webhook_environment(run, receiver, "newcomer")
     before = _published(run)
     with WebhookProcess(environment, tmp_path) as webhook:

@@ -3,17 +3,31 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine, make_url, text
 
 from data.postgres.database import engine, migrate
+from tests.support.memory import folder_in_memory
 from tests.support.postgres import new_database, running_postgres
 
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running server."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+    with (
+        folder_in_memory(tmp_path_factory.mktemp("postgres")) as folder,
+        running_postgres(folder) as url,
+    ):
+        _keep_its_log_short(url)
         yield url
+
+
+def _keep_its_log_short(url: str) -> None:
+    """Let the server's own log, which may have a gigabyte otherwise, take little of the memory."""
+    server = engine(url).execution_options(isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text("ALTER SYSTEM SET max_wal_size = '128MB'"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    server.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def change(position: int) -> ChangeRow:
 # A broker that has just started fails some requests; the relay tries again, too.
 _patiently = retry(
     retry=retry_if_exception_type((KafkaException, KafkaError, HangingTransactionError)),
-    stop=stop_after_delay(60),
+    stop=stop_after_delay(300),
     wait=wait_fixed(0.1),
     reraise=True,
 )

@@ -53,14 +53,13 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/test_secured_kafka.py": 30,
     "tests/unit/data/datasets/test_load_laws.py": 80,
     "tests/unit/segue/cli/test_bad_arguments.py": 80,
-    "tests/integration/segue/cli/test_bad_arguments_with_a_database.py": 80,
     "tests/integration/stream_app/test_alerts.py": 50,
     "tests/integration/dashboard/test_query_plans.py": 30,
+    "tests/integration/segue/cli/test_bad_arguments_with_a_database.py": 30,
     "tests/integration/data/datasets/test_fetch.py": 30,
     "tests/integration/data/postgres/test_roles.py": 30,
     "tests/integration/services/drift/test_observer.py": 30,
     "tests/integration/sim/test_histories.py": 30,
-    "tests/unit/segue/cli/test_app.py": 30,
     "tests/unit/stream_app/core/test_purity.py": 30,
 }
 _WAITING = "tests/e2e/"
@@ -70,9 +69,9 @@ _SECONDS_WAITING, _SECONDS_COMPUTING = 15, 4
 
 def taking_turns(items: list[pytest.Item]) -> None:
     """Put the tests into the order of their files; the tests of a file stay together and in their order."""
-    names = dict.fromkeys(_name(item) for item in items)
-    places = {name: place for place, name in enumerate(file_order(names))}
-    items.sort(key=lambda item: places[_name(item)])
+    names = {path: _name(path) for path in {item.path for item in items}}
+    places = {name: place for place, name in enumerate(file_order(names.values()))}
+    items.sort(key=lambda item: places[names[item.path]])
 
 
 def file_order(names: Iterable[str]) -> list[str]:
@@ -96,5 +95,5 @@ def _seconds(name: str) -> int:
     return SECONDS.get(name, _SECONDS_WAITING if name.startswith(_WAITING) else _SECONDS_COMPUTING)
 
 
-def _name(item: pytest.Item) -> str:
-    return item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else item.path.as_posix()
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix()

@@ -41,7 +41,7 @@ class PartwiseRun:
     def finish(self, gate: ReplayGate, replay: Thread) -> None:
         """Wait until a replay has ended."""
         gate.open(float("inf"))
-        replay.join(180)
+        replay.join(900)
         assert not replay.is_alive()
 
 

@@ -54,7 +54,7 @@ class SimulatedKafka:
         create: Any = lambda config: SimulatedProducer(self.world, self.broker, 1, config)  # noqa: E731
         return ChangeWriter(Brokers("simulated:1"), TOPICS, True, 0, create)
 
-    def committed(self, topic: str) -> list[tuple[bytes | None, bytes | None]]:
+    def committed(self, topic: str, is_open: bool = False) -> list[tuple[bytes | None, bytes | None]]:
         """Keys and values that a reader of committed records gets a moment from now."""
         self.loop.run_until_complete(self.world.pause(_MOMENT))
         records, _ = self.broker.logs[topic, 0].committed(0)

@@ -192,7 +192,7 @@ def test_the_services_of_the_compose_file_work_together_with_three_workers(shop:
         wait_until(lambda: answers(f"{machine.api}/readyz"))
         wait_until(lambda: progress.totals(postgres).changes.get("decay", 0) > 0 and ticked(postgres))
         key = machine.run("operator", ["keys", "create", "crm", "--read"]).strip()
-        found = httpx.get(f"{machine.api}/v1/segments", headers={"X-Api-Key": key}, timeout=30)
+        found = httpx.get(f"{machine.api}/v1/segments", headers={"X-Api-Key": key}, timeout=300)
         assert found.status_code == 200
         postgres.dispose()
 

@@ -42,7 +42,7 @@ REQUESTS_BEFORE = range(7)
 SECONDS = 120.0
 # INVALID_PRODUCER_EPOCH and PRODUCER_FENCED.
 REFUSALS = {47, 90}
-MARKER_SECONDS = 2.0
+MARKER_SECONDS = 60.0
 READ_SECONDS = 0.2
 
 TOPICS = Topics("transactions", "changes", "segments", "dead-letters", "drift")

@@ -19,6 +19,7 @@ from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.changes_ahead import ChangesAhead
 from stream_app.outbox.topic_end import changes_behind
 from stream_app.storage.outbox import ChangeKey
+from tests.support.local_stack import wait_until
 from tests.support.log_contract import SECONDS, LogContract
 from tests.support.proxied_kafka import ProxiedKafka, proxied_kafka
 
@@ -28,6 +29,7 @@ T = TypeVar("T")
 
 TOPICS = Topics("transactions", "changes", "segments", "dead-letters", "drift")
 MARKER_SECONDS = 2.0
+PATIENCE = 300
 
 
 class RealKafka:
@@ -54,15 +56,22 @@ class RealKafka:
         """The worker's own writer."""
         return ChangeWriter(self._through, self._topics, True, 0)
 
-    def committed(self, topic: str) -> list[tuple[bytes | None, bytes | None]]:
-        """Keys and values that a reader of committed records gets a moment from now."""
+    def committed(self, topic: str, is_open: bool = False) -> list[tuple[bytes | None, bytes | None]]:
+        """Keys and values that a reader of committed records gets once all that was committed can be seen."""
         # The broker answers a commit before it has written the transaction markers.
-        time.sleep(MARKER_SECONDS)
+        if is_open:
+            time.sleep(MARKER_SECONDS)
+        else:
+            wait_until(lambda: self._end(topic, "read_committed") == self.end(topic), PATIENCE)
         return [(message.key(), message.value()) for message in read_topic(self._direct, topic, "contract")]
 
     def end(self, topic: str) -> int:
         """The end offset."""
-        consumer = Consumer({**self._direct.config, "group.id": "contract", "isolation.level": "read_uncommitted"})
+        return self._end(topic, "read_uncommitted")
+
+    def _end(self, topic: str, isolation: str) -> int:
+        """The offset up to which such a reader gets records: one of committed records stops at an open transaction."""
+        consumer = Consumer({**self._direct.config, "group.id": "contract", "isolation.level": isolation})
         _, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=SECONDS)
         consumer.close()
         return int(end)

@@ -1,7 +1,7 @@
 """A refit carries predictions: fitted anew on the ledger, or the champion's if that is impossible."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -18,13 +18,15 @@ from tests.support.dataset_tables import fill
 from tests.support.postgres import new_database
 from tests.support.retail import medium
 
-AS_OF = medium().report.first + timedelta(days=500)
-YOUNG = medium().report.first + timedelta(days=120)
+
+def moment(days: int) -> datetime:
+    """Some days after the first order."""
+    return medium().report.first + timedelta(days=days)
 
 
 @pytest.fixture(scope="module")
 def champion() -> SegmentModel:
-    return fit_with_predictions(medium(), medium().report.first + timedelta(days=365), 3)
+    return fit_with_predictions(medium(), moment(365), 3)
 
 
 @pytest.fixture(scope="module")
@@ -40,21 +42,22 @@ def stream(champion: SegmentModel, postgres_server: str) -> Iterator[Engine]:
 
 
 def test_predictions_are_those_of_a_fit_on_the_same_orders_in_a_file(stream: Engine, champion: SegmentModel) -> None:
-    model = refit(stream, champion, AS_OF, ["an alarm"])
-    of_file = fit_predictions(orders_of(medium(), AS_OF, MOST_CUSTOMERS), AS_OF).model
+    as_of = moment(500)
+    model = refit(stream, champion, as_of, ["an alarm"])
+    of_file = fit_predictions(orders_of(medium(), as_of, MOST_CUSTOMERS), as_of).model
     assert of_file is not None
     assert rhythm_of(model) == of_file != rhythm_of(champion)
     assert KEPT_KEY not in model.metadata
 
 
 def test_with_too_few_days_of_orders_the_champions_predictions_are_kept(stream: Engine, champion: SegmentModel) -> None:
-    model = refit(stream, champion, YOUNG, ["an alarm"])
+    model = refit(stream, champion, moment(120), ["an alarm"])
     assert rhythm_of(model) == rhythm_of(champion) is not None
     assert model.metadata[KEPT_KEY] == champion.version
 
 
 def test_without_any_predictions_there_are_none(stream: Engine, champion: SegmentModel) -> None:
-    model = refit(stream, replace(champion, metadata={}), YOUNG, ["an alarm"])
+    model = refit(stream, replace(champion, metadata={}), moment(120), ["an alarm"])
     assert rhythm_of(model) is None
 
 

@@ -1,11 +1,13 @@
-"""Questions about a topic that was created a moment ago."""
+"""Questions about topics: about one that was created a moment ago, and where no broker is."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from data.kafka.log import Log, UnreachableError
+from data.kafka import log as log_module
+from data.kafka.log import Log, UnreachableError, check_reachable, topic_names
 from runtime.brokers import Brokers
 
 
@@ -36,3 +38,13 @@ def test_the_end_of_a_partition_is_known_as_soon_as_the_partition_has_a_leader(e
 def test_another_error_says_that_the_broker_can_not_be_reached() -> None:
     with pytest.raises(UnreachableError, match="can't reach a broker at broker:1"):
         log(KafkaException(KafkaError(KafkaError._TRANSPORT))).ends(1)
+
+
+@pytest.mark.parametrize("ask", [topic_names, check_reachable])
+def test_brokers_that_all_refuse_connections_are_not_waited_for(
+    ask: Callable[[Brokers], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "_TIMEOUT", 1e6)
+    # Nothing listens on these ports.
+    with pytest.raises(UnreachableError, match=r"can't reach a broker at 127\.0\.0\.1:1,127\.0\.0\.1:2"):
+        ask(Brokers("127.0.0.1:1,127.0.0.1:2"))

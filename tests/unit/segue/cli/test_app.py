@@ -4,11 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from segue.cli.reference import commands
+from tests.support.commands import Done, in_process
 
 Command = tuple[str, ...]
 
@@ -16,10 +19,11 @@ Command = tuple[str, ...]
 COMMANDS = {tuple(path.split()[1:]): command for path, command in commands()}
 
 
-def segue(*arguments: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+def segue(*arguments: str, folder: Path, **variables: str) -> Done:
+    """Run a command in a folder, with no setting of Segue but these."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")} | variables
-    command = [sys.executable, "-m", "segue", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    with patch.dict(os.environ, environment, clear=True), chdir(folder):
+        return in_process(*arguments)
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -133,8 +137,12 @@ def test_the_command_line_starts_without_importing_slow_libraries() -> None:
 
 @pytest.mark.slow
 def test_a_generated_dataset_can_be_described(tmp_path: Path) -> None:
-    made = segue("data", "generate", "shop.csv", "--customers", "30", "--days", "60", folder=tmp_path)
+    def processed(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "segue", "data", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    made = processed("generate", "shop.csv", "--customers", "30", "--days", "60")
     assert made.returncode == 0, made.stderr
-    described = segue("data", "describe", "shop.csv", "--json", folder=tmp_path)
+    described = processed("describe", "shop.csv", "--json")
     assert described.returncode == 0, described.stderr
     assert '"transactions"' in described.stdout
