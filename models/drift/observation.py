@@ -1,6 +1,6 @@
 """Drift observation: measure each window of event time against a model, and raise an alarm when the data has changed.
 
-A window is a day. Each window is measured in three ways:
+A window is a day. Each window is measured in these ways:
 
 - **Incoming transactions**: the mean distance to the nearest centroid of customers who return after a pause, the mean
   value of a sale, the share of returns, the share of first purchases. R, F and M accumulate over a customer's lifetime
@@ -8,13 +8,15 @@ A window is a day. Each window is measured in three ways:
 - **Distributions**: the population stability index of R, F and M of recent customers, and of the segments of all
   customers, against the model's training.
 - **Alternatives**: a challenger that follows the customers of today, and its agreement with the champion.
+- **Predictions**, if the model carries a rhythm model: how many customers were predicted to order within the last 30 and
+  90 days, as they were when these days began, and how many did.
 
 An observer is a pure fold over windows, without clock or I/O: the same windows give the same numbers, so an observer
 that loses its state rebuilds it from the ledger. docs/drift.md has the evidence for the constants below
 (benchmarks/drift_evidence.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 
 from models.drift.adwin import DELTA, StandardisedAdwin
 from models.drift.challenger import Challenger
+from models.drift.past_orders import PastCustomers
 from models.drift.psi import allowance, counts, psi
 from models.drift.reference import (
     MIN_RECENT,
@@ -33,7 +36,10 @@ from models.drift.reference import (
     squared_distances,
     take_reference,
 )
-from models.rhythm.carried import keeping
+from models.rhythm.carried import keeping, rhythm_of
+from models.rhythm.checked_model import has_seen
+from models.rhythm.prediction_check import check_predictions
+from models.rhythm.rhythm_model import p_order
 from models.scoring import assign
 from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, Floats, Ints, from_micros
@@ -55,6 +61,11 @@ MIN_PER_WINDOW = 5
 #: values of consecutive days similar, and ADWIN mistakes such correlation for change (docs/drift.md).
 PAUSE_DAYS = 14
 
+#: Number of consecutive windows in which predictions count wrong before an alarm: a week, so that no single busy or quiet
+#: day raises one.
+WRONG_WINDOWS = 7
+
+PREDICTIONS = "predictions"
 INCOMING = ("distance", "basket", "returns", "newcomers")
 
 
@@ -75,6 +86,9 @@ class Window(Struct, frozen=True):
         Shape (m,): the amount of each sale in the window, in currency units.
     returns, newcomers
         Number of returns, and of customers with their first purchase.
+    past
+        By days: the customers who had ordered so long before the end, and whether each has ordered since. Empty if the
+        model carries no rhythm model.
     """
 
     end: int
@@ -83,6 +97,7 @@ class Window(Struct, frozen=True):
     sales: Floats
     returns: int
     newcomers: int
+    past: Mapping[int, PastCustomers] = {}
 
 
 class Measurement(Struct, frozen=True):
@@ -95,9 +110,9 @@ class Measurement(Struct, frozen=True):
     customers
         How many customers it was computed from.
     reference
-        The usual value, from training or from before a shift; None if it is not known.
+        The usual value, from training or from before a shift, or the predicted one; None if it is not known.
     threshold
-        Where values above are suspicious; None if a detector decides.
+        Where values above are suspicious, or values below if it is below the reference; None if a detector decides.
     """
 
     measure: str
@@ -140,6 +155,7 @@ class DriftObserver:
 
     def __init__(self, model: SegmentModel, begin: int, delta: float = DELTA) -> None:
         self._model, self._begin = model, begin
+        self._rhythm = rhythm_of(model)
         self._reference = reference_of(model)
         self._detectors = {measure: StandardisedAdwin(delta) for measure in INCOMING}
         self._persistence: dict[str, int] = {}
@@ -171,6 +187,10 @@ class DriftObserver:
             measured.append(measurement)
             if measurement.alarm and self._persistence[measurement.name] == PERSISTENCE:
                 raised.append(measurement)
+        for measurement in self._predictions(window):
+            measured.append(measurement)
+            if measurement.alarm and self._persistence[measurement.name] == WRONG_WINDOWS:
+                raised.append(measurement)
         self._windows += 1
         challenger = self._learn(window)
         measured += self._comparisons(challenger, window.base)
@@ -200,6 +220,25 @@ class DriftObserver:
         self._persistence[name] = self._persistence.get(name, 0) + 1 if value > threshold else 0
         persists = self._persistence[name] >= PERSISTENCE
         return Measurement("psi", name, value, customers, threshold=threshold, alarm=persists)
+
+    def _predictions(self, window: Window) -> Iterator[Measurement]:
+        """Shares of customers who ordered, beside the predicted ones, of days that the model was active in throughout."""
+        for days, past in window.past.items():
+            begin, customers = window.end - days * MICROS_PER_DAY, len(past.ordered)
+            if self._rhythm is None or begin < self._begin or has_seen(self._rhythm, begin) or not customers:
+                continue
+            found = check_predictions(p_order(self._rhythm, past.histories, begin, days), past.ordered)
+            name = f"within_{days}_days"
+            self._persistence[name] = self._persistence.get(name, 0) + 1 if found.is_wrong else 0
+            yield Measurement(
+                PREDICTIONS,
+                name,
+                found.ordered / customers,
+                customers,
+                found.predicted / customers,
+                found.border / customers,
+                self._persistence[name] >= WRONG_WINDOWS,
+            )
 
     def _learn(self, window: Window) -> SegmentModel:
         self._challenger.learn(window.base, seed=window.end // WINDOW)
