@@ -234,23 +234,34 @@ class Drift(Struct, frozen=True):
 
     model_version: Annotated[str, Meta(min_length=1, description="The segment model that was active.")]
     measure: Annotated[
-        Literal["distance", "basket", "returns", "newcomers", "psi"],
+        Literal["distance", "basket", "returns", "newcomers", "psi", "predictions"],
         Meta(
             description="`distance` is the distance of customers from their segment's centre, `basket` the amount of a "
             "sale, `returns` the share of returns among transactions, `newcomers` the share of first purchases among "
-            "sales, `psi` a population stability index."
+            "sales, `psi` a population stability index, `predictions` the share of customers who ordered."
         ),
     ]
     name: Annotated[
-        Literal["recency", "frequency", "monetary", "segments"] | None,
-        Meta(description="The distribution that the index compares; null for other measures."),
+        Literal["recency", "frequency", "monetary", "segments", "within_30_days", "within_90_days"] | None,
+        Meta(
+            description="The distribution that an index compares, or the days within which customers were predicted to "
+            "order; null for other measures."
+        ),
     ]
     value: Annotated[float, Meta(description="The value now.")]
     reference: Annotated[
-        float | None, Meta(description="The value before; null for an index, which compares two distributions itself.")
+        float | None,
+        Meta(
+            description="The value before, or the predicted one; null for an index, which compares two distributions "
+            "itself."
+        ),
     ]
     threshold: Annotated[
-        float | None, Meta(description="The value above which an index raises an alarm; null for other measures.")
+        float | None,
+        Meta(
+            description="The value above which an index raises an alarm, or the one beyond which predictions count "
+            "wrong, on the side of the value; null for other measures."
+        ),
     ]
     customers: Annotated[int, Meta(ge=0, description="The number of customers in the value of the last day.")]
     summary: Annotated[str, Meta(description="The alarm as a sentence for people.")]

@@ -8,8 +8,8 @@ A window is a day. Each window is measured in these ways:
 - **Distributions**: the population stability index of R, F and M of recent customers, and of the segments of all
   customers, against the model's training.
 - **Alternatives**: a challenger that follows the customers of today, and its agreement with the champion.
-- **Predictions**, if the model carries a rhythm model: how many customers were predicted to order within the last 30 and
-  90 days, as they were when these days began, and how many did.
+- **Predictions**, if the model carries a rhythm model: how many customers, as they were 30 and 90 days ago, were
+  predicted to order since, and how many did.
 
 An observer is a pure fold over windows, without clock or I/O: the same windows give the same numbers, so an observer
 that loses its state rebuilds it from the ledger. docs/drift.md has the evidence for the constants below
@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from models.drift.adwin import DELTA, StandardisedAdwin
 from models.drift.challenger import Challenger
-from models.drift.past_orders import PastCustomers
 from models.drift.psi import allowance, counts, psi
 from models.drift.reference import (
     MIN_RECENT,
@@ -38,8 +37,7 @@ from models.drift.reference import (
 )
 from models.rhythm.carried import keeping, rhythm_of
 from models.rhythm.checked_model import has_seen
-from models.rhythm.prediction_check import check_predictions
-from models.rhythm.rhythm_model import p_order
+from models.rhythm.prediction_check import PastCustomers, check_past
 from models.scoring import assign
 from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, Floats, Ints, from_micros
@@ -61,8 +59,8 @@ MIN_PER_WINDOW = 5
 #: values of consecutive days similar, and ADWIN mistakes such correlation for change (docs/drift.md).
 PAUSE_DAYS = 14
 
-#: Number of consecutive windows in which predictions count wrong before an alarm: a week, so that no single busy or quiet
-#: day raises one.
+#: Number of consecutive windows in which predictions count wrong before an alarm: a week, so that no single busy or
+#: quiet day raises one.
 WRONG_WINDOWS = 7
 
 PREDICTIONS = "predictions"
@@ -222,12 +220,12 @@ class DriftObserver:
         return Measurement("psi", name, value, customers, threshold=threshold, alarm=persists)
 
     def _predictions(self, window: Window) -> Iterator[Measurement]:
-        """Shares of customers who ordered, beside the predicted ones, of days that the model was active in throughout."""
+        """Shares of customers who ordered, beside the predicted ones, within days that began under the model."""
         for days, past in window.past.items():
             begin, customers = window.end - days * MICROS_PER_DAY, len(past.ordered)
             if self._rhythm is None or begin < self._begin or has_seen(self._rhythm, begin) or not customers:
                 continue
-            found = check_predictions(p_order(self._rhythm, past.histories, begin, days), past.ordered)
+            found = check_past(self._rhythm, past, begin, days)
             name = f"within_{days}_days"
             self._persistence[name] = self._persistence.get(name, 0) + 1 if found.is_wrong else 0
             yield Measurement(

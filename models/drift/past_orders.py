@@ -5,24 +5,15 @@ With many customers, those with the lowest hash of their id stand for all, as in
 
 from collections.abc import Iterable
 from hashlib import md5
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.rhythm.histories import Histories
-from models.units import MICROS_PER_DAY, Bools, Ints
+from models.rhythm.prediction_check import MOST_CHECKED, PastCustomers
+from models.units import MICROS_PER_DAY, Ints
 
-#: At most so many customers are checked, as many as a fit uses.
-MOST_CHECKED = 20_000
 _LONG_AGO = np.iinfo(np.int64).min // 2
-
-
-class PastCustomers(NamedTuple):
-    """Customers who had ordered by a past moment: their histories then, and whether each has ordered since."""
-
-    histories: Histories
-    ordered: Bools
 
 
 class Sample:
@@ -48,8 +39,8 @@ class PastOrders:
     Parameters
     ----------
     first, last, count
-        Of each row: the moments of the first and last order, in microseconds, and the number of orders, which is 0 for a
-        customer who had not ordered.
+        Of each row: the moments of the first and last order, in microseconds, and the number of orders, which is 0 for
+        a customer who had not ordered.
     """
 
     def __init__(self, days: int, first: Ints, last: Ints, count: Ints) -> None:

@@ -12,9 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.drift.observation import PAUSE_DAYS, WINDOW, Window
-from models.drift.past_orders import PastCustomers, PastOrders, Sample
+from models.drift.past_orders import PastOrders, Sample
 from models.drift.reference import Population
 from models.rhythm.carried import rhythm_of
+from models.rhythm.prediction_check import PastCustomers
 from models.rhythm.rhythm_model import HORIZONS
 from models.scoring import monetary_value
 from models.segment_model import SegmentModel

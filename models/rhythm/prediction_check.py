@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.rhythm.histories import Histories
+from models.rhythm.rhythm_model import RhythmModel, p_order
 from models.units import Bools, Floats, Ints
 
 #: Chance alone exceeds so many standard errors once in 370 times.
@@ -18,6 +20,15 @@ FEW_CUSTOMERS = 3.0
 #: The share of the predicted number by which a model that works may be wrong.
 TOLERANCE = 0.1
 TENTHS = 10
+#: At most so many customers are checked, as many as a fit uses: those with the lowest hash of their id.
+MOST_CHECKED = 20_000
+
+
+class PastCustomers(NamedTuple):
+    """n customers who had ordered by a past moment: their histories then, and whether each has ordered since."""
+
+    histories: Histories
+    ordered: Bools
 
 
 class Tenth(NamedTuple):
@@ -69,6 +80,11 @@ class PredictionCheck(NamedTuple):
     def border(self) -> float:
         """The number of customers beyond which predictions count wrong, on the side of those who ordered."""
         return self.predicted + (self.allowance if self.ordered > self.predicted else -self.allowance)
+
+
+def check_past(model: RhythmModel, past: PastCustomers, begin: int, days: int) -> PredictionCheck:
+    """Predict at ``begin``, in microseconds, who orders within the next 30 or 90 days, and compare."""
+    return check_predictions(p_order(model, past.histories, begin, days), past.ordered)
 
 
 def check_predictions(probability: Floats, ordered: Bools) -> PredictionCheck:

@@ -6,7 +6,10 @@ import msgspec
 from sqlalchemy import Row
 
 from data.contract.events import Drift, DriftDetected
+from models.drift.observation import PREDICTIONS
+from models.rhythm.rhythm_model import HORIZONS
 
+_DAYS = {f"within_{days}_days": days for days in HORIZONS}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -38,8 +41,21 @@ def summary(alarm: Row[Any]) -> str:
             return f"{100 * now:.1f} % of transactions are returns, {100 * before:.1f} % before."
         case "newcomers":
             return f"{100 * now:.1f} % of sales are first purchases, {100 * before:.1f} % before."
+    if alarm.measure == PREDICTIONS:
+        return _predictions(alarm)
     who = "all customers over the segments" if alarm.name == "segments" else f"recent customers by {alarm.name}"
     return (
         f"The distribution of {who} is not what the model was fitted on: "
         f"index {now:.2f}, where {alarm.threshold:.2f} begins to count."
+    )
+
+
+def _predictions(alarm: Row[Any]) -> str:
+    """Describe predicted and actual numbers of customers; the shares of an alarm are those of its customers."""
+    customers = alarm.customers
+    predicted, ordered = alarm.reference * customers, round(alarm.value * customers)
+    by = f" ({alarm.value / alarm.reference - 1:+.0%})" if alarm.reference else ""
+    return (
+        f"Of {customers:,} customers, {predicted:,.0f} were predicted to order within {_DAYS[alarm.name]} days, and "
+        f"{ordered:,} did{by}: predictions count wrong, and a refit learns from what has happened."
     )
