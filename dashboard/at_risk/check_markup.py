@@ -20,23 +20,28 @@ _GREY, _ACCENT = "#8a919e", "var(--sg-accent)"
 _FEW = 10
 
 
-def section(found: Checked, metadata: dict[str, Any], is_known: bool = True) -> str:
+def section(found: Checked, metadata: dict[str, Any], *, is_past: bool = False, is_known: bool = True) -> str:
     """Predicted against actual and, as long as there is nothing to compare, the check of the fit.
 
     Parameters
     ----------
     metadata
         Of the rhythm model whose predictions the page shows.
+    is_past
+        Whether the page shows a past day, on which it gives no advice.
     is_known
         Whether the check of the fit could have been known at the moment that the page shows.
     """
     heading = elements.title(TITLE)
+    fit = fit_check(metadata) if is_known else ""
     if found.compared is None:
-        fit = fit_check(metadata) if is_known else ""
         return heading + elements.note(f"{_not_yet(found)} {fit} {_season(metadata)}".strip())
     check = found.compared.check
-    verdict = _wrong(found.compared, found.end) if check.is_wrong else elements.note(_right(check))
-    notes = f"{_whose(found)} {_season(metadata)}".strip()
+    verdict = _wrong(found.compared, found.end, is_past) if check.is_wrong else elements.note(_right(check))
+    # The warning has said so.
+    season = "" if check.is_wrong else _season(metadata)
+    meanwhile = "" if found.compared.model.is_present else fit
+    notes = " ".join(text for text in (_whose(found), meanwhile, season) if text)
     return heading + _sentence(found.compared) + verdict + _tenths(check) + elements.note(notes)
 
 
@@ -93,7 +98,7 @@ def _right(check: PredictionCheck) -> str:
     return f"That is within what chance and calibration allow (± {_number(check.allowance)} customers)."
 
 
-def _wrong(compared: Compared, end: datetime) -> str:
+def _wrong(compared: Compared, end: datetime, is_past: bool) -> str:
     check, model = compared.check, compared.model
     difference = check.ordered - check.predicted
     way = "more" if difference > 0 else "fewer"
@@ -104,14 +109,16 @@ def _wrong(compared: Compared, end: datetime) -> str:
     )
     if not model.rhythm.metadata.get("same_season_seen"):
         text += " The model had not seen such a season a year before, which may be the reason."
-    advice = (
-        f"Fit again on the orders up to {style.date(end)} or later: <code>segue fit --from-stream</code>, then "
-        "<code>segue models activate challenger</code>."
-        if model.is_present
-        else "These predictions are no longer those of the page."
-    )
+    advice = ""
+    if not model.is_present:
+        advice = " These predictions are no longer those of the page."
+    elif not is_past:
+        advice = (
+            f" Fit again on the orders up to {style.date(end)} or later: <code>segue fit --from-stream</code>, then "
+            "<code>segue models activate challenger</code>."
+        )
     return (
-        f'<div class="sg-banner" role="status" data-counts-wrong><b>Predictions count wrong.</b> {escape(text)} '
+        f'<div class="sg-banner" role="status" data-counts-wrong><b>Predictions count wrong.</b> {escape(text)}'
         f"{advice}</div>"
     )
 

@@ -7,7 +7,7 @@ forgotten order. These are counted, so a changed count makes it be computed agai
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 
 import streamlit as st
@@ -19,7 +19,14 @@ from dashboard.shared.flows import midnight
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import StreamProgress, patient, progress
 from data.postgres.past_buyers import past_buyers, rhythm_periods
-from models.rhythm.checked_model import CheckedModel, RhythmPeriod, checked_models, first_check
+from models.rhythm.checked_model import (
+    PREFERRED_DAYS,
+    CheckedModel,
+    RhythmPeriod,
+    active_at,
+    checked_models,
+    first_check,
+)
 from models.rhythm.prediction_check import PredictionCheck, check_past
 from models.units import from_micros, to_micros
 
@@ -64,13 +71,14 @@ class CheckCache:
     def read(self, connection: Connection, now: StreamProgress, at: datetime) -> Checked:
         """The comparison at the last midnight by a moment; ``now`` must have been read on the same connection."""
         end = midnight(at)
-        periods = rhythm_periods(connection, end)
-        key = (end, *((each.model_version, each.rhythm.version, each.since, each.until) for each in periods))
+        periods = rhythm_periods(connection, end - timedelta(days=PREFERRED_DAYS[0]), at)
+        present = active_at(periods, to_micros(at))
+        key = (end, _name(present), *map(_name, periods))
         # While one session computes, the others wait for its result.
         with self._lock:
             if key in self._kept and _still_holds(end, self._kept[key][1], now):
                 return self._kept[key][0]
-            found = _compare(connection, periods, end)
+            found = _compare(connection, periods, end, present)
             self._kept[key] = (found, now)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
@@ -104,10 +112,17 @@ def _kept(database_url: str, model: str) -> RefreshedAnswer[Checked]:
     return RefreshedAnswer()
 
 
-def _compare(connection: Connection, periods: list[RhythmPeriod], end: datetime) -> Checked:
-    first = first_check(periods, to_micros(end))
+def _name(period: RhythmPeriod | None) -> Hashable:
+    """What tells a period apart from others."""
+    return None if period is None else (period.model_version, period.rhythm.version, period.since, period.until)
+
+
+def _compare(
+    connection: Connection, periods: list[RhythmPeriod], end: datetime, present: RhythmPeriod | None
+) -> Checked:
+    first = first_check(present)
     comparable_from = None if first is None else from_micros(first)
-    for model in checked_models(periods, to_micros(end)):
+    for model in checked_models(periods, to_micros(end), present):
         past = past_buyers(connection, from_micros(model.begin), end)
         # A stream that is younger than the days has no customers at their begin.
         if len(past.ordered):

@@ -47,7 +47,9 @@ def draw_past(engine: Engine, moment: Moment, rhythm: RhythmModel, people: PastP
     found = past_people.at_risk(people, rhythm)
     # A check of a fit that ended after the day is none that anybody could have seen.
     is_known = not has_seen(rhythm, to_micros(people.at))
-    compared = check_markup.section(checked.at_past_day(moment, people.at), rhythm.metadata, is_known)
+    compared = check_markup.section(
+        checked.at_past_day(moment, people.at), rhythm.metadata, is_past=True, is_known=is_known
+    )
     _draw(engine, found, moment, "", compared, partial(_past_rows, found, moment))
 
 

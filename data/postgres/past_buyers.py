@@ -3,7 +3,7 @@
 Orders are those of the ledger, each in its last revision; a cancelled one counts nothing.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 from sqlalchemy import Connection, func, select
@@ -14,7 +14,7 @@ from data.postgres.expressions import micros
 from data.postgres.ledger_totals import SALE
 from data.postgres.tables import customers, transactions
 from models.rhythm.carried import rhythm_of
-from models.rhythm.checked_model import PREFERRED_DAYS, RhythmPeriod
+from models.rhythm.checked_model import RhythmPeriod
 from models.rhythm.histories import Histories
 from models.rhythm.prediction_check import MOST_CHECKED, PastCustomers
 from models.units import to_micros
@@ -55,13 +55,12 @@ def past_buyers(
     return PastCustomers(Histories(first, last, count), np.array([row[3] for row in rows], dtype=np.bool_))
 
 
-def rhythm_periods(connection: Connection, now: datetime) -> list[RhythmPeriod]:
-    """When which rhythm model was active on all partitions, as far as a comparison at ``now`` asks for it."""
-    earliest = now - timedelta(days=PREFERRED_DAYS[0])
+def rhythm_periods(connection: Connection, earliest: datetime, latest: datetime) -> list[RhythmPeriod]:
+    """When which rhythm model was active on all partitions, for all periods with a moment between these two."""
     asked = [
         period
         for period in model_periods(connection)
-        if (period.until is None or period.until > earliest) and (period.since is None or period.since <= now)
+        if (period.until is None or period.until > earliest) and (period.since is None or period.since <= latest)
     ]
     models = model_registry.read_all(connection, {period.model_version for period in asked})
     found = []

@@ -36,7 +36,7 @@ class CheckedModel(NamedTuple):
     model_version
         The segment model that carried it and was active at ``begin``.
     is_present
-        Whether the rhythm model is the one that is active at the end, too.
+        Whether the rhythm model is the present one.
     """
 
     model_version: str
@@ -46,9 +46,8 @@ class CheckedModel(NamedTuple):
     is_present: bool
 
 
-def checked_models(periods: Sequence[RhythmPeriod], now: int) -> Iterator[CheckedModel]:
-    """What can be compared at a moment, the best first: the present rhythm model, then an earlier one."""
-    present = active_at(periods, now)
+def checked_models(periods: Sequence[RhythmPeriod], end: int, present: RhythmPeriod | None) -> Iterator[CheckedModel]:
+    """What can be compared up to a moment, the best first: the present rhythm model, then an earlier one."""
     found = [
         CheckedModel(
             period.model_version,
@@ -58,19 +57,18 @@ def checked_models(periods: Sequence[RhythmPeriod], now: int) -> Iterator[Checke
             present is not None and present.rhythm.version == period.rhythm.version,
         )
         for days in PREFERRED_DAYS
-        for begin in [now - days * MICROS_PER_DAY]
+        for begin in [end - days * MICROS_PER_DAY]
         for period in [active_at(periods, begin)]
         if period is not None and not has_seen(period.rhythm, begin)
     ]
     yield from sorted(found, key=lambda each: not each.is_present)
 
 
-def first_check(periods: Sequence[RhythmPeriod], now: int) -> int | None:
+def first_check(present: RhythmPeriod | None) -> int | None:
     """When the present rhythm model can be compared for the first time, in microseconds; None if that is unknown.
 
     It is unknown if no rhythm model is active, or if the active one does not say what it has seen.
     """
-    present = active_at(periods, now)
     fitted = None if present is None else fitted_at(present.rhythm)
     if present is None or fitted is None:
         return None
