@@ -42,6 +42,11 @@ def alarm(measure: str, value: float, reference: float | None, name: str = "", t
             "The distribution of all customers over the segments is not what the model was fitted on: "
             "index 0.20, where 0.10 begins to count.",
         ),
+        (
+            alarm("predictions", 0.25, 0.5, "within_30_days", 0.45),
+            "Of 20 customers, 10 were predicted to order within 30 days, and 5 did (-50%): predictions count wrong, "
+            "and a refit learns from what has happened.",
+        ),
     ],
 )
 def test_the_summary_says_what_has_changed_and_by_how_much(row: Any, sentence: str) -> None:
@@ -59,3 +64,5 @@ def test_the_event_is_the_alarm() -> None:
         0.1,
     )
     assert msgspec.json.decode(event(alarm("returns", 0.4, 0.2)), type=DriftDetected).data.name is None
+    wrong = msgspec.json.decode(event(alarm("predictions", 0.2, 0.5, "within_90_days", 0.4)), type=DriftDetected)
+    assert (wrong.data.measure, wrong.data.name) == ("predictions", "within_90_days")
