@@ -1,10 +1,12 @@
 """Predicted against actual: how many customers were to order within some days, and how many did.
 
 If every probability p were right and customers ordered independently, their number would have the mean sum p and the
-variance sum p (1-p). Real customers share seasons and prices, and no calibration is perfect. So predictions count wrong
-only if the difference is beyond both what chance and what calibration allows; docs/predictions.md justifies the limits.
+variance sum p (1-p). Real customers share seasons and prices, and no calibration is perfect: that error is another one,
+independent of chance, so both add up as variances do. Predictions count wrong if the difference is beyond that sum.
+docs/predictions.md justifies the limits.
 """
 
+from math import hypot
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +19,7 @@ from models.units import Bools, Floats, Ints
 STANDARD_ERRORS = 3.0
 #: And so many customers besides: the number of few customers is not normally distributed.
 FEW_CUSTOMERS = 3.0
-#: The share of the predicted number by which a model that works may be wrong.
+#: Calibration alone is hardly ever wrong by a larger share of the predicted number.
 TOLERANCE = 0.1
 TENTHS = 10
 #: At most so many customers are checked, as many as a fit uses: those with the lowest hash of their id.
@@ -63,8 +65,7 @@ class PredictionCheck(NamedTuple):
     @property
     def allowance(self) -> float:
         """The difference, in customers, that chance or calibration may make."""
-        chance = STANDARD_ERRORS * self.standard_error + FEW_CUSTOMERS
-        return max(chance, TOLERANCE * self.predicted)
+        return hypot(STANDARD_ERRORS * self.standard_error, TOLERANCE * self.predicted) + FEW_CUSTOMERS
 
     @property
     def is_wrong(self) -> bool:
