@@ -113,7 +113,7 @@ def _kept(database_url: str, model: str) -> RefreshedAnswer[Checked]:
 
 
 def _name(period: RhythmPeriod | None) -> Hashable:
-    """What tells a period apart from others."""
+    """What makes a period differ from others."""
     return None if period is None else (period.model_version, period.rhythm.version, period.since, period.until)
 
 

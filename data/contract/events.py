@@ -234,34 +234,23 @@ class Drift(Struct, frozen=True):
 
     model_version: Annotated[str, Meta(min_length=1, description="The segment model that was active.")]
     measure: Annotated[
-        Literal["distance", "basket", "returns", "newcomers", "psi", "predictions"],
+        Literal["distance", "basket", "returns", "newcomers", "psi"],
         Meta(
             description="`distance` is the distance of customers from their segment's centre, `basket` the amount of a "
             "sale, `returns` the share of returns among transactions, `newcomers` the share of first purchases among "
-            "sales, `psi` a population stability index, `predictions` the share of customers who ordered."
+            "sales, `psi` a population stability index."
         ),
     ]
     name: Annotated[
-        Literal["recency", "frequency", "monetary", "segments", "within_30_days", "within_90_days"] | None,
-        Meta(
-            description="The distribution that an index compares, or the days within which customers were predicted to "
-            "order; null for other measures."
-        ),
+        Literal["recency", "frequency", "monetary", "segments"] | None,
+        Meta(description="The distribution that the index compares; null for other measures."),
     ]
     value: Annotated[float, Meta(description="The value now.")]
     reference: Annotated[
-        float | None,
-        Meta(
-            description="The value before, or the predicted one; null for an index, which compares two distributions "
-            "itself."
-        ),
+        float | None, Meta(description="The value before; null for an index, which compares two distributions itself.")
     ]
     threshold: Annotated[
-        float | None,
-        Meta(
-            description="The value above which an index raises an alarm, or the one beyond which predictions count "
-            "wrong, on the side of the value; null for other measures."
-        ),
+        float | None, Meta(description="The value above which an index raises an alarm; null for other measures.")
     ]
     customers: Annotated[int, Meta(ge=0, description="The number of customers in the value of the last day.")]
     summary: Annotated[str, Meta(description="The alarm as a sentence for people.")]
@@ -286,6 +275,38 @@ class DriftDetected(Struct, frozen=True, kw_only=True):
     ]
     datacontenttype: Literal["application/json"] = "application/json"
     data: Drift
+
+
+class WrongPredictions(Struct, frozen=True):
+    """How many customers were predicted to order, and how many did."""
+
+    model_version: Annotated[str, Meta(min_length=1, description="The segment model whose predictions these are.")]
+    days: Annotated[Literal[30, 90], Meta(description="The days within which customers were predicted to order.")]
+    customers: Annotated[int, Meta(ge=1, description="The number of customers who had ordered before these days.")]
+    predicted: Annotated[
+        float, Meta(ge=0, description="How many of them were predicted to order: a sum of probabilities.")
+    ]
+    ordered: Annotated[int, Meta(ge=0, description="How many of them did.")]
+    allowed: Annotated[float, Meta(ge=0, description="The difference that chance and calibration allow, in customers.")]
+    summary: Annotated[str, Meta(description="The alarm as a sentence for people.")]
+
+
+class PredictionsCountWrong(Struct, frozen=True, kw_only=True):
+    """The envelope of an alarm about predictions."""
+
+    specversion: Literal["1.0"] = "1.0"
+    type: Literal["segue.predictions.wrong.v1"] = "segue.predictions.wrong.v1"
+    source: str = DRIFT_SOURCE
+    id: Annotated[
+        str,
+        Meta(description="`MODEL:DAY:predictions:within_DAYS_days`. An alarm that is sent again has the same id."),
+    ]
+    subject: Annotated[str, Meta(description="The segment model that was active, as in the record's key.")]
+    time: Annotated[
+        datetime, Meta(tz=True, description="The end of the last of the days that were compared, in event time.")
+    ]
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: WrongPredictions
 
 
 class EventHeaders(Struct, frozen=True, kw_only=True, rename=lambda name: name.replace("_", "-")):

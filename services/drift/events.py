@@ -1,20 +1,21 @@
 """Drift alarms as CloudEvents."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Row
 
-from data.contract.events import Drift, DriftDetected
+from data.contract.events import Drift, DriftDetected, PredictionsCountWrong, WrongPredictions
 from models.drift.observation import PREDICTIONS
-from models.rhythm.rhythm_model import HORIZONS
 
-_DAYS = {f"within_{days}_days": days for days in HORIZONS}
+_DAYS: dict[str, Literal[30, 90]] = {"within_30_days": 30, "within_90_days": 90}
 _encode = msgspec.json.Encoder().encode
 
 
 def event(alarm: Row[Any]) -> bytes:
     """Encode a row of ``drift_alarms`` as a CloudEvent."""
+    if alarm.measure == PREDICTIONS:
+        return _wrong_predictions(alarm)
     drift = Drift(
         model_version=alarm.model_version,
         measure=alarm.measure,
@@ -48,6 +49,20 @@ def summary(alarm: Row[Any]) -> str:
         f"The distribution of {who} is not what the model was fitted on: "
         f"index {now:.2f}, where {alarm.threshold:.2f} begins to count."
     )
+
+
+def _wrong_predictions(alarm: Row[Any]) -> bytes:
+    """Encode an alarm about predictions, which is a message of its own; the shares of the row are of its customers."""
+    wrong = WrongPredictions(
+        model_version=alarm.model_version,
+        days=_DAYS[alarm.name],
+        customers=alarm.customers,
+        predicted=alarm.reference * alarm.customers,
+        ordered=round(alarm.value * alarm.customers),
+        allowed=abs(alarm.threshold - alarm.reference) * alarm.customers,
+        summary=summary(alarm),
+    )
+    return _encode(PredictionsCountWrong(id=alarm.id, subject=alarm.model_version, time=alarm.window_end, data=wrong))
 
 
 def _predictions(alarm: Row[Any]) -> str:

@@ -65,7 +65,7 @@ def compared(page: AppTest) -> tuple[int, float, int, int] | None:
     return None if found is None else (int(found[1]), float(found[2]), int(found[3]), int(found[4]))
 
 
-def expected(end: datetime, days: int, sent: list[Message] | None = None) -> tuple[int, float, int, int]:
+def expected(end: datetime, days: int, sent: list[Message] | None = None) -> tuple[int, object, int, int]:
     found = by_hand(a_rhythm(), messages() if sent is None else sent, end - days * DAY, days)
     return found.customers, pytest.approx(found.predicted, abs=0.001), found.ordered, days
 

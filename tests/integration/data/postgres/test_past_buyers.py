@@ -32,12 +32,12 @@ def edited() -> list[Message]:
     orders = [each for each in sent if each.kind == "sale"]
     later: list[Message] = []
     for number, each in enumerate(orders[3::7]):
-        change: dict[str, object] = (
+        changes: list[dict[str, object]] = [
             {"kind": "cancelled"},
             {"kind": "return"},
             {"occurred_at": each.occurred_at - 40 * DAY},
-        )[number % 3]
-        later.append(msgspec.structs.replace(each, revision=1, **change))
+        ]
+        later.append(msgspec.structs.replace(each, revision=1, **changes[number % 3]))
     return [*sent, *later, Tick(NOW)]
 
 

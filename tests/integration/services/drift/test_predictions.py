@@ -114,5 +114,6 @@ def test_an_alert_can_be_about_the_error_of_predictions(seldom: Engine) -> None:
     found = error(seldom)
     assert found.event_time == END
     assert found.value == round(max(100 * abs(each.value / each.reference - 1) for each in newest), 1)
+    assert found.value is not None
     assert found.value > 10
     assert "see `segue drift status`" in found.about

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from data.contract.events import DriftDetected
+from data.contract.events import DriftDetected, PredictionsCountWrong
 from services.drift.events import event, summary
 
 
@@ -64,5 +64,12 @@ def test_the_event_is_the_alarm() -> None:
         0.1,
     )
     assert msgspec.json.decode(event(alarm("returns", 0.4, 0.2)), type=DriftDetected).data.name is None
-    wrong = msgspec.json.decode(event(alarm("predictions", 0.2, 0.5, "within_90_days", 0.4)), type=DriftDetected)
-    assert (wrong.data.measure, wrong.data.name) == ("predictions", "within_90_days")
+
+
+def test_an_alarm_about_predictions_is_a_message_of_its_own_with_numbers_of_customers() -> None:
+    row = alarm("predictions", 0.2, 0.5, "within_90_days", 0.4)
+    found = msgspec.json.decode(event(row), type=PredictionsCountWrong)
+    assert (found.id, found.subject, found.time) == (row.id, row.model_version, row.window_end)
+    assert (found.data.days, found.data.customers, found.data.predicted, found.data.ordered) == (90, 20, 10.0, 4)
+    assert found.data.allowed == pytest.approx(2.0)
+    assert found.data.summary == summary(row)
