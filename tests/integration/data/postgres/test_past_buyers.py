@@ -82,6 +82,17 @@ def test_an_order_at_the_moment_itself_had_happened_and_one_at_the_end_has(strea
             assert read(stream, begin, end) == [expected[customer] for customer in sorted(expected)]
 
 
+def test_an_order_at_the_very_end_has_happened_and_one_a_microsecond_later_has_not(
+    stream: Engine, sent: list[Message]
+) -> None:
+    everybody = buyers(sent, NOW, NOW)
+    # One order only is between the two moments: the customer's last one.
+    end = next(each.last for each in everybody.values() if each.orders > 1)
+    begin = end - timedelta(microseconds=1)
+    assert [each.came for each in read(stream, begin, end)].count(True) == 1
+    assert [each.came for each in read(stream, begin - timedelta(microseconds=1), begin)].count(True) == 0
+
+
 def test_of_many_customers_those_with_the_lowest_hash_of_their_id_stand_for_all(
     stream: Engine, sent: list[Message]
 ) -> None:
