@@ -10,6 +10,7 @@ from batch.fit_rhythm import fit_rhythm
 from batch.order_book import CustomersAt, OrderBook, customers_at, orders_between, spent_between
 from models.rhythm.histories import Histories, observed
 from models.rhythm.next_order import p_wait_within
+from models.rhythm.prediction_check import tenths
 from models.rhythm.rhythm_model import DAYS_OF_A_YEAR, RhythmModel, expected_spend, p_order, risk_moments
 from models.rhythm.risk import RISK_STATES, RiskState, risk_state
 from models.units import MICROS_PER_DAY, Floats, Ints
@@ -84,8 +85,7 @@ def quarter(book: OrderBook, begin: int, *, seasons: bool = True, calibrate: boo
 
 def deciles(predicted: Floats, actual: Floats) -> list[Decile]:
     """Tenths of the customers by prediction, lowest first."""
-    parts = np.array_split(np.argsort(predicted, kind="stable"), DECILES)
-    return [Decile(float(predicted[part].mean()), float(actual[part].mean())) for part in parts]
+    return [Decile(float(predicted[part].mean()), float(actual[part].mean())) for part in tenths(predicted)]
 
 
 def largest_difference(found: list[Decile]) -> float:

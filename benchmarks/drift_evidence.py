@@ -23,11 +23,13 @@ from plotly.subplots import make_subplots
 
 from batch.backtest import backtest
 from batch.fit import fit
+from batch.fit_predictions import fit_predictions
 from batch.profiles import profiles_as_of
 from data.datasets.load import load
 from data.datasets.steady import Injection, moment, steady_shop
 from models.drift.adwin import DELTA
 from models.drift.observation import WINDOW, Observation
+from models.rhythm.carried import carrying
 from models.units import from_micros, to_micros
 
 AT = 90
@@ -38,6 +40,7 @@ WHAT = {
     "prices": "all prices x 1.5",
     "returns": "return wave: 60 % of sales come back instead of 20 %",
     "one-timers": "twice the newcomers, half of whom buy just once",
+    "seldom": "customers order half as often",
 }
 
 
@@ -51,9 +54,10 @@ class Alarm(NamedTuple):
 
 
 def observed(transactions: pd.DataFrame, begin: datetime, delta: float) -> Iterator[Observation]:
-    """Fit a model on the transactions before ``begin``, and observe all windows after it."""
+    """Fit a model with predictions on the transactions before ``begin``, and observe all windows after it."""
     model = fit(profiles_as_of(transactions, begin), metadata={"cutoff": begin.isoformat()}).model
-    return backtest(model, transactions, begin, delta)
+    rhythm = fit_predictions(transactions[transactions["occurred_at"] <= begin], begin).model
+    return backtest(model if rhythm is None else carrying(model, rhythm), transactions, begin, delta)
 
 
 def alarms(injection: Injection, seed: int, delta: float) -> Iterator[Alarm]:

@@ -7,6 +7,7 @@ calibrated, on what happened before it.
 
 - Quarters: customers predicted to order and customers who did, ranking (AUC) and the largest difference among deciles;
   for the plain MBG/NBD model, with the seasonal clock, and with calibration.
+- What the page At risk would have said at the end of each quarter, for the calibrated model.
 - Deciles: predicted and actual share of customers who order, for the calibrated model.
 - Intervals: how many next orders came within the predicted intervals.
 - Risk states: customers, and the share of them that ordered.
@@ -34,6 +35,7 @@ from batch.prediction_evidence import (
 )
 from benchmarks.page_tables import table
 from data.datasets.load import load
+from models.rhythm.prediction_check import check_predictions
 from models.units import MICROS_PER_DAY, from_micros
 
 MODELS = {
@@ -65,6 +67,19 @@ def quarters_table(runs: dict[str, list[Quarter]]) -> str:
             )
     head = ["model", "quarter from", "customers", "predicted to order", "ordered", "AUC", "largest difference, points"]
     return table([*head, "if all were true: median (95 %)"], rows)
+
+
+def checks_table(quarters: list[Quarter]) -> str:
+    """Predicted and actual customers, what chance and calibration allow, and the verdict."""
+    rows = []
+    for found in quarters:
+        check = check_predictions(found.probability, found.ordered > 0)
+        verdict = "predictions count wrong" if check.is_wrong else "within what is allowed"
+        numbers = (check.customers, check.predicted, check.ordered, check.standard_error, check.allowance)
+        difference = f"{check.ordered / check.predicted - 1:+.0%}"
+        rows.append([label(found), *(f"{number:,.0f}" for number in numbers), difference, verdict])
+    head = ["quarter from", "customers", "predicted to order", "ordered", "standard error", "allowed", "difference"]
+    return table([*head, "the page says"], rows)
 
 
 def deciles_table(quarters: list[Quarter]) -> str:
@@ -138,6 +153,7 @@ def main() -> None:
     calibrated = runs["with clock and calibration"]
     for text in (
         quarters_table(runs),
+        checks_table(calibrated),
         deciles_table(calibrated),
         intervals_table(calibrated),
         states_table(calibrated),

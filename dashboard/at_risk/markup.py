@@ -1,7 +1,6 @@
-"""The text of the page "At risk": headline, risk states, the quality of predictions, the list, and the rules."""
+"""The text of the page "At risk": headline, risk states, the list, and the rules."""
 
 from datetime import datetime
-from typing import Any
 
 from dashboard.shared import rhythm_words, style, window_notes
 from dashboard.shared.elements import customer_link, segment_dot
@@ -10,7 +9,7 @@ from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.risk_list import RiskList, next_change
 from models.rhythm.risk import RiskState
 from models.rhythm.stake import DAYS_TO_COME_BACK
-from models.units import Ints, from_micros
+from models.units import Ints
 from runtime.money import Money
 
 ByState = dict[RiskState, tuple[int, float]]
@@ -38,22 +37,6 @@ def tiles(states: ByState, money: Money) -> str:
         for state, (number, stake) in states.items()
     )
     return f'<div class="sg-totals sg-four">{shown}</div>'
-
-
-def quality(metadata: dict[str, Any]) -> str:
-    """How right the predictions of the quarter before the fit were, and whether counts can be trusted."""
-    quarter = metadata.get("last_quarter")
-    if isinstance(quarter, dict) and isinstance(quarter.get("begin"), int):
-        began = style.date(from_micros(quarter["begin"]))
-        checked = (
-            f"Predicted on {began} for the following 90 days: {quarter['predicted']:,.0f} of {quarter['customers']:,} "
-            f"customers order. Actual: {quarter['ordered']:,}."
-        )
-    else:
-        checked = "Nothing shows yet how right the predictions are."
-    if metadata.get("same_season_seen"):
-        return checked
-    return f"{checked} The data has no such season a year before: trust the ranking of customers, not the counts."
 
 
 def table(found: RiskList, rows: Ints, known: Personas, money: Money, as_of: datetime | None = None) -> str:

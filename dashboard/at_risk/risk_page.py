@@ -7,17 +7,18 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
-from dashboard.at_risk import markup, past_people, risk_cache
+from dashboard.at_risk import check_markup, checked, markup, past_people, risk_cache
 from dashboard.at_risk.past_people import PastPeople
 from dashboard.shared import controls, downloads, elements, page, rhythm_words, style
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
-from dashboard.shared.past_predictions import has_seen
 from dashboard.shared.reading import progress
 from dashboard.shared.risk_list import RiskList, Wanted, risk_list
 from data.postgres.people import everybody
+from models.rhythm.checked_model import has_seen
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.risk import RISK_STATES, RiskState
+from models.units import to_micros
 
 #: Makes the table of a file.
 Ask = Callable[[Wanted, str, Connection], pd.DataFrame]
@@ -36,24 +37,28 @@ def draw(engine: Engine, moment: Moment, rhythm: RhythmModel) -> None:
     """Draw the filters, the numbers and the list."""
     answer = risk_cache.read(engine, moment, rhythm)
     at = style.stamp(answer.value.event_time)
-    delay = "" if answer.is_current(moment.progress) else f" Numbers are as of event time {at}."
-    note = f"{markup.quality(rhythm.metadata)}{delay}"
-    _draw(engine, answer.value, moment, note, partial(_all_rows, rhythm, moment))
+    delay = "" if answer.is_current(moment.progress) else f"Numbers are as of event time {at}."
+    compared = check_markup.section(checked.at_event_time(engine, moment).value, rhythm.metadata)
+    _draw(engine, answer.value, moment, delay, compared, partial(_all_rows, rhythm, moment))
 
 
 def draw_past(engine: Engine, moment: Moment, rhythm: RhythmModel, people: PastPeople) -> None:
     """Draw the same as of a past day: the moment's event time is the day's, and its model the one of the day."""
     found = past_people.at_risk(people, rhythm)
-    # A check that ended after the day is none that anybody could have seen.
-    note = "" if has_seen(rhythm.metadata, people.at) else markup.quality(rhythm.metadata)
-    _draw(engine, found, moment, note, partial(_past_rows, found, moment))
+    # A check of a fit that ended after the day is none that anybody could have seen.
+    is_known = not has_seen(rhythm, to_micros(people.at))
+    compared = check_markup.section(
+        checked.at_past_day(moment, people.at), rhythm.metadata, is_past=True, is_known=is_known
+    )
+    _draw(engine, found, moment, "", compared, partial(_past_rows, found, moment))
 
 
-def _draw(engine: Engine, found: RiskList, moment: Moment, note: str, ask: Ask) -> None:
+def _draw(engine: Engine, found: RiskList, moment: Moment, delay: str, compared: str, ask: Ask) -> None:
     wanted = _filters(found, moment)
     states = found.by_state(found.rows(wanted))
     st.html(markup.headline(states, moment.money) + markup.tiles(states, moment.money))
-    page.note_if(note)
+    page.note_if(delay)
+    st.html(compared)
     _customers(engine, found, wanted, moment, ask)
     with st.expander("What do these numbers mean?"):
         st.html(markup.rule(moment.model.window_days))

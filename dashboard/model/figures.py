@@ -206,6 +206,8 @@ FEATURE_COLOURS = {
     "segments": CAUSE_COLOURS["model"],
 }
 FEATURE_NAMES = {"recency": "Recency", "frequency": "Frequency", "monetary": "Monetary value", "segments": "Segments"}
+DAYS_COLOURS = {"within_30_days": "#5bb5a2", "within_90_days": ACCENT}
+DAYS_NAMES = {"within_30_days": "Within 30 days", "within_90_days": "Within 90 days"}
 MODEL_COLOURS = {"champion": ACCENT, "challenger": "#5bb5a2", "": ACCENT}
 
 

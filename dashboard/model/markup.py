@@ -27,6 +27,7 @@ MEASURES = {
     "basket": "Typical value of a sale (geometric mean)",
     "newcomers": "Sales that are first purchases",
     "returns": "Transactions that are returns",
+    "predictions": "Customers who ordered, and predictions",
 }
 
 

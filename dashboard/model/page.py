@@ -13,6 +13,7 @@ from dashboard.shared.literal import escape
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, personas
 from models.compare import compare
+from models.drift.observation import PREDICTIONS
 from runtime.counts import many
 from runtime.money import Money
 from runtime.readable import visible
@@ -194,6 +195,7 @@ def _measures(seen: pd.DataFrame, known: Personas, money: Money) -> None:
         ("basket", markup.MEASURES["basket"], figures.MODEL_COLOURS, single, ",.0f"),
         ("newcomers", markup.MEASURES["newcomers"], figures.MODEL_COLOURS, single, ".0%"),
         ("returns", markup.MEASURES["returns"], figures.MODEL_COLOURS, single, ".0%"),
+        ("predictions", markup.MEASURES["predictions"], figures.DAYS_COLOURS, figures.DAYS_NAMES, ".0%"),
         ("inertia", "Champion and challenger: mean squared distance", figures.MODEL_COLOURS, models, ".2f"),
         (
             "agreement",
@@ -219,5 +221,8 @@ def _measures(seen: pd.DataFrame, known: Personas, money: Money) -> None:
                 st.html(elements.title(title) + markup.legend(shown, tints))
                 ceiling = LARGE_PSI if measure == "psi" else None
                 amounts = money if measure == "basket" else None
+                if measure == PREDICTIONS:
+                    # The border is on the side of the value: as a line it would jump.
+                    rows = rows.assign(threshold=None)
                 figure = figures.drift_lines(rows, tints, words, form, ceiling, amounts)
                 st.plotly_chart(figure, key=f"model_{measure}", config=plotting.CONFIG, alt=f"{title} over event time")

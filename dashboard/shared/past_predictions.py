@@ -4,11 +4,9 @@ from datetime import datetime
 
 from dashboard.shared import style
 from models.rhythm.carried import METADATA_KEY, rhythm_of
+from models.rhythm.checked_model import fitted_at, has_seen
 from models.segment_model import SegmentModel
 from models.units import from_micros, to_micros
-
-#: The key, in a rhythm model's metadata, of the moment up to which it has seen orders, in microseconds.
-FITTED_AT = "fitted_at"
 
 
 def sentence(model: SegmentModel, at: datetime) -> str:
@@ -25,24 +23,13 @@ def sentence(model: SegmentModel, at: datetime) -> str:
         reason = "has predictions that this version cannot use" if is_broken else "was fitted without predictions"
         return f"No predictions: the model that was active then, {model.version}, {reason}."
     whose = f"Predictions are those of the model that was active then, {model.version}"
-    fitted = fitted_at(rhythm.metadata)
-    if fitted is None:
+    seen_until = fitted_at(rhythm)
+    if seen_until is None:
         return f"{whose}; it does not say when they were fitted, so they may have seen what came after this day."
-    if has_seen(rhythm.metadata, at):
+    fitted = from_micros(seen_until)
+    if has_seen(rhythm, to_micros(at)):
         return (
             f"{whose}. They were fitted on the orders up to {style.date(fitted)}, after this day: they have seen what "
             "these customers did next, and do not show how right predictions would have been."
         )
     return f"{whose}. They were fitted on the orders up to {style.date(fitted)}, and have seen none after this day."
-
-
-def fitted_at(metadata: dict[str, object]) -> datetime | None:
-    """Up to when a rhythm model has seen orders, by its metadata; None if they do not say."""
-    found = metadata.get(FITTED_AT)
-    return from_micros(found) if isinstance(found, int) else None
-
-
-def has_seen(metadata: dict[str, object], at: datetime) -> bool:
-    """Whether a rhythm model has, or may have, seen orders after a moment."""
-    fitted = fitted_at(metadata)
-    return fitted is None or to_micros(fitted) > to_micros(at)

@@ -23,6 +23,7 @@ from data.contract.events import (
     DeadLetterHeaders,
     DriftDetected,
     EventHeaders,
+    PredictionsCountWrong,
     RiskChanged,
     RiskHeaders,
     SegmentChanged,
@@ -44,6 +45,7 @@ _WRITTEN_BY_US = (
     RiskChanged,
     RiskHeaders,
     DriftDetected,
+    PredictionsCountWrong,
     CampaignAssigned,
     EventHeaders,
     DeadLetterHeaders,
@@ -59,6 +61,7 @@ _STANDALONE: dict[str, type[Struct]] = {
     "customer-segment": CustomerSegmentUpdated,
     "risk-changed": RiskChanged,
     "drift-detected": DriftDetected,
+    "predictions-count-wrong": PredictionsCountWrong,
     "campaign-assigned": CampaignAssigned,
 }
 

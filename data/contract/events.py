@@ -277,6 +277,38 @@ class DriftDetected(Struct, frozen=True, kw_only=True):
     data: Drift
 
 
+class WrongPredictions(Struct, frozen=True):
+    """How many customers were predicted to order, and how many did."""
+
+    model_version: Annotated[str, Meta(min_length=1, description="The segment model whose predictions these are.")]
+    days: Annotated[Literal[30, 90], Meta(description="The days within which customers were predicted to order.")]
+    customers: Annotated[int, Meta(ge=1, description="The number of customers who had ordered before these days.")]
+    predicted: Annotated[
+        float, Meta(ge=0, description="How many of them were predicted to order: a sum of probabilities.")
+    ]
+    ordered: Annotated[int, Meta(ge=0, description="How many of them did.")]
+    allowed: Annotated[float, Meta(ge=0, description="The difference that chance and calibration allow, in customers.")]
+    summary: Annotated[str, Meta(description="The alarm as a sentence for people.")]
+
+
+class PredictionsCountWrong(Struct, frozen=True, kw_only=True):
+    """The envelope of an alarm about predictions."""
+
+    specversion: Literal["1.0"] = "1.0"
+    type: Literal["segue.predictions.wrong.v1"] = "segue.predictions.wrong.v1"
+    source: str = DRIFT_SOURCE
+    id: Annotated[
+        str,
+        Meta(description="`MODEL:DAY:predictions:within_DAYS_days`. An alarm that is sent again has the same id."),
+    ]
+    subject: Annotated[str, Meta(description="The segment model that was active, as in the record's key.")]
+    time: Annotated[
+        datetime, Meta(tz=True, description="The end of the last of the days that were compared, in event time.")
+    ]
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: WrongPredictions
+
+
 class EventHeaders(Struct, frozen=True, kw_only=True, rename=lambda name: name.replace("_", "-")):
     """The headers of an event: it is a CloudEvent in structured mode."""
 

@@ -15,7 +15,7 @@ from data.datasets.invoices import MONTHS
 from data.datasets.synthetic import START
 from models.units import MICROS_PER_DAY, MONEY_UNITS, Floats, to_micros
 
-Injection = Literal["none", "seasons", "prices", "returns", "one-timers"]
+Injection = Literal["none", "seasons", "prices", "returns", "one-timers", "seldom"]
 
 #: Days that the shop has been open before :data:`synthetic.START`: several lifetimes of a customer.
 AGE = 1_200
@@ -34,7 +34,8 @@ def steady_shop(
     ----------
     injection
         The shift, ``at`` days after the start: ``prices`` rise by half; ``returns`` triple and are for whole orders;
-        ``one-timers`` doubles the arrivals with customers who buy only once. ``seasons`` is not a shift: from the first
+        ``one-timers`` doubles the arrivals with customers who buy only once; ``seldom`` leaves out every second order
+        that is no customer's first. ``seasons`` is not a shift: from the first
         day on, the shop has two and a half times as many sales in some months as in others.
 
     Returns
@@ -57,6 +58,10 @@ def steady_shop(
     day = np.concatenate([arrival, rng.uniform(arrival[again], gone[again])])
     if injection == "seasons":
         day = _busy(day, days)
+    if injection == "seldom":
+        is_kept = (day < at) | (rng.random(len(day)) < 1 / 2)
+        is_kept[: len(arrival)] = True
+        customer, day = customer[is_kept], day[is_kept]
     amount = wallet[customer] * rng.lognormal(0.0, 0.7, len(customer))
     shifted = day >= at
     if injection == "prices":

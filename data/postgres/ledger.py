@@ -21,7 +21,7 @@ def history_before(connection: Connection, moment: datetime) -> pd.DataFrame:
     """The totals of each customer before a moment, computed by Postgres; customers with returns only are included.
 
     Index: ``customer_id``, ascending. Columns: ``frequency, gross_units, returned_units`` (ten-thousandths),
-    ``last_purchase_at``.
+    ``first_purchase_at, last_purchase_at``.
     """
     totals = ledger_totals()
     query = (
@@ -30,13 +30,14 @@ def history_before(connection: Connection, moment: datetime) -> pd.DataFrame:
             totals.frequency.label("frequency"),
             money_units(totals.gross).label("gross_units"),
             money_units(totals.returned).label("returned_units"),
+            func.min(_ledger.occurred_at).filter(SALE).label("first_purchase_at"),
             func.max(_ledger.occurred_at).filter(SALE).label("last_purchase_at"),
         )
         .where(_ledger.occurred_at < moment, _COUNTS)
         .group_by(_ledger.customer_id)
         .order_by(_ledger.customer_id)
     )
-    frame = _frame(connection, query, "last_purchase_at").set_index("customer_id")
+    frame = _frame(connection, query, "first_purchase_at", "last_purchase_at").set_index("customer_id")
     return frame.astype(dict.fromkeys(("frequency", "gross_units", "returned_units"), "int64"))
 
 
@@ -78,7 +79,8 @@ def first_moment(connection: Connection) -> datetime | None:
     return first
 
 
-def _frame(connection: Connection, query: Select[Any], moment: str) -> pd.DataFrame:
+def _frame(connection: Connection, query: Select[Any], *moments: str) -> pd.DataFrame:
     rows = frame(connection, query)
-    rows[moment] = pd.to_datetime(rows[moment], utc=True).astype(MOMENT)
+    for moment in moments:
+        rows[moment] = pd.to_datetime(rows[moment], utc=True).astype(MOMENT)
     return rows

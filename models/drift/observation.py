@@ -1,6 +1,6 @@
 """Drift observation: measure each window of event time against a model, and raise an alarm when the data has changed.
 
-A window is a day. Each window is measured in three ways:
+A window is a day. Each window is measured in these ways:
 
 - **Incoming transactions**: the mean distance to the nearest centroid of customers who return after a pause, the mean
   value of a sale, the share of returns, the share of first purchases. R, F and M accumulate over a customer's lifetime
@@ -8,13 +8,15 @@ A window is a day. Each window is measured in three ways:
 - **Distributions**: the population stability index of R, F and M of recent customers, and of the segments of all
   customers, against the model's training.
 - **Alternatives**: a challenger that follows the customers of today, and its agreement with the champion.
+- **Predictions**, if the model carries a rhythm model: how many customers, as they were 30 and 90 days ago, were
+  predicted to order since, and how many did.
 
 An observer is a pure fold over windows, without clock or I/O: the same windows give the same numbers, so an observer
 that loses its state rebuilds it from the ledger. docs/drift.md has the evidence for the constants below
 (benchmarks/drift_evidence.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct
@@ -33,7 +35,9 @@ from models.drift.reference import (
     squared_distances,
     take_reference,
 )
-from models.rhythm.carried import keeping
+from models.rhythm.carried import keeping, rhythm_of
+from models.rhythm.checked_model import has_seen
+from models.rhythm.prediction_check import PastCustomers, check_past
 from models.scoring import assign
 from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, Floats, Ints, from_micros
@@ -55,6 +59,11 @@ MIN_PER_WINDOW = 5
 #: values of consecutive days similar, and ADWIN mistakes such correlation for change (docs/drift.md).
 PAUSE_DAYS = 14
 
+#: Number of consecutive windows in which predictions count wrong before an alarm: a week, so that no single busy or
+#: quiet day raises one.
+WRONG_WINDOWS = 7
+
+PREDICTIONS = "predictions"
 INCOMING = ("distance", "basket", "returns", "newcomers")
 
 
@@ -75,6 +84,9 @@ class Window(Struct, frozen=True):
         Shape (m,): the amount of each sale in the window, in currency units.
     returns, newcomers
         Number of returns, and of customers with their first purchase.
+    past
+        By days: the customers who had ordered so long before the end, and whether each has ordered since. Empty if the
+        model carries no rhythm model.
     """
 
     end: int
@@ -83,6 +95,7 @@ class Window(Struct, frozen=True):
     sales: Floats
     returns: int
     newcomers: int
+    past: Mapping[int, PastCustomers] = {}
 
 
 class Measurement(Struct, frozen=True):
@@ -95,9 +108,9 @@ class Measurement(Struct, frozen=True):
     customers
         How many customers it was computed from.
     reference
-        The usual value, from training or from before a shift; None if it is not known.
+        The usual value, from training or from before a shift, or the predicted one; None if it is not known.
     threshold
-        Where values above are suspicious; None if a detector decides.
+        Where values above are suspicious, or values below if it is below the reference; None if a detector decides.
     """
 
     measure: str
@@ -140,6 +153,7 @@ class DriftObserver:
 
     def __init__(self, model: SegmentModel, begin: int, delta: float = DELTA) -> None:
         self._model, self._begin = model, begin
+        self._rhythm = rhythm_of(model)
         self._reference = reference_of(model)
         self._detectors = {measure: StandardisedAdwin(delta) for measure in INCOMING}
         self._persistence: dict[str, int] = {}
@@ -171,6 +185,10 @@ class DriftObserver:
             measured.append(measurement)
             if measurement.alarm and self._persistence[measurement.name] == PERSISTENCE:
                 raised.append(measurement)
+        for measurement in self._predictions(window):
+            measured.append(measurement)
+            if measurement.alarm and self._persistence[measurement.name] == WRONG_WINDOWS:
+                raised.append(measurement)
         self._windows += 1
         challenger = self._learn(window)
         measured += self._comparisons(challenger, window.base)
@@ -200,6 +218,25 @@ class DriftObserver:
         self._persistence[name] = self._persistence.get(name, 0) + 1 if value > threshold else 0
         persists = self._persistence[name] >= PERSISTENCE
         return Measurement("psi", name, value, customers, threshold=threshold, alarm=persists)
+
+    def _predictions(self, window: Window) -> Iterator[Measurement]:
+        """Shares of customers who ordered, beside the predicted ones, within days that began under the model."""
+        for days, past in window.past.items():
+            begin, customers = window.end - days * MICROS_PER_DAY, len(past.ordered)
+            if self._rhythm is None or begin < self._begin or has_seen(self._rhythm, begin) or not customers:
+                continue
+            found = check_past(self._rhythm, past, begin, days)
+            name = f"within_{days}_days"
+            self._persistence[name] = self._persistence.get(name, 0) + 1 if found.is_wrong else 0
+            yield Measurement(
+                PREDICTIONS,
+                name,
+                found.ordered / customers,
+                customers,
+                found.predicted / customers,
+                found.border / customers,
+                self._persistence[name] >= WRONG_WINDOWS,
+            )
 
     def _learn(self, window: Window) -> SegmentModel:
         self._challenger.learn(window.base, seed=window.end // WINDOW)

@@ -5,13 +5,18 @@ customers.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from models.drift.observation import PAUSE_DAYS, WINDOW, Window
+from models.drift.past_orders import PastOrders, Sample
 from models.drift.reference import Population
+from models.rhythm.carried import rhythm_of
+from models.rhythm.prediction_check import PastCustomers
+from models.rhythm.rhythm_model import HORIZONS
 from models.scoring import monetary_value
 from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, MONEY_UNITS, Ints
@@ -31,7 +36,7 @@ class WindowFold:
     ----------
     history
         All customers before the first window, by ``customer_id``: ``frequency``, ``gross_units``,
-        ``returned_units`` and ``last_purchase_at`` (missing for customers who have not bought).
+        ``returned_units``, ``first_purchase_at`` and ``last_purchase_at`` (missing for customers who have not bought).
     start
         Microseconds: the beginning of the first window.
     counting
@@ -47,9 +52,9 @@ class WindowFold:
         self._frequency = history["frequency"].to_numpy(np.int64, copy=True)
         self._gross = history["gross_units"].to_numpy(np.int64, copy=True)
         self._returned = history["returned_units"].to_numpy(np.int64, copy=True)
-        last = history["last_purchase_at"]
-        self._last = np.where(last.isna(), _LONG_AGO, _micros(last.fillna(pd.Timestamp(0, tz="UTC"))))
+        self._last = _known(history["last_purchase_at"])
         self.reached = start
+        self._predictable = _Predictable(history, self._frequency) if rhythm_of(model) is not None else None
         self._trailing = None
         if model.window_days is not None:
             if counting is None:
@@ -96,7 +101,8 @@ class WindowFold:
         )
         arrivals = np.flatnonzero(np.isin(known, customer[paused[customer]]))
         sales = amount[is_sale] / MONEY_UNITS
-        return Window(end, base, arrivals, sales, int((~is_sale).sum()), newcomers)
+        past = {} if self._predictable is None else self._predictable.at(end, buyers, moment[is_sale])
+        return Window(end, base, arrivals, sales, int((~is_sale).sum()), newcomers, past)
 
     def _columns(self, transactions: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.bool_], Ints]:
         """Rows of customers, moments, whether they are sales, and amounts."""
@@ -109,9 +115,27 @@ class WindowFold:
         known = len(self._row)
         rows = np.array([self._row.setdefault(customer, len(self._row)) for customer in distinct], dtype=np.int64)
         more = len(self._row) - known
+        if self._predictable is not None:
+            # New customers are at the end, in the order in which they have got their rows.
+            self._predictable.sample.add(map(str, islice(self._row, known, None)))
         for name, blank in (("_frequency", 0), ("_gross", 0), ("_returned", 0), ("_last", _LONG_AGO)):
             setattr(self, name, np.append(getattr(self, name), np.full(more, blank, dtype=np.int64)))
         return np.asarray(rows[codes], dtype=np.int64)
+
+
+class _Predictable:
+    """What predictions are compared with: customers as they were 30 and 90 days ago, and who has ordered since."""
+
+    def __init__(self, history: pd.DataFrame, frequency: Ints) -> None:
+        first, last = (_known(history[name]) for name in ("first_purchase_at", "last_purchase_at"))
+        self.sample = Sample(map(str, history.index))
+        self._orders = {days: PastOrders(days, first, last, frequency) for days in HORIZONS}
+
+    def at(self, end: int, customer: Ints, moment: Ints) -> dict[int, PastCustomers]:
+        """The customers by days before the end of a window with these orders."""
+        for orders in self._orders.values():
+            orders.add(customer, moment)
+        return {days: orders.at(end, self.sample) for days, orders in self._orders.items()}
 
 
 class _Trailing:
@@ -141,6 +165,11 @@ class _Trailing:
         np.add.at(gross, self._customer[sold], self._amount[sold])
         np.add.at(returned, self._customer[~sold], self._amount[~sold])
         return frequency, gross, returned
+
+
+def _known(moments: pd.Series) -> Ints:
+    """Moments, long ago where one is missing."""
+    return np.where(moments.isna(), _LONG_AGO, _micros(moments.fillna(pd.Timestamp(0, tz="UTC"))))
 
 
 def _micros(moments: pd.Series) -> Ints:

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from data.postgres import audience_members, audiences, currency, dead_letters, drift, model_registry
 from data.postgres.audience_members import at_one_moment
 from models.audience import AudienceDefinition, with_known_segments
 from models.audience_text import to_text
+from models.drift.observation import PREDICTIONS
 from runtime.errors import NotFoundError
 from services.alerts.rules import Measure, Rule
 from services.partition_states import PartitionState, StreamStates
@@ -22,7 +24,7 @@ class Measured:
     Parameters
     ----------
     value
-        In customers, currency units, records, alarms or partitions; None if it is unknown.
+        In customers, currency units, records, alarms, per cent or partitions; None if it is unknown.
     about
         What was measured, in words; or why it is unknown.
     event_time
@@ -102,6 +104,28 @@ def _drift_alarms(_rule: Rule, sources: Sources) -> Measured:
     )
 
 
+def _prediction_error(_rule: Rule, sources: Sources) -> Measured:
+    version = model_registry.require_champion_version(sources.postgres)
+    found = [row for row in drift.newest(sources.postgres, version) if row.measure == PREDICTIONS]
+    if not found:
+        raise NotFoundError(
+            f"no prediction of the model {version} has been compared with what happened: `segue drift watch` does so, "
+            "once a model with predictions has been active for 30 days"
+        )
+    worst = max(found, key=_error)
+    return Measured(
+        round(_error(worst), 1),
+        "per cent by which predictions count wrong beyond what chance and calibration allow: see `segue drift status`",
+        worst.window_end,
+    )
+
+
+def _error(row: Row[Any]) -> float:
+    """By how many per cent of the predicted number another number of customers ordered; 0 within the border."""
+    is_beyond = abs(row.value - row.reference) > abs(row.threshold - row.reference)
+    return 100 * abs(row.value / row.reference - 1) if is_beyond and row.reference else 0.0
+
+
 def _lag(_rule: Rule, sources: Sources) -> Measured:
     partitions = _partitions(sources)
     lags = [state.lag for state in partitions if state.lag is not None]
@@ -131,6 +155,7 @@ _MEASURES: Mapping[Measure, Callable[[Rule, Sources], Measured]] = {
     "money_at_stake": _money_at_stake,
     "dead_letters": _dead_letters,
     "drift_alarms": _drift_alarms,
+    "prediction_error": _prediction_error,
     "lag": _lag,
     "stuck_partitions": _stuck_partitions,
 }

@@ -26,7 +26,9 @@ from models.audience_text import parse
 from runtime.errors import SegueError
 from services.alerts.quiet_hours import QuietHours
 
-Measure = Literal["customers", "money_at_stake", "dead_letters", "drift_alarms", "lag", "stuck_partitions"]
+Measure = Literal[
+    "customers", "money_at_stake", "dead_letters", "drift_alarms", "prediction_error", "lag", "stuck_partitions"
+]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 #: Measures of a group of customers.
 OF_CUSTOMERS = ("customers", "money_at_stake")
@@ -47,7 +49,7 @@ class Rule:
     audience, where
         For a measure of customers, the name of a saved audience, or a definition: one of the two. None otherwise.
     above
-        The limit: in customers, currency units, records, alarms or partitions.
+        The limit: in customers, currency units, records, alarms, per cent or partitions.
     to
         Names of destinations.
     quiet

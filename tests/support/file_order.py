@@ -51,6 +51,7 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/test_other_currencies_in_a_browser.py": 30,
     "tests/e2e/test_report_in_a_browser.py": 30,
     "tests/e2e/test_secured_kafka.py": 30,
+    "tests/unit/models/drift/test_predictions.py": 80,
     "tests/unit/data/datasets/test_load_laws.py": 80,
     "tests/unit/segue/cli/test_bad_arguments.py": 80,
     "tests/integration/stream_app/test_alerts.py": 50,

@@ -42,6 +42,14 @@ def test_a_price_rise_is_detected_within_the_days_of_the_table_and_nothing_is_ra
     assert AT < found[0].day <= AT + int(longest[2])
 
 
+def test_customers_who_order_half_as_often_are_noticed_by_their_predictions_within_the_days_of_the_table() -> None:
+    (row,) = (row for row in rows(EVIDENCE) if row.startswith(f"| {WHAT['seldom']} |"))
+    longest = re.search(r"predictions within_30_days: (\d+)/\1, \d+ \((\d+)\)", row)
+    assert longest is not None
+    found = [alarm for alarm in alarms("seldom", 0, DELTA) if alarm.measure == "predictions within_30_days"]
+    assert AT < found[0].day <= AT + int(longest[2])
+
+
 def test_the_evidence_has_a_row_for_every_shift_and_the_readme_has_no_other_numbers() -> None:
     assert len(rows(EVIDENCE)) == len(WHAT)
     assert set(rows((ROOT / "README.md").read_text())) <= set(rows(EVIDENCE))

@@ -71,11 +71,3 @@ def test_the_headline_adds_up_all_states() -> None:
     )
     assert "1 customer What these customers would spend" in words(markup.headline(states, POUNDS))
     assert "1 overdue" in words(markup.tiles(states, POUNDS))
-
-
-def test_predicted_and_actual_are_shown_with_a_warning_where_the_season_is_new() -> None:
-    metadata = a_rhythm().metadata
-    known = markup.quality(metadata)
-    assert known.endswith("for the following 90 days: 201 of 500 customers order. Actual: 190.")
-    assert "trust the ranking of customers, not the counts" in markup.quality(metadata | {"same_season_seen": False})
-    assert markup.quality({}).startswith("Nothing shows yet how right the predictions are.")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from dashboard.shared.past_predictions import has_seen, sentence
+from dashboard.shared.past_predictions import sentence
 from models.rhythm.carried import METADATA_KEY, carrying
 from models.segment_model import SegmentModel
 from models.units import to_micros
@@ -35,7 +35,6 @@ def test_predictions_are_said_to_have_seen_what_came_after_the_day(at: datetime 
     model = fitted(at)
     assert said in sentence(model, DAY)
     assert model.version in sentence(model, DAY)
-    assert has_seen(model.metadata[METADATA_KEY]["metadata"], DAY) == ("have seen none" not in said)
 
 
 def test_a_model_without_predictions_is_said_to_have_none() -> None:

@@ -21,6 +21,7 @@ MESSAGES = {
     "customer-segment": "customerSegmentUpdated",
     "risk-changed": "riskChanged",
     "drift-detected": "driftDetected",
+    "predictions-count-wrong": "predictionsCountWrong",
     "campaign-assigned": "campaignAssigned",
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from data.contract.events import DriftDetected
+from data.contract.events import DriftDetected, PredictionsCountWrong
 from services.drift.events import event, summary
 
 
@@ -42,6 +42,11 @@ def alarm(measure: str, value: float, reference: float | None, name: str = "", t
             "The distribution of all customers over the segments is not what the model was fitted on: "
             "index 0.20, where 0.10 begins to count.",
         ),
+        (
+            alarm("predictions", 0.25, 0.5, "within_30_days", 0.45),
+            "Of 20 customers, 10 were predicted to order within 30 days, and 5 did (-50%): predictions count wrong, "
+            "and a refit learns from what has happened.",
+        ),
     ],
 )
 def test_the_summary_says_what_has_changed_and_by_how_much(row: Any, sentence: str) -> None:
@@ -59,3 +64,12 @@ def test_the_event_is_the_alarm() -> None:
         0.1,
     )
     assert msgspec.json.decode(event(alarm("returns", 0.4, 0.2)), type=DriftDetected).data.name is None
+
+
+def test_an_alarm_about_predictions_is_a_message_of_its_own_with_numbers_of_customers() -> None:
+    row = alarm("predictions", 0.2, 0.5, "within_90_days", 0.4)
+    found = msgspec.json.decode(event(row), type=PredictionsCountWrong)
+    assert (found.id, found.subject, found.time) == (row.id, row.model_version, row.window_end)
+    assert (found.data.days, found.data.customers, found.data.predicted, found.data.ordered) == (90, 20, 10.0, 4)
+    assert found.data.allowed == pytest.approx(2.0)
+    assert found.data.summary == summary(row)

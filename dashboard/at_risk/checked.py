@@ -1,0 +1,138 @@
+"""Predicted against actual at a moment: computed once for each event day, and kept for all sessions of a process.
+
+The moment is a midnight of event time, so what is compared can't change any more, except by a late, revised or
+forgotten order. These are counted, so a changed count makes it be computed again.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+
+import streamlit as st
+from sqlalchemy import Connection, Engine
+
+from dashboard.shared import refreshed
+from dashboard.shared.caching import Answer, RefreshedAnswer, has_same_past, per_database
+from dashboard.shared.flows import midnight
+from dashboard.shared.page import Moment
+from dashboard.shared.reading import StreamProgress, patient, progress
+from data.postgres.past_buyers import past_buyers, rhythm_periods
+from models.rhythm.checked_model import (
+    PREFERRED_DAYS,
+    CheckedModel,
+    RhythmPeriod,
+    active_at,
+    checked_models,
+    first_check,
+)
+from models.rhythm.prediction_check import PredictionCheck, check_past
+from models.units import from_micros, to_micros
+
+#: How many moments a process keeps; each takes a kilobyte.
+MOST_KEPT = 50
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A model's predictions and what happened."""
+
+    model: CheckedModel
+    check: PredictionCheck
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What can be said at a moment of how right predictions are.
+
+    Parameters
+    ----------
+    end
+        The midnight up to which orders count.
+    compared
+        None if there is nothing to compare yet.
+    comparable_from
+        When the present predictions can be compared for the first time; None if that is unknown.
+    """
+
+    end: datetime
+    compared: Compared | None
+    comparable_from: datetime | None
+
+
+class CheckCache:
+    """The comparisons at the last moments that were asked for, of one database."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, tuple[Checked, StreamProgress]] = OrderedDict()
+        self._lock = Lock()
+
+    def read(self, connection: Connection, now: StreamProgress, at: datetime) -> Checked:
+        """The comparison at the last midnight by a moment; ``now`` must have been read on the same connection."""
+        end = midnight(at)
+        periods = rhythm_periods(connection, end - timedelta(days=PREFERRED_DAYS[0]), at)
+        present = active_at(periods, to_micros(at))
+        key = (end, _name(present), *map(_name, periods))
+        # While one session computes, the others wait for its result.
+        with self._lock:
+            if key in self._kept and _still_holds(end, self._kept[key][1], now):
+                return self._kept[key][0]
+            found = _compare(connection, periods, end, present)
+            self._kept[key] = (found, now)
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+            return found
+
+
+def new_cache() -> CheckCache:
+    """An empty cache for one database."""
+    return CheckCache()
+
+
+def at_event_time(engine: Engine, moment: Moment) -> Answer[Checked]:
+    """The comparison at the page's moment or, where it takes seconds to compute, at a somewhat earlier one."""
+    cache = per_database(engine, new_cache)
+
+    def compute(connection: Connection, at: datetime) -> Checked:
+        return cache.read(connection, progress(connection), at)
+
+    key = engine.url.render_as_string(hide_password=False)
+    return refreshed.read(engine, moment, _kept(key, moment.model.version), compute)
+
+
+def at_past_day(moment: Moment, at: datetime) -> Checked:
+    """The comparison at a past moment, as far as the ledger knows it now."""
+    with patient(moment.connection, refreshed.TIMEOUT_MS):
+        return per_database(moment.connection.engine, new_cache).read(moment.connection, moment.progress, at)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _kept(database_url: str, model: str) -> RefreshedAnswer[Checked]:
+    return RefreshedAnswer()
+
+
+def _name(period: RhythmPeriod | None) -> Hashable:
+    """What makes a period differ from others."""
+    return None if period is None else (period.model_version, period.rhythm.version, period.since, period.until)
+
+
+def _compare(
+    connection: Connection, periods: list[RhythmPeriod], end: datetime, present: RhythmPeriod | None
+) -> Checked:
+    first = first_check(present)
+    comparable_from = None if first is None else from_micros(first)
+    for model in checked_models(periods, to_micros(end), present):
+        past = past_buyers(connection, from_micros(model.begin), end)
+        # A stream that is younger than the days has no customers at their begin.
+        if len(past.ordered):
+            check = check_past(model.rhythm, past, model.begin, model.days)
+            return Checked(end, Compared(model, check), comparable_from)
+    return Checked(end, None, comparable_from)
+
+
+def _still_holds(end: datetime, before: StreamProgress, now: StreamProgress) -> bool:
+    """Whether a comparison that was read at one progress still holds at another one."""
+    # At the very moment that the stream has reached, more may still happen.
+    has_passed = before.event_time is not None and end < before.event_time
+    return has_same_past(before, now) and (has_passed or before.transactions == now.transactions)

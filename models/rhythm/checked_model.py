@@ -1,0 +1,97 @@
+"""Which rhythm model's predictions can be compared with what happened by a moment, and over how many days.
+
+A comparison is honest only about predictions as they were made: the model was active when the days began, and had seen
+no order of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from models.rhythm.rhythm_model import HORIZONS, RhythmModel
+from models.units import MICROS_PER_DAY
+
+#: The key, in a rhythm model's metadata, of the moment up to which it has seen orders, in microseconds.
+FITTED_AT = "fitted_at"
+#: The days to compare, the best ones first: a young stream or model has had the shorter ones only.
+PREFERRED_DAYS = tuple(sorted(HORIZONS, reverse=True))
+
+
+class RhythmPeriod(NamedTuple):
+    """The event time during which a segment model with predictions was active, in microseconds.
+
+    ``since`` is None for the first model of the stream, ``until`` for the active one.
+    """
+
+    model_version: str
+    rhythm: RhythmModel
+    since: int | None
+    until: int | None
+
+
+class CheckedModel(NamedTuple):
+    """The model whose predictions are compared with what happened within the next so many ``days``, from ``begin`` on.
+
+    Parameters
+    ----------
+    model_version
+        The segment model that carried it and was active at ``begin``.
+    is_present
+        Whether the rhythm model is the present one.
+    """
+
+    model_version: str
+    rhythm: RhythmModel
+    begin: int
+    days: int
+    is_present: bool
+
+
+def checked_models(periods: Sequence[RhythmPeriod], end: int, present: RhythmPeriod | None) -> Iterator[CheckedModel]:
+    """What can be compared up to a moment, the best first: the present rhythm model, then an earlier one."""
+    found = [
+        CheckedModel(
+            period.model_version,
+            period.rhythm,
+            begin,
+            days,
+            present is not None and present.rhythm.version == period.rhythm.version,
+        )
+        for days in PREFERRED_DAYS
+        for begin in [end - days * MICROS_PER_DAY]
+        for period in [active_at(periods, begin)]
+        if period is not None and not has_seen(period.rhythm, begin)
+    ]
+    yield from sorted(found, key=lambda each: not each.is_present)
+
+
+def first_check(present: RhythmPeriod | None) -> int | None:
+    """When the present rhythm model can be compared for the first time, in microseconds; None if that is unknown.
+
+    It is unknown if no rhythm model is active, or if the active one does not say what it has seen.
+    """
+    fitted = None if present is None else fitted_at(present.rhythm)
+    if present is None or fitted is None:
+        return None
+    begin = fitted if present.since is None else max(fitted, present.since)
+    return begin + min(HORIZONS) * MICROS_PER_DAY
+
+
+def active_at(periods: Sequence[RhythmPeriod], moment: int) -> RhythmPeriod | None:
+    """The period that a moment is in; its end is in the next one."""
+    for period in periods:
+        has_begun = period.since is None or period.since <= moment
+        if has_begun and (period.until is None or moment < period.until):
+            return period
+    return None
+
+
+def fitted_at(rhythm: RhythmModel) -> int | None:
+    """Up to when a rhythm model has seen orders, in microseconds; None if it does not say."""
+    found = rhythm.metadata.get(FITTED_AT)
+    return found if isinstance(found, int) else None
+
+
+def has_seen(rhythm: RhythmModel, moment: int) -> bool:
+    """Whether a rhythm model has, or may have, seen orders after a moment."""
+    fitted = fitted_at(rhythm)
+    return fitted is None or fitted > moment
