@@ -12,6 +12,7 @@ from tests.support import processed_stream
 from tests.support.browser import (
     MARKS,
     PATIENCE,
+    download,
     served,
     visit,
 )
@@ -131,10 +132,9 @@ def _type(page: Page, label: str, value: str) -> None:
 
 
 def _download(page: Page, label: str, folder: Path) -> pd.DataFrame:
-    with page.expect_download(timeout=PATIENCE) as waiting:
-        page.get_by_role("button", name=label).click()
-    path = folder / waiting.value.suggested_filename
-    waiting.value.save_as(path)
+    found = download(page, label)
+    path = folder / found.suggested_filename
+    found.save_as(path)
     return pd.read_csv(path, dtype={"customer_id": str})
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import text
 
 from data.postgres.database import engine as connect
-from tests.support.browser import MARKS, PATIENCE, PHONE, expect_no_sideways_scrolling, served, visit
+from tests.support.browser import MARKS, PATIENCE, PHONE, download, expect_no_sideways_scrolling, served, visit
 from tests.support.generated_tables import a_model, a_stream, store
 from tests.support.postgres import new_database, running_postgres
 from tests.support.rhythm import a_predicting_model
@@ -46,13 +46,12 @@ def test_filters_narrow_the_list_and_stay_in_the_url(window: BrowserContext, das
         address = page.url
     with visit(window, dashboard, address.removeprefix(f"{dashboard}/")) as page:
         expect(page.locator(f"[data-customers='{overdue}']")).to_be_visible(timeout=PATIENCE)
-        with page.expect_download(timeout=PATIENCE) as download:
-            page.get_by_role("button", name="Download CSV").click()
-        with download.value.path().open(newline="") as file:
+        found = download(page)
+        with found.path().open(newline="") as file:
             rows = [*csv.DictReader(file)]
     assert len({row["customer_id"] for row in rows}) == len(rows) == overdue
     assert {row["risk_state"] for row in rows} == {"overdue"}
-    assert re.fullmatch(r"at-risk-\d{4}-\d\d-\d\d\.csv", download.value.suggested_filename)
+    assert re.fullmatch(r"at-risk-\d{4}-\d\d-\d\d\.csv", found.suggested_filename)
 
 
 def test_a_customer_of_the_list_is_described_in_the_same_words_on_the_customer_page(

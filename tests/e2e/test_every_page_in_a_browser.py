@@ -30,6 +30,7 @@ from tests.support.browser import (
     DESKTOP,
     PATIENCE,
     choose,
+    download,
     expect_no_sideways_scrolling,
     expect_to_fit_a_phone,
     opened,
@@ -412,9 +413,7 @@ def _type(page: Page, label: str, value: str) -> None:
 
 
 def _download(page: Page) -> list[dict[str, str]]:
-    with page.expect_download(timeout=PATIENCE) as download:
-        page.get_by_role("button", name="Download CSV").click()
-    with download.value.path().open(newline="") as file:
+    with download(page).path().open(newline="") as file:
         return [*csv.DictReader(file)]
 
 

@@ -20,7 +20,7 @@ from data.postgres.audit import Recorded
 from data.postgres.database import engine, migrate
 from data.postgres.replay_control import Heartbeat
 from tests.support import browser, oidc_provider, shop_with_a_login
-from tests.support.browser import DESKTOP, HEIGHT, PATIENCE, PHONE, expect_no_sideways_scrolling, settle
+from tests.support.browser import DESKTOP, HEIGHT, PATIENCE, PHONE, download, expect_no_sideways_scrolling, settle
 from tests.support.local_stack import wait_until
 from tests.support.oidc_provider import log_in
 from tests.support.postgres import new_database, running_postgres
@@ -116,12 +116,6 @@ def open_page(seen: Seen, address: str, path: str) -> None:
     settle(seen.page)
 
 
-def download(page: Page) -> str:
-    with page.expect_download() as started:
-        page.get_by_role("button", name="Download CSV").click()
-    return started.value.path().read_text()
-
-
 def last(shop: Shop, act: str) -> Recorded:
     [found] = audit.acts(shop.owner, 1, act=act)
     return found
@@ -158,7 +152,7 @@ def test_a_marketer_sees_ids_and_every_file_is_recorded(window: BrowserContext, 
             open_page(seen, dashboard, path)
         for path, begin in zip(LISTS, ("about-to-slip-", "shifts-", "segue-customers.csv"), strict=True):
             open_page(seen, dashboard, path)
-            rows = download(seen.page)
+            rows = download(seen.page).path().read_text()
             assert "shopper-" in rows
             recorded = last(shop, "download")
             assert (recorded.subject, recorded.email, recorded.role) == ("mia", "mia@shop.example", "marketer")
@@ -183,7 +177,7 @@ def test_an_analyst_sees_no_id_anywhere(window: BrowserContext, shop: Shop, dash
             seen.received.append(seen.page.content().encode())
         for path in LISTS:
             open_page(seen, dashboard, path)
-            files.append(download(seen.page))
+            files.append(download(seen.page).path().read_text())
             assert "m-" in files[-1]
             recorded = last(shop, "download")
             assert (recorded.subject, recorded.role, recorded.detail["masked"]) == ("ali", "analyst", True)

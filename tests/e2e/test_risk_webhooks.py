@@ -29,7 +29,7 @@ from tests.support.sections import section
 from tests.support.webhook_process import WebhookProcess, webhook_environment
 from tests.support.webhook_receiver import Answer, Receiver
 
-PART = 800
+PART = 1_200
 KILLS = 3
 # High, so that customers are presumed lost within the months that are replayed.
 LOST_BELOW = 0.4

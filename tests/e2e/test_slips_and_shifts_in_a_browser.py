@@ -15,6 +15,7 @@ from tests.support.browser import (
     MARKS,
     PATIENCE,
     PHONE,
+    download,
     expect_no_sideways_scrolling,
     served,
     visit,
@@ -172,7 +173,5 @@ def _slips(page: Page) -> int:
 
 
 def _download(page: Page) -> list[dict[str, str]]:
-    with page.expect_download(timeout=PATIENCE) as download:
-        page.get_by_role("button", name="Download CSV").click()
-    with download.value.path().open(newline="") as file:
+    with download(page).path().open(newline="") as file:
         return [*csv.DictReader(file)]

@@ -14,10 +14,12 @@ import pytest
 from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
+    Download,
     Error,
     Locator,
     Page,
     Request,
+    TimeoutError,
     expect,
     sync_playwright,
 )
@@ -42,6 +44,8 @@ FLAGS = (
 _ONE_PROCESS = ("--renderer-process-limit=1", "--disable-site-isolation-trials", "--disable-software-rasterizer")
 # In milliseconds: a page is drawn within seconds; the bound is for a machine that is busy with something else.
 PATIENCE = 180_000
+# A download starts within a second, or never.
+DOWNLOAD_PATIENCE = 30_000
 # An open list shows its options at once.
 LIST_PATIENCE = 5_000
 DESKTOP, PHONE = 1280, 390
@@ -137,6 +141,14 @@ def choose(page: Page, box: Locator, option: str) -> None:
     except Error:
         page.keyboard.press("Escape")
         raise
+
+
+@retry(retry=retry_if_exception_type(TimeoutError), stop=stop_after_delay(PATIENCE / 1000), reraise=True)
+def download(page: Page, label: str = "Download CSV") -> Download:
+    """The file behind a button; Streamlit forgets a file when the page is drawn again, so the click may be repeated."""
+    with page.expect_download(timeout=DOWNLOAD_PATIENCE) as waiting:
+        page.get_by_role("button", name=label).click()
+    return waiting.value
 
 
 def settle(page: Page) -> None:

@@ -218,7 +218,10 @@ def test_a_partition_without_a_rhythm_model_needs_none_of_the_new_tables(databas
     log: list[Message] = [*BUYERS, *LATER, ModelActivation(WITHOUT), tick(1_300)]
     records = logs(log, 1)[0]
     with psycopg.connect(database) as connection:
-        connection.execute("DROP VIEW segue_masked.risk_states, segue_masked.risk_changes")
+        connection.execute(
+            "DROP VIEW segue_masked.risk_states, segue_masked.risk_changes, segue_read.current_risk_states, "
+            "segue_read.risk_changes"
+        )
         connection.execute("DROP TABLE risk_states, risk_changes")
     task = batching_task(database, ChangeTopic(), SLICE)
 
