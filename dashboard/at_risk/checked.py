@@ -18,7 +18,7 @@ from dashboard.shared.caching import Answer, RefreshedAnswer, has_same_past, per
 from dashboard.shared.flows import midnight
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import StreamProgress, patient, progress
-from data.postgres.past_buyers import past_buyers, rhythm_periods
+from data.postgres.past_customers import past_customers, rhythm_periods
 from models.rhythm.checked_model import (
     PREFERRED_DAYS,
     CheckedModel,
@@ -123,7 +123,7 @@ def _compare(
     first = first_check(present)
     comparable_from = None if first is None else from_micros(first)
     for model in checked_models(periods, to_micros(end), present):
-        past = past_buyers(connection, from_micros(model.begin), end)
+        past = past_customers(connection, from_micros(model.begin), end)
         # A stream that is younger than the days has no customers at their begin.
         if len(past.ordered):
             check = check_past(model.rhythm, past, model.begin, model.days)

@@ -33,7 +33,7 @@ class Sample:
         return rows[np.argpartition(self._hash[rows], most - 1)[:most]]
 
 
-class PastOrders:
+class PastHistories:
     """The histories of all customers as they were so many days ago, and all orders since then.
 
     Parameters

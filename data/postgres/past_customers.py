@@ -22,7 +22,7 @@ from models.units import to_micros
 _c, _t = customers.c, transactions.c
 
 
-def past_buyers(
+def past_customers(
     connection: Connection, begin: datetime, end: datetime, most_customers: int = MOST_CHECKED
 ) -> PastCustomers:
     """Customers who had ordered by ``begin``, in the order of ids, and who of them ordered after it, up to ``end``.
