@@ -7,7 +7,8 @@ from dashboard.at_risk.checked import Checked, Compared
 from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
 from models.rhythm.checked_model import fitted_at
-from models.rhythm.prediction_check import MOST_CHECKED, PredictionCheck, Tenth
+from models.rhythm.prediction_check import PredictionCheck, Tenth
+from models.rhythm.sample_size import MOST_CUSTOMERS
 from models.units import from_micros
 from runtime.counts import many
 
@@ -82,7 +83,7 @@ def _not_yet(found: Checked) -> str:
 def _sentence(compared: Compared) -> str:
     check, model = compared.check, compared.model
     predicted = _number(check.predicted)
-    sample = "a sample of " if check.customers == MOST_CHECKED else ""
+    sample = "a sample of " if check.customers == MOST_CUSTOMERS else ""
     return (
         f'<p class="sg-compared" data-checked="{check.customers}" data-predicted="{check.predicted:.3f}" '
         f'data-ordered="{check.ordered}" data-days="{model.days}">Of {sample}'

@@ -7,11 +7,9 @@ no order of them.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from models.rhythm.rhythm_model import HORIZONS, RhythmModel
+from models.rhythm.rhythm_model import FITTED_AT, HORIZONS, RhythmModel
 from models.units import MICROS_PER_DAY
 
-#: The key, in a rhythm model's metadata, of the moment up to which it has seen orders, in microseconds.
-FITTED_AT = "fitted_at"
 #: The days to compare, the best ones first: a young stream or model has had the shorter ones only.
 PREFERRED_DAYS = tuple(sorted(HORIZONS, reverse=True))
 

@@ -22,8 +22,6 @@ FEW_CUSTOMERS = 3.0
 #: Calibration alone is hardly ever wrong by a larger share of the predicted number.
 TOLERANCE = 0.1
 TENTHS = 10
-#: At most so many customers are checked, as many as a fit uses: those with the lowest hash of their id.
-MOST_CHECKED = 20_000
 
 
 class PastCustomers(NamedTuple):
