@@ -41,7 +41,7 @@ def section(found: Checked, metadata: dict[str, Any], *, is_past: bool = False, 
     verdict = _wrong(found.compared, found.end, is_past) if check.is_wrong else elements.note(_right(check))
     # The warning has said so.
     season = "" if check.is_wrong else _season(metadata)
-    meanwhile = "" if found.compared.model.is_present else fit
+    meanwhile = "" if found.compared.model.is_shown else fit
     notes = " ".join(text for text in (_whose(found), meanwhile, season) if text)
     return heading + _sentence(found.compared) + verdict + _tenths(check) + elements.note(notes)
 
@@ -64,10 +64,11 @@ def _season(metadata: dict[str, Any]) -> str:
 
 
 def _not_yet(found: Checked) -> str:
+    if not found.is_active:
+        return "The predictions can’t be compared with what happened yet: their model is not active on all partitions."
     if found.comparable_from is None:
         return (
-            "The predictions can’t be compared with what happened: it is not known which orders the active model has "
-            "seen."
+            "The predictions can’t be compared with what happened: it is not known which orders their model has seen."
         )
     if found.comparable_from <= found.end:
         return (
@@ -88,7 +89,7 @@ def _sentence(compared: Compared) -> str:
         f'<p class="sg-compared" data-checked="{check.customers}" data-predicted="{check.predicted:.3f}" '
         f'data-ordered="{check.ordered}" data-days="{model.days}">Of {sample}'
         f"{many(check.customers, 'customer')} on {style.date(from_micros(model.begin))}, <b>{predicted}</b> "
-        f"{'was' if predicted in ('1', '1.0') else 'were'} predicted to order within {model.days} days; "
+        f"{'was' if predicted == '1.0' else 'were'} predicted to order within {model.days} days; "
         f"<b>{check.ordered:,}</b> did.</p>"
     )
 
@@ -111,7 +112,7 @@ def _wrong(compared: Compared, end: datetime, is_past: bool) -> str:
     if not model.rhythm.metadata.get("same_season_seen"):
         text += " The model had not seen such a season a year before, which may be the reason."
     advice = ""
-    if not model.is_present:
+    if not model.is_shown:
         advice = " These predictions are no longer those of the page."
     elif not is_past:
         advice = (
@@ -133,7 +134,7 @@ def _whose(found: Checked) -> str:
     text = (
         f"Predicted by the model that was active then, {model.model_version}{until}: it had seen none of what followed."
     )
-    if model.is_present:
+    if model.is_shown:
         return text
     if found.comparable_from is None:
         return f"{text} The present predictions are others."
