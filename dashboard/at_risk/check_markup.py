@@ -97,7 +97,7 @@ def _sentence(compared: Compared) -> str:
 def _right(check: PredictionCheck) -> str:
     if check.is_open:
         return "These are too few customers to say whether that is right."
-    return f"That is within what chance and calibration allow (± {_number(check.allowance)} customers)."
+    return f"That is within the allowance for chance and calibration (± {_number(check.allowance)} customers)."
 
 
 def _wrong(compared: Compared, end: datetime, is_past: bool) -> str:
@@ -106,8 +106,8 @@ def _wrong(compared: Compared, end: datetime, is_past: bool) -> str:
     way = "more" if difference > 0 else "fewer"
     share = f" ({abs(difference) / check.predicted:.0%})" if check.predicted >= 1 else ""
     text = (
-        f"{_number(abs(difference))} {way} customers ordered than predicted{share}; chance and calibration allow "
-        f"{_number(check.allowance)}. Trust the ranking of customers, not the counts."
+        f"{_number(abs(difference))} {way} customers ordered than predicted{share}; the allowance for chance and "
+        f"calibration is {_number(check.allowance)}. Trust the ranking of customers, not the counts."
     )
     if not model.rhythm.metadata.get("same_season_seen"):
         text += " The model had not seen such a season a year before, which may be the reason."

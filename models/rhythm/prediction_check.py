@@ -76,8 +76,8 @@ class PredictionCheck(NamedTuple):
         return self.allowance >= max(self.predicted, self.customers - self.predicted)
 
     @property
-    def border(self) -> float:
-        """The number of customers beyond which predictions count wrong, on the side of those who ordered."""
+    def edge(self) -> float:
+        """The predicted number of customers plus or minus the allowance, on the side of those who ordered."""
         return self.predicted + (self.allowance if self.ordered > self.predicted else -self.allowance)
 
 

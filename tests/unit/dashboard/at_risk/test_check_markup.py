@@ -41,7 +41,7 @@ def words(html: str) -> str:
 def test_one_sentence_says_what_was_predicted_and_what_happened() -> None:
     shown = words(section(compared(5_287, 0.4314, 2_292), NOTES))
     assert "Of 5,287 customers on 10 Sep 2011, 2,281 were predicted to order within 90 days; 2,292 did." in shown
-    assert "That is within what chance and calibration allow (± 255 customers)." in shown
+    assert "That is within the allowance for chance and calibration (± 255 customers)." in shown
     assert "k5-abc, fitted on the orders up to 1 Sep 2011: it had seen none of what followed." in shown
     assert "wrong" not in shown
     assert "Meanwhile" not in shown
@@ -50,7 +50,8 @@ def test_one_sentence_says_what_was_predicted_and_what_happened() -> None:
 def test_a_wrong_count_is_a_warning_with_its_size_and_what_to_do() -> None:
     html = section(compared(5_287, 0.4314, 1_141), NOTES)
     assert "data-counts-wrong" in html
-    assert "Predictions count wrong. 1,140 fewer customers ordered than predicted (50%); chance and" in words(html)
+    assert "Predictions count wrong. 1,140 fewer customers ordered than predicted (50%); the" in words(html)
+    assert "(50%); the allowance for chance and calibration is 255. Trust the ranking" in words(html)
     assert "Fit again on the orders up to 9 Dec 2011 or later: segue fit --from-stream" in words(html)
     assert "more customers ordered than predicted" in words(section(compared(5_287, 0.2, 2_000), NOTES))
     assert "had not seen such a season" not in words(html)
