@@ -13,11 +13,10 @@ from batch.order_book import OrderBook, customers_at, order_book, orders_between
 from data.datasets.dataset import Dataset
 from models.rhythm.carried import carrying
 from models.rhythm.rhythm_model import HORIZONS, RhythmModel, p_order
+from models.rhythm.sample_size import MOST_CUSTOMERS
 from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, to_micros
 
-#: The orders of so many customers are enough for the parameters, and a fit on them takes seconds.
-MOST_CUSTOMERS = 20_000
 #: A quarter to learn from, and one to predict: with fewer days of orders, nothing shows whether predictions are right.
 LEAST_DAYS = 180
 QUARTER = HORIZONS[1]

@@ -11,7 +11,7 @@ from models.rhythm.fit_calibration import fit_calibration
 from models.rhythm.fit_spending import fit_spending
 from models.rhythm.histories import observed
 from models.rhythm.next_order import expected_orders, p_order_within
-from models.rhythm.rhythm_model import HORIZONS, Calibrations, RhythmModel, build_rhythm
+from models.rhythm.rhythm_model import FITTED_AT, HORIZONS, Calibrations, RhythmModel, build_rhythm
 from models.units import MICROS_PER_DAY, Floats
 
 #: Recent windows of calibration end so many days before the moment of the fit.
@@ -68,7 +68,7 @@ def fit_rhythm(
     )
     notes = {
         **(metadata or {}),
-        "fitted_at": now,
+        FITTED_AT: now,
         "customers": len(customers.customer),
         "log_likelihood": buying.log_likelihood,
         "calibration_windows": {str(days): len(found) for days, found in windows.items()},

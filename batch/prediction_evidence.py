@@ -16,7 +16,6 @@ from models.rhythm.risk import RISK_STATES, RiskState, risk_state
 from models.units import MICROS_PER_DAY, Floats, Ints
 
 QUARTER = 90
-DECILES = 10
 
 
 class Quarter(NamedTuple):
@@ -50,7 +49,7 @@ class Quarter(NamedTuple):
         return float(roc_auc_score(self.ordered, self.probability))
 
 
-class Decile(NamedTuple):
+class TenthMeans(NamedTuple):
     """The mean prediction of a tenth of all customers, and the share of them that ordered."""
 
     predicted: float
@@ -83,21 +82,21 @@ def quarter(book: OrderBook, begin: int, *, seasons: bool = True, calibrate: boo
     return Quarter(begin, model, customers, probability, ordered, first[customers.customer])
 
 
-def deciles(predicted: Floats, actual: Floats) -> list[Decile]:
+def tenth_means(predicted: Floats, actual: Floats) -> list[TenthMeans]:
     """Tenths of the customers by prediction, lowest first."""
-    return [Decile(float(predicted[part].mean()), float(actual[part].mean())) for part in tenths(predicted)]
+    return [TenthMeans(float(predicted[part].mean()), float(actual[part].mean())) for part in tenths(predicted)]
 
 
-def largest_difference(found: list[Decile]) -> float:
-    """The largest difference of prediction and outcome among the deciles."""
+def largest_difference(found: list[TenthMeans]) -> float:
+    """The largest difference of prediction and outcome among the tenths."""
     return max(abs(each.predicted - each.actual) for each in found)
 
 
 def chance_difference(probability: Floats, *, draws: int = 400, seed: int = 1) -> tuple[float, float]:
-    """The largest difference among deciles if every probability were true: its median and its 95 % quantile."""
+    """The largest difference among tenths if every probability were true: its median and its 95 % quantile."""
     rng = np.random.default_rng(seed)
     found = [
-        largest_difference(deciles(probability, (rng.random(len(probability)) < probability).astype(np.float64)))
+        largest_difference(tenth_means(probability, (rng.random(len(probability)) < probability).astype(np.float64)))
         for _ in range(draws)
     ]
     return float(np.median(found)), float(np.quantile(found, 0.95))
@@ -142,10 +141,10 @@ def silent_regulars(found: Quarter, orders: int = 10, times: float = 4.0) -> dic
     return {name: int((silent & (state == number)).sum()) for number, name in enumerate(RISK_STATES)}
 
 
-def spend_of_the_last_year(book: OrderBook) -> list[Decile]:
+def spend_of_the_last_year(book: OrderBook) -> list[TenthMeans]:
     """Predicted and actual mean spend of the last 365 days, by tenths of the customers, lowest prediction first."""
     end = int(book.moment.max())
     begin = end - DAYS_OF_A_YEAR * MICROS_PER_DAY
     model, customers = fit_rhythm(book, begin), customers_at(book, begin)
     predicted = expected_spend(model, customers.histories, customers.spent, begin)
-    return deciles(predicted, spent_between(book, begin, end)[customers.customer])
+    return tenth_means(predicted, spent_between(book, begin, end)[customers.customer])

@@ -5,13 +5,13 @@
 FILE is a dataset of two years such as Online Retail II. Every quarter is predicted by a model that was fitted, and
 calibrated, on what happened before it.
 
-- Quarters: customers predicted to order and customers who did, ranking (AUC) and the largest difference among deciles;
+- Quarters: customers predicted to order and customers who did, ranking (AUC) and the largest difference among tenths;
   for the plain MBG/NBD model, with the seasonal clock, and with calibration.
 - What the page At risk would have said at the end of each quarter, for the calibrated model.
-- Deciles: predicted and actual share of customers who order, for the calibrated model.
+- Tenths: predicted and actual share of customers who order, for the calibrated model.
 - Intervals: how many next orders came within the predicted intervals.
 - Risk states: customers, and the share of them that ordered.
-- Spend: predicted and actual mean spend of the last year by decile, and whether amounts depend on the number of orders.
+- Spend: predicted and actual mean spend of the last year by tenth, and whether amounts depend on the number of orders.
 """
 
 import argparse
@@ -22,20 +22,19 @@ import numpy as np
 
 from batch.order_book import OrderBook, customers_at, order_book
 from batch.prediction_evidence import (
-    DECILES,
     Quarter,
     chance_difference,
-    deciles,
     interval_coverage,
     largest_difference,
     rolling_quarters,
     silent_regulars,
     spend_of_the_last_year,
     state_outcomes,
+    tenth_means,
 )
 from benchmarks.page_tables import table
 from data.datasets.load import load
-from models.rhythm.prediction_check import check_predictions
+from models.rhythm.prediction_check import TENTHS, check_predictions
 from models.units import MICROS_PER_DAY, from_micros
 
 MODELS = {
@@ -56,7 +55,7 @@ def quarters_table(runs: dict[str, list[Quarter]]) -> str:
     rows = []
     for name, quarters in runs.items():
         for found in quarters:
-            largest = largest_difference(deciles(found.probability, found.ordered))
+            largest = largest_difference(tenth_means(found.probability, found.ordered))
             median, high = chance_difference(found.probability)
             rows.append(
                 [
@@ -70,25 +69,25 @@ def quarters_table(runs: dict[str, list[Quarter]]) -> str:
 
 
 def checks_table(quarters: list[Quarter]) -> str:
-    """Predicted and actual customers, what chance and calibration allow, and the verdict."""
+    """Predicted and actual customers, the allowance for chance and calibration, and the verdict."""
     rows = []
     for found in quarters:
         check = check_predictions(found.probability, found.ordered > 0)
-        verdict = "predictions count wrong" if check.is_wrong else "within what is allowed"
+        verdict = "predictions count wrong" if check.is_wrong else "within the allowance"
         numbers = (check.customers, check.predicted, check.ordered, check.standard_error, check.allowance)
         difference = f"{check.ordered / check.predicted - 1:+.0%}"
         rows.append([label(found), *(f"{number:,.0f}" for number in numbers), difference, verdict])
-    head = ["quarter from", "customers", "predicted to order", "ordered", "standard error", "allowed", "difference"]
+    head = ["quarter from", "customers", "predicted to order", "ordered", "standard error", "allowance", "difference"]
     return table([*head, "the page says"], rows)
 
 
-def deciles_table(quarters: list[Quarter]) -> str:
-    """Predicted and actual shares by decile, in per cent."""
+def tenths_table(quarters: list[Quarter]) -> str:
+    """Predicted and actual shares by tenth, in per cent."""
     rows = []
     for found in quarters:
-        cells = [f"{100 * p:.0f} / {100 * y:.0f}" for p, y in deciles(found.probability, found.ordered)]
+        cells = [f"{100 * p:.0f} / {100 * y:.0f}" for p, y in tenth_means(found.probability, found.ordered)]
         rows.append([label(found), *cells])
-    return table(["quarter from", *(f"decile {number + 1}" for number in range(DECILES))], rows)
+    return table(["quarter from", *(f"tenth {number + 1}" for number in range(TENTHS))], rows)
 
 
 def intervals_table(quarters: list[Quarter]) -> str:
@@ -111,13 +110,13 @@ def states_table(quarters: list[Quarter]) -> str:
 
 
 def spend_table(book: OrderBook) -> str:
-    """Predicted and actual mean spend of the last year by decile."""
+    """Predicted and actual mean spend of the last year by tenth."""
     found = spend_of_the_last_year(book)
     rows = [
         [str(number), f"{each.predicted:,.0f}", f"{each.actual:,.0f}"] for number, each in enumerate(found, start=1)
     ]
     mean = [float(np.mean([getattr(each, name) for each in found])) for name in ("predicted", "actual")]
-    return table(["decile", "predicted", "actual"], [*rows, ["all", *(f"{value:,.0f}" for value in mean)]])
+    return table(["tenth", "predicted", "actual"], [*rows, ["all", *(f"{value:,.0f}" for value in mean)]])
 
 
 def amounts_line(book: OrderBook) -> str:
@@ -154,7 +153,7 @@ def main() -> None:
     for text in (
         quarters_table(runs),
         checks_table(calibrated),
-        deciles_table(calibrated),
+        tenths_table(calibrated),
         intervals_table(calibrated),
         states_table(calibrated),
         spend_table(book),

@@ -7,7 +7,8 @@ from dashboard.at_risk.checked import Checked, Compared
 from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
 from models.rhythm.checked_model import fitted_at
-from models.rhythm.prediction_check import MOST_CHECKED, PredictionCheck, Tenth
+from models.rhythm.prediction_check import PredictionCheck, Tenth
+from models.rhythm.sample_size import MOST_CUSTOMERS
 from models.units import from_micros
 from runtime.counts import many
 
@@ -40,7 +41,7 @@ def section(found: Checked, metadata: dict[str, Any], *, is_past: bool = False, 
     verdict = _wrong(found.compared, found.end, is_past) if check.is_wrong else elements.note(_right(check))
     # The warning has said so.
     season = "" if check.is_wrong else _season(metadata)
-    meanwhile = "" if found.compared.model.is_present else fit
+    meanwhile = "" if found.compared.model.is_shown else fit
     notes = " ".join(text for text in (_whose(found), meanwhile, season) if text)
     return heading + _sentence(found.compared) + verdict + _tenths(check) + elements.note(notes)
 
@@ -63,10 +64,11 @@ def _season(metadata: dict[str, Any]) -> str:
 
 
 def _not_yet(found: Checked) -> str:
+    if not found.is_active:
+        return "The predictions can’t be compared with what happened yet: their model is not active on all partitions."
     if found.comparable_from is None:
         return (
-            "The predictions can’t be compared with what happened: it is not known which orders the active model has "
-            "seen."
+            "The predictions can’t be compared with what happened: it is not known which orders their model has seen."
         )
     if found.comparable_from <= found.end:
         return (
@@ -82,12 +84,12 @@ def _not_yet(found: Checked) -> str:
 def _sentence(compared: Compared) -> str:
     check, model = compared.check, compared.model
     predicted = _number(check.predicted)
-    sample = "a sample of " if check.customers == MOST_CHECKED else ""
+    sample = "a sample of " if check.customers == MOST_CUSTOMERS else ""
     return (
         f'<p class="sg-compared" data-checked="{check.customers}" data-predicted="{check.predicted:.3f}" '
         f'data-ordered="{check.ordered}" data-days="{model.days}">Of {sample}'
         f"{many(check.customers, 'customer')} on {style.date(from_micros(model.begin))}, <b>{predicted}</b> "
-        f"{'was' if predicted in ('1', '1.0') else 'were'} predicted to order within {model.days} days; "
+        f"{'was' if predicted == '1.0' else 'were'} predicted to order within {model.days} days; "
         f"<b>{check.ordered:,}</b> did.</p>"
     )
 
@@ -95,7 +97,7 @@ def _sentence(compared: Compared) -> str:
 def _right(check: PredictionCheck) -> str:
     if check.is_open:
         return "These are too few customers to say whether that is right."
-    return f"That is within what chance and calibration allow (± {_number(check.allowance)} customers)."
+    return f"That is within the allowance for chance and calibration (± {_number(check.allowance)} customers)."
 
 
 def _wrong(compared: Compared, end: datetime, is_past: bool) -> str:
@@ -104,13 +106,13 @@ def _wrong(compared: Compared, end: datetime, is_past: bool) -> str:
     way = "more" if difference > 0 else "fewer"
     share = f" ({abs(difference) / check.predicted:.0%})" if check.predicted >= 1 else ""
     text = (
-        f"{_number(abs(difference))} {way} customers ordered than predicted{share}; chance and calibration allow "
-        f"{_number(check.allowance)}. Trust the ranking of customers, not the counts."
+        f"{_number(abs(difference))} {way} customers ordered than predicted{share}; the allowance for chance and "
+        f"calibration is {_number(check.allowance)}. Trust the ranking of customers, not the counts."
     )
     if not model.rhythm.metadata.get("same_season_seen"):
         text += " The model had not seen such a season a year before, which may be the reason."
     advice = ""
-    if not model.is_present:
+    if not model.is_shown:
         advice = " These predictions are no longer those of the page."
     elif not is_past:
         advice = (
@@ -132,7 +134,7 @@ def _whose(found: Checked) -> str:
     text = (
         f"Predicted by the model that was active then, {model.model_version}{until}: it had seen none of what followed."
     )
-    if model.is_present:
+    if model.is_shown:
         return text
     if found.comparable_from is None:
         return f"{text} The present predictions are others."

@@ -6,7 +6,7 @@ forgotten order. These are counted, so a changed count makes it be computed agai
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -18,7 +18,7 @@ from dashboard.shared.caching import Answer, RefreshedAnswer, has_same_past, per
 from dashboard.shared.flows import midnight
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import StreamProgress, patient, progress
-from data.postgres.past_buyers import past_buyers, rhythm_periods
+from data.postgres.past_customers import past_customers, rhythm_periods
 from models.rhythm.checked_model import (
     PREFERRED_DAYS,
     CheckedModel,
@@ -28,6 +28,7 @@ from models.rhythm.checked_model import (
     first_check,
 )
 from models.rhythm.prediction_check import PredictionCheck, check_past
+from models.rhythm.rhythm_model import RhythmModel
 from models.units import from_micros, to_micros
 
 #: How many moments a process keeps; each takes a kilobyte.
@@ -52,12 +53,16 @@ class Checked:
         The midnight up to which orders count.
     compared
         None if there is nothing to compare yet.
+    is_active
+        Whether the rhythm model that the page shows is active on all partitions.
     comparable_from
-        When the present predictions can be compared for the first time; None if that is unknown.
+        When its predictions can be compared for the first time; None if it is not active, or does not say which orders
+        it has seen.
     """
 
     end: datetime
     compared: Compared | None
+    is_active: bool
     comparable_from: datetime | None
 
 
@@ -68,17 +73,20 @@ class CheckCache:
         self._kept: OrderedDict[Hashable, tuple[Checked, StreamProgress]] = OrderedDict()
         self._lock = Lock()
 
-    def read(self, connection: Connection, now: StreamProgress, at: datetime) -> Checked:
-        """The comparison at the last midnight by a moment; ``now`` must have been read on the same connection."""
+    def read(self, connection: Connection, now: StreamProgress, at: datetime, shown: RhythmModel) -> Checked:
+        """The comparison at the last midnight by a moment, beside the predictions of the rhythm model ``shown``.
+
+        ``now`` must have been read on the same connection.
+        """
         end = midnight(at)
         periods = rhythm_periods(connection, end - timedelta(days=PREFERRED_DAYS[0]), at)
-        present = active_at(periods, to_micros(at))
-        key = (end, _name(present), *map(_name, periods))
+        active = active_at(periods, to_micros(at))
+        key = (end, shown.version, _name(active), *map(_name, periods))
         # While one session computes, the others wait for its result.
         with self._lock:
             if key in self._kept and _still_holds(end, self._kept[key][1], now):
                 return self._kept[key][0]
-            found = _compare(connection, periods, end, present)
+            found = _compare(connection, periods, end, active, shown)
             self._kept[key] = (found, now)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
@@ -90,21 +98,22 @@ def new_cache() -> CheckCache:
     return CheckCache()
 
 
-def at_event_time(engine: Engine, moment: Moment) -> Answer[Checked]:
+def at_event_time(engine: Engine, moment: Moment, shown: RhythmModel) -> Answer[Checked]:
     """The comparison at the page's moment or, where it takes seconds to compute, at a somewhat earlier one."""
     cache = per_database(engine, new_cache)
 
     def compute(connection: Connection, at: datetime) -> Checked:
-        return cache.read(connection, progress(connection), at)
+        return cache.read(connection, progress(connection), at, shown)
 
     key = engine.url.render_as_string(hide_password=False)
     return refreshed.read(engine, moment, _kept(key, moment.model.version), compute)
 
 
-def at_past_day(moment: Moment, at: datetime) -> Checked:
+def at_past_day(moment: Moment, at: datetime, shown: RhythmModel) -> Checked:
     """The comparison at a past moment, as far as the ledger knows it now."""
     with patient(moment.connection, refreshed.TIMEOUT_MS):
-        return per_database(moment.connection.engine, new_cache).read(moment.connection, moment.progress, at)
+        cache = per_database(moment.connection.engine, new_cache)
+        return cache.read(moment.connection, moment.progress, at, shown)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -118,17 +127,22 @@ def _name(period: RhythmPeriod | None) -> Hashable:
 
 
 def _compare(
-    connection: Connection, periods: list[RhythmPeriod], end: datetime, present: RhythmPeriod | None
+    connection: Connection,
+    periods: list[RhythmPeriod],
+    end: datetime,
+    active: RhythmPeriod | None,
+    shown: RhythmModel,
 ) -> Checked:
-    first = first_check(present)
-    comparable_from = None if first is None else from_micros(first)
-    for model in checked_models(periods, to_micros(end), present):
-        past = past_buyers(connection, from_micros(model.begin), end)
+    is_active = active is not None and active.rhythm.version == shown.version
+    first = first_check(active) if active is not None and is_active else None
+    found = Checked(end, None, is_active, None if first is None else from_micros(first))
+    for model in checked_models(periods, to_micros(end), shown):
+        past = past_customers(connection, from_micros(model.begin), end)
         # A stream that is younger than the days has no customers at their begin.
         if len(past.ordered):
             check = check_past(model.rhythm, past, model.begin, model.days)
-            return Checked(end, Compared(model, check), comparable_from)
-    return Checked(end, None, comparable_from)
+            return replace(found, compared=Compared(model, check))
+    return found
 
 
 def _still_holds(end: datetime, before: StreamProgress, now: StreamProgress) -> bool:

@@ -12,8 +12,8 @@ from dashboard.shared.past import TIMEOUT_MS, Past
 from dashboard.shared.personas import Personas
 from dashboard.shared.reading import patient
 from dashboard.shared.risk_list import RiskList, risk_list
+from data.postgres.orders_in_a_window import orders_in_a_window
 from data.postgres.past_moments import SOME_PARTITIONS_ONLY, PastError
-from data.postgres.past_orders import past_orders
 from data.postgres.people import Coded, Ids, People
 from models.decay import NEVER
 from models.published_outlook import PublishedOutlook, published_outlook
@@ -127,7 +127,7 @@ def _outlook(
         counted = (_ints(states[f"counted_{name}"]) for name in ("frequency", "gross_units", "returned_units"))
         return published_outlook(model, segment, counts_from, to_micros(at), *counted)
     with patient(connection, TIMEOUT_MS):
-        orders = past_orders(connection, at, model.window_days, states["customer_id"].tolist())
+        orders = orders_in_a_window(connection, at, model.window_days, states["customer_id"].tolist())
     customer, moment, is_sale, amount = (
         _ints(orders[name]) for name in ("customer", "occurred_at", "is_sale", "amount_units")
     )

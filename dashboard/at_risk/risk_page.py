@@ -38,7 +38,7 @@ def draw(engine: Engine, moment: Moment, rhythm: RhythmModel) -> None:
     answer = risk_cache.read(engine, moment, rhythm)
     at = style.stamp(answer.value.event_time)
     delay = "" if answer.is_current(moment.progress) else f"Numbers are as of event time {at}."
-    compared = check_markup.section(checked.at_event_time(engine, moment).value, rhythm.metadata)
+    compared = check_markup.section(checked.at_event_time(engine, moment, rhythm).value, rhythm.metadata)
     _draw(engine, answer.value, moment, delay, compared, partial(_all_rows, rhythm, moment))
 
 
@@ -48,7 +48,7 @@ def draw_past(engine: Engine, moment: Moment, rhythm: RhythmModel, people: PastP
     # A check of a fit that ended after the day is none that anybody could have seen.
     is_known = not has_seen(rhythm, to_micros(people.at))
     compared = check_markup.section(
-        checked.at_past_day(moment, people.at), rhythm.metadata, is_past=True, is_known=is_known
+        checked.at_past_day(moment, people.at, rhythm), rhythm.metadata, is_past=True, is_known=is_known
     )
     _draw(engine, found, moment, "", compared, partial(_past_rows, found, moment))
 

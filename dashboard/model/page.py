@@ -222,7 +222,7 @@ def _measures(seen: pd.DataFrame, known: Personas, money: Money) -> None:
                 ceiling = LARGE_PSI if measure == "psi" else None
                 amounts = money if measure == "basket" else None
                 if measure == PREDICTIONS:
-                    # The border is on the side of the value: as a line it would jump.
+                    # The threshold is on the side of the value: as a line it would jump.
                     rows = rows.assign(threshold=None)
                 figure = figures.drift_lines(rows, tints, words, form, ceiling, amounts)
                 st.plotly_chart(figure, key=f"model_{measure}", config=plotting.CONFIG, alt=f"{title} over event time")

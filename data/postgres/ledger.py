@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Select, func, select
 
+from data.postgres.expressions import lowest_hashes
 from data.postgres.frames import MOMENT, frame, money_units
 from data.postgres.ledger_totals import SALE, ledger_totals
 from data.postgres.tables import transactions
@@ -64,8 +65,7 @@ def orders_until(connection: Connection, moment: datetime, most_customers: int) 
     """
     counted = (_ledger.occurred_at <= moment, _COUNTS)
     everybody = select(_ledger.customer_id).where(*counted).distinct().subquery().c.customer_id
-    # Digits and letters in the order of their bytes, whatever the database's collation.
-    chosen = select(everybody).order_by(func.md5(everybody).collate("C"), everybody).limit(most_customers)
+    chosen = lowest_hashes(select(everybody), most_customers)
     query = select(
         _ledger.customer_id, _ledger.occurred_at, _ledger.kind, money_units(_ledger.amount).label("amount_units")
     ).where(*counted, _ledger.customer_id.in_(chosen))

@@ -234,7 +234,7 @@ class DriftObserver:
                 found.ordered / customers,
                 customers,
                 found.predicted / customers,
-                found.border / customers,
+                found.edge / customers,
                 self._persistence[name] >= WRONG_WINDOWS,
             )
 

@@ -7,11 +7,9 @@ no order of them.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from models.rhythm.rhythm_model import HORIZONS, RhythmModel
+from models.rhythm.rhythm_model import FITTED_AT, HORIZONS, RhythmModel
 from models.units import MICROS_PER_DAY
 
-#: The key, in a rhythm model's metadata, of the moment up to which it has seen orders, in microseconds.
-FITTED_AT = "fitted_at"
 #: The days to compare, the best ones first: a young stream or model has had the shorter ones only.
 PREFERRED_DAYS = tuple(sorted(HORIZONS, reverse=True))
 
@@ -35,45 +33,47 @@ class CheckedModel(NamedTuple):
     ----------
     model_version
         The segment model that carried it and was active at ``begin``.
-    is_present
-        Whether the rhythm model is the present one.
+    is_shown
+        Whether the rhythm model is the one whose predictions are shown beside the comparison.
     """
 
     model_version: str
     rhythm: RhythmModel
     begin: int
     days: int
-    is_present: bool
+    is_shown: bool
 
 
-def checked_models(periods: Sequence[RhythmPeriod], end: int, present: RhythmPeriod | None) -> Iterator[CheckedModel]:
-    """What can be compared up to a moment, the best first: the present rhythm model, then an earlier one."""
+def checked_models(periods: Sequence[RhythmPeriod], end: int, shown: RhythmModel) -> Iterator[CheckedModel]:
+    """What can be compared up to a moment, the best first: the rhythm model that is shown, then another one."""
     found = [
         CheckedModel(
             period.model_version,
             period.rhythm,
             begin,
             days,
-            present is not None and present.rhythm.version == period.rhythm.version,
+            period.rhythm.version == shown.version,
         )
         for days in PREFERRED_DAYS
         for begin in [end - days * MICROS_PER_DAY]
         for period in [active_at(periods, begin)]
         if period is not None and not has_seen(period.rhythm, begin)
     ]
-    yield from sorted(found, key=lambda each: not each.is_present)
+    yield from sorted(found, key=lambda each: not each.is_shown)
 
 
-def first_check(present: RhythmPeriod | None) -> int | None:
-    """When the present rhythm model can be compared for the first time, in microseconds; None if that is unknown.
+def first_check(active: RhythmPeriod) -> int | None:
+    """The first midnight, in microseconds, at which a rhythm model that is active can be compared with what happened.
 
-    It is unknown if no rhythm model is active, or if the active one does not say what it has seen.
+    None if the model does not say what it has seen.
     """
-    fitted = None if present is None else fitted_at(present.rhythm)
-    if present is None or fitted is None:
+    fitted = fitted_at(active.rhythm)
+    if fitted is None:
         return None
-    begin = fitted if present.since is None else max(fitted, present.since)
-    return begin + min(HORIZONS) * MICROS_PER_DAY
+    begin = fitted if active.since is None else max(fitted, active.since)
+    # Comparisons begin and end at midnights only.
+    midnight = -(-begin // MICROS_PER_DAY) * MICROS_PER_DAY
+    return midnight + min(HORIZONS) * MICROS_PER_DAY
 
 
 def active_at(periods: Sequence[RhythmPeriod], moment: int) -> RhythmPeriod | None:

@@ -22,8 +22,6 @@ FEW_CUSTOMERS = 3.0
 #: Calibration alone is hardly ever wrong by a larger share of the predicted number.
 TOLERANCE = 0.1
 TENTHS = 10
-#: At most so many customers are checked, as many as a fit uses: those with the lowest hash of their id.
-MOST_CHECKED = 20_000
 
 
 class PastCustomers(NamedTuple):
@@ -78,8 +76,8 @@ class PredictionCheck(NamedTuple):
         return self.allowance >= max(self.predicted, self.customers - self.predicted)
 
     @property
-    def border(self) -> float:
-        """The number of customers beyond which predictions count wrong, on the side of those who ordered."""
+    def edge(self) -> float:
+        """The predicted number of customers plus or minus the allowance, on the side of those who ordered."""
         return self.predicted + (self.allowance if self.ordered > self.predicted else -self.allowance)
 
 

@@ -7,7 +7,6 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from models.rhythm.alive import p_alive
 from models.rhythm.buying import Buying
 from models.rhythm.calibration import Calibration
 from models.rhythm.histories import Histories, observed
@@ -20,6 +19,8 @@ from models.units import MICROS_PER_DAY, Floats, Ints
 #: The days ahead for which probabilities are calibrated.
 HORIZONS = (30, 90)
 DAYS_OF_A_YEAR = 365
+#: The key, in the metadata, of the moment up to which a model has seen orders, in microseconds.
+FITTED_AT = "fitted_at"
 
 
 class RhythmError(ValueError):
@@ -126,11 +127,6 @@ def p_order(model: RhythmModel, histories: Histories, now: int, days: int) -> Fl
     calibration = corrections.within_30_days if days == HORIZONS[0] else corrections.within_90_days
     seen = observed(histories, model.clock, now)
     return calibration.applied(p_order_within(model.buying, seen, _ahead(model, now, days)))
-
-
-def p_still_customer(model: RhythmModel, histories: Histories, now: int) -> Floats:
-    """The probability that each customer is not gone, shape (n,). Nothing observable says whether it is right."""
-    return p_alive(model.buying, observed(histories, model.clock, now))
 
 
 def next_order(model: RhythmModel, histories: Histories, now: int) -> NextOrder:

@@ -17,7 +17,6 @@ from batch.choices import PresetName
 from batch.choose_k import KS, KChoice, choose_k
 from batch.dataset_frames import orders_of, profiles_of
 from batch.fit import FitResult, direction_of
-from batch.fit_predictions import MOST_CUSTOMERS
 from batch.presets import Preset, classic_profiles
 from data.datasets.reading import Reading
 from data.datasets.selection import choose
@@ -25,6 +24,7 @@ from data.postgres import currency, model_registry, progress
 from data.postgres.ledger import orders_until
 from data.postgres.stream_profiles import read_profiles
 from models.moves import Direction
+from models.rhythm.sample_size import MOST_CUSTOMERS
 from models.segment_model import SegmentModel, to_json
 from models.window_words import in_last_days
 from runtime.counts import many

@@ -9,9 +9,13 @@ from sqlalchemy import Connection, Engine, Row
 
 from data.postgres import audience_members, audiences, currency, dead_letters, drift, model_registry
 from data.postgres.audience_members import at_one_moment
+from data.postgres.past_customers import rhythm_periods
 from models.audience import AudienceDefinition, with_known_segments
 from models.audience_text import to_text
 from models.drift.observation import PREDICTIONS
+from models.rhythm.checked_model import active_at, first_check
+from models.rhythm.rhythm_model import HORIZONS
+from models.units import MICROS_PER_DAY, from_micros, to_micros
 from runtime.errors import NotFoundError
 from services.alerts.rules import Measure, Rule
 from services.partition_states import PartitionState, StreamStates
@@ -51,6 +55,8 @@ class Sources:
     states: Callable[[], StreamStates]
 
 
+#: Before its first comparison, a model has been active for so long in days that have ended and may be observed.
+_UNOBSERVED = (min(HORIZONS) - 1) * MICROS_PER_DAY
 _NO_BROKER = "no broker answers with the end of the log"
 
 
@@ -106,22 +112,41 @@ def _drift_alarms(_rule: Rule, sources: Sources) -> Measured:
 
 def _prediction_error(_rule: Rule, sources: Sources) -> Measured:
     version = model_registry.require_champion_version(sources.postgres)
-    found = [row for row in drift.newest(sources.postgres, version) if row.measure == PREDICTIONS]
+    observed = drift.newest(sources.postgres, version)
+    found = [row for row in observed if row.measure == PREDICTIONS]
     if not found:
-        raise NotFoundError(
-            f"no prediction of the model {version} has been compared with what happened: `segue drift watch` does so, "
-            "once a model with predictions has been active for 30 days"
-        )
+        return _nothing_compared(sources.postgres, version, observed[0].window_end if observed else None)
     worst = max(found, key=_error)
     return Measured(
         round(_error(worst), 1),
-        "per cent by which predictions count wrong beyond what chance and calibration allow: see `segue drift status`",
+        "the difference between the customers who were predicted to order and those who did; 0 while chance and "
+        "calibration allow it: see `segue drift status`",
         worst.window_end,
     )
 
 
+def _nothing_compared(postgres: Engine, version: str, observed: datetime | None) -> Measured:
+    """No error, while nothing can have been compared; ``observed`` is the end of the newest observed day."""
+    with at_one_moment(postgres) as connection:
+        now = audience_members.moment(connection)
+        if now.rhythm is None:
+            raise NotFoundError("the error of predictions needs a model with predictions: fit one with `segue fit`")
+        active = active_at(rhythm_periods(connection, now.event_time, now.event_time), to_micros(now.event_time))
+    if active is None or active.model_version != version:
+        about = f"nothing to compare before the model {version} is active on all partitions"
+        return Measured(0.0, about, now.event_time)
+    first = first_check(active)
+    if first is None:
+        raise NotFoundError(f"it is not known which orders the predictions of the model {version} have seen")
+    if observed is None and to_micros(now.event_time) >= first - _UNOBSERVED:
+        raise NotFoundError(f"no day of the model {version} has been observed: `segue drift watch` does so")
+    if from_micros(first) > (observed or now.event_time):
+        return Measured(0.0, f"nothing to compare before {from_micros(first):%Y-%m-%d}", observed or now.event_time)
+    return Measured(0.0, "nothing to compare: nobody had ordered 30 days before", observed)
+
+
 def _error(row: Row[Any]) -> float:
-    """By how many per cent of the predicted number another number of customers ordered; 0 within the border."""
+    """By how many per cent of the predicted number another number of customers ordered; 0 within the allowance."""
     is_beyond = abs(row.value - row.reference) > abs(row.threshold - row.reference)
     return 100 * abs(row.value / row.reference - 1) if is_beyond and row.reference else 0.0
 

@@ -6,14 +6,16 @@ from typing import NamedTuple
 from runtime.money import Money
 from services.alerts.incidents import Message
 from services.alerts.measures import Measured
-from services.alerts.rules import Rule
+from services.alerts.rules import Measure, Rule
 
-_UNITS = {
-    "customers": "customer",
-    "dead_letters": "record",
-    "drift_alarms": "alarm",
-    "lag": "record",
-    "stuck_partitions": "partition",
+#: One and many of what is measured. Money has a currency in place of a unit.
+_UNITS: dict[Measure, tuple[str, str]] = {
+    "customers": ("customer", "customers"),
+    "dead_letters": ("record", "records"),
+    "drift_alarms": ("alarm", "alarms"),
+    "prediction_error": ("per cent", "per cent"),
+    "lag": ("record", "records"),
+    "stuck_partitions": ("partition", "partitions"),
 }
 
 
@@ -50,7 +52,8 @@ def amount(rule: Rule, value: float | None, found: Measured, money: Money) -> st
     if rule.measure == "money_at_stake":
         return money.of(found.currency).rounded(value)
     # A limit may be a fraction.
-    return f"{value:,.10g} {_UNITS[rule.measure]}{'' if value == 1 else 's'}"
+    one, many = _UNITS[rule.measure]
+    return f"{value:,.10g} {one if value == 1 else many}"
 
 
 def test_text(rules: Sequence[str]) -> Text:

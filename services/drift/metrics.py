@@ -6,6 +6,8 @@ from sqlalchemy import Engine
 from data.postgres import drift
 from runtime.health import Answer
 
+THRESHOLD = "Value beyond which a measure counts towards an alarm: above it, or below it if the reference is above it."
+
 
 class DriftMetrics:
     """Metrics of the newest window in Postgres. Another thread reads them than the one that writes them."""
@@ -13,9 +15,7 @@ class DriftMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._value = self._gauge("segue_drift_value", "A measure in the newest window.", "measure", "name")
-        self._threshold = self._gauge(
-            "segue_drift_threshold", "Value above which a measure is in alarm.", "measure", "name"
-        )
+        self._threshold = self._gauge("segue_drift_threshold", THRESHOLD, "measure", "name")
         self._active = self._gauge("segue_drift_alarm", "1 where a measure is in alarm.", "measure", "name")
         self._raised = self._gauge("segue_drift_alarms", "Alarms raised for the active model.", "measure")
         self._window_end = Gauge(

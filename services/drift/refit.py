@@ -10,10 +10,11 @@ import structlog
 from sqlalchemy import Engine
 
 from batch.fit import fit
-from batch.fit_predictions import MOST_CUSTOMERS, fit_predictions
+from batch.fit_predictions import fit_predictions
 from data.postgres.ledger import orders_until
 from data.postgres.stream_profiles import read_profiles
 from models.rhythm.carried import carrying, keeping
+from models.rhythm.sample_size import MOST_CUSTOMERS
 from models.segment_model import SegmentModel
 
 log = structlog.get_logger(__name__)

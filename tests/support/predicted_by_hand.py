@@ -14,7 +14,7 @@ from models.rhythm.rhythm_model import RhythmModel
 DAY = timedelta(days=1)
 
 
-class Buyer(NamedTuple):
+class PastCustomer(NamedTuple):
     """A customer at a moment: first and last order, their number, and whether another one came in the days after it."""
 
     first: datetime
@@ -42,7 +42,7 @@ def last_revisions(sent: Iterable[object]) -> list[Transaction]:
     return list(orders.values())
 
 
-def buyers(sent: Iterable[object], begin: datetime, end: datetime) -> dict[str, Buyer]:
+def past_customers(sent: Iterable[object], begin: datetime, end: datetime) -> dict[str, PastCustomer]:
     """Everybody who had ordered by ``begin``; the days after it end with ``end``."""
     moments: dict[str, list[datetime]] = {}
     for each in last_revisions(sent):
@@ -53,21 +53,21 @@ def buyers(sent: Iterable[object], begin: datetime, end: datetime) -> dict[str, 
         before = [moment for moment in all_of_them if moment <= begin]
         if before:
             came = any(begin < moment <= end for moment in all_of_them)
-            found[customer] = Buyer(min(before), max(before), len(before), came)
+            found[customer] = PastCustomer(min(before), max(before), len(before), came)
     return found
 
 
 def by_hand(rhythm: RhythmModel, sent: Iterable[object], begin: datetime, days: int) -> ByHand:
     """What the model predicted at ``begin``, and what happened."""
-    found = buyers(sent, begin, begin + days * DAY).values()
+    found = past_customers(sent, begin, begin + days * DAY).values()
     predicted = sum(probability(rhythm, each, begin, days) for each in found)
     return ByHand(len(found), predicted, sum(each.came for each in found))
 
 
-def probability(rhythm: RhythmModel, buyer: Buyer, now: datetime, days: int) -> float:
+def probability(rhythm: RhythmModel, customer: PastCustomer, now: datetime, days: int) -> float:
     """The calibrated probability that a customer orders within so many days."""
     r, alpha, a, b = rhythm.buying.r, rhythm.buying.alpha, rhythm.buying.a, rhythm.buying.b
-    x, t_x, age = buyer.orders - 1, (buyer.last - buyer.first) / DAY, (now - buyer.first) / DAY
+    x, t_x, age = customer.orders - 1, (customer.last - customer.first) / DAY, (now - customer.first) / DAY
     odds_gone = a / (b + x) * ((alpha + age) / (alpha + t_x)) ** (r + x)
     p = (1 - ((alpha + age) / (alpha + age + days)) ** (r + x)) / (1 + odds_gone)
     line = rhythm.calibrations.within_30_days if days == 30 else rhythm.calibrations.within_90_days

@@ -107,6 +107,12 @@ def test_every_metric_is_explained_with_its_type_and_no_other_is() -> None:
     assert documented == found
 
 
+def test_the_page_of_metrics_says_of_the_threshold_of_drift_what_the_metric_says() -> None:
+    helped = {family.name: family.documentation for family in DriftMetrics().registry.collect()}
+    (row,) = [line for line in PAGES["docs/metrics.md"].splitlines() if line.startswith("| `segue_drift_threshold`")]
+    assert f"| {helped['segue_drift_threshold']} Only for indices and `predictions`. |" in row
+
+
 def test_metrics_follow_the_conventions_of_prometheus() -> None:
     for family in (*Metrics().registry.collect(), *DriftMetrics().registry.collect()):
         assert re.fullmatch(r"(segue|process)_[a-z_]+", family.name)

@@ -11,13 +11,13 @@ from batch.fit_rhythm import fit_rhythm
 from batch.order_book import OrderBook, customers_at, later_orders, order_book, orders_between, spent_between
 from batch.prediction_evidence import (
     chance_difference,
-    deciles,
     interval_coverage,
     largest_difference,
     quarter,
     rolling_quarters,
     silent_regulars,
     state_outcomes,
+    tenth_means,
 )
 from models.rhythm.buying import Buying
 from models.rhythm.calibration import NONE
@@ -92,7 +92,7 @@ def test_on_a_shop_without_seasons_predictions_are_right_with_and_without_calibr
     for calibrate in (False, True):
         found = quarter(book, BEGIN + 700 * MICROS_PER_DAY, calibrate=calibrate)
         assert found.probability.sum() == pytest.approx(found.ordered.sum(), rel=0.08)
-        assert largest_difference(deciles(found.probability, found.ordered)) < 0.08
+        assert largest_difference(tenth_means(found.probability, found.ordered)) < 0.08
         assert interval_coverage(found, 0.5) == pytest.approx(0.5, abs=0.06)
         assert interval_coverage(found, 0.8) == pytest.approx(0.8, abs=0.06)
         assert found.auc > 0.7
@@ -129,7 +129,7 @@ def test_the_numbers_of_the_documentation_hold_on_the_real_dataset() -> None:
     quarters = list(rolling_quarters(order_book(retail().transactions), 4))
     assert all(found.auc >= 0.78 for found in quarters)
     for found in quarters[1:]:
-        largest = largest_difference(deciles(found.probability, found.ordered))
+        largest = largest_difference(tenth_means(found.probability, found.ordered))
         # What chance alone would exceed in one of twenty quarters if every probability were true.
         assert largest < chance_difference(found.probability)[1]
         assert interval_coverage(found, 0.5) == pytest.approx(0.5, abs=0.03)

@@ -87,7 +87,7 @@ def test_what_a_model_has_seen_is_never_compared(database_url: str, engine: Engi
     stored(engine, model(MIDNIGHT - 30 * DAY + timedelta(microseconds=1)))
     page = opened(database_url)
     assert compared(page) is None
-    assert "will be compared with what happens from 15 Jun 2011 on" in words(page)
+    assert "will be compared with what happens from 16 Jun 2011 on" in words(page)
     assert "201 of 500 customers order. Actual: 190." in words(page)
 
 
@@ -95,10 +95,13 @@ def test_a_past_day_shows_what_could_be_said_then(database_url: str, engine: Eng
     stored(engine, model(NOW - 200 * DAY))
     page = opened(database_url, as_of="2011-04-01")
     assert compared(page) == expected(datetime.fromisoformat("2011-04-01T00:00Z"), 90)
-    # The model was fitted on 27 November.
-    early = opened(database_url, as_of="2010-12-20")
-    assert compared(early) is None
-    assert "will be compared with what happens from 27 Dec 2010 on" in words(early)
+    # The model was fitted in the morning of 27 November, so the first whole days begin with the 28th.
+    for day in ("2010-12-20", "2010-12-27"):
+        early = opened(database_url, as_of=day)
+        assert compared(early) is None
+        assert "will be compared with what happens from 28 Dec 2010 on" in words(early)
+    first = opened(database_url, as_of="2010-12-28")
+    assert compared(first) == expected(datetime.fromisoformat("2010-12-28T00:00Z"), 30)
 
 
 def test_an_earlier_model_is_compared_until_the_present_one_can_be(database_url: str, engine: Engine) -> None:
@@ -111,7 +114,27 @@ def test_an_earlier_model_is_compared_until_the_present_one_can_be(database_url:
     page = opened(database_url)
     assert compared(page) == expected(MIDNIGHT, 90)
     assert f"Predicted by the model that was active then, {old.version}" in words(page)
-    assert "The present predictions are compared from 5 Jul 2011 on." in words(page)
+    assert "The present predictions are compared from 6 Jul 2011 on." in words(page)
+
+
+def test_the_active_model_is_another_one_beside_the_predictions_of_a_champion_that_is_not_active_yet(
+    database_url: str, engine: Engine
+) -> None:
+    active, champion = model(NOW - 200 * DAY), carrying(recency_model(), rhythm(NOW - 100 * DAY, 0.2))
+    store(engine, champion, lived(active, [*messages(), Tick(NOW)]), active)
+    page = opened(database_url)
+    assert compared(page) == expected(MIDNIGHT, 90)
+    assert f"Predicted by the model that was active then, {active.version}" in words(page)
+    assert "The present predictions are others." in words(page)
+
+
+def test_predictions_of_a_model_that_is_not_active_yet_are_said_to_be_such(database_url: str, engine: Engine) -> None:
+    active, champion = a_model(), carrying(recency_model(), rhythm(NOW - 100 * DAY))
+    store(engine, champion, lived(active, [*messages(), Tick(NOW)]), active)
+    page = opened(database_url)
+    assert compared(page) is None
+    assert "their model is not active on all partitions" in words(page)
+    assert "which orders" not in words(page)
 
 
 def test_a_young_stream_is_compared_over_30_days_under_an_old_model(database_url: str, engine: Engine) -> None:
@@ -192,4 +215,4 @@ def test_a_comparison_is_read_once_for_an_event_day_and_again_after_a_revision(
 
 def read(cache: CheckCache, engine: Engine, at: datetime = NOW) -> Checked:
     with reading(engine) as connection:
-        return cache.read(connection, progress(connection), at)
+        return cache.read(connection, progress(connection), at, a_rhythm())

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, delete, insert, text
@@ -69,6 +70,16 @@ def test_before_anything_runs_it_says_what_to_start(page: AppTest, engine: Engin
     assert "No worker has claimed a partition yet: start one with segue worker" in shown
     assert "No replay has ever run" in shown
     assert "None: every record was applied" in shown
+
+
+def test_it_shows_a_rule_about_the_error_of_predictions(
+    page: AppTest, filled: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nname = "Error"\nmeasure = "prediction_error"\nabove = 12.5\nto = ["team"]\n')
+    monkeypatch.setenv("SEGUE_ALERT_RULES", str(rules))
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+    assert "<td>Error</td><td>12.5 per cent</td>" in html(page.run())
 
 
 def test_it_shows_what_is_in_postgres_even_without_a_model(page: AppTest, filled: Engine, stream: Stored) -> None:

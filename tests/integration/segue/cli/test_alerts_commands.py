@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, insert
 
-from data.postgres.tables import dead_letters
+from data.postgres.tables import dead_letters, drift_observations
 from services.alerts.destinations import AppriseSender, parse_destinations
 from tests.support.alert_receiver import AlertReceiver, alert_receiver
 from tests.support.commands import Done, in_process
 from tests.support.documented import block, commands
-from tests.support.generated_tables import a_model, a_stream, store
+from tests.support.generated_tables import EVENT_TIME, a_model, a_stream, store
 from tests.support.local_stack import wait_until
 
 ROOT = Path(__file__).parents[4]
@@ -32,6 +32,13 @@ name = "Everybody"
 measure = "customers"
 where = "everyone"
 above = 1_000_000
+to = ["team"]
+"""
+PREDICTIONS = """
+[[rule]]
+name = "Error"
+measure = "prediction_error"
+above = 12.5
 to = ["team"]
 """
 Run = Callable[..., Done]
@@ -103,6 +110,24 @@ def test_a_rule_that_cannot_be_checked_makes_the_check_fail(segue: Run) -> None:
     assert done.returncode == 1
     assert "unknown" in done.stdout
     assert "there is no audience" in " ".join(done.stdout.split())
+
+
+def test_the_error_of_predictions_is_checked_in_per_cent(segue: Run, postgres: Engine) -> None:
+    Path("rules.toml").write_text(PREDICTIONS)
+    unknown = segue("check", "--rules", "rules.toml")
+    assert (unknown.returncode, "unknown" in unknown.stdout) == (1, True)
+    rows = {"window_end": EVENT_TIME, "measure": "predictions", "name": "within_30_days", "customers": 100}
+    shares = {"value": 0.5, "reference": 0.4, "threshold": 0.46, "alarm": False}
+    with postgres.begin() as connection:
+        row = {"model_version": a_model().version} | rows | shares
+        connection.execute(insert(drift_observations).values(row))
+    done = segue("check", "--rules", "rules.toml")
+    assert done.returncode == 0, done.stderr
+    shown = " ".join(done.stdout.split())
+    assert "25 per cent" in shown
+    assert "12.5 per cent" in shown
+    [found] = json.loads(segue("check", "--rules", "rules.toml", "--json").stdout)
+    assert (found["value"], found["above"]) == (25, True)
 
 
 def test_a_test_message_arrives(segue: Run, receiver: AlertReceiver) -> None:

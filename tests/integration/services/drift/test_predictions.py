@@ -72,8 +72,10 @@ def error(postgres: Engine) -> Measured:
 
 def on_page(postgres: Engine, at: datetime) -> tuple[int, float, int]:
     """What the page At risk compares over 90 days."""
+    shown = rhythm_of(model_registry.load(postgres, model_of().version))
+    assert shown is not None
     with reading(postgres) as connection:
-        found = CheckCache().read(connection, progress(connection), at).compared
+        found = CheckCache().read(connection, progress(connection), at, shown).compared
     assert found is not None
     assert found.model.days == 90
     return found.check.customers, found.check.predicted, found.check.ordered
@@ -116,4 +118,5 @@ def test_an_alert_can_be_about_the_error_of_predictions(seldom: Engine) -> None:
     assert found.value == round(max(100 * abs(each.value / each.reference - 1) for each in newest), 1)
     assert found.value is not None
     assert found.value > 10
+    assert found.about.startswith("the difference between the customers who were predicted to order and those who did")
     assert "see `segue drift status`" in found.about

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from batch.dataset_frames import orders_of
-from batch.fit_predictions import MOST_CUSTOMERS, fit_predictions, fit_with_predictions
+from batch.fit_predictions import fit_predictions, fit_with_predictions
 from data.postgres import model_registry
 from data.postgres.database import engine, migrate
 from models.rhythm.carried import KEPT_KEY, rhythm_of
+from models.rhythm.sample_size import MOST_CUSTOMERS
 from models.segment_model import SegmentModel
 from services.drift.refit import refit
 from tests.support.dataset_tables import fill

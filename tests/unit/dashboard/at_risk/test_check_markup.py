@@ -22,16 +22,16 @@ NASTY = "<script>alert(1)</script>"
 NOTES = a_rhythm().metadata
 
 
-def compared(customers: int, p: float, ordered: int, *, is_present: bool = True, season: bool = True) -> Checked:
+def compared(customers: int, p: float, ordered: int, *, is_shown: bool = True, season: bool = True) -> Checked:
     notes = NOTES | {"fitted_at": to_micros(FITTED), "same_season_seen": season}
     rhythm = msgspec.structs.replace(a_rhythm(), metadata=notes)
     check = check_predictions(np.full(customers, p), np.arange(customers) < ordered)
-    model = CheckedModel("k5-abc", rhythm, to_micros(BEGIN), 90, is_present)
-    return Checked(END, Compared(model, check), END + timedelta(days=31))
+    model = CheckedModel("k5-abc", rhythm, to_micros(BEGIN), 90, is_shown)
+    return Checked(END, Compared(model, check), True, END + timedelta(days=31))
 
 
-def nothing(comparable_from: datetime | None) -> Checked:
-    return Checked(END, None, comparable_from)
+def nothing(comparable_from: datetime | None, *, is_active: bool = True) -> Checked:
+    return Checked(END, None, is_active, comparable_from)
 
 
 def words(html: str) -> str:
@@ -41,7 +41,7 @@ def words(html: str) -> str:
 def test_one_sentence_says_what_was_predicted_and_what_happened() -> None:
     shown = words(section(compared(5_287, 0.4314, 2_292), NOTES))
     assert "Of 5,287 customers on 10 Sep 2011, 2,281 were predicted to order within 90 days; 2,292 did." in shown
-    assert "That is within what chance and calibration allow (± 255 customers)." in shown
+    assert "That is within the allowance for chance and calibration (± 255 customers)." in shown
     assert "k5-abc, fitted on the orders up to 1 Sep 2011: it had seen none of what followed." in shown
     assert "wrong" not in shown
     assert "Meanwhile" not in shown
@@ -50,7 +50,8 @@ def test_one_sentence_says_what_was_predicted_and_what_happened() -> None:
 def test_a_wrong_count_is_a_warning_with_its_size_and_what_to_do() -> None:
     html = section(compared(5_287, 0.4314, 1_141), NOTES)
     assert "data-counts-wrong" in html
-    assert "Predictions count wrong. 1,140 fewer customers ordered than predicted (50%); chance and" in words(html)
+    assert "Predictions count wrong. 1,140 fewer customers ordered than predicted (50%); the" in words(html)
+    assert "(50%); the allowance for chance and calibration is 255. Trust the ranking" in words(html)
     assert "Fit again on the orders up to 9 Dec 2011 or later: segue fit --from-stream" in words(html)
     assert "more customers ordered than predicted" in words(section(compared(5_287, 0.2, 2_000), NOTES))
     assert "had not seen such a season" not in words(html)
@@ -65,7 +66,7 @@ def test_a_past_day_gives_no_advice() -> None:
 
 
 def test_an_earlier_model_is_said_to_be_another_one_beside_the_check_of_the_present_fit() -> None:
-    shown = words(section(compared(5_287, 0.4314, 1_141, is_present=False), NOTES))
+    shown = words(section(compared(5_287, 0.4314, 1_141, is_shown=False), NOTES))
     assert "These predictions are no longer those of the page." in shown
     assert "The present predictions are compared from 9 Jan 2012 on." in shown
     assert "201 of 500 customers order. Actual: 190." in shown
@@ -102,7 +103,10 @@ def test_until_there_is_a_comparison_the_check_of_the_fit_is_shown_as_such() -> 
     assert shown.endswith("for the following 90 days: 201 of 500 customers order. Actual: 190.")
     assert "Meanwhile" not in words(section(nothing(END + timedelta(days=3)), NOTES, is_known=False))
     assert "Nothing shows yet how right the predictions are." in words(section(nothing(None), {}))
-    assert "not known which orders the active model has seen" in words(section(nothing(None), NOTES))
+    assert "not known which orders their model has seen" in words(section(nothing(None), NOTES))
+    inactive = words(section(nothing(None, is_active=False), NOTES))
+    assert "yet: their model is not active on all partitions." in inactive
+    assert "not known which orders" not in inactive
     assert "30 days ago nobody had ordered" in words(section(nothing(END), NOTES))
 
 
@@ -117,6 +121,6 @@ def test_stored_texts_are_escaped() -> None:
     found = compared(10, 0.5, 5)
     assert found.compared is not None
     model = found.compared.model._replace(model_version=NASTY)
-    html = section(Checked(END, Compared(model, found.compared.check), None), NOTES)
+    html = section(Checked(END, Compared(model, found.compared.check), True, None), NOTES)
     assert "<script" not in html
     assert "&lt;script" in html

@@ -11,6 +11,7 @@ import pytest
 from dashboard.operations import alert_markup, alert_rules
 from runtime.errors import SegueError
 from services.alerts.incidents import Incident
+from services.alerts.rules import MEASURES, OF_CUSTOMERS
 from tests.support.money import POUNDS
 
 RULES = """
@@ -53,6 +54,14 @@ def shown() -> str:
 
 def words() -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", shown())).split())
+
+
+@pytest.mark.parametrize("measure", [each for each in MEASURES if each not in OF_CUSTOMERS])
+def test_a_rule_about_any_measure_of_the_stream_can_be_shown(state: Path, measure: str) -> None:
+    rule = f'[[rule]]\nname = "A rule"\nmeasure = "{measure}"\nabove = 7\nto = ["boss"]\n'
+    (state.parent / "alerts.toml").write_text(rule)
+    assert "A rule 7 " in words()
+    assert f"{measure.replace('_', ' ')} boss none" in words()
 
 
 def test_every_rule_has_its_limit_and_whom_it_writes_to(state: Path) -> None:

@@ -125,7 +125,7 @@ def test_an_alarm_needs_a_week_beyond_the_border_and_comes_once() -> None:
 
 
 def is_beyond(each: Measurement) -> bool:
-    """Whether the share is beyond the border, on whichever side of the prediction that is."""
+    """Whether the share is beyond the threshold, on whichever side of the prediction that is."""
     assert each.reference is not None
     assert each.threshold is not None
     return each.value < each.threshold if each.threshold < each.reference else each.value > each.threshold

@@ -25,18 +25,20 @@ def period(version: str, rhythm: RhythmModel, since: int | None, until: int | No
 
 
 def judged(periods: list[RhythmPeriod], day: int) -> Iterator[CheckedModel]:
-    """What can be judged at the end of a day."""
+    """What can be judged at the end of a day, beside the predictions of the active model."""
     end = day * MICROS_PER_DAY
-    return checked_models(periods, end, active_at(periods, end))
+    active = active_at(periods, end)
+    assert active is not None
+    return checked_models(periods, end, active.rhythm)
 
 
 def best(periods: list[RhythmPeriod], day: int) -> tuple[str, int, bool] | None:
-    """Version, days and whether it is the present model, of what is judged first."""
+    """Version, days and whether it is the active model, of what is judged first."""
     found = next(judged(periods, day), None)
     if found is None:
         return None
     assert found.begin == (day - found.days) * MICROS_PER_DAY
-    return found.model_version, found.days, found.is_present
+    return found.model_version, found.days, found.is_shown
 
 
 @pytest.mark.parametrize(
@@ -92,10 +94,26 @@ def test_a_gap_in_which_partitions_had_different_models_is_not_judged() -> None:
 def test_the_first_comparison_is_thirty_days_after_the_fit_or_the_activation_whichever_is_later() -> None:
     for since, at, expected in ((None, 100, 130), (50, 100, 130), (200, 100, 230)):
         assert first_check(period("a", fitted(OLD, at), since, None)) == expected * MICROS_PER_DAY
-    assert first_check(None) is None
+
+
+def test_the_first_comparison_is_at_a_midnight_at_which_the_model_can_be_judged_and_at_no_earlier_one() -> None:
+    noon = MICROS_PER_DAY // 2
+    for since, at in ((None, 100 * MICROS_PER_DAY + noon), (200 * MICROS_PER_DAY + 1, 100 * MICROS_PER_DAY)):
+        known = RhythmPeriod("a", msgspec.structs.replace(OLD, metadata={"fitted_at": at}), since, None)
+        first = first_check(known)
+        assert first is not None
+        assert first % MICROS_PER_DAY == 0
+        assert [each.days for each in checked_models([known], first, OLD)] == [30]
+        assert not [*checked_models([known], first - MICROS_PER_DAY, OLD)]
+
+
+def test_a_model_that_is_active_but_not_shown_is_judged_as_another_one() -> None:
+    periods = [period("a", fitted(OLD, 100), None, 300), period("b", fitted(NEW, 300), 300, None)]
+    (first, *_) = checked_models(periods, 400 * MICROS_PER_DAY, OLD)
+    assert (first.model_version, first.days, first.is_shown) == ("b", 90, False)
 
 
 def test_a_model_that_has_become_active_since_the_end_is_the_present_one_and_is_not_judged_yet() -> None:
     old, new = period("a", fitted(OLD, 100), None, 301), period("b", fitted(NEW, 300), 301, None)
-    (first, *_) = checked_models([old, new], 300 * MICROS_PER_DAY, new)
-    assert (first.model_version, first.is_present) == ("a", False)
+    (first, *_) = checked_models([old, new], 300 * MICROS_PER_DAY, NEW)
+    assert (first.model_version, first.is_shown) == ("a", False)

@@ -51,7 +51,7 @@ def test_a_check_equals_a_count_by_hand(rows: Rows) -> None:
     assert (found.customers, found.ordered) == (len(rows), ordered)
     assert found.predicted == pytest.approx(predicted)
     assert found.standard_error == pytest.approx(error)
-    # At the border itself, rounding may decide.
+    # At the edge itself, rounding may decide.
     if abs(abs(ordered - predicted) - found.allowance) > 1e-9:
         assert found.is_wrong == is_wrong
 
@@ -77,10 +77,10 @@ def test_a_check_in_which_no_outcome_could_be_wrong_is_open(rows: Rows) -> None:
 
 
 @given(customers)
-def test_the_border_is_where_predictions_begin_to_count_wrong(rows: Rows) -> None:
+def test_the_edge_of_the_allowance_is_where_predictions_begin_to_count_wrong(rows: Rows) -> None:
     found = checked(rows)
-    is_beyond = found.ordered > found.border if found.ordered > found.predicted else found.ordered < found.border
-    if abs(found.ordered - found.border) > 1e-9:
+    is_beyond = found.ordered > found.edge if found.ordered > found.predicted else found.ordered < found.edge
+    if abs(found.ordered - found.edge) > 1e-9:
         assert is_beyond == found.is_wrong
 
 

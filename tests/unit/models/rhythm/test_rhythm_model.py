@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.rhythm.alive import p_alive
 from models.rhythm.buying import Buying
 from models.rhythm.calibration import Calibration
-from models.rhythm.histories import Histories
+from models.rhythm.histories import Histories, observed
 from models.rhythm.rhythm_model import (
     Calibrations,
     RhythmError,
@@ -17,7 +18,6 @@ from models.rhythm.rhythm_model import (
     expected_spend,
     next_order,
     p_order,
-    p_still_customer,
     rhythm_from_json,
     rhythm_to_json,
     risk_moments,
@@ -129,5 +129,5 @@ def test_expected_spend_is_above_nothing_and_falls_with_silence() -> None:
 
 
 def test_nobody_is_a_customer_for_certain() -> None:
-    found = p_still_customer(model(), CUSTOMERS, LAST + MICROS_PER_DAY)
+    found = p_alive(model().buying, observed(CUSTOMERS, model().clock, LAST + MICROS_PER_DAY))
     assert ((found > 0) & (found < 1)).all()

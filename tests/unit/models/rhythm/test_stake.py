@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from models.rhythm.alive import p_alive
 from models.rhythm.buying import Buying
 from models.rhythm.calibration import Calibration
-from models.rhythm.histories import Histories
-from models.rhythm.rhythm_model import Calibrations, build_rhythm, expected_spend, p_order, p_still_customer
+from models.rhythm.histories import Histories, observed
+from models.rhythm.rhythm_model import Calibrations, build_rhythm, expected_spend, p_order
 from models.rhythm.seasonal_clock import CALENDAR
 from models.rhythm.spending import Spending
 from models.rhythm.stake import at_stake
@@ -29,7 +30,7 @@ SPENT = np.array([120.0, 2_400.0, 50_000.0])
 def test_it_is_the_expected_spend_of_those_who_stay_times_the_probability_of_no_order(days: int) -> None:
     now = days * MICROS_PER_DAY
     found = at_stake(MODEL, CUSTOMERS, SPENT, now)
-    of_all = found.yearly_spend * p_still_customer(MODEL, CUSTOMERS, now)
+    of_all = found.yearly_spend * p_alive(MODEL.buying, observed(CUSTOMERS, MODEL.clock, now))
     assert of_all == pytest.approx(expected_spend(MODEL, CUSTOMERS, SPENT, now))
     assert found.p_order.tolist() == p_order(MODEL, CUSTOMERS, now, 90).tolist()
     assert found.money == pytest.approx(found.yearly_spend * (1 - found.p_order))

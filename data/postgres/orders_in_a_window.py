@@ -13,7 +13,9 @@ from data.postgres.tables import transactions
 _t = transactions.c
 
 
-def past_orders(connection: Connection, moment: datetime, window_days: int, customer_id: list[str]) -> pd.DataFrame:
+def orders_in_a_window(
+    connection: Connection, moment: datetime, window_days: int, customer_id: list[str]
+) -> pd.DataFrame:
     """The orders and returns of some customers that were in the window at a moment, as the ledger has them now.
 
     Cancelled ones are left out.

@@ -11,14 +11,15 @@ from sqlalchemy import Engine, text
 from data.contract.wire import Tick, Transaction
 from data.postgres import model_registry
 from data.postgres.database import engine as connect
-from data.postgres.past_buyers import past_buyers, rhythm_periods
+from data.postgres.past_customers import past_customers, rhythm_periods
 from models.rhythm.carried import carrying
 from models.units import from_micros
 from tests.support.builders import recency_model
 from tests.support.generated_tables import a_model
 from tests.support.in_memory_worker import Message
 from tests.support.postgres import new_database
-from tests.support.predicted_by_hand import Buyer, buyers
+from tests.support.predicted_by_hand import PastCustomer
+from tests.support.predicted_by_hand import past_customers as by_hand
 from tests.support.processed_stream import NOW, lived, messages, store
 from tests.support.rhythm import a_rhythm
 
@@ -55,12 +56,12 @@ def stream(sent: list[Message], postgres_server: str, migrated: str) -> Iterator
         postgres.dispose()
 
 
-def read(postgres: Engine, begin: datetime, end: datetime, most: int = 20_000) -> list[Buyer]:
+def read(postgres: Engine, begin: datetime, end: datetime, most: int = 20_000) -> list[PastCustomer]:
     with postgres.connect() as connection:
-        found = past_buyers(connection, begin, end, most)
+        found = past_customers(connection, begin, end, most)
     first, last, count = (part.tolist() for part in found.histories)
     rows = zip(first, last, count, found.ordered.tolist(), strict=True)
-    return [Buyer(from_micros(one), from_micros(other), number, came) for one, other, number, came in rows]
+    return [PastCustomer(from_micros(one), from_micros(other), number, came) for one, other, number, came in rows]
 
 
 @pytest.mark.parametrize("days_ago", [0, 1, 30, 90, 200, 400, 527, 600])
@@ -70,7 +71,7 @@ def test_customers_and_their_later_orders_are_those_of_the_messages(
 ) -> None:
     begin = NOW - days_ago * DAY
     found = read(stream, begin, begin + days * DAY)
-    expected = buyers(sent, begin, begin + days * DAY)
+    expected = by_hand(sent, begin, begin + days * DAY)
     assert found == [expected[customer] for customer in sorted(expected)]
 
 
@@ -78,14 +79,14 @@ def test_an_order_at_the_moment_itself_had_happened_and_one_at_the_end_has(strea
     moments = [each.occurred_at for each in sent if isinstance(each, Transaction) and each.kind == "sale"]
     for begin in moments[40:200:20]:
         for end in moments[220:300:40]:
-            expected = buyers(sent, begin, end)
+            expected = by_hand(sent, begin, end)
             assert read(stream, begin, end) == [expected[customer] for customer in sorted(expected)]
 
 
 def test_an_order_at_the_very_end_has_happened_and_one_a_microsecond_later_has_not(
     stream: Engine, sent: list[Message]
 ) -> None:
-    everybody = buyers(sent, NOW, NOW)
+    everybody = by_hand(sent, NOW, NOW)
     # One order only is between the two moments: the customer's last one.
     end = next(each.last for each in everybody.values() if each.orders > 1)
     begin = end - timedelta(microseconds=1)
@@ -97,7 +98,7 @@ def test_of_many_customers_those_with_the_lowest_hash_of_their_id_stand_for_all(
     stream: Engine, sent: list[Message]
 ) -> None:
     begin = NOW - 90 * DAY
-    expected = buyers(sent, begin, NOW)
+    expected = by_hand(sent, begin, NOW)
     chosen = sorted(expected, key=lambda each: md5(each.encode(), usedforsecurity=False).hexdigest())[:17]
     assert read(stream, begin, NOW, 17) == [expected[customer] for customer in sorted(chosen)]
 

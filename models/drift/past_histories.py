@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.rhythm.histories import Histories
-from models.rhythm.prediction_check import MOST_CHECKED, PastCustomers
+from models.rhythm.prediction_check import PastCustomers
+from models.rhythm.sample_size import MOST_CUSTOMERS
 from models.units import MICROS_PER_DAY, Ints
 
 _LONG_AGO = np.iinfo(np.int64).min // 2
@@ -26,14 +27,14 @@ class Sample:
         """Add the ids of the next rows."""
         self._hash = np.append(self._hash, _hashes(customer_ids))
 
-    def among(self, rows: Ints, most: int = MOST_CHECKED) -> Ints:
+    def among(self, rows: Ints, most: int = MOST_CUSTOMERS) -> Ints:
         """At most so many of some rows: those with the lowest hash, which no order has an influence on."""
         if len(rows) <= most:
             return rows
         return rows[np.argpartition(self._hash[rows], most - 1)[:most]]
 
 
-class PastOrders:
+class PastHistories:
     """The histories of all customers as they were so many days ago, and all orders since then.
 
     Parameters

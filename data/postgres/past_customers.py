@@ -10,33 +10,28 @@ from sqlalchemy import Connection, func, select
 
 from data.postgres import model_registry
 from data.postgres.drift import model_periods
-from data.postgres.expressions import micros
+from data.postgres.expressions import lowest_hashes, micros
 from data.postgres.ledger_totals import SALE
 from data.postgres.tables import customers, transactions
 from models.rhythm.carried import rhythm_of
 from models.rhythm.checked_model import RhythmPeriod
 from models.rhythm.histories import Histories
-from models.rhythm.prediction_check import MOST_CHECKED, PastCustomers
+from models.rhythm.prediction_check import PastCustomers
+from models.rhythm.sample_size import MOST_CUSTOMERS
 from models.units import to_micros
 
 _c, _t = customers.c, transactions.c
 
 
-def past_buyers(
-    connection: Connection, begin: datetime, end: datetime, most_customers: int = MOST_CHECKED
+def past_customers(
+    connection: Connection, begin: datetime, end: datetime, most_customers: int = MOST_CUSTOMERS
 ) -> PastCustomers:
     """Customers who had ordered by ``begin``, in the order of ids, and who of them ordered after it, up to ``end``.
 
     At most so many customers, those with the lowest hash of their id: what they buy has no influence on the choice.
     Only the orders of these are read, by the index.
     """
-    # Digits and letters in the order of their bytes, whatever the database's collation.
-    chosen = (
-        select(_c.customer_id)
-        .where(_c.first_purchase_at <= begin)
-        .order_by(func.md5(_c.customer_id).collate("C"), _c.customer_id)
-        .limit(most_customers)
-    )
+    chosen = lowest_hashes(select(_c.customer_id).where(_c.first_purchase_at <= begin), most_customers)
     by_then = _t.occurred_at <= begin
     query = (
         select(

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.drift.past_orders import PastOrders, Sample
+from models.drift.past_histories import PastHistories, Sample
 from models.units import MICROS_PER_DAY
 
 DAYS, LAST = 3, 12
@@ -37,7 +37,7 @@ def test_each_day_equals_a_loop_over_all_orders(given_orders: Orders, start: int
     for who, hour in sorted(earlier, key=lambda order: order[1]):
         first[who] = first[who] if count[who] else hour * HOUR
         last[who], count[who] = hour * HOUR, count[who] + 1
-    fold = PastOrders(DAYS, first, last, count)
+    fold = PastHistories(DAYS, first, last, count)
     sample = Sample(map(str, range(8)))
     for day in range(start + 1, LAST + 1):
         today = sorted((hour, who) for who, hour in given_orders if (day - 1) * 24 <= hour < day * 24)
@@ -59,5 +59,5 @@ def test_a_sample_has_the_customers_with_the_lowest_hash_of_their_id(ids: list[s
 
 
 def test_without_customers_there_is_nobody() -> None:
-    fold = PastOrders(DAYS, NOTHING, NOTHING, NOTHING)
+    fold = PastHistories(DAYS, NOTHING, NOTHING, NOTHING)
     assert len(fold.at(MICROS_PER_DAY, Sample([])).ordered) == 0
