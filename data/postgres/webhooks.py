@@ -22,7 +22,7 @@ _d = webhook_dead_letters.c
 _RISK_MARK = "risk-changes:"
 _KIND: ColumnElement[str] = case((_p.log_id.startswith(_RISK_MARK, autoescape=True), "risk"), else_="segments")
 #: What messages call the changes of a kind.
-NAMES: Mapping[ChangeKind, str] = {"segments": "segment changes", "risk": "risk changes"}
+NAMES: Mapping[str, str] = {"segments": "segment changes", "risk": "risk changes"}
 
 
 class TakenOverError(SegueError):

@@ -21,6 +21,7 @@ def both(postgres: Engine, migrated_url: str, monkeypatch: pytest.MonkeyPatch, t
     """A webhook for each kind of changes has run."""
     monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     webhooks.claim(postgres, "crm", "log", [0, 0], "segments")
     webhooks.claim(postgres, "mail", "log", [0], "risk")
 
