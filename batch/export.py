@@ -6,6 +6,7 @@ from pathlib import Path
 from batch.choices import Format
 from batch.pipeline import sklearn_pipeline
 from models.segment_model import ModelError, SegmentModel, to_json
+from models.window_words import last_days
 
 
 def write_model(model: SegmentModel, path: Path, form: Format) -> None:
@@ -22,7 +23,7 @@ def write_model(model: SegmentModel, path: Path, form: Format) -> None:
     """
     if form != "json" and model.window_days is not None:
         raise ModelError(
-            f"{model.version} counts the last {model.window_days:,} days, and no distance in a pipeline says who is "
+            f"{model.version} counts {last_days(model.window_days)}, and no distance in a pipeline says who is "
             "inactive: export the model as JSON"
         )
     _WRITERS[form](model, path)

@@ -37,6 +37,7 @@ from models.trailing_window import with_window
 from models.typical import METADATA_KEY as TYPICAL_KEY
 from models.typical import typical_ranges
 from models.units import Floats, Ints
+from models.window_words import in_last_days
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
 # The silhouette compares all pairs of customers, so a sample bounds time and memory.
@@ -219,7 +220,7 @@ def _check(points: Floats, k: int, recency_unit: float, window_days: int | None)
         raise FitError("profiles have negative numbers: is the cutoff before the last purchase?")
     different = len(np.unique(points, axis=0))
     if different < k:
-        where = "" if window_days is None else f" with an order in the last {window_days:,} days"
+        where = "" if window_days is None else f" with an order{in_last_days(window_days)}"
         raise FitError(f"{k} segments need at least {k} different customers{where}, but there are {different}")
 
 

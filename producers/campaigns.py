@@ -18,6 +18,7 @@ from data.postgres.campaigns import Campaign
 from data.postgres.progress import watermark
 from producers.campaign_topic import CampaignTopic
 from producers.log_session import LogConfig
+from runtime.counts import many
 from runtime.errors import Hint, NotFoundError, SegueError
 
 MOST_DAYS = 730
@@ -184,9 +185,10 @@ def _store(connection: Connection, wanted: NewCampaign) -> Campaign:
     known = campaigns.segments(connection, wanted.customers)
     unknown = [customer for customer in wanted.customers if customer not in known]
     if unknown and not wanted.skip_unknown:
+        of_all = f"of {many(len(wanted.customers), 'id')}"
+        found = many(len(unknown), f"{of_all} is not a customer", f"{of_all} are not customers")
         raise CampaignError(
-            f"{len(unknown):,} of {len(wanted.customers):,} ids are not customers of the stream, such as "
-            f"{unknown[0]!r}: correct the list",
+            f"{found} of the stream, such as {unknown[0]!r}: correct the list",
             Hint.SKIP_UNKNOWN,
         )
     if not known:
@@ -196,7 +198,7 @@ def _store(connection: Connection, wanted: NewCampaign) -> Campaign:
     stored = campaigns.create(connection, new, {each: known[each] for each in wanted.customers if each in known})
     if min(stored.treated, stored.held_out) < 2:
         raise CampaignError(
-            f"of {len(known):,} customers {stored.held_out:,} would be held out and {stored.treated:,} treated: "
+            f"of {many(len(known), 'customer')} {stored.held_out:,} would be held out and {stored.treated:,} treated: "
             "two of each are the least that can be compared; use a longer list or another share"
         )
     return stored

@@ -11,6 +11,7 @@ from data.postgres import dead_letters, progress
 from data.postgres.progress import Counters
 from producers.chaos import CONFLICT, Injected
 from producers.offset_runs import OffsetRuns, Placed
+from runtime.counts import many
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -69,13 +70,15 @@ class Outcome(msgspec.Struct, frozen=True):
         """Where this is not what was injected; ``known`` transactions had been in the ledger before."""
         conflicts = self.dead_letters.get(CONFLICT, 0)
         compared = [
-            ("duplicates", self.duplicates, injected.duplicates + known),
-            ("malformed", self.rejected - conflicts, injected.malformed),
-            ("conflicts", conflicts, injected.conflicts),
+            (("duplicate", "duplicates"), self.duplicates, injected.duplicates + known),
+            (("malformed", "malformed"), self.rejected - conflicts, injected.malformed),
+            (("conflict", "conflicts"), conflicts, injected.conflicts),
         ]
         if compare_late and not self.others:
-            compared.append(("late", self.late, injected.late))
-        return [f"{found:,} {name} instead of {expected:,}" for name, found, expected in compared if found != expected]
+            compared.append((("late", "late"), self.late, injected.late))
+        return [
+            f"{many(found, *names)} instead of {expected:,}" for names, found, expected in compared if found != expected
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,20 +61,22 @@ class Parsed(NamedTuple, Generic[T]):
     compared: frozenset[tuple[str, str]]
 
 
-def parse(text: str, what: str, fields: Mapping[str, Field[T]]) -> Parsed[T]:
+def parse(text: str, what: str, example: str, fields: Mapping[str, Field[T]]) -> Parsed[T]:
     """Parse a filter of what has these fields.
 
     Parameters
     ----------
     what
         The plural that messages call it by, such as ``changes``.
+    example
+        A comparison with one of the fields, for the message about a text that is none.
 
     Raises
     ------
     FilterError
         If the text is not a filter.
     """
-    parser = _Parser(text, what, fields)
+    parser = _Parser(text, what, example, fields)
     return Parsed(parser.whole(), frozenset(parser.compared))
 
 
@@ -111,9 +113,10 @@ def moment(text: str) -> datetime:
 class _Parser(Generic[T]):
     """A recursive descent parser with one method for each line of the grammar."""
 
-    def __init__(self, text: str, what: str, fields: Mapping[str, Field[T]]) -> None:
+    def __init__(self, text: str, what: str, example: str, fields: Mapping[str, Field[T]]) -> None:
         self._text = text
         self._what = what
+        self._example = example
         self._fields = fields
         self._index = 0
         self._depth = 0
@@ -152,7 +155,7 @@ class _Parser(Generic[T]):
     def _comparison(self) -> Callable[[T], bool]:
         found = _COMPARISON.match(self._text, self._index)
         if found is None:
-            raise FilterError(f"expected a comparison like `monetary > 1000`, not {self._rest()}")
+            raise FilterError(f"expected a comparison like `{self._example}`, not {self._rest()}")
         self._index = found.end()
         value = next(found[group] for group in ("double", "single", "bare") if found[group] is not None)
         is_null = found["bare"] is not None and value.lower() == _NONE

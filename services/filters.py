@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from data.contract.events import Cause, SegmentChange, SegmentRef
 from services import filter_language
-from services.filter_language import Field, moment, number, one_of
+from services.filter_language import Field, Parsed, moment, number, one_of
 
 Filter = Callable[[SegmentChange], bool]
 
@@ -23,7 +23,7 @@ def parse(text: str) -> Filter:
     FilterError
         If the text is not a filter of segment changes.
     """
-    return filter_language.parse(text, "changes", _FIELDS).matches
+    return _parse(text).matches
 
 
 def segments(text: str) -> frozenset[str]:
@@ -34,8 +34,11 @@ def segments(text: str) -> frozenset[str]:
     FilterError
         If the text is not a filter of segment changes.
     """
-    compared = filter_language.parse(text, "changes", _FIELDS).compared
-    return frozenset(value for name, value in compared if name in ("from", "to"))
+    return frozenset(value for name, value in _parse(text).compared if name in ("from", "to"))
+
+
+def _parse(text: str) -> Parsed[SegmentChange]:
+    return filter_language.parse(text, "changes", "monetary > 1000", _FIELDS)
 
 
 class _SegmentName(str):

@@ -11,6 +11,7 @@ from data.kafka.end_offsets import end_offsets
 from data.postgres import progress
 from data.postgres.progress import FAILING, STUCK_SECONDS
 from runtime.brokers import Brokers
+from runtime.counts import many
 
 _BROKER_SECONDS = 3.0
 _SECOND_LOOK_SECONDS = 1.0
@@ -54,13 +55,13 @@ class PartitionState:
             return f"partition {self.partition} has failed {self.failures:,} times in a row: {self.failure}"
         if self.stuck:
             return (
-                f"partition {self.partition} is stuck: {self.lag or 0:,} records behind, and no commit for "
+                f"partition {self.partition} is stuck: {many(self.lag or 0, 'record')} behind, and no commit for "
                 f"{self.commit_age:.0f} s; its worker {self.owner} may be frozen or gone"
             )
         if self.changes_ahead:
             return (
                 f"partition {self.partition} is catching up with what was published: the change topic has "
-                f"{self.changes_ahead:,} changes that Postgres does not have"
+                f"{many(self.changes_ahead, 'change')} that Postgres does not have"
             )
         if self.risk_changes_ahead:
             return (

@@ -22,7 +22,7 @@ def parse(text: str) -> RiskFilter:
     FilterError
         If the text is not a filter of risk changes.
     """
-    return filter_language.parse(text, "risk changes", _FIELDS).matches
+    return filter_language.parse(text, "risk changes", "to = overdue", _FIELDS).matches
 
 
 _state = one_of(RISK_STATES)

@@ -8,6 +8,7 @@ import asyncio
 import time
 
 from data.postgres.progress import FAILING, STUCK_SECONDS
+from runtime.counts import many
 from runtime.health import Answer
 from stream_app.metrics import Metrics
 from stream_app.partition_status import Clock
@@ -59,7 +60,7 @@ class Health:
             elif status.ahead_of_postgres:
                 reasons.append(
                     f"partition {partition} is catching up with what was published: the change topic has "
-                    f"{status.ahead_of_postgres} changes that Postgres does not have"
+                    f"{many(status.ahead_of_postgres, 'change')} that Postgres does not have"
                 )
             elif status.risk_ahead_of_postgres:
                 reasons.append(
@@ -70,7 +71,7 @@ class Health:
                 reasons.append(f"partition {partition} recovers from a fault of the log: {status.recovering}")
             elif lag and age > STUCK_SECONDS:
                 reasons.append(
-                    f"partition {partition} is {lag} records behind and has committed nothing for {age:.0f} s"
+                    f"partition {partition} is {many(lag, 'record')} behind and has committed nothing for {age:.0f} s"
                 )
             elif min(age, silence) > STUCK_SECONDS:
                 reasons.append(f"partition {partition} has received no answer from the broker")

@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 
-import numpy as np
 import pandas as pd
 
 from batch.dataset_frames import ask
@@ -18,8 +17,8 @@ MOST_BARS = 40
 MONTH_DAYS = 30
 
 
-def expiries(dataset: Dataset, as_of: datetime, window_days: int, days: int = 1) -> pd.DataFrame:
-    """What leaves the window in each span of ``days`` days after a moment, up to the day on which nothing is left.
+def expiries(dataset: Dataset, as_of: datetime, window_days: int) -> pd.DataFrame:
+    """What leaves the window on each day after a moment, up to the day on which nothing is left.
 
     Parameters
     ----------
@@ -29,15 +28,14 @@ def expiries(dataset: Dataset, as_of: datetime, window_days: int, days: int = 1)
     Returns
     -------
     DataFrame
-        By ``day``, the number of days from the moment to the beginning of the span: ``orders`` and ``returns`` that
-        expire, their ``net`` amount (currency units), and ``customers`` whose last order expires: they become inactive.
+        By ``day``, the number of whole days from the moment to its beginning: ``orders`` and ``returns`` that expire,
+        their ``net`` amount (currency units), and ``customers`` whose last order expires: they become inactive.
     """
-    now, span = to_micros(as_of), days * MICROS_PER_DAY
-    # A moment that is exactly at the end of a span belongs to the next one.
+    # A moment that is exactly at the end of a day belongs to the next one.
     found = ask(
         dataset,
         """
-        SELECT (expires_at - $now) // $span AS number, count(*) FILTER (kind = 'sale') AS orders,
+        SELECT (expires_at - $now) // $day AS number, count(*) FILTER (kind = 'sale') AS orders,
                count(*) FILTER (kind = 'return') AS returns,
                sum(CASE kind WHEN 'sale' THEN amount_units ELSE -amount_units END)::BIGINT AS units,
                count(*) FILTER (is_last) AS customers
@@ -49,7 +47,7 @@ def expiries(dataset: Dataset, as_of: datetime, window_days: int, days: int = 1)
         )
         GROUP BY ALL ORDER BY number
         """,
-        {"now": now, "span": span, "window": window_days * MICROS_PER_DAY},
+        {"now": to_micros(as_of), "day": MICROS_PER_DAY, "window": window_days * MICROS_PER_DAY},
     ).set_index("number")
     last = int(found.index.max()) if len(found) else -1
     found = found.reindex(range(last + 1), fill_value=0)
@@ -60,13 +58,19 @@ def expiries(dataset: Dataset, as_of: datetime, window_days: int, days: int = 1)
             "net": found["units"] / MONEY_UNITS,
             "customers": found["customers"],
         }
-    ).set_axis(pd.Index(days * np.arange(last + 1), name="day"))
+    ).rename_axis("day")
+
+
+def in_spans(by_day: pd.DataFrame, days: int) -> pd.DataFrame:
+    """The columns of :func:`expiries` in spans of ``days`` days, by the first ``day`` of each."""
+    return by_day.groupby(by_day.index // days * days).sum().rename_axis("day")
 
 
 def what_expires(dataset: Dataset, as_of: datetime, window_days: int, money: Money) -> Finding:
     """Orders that leave the window, and the customers who become inactive with them."""
     width = -(-window_days // MOST_BARS)
-    by_day, bars = expiries(dataset, as_of, window_days), expiries(dataset, as_of, window_days, width)
+    by_day = expiries(dataset, as_of, window_days)
+    bars = in_spans(by_day, width)
     soon = by_day[by_day.index < MONTH_DAYS].sum()
     summary = (
         f"If nobody buys, the window loses {many(int(soon['orders']), 'order')} "

@@ -14,6 +14,7 @@ from batch.explore.style import DARK, LIGHT
 from batch.explore.tables import html_table
 from models.units import MONEY_UNITS
 from models.window_words import in_last_days, last_days
+from runtime.counts import many
 from runtime.money import Money
 
 MARK = "<!doctype html><!-- segue exploration -->"
@@ -105,9 +106,11 @@ def _totals(source: Source) -> str:
 
 
 def _colophon(source: Source) -> str:
+    # Inactive customers are in a segment, and not among those whom the fit sees.
+    fitted = int((source.profiles["frequency"] > 0).sum())
     return (
-        f"Created by segue explore. Segments: model {source.model.version}, fitted on {len(source.profiles):,} "
-        f"customers as of {words.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
+        f"Created by segue explore. Segments: model {source.model.version}, fitted on {many(fitted, 'customer')} "
+        f"as of {words.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
         f"recency in units of {source.model.recency_unit:g} days, "
         f"{_window(source)}seed {source.seed}. All chapters except data quality are about known customers only."
     )

@@ -154,7 +154,8 @@ def revenue_by_country(dataset: Dataset, money: Money) -> Finding:
     )
     figure.update_yaxes(autorange="reversed", showgrid=True)
     hidden = len(countries) - len(shown)
-    note = f"{many(hidden, 'country', 'countries')} with less or no net revenue are left out." if hidden else ""
+    left_out = many(hidden, "country with less or no net revenue is", "countries with less or no net revenue are")
+    note = f"{left_out} left out." if hidden else ""
     return Finding("revenue-country", "Revenue by country", f"{summary}.", countries, figure, note=note, wide=False)
 
 

@@ -74,8 +74,8 @@ def odd_codes_table(dataset: Dataset, money: Money) -> Finding:
     if codes.empty:
         return Finding("codes", "Stock codes that are not products", "All stock codes look like products.", codes)
     summary = (
-        f"{many(int(codes['rows'].sum()), 'row')} are postage, manual entries, fees and similar; the most "
-        f"frequent code is {codes.index[0]} ({codes['rows'].iloc[0]:,} rows, "
+        f"{many(int(codes['rows'].sum()), 'row is', 'rows are')} postage, manual entries, fees and similar; the most "
+        f"frequent code is {codes.index[0]} ({many(int(codes['rows'].iloc[0]), 'row')}, "
         f"{words.amount(codes['net'].iloc[0], money)} net)."
     )
     shown = codes.head(SHOWN_CODES)

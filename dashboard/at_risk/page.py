@@ -63,6 +63,6 @@ def _draw_past(engine: Engine, moment: Moment, at: datetime) -> None:
 
 
 def _view() -> str:
-    # A link from before there were predictions has choices of the other list.
+    # A link may have choices of the list of moves by time, and name no list.
     is_about_slips = any(name.startswith("slip_") for name in st.query_params)
     return controls.choice("List", VIEWS, VIEW, "time" if is_about_slips else "rhythm")

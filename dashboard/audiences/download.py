@@ -82,8 +82,8 @@ def _upload(found: FoundAudience) -> PassThrough | None:
     missing, others = len(found.ids) - inside, len(joined.rows) - inside
     added = ", ".join(joined.columns) or "no column besides the ids"
     text = (
-        f"{many(inside, 'customer')} of the audience in the file, {missing:,} not in it; {others:,} of its rows are of "
-        f"nobody in the audience, and are left out. Added: {added}."
+        f"{many(inside, 'customer')} of the audience in the file, {missing:,} not in it; "
+        f"{many(others, 'of its rows is', 'of its rows are')} of nobody in the audience, and left out. Added: {added}."
     )
     st.html(f'<div class="sg-note" data-joined="{inside}">{escape(" ".join([text, *joined.notes]))}</div>')
     return joined

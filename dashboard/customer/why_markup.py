@@ -98,7 +98,8 @@ def _goals(found: Why, who: Portrait, known: Personas, money: Money) -> list[str
         )
     same = "The amount is the same on every day, because an order sets recency to 0."
     if who.window_days is not None:
-        same = f"The amounts are those of this moment: orders that are {who.window_days:,} days old no longer count."
+        age = many(who.window_days, "day")
+        same = f"The amounts are those of this moment: orders that are {age} old no longer count."
     return [*lines, f"{same}{spared}"]
 
 

@@ -82,7 +82,8 @@ def _controls(status: StreamStatus) -> None:
     row = status.replay
     running = row is not None and replay_control.alive(row) and row.state in replay_control.CONTROLLABLE
     paused = running and row is not None and row.wanted_paused
-    speed = str(Speed(row.speed)) if running and row is not None else ""
+    speed = Speed(row.speed) if running and row is not None else None
+    speeds = _speeds(speed)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if paused:
             _button("Resume", "play_arrow", actions.resume)
@@ -90,14 +91,22 @@ def _controls(status: StreamStatus) -> None:
             _button("Pause", "pause", actions.pause, disabled=not running)
         st.selectbox(
             "Speed: event time per second",
-            SPEEDS,
-            index=SPEEDS.index(speed if speed in SPEEDS else "1d/s"),
+            speeds,
+            index=speeds.index("1d/s" if speed is None else str(speed)),
             key=SPEED,
             persist_state="session",
             width=220,
             disabled=not running,
         )
         _button("Set speed", "speed", lambda: actions.set_speed(st.session_state[SPEED]), disabled=not running)
+
+
+def _speeds(running: Speed | None) -> list[str]:
+    """The speeds to choose from, in order, among them that of the running replay."""
+    factors = {text: Speed.parse(text).factor for text in SPEEDS}
+    if running is not None:
+        factors[str(running)] = running.factor
+    return sorted(factors, key=factors.__getitem__)
 
 
 def _button(label: str, icon: str, action: Callable[[], str], disabled: bool = False, key: str | None = None) -> None:

@@ -11,6 +11,7 @@ from dashboard.simulator.simulation import score
 from models.decay import HORIZON_DAYS, NEVER
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.window_words import in_last_days
+from runtime.counts import many
 
 COLUMNS = ("customer_id", "recency_days", "frequency", "monetary")
 #: Other names of these columns: that of the file of the page Segments.
@@ -170,7 +171,7 @@ def _check_window(recency: "pd.Series[int]", frequency: "pd.Series[int]", window
     if wrong.any():
         raise UploadError(
             f"Line {wrong.idxmax()}, column frequency: must count the purchases{in_last_days(window_days)}; the last "
-            f"one was {recency[wrong].iloc[0]:,} days ago, and it is {frequency[wrong].iloc[0]:,}."
+            f"one was {many(int(recency[wrong].iloc[0]), 'day')} ago, and it is {frequency[wrong].iloc[0]:,}."
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select, update
 
 from data.postgres.tables import log_faults
+from runtime.counts import many
 from runtime.errors import NotFoundError
 
 _c = log_faults.c
@@ -46,8 +47,13 @@ def describe(fault: Row[Any]) -> str:
     """A fault in one sentence, without its partition."""
     count = fault.end_offset - fault.first_offset
     offsets = f"offsets {fault.first_offset:,} to {fault.end_offset - 1:,}"
+    lost, applied = many(count, "applied record"), many(count, "offset was applied", "offsets were applied")
     return {
-        "truncated": f"the log lost up to {count:,} applied records ({offsets}), and was read again from its start",
-        "recreated": f"the topic was created again after {count:,} offsets were applied, and was read from its start",
-        "deleted": f"{count:,} records ({offsets}) were deleted before they were read",
+        "truncated": f"the log lost up to {lost} ({offsets}), and was read again from its start",
+        "recreated": f"the topic was created again after {applied}, and was read from its start",
+        "deleted": many(
+            count,
+            f"record ({offsets}) was deleted before it was read",
+            f"records ({offsets}) were deleted before they were read",
+        ),
     }.get(fault.kind, f"{fault.kind}: {offsets}")

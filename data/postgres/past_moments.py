@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, Subquery, case, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, Subquery, Text, case, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from data.postgres.ledger_totals import SALE, ledger_totals
@@ -21,6 +21,7 @@ from data.postgres.tables import (
     erasures,
     model_reigns,
     models,
+    risk_states,
     segment_changes,
     stream_progress,
     transactions,
@@ -246,6 +247,33 @@ def require_rescored(connection: Connection, moment: datetime, customer_id: str 
     waiting = int(connection.execute(query).scalar_one())
     if waiting:
         wait = many(waiting, "customer waits", "customers wait")
+        raise PastError(f"{wait} to be rescored by the new model: try again in a moment")
+
+
+def require_risk_rescored(connection: Connection, moment: datetime, rhythms: Mapping[str, str]) -> None:
+    """Refuse a moment if the risk state of customers still waits for a model that was activated by then.
+
+    Parameters
+    ----------
+    rhythms
+        By version of a model: the version of the rhythm model that it carries. Not empty; others carry none.
+
+    Raises
+    ------
+    PastError
+        If any do.
+    """
+    r = risk_states.c
+    # A model that was active from the beginning has no moment; its risk states may come with an upgrade.
+    begun = _p.model_version.is_not(None) & (_p.model_since.is_(None) | (_p.model_since <= moment))
+    wanted = case({version: literal(rhythm, Text) for version, rhythm in rhythms.items()}, value=_p.model_version)
+    # As a worker decides it: customers with orders have a state, and a row stays when the last order is cancelled.
+    waits = r.rhythm_version.is_distinct_from(wanted) & ((_c.frequency > 0) | r.customer_id.is_not(None))
+    home = customers.join(stream_progress, (_p.partition == _c.partition) & begun)
+    stored = home.outerjoin(risk_states, r.customer_id == _c.customer_id)
+    waiting = int(connection.execute(select(func.count()).select_from(stored).where(waits)).scalar_one())
+    if waiting:
+        wait = many(waiting, "risk state waits", "risk states wait")
         raise PastError(f"{wait} to be rescored by the new model: try again in a moment")
 
 

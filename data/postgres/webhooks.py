@@ -21,7 +21,8 @@ _d = webhook_dead_letters.c
 # No log id that a broker reports has a colon.
 _RISK_MARK = "risk-changes:"
 _KIND: ColumnElement[str] = case((_p.log_id.startswith(_RISK_MARK, autoescape=True), "risk"), else_="segments")
-_NAMES: Mapping[str, str] = {"segments": "segment changes", "risk": "risk changes"}
+#: What messages call the changes of a kind.
+NAMES: Mapping[str, str] = {"segments": "segment changes", "risk": "risk changes"}
 
 
 class TakenOverError(SegueError):
@@ -247,7 +248,7 @@ def _require_kind(connection: Connection, webhook: str, kind: ChangeKind) -> Non
     found = connection.execute(select(func.max(_KIND)).where(_p.webhook == webhook)).scalar_one()
     if found not in (None, kind):
         raise OtherChangesError(
-            f"the webhook {webhook!r} delivers {_NAMES[found]}, and can't deliver {_NAMES[kind]}", Hint.NAME_THE_WEBHOOK
+            f"the webhook {webhook!r} delivers {NAMES[found]}, and can't deliver {NAMES[kind]}", Hint.NAME_THE_WEBHOOK
         )
 
 

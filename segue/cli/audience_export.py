@@ -79,8 +79,9 @@ def _joined(path: Path, column: str | None) -> PassThrough:
 
 def _say_what_was_joined(join: Path, written: Written) -> None:
     messages.print(
-        f"{written.customers - written.not_in_file:,} of them are in {join.name} and {written.not_in_file:,} are not; "
-        f"{written.not_in_audience:,} of its rows are of nobody in the audience, and are left out",
+        f"{many(written.customers - written.not_in_file, 'of them is', 'of them are')} in {join.name} and "
+        f"{many(written.not_in_file, 'is', 'are')} not; "
+        f"{many(written.not_in_audience, 'of its rows is', 'of its rows are')} of nobody in the audience, and left out",
         markup=False,
         soft_wrap=True,
     )

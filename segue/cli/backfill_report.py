@@ -9,49 +9,27 @@ from models.calendar import Grain
 from models.personas import RANK
 from models.segment_model import SegmentModel
 from runtime.counts import many
-from segue.cli import backfill_risk_report
+from segue.cli import backfill_periods, backfill_risk_report
+from segue.cli.backfill_periods import CHANGES, Counted
 from segue.cli.console import messages, output, table
 from services.backfill.comparison import MoveCounts, PeriodComparison
 from services.backfill.run import Backfill
 
 Models = Mapping[str, SegmentModel]
-#: The most periods in a table.
-_SHOWN = 36
+_TO_AND_FRO = Counted("to & fro", lambda side: side.to_and_fro)
 
 
 def show(found: Backfill, models: Models, by: Grain) -> None:
     """Print every period, the segments at the end, all moves, and what to know about them."""
     if found.periods:
-        _show_periods(found, by)
+        title = f"Model {found.model.version} beside the published history, at the end of each {by}"
+        backfill_periods.show(title, "segment", found.periods, by, CHANGES, _TO_AND_FRO)
         _show_segments(found, _names(found, models))
         _show_moves(found)
     for line in notes(found, by):
         messages.print(line, markup=False)
     if found.risk is not None:
         backfill_risk_report.show(found.risk, by)
-
-
-def _show_periods(found: Backfill, by: Grain) -> None:
-    shown = found.periods[-_SHOWN:]
-    rows = [
-        [
-            each.period.label,
-            f"{each.customers:,}",
-            "—" if each.share is None else f"{each.share:.1%}",
-            *(f"{number:,}" for number in (each.model.all, each.published.all)),
-            *(f"{number:,}" for number in (each.model.to_and_fro, each.published.to_and_fro)),
-        ]
-        for each in shown
-    ]
-    sides = ("model", "published")
-    # Two lines each, so that the table fits into 80 columns.
-    pairs = (f"{what}\n{side}" for what in ("changes", "to & fro") for side in sides)
-    columns = [by, "customers", "same\nsegment", *pairs]
-    output.print(
-        table(f"Model {found.model.version} beside the published history, at the end of each {by}", columns, rows)
-    )
-    if len(shown) < len(found.periods):
-        messages.print(f"{len(found.periods) - len(shown):,} earlier {by}s are in the output of --json.", markup=False)
 
 
 def _show_segments(found: Backfill, names: Mapping[str, str]) -> None:
@@ -127,18 +105,11 @@ def notes(found: Backfill, by: Grain) -> Iterator[str]:
 
 
 def _equality(found: Backfill) -> str:
-    model, published = found.totals
-    text = (
-        f"{found.equal:,} of the model's {model.all:,} changes are among the {published.all:,} published ones: same "
-        f"moment, segments and cause. {found.differing:,} of {found.customers:,} customers have other changes."
-    )
-    others = {version: count for version, count in found.published_by.items() if version != found.model.version}
-    if not found.published_by:
-        return f"{text} Nothing is published so far."
-    if not others:
-        return f"{text} All were published by this model."
-    by_models = ", ".join(f"{version} ({count:,})" for version, count in sorted(found.published_by.items()))
-    return f"{text} Published by: {by_models}."
+    same = backfill_periods.equality(found.equal, *found.totals, "changes", "segments")
+    of_all = f"of {many(found.customers, 'customer')}"
+    other = many(found.differing, f"{of_all} has other changes", f"{of_all} have other changes")
+    by = backfill_periods.publishers(found.published_by, found.model.version, "model", "Nothing")
+    return f"{same} {other}. {by}"
 
 
 def as_json(found: Backfill, models: Models, by: Grain) -> dict[str, Any]:
@@ -170,24 +141,11 @@ def as_json(found: Backfill, models: Models, by: Grain) -> dict[str, Any]:
 
 
 def _period(each: PeriodComparison, model: SegmentModel, names: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "label": each.period.label,
-        "since": each.period.since.isoformat(),
-        "until": each.period.until.isoformat(),
-        "customers": each.customers,
-        "same": each.same,
-        "share": each.share,
-        "segments": [
-            {"segment": segment, "name": names.get(segment, segment), "model": ours, "published": theirs}
-            for segment, (ours, theirs) in _ranked(each.sizes(), model)
-        ],
-        "pairs": [
-            {"model": ours, "published": theirs, "customers": count} for (ours, theirs), count in each.pairs.items()
-        ],
-        "equal_changes": each.equal,
-        "model": _moves(each.model),
-        "published": _moves(each.published),
-    }
+    sizes = [
+        {"segment": segment, "name": names.get(segment, segment), "model": ours, "published": theirs}
+        for segment, (ours, theirs) in _ranked(each.sizes(), model)
+    ]
+    return backfill_periods.as_json(each, {"segments": sizes}, _moves)
 
 
 def _moves(counts: MoveCounts) -> dict[str, Any]:

@@ -5,37 +5,22 @@ from typing import Any
 
 from models.calendar import Grain
 from models.rhythm.risk import RISK_STATES
+from segue.cli import backfill_periods
+from segue.cli.backfill_periods import CHANGES
 from segue.cli.console import messages, output, table
 from services.backfill.comparison import MoveCounts, PeriodComparison
 from services.backfill.risk_run import RiskBackfill
-
-#: The most periods in a table.
-_SHOWN = 36
 
 
 def show(found: RiskBackfill, by: Grain) -> None:
     """Print every period, the risk states at the end, the changes by cause, and what to know about them."""
     if found.periods:
-        _show_periods(found, by)
+        title = f"Risk states of {found.rhythm_version} beside the published ones"
+        backfill_periods.show(title, "state", found.periods, by, CHANGES)
         _show_states(found.periods[-1])
         _show_causes(found)
     for line in notes(found, by):
         messages.print(line, markup=False)
-
-
-def _show_periods(found: RiskBackfill, by: Grain) -> None:
-    rows = [
-        [
-            each.period.label,
-            f"{each.customers:,}",
-            "—" if each.share is None else f"{each.share:.1%}",
-            f"{each.model.all:,}",
-            f"{each.published.all:,}",
-        ]
-        for each in found.periods[-_SHOWN:]
-    ]
-    columns = [by, "customers", "same\nstate", "changes\nmodel", "changes\npublished"]
-    output.print(table(f"Risk states of {found.rhythm_version} beside the published ones", columns, rows))
 
 
 def _show_states(last: PeriodComparison) -> None:
@@ -79,18 +64,9 @@ def notes(found: RiskBackfill, by: Grain) -> Iterator[str]:
 
 
 def _equality(found: RiskBackfill) -> str:
-    model, published = found.totals
-    text = (
-        f"{found.equal:,} of the model's {model.all:,} risk changes are among the {published.all:,} published ones: "
-        f"same moment, states and cause. Customers with other risk changes: {found.differing:,}."
-    )
-    others = {version: count for version, count in found.published_by.items() if version != found.rhythm_version}
-    if not found.published_by:
-        return f"{text} No risk change is published so far."
-    if not others:
-        return f"{text} All were published by this rhythm model."
-    by_models = ", ".join(f"{version or 'none'} ({count:,})" for version, count in sorted(found.published_by.items()))
-    return f"{text} Published by: {by_models}."
+    same = backfill_periods.equality(found.equal, *found.totals, "risk changes", "states")
+    by = backfill_periods.publishers(found.published_by, found.rhythm_version, "rhythm model", "No risk change")
+    return f"{same} Customers with other risk changes: {found.differing:,}. {by}"
 
 
 def as_json(found: RiskBackfill) -> dict[str, Any]:
@@ -113,24 +89,8 @@ def as_json(found: RiskBackfill) -> dict[str, Any]:
 
 
 def _period(each: PeriodComparison) -> dict[str, Any]:
-    return {
-        "label": each.period.label,
-        "since": each.period.since.isoformat(),
-        "until": each.period.until.isoformat(),
-        "customers": each.customers,
-        "same": each.same,
-        "share": each.share,
-        "states": [
-            {"state": state, "model": model, "published": published} for state, model, published in _states(each)
-        ],
-        "pairs": [
-            {"model": model, "published": published, "customers": count}
-            for (model, published), count in each.pairs.items()
-        ],
-        "equal_changes": each.equal,
-        "model": _counts(each.model),
-        "published": _counts(each.published),
-    }
+    sizes = [{"state": state, "model": model, "published": published} for state, model, published in _states(each)]
+    return backfill_periods.as_json(each, {"states": sizes}, _counts)
 
 
 def _counts(counts: MoveCounts) -> dict[str, Any]:

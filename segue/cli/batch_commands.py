@@ -54,7 +54,7 @@ def reconcile(
         output.print_json(data=_as_json(found), default=str)
     elif len(found.differences):
         rows = [[str(value) for value in row] for row in found.differences.head(_SHOWN).itertuples(index=False)]
-        output.print(table(f"{len(found.differences):,} differences", list(found.differences.columns), rows))
+        output.print(table(many(len(found.differences), "difference"), list(found.differences.columns), rows))
     if not as_json:
         messages.print(_compared(found), soft_wrap=True)
     if found.is_empty:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, Row
 from data.postgres import drift, model_registry
 from data.postgres.database import engine
 from runtime import logs
+from runtime.counts import many
 from runtime.settings import Settings
 from segue.cli import options
 from segue.cli.console import messages, output, spinner, table
@@ -60,7 +61,7 @@ def watch(
     observer = StreamObserver(postgres, refits=policy != "off", promote=promote if policy == "promote" else None)
     service = DriftService(postgres, observer, DriftPublisher(settings.brokers, settings.drift_topic))
     if once:
-        messages.print(f"{service.observe():,} new windows observed")
+        messages.print(f"{many(service.observe(), 'new window')} observed")
         return
     if settings.web_port:
         WebServer(service.health).start(settings.web_host, settings.web_port)
@@ -94,9 +95,10 @@ def status(as_json: options.AsJson = False) -> None:
     output.print(_measurements(champion, newest))
     _print_alarms(alarms)
     for candidate in found:
+        of_all = f"of {many(candidate['customers'], 'customer')}"
         output.print(
-            f"{candidate['alias']} {candidate['version']}: {candidate['moving']:,} of {candidate['customers']:,} "
-            f"customers would move ({candidate['share']:.1%}); see `segue models compare champion "
+            f"{candidate['alias']} {candidate['version']}: {candidate['moving']:,} {of_all} "
+            f"would move ({candidate['share']:.1%}); see `segue models compare champion "
             f"{candidate['alias']}`, and `segue models promote {candidate['alias']}`"
         )
 

@@ -7,7 +7,7 @@ from segue.local.ports import LOOPBACK, free_ports, is_free
 def fixed_port(port: int, address: str = LOOPBACK) -> int:
     """The port to show and to keep across restarts of what is served: with 0, one that is free."""
     if port == 0:
-        return free_ports(1)[0]
+        return free_ports(1, address)[0]
     refuse_port_in_use(port, address)
     return port
 

@@ -9,6 +9,7 @@ from batch.fit_predictions import LAST_QUARTER_KEY, FittedPredictions, fit_predi
 from data.postgres import model_registry
 from models.rhythm.carried import carrying, rhythm_of
 from models.segment_model import SegmentModel
+from runtime.counts import many
 from segue.cli.console import messages
 from segue.cli.fitting import Source
 
@@ -34,9 +35,9 @@ def _quality(fitted: FittedPredictions) -> str:
         "There is no quarter to check them on."
         if quarter is None
         else f"A model that knew nothing of the last 90 days predicted {quarter['predicted']:,.0f} of "
-        f"{quarter['customers']:,} customers to order in them; {quarter['ordered']:,} did."
+        f"{many(quarter['customers'], 'customer')} to order in them; {quarter['ordered']:,} did."
     )
-    return f"Predictions of orders: fitted on {notes['customers']:,} customers. {checked} {season}"
+    return f"Predictions of orders: fitted on {many(notes['customers'], 'customer')}. {checked} {season}"
 
 
 def say_if_left_out(postgres: Engine, model: SegmentModel) -> None:

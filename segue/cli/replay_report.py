@@ -100,8 +100,8 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
 
 def _chaos_line(injected: Injected, differences: list[str], stopped: bool) -> str:
     counts = (
-        f"injected: {injected.duplicates:,} duplicates, {injected.late:,} late ({injected.held_back:,} held back), "
-        f"{injected.malformed:,} malformed, {injected.conflicts:,} conflicts"
+        f"injected: {many(injected.duplicates, 'duplicate')}, {injected.late:,} late "
+        f"({injected.held_back:,} held back), {injected.malformed:,} malformed, {many(injected.conflicts, 'conflict')}"
     )
     if stopped:
         return counts
@@ -116,7 +116,7 @@ def _reasons(letters: dict[str, int]) -> str:
         return ""
     shown = [f"{count:,}: {visible(reason)}" for reason, count in list(letters.items())[:_REASONS]]
     rest = len(letters) - _REASONS
-    more = [f"{rest:,} other reasons"] if rest > 0 else []
+    more = [many(rest, "other reason")] if rest > 0 else []
     return f" ({'; '.join([*shown, *more])}; see `segue dlq list`)"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runtime.counts import many
 from runtime.errors import first_line
 from segue.cli import options
 from segue.cli.console import fail, output, progress_bar, spinner, table
@@ -128,8 +129,8 @@ def _show(report: "Report", seconds: float, as_json: bool) -> None:
         output.print(f"seed {failed.seed}: {failed.reason}", markup=False)
     hourly = report.histories / seconds * 3_600 if seconds else 0
     output.print(
-        f"{report.histories:,} histories in {seconds:.0f} s ({hourly:,.0f} an hour), {len(report.failed)} failed, "
-        f"{report.virtual_seconds:,.0f} virtual seconds, hash {report.hash}"
+        f"{many(report.histories, 'history', 'histories')} in {seconds:.0f} s ({hourly:,.0f} an hour), "
+        f"{len(report.failed)} failed, {report.virtual_seconds:,.0f} virtual seconds, hash {report.hash}"
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from runtime import logs
+from runtime.counts import many
 from segue.cli import options, reading_options
 from segue.cli.console import messages, output, spinner, table
 
@@ -90,9 +91,10 @@ def _show(report: "Report", as_json: bool) -> None:
         rows.append([fault, str(len(recoveries)), f"{sum(recoveries) / len(recoveries):.1f}", f"{max(recoveries):.1f}"])
     output.print(table(f"Storm {report.seed}", ["fault", "times", "recovered in s, mean", "max"], rows))
     output.print(
-        f"{len(report.strikes)} faults in {report.seconds:.0f} s, {report.transactions:,} transactions applied, "
-        f"{report.duplicates:,} of them twice\n"
-        f"{report.repeats:,} repeats in the change topic, {report.stale_states:,} stale states in the compacted topic\n"
-        f"[bold]{report.unlike_undisturbed:,} differences[/] from the run without faults, "
+        f"{many(len(report.strikes), 'fault')} in {report.seconds:.0f} s, "
+        f"{many(report.transactions, 'transaction')} applied, {report.duplicates:,} of them twice\n"
+        f"{many(report.repeats, 'repeat')} in the change topic, "
+        f"{many(report.stale_states, 'stale state')} in the compacted topic\n"
+        f"[bold]{many(report.unlike_undisturbed, 'difference')}[/] from the run without faults, "
         f"[bold]{report.unlike_recomputed:,}[/] from a recomputation with pandas and scikit-learn"
     )

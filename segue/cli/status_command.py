@@ -65,7 +65,7 @@ def _status(settings: Settings) -> dict[str, Any]:
             "run `segue models activate champion`"
         )
     if faults:
-        problems.append(f"the log has had {len(faults):,} faults: see `segue faults list`")
+        problems.append(f"the log has had {many(len(faults), 'fault')}: see `segue faults list`")
     return {
         "partitions": [
             {

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from data.postgres import webhooks
 from data.postgres.database import engine
 from runtime import logs
+from runtime.counts import many
 from runtime.errors import SegueError
 from runtime.settings import Settings
 from runtime.topics import ChangeKind
@@ -75,8 +76,8 @@ def run(
     async def deliver() -> "Webhook":
         async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
             sender = Sender(endpoint, http, settings.webhook_timeout)
-            held_out = HeldOut(postgres, kind) if settings.webhook_skip_held_out else None
-            webhook = Webhook(postgres, claim, chosen, _policy(settings), sender, held_out, kind)
+            held_out = HeldOut(postgres) if settings.webhook_skip_held_out else None
+            webhook = Webhook(postgres, claim, kind, chosen, _policy(settings), sender, held_out)
             if settings.web_port:
                 WebServer(WebhookHealth(webhook)).start(settings.web_host, settings.web_port)
             await webhook.run(Reader(settings.brokers, topic, webhook.read_from))
@@ -90,13 +91,13 @@ def run(
 def status(as_json: AsJson = False) -> None:
     """Show how many changes each webhook has delivered, how many wait or were abandoned, and its lag.
 
-    The lag is the number of changes in the topic that the webhook has not read. It is unknown if no broker answers, or
-    if the topic has been created again since the webhook read it.
+    The lag is the number of changes in the topic that the webhook has not read. It is unknown if no broker answers, if
+    the topic can't be read, or if it has been created again since the webhook read it.
     """
     settings = Settings()
     postgres = connect(settings)
     rows = webhooks.overview(postgres)
-    lags, trouble = _lags(settings, postgres, sorted({row.changes for row in rows})) if rows else ({}, None)
+    lags, troubles = _lags(settings, postgres, sorted({row.changes for row in rows}))
     if as_json:
         found = [row._asdict() | {"lag": lags.get(row.webhook)} for row in rows]
         output.print_json(msgspec.json.encode(found).decode())
@@ -117,8 +118,10 @@ def status(as_json: AsJson = False) -> None:
         ]
         heads = ["webhook", "changes of", "delivered", "waiting", "abandoned", "lag", "saved at"]
         output.print(table("Webhooks", heads, shown))
-    if trouble:
-        messages.print(f"The lag is unknown: {trouble}", markup=False, soft_wrap=True)
+    for kind, trouble in troubles.items():
+        messages.print(
+            f"The lag of webhooks for {webhooks.NAMES[kind]} is unknown: {trouble}", markup=False, soft_wrap=True
+        )
 
 
 @app.command()
@@ -193,26 +196,29 @@ def retry_them(
     if failed:
         for row in webhooks.dead_by_reason(postgres, settings.webhook_name):
             if row.waiting:
-                messages.print(f"{row.waiting:,} wait: {row.reason}", markup=False, soft_wrap=True)
+                messages.print(f"{many(row.waiting, 'waits', 'wait')}: {row.reason}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
 
 
-def _lags(settings: Settings, postgres: Engine, kinds: Iterable[ChangeKind]) -> tuple[dict[str, int], str | None]:
-    """The lag of each webhook for some kinds of changes whose offsets fit the present topics; why there is none."""
+def _lags(
+    settings: Settings, postgres: Engine, kinds: Iterable[ChangeKind]
+) -> tuple[dict[str, int], dict[ChangeKind, str]]:
+    """The lag of each webhook for some kinds of changes whose offsets fit the present topics; why a kind has none."""
     from services.webhooks import lag
 
     # The Kafka client reports a broker that is gone once a second; one line of our own is enough.
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
-    try:
-        found: dict[str, int] = {}
-        for kind in kinds:
-            topic = settings.topics.of_changes(kind)
+    found: dict[str, int] = {}
+    troubles: dict[ChangeKind, str] = {}
+    for kind in kinds:
+        topic = settings.topics.of_changes(kind)
+        try:
             log_id = lag.topic_id(settings.brokers, topic, settings.log_id)
-            offsets = webhooks.next_offsets(postgres, log_id, kind)
-            found |= {webhook: lag.changes_to_read(settings.brokers, topic, own) for webhook, own in offsets.items()}
-        return found, None
-    except SegueError as error:
-        return {}, str(error)
+            for webhook, own in webhooks.next_offsets(postgres, log_id, kind).items():
+                found[webhook] = lag.changes_to_read(settings.brokers, topic, own)
+        except SegueError as error:
+            troubles[kind] = str(error)
+    return found, troubles
 
 
 def _endpoint(settings: Settings) -> "Endpoint":

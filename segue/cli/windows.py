@@ -6,6 +6,7 @@ import typer
 
 from models.segment_model import WINDOWS
 from models.window_words import last_days
+from runtime.counts import many
 from segue.cli import options
 from segue.cli.console import messages
 
@@ -26,7 +27,7 @@ def mention_if_everything_counts(window_days: int | None, first: datetime, as_of
     if window_days is None or (as_of - first).days >= window_days:
         return
     messages.print(
-        f"The data begins {(as_of - first).days:,} days before {as_of:%Y-%m-%d}, so everything is in "
+        f"The data begins {many((as_of - first).days, 'day')} before {as_of:%Y-%m-%d}, so everything is in "
         f"{last_days(window_days)}: nobody is Inactive yet.",
         soft_wrap=True,
     )

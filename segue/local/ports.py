@@ -1,4 +1,4 @@
-"""Free ports on the loopback interface."""
+"""Free ports on this machine."""
 
 import secrets
 import socket
@@ -14,7 +14,7 @@ _TRIES = 1_000
 def is_free(port: int, address: str = LOOPBACK) -> bool:
     """Return whether a server can listen on a port now; 0 means any port."""
     try:
-        family = socket.getaddrinfo(address or "0.0.0.0", port, type=socket.SOCK_STREAM)[0][0]  # noqa: S104 - looked up
+        family = _family(address)
     except (OSError, UnicodeError):
         return False
     with socket.socket(family) as probe:
@@ -26,24 +26,31 @@ def is_free(port: int, address: str = LOOPBACK) -> bool:
         return True
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ``count`` ports that are free now, and that no outgoing connection will take.
+def free_ports(count: int, address: str = LOOPBACK) -> list[int]:
+    """Return ``count`` ports that are free on an address now, and that no outgoing connection will take.
 
     Raises
     ------
+    OSError
+        If the address has no meaning here.
     RuntimeError
         If there are not enough.
     """
     ports: list[int] = []
+    family = _family(address)
     with ExitStack() as held:
         for _ in range(_TRIES):
             if len(ports) == count:
                 return ports
             port = _FIRST + secrets.randbelow(_LAST - _FIRST)
-            probe = held.enter_context(socket.socket())
+            probe = held.enter_context(socket.socket(family))
             try:
-                probe.bind((LOOPBACK, port))
+                probe.bind((address, port))
             except OSError:
                 continue
             ports.append(port)
-    raise RuntimeError(f"no free port between {_FIRST} and {_LAST} on {LOOPBACK}")
+    raise RuntimeError(f"no free port between {_FIRST} and {_LAST} on {address}")
+
+
+def _family(address: str) -> int:
+    return socket.getaddrinfo(address or "0.0.0.0", 0, type=socket.SOCK_STREAM)[0][0]  # noqa: S104 - looked up

@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from data.contract import schema_files
 from data.postgres.api_keys import ApiKey
 from models.audience import AudienceError
+from runtime.counts import many
 from runtime.errors import NotFoundError
 from runtime.moments import parse_moment
 from services.api.access import Keys
@@ -186,7 +187,8 @@ async def post_transactions(request: Request[Any, Any, Any]) -> Response[Accepte
     except BodyError as error:
         return _answer(422, str(error))
     if refused:
-        several = f"{len(refused):,} of {len(refused) + len(valid):,} transactions are not valid; none was sent"
+        of_all = f"of {many(len(refused) + len(valid), 'transaction')}"
+        several = f"{many(len(refused), f'{of_all} is', f'{of_all} are')} not valid; none was sent"
         return Response(Refused(several, refused), status_code=422)
     wait = api.wait_seconds(request.state.key, len(valid))
     if wait:

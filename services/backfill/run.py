@@ -13,7 +13,7 @@ import pandas as pd
 from sqlalchemy import Connection, func, select
 
 from data.postgres.ledger import first_moment
-from data.postgres.past_moments import Answerable, PastError, answerable, require_rescored
+from data.postgres.past_moments import Answerable, PastError, answerable, require_rescored, require_risk_rescored
 from data.postgres.tables import segment_changes
 from data.postgres.whole_histories import MOST_CUSTOMERS, HistoryPart, customer_count, history_parts
 from models.calendar import CalendarPeriod, Grain, periods
@@ -108,7 +108,7 @@ def backfill(
     Raises
     ------
     PastError
-        If the stream has no event time or no customer yet, or customers wait to be rescored.
+        If the stream has no event time or no customer yet, or customers or their risk states wait to be rescored.
     """
     known = answerable(connection)
     require_rescored(connection, known.until)
@@ -119,6 +119,8 @@ def backfill(
     all_periods = _periods(connection, known, grain)
     comparison = Comparison([period for period in all_periods if known.since is None or period.since >= known.since])
     rhythm = rhythm_of(model)
+    if rhythm is not None:
+        require_risk_rescored(connection, known.until, _rhythms(model, *models.values()))
     risk = None if rhythm is None else RiskSide(connection, rhythm, all_periods, write_risk)
     by: Counter[str] = Counter()
     done = changed = stored = revised = 0
@@ -163,6 +165,12 @@ class SegmentNumbers:
                 self.ids.append(text)
         number = [self.ids.index(text) if text else NO_SEGMENT for text in distinct]
         return np.array(number, dtype=np.int64)[codes]
+
+
+def _rhythms(*models: SegmentModel) -> dict[str, str]:
+    """The version of the rhythm model that each of some models carries, by version; without those that carry none."""
+    carried = {model.version: rhythm_of(model) for model in models}
+    return {version: rhythm.version for version, rhythm in carried.items() if rhythm is not None}
 
 
 def _periods(connection: Connection, known: Answerable, grain: Grain) -> Sequence[CalendarPeriod]:

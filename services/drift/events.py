@@ -7,6 +7,7 @@ from sqlalchemy import Row
 
 from data.contract.events import Drift, DriftDetected, PredictionsCountWrong, WrongPredictions
 from models.drift.observation import PREDICTIONS
+from runtime.counts import many
 
 _DAYS: dict[str, Literal[30, 90]] = {"within_30_days": 30, "within_90_days": 90}
 _encode = msgspec.json.Encoder().encode
@@ -67,10 +68,10 @@ def _wrong_predictions(alarm: Row[Any]) -> bytes:
 
 def _predictions(alarm: Row[Any]) -> str:
     """Describe predicted and actual numbers of customers; the shares of an alarm are those of its customers."""
-    customers = alarm.customers
+    customers, who = alarm.customers, many(alarm.customers, "customer")
     predicted, ordered = alarm.reference * customers, round(alarm.value * customers)
     by = f" ({alarm.value / alarm.reference - 1:+.0%})" if alarm.reference else ""
     return (
-        f"Of {customers:,} customers, {predicted:,.0f} were predicted to order within {_DAYS[alarm.name]} days, and "
+        f"Of {who}, {predicted:,.0f} were predicted to order within {_DAYS[alarm.name]} days, and "
         f"{ordered:,} did{by}: predictions count wrong, and a refit learns from what has happened."
     )

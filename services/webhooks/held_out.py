@@ -8,36 +8,36 @@ from sqlalchemy import Engine
 
 from data.postgres import campaigns
 from data.postgres.campaigns import Holdout
-from services.webhooks.kinds import SEGMENTS, AnyChange, Kind
+from services.webhooks.kinds import AnyChange, Kind
 from services.webhooks.reader import Record
 
 
 class HeldOut:
     """Asks Postgres whose changes are to be left out, once for all records that are read together."""
 
-    def __init__(self, postgres: Engine, kind: Kind = SEGMENTS) -> None:
+    def __init__(self, postgres: Engine) -> None:
         self._postgres = postgres
-        self._kind = kind
 
-    def among(self, records: Sequence[Record]) -> list[bool]:
-        """Whether each record is a change that took effect while its customer was held out of a campaign.
+    def among(self, records: Sequence[Record], kind: Kind) -> list[bool]:
+        """Whether each record is a change of a kind that took effect while its customer was held out of a campaign.
 
         Raises
         ------
         sqlalchemy.exc.SQLAlchemyError
             If Postgres does not answer: then nobody knows, and nothing may be sent.
         """
-        changes = [self._change(record) for record in records]
+        changes = [_change(record, kind) for record in records]
         customers = sorted({change.customer_id for change in changes if change is not None})
         with self._postgres.connect() as connection:
             found = campaigns.holdouts(connection, customers)
         return [change is not None and _is_within(change, found.get(change.customer_id, ())) for change in changes]
 
-    def _change(self, record: Record) -> AnyChange | None:
-        try:
-            return self._kind.read(record.event)
-        except msgspec.MsgspecError:
-            return None
+
+def _change(record: Record, kind: Kind) -> AnyChange | None:
+    try:
+        return kind.read(record.event)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _is_within(change: AnyChange, holdouts: Sequence[Holdout]) -> bool:

@@ -22,7 +22,7 @@ from data.postgres.webhooks import Claim, UndeliveredChange, save
 from runtime.errors import first_line
 from services.webhooks.dispatch import Dispatcher, Send
 from services.webhooks.held_out import HeldOut
-from services.webhooks.kinds import SEGMENTS, AnyChange, Kind
+from services.webhooks.kinds import AnyChange, Kind
 from services.webhooks.partition_progress import PartitionProgress
 from services.webhooks.reader import Reader, Record
 from services.webhooks.schedule import Delivery, Policy, Settled
@@ -44,21 +44,21 @@ class Webhook:
 
     Parameters
     ----------
+    kind
+        Which changes it delivers: those of the claim and of the filter.
     held_out
         What says whose changes are left out, because they are held out of a campaign; None leaves nobody out.
-    kind
-        Which changes it delivers: those of the claim, of the filter and of ``held_out``.
     """
 
     def __init__(
         self,
         postgres: Engine,
         claim: Claim,
+        kind: Kind,
         matches: Matches | None,
         policy: Policy,
         send: Send,
         held_out: HeldOut | None = None,
-        kind: Kind = SEGMENTS,
     ) -> None:
         self._kind = kind
         self._held_out = held_out
@@ -134,7 +134,7 @@ class Webhook:
         has_warned = False
         while True:
             try:
-                return await _in(thread, self._held_out.among, records)
+                return await _in(thread, self._held_out.among, records, self._kind)
             except (OperationalError, InterfaceError) as error:
                 if not has_warned:
                     log.warning("can't ask who is held out; waiting", reason=first_line(error.orig))

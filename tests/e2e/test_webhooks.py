@@ -345,4 +345,4 @@ def test_the_lag_is_the_number_of_changes_that_were_published_while_the_webhook_
     unreachable = _segue(environment | {"SEGUE_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "status")
     assert unreachable.exit_code == 0
     assert "unknown" in unreachable.stdout
-    assert "The lag is unknown: " in unreachable.stderr
+    assert "The lag of webhooks for segment changes is unknown: " in unreachable.stderr

@@ -51,7 +51,11 @@ def _has_room(memory: Path, room: int) -> bool:
 
 def _remove_if_abandoned(folder: Path) -> None:
     """Remove a folder whose process was killed: the lock ends with the process."""
-    held = os.open(folder, os.O_RDONLY)
+    try:
+        held = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        # Its own process has removed it since the folders were listed.
+        return
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

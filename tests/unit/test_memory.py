@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.memory import folder_in_memory
 
 _HOLDS = """
@@ -32,6 +34,16 @@ def test_where_memory_is_short_the_other_folder_is_used(tmp_path: Path) -> None:
         with folder_in_memory(other, memory, room) as folder:
             assert folder == other
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_folder_that_has_gone_since_it_was_listed_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with folder_in_memory(Path("unused"), tmp_path, 0) as folder:
+        gone = folder.parent
+    monkeypatch.setattr(Path, "glob", lambda *_: [gone])
+    with folder_in_memory(Path("unused"), tmp_path, 0) as folder:
+        assert folder.parent.is_dir()
 
 
 def test_the_folder_of_a_killed_process_is_removed_by_the_next_one_and_no_earlier(tmp_path: Path) -> None:

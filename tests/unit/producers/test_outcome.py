@@ -41,12 +41,12 @@ def test_the_outcome_of_chaos_is_compared_count_by_count() -> None:
     assert known.differences(INJECTED, 4, compare_late=True) == []
     wrong = _with(DISTURBED, duplicates=1, late=5, dead_letters={"broken": 2})
     assert wrong.differences(INJECTED, 0, compare_late=True) == [
-        "1 duplicates instead of 2",
+        "1 duplicate instead of 2",
         "2 malformed instead of 1",
         "0 conflicts instead of 1",
         "5 late instead of 3",
     ]
-    assert exit_code(wrong, INJECTED, ["1 duplicates instead of 2"]) == 1
+    assert exit_code(wrong, INJECTED, ["1 duplicate instead of 2"]) == 1
 
 
 def test_late_transactions_of_others_are_no_difference() -> None:

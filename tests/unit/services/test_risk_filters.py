@@ -65,7 +65,7 @@ def test_a_change_out_of_all_states_has_none() -> None:
         ("cause = decay", "`cause` is compared with one of first_purchase, purchase, silence, model, revision"),
         ("monetary > 1000", "risk changes have no field `monetary`; they have customer, sequence, from, to, cause"),
         ("audience = spring", "risk changes have no field `audience`"),
-        ("to", "expected a comparison"),
+        ("to", "expected a comparison like `to = overdue`, not `to`"),
     ],
 )
 def test_what_a_risk_change_does_not_have_is_refused_in_one_line(text: str, said: str) -> None:

@@ -163,6 +163,28 @@ def test_the_list_of_speeds_begins_with_that_of_the_replay(page: AppTest, replay
 
 
 @pytest.mark.usefixtures("as_operator")
+@pytest.mark.parametrize(
+    ("factor", "shown", "place"), [(7_200.0, "2h/s", 1), (0.5, "0.5x", 0), (60 * 86_400.0, "60d/s", 5)]
+)
+def test_a_speed_that_no_list_would_have_is_in_the_list_while_a_replay_runs_at_it(
+    page: AppTest, replaying: Engine, factor: float, shown: str, place: int
+) -> None:
+    replay_control.heartbeat(replaying, "shop.csv", replace(REPORT, speed=factor))
+    speeds = page.run().selectbox(key="operations_speed")
+    assert (speeds.value, speeds.options.index(shown)) == (shown, place)
+    assert len(speeds.options) == 7
+    page.button(key="operations_do_speed").click().run()
+    assert replay_control.heartbeat(replaying, "shop.csv", REPORT) == ReplayRequest(False, factor)
+
+
+@pytest.mark.usefixtures("as_operator")
+def test_a_choice_of_a_reader_stays_while_the_replay_gets_another_speed(page: AppTest, replaying: Engine) -> None:
+    page.run().selectbox(key="operations_speed").set_value("7d/s").run()
+    replay_control.heartbeat(replaying, "shop.csv", replace(REPORT, speed=7_200.0))
+    assert page.run().selectbox(key="operations_speed").value == "7d/s"
+
+
+@pytest.mark.usefixtures("as_operator")
 def test_what_an_operator_does_without_a_login_is_recorded_as_anyones(page: AppTest, replaying: Engine) -> None:
     page.run().button(key="operations_do_pause").click().run()
     [act] = audit.acts(replaying, 10)

@@ -155,6 +155,39 @@ def test_both_files_are_written_together_and_must_differ(run: Run, applied: Engi
     assert details[-1]["rows"] > 0
 
 
+@pytest.mark.parametrize(
+    "waiting", ["UPDATE risk_states SET rhythm_version = 'older' WHERE {}", "DELETE FROM risk_states WHERE {}"]
+)
+def test_risk_states_that_wait_for_the_active_model_are_not_compared(
+    run: Run, applied: Engine, tmp_path: Path, waiting: str
+) -> None:
+    with applied.begin() as connection:
+        connection.execute(text(waiting.format("customer_id = (SELECT min(customer_id) FROM risk_states)")))
+    for model in ("champion", OTHER.version):
+        refused = run(model, "--risk-out", tmp_path / "risk.csv")
+        assert refused.exit_code == 1
+        assert "1 risk state waits to be rescored by the new model: try again in a moment" in str(refused.exception)
+    assert list(tmp_path.iterdir()) == []
+    # Whose history has no risk states does not wait for them.
+    assert "risk" not in found(run(PLAIN.version, "--json"))
+
+
+def test_a_model_that_carries_predictions_waits_for_nothing_while_the_active_one_carries_none(
+    run: Run, postgres: Engine
+) -> None:
+    store(postgres, PLAIN, lived(PLAIN, [*SENT, Tick(NOW)]), OTHER)
+    content = found(run(OTHER.version, "--json"))["risk"]
+    assert content["changes"]["model"] > content["changes"]["published"] == 0
+
+
+def test_both_tables_say_how_many_periods_they_leave_out(run: Run, applied: Engine) -> None:
+    content = found(run("champion", "--by", "week", "--json"))
+    left_out = len(content["periods"]) - 36
+    assert left_out > 1
+    assert len(content["risk"]["periods"]) == len(content["periods"])
+    assert flat(run("champion", "--by", "week")).count(f"{left_out} earlier weeks are in the output of --json.") == 2
+
+
 def test_pruned_risk_changes_limit_the_comparison_only(run: Run, applied: Engine, tmp_path: Path) -> None:
     found(run("champion", "--risk-out", tmp_path / "before.parquet", "--json"))
     assert (prune(applied, Retention(changes=200 * DAY), NOW).risk_changes or 0) > 10

@@ -10,7 +10,7 @@ from data.contract import asyncapi
 from data.postgres import campaigns
 from runtime.topics import ChangeKind
 from services.webhooks.held_out import HeldOut
-from services.webhooks.kinds import KINDS
+from services.webhooks.kinds import KINDS, SEGMENTS
 from services.webhooks.reader import Record
 from tests.support.campaigns import store_campaign
 from tests.support.generated_tables import a_model, a_stream, insert_rows
@@ -52,9 +52,10 @@ def test_only_changes_of_held_out_customers_within_the_horizon_are_left_out(fill
         change("nobody", last, kind),
         Record(0, 6, b"no change"),
     ]
-    assert HeldOut(filled, KINDS[kind]).among(records) == [True, True, False, False, False, False, False]
+    assert HeldOut(filled).among(records, KINDS[kind]) == [True, True, False, False, False, False, False]
 
 
 def test_without_campaigns_and_without_records_nothing_is_left_out(filled: Engine) -> None:
-    assert HeldOut(filled).among([change("10000", datetime.fromisoformat("2011-03-01T00:00:00+00:00"))]) == [False]
-    assert HeldOut(filled).among([]) == []
+    some = change("10000", datetime.fromisoformat("2011-03-01T00:00:00+00:00"))
+    assert HeldOut(filled).among([some], SEGMENTS) == [False]
+    assert HeldOut(filled).among([], SEGMENTS) == []

@@ -23,5 +23,5 @@ def test_a_change_that_fails_again_is_reported_with_its_reason(
     assert result.exit_code == 1
     lines = result.output.strip().splitlines()
     assert "0 delivered, 1 failed again" in lines[-2]
-    assert lines[-1].startswith("1 wait: ")
+    assert lines[-1].startswith("1 waits: ")
     assert "gone" not in lines[-1]

@@ -127,6 +127,13 @@ def test_codes_that_are_not_products_are_grouped_into_series() -> None:
     }
 
 
+def test_one_row_with_another_code_is_one_row() -> None:
+    postage = ("1", "POST", "POSTAGE", 1, "2011-01-03 10:00", 18.0, "a", "France", 0)
+    summary = odd_codes_table(clean(raw_rows(postage), "postage"), POUNDS).summary
+    assert summary.startswith("1 row is postage, manual entries, fees and similar; ")
+    assert "POST (1 row, " in summary
+
+
 def test_a_clean_file_has_no_table_of_other_codes() -> None:
     dataset = clean(raw_rows(sale("1", "a", "2011-01-03 10:00", 5.0)), "clean")
     assert odd_codes_table(dataset, POUNDS).table is None

@@ -19,6 +19,19 @@ def known_rows() -> pd.DataFrame:
     return raw
 
 
+@pytest.mark.parametrize(
+    ("returned", "note"),
+    [
+        (["Spain"], "1 country with less or no net revenue is left out."),
+        (["Spain", "Italy"], "2 countries with less or no net revenue are left out."),
+    ],
+)
+def test_countries_without_net_revenue_are_counted(returned: list[str], note: str) -> None:
+    refunds = [sale(f"C{name}", "a", "2011-01-03 10:00", 5, country=name) for name in returned]
+    dataset = shop(sale("1", "a", "2011-01-03 09:00", 20, country="France"), *refunds)
+    assert revenue_by_country(dataset, POUNDS).note == note
+
+
 @pytest.mark.slow
 def test_revenue_by_month_is_quantity_times_price_of_the_raw_rows() -> None:
     raw = known_rows()

@@ -9,7 +9,7 @@ import pytest
 
 from batch.explore.chapters import Source, chapters
 from batch.explore.distributions import rfm_distributions
-from batch.explore.expiries import expiries, what_expires
+from batch.explore.expiries import expiries, in_spans, what_expires
 from batch.explore.finding import Finding
 from batch.explore.report import page
 from batch.explore.segments import segment_profiles
@@ -100,12 +100,14 @@ def test_what_expires_on_each_day_is_what_happened_a_window_before(source: Sourc
     assert found["customers"].sum() == (source.profiles["frequency"] > 0).sum()
 
 
-@pytest.mark.parametrize("days", [2, 7, 100])
+@pytest.mark.parametrize("days", [1, 2, 7, 100])
 def test_longer_spans_add_up_days(days: int, source: Source) -> None:
     by_day = expiries(source.dataset, source.as_of, WINDOW)
-    found = expiries(source.dataset, source.as_of, WINDOW, days)
-    expected = by_day.groupby(by_day.index // days * days).sum()
-    pd.testing.assert_frame_equal(found, expected, check_names=False, check_dtype=False)
+    spans = in_spans(by_day, days)
+    assert spans.index.tolist() == [*range(0, len(by_day), days)]
+    for begin, row in spans.iterrows():
+        inside = by_day.iloc[int(str(begin)) : int(str(begin)) + days]
+        assert row.tolist() == pytest.approx([inside[name].sum() for name in by_day])
 
 
 def test_the_report_says_what_counts(source: Source, findings: dict[str, Finding]) -> None:
@@ -113,6 +115,7 @@ def test_the_report_says_what_counts(source: Source, findings: dict[str, Finding
     assert f"Frequency, money and segments count the {WINDOW} days before" in html
     assert f"frequency and money in the last {WINDOW} days" in html
     inactive = int((source.profiles["frequency"] == 0).sum())
+    assert f"fitted on {len(source.profiles) - inactive} customers as of" in html
     assert f"{inactive:,} more customers without one are Inactive" in findings["rfm"].note
     for name in ("snake", "cloud"):
         assert "Inactive customers, who have none, are left out" in findings[name].note

@@ -1,10 +1,13 @@
 """Free ports on this machine."""
 
+import secrets
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
+from segue.cli.ports import fixed_port
 from segue.local.ports import free_ports, is_free
 
 OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -20,6 +23,16 @@ def test_free_ports_are_free_and_differ() -> None:
     assert len(set(ports)) == 3
     assert all(map(is_free, ports))
     assert is_free(0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has every address of 127.0.0.0/8")
+def test_a_free_port_is_free_on_the_address_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, other = free_ports(2)
+    with socket.create_server(("127.0.0.2", taken)):
+        tried = iter([taken, other] * 2)
+        monkeypatch.setattr(secrets, "randbelow", lambda _: next(tried) - 15_000)
+        assert fixed_port(0, "127.0.0.2") == other
+        assert fixed_port(0) == taken
 
 
 @pytest.mark.skipif(not OUTGOING.exists(), reason="only Linux lists the ports of outgoing connections here")

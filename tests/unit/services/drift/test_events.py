@@ -53,6 +53,12 @@ def test_the_summary_says_what_has_changed_and_by_how_much(row: Any, sentence: s
     assert summary(row) == sentence
 
 
+def test_one_customer_is_one_customer() -> None:
+    row = alarm("predictions", 1.0, 0.5, "within_90_days", 0.9)
+    row.customers = 1
+    assert summary(row).startswith("Of 1 customer, ")
+
+
 def test_the_event_is_the_alarm() -> None:
     found = msgspec.json.decode(event(alarm("psi", 0.2, None, "monetary", 0.1)), type=DriftDetected)
     assert (found.id, found.subject) == ("k5-abc:2011-01-24:psi", "k5-abc")

@@ -5,6 +5,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
+import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
@@ -37,7 +38,7 @@ def after_reading(*events: bytes, where: str | None = None, kind: Kind = SEGMENT
     """Return a webhook that has read these events and delivered none yet."""
     claim = Claim("webhook", 1, {0: SavedOffset(0, frozenset())})
     chosen = None if where is None else risk_filters.parse(where) if kind is RISK else parse(where)
-    webhook = Webhook(cast(Engine, None), claim, chosen, Policy(15, 8, 1.0, 60.0), accept, kind=kind)
+    webhook = Webhook(cast(Engine, None), claim, kind, chosen, Policy(15, 8, 1.0, 60.0), accept)
     for offset, each in enumerate(events):
         webhook._add(Record(0, offset, each))
     return webhook
@@ -80,18 +81,19 @@ class Frozen:
     """Says who is held out, after Postgres has not answered at first."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.asked: list[Kind] = []
 
-    def among(self, records: list[Record]) -> list[bool]:
-        self.asked += 1
-        if self.asked < 3:
+    def among(self, records: list[Record], kind: Kind) -> list[bool]:
+        self.asked.append(kind)
+        if len(self.asked) < 3:
             raise OperationalError("SELECT", None, Exception("no answer"))
         return [True] * len(records)
 
 
-def test_while_postgres_does_not_say_who_is_held_out_nothing_is_delivered() -> None:
-    webhook, frozen = after_reading(), Frozen()
+@pytest.mark.parametrize("kind", [SEGMENTS, RISK])
+def test_while_postgres_does_not_say_whose_changes_are_left_out_nothing_is_delivered(kind: Kind) -> None:
+    webhook, frozen = after_reading(kind=kind), Frozen()
     webhook._held_out = cast(HeldOut, frozen)
     with ThreadPoolExecutor(1) as thread:
         assert asyncio.run(webhook._left_out(thread, [Record(0, 0, event())])) == [True]
-    assert frozen.asked == 3
+    assert frozen.asked == [kind] * 3
