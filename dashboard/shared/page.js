@@ -11,9 +11,20 @@
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     if (new URLSearchParams(location.search).has("customer")) return;
     event.preventDefault();
-    history.pushState({}, "", link.href);
-    dispatchEvent(new PopStateEvent("popstate"));
+    whenDrawn(() => {
+      history.pushState({}, "", link.href);
+      dispatchEvent(new PopStateEvent("popstate"));
+    });
   }, true);
+
+  // Streamlit forgets a choice if the page is left while it is being drawn with that choice.
+  const whenDrawn = (open) => {
+    const app = document.querySelector("[data-test-script-state]");
+    const isDrawn = () => app?.dataset.testScriptState !== "running";
+    if (isDrawn()) return open();
+    const observer = new MutationObserver(() => isDrawn() && (observer.disconnect(), open()));
+    observer.observe(app, { attributeFilter: ["data-test-script-state"] });
+  };
 
   // On a phone the menu is over the page; a choice closes it.
   document.addEventListener("click", (event) => {
