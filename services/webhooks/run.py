@@ -74,6 +74,7 @@ class Webhook:
         self._unsaved = 0
         self._room = asyncio.Event()
         self._saver = ThreadPoolExecutor(1)
+        self._one_save = asyncio.Lock()
         self._trouble = False
         self.delivered = 0
         self.given_up = 0
@@ -188,6 +189,14 @@ class Webhook:
                 self._trouble = False
 
     async def _save(self) -> None:
+        # What Postgres has committed must be known here, also if a stop comes meanwhile: it would be counted twice.
+        await asyncio.shield(self._save_to_its_end())
+
+    async def _save_to_its_end(self) -> None:
+        async with self._one_save:
+            await self._save_changed()
+
+    async def _save_changed(self) -> None:
         changed = {number: at.saved for number, at in self._progress.items() if at.saved != self._saved[number]}
         dead, unsaved, delivered = list(self._dead), self._unsaved, Counter(self._unsaved_deliveries)
         if changed or dead:

@@ -73,6 +73,12 @@ def _saved(run: Local, name: str) -> tuple[int, int]:
     return int(read), int(waiting)
 
 
+def _is_locked_out(run: Local) -> bool:
+    """Whether a session waits for a lock in Postgres."""
+    with run.postgres.connect() as connection:
+        return bool(connection.execute(text("select count(*) from pg_locks where not granted")).scalar_one())
+
+
 def _dice(event_id: str, sides: int) -> int:
     """A throw that is the same for an event in every run."""
     return int.from_bytes(sha256(event_id.encode()).digest()[:4]) % sides
@@ -327,6 +333,21 @@ def test_the_receiver_of_the_documentation_works(run: Local, receiver: Receiver,
     latest = {change["customer_id"]: change["to"]["persona"] for change in run.topic()}
     said = dict(line.split(" is now ") for line in written.read_text().splitlines())
     assert said == latest
+
+
+def test_a_stop_while_progress_is_saved_counts_no_delivery_twice(
+    run: Local, receiver: Receiver, tmp_path: Path
+) -> None:
+    environment = webhook_environment(run, receiver, "saving")
+    with WebhookProcess(environment, tmp_path, "--from-beginning") as webhook:
+        wait_until(lambda: len(receiver.ids()) > 20)
+        with run.postgres.begin() as connection:
+            connection.execute(text("select from webhook_progress where webhook = 'saving' for update"))
+            wait_until(lambda: _is_locked_out(run))
+            webhook.ask_to_stop()
+            wait_until(lambda: "stopping" in webhook.log())
+        assert webhook.exit_code() == 0, webhook.log()
+    assert _status(environment, "saving")["delivered"] == len(receiver.ids())
 
 
 def test_the_lag_is_the_number_of_changes_that_were_published_while_the_webhook_was_stopped(

@@ -53,9 +53,13 @@ class WebhookProcess:
         self._process.kill()
         self._process.wait()
 
+    def ask_to_stop(self) -> None:
+        """Press Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
     def interrupt(self) -> int:
         """Press Ctrl-C; returns the exit code."""
-        self._process.send_signal(signal.SIGINT)
+        self.ask_to_stop()
         return self.exit_code()
 
     def exit_code(self) -> int:
