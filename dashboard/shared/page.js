@@ -3,6 +3,15 @@
   if (window.segueIsReady) return;
   window.segueIsReady = true;
 
+  // Streamlit forgets a choice if the page is left while it is being drawn with that choice.
+  const whenDrawn = (open) => {
+    const app = document.querySelector("[data-test-script-state]");
+    const isDrawn = () => app?.dataset.testScriptState !== "running";
+    if (isDrawn()) return open();
+    const observer = new MutationObserver(() => isDrawn() && (observer.disconnect(), open()));
+    observer.observe(app, { attributeFilter: ["data-test-script-state"] });
+  };
+
   // A customer's page opens in the same session: quicker than a new one, and all choices are kept. Streamlit follows the
   // address when the reader goes back, so this looks like going back. An address with a customer already is opened anew:
   // Streamlit would not notice that only the customer differs.
@@ -16,15 +25,6 @@
       dispatchEvent(new PopStateEvent("popstate"));
     });
   }, true);
-
-  // Streamlit forgets a choice if the page is left while it is being drawn with that choice.
-  const whenDrawn = (open) => {
-    const app = document.querySelector("[data-test-script-state]");
-    const isDrawn = () => app?.dataset.testScriptState !== "running";
-    if (isDrawn()) return open();
-    const observer = new MutationObserver(() => isDrawn() && (observer.disconnect(), open()));
-    observer.observe(app, { attributeFilter: ["data-test-script-state"] });
-  };
 
   // On a phone the menu is over the page; a choice closes it.
   document.addEventListener("click", (event) => {

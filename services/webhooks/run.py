@@ -194,20 +194,17 @@ class Webhook:
 
     async def _save_to_its_end(self) -> None:
         async with self._one_save:
-            await self._save_changed()
-
-    async def _save_changed(self) -> None:
-        changed = {number: at.saved for number, at in self._progress.items() if at.saved != self._saved[number]}
-        dead, unsaved, delivered = list(self._dead), self._unsaved, Counter(self._unsaved_deliveries)
-        if changed or dead:
-            await _in(self._saver, save, self._postgres, self._claim, changed, dead, delivered)
-            self._saved |= changed
-            for partition in changed:
-                self._unsaved_deliveries[partition] -= delivered[partition]
-            del self._dead[: len(dead)]
-            self._unsaved -= unsaved
-            self._not_done -= unsaved
-            self._room.set()
+            changed = {number: at.saved for number, at in self._progress.items() if at.saved != self._saved[number]}
+            dead, unsaved, delivered = list(self._dead), self._unsaved, Counter(self._unsaved_deliveries)
+            if changed or dead:
+                await _in(self._saver, save, self._postgres, self._claim, changed, dead, delivered)
+                self._saved |= changed
+                for partition in changed:
+                    self._unsaved_deliveries[partition] -= delivered[partition]
+                del self._dead[: len(dead)]
+                self._unsaved -= unsaved
+                self._not_done -= unsaved
+                self._room.set()
 
 
 async def _in(thread: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
