@@ -244,10 +244,7 @@ def require_rescored(connection: Connection, moment: datetime, customer_id: str 
     query = select(func.count()).select_from(customers.join(stream_progress, home & begun & waits))
     if customer_id is not None:
         query = query.where(_c.customer_id == customer_id)
-    waiting = int(connection.execute(query).scalar_one())
-    if waiting:
-        wait = many(waiting, "customer waits", "customers wait")
-        raise PastError(f"{wait} to be rescored by the new model: try again in a moment")
+    _refuse_waiting(connection, query, "customer waits", "customers wait")
 
 
 def require_risk_rescored(connection: Connection, moment: datetime, rhythms: Mapping[str, str]) -> None:
@@ -271,10 +268,14 @@ def require_risk_rescored(connection: Connection, moment: datetime, rhythms: Map
     waits = r.rhythm_version.is_distinct_from(wanted) & ((_c.frequency > 0) | r.customer_id.is_not(None))
     home = customers.join(stream_progress, (_p.partition == _c.partition) & begun)
     stored = home.outerjoin(risk_states, r.customer_id == _c.customer_id)
-    waiting = int(connection.execute(select(func.count()).select_from(stored).where(waits)).scalar_one())
+    query = select(func.count()).select_from(stored).where(waits)
+    _refuse_waiting(connection, query, "risk state waits", "risk states wait")
+
+
+def _refuse_waiting(connection: Connection, query: Select[int], one: str, several: str) -> None:
+    waiting = connection.execute(query).scalar_one()
     if waiting:
-        wait = many(waiting, "risk state waits", "risk states wait")
-        raise PastError(f"{wait} to be rescored by the new model: try again in a moment")
+        raise PastError(f"{many(waiting, one, several)} to be rescored by the new model: try again in a moment")
 
 
 def _whole_since(connection: Connection) -> datetime | None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from models.calendar import Grain
 from runtime.counts import many
 from segue.cli.console import messages, output, table
-from services.backfill.comparison import MoveCounts, PeriodComparison
+from services.backfill.comparison import ComparedPeriods, MoveCounts, PeriodComparison
 
 #: The most periods in a table.
 _SHOWN = 36
@@ -49,6 +49,18 @@ def show(title: str, state: str, periods: Sequence[PeriodComparison], by: Grain,
         messages.print(f"{earlier} in the output of --json.", markup=False)
 
 
+def customers_row(name: str, model: int, published: int) -> list[str]:
+    """Return a row of a table: customers in a segment or risk state in both histories, and the difference."""
+    return [name, f"{model:,}", f"{published:,}", f"{model - published:+,}" if model != published else "·"]
+
+
+def cause_rows(both: tuple[MoveCounts, MoveCounts]) -> list[list[str]]:
+    """Return the rows of a table: the changes of both histories by cause, and together."""
+    causes = [cause for cause in both[0].by_cause if any(side.by_cause[cause] for side in both)]
+    rows = [[cause.replace("_", " "), *(f"{side.by_cause[cause]:,}" for side in both)] for cause in causes]
+    return [*rows, ["together", *(f"{side.all:,}" for side in both)]]
+
+
 def equality(equal: int, model: MoveCounts, published: MoveCounts, what: str, states: str) -> str:
     """Say how many changes both histories have; ``what`` is the plural of the changes."""
     same = many(equal, f"of the model's {model.all:,} {what} is", f"of the model's {model.all:,} {what} are")
@@ -73,6 +85,18 @@ def publishers(by: Mapping[str, int], version: str, kind: str, nothing: str) -> 
         return f"All were published by this {kind}."
     counts = ", ".join(f"{each or 'none'} ({count:,})" for each, count in sorted(by.items()))
     return f"Published by: {counts}."
+
+
+def compared_as_json(found: ComparedPeriods, counts: Callable[[MoveCounts], dict[str, Any]]) -> dict[str, Any]:
+    """Return what all periods have in common as JSON values."""
+    model, published = found.totals
+    return {
+        "since": found.periods[0].period.since.isoformat() if found.periods else None,
+        "equal_changes": found.equal,
+        "differing_customers": found.differing,
+        "model": counts(model),
+        "published": counts(published),
+    }
 
 
 def as_json(

@@ -36,13 +36,10 @@ def _show_segments(found: Backfill, names: Mapping[str, str]) -> None:
     ranked = _ranked(found.periods[-1].sizes(), found.model)
     same = Counter(names.get(segment, segment) for segment, _ in ranked)
     rows = [
-        [
-            name if same[name := names.get(segment, segment)] == 1 else f"{name} ({segment})",
-            f"{model:,}",
-            f"{published:,}",
-            f"{model - published:+,}" if model != published else "·",
-        ]
-        for segment, (model, published) in ranked
+        backfill_periods.customers_row(
+            name if same[name := names.get(segment, segment)] == 1 else f"{name} ({segment})", *sizes
+        )
+        for segment, sizes in ranked
     ]
     rows.append(["together", *(f"{sum(sizes[side] for _, sizes in ranked):,}" for side in (0, 1)), ""])
     title = f"Customers at {found.known.until:%Y-%m-%d %H:%M} UTC"
@@ -51,9 +48,7 @@ def _show_segments(found: Backfill, names: Mapping[str, str]) -> None:
 
 def _show_moves(found: Backfill) -> None:
     both = found.totals
-    causes = [cause for cause in both[0].by_cause if any(side.by_cause[cause] for side in both)]
-    rows = [[cause.replace("_", " "), *(f"{side.by_cause[cause]:,}" for side in both)] for cause in causes]
-    rows.append(["together", *(f"{side.all:,}" for side in both)])
+    rows = backfill_periods.cause_rows(both)
     rows.append(["to-and-fro within 90 days", *(_share(side.to_and_fro, side.all) for side in both)])
     rows.append(["time alone climbs", *(_share(side.direction.climbs, side.direction.by_time) for side in both)])
     rows.append(["a purchase falls", *(_share(side.direction.falls, side.direction.by_purchase) for side in both)])
@@ -115,7 +110,6 @@ def _equality(found: Backfill) -> str:
 def as_json(found: Backfill, models: Models, by: Grain) -> dict[str, Any]:
     """Return everything as JSON values."""
     names, known = _names(found, models), found.known
-    model, published = found.totals
     return {
         "model": found.model.version,
         "reached": known.until.isoformat(),
@@ -128,13 +122,7 @@ def as_json(found: Backfill, models: Models, by: Grain) -> dict[str, Any]:
         "revised_customers": found.revised,
         "changes": {"model": found.changes, "published": found.published},
         "by": by,
-        "compared": {
-            "since": found.periods[0].period.since.isoformat() if found.periods else None,
-            "equal_changes": found.equal,
-            "differing_customers": found.differing,
-            "model": _moves(model),
-            "published": _moves(published),
-        },
+        "compared": backfill_periods.compared_as_json(found, _moves),
         "periods": [_period(each, found.model, names) for each in found.periods],
         **({} if found.risk is None else {"risk": backfill_risk_report.as_json(found.risk)}),
     }

@@ -24,23 +24,12 @@ def show(found: RiskBackfill, by: Grain) -> None:
 
 
 def _show_states(last: PeriodComparison) -> None:
-    rows = [
-        [
-            state.replace("_", " "),
-            f"{model:,}",
-            f"{published:,}",
-            f"{model - published:+,}" if model != published else "·",
-        ]
-        for state, model, published in _states(last)
-    ]
+    rows = [backfill_periods.customers_row(state.replace("_", " "), *sizes) for state, *sizes in _states(last)]
     output.print(table("Customers at the end, by risk state", ["risk state", "model", "published", "difference"], rows))
 
 
 def _show_causes(found: RiskBackfill) -> None:
-    both = found.totals
-    causes = [cause for cause in both[0].by_cause if any(side.by_cause[cause] for side in both)]
-    rows = [[cause.replace("_", " "), *(f"{side.by_cause[cause]:,}" for side in both)] for cause in causes]
-    rows.append(["together", *(f"{side.all:,}" for side in both)])
+    rows = backfill_periods.cause_rows(found.totals)
     output.print(table("Risk changes by cause", ["cause", "model", "published"], rows))
 
 
@@ -71,19 +60,12 @@ def _equality(found: RiskBackfill) -> str:
 
 def as_json(found: RiskBackfill) -> dict[str, Any]:
     """Return everything as JSON values."""
-    model, published = found.totals
     return {
         "rhythm": found.rhythm_version,
         "published_since": None if found.since is None else found.since.isoformat(),
         "published_by": found.published_by,
         "changes": {"model": found.changes, "published": found.published},
-        "compared": {
-            "since": found.periods[0].period.since.isoformat() if found.periods else None,
-            "equal_changes": found.equal,
-            "differing_customers": found.differing,
-            "model": _counts(model),
-            "published": _counts(published),
-        },
+        "compared": backfill_periods.compared_as_json(found, _counts),
         "periods": [_period(each) for each in found.periods],
     }
 

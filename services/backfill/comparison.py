@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -132,6 +132,35 @@ class PeriodComparison:
             if theirs is not None:
                 published[theirs] += count
         return {segment: (model[segment], published[segment]) for segment in sorted({*model, *published})}
+
+
+class ComparedPeriods:
+    """What two histories have in common, from the periods that were compared.
+
+    Attributes
+    ----------
+    causes
+        Those of the changes that are compared.
+    differing
+        Customers of whom not all changes in the periods are in both histories.
+    periods
+        The compared periods, in order; without one if too little of the published history is kept.
+    """
+
+    causes: ClassVar[Causes] = OF_SEGMENTS
+    differing: int
+    periods: list[PeriodComparison]
+
+    @property
+    def equal(self) -> int:
+        """How many changes of the periods both histories have."""
+        return sum(period.equal for period in self.periods)
+
+    @property
+    def totals(self) -> tuple[MoveCounts, MoveCounts]:
+        """The changes in all periods: of the model, and the published ones."""
+        model = MoveCounts.total([period.model for period in self.periods], self.causes)
+        return model, MoveCounts.total([period.published for period in self.periods], self.causes)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from models.calendar import CalendarPeriod
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.risk import NO_STATE, RISK_STATES
 from models.units import Ints
-from services.backfill.comparison import OF_RISK, Comparison, History, MoveCounts, PeriodComparison
+from services.backfill.comparison import OF_RISK, Causes, ComparedPeriods, Comparison, History, PeriodComparison
 from stream_app.core.risk_columns import RiskCause, RiskChanges
 from stream_app.core.whole_history import Orders
 from stream_app.core.whole_risk_history import whole_risk_history
@@ -29,7 +30,7 @@ WriteRisk = Callable[[list[str], "pd.Series[str]", RiskChanges], None]
 
 
 @dataclass(frozen=True)
-class RiskBackfill:
+class RiskBackfill(ComparedPeriods):
     """What became of the risk states of all customers.
 
     Parameters
@@ -48,6 +49,7 @@ class RiskBackfill:
         The compared periods, in order; without one if too little of the published history is kept.
     """
 
+    causes: ClassVar[Causes] = OF_RISK
     rhythm_version: str
     since: datetime | None
     changes: int
@@ -55,17 +57,6 @@ class RiskBackfill:
     published_by: dict[str, int]
     differing: int
     periods: list[PeriodComparison]
-
-    @property
-    def equal(self) -> int:
-        """How many risk changes of the compared periods both histories have."""
-        return sum(period.equal for period in self.periods)
-
-    @property
-    def totals(self) -> tuple[MoveCounts, MoveCounts]:
-        """The changes in all compared periods: under the rhythm model, and the published ones."""
-        model = MoveCounts.total([period.model for period in self.periods], OF_RISK)
-        return model, MoveCounts.total([period.published for period in self.periods], OF_RISK)
 
 
 class RiskSide:

@@ -20,7 +20,7 @@ from models.calendar import CalendarPeriod, Grain, periods
 from models.rhythm.carried import rhythm_of
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Ints, to_micros
-from services.backfill.comparison import Comparison, History, MoveCounts, PeriodComparison
+from services.backfill.comparison import ComparedPeriods, Comparison, History, PeriodComparison
 from services.backfill.risk_run import RiskBackfill, RiskSide, WriteRisk
 from stream_app.core.columns import Cause, Changes
 from stream_app.core.whole_history import Orders, whole_history
@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Backfill:
+class Backfill(ComparedPeriods):
     """What became of all customers.
 
     Parameters
@@ -69,17 +69,6 @@ class Backfill:
     differing: int
     periods: list[PeriodComparison]
     risk: RiskBackfill | None = None
-
-    @property
-    def equal(self) -> int:
-        """How many changes of the compared periods both histories have."""
-        return sum(period.equal for period in self.periods)
-
-    @property
-    def totals(self) -> tuple[MoveCounts, MoveCounts]:
-        """The moves in all compared periods: of the model, and the published ones."""
-        model = MoveCounts.total([period.model for period in self.periods])
-        return model, MoveCounts.total([period.published for period in self.periods])
 
 
 def backfill(
