@@ -4,17 +4,15 @@ The moment is a midnight of event time, so what is compared can't change any mor
 forgotten order. These are counted, so a changed count makes it be computed again.
 """
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from threading import Lock
 
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from dashboard.shared import refreshed
-from dashboard.shared.caching import Answer, RefreshedAnswer, has_same_past, per_database
+from dashboard.shared.caching import Answer, KeptAnswers, RefreshedAnswer, is_closed, per_database
 from dashboard.shared.flows import midnight
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import StreamProgress, patient, progress
@@ -70,8 +68,7 @@ class CheckCache:
     """The comparisons at the last moments that were asked for, of one database."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, tuple[Checked, StreamProgress]] = OrderedDict()
-        self._lock = Lock()
+        self._kept: KeptAnswers[Checked] = KeptAnswers(MOST_KEPT)
 
     def read(self, connection: Connection, now: StreamProgress, at: datetime, shown: RhythmModel) -> Checked:
         """The comparison at the last midnight by a moment, beside the predictions of the rhythm model ``shown``.
@@ -82,15 +79,12 @@ class CheckCache:
         periods = rhythm_periods(connection, end - timedelta(days=PREFERRED_DAYS[0]), at)
         active = active_at(periods, to_micros(at))
         key = (end, shown.version, _name(active), *map(_name, periods))
-        # While one session computes, the others wait for its result.
-        with self._lock:
-            if key in self._kept and _still_holds(end, self._kept[key][1], now):
-                return self._kept[key][0]
-            found = _compare(connection, periods, end, active, shown)
-            self._kept[key] = (found, now)
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
-            return found
+        return self._kept.read(
+            key,
+            now,
+            lambda before: is_closed(before, now, end),
+            lambda: _compare(connection, periods, end, active, shown),
+        )
 
 
 def new_cache() -> CheckCache:
@@ -143,10 +137,3 @@ def _compare(
             check = check_past(model.rhythm, past, model.begin, model.days)
             return replace(found, compared=Compared(model, check))
     return found
-
-
-def _still_holds(end: datetime, before: StreamProgress, now: StreamProgress) -> bool:
-    """Whether a comparison that was read at one progress still holds at another one."""
-    # At the very moment that the stream has reached, more may still happen.
-    has_passed = before.event_time is not None and end < before.event_time
-    return has_same_past(before, now) and (has_passed or before.transactions == now.transactions)

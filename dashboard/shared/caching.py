@@ -1,16 +1,18 @@
 """What a process keeps from one drawing of a page to the next; all its sessions share it.
 
-There are four kinds of caches. :class:`ClosedPast` keeps what cannot change any more, so that only the newest rows are
-read. :class:`KeyedAnswer` keeps an answer until what it depends on changes. :class:`RecentAnswer` keeps an answer for
-some seconds. :class:`RefreshedAnswer` shows the last answer while the next one, which takes seconds, is made in the
-background. :func:`per_database` holds one cache for each database.
+There are five kinds of caches. :class:`ClosedPast` keeps what cannot change any more, so that only the newest rows are
+read. :class:`KeyedAnswer` keeps an answer until what it depends on changes. :class:`KeptAnswers` keeps several, each
+while it holds. :class:`RecentAnswer` keeps an answer for some seconds. :class:`RefreshedAnswer` shows the last answer
+while the next one, which takes seconds, is made in the background. :func:`per_database` holds one cache for each
+database.
 """
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Lock, Thread
 from typing import Generic, NamedTuple, TypeVar
 
@@ -94,6 +96,14 @@ def has_same_past(before: StreamProgress, now: StreamProgress) -> bool:
     return before.transactions <= now.transactions and not changed
 
 
+def is_closed(before: StreamProgress, now: StreamProgress, at: datetime) -> bool:
+    """Whether what was read of a moment of event time at one progress still holds at another one."""
+    # At the very moment that the stream has reached, more may still happen.
+    has_passed = before.event_time is not None and at < before.event_time
+    is_at_rest = (before.transactions, before.changes) == (now.transactions, now.changes)
+    return has_same_past(before, now) and (has_passed or is_at_rest)
+
+
 class KeyedAnswer(Generic[T]):
     """The last answer to a question, made again only if its key has changed: all that the answer depends on."""
 
@@ -107,6 +117,41 @@ class KeyedAnswer(Generic[T]):
             if self._last is None or self._last[0] != key:
                 self._last = (key, make())
             return self._last[1]
+
+
+class KeptAnswers(Generic[T]):
+    """The answers to the last questions, each made again only if it does not hold any more.
+
+    Parameters
+    ----------
+    most
+        How many answers are kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, tuple[T, StreamProgress]] = OrderedDict()
+        self._lock = Lock()
+
+    def read(
+        self, key: Hashable, now: StreamProgress, holds: Callable[[StreamProgress], bool], make: Callable[[], T]
+    ) -> T:
+        """The answer of a key. While one session makes one, the others wait for its result.
+
+        Parameters
+        ----------
+        now
+            The stream's progress, read on the connection on which ``make`` reads.
+        holds
+            Whether an answer that was made at an earlier progress holds now.
+        """
+        with self._lock:
+            if key not in self._kept or not holds(self._kept[key][1]):
+                self._kept[key] = (make(), now)
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+            return self._kept[key][0]
 
 
 class Answer(NamedTuple, Generic[T]):

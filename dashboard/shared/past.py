@@ -4,20 +4,18 @@ What a moment shows can't change any more once event time has passed it, except 
 These are counted, so a changed count makes it be read again.
 """
 
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from threading import Lock
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection
 
-from dashboard.shared.caching import per_database
+from dashboard.shared.caching import KeptAnswers, is_closed, per_database
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, personas
-from dashboard.shared.reading import StreamProgress, patient
+from dashboard.shared.reading import patient
 from data.postgres import model_registry
 from data.postgres.past_moments import answerable
 from data.postgres.past_states import monetary_units, past_states
@@ -58,39 +56,9 @@ class Past:
     derived: dict[Hashable, Any] = field(default_factory=dict)
 
 
-class PastCache:
-    """The last moments that were asked for, of one database."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[datetime, tuple[Past, StreamProgress]] = OrderedDict()
-        self._lock = Lock()
-
-    def read(self, connection: Connection, now: StreamProgress, at: datetime) -> Past:
-        """All customers at a moment; ``now`` must have been read on the same connection.
-
-        Raises
-        ------
-        data.postgres.past_moments.PastError
-            If the stream can't be shown at that moment.
-        """
-        # While one session reads, the others wait for its result.
-        with self._lock:
-            if at in self._kept:
-                found, read_at = self._kept[at]
-                if _is_closed(read_at, now, at):
-                    self._kept.move_to_end(at)
-                    return found
-            with patient(connection, TIMEOUT_MS):
-                found = read(connection, at)
-            self._kept[at] = (found, now)
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
-            return found
-
-
-def new_cache() -> PastCache:
+def new_cache() -> KeptAnswers[Past]:
     """An empty cache for one database."""
-    return PastCache()
+    return KeptAnswers(MOST_KEPT)
 
 
 def customers_at(moment: Moment, at: datetime) -> Past:
@@ -101,7 +69,14 @@ def customers_at(moment: Moment, at: datetime) -> Past:
     data.postgres.past_moments.PastError
         If the stream can't be shown at that moment.
     """
-    return per_database(moment.connection.engine, new_cache).read(moment.connection, moment.progress, at)
+    connection, now = moment.connection, moment.progress
+
+    def make() -> Past:
+        with patient(connection, TIMEOUT_MS):
+            return read(connection, at)
+
+    cache = per_database(connection.engine, new_cache)
+    return cache.read(at, now, lambda before: is_closed(before, now, at), make)
 
 
 def read(connection: Connection, at: datetime) -> Past:
@@ -132,14 +107,3 @@ def _rows(states: pd.DataFrame, models: dict[str, SegmentModel]) -> pd.DataFrame
             "draw": pd.util.hash_array(ids.to_numpy(dtype=object), categorize=False),
         }
     ).reset_index(drop=True)
-
-
-def _is_closed(before: StreamProgress, now: StreamProgress, at: datetime) -> bool:
-    """Whether what was read of a moment still holds."""
-    if before.event_time is None or now.event_time is None:
-        return False
-    unchanged = all(getattr(before, name) == getattr(now, name) for name in ("late", "revisions", "forgotten"))
-    is_same = before.transactions <= now.transactions and before.event_time <= now.event_time
-    # At the very moment that the stream has reached, more may still happen.
-    passed = at < before.event_time or (before.transactions, before.changes) == (now.transactions, now.changes)
-    return unchanged and is_same and passed

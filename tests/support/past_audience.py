@@ -19,6 +19,7 @@ from models.rhythm.rhythms import rhythms
 from models.rhythm.risk import RISK_STATES
 from models.units import to_micros
 from tests.support.in_memory_worker import Message
+from tests.support.last_revisions import last_revisions
 
 NOBODY = "no state"
 
@@ -35,17 +36,12 @@ def known_at(
     changes
         All changes that were published.
     """
-    orders: dict[tuple[str, str], Transaction] = {}
-    for each in sent:
-        if isinstance(each, Transaction):
-            key = (each.customer_id, each.transaction_id)
-            if key not in orders or orders[key].revision < each.revision:
-                orders[key] = each
+    orders = last_revisions(sent)
     rows = []
     for customer in sorted({each["customer_id"] for each in changes}):
         published = [each for each in changes if each["customer_id"] == customer and each["effective_at"] <= at]
         if published:
-            own = [each for each in orders.values() if each.customer_id == customer]
+            own = [each for each in orders if each.customer_id == customer]
             rows.append(_row(customer, own, max(published, key=lambda each: each["sequence"]), at))
     return _with_predictions(pd.DataFrame(rows), at, rhythm)
 

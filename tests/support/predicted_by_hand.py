@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from data.contract.wire import Transaction
 from models.rhythm.rhythm_model import RhythmModel
+from tests.support.last_revisions import last_revisions
 
 DAY = timedelta(days=1)
 
@@ -29,17 +29,6 @@ class ByHand(NamedTuple):
     customers: int
     predicted: float
     ordered: int
-
-
-def last_revisions(sent: Iterable[object]) -> list[Transaction]:
-    """Each order as it was sent last."""
-    orders: dict[tuple[str, str], Transaction] = {}
-    for each in sent:
-        if isinstance(each, Transaction):
-            key = (each.customer_id, each.transaction_id)
-            if key not in orders or orders[key].revision < each.revision:
-                orders[key] = each
-    return list(orders.values())
 
 
 def past_customers(sent: Iterable[object], begin: datetime, end: datetime) -> dict[str, PastCustomer]:

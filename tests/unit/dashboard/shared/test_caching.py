@@ -12,7 +12,16 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.shared.caching import MAX_AGE, Answer, ClosedPast, PastReading, RecentAnswer, RefreshedAnswer
+from dashboard.shared.caching import (
+    MAX_AGE,
+    Answer,
+    ClosedPast,
+    KeptAnswers,
+    PastReading,
+    RecentAnswer,
+    RefreshedAnswer,
+    is_closed,
+)
 from dashboard.shared.reading import StreamProgress
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -54,6 +63,37 @@ def test_an_answer_has_the_progress_of_its_reading() -> None:
     assert answer.progress == THEN
     assert not answer.is_current(_later(ON, 1))
     assert answer.is_current(_later(THEN, 1))
+
+
+def test_each_of_the_last_answers_is_kept_while_it_holds() -> None:
+    kept, numbers = KeptAnswers[int](2), count(1)
+
+    def ask(key: str, holds: bool = True) -> int:
+        return kept.read(key, THEN, lambda _: holds, lambda: next(numbers))
+
+    assert [ask("a"), ask("b"), ask("a")] == [1, 2, 1]
+    assert [ask("c"), ask("a")] == [3, 1]
+    # The answer that nobody had asked for longest is gone.
+    assert ask("b") == 4
+    assert ask("b", holds=False) == 5
+
+
+@pytest.mark.parametrize(
+    ("now", "at", "holds"),
+    [
+        (ON, datetime(2011, 6, 14, tzinfo=UTC), True),
+        (ON, datetime(2011, 6, 15, tzinfo=UTC), False),
+        (_later(THEN, 60), datetime(2011, 6, 15, tzinfo=UTC), True),
+        (replace(ON, late=1), datetime(2011, 6, 14, tzinfo=UTC), False),
+        (replace(ON, transactions=5), datetime(2011, 6, 14, tzinfo=UTC), False),
+        (replace(ON, event_time=None), datetime(2011, 6, 14, tzinfo=UTC), False),
+    ],
+    ids=["a past moment", "the moment reached then", "at rest", "a late order", "begun anew", "no event time"],
+)
+def test_what_was_read_of_a_moment_holds_once_the_stream_has_passed_it(
+    now: StreamProgress, at: datetime, holds: bool
+) -> None:
+    assert is_closed(THEN, now, at) == holds
 
 
 class Past:
