@@ -1,7 +1,7 @@
 """The order of the test files: those that wait and those that compute take turns, so that no core is idle.
 
-A file of ``tests/e2e`` waits for other processes most of the time; any other one keeps a core busy. Each kind begins
-with its longest files: one that began last would leave the other cores idle.
+Files of some folders wait for Postgres or other processes most of the time; any other file keeps a core busy. Each kind
+begins with its longest files: one that began last would leave the other cores idle.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -63,7 +63,7 @@ SECONDS: Mapping[str, int] = {
     "tests/integration/sim/test_histories.py": 30,
     "tests/unit/stream_app/core/test_purity.py": 30,
 }
-_WAITING = "tests/e2e/"
+_WAITING = ("tests/e2e/", "tests/integration/segue/", "tests/integration/stream_app/")
 #: Of any other file.
 _SECONDS_WAITING, _SECONDS_COMPUTING = 15, 4
 

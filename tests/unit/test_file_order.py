@@ -6,7 +6,9 @@ import pytest
 
 from tests.support.file_order import ROOT, SECONDS, file_order
 
-WAITING = [f"tests/e2e/test_{number}.py" for number in range(30)]
+WAITING = [
+    f"tests/{folder}/test_{number}.py" for folder in ("e2e", "integration/stream_app/storage") for number in range(15)
+]
 COMPUTING = [f"tests/unit/test_{number}.py" for number in range(300)]
 
 
