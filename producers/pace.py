@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from models.units import MICROS_PER_DAY
 
@@ -45,8 +46,13 @@ class Speed:
             return "max"
         for unit in "dhm":
             if self.factor and self.factor % _UNITS[unit] == 0:
-                return f"{self.factor / _UNITS[unit]:g}{unit}/s"
-        return f"{self.factor:g}x"
+                return f"{_decimal(self.factor / _UNITS[unit])}{unit}/s"
+        return f"{_decimal(self.factor)}x"
+
+
+def _decimal(amount: float) -> str:
+    """All digits of a number, without an exponent, which a speed does not have."""
+    return f"{Decimal(repr(amount)).normalize():f}"
 
 
 #: The speed of a paused replay.

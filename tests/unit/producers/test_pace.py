@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.units import MICROS_PER_DAY
 from producers.pace import STILL, EventClock, RateLimit, Speed, days_between
@@ -36,9 +38,16 @@ def test_an_invalid_speed_is_refused_with_examples(text: str) -> None:
         Speed.parse(text)
 
 
-@pytest.mark.parametrize("text", ["1d/s", "14d/s", "12h/s", "36h/s", "90m/s", "500x", "1.5x", "max"])
+@pytest.mark.parametrize(
+    "text", ["1d/s", "14d/s", "12h/s", "36h/s", "90m/s", "500x", "1.5x", "max", "1234567d/s", "0.0001x"]
+)
 def test_a_speed_is_written_as_it_is_parsed(text: str) -> None:
     assert str(Speed.parse(text)) == text
+
+
+@given(st.floats(min_value=0, exclude_min=True))
+def test_every_speed_can_be_read_as_it_is_written(factor: float) -> None:
+    assert Speed.parse(str(Speed(factor))).factor == pytest.approx(factor, rel=1e-15)
 
 
 def test_event_time_runs_from_its_start_at_its_speed() -> None:
