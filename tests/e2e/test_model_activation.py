@@ -203,7 +203,7 @@ def _before_the_model(run: Local) -> tuple[set[str], dict[str, pd.Timestamp]]:
 
 def _records(run: Local, partition: int) -> Iterator[bytes]:
     topic = run.settings.transactions_topic
-    for message in read_topic(run.settings.brokers, topic, "test", partitions=[partition], patience=10):
+    for message in read_topic(run.settings.brokers, topic, "test", partitions=[partition], patience=300):
         yield message.value() or b""
 
 

@@ -148,7 +148,7 @@ def test_the_first_run_begins_with_what_comes_and_one_that_was_stopped_politely_
         """Answer the first request when the second one is there."""
         if receiver.busiest > 1:
             two_at_once.set()
-        two_at_once.wait(10)
+        two_at_once.wait(300)
         return Answer()
 
     receiver.answer = held

