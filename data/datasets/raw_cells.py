@@ -98,11 +98,17 @@ class Cells:
         if column in self._made:
             return
         self._made.add(column)
-        cells = " UNION ALL ".join(
-            f"SELECT {table.cell(column)} AS cell FROM {quoted(table.raw.name)} WHERE trim(cell) <> ''"
-            for table in self.tables
-        )
-        self._db.execute(f"CREATE TABLE cells_{column} AS SELECT DISTINCT cell FROM ({cells})")
+        name = f"cells_{column}"
+        into = f"CREATE TABLE {name} AS"
+        # A query for each table, since a folder of thousands of files is too much for one.
+        for table in self.tables:
+            source = quoted(table.raw.name)
+            self._db.execute(
+                f"{into} SELECT DISTINCT {table.cell(column)} AS cell FROM {source} WHERE trim(cell) <> ''"
+            )
+            into = f"INSERT INTO {name}"
+        if len(self.tables) > 1:
+            self._db.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT DISTINCT cell FROM {name}")
 
 
 def _read(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, list[str]]:
