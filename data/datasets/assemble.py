@@ -46,24 +46,24 @@ def assemble(
     """
     db = engine.db
     handle = rejects.set_aside if skip else rejects.stop
-    db.execute("CREATE TABLE places (source INTEGER, place VARCHAR)")
-    db.executemany("INSERT INTO places VALUES (?, ?)", [[number, place.name] for number, place in enumerate(places)])
-    notes = stacks.number_exports(db)
-    counted = one(db, "SELECT count(*), count(DISTINCT export) FROM parsed")
+    names = [place.name for place in places]
+    notes = stacks.number_exports(db, names)
+    rows_read, exports = one(db, "SELECT count(*), count(DISTINCT export) FROM parsed")
     try:
         notes += rows.build(db, mapping, has_lines=has_lines, has_amounts=has_amounts)
     except AmbiguousError as error:
         raise AmbiguousError(f"{name}: {error}") from None
     db.execute("DROP TABLE parsed")
     handle(db, places, bad_lines)
-    overlap.mark_repeated(db)
-    handle(db, places, bad_lines)
+    if exports > 1:
+        overlap.mark_repeated(db, names)
+        handle(db, places, bad_lines)
     fold.fold(db, mapping.returns)
     if rows_of(db, "SELECT 1 FROM faults LIMIT 1"):
         handle(db, places, bad_lines)
         fold.fold(db, mapping.returns, look=False)
-    notes += [*_two_customers(db), *days_apart(db), *prevailing_customer(db)]
-    report = make_report(db, name, counted[0] + len(bad_lines), counted[1], len(bad_lines))
+    report = make_report(db, name, rows_read + len(bad_lines), exports, len(bad_lines))
+    notes += [*_two_customers(db), *days_apart(db), *prevailing_customer(db, report.transactions)]
     fold.number(db)
     return report, notes
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from data.datasets.conventions import Conventions
 from data.datasets.mapping import Mapping
-from data.datasets.parsing import Cells, parsed
+from data.datasets.parsing import parsed
+from data.datasets.raw_cells import Cells
 from models.units import from_micros, from_money_units
 
 

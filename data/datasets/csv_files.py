@@ -151,11 +151,10 @@ def _by_duckdb(
     """
     with plain_errors(place):
         try:
-            db.execute(query)
+            found = db.execute(query).fetchone()
         except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.BinderException):
             return None
-    count = tables.count(db, table, place)
-    return count if count == file.rows else None
+    return file.rows if found == (file.rows,) else None
 
 
 def exact(path: Path) -> str:

@@ -128,12 +128,16 @@ def _connect(folder: Path, memory: int, threads: int) -> duckdb.DuckDBPyConnecti
                 "memory_limit": f"{memory // 2**20}MiB",
                 "threads": str(threads),
                 "temp_directory": str(folder / "spill"),
+                # Nobody reads the file after a crash.
+                "fsync_mode": "NONE",
                 # Segue never downloads code while it runs.
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
             },
         )
         db.execute("SET TimeZone = 'UTC'")
+        # The file is removed when it is closed, so nobody reads what a checkpoint would write.
+        db.execute("PRAGMA disable_checkpoint_on_shutdown")
         db.execute("SET preserve_insertion_order = true")
         # A notebook without ipywidgets has no bar, and refuses the setting.
         with suppress(duckdb.InvalidInputException):

@@ -4,7 +4,7 @@ import duckdb
 
 from data.contract.bounds import MAX_MONEY
 from data.datasets.mapping import Returns
-from data.datasets.query import count
+from data.datasets.query import count, one
 from models.units import MONEY_UNITS
 
 _MAX_UNITS = MAX_MONEY * MONEY_UNITS
@@ -36,20 +36,23 @@ def _look(db: duckdb.DuckDBPyConnection, returns: Returns) -> None:
     # A shop writes what it paid back either as negative amounts or as positive ones, but not both.
     signed = count(db, "SELECT count(*) FROM folded WHERE is_return_kind AND total < 0") > 0
     refuse = "true" if signed else "has_prefix"
-    for condition, reason in (
-        (f"abs(total) >= {_MAX_UNITS}", "is too large an amount"),
-        (f"total > 0 AND (has_prefix OR is_return_kind) AND {refuse}", "is positive for a return"),
-        ("total < 0 AND NOT has_prefix AND is_return_kind = false", "is negative for a sale"),
-        ("total < 0 AND NOT has_prefix AND is_return_kind IS NULL AND NOT $negative", "is negative for a sale"),
-    ):
+    negative = "false" if returns.negative else "is_return_kind IS NULL"
+    reasons = {
+        f"abs(total) >= {_MAX_UNITS}": "is too large an amount",
+        f"total > 0 AND (has_prefix OR is_return_kind) AND {refuse}": "is positive for a return",
+        f"total < 0 AND NOT has_prefix AND (is_return_kind = false OR {negative})": "is negative for a sale",
+    }
+    found = one(db, f"SELECT {', '.join(f'count(*) FILTER ({condition})' for condition in reasons)} FROM folded")
+    for (condition, reason), invoices in zip(reasons.items(), found, strict=True):
+        if not invoices:
+            continue
         db.execute(
             f"""
             INSERT INTO faults
             SELECT place[1], place[2], 'transaction', 'invoice ' || transaction_id || ': a total of '
                 || regexp_replace((total::DECIMAL(30, 0) * 0.0001::DECIMAL(5, 4))::VARCHAR, '00$', '') || ' {reason}'
             FROM folded WHERE {condition}
-            """,
-            {"negative": returns.negative} if "$negative" in condition else {},
+            """
         )
 
 

@@ -30,20 +30,21 @@ def days_apart(db: duckdb.DuckDBPyConnection) -> list[str]:
     ]
 
 
-def prevailing_customer(db: duckdb.DuckDBPyConnection) -> list[str]:
+def prevailing_customer(db: duckdb.DuckDBPyConnection, everything: int) -> list[str]:
     """A note about a customer with a large part of all transactions in ``folded``, such as a till or a marketplace."""
+    if everything < _FEWEST:
+        return []
     found = rows_of(
         db,
         """
-        SELECT customer_id, count(*) AS own, sum(count(*)) OVER () AS everything, count(*) OVER () AS customers
-        FROM folded GROUP BY customer_id
-        QUALIFY everything >= $fewest AND own > $share * everything AND customers > 1
+        SELECT customer_id, count(*) AS own FROM folded GROUP BY customer_id
+        HAVING own > $share * $everything AND own < $everything
         ORDER BY own DESC, customer_id LIMIT 1
         """,
-        {"fewest": _FEWEST, "share": _SHARE},
+        {"share": _SHARE, "everything": everything},
     )
     return [
         f"The customer {shown(customer)} has {own:,} of {everything:,} transactions (if it stands for many, such as a "
         f"till: --set 'customers.none=[{json.dumps(customer, ensure_ascii=False)}]')."
-        for customer, own, everything, _ in found
+        for customer, own in found
     ]

@@ -14,8 +14,9 @@ from data.datasets.column_readings import column_readings
 from data.datasets.dataset import Dataset
 from data.datasets.engine import Engine, plain_errors
 from data.datasets.mapping import Columns, Mapping, with_settings
-from data.datasets.parsing import Cells, Table, parse_rows
+from data.datasets.parsing import parse_rows
 from data.datasets.raw import read_raw
+from data.datasets.raw_cells import Cells, Table
 from data.datasets.reading import Reading
 from data.datasets.rejects import Place
 from data.datasets.sources import Source, sources

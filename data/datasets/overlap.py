@@ -5,18 +5,19 @@ was changed between the exports, or it was cut where one file ends and the next 
 yet in one export, such as an unpaid one, is the sale of a later one; the other way round is ambiguous, too.
 """
 
-import duckdb
+from collections.abc import Sequence
 
-from data.datasets.query import count
+import duckdb
 
 # What makes two lines equal. A description may be corrected later, and a country is not a matter of the line.
 _LINE = "occurred_at, stock_code, quantity, price_units, amount_units"
 
 
-def mark_repeated(db: duckdb.DuckDBPyConnection) -> None:
-    """Leave out in ``rows`` what an earlier export holds too, and add other contents of an invoice to ``faults``."""
-    if count(db, "SELECT count(DISTINCT export) FROM rows") < 2:
-        return
+def mark_repeated(db: duckdb.DuckDBPyConnection, places: Sequence[str]) -> None:
+    """Leave out in ``rows`` what an earlier export holds too, and add other contents of an invoice to ``faults``.
+
+    ``places`` are the names of the sources, by their number.
+    """
     db.execute(
         f"""
         CREATE TABLE held AS
@@ -65,9 +66,11 @@ def mark_repeated(db: duckdb.DuckDBPyConnection) -> None:
         SELECT repeats.source, repeats.row, 'transaction',
             'invoice ' || transaction_id || ' of customer ' || customer_id
             || CASE WHEN is_withdrawn THEN ' is no sale here, such as a cancelled order, but a sale in '
-                ELSE ' has other lines here than in ' END || places.place || ' from row ' || first_row || ' on'
-        FROM repeats JOIN places ON places.source = first_source
+                ELSE ' has other lines here than in ' END || $places[first_source + 1] || ' from row ' || first_row
+            || ' on'
+        FROM repeats
         WHERE NOT is_equal AND (NOT is_left_out OR is_withdrawn AND customer_id IS NOT NULL)
-        """
+        """,
+        {"places": list(places)},
     )
     db.execute("DROP TABLE repeats")

@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet
 
-from data.datasets import tables
+from data.datasets import query, tables
 from data.datasets.cells import DataError
 from data.datasets.csv_files import exact
 from data.datasets.engine import plain_errors
@@ -30,9 +30,9 @@ def read_parquet(
     cells = [f"{_text(name, headers[n], described[n][0], described[n][1])} AS c{n}" for n in kept]
     stored = ", ".join(cells) or "NULL::VARCHAR AS nothing"
     with plain_errors(name):
-        db.execute(f"CREATE OR REPLACE TABLE {tables.cells_table(table)} AS SELECT {stored} FROM {origin}")
+        count = query.count(db, f"CREATE OR REPLACE TABLE {tables.cells_table(table)} AS SELECT {stored} FROM {origin}")
     tables.publish(db, table, name, headers, kept)
-    return RawTable(name, table, headers, tables.count(db, table, name)), []
+    return RawTable(name, table, headers, count), []
 
 
 def _names(path: Path, name: str) -> list[str]:

@@ -3,22 +3,20 @@
 A column of a million cells has few distinct values. What a cell means is decided by :mod:`data.datasets.conventions`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from data.datasets.query import count, rows_of
+from data.datasets.query import count
+from data.datasets.raw_cells import CHUNK, Cells, Table
 from data.datasets.rows import PARSED
-from data.datasets.sources import Source
-from data.datasets.tables import RawTable, cells_table, quoted
+from data.datasets.tables import cells_table, quoted
 from models.units import to_micros
 
 Parser = Callable[[str], Any]
-
-_CHUNK = 20_000
 
 # The canonical columns whose cells are parsed: the column of ``parsed``. Times and money are whole numbers.
 COLUMNS = {
@@ -39,95 +37,39 @@ _NUMBERS = frozenset(("time", "quantity", "price", "amount", "refund"))
 _COPIED = ("stock_code", "description")
 
 
-class Table(NamedTuple):
-    """A raw table that is part of a dataset: its number, where it comes from, and its names of the columns."""
+class Values:
+    """The values of the distinct cells of columns: those of a column are in the table ``values_COLUMN``.
 
-    number: int
-    source: Source
-    raw: RawTable
-    names: Mapping[str, str]
+    A table of texts has only the cells that differ from their value. A table without any cell is not made.
 
-    def cell(self, column: str) -> str:
-        """The SQL expression of a canonical column's cell; NULL if it is blank or there is no such column."""
-        parts = [quoted(self.names[name]) for name in _PARTS.get(column, (column,)) if name in self.names]
-        if not parts:
-            return "NULL::VARCHAR"
-        return f"nullif(trim(concat_ws(' ', {', '.join(parts)})), '')" if len(parts) > 1 else parts[0]
+    Parameters
+    ----------
+    stored
+        The columns that have a table.
+    faulty
+        The columns that have cells without a value.
+    """
 
-
-_PARTS = {"time": ("time", "time_of_day", "time_zone")}
-
-
-class Cells:
-    """The distinct cells of the canonical columns of some raw tables."""
-
-    def __init__(self, db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
+    def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
         self._db = db
-        self.tables = tables
-        self._made: set[str] = set()
+        self.stored: set[str] = set()
+        self.faulty: set[str] = set()
 
-    def distinct(self, column: str) -> Iterator[str]:
-        """The distinct cells of a column that are not blank, in any order."""
-        self._make(column)
-        cursor = self._db.cursor()
-        cursor.execute(f"SELECT cell FROM cells_{column}")
-        while chunk := cursor.fetchmany(_CHUNK):
-            for (cell,) in chunk:
-                yield cell
-
-    def rows(self, column: str, cell: str) -> int:
-        """The number of rows that have a cell."""
-        of_table = "SELECT count(*) FROM {} WHERE {} = $cell"
-        return sum(
-            count(self._db, of_table.format(quoted(table.raw.name), table.cell(column)), {"cell": cell})
-            for table in self.tables
-        )
-
-    def samples(self, column: str, most: int = 3) -> list[str]:
-        """The first few distinct cells of a column."""
-        found: dict[str, None] = {}
-        for table in self.tables:
-            sql = f"SELECT {table.cell(column)} AS cell FROM {quoted(table.raw.name)} WHERE cell IS NOT NULL LIMIT 1000"
-            for (cell,) in rows_of(self._db, sql):
-                found[cell] = None
-                if len(found) == most:
-                    return list(found)
-        return list(found)
-
-    def _make(self, column: str) -> None:
-        if column in self._made:
-            return
-        self._made.add(column)
-        name = f"cells_{column}"
-        self._db.execute(f"CREATE TABLE {name} (cell VARCHAR)")
-        for table in self.tables:
-            self._db.execute(
-                f"""
-                INSERT INTO {name}
-                SELECT DISTINCT {table.cell(column)} AS cell FROM {quoted(table.raw.name)} WHERE trim(cell) <> ''
-                """
-            )
-        if len(self.tables) > 1:
-            self._db.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT DISTINCT cell FROM {name}")
-
-    def parse(self, column: str, parser: Parser) -> None:
-        """Make the table ``values_COLUMN`` with the value of each cell, or the reason why it has none.
-
-        A table of texts has only the cells that differ from their value.
-        """
+    def parse(self, cells: Cells, column: str, parser: Parser) -> None:
+        """Store the value of each cell of a column, or the reason why it has none."""
         of_numbers = column in _NUMBERS
-        kind = "BIGINT" if of_numbers else "VARCHAR"
-        self._db.execute(f"CREATE TABLE values_{column} (cell VARCHAR, value {kind}, reason VARCHAR)")
         batch: list[tuple[str, Any, str | None]] = []
-        for cell in self.distinct(column):
+        for cell in cells.distinct(column):
             value, reason = parsed(cell, parser)
+            if reason is not None:
+                self.faulty.add(column)
             if of_numbers or value != cell or reason is not None:
                 batch.append((cell, value, reason))
-            if len(batch) == _CHUNK:
+            if len(batch) == CHUNK:
                 self._insert(column, batch, of_numbers)
                 batch.clear()
         self._insert(column, batch, of_numbers)
-        self._db.execute(f"DROP TABLE cells_{column}")
+        cells.forget(column)
 
     def _insert(self, column: str, batch: Sequence[tuple[str, Any, str | None]], of_numbers: bool) -> None:
         if not batch:
@@ -139,8 +81,15 @@ class Cells:
             names=["cell", "value", "reason"],
         )
         self._db.register("segue_values", table)
-        self._db.execute(f"INSERT INTO values_{column} SELECT * FROM segue_values")
+        into = f"INSERT INTO values_{column}" if column in self.stored else f"CREATE TABLE values_{column} AS"
+        self._db.execute(f"{into} SELECT * FROM segue_values")
         self._db.unregister("segue_values")
+        self.stored.add(column)
+
+    def drop(self) -> None:
+        """Drop the tables."""
+        for column in self.stored:
+            self._db.execute(f"DROP TABLE values_{column}")
 
 
 def parsed(cell: str, parser: Parser) -> tuple[Any, str | None]:
@@ -156,59 +105,67 @@ def parse_rows(db: duckdb.DuckDBPyConnection, cells: Cells, parsers: Mapping[str
     """Make the table ``parsed``, whose columns :data:`data.datasets.rows.PARSED` has, and drop the raw tables."""
     tables = cells.tables
     columns = [column for column in COLUMNS if column in parsers and any(column in table.names for table in tables)]
+    values = Values(db)
     for column in columns:
-        cells.parse(column, parsers[column])
+        values.parse(cells, column, parsers[column])
     db.execute(PARSED)
-    _number_exports(db, tables)
-    faults = [column for column in columns if count(db, f"SELECT count(reason) FROM values_{column}")]
+    exports = 0
     for table in tables:
-        _parse_table(db, table, columns, faults)
+        found = _number_exports(db, table, exports)
+        _parse_table(db, table, [column for column in columns if column in table.names], values, exports)
+        exports += found
         db.execute(f"DROP VIEW {quoted(table.raw.name)}")
         db.execute(f"DROP TABLE {cells_table(table.raw.name)}")
-    for column in columns:
-        db.execute(f"DROP TABLE values_{column}")
+    values.drop()
 
 
-def _number_exports(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
-    """Make the table ``exports``: the number of each source's exports, in the order of the files and of their rows."""
-    db.execute("CREATE TABLE exports (source INTEGER, cell VARCHAR, number INTEGER)")
-    number = 0
-    for table in tables:
-        cell = table.cell("export")
-        named = rows_of(
-            db, f"SELECT {cell} AS cell, min(segue_row) FROM {quoted(table.raw.name)} GROUP BY 1 ORDER BY 2"
+def _number_exports(db: duckdb.DuckDBPyConnection, table: Table, first: int) -> int:
+    """Make the table ``exports`` if a column names them, numbered from ``first`` in the order of rows; their number."""
+    if "export" not in table.names:
+        return 1 if table.raw.rows else 0
+    return count(
+        db,
+        f"""
+        CREATE OR REPLACE TABLE exports AS
+        SELECT cell, {first} + row_number() OVER (ORDER BY begin) - 1 AS number FROM (
+            SELECT {table.cell("export")} AS cell, min(segue_row) AS begin FROM {quoted(table.raw.name)} GROUP BY 1
         )
-        for text, _ in named:
-            db.execute("INSERT INTO exports VALUES (?, ?, ?)", [table.number, text, number])
-            number += 1
+        """,
+    )
 
 
-def _parse_table(db: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[str], faults: Sequence[str]) -> None:
-    here = [column for column in columns if column in table.names]
-    values = dict.fromkeys(COLUMNS.values(), "NULL")
-    for column in here:
+def _parse_table(
+    db: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[str], values: Values, export: int
+) -> None:
+    """Add the rows of a table to ``parsed``. ``export`` is their number unless a column names it."""
+    selected = dict.fromkeys(COLUMNS.values(), "NULL")
+    for column in columns:
         found = f"values_{column}"
-        if column in _NUMBERS:
-            values[COLUMNS[column]] = f"{found}.value"
-        else:
+        value = f"{found}.value" if column in values.stored else "NULL"
+        if column not in _NUMBERS:
             cell = f"nullif(trim({table.cell(column)}), '')"
-            values[COLUMNS[column]] = f"CASE WHEN {found}.cell IS NULL THEN {cell} ELSE {found}.value END"
+            value = f"CASE WHEN {found}.cell IS NULL THEN {cell} ELSE {value} END" if column in values.stored else cell
+        selected[COLUMNS[column]] = value
     for column in _COPIED:
-        values[column] = table.cell(column)
-    joins = " ".join(f"LEFT JOIN values_{column} ON values_{column}.cell = {table.cell(column)}" for column in here)
-    faulty = [column for column in here if column in faults]
+        selected[column] = table.cell(column)
+    joins = [
+        f"LEFT JOIN values_{column} ON values_{column}.cell = {table.cell(column)}"
+        for column in columns
+        if column in values.stored
+    ]
+    number = str(export)
+    if "export" in table.names:
+        number = "exports.number"
+        joins.append(f"JOIN exports ON exports.cell IS NOT DISTINCT FROM {table.cell('export')}")
+    faulty = [column for column in columns if column in values.faulty]
     fault = "".join(f" WHEN values_{column}.reason IS NOT NULL THEN '{column}'" for column in faulty)
     reason = ", ".join([*(f"values_{column}.reason" for column in faulty), "NULL"])
-    # Without an export column, every row is of the source's only export.
-    export = f"exports.cell IS NOT DISTINCT FROM {table.cell('export')}" if "export" in table.names else "true"
     db.execute(
         f"""
         INSERT INTO parsed BY NAME
-        SELECT {table.number} AS source, segue_row AS row, exports.number AS export,
-               {", ".join(f"{value} AS {name}" for name, value in values.items())},
+        SELECT {table.number} AS source, segue_row AS row, {number} AS export,
+               {", ".join(f"{value} AS {name}" for name, value in selected.items())},
                {f"CASE {fault} END" if fault else "NULL"} AS fault, coalesce({reason}, NULL) AS reason
-        FROM {quoted(table.raw.name)}
-        JOIN exports ON exports.source = {table.number} AND {export}
-        {joins}
+        FROM {quoted(table.raw.name)} {" ".join(joins)}
         """
     )

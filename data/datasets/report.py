@@ -39,16 +39,17 @@ class Report:
 
 
 def make_report(db: duckdb.DuckDBPyConnection, name: str, rows_read: int, exports: int, bad_lines: int) -> Report:
-    guest_rows, guest_invoices, not_sales, overlap_rows, overlap_invoices = one(
+    guest_rows, guest_invoices, not_sales, overlap_rows, overlap_invoices, rejected = one(
         db,
         """
         SELECT count(*) FILTER (customer_id IS NULL), count(DISTINCT transaction_id) FILTER (customer_id IS NULL),
                count(*) FILTER (not_sale), count(*) FILTER (left_out = 'repeated'),
-               count(DISTINCT transaction_id) FILTER (left_out = 'repeated')
+               count(DISTINCT transaction_id) FILTER (left_out = 'repeated'),
+               (SELECT count(DISTINCT (source, row)) FROM faults)
         FROM rows
         """,
     )
-    rejected = one(db, "SELECT count(DISTINCT (source, row)) FROM faults")[0] + bad_lines
+    rejected += bad_lines
     lines, transactions, returns, customers, first, last, gross, returned = one(
         db,
         """

@@ -10,7 +10,7 @@ import duckdb
 from data.contract.bounds import MAX_MONEY
 from data.contract.wire import UNSPECIFIED
 from data.datasets.mapping import Mapping
-from data.datasets.query import count
+from data.datasets.query import count, one
 from data.datasets.refunds import add_refunds
 from data.datasets.totals import apply_totals
 from models.units import MONEY_UNITS
@@ -25,7 +25,6 @@ CREATE TABLE parsed (
     fault VARCHAR, reason VARCHAR
 )
 """
-FAULTS = "CREATE TABLE faults (source INTEGER, row BIGINT, fault VARCHAR, reason VARCHAR)"
 
 _EMPTY = "the cell is empty"
 _MAX_UNITS = MAX_MONEY * MONEY_UNITS
@@ -56,21 +55,28 @@ def build(db: duckdb.DuckDBPyConnection, mapping: Mapping, *, has_lines: bool, h
     AmbiguousError
         If equal amounts of an invoice may be parts of its total or repeat it.
     """
-    db.execute(FAULTS)
-    filled = [name for name in _FILLED if _fill(db, name, repeat=mapping.rows.repeat_blank or name == "customer_id")]
+    fillable = list(_FILLED) if mapping.rows.repeat_blank else ["customer_id"]
+    filled = [name for name in _partly_blank(db, fillable) if _fill(db, name)]
     _make_rows(db, mapping, filled, has_lines=has_lines, has_amounts=has_amounts)
     for name in filled:
         db.execute(f"DROP TABLE fill_{name}")
     notes = apply_totals(db, mapping.money.amount_of, has_lines=has_lines) if has_amounts else []
-    add_refunds(db)
-    db.execute("ALTER TABLE rows DROP COLUMN line_units")
+    if mapping.columns.refund:
+        add_refunds(db)
+    if has_amounts:
+        db.execute("ALTER TABLE rows DROP COLUMN line_units")
     return notes
 
 
-def _fill(db: duckdb.DuckDBPyConnection, name: str, *, repeat: bool) -> bool:
+def _partly_blank(db: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str]:
+    """The columns of ``parsed`` that have blank cells as well as values."""
+    asked = [f"count(*) FILTER ({name} IS NULL AND reason IS NULL) > 0 AND count({name}) > 0" for name in names]
+    found = one(db, f"SELECT {', '.join(asked)} FROM parsed")
+    return [name for name, is_partly_blank in zip(names, found, strict=True) if is_partly_blank]
+
+
+def _fill(db: duckdb.DuckDBPyConnection, name: str) -> bool:
     """Make a table of the values for blank cells of a column; False if there are none."""
-    if not repeat or not count(db, f"SELECT count(*) FILTER ({name} IS NULL AND reason IS NULL) FROM parsed"):
-        return False
     db.execute(
         f"""
         CREATE TABLE fill_{name} AS
@@ -125,6 +131,8 @@ def _make_rows(
     quantity = "quantity" if has_lines else "CASE WHEN amount_units < 0 THEN -1 WHEN amount_units >= 0 THEN 1 END"
     price = "price_units" if has_lines else "abs(amount_units)"
     amount = "amount_units" if has_amounts else "line_units"
+    line_units_column = "line_units," if has_amounts else ""
+    refund_column = "refund_units," if mapping.columns.refund else ""
     not_sale, parameters = _not_sale(mapping)
     parameters |= {"prefix": mapping.returns.prefix.lower(), "return_kinds": _folded(mapping.returns.kinds)}
     db.execute(
@@ -153,14 +161,14 @@ def _make_rows(
                TRY_CAST({amount} AS BIGINT) AS amount_units,
                coalesce(land, $unspecified) AS country,
                CASE WHEN customer IS NULL THEN 'guest' WHEN not_sale THEN 'not a sale' END AS left_out,
-               not_sale, has_prefix, is_return_kind, line_units, refund_units,
+               not_sale, has_prefix, is_return_kind, {line_units_column} {refund_column}
                CASE WHEN NOT not_sale THEN problem.fault END AS fault,
                CASE WHEN NOT not_sale THEN problem.reason END AS reason
         FROM judged
         """,
         parameters | {"unspecified": UNSPECIFIED},
     )
-    db.execute("INSERT INTO faults SELECT source, row, fault, reason FROM rows WHERE reason IS NOT NULL")
+    db.execute("CREATE TABLE faults AS SELECT source, row, fault, reason FROM rows WHERE reason IS NOT NULL")
     db.execute("ALTER TABLE rows DROP COLUMN fault")
     db.execute("ALTER TABLE rows DROP COLUMN reason")
 

@@ -4,6 +4,7 @@ A second export shows itself by a contiguous stretch of rows that repeats whole 
 same order. A jump back in time alone means nothing: a file may be sorted by product or by customer.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import duckdb
@@ -24,8 +25,11 @@ class Stretch(NamedTuple):
     distance: int
 
 
-def number_exports(db: duckdb.DuckDBPyConnection) -> list[str]:
-    """Give the rows of a further export in one file their own number in ``parsed.export``; returns notes about it."""
+def number_exports(db: duckdb.DuckDBPyConnection, places: Sequence[str]) -> list[str]:
+    """Give the rows of a further export in one file their own number in ``parsed.export``; returns notes about it.
+
+    ``places`` are the names of the sources, by their number.
+    """
     notes = []
     for source in _candidates(db):
         starts = _starts(db, source)
@@ -34,12 +38,12 @@ def number_exports(db: duckdb.DuckDBPyConnection) -> list[str]:
                 "UPDATE parsed SET export = export + 1 WHERE source > $source OR source = $source AND row >= $start",
                 {"source": source, "start": start},
             )
-        place = one(db, "SELECT place FROM places WHERE source = $source", {"source": source})[0]
+        place = places[source]
         notes += [
             f"Another export begins at row {start:,} of {place}: the file repeats earlier invoices from there on."
             for start in starts
         ]
-    db.execute("DROP TABLE IF EXISTS repeated_lines")
+        db.execute("DROP TABLE repeated_lines")
     return notes
 
 
@@ -66,7 +70,7 @@ def _starts(db: duckdb.DuckDBPyConnection, source: int) -> list[int]:
     """The first row of the second export of a file, of the third, and so on."""
     db.execute(
         f"""
-        CREATE OR REPLACE TABLE repeated_lines AS
+        CREATE TABLE repeated_lines AS
         SELECT row, transaction_id, content FROM (
             SELECT row, transaction_id, hash(transaction_id, customer_id, {_LINE}) AS content
             FROM parsed

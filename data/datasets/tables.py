@@ -109,13 +109,6 @@ def fill(
     return number
 
 
-def count(db: duckdb.DuckDBPyConnection, table: str, place: str) -> int:
-    """The number of rows of a cells table."""
-    with plain_errors(place):
-        found = db.execute(f"SELECT count(*) FROM {cells_table(table)}").fetchone()
-    return int(found[0]) if found else 0
-
-
 def _batches(rows: Iterable[Sequence[str | None]]) -> Iterator[list[Any]]:
     stream = iter(rows)
     while batch := list(islice(stream, _BATCH)):

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from data.contract import wire
 from data.datasets import frames, synthetic
 from data.datasets.cells import DataError
 from data.datasets.fetch import CACHE_NAME, ONLINE_RETAIL_II, fetch, totals
 from data.datasets.load import load
+from data.datasets.report import Report
 from runtime.errors import Hint
 from segue.local.ports import free_ports
 from tests.support.retail import REAL
+from tests.support.retail import rows as real_rows
 
 RAW = synthetic.generate(customers=40, days=500, seed=5)
 TOTALS = totals(RAW)
@@ -112,10 +116,16 @@ def xlsx() -> bytes:
     return buffer.getvalue()
 
 
+@cache
+def made() -> tuple[list[wire.Transaction], Report]:
+    """The transactions and the report of the rows that every server sends."""
+    with frames.clean(RAW, CACHE_NAME) as dataset:
+        return list(dataset.wire_transactions()), dataset.report
+
+
 def assert_same(path: Path) -> None:
-    fetched, made = load(path), frames.clean(RAW, path.name)
-    assert list(fetched.wire_transactions()) == list(made.wire_transactions())
-    assert fetched.report == made.report
+    with load(path) as fetched:
+        assert (list(fetched.wire_transactions()), fetched.report) == made()
 
 
 def files(folder: Path) -> list[str]:
@@ -271,9 +281,10 @@ def test_a_cache_that_can_not_be_written_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real dataset is not here")
 def test_the_real_dataset_has_the_known_totals_and_another_one_is_refused(tmp_path: Path) -> None:
-    assert totals(frames.frame(load(REAL))) == ONLINE_RETAIL_II
+    assert totals(real_rows()) == ONLINE_RETAIL_II
     path = fetch(str(REAL), cache_dir=tmp_path)
-    assert frames.frame(load(path)).equals(frames.frame(load(REAL)))
+    with load(path) as fetched:
+        assert frames.frame(fetched).equals(real_rows())
     synthetic.write(RAW, tmp_path / "mine.csv")
     with pytest.raises(DataError, match=r"rows .*, expected 1,067,371"):
         fetch(str(tmp_path / "mine.csv"), cache_dir=tmp_path)
